@@ -1,1 +1,11 @@
+//! CloudFunc: a self-hosted serverless function platform in one binary.
+//!
+//! ARCHITECTURE.md is the map. The seams ([`store`], [`queue`], [`runtime`]) hide their backends;
+//! the roles ([`gateway`], [`registry`], [`scheduler`], [`manager`]) use the seams; `app` puts
+//! them together and `cli` is what a user types.
 
+pub mod config;
+pub mod model;
+pub mod queue;
+pub mod runtime;
+pub mod store;

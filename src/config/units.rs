@@ -1,0 +1,101 @@
+//! Durations and sizes as people write them: `500ms`, `30s`, `15m`, `6h`; `128MiB`, `64KiB`.
+
+use std::time::Duration;
+
+/// `<number><unit>` with unit `ms`, `s`, `m` or `h`; the number may have a fraction (`1.5s`).
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let factor = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(duration_error(text)),
+    };
+    let number: f64 = number.parse().map_err(|_| duration_error(text))?;
+    Duration::try_from_secs_f64(number * factor).map_err(|_| duration_error(text))
+}
+
+fn duration_error(text: &str) -> String {
+    format!("'{text}' is no duration; write a number and one of ms, s, m, h, for example \"30s\"")
+}
+
+/// `<number><unit>` with unit `B`, `KiB`, `MiB` or `GiB`.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let error = || {
+        format!(
+            "'{text}' is no size; write a number and one of B, KiB, MiB, GiB, for example \"128MiB\""
+        )
+    };
+    let (number, unit) = split(text);
+    let factor: u64 = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(error()),
+    };
+    let number: u64 = number.parse().map_err(|_| error())?;
+    number.checked_mul(factor).ok_or_else(error)
+}
+
+/// `1.2 s`, `350 ms`, `2 m 5 s`: for people, not for parsing.
+pub fn show_duration(duration: Duration) -> String {
+    let ms = duration.as_secs_f64() * 1000.0;
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 1000.0 {
+        format!("{ms:.0} ms")
+    } else if ms < 60_000.0 {
+        format!("{:.1} s", ms / 1000.0)
+    } else {
+        let seconds = duration.as_secs();
+        format!("{} m {} s", seconds / 60, seconds % 60)
+    }
+}
+
+/// `128 MiB`, `1.5 KiB`: for people.
+pub fn show_bytes(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (unit, size) in UNITS {
+        if bytes >= size {
+            let whole = bytes / size;
+            return if bytes % size == 0 {
+                format!("{whole} {unit}")
+            } else {
+                format!("{whole}.{} {unit}", (bytes % size) * 10 / size)
+            };
+        }
+    }
+    format!("{bytes} B")
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("6h"), Ok(Duration::from_secs(6 * 3600)));
+        for bad in ["", "30", "s", "-1s", "1d", "1..2s", "1 s"] {
+            assert!(parse_duration(bad).unwrap_err().contains("is no duration"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_bytes("128MiB"), Ok(128 << 20));
+        for bad in ["", "128", "128MB", "-1B", "99999999999GiB", "1.5MiB"] {
+            assert!(parse_bytes(bad).unwrap_err().contains("is no size"), "{bad}");
+        }
+        assert_eq!(show_bytes(6 << 20), "6 MiB");
+        assert_eq!(show_bytes(1536), "1.5 KiB");
+    }
+}

@@ -1,0 +1,152 @@
+//! What a caller is told when a request fails: RFC 9457 with our own members.
+
+use serde::{Deserialize, Serialize};
+
+use super::InvocationId;
+
+/// Who has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    Caller,
+    Function,
+    Platform,
+}
+
+/// `application/problem+json`. The codes are frozen: programs match on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`; the code tells problems apart.
+    #[serde(rename = "type", default = "about_blank")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// One of the constants of [`code`].
+    pub code: String,
+    pub fault: Fault,
+    /// Whether sending the same request again cannot make anything happen twice.
+    pub retry_safe: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation_id: Option<InvocationId>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Seconds; also sent as `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// The function's own error type, when the function failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+    /// The function's own traceback, when the function failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+fn about_blank() -> String {
+    "about:blank".to_owned()
+}
+
+impl Problem {
+    /// A problem of a known kind; `detail` says what, which and where.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            kind: about_blank(),
+            title: code.title.to_owned(),
+            status: code.status,
+            detail: detail.into(),
+            code: code.code.to_owned(),
+            fault: code.fault,
+            retry_safe: code.retry_safe,
+            invocation_id: None,
+            hint: None,
+            retry_after: None,
+            error_type: None,
+            trace: None,
+        }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn invocation(mut self, id: InvocationId) -> Self {
+        self.invocation_id = Some(id);
+        self
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+/// One kind of problem: everything about it that does not change from case to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub code: &'static str,
+    pub status: u16,
+    pub fault: Fault,
+    /// Whether a repeat is harmless.
+    pub retry_safe: bool,
+    pub title: &'static str,
+}
+
+/// The kinds of problem there are.
+pub mod code {
+    use super::{Code, Fault};
+
+    macro_rules! codes {
+        ($($name:ident = $code:literal $status:literal $fault:ident $retry_safe:literal $title:literal;)*) => {
+            $(#[doc = $title]
+            pub const $name: Code = Code {
+                code: $code, status: $status, fault: Fault::$fault, retry_safe: $retry_safe, title: $title,
+            };)*
+            /// Every code.
+            pub const ALL: &[Code] = &[$($name),*];
+        };
+    }
+
+    codes! {
+        BAD_REQUEST = "bad_request" 400 Caller true "the request is malformed";
+        INVALID_JSON = "invalid_json" 400 Caller true "the payload is not valid JSON";
+        INVALID_NAME = "invalid_name" 400 Caller true "the name is not valid";
+        UNAUTHORIZED = "unauthorized" 401 Caller true "no valid token was sent";
+        FORBIDDEN = "forbidden" 403 Caller true "the request is not allowed";
+        FUNCTION_NOT_FOUND = "function_not_found" 404 Caller true "no such function";
+        REVISION_NOT_FOUND = "revision_not_found" 404 Caller true "no such revision";
+        INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller true "no such invocation";
+        ROUTE_NOT_FOUND = "route_not_found" 404 Caller true "no such route";
+        METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller true "the method is not allowed here";
+        CONFLICT = "conflict" 409 Caller true "the state has changed meanwhile";
+        NOT_FINISHED = "not_finished" 409 Caller true "the invocation has not finished";
+        PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller true "the payload is too large";
+        UPLOAD_TOO_LARGE = "upload_too_large" 413 Caller true "the upload is too large";
+        INVALID_UPLOAD = "invalid_upload" 422 Caller true "the upload cannot be used";
+        INVALID_MANIFEST = "invalid_manifest" 422 Caller true "the manifest is not valid";
+        BUILD_FAILED = "build_failed" 422 Function true "the build failed";
+        THROTTLED = "throttled" 429 Caller true "too many invocations at once";
+        FUNCTION_FAILED = "function_failed" 500 Function false "the function failed";
+        FUNCTION_CRASHED = "function_crashed" 502 Function false "the function crashed";
+        INTERRUPTED = "interrupted" 502 Platform false "the invocation was interrupted";
+        FUNCTION_TIMED_OUT = "function_timed_out" 504 Function false "the function timed out";
+        START_FAILED = "start_failed" 503 Platform true "no instance could be started";
+        OVERLOADED = "overloaded" 503 Platform true "the backlog is full";
+        UNAVAILABLE = "unavailable" 503 Platform true "a part of the platform does not answer";
+        UNKNOWN_FATE = "unknown_fate" 503 Platform false "whether the invocation was accepted is not known";
+        INTERNAL = "internal" 500 Platform false "the platform failed";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_its_own() {
+        for (index, one) in code::ALL.iter().enumerate() {
+            assert!(code::ALL[index + 1..].iter().all(|other| other.code != one.code), "{}", one.code);
+        }
+    }
+}

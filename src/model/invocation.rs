@@ -1,0 +1,191 @@
+//! Invocations: states, what came of an attempt, and the record that users read.
+//!
+//! ```text
+//!            claim                      outcome
+//!  queued ───────────▶ running ───────────────────▶ succeeded | failed | timed_out | crashed
+//!    ▲                  │   ▲
+//!    │   given back     │   │ claim (due, or the owner's lease has expired)
+//!    └────── retrying ◀─┘───┘
+//!  queued | retrying ──▶ cancelled (its function was deleted)
+//! ```
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{FunctionName, InstanceId, InvocationId, RevisionNumber};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Sync,
+    Async,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Queued,
+    Running,
+    Retrying,
+    Succeeded,
+    /// The function raised, could not be loaded, or returned what cannot be serialised.
+    Failed,
+    /// Killed at the invocation timeout.
+    TimedOut,
+    /// The function exited, ran out of memory or broke the protocol.
+    Crashed,
+    Cancelled,
+    /// Nobody waited for it any longer, or it grew too old, before it ran.
+    Expired,
+}
+
+impl State {
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Running,
+        Self::Retrying,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Crashed,
+        Self::Cancelled,
+        Self::Expired,
+    ];
+
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running | Self::Retrying)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Crashed => "crashed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for State {
+    type Err = UnknownState;
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown state '{0}'; one of queued, running, retrying, succeeded, failed, timed_out, crashed, cancelled, expired"
+)]
+pub struct UnknownState(pub String);
+
+/// How an invocation began: warm = on an instance that was idle for this revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    Cold,
+    Warm,
+}
+
+impl Start {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+        }
+    }
+}
+
+/// Opaque bytes with their media type: a payload or a result, rebuilt by nobody on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub content_type: String,
+    pub bytes: Bytes,
+}
+
+/// Why the function's run was no success; `kind` is the exception's type, or one of ours
+/// (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `platform`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionError {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+/// A stretch of an invocation's time, in milliseconds since it was accepted.
+/// Names: `admit queue start load run`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    pub name: String,
+    pub start_ms: f64,
+    pub duration_ms: f64,
+}
+
+/// One try on one instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// From 1; the fence of an async claim.
+    pub number: u32,
+    pub revision: Option<RevisionNumber>,
+    pub instance: Option<InstanceId>,
+    /// The terminal state that this attempt led to; none while it runs or when its manager was lost.
+    pub outcome: Option<State>,
+    pub error: Option<FunctionError>,
+}
+
+/// What is told of a result without its bytes; `GET /v1/invocations/{id}/result` has those.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultInfo {
+    pub content_type: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// An invocation as users see it; its JSON is frozen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub id: InvocationId,
+    pub function: FunctionName,
+    pub mode: Mode,
+    pub state: State,
+    pub dead_letter: bool,
+    pub start: Option<Start>,
+    pub prewarmed: bool,
+    pub accepted_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// From accepted to finished.
+    pub duration_ms: Option<f64>,
+    pub attempts: Vec<AttemptRecord>,
+    pub phases: Vec<Phase>,
+    pub result: Option<ResultInfo>,
+    pub parent: Option<InvocationId>,
+    /// Why a record is terminal without an attempt to say so (`function_deleted`, `platform`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

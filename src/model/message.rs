@@ -1,0 +1,243 @@
+//! The messages between roles: versioned headers in JSON, followed by an opaque body.
+//!
+//! On the wire: `u32` length of the header (big endian), header JSON, body bytes. A header's `v`
+//! comes first in every struct; a reader refuses a version that it does not know instead of
+//! guessing. New optional fields do not change the version.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Mode,
+    OwnerId, Phase, RevisionNumber, Start, State, function::millis,
+};
+
+/// Of all headers in this file.
+pub const VERSION: u16 = 1;
+
+/// The largest payload and the largest result, in bytes; larger ones are refused where they appear.
+pub const MAX_BODY: usize = 6 * 1024 * 1024;
+
+/// An invocation on its way to a manager. Sync: the payload is the message's body. Async: no body,
+/// since the claim answers with it; so a duplicate costs little.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invoke {
+    pub v: u16,
+    pub id: InvocationId,
+    pub mode: Mode,
+    pub function: FunctionId,
+    pub name: FunctionName,
+    /// The revision that was active when it was admitted. Async: the claim decides.
+    pub revision: RevisionNumber,
+    /// Milliseconds since the Unix epoch, on the scheduler's clock.
+    pub accepted_at_ms: i64,
+    /// Sync: until then the caller waits for a slot, on the scheduler's clock.
+    pub slot_deadline_ms: Option<i64>,
+    pub content_type: String,
+    /// Selected request headers, for the handler's `context.headers`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Sync: where the answer is awaited.
+    pub reply_to: Option<String>,
+}
+
+/// What came of one attempt: the reply to a sync caller, or the message on the outcomes queue.
+/// The body is the result's bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub v: u16,
+    pub id: InvocationId,
+    /// Of the claim; 1 for sync.
+    pub attempt: u32,
+    pub owner: Option<OwnerId>,
+    pub revision: RevisionNumber,
+    pub instance: Option<InstanceId>,
+    pub start: Option<Start>,
+    #[serde(default)]
+    pub prewarmed: bool,
+    pub verdict: Verdict,
+    /// Of the body, when there is one.
+    pub content_type: Option<String>,
+    /// What the manager measured (`start load run`), in milliseconds since it took the message.
+    pub phases: Vec<Phase>,
+    /// From taking the message to this outcome, milliseconds.
+    pub manager_ms: f64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Verdict {
+    Succeeded,
+    Failed {
+        error: FunctionError,
+    },
+    TimedOut {
+        error: FunctionError,
+    },
+    Crashed {
+        error: FunctionError,
+    },
+    /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
+    Interrupted,
+    /// It certainly did not run, because the platform could not; `reason` is for the user.
+    /// Async: it is tried again after `delay`.
+    NotRun {
+        reason: String,
+        #[serde(rename = "delay_ms", with = "millis")]
+        delay: Duration,
+    },
+}
+
+impl Verdict {
+    /// The terminal state that it leads to; none for a platform failure.
+    pub fn state(&self) -> Option<State> {
+        match self {
+            Self::Succeeded => Some(State::Succeeded),
+            Self::Failed { .. } => Some(State::Failed),
+            Self::TimedOut { .. } => Some(State::TimedOut),
+            Self::Crashed { .. } => Some(State::Crashed),
+            Self::Interrupted | Self::NotRun { .. } => None,
+        }
+    }
+
+    pub fn error(&self) -> Option<&FunctionError> {
+        match self {
+            Self::Failed { error } | Self::TimedOut { error } | Self::Crashed { error } => Some(error),
+            Self::Succeeded | Self::Interrupted | Self::NotRun { .. } => None,
+        }
+    }
+}
+
+/// A build on its way to a manager; the source is in the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    pub v: u16,
+    pub build: InvocationId,
+    pub name: FunctionName,
+    pub spec: FunctionSpec,
+    pub source: Digest,
+    pub reply_to: String,
+}
+
+/// Progress of a build, on the reply queue of who asked for it. The last one is `Done` or `Failed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildEvent {
+    pub v: u16,
+    pub build: InvocationId,
+    pub step: BuildStep,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BuildStep {
+    Progress {
+        message: String,
+    },
+    Done {
+        image: String,
+        bundle: Option<Digest>,
+    },
+    /// `user_error`: what was uploaded is at fault; otherwise the platform is.
+    Failed {
+        message: String,
+        user_error: bool,
+    },
+}
+
+/// Something that every role's caches want to know; broadcast, best effort. Who reconnects reads
+/// everything again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub v: u16,
+    pub change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    /// It was deployed, or another revision became active.
+    FunctionChanged {
+        function: FunctionId,
+    },
+    FunctionDeleted {
+        function: FunctionId,
+    },
+}
+
+/// Why bytes were no message.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the message is cut short")]
+    Truncated,
+    #[error("the message's header cannot be read")]
+    Header(#[from] serde_json::Error),
+    #[error("the message has version {0}, this program knows version {VERSION}; upgrade it")]
+    Version(u16),
+}
+
+/// Header and body as one run of bytes. A header that serde cannot write does not exist here.
+pub fn encode<H: Serialize>(header: &H, body: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(body.len() + 512);
+    bytes.put_u32(0);
+    serde_json::to_writer((&mut bytes).writer(), header).expect("headers are plain data");
+    let length = u32::try_from(bytes.len() - 4).expect("a header is small");
+    bytes[..4].copy_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(body);
+    bytes.freeze()
+}
+
+/// The header, and the body as a slice of the same allocation.
+pub fn decode<H: DeserializeOwned>(mut message: Bytes) -> Result<(H, Bytes), DecodeError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u16,
+    }
+    let length = message.get(..4).ok_or(DecodeError::Truncated)?;
+    let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
+    if message.len() - 4 < length {
+        return Err(DecodeError::Truncated);
+    }
+    let body = message.split_off(4 + length);
+    let header = &message[4..];
+    match serde_json::from_slice(header) {
+        Ok(header) => Ok((header, body)),
+        // Only now: a known version is the rule, and the header is read once.
+        Err(error) => match serde_json::from_slice::<Versioned>(header) {
+            Ok(Versioned { v }) if v != VERSION => Err(DecodeError::Version(v)),
+            _ => Err(DecodeError::Header(error)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Event {
+        Event { v: VERSION, change: Change::FunctionDeleted { function: FunctionId::new() } }
+    }
+
+    #[test]
+    fn a_message_survives_the_wire() {
+        let (header, body): (Event, _) = decode(encode(&event(), b"body")).unwrap();
+        assert!(matches!(header.change, Change::FunctionDeleted { .. }));
+        assert_eq!(&body[..], b"body");
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_refused() {
+        for bytes in [&b""[..], b"\0\0", b"\0\0\0\x09{}", b"\0\0\0\x02{}"] {
+            assert!(decode::<Event>(Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_named() {
+        let message = encode(&serde_json::json!({ "v": 7 }), b"");
+        let error = decode::<Event>(message).unwrap_err();
+        assert!(matches!(error, DecodeError::Version(7)), "{error}");
+    }
+}

@@ -1,0 +1,200 @@
+//! The queue seam: how messages travel between roles.
+//!
+//! A message is opaque bytes here ([`crate::model::message`] gives them their meaning). The
+//! [`Address`] alone decides how a message is kept:
+//!
+//! | address | kept | confirmed | expires |
+//! |---|---|---|---|
+//! | `Function(_, Sync)` | in memory, gone with the broker | yes: it reached a queue | after `Message::expires` |
+//! | `Function(_, Async)`, `Outcomes`, `Builds` | on disk | yes: it is on disk | never |
+//! | `Reply(_)` | in memory, gone with its consumer | no | never |
+//!
+//! Delivery is at least once for what is kept on disk, and at most once per living broker for the
+//! rest, with [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{
+    config::SecretUrl,
+    model::{FunctionId, Mode, PlatformName},
+};
+
+/// A publish gives up after this long, also while the broker blocks publishers.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the messages of one platform can go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A function's queue of the given mode.
+    Function(FunctionId, Mode),
+    /// What came of async attempts; consumed by the schedulers.
+    Outcomes,
+    /// Builds; consumed by the managers.
+    Builds,
+    /// The private queue of one consumer, as named by [`Queue::open_replies`].
+    Reply(String),
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub bytes: Bytes,
+    /// The queue forgets the message when nobody took it for so long (whole milliseconds, at least
+    /// one). None: it stays.
+    pub expires: Option<Duration>,
+}
+
+/// How a consumer wants to be served.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsumeOptions {
+    /// At most so many unsettled deliveries at once; at least 1 (0 would mean unlimited).
+    pub prefetch: u16,
+    /// Of several consumers with room, the highest priority is served first.
+    pub priority: i32,
+}
+
+/// A message queue of one platform. Cheap to share; safe to call from many tasks at once.
+///
+/// Cancellation: dropping the future of `publish` leaves open whether the message was sent;
+/// dropping that of `consume` or `open_replies` leaves no consumer behind. A lost connection is
+/// re-established by the next call; consumers and reply queues end (their streams yield `None`),
+/// and whoever reads them opens new ones.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// For `status` and the startup text: `rabbitmq` or `embedded`.
+    fn kind(&self) -> &'static str;
+
+    /// Whether async messages outlive a restart of this program. If not, whoever starts publishes
+    /// again what the store still holds as queued.
+    fn is_durable(&self) -> bool;
+
+    /// Creates both queues of a function where they are missing.
+    async fn declare(&self, function: FunctionId) -> Result<(), Error>;
+
+    /// Deletes both queues of a function with what is in them. No error if they are missing; their
+    /// consumers end.
+    async fn remove(&self, function: FunctionId) -> Result<(), Error>;
+
+    /// Sends one message and waits for the confirmation that the address calls for, at most
+    /// [`PUBLISH_TIMEOUT`]. [`Error::NoQueue`] when no queue took it: nothing was stored then.
+    async fn publish(&self, to: &Address, message: Message) -> Result<(), Error>;
+
+    /// Starts consuming. Declares the queue first where it is missing.
+    async fn consume(&self, from: &Address, options: ConsumeOptions) -> Result<Consumer, Error>;
+
+    /// A private queue that ends with its consumer, and the address that others reply to.
+    async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
+
+    /// Tells every current [`Queue::subscribe`]r, best effort.
+    async fn broadcast(&self, event: Bytes) -> Result<(), Error>;
+
+    /// Everything broadcast from now on. Deliveries need no ack.
+    async fn subscribe(&self) -> Result<Consumer, Error>;
+
+    /// A round trip to the broker, for readiness.
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// Closes the connections; unsettled deliveries go back to their queues.
+    async fn close(&self);
+}
+
+/// A stream of deliveries. Dropping it cancels the consumer; unsettled deliveries that were handed
+/// out stay valid and can still be settled as long as the connection lives.
+pub struct Consumer {
+    deliveries: tokio::sync::mpsc::Receiver<Delivery>,
+    /// Runs when the consumer is dropped; it holds what keeps the backend's side alive.
+    _guard: Box<dyn std::any::Any + Send + Sync>,
+}
+
+impl Consumer {
+    /// The next message; `None` once the connection or the queue is gone. Cancel safe.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        self.deliveries.recv().await
+    }
+}
+
+/// One message in hand. It is settled once, by value; dropping it unsettled gives it back.
+pub struct Delivery {
+    pub bytes: Bytes,
+    /// It was handed out before, to a consumer that was lost or gave it back.
+    pub redelivered: bool,
+    settle: Box<dyn Settle>,
+}
+
+impl Delivery {
+    /// The message is done with. An error means that the broker may deliver it again.
+    pub async fn ack(self) -> Result<(), Error> {
+        self.settle.ack().await
+    }
+}
+
+/// A backend's side of a delivery. Dropping it without `ack` returns the message to its queue.
+#[async_trait]
+trait Settle: Send + Sync {
+    async fn ack(self: Box<Self>) -> Result<(), Error>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The broker cannot be reached or does not answer in time; trying later may help.
+    #[error("the message broker at {address} does not answer")]
+    Unavailable {
+        /// Host and port, without credentials.
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A mandatory message found no queue.
+    #[error("no queue is there for {0:?}")]
+    NoQueue(Address),
+    /// The broker refuses: credentials, permissions, a queue declared otherwise before.
+    #[error("the message broker at {address} refuses")]
+    Refused {
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("this queue is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// Which queue. Parsed from `amqp://user:password@host:port/vhost`, `amqps://…` or `embedded`.
+#[derive(Clone, Debug)]
+pub enum Config {
+    RabbitMq {
+        url: SecretUrl,
+    },
+    /// Inside this process: only roles that run in it can use it.
+    Embedded,
+}
+
+impl std::str::FromStr for Config {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "embedded" {
+            return Ok(Self::Embedded);
+        }
+        if text.starts_with("amqp://") || text.starts_with("amqps://") {
+            return Ok(Self::RabbitMq { url: SecretUrl::new(text)? });
+        }
+        Err("not a queue; accepted are amqp://user:password@host:port/vhost, amqps://… and embedded"
+            .to_owned())
+    }
+}
+
+/// Connects. For RabbitMQ the first connection is made before this returns, so that a wrong address
+/// or password shows at once.
+pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn Queue>, Error> {
+    let _ = (config, platform);
+    todo!()
+}

@@ -1,0 +1,195 @@
+//! The runtime seam: sandboxes that speak the runtime protocol.
+//!
+//! A backend makes a sandbox from an image, with a folder of its own mounted read-only at `/var/task`
+//! and another at `/run/cloudfunc` that holds the socket; the guest inside connects, and from
+//! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
+
+mod guest;
+mod protocol;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
+pub use protocol::{Invoke, Load};
+
+use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
+
+/// From asking for a sandbox to the guest's `hello`; then it is removed and the start has failed.
+pub const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a sandbox's code path starts inside the sandbox.
+pub const TASK_PATH: &str = "/var/task";
+
+/// What to make a sandbox from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Image {
+    /// The platform's image of a language: base, shim, compiled bytecode.
+    Language { language: Language, version: String },
+    /// A function's own image: the language's image with a bundle copied to `/var/task`.
+    /// Rebuilt from `bundle` (an unpacked folder) where it is missing.
+    Function { language: Language, version: String, tag: String, bundle: PathBuf },
+    /// Somebody else's image, by reference; it must speak the runtime protocol.
+    Own { reference: String },
+}
+
+/// Whose sandboxes: the labels `cloudfunc.platform` and `cloudfunc.manager`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub platform: PlatformName,
+    pub manager: ManagerId,
+}
+
+/// A sandbox to be made. Everything here is the platform's choice, nothing is passed on from a user
+/// unchecked.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub instance: InstanceId,
+    /// For the label `cloudfunc.function` and people who list containers; empty for a prewarmed one.
+    pub function: String,
+    pub image: Image,
+    /// The instance's own folder on the host, mode 0700, made by the caller. `task/` in it is mounted
+    /// at `/var/task` (unless the image holds the code); the backend makes `run/` for the socket.
+    pub folder: PathBuf,
+    pub memory_bytes: u64,
+    pub cpus: f64,
+    pub network: Network,
+}
+
+/// A sandbox whose guest has said `hello`.
+pub struct Started {
+    pub sandbox: Arc<dyn Sandbox>,
+    pub guest: Guest,
+}
+
+/// Makes and removes sandboxes. Cheap to share; safe to call from many tasks at once.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// For `status` and the startup text: `docker`, `oci` or `process`.
+    fn kind(&self) -> &'static str;
+
+    /// Asks whether sandboxes can be made; answers with the engine's name and version.
+    async fn ping(&self) -> Result<String, Error>;
+
+    /// Makes sure that an image is there: builds or pulls it where missing (once, however many ask at
+    /// the same time) and answers the engine's id of it. What was found is remembered.
+    /// `progress` gets lines for people.
+    async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, Error>;
+
+    /// Makes a sandbox, starts it and waits for its guest's `hello`, at most [`START_TIMEOUT`].
+    /// On error, and when this future is dropped, no sandbox is left (in the latter case it goes in
+    /// the background). Calls [`Runtime::ensure_image`] itself.
+    async fn start(&self, spec: &Spec) -> Result<Started, Error>;
+
+    /// Removes every sandbox of this owner, whatever process made it; answers the engine's ids.
+    async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error>;
+}
+
+/// Where lines about a slow step go.
+pub type Progress = dyn Fn(String) + Send + Sync;
+
+/// One live or ended sandbox. Dropping it removes the sandbox in the background.
+#[async_trait]
+pub trait Sandbox: Send + Sync {
+    /// The engine's id.
+    fn id(&self) -> &str;
+
+    /// Waits until the sandbox has ended by itself, and says why. Cancel safe; may be called again.
+    /// After [`Sandbox::remove`] it answers [`Exit::Removed`].
+    async fn exited(&self) -> Exit;
+
+    /// Kills what runs and deletes everything of it. Idempotent; answers when it is gone. Errors are
+    /// logged: whoever owns the label removes what stays.
+    async fn remove(&self);
+}
+
+/// Why a sandbox ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By our own [`Sandbox::remove`].
+    Removed,
+    /// The engine says that the memory limit was hit.
+    OutOfMemory,
+    /// Exit code (128 + signal for a signal).
+    Code(i64),
+    /// It is gone, and the engine does not say why.
+    Unknown,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine cannot be reached; trying later may help.
+    #[error("the container engine at {address} does not answer")]
+    Unavailable {
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An image is not there and could not be had. `help` says what the user can do.
+    #[error("image '{image}' is not to be had: {help}")]
+    NoImage {
+        image: String,
+        help: String,
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The sandbox ended or stayed silent before `hello`; `output` is what it wrote, bounded.
+    #[error("the sandbox did not get ready: {reason}")]
+    Start { reason: String, output: String },
+    /// The engine refused something.
+    #[error("the container engine failed to {action}")]
+    Engine {
+        action: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("cannot use {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// Which runtime, and the base image of each language.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub kind: Kind,
+    /// Base image of Python; `{version}` in it is replaced by the version asked for.
+    pub python_image: String,
+    pub owner: Owner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The engine that `DOCKER_HOST` or the default socket names.
+    Docker,
+    /// The real shim as a plain child process, without any isolation: for tests only.
+    Process,
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "docker" => Ok(Self::Docker),
+            "process" => Ok(Self::Process),
+            _ => Err("not a runtime; accepted is docker".to_owned()),
+        }
+    }
+}
+
+/// Connects. Answers also when the engine is down: the first use then fails with
+/// [`Error::Unavailable`], and works again when it is back.
+pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
+    let _ = config;
+    todo!()
+}

@@ -1,0 +1,353 @@
+//! The store seam: what must survive. Functions, revisions, bundles, invocation records, logs.
+//!
+//! Every method is one transaction: after an error nothing of it has happened, with the exception of
+//! [`Error::UnknownFate`]. Dropping a future of a method leaves open whether it happened. Times and
+//! leases are read from the store's own clock, so that hosts need not agree on theirs.
+//!
+//! Invariant 5 is kept inside these transactions: `accepted = queued + retrying + running + terminal
+//! + pruned` for async invocations, see [`Totals`].
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{
+    config::SecretUrl,
+    model::{
+        AttemptRecord, Body, Digest, Function, FunctionId, FunctionName, FunctionSpec, InstanceId,
+        InvocationId, LogLine, ManagerId, OwnerId, Phase, Record, Revision, RevisionNumber, Start,
+        State,
+    },
+};
+
+/// An async invocation is dead after so many claims, whatever the reasons; it then ends `failed`
+/// with the reason `platform`.
+pub const MAX_CLAIMS: u32 = 10;
+
+/// A queued row that was published but not claimed is published again after this long, doubled
+/// with every time. A duplicate is harmless (the second claim is refused), a lost message is not.
+pub const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
+
+/// Cheap to share; safe to call from many tasks at once.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// For `status` and the startup text: `postgres` or `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// A round trip, for readiness.
+    async fn ping(&self) -> Result<(), Error>;
+
+    // Blobs: sources and bundles, by their digest.
+
+    /// Stores bytes under their digest; no effect when they are there.
+    async fn put_blob(&self, digest: &Digest, bytes: Bytes) -> Result<(), Error>;
+    /// None when there is no such blob.
+    async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error>;
+
+    // Functions and revisions.
+
+    /// Adds a revision with the next number to the function of that name, creating the function
+    /// where it is missing, and makes it active: atomically.
+    async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error>;
+    /// Makes an existing revision active. [`Error::Missing`] when the function or revision is not
+    /// there; [`Error::Conflict`] when `expected` is given and another revision is active.
+    async fn activate(
+        &self,
+        name: &FunctionName,
+        revision: RevisionNumber,
+        expected: Option<RevisionNumber>,
+    ) -> Result<Function, Error>;
+    /// None when no function has this name.
+    async fn function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
+    /// All functions, by name.
+    async fn functions(&self) -> Result<Vec<Function>, Error>;
+    /// None when the function or that revision is not there.
+    async fn revision(
+        &self,
+        function: FunctionId,
+        number: RevisionNumber,
+    ) -> Result<Option<Revision>, Error>;
+    /// Newest first; empty for an unknown function.
+    async fn revisions(&self, function: FunctionId) -> Result<Vec<Revision>, Error>;
+    /// Sets what the seed's PATCH reports. None when no function has this name.
+    async fn report_warm(&self, name: &FunctionName, warm: bool) -> Result<Option<Function>, Error>;
+    /// Deletes the function with its revisions, logs and no longer used blobs. Its waiting invocations
+    /// (queued, retrying) end `cancelled` with reason `function_deleted`; running ones go on, and all
+    /// records stay. None when no function has this name.
+    async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
+
+    // Async invocations.
+
+    /// Inserts rows as `queued` and counts them, in one commit that is on disk when this returns.
+    /// One answer per row, in order: false when its function is gone (that row was not inserted).
+    async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error>;
+    /// Notes that messages for these rows were confirmed by the queue.
+    async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error>;
+    /// Takes an invocation that is queued, or retrying and due, or running with an expired lease,
+    /// to `running` with the next attempt number. None when it is not to be had (done, taken, not
+    /// due, unknown). The [`MAX_CLAIMS`]th + 1 claim ends it instead (None).
+    async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error>;
+    /// Ends invocations. A row that is not `running` with that very attempt is left alone: false,
+    /// in order.
+    async fn finish(&self, rows: &[Finish]) -> Result<Vec<bool>, Error>;
+    /// Takes a running row with that very attempt to `retrying`, due after `delay`; false otherwise.
+    async fn give_back(
+        &self,
+        id: InvocationId,
+        attempt: u32,
+        delay: Duration,
+        reason: &str,
+    ) -> Result<bool, Error>;
+    /// Rows that need a message now: never published for 1 s or more, retrying and due, running with
+    /// an expired lease, or published long ago and still queued. Marks them as published now, so that
+    /// two sweepers do not take the same; at most `limit`, oldest first.
+    async fn take_due(&self, limit: u32) -> Result<Vec<Due>, Error>;
+    /// Forgets that queued rows were published: for a queue that does not outlive the process.
+    async fn forget_published(&self) -> Result<(), Error>;
+    /// How many rows are queued or retrying.
+    async fn backlog(&self) -> Result<u64, Error>;
+    /// The terms of invariant 5, read in one snapshot.
+    async fn totals(&self) -> Result<Totals, Error>;
+
+    /// Creates or renews the lease of a manager process, `ttl` from now on the store's clock.
+    async fn renew_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error>;
+    /// Ends a lease at once, with the instances reported under it.
+    async fn release_lease(&self, owner: OwnerId) -> Result<(), Error>;
+    /// Replaces what this manager process has reported as its live instances.
+    async fn report_instances(
+        &self,
+        owner: OwnerId,
+        instances: &[ReportedInstance],
+    ) -> Result<(), Error>;
+    /// Live instances of all functions or one, of managers whose lease holds.
+    async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error>;
+
+    // Records and logs.
+
+    /// Inserts finished sync records; a record that is there already is left alone.
+    async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error>;
+    /// None when there is no such invocation.
+    async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error>;
+    /// The result's bytes; None when there is no such invocation or it has no result.
+    async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error>;
+    /// Newest first.
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error>;
+    /// Appends lines, in order.
+    async fn append_logs(&self, lines: &[LogLine]) -> Result<(), Error>;
+    /// Oldest first, see [`LogFilter`].
+    async fn logs(&self, filter: &LogFilter) -> Result<Vec<StoredLine>, Error>;
+    /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the
+    /// deleted async records are counted as pruned. Returns how many rows went.
+    async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error>;
+
+    /// Closes the connections after what is under way.
+    async fn close(&self);
+}
+
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    pub name: FunctionName,
+    pub spec: FunctionSpec,
+    pub source: Digest,
+    pub bundle: Option<Digest>,
+    pub image: String,
+}
+
+/// An async invocation to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewInvocation {
+    pub id: InvocationId,
+    pub function: FunctionId,
+    pub name: FunctionName,
+    pub payload: Body,
+    /// JSON object of selected request headers.
+    pub headers: String,
+    pub accepted_at: Timestamp,
+    pub parent: Option<InvocationId>,
+}
+
+/// What a successful claim hands out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub attempt: u32,
+    /// The revision that is active now.
+    pub revision: RevisionNumber,
+    pub payload: Body,
+    pub headers: String,
+    pub accepted_at: Timestamp,
+}
+
+/// The end of an async invocation.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    pub id: InvocationId,
+    /// The claim it belongs to; a stale one changes nothing.
+    pub attempt: u32,
+    /// A terminal state.
+    pub state: State,
+    pub start: Option<Start>,
+    pub prewarmed: bool,
+    /// Replaces the entry that the claim made.
+    pub attempt_record: AttemptRecord,
+    pub phases: Vec<Phase>,
+    pub result: Option<Body>,
+    pub finished_at: Timestamp,
+}
+
+/// A row that needs a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub id: InvocationId,
+    pub function: FunctionId,
+    pub name: FunctionName,
+    pub active_revision: RevisionNumber,
+    pub accepted_at: Timestamp,
+}
+
+/// A finished sync invocation.
+#[derive(Clone, Debug)]
+pub struct SyncRecord {
+    pub function: FunctionId,
+    pub record: Record,
+    pub result: Option<Body>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportedInstance {
+    pub id: InstanceId,
+    pub manager: ManagerId,
+    pub function: FunctionId,
+    pub revision: RevisionNumber,
+    /// The engine's id of the sandbox.
+    pub sandbox: String,
+    pub started_at: Timestamp,
+}
+
+/// Terms of invariant 5, for async invocations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub accepted: u64,
+    pub queued: u64,
+    pub retrying: u64,
+    pub running: u64,
+    pub terminal: u64,
+    pub pruned: u64,
+}
+
+impl Totals {
+    /// Whether every accepted invocation is accounted for.
+    pub fn balance(&self) -> bool {
+        self.accepted == self.queued + self.retrying + self.running + self.terminal + self.pruned
+    }
+}
+
+/// Which records; all conditions hold at once.
+#[derive(Clone, Debug)]
+pub struct RecordFilter {
+    pub function: Option<FunctionName>,
+    pub state: Option<State>,
+    /// Accepted at or after.
+    pub since: Option<Timestamp>,
+    /// Only records older than this one: the last of the page before.
+    pub before: Option<InvocationId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which log lines; all conditions hold at once.
+#[derive(Clone, Debug)]
+pub struct LogFilter {
+    /// Of any of these functions; empty: of all.
+    pub functions: Vec<FunctionName>,
+    pub invocation: Option<InvocationId>,
+    pub since: Option<Timestamp>,
+    /// Only lines stored after this sequence number.
+    pub after: Option<i64>,
+    /// The last so many of what matches (still oldest first).
+    pub tail: Option<u32>,
+    /// At most so many, the oldest of what matches; with `tail`, the smaller bound counts.
+    pub limit: u32,
+}
+
+/// A line with its place in the store. Numbers grow, but a line of a slower writer may appear after
+/// one with a higher number: who follows reads the last second's numbers again.
+#[derive(Clone, Debug)]
+pub struct StoredLine {
+    pub sequence: i64,
+    pub line: LogLine,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached or is too busy; nothing happened.
+    #[error("the store at {address} does not answer")]
+    Unavailable {
+        /// Without credentials.
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The connection was lost while a commit was under way: it may have happened.
+    #[error("the store at {address} was lost during a commit; whether it happened is not known")]
+    UnknownFate {
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What a method needs to be there is not.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// What was expected to be so is not.
+    #[error("{0}")]
+    Conflict(String),
+    /// The store holds what this program cannot read, or refuses what it sent.
+    #[error("the store at {address} failed")]
+    Internal {
+        address: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::UnknownFate { .. })
+    }
+}
+
+/// Which store. Parsed from `postgres://user:password@host:port/database` or `sqlite:PATH`.
+#[derive(Clone, Debug)]
+pub enum Config {
+    Postgres {
+        url: SecretUrl,
+    },
+    /// The database file; created with its folder where missing.
+    Sqlite {
+        path: PathBuf,
+    },
+}
+
+impl std::str::FromStr for Config {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres { url: SecretUrl::new(text)? });
+        }
+        match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite { path: path.into() }),
+            _ => Err("not a store; accepted are postgres://user:password@host:port/database and \
+                      sqlite:PATH"
+                .to_owned()),
+        }
+    }
+}
+
+/// Connects and applies the migrations that are missing, under a lock, so that several roles may
+/// start at once. A database of a newer program is refused ([`Error::Conflict`]).
+pub async fn connect(config: &Config) -> Result<Arc<dyn Store>, Error> {
+    let _ = config;
+    todo!()
+}

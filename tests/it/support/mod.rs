@@ -1,0 +1,48 @@
+//! What the tests share.
+
+use std::io::Write as _;
+
+/// The value of an environment variable that names a server, or `None` after a visible note that the
+/// test is skipped. Written past libtest's capture, so that `cargo test` shows it.
+pub fn server(variable: &str, test: &str) -> Option<String> {
+    if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
+        return Some(value);
+    }
+    assert!(
+        std::env::var_os("CLOUDFUNC_TEST_REQUIRE").is_none(),
+        "{test} needs {variable}, and CLOUDFUNC_TEST_REQUIRE forbids skipping"
+    );
+    let note = format!("SKIPPED {test}: needs {variable} (see `tests/run setup`)\n");
+    let _ = std::io::stderr().write_all(note.as_bytes());
+    None
+}
+
+/// `let url = need!("CLOUDFUNC_TEST_POSTGRES_URL");`: returns from the test when it is not set.
+#[macro_export]
+macro_rules! need {
+    ($variable:literal) => {
+        match $crate::support::server($variable, {
+            fn here() {}
+            std::any::type_name_of_val(&here).trim_end_matches("::here")
+        }) {
+            Some(value) => value,
+            None => return,
+        }
+    };
+}
+
+/// Waits until `check` answers something, asking every 20 ms for at most 30 s: the only waiting that
+/// tests do.
+pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not within 30 s: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
