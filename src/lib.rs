@@ -4,6 +4,7 @@
 //! the roles ([`gateway`], [`registry`], [`scheduler`], [`manager`]) use the seams; `app` puts
 //! them together and `cli` is what a user types.
 
+pub mod app;
 pub mod config;
 pub mod model;
 pub mod queue;

@@ -1,6 +1,7 @@
 //! The platform's words as pure data: ids, names, functions, invocations and the messages
 //! between roles. Nothing here does I/O, reads a clock or imports another module of ours.
 
+pub mod api;
 pub mod error;
 pub mod function;
 pub mod id;

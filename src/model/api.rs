@@ -1,0 +1,112 @@
+//! The JSON of the HTTP API where it is not a model type itself: shared by the roles that answer and
+//! the client that asks.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId, Problem,
+    RevisionNumber, State,
+};
+
+/// Response headers of an invocation.
+pub mod header {
+    pub const INVOCATION_ID: &str = "cloudfunc-invocation-id";
+    /// `cold` or `warm`.
+    pub const START: &str = "cloudfunc-start";
+    /// The engine's id of the sandbox that ran it.
+    pub const INSTANCE: &str = "cloudfunc-instance";
+    /// Phases `admit queue start load run`, each with its duration in milliseconds.
+    pub const SERVER_TIMING: &str = "server-timing";
+}
+
+/// A page of a list; `next` goes into `?cursor=` of the next request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// `GET /v1/functions`, `…/{name}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionInfo {
+    pub name: FunctionName,
+    pub id: FunctionId,
+    pub active_revision: RevisionNumber,
+    pub created_at: Timestamp,
+    pub deployed_at: Timestamp,
+    /// Whether a live instance is there (or an external tool says so).
+    pub is_warm: bool,
+    /// Live ones, over all managers.
+    pub instances: u32,
+    /// Of the active revision.
+    pub image: String,
+    pub spec: FunctionSpec,
+}
+
+/// `GET …/{name}/revisions`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RevisionInfo {
+    pub number: RevisionNumber,
+    pub active: bool,
+    pub created_at: Timestamp,
+    pub source: Digest,
+    pub image: String,
+    pub spec: FunctionSpec,
+}
+
+/// `GET …/{name}/instances`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceInfo {
+    pub id: InstanceId,
+    pub manager: ManagerId,
+    pub revision: RevisionNumber,
+    /// The engine's id.
+    pub sandbox: String,
+    pub started_at: Timestamp,
+}
+
+/// `PUT …/{name}/active-revision`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActiveRevision {
+    pub revision: RevisionNumber,
+}
+
+/// What a deploy answers (201, or 200 when nothing changed).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    pub name: FunctionName,
+    pub revision: RevisionNumber,
+    /// The same source and manifest were active already.
+    pub unchanged: bool,
+    pub image: String,
+}
+
+/// A line of a deploy's NDJSON; the last one is `done` or `error`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DeployLine {
+    Progress { message: String },
+    Done(Deployed),
+    Error { problem: Problem },
+}
+
+/// What an async invocation is answered (202).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub id: InvocationId,
+    pub state: State,
+}
+
+/// `GET /healthz`, `/readyz` of every role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    pub role: String,
+    pub version: String,
+    pub ready: bool,
+    /// What it is waiting for when it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// Of this role: store, queue, runtime, as far as it uses them.
+    pub backends: Vec<String>,
+}
