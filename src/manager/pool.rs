@@ -1,0 +1,442 @@
+//! The warm pool: which instance runs what, which are started, kept warm and stopped. Pure: a state
+//! machine `(state, event, now) -> actions` without I/O; the manager's loop performs the actions.
+//!
+//! ```text
+//!            Start                  Run                    idle timeout, drain, evict
+//!  (none) ─────────▶ Starting ───▶ Busy ◀──────▶ Idle ─────────────────────────▶ Stopping ──▶ (none)
+//!                       │           │   finished                                    ▲
+//!                       └───────────┴───────────────────────────────────────────────┘
+//!                        start failed, guest unusable
+//! ```
+//!
+//! Invariants, checked by the property tests:
+//! - a piece of work is run at most once, and is run or rejected exactly once;
+//! - an instance runs one piece of work at a time, of its own revision;
+//! - no more instances of a function than its `max_instances`, no more simultaneous starts than
+//!   `max_starts`, no more memory than the budget (unless a single instance is larger than all of it);
+//! - nothing waits while an idle instance of its revision is there;
+//! - an idle instance is stopped at its own timeout, not before.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use crate::model::{FunctionId, Mode, RevisionNumber, Start};
+
+/// What an instance is for. Never shared between functions or revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub function: FunctionId,
+    pub revision: RevisionNumber,
+}
+
+/// An instance in this pool; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u64);
+
+/// A piece of work; given by the caller, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkId(pub u64);
+
+/// What a revision asks of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub max_instances: u32,
+    pub idle_timeout: Duration,
+    /// Of one instance, in bytes.
+    pub memory: u64,
+}
+
+/// Bounds over all functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_starts: usize,
+    pub memory_budget: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// Work that wants an instance, until `deadline` at the latest.
+    Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
+    /// A start is done: the instance can run.
+    Started { slot: Slot },
+    /// A start has failed; nothing of it is left.
+    StartFailed { slot: Slot },
+    /// A run is over. `usable`: the instance can run again.
+    Finished { slot: Slot, usable: bool },
+    /// An idle instance ended by itself.
+    Ended { slot: Slot },
+    /// A stopped instance is gone: its memory is free again.
+    Gone { slot: Slot },
+    /// Another revision is active (or none, the function was deleted): instances of others are drained.
+    Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// A moment named by [`Pool::next_deadline`] has come.
+    Tick,
+    /// Soft stop: waiting work is rejected, idle instances go, busy ones after their run.
+    Drain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start an instance; answer with `Started` or `StartFailed`.
+    Start { slot: Slot, key: Key },
+    /// Run it on that instance; answer with `Finished`.
+    Run { slot: Slot, work: WorkId, start: Start },
+    /// Stop an instance that is not running anything; answer with `Gone`.
+    Stop { slot: Slot },
+    /// It will not be run.
+    Reject { work: WorkId, why: Rejection },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// Nothing became free before its deadline.
+    Expired,
+    /// This start, made for want of an instance, has failed.
+    StartFailed(Slot),
+    /// The manager is stopping.
+    Draining,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Starting,
+    Idle { until: Instant },
+    Busy,
+    Stopping,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Instance {
+    key: Key,
+    needs: Needs,
+    life: Life,
+    /// Grows with every use: the largest is the most recent.
+    used: u64,
+    /// Its revision is no longer active: it goes as soon as it is idle.
+    drained: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    work: WorkId,
+    deadline: Option<Instant>,
+}
+
+/// Waiting work of one revision: sync callers first, since somebody stands there.
+#[derive(Debug)]
+struct Line {
+    needs: Needs,
+    sync: VecDeque<Waiting>,
+    background: VecDeque<Waiting>,
+}
+
+impl Line {
+    fn len(&self) -> usize {
+        self.sync.len() + self.background.len()
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        self.sync.pop_front().or_else(|| self.background.pop_front())
+    }
+}
+
+#[derive(Debug)]
+pub struct Pool {
+    limits: Limits,
+    instances: BTreeMap<Slot, Instance>,
+    lines: BTreeMap<Key, Line>,
+    active: HashMap<FunctionId, Option<RevisionNumber>>,
+    draining: bool,
+    next_slot: u64,
+    uses: u64,
+}
+
+impl Pool {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            instances: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            active: HashMap::new(),
+            draining: false,
+            next_slot: 0,
+            uses: 0,
+        }
+    }
+
+    /// Applies one event. Events about an unknown slot change nothing.
+    pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Arrived { work, key, needs, mode, deadline } => {
+                self.arrive(Waiting { work, deadline }, key, needs, mode, &mut actions);
+            }
+            Event::Started { slot } | Event::Finished { slot, usable: true } => {
+                let cold = matches!(event, Event::Started { .. });
+                self.ready(slot, cold, now, &mut actions);
+            }
+            Event::StartFailed { slot } => self.start_failed(slot, &mut actions),
+            Event::Finished { slot, usable: false } | Event::Ended { slot } => {
+                self.stop(slot, &mut actions);
+            }
+            Event::Gone { slot } => {
+                self.instances.remove(&slot);
+            }
+            Event::Active { function, revision } => self.activate(function, revision, &mut actions),
+            Event::Tick => self.expire(now, &mut actions),
+            Event::Drain => self.drain(&mut actions),
+        }
+        self.start_where_wanted(&mut actions);
+        actions
+    }
+
+    /// When [`Event::Tick`] is due; none when nothing is timed.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let idle = self.instances.values().filter_map(|instance| match instance.life {
+            Life::Idle { until } => Some(until),
+            _ => None,
+        });
+        let waiting = self.lines.values().flat_map(|line| {
+            line.sync.iter().chain(&line.background).filter_map(|waiting| waiting.deadline)
+        });
+        idle.chain(waiting).min()
+    }
+
+    /// Whether nothing is left: no instance in any state, nothing waiting.
+    pub fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.lines.values().all(|line| line.len() == 0)
+    }
+
+    /// Functions with a live instance (idle, busy or starting).
+    pub fn has_live(&self, function: FunctionId) -> bool {
+        self.instances
+            .values()
+            .any(|instance| instance.key.function == function && instance.life != Life::Stopping)
+    }
+
+    fn arrive(
+        &mut self,
+        waiting: Waiting,
+        key: Key,
+        needs: Needs,
+        mode: Mode,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.draining {
+            actions.push(Action::Reject { work: waiting.work, why: Rejection::Draining });
+            return;
+        }
+        if let Some(slot) = self.most_recent_idle(key) {
+            self.run(slot, waiting.work, Start::Warm, actions);
+            return;
+        }
+        let line = self.lines.entry(key).or_insert_with(|| Line {
+            needs,
+            sync: VecDeque::new(),
+            background: VecDeque::new(),
+        });
+        match mode {
+            Mode::Sync => line.sync.push_back(waiting),
+            Mode::Async => line.background.push_back(waiting),
+        }
+    }
+
+    /// An instance can run: the next piece of work, or idling, or the end.
+    fn ready(&mut self, slot: Slot, cold: bool, now: Instant, actions: &mut Vec<Action>) {
+        let Some(instance) = self.instances.get(&slot).copied() else { return };
+        let expected = if cold { Life::Starting } else { Life::Busy };
+        if instance.life != expected {
+            return;
+        }
+        while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
+            if waiting.deadline.is_some_and(|deadline| deadline <= now) {
+                actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
+                continue;
+            }
+            let start = if cold { Start::Cold } else { Start::Warm };
+            self.run(slot, waiting.work, start, actions);
+            return;
+        }
+        if instance.drained || self.draining {
+            self.stop(slot, actions);
+            return;
+        }
+        self.uses += 1;
+        let until = now + instance.needs.idle_timeout;
+        self.update(slot, |instance, uses| {
+            instance.life = Life::Idle { until };
+            instance.used = uses;
+        });
+    }
+
+    fn run(&mut self, slot: Slot, work: WorkId, start: Start, actions: &mut Vec<Action>) {
+        self.uses += 1;
+        self.update(slot, |instance, uses| {
+            instance.life = Life::Busy;
+            instance.used = uses;
+        });
+        actions.push(Action::Run { slot, work, start });
+    }
+
+    fn start_failed(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        let Some(instance) = self.instances.remove(&slot) else { return };
+        // One failed start answers one caller. The others' starts may still succeed, and a start that
+        // is bound to fail again answers them one by one instead of being retried for ever.
+        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
+            actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
+        }
+    }
+
+    fn stop(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        if let Some(instance) = self.instances.get_mut(&slot)
+            && instance.life != Life::Stopping
+        {
+            instance.life = Life::Stopping;
+            actions.push(Action::Stop { slot });
+        }
+    }
+
+    fn activate(
+        &mut self,
+        function: FunctionId,
+        revision: Option<RevisionNumber>,
+        actions: &mut Vec<Action>,
+    ) {
+        self.active.insert(function, revision);
+        let mut idle = Vec::new();
+        for (slot, instance) in &mut self.instances {
+            if instance.key.function == function {
+                instance.drained = revision != Some(instance.key.revision);
+                if instance.drained && matches!(instance.life, Life::Idle { .. }) {
+                    idle.push(*slot);
+                }
+            }
+        }
+        for slot in idle {
+            self.stop(slot, actions);
+        }
+        if revision.is_none() {
+            self.active.remove(&function);
+        }
+    }
+
+    fn expire(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let idle: Vec<Slot> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| matches!(instance.life, Life::Idle { until } if until <= now))
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in idle {
+            self.stop(slot, actions);
+        }
+        for line in self.lines.values_mut() {
+            for queue in [&mut line.sync, &mut line.background] {
+                queue.retain(|waiting| {
+                    let expired = waiting.deadline.is_some_and(|deadline| deadline <= now);
+                    if expired {
+                        actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
+                    }
+                    !expired
+                });
+            }
+        }
+    }
+
+    fn drain(&mut self, actions: &mut Vec<Action>) {
+        self.draining = true;
+        for line in self.lines.values_mut() {
+            while let Some(waiting) = line.pop() {
+                actions.push(Action::Reject { work: waiting.work, why: Rejection::Draining });
+            }
+        }
+        let idle: Vec<Slot> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| matches!(instance.life, Life::Idle { .. }))
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in idle {
+            self.stop(slot, actions);
+        }
+    }
+
+    /// Single flight: as many starts as there is work without one, within the limits.
+    fn start_where_wanted(&mut self, actions: &mut Vec<Action>) {
+        self.lines.retain(|_, line| line.len() > 0);
+        let keys: Vec<(Key, Needs, usize)> =
+            self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
+        for (key, needs, waiting) in keys {
+            let mut wanted =
+                waiting.saturating_sub(self.count(|i| i.key == key && i.life == Life::Starting));
+            while wanted > 0 && self.may_start(key, needs, actions) {
+                let slot = Slot(self.next_slot);
+                self.next_slot += 1;
+                let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
+                self.instances
+                    .insert(slot, Instance { key, needs, life: Life::Starting, used: 0, drained });
+                actions.push(Action::Start { slot, key });
+                wanted -= 1;
+            }
+        }
+    }
+
+    /// Whether one more instance fits, after evicting idle ones that are in its way.
+    fn may_start(&mut self, key: Key, needs: Needs, actions: &mut Vec<Action>) -> bool {
+        if self.draining || self.count(|i| i.life == Life::Starting) >= self.limits.max_starts {
+            return false;
+        }
+        let of_function = self.count(|i| i.key.function == key.function && i.life != Life::Stopping);
+        if of_function >= needs.max_instances as usize {
+            // An idle instance of another revision must not keep this one from ever starting.
+            let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
+            if let Some(slot) = other.map(|(slot, _)| *slot) {
+                self.stop(slot, actions);
+                return self.may_start(key, needs, actions);
+            }
+            return false;
+        }
+        let used: u64 = self.instances.values().map(|i| i.needs.memory).sum();
+        if used + needs.memory <= self.limits.memory_budget || self.instances.is_empty() {
+            return true;
+        }
+        // Room comes back with `Gone`; what is on its way out already may be enough.
+        let leaving: u64 =
+            self.instances.values().filter(|i| i.life == Life::Stopping).map(|i| i.needs.memory).sum();
+        if used - leaving + needs.memory > self.limits.memory_budget
+            && let Some(slot) = self.least_recent_idle()
+        {
+            self.stop(slot, actions);
+        }
+        false
+    }
+
+    fn most_recent_idle(&self, key: Key) -> Option<Slot> {
+        self.idle().filter(|(_, i)| i.key == key).max_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
+    }
+
+    fn least_recent_idle(&self) -> Option<Slot> {
+        self.idle().min_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
+    }
+
+    fn idle(&self) -> impl Iterator<Item = (&Slot, &Instance)> {
+        self.instances.iter().filter(|(_, i)| matches!(i.life, Life::Idle { .. }))
+    }
+
+    fn count(&self, wanted: impl Fn(&Instance) -> bool) -> usize {
+        self.instances.values().filter(|i| wanted(i)).count()
+    }
+
+    fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Instance, u64)) {
+        let uses = self.uses;
+        if let Some(instance) = self.instances.get_mut(&slot) {
+            change(instance, uses);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

@@ -1,0 +1,380 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn needs(max_instances: u32, idle: Duration) -> Needs {
+    Needs { max_instances, idle_timeout: idle, memory: 128 }
+}
+
+fn key(number: u32) -> Key {
+    Key { function: FunctionId(uuid::Uuid::from_u128(u128::from(number))), revision: RevisionNumber(1) }
+}
+
+fn arrived(work: u64, key: Key, needs: Needs) -> Event {
+    Event::Arrived { work: WorkId(work), key, needs, mode: Mode::Sync, deadline: None }
+}
+
+fn pool() -> Pool {
+    Pool::new(Limits { max_starts: 4, memory_budget: 10_000 })
+}
+
+#[test]
+fn the_first_is_cold_the_next_is_warm_and_the_idle_timer_starts_at_the_end() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(10, 2 * SECOND);
+    let actions = pool.handle(arrived(1, key(1), needs), now);
+    assert_eq!(actions, [Action::Start { slot: Slot(0), key: key(1) }]);
+    let actions = pool.handle(Event::Started { slot: Slot(0) }, now);
+    assert_eq!(actions, [Action::Run { slot: Slot(0), work: WorkId(1), start: Start::Cold }]);
+    assert_eq!(pool.next_deadline(), None, "no timer runs while it is busy");
+    pool.handle(Event::Finished { slot: Slot(0), usable: true }, now + SECOND);
+    assert_eq!(pool.next_deadline(), Some(now + 3 * SECOND));
+    let actions = pool.handle(arrived(2, key(1), needs), now + 2 * SECOND);
+    assert_eq!(actions, [Action::Run { slot: Slot(0), work: WorkId(2), start: Start::Warm }]);
+    pool.handle(Event::Finished { slot: Slot(0), usable: true }, now + 2 * SECOND);
+    assert_eq!(pool.handle(Event::Tick, now + 3 * SECOND), [], "the invocation has reset the timer");
+    assert_eq!(pool.handle(Event::Tick, now + 4 * SECOND), [Action::Stop { slot: Slot(0) }]);
+    pool.handle(Event::Gone { slot: Slot(0) }, now + 4 * SECOND);
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn waiting_work_shares_starts_and_takes_what_becomes_free_first() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(10, SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    assert_eq!(
+        pool.handle(arrived(2, key(1), needs), now),
+        [Action::Start { slot: Slot(1), key: key(1) }]
+    );
+    assert_eq!(
+        pool.handle(Event::Finished { slot: Slot(0), usable: true }, now),
+        [Action::Run { slot: Slot(0), work: WorkId(2), start: Start::Warm }]
+    );
+    assert_eq!(pool.handle(Event::Started { slot: Slot(1) }, now), [], "it idles: the work is taken");
+}
+
+#[test]
+fn a_new_revision_drains_the_old_one() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(2, SECOND);
+    for work in [1, 2] {
+        pool.handle(arrived(work, key(1), needs), now);
+        pool.handle(Event::Started { slot: Slot(work - 1) }, now);
+    }
+    pool.handle(Event::Finished { slot: Slot(0), usable: true }, now);
+    let active = Event::Active { function: key(1).function, revision: Some(RevisionNumber(2)) };
+    assert_eq!(pool.handle(active, now), [Action::Stop { slot: Slot(0) }], "idle ones go at once");
+    assert_eq!(
+        pool.handle(Event::Finished { slot: Slot(1), usable: true }, now),
+        [Action::Stop { slot: Slot(1) }],
+        "busy ones go after their invocation"
+    );
+}
+
+#[test]
+fn the_least_recently_used_idle_instance_makes_room() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 4, memory_budget: 256 }), Instant::now());
+    let needs = needs(2, 60 * SECOND);
+    for number in [1, 2] {
+        pool.handle(arrived(number, key(u32::try_from(number).unwrap()), needs), now);
+        pool.handle(Event::Started { slot: Slot(number - 1) }, now);
+        pool.handle(Event::Finished { slot: Slot(number - 1), usable: true }, now);
+    }
+    assert_eq!(pool.handle(arrived(3, key(3), needs), now), [Action::Stop { slot: Slot(0) }]);
+    assert_eq!(
+        pool.handle(Event::Gone { slot: Slot(0) }, now),
+        [Action::Start { slot: Slot(2), key: key(3) }],
+        "only when its memory is free"
+    );
+}
+
+#[test]
+fn a_failed_start_answers_one_and_tries_for_the_next() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 1, memory_budget: 10_000 }), Instant::now());
+    let needs = needs(10, SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(arrived(2, key(1), needs), now);
+    assert_eq!(
+        pool.handle(Event::StartFailed { slot: Slot(0) }, now),
+        [
+            Action::Reject { work: WorkId(1), why: Rejection::StartFailed(Slot(0)) },
+            Action::Start { slot: Slot(1), key: key(1) },
+        ]
+    );
+}
+
+#[test]
+fn who_has_waited_too_long_is_told() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    let deadline = Some(now + SECOND);
+    pool.handle(Event::Arrived { work: WorkId(2), key: key(1), needs, mode: Mode::Sync, deadline }, now);
+    assert_eq!(pool.next_deadline(), deadline);
+    assert_eq!(
+        pool.handle(Event::Tick, now + SECOND),
+        [Action::Reject { work: WorkId(2), why: Rejection::Expired }]
+    );
+}
+
+#[test]
+fn a_drain_rejects_what_waits_and_lets_finish_what_runs() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), needs), now);
+    assert_eq!(
+        pool.handle(Event::Drain, now),
+        [Action::Reject { work: WorkId(2), why: Rejection::Draining }]
+    );
+    assert_eq!(
+        pool.handle(Event::Finished { slot: Slot(0), usable: true }, now),
+        [Action::Stop { slot: Slot(0) }]
+    );
+}
+
+/// What a random outside world does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive { function: u32, revision: u32, background: bool, wait_ms: Option<u64> },
+    StartOk(prop::sample::Index),
+    StartBad(prop::sample::Index),
+    Finish(prop::sample::Index, bool),
+    Gone(prop::sample::Index),
+    Die(prop::sample::Index),
+    Activate { function: u32, revision: Option<u32> },
+    Pass(u64),
+    Drain,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        6 => (0..3u32, 1..3u32, any::<bool>(), prop::option::of(0..3000u64)).prop_map(
+            |(function, revision, background, wait_ms)| Step::Arrive { function, revision, background, wait_ms }
+        ),
+        5 => index().prop_map(Step::StartOk),
+        1 => index().prop_map(Step::StartBad),
+        5 => (index(), any::<bool>()).prop_map(|(index, usable)| Step::Finish(index, usable)),
+        3 => index().prop_map(Step::Gone),
+        1 => index().prop_map(Step::Die),
+        1 => (0..3u32, prop::option::of(1..3u32))
+            .prop_map(|(function, revision)| Step::Activate { function, revision }),
+        3 => (0..1500u64).prop_map(Step::Pass),
+        1 => Just(Step::Drain),
+    ]
+}
+
+/// The outside world: it knows what the pool has asked for and checks every answer.
+struct World {
+    pool: Pool,
+    now: Instant,
+    next_work: u64,
+    work: BTreeMap<WorkId, Key>,
+    settled: BTreeSet<WorkId>,
+    starting: BTreeMap<Slot, Key>,
+    busy: BTreeMap<Slot, Key>,
+    /// Also for the moment in which the pool decides about a started or finished one.
+    idle: BTreeMap<Slot, (Key, Instant)>,
+    just_started: Option<Slot>,
+    stopping: BTreeSet<Slot>,
+}
+
+const MAX_STARTS: usize = 3;
+const BUDGET: u64 = 5 * 128;
+const MAX_INSTANCES: u32 = 3;
+const IDLE: Duration = Duration::from_secs(1);
+
+impl World {
+    fn send(&mut self, event: Event) {
+        let actions = self.pool.handle(event, self.now);
+        for action in actions {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { slot, key } => {
+                assert!(!self.pool.draining);
+                assert!(self.starting.insert(slot, key).is_none());
+                assert!(self.starting.len() <= MAX_STARTS, "too many starts");
+                let of_function = self
+                    .starting
+                    .values()
+                    .chain(self.busy.values())
+                    .chain(self.idle.values().map(|(key, _)| key))
+                    .filter(|other| other.function == key.function)
+                    .count();
+                assert!(of_function <= MAX_INSTANCES as usize, "too many instances");
+                let all = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
+                assert!(all as u64 * 128 <= BUDGET, "too much memory");
+            }
+            Action::Run { slot, work, start } => {
+                assert_eq!(
+                    start == Start::Cold,
+                    self.just_started == Some(slot),
+                    "cold means just started"
+                );
+                let (key, _) = self.idle.remove(&slot).expect("it was free");
+                assert_eq!(self.work[&work], key, "work runs on its own revision");
+                assert!(self.settled.insert(work), "work is settled once");
+                assert!(self.busy.insert(slot, key).is_none());
+            }
+            Action::Stop { slot } => {
+                self.starting.remove(&slot);
+                self.idle.remove(&slot);
+                self.busy.remove(&slot);
+                assert!(self.stopping.insert(slot), "stopped once");
+            }
+            Action::Reject { work, .. } => assert!(self.settled.insert(work), "work is settled once"),
+        }
+    }
+
+    fn pick<T: Copy>(of: impl Iterator<Item = T>, index: prop::sample::Index) -> Option<T> {
+        let all: Vec<T> = of.collect();
+        (!all.is_empty()).then(|| all[index.index(all.len())])
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Arrive { function, revision, background, wait_ms } => {
+                let work = WorkId(self.next_work);
+                self.next_work += 1;
+                let key = Key { revision: RevisionNumber(revision), ..key(function) };
+                self.work.insert(work, key);
+                self.send(Event::Arrived {
+                    work,
+                    key,
+                    needs: needs(MAX_INSTANCES, IDLE),
+                    mode: if background { Mode::Async } else { Mode::Sync },
+                    deadline: wait_ms.map(|ms| self.now + Duration::from_millis(ms)),
+                });
+            }
+            Step::StartOk(index) => {
+                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
+                    let key = self.starting.remove(&slot).expect("it was picked");
+                    self.idle.insert(slot, (key, self.now + IDLE));
+                    self.just_started = Some(slot);
+                    self.send(Event::Started { slot });
+                    self.just_started = None;
+                }
+            }
+            Step::StartBad(index) => {
+                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
+                    self.starting.remove(&slot);
+                    self.send(Event::StartFailed { slot });
+                }
+            }
+            Step::Finish(index, usable) => {
+                if let Some(slot) = Self::pick(self.busy.keys().copied(), index) {
+                    let key = self.busy.remove(&slot).expect("it was picked");
+                    if usable {
+                        self.idle.insert(slot, (key, self.now + IDLE));
+                    }
+                    self.send(Event::Finished { slot, usable });
+                }
+            }
+            Step::Gone(index) => {
+                if let Some(slot) = Self::pick(self.stopping.iter().copied(), index) {
+                    self.stopping.remove(&slot);
+                    self.send(Event::Gone { slot });
+                }
+            }
+            Step::Die(index) => {
+                if let Some(slot) = Self::pick(self.idle.keys().copied(), index) {
+                    self.send(Event::Ended { slot });
+                }
+            }
+            Step::Activate { function, revision } => self.send(Event::Active {
+                function: key(function).function,
+                revision: revision.map(RevisionNumber),
+            }),
+            Step::Pass(ms) => {
+                self.now += Duration::from_millis(ms);
+                let due: Vec<Slot> = self
+                    .idle
+                    .iter()
+                    .filter(|(_, (_, until))| *until <= self.now)
+                    .map(|(slot, _)| *slot)
+                    .collect();
+                let kept: Vec<Slot> =
+                    self.idle.keys().copied().filter(|slot| !due.contains(slot)).collect();
+                self.send(Event::Tick);
+                assert!(due.iter().all(|slot| !self.idle.contains_key(slot)), "idle for too long");
+                // Those that are not due may still make room for others, but not without somebody waiting.
+                if self.pool.lines.is_empty() {
+                    assert!(kept.iter().all(|slot| self.idle.contains_key(slot)), "stopped too early");
+                }
+            }
+            Step::Drain => self.send(Event::Drain),
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        for key in self.pool.lines.keys() {
+            assert!(self.idle.values().all(|(idle, _)| idle != key), "it waits beside an idle instance");
+        }
+        if self.pool.draining {
+            assert!(self.idle.is_empty() && self.pool.lines.is_empty());
+        }
+        let pool_size = self.pool.instances.len();
+        let world_size = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
+        assert_eq!(pool_size, world_size, "pool and world agree on what exists");
+    }
+
+    /// Lets everything end well: nothing may be left waiting.
+    fn settle(&mut self, index: prop::sample::Index) {
+        for _ in 0..10_000 {
+            if let Some(slot) = self.stopping.first().copied() {
+                self.stopping.remove(&slot);
+                self.send(Event::Gone { slot });
+            } else if !self.starting.is_empty() {
+                self.step(Step::StartOk(index));
+            } else if !self.busy.is_empty() {
+                self.step(Step::Finish(index, true));
+            } else if !self.idle.is_empty() {
+                self.step(Step::Pass(1500));
+            } else {
+                break;
+            }
+        }
+        assert!(self.pool.is_empty(), "something is left: {:?}", self.pool);
+        assert_eq!(self.settled.len(), self.work.len(), "every piece of work was settled");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn the_invariants_hold_whatever_happens(
+        steps in prop::collection::vec(step(), 1..120),
+        index in any::<prop::sample::Index>(),
+    ) {
+        let mut world = World {
+            pool: Pool::new(Limits { max_starts: MAX_STARTS, memory_budget: BUDGET }),
+            now: Instant::now(),
+            next_work: 0,
+            work: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            starting: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            idle: BTreeMap::new(),
+            just_started: None,
+            stopping: BTreeSet::new(),
+        };
+        for step in steps {
+            world.step(step);
+        }
+        world.settle(index);
+    }
+}
