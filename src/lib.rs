@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod config;
+pub mod http;
 pub mod manager;
 pub mod model;
 pub mod queue;

@@ -1,1 +1,142 @@
+//! The manager: takes invocations from the queues and runs them in sandboxes that it owns.
+//!
+//! ```text
+//!  queues ──▶ consumers ──Work──▶ dispatch (pool) ──Job──▶ instance ──▶ reply or outcome
+//!                                     ▲                       │
+//!                                     └──── Finished, Gone ───┘
+//! ```
+//!
+//! `dispatch` is the one task that owns the pool; one task owns each instance. A delivery is settled
+//! by [`work::Work`] and by nothing else.
+
+mod build;
+mod bundles;
+mod consumers;
+mod dispatch;
+mod instance;
+mod lease;
+mod logs;
 pub mod pool;
+mod work;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    app::Shutdown,
+    config::platform::Limits,
+    model::{ManagerId, OwnerId},
+    queue::Queue,
+    runtime::{Owner, Runtime},
+    store::Store,
+};
+
+/// What a manager works with.
+pub struct Backends {
+    pub store: Arc<dyn Store>,
+    pub queue: Arc<dyn Queue>,
+    pub runtime: Arc<dyn Runtime>,
+}
+
+/// What every task of this manager shares.
+struct Shared {
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    runtime: Arc<dyn Runtime>,
+    limits: Limits,
+    manager: ManagerId,
+    /// This life of the process.
+    owner: OwnerId,
+    bundles: bundles::Bundles,
+    revisions: consumers::Revisions,
+    logs: logs::LogWriter,
+    /// `<data>/instances`.
+    instances: PathBuf,
+    /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
+    tracker: TaskTracker,
+}
+
+/// Runs a manager until it is told to stop. Soft: what runs is finished (for at most the grace),
+/// what has not begun is given back. In any case none of its sandboxes is left.
+pub async fn run(
+    backends: Backends,
+    owner: Owner,
+    limits: Limits,
+    data_dir: PathBuf,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let Backends { store, queue, runtime } = backends;
+    let instances = data_dir.join("instances");
+    clean_up(&*runtime, &owner, &instances).await?;
+    let (logs, log_task) = logs::start(store.clone());
+    let shared = Arc::new(Shared {
+        bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),
+        revisions: consumers::Revisions::default(),
+        manager: owner.manager,
+        owner: OwnerId::new(),
+        tracker: TaskTracker::new(),
+        store,
+        queue,
+        runtime,
+        limits,
+        logs,
+        instances,
+    });
+    tracing::info!(manager = %shared.manager, owner = %shared.owner, "manager ready");
+
+    let stop_lease = tokio_util::sync::CancellationToken::new();
+    let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
+    let (dispatch, dispatcher) = dispatch::start(shared.clone());
+    let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
+    consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;
+
+    tracing::info!("manager stops: running invocations finish, the rest is given back");
+    dispatch.drain();
+    drop(dispatch);
+    let finished = async {
+        let _ = dispatcher.await;
+        let _ = builds.await;
+        shared.tracker.close();
+        shared.tracker.wait().await;
+    };
+    tokio::select! {
+        () = finished => {}
+        () = tokio::time::sleep(shared.limits.stop_grace) => {
+            tracing::warn!("running invocations did not finish in time and are given up");
+        }
+        () = shutdown.hard.cancelled() => {}
+    }
+    shared.logs.close();
+    let _ = log_task.await;
+    stop_lease.cancel();
+    let _ = lease.await;
+    clean_up(&*shared.runtime, &owner, &shared.instances).await?;
+    if let Err(error) = shared.store.release_lease(shared.owner).await {
+        tracing::warn!(%error, "the lease could not be released; it runs out by itself");
+    }
+    shared.queue.close().await;
+    Ok(())
+}
+
+/// Removes what an earlier life of this manager has left: sandboxes by label, instance folders. An
+/// engine that does not answer is no reason not to start: it has no sandbox running for us either.
+async fn clean_up(
+    runtime: &dyn Runtime,
+    owner: &Owner,
+    instances: &std::path::Path,
+) -> anyhow::Result<()> {
+    match runtime.remove_all(owner).await {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => tracing::info!(count = removed.len(), "left-over sandboxes removed"),
+        Err(error) => tracing::warn!(error = %crate::http::chain(&error), "cannot look for left-over sandboxes"),
+    }
+    if instances.exists() {
+        std::fs::remove_dir_all(instances)
+            .with_context(|| format!("cannot empty {}", instances.display()))?;
+    }
+    std::fs::create_dir_all(instances)
+        .with_context(|| format!("cannot create {}", instances.display()))?;
+    Ok(())
+}

@@ -80,12 +80,17 @@ pub enum Verdict {
     Crashed {
         error: FunctionError,
     },
+    /// Sync only, and no end: a manager has it, and it takes longer than a moment. Who waits need
+    /// not fear that it was forgotten in the queue.
+    Underway,
     /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
     Interrupted,
     /// It certainly did not run, because the platform could not; `reason` is for the user.
     /// Async: it is tried again after `delay`.
     NotRun {
         reason: String,
+        /// Nothing became free in time: the caller may try again soon.
+        throttled: bool,
         #[serde(rename = "delay_ms", with = "millis")]
         delay: Duration,
     },
@@ -99,14 +104,14 @@ impl Verdict {
             Self::Failed { .. } => Some(State::Failed),
             Self::TimedOut { .. } => Some(State::TimedOut),
             Self::Crashed { .. } => Some(State::Crashed),
-            Self::Interrupted | Self::NotRun { .. } => None,
+            Self::Underway | Self::Interrupted | Self::NotRun { .. } => None,
         }
     }
 
     pub fn error(&self) -> Option<&FunctionError> {
         match self {
             Self::Failed { error } | Self::TimedOut { error } | Self::Crashed { error } => Some(error),
-            Self::Succeeded | Self::Interrupted | Self::NotRun { .. } => None,
+            Self::Succeeded | Self::Underway | Self::Interrupted | Self::NotRun { .. } => None,
         }
     }
 }

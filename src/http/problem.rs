@@ -1,0 +1,86 @@
+//! Failures as RFC 9457 answers.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    model::{Problem, code},
+    queue, store,
+};
+
+/// What a handler answers.
+pub type Answer<T = Response> = Result<T, Failure>;
+
+/// A problem on its way out. Made from the errors of the seams by `?`: the outside text names no
+/// internals, the inside text is logged here, once.
+#[derive(Debug)]
+pub struct Failure(pub Box<Problem>);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let problem = match &error {
+            store::Error::Unavailable { .. } => {
+                Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1)
+            }
+            store::Error::UnknownFate { .. } => {
+                Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed")
+            }
+            store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
+            store::Error::Missing(text) => {
+                Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
+            }
+            store::Error::Internal { .. } => Problem::new(code::INTERNAL, "the store failed"),
+        };
+        if problem.status >= 500 {
+            tracing::error!(error = %chain(&error), "store failed");
+        }
+        problem.into()
+    }
+}
+
+impl From<queue::Error> for Failure {
+    fn from(error: queue::Error) -> Self {
+        tracing::error!(error = %chain(&error), "queue failed");
+        Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
+    }
+}
+
+/// An error with its sources, in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let problem = *self.0;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = problem.retry_after;
+        let id = problem.invocation_id;
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
+            headers.insert(crate::model::api::header::INVOCATION_ID, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,154 @@
+//! Builds: any manager may take one. The result is a bundle in the store; images are this host's
+//! cache, which other managers make anew for themselves.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Shared,
+    consumers::Backoff,
+    instance::{function_tag, image_of},
+};
+use crate::{
+    bundle,
+    http::chain,
+    model::{
+        Code, Package, Revision, RevisionNumber,
+        message::{self, Build, BuildEvent, BuildStep},
+    },
+    queue::{Address, ConsumeOptions, Delivery, Message},
+};
+
+/// One build at a time: they take all the cores they can get.
+const AT_ONCE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
+
+/// Takes builds until `stop`; one that is under way is finished.
+pub async fn consume(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut backoff = Backoff::new();
+    while !stop.is_cancelled() {
+        let consumer = tokio::select! {
+            () = stop.cancelled() => return,
+            consumer = shared.queue.consume(&Address::Builds, AT_ONCE) => consumer,
+        };
+        let mut consumer = match consumer {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                backoff.pause("builds cannot be consumed", &error, &stop).await;
+                continue;
+            }
+        };
+        backoff = Backoff::new();
+        loop {
+            let delivery = tokio::select! {
+                () = stop.cancelled() => return,
+                delivery = consumer.next() => delivery,
+            };
+            let Some(delivery) = delivery else { break };
+            run(&shared, delivery).await;
+        }
+    }
+}
+
+async fn run(shared: &Arc<Shared>, delivery: Delivery) {
+    let build = match message::decode::<Build>(delivery.bytes.clone()) {
+        Ok((build, _)) => build,
+        Err(error) => {
+            tracing::error!(%error, "build dropped");
+            return drop(delivery.ack().await);
+        }
+    };
+    tracing::info!(function = %build.name, build = %build.build, "building");
+    let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let forward = async {
+        while let Some(message) = lines.recv().await {
+            tell(shared, &build, BuildStep::Progress { message }).await;
+        }
+    };
+    let work = async {
+        let step = perform(shared, &build, progress).await;
+        step.unwrap_or_else(|failed| failed)
+    };
+    let (step, ()) = tokio::join!(work, forward);
+    if let BuildStep::Failed { message, .. } = &step {
+        tracing::info!(function = %build.name, error = message, "build failed");
+    } else {
+        tracing::info!(function = %build.name, "built");
+    }
+    tell(shared, &build, step).await;
+    drop(delivery.ack().await);
+}
+
+async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
+    let event = BuildEvent { v: message::VERSION, build: build.build, step };
+    let message = Message { bytes: message::encode(&event, b""), expires: None };
+    if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
+        tracing::debug!(error = %chain(&error), "nobody waits for this build any more");
+    }
+}
+
+async fn perform(
+    shared: &Arc<Shared>,
+    build: &Build,
+    progress: tokio::sync::mpsc::UnboundedSender<String>,
+) -> Result<BuildStep, BuildStep> {
+    let platform = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
+        message: chain(error),
+        user_error: false,
+    };
+    let (bundle, tree) = match &build.spec.code {
+        Code::Image { .. } => (None, None),
+        Code::Language { .. } => {
+            let source = shared.store.blob(&build.source).await.map_err(|error| platform(&error))?;
+            let source = source.ok_or_else(|| BuildStep::Failed {
+                message: format!("source {} is not in the store", build.source),
+                user_error: false,
+            })?;
+            check(source.clone(), build)?;
+            let _ = progress.send("unpacking the source".to_owned());
+            let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
+            (Some(build.source.clone()), Some(tree))
+        }
+    };
+    let image = ensure_image(shared, build, tree, progress).await?;
+    Ok(BuildStep::Done { image, bundle })
+}
+
+fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
+    let user = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
+        message: chain(error),
+        user_error: true,
+    };
+    let listing = bundle::read(&source).map_err(|error| user(&error))?;
+    bundle::check_code(&listing, &build.spec).map_err(|error| user(&error))
+}
+
+async fn ensure_image(
+    shared: &Arc<Shared>,
+    build: &Build,
+    tree: Option<PathBuf>,
+    progress: tokio::sync::mpsc::UnboundedSender<String>,
+) -> Result<String, BuildStep> {
+    let revision = Revision {
+        function: crate::model::FunctionId::new(),
+        name: build.name.clone(),
+        number: RevisionNumber(0),
+        spec: build.spec.clone(),
+        source: build.source.clone(),
+        bundle: None,
+        image: String::new(),
+        created_at: jiff::Timestamp::now(),
+    };
+    let image = image_of(&revision, tree.as_deref());
+    let report = move |line: String| drop(progress.send(line));
+    let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| BuildStep::Failed {
+        message: chain(&error),
+        // An image of the user's own that is not there is the user's to bring.
+        user_error: matches!(build.spec.code, Code::Image { .. }) && !error.is_transient(),
+    })?;
+    Ok(match &build.spec.code {
+        Code::Language { package: Package::Image, .. } => function_tag(build.name.as_str(), &build.source),
+        _ => id,
+    })
+}

@@ -1,0 +1,337 @@
+//! The one task that owns the pool: it turns what happens into events and performs the actions.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    Shared,
+    instance::{self, Failure, Job, Live},
+    pool::{Action, Event, Key, Limits, Needs, Pool, Rejection, Slot, WorkId},
+    work::{self, Run, Work},
+};
+use crate::{
+    config::units::show_duration,
+    model::{FunctionId, Mode, Revision, RevisionNumber, message::Verdict},
+    store::ReportedInstance,
+};
+
+/// A sync invocation that has not ended after this long is reported as under way.
+const UNDERWAY_AFTER: Duration = Duration::from_secs(1);
+/// How often such invocations are looked for, while there is any sync work at all.
+const UNDERWAY_CHECK: Duration = Duration::from_millis(500);
+/// An async invocation whose instance could not be started is tried again after this long.
+const START_RETRY: Duration = Duration::from_secs(5);
+
+/// What happened, told to the dispatcher.
+pub enum Command {
+    Work(Box<Work>),
+    Started { slot: Slot, result: Result<Live, Failure> },
+    Finished { slot: Slot, work: WorkId, usable: bool },
+    Ended { slot: Slot },
+    Gone { slot: Slot },
+    Active { function: FunctionId, revision: Option<RevisionNumber> },
+    Drain,
+}
+
+/// The way to the dispatcher. Unbounded, since what is in it is bounded by the prefetch of the
+/// consumers and by the number of instances.
+#[derive(Clone)]
+pub struct Dispatch {
+    commands: mpsc::UnboundedSender<Command>,
+    live: watch::Receiver<Arc<HashSet<FunctionId>>>,
+}
+
+impl Dispatch {
+    pub fn send(&self, command: Command) {
+        // The dispatcher ends only after a drain, when nobody has anything to say any more.
+        let _ = self.commands.send(command);
+    }
+
+    pub fn drain(&self) {
+        self.send(Command::Drain);
+    }
+
+    /// The functions that have a live instance here, as it changes.
+    pub fn live(&self) -> watch::Receiver<Arc<HashSet<FunctionId>>> {
+        self.live.clone()
+    }
+}
+
+struct Instance {
+    revision: Arc<Revision>,
+    /// None while it starts and once it was told to stop.
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    report: Option<ReportedInstance>,
+}
+
+/// A sync caller who may have to be told that it takes longer.
+struct Awaited {
+    invoke: crate::model::message::Invoke,
+    taken: Instant,
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
+    pool: Pool,
+    waiting: HashMap<WorkId, Box<Work>>,
+    awaited: HashMap<WorkId, Awaited>,
+    instances: HashMap<Slot, Instance>,
+    revisions: HashMap<Key, Arc<Revision>>,
+    failures: HashMap<Slot, Failure>,
+    live: watch::Sender<Arc<HashSet<FunctionId>>>,
+    reports: watch::Sender<Vec<ReportedInstance>>,
+    next_work: u64,
+    draining: bool,
+}
+
+/// Starts the dispatcher; its task ends after [`Dispatch::drain`], when nothing is left.
+pub fn start(shared: Arc<Shared>) -> (Dispatch, JoinHandle<()>) {
+    let (commands, receiver) = mpsc::unbounded_channel();
+    let (live, live_receiver) = watch::channel(Arc::default());
+    let (reports, reports_receiver) = watch::channel(Vec::new());
+    tokio::spawn(report_instances(shared.clone(), reports_receiver));
+    let limits =
+        Limits { max_starts: shared.limits.max_starts, memory_budget: shared.limits.memory_budget };
+    let dispatcher = Dispatcher {
+        shared,
+        commands: commands.clone(),
+        pool: Pool::new(limits),
+        waiting: HashMap::new(),
+        awaited: HashMap::new(),
+        instances: HashMap::new(),
+        revisions: HashMap::new(),
+        failures: HashMap::new(),
+        live,
+        reports,
+        next_work: 0,
+        draining: false,
+    };
+    let task = tokio::spawn(dispatcher.run(receiver));
+    (Dispatch { commands, live: live_receiver }, task)
+}
+
+impl Dispatcher {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut underway = tokio::time::interval(UNDERWAY_CHECK);
+        underway.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            if self.draining && self.pool.is_empty() && self.instances.is_empty() {
+                return;
+            }
+            let deadline = self.pool.next_deadline();
+            let timer = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(command) => self.handle(command).await,
+                    None => return,
+                },
+                () = timer => self.apply(Event::Tick).await,
+                _ = underway.tick(), if !self.awaited.is_empty() => self.tell_underway().await,
+            }
+        }
+    }
+
+    async fn handle(&mut self, command: Command) {
+        match command {
+            Command::Work(work) => {
+                let event = self.admit(work);
+                self.apply(event).await;
+            }
+            Command::Started { slot, result: Ok(live) } => {
+                if let Some(instance) = self.instances.get_mut(&slot) {
+                    instance.jobs = Some(live.jobs);
+                    instance.report = Some(live.report);
+                }
+                self.apply(Event::Started { slot }).await;
+                self.instances_changed();
+            }
+            Command::Started { slot, result: Err(failure) } => {
+                self.instances.remove(&slot);
+                self.failures.insert(slot, failure);
+                self.apply(Event::StartFailed { slot }).await;
+                self.failures.remove(&slot);
+                self.instances_changed();
+            }
+            Command::Finished { slot, work, usable } => {
+                self.awaited.remove(&work);
+                self.apply(Event::Finished { slot, usable }).await;
+            }
+            Command::Ended { slot } => self.apply(Event::Ended { slot }).await,
+            Command::Gone { slot } => {
+                self.instances.remove(&slot);
+                self.apply(Event::Gone { slot }).await;
+                self.forget_unused_revisions();
+                self.instances_changed();
+            }
+            Command::Active { function, revision } => {
+                self.apply(Event::Active { function, revision }).await;
+            }
+            Command::Drain => {
+                self.draining = true;
+                self.apply(Event::Drain).await;
+            }
+        }
+    }
+
+    fn admit(&mut self, work: Box<Work>) -> Event {
+        let id = WorkId(self.next_work);
+        self.next_work += 1;
+        let key = Key { function: work.invoke.function, revision: work.revision.number };
+        self.revisions.entry(key).or_insert_with(|| work.revision.clone());
+        if work.invoke.reply_to.is_some() {
+            self.awaited.insert(id, Awaited { invoke: work.invoke.clone(), taken: work.taken });
+        }
+        let spec = &work.revision.spec;
+        let needs = Needs {
+            max_instances: spec.scaling.max_instances,
+            idle_timeout: spec.scaling.idle_timeout,
+            memory: spec.memory_bytes,
+        };
+        let (mode, deadline) = (work.invoke.mode, work.deadline);
+        self.waiting.insert(id, work);
+        Event::Arrived { work: id, key, needs, mode, deadline }
+    }
+
+    async fn apply(&mut self, event: Event) {
+        for action in self.pool.handle(event, Instant::now()) {
+            self.perform(action).await;
+        }
+        if let Event::Finished { slot, usable: true } = event
+            && let Some(instance) = self.instances.get(&slot)
+            && instance.jobs.is_some()
+        {
+            let idle_timeout = show_duration(instance.revision.spec.scaling.idle_timeout);
+            tracing::info!(function = %instance.revision.name, idle_timeout, "instance idle; clean-up after its idle timeout");
+        }
+    }
+
+    async fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start { slot, key } => self.start(slot, key),
+            Action::Run { slot, work, start } => {
+                let Some(piece) = self.waiting.remove(&work) else { return };
+                let jobs = self.instances.get(&slot).and_then(|instance| instance.jobs.as_ref());
+                let job = Job { id: work, work: *piece, start };
+                if let Err(mpsc::error::SendError(job)) = match jobs {
+                    Some(jobs) => jobs.send(job),
+                    None => Err(mpsc::error::SendError(job)),
+                } {
+                    // It ended in this very moment: its `Ended` is on the way behind this.
+                    self.awaited.remove(&work);
+                    let run = Run::without_instance(not_run("the instance ended before it began", false));
+                    job.work.settle(&self.shared, run).await;
+                }
+            }
+            Action::Stop { slot } => {
+                if let Some(instance) = self.instances.get_mut(&slot) {
+                    tracing::debug!(function = %instance.revision.name, "instance stops");
+                    instance.jobs = None;
+                }
+            }
+            Action::Reject { work, why } => self.reject(work, why).await,
+        }
+    }
+
+    fn start(&mut self, slot: Slot, key: Key) {
+        let Some(revision) = self.revisions.get(&key).cloned() else {
+            tracing::error!(?key, "a start without a revision");
+            return self.tell(Command::Started { slot, result: Err(Failure::unknown_revision()) });
+        };
+        self.instances.insert(slot, Instance { revision: revision.clone(), jobs: None, report: None });
+        let (shared, commands) = (self.shared.clone(), self.commands.clone());
+        self.shared.tracker.spawn(instance::live(shared, commands, slot, revision));
+        self.instances_changed();
+    }
+
+    fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    async fn reject(&mut self, id: WorkId, why: Rejection) {
+        self.awaited.remove(&id);
+        let Some(work) = self.waiting.remove(&id) else { return };
+        let run = match why {
+            Rejection::Draining => return work.give_back(&self.shared).await,
+            Rejection::Expired => not_run("no instance became free in time", true),
+            Rejection::StartFailed(slot) => {
+                let failure = self.failures.get(&slot).cloned().unwrap_or_else(Failure::unknown_revision);
+                failure.verdict(START_RETRY)
+            }
+        };
+        work.settle(&self.shared, Run::without_instance(run)).await;
+    }
+
+    async fn tell_underway(&mut self) {
+        let late: Vec<WorkId> = self
+            .awaited
+            .iter()
+            .filter(|(_, awaited)| awaited.taken.elapsed() >= UNDERWAY_AFTER)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            let Some(Awaited { invoke, .. }) = self.awaited.remove(&id) else { continue };
+            let reply = work::bare_reply(&invoke, Verdict::Underway);
+            work::reply(&self.shared, invoke.reply_to, reply).await;
+        }
+    }
+
+    /// Tells the consumers which functions are warm here, and the store which instances live.
+    fn instances_changed(&self) {
+        let live: HashSet<FunctionId> = self
+            .instances
+            .values()
+            .filter(|instance| instance.jobs.is_some())
+            .map(|instance| instance.revision.function)
+            .collect();
+        self.live.send_if_modified(|known| {
+            let changed = **known != live;
+            if changed {
+                *known = Arc::new(live);
+            }
+            changed
+        });
+        self.reports.send_replace(self.instances.values().filter_map(|i| i.report.clone()).collect());
+    }
+
+    fn forget_unused_revisions(&mut self) {
+        let used: HashSet<Key> = self
+            .instances
+            .values()
+            .map(|instance| &instance.revision)
+            .chain(self.waiting.values().map(|work| &work.revision))
+            .map(|revision| Key { function: revision.function, revision: revision.number })
+            .collect();
+        self.revisions.retain(|key, _| used.contains(key));
+    }
+}
+
+fn not_run(reason: &str, throttled: bool) -> Verdict {
+    Verdict::NotRun { reason: reason.to_owned(), throttled, delay: START_RETRY }
+}
+
+/// Writes the live instances behind whenever they change; the newest state counts.
+async fn report_instances(shared: Arc<Shared>, mut reports: watch::Receiver<Vec<ReportedInstance>>) {
+    while reports.changed().await.is_ok() {
+        let report = reports.borrow_and_update().clone();
+        if let Err(error) = shared.store.report_instances(shared.owner, &report).await {
+            tracing::warn!(error = %crate::http::chain(&error), "instances not reported");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            reports.mark_changed();
+        }
+    }
+}

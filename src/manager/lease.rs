@@ -1,0 +1,40 @@
+//! The lease that keeps this process's claims its own, and the report of its live instances.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+
+/// A claim of a manager that has not renewed for so long may be taken by another.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// Three renewals fit into a lease, so that one lost renewal does no harm.
+const RENEW: Duration = Duration::from_secs(3);
+
+/// Renews the lease until told to stop. A store that does not answer is tried again sooner.
+pub async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut failing = false;
+    loop {
+        let renewed = shared.store.renew_lease(shared.owner, shared.manager, LEASE).await;
+        let pause = match renewed {
+            Ok(()) => {
+                if failing {
+                    tracing::info!("lease renewed again");
+                }
+                failing = false;
+                RENEW
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(error = %crate::http::chain(&error), "lease not renewed");
+                }
+                failing = true;
+                RENEW / 6
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Writing logs behind: lines are collected and stored in batches, so that no invocation waits.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{model::LogLine, store::Store};
+
+/// Lines waiting for the store. Beyond it new lines are dropped and counted, and the manager says so:
+/// a store that is away must not take the platform's memory.
+const MAX_WAITING: usize = 65_536;
+/// Stored together.
+const BATCH: usize = 2_000;
+/// A line is on its way to the store after at most so long.
+const DELAY: Duration = Duration::from_millis(40);
+
+/// The way in. Cheap to clone; never waits.
+#[derive(Clone)]
+pub struct LogWriter {
+    lines: mpsc::Sender<Option<LogLine>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl LogWriter {
+    pub fn write(&self, line: LogLine) {
+        if self.lines.try_send(Some(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets the writer end once it has stored what is there.
+    pub fn close(&self) {
+        // A full channel is being read; the task that reads it also ends when all writers are gone.
+        let _ = self.lines.try_send(None);
+    }
+}
+
+pub fn start(store: Arc<dyn Store>) -> (LogWriter, JoinHandle<()>) {
+    let (lines, waiting) = mpsc::channel(MAX_WAITING);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let task = tokio::spawn(run(store, waiting, dropped.clone()));
+    (LogWriter { lines, dropped }, task)
+}
+
+async fn run(
+    store: Arc<dyn Store>,
+    mut waiting: mpsc::Receiver<Option<LogLine>>,
+    dropped: Arc<AtomicU64>,
+) {
+    let mut open = true;
+    while open {
+        let Some(Some(first)) = waiting.recv().await else { return };
+        let mut batch = vec![first];
+        let deadline = tokio::time::Instant::now() + DELAY;
+        while batch.len() < BATCH {
+            match tokio::time::timeout_at(deadline, waiting.recv()).await {
+                Ok(Some(Some(line))) => batch.push(line),
+                Ok(Some(None) | None) => {
+                    open = false;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        store_batch(&*store, &batch).await;
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::warn!(lines = lost, "log lines dropped: the store is too slow or away");
+        }
+    }
+}
+
+/// Tries for as long as a short outage may take; then the batch is lost and counted.
+async fn store_batch(store: &dyn Store, batch: &[LogLine]) {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match store.append_logs(batch).await {
+            Ok(()) => return,
+            Err(error) if error.is_transient() && pause < Duration::from_secs(8) => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) => {
+                let error = crate::http::chain(&error);
+                tracing::warn!(lines = batch.len(), %error, "log lines lost");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A piece of work: one attempt of one invocation, with the delivery that it came in. Every way of
+//! settling it is here.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::Shared;
+use crate::{
+    http::chain,
+    model::{
+        Body, InstanceId, Mode, Phase, Revision, Start,
+        message::{self, Invoke, Outcome, Verdict},
+    },
+    queue::{Address, Delivery, Message},
+};
+
+pub struct Work {
+    pub invoke: Invoke,
+    pub payload: Bytes,
+    pub headers: BTreeMap<String, String>,
+    pub attempt: u32,
+    pub revision: Arc<Revision>,
+    /// When this manager took the message: the zero of the phases it reports.
+    pub taken: Instant,
+    /// Sync: until then it waits for an instance.
+    pub deadline: Option<Instant>,
+    pub delivery: Delivery,
+}
+
+/// How an attempt went, apart from the work itself.
+pub struct Run {
+    pub verdict: Verdict,
+    pub result: Option<Body>,
+    pub instance: Option<InstanceId>,
+    pub start: Option<Start>,
+    pub phases: Vec<Phase>,
+}
+
+impl Run {
+    /// It did not get as far as an instance.
+    pub fn without_instance(verdict: Verdict) -> Self {
+        Self { verdict, result: None, instance: None, start: None, phases: Vec::new() }
+    }
+}
+
+impl Work {
+    /// Tells what came of it. Sync: acked first, so that it is never run twice, then answered. Async:
+    /// the outcome is confirmed by the queue first, then acked, so that it is never lost; that may
+    /// take a while when the broker is away and happens beside everything else.
+    pub async fn settle(self, shared: &Arc<Shared>, run: Run) {
+        let manager_ms = self.taken.elapsed().as_secs_f64() * 1000.0;
+        let outcome = Outcome {
+            v: message::VERSION,
+            id: self.invoke.id,
+            attempt: self.attempt,
+            owner: Some(shared.owner),
+            revision: self.revision.number,
+            instance: run.instance,
+            start: run.start,
+            prewarmed: false,
+            verdict: run.verdict,
+            content_type: run.result.as_ref().map(|body| body.content_type.clone()),
+            phases: run.phases,
+            manager_ms,
+        };
+        let body = run.result.map(|body| body.bytes).unwrap_or_default();
+        let message = Message { bytes: message::encode(&outcome, &body), expires: None };
+        match (self.invoke.mode, self.invoke.reply_to) {
+            (Mode::Sync, reply_to) => {
+                if let Err(error) = self.delivery.ack().await {
+                    tracing::debug!(invocation = %outcome.id, error = %chain(&error), "ack failed");
+                }
+                reply(shared, reply_to, message).await;
+            }
+            (Mode::Async, _) => {
+                let shared = shared.clone();
+                let tracker = shared.tracker.clone();
+                tracker.spawn(async move { send_outcome(&shared, message, self.delivery).await });
+            }
+        }
+    }
+
+    /// Puts unstarted work back for another manager: sync is published again as it came and then
+    /// acked, so that "redelivered" goes on meaning "a manager was lost"; async becomes due again.
+    pub async fn give_back(self, shared: &Arc<Shared>) {
+        if self.invoke.mode == Mode::Async {
+            let verdict = Verdict::NotRun {
+                reason: "the manager stopped before it began".to_owned(),
+                throttled: false,
+                delay: Duration::ZERO,
+            };
+            return self.settle(shared, Run::without_instance(verdict)).await;
+        }
+        let expires = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
+    }
+}
+
+/// See [`Work::give_back`]; for a message that has not become work yet.
+pub async fn give_back_sync(
+    shared: &Shared,
+    invoke: &Invoke,
+    payload: &Bytes,
+    expires: Option<Duration>,
+    delivery: Delivery,
+) {
+    let message = Message { bytes: message::encode(invoke, payload), expires };
+    match shared.queue.publish(&Address::Function(invoke.function, Mode::Sync), message).await {
+        Ok(()) => drop(delivery.ack().await),
+        // Unacked, it comes back as redelivered and is answered as interrupted.
+        Err(error) => {
+            tracing::warn!(invocation = %invoke.id, error = %chain(&error), "work could not be given back");
+        }
+    }
+}
+
+/// Answers a sync caller; nobody may be waiting any more, which is no error.
+pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
+    let Some(to) = to else { return };
+    if let Err(error) = shared.queue.publish(&Address::Reply(to), message).await {
+        tracing::debug!(error = %chain(&error), "reply not delivered");
+    }
+}
+
+/// A reply that no attempt stands behind.
+pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
+    let outcome = Outcome {
+        v: message::VERSION,
+        id: invoke.id,
+        attempt: 1,
+        owner: None,
+        revision: invoke.revision,
+        instance: None,
+        start: None,
+        prewarmed: false,
+        verdict,
+        content_type: None,
+        phases: Vec::new(),
+        manager_ms: 0.0,
+    };
+    Message { bytes: message::encode(&outcome, b""), expires: None }
+}
+
+/// Tries until the queue has it: nothing that was accepted is lost for want of a broker. When this
+/// process ends before, the lease runs out and another manager claims the invocation anew.
+async fn send_outcome(shared: &Shared, message: Message, delivery: Delivery) {
+    let mut pause = Duration::from_millis(100);
+    while let Err(error) = shared.queue.publish(&Address::Outcomes, message.clone()).await {
+        tracing::warn!(error = %chain(&error), "outcome not published yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+    if let Err(error) = delivery.ack().await {
+        tracing::debug!(error = %chain(&error), "ack failed; the repeat will be refused its claim");
+    }
+}
