@@ -7,9 +7,13 @@
 pub mod app;
 pub mod bundle;
 pub mod config;
+pub mod gateway;
 pub mod http;
 pub mod manager;
 pub mod model;
 pub mod queue;
+pub mod registry;
 pub mod runtime;
+pub mod scheduler;
 pub mod store;
+pub mod suggest;

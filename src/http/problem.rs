@@ -7,8 +7,9 @@ use axum::{
 };
 
 use crate::{
-    model::{Problem, code},
+    model::{FunctionName, Problem, code},
     queue, store,
+    suggest::suggest,
 };
 
 /// What a handler answers.
@@ -64,6 +65,16 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+/// 404 with the near names, if any.
+pub fn function_not_found<'a>(name: &FunctionName, names: impl Iterator<Item = &'a str>) -> Problem {
+    let problem = Problem::new(code::FUNCTION_NOT_FOUND, format!("there is no function '{name}'"));
+    let near = suggest(name.as_str(), names);
+    match near.is_empty() {
+        true => problem.hint("'cloudfunc list' shows the functions; 'cloudfunc deploy' makes one"),
+        false => problem.hint(format!("did you mean {}?", near.join(" or "))),
+    }
 }
 
 impl IntoResponse for Failure {

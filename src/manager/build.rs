@@ -148,7 +148,9 @@ async fn ensure_image(
         user_error: matches!(build.spec.code, Code::Image { .. }) && !error.is_transient(),
     })?;
     Ok(match &build.spec.code {
-        Code::Language { package: Package::Image, .. } => function_tag(build.name.as_str(), &build.source),
+        Code::Language { package: Package::Image, .. } => {
+            function_tag(build.name.as_str(), &build.source)
+        }
         _ => id,
     })
 }

@@ -76,7 +76,8 @@ impl Bundles {
             };
             fs::create_dir_all(&folder).map_err(io(&folder))?;
             // Unpacked beside its place and then renamed: a bundle is there whole or not at all.
-            let beside = tempfile::Builder::new().prefix(".unpack-").tempdir_in(&folder).map_err(io(&folder))?;
+            let beside =
+                tempfile::Builder::new().prefix(".unpack-").tempdir_in(&folder).map_err(io(&folder))?;
             let tree = beside.path().join("tree");
             bundle::unpack(&bytes, &tree).map_err(|source| Error::Unpack { digest, source })?;
             match fs::rename(&tree, &target) {

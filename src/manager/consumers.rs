@@ -279,7 +279,8 @@ impl FunctionQueue {
         if self.manager_stop.is_cancelled() {
             return work::give_back_sync(&self.shared, &invoke, &payload, left, delivery).await;
         }
-        let revision = self.shared.revisions.get(&*self.shared.store, invoke.function, invoke.revision).await;
+        let revision =
+            self.shared.revisions.get(&*self.shared.store, invoke.function, invoke.revision).await;
         let revision = match revision {
             Ok(Some(revision)) => revision,
             unusable => {
@@ -295,8 +296,7 @@ impl FunctionQueue {
         };
         let headers = invoke.headers.clone();
         let deadline = left.map(|left| taken + left);
-        let work =
-            Work { invoke, payload, headers, attempt: 1, revision, taken, deadline, delivery };
+        let work = Work { invoke, payload, headers, attempt: 1, revision, taken, deadline, delivery };
         self.dispatch.send(Command::Work(Box::new(work)));
     }
 
@@ -349,7 +349,7 @@ impl Backoff {
     pub async fn pause(
         &mut self,
         what: &'static str,
-        error: &dyn std::fmt::Display,
+        error: &(dyn std::fmt::Display + Sync),
         stop: &CancellationToken,
     ) {
         if self.0 == Self::FIRST {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::units::show_duration,
-    model::{FunctionId, Mode, Revision, RevisionNumber, message::Verdict},
+    model::{FunctionId, Revision, RevisionNumber, message::Verdict},
     store::ReportedInstance,
 };
 
@@ -233,7 +233,8 @@ impl Dispatcher {
                 } {
                     // It ended in this very moment: its `Ended` is on the way behind this.
                     self.awaited.remove(&work);
-                    let run = Run::without_instance(not_run("the instance ended before it began", false));
+                    let run =
+                        Run::without_instance(not_run("the instance ended before it began", false));
                     job.work.settle(&self.shared, run).await;
                 }
             }
@@ -269,7 +270,8 @@ impl Dispatcher {
             Rejection::Draining => return work.give_back(&self.shared).await,
             Rejection::Expired => not_run("no instance became free in time", true),
             Rejection::StartFailed(slot) => {
-                let failure = self.failures.get(&slot).cloned().unwrap_or_else(Failure::unknown_revision);
+                let failure =
+                    self.failures.get(&slot).cloned().unwrap_or_else(Failure::unknown_revision);
                 failure.verdict(START_RETRY)
             }
         };

@@ -151,12 +151,13 @@ async fn start(
         cpus: revision.spec.cpus,
         network: revision.spec.network,
     };
-    let Started { sandbox, guest } = shared.runtime.start(&spec).await.map_err(|error| match &error {
-        runtime::Error::Start { output, .. } if !output.is_empty() => {
-            Failure::Platform(format!("{}; it wrote: {}", chain(&error), output.trim_end()))
-        }
-        _ => platform(&error),
-    })?;
+    let Started { sandbox, guest } =
+        shared.runtime.start(&spec).await.map_err(|error| match &error {
+            runtime::Error::Start { output, .. } if !output.is_empty() => {
+                Failure::Platform(format!("{}; it wrote: {}", chain(&error), output.trim_end()))
+            }
+            _ => platform(&error),
+        })?;
     let ready = Instant::now();
     let mut instance = Instance {
         shared: shared.clone(),
@@ -181,12 +182,14 @@ async fn start(
 /// rebuilt on a host that does not have it.
 pub fn image_of(revision: &Revision, bundle: Option<&Path>) -> Image {
     match (&revision.spec.code, bundle) {
-        (Code::Language { language, version, package: Package::Image }, Some(bundle)) => Image::Function {
-            language: *language,
-            version: version.clone(),
-            tag: function_tag(revision.name.as_str(), &revision.source),
-            bundle: bundle.to_owned(),
-        },
+        (Code::Language { language, version, package: Package::Image }, Some(bundle)) => {
+            Image::Function {
+                language: *language,
+                version: version.clone(),
+                tag: function_tag(revision.name.as_str(), &revision.source),
+                bundle: bundle.to_owned(),
+            }
+        }
         (Code::Language { language, version, .. }, _) => {
             Image::Language { language: *language, version: version.clone() }
         }
@@ -339,15 +342,13 @@ impl Instance {
 
     /// Why the guest is lost: our own kill, then the engine's word for it.
     async fn crash(&mut self, error: GuestError) -> Verdict {
-        let failure = |kind: &str, message: String| FunctionError {
-            kind: kind.to_owned(),
-            message,
-            trace: None,
-        };
+        let failure =
+            |kind: &str, message: String| FunctionError { kind: kind.to_owned(), message, trace: None };
         match error {
             GuestError::TimedOut(limit) => {
                 let limit = crate::config::units::show_duration(limit);
-                let message = format!("the function did not answer within its timeout of {limit} and was stopped");
+                let message =
+                    format!("the function did not answer within its timeout of {limit} and was stopped");
                 Verdict::TimedOut { error: failure("timeout", message) }
             }
             GuestError::Violation(what) => Verdict::Crashed {
@@ -358,9 +359,14 @@ impl Instance {
                 let (kind, message) = match exit.unwrap_or(Exit::Unknown) {
                     Exit::OutOfMemory => {
                         let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
-                        ("out_of_memory", format!("the function used more than its memory limit of {limit}"))
+                        (
+                            "out_of_memory",
+                            format!("the function used more than its memory limit of {limit}"),
+                        )
                     }
-                    Exit::Code(code) => ("exit", format!("the function's process exited with code {code}")),
+                    Exit::Code(code) => {
+                        ("exit", format!("the function's process exited with code {code}"))
+                    }
                     Exit::Removed => ("exit", "the function's container was removed".to_owned()),
                     Exit::Unknown => ("exit", "the function's process ended".to_owned()),
                 };

@@ -130,7 +130,9 @@ async fn clean_up(
     match runtime.remove_all(owner).await {
         Ok(removed) if removed.is_empty() => {}
         Ok(removed) => tracing::info!(count = removed.len(), "left-over sandboxes removed"),
-        Err(error) => tracing::warn!(error = %crate::http::chain(&error), "cannot look for left-over sandboxes"),
+        Err(error) => {
+            tracing::warn!(error = %crate::http::chain(&error), "cannot look for left-over sandboxes")
+        }
     }
     if instances.exists() {
         std::fs::remove_dir_all(instances)

@@ -65,7 +65,11 @@ impl Work {
             prewarmed: false,
             verdict: run.verdict,
             content_type: run.result.as_ref().map(|body| body.content_type.clone()),
-            phases: run.phases,
+            phases: match self.invoke.mode {
+                // The scheduler knows what came before.
+                Mode::Sync => run.phases,
+                Mode::Async => since_accepted(run.phases, self.invoke.accepted_at_ms, manager_ms),
+            },
             manager_ms,
         };
         let body = run.result.map(|body| body.bytes).unwrap_or_default();
@@ -99,6 +103,18 @@ impl Work {
         let expires = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
     }
+}
+
+/// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
+fn since_accepted(mut phases: Vec<Phase>, accepted_at_ms: i64, manager_ms: f64) -> Vec<Phase> {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of one invocation")]
+    let total = (jiff::Timestamp::now().as_millisecond() - accepted_at_ms) as f64;
+    let queued = (total - manager_ms).max(0.0);
+    for phase in &mut phases {
+        phase.start_ms += queued;
+    }
+    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms: queued });
+    phases
 }
 
 /// See [`Work::give_back`]; for a message that has not become work yet.

@@ -1,0 +1,19 @@
+//! The HTTP client between roles.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Keeps its connections; the other end is on this host, so that not connecting is known soon.
+pub fn client() -> anyhow::Result<reqwest::Client> {
+    // A second call finds the provider installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .connect_timeout(Duration::from_secs(2))
+        .pool_idle_timeout(None)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("cannot make an HTTP client")
+}

@@ -1,0 +1,174 @@
+//! Deploying: check, store, build, register, activate, announce.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::Registry;
+use crate::{
+    bundle,
+    config::{manifest, units::show_bytes},
+    http::{Answer, Failure, chain},
+    model::{
+        Digest, FunctionName, FunctionSpec, InvocationId, Problem,
+        api::Deployed,
+        code,
+        message::{self, Build, BuildEvent, BuildStep},
+    },
+    queue::{Address, Message},
+    store::NewRevision,
+};
+
+/// A build that has said nothing for so long has been lost with its manager, or there is none.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Then the user is told what is waited for.
+const NOTICE: Duration = Duration::from_secs(3);
+
+/// Where lines for the user go.
+pub type Report = Arc<dyn Fn(String) + Send + Sync>;
+
+/// What is to be deployed, checked.
+pub struct Source {
+    pub name: FunctionName,
+    pub spec: FunctionSpec,
+    pub digest: Digest,
+    /// None for an image function without files.
+    pub archive: Option<Bytes>,
+}
+
+pub fn upload_too_large() -> Problem {
+    let limit = show_bytes(bundle::MAX_PACKED as u64);
+    Problem::new(code::UPLOAD_TOO_LARGE, format!("the upload is larger than the limit of {limit}"))
+        .hint("list what the function does not need in .cloudfuncignore")
+}
+
+impl Registry {
+    /// Checks an upload without side effects.
+    pub async fn check(&self, name: FunctionName, archive: Bytes) -> Answer<Source> {
+        let defaults = self.defaults.clone();
+        tokio::task::spawn_blocking(move || check(name, archive, &defaults))
+            .await
+            .expect("checking does not panic")
+            .map_err(Failure::from)
+    }
+
+    /// Deploys; `report` gets lines for people.
+    pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
+        let Source { name, spec, digest, archive } = source;
+        if let Some(unchanged) = self.unchanged(&name, &spec, &digest).await? {
+            return Ok(unchanged);
+        }
+        if let Some(archive) = archive {
+            report("storing the source".to_owned());
+            self.store.put_blob(&digest, archive).await?;
+        }
+        let (image, bundle) = self.build(&name, &spec, &digest, &report).await?;
+        let revision = NewRevision { name: name.clone(), spec, source: digest, bundle, image };
+        let revision = self.store.add_revision(revision).await?;
+        self.announce_changed(revision.function).await;
+        tracing::info!(function = %name, revision = %revision.number, "deployed");
+        Ok(Deployed { name, revision: revision.number, unchanged: false, image: revision.image })
+    }
+
+    /// The active revision, when it was made from the same source and manifest.
+    async fn unchanged(
+        &self,
+        name: &FunctionName,
+        spec: &FunctionSpec,
+        digest: &Digest,
+    ) -> Answer<Option<Deployed>> {
+        let Some(function) = self.store.function(name).await? else { return Ok(None) };
+        let active = self.store.revision(function.id, function.active_revision).await?;
+        Ok(active.filter(|active| active.source == *digest && active.spec == *spec).map(|active| {
+            Deployed {
+                name: name.clone(),
+                revision: active.number,
+                unchanged: true,
+                image: active.image,
+            }
+        }))
+    }
+
+    async fn build(
+        &self,
+        name: &FunctionName,
+        spec: &FunctionSpec,
+        source: &Digest,
+        report: &Report,
+    ) -> Answer<(String, Option<Digest>)> {
+        let (address, mut replies) = self.queue.open_replies().await?;
+        let Address::Reply(reply_to) = address else {
+            return Err(Problem::new(code::INTERNAL, "the queue gave no reply address").into());
+        };
+        let build = Build {
+            v: message::VERSION,
+            build: InvocationId::new(),
+            name: name.clone(),
+            spec: spec.clone(),
+            source: source.clone(),
+            reply_to,
+        };
+        let message = Message { bytes: message::encode(&build, b""), expires: None };
+        self.queue.publish(&Address::Builds, message).await?;
+        let mut patience = NOTICE;
+        loop {
+            let delivery = match tokio::time::timeout(patience, replies.next()).await {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => {
+                    let detail = "the message broker was lost during the build; deploy again";
+                    return Err(Problem::new(code::UNAVAILABLE, detail).into());
+                }
+                Err(_) if patience == NOTICE => {
+                    report("waiting for a manager to build it".to_owned());
+                    patience = SILENCE;
+                    continue;
+                }
+                Err(_) => {
+                    let detail = format!("no manager has built it within {} s", SILENCE.as_secs());
+                    return Err(Problem::new(code::UNAVAILABLE, detail)
+                        .hint("'cloudfunc status' tells whether a manager is running")
+                        .into());
+                }
+            };
+            patience = SILENCE;
+            let event = message::decode::<BuildEvent>(delivery.bytes.clone());
+            drop(delivery.ack().await);
+            let step = match event {
+                Ok((event, _)) if event.build == build.build => event.step,
+                Ok(_) => continue,
+                Err(error) => return Err(Problem::new(code::INTERNAL, chain(&error)).into()),
+            };
+            match step {
+                BuildStep::Progress { message } => report(message),
+                BuildStep::Done { image, bundle } => return Ok((image, bundle)),
+                BuildStep::Failed { message, user_error: true } => {
+                    return Err(Problem::new(code::BUILD_FAILED, message).into());
+                }
+                BuildStep::Failed { message, user_error: false } => {
+                    return Err(Problem::new(
+                        code::UNAVAILABLE,
+                        format!("the build could not be done: {message}"),
+                    )
+                    .hint("'cloudfunc logs --role manager' tells more")
+                    .into());
+                }
+            }
+        }
+    }
+}
+
+fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> Result<Source, Problem> {
+    let invalid =
+        |error: &(dyn std::error::Error + 'static)| Problem::new(code::INVALID_UPLOAD, chain(error));
+    let listing = bundle::read(&archive).map_err(|error| invalid(&error))?;
+    let text = listing.manifest().unwrap_or_default();
+    let manifest = manifest::parse(text, manifest::FILE, defaults)
+        .map_err(|error| Problem::new(code::INVALID_MANIFEST, error.to_string()))?;
+    if let Some(named) = manifest.name.filter(|named| *named != name) {
+        let detail = format!("the manifest names the function '{named}', the address names it '{name}'");
+        return Err(Problem::new(code::INVALID_MANIFEST, detail));
+    }
+    bundle::check_code(&listing, &manifest.spec)
+        .map_err(|error| Problem::new(code::INVALID_UPLOAD, error.to_string()))?;
+    Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive) })
+}

@@ -1,0 +1,256 @@
+//! The registry's HTTP API. The gateway passes requests on to it unchanged.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::{get, patch, post, put},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+
+use super::{
+    Registry,
+    deploy::{Report, Source, upload_too_large},
+    seed,
+};
+use crate::{
+    bundle,
+    http::{Answer, Failure, chain, function_not_found, health_routes, read_body},
+    model::{
+        Function, FunctionId, FunctionName, Problem, RevisionNumber,
+        api::{ActiveRevision, DeployLine, Deployed, FunctionInfo, InstanceInfo, Page, RevisionInfo},
+        code,
+        message::Change,
+    },
+    store,
+};
+
+type Shared = State<Arc<Registry>>;
+
+pub fn routes(registry: Arc<Registry>) -> Router {
+    let ready = {
+        let (store, queue) = (registry.store.clone(), registry.queue.clone());
+        Arc::new(move || {
+            let (store, queue) = (store.clone(), queue.clone());
+            Box::pin(async move {
+                store.ping().await.map_err(|error| error.to_string())?;
+                queue.ping().await.map_err(|error| error.to_string())
+            }) as _
+        })
+    };
+    let backends = vec![registry.store.kind().to_owned(), registry.queue.kind().to_owned()];
+    Router::new()
+        .route("/v1/functions", get(list))
+        .route("/v1/functions/{name}", get(show).delete(delete))
+        .route("/v1/functions/{name}/revisions", get(revisions).post(deploy))
+        .route("/v1/functions/{name}/instances", get(instances))
+        .route("/v1/functions/{name}/active-revision", put(activate))
+        .route("/functions", post(seed::register))
+        .route("/functions/{name}", get(seed::show))
+        .route("/functions/{name}/warm", patch(seed::report_warm))
+        .with_state(registry)
+        .merge(health_routes("registry", backends, ready))
+}
+
+pub fn name(text: &str) -> Answer<FunctionName> {
+    text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
+}
+
+async fn deploy(
+    State(registry): Shared,
+    Path(function): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Answer {
+    let function = name(&function)?;
+    let archive = read_body(request.into_body(), bundle::MAX_PACKED, upload_too_large).await?;
+    let source = registry.check(function, archive).await?;
+    let streamed = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("application/x-ndjson"));
+    if streamed {
+        return Ok(deploy_streamed(registry, source));
+    }
+    // In a task of its own: who hangs up does not leave half a deploy.
+    let deploying = tokio::spawn(async move { registry.deploy(source, Arc::new(|_| {})).await });
+    let deployed = deploying.await.map_err(|error| {
+        tracing::error!(%error, "deploy ended");
+        Failure::from(Problem::new(code::INTERNAL, "the deploy ended unexpectedly"))
+    })??;
+    Ok(created(deployed))
+}
+
+fn created(deployed: Deployed) -> Response {
+    let location = format!("/v1/functions/{}/revisions/{}", deployed.name, deployed.revision);
+    let status = if deployed.unchanged { StatusCode::OK } else { StatusCode::CREATED };
+    let mut response = (status, Json(deployed)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// A line per step; the last one is `done` or `error`. Goes on when the client hangs up.
+fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
+    let (lines, receiver) = mpsc::unbounded_channel();
+    let progress = lines.clone();
+    let report: Report = Arc::new(move |message| drop(progress.send(DeployLine::Progress { message })));
+    tokio::spawn(async move {
+        let last = match registry.deploy(source, report).await {
+            Ok(deployed) => DeployLine::Done(deployed),
+            Err(Failure(problem)) => DeployLine::Error { problem: *problem },
+        };
+        let _ = lines.send(last);
+    });
+    let body = Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
+        let line = receiver.recv().await?;
+        let mut text = serde_json::to_vec(&line).expect("a line is plain data");
+        text.push(b'\n');
+        Some((Ok::<_, Infallible>(Bytes::from(text)), receiver))
+    }));
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+async fn list(State(registry): Shared) -> Answer<Json<Page<FunctionInfo>>> {
+    let functions = registry.store.functions().await?;
+    let mut live: HashMap<FunctionId, u32> = HashMap::new();
+    for instance in registry.store.instances(None).await? {
+        *live.entry(instance.function).or_default() += 1;
+    }
+    let mut items = Vec::with_capacity(functions.len());
+    for function in functions {
+        let instances = live.get(&function.id).copied().unwrap_or_default();
+        items.push(registry.describe(function, instances).await?);
+    }
+    Ok(Json(Page { items, next: None }))
+}
+
+impl Registry {
+    pub async fn not_found(&self, name: &FunctionName) -> Problem {
+        let functions = self.store.functions().await.unwrap_or_else(|error| {
+            tracing::debug!(error = %chain(&error), "no names to suggest");
+            Vec::new()
+        });
+        function_not_found(name, functions.iter().map(|function| function.name.as_str()))
+    }
+
+    async fn find(&self, name: &FunctionName) -> Answer<Function> {
+        match self.store.function(name).await? {
+            Some(function) => Ok(function),
+            None => Err(self.not_found(name).await.into()),
+        }
+    }
+
+    pub async fn info(&self, name: &FunctionName) -> Answer<FunctionInfo> {
+        let function = self.find(name).await?;
+        let instances = self.store.instances(Some(function.id)).await?.len();
+        Ok(self.describe(function, u32::try_from(instances).unwrap_or(u32::MAX)).await?)
+    }
+
+    async fn describe(&self, function: Function, instances: u32) -> Result<FunctionInfo, store::Error> {
+        let revision =
+            self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
+                store::Error::Missing(format!("the active revision of '{}'", function.name))
+            })?;
+        Ok(FunctionInfo {
+            name: function.name,
+            id: function.id,
+            active_revision: function.active_revision,
+            created_at: function.created_at,
+            deployed_at: revision.created_at,
+            is_warm: instances > 0 || function.reported_warm,
+            instances,
+            image: revision.image,
+            spec: revision.spec,
+        })
+    }
+}
+
+async fn show(State(registry): Shared, Path(function): Path<String>) -> Answer<Json<FunctionInfo>> {
+    registry.info(&name(&function)?).await.map(Json)
+}
+
+async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer<StatusCode> {
+    let name = name(&function)?;
+    let Some(function) = registry.store.delete_function(&name).await? else {
+        return Err(registry.not_found(&name).await.into());
+    };
+    registry.announce(Change::FunctionDeleted { function: function.id }).await;
+    if let Err(error) = registry.queue.remove(function.id).await {
+        tracing::warn!(function = %name, error = %chain(&error), "the function's queues stay");
+    }
+    tracing::info!(function = %name, "deleted");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn revisions(
+    State(registry): Shared,
+    Path(function): Path<String>,
+) -> Answer<Json<Page<RevisionInfo>>> {
+    let function = registry.find(&name(&function)?).await?;
+    let revisions = registry.store.revisions(function.id).await?;
+    let items = revisions
+        .into_iter()
+        .map(|revision| RevisionInfo {
+            number: revision.number,
+            active: revision.number == function.active_revision,
+            created_at: revision.created_at,
+            source: revision.source,
+            image: revision.image,
+            spec: revision.spec,
+        })
+        .collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+async fn instances(
+    State(registry): Shared,
+    Path(function): Path<String>,
+) -> Answer<Json<Page<InstanceInfo>>> {
+    let function = registry.find(&name(&function)?).await?;
+    let instances = registry.store.instances(Some(function.id)).await?;
+    let items = instances
+        .into_iter()
+        .map(|instance| InstanceInfo {
+            id: instance.id,
+            manager: instance.manager,
+            revision: instance.revision,
+            sandbox: instance.sandbox,
+            started_at: instance.started_at,
+        })
+        .collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+/// `If-Match: "<number>"` names the revision that the caller believes to be active.
+async fn activate(
+    State(registry): Shared,
+    Path(function): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<ActiveRevision>, axum::extract::rejection::JsonRejection>,
+) -> Answer<Json<FunctionInfo>> {
+    let name = name(&function)?;
+    let Json(ActiveRevision { revision }) =
+        body.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.body_text())))?;
+    let expected = match headers.get(header::IF_MATCH) {
+        None => None,
+        Some(value) => {
+            let number = value.to_str().ok().and_then(|text| text.trim_matches('"').parse().ok());
+            let number = number.ok_or_else(|| {
+                Problem::new(code::BAD_REQUEST, "If-Match is no revision number in quotes")
+            })?;
+            Some(RevisionNumber(number))
+        }
+    };
+    registry.find(&name).await?;
+    let function = registry.store.activate(&name, revision, expected).await?;
+    registry.announce_changed(function.id).await;
+    registry.info(&name).await.map(Json)
+}

@@ -1,0 +1,162 @@
+//! The functions by name, as the hot path needs them: a cache that is told about changes and reads
+//! everything again when it may have missed some.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Scheduler;
+use crate::{
+    http::{Failure, chain, function_not_found},
+    model::{Function, FunctionId, FunctionName, Problem, RevisionNumber},
+    store::{self, Store},
+};
+
+/// What the hot path has to know of a function.
+#[derive(Debug)]
+pub struct Known {
+    pub id: FunctionId,
+    pub name: FunctionName,
+    pub revision: RevisionNumber,
+    pub timeout: Duration,
+    pub max_instances: u32,
+    load: Arc<Load>,
+}
+
+/// What outlives a change of revision.
+#[derive(Debug, Default)]
+struct Load {
+    in_flight: AtomicU32,
+    declared: AtomicBool,
+}
+
+/// One sync invocation under way; counted until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Arc<Load>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Known {
+    /// Counts one more; None when there are `max` already.
+    pub fn enter(&self, max: u32) -> Option<InFlight> {
+        let before = self.load.in_flight.fetch_add(1, Ordering::Relaxed);
+        let entered = InFlight(self.load.clone());
+        (before < max).then_some(entered)
+    }
+
+    /// Whether the function's queues were declared by this process.
+    pub fn is_declared(&self) -> bool {
+        self.load.declared.load(Ordering::Relaxed)
+    }
+
+    pub fn set_declared(&self) {
+        self.load.declared.store(true, Ordering::Relaxed);
+    }
+}
+
+pub struct Functions {
+    store: Arc<dyn Store>,
+    by_name: RwLock<HashMap<FunctionName, Arc<Known>>>,
+}
+
+impl Functions {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, by_name: RwLock::new(HashMap::new()) }
+    }
+
+    /// A name that the cache does not know is looked up in the store before anybody is told that it
+    /// does not exist: it may have been deployed this moment.
+    pub async fn find(&self, name: &FunctionName) -> Result<Arc<Known>, Failure> {
+        let known = self.by_name.read().expect("no holder panics").get(name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        match self.store.function(name).await? {
+            Some(function) => Ok(self.learn(function).await?),
+            None => Err(self.not_found(name).into()),
+        }
+    }
+
+    pub fn not_found(&self, name: &FunctionName) -> Problem {
+        let map = self.by_name.read().expect("no holder panics");
+        function_not_found(name, map.keys().map(FunctionName::as_str))
+    }
+
+    /// Reads everything anew.
+    pub async fn refresh(&self) -> Result<(), store::Error> {
+        let functions = self.store.functions().await?;
+        let names: std::collections::HashSet<&FunctionName> =
+            functions.iter().map(|function| &function.name).collect();
+        self.by_name.write().expect("no holder panics").retain(|name, _| names.contains(name));
+        for function in functions {
+            self.learn(function).await?;
+        }
+        Ok(())
+    }
+
+    async fn learn(&self, function: Function) -> Result<Arc<Known>, store::Error> {
+        let old = self.by_name.read().expect("no holder panics").get(&function.name).cloned();
+        let same_function = old.filter(|known| known.id == function.id);
+        if let Some(known) = &same_function
+            && known.revision == function.active_revision
+        {
+            return Ok(known.clone());
+        }
+        let revision =
+            self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
+                store::Error::Missing(format!("the active revision of '{}'", function.name))
+            })?;
+        let known = Arc::new(Known {
+            id: function.id,
+            name: function.name.clone(),
+            revision: revision.number,
+            timeout: revision.spec.timeout,
+            max_instances: revision.spec.scaling.max_instances,
+            load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
+        });
+        self.by_name.write().expect("no holder panics").insert(function.name, known.clone());
+        Ok(known)
+    }
+}
+
+/// Keeps the cache true until `stop`: subscribes, reads everything, then follows the changes; when the
+/// subscription ends, the same from the start.
+pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
+    const RETRY: Duration = Duration::from_secs(1);
+    let following = async {
+        loop {
+            match scheduler.queue.subscribe().await {
+                Ok(mut events) => {
+                    refresh(&scheduler).await;
+                    while let Some(event) = events.next().await {
+                        drop(event.ack().await);
+                        refresh(&scheduler).await;
+                    }
+                }
+                Err(error) => tracing::debug!(error = %chain(&error), "no events yet"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = following => {}
+    }
+}
+
+async fn refresh(scheduler: &Scheduler) {
+    if let Err(error) = scheduler.functions.refresh().await {
+        tracing::warn!(error = %chain(&error), "functions not read");
+    }
+}

@@ -1,0 +1,340 @@
+//! Sync invocations: published, awaited, answered.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::{
+    Scheduler,
+    functions::Known,
+    waiting::{Pending, Told},
+};
+use crate::{
+    http::{Answer, Failure},
+    model::{
+        AttemptRecord, Body, FunctionName, InvocationId, Mode, Phase, Problem, Record, ResultInfo,
+        Start, State, code,
+        message::{self, Invoke, Outcome, Verdict},
+    },
+    queue::{self, Address, Message},
+    store::SyncRecord,
+};
+
+/// A manager that took a message in the last moment of its life in the queue has said so by then
+/// (it does after 1 s, looking every 0.5 s).
+const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
+/// Beyond the invocation timeout: a start, a load, and the way back.
+const LATEST: Duration = Duration::from_secs(90);
+/// What a throttled caller is told to wait, in seconds.
+const RETRY_AFTER: u64 = 1;
+
+/// What a caller gets.
+pub struct Answered {
+    pub id: InvocationId,
+    pub body: Body,
+    pub start: Option<Start>,
+    pub instance: Option<String>,
+    pub phases: Vec<Phase>,
+}
+
+impl Scheduler {
+    pub async fn invoke(
+        &self,
+        name: &FunctionName,
+        payload: Body,
+        headers: BTreeMap<String, String>,
+    ) -> Answer<Answered> {
+        let (accepted, accepted_at) = (Instant::now(), Timestamp::now());
+        let function = self.functions.find(name).await?;
+        let id = InvocationId::new();
+        let in_flight =
+            function.enter(self.limits.max_waiting + function.max_instances).ok_or_else(|| {
+                let waiting = self.limits.max_waiting;
+                throttled(format!("{waiting} invocations of '{name}' are waiting already"))
+                    .invocation(id)
+            })?;
+        let reply_to = self.replies.get().ok_or_else(|| {
+            Problem::new(code::UNAVAILABLE, "the message broker does not answer")
+                .retry_after(RETRY_AFTER)
+                .invocation(id)
+        })?;
+        let (tell, told) = oneshot::channel();
+        let until = accepted + self.limits.queue_wait + function.timeout + LATEST;
+        self.waiting.insert(
+            id,
+            Pending {
+                function: function.clone(),
+                accepted,
+                accepted_at,
+                admitted: Duration::ZERO,
+                underway: false,
+                until,
+                tell: Some(tell),
+                _in_flight: in_flight,
+            },
+        );
+        let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
+        let invoke = Invoke {
+            v: message::VERSION,
+            id,
+            mode: Mode::Sync,
+            function: function.id,
+            name: name.clone(),
+            revision: function.revision,
+            accepted_at_ms: accepted_at.as_millisecond(),
+            slot_deadline_ms: Some(accepted_at.as_millisecond() + queue_wait),
+            content_type: payload.content_type,
+            headers,
+            reply_to: Some(reply_to),
+        };
+        let message = Message {
+            bytes: message::encode(&invoke, &payload.bytes),
+            expires: Some(self.limits.queue_wait),
+        };
+        if let Err(error) = publish(&*self.queue, &function, Mode::Sync, message).await {
+            self.waiting.remove(id);
+            return Err(self.publish_failed(&function, error, id).await);
+        }
+        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
+        self.await_reply(id, &function, told, accepted).await
+    }
+
+    /// A queue that is gone although it was just declared: the function has been deleted.
+    async fn publish_failed(&self, function: &Known, error: queue::Error, id: InvocationId) -> Failure {
+        if matches!(error, queue::Error::NoQueue(_))
+            && let Ok(None) = self.store.function(&function.name).await
+        {
+            return self.functions.not_found(&function.name).into();
+        }
+        let Failure(problem) = error.into();
+        problem.invocation(id).into()
+    }
+
+    async fn await_reply(
+        &self,
+        id: InvocationId,
+        function: &Known,
+        mut told: oneshot::Receiver<Told>,
+        accepted: Instant,
+    ) -> Answer<Answered> {
+        let slot = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
+        if let Ok(told) = tokio::time::timeout_at(slot.into(), &mut told).await {
+            return answer(id, function, told);
+        }
+        let (underway, until) = self
+            .waiting
+            .with(id, |pending| (pending.underway, pending.until))
+            // The reply has come in this moment and is in the channel.
+            .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
+        if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
+            return answer(id, function, told);
+        }
+        match self.waiting.remove(id) {
+            None => answer(id, function, told.await),
+            Some(pending) if underway => {
+                self.conclude(id, pending, None, "interrupted");
+                Err(interrupted(id).into())
+            }
+            Some(pending) => {
+                self.conclude(id, pending, None, "throttled");
+                let seconds = self.limits.queue_wait.as_secs_f64();
+                let detail =
+                    format!("no instance of '{}' became free within {seconds} s", function.name);
+                Err(throttled(detail).invocation(id).into())
+            }
+        }
+    }
+
+    /// Writes the record of a sync invocation that has ended, whether anybody waits for it or not.
+    pub fn conclude(
+        &self,
+        id: InvocationId,
+        pending: Pending,
+        outcome: Option<(&Outcome, &Bytes)>,
+        reason: &str,
+    ) {
+        self.recorder.write(record(id, &pending, outcome, reason));
+    }
+}
+
+/// Publishes to a function's queue; a missing queue is declared, once.
+pub async fn publish(
+    queue: &dyn queue::Queue,
+    function: &Known,
+    mode: Mode,
+    message: Message,
+) -> Result<(), queue::Error> {
+    let address = Address::Function(function.id, mode);
+    if !function.is_declared() {
+        queue.declare(function.id).await?;
+        function.set_declared();
+    }
+    match queue.publish(&address, message.clone()).await {
+        Err(queue::Error::NoQueue(_)) => {
+            queue.declare(function.id).await?;
+            queue.publish(&address, message).await
+        }
+        other => other,
+    }
+}
+
+fn throttled(detail: String) -> Problem {
+    Problem::new(code::THROTTLED, detail)
+        .retry_after(RETRY_AFTER)
+        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' tells whether a manager is running")
+}
+
+fn interrupted(id: InvocationId) -> Problem {
+    Problem::new(
+        code::INTERRUPTED,
+        "the manager that had the invocation was lost; whether it ran is not known",
+    )
+    .invocation(id)
+}
+
+/// What the caller is told of what came back.
+fn answer(
+    id: InvocationId,
+    function: &Known,
+    told: Result<Told, oneshot::error::RecvError>,
+) -> Answer<Answered> {
+    let Ok(Told::Outcome(outcome, bytes)) = told else { return Err(interrupted(id).into()) };
+    let outcome = *outcome;
+    let name = &function.name;
+    let of_function = |code, detail: String, error: &crate::model::FunctionError| {
+        let mut problem = Problem::new(code, detail).invocation(id);
+        problem.error_type = Some(error.kind.clone());
+        problem.trace.clone_from(&error.trace);
+        problem
+    };
+    let problem = match &outcome.verdict {
+        Verdict::Succeeded => {
+            return Ok(Answered {
+                id,
+                body: Body { content_type: outcome.content_type.unwrap_or_default(), bytes },
+                start: outcome.start,
+                instance: outcome.instance.map(|instance| instance.to_string()),
+                phases: outcome.phases,
+            });
+        }
+        Verdict::Failed { error } => of_function(
+            code::FUNCTION_FAILED,
+            format!("function '{name}' failed: {}: {}", error.kind, error.message),
+            error,
+        ),
+        Verdict::TimedOut { error } => {
+            of_function(code::FUNCTION_TIMED_OUT, error.message.clone(), error)
+        }
+        Verdict::Crashed { error } => of_function(code::FUNCTION_CRASHED, error.message.clone(), error),
+        Verdict::NotRun { reason, throttled: true, .. } => throttled(reason.clone()).invocation(id),
+        Verdict::NotRun { reason, .. } => {
+            Problem::new(code::START_FAILED, format!("function '{name}' could not be started: {reason}"))
+                .retry_after(RETRY_AFTER)
+                .invocation(id)
+                .hint("'cloudfunc logs --role manager' tells more")
+        }
+        Verdict::Interrupted | Verdict::Underway => interrupted(id),
+    };
+    Err(problem.into())
+}
+
+/// All phases on the scheduler's time line: its own, then the manager's behind the queue's.
+pub fn phases(total_ms: f64, admitted: Duration, outcome: &Outcome) -> Vec<Phase> {
+    let admit = admitted.as_secs_f64() * 1000.0;
+    let queue = (total_ms - outcome.manager_ms - admit).max(0.0);
+    let phase =
+        |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
+    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, queue)];
+    all.extend(
+        outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + admit + queue, own.duration_ms)),
+    );
+    all
+}
+
+fn record(
+    id: InvocationId,
+    pending: &Pending,
+    outcome: Option<(&Outcome, &Bytes)>,
+    reason: &str,
+) -> SyncRecord {
+    let elapsed = pending.accepted.elapsed();
+    let total_ms = elapsed.as_secs_f64() * 1000.0;
+    let (verdict, result) = match outcome {
+        Some((outcome, bytes)) => {
+            let body = outcome.content_type.clone();
+            (Some(outcome), body.map(|content_type| Body { content_type, bytes: bytes.clone() }))
+        }
+        None => (None, None),
+    };
+    let (state, reason) = match verdict.map(|outcome| &outcome.verdict) {
+        Some(Verdict::NotRun { throttled: true, .. }) => (State::Expired, Some("throttled".to_owned())),
+        Some(Verdict::NotRun { reason, .. }) => {
+            (State::Expired, Some(format!("start_failed: {reason}")))
+        }
+        Some(verdict) => match verdict.state() {
+            Some(state) => (state, None),
+            None => (State::Crashed, Some("interrupted".to_owned())),
+        },
+        None if reason == "throttled" => (State::Expired, Some(reason.to_owned())),
+        None => (State::Crashed, Some(reason.to_owned())),
+    };
+    let attempts = verdict.filter(|outcome| outcome.instance.is_some()).map(|outcome| AttemptRecord {
+        number: 1,
+        revision: Some(outcome.revision),
+        instance: outcome.instance,
+        outcome: outcome.verdict.state(),
+        error: outcome.verdict.error().cloned(),
+    });
+    SyncRecord {
+        function: pending.function.id,
+        record: Record {
+            id,
+            function: pending.function.name.clone(),
+            mode: Mode::Sync,
+            state,
+            dead_letter: false,
+            start: verdict.and_then(|outcome| outcome.start),
+            prewarmed: verdict.is_some_and(|outcome| outcome.prewarmed),
+            accepted_at: pending.accepted_at,
+            finished_at: pending.accepted_at.checked_add(elapsed).ok(),
+            duration_ms: Some(total_ms),
+            attempts: attempts.into_iter().collect(),
+            phases: verdict
+                .map(|outcome| phases(total_ms, pending.admitted, outcome))
+                .unwrap_or_default(),
+            result: result.as_ref().map(|body| ResultInfo {
+                content_type: body.content_type.clone(),
+                size: body.bytes.len() as u64,
+            }),
+            parent: None,
+            reason,
+        },
+        result,
+    }
+}
+
+/// The record of one that has not ended.
+pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
+    Record {
+        id,
+        function: pending.function.name.clone(),
+        mode: Mode::Sync,
+        state: if pending.underway { State::Running } else { State::Queued },
+        dead_letter: false,
+        start: None,
+        prewarmed: false,
+        accepted_at: pending.accepted_at,
+        finished_at: None,
+        duration_ms: None,
+        attempts: Vec::new(),
+        phases: Vec::new(),
+        result: None,
+        parent: None,
+        reason: None,
+    }
+}

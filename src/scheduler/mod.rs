@@ -1,0 +1,107 @@
+//! The scheduler: admits invocations, publishes them, waits for replies, keeps their records.
+//!
+//! ```text
+//!  sync:  routes ─▶ invoke ─publish─▶ queue … reply queue ─▶ replies ─▶ caller
+//!                      └── waiting ◀─────────────────────────┘    └───▶ recorder ─▶ store
+//!  async: routes ─▶ accept ─commit─▶ store, then ─publish─▶ queue … outcomes ─▶ store
+//!                                      ▲ └────────── sweep: what is due or stuck ──▶ queue
+//! ```
+
+mod accept;
+mod functions;
+mod invoke;
+mod logs;
+mod outcomes;
+mod recorder;
+mod replies;
+mod routes;
+mod shards;
+mod sweep;
+mod waiting;
+
+use std::sync::Arc;
+
+use tokio::{net::TcpListener, sync::broadcast};
+
+use crate::{
+    app::Shutdown,
+    config::platform::Limits,
+    http::{self, Guard},
+    model::InvocationId,
+    queue::Queue,
+    store::Store,
+};
+
+/// What a scheduler works with.
+pub struct Backends {
+    pub store: Arc<dyn Store>,
+    pub queue: Arc<dyn Queue>,
+}
+
+/// What its tasks and handlers share.
+struct Scheduler {
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    limits: Limits,
+    functions: functions::Functions,
+    waiting: waiting::Waiting,
+    replies: replies::ReplyAddress,
+    recorder: recorder::Recorder,
+    accept: accept::Acceptor,
+    /// Ids of async invocations that this scheduler has just seen finished.
+    finished: broadcast::Sender<InvocationId>,
+}
+
+/// How many finished ids somebody who waits for one may lag behind; then he asks the store.
+const FINISHED_BACKLOG: usize = 4096;
+
+/// Runs a scheduler until it is told to stop. Soft: no new requests, those under way are answered,
+/// what is written behind is written.
+pub async fn run(
+    backends: Backends,
+    limits: Limits,
+    listener: TcpListener,
+    guard: Guard,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let Backends { store, queue } = backends;
+    if !queue.is_durable() {
+        store.forget_published().await?;
+    }
+    let (recorder, recorder_task) = recorder::start(store.clone());
+    let (acceptor, accept_task) = accept::start(store.clone(), queue.clone());
+    let scheduler = Arc::new(Scheduler {
+        functions: functions::Functions::new(store.clone()),
+        waiting: waiting::Waiting::default(),
+        replies: replies::ReplyAddress::default(),
+        finished: broadcast::channel(FINISHED_BACKLOG).0,
+        accept: acceptor,
+        recorder,
+        store,
+        queue,
+        limits,
+    });
+    // Background work goes on until the last request is answered.
+    let background = tokio_util::sync::CancellationToken::new();
+    let tasks = [
+        tokio::spawn(functions::follow(scheduler.clone(), background.clone())),
+        tokio::spawn(replies::receive(scheduler.clone(), background.clone())),
+        tokio::spawn(outcomes::receive(scheduler.clone(), background.clone())),
+        tokio::spawn(sweep::run(scheduler.clone(), background.clone())),
+    ];
+    tracing::info!("scheduler ready");
+    let serving = http::serve(listener, routes::routes(scheduler.clone()), guard, shutdown.soft.clone());
+    tokio::select! {
+        served = serving => served?,
+        () = shutdown.hard.cancelled() => {}
+    }
+    background.cancel();
+    for task in tasks {
+        let _ = task.await;
+    }
+    scheduler.queue.close().await;
+    drop(scheduler);
+    let _ = accept_task.await;
+    let _ = recorder_task.await;
+    Ok(())
+}

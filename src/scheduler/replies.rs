@@ -1,0 +1,88 @@
+//! The reply queue: private to this process, made anew whenever it is lost.
+
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{Scheduler, waiting::Told};
+use crate::{
+    http::chain,
+    model::message::{self, Outcome, Verdict},
+    queue::Address,
+};
+
+/// Where replies are awaited; none while there is no broker.
+#[derive(Default)]
+pub struct ReplyAddress(RwLock<Option<String>>);
+
+impl ReplyAddress {
+    pub fn get(&self) -> Option<String> {
+        self.0.read().expect("no holder panics").clone()
+    }
+
+    fn set(&self, address: Option<String>) {
+        *self.0.write().expect("no holder panics") = address;
+    }
+}
+
+/// Takes replies until `stop`. When the queue is lost all who wait are told at once: their replies
+/// went with it.
+pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
+    const RETRY: Duration = Duration::from_millis(500);
+    let receiving = async {
+        loop {
+            match scheduler.queue.open_replies().await {
+                Ok((Address::Reply(address), mut consumer)) => {
+                    scheduler.replies.set(Some(address));
+                    while let Some(delivery) = consumer.next().await {
+                        take(&scheduler, delivery.bytes.clone());
+                        drop(delivery.ack().await);
+                    }
+                    scheduler.replies.set(None);
+                    tell_lost(&scheduler);
+                }
+                Ok((address, _)) => tracing::error!(?address, "no reply address"),
+                Err(error) => tracing::warn!(error = %chain(&error), "no reply queue; trying again"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = receiving => {}
+    }
+}
+
+fn take(scheduler: &Scheduler, bytes: Bytes) {
+    let (outcome, body) = match message::decode::<Outcome>(bytes) {
+        Ok(decoded) => decoded,
+        Err(error) => return tracing::error!(%error, "reply dropped"),
+    };
+    if outcome.verdict == Verdict::Underway {
+        scheduler.waiting.with(outcome.id, |pending| pending.underway = true);
+        return;
+    }
+    let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
+        return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
+    };
+    let tell = pending.tell.take();
+    scheduler.conclude(outcome.id, pending, Some((&outcome, &body)), "");
+    if let Some(tell) = tell {
+        // The caller may have hung up.
+        let _ = tell.send(Told::Outcome(Box::new(outcome), body));
+    }
+}
+
+fn tell_lost(scheduler: &Scheduler) {
+    for (id, mut pending) in scheduler.waiting.take_all() {
+        let tell = pending.tell.take();
+        scheduler.conclude(id, pending, None, "interrupted");
+        if let Some(tell) = tell {
+            let _ = tell.send(Told::Lost);
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The scheduler's HTTP API. The gateway passes requests on to it unchanged.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body as HttpBody,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+
+use super::{
+    Scheduler,
+    accept::{self, OVERLOADED_RETRY},
+    functions::Known,
+    invoke::{Answered, running_record},
+    logs,
+};
+use crate::{
+    http::{Answer, Failure, health_routes, read_body},
+    model::{
+        Body, FunctionName, InvocationId, Problem, Record,
+        api::{Accepted, Page, header as ours},
+        code,
+        message::MAX_BODY,
+    },
+    queue::Queue,
+    store::{self, LogFilter, RecordFilter, Store},
+};
+
+/// Longest `?wait=`.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Records in a page, unless asked for fewer.
+const PAGE: u32 = 50;
+const MAX_PAGE: u32 = 500;
+/// Log lines in one answer.
+const MAX_LINES: u32 = 10_000;
+
+type Shared = State<Arc<Scheduler>>;
+
+pub fn routes(scheduler: Arc<Scheduler>) -> Router {
+    let ready = {
+        let (store, queue) = (scheduler.store.clone(), scheduler.queue.clone());
+        Arc::new(move || {
+            let (store, queue) = (store.clone(), queue.clone());
+            Box::pin(async move { ready(&*store, &*queue).await }) as _
+        })
+    };
+    let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
+    Router::new()
+        .route("/v1/functions/{name}/invoke", post(invoke))
+        .route("/v1/functions/{name}/logs", get(function_logs))
+        .route("/v1/logs", get(all_logs))
+        .route("/v1/invocations", get(records))
+        .route("/v1/invocations/{id}", get(record))
+        .route("/v1/invocations/{id}/result", get(result))
+        .route("/schedule", post(schedule))
+        .route("/internal/v1/refresh", post(refresh))
+        .with_state(scheduler)
+        .merge(health_routes("scheduler", backends, ready))
+}
+
+async fn ready(store: &dyn Store, queue: &dyn Queue) -> Result<(), String> {
+    store.ping().await.map_err(|error| error.to_string())?;
+    queue.ping().await.map_err(|error| error.to_string())
+}
+
+fn name(text: &str) -> Answer<FunctionName> {
+    text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
+}
+
+fn id(text: &str) -> Answer<InvocationId> {
+    text.parse().map_err(|error| Problem::new(code::BAD_REQUEST, format!("{error}")).into())
+}
+
+/// Headers that a handler sees as `context.headers`: never credentials.
+fn passed_on(headers: &HeaderMap) -> BTreeMap<String, String> {
+    headers
+        .iter()
+        .filter(|(name, _)| {
+            name.as_str().starts_with("x-") || matches!(name.as_str(), "user-agent" | "traceparent")
+        })
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
+
+fn wants_async(headers: &HeaderMap) -> bool {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+async fn invoke(
+    State(scheduler): Shared,
+    Path(function): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Answer {
+    let function = name(&function)?;
+    let bytes = read_body(request.into_body(), MAX_BODY, too_large).await?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let payload = Body { content_type: content_type.unwrap_or("application/json").to_owned(), bytes };
+    if !wants_async(&headers) {
+        let answered = scheduler.invoke(&function, payload, passed_on(&headers)).await?;
+        return Ok(answer(answered));
+    }
+    let known = scheduler.functions.find(&function).await?;
+    let accepted = scheduler.accept(&known, payload, &passed_on(&headers)).await?;
+    let location = text(&format!("/v1/invocations/{}", accepted.id));
+    let id = text(&accepted.id.to_string());
+    let mut response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(ours::INVOCATION_ID, id);
+    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
+    Ok(response)
+}
+
+pub fn too_large() -> Problem {
+    let limit = crate::config::units::show_bytes(MAX_BODY as u64);
+    Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
+        .hint("send a reference to the data instead of the data itself")
+}
+
+fn answer(answered: Answered) -> Response {
+    let timing: Vec<String> = answered
+        .phases
+        .iter()
+        .map(|phase| format!("{};dur={:.3}", phase.name, phase.duration_ms))
+        .collect();
+    let mut response = Response::new(HttpBody::from(answered.body.bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, text(&answered.body.content_type));
+    headers.insert(ours::INVOCATION_ID, text(&answered.id.to_string()));
+    if let Some(start) = answered.start {
+        headers.insert(ours::START, HeaderValue::from_static(start.as_str()));
+    }
+    if let Some(instance) = &answered.instance {
+        headers.insert(ours::INSTANCE, text(instance));
+    }
+    headers.insert(ours::SERVER_TIMING, text(&timing.join(", ")));
+    response
+}
+
+impl Scheduler {
+    /// Accepts an async invocation: when this answers, it is on disk.
+    async fn accept(
+        &self,
+        function: &Arc<Known>,
+        payload: Body,
+        headers: &BTreeMap<String, String>,
+    ) -> Answer<Accepted> {
+        if self.accept.backlog() >= self.limits.max_backlog {
+            let detail = format!("{} async invocations are waiting already", self.limits.max_backlog);
+            return Err(Problem::new(code::OVERLOADED, detail)
+                .retry_after(OVERLOADED_RETRY.as_secs())
+                .into());
+        }
+        let row = accept::row(function, payload, headers);
+        let id = row.id;
+        match self.accept.accept(row, function.clone()).await {
+            Ok(true) => Ok(Accepted { id, state: crate::model::State::Queued }),
+            Ok(false) => Err(self.functions.not_found(&function.name).into()),
+            Err(error) => Err(match &*error {
+                store::Error::UnknownFate { .. } => {
+                    let detail = "the store was lost while it committed; look whether the invocation is there before you repeat it";
+                    Problem::new(code::UNKNOWN_FATE, detail).invocation(id).into()
+                }
+                error => {
+                    tracing::error!(error = %crate::http::chain(error), "not accepted");
+                    Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1).into()
+                }
+            }),
+        }
+    }
+
+    /// From here while it is under way or not stored yet, else from the store.
+    async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
+        if let Some(record) = self.waiting.with(id, |pending| running_record(id, pending)) {
+            return Ok(Some(record));
+        }
+        if let Some(recent) = self.recorder.recent(id) {
+            return Ok(Some(recent.record.clone()));
+        }
+        self.store.record(id).await
+    }
+
+    /// The record as soon as it is terminal, or as it is after `wait`.
+    async fn record_when_terminal(
+        &self,
+        id: InvocationId,
+        wait: Duration,
+    ) -> Result<Option<Record>, store::Error> {
+        /// Another scheduler may see the end instead of this one: the store is asked now and then.
+        const LOOK_AGAIN: Duration = Duration::from_millis(500);
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut finished = self.finished.subscribe();
+        loop {
+            let record = self.record(id).await?;
+            let done = record.as_ref().is_none_or(|record| record.state.is_terminal());
+            let now = tokio::time::Instant::now();
+            if done || now >= deadline {
+                return Ok(record);
+            }
+            let look = deadline.min(now + LOOK_AGAIN);
+            // One who lags behind misses ids; then the next look finds the end.
+            let this_one = async { while !matches!(finished.recv().await, Ok(other) if other == id) {} };
+            let _ = tokio::time::timeout_at(look, this_one).await;
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordQuery {
+    wait: Option<String>,
+}
+
+async fn record(
+    State(scheduler): Shared,
+    Path(text): Path<String>,
+    query: Result<Query<RecordQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer<Json<Record>> {
+    let id = id(&text)?;
+    let Query(query) = query.map_err(bad_query)?;
+    let wait = match &query.wait {
+        Some(wait) => crate::config::units::parse_duration(wait).map_err(bad_request)?.min(MAX_WAIT),
+        None => Duration::ZERO,
+    };
+    scheduler.record_when_terminal(id, wait).await?.map(Json).ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: InvocationId) -> Failure {
+    Problem::new(code::INVOCATION_NOT_FOUND, format!("there is no invocation {id}"))
+        .hint("'cloudfunc invocation list' shows the newest; records are deleted after some days")
+        .into()
+}
+
+fn bad_request(text: impl std::fmt::Display) -> Failure {
+    Problem::new(code::BAD_REQUEST, text.to_string()).into()
+}
+
+fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> Failure {
+    bad_request(rejection.body_text())
+}
+
+async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer {
+    let id = id(&text_id)?;
+    let recent = scheduler.recorder.recent(id).and_then(|recent| recent.result.clone());
+    let body = match recent {
+        Some(body) => Some(body),
+        None => scheduler.store.result(id).await?,
+    };
+    if let Some(body) = body {
+        let mut response = Response::new(HttpBody::from(body.bytes));
+        response.headers_mut().insert(header::CONTENT_TYPE, text(&body.content_type));
+        response.headers_mut().insert(ours::INVOCATION_ID, text(&text_id));
+        return Ok(response);
+    }
+    let record = scheduler.record(id).await?.ok_or_else(|| not_found(id))?;
+    let state = record.state;
+    if !state.is_terminal() {
+        let problem =
+            Problem::new(code::NOT_FINISHED, format!("invocation {id} is {state}")).invocation(id);
+        return Err(problem.retry_after(1).into());
+    }
+    let error = record.attempts.last().and_then(|attempt| attempt.error.clone());
+    let mut problem = match &error {
+        Some(error) => {
+            let detail = format!("invocation {id} {state}: {}: {}", error.kind, error.message);
+            Problem::new(code::FUNCTION_FAILED, detail)
+        }
+        None => Problem::new(code::CONFLICT, format!("invocation {id} is {state} and has no result")),
+    };
+    problem.error_type = error.as_ref().map(|error| error.kind.clone());
+    problem.trace = error.and_then(|error| error.trace);
+    Err(problem.invocation(id).into())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordsQuery {
+    function: Option<FunctionName>,
+    state: Option<String>,
+    since: Option<Timestamp>,
+    cursor: Option<InvocationId>,
+    limit: Option<u32>,
+}
+
+async fn records(
+    State(scheduler): Shared,
+    query: Result<Query<RecordsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Answer<Json<Page<Record>>> {
+    let Query(query) = query.map_err(bad_query)?;
+    let state = query.state.as_deref().map(str::parse).transpose().map_err(bad_request)?;
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let filter = RecordFilter {
+        function: query.function,
+        state,
+        since: query.since,
+        before: query.cursor,
+        limit,
+    };
+    let items = scheduler.store.records(&filter).await?;
+    let full = items.len() == limit as usize;
+    let next = items.last().filter(|_| full).map(|record| record.id.to_string());
+    Ok(Json(Page { items, next }))
+}
+
+/// Read by hand: `function` may be repeated.
+async fn all_logs(State(scheduler): Shared, request: Request) -> Answer {
+    log_answer(scheduler, Vec::new(), request.uri().query().unwrap_or_default()).await
+}
+
+async fn function_logs(
+    State(scheduler): Shared,
+    Path(function): Path<String>,
+    request: Request,
+) -> Answer {
+    let function = name(&function)?;
+    scheduler.functions.find(&function).await?;
+    log_answer(scheduler, vec![function], request.uri().query().unwrap_or_default()).await
+}
+
+async fn log_answer(scheduler: Arc<Scheduler>, functions: Vec<FunctionName>, query: &str) -> Answer {
+    let mut filter = LogFilter {
+        functions,
+        invocation: None,
+        since: None,
+        after: None,
+        tail: None,
+        limit: MAX_LINES,
+    };
+    let mut follow = false;
+    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*key {
+            "function" => {
+                let function = name(&value)?;
+                scheduler.functions.find(&function).await?;
+                filter.functions.push(function);
+            }
+            "invocation" => filter.invocation = Some(id(&value)?),
+            "since" => filter.since = Some(value.parse().map_err(bad_request)?),
+            "tail" => filter.tail = Some(value.parse().map_err(bad_request)?),
+            "follow" => follow = !matches!(&*value, "false" | "0"),
+            other => {
+                return Err(bad_request(format!(
+                    "unknown parameter '{other}'; accepted are function, invocation, since, tail, follow"
+                )));
+            }
+        }
+    }
+    let body = logs::body(scheduler, filter, follow).await?;
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}
+
+/// The seed's route.
+#[derive(Deserialize)]
+struct Schedule {
+    function: String,
+    payload: Option<Box<RawValue>>,
+}
+
+async fn schedule(State(scheduler): Shared, request: Request) -> Answer {
+    let bytes = read_body(request.into_body(), MAX_BODY, too_large).await?;
+    let Schedule { function, payload } = serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::from(Problem::new(code::INVALID_JSON, error.to_string())))?;
+    let function = name(&function)?;
+    let known = scheduler.functions.find(&function).await?;
+    let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
+    let payload = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
+    let warm = !scheduler.store.instances(Some(known.id)).await?.is_empty();
+    let accepted = scheduler.accept(&known, payload, &BTreeMap::new()).await?;
+    let answer = json!({
+        "message": format!("Function {function} scheduled"),
+        "function": function,
+        "warm": warm,
+        "id": accepted.id,
+    });
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// The registry of this host says that something has changed, and waits until it is known here.
+async fn refresh(State(scheduler): Shared) -> Answer<StatusCode> {
+    scheduler.functions.refresh().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

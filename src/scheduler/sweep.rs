@@ -1,0 +1,93 @@
+//! Once a second: what is due, expired or stuck is published (again), the backlog is counted, and now
+//! and then old records are deleted.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Scheduler,
+    accept::{self, Announced},
+    waiting::Told,
+};
+use crate::http::chain;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Rows taken at once; a full page is followed by the next one immediately.
+const PAGE: u32 = 1000;
+const PUBLISHES: usize = 256;
+/// Pruning happens every so many sweeps.
+const PRUNE_EVERY: u64 = 60;
+const PRUNE_PAGE: u32 = 5000;
+
+pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        tell_overdue(&scheduler);
+        if let Err(error) = sweep(&scheduler).await {
+            tracing::warn!(error = %chain(&*error), "sweep failed; the next one tries again");
+        }
+        if count % PRUNE_EVERY == 0
+            && let Err(error) = scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await
+        {
+            tracing::warn!(error = %chain(&error), "old records not deleted");
+        }
+        count += 1;
+    }
+}
+
+async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    scheduler.accept.set_backlog(scheduler.store.backlog().await?);
+    // Taking rows marks them as published; so not before there is somebody to publish to.
+    if let Err(error) = scheduler.queue.ping().await {
+        tracing::debug!(error = %chain(&error), "no sweep without a broker");
+        return Ok(());
+    }
+    loop {
+        let due = scheduler.store.take_due(PAGE).await?;
+        let full = due.len() == PAGE as usize;
+        stream::iter(due)
+            .for_each_concurrent(PUBLISHES, |row| async move {
+                let id = row.id;
+                let announced = Announced {
+                    id,
+                    function: row.function,
+                    name: row.name,
+                    revision: row.active_revision,
+                    accepted_at_ms: row.accepted_at.as_millisecond(),
+                };
+                match accept::republish(&*scheduler.queue, announced).await {
+                    Ok(()) => tracing::debug!(invocation = %id, "published by the sweeper"),
+                    Err(error) => {
+                        tracing::warn!(invocation = %id, error = %chain(&error), "not published");
+                    }
+                }
+            })
+            .await;
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+/// The last resort for sync callers whose manager vanished without a trace.
+fn tell_overdue(scheduler: &Scheduler) {
+    for (id, mut pending) in scheduler.waiting.take_overdue(Instant::now()) {
+        let tell = pending.tell.take();
+        scheduler.conclude(id, pending, None, "interrupted");
+        if let Some(tell) = tell {
+            let _ = tell.send(Told::Lost);
+        }
+    }
+}
