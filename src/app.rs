@@ -1,10 +1,27 @@
 //! The composition root: builds roles from settings and runs them.
 
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Platform;
+use crate::{
+    config::{
+        Platform,
+        manifest::Defaults,
+        platform::Addresses,
+        state::State,
+    },
+    gateway,
+    http::{self, Guard, chain},
+    manager,
+    queue::{self, Queue},
+    registry,
+    runtime::{self, Owner, Runtime},
+    scheduler,
+    store::{self, Store},
+};
 
 /// A role of the platform; its name is also its subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +33,12 @@ pub enum Role {
 }
 
 impl Role {
-    /// In the order in which they start; they stop in the reverse one.
+    /// In the order in which they start.
     pub const ALL: [Self; 4] = [Self::Registry, Self::Scheduler, Self::Manager, Self::Gateway];
+
+    /// In the order in which they stop: no new requests, then what runs is finished, then its outcomes
+    /// are taken.
+    pub const STOP: [Self; 4] = [Self::Gateway, Self::Manager, Self::Scheduler, Self::Registry];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +68,219 @@ pub struct Shutdown {
 /// Runs roles in this process until they are told to stop. Returns an error when one cannot start
 /// (a taken port, a store that refuses); what merely does not answer yet is waited for.
 pub async fn run(roles: &[Role], platform: &Platform, shutdown: Shutdown) -> anyhow::Result<()> {
-    let _ = (roles, platform, shutdown);
-    todo!()
+    Host::bind(roles, platform).await?.run(shutdown).await
+}
+
+/// Roles with their ports taken, not yet running.
+pub struct Host {
+    platform: Platform,
+    listeners: Vec<(Role, TcpListener)>,
+}
+
+impl Host {
+    /// Takes the ports. [`Host::platform`] then has the real ones where 0 was asked for.
+    pub async fn bind(roles: &[Role], platform: &Platform) -> anyhow::Result<Self> {
+        let mut platform = platform.clone();
+        let mut listeners = Vec::with_capacity(roles.len());
+        for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
+            let address = address(&mut platform.addresses, role);
+            let listener =
+                http::bind(*address).await.with_context(|| format!("the {role} cannot start"))?;
+            *address = listener.local_addr().context("a bound socket has no address")?;
+            listeners.push((role, listener));
+        }
+        Ok(Self { platform, listeners })
+    }
+
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let Self { platform, listeners } = self;
+        let state = State::open(&platform.data_dir)?;
+        let roles: Vec<Role> = listeners.iter().map(|(role, _)| *role).collect();
+        let Some(backends) = Backends::connect(&roles, &platform, &state, &shutdown).await? else {
+            return Ok(());
+        };
+        let mut running: Vec<(Role, CancellationToken, JoinHandle<anyhow::Result<()>>)> = Vec::new();
+        for (role, listener) in listeners {
+            // Each has a soft token of its own, so that they can be stopped in order.
+            let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.clone() };
+            let soft = own.soft.clone();
+            let task = start(role, listener, &platform, &state, &backends, own)?;
+            running.push((role, soft, task));
+        }
+        let result = supervise(&shutdown, &mut running).await;
+        backends.close().await;
+        result
+    }
+}
+
+/// Waits until they are told to stop or one ends by itself, and stops them in order.
+async fn supervise(
+    shutdown: &Shutdown,
+    running: &mut Vec<(Role, CancellationToken, JoinHandle<anyhow::Result<()>>)>,
+) -> anyhow::Result<()> {
+    let any_ended = async {
+        let tasks = running.iter_mut().map(|(_, _, task)| task);
+        futures_util::future::select_all(tasks).await
+    };
+    let first = tokio::select! {
+        () = shutdown.soft.cancelled() => None,
+        () = shutdown.hard.cancelled() => None,
+        (ended, index, _) = any_ended => Some((ended, index)),
+    };
+    let mut result = Ok(());
+    if let Some((ended, index)) = first {
+        let (role, ..) = running.remove(index);
+        result = ended.context("a role panicked").flatten().with_context(|| format!("the {role} ended"));
+    }
+    for role in Role::STOP {
+        let Some(index) = running.iter().position(|(other, ..)| *other == role) else { continue };
+        let (_, soft, task) = running.remove(index);
+        soft.cancel();
+        let ended = task.await.context("a role panicked").flatten();
+        result = result.and(ended.with_context(|| format!("the {role} ended")));
+    }
+    result
+}
+
+fn start(
+    role: Role,
+    listener: TcpListener,
+    platform: &Platform,
+    state: &State,
+    backends: &Backends,
+    shutdown: Shutdown,
+) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    let internal = state.internal_token()?;
+    let internal_guard = Guard::new(internal.expose());
+    let internal_token = internal.expose().to_owned();
+    let store = backends.store.clone().context("no store");
+    let queue = backends.queue.clone().context("no queue");
+    let Addresses { registry, scheduler, .. } = platform.addresses;
+    let limits = platform.limits;
+    Ok(match role {
+        Role::Gateway => {
+            let guard = Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone());
+            let upstreams = gateway::Upstreams { registry, scheduler, token: internal_token };
+            tokio::spawn(gateway::run(upstreams, listener, guard, shutdown))
+        }
+        Role::Registry => {
+            let backends = registry::Backends { store: store?, queue: queue? };
+            let defaults = Defaults { python_version: platform.python_version.clone() };
+            let scheduler = registry::LocalScheduler { address: scheduler, token: internal_token };
+            tokio::spawn(registry::run(backends, defaults, scheduler, listener, internal_guard, shutdown))
+        }
+        Role::Scheduler => {
+            let backends = scheduler::Backends { store: store?, queue: queue? };
+            tokio::spawn(scheduler::run(backends, limits, listener, internal_guard, shutdown))
+        }
+        Role::Manager => {
+            let owner = Owner { platform: platform.name.clone(), manager: state.manager_id()? };
+            let backends =
+                manager::Backends { store: store?, queue: queue?, runtime: backends.runtime.clone().context("no runtime")? };
+            let data_dir = platform.data_dir.clone();
+            tokio::spawn(manager::run(
+                backends,
+                owner,
+                limits,
+                data_dir,
+                listener,
+                internal_guard,
+                shutdown,
+            ))
+        }
+    })
+}
+
+/// What the roles of this process share; none where no role needs it.
+struct Backends {
+    store: Option<Arc<dyn Store>>,
+    queue: Option<Arc<dyn Queue>>,
+    runtime: Option<Arc<dyn Runtime>>,
+}
+
+impl Backends {
+    /// None when told to stop before everything answered.
+    async fn connect(
+        roles: &[Role],
+        platform: &Platform,
+        state: &State,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Option<Self>> {
+        let mut backends = Self { store: None, queue: None, runtime: None };
+        if roles.iter().all(|role| *role == Role::Gateway) {
+            return Ok(Some(backends));
+        }
+        if roles.contains(&Role::Manager) {
+            let owner = Owner { platform: platform.name.clone(), manager: state.manager_id()? };
+            let config = runtime::Config {
+                kind: platform.runtime,
+                python_image: platform.python_image.clone(),
+                owner,
+            };
+            backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
+        }
+        let connecting = async {
+            let store =
+                patiently("store", || store::connect(&platform.store), store::Error::is_transient).await?;
+            let queue = patiently(
+                "queue",
+                || queue::connect(&platform.queue, &platform.name),
+                queue::Error::is_transient,
+            )
+            .await?;
+            anyhow::Ok((store, queue))
+        };
+        tokio::select! {
+            connected = connecting => {
+                let (store, queue) = connected?;
+                backends.store = Some(store);
+                backends.queue = Some(queue);
+                Ok(Some(backends))
+            }
+            () = shutdown.soft.cancelled() => Ok(None),
+            () = shutdown.hard.cancelled() => Ok(None),
+        }
+    }
+
+    async fn close(self) {
+        if let Some(queue) = self.queue {
+            queue.close().await;
+        }
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+/// Tries again for as long as trying again can help.
+async fn patiently<T, E: std::error::Error + Send + Sync + 'static>(
+    what: &str,
+    mut connect: impl AsyncFnMut() -> Result<T, E>,
+    is_transient: impl Fn(&E) -> bool,
+) -> anyhow::Result<T> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match connect().await {
+            Ok(connected) => return Ok(connected),
+            Err(error) if is_transient(&error) => {
+                tracing::warn!(error = %chain(&error), "waiting for the {what}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(3));
+            }
+            Err(error) => return Err(error).with_context(|| format!("the {what} cannot be used")),
+        }
+    }
+}
+
+fn address(addresses: &mut Addresses, role: Role) -> &mut std::net::SocketAddr {
+    match role {
+        Role::Gateway => &mut addresses.gateway,
+        Role::Registry => &mut addresses.registry,
+        Role::Scheduler => &mut addresses.scheduler,
+        Role::Manager => &mut addresses.manager,
+    }
 }

@@ -22,11 +22,13 @@ mod work;
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     app::Shutdown,
     config::platform::Limits,
+    http::{self, Guard},
     model::{ManagerId, OwnerId},
     queue::Queue,
     runtime::{Owner, Runtime},
@@ -65,6 +67,8 @@ pub async fn run(
     owner: Owner,
     limits: Limits,
     data_dir: PathBuf,
+    listener: TcpListener,
+    guard: Guard,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let Backends { store, queue, runtime } = backends;
@@ -88,6 +92,9 @@ pub async fn run(
 
     let stop_lease = tokio_util::sync::CancellationToken::new();
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
+    let stop_health = tokio_util::sync::CancellationToken::new();
+    let health =
+        tokio::spawn(http::serve(listener, health_routes(&shared), guard, stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
     consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;
@@ -108,6 +115,8 @@ pub async fn run(
         }
         () = shutdown.hard.cancelled() => {}
     }
+    stop_health.cancel();
+    let _ = health.await;
     shared.logs.close();
     let _ = log_task.await;
     stop_lease.cancel();
@@ -116,8 +125,21 @@ pub async fn run(
     if let Err(error) = shared.store.release_lease(shared.owner).await {
         tracing::warn!(%error, "the lease could not be released; it runs out by itself");
     }
-    shared.queue.close().await;
     Ok(())
+}
+
+fn health_routes(shared: &Shared) -> axum::Router {
+    let kinds = [shared.store.kind(), shared.queue.kind(), shared.runtime.kind()];
+    let (store, queue, runtime) = (shared.store.clone(), shared.queue.clone(), shared.runtime.clone());
+    let ready = Arc::new(move || {
+        let (store, queue, runtime) = (store.clone(), queue.clone(), runtime.clone());
+        Box::pin(async move {
+            store.ping().await.map_err(|error| error.to_string())?;
+            queue.ping().await.map_err(|error| error.to_string())?;
+            runtime.ping().await.map(drop).map_err(|error| error.to_string())
+        }) as _
+    });
+    http::health_routes("manager", kinds.map(str::to_owned).to_vec(), ready)
 }
 
 /// Removes what an earlier life of this manager has left: sandboxes by label, instance folders. An

@@ -64,7 +64,6 @@ pub async fn run(
         served = serving => served?,
         () = shutdown.hard.cancelled() => {}
     }
-    registry.queue.close().await;
     Ok(())
 }
 

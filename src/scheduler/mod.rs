@@ -99,7 +99,6 @@ pub async fn run(
     for task in tasks {
         let _ = task.await;
     }
-    scheduler.queue.close().await;
     drop(scheduler);
     let _ = accept_task.await;
     let _ = recorder_task.await;
