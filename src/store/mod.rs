@@ -7,6 +7,12 @@
 //! Invariant 5 is kept inside these transactions: `accepted = queued + retrying + running + terminal
 //! + pruned` for async invocations, see [`Totals`].
 
+mod failure;
+mod lost_claims;
+mod reads;
+mod rows;
+mod sqlite;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -348,6 +354,8 @@ impl std::str::FromStr for Config {
 /// Connects and applies the migrations that are missing, under a lock, so that several roles may
 /// start at once. A database of a newer program is refused ([`Error::Conflict`]).
 pub async fn connect(config: &Config) -> Result<Arc<dyn Store>, Error> {
-    let _ = config;
-    todo!()
+    Ok(match config {
+        Config::Postgres { url } => todo!("{url}"),
+        Config::Sqlite { path } => Arc::new(sqlite::Sqlite::connect(path).await?),
+    })
 }

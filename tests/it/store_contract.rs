@@ -1,1 +1,266 @@
-//! (to be written)
+//! What every store promises, once per backend: `store_contract::<backend>::<property>`.
+//!
+//! A property is an async function over a fresh, empty store. Each Postgres test makes a database of
+//! its own on the server of `CLOUDFUNC_TEST_POSTGRES_URL` and drops it, also when it fails.
+
+mod connecting;
+mod functions;
+mod invocations;
+mod leases;
+mod records;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use cloudfunc::{
+    model::{
+        AttemptRecord, Body, Code, Digest, Function, FunctionName, FunctionSpec, InvocationId, Language,
+        ManagerId, Network, OwnerId, Package, Scaling, State,
+    },
+    store::{Config, Finish, NewInvocation, NewRevision, Store, connect},
+};
+use jiff::Timestamp;
+
+/// One test per property and backend. A property that is not listed is dead code, which clippy refuses.
+macro_rules! contract {
+    ($($module:ident { $($property:ident,)+ })+) => {
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $property() {
+                    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+                    let place = super::PostgresDatabase::create(&server);
+                    super::$module::$property(place.config()).await;
+                }
+            )+)+
+        }
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $property() {
+                    let place = super::SqliteFile::create();
+                    super::$module::$property(place.config()).await;
+                }
+            )+)+
+        }
+    };
+}
+
+contract! {
+    connecting {
+        processes_that_start_at_once_both_get_a_store,
+        what_was_written_is_there_after_a_reconnect,
+    }
+    functions {
+        revisions_are_numbered_from_one_and_the_newest_is_active,
+        revisions_added_at_once_get_numbers_of_their_own,
+        an_unchanged_upload_can_be_recognised,
+        activation_minds_what_was_expected,
+        a_revision_without_its_bundle_is_refused,
+        reported_warmth_is_kept,
+        deletion_cancels_what_waits_and_lets_running_finish,
+        a_name_deployed_again_is_another_function,
+        a_blob_goes_with_the_last_revision_that_uses_it,
+        a_deploy_at_the_time_of_a_deletion_has_its_bundle_or_fails,
+        logs_go_with_their_function_and_records_stay,
+    }
+    invocations {
+        a_row_of_a_gone_function_is_refused_and_the_others_go_in,
+        an_id_accepted_again_counts_once,
+        what_is_accepted_during_a_deletion_is_cancelled,
+        one_of_a_hundred_claims_is_granted,
+        a_claim_answers_what_was_accepted_and_the_revision_active_now,
+        a_claim_is_refused_while_the_lease_holds_and_granted_after,
+        a_released_lease_frees_what_it_held,
+        a_stale_attempt_cannot_overwrite_a_newer_one,
+        an_invocation_has_exactly_one_terminal_state,
+        what_was_given_back_waits_for_its_delay,
+        a_claim_that_nobody_heard_of_does_not_stay_running,
+        the_claim_beyond_the_last_ends_it,
+        what_was_never_published_is_due_after_a_second,
+        two_sweepers_do_not_take_the_same_row,
+        the_sweeper_takes_the_oldest_first,
+        an_expired_lease_makes_its_rows_due,
+        a_lost_invocation_of_a_deleted_function_is_cancelled,
+        totals_balance_after_any_sequence,
+        six_mebibytes_go_in_and_come_out,
+    }
+    leases {
+        instances_are_those_of_leases_that_hold,
+        a_report_replaces_the_one_before,
+    }
+    records {
+        a_sync_record_is_written_once_and_read_as_written,
+        records_are_paged_newest_first_and_filtered,
+        a_record_tells_of_every_attempt,
+        nul_characters_are_replaced_not_refused,
+        logs_are_filtered_and_oldest_first,
+        pruning_counts_what_it_deletes,
+    }
+}
+
+struct SqliteFile(tempfile::TempDir);
+
+impl SqliteFile {
+    fn create() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// In a folder that is not there yet.
+    fn config(&self) -> Config {
+        Config::Sqlite { path: self.0.path().join("new/store.db") }
+    }
+}
+
+/// A database of one test.
+struct PostgresDatabase {
+    server: String,
+    name: String,
+}
+
+impl PostgresDatabase {
+    fn create(server: &str) -> Self {
+        let name = format!("cloudfunc_test_{}", InvocationId::new().0.simple());
+        psql(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        Self { server: server.to_owned(), name }
+    }
+
+    fn url(&self) -> String {
+        let mut url = url::Url::parse(&self.server).unwrap();
+        url.set_path(&self.name);
+        url.into()
+    }
+
+    fn config(&self) -> Config {
+        self.url().parse().unwrap()
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        psql(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+/// Tests know nothing of sqlx; the client is wherever the server is.
+fn psql(url: &str, statement: &str) {
+    let output = std::process::Command::new("psql")
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--dbname",
+            url,
+            "--command",
+            statement,
+        ])
+        .output()
+        .expect("psql is there");
+    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn open(config: Config) -> Arc<dyn Store> {
+    connect(&config).await.unwrap()
+}
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(600);
+
+fn name(text: &str) -> FunctionName {
+    text.parse().unwrap()
+}
+
+fn spec() -> FunctionSpec {
+    FunctionSpec {
+        description: None,
+        code: Code::Language {
+            language: Language::Python,
+            version: "3.12".to_owned(),
+            package: Package::Bundle,
+        },
+        handler: "function.handler".to_owned(),
+        timeout: Duration::from_secs(30),
+        memory_bytes: 128 << 20,
+        cpus: 1.0,
+        network: Network::None,
+        env: [("GREETING".to_owned(), "Hello".to_owned())].into(),
+        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
+    }
+}
+
+/// What a deploy of these bytes hands over; the bytes stand for both source and bundle.
+fn revision_of(function: &str, content: &str) -> NewRevision {
+    let digest = Digest::of(content.as_bytes());
+    NewRevision {
+        name: name(function),
+        spec: spec(),
+        source: digest.clone(),
+        bundle: Some(digest),
+        image: "sha256:0123".to_owned(),
+    }
+}
+
+async fn deploy(store: &Arc<dyn Store>, function: &str, content: &str) -> Function {
+    let new = revision_of(function, content);
+    store.put_blob(&new.source, Bytes::copy_from_slice(content.as_bytes())).await.unwrap();
+    store.add_revision(new).await.unwrap();
+    store.function(&name(function)).await.unwrap().unwrap()
+}
+
+/// Now, as precise as the store keeps times.
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap()
+}
+
+fn text(body: &str) -> Body {
+    Body { content_type: "text/plain".to_owned(), bytes: Bytes::copy_from_slice(body.as_bytes()) }
+}
+
+fn invocation(function: &Function) -> NewInvocation {
+    NewInvocation {
+        id: InvocationId::new(),
+        function: function.id,
+        name: function.name.clone(),
+        payload: text("payload"),
+        headers: r#"{"x-request":"1"}"#.to_owned(),
+        accepted_at: now(),
+        parent: None,
+    }
+}
+
+async fn accept(store: &Arc<dyn Store>, function: &Function) -> InvocationId {
+    let row = invocation(function);
+    assert_eq!(store.accept(std::slice::from_ref(&row)).await.unwrap(), [true]);
+    row.id
+}
+
+/// A manager process with a lease for `ttl`.
+async fn owner(store: &Arc<dyn Store>, ttl: Duration) -> OwnerId {
+    let owner = OwnerId::new();
+    store.renew_lease(owner, ManagerId::new(), ttl).await.unwrap();
+    owner
+}
+
+fn finish(id: InvocationId, attempt: u32, state: State) -> Finish {
+    Finish {
+        id,
+        attempt,
+        state,
+        start: None,
+        prewarmed: false,
+        attempt_record: AttemptRecord {
+            number: attempt,
+            revision: None,
+            instance: None,
+            outcome: Some(state),
+            error: None,
+        },
+        phases: Vec::new(),
+        result: (state == State::Succeeded).then(|| text("result")),
+        finished_at: now(),
+    }
+}
+
+async fn state(store: &Arc<dyn Store>, id: InvocationId) -> State {
+    store.record(id).await.unwrap().unwrap().state
+}

@@ -1,0 +1,144 @@
+//! How a backend's failures become the store's errors: the decision is whether anything can have
+//! happened, see [`Error`].
+
+use super::{Error, rows::Id};
+use crate::model::{FunctionName, RevisionNumber};
+
+/// Why a method of a backend failed, before it is known which store it was.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing happened: it was a read, or the transaction was not yet being committed.
+    Before(sqlx::Error),
+    /// The statement that failed may have committed: `COMMIT`, or a statement that is its own transaction.
+    Committing(sqlx::Error),
+    Missing(String),
+    Conflict(String),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Before(error)
+    }
+}
+
+impl Failure {
+    /// Whether an answer was lost, so that the fate of what was sent is open.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Committing(error) if fault(error) == Fault::Lost)
+    }
+
+    pub fn into_error(self, address: &str) -> Error {
+        let address = address.to_owned();
+        let (error, committing) = match self {
+            Self::Missing(what) => return Error::Missing(what),
+            Self::Conflict(what) => return Error::Conflict(what),
+            Self::Before(error) => (error, false),
+            Self::Committing(error) => (error, true),
+        };
+        match (fault(&error), committing) {
+            (Fault::Lost, true) => Error::UnknownFate { address, source: error.into() },
+            (Fault::Lost, false) | (Fault::Busy, _) => {
+                Error::Unavailable { address, source: error.into() }
+            }
+            (Fault::Other, _) => Error::Internal { address, source: error.into() },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The connection or the disk failed in the middle.
+    Lost,
+    /// The store answered that it cannot now, and undid what it had begun; or it was not reached.
+    Busy,
+    /// Waiting will not help.
+    Other,
+}
+
+fn fault(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => Fault::Lost,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::BeginFailed => Fault::Busy,
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                postgres_fault(&code)
+            } else {
+                sqlite_fault(&code)
+            }
+        }
+        _ => Fault::Other,
+    }
+}
+
+/// By SQLSTATE, see "PostgreSQL Error Codes" in its manual.
+fn postgres_fault(code: &str) -> Fault {
+    match code {
+        // Terminated by an administrator, a crash of another backend, a broken connection.
+        "57P01" | "57P02" | "57P05" => Fault::Lost,
+        // Starting up or shutting down; cancelled; serialisation, deadlock, lock timeout; read-only
+        // (a standby that was not promoted yet).
+        "57P03" | "57014" | "40001" | "40P01" | "55P03" | "25006" => Fault::Busy,
+        // Connection exceptions; out of connections, memory, disk.
+        _ if code.starts_with("08") => Fault::Lost,
+        _ if code.starts_with("53") => Fault::Busy,
+        _ => Fault::Other,
+    }
+}
+
+/// By result code, whose low byte is the primary one.
+fn sqlite_fault(code: &str) -> Fault {
+    match code.parse::<i32>().map(|code| code & 0xff) {
+        Ok(10) => Fault::Lost,         // SQLITE_IOERR
+        Ok(5 | 6 | 13) => Fault::Busy, // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL: rolled back
+        _ => Fault::Other,
+    }
+}
+
+/// Of [`sqlx::migrate::Migrator::run`].
+pub(super) fn migration(error: sqlx::migrate::MigrateError) -> Failure {
+    use sqlx::migrate::MigrateError;
+    match error {
+        MigrateError::VersionMissing(version) => Failure::Conflict(format!(
+            "the store was migrated by a newer cloudfunc (its schema has version {version}, which this \
+             program does not know); use that version, or another store"
+        )),
+        MigrateError::VersionMismatch(version) => Failure::Conflict(format!(
+            "the store's schema version {version} is not the one of this cloudfunc; it was made by \
+             another build, use that one, or another store"
+        )),
+        MigrateError::Dirty(version) => Failure::Conflict(format!(
+            "the migration of the store to schema version {version} was begun but not finished; \
+             restore the store from a backup, or use another store"
+        )),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            Failure::Before(error)
+        }
+        other => Failure::Before(sqlx::Error::Migrate(Box::new(other))),
+    }
+}
+
+/// Whether `revision` may become the active one, given the function's id, its active revision and
+/// whether that revision exists.
+pub(super) fn activation(
+    name: &FunctionName,
+    revision: RevisionNumber,
+    expected: Option<RevisionNumber>,
+    found: Option<(Id, i64, bool)>,
+) -> Result<Id, Failure> {
+    let Some((id, active, exists)) = found else {
+        return Err(Failure::Missing(format!("function {name}")));
+    };
+    if !exists {
+        return Err(Failure::Missing(format!("revision {revision} of function {name}")));
+    }
+    match expected {
+        Some(expected) if i64::from(expected.0) != active => Err(Failure::Conflict(format!(
+            "revision {active} of function {name} is active, not {expected}"
+        ))),
+        _ => Ok(id),
+    }
+}

@@ -1,0 +1,3 @@
+//! See [`crate::store::reads`].
+
+crate::store::reads::reads!(sqlx::Postgres, now = "now_ms()");

@@ -1,0 +1,220 @@
+//! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type.
+//! Only the name of the store's clock differs.
+
+/// What a record is read from: everything but the bytes of payload and result.
+macro_rules! record_columns {
+    () => {
+        "id, function_name, mode, state, dead_letter, reason, attempt, attempt_revision, attempts, \
+         accepted_at, finished_at, duration_ms, start, prewarmed, phases, parent, result_type, result_size"
+    };
+}
+
+macro_rules! reads {
+    ($database:ty, now = $now:literal) => {
+        use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
+
+        use crate::{
+            model::{
+                Body, Digest, Function, FunctionId, FunctionName, InvocationId, Record, Revision,
+                RevisionNumber,
+            },
+            store::{
+                LogFilter, RecordFilter, ReportedInstance, StoredLine, Totals,
+                reads::record_columns,
+                rows::{
+                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow,
+                },
+            },
+        };
+
+        type Reader = Pool<$database>;
+
+        pub async fn ping(pool: &Reader) -> sqlx::Result<()> {
+            sqlx::query("SELECT 1").execute(pool).await.map(drop)
+        }
+
+        pub async fn blob(pool: &Reader, digest: &Digest) -> sqlx::Result<Option<Vec<u8>>> {
+            query_scalar("SELECT bytes FROM blobs WHERE digest = $1")
+                .bind(digest.as_str())
+                .fetch_optional(pool)
+                .await
+        }
+
+        pub async fn function(pool: &Reader, name: &FunctionName) -> sqlx::Result<Option<Function>> {
+            query_as::<_, FunctionRow>(
+                "SELECT id, name, active_revision, created_at, reported_warm FROM functions WHERE name = $1",
+            )
+            .bind(name.as_str())
+            .fetch_optional(pool)
+            .await?
+            .map(FunctionRow::into_model)
+            .transpose()
+        }
+
+        pub async fn functions(pool: &Reader) -> sqlx::Result<Vec<Function>> {
+            query_as::<_, FunctionRow>(
+                "SELECT id, name, active_revision, created_at, reported_warm FROM functions ORDER BY name",
+            )
+            .fetch_all(pool)
+            .await?
+            .into_iter()
+            .map(FunctionRow::into_model)
+            .collect()
+        }
+
+        pub async fn revision(
+            pool: &Reader,
+            function: FunctionId,
+            number: RevisionNumber,
+        ) -> sqlx::Result<Option<Revision>> {
+            query_as::<_, RevisionRow>(
+                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at
+                 FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
+                 WHERE r.function_id = $1 AND r.number = $2",
+            )
+            .bind(Id(function.0))
+            .bind(i64::from(number.0))
+            .fetch_optional(pool)
+            .await?
+            .map(RevisionRow::into_model)
+            .transpose()
+        }
+
+        pub async fn revisions(pool: &Reader, function: FunctionId) -> sqlx::Result<Vec<Revision>> {
+            query_as::<_, RevisionRow>(
+                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at
+                 FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
+                 WHERE r.function_id = $1 ORDER BY r.number DESC",
+            )
+            .bind(Id(function.0))
+            .fetch_all(pool)
+            .await?
+            .into_iter()
+            .map(RevisionRow::into_model)
+            .collect()
+        }
+
+        pub async fn backlog(pool: &Reader) -> sqlx::Result<u64> {
+            let rows: i64 = query_scalar(
+                "SELECT count(*) FROM invocations WHERE state IN ('queued', 'retrying')",
+            )
+            .fetch_one(pool)
+            .await?;
+            Ok(rows.unsigned_abs())
+        }
+
+        /// One statement, hence one snapshot.
+        pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {
+            query_as::<_, TotalsRow>(
+                "SELECT (SELECT value FROM totals WHERE name = 'accepted') AS accepted,
+                        (SELECT value FROM totals WHERE name = 'pruned') AS pruned,
+                        count(*) FILTER (WHERE state = 'queued') AS queued,
+                        count(*) FILTER (WHERE state = 'retrying') AS retrying,
+                        count(*) FILTER (WHERE state = 'running') AS running,
+                        count(*) AS rows
+                 FROM invocations WHERE mode = 'async'",
+            )
+            .fetch_one(pool)
+            .await?
+            .into_model()
+        }
+
+        pub async fn instances(
+            pool: &Reader,
+            function: Option<FunctionId>,
+        ) -> sqlx::Result<Vec<ReportedInstance>> {
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT n.id, n.manager, n.function_id, n.revision, n.sandbox, n.started_at
+                 FROM instances AS n JOIN leases AS l ON l.owner = n.owner
+                 WHERE l.expires_at > ",
+                $now
+            ));
+            if let Some(function) = function {
+                query.push(" AND n.function_id = ").push_bind(Id(function.0));
+            }
+            query.push(" ORDER BY n.id");
+            let rows = query.build_query_as::<InstanceRow>().fetch_all(pool).await?;
+            rows.into_iter().map(InstanceRow::into_model).collect()
+        }
+
+        pub async fn record(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Record>> {
+            query_as::<_, RecordRow>(concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM invocations WHERE id = $1"
+            ))
+            .bind(Id(id.0))
+            .fetch_optional(pool)
+            .await?
+            .map(RecordRow::into_model)
+            .transpose()
+        }
+
+        pub async fn result(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Body>> {
+            let row = query_as::<_, ResultRow>("SELECT result_type, result FROM invocations WHERE id = $1")
+                .bind(Id(id.0))
+                .fetch_optional(pool)
+                .await?;
+            Ok(row.and_then(ResultRow::into_model))
+        }
+
+        pub async fn records(pool: &Reader, filter: &RecordFilter) -> sqlx::Result<Vec<Record>> {
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM invocations WHERE TRUE"
+            ));
+            if let Some(function) = &filter.function {
+                query.push(" AND function_name = ").push_bind(function.as_str());
+            }
+            if let Some(state) = filter.state {
+                query.push(" AND state = ").push_bind(state.as_str());
+            }
+            if let Some(since) = filter.since {
+                query.push(" AND accepted_at >= ").push_bind(since.as_millisecond());
+            }
+            if let Some(before) = filter.before {
+                query.push(" AND id < ").push_bind(Id(before.0));
+            }
+            query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            let rows = query.build_query_as::<RecordRow>().fetch_all(pool).await?;
+            rows.into_iter().map(RecordRow::into_model).collect()
+        }
+
+        pub async fn logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<Vec<StoredLine>> {
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT sequence, ts, function_name, revision, invocation_id, attempt, instance, stream, line
+                 FROM logs WHERE TRUE",
+            );
+            if !filter.functions.is_empty() {
+                query.push(" AND function_name IN (");
+                let mut names = query.separated(", ");
+                for name in &filter.functions {
+                    names.push_bind(name.as_str());
+                }
+                query.push(")");
+            }
+            if let Some(invocation) = filter.invocation {
+                query.push(" AND invocation_id = ").push_bind(Id(invocation.0));
+            }
+            if let Some(since) = filter.since {
+                query.push(" AND ts >= ").push_bind(since.as_millisecond());
+            }
+            if let Some(after) = filter.after {
+                query.push(" AND sequence > ").push_bind(after);
+            }
+            let (order, limit) = match filter.tail {
+                Some(tail) => (" ORDER BY sequence DESC LIMIT ", tail.min(filter.limit)),
+                None => (" ORDER BY sequence LIMIT ", filter.limit),
+            };
+            query.push(order).push_bind(i64::from(limit));
+            let mut rows = query.build_query_as::<LineRow>().fetch_all(pool).await?;
+            if filter.tail.is_some() {
+                rows.reverse();
+            }
+            rows.into_iter().map(LineRow::into_model).collect()
+        }
+    };
+}
+
+pub(super) use {reads, record_columns};

@@ -1,0 +1,415 @@
+//! Rows as both backends read them, and what they are in the model. What cannot be converted is an
+//! `sqlx::Error::Decode`: the store holds what this program cannot read.
+
+use std::{borrow::Cow, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{
+    Decode, Encode, FromRow, Postgres, Sqlite, Type,
+    encode::IsNull,
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, types::Oid},
+    sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
+};
+use uuid::Uuid;
+
+use super::{Claim, Due, ReportedInstance, StoredLine, SyncRecord};
+use crate::model::{
+    AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LogLine,
+    ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
+};
+
+/// Any of our ids in a row: `uuid` in Postgres, 16 bytes in SQLite.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Id(pub Uuid);
+
+impl Type<Postgres> for Id {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl PgHasArrayType for Id {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2951))
+    }
+}
+
+impl Encode<'_, Postgres> for Id {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl Decode<'_, Postgres> for Id {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self(Uuid::from_slice(value.as_bytes()?)?))
+    }
+}
+
+impl Type<Sqlite> for Id {
+    fn type_info() -> SqliteTypeInfo {
+        <Vec<u8> as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Id {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <Vec<u8> as Encode<Sqlite>>::encode(self.0.as_bytes().to_vec(), buffer)
+    }
+}
+
+impl Decode<'_, Sqlite> for Id {
+    fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self(Uuid::from_slice(<&[u8] as Decode<Sqlite>>::decode(value)?)?))
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct FunctionRow {
+    id: Id,
+    name: String,
+    active_revision: i64,
+    created_at: i64,
+    reported_warm: bool,
+}
+
+impl FunctionRow {
+    pub fn into_model(self) -> sqlx::Result<Function> {
+        Ok(Function {
+            id: FunctionId(self.id.0),
+            name: parse(&self.name)?,
+            active_revision: revision(self.active_revision)?,
+            created_at: time(self.created_at)?,
+            reported_warm: self.reported_warm,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct RevisionRow {
+    function_id: Id,
+    name: String,
+    number: i64,
+    spec: String,
+    source: String,
+    bundle: Option<String>,
+    image: String,
+    created_at: i64,
+}
+
+impl RevisionRow {
+    pub fn into_model(self) -> sqlx::Result<Revision> {
+        Ok(Revision {
+            function: FunctionId(self.function_id.0),
+            name: parse(&self.name)?,
+            number: revision(self.number)?,
+            spec: from_json(&self.spec)?,
+            source: parse(&self.source)?,
+            bundle: self.bundle.as_deref().map(parse).transpose()?,
+            image: self.image,
+            created_at: time(self.created_at)?,
+        })
+    }
+}
+
+/// Without the bytes of payload and result.
+#[derive(FromRow)]
+pub(super) struct RecordRow {
+    id: Id,
+    function_name: String,
+    mode: String,
+    state: String,
+    dead_letter: bool,
+    reason: Option<String>,
+    attempt: i64,
+    attempt_revision: Option<i64>,
+    attempts: String,
+    accepted_at: i64,
+    finished_at: Option<i64>,
+    duration_ms: Option<f64>,
+    start: Option<String>,
+    prewarmed: bool,
+    phases: String,
+    parent: Option<Id>,
+    result_type: Option<String>,
+    result_size: Option<i64>,
+}
+
+impl RecordRow {
+    pub fn into_model(self) -> sqlx::Result<Record> {
+        let mut attempts =
+            self.attempts.lines().map(from_json).collect::<sqlx::Result<Vec<AttemptRecord>>>()?;
+        if let Some(open) = self.attempt_revision {
+            attempts.push(AttemptRecord {
+                number: number(self.attempt)?,
+                revision: Some(revision(open)?),
+                instance: None,
+                outcome: None,
+                error: None,
+            });
+        }
+        let result = match (self.result_type, self.result_size) {
+            (Some(content_type), Some(size)) => {
+                Some(ResultInfo { content_type, size: u64::try_from(size).map_err(unreadable)? })
+            }
+            _ => None,
+        };
+        Ok(Record {
+            id: InvocationId(self.id.0),
+            function: parse(&self.function_name)?,
+            mode: word(&[Mode::Sync, Mode::Async], |mode| mode.as_str(), &self.mode)?,
+            state: parse(&self.state)?,
+            dead_letter: self.dead_letter,
+            start: self.start.as_deref().map(start).transpose()?,
+            prewarmed: self.prewarmed,
+            accepted_at: time(self.accepted_at)?,
+            finished_at: self.finished_at.map(time).transpose()?,
+            duration_ms: self.duration_ms,
+            attempts,
+            phases: from_json(&self.phases)?,
+            result,
+            parent: self.parent.map(|id| InvocationId(id.0)),
+            reason: self.reason,
+        })
+    }
+}
+
+/// What a claim answers; `running` when it was granted, else the claim ended the invocation.
+#[derive(FromRow)]
+pub(super) struct ClaimRow {
+    state: String,
+    attempt: i64,
+    attempt_revision: Option<i64>,
+    payload_type: Option<String>,
+    payload: Option<Vec<u8>>,
+    headers: Option<String>,
+    accepted_at: i64,
+}
+
+impl ClaimRow {
+    pub fn into_model(self) -> sqlx::Result<Option<Claim>> {
+        let (State::Running, Some(active)) = (parse(&self.state)?, self.attempt_revision) else {
+            return Ok(None);
+        };
+        Ok(Some(Claim {
+            attempt: number(self.attempt)?,
+            revision: revision(active)?,
+            payload: Body {
+                content_type: self.payload_type.unwrap_or_default(),
+                bytes: self.payload.unwrap_or_default().into(),
+            },
+            headers: self.headers.unwrap_or_default(),
+            accepted_at: time(self.accepted_at)?,
+        }))
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct DueRow {
+    pub id: Id,
+    function_id: Id,
+    function_name: String,
+    active_revision: i64,
+    accepted_at: i64,
+    /// When it became due; what the answer is ordered by, then by id.
+    since: i64,
+}
+
+impl DueRow {
+    pub fn into_model(self) -> sqlx::Result<Due> {
+        Ok(Due {
+            id: InvocationId(self.id.0),
+            function: FunctionId(self.function_id.0),
+            name: parse(&self.function_name)?,
+            active_revision: revision(self.active_revision)?,
+            accepted_at: time(self.accepted_at)?,
+        })
+    }
+}
+
+/// Rows of an UPDATE come in no order of their own.
+pub(super) fn due_oldest_first(mut rows: Vec<DueRow>) -> sqlx::Result<Vec<Due>> {
+    rows.sort_unstable_by_key(|row| (row.since, row.id.0));
+    rows.into_iter().map(DueRow::into_model).collect()
+}
+
+#[derive(FromRow)]
+pub(super) struct ResultRow {
+    result_type: Option<String>,
+    result: Option<Vec<u8>>,
+}
+
+impl ResultRow {
+    pub fn into_model(self) -> Option<Body> {
+        Some(Body { content_type: self.result_type?, bytes: self.result?.into() })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct InstanceRow {
+    id: Id,
+    manager: Id,
+    function_id: Id,
+    revision: i64,
+    sandbox: String,
+    started_at: i64,
+}
+
+impl InstanceRow {
+    pub fn into_model(self) -> sqlx::Result<ReportedInstance> {
+        Ok(ReportedInstance {
+            id: InstanceId(self.id.0),
+            manager: ManagerId(self.manager.0),
+            function: FunctionId(self.function_id.0),
+            revision: revision(self.revision)?,
+            sandbox: self.sandbox,
+            started_at: time(self.started_at)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct LineRow {
+    sequence: i64,
+    ts: i64,
+    function_name: String,
+    revision: i64,
+    invocation_id: Option<Id>,
+    attempt: Option<i64>,
+    instance: Id,
+    stream: String,
+    line: String,
+}
+
+impl LineRow {
+    pub fn into_model(self) -> sqlx::Result<StoredLine> {
+        const STREAMS: [Stream; 3] = [Stream::Stdout, Stream::Stderr, Stream::Platform];
+        Ok(StoredLine {
+            sequence: self.sequence,
+            line: LogLine {
+                ts: time(self.ts)?,
+                function: parse(&self.function_name)?,
+                revision: revision(self.revision)?,
+                invocation_id: self.invocation_id.map(|id| InvocationId(id.0)),
+                attempt: self.attempt.map(number).transpose()?,
+                instance: InstanceId(self.instance.0),
+                stream: word(&STREAMS, |stream| stream.as_str(), &self.stream)?,
+                line: self.line,
+            },
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct TotalsRow {
+    accepted: i64,
+    pruned: i64,
+    queued: i64,
+    retrying: i64,
+    running: i64,
+    rows: i64,
+}
+
+impl TotalsRow {
+    pub fn into_model(self) -> sqlx::Result<super::Totals> {
+        let count = |value: i64| u64::try_from(value).map_err(unreadable);
+        Ok(super::Totals {
+            accepted: count(self.accepted)?,
+            queued: count(self.queued)?,
+            retrying: count(self.retrying)?,
+            running: count(self.running)?,
+            terminal: count(self.rows - self.queued - self.retrying - self.running)?,
+            pruned: count(self.pruned)?,
+        })
+    }
+}
+
+// Into rows.
+
+/// Text without U+0000, which Postgres cannot hold; SQLite could, but both answer the same.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
+}
+
+/// One line of JSON; a NUL in it is escaped.
+pub(super) fn json<T: Serialize>(value: &T) -> sqlx::Result<String> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// An entry of the `attempts` column.
+pub(super) fn attempt_line(attempt: &AttemptRecord) -> sqlx::Result<String> {
+    json(attempt).map(|line| line + "\n")
+}
+
+pub(super) fn attempt_lines(attempts: &[AttemptRecord]) -> sqlx::Result<String> {
+    attempts.iter().map(attempt_line).collect()
+}
+
+/// Of an attempt that did not run because the platform could not.
+pub(super) fn platform_error(reason: &str) -> FunctionError {
+    FunctionError { kind: "platform".to_owned(), message: reason.to_owned(), trace: None }
+}
+
+/// Media type and size of a sync record's result, as its record shows them.
+pub(super) fn stored_result(row: &SyncRecord) -> Option<(String, i64)> {
+    let body = row.result.as_ref().map(|body| (&body.content_type, body.bytes.len() as u64));
+    let told = row.record.result.as_ref().map(|result| (&result.content_type, result.size));
+    let (content_type, size) = body.or(told)?;
+    Some((clean(content_type).into_owned(), i64::try_from(size).unwrap_or(i64::MAX)))
+}
+
+/// Whole milliseconds for an `interval` of the store's clock.
+pub(super) fn millis(duration: std::time::Duration) -> i64 {
+    // A tenth of the range: far beyond any life of a row, and no sum with a time overflows.
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 10)
+}
+
+/// Sizes and counts of what is in memory.
+pub(super) fn count(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+// Out of rows.
+
+pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(Box::new(error))
+}
+
+pub(super) fn parse<T: FromStr>(text: &str) -> sqlx::Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse().map_err(unreadable)
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> sqlx::Result<T> {
+    serde_json::from_str(text).map_err(unreadable)
+}
+
+pub(super) fn time(milliseconds: i64) -> sqlx::Result<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).map_err(unreadable)
+}
+
+fn number(value: i64) -> sqlx::Result<u32> {
+    u32::try_from(value).map_err(unreadable)
+}
+
+pub(super) fn revision(value: i64) -> sqlx::Result<RevisionNumber> {
+    number(value).map(RevisionNumber)
+}
+
+fn start(text: &str) -> sqlx::Result<Start> {
+    word(&[Start::Cold, Start::Warm], |start| start.as_str(), text)
+}
+
+/// The value whose word in the store this is.
+fn word<T: Copy>(values: &[T], name: fn(T) -> &'static str, text: &str) -> sqlx::Result<T> {
+    values
+        .iter()
+        .copied()
+        .find(|&value| name(value) == text)
+        .ok_or_else(|| sqlx::Error::Decode(format!("'{text}' is no word of this column").into()))
+}

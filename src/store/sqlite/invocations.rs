@@ -1,0 +1,266 @@
+//! Async invocations: the writes.
+
+use std::time::Duration;
+
+use sqlx::{SqlitePool, query, query_as, query_scalar};
+
+use super::{functions::begin, now};
+use crate::{
+    model::{InvocationId, OwnerId},
+    store::{
+        Claim, Due, Finish, MAX_CLAIMS, NewInvocation, REPUBLISH_AFTER,
+        failure::Failure,
+        lost_claims::{LostClaims, SentClaim},
+        rows::{
+            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, json, millis,
+            platform_error,
+        },
+    },
+};
+
+/// The condition of a row `i` that needs a message at the time $1.
+macro_rules! due {
+    () => {
+        "i.state IN ('queued', 'retrying', 'running') AND i.message_at <= $1
+         AND (i.state <> 'running' OR NOT EXISTS (
+            SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > $1))"
+    };
+}
+
+pub async fn accept(pool: &SqlitePool, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
+    let mut tx = begin(pool).await?;
+    let mut accepted = Vec::with_capacity(rows.len());
+    let mut inserted = 0;
+    for row in rows {
+        let there: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM functions WHERE id = $1)")
+            .bind(Id(row.function.0))
+            .fetch_one(&mut *tx)
+            .await?;
+        accepted.push(there);
+        if !there {
+            continue;
+        }
+        // An id that is there was accepted by a call whose answer was lost.
+        inserted += query(concat!(
+            "INSERT INTO invocations (id, function_id, function_name, mode, state, message_at, accepted_at,
+                                      parent, headers, payload_type, payload)
+             VALUES ($1, $2, $3, 'async', 'queued', ",
+            now!(),
+            " + 1000, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+        ))
+        .bind(Id(row.id.0))
+        .bind(Id(row.function.0))
+        .bind(row.name.as_str())
+        .bind(row.accepted_at.as_millisecond())
+        .bind(row.parent.map(|id| Id(id.0)))
+        .bind(&*clean(&row.headers))
+        .bind(&*clean(&row.payload.content_type))
+        .bind(&row.payload.bytes[..])
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+        .cast_signed();
+    }
+    query("UPDATE totals SET value = value + $1 WHERE name = 'accepted'")
+        .bind(inserted)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(accepted)
+}
+
+pub async fn mark_published(pool: &SqlitePool, ids: &[InvocationId]) -> Result<(), Failure> {
+    let mut tx = begin(pool).await?;
+    for id in ids {
+        query(concat!(
+            "UPDATE invocations SET publications = max(publications, 1), message_at = ",
+            now!(),
+            " + ($2 << max(publications - 1, 0)) WHERE id = $1 AND state = 'queued'"
+        ))
+        .bind(Id(id.0))
+        .bind(millis(REPUBLISH_AFTER))
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn forget_published(pool: &SqlitePool) -> Result<(), Failure> {
+    let mut tx = begin(pool).await?;
+    query(concat!(
+        "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, ",
+        now!(),
+        ") WHERE state IN ('queued', 'retrying', 'running') AND publications > 0"
+    ))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn claim(
+    pool: &SqlitePool,
+    lost: &LostClaims,
+    id: InvocationId,
+    owner: OwnerId,
+) -> Result<Option<Claim>, Failure> {
+    let mut tx = begin(pool).await?;
+    let sent = lost.send(id, owner);
+    let row: Option<ClaimRow> = query_as(concat!(
+        "UPDATE invocations AS i SET
+            attempts = attempts || CASE WHEN attempt_revision IS NULL THEN ''
+                ELSE '{\"number\":' || attempt || ',\"revision\":' || attempt_revision || '}' || char(10) END,
+            state = iif(attempt < $4, 'running', 'failed'),
+            reason = iif(attempt < $4, NULL, 'platform'),
+            dead_letter = attempt >= $4,
+            attempt_revision = iif(attempt < $4, f.active_revision, NULL),
+            owner = iif(attempt < $4, $2, NULL),
+            finished_at = iif(attempt < $4, NULL, ",
+        now!(),
+        "), duration_ms = iif(attempt < $4, NULL, max(0, ",
+        now!(),
+        " - accepted_at)), message_at = iif(attempt < $4, ",
+        now!(),
+        ", NULL), attempt = min(attempt + 1, $4), claim = $3, due_at = NULL, publications = 0
+         FROM functions AS f
+         WHERE i.id = $1 AND f.id = i.function_id
+           AND (i.state = 'queued' OR (i.state = 'retrying' AND i.due_at <= ",
+        now!(),
+        ") OR (i.state = 'running' AND NOT EXISTS (
+                SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > ",
+        now!(),
+        ")))
+         RETURNING state, attempt, attempt_revision, payload_type, payload, headers, accepted_at"
+    ))
+    .bind(Id(id.0))
+    .bind(Id(owner.0))
+    .bind(Id(sent.claim.token))
+    .bind(i64::from(MAX_CLAIMS))
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    sent.answered();
+    Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
+}
+
+/// Makes claims that reached nobody due at once.
+pub async fn give_back_lost(pool: &SqlitePool, claims: &[SentClaim]) -> Result<(), Failure> {
+    let mut tx = begin(pool).await?;
+    for claim in claims {
+        query(concat!(
+            "UPDATE invocations SET state = 'retrying', owner = NULL, publications = 0, due_at = ",
+            now!(),
+            ", message_at = ",
+            now!(),
+            " WHERE id = $1 AND claim = $2 AND owner = $3 AND state = 'running'"
+        ))
+        .bind(Id(claim.id.0))
+        .bind(Id(claim.token))
+        .bind(Id(claim.owner.0))
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn finish(pool: &SqlitePool, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
+    let mut tx = begin(pool).await?;
+    let mut finished = Vec::with_capacity(rows.len());
+    for row in rows {
+        let done = query(
+            "UPDATE invocations SET state = $3, start = $4, prewarmed = $5, attempts = attempts || $6,
+                attempt_revision = NULL, phases = $7, result_type = $8, result_size = $9, result = $10,
+                finished_at = $11, duration_ms = max(0, $11 - accepted_at), owner = NULL, message_at = NULL
+             WHERE id = $1 AND state = 'running' AND attempt = $2",
+        )
+        .bind(Id(row.id.0))
+        .bind(i64::from(row.attempt))
+        .bind(row.state.as_str())
+        .bind(row.start.map(|start| start.as_str()))
+        .bind(row.prewarmed)
+        .bind(attempt_line(&row.attempt_record)?)
+        .bind(json(&row.phases)?)
+        .bind(row.result.as_ref().map(|body| clean(&body.content_type).into_owned()))
+        .bind(row.result.as_ref().map(|body| count(body.bytes.len())))
+        .bind(row.result.as_ref().map(|body| &body.bytes[..]))
+        .bind(row.finished_at.as_millisecond())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        finished.push(done == 1);
+    }
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(finished)
+}
+
+pub async fn give_back(
+    pool: &SqlitePool,
+    id: InvocationId,
+    attempt: u32,
+    delay: Duration,
+    reason: &str,
+) -> Result<bool, Failure> {
+    let mut tx = begin(pool).await?;
+    let given = query(concat!(
+        "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL,
+            attempts = attempts || '{\"number\":' || attempt || ',\"revision\":'
+                || coalesce(attempt_revision, 'null') || ',\"error\":' || $3 || '}' || char(10),
+            publications = 0, due_at = ",
+        now!(),
+        " + $4, message_at = ",
+        now!(),
+        " + $4 WHERE id = $1 AND state = 'running' AND attempt = $2"
+    ))
+    .bind(Id(id.0))
+    .bind(i64::from(attempt))
+    .bind(json(&platform_error(reason))?)
+    .bind(millis(delay))
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(given == 1)
+}
+
+pub async fn take_due(pool: &SqlitePool, limit: u32) -> Result<Vec<Due>, Failure> {
+    let mut tx = begin(pool).await?;
+    let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
+    // Of a deleted function there is nothing to run: what was running when it went and came back.
+    query(concat!(
+        "UPDATE invocations AS i SET state = 'cancelled', reason = 'function_deleted', owner = NULL,
+            finished_at = $1, duration_ms = max(0, $1 - accepted_at), due_at = NULL, message_at = NULL
+         WHERE ",
+        due!(),
+        " AND NOT EXISTS (SELECT 1 FROM functions AS f WHERE f.id = i.function_id)"
+    ))
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    let rows: Vec<DueRow> = query_as(concat!(
+        "SELECT i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at,
+                i.message_at AS since
+         FROM invocations AS i JOIN functions AS f ON f.id = i.function_id
+         WHERE ",
+        due!(),
+        " ORDER BY i.message_at, i.id LIMIT $2"
+    ))
+    .bind(now)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        query(
+            "UPDATE invocations SET publications = publications + 1,
+                                    message_at = $2 + ($3 << min(publications, 10)) WHERE id = $1",
+        )
+        .bind(row.id)
+        .bind(now)
+        .bind(millis(REPUBLISH_AFTER))
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(due_oldest_first(rows)?)
+}

@@ -1,0 +1,3 @@
+//! See [`crate::store::reads`].
+
+crate::store::reads::reads!(sqlx::Sqlite, now = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)");

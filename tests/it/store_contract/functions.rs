@@ -1,0 +1,211 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cloudfunc::{
+    model::{Digest, FunctionId, InstanceId, LogLine, RevisionNumber, State, Stream},
+    store::{Config, Error, LogFilter, RecordFilter},
+};
+
+use super::{LONG, accept, deploy, finish, name, now, open, owner, revision_of, state};
+
+pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Config) {
+    let store = open(config).await;
+    let first = deploy(&store, "f", "v1").await;
+    assert_eq!(first.active_revision, RevisionNumber(1));
+    let second = deploy(&store, "f", "v2").await;
+    assert_eq!(second.active_revision, RevisionNumber(2));
+    assert_eq!((second.id, second.created_at), (first.id, first.created_at));
+
+    let revisions = store.revisions(first.id).await.unwrap();
+    assert_eq!(revisions.iter().map(|r| r.number.0).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(revisions[1].spec, super::spec());
+    let read = store.revision(first.id, RevisionNumber(1)).await.unwrap().unwrap();
+    assert_eq!(read, revisions[1]);
+    assert_eq!(store.revision(first.id, RevisionNumber(3)).await.unwrap(), None);
+    assert_eq!(store.revisions(FunctionId::new()).await.unwrap(), []);
+
+    deploy(&store, "a", "v1").await;
+    let names = store.functions().await.unwrap().into_iter().map(|f| f.name.to_string());
+    assert_eq!(names.collect::<Vec<_>>(), ["a", "f"]);
+}
+
+pub async fn revisions_added_at_once_get_numbers_of_their_own(config: Config) {
+    let store = open(config).await;
+    store.put_blob(&Digest::of(b"v1"), Bytes::from_static(b"v1")).await.unwrap();
+    let adding: Vec<_> = (0..16)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.add_revision(revision_of("f", "v1")).await.unwrap() })
+        })
+        .collect();
+    let mut numbers = Vec::new();
+    for task in adding {
+        numbers.push(task.await.unwrap().number.0);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
+    let function = store.function(&name("f")).await.unwrap().unwrap();
+    assert_eq!(function.active_revision, RevisionNumber(16));
+}
+
+pub async fn an_unchanged_upload_can_be_recognised(config: Config) {
+    let store = open(config).await;
+    let function = deploy(&store, "f", "v1").await;
+    deploy(&store, "f", "v2").await;
+    let again = revision_of("f", "v1");
+    let revisions = store.revisions(function.id).await.unwrap();
+    let same = revisions.iter().find(|r| r.source == again.source && r.spec == again.spec).unwrap();
+    assert_eq!(same.number, RevisionNumber(1));
+}
+
+pub async fn activation_minds_what_was_expected(config: Config) {
+    let store = open(config).await;
+    let (f, one, two) = (name("f"), RevisionNumber(1), RevisionNumber(2));
+    deploy(&store, "f", "v1").await;
+    deploy(&store, "f", "v2").await;
+    assert_eq!(store.activate(&f, one, None).await.unwrap().active_revision, one);
+    let error = store.activate(&f, two, Some(two)).await.unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+    assert_eq!(store.function(&f).await.unwrap().unwrap().active_revision, one);
+    assert_eq!(store.activate(&f, two, Some(one)).await.unwrap().active_revision, two);
+    for (function, revision) in [("f", 3), ("unknown", 1)] {
+        let error = store.activate(&name(function), RevisionNumber(revision), None).await.unwrap_err();
+        assert!(matches!(error, Error::Missing(_)), "{error:?}");
+    }
+    // A deploy after a roll back goes on counting.
+    store.activate(&f, one, None).await.unwrap();
+    assert_eq!(deploy(&store, "f", "v3").await.active_revision, RevisionNumber(3));
+}
+
+pub async fn a_revision_without_its_bundle_is_refused(config: Config) {
+    let store = open(config).await;
+    let error = store.add_revision(revision_of("f", "never uploaded")).await.unwrap_err();
+    assert!(matches!(error, Error::Missing(_)), "{error:?}");
+    assert_eq!(store.functions().await.unwrap(), []);
+    // The image may hold the code; then there is nothing to be stored.
+    let mut image_only = revision_of("f", "never uploaded");
+    image_only.bundle = None;
+    store.add_revision(image_only).await.unwrap();
+}
+
+pub async fn reported_warmth_is_kept(config: Config) {
+    let store = open(config).await;
+    assert!(!deploy(&store, "f", "v1").await.reported_warm);
+    assert!(store.report_warm(&name("f"), true).await.unwrap().unwrap().reported_warm);
+    assert!(store.function(&name("f")).await.unwrap().unwrap().reported_warm);
+    assert_eq!(store.report_warm(&name("unknown"), true).await.unwrap(), None);
+}
+
+pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config) {
+    let store = open(config).await;
+    let function = deploy(&store, "f", "v1").await;
+    let other = deploy(&store, "g", "v1").await;
+    let owner = owner(&store, LONG).await;
+    let (queued, retrying, running) = (
+        accept(&store, &function).await,
+        accept(&store, &function).await,
+        accept(&store, &function).await,
+    );
+    let of_other = accept(&store, &other).await;
+    store.claim(retrying, owner).await.unwrap().unwrap();
+    assert!(store.give_back(retrying, 1, LONG, "no room").await.unwrap());
+    store.claim(running, owner).await.unwrap().unwrap();
+
+    assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(function.clone()));
+    assert_eq!(store.delete_function(&function.name).await.unwrap(), None);
+    assert_eq!(store.function(&function.name).await.unwrap(), None);
+    assert_eq!(store.revision(function.id, RevisionNumber(1)).await.unwrap(), None);
+    for id in [queued, retrying] {
+        let record = store.record(id).await.unwrap().unwrap();
+        assert_eq!(
+            (record.state, record.reason.as_deref()),
+            (State::Cancelled, Some("function_deleted"))
+        );
+        assert!(record.finished_at.is_some() && record.duration_ms.is_some_and(|ms| ms >= 0.0));
+        assert_eq!(store.claim(id, owner).await.unwrap(), None);
+    }
+    assert_eq!(state(&store, running).await, State::Running);
+    assert_eq!(store.finish(&[finish(running, 1, State::Succeeded)]).await.unwrap(), [true]);
+    assert_eq!(state(&store, running).await, State::Succeeded);
+    assert_eq!(state(&store, of_other).await, State::Queued);
+    assert!(store.totals().await.unwrap().balance());
+}
+
+pub async fn a_name_deployed_again_is_another_function(config: Config) {
+    let store = open(config).await;
+    let first = deploy(&store, "f", "v1").await;
+    deploy(&store, "f", "v2").await;
+    store.delete_function(&first.name).await.unwrap();
+    let second = deploy(&store, "f", "v2").await;
+    assert_ne!(second.id, first.id);
+    assert_eq!(second.active_revision, RevisionNumber(1));
+    assert_eq!(store.revisions(first.id).await.unwrap(), []);
+}
+
+pub async fn a_blob_goes_with_the_last_revision_that_uses_it(config: Config) {
+    let store = open(config).await;
+    deploy(&store, "f", "shared").await;
+    deploy(&store, "f", "own").await;
+    deploy(&store, "g", "shared").await;
+    let there = async |content: &str| {
+        let blob = store.blob(&Digest::of(content.as_bytes())).await.unwrap();
+        blob.is_some_and(|bytes| bytes == content.as_bytes())
+    };
+    assert!(there("shared").await && there("own").await);
+    store.delete_function(&name("f")).await.unwrap();
+    assert!(there("shared").await && !there("own").await);
+    store.delete_function(&name("g")).await.unwrap();
+    assert!(!there("shared").await);
+}
+
+pub async fn a_deploy_at_the_time_of_a_deletion_has_its_bundle_or_fails(config: Config) {
+    let store = open(config).await;
+    for _ in 0..10 {
+        deploy(&store, "old", "shared").await;
+        let deleting = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.delete_function(&name("old")).await }
+        });
+        let added = store.add_revision(revision_of("new", "shared")).await;
+        deleting.await.unwrap().unwrap();
+        let blob = store.blob(&Digest::of(b"shared")).await.unwrap();
+        match added {
+            Ok(_) => assert!(blob.is_some(), "a revision lost its bundle"),
+            Err(error) => assert!(matches!(error, Error::Missing(_)), "{error:?}"),
+        }
+        store.delete_function(&name("new")).await.unwrap();
+    }
+}
+
+pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
+    let store = open(config).await;
+    let (f, g) = (deploy(&store, "f", "v1").await, deploy(&store, "g", "v1").await);
+    accept(&store, &f).await;
+    for function in [&f, &g] {
+        let line = LogLine {
+            ts: now(),
+            function: function.name.clone(),
+            revision: RevisionNumber(1),
+            invocation_id: None,
+            attempt: None,
+            instance: InstanceId::new(),
+            stream: Stream::Stdout,
+            line: "hello".to_owned(),
+        };
+        store.append_logs(&[line]).await.unwrap();
+    }
+    store.delete_function(&f.name).await.unwrap();
+    let all = LogFilter {
+        functions: Vec::new(),
+        invocation: None,
+        since: None,
+        after: None,
+        tail: None,
+        limit: 10,
+    };
+    let left = store.logs(&all).await.unwrap();
+    assert_eq!(left.iter().map(|l| &l.line.function).collect::<Vec<_>>(), [&g.name]);
+    let of_f =
+        RecordFilter { function: Some(f.name), state: None, since: None, before: None, limit: 10 };
+    assert_eq!(store.records(&of_f).await.unwrap().len(), 1);
+}

@@ -1,0 +1,397 @@
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use cloudfunc::{
+    model::{InvocationId, OwnerId, RevisionNumber, State},
+    store::{Config, MAX_CLAIMS, Store, Totals},
+};
+
+use super::{LONG, accept, deploy, finish, invocation, name, open, owner, state, text};
+use crate::support::eventually;
+
+/// Makes all queued rows due now instead of in a second.
+async fn make_due(store: &Arc<dyn Store>, ids: &[InvocationId]) {
+    store.mark_published(ids).await.unwrap();
+    store.forget_published().await.unwrap();
+}
+
+pub async fn a_row_of_a_gone_function_is_refused_and_the_others_go_in(config: Config) {
+    let store = open(config).await;
+    let (f, gone) = (deploy(&store, "f", "v1").await, deploy(&store, "gone", "v1").await);
+    store.delete_function(&gone.name).await.unwrap();
+    let rows = [invocation(&f), invocation(&gone), invocation(&f)];
+    assert_eq!(store.accept(&rows).await.unwrap(), [true, false, true]);
+    assert_eq!(store.record(rows[1].id).await.unwrap(), None);
+    assert_eq!(state(&store, rows[2].id).await, State::Queued);
+    assert_eq!(store.backlog().await.unwrap(), 2);
+    assert_eq!(store.totals().await.unwrap(), Totals { accepted: 2, queued: 2, ..Totals::default() });
+    assert_eq!(store.accept(&[]).await.unwrap(), Vec::<bool>::new());
+}
+
+pub async fn an_id_accepted_again_counts_once(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let rows = [invocation(&f)];
+    // Who was told "fate unknown" may ask again.
+    for _ in 0..2 {
+        assert_eq!(store.accept(&rows).await.unwrap(), [true]);
+    }
+    assert_eq!(store.totals().await.unwrap(), Totals { accepted: 1, queued: 1, ..Totals::default() });
+}
+
+pub async fn what_is_accepted_during_a_deletion_is_cancelled(config: Config) {
+    let store = open(config).await;
+    for _ in 0..5 {
+        let f = Arc::new(deploy(&store, "f", "v1").await);
+        let accepting: Vec<_> = (0..8)
+            .map(|_| {
+                let (store, f) = (Arc::clone(&store), Arc::clone(&f));
+                tokio::spawn(async move {
+                    let row = invocation(&f);
+                    (row.id, store.accept(std::slice::from_ref(&row)).await.unwrap()[0])
+                })
+            })
+            .collect();
+        store.delete_function(&f.name).await.unwrap();
+        for task in accepting {
+            let (id, accepted) = task.await.unwrap();
+            let record = store.record(id).await.unwrap();
+            assert_eq!(record.map(|r| r.state), accepted.then_some(State::Cancelled));
+        }
+    }
+    assert!(store.totals().await.unwrap().balance());
+}
+
+pub async fn one_of_a_hundred_claims_is_granted(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let owner = owner(&store, LONG).await;
+    let claiming: Vec<_> = (0..100)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.claim(id, owner).await.unwrap() })
+        })
+        .collect();
+    let mut granted = Vec::new();
+    for task in claiming {
+        granted.extend(task.await.unwrap());
+    }
+    assert_eq!(granted.len(), 1);
+    assert_eq!(granted[0].attempt, 1);
+    assert_eq!(store.claim(InvocationId::new(), owner).await.unwrap(), None, "unknown");
+}
+
+pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let row = invocation(&f);
+    store.accept(std::slice::from_ref(&row)).await.unwrap();
+    deploy(&store, "f", "v2").await;
+    let claim = store.claim(row.id, owner(&store, LONG).await).await.unwrap().unwrap();
+    assert_eq!((claim.attempt, claim.revision), (1, RevisionNumber(2)));
+    assert_eq!(
+        (claim.payload, claim.headers, claim.accepted_at),
+        (row.payload, row.headers, row.accepted_at)
+    );
+}
+
+pub async fn a_claim_is_refused_while_the_lease_holds_and_granted_after(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let (lost, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
+    assert_eq!(store.claim(id, lost).await.unwrap().unwrap().attempt, 1);
+    assert_eq!(store.claim(id, next).await.unwrap(), None);
+    store
+        .renew_lease(lost, cloudfunc::model::ManagerId::new(), Duration::from_millis(50))
+        .await
+        .unwrap();
+    let claim = eventually("the lease expires", || async { store.claim(id, next).await.unwrap() }).await;
+    assert_eq!(claim.attempt, 2);
+}
+
+pub async fn a_released_lease_frees_what_it_held(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let (stopping, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
+    store.claim(id, stopping).await.unwrap().unwrap();
+    store.release_lease(stopping).await.unwrap();
+    assert_eq!(store.claim(id, next).await.unwrap().unwrap().attempt, 2);
+}
+
+pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let (lost, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
+    store.claim(id, lost).await.unwrap().unwrap();
+    store.release_lease(lost).await.unwrap();
+    store.claim(id, next).await.unwrap().unwrap();
+
+    assert_eq!(store.finish(&[finish(id, 1, State::Failed)]).await.unwrap(), [false]);
+    assert!(!store.give_back(id, 1, Duration::ZERO, "stale").await.unwrap());
+    assert_eq!(state(&store, id).await, State::Running);
+    let both = [finish(id, 1, State::Failed), finish(id, 2, State::Succeeded)];
+    assert_eq!(store.finish(&both).await.unwrap(), [false, true]);
+    assert_eq!(store.finish(&[finish(id, 2, State::Crashed)]).await.unwrap(), [false]);
+    assert_eq!(state(&store, id).await, State::Succeeded);
+    assert_eq!(store.result(id).await.unwrap(), Some(text("result")));
+}
+
+pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let owner = owner(&store, LONG).await;
+    for _ in 0..5 {
+        let id = accept(&store, &f).await;
+        store.claim(id, owner).await.unwrap().unwrap();
+        let ends = [State::Succeeded, State::Failed, State::TimedOut, State::Crashed];
+        let finishing = ends.map(|end| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.finish(&[finish(id, 1, end)]).await.unwrap()[0] })
+        });
+        let mut winners = Vec::new();
+        for (end, task) in ends.into_iter().zip(finishing) {
+            if task.await.unwrap() {
+                winners.push(end);
+            }
+        }
+        assert_eq!(winners.len(), 1);
+        assert_eq!(state(&store, id).await, winners[0]);
+    }
+    // Twice in one batch: the first counts.
+    let id = accept(&store, &f).await;
+    store.claim(id, owner).await.unwrap().unwrap();
+    let twice = [finish(id, 1, State::Failed), finish(id, 1, State::Succeeded)];
+    assert_eq!(store.finish(&twice).await.unwrap(), [true, false]);
+    assert_eq!(state(&store, id).await, State::Failed);
+}
+
+pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (soon, later) = (accept(&store, &f).await, accept(&store, &f).await);
+    let owner = owner(&store, LONG).await;
+    for (id, delay) in [(soon, Duration::from_millis(200)), (later, LONG)] {
+        store.claim(id, owner).await.unwrap().unwrap();
+        assert!(store.give_back(id, 1, delay, "no room").await.unwrap());
+        assert!(!store.give_back(id, 1, delay, "no room").await.unwrap());
+        assert_eq!(state(&store, id).await, State::Retrying);
+    }
+    assert_eq!(store.claim(soon, owner).await.unwrap(), None, "not due yet");
+    let due = eventually("it is due", || async { store.take_due(10).await.unwrap().pop() }).await;
+    assert_eq!((due.id, due.function, &due.name), (soon, f.id, &f.name));
+    assert_eq!(due.active_revision, RevisionNumber(1));
+    assert_eq!(store.take_due(10).await.unwrap(), [], "it has its message, and the other one time");
+    assert_eq!(store.claim(soon, owner).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(store.claim(later, owner).await.unwrap(), None);
+}
+
+pub async fn a_claim_that_nobody_heard_of_does_not_stay_running(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (deaf, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
+    for patience in [0, 50, 200, 400, 800] {
+        let id = accept(&store, &f).await;
+        let heard = tokio::time::timeout(Duration::from_micros(patience), store.claim(id, deaf)).await;
+        if heard.is_ok() {
+            continue;
+        }
+        eventually("another owner gets it", || async {
+            store.renew_lease(deaf, cloudfunc::model::ManagerId::new(), LONG).await.unwrap();
+            store.claim(id, next).await.unwrap()
+        })
+        .await;
+    }
+}
+
+pub async fn the_claim_beyond_the_last_ends_it(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let owner = owner(&store, LONG).await;
+    for attempt in 1..=MAX_CLAIMS {
+        assert_eq!(store.claim(id, owner).await.unwrap().unwrap().attempt, attempt);
+        assert!(store.give_back(id, attempt, Duration::ZERO, "no engine").await.unwrap());
+    }
+    assert_eq!(store.claim(id, owner).await.unwrap(), None);
+    let record = store.record(id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.dead_letter), (State::Failed, true));
+    assert_eq!(record.reason.as_deref(), Some("platform"));
+    assert_eq!(record.attempts.len(), MAX_CLAIMS as usize);
+    assert!(record.finished_at.is_some());
+    assert_eq!(store.totals().await.unwrap().terminal, 1);
+}
+
+pub async fn what_was_never_published_is_due_after_a_second(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (published, unpublished) = (accept(&store, &f).await, accept(&store, &f).await);
+    store.mark_published(&[published, InvocationId::new()]).await.unwrap();
+    assert_eq!(store.take_due(10).await.unwrap(), [], "the publisher has a second");
+    let due = eventually("it is due", || async {
+        Some(store.take_due(10).await.unwrap()).filter(|due| !due.is_empty())
+    })
+    .await;
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [unpublished]);
+    assert_eq!(store.take_due(10).await.unwrap(), [], "marked as published");
+    // The process and its queue are gone: everything needs a message again.
+    store.forget_published().await.unwrap();
+    assert_eq!(store.take_due(10).await.unwrap().len(), 2);
+}
+
+pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let rows: Vec<_> = (0..200).map(|_| invocation(&f)).collect();
+    store.accept(&rows).await.unwrap();
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    make_due(&store, &ids).await;
+    let sweeping: Vec<_> = (0..4)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                loop {
+                    let due = store.take_due(20).await.unwrap();
+                    if due.is_empty() {
+                        return taken;
+                    }
+                    taken.extend(due.into_iter().map(|due| due.id));
+                }
+            })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    for task in sweeping {
+        taken.extend(task.await.unwrap());
+    }
+    assert_eq!(taken.len(), 200);
+    assert_eq!(taken.into_iter().collect::<HashSet<_>>(), ids.into_iter().collect());
+}
+
+pub async fn the_sweeper_takes_the_oldest_first(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(accept(&store, &f).await);
+    }
+    make_due(&store, &ids).await;
+    let taken = async |limit| {
+        store.take_due(limit).await.unwrap().into_iter().map(|due| due.id).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(2).await, ids[..2]);
+    assert_eq!(taken(10).await, ids[2..]);
+}
+
+pub async fn an_expired_lease_makes_its_rows_due(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let owner = owner(&store, LONG).await;
+    store.claim(id, owner).await.unwrap().unwrap();
+    assert_eq!(store.take_due(10).await.unwrap(), []);
+    store.release_lease(owner).await.unwrap();
+    assert_eq!(store.take_due(10).await.unwrap().len(), 1);
+    assert_eq!(store.take_due(10).await.unwrap(), []);
+    assert_eq!(state(&store, id).await, State::Running, "until somebody claims it");
+}
+
+pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (lost, given_back) = (accept(&store, &f).await, accept(&store, &f).await);
+    let owner = owner(&store, LONG).await;
+    store.claim(lost, owner).await.unwrap().unwrap();
+    store.claim(given_back, owner).await.unwrap().unwrap();
+    store.delete_function(&f.name).await.unwrap();
+    assert!(store.give_back(given_back, 1, Duration::ZERO, "stopping").await.unwrap());
+    store.release_lease(owner).await.unwrap();
+    for id in [lost, given_back] {
+        assert_eq!(store.claim(id, owner).await.unwrap(), None, "there is nothing to run");
+    }
+    assert_eq!(store.take_due(10).await.unwrap(), []);
+    for id in [lost, given_back] {
+        let record = store.record(id).await.unwrap().unwrap();
+        assert_eq!(
+            (record.state, record.reason.as_deref()),
+            (State::Cancelled, Some("function_deleted"))
+        );
+    }
+    assert!(store.totals().await.unwrap().balance());
+}
+
+/// A linear congruential generator: the sequence is the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % sides
+    }
+}
+
+pub async fn totals_balance_after_any_sequence(config: Config) {
+    let store = open(config).await;
+    let mut functions = vec![deploy(&store, "f0", "v1").await, deploy(&store, "f1", "v1").await];
+    let owners: Vec<OwnerId> = vec![owner(&store, LONG).await, owner(&store, LONG).await];
+    let mut dice = Dice(42);
+    let (mut ids, mut accepted) = (Vec::new(), 0);
+    for step in 0..300 {
+        let attempt = 1 + u32::try_from(dice.throw(3)).unwrap();
+        let id = if ids.is_empty() { InvocationId::new() } else { ids[dice.throw(ids.len())] };
+        let who = owners[dice.throw(2)];
+        match dice.throw(12) {
+            0..=3 => {
+                let rows: Vec<_> =
+                    (0..1 + dice.throw(4)).map(|_| invocation(&functions[dice.throw(2)])).collect();
+                let answers = store.accept(&rows).await.unwrap();
+                accepted += answers.iter().filter(|&&yes| yes).count() as u64;
+                ids.extend(rows.iter().map(|row| row.id));
+            }
+            4..=6 => drop(store.claim(id, who).await.unwrap()),
+            7 => drop(store.finish(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
+            8 => drop(store.give_back(id, attempt, Duration::ZERO, "no room").await.unwrap()),
+            9 => drop(store.take_due(5).await.unwrap()),
+            10 => drop(store.prune(Duration::ZERO, 3).await.unwrap()),
+            _ if dice.throw(4) == 0 => {
+                let which = dice.throw(2);
+                store.delete_function(&functions[which].name).await.unwrap();
+                // Sometimes the old one is used for a while.
+                if dice.throw(2) == 0 {
+                    functions[which] = deploy(&store, &format!("f{which}"), "v1").await;
+                }
+            }
+            _ => store.release_lease(who).await.unwrap(),
+        }
+        let totals = store.totals().await.unwrap();
+        assert!(totals.balance(), "step {step}: {totals:?}");
+        assert_eq!(totals.accepted, accepted, "step {step}");
+        assert_eq!(store.backlog().await.unwrap(), totals.queued + totals.retrying);
+    }
+    let totals = store.totals().await.unwrap();
+    assert!(totals.pruned > 0 && totals.accepted > 100, "the sequence did something: {totals:?}");
+    assert_eq!(store.function(&name("unknown")).await.unwrap(), None);
+}
+
+pub async fn six_mebibytes_go_in_and_come_out(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let body = cloudfunc::model::Body {
+        content_type: "application/octet-stream".to_owned(),
+        bytes: Bytes::from_iter((0..cloudfunc::model::message::MAX_BODY).map(|i| (i * 31 % 251) as u8)),
+    };
+    let mut row = invocation(&f);
+    row.payload = body.clone();
+    store.accept(std::slice::from_ref(&row)).await.unwrap();
+    let claim = store.claim(row.id, owner(&store, LONG).await).await.unwrap().unwrap();
+    assert!(claim.payload == body);
+    let mut end = finish(row.id, 1, State::Succeeded);
+    end.result = Some(body.clone());
+    assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
+    assert!(store.result(row.id).await.unwrap() == Some(body));
+    assert_eq!(store.record(row.id).await.unwrap().unwrap().result.unwrap().size, 6 << 20);
+}

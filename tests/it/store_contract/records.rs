@@ -1,0 +1,290 @@
+use std::time::Duration;
+
+use cloudfunc::{
+    model::{
+        AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, LogLine, Mode, Phase,
+        Record, ResultInfo, RevisionNumber, Start, State, Stream,
+    },
+    store::{Config, LogFilter, RecordFilter, SyncRecord},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LONG, accept, deploy, finish, name, now, open, owner, text};
+
+/// Everything set that can be.
+fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
+    let instance = InstanceId::new();
+    let error = FunctionError {
+        kind: "ValueError".to_owned(),
+        message: "ü".to_owned(),
+        trace: Some("line 1\nline 2".to_owned()),
+    };
+    let record = Record {
+        id: InvocationId::new(),
+        function: name(function),
+        mode: Mode::Sync,
+        state: State::Failed,
+        dead_letter: false,
+        start: Some(Start::Cold),
+        prewarmed: true,
+        accepted_at,
+        finished_at: Some(accepted_at + SignedDuration::from_millis(12)),
+        duration_ms: Some(12.345),
+        attempts: vec![AttemptRecord {
+            number: 1,
+            revision: Some(RevisionNumber(3)),
+            instance: Some(instance),
+            outcome: Some(State::Failed),
+            error: Some(error),
+        }],
+        phases: vec![Phase { name: "run".to_owned(), start_ms: 0.5, duration_ms: 11.8 }],
+        result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }),
+        parent: Some(InvocationId::new()),
+        reason: None,
+    };
+    SyncRecord { function: FunctionId::new(), record, result: Some(text("result")) }
+}
+
+const ALL: RecordFilter =
+    RecordFilter { function: None, state: None, since: None, before: None, limit: 100 };
+
+pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
+    let store = open(config).await;
+    let written = sync_record("f", now());
+    let mut bare = sync_record("f", now());
+    bare.result = None;
+    bare.record.result = None;
+    store.write_sync(&[written.clone(), bare.clone()]).await.unwrap();
+    let mut other = written.clone();
+    other.record.state = State::Succeeded;
+    store.write_sync(&[other]).await.unwrap();
+    let id = written.record.id;
+    assert_eq!(store.record(id).await.unwrap(), Some(written.record));
+    assert_eq!(store.result(id).await.unwrap(), written.result);
+    assert_eq!(store.record(bare.record.id).await.unwrap(), Some(bare.record.clone()));
+    assert_eq!(store.result(bare.record.id).await.unwrap(), None);
+    assert_eq!(store.record(InvocationId::new()).await.unwrap(), None);
+    assert_eq!(store.result(InvocationId::new()).await.unwrap(), None);
+    assert_eq!(store.totals().await.unwrap().accepted, 0, "totals are of async ones");
+}
+
+pub async fn records_are_paged_newest_first_and_filtered(config: Config) {
+    let store = open(config).await;
+    let start = now();
+    let mut rows = Vec::new();
+    for i in 0..10 {
+        let mut row =
+            sync_record(if i % 2 == 0 { "even" } else { "odd" }, start + SignedDuration::from_secs(i));
+        if i == 4 {
+            row.record.state = State::Crashed;
+        }
+        rows.push(row);
+    }
+    store.write_sync(&rows).await.unwrap();
+    let newest_first: Vec<_> = rows.iter().rev().map(|row| row.record.id).collect();
+    let list = async |filter: RecordFilter| {
+        store.records(&filter).await.unwrap().into_iter().map(|record| record.id).collect::<Vec<_>>()
+    };
+    let (mut pages, mut before) = (Vec::new(), None);
+    loop {
+        let page = list(RecordFilter { before, limit: 4, ..ALL }).await;
+        let Some(&last) = page.last() else { break };
+        before = Some(last);
+        pages.extend(page);
+    }
+    assert_eq!(pages, newest_first);
+    assert_eq!(list(RecordFilter { function: Some(name("odd")), ..ALL }).await.len(), 5);
+    assert_eq!(list(RecordFilter { state: Some(State::Crashed), ..ALL }).await, [rows[4].record.id]);
+    let since = Some(rows[7].record.accepted_at);
+    assert_eq!(list(RecordFilter { since, ..ALL }).await, newest_first[..3]);
+    let narrow = RecordFilter { function: Some(name("odd")), state: Some(State::Failed), since, ..ALL };
+    assert_eq!(list(narrow).await, [rows[9].record.id, rows[7].record.id]);
+    assert_eq!(list(RecordFilter { limit: 0, ..ALL }).await, []);
+}
+
+pub async fn a_record_tells_of_every_attempt(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let lost = owner(&store, LONG).await;
+    store.claim(id, lost).await.unwrap().unwrap();
+    let record = store.record(id).await.unwrap().unwrap();
+    let open_entry = |number| AttemptRecord {
+        number,
+        revision: Some(RevisionNumber(1)),
+        instance: None,
+        outcome: None,
+        error: None,
+    };
+    assert_eq!((record.state, record.mode), (State::Running, Mode::Async));
+    assert_eq!(record.attempts, [open_entry(1)]);
+    store.release_lease(lost).await.unwrap();
+
+    let next = owner(&store, LONG).await;
+    store.claim(id, next).await.unwrap().unwrap();
+    store.give_back(id, 2, Duration::ZERO, "the engine\nis \"gone\"").await.unwrap();
+    deploy(&store, "f", "v2").await;
+    store.claim(id, next).await.unwrap().unwrap();
+    let mut end = finish(id, 3, State::Succeeded);
+    end.attempt_record.revision = Some(RevisionNumber(2));
+    end.attempt_record.instance = Some(InstanceId::new());
+    (end.start, end.prewarmed) = (Some(Start::Warm), false);
+    end.phases = vec![Phase { name: "queue".to_owned(), start_ms: 1.0, duration_ms: 2.5 }];
+    end.finished_at = record.accepted_at + SignedDuration::from_millis(1500);
+    assert_eq!(store.finish(std::slice::from_ref(&end)).await.unwrap(), [true]);
+
+    let record = store.record(id).await.unwrap().unwrap();
+    let given_back = FunctionError {
+        kind: "platform".to_owned(),
+        message: "the engine\nis \"gone\"".to_owned(),
+        trace: None,
+    };
+    let given_back = AttemptRecord { error: Some(given_back), ..open_entry(2) };
+    assert_eq!(record.attempts, [open_entry(1), given_back, end.attempt_record]);
+    assert_eq!(
+        (record.state, record.start, record.phases),
+        (State::Succeeded, Some(Start::Warm), end.phases)
+    );
+    assert_eq!((record.finished_at, record.duration_ms), (Some(end.finished_at), Some(1500.0)));
+    assert_eq!(record.result, Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }));
+}
+
+fn line(function: &str, text: &str) -> LogLine {
+    LogLine {
+        ts: now(),
+        function: name(function),
+        revision: RevisionNumber(1),
+        invocation_id: None,
+        attempt: None,
+        instance: InstanceId::new(),
+        stream: Stream::Stdout,
+        line: text.to_owned(),
+    }
+}
+
+const LOGS: LogFilter = LogFilter {
+    functions: Vec::new(),
+    invocation: None,
+    since: None,
+    after: None,
+    tail: None,
+    limit: 100,
+};
+
+pub async fn nul_characters_are_replaced_not_refused(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    store.append_logs(&[line("f", "a\0b"), line("f", "\0")]).await.unwrap();
+    let lines = store.logs(&LOGS).await.unwrap();
+    assert_eq!(lines.iter().map(|l| &l.line.line[..]).collect::<Vec<_>>(), ["a\u{fffd}b", "\u{fffd}"]);
+
+    let mut sync = sync_record("f", now());
+    sync.record.attempts[0].error.as_mut().unwrap().message = "a\0b".to_owned();
+    sync.record.reason = Some("a\0b".to_owned());
+    sync.result.as_mut().unwrap().content_type = "text/\0".to_owned();
+    store.write_sync(std::slice::from_ref(&sync)).await.unwrap();
+    let record = store.record(sync.record.id).await.unwrap().unwrap();
+    assert_eq!(record.attempts, sync.record.attempts, "JSON can hold it");
+    assert_eq!(record.reason.as_deref(), Some("a\u{fffd}b"));
+    assert_eq!(record.result.unwrap().content_type, "text/\u{fffd}");
+
+    let mut row = super::invocation(&f);
+    row.payload = text("payload\0");
+    row.payload.content_type = "a/\0".to_owned();
+    store.accept(std::slice::from_ref(&row)).await.unwrap();
+    let owner = owner(&store, LONG).await;
+    let claim = store.claim(row.id, owner).await.unwrap().unwrap();
+    assert_eq!(
+        (&claim.payload.bytes[..], &claim.payload.content_type[..]),
+        (&b"payload\0"[..], "a/\u{fffd}")
+    );
+    assert!(store.give_back(row.id, 1, Duration::ZERO, "a\0b").await.unwrap());
+    store.claim(row.id, owner).await.unwrap().unwrap();
+    let mut end = finish(row.id, 2, State::Failed);
+    end.attempt_record.error = Some(FunctionError {
+        kind: "\0".to_owned(),
+        message: "\0".to_owned(),
+        trace: Some("\0".to_owned()),
+    });
+    assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
+    assert_eq!(
+        store.record(row.id).await.unwrap().unwrap().attempts[0].error.as_ref().unwrap().message,
+        "a\0b"
+    );
+}
+
+pub async fn logs_are_filtered_and_oldest_first(config: Config) {
+    let store = open(config).await;
+    let start = now();
+    let invocation = InvocationId::new();
+    let mut lines = Vec::new();
+    for i in 0..10_i32 {
+        let mut line = line(["a", "b", "c"][i as usize % 3], &i.to_string());
+        line.ts = start + SignedDuration::from_secs(i.into());
+        if i >= 8 {
+            (line.invocation_id, line.attempt) = (Some(invocation), Some(2));
+            line.stream = Stream::Platform;
+        }
+        lines.push(line);
+    }
+    store.append_logs(&lines[..5]).await.unwrap();
+    store.append_logs(&lines[5..]).await.unwrap();
+    let all = store.logs(&LOGS).await.unwrap();
+    assert_eq!(
+        all.iter().map(|stored| &stored.line).collect::<Vec<_>>(),
+        lines.iter().collect::<Vec<_>>()
+    );
+    assert!(all.is_sorted_by(|a, b| a.sequence < b.sequence));
+
+    let list = async |filter: LogFilter| {
+        let lines = store.logs(&filter).await.unwrap();
+        lines.into_iter().map(|stored| stored.line.line).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(list(LogFilter { functions: vec![name("a"), name("c")], ..LOGS }).await, "0 2 3 5 6 8 9");
+    assert_eq!(list(LogFilter { functions: vec![name("none")], ..LOGS }).await, "");
+    assert_eq!(list(LogFilter { invocation: Some(invocation), ..LOGS }).await, "8 9");
+    assert_eq!(list(LogFilter { since: Some(lines[7].ts), ..LOGS }).await, "7 8 9");
+    assert_eq!(list(LogFilter { after: Some(all[6].sequence), ..LOGS }).await, "7 8 9");
+    assert_eq!(list(LogFilter { limit: 3, ..LOGS }).await, "0 1 2");
+    assert_eq!(list(LogFilter { tail: Some(3), ..LOGS }).await, "7 8 9");
+    assert_eq!(list(LogFilter { tail: Some(3), limit: 2, ..LOGS }).await, "8 9");
+    let some =
+        LogFilter { tail: Some(2), functions: vec![name("a")], after: Some(all[0].sequence), ..LOGS };
+    assert_eq!(list(some).await, "6 9");
+    // Nobody follows into the past: numbers are not used again.
+    store.prune(Duration::ZERO, 100).await.unwrap();
+    let last = all[9].sequence;
+    store.append_logs(&[line("a", "next")]).await.unwrap();
+    assert_eq!(list(LogFilter { after: Some(last), ..LOGS }).await, "next");
+}
+
+pub async fn pruning_counts_what_it_deletes(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let owner = owner(&store, LONG).await;
+    let old = now() - SignedDuration::from_hours(1);
+    let (waiting, mut ended) = (accept(&store, &f).await, Vec::new());
+    for age in [old, old, now()] {
+        let id = accept(&store, &f).await;
+        store.claim(id, owner).await.unwrap().unwrap();
+        let mut end = finish(id, 1, State::Succeeded);
+        end.finished_at = age;
+        store.finish(&[end]).await.unwrap();
+        ended.push(id);
+    }
+    store.write_sync(&[sync_record("f", old), sync_record("f", now())]).await.unwrap();
+    let old_line = LogLine { ts: old, ..line("f", "old") };
+    store.append_logs(&[old_line.clone(), old_line, line("f", "new")]).await.unwrap();
+
+    let half_an_hour = Duration::from_secs(1800);
+    assert_eq!(store.prune(half_an_hour, 1).await.unwrap(), 2, "one record and one line");
+    assert_eq!(store.prune(half_an_hour, 100).await.unwrap(), 3);
+    assert_eq!(store.prune(half_an_hour, 100).await.unwrap(), 0);
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.queued, totals.terminal, totals.pruned), (4, 1, 1, 2));
+    assert!(totals.balance());
+    assert!(store.record(waiting).await.unwrap().is_some());
+    assert!(store.record(ended[2]).await.unwrap().is_some());
+    assert_eq!(store.record(ended[0]).await.unwrap(), None);
+    assert_eq!(store.logs(&LOGS).await.unwrap().len(), 1);
+}
