@@ -12,15 +12,26 @@
 //! Delivery is at least once for what is kept on disk, and at most once per living broker for the
 //! rest, with [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 
 use crate::{
     config::SecretUrl,
     model::{FunctionId, Mode, PlatformName},
 };
+
+mod embedded;
+mod rabbitmq;
+
+use embedded::Embedded;
+use rabbitmq::RabbitMq;
+
+/// For the log filter of whoever starts the program: the AMQP client logs returned messages with
+/// their payloads, and every lost connection a second time.
+pub const LOG_DIRECTIVE: &str = "lapin=off";
 
 /// A publish gives up after this long, also while the broker blocks publishers.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +39,7 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where the messages of one platform can go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// A function's queue of the given mode.
+    /// A function's queue of the given mode; there from [`Queue::declare`] to [`Queue::remove`].
     Function(FunctionId, Mode),
     /// What came of async attempts; consumed by the schedulers.
     Outcomes,
@@ -82,11 +93,19 @@ pub trait Queue: Send + Sync {
     /// [`PUBLISH_TIMEOUT`]. [`Error::NoQueue`] when no queue took it: nothing was stored then.
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error>;
 
-    /// Starts consuming. Declares the queue first where it is missing.
+    /// Starts consuming. Declares the queue first where it is missing. A reply address is consumed
+    /// by nobody but [`Queue::open_replies`]: [`Error::NoQueue`].
     async fn consume(&self, from: &Address, options: ConsumeOptions) -> Result<Consumer, Error>;
 
-    /// A private queue that ends with its consumer, and the address that others reply to.
+    /// A private queue that ends with its consumer, and the address that others reply to. Deliveries
+    /// need no ack. A reply to a consumer that is gone is lost: the embedded queue says
+    /// [`Error::NoQueue`], RabbitMQ says nothing.
     async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
+
+    /// Deletes what the platform shares (outcomes, builds, events), after the functions' queues were
+    /// removed one by one: for `cloudfunc down --volumes` and tests. Other processes should be gone;
+    /// one that connects again creates them again.
+    async fn remove_platform(&self) -> Result<(), Error>;
 
     /// Tells every current [`Queue::subscribe`]r, best effort.
     async fn broadcast(&self, event: Bytes) -> Result<(), Error>;
@@ -103,16 +122,23 @@ pub trait Queue: Send + Sync {
 
 /// A stream of deliveries. Dropping it cancels the consumer; unsettled deliveries that were handed
 /// out stay valid and can still be settled as long as the connection lives.
+///
+/// What was sent to a consumer but never handed out by it goes to other consumers when it is
+/// dropped, not marked as redelivered on `Function(_, Sync)`; elsewhere it may be marked.
 pub struct Consumer {
-    deliveries: tokio::sync::mpsc::Receiver<Delivery>,
-    /// Runs when the consumer is dropped; it holds what keeps the backend's side alive.
-    _guard: Box<dyn std::any::Any + Send + Sync>,
+    /// The backend's stream: nothing stands between it and the reader, as a task in between would
+    /// cost every message a wake-up. It stays at its end, and cancels itself when dropped.
+    deliveries: Pin<Box<dyn Stream<Item = Delivery> + Send>>,
 }
 
 impl Consumer {
+    fn new(deliveries: impl Stream<Item = Delivery> + Send + 'static) -> Self {
+        Self { deliveries: Box::pin(deliveries) }
+    }
+
     /// The next message; `None` once the connection or the queue is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+        self.deliveries.next().await
     }
 
     /// Asks for nothing more to be handed out. [`Consumer::next`] goes on to yield what was handed out
@@ -199,8 +225,10 @@ impl std::str::FromStr for Config {
 }
 
 /// Connects. For RabbitMQ the first connection is made before this returns, so that a wrong address
-/// or password shows at once.
+/// or password shows at once. Every embedded queue is one of its own: roles of one process share it.
 pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn Queue>, Error> {
-    let _ = (config, platform);
-    todo!()
+    Ok(match config {
+        Config::RabbitMq { url } => Arc::new(RabbitMq::connect(url, platform).await?),
+        Config::Embedded => Arc::new(Embedded::new()),
+    })
 }

@@ -1,0 +1,199 @@
+//! Consuming: the library's stream of messages as ours, and what becomes of messages in hand.
+//!
+//! Every consumer has a channel to itself, so that an error ends that consumer only. The channel
+//! lives as long as the consumer or one of its deliveries: closing it earlier would return them.
+
+use std::{
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use lapin::{
+    Channel,
+    message::Delivery as Received,
+    options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions},
+};
+use tokio::{runtime::Handle, time::timeout};
+
+use super::{
+    super::{Delivery, Error, PUBLISH_TIMEOUT, Settle},
+    link::{Failure, Link, Live},
+    publisher,
+};
+
+/// A channel that closes when its last owner is gone.
+pub(super) struct OpenChannel {
+    channel: Channel,
+    /// For errors.
+    address: String,
+}
+
+impl OpenChannel {
+    pub(super) async fn open(live: &Live) -> Result<Arc<Self>, Failure> {
+        let channel = live.connection.create_channel().await?;
+        Ok(Arc::new(Self { channel, address: live.address.clone() }))
+    }
+
+    fn give_back(&self, tag: u64) {
+        let options = BasicNackOptions { requeue: true, ..Default::default() };
+        send_now(self.channel.basic_nack(tag, options));
+    }
+}
+
+impl Deref for OpenChannel {
+    type Target = Channel;
+
+    fn deref(&self) -> &Channel {
+        &self.channel
+    }
+}
+
+impl Drop for OpenChannel {
+    /// Not left to the library, which keeps a channel open whose consumer was never handed out.
+    fn drop(&mut self) {
+        send_now(self.channel.close(200, "done".into()));
+    }
+}
+
+/// Sends a request without waiting for what comes of it: the library queues the frame when the
+/// future is first polled. On a channel that is closed nothing happens.
+fn send_now(request: impl Future<Output = lapin::Result<()>>) {
+    let _ = request.now_or_never();
+}
+
+/// What becomes of messages that the broker sent ahead and nobody was handed.
+pub(super) enum Returns {
+    /// Nothing: they need no ack.
+    Never,
+    /// The broker takes them back, as redelivered.
+    Marked,
+    /// They are published again, then acked. They lose their place in the line, and their time in
+    /// it so far.
+    Unmarked(Arc<Link>),
+}
+
+/// The messages of one consumer.
+pub(super) struct Incoming {
+    /// None: at its end.
+    consumer: Option<lapin::Consumer>,
+    channel: Arc<OpenChannel>,
+    returns: Returns,
+}
+
+impl Incoming {
+    pub(super) fn new(consumer: lapin::Consumer, channel: Arc<OpenChannel>, returns: Returns) -> Self {
+        Self { consumer: Some(consumer), channel, returns }
+    }
+
+    fn deliver(&self, received: Received) -> Option<Delivery> {
+        let settle: Box<dyn Settle> = match self.returns {
+            Returns::Never => Box::new(NeedsNone),
+            // The broker has taken it back: it may be running elsewhere.
+            _ if !self.channel.status().connected() => return None,
+            _ => Box::new(InHand {
+                channel: self.channel.clone(),
+                tag: received.delivery_tag,
+                settled: false,
+            }),
+        };
+        let redelivered = received.redelivered;
+        Some(Delivery { bytes: received.data.into(), redelivered, settle })
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Delivery;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let Some(consumer) = self.consumer.as_mut() else { return Poll::Ready(None) };
+        let delivery = match ready!(consumer.poll_next_unpin(context)) {
+            Some(Ok(received)) => self.deliver(received),
+            Some(Err(_)) | None => None,
+        };
+        if delivery.is_none() {
+            self.consumer = None;
+        }
+        Poll::Ready(delivery)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let Some(consumer) = self.consumer.take() else { return };
+        let returns = std::mem::replace(&mut self.returns, Returns::Never);
+        // Without a runtime the process is ending, and its connections with it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(cancel(consumer, self.channel.clone(), returns));
+        }
+    }
+}
+
+/// Ends the consumer at the broker, and returns what it had been sent ahead.
+async fn cancel(mut consumer: lapin::Consumer, channel: Arc<OpenChannel>, returns: Returns) {
+    // If it fails, the channel is gone: then the stream ends, too, and all was returned.
+    let _ = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await;
+    while let Some(Ok(received)) = consumer.next().await {
+        match &returns {
+            Returns::Never => {}
+            Returns::Marked => channel.give_back(received.delivery_tag),
+            Returns::Unmarked(publishing) => {
+                let tag = received.delivery_tag;
+                match publish_again(publishing, &consumer, received).await {
+                    Ok(()) => send_now(channel.basic_ack(tag, BasicAckOptions::default())),
+                    Err(_) => channel.give_back(tag),
+                }
+            }
+        }
+    }
+}
+
+async fn publish_again(
+    publishing: &Arc<Link>,
+    consumer: &lapin::Consumer,
+    received: Received,
+) -> Result<(), Failure> {
+    let Received { data, properties, .. } = received;
+    let published = async {
+        let live = publishing.get_live().await?;
+        // No queue: its function was removed, and the message goes with it.
+        publisher::publish(&live, "".into(), consumer.queue(), &data, properties).await.map(drop)
+    };
+    timeout(PUBLISH_TIMEOUT, published).await.unwrap_or(Err(Failure::TimedOut(PUBLISH_TIMEOUT)))
+}
+
+struct NeedsNone;
+
+#[async_trait]
+impl Settle for NeedsNone {
+    async fn ack(self: Box<Self>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A delivery that was handed out; it goes back unless it was acked.
+struct InHand {
+    channel: Arc<OpenChannel>,
+    tag: u64,
+    settled: bool,
+}
+
+#[async_trait]
+impl Settle for InHand {
+    async fn ack(mut self: Box<Self>) -> Result<(), Error> {
+        self.settled = true;
+        let acked = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await;
+        acked.map_err(|error| Failure::Broker(error).at(&self.channel.address))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.channel.give_back(self.tag);
+        }
+    }
+}

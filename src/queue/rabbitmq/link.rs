@@ -1,0 +1,287 @@
+//! One connection to the broker, made when it is needed and made again when it was lost.
+//!
+//! ```text
+//!  idle ──get──▶ connecting ──▶ up ──lost, next get──▶ connecting …
+//!   ▲               │ failed          any ──close──▶ closed
+//!   └───────────────┘
+//! ```
+//!
+//! An attempt belongs to nobody: all who come while it runs wait for its one result, and it goes on
+//! when they stop waiting.
+
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use lapin::{
+    Channel, Connection, ConnectionProperties, ErrorKind,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    tcp::{AMQPUriTcpExt as _, AsyncTcpStream, OwnedTLSConfig, TLSConfig},
+    uri::{AMQPScheme, AMQPUri},
+};
+use rustix::net::Shutdown;
+
+use super::{Address, Error, Names, declare_events, declare_queue, publisher::Pool};
+use crate::{config::SecretUrl, model::PlatformName};
+
+/// For the name lookup, TCP, TLS, AMQP's handshake and what a connection begins with, together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Seconds. A peer that is silent for twice as long is lost.
+const HEARTBEAT: u16 = 10;
+
+/// The broker's answer to a farewell; then the socket is dropped, which the broker notices too.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a connection is for, and so what it begins with.
+pub(super) enum Purpose {
+    /// Declares what the platform shares, so that outcomes, builds and events have a place however
+    /// the broker was emptied.
+    Publishing {
+        shared: Names,
+    },
+    Consuming,
+    /// Opens the one channel that all answers are sent on: so those of one sender keep their order.
+    Replies,
+}
+
+pub(super) struct Link {
+    uri: AMQPUri,
+    address: String,
+    name: String,
+    purpose: Purpose,
+    state: Mutex<State>,
+}
+
+enum State {
+    Idle,
+    Connecting(Attempt),
+    Up(Arc<Live>),
+    Closed,
+}
+
+type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Failure>>>;
+
+/// A connection that was up when it was last looked at.
+pub(super) struct Live {
+    pub(super) connection: Connection,
+    pub(super) pool: Pool,
+    /// Host and port, for errors.
+    pub(super) address: String,
+    shared_channel: Option<Channel>,
+}
+
+impl Live {
+    /// Only of a connection for [`Purpose::Replies`].
+    pub(super) fn shared_channel(&self) -> &Channel {
+        self.shared_channel.as_ref().expect("a connection for replies begins with its channel")
+    }
+
+    fn is_up(&self) -> bool {
+        self.connection.status().connected()
+            && self.shared_channel.as_ref().is_none_or(|channel| channel.status().connected())
+    }
+}
+
+impl Link {
+    pub(super) fn new(
+        url: &SecretUrl,
+        platform: &PlatformName,
+        purpose: Purpose,
+    ) -> Result<Arc<Self>, Error> {
+        // The parser's own words may repeat the URL and the password in it.
+        let mut uri: AMQPUri = url.expose().parse().map_err(|_| Error::Refused {
+            address: url.address(),
+            source: "the URL is no AMQP URL".into(),
+        })?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        let kind = match purpose {
+            Purpose::Publishing { .. } => "publishing",
+            Purpose::Consuming => "consuming",
+            Purpose::Replies => "replies",
+        };
+        Ok(Arc::new(Self {
+            uri,
+            address: url.address(),
+            name: format!("cloudfunc {platform} {kind}"),
+            purpose,
+            state: Mutex::new(State::Idle),
+        }))
+    }
+
+    /// Host and port.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Error> {
+        self.get_live().await.map_err(|failure| failure.at(&self.address))
+    }
+
+    /// The connection, which may be lost by now: whoever uses it learns that from its error.
+    pub(super) async fn get_live(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
+        let attempt = {
+            let mut state = self.lock();
+            match &*state {
+                State::Closed => return Err(Failure::Closed),
+                State::Up(live) if live.is_up() => return Ok(live.clone()),
+                State::Connecting(attempt) => attempt.clone(),
+                State::Idle | State::Up(_) => {
+                    let attempt = self.clone().begin();
+                    *state = State::Connecting(attempt.clone());
+                    attempt
+                }
+            }
+        };
+        attempt.await
+    }
+
+    /// No call brings it back.
+    pub(super) async fn close(&self) {
+        let before = std::mem::replace(&mut *self.lock(), State::Closed);
+        if let State::Up(live) = before {
+            let farewell = live.connection.close(200, "closed".into());
+            // It may be lost already: then there is nothing to close.
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
+        }
+    }
+
+    fn begin(self: Arc<Self>) -> Attempt {
+        let task = tokio::spawn(async move {
+            let connected = self.connect().await;
+            let mut state = self.lock();
+            match (&*state, &connected) {
+                (State::Closed, _) => return Err(Failure::Closed),
+                (_, Ok(live)) => *state = State::Up(live.clone()),
+                (_, Err(_)) => *state = State::Idle,
+            }
+            connected
+        });
+        // It cannot panic; it is cancelled when the runtime ends.
+        task.map(|result| result.unwrap_or(Err(Failure::Closed))).boxed().shared()
+    }
+
+    async fn connect(&self) -> Result<Arc<Live>, Failure> {
+        let socket = Arc::new(OnceLock::new());
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.handshake(&socket)).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                // The library waits without end for a peer that is silent during the handshake, with
+                // a thread of its own. So its socket ends for it.
+                if let Some(socket) = socket.get() {
+                    let _ = rustix::net::shutdown(socket, Shutdown::Both);
+                }
+                Err(Failure::TimedOut(CONNECT_TIMEOUT))
+            }
+        }
+    }
+
+    async fn handshake(&self, socket: &Arc<OnceLock<OwnedFd>>) -> Result<Arc<Live>, Failure> {
+        let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
+        let socket = socket.clone();
+        let runtime = lapin::runtime::default_runtime()?;
+        let connection = Connection::connector(
+            self.uri.clone(),
+            runtime,
+            async move |uri: AMQPUri, runtime| {
+                let dialled = async {
+                    let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
+                    let stream = plain.connect_with_config_async(TLSConfig::default(), &runtime).await?;
+                    if let AsyncTcpStream::Plain(stream) = &stream {
+                        let _ = socket.set(stream.get_ref().as_fd().try_clone_to_owned()?);
+                    }
+                    match uri.scheme {
+                        AMQPScheme::AMQP => Ok(stream),
+                        AMQPScheme::AMQPS => {
+                            let config = OwnedTLSConfig::default();
+                            stream.into_tls(&uri.authority.host, config.as_ref()).await
+                        }
+                    }
+                };
+                // This runs in the library's thread, which nobody's patience ends otherwise.
+                let timed_out = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                let dialled = tokio::time::timeout(CONNECT_TIMEOUT, dialled).await;
+                dialled.unwrap_or(Err(timed_out)).map_err(lapin::Error::from)
+            },
+            properties,
+        )
+        .await?;
+        let shared_channel = match &self.purpose {
+            Purpose::Publishing { shared } => {
+                let channel = connection.create_channel().await?;
+                declare_queue(&channel, shared.queue(&Address::Outcomes)).await?;
+                declare_queue(&channel, shared.queue(&Address::Builds)).await?;
+                declare_events(&channel, shared.events()).await?;
+                channel.close(200, "done".into()).await?;
+                None
+            }
+            Purpose::Consuming => None,
+            Purpose::Replies => Some(connection.create_channel().await?),
+        };
+        let pool = Pool::new(connection.configuration().channel_max());
+        Ok(Arc::new(Live { connection, pool, address: self.address.clone(), shared_channel }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why something with the broker did not work; cloned for all who waited for one attempt.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the broker did not take the message")]
+    NotTaken,
+    #[error("this queue is closed")]
+    Closed,
+    #[error(transparent)]
+    Broker(#[from] lapin::Error),
+}
+
+impl Failure {
+    pub(super) fn is_not_found(&self) -> bool {
+        self.amqp() == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+    }
+
+    pub(super) fn at(self, address: &str) -> Error {
+        let address = address.to_owned();
+        match self {
+            Self::Closed => Error::Closed,
+            refused if refused.is_refusal() => Error::Refused { address, source: refused.into() },
+            other => Error::Unavailable { address, source: other.into() },
+        }
+    }
+
+    /// Nothing but a change by somebody helps: credentials, permissions, a virtual host, a queue
+    /// that was declared otherwise.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self.amqp(),
+            Some(
+                AMQPErrorKind::Soft(
+                    AMQPSoftError::ACCESSREFUSED
+                        | AMQPSoftError::PRECONDITIONFAILED
+                        | AMQPSoftError::RESOURCELOCKED
+                ) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            )
+        )
+    }
+
+    fn amqp(&self) -> Option<AMQPErrorKind> {
+        match self {
+            Self::Broker(error) => match error.kind() {
+                ErrorKind::ProtocolError(error) => Some(error.kind().clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
