@@ -1,17 +1,45 @@
 //! The host's side of one guest: three connected sockets.
+//!
+//! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After
+//! the answer both output sockets are read until the kernel says that they are empty: the guest
+//! has flushed before it answered, therefore nothing of the invocation is missed.
 
-use std::time::Duration;
+use std::{
+    io::{self, IoSlice},
+    time::Duration,
+};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
+use rustix::net::{RecvFlags, recv};
+use tokio::{
+    io::AsyncReadExt,
+    net::UnixStream,
+    time::{Instant, timeout_at},
+};
 
-use super::protocol::{Invoke, Load};
+use super::{
+    lines::{Budget, Lines},
+    protocol::{Frames, GuestMessage, HostMessage, Invoke, Load, TooLarge, VERSION, encode_head},
+};
 use crate::model::{Body, FunctionError, Stream};
 
 /// Of one invocation's output; then one `truncated` line stands for the rest.
 pub const MAX_LOG_BYTES: usize = 1024 * 1024;
 
+/// Of one read of output.
+const READ_SIZE: usize = 16 * 1024;
+
+/// What is read of one stream after an answer, at most. A socket buffer holds less, so that everything
+/// written before the answer is among it; a guest that goes on printing cannot hold us up.
+const MAX_DRAIN: usize = 4 * 1024 * 1024;
+
 /// A connected guest. One invocation at a time. Dropping it hangs up, upon which the guest exits.
-pub struct Guest {}
+pub struct Guest {
+    control: UnixStream,
+    frames: Frames,
+    output: Outputs,
+    loaded: bool,
+}
 
 /// A line of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +77,28 @@ pub enum GuestError {
     TimedOut(Duration),
 }
 
+type Output<'a> = &'a mut (dyn FnMut(Line) + Send);
+
 impl Guest {
+    /// From a guest's three connections, each behind its opening frame; `frames` holds what was
+    /// read of control after it. Waits for `hello`.
+    pub(super) async fn greet(
+        control: UnixStream,
+        frames: Frames,
+        stdout: (UnixStream, BytesMut),
+        stderr: (UnixStream, BytesMut),
+    ) -> Result<Self, GuestError> {
+        let output = Outputs::new(stdout, stderr);
+        let mut guest = Self { control, frames, output, loaded: false };
+        match guest.answer(&mut |_| {}).await? {
+            (GuestMessage::Hello { protocol: VERSION, .. }, _) => Ok(guest),
+            (GuestMessage::Hello { protocol, .. }, _) => Err(GuestError::Violation(format!(
+                "the guest speaks protocol {protocol}, this program speaks {VERSION}"
+            ))),
+            (other, _) => Err(unexpected(&other, "hello")),
+        }
+    }
+
     /// Sends `load` (once) and waits for `ready`, at most `limit`. What the code prints while it
     /// loads goes to `output`.
     pub async fn load(
@@ -58,8 +107,16 @@ impl Guest {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<(), LoadFailure> {
-        let _ = (load, limit, output);
-        todo!()
+        assert!(!self.loaded, "a guest is loaded once");
+        self.loaded = true;
+        let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
+        match answer {
+            Ok((GuestMessage::Ready {}, _)) => Ok(()),
+            Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(error)),
+            Ok((other, _)) => Err(LoadFailure::Guest(unexpected(&other, "ready"))),
+            Err(Failure::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
+            Err(Failure::Guest(error)) => Err(LoadFailure::Guest(error)),
+        }
     }
 
     /// Sends `invoke` and waits for its answer, at most `limit`. Every line that was written before
@@ -71,14 +128,225 @@ impl Guest {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let _ = (invoke, payload, limit, output);
-        todo!()
+        match self.exchange(&HostMessage::Invoke(invoke), payload, limit, output).await {
+            Ok((GuestMessage::Result { id, content_type }, bytes)) if id == invoke.id => {
+                if !content_type.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                    return Err(GuestError::Violation("a content type is not plain ASCII".to_owned()));
+                }
+                Ok(Finished::Result(Body { content_type, bytes }))
+            }
+            Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => Ok(Finished::Error(error)),
+            Ok((GuestMessage::Result { id, .. } | GuestMessage::Error { id, .. }, _)) => Err(
+                GuestError::Violation(format!("an answer to {id} instead of {}", invoke.id)),
+            ),
+            Ok((other, _)) => Err(unexpected(&other, "result")),
+            Err(Failure::TooLarge(error)) => Ok(Finished::Error(too_large(&error))),
+            Err(Failure::Guest(error)) => Err(error),
+        }
     }
 
     /// Between invocations: passes on what the instance writes, and returns only when the guest hangs
     /// up or sends what it may not send now. Cancel safe: drop it to invoke.
     pub async fn idle(&mut self, output: &mut (dyn FnMut(Line) + Send)) -> GuestError {
-        let _ = output;
-        todo!()
+        let error = if self.frames.is_empty() {
+            let Self { control, frames, output: outputs, .. } = self;
+            tokio::select! {
+                read = read_control(control, frames) => match read {
+                    Ok(()) => unsolicited(),
+                    Err(error) => error,
+                },
+                never = outputs.follow(output) => match never {},
+            }
+        } else {
+            unsolicited()
+        };
+        self.output.drain(output);
+        error
+    }
+
+    /// One message there, one back, and everything that was printed until then.
+    async fn exchange(
+        &mut self,
+        message: &HostMessage<'_>,
+        body: &Bytes,
+        limit: Duration,
+        output: Output<'_>,
+    ) -> Result<(GuestMessage, Bytes), Failure> {
+        let head = encode_head(message, body.len()).map_err(Failure::TooLarge)?;
+        self.output.budget = Budget::new();
+        let deadline = Instant::now() + limit;
+        let answer = match timeout_at(deadline, self.talk(&head, body, output)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(GuestError::TimedOut(limit)),
+        };
+        self.output.drain(output);
+        // From here on the output is the instance's own.
+        self.output.budget = Budget::new();
+        answer.map_err(Failure::Guest)
+    }
+
+    async fn talk(
+        &mut self,
+        head: &[u8],
+        body: &[u8],
+        output: Output<'_>,
+    ) -> Result<(GuestMessage, Bytes), GuestError> {
+        if !self.frames.is_empty() {
+            return Err(unsolicited());
+        }
+        tokio::select! {
+            biased;
+            written = write_frame(&self.control, head, body) => written.map_err(closed)?,
+            never = self.output.follow(output) => match never {},
+        }
+        self.answer(output).await
+    }
+
+    /// The next frame; there must be nothing behind it.
+    async fn answer(&mut self, output: Output<'_>) -> Result<(GuestMessage, Bytes), GuestError> {
+        let Self { control, frames, output: outputs, .. } = self;
+        tokio::select! {
+            biased;
+            answer = next_frame(control, frames) => answer,
+            never = outputs.follow(output) => match never {},
+        }
+    }
+}
+
+/// Why no answer came.
+enum Failure {
+    TooLarge(TooLarge),
+    Guest(GuestError),
+}
+
+async fn next_frame(
+    control: &mut UnixStream,
+    frames: &mut Frames,
+) -> Result<(GuestMessage, Bytes), GuestError> {
+    loop {
+        if let Some(frame) = frames.next().map_err(GuestError::Violation)? {
+            return if frames.is_empty() { Ok(frame) } else { Err(unsolicited()) };
+        }
+        read_control(control, frames).await?;
+    }
+}
+
+/// Reads something into `frames`, or says that the guest hung up. Cancel safe.
+async fn read_control(control: &mut UnixStream, frames: &mut Frames) -> Result<(), GuestError> {
+    match control.read_buf(frames.space()).await {
+        Ok(0) => Err(GuestError::Closed(None)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(closed(error)),
+    }
+}
+
+/// In one write when the socket's buffer has room for it.
+async fn write_frame(socket: &UnixStream, mut head: &[u8], mut body: &[u8]) -> io::Result<()> {
+    while !(head.is_empty() && body.is_empty()) {
+        socket.writable().await?;
+        match socket.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
+            Ok(written) => {
+                let of_head = written.min(head.len());
+                head.advance(of_head);
+                body.advance(written - of_head);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn closed(error: io::Error) -> GuestError {
+    GuestError::Closed(Some(error))
+}
+
+fn unsolicited() -> GuestError {
+    GuestError::Violation("a frame that nothing asked for".to_owned())
+}
+
+fn unexpected(message: &GuestMessage, instead_of: &str) -> GuestError {
+    GuestError::Violation(format!("'{}' instead of '{instead_of}'", message.name()))
+}
+
+fn too_large(error: &TooLarge) -> FunctionError {
+    FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None }
+}
+
+/// Both output streams of a guest.
+struct Outputs {
+    stdout: OutputStream,
+    stderr: OutputStream,
+    budget: Budget,
+    scratch: Box<[u8; READ_SIZE]>,
+}
+
+struct OutputStream {
+    socket: UnixStream,
+    lines: Lines,
+    open: bool,
+}
+
+impl Outputs {
+    fn new(stdout: (UnixStream, BytesMut), stderr: (UnixStream, BytesMut)) -> Self {
+        let mut budget = Budget::new();
+        let mut stream = |(socket, rest): (UnixStream, BytesMut), stream| {
+            let mut lines = Lines::new(stream);
+            lines.push(&rest, &mut budget, &mut |_| {});
+            OutputStream { socket, lines, open: true }
+        };
+        let (stdout, stderr) = (stream(stdout, Stream::Stdout), stream(stderr, Stream::Stderr));
+        Self { stdout, stderr, budget, scratch: Box::new([0; READ_SIZE]) }
+    }
+
+    /// Passes lines on as they come, for ever. Cancel safe: nothing is read that is not kept.
+    async fn follow(&mut self, output: Output<'_>) -> std::convert::Infallible {
+        loop {
+            let stream = tokio::select! {
+                () = self.stdout.readable() => &mut self.stdout,
+                () = self.stderr.readable() => &mut self.stderr,
+            };
+            match stream.socket.try_read(&mut self.scratch[..]) {
+                Ok(0) => stream.open = false,
+                Ok(n) => stream.lines.push(&self.scratch[..n], &mut self.budget, output),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => stream.open = false,
+            }
+        }
+    }
+
+    /// Reads both until they are empty, and ends unfinished lines.
+    fn drain(&mut self, output: Output<'_>) {
+        let Self { stdout, stderr, budget, scratch } = self;
+        for stream in [stdout, stderr] {
+            stream.drain(&mut scratch[..], budget, output);
+            stream.lines.finish(budget, output);
+        }
+    }
+}
+
+impl OutputStream {
+    async fn readable(&self) {
+        // A closed stream never has anything again; the guest's end is seen on control.
+        if !self.open || self.socket.readable().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Asks the kernel, not tokio: its readiness may be older than the answer that was just read.
+    fn drain(&mut self, scratch: &mut [u8], budget: &mut Budget, output: Output<'_>) {
+        let mut left = MAX_DRAIN;
+        while self.open && left > 0 {
+            match recv(&self.socket, &mut *scratch, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => self.open = false,
+                Ok((n, _)) => {
+                    self.lines.push(&scratch[..n], budget, output);
+                    left = left.saturating_sub(n);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return,
+                Err(_) => self.open = false,
+            }
+        }
     }
 }

@@ -4,8 +4,15 @@
 //! and another at `/run/cloudfunc` that holds the socket; the guest inside connects, and from
 //! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
 
+mod context;
+mod docker;
+mod early;
 mod guest;
+mod lines;
+mod listener;
+mod process;
 mod protocol;
+mod python;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -190,6 +197,8 @@ impl std::str::FromStr for Kind {
 /// Connects. Answers also when the engine is down: the first use then fails with
 /// [`Error::Unavailable`], and works again when it is back.
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
-    let _ = config;
-    todo!()
+    Ok(match config.kind {
+        Kind::Docker => Arc::new(docker::Docker::new(config)),
+        Kind::Process => Arc::new(process::Process::new(config)),
+    })
 }

@@ -1,26 +1,63 @@
 //! Runtime protocol 1: frames over the guest's Unix socket.
 //!
 //! A frame is `u32` header length, `u32` body length (big endian), header JSON, body bytes. The guest
-//! connects three times; each connection begins with `{"channel": "control" | "stdout" | "stderr"}`.
-//! Guest `hello`; host `load` → `ready | load_error`; host `invoke` → `result | error`.
+//! connects three times to [`SOCKET_NAME`] in `/run/cloudfunc`; each connection begins with
+//! `{"channel": "control" | "stdout" | "stderr"}`. Every later header names its message as the only
+//! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`:
+//!
+//! ```text
+//! guest                         host
+//! hello {protocol language pid} ▶
+//!                               ◀ load {revision function handler env secrets}
+//! ready {} | load_error {type message trace} ▶
+//!                               ◀ invoke {id attempt remaining_ms headers content_type} + body
+//! result {id content_type} + body | error {id type message trace} ▶
+//! ```
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::model::{InvocationId, RevisionNumber};
+use crate::model::{FunctionError, InvocationId, RevisionNumber, message::MAX_BODY};
 
 /// Of `hello`; another one is a start error.
 pub const VERSION: u32 = 1;
 
+/// Of the socket in the folder that the guest sees as `/run/cloudfunc`.
+pub const SOCKET_NAME: &str = "runtime.sock";
+
+/// Of a frame's header, in bytes. A longer one from the guest is a violation.
+pub const MAX_HEADER: usize = 64 * 1024;
+
+/// Both lengths.
+const PREFIX: usize = 8;
+
+/// A body up to this size is copied out of the read buffer, which then serves the next frame too;
+/// a larger one takes the buffer with it.
+const COPY_LIMIT: usize = 16 * 1024;
+
 /// `load`: which code to run, sent once per instance.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Load {
     pub revision: RevisionNumber,
     pub function: String,
     pub handler: String,
     pub env: BTreeMap<String, String>,
     pub secrets: BTreeMap<String, String>,
+}
+
+// By hand, so that no secret gets into a log.
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load")
+            .field("revision", &self.revision)
+            .field("function", &self.function)
+            .field("handler", &self.handler)
+            .field("env", &self.env.keys())
+            .field("secrets", &self.secrets.keys())
+            .finish()
+    }
 }
 
 /// `invoke`: the payload is the frame's body.
@@ -31,4 +68,243 @@ pub struct Invoke {
     pub remaining_ms: u64,
     pub headers: BTreeMap<String, String>,
     pub content_type: String,
+}
+
+/// What the host sends.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HostMessage<'a> {
+    Load(&'a Load),
+    Invoke(&'a Invoke),
+}
+
+/// What the guest sends on the control channel.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum GuestMessage {
+    Hello {
+        protocol: u32,
+        #[expect(dead_code, reason = "for people who read the wire")]
+        language: String,
+        #[expect(dead_code, reason = "for people who read the wire")]
+        pid: u32,
+    },
+    Ready {},
+    LoadError(FunctionError),
+    Result {
+        id: InvocationId,
+        content_type: String,
+    },
+    Error {
+        id: InvocationId,
+        #[serde(flatten)]
+        error: FunctionError,
+    },
+}
+
+impl GuestMessage {
+    /// As it stands on the wire.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Ready {} => "ready",
+            Self::LoadError(_) => "load_error",
+            Self::Result { .. } => "result",
+            Self::Error { .. } => "error",
+        }
+    }
+}
+
+/// The first frame of a connection.
+#[derive(Debug, Deserialize)]
+pub(super) struct Opening {
+    pub(super) channel: Channel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Channel {
+    Control,
+    Stdout,
+    Stderr,
+}
+
+/// The host's own message is over a bound of the protocol; nothing was sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooLarge {
+    #[error("{0} bytes of environment, secrets or headers are over the limit of {MAX_HEADER}")]
+    Header(usize),
+    #[error("a payload of {0} bytes is over the limit of {MAX_BODY}")]
+    Body(usize),
+}
+
+/// Lengths and header of a frame; the body follows on the wire as it is.
+pub(super) fn encode_head(message: &HostMessage<'_>, body: usize) -> Result<BytesMut, TooLarge> {
+    let mut head = BytesMut::with_capacity(512);
+    head.put_bytes(0, PREFIX);
+    serde_json::to_writer((&mut head).writer(), message).expect("messages are plain data");
+    let length = head.len() - PREFIX;
+    if length > MAX_HEADER {
+        return Err(TooLarge::Header(length));
+    }
+    if body > MAX_BODY {
+        return Err(TooLarge::Body(body));
+    }
+    let lengths = [length, body].map(|length| u32::try_from(length).expect("below both limits"));
+    head[..4].copy_from_slice(&lengths[0].to_be_bytes());
+    head[4..PREFIX].copy_from_slice(&lengths[1].to_be_bytes());
+    Ok(head)
+}
+
+/// Cuts the bytes of one connection into frames. What was read stays in here until it is a whole
+/// frame, so that a reader may stop at any time.
+#[derive(Default)]
+pub(super) struct Frames {
+    buffer: BytesMut,
+}
+
+impl Frames {
+    /// Where to read to. Has room for the rest of a frame whose lengths are known.
+    pub(super) fn space(&mut self) -> &mut BytesMut {
+        let missing = match self.lengths() {
+            Some((header, body)) => (PREFIX + header + body).saturating_sub(self.buffer.len()),
+            None => 0,
+        };
+        self.buffer.reserve(missing.clamp(4096, PREFIX + MAX_HEADER + MAX_BODY));
+        &mut self.buffer
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// What was read after the last frame.
+    pub(super) fn into_rest(self) -> BytesMut {
+        self.buffer
+    }
+
+    /// The next frame when all of it is here; an error says what is wrong with it.
+    pub(super) fn next<H: DeserializeOwned>(&mut self) -> Result<Option<(H, Bytes)>, String> {
+        let Some((header, body)) = self.lengths() else { return Ok(None) };
+        if header > MAX_HEADER {
+            return Err(format!("a header of {header} bytes is over the limit of {MAX_HEADER}"));
+        }
+        if body > MAX_BODY {
+            return Err(format!("a body of {body} bytes is over the limit of {MAX_BODY}"));
+        }
+        if self.buffer.len() < PREFIX + header + body {
+            return Ok(None);
+        }
+        let parsed = serde_json::from_slice(&self.buffer[PREFIX..PREFIX + header])
+            .map_err(|error| format!("a header cannot be read: {error}"))?;
+        self.buffer.advance(PREFIX + header);
+        let body = if body <= COPY_LIMIT {
+            let copy = Bytes::copy_from_slice(&self.buffer[..body]);
+            self.buffer.advance(body);
+            copy
+        } else {
+            self.buffer.split_to(body).freeze()
+        };
+        Ok(Some((parsed, body)))
+    }
+
+    fn lengths(&self) -> Option<(usize, usize)> {
+        let mut prefix = self.buffer.get(..PREFIX)?;
+        Some((prefix.get_u32() as usize, prefix.get_u32() as usize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frame(header: &str, body: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.put_u32(u32::try_from(header.len()).unwrap());
+        bytes.put_u32(u32::try_from(body.len()).unwrap());
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(body);
+        bytes
+    }
+
+    fn feed(frames: &mut Frames, bytes: &[u8]) {
+        frames.space().extend_from_slice(bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_any_cut(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40_000), 1..4),
+            cut in 1_usize..5000,
+        ) {
+            let wire: Vec<u8> = bodies.iter().flat_map(|body| frame(r#"{"ready":{}}"#, body)).collect();
+            let mut frames = Frames::default();
+            let mut seen = Vec::new();
+            for piece in wire.chunks(cut) {
+                feed(&mut frames, piece);
+                while let Some((GuestMessage::Ready {}, body)) = frames.next().unwrap() {
+                    seen.push(body.to_vec());
+                }
+            }
+            prop_assert_eq!(seen, bodies);
+            prop_assert!(frames.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_a_frame_or_an_error_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut frames = Frames::default();
+            feed(&mut frames, &bytes);
+            let _ = frames.next::<GuestMessage>();
+            let _ = frames.space();
+        }
+    }
+
+    #[test]
+    fn lengths_over_a_limit_are_refused_before_anything_is_read() {
+        for (header, body) in [(65_537_u32, 0_u32), (2, 6 * 1024 * 1024 + 1), (u32::MAX, u32::MAX)] {
+            let mut frames = Frames::default();
+            feed(&mut frames, &[header.to_be_bytes(), body.to_be_bytes()].concat());
+            let error = frames.next::<GuestMessage>().unwrap_err();
+            assert!(error.contains("over the limit"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_carries_the_functions_own_words() {
+        let mut frames = Frames::default();
+        let id = InvocationId::new();
+        let header = format!(r#"{{"error":{{"id":"{id}","type":"ValueError","message":"no"}}}}"#);
+        feed(&mut frames, &frame(&header, b""));
+        let (message, _) = frames.next::<GuestMessage>().unwrap().unwrap();
+        let GuestMessage::Error { id: seen, error } = message else { panic!("{message:?}") };
+        assert_eq!((seen, error.kind.as_str(), error.message.as_str()), (id, "ValueError", "no"));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_sent() {
+        let load = Load {
+            revision: RevisionNumber(1),
+            function: "f".to_owned(),
+            handler: "function.handler".to_owned(),
+            env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_HEADER))]),
+            secrets: BTreeMap::new(),
+        };
+        assert!(matches!(encode_head(&HostMessage::Load(&load), 0), Err(TooLarge::Header(_))));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secrets = BTreeMap::from([("KEY".to_owned(), "hunter2".to_owned())]);
+        let load = Load {
+            revision: RevisionNumber(1),
+            function: "f".to_owned(),
+            handler: "function.handler".to_owned(),
+            env: BTreeMap::new(),
+            secrets,
+        };
+        let text = format!("{load:?}");
+        assert!(text.contains("KEY") && !text.contains("hunter2"), "{text}");
+    }
 }

@@ -1,0 +1,256 @@
+//! Why containers ended: one subscription to the engine's events for all of them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, Weak},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bollard::{models::EventMessage, query_parameters::EventsOptions};
+use futures_util::StreamExt;
+use tokio::{sync::watch, time::timeout};
+
+use super::{Shared, engine, sandbox};
+use crate::runtime::Exit;
+
+/// Between tries to subscribe again, doubled up to the second one.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// The exit code of a process that was killed, by the kernel for its memory or by somebody.
+const KILLED: i64 = 128 + 9;
+
+/// How long a kill waits for the engine's word that it was for memory: it comes from another part of
+/// the kernel, and may come later.
+const LATE_OOM: Duration = Duration::from_millis(250);
+
+/// Everything known about one container's end.
+#[derive(Debug, Default)]
+struct State {
+    removed: bool,
+    out_of_memory: bool,
+    code: Option<i64>,
+    /// It is not there any more, and we have seen no end.
+    gone: bool,
+}
+
+impl State {
+    /// Our own kill > the engine's word on memory > the exit code. A process killed for its memory
+    /// that the guest had started itself is no reason: only who was killed counts.
+    fn exit(&self) -> Option<Exit> {
+        if self.removed {
+            return Some(Exit::Removed);
+        }
+        match self.code {
+            Some(KILLED) if self.out_of_memory => Some(Exit::OutOfMemory),
+            Some(code) => Some(Exit::Code(code)),
+            None if self.gone => Some(Exit::Unknown),
+            None => None,
+        }
+    }
+}
+
+/// One container's end, to be waited for.
+pub(super) struct End {
+    state: watch::Sender<State>,
+}
+
+impl End {
+    pub(super) async fn wait(&self) -> Exit {
+        let mut state = self.state.subscribe();
+        let exit = ended(&mut state).await;
+        if exit != Exit::Code(KILLED) {
+            return exit;
+        }
+        let changed = state.wait_for(|state| state.removed || state.out_of_memory);
+        let _ = timeout(LATE_OOM, changed).await;
+        ended(&mut state).await
+    }
+
+    pub(super) fn removed(&self) {
+        self.state.send_modify(|state| state.removed = true);
+    }
+}
+
+async fn ended(state: &mut watch::Receiver<State>) -> Exit {
+    match state.wait_for(|state| state.exit().is_some()).await {
+        Ok(state) => state.exit().unwrap_or(Exit::Unknown),
+        // Cannot be: the sender is in what we borrow.
+        Err(_) => Exit::Unknown,
+    }
+}
+
+/// The containers whose end somebody wants to know, by id.
+#[derive(Default)]
+pub(super) struct Ends(Mutex<HashMap<String, Weak<End>>>);
+
+impl Ends {
+    pub(super) fn register(&self, id: &str) -> Arc<End> {
+        let end = Arc::new(End { state: watch::Sender::default() });
+        self.0.lock().unwrap().insert(id.to_owned(), Arc::downgrade(&end));
+        end
+    }
+
+    pub(super) fn forget(&self, id: &str) {
+        self.0.lock().unwrap().remove(id);
+    }
+
+    fn update(&self, id: &str, change: impl FnOnce(&mut State)) {
+        let end = self.0.lock().unwrap().get(id).and_then(Weak::upgrade);
+        if let Some(end) = end {
+            end.state.send_modify(change);
+        }
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+
+    fn apply(&self, event: EventMessage) {
+        let Some(actor) = event.actor else { return };
+        let (Some(id), Some(action)) = (actor.id, event.action) else { return };
+        match action.as_str() {
+            "oom" => self.update(&id, |state| state.out_of_memory = true),
+            "die" => {
+                let code = actor.attributes.and_then(|all| all.get("exitCode")?.parse().ok());
+                self.update(&id, |state| match code {
+                    Some(code) => state.code = Some(code),
+                    None => state.gone = true,
+                });
+            }
+            "destroy" => self.update(&id, |state| state.gone = true),
+            _ => {}
+        }
+    }
+}
+
+/// The time from which a subscription is to tell: whatever happens before it stands is sent
+/// afterwards.
+pub(super) fn now() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
+}
+
+/// Follows the engine's events for as long as somebody holds `shared`, and subscribes again when
+/// they break off.
+pub(super) async fn follow(shared: Weak<Shared>, mut since: String) {
+    let mut backoff = BACKOFF[0];
+    loop {
+        if listen(&shared, &since).await {
+            backoff = BACKOFF[0];
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = BACKOFF[1].min(backoff * 2);
+        let Some(shared) = shared.upgrade() else { return };
+        since = now();
+        inspect_all(&shared).await;
+    }
+}
+
+/// Answers when the stream has broken off: whether it had told anything.
+async fn listen(shared: &Weak<Shared>, since: &str) -> bool {
+    let Some(strong) = shared.upgrade() else { return false };
+    let options = EventsOptions {
+        since: Some(since.to_owned()),
+        until: None,
+        filters: Some(HashMap::from([
+            ("type".to_owned(), vec!["container".to_owned()]),
+            ("event".to_owned(), ["oom", "die", "destroy"].map(str::to_owned).to_vec()),
+            ("label".to_owned(), sandbox::owner_filter(&strong.owner)),
+        ])),
+    };
+    let Ok(client) = strong.engine.client().await.cloned() else { return false };
+    let mut events = Box::pin(client.events(Some(options)));
+    // What is being told must not keep the backend alive.
+    drop(strong);
+    let mut told = false;
+    while let Some(event) = events.next().await {
+        let Some(strong) = shared.upgrade() else { return told };
+        match event {
+            Ok(event) => {
+                told = true;
+                strong.ends.apply(event);
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the engine's events broke off");
+                return told;
+            }
+        }
+    }
+    told
+}
+
+/// What the events may have missed.
+async fn inspect_all(shared: &Shared) {
+    let Ok(client) = shared.engine.client().await else { return };
+    for id in shared.ends.ids() {
+        match client.inspect_container(&id, None).await {
+            Ok(container) => {
+                let state = container.state.unwrap_or_default();
+                let ended = state.running == Some(false)
+                    && state.finished_at.is_some_and(|at| !at.starts_with("0001"));
+                if ended {
+                    shared.ends.update(&id, |known| {
+                        known.out_of_memory |= state.oom_killed == Some(true);
+                        known.code = known.code.or(state.exit_code);
+                        known.gone = true;
+                    });
+                }
+            }
+            Err(error) if engine::is_missing(&error) => shared.ends.update(&id, |state| state.gone = true),
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: &str, code: Option<&str>) -> EventMessage {
+        let attributes = code.map(|code| HashMap::from([("exitCode".to_owned(), code.to_owned())]));
+        EventMessage {
+            action: Some(action.to_owned()),
+            actor: Some(bollard::models::EventActor { id: Some("c".to_owned()), attributes }),
+            ..Default::default()
+        }
+    }
+
+    fn end_of(events: &[(&str, Option<&str>)], removed: bool) -> Option<Exit> {
+        let ends = Ends::default();
+        let end = ends.register("c");
+        for (action, code) in events {
+            ends.apply(event(action, *code));
+        }
+        if removed {
+            end.removed();
+        }
+        end.state.borrow().exit()
+    }
+
+    #[test]
+    fn the_true_reason_is_our_kill_then_memory_then_the_code() {
+        let oom = ("oom", None);
+        let killed = ("die", Some("137"));
+        assert_eq!(end_of(&[], false), None);
+        assert_eq!(end_of(&[("die", Some("3"))], false), Some(Exit::Code(3)));
+        assert_eq!(end_of(&[oom, killed], false), Some(Exit::OutOfMemory));
+        assert_eq!(end_of(&[killed, oom], false), Some(Exit::OutOfMemory));
+        assert_eq!(end_of(&[killed], false), Some(Exit::Code(137)));
+        assert_eq!(end_of(&[oom, killed], true), Some(Exit::Removed));
+        assert_eq!(end_of(&[oom, ("die", Some("1"))], false), Some(Exit::Code(1)));
+        assert_eq!(end_of(&[("destroy", None)], false), Some(Exit::Unknown));
+    }
+
+    #[tokio::test]
+    async fn a_late_word_on_memory_is_waited_for() {
+        let ends = Ends::default();
+        let end = ends.register("c");
+        ends.apply(event("die", Some("137")));
+        let late = async {
+            tokio::task::yield_now().await;
+            ends.apply(event("oom", None));
+        };
+        let (exit, ()) = tokio::join!(end.wait(), late);
+        assert_eq!(exit, Exit::OutOfMemory);
+    }
+}

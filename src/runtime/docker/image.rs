@@ -1,0 +1,259 @@
+//! Images: found, pulled or built when they are first needed, then remembered.
+
+use std::{
+    collections::HashMap,
+    future::ready,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::{Arc, Mutex},
+};
+
+use bollard::{
+    Docker, body_try_stream,
+    errors::Error as Answer,
+    models::ImageInspect,
+    query_parameters::{BuildImageOptions, CreateImageOptions},
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::OnceCell;
+
+use super::{
+    super::{Error, Image, Progress, TASK_PATH, python},
+    engine,
+    engine::Engine,
+    sandbox::USER,
+};
+use crate::{
+    model::{Digest, Language},
+    runtime::context,
+};
+
+/// The label of the language image that a function's image was built on.
+const BASE_LABEL: &str = "cloudfunc.base";
+
+const PULL_HELP: &str = "pull it on a machine with a network";
+
+/// The images known to be there.
+pub(super) struct Images {
+    /// Base image of Python, with `{version}` in it.
+    python: String,
+    known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
+}
+
+impl Images {
+    pub(super) fn new(python: String) -> Self {
+        Self { python, known: Mutex::default() }
+    }
+
+    /// The engine's id of an image. Of many callers at once, one does the work.
+    pub(super) async fn ensure(
+        &self,
+        engine: &Engine,
+        image: &Image,
+        progress: &Progress,
+    ) -> Result<String, Error> {
+        let cell = self.known.lock().unwrap().entry(image.clone()).or_default().clone();
+        cell.get_or_try_init(|| self.have(engine, image, progress)).await.cloned()
+    }
+
+    /// Somebody removed it behind our back. A function's image may have lost its base too.
+    pub(super) fn forget(&self, image: &Image) {
+        let mut known = self.known.lock().unwrap();
+        known.remove(image);
+        if let Image::Function { language, version, .. } = image {
+            known.remove(&Image::Language { language: *language, version: version.clone() });
+        }
+    }
+
+    async fn have(&self, engine: &Engine, image: &Image, progress: &Progress) -> Result<String, Error> {
+        let work = Work { engine, client: engine.client().await?, progress };
+        match image {
+            Image::Own { reference } => work.found_or_pulled(reference, PULL_HELP).await,
+            Image::Language { language, version } => {
+                let recipe = self.recipe(&work, *language, version).await?;
+                work.found_or_built(recipe).await
+            }
+            Image::Function { language, version, tag, bundle } => {
+                let language = Image::Language { language: *language, version: version.clone() };
+                let base = Box::pin(self.ensure(engine, &language, progress)).await?;
+                work.function(tag, bundle, &base).await
+            }
+        }
+    }
+
+    async fn recipe(&self, work: &Work<'_>, language: Language, version: &str) -> Result<Recipe, Error> {
+        match language {
+            Language::Python => {
+                let reference = self.python.replace("{version}", version);
+                let help = format!("{PULL_HELP}, or set CLOUDFUNC_PYTHON_IMAGE to an image you have");
+                let base = work.found_or_pulled(&reference, &help).await?;
+                Ok(Recipe::python(version, &base))
+            }
+        }
+    }
+}
+
+/// What a language's image is built from; its tag names the content.
+struct Recipe {
+    tag: String,
+    dockerfile: String,
+    files: Vec<(&'static str, &'static str)>,
+}
+
+impl Recipe {
+    fn python(version: &str, base: &str) -> Self {
+        let dockerfile = python::dockerfile(base, USER, TASK_PATH);
+        let content = format!("{dockerfile}\0{}\0{}", python::COMPILE, python::SHIM);
+        Self {
+            tag: format!("cloudfunc/python:{version}-{}", Digest::of(content.as_bytes()).short()),
+            dockerfile,
+            files: vec![("shim.py", python::SHIM), ("compile.py", python::COMPILE)],
+        }
+    }
+}
+
+/// One image being made ready.
+struct Work<'a> {
+    engine: &'a Engine,
+    client: &'a Docker,
+    progress: &'a Progress,
+}
+
+impl Work<'_> {
+    async fn inspect(&self, reference: &str) -> Result<Option<ImageInspect>, Error> {
+        if !is_reference(reference) {
+            return Err(no_image(reference, "this is not the name of an image", None));
+        }
+        match self.client.inspect_image(reference).await {
+            Ok(image) => Ok(Some(image)),
+            Err(error) if engine::is_missing(&error) => Ok(None),
+            Err(error) => Err(self.engine.failed("look for an image")(error)),
+        }
+    }
+
+    async fn id(&self, reference: &str) -> Result<Option<String>, Error> {
+        Ok(self.inspect(reference).await?.and_then(|image| image.id))
+    }
+
+    async fn found_or_pulled(&self, reference: &str, help: &str) -> Result<String, Error> {
+        if let Some(id) = self.id(reference).await? {
+            return Ok(id);
+        }
+        (self.progress)(format!("pulling {reference}"));
+        let options = CreateImageOptions { from_image: Some(with_tag(reference)), ..Default::default() };
+        let mut lines = pin!(self.client.create_image(Some(options), None, None));
+        while let Some(line) = lines.next().await {
+            let line = line.map_err(|error| no_image(reference, help, Some(error)))?;
+            // Layer by layer only what changes once, not every percent.
+            if let (Some(status), None) = (line.status, line.progress_detail.and_then(|d| d.current)) {
+                (self.progress)(line.id.map_or(status.clone(), |id| format!("{id}: {status}")));
+            }
+        }
+        self.id(reference).await?.ok_or_else(|| no_image(reference, help, None))
+    }
+
+    async fn found_or_built(&self, recipe: Recipe) -> Result<String, Error> {
+        if let Some(id) = self.id(&recipe.tag).await? {
+            return Ok(id);
+        }
+        (self.progress)(format!("building {}", recipe.tag));
+        let files = recipe.files.iter().map(|(name, text)| (*name, text.as_bytes()));
+        let context = context::of_files(files.chain([("Dockerfile", recipe.dockerfile.as_bytes())]));
+        self.build(&recipe.tag, stream::once(ready(Ok(context)))).await
+    }
+
+    async fn function(&self, tag: &str, bundle: &Path, base: &str) -> Result<String, Error> {
+        if let Some(image) = self.inspect(tag).await? {
+            let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+            // Another base is another shim, or a newer base image.
+            if let (Some(label), Some(id)) = (labels.get(BASE_LABEL), image.id)
+                && label == base
+            {
+                return Ok(id);
+            }
+        }
+        (self.progress)(format!("building {tag}"));
+        let dockerfile =
+            format!("FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base}\n");
+        self.build(tag, bundle_context(bundle.to_owned(), dockerfile)).await
+    }
+
+    async fn build<C>(&self, tag: &str, context: C) -> Result<String, Error>
+    where
+        C: Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    {
+        let options = BuildImageOptions {
+            t: Some(tag.to_owned()),
+            rm: true,
+            forcerm: true,
+            networkmode: Some("none".to_owned()),
+            ..Default::default()
+        };
+        let mut lines = pin!(self.client.build_image(options, None, Some(body_try_stream(context))));
+        while let Some(line) = lines.next().await {
+            let line = line.map_err(self.engine.failed("build an image"))?;
+            if let Some(text) = line.stream.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+                (self.progress)(text.to_owned());
+            }
+        }
+        self.id(tag).await?.ok_or_else(|| no_image(tag, "the engine built it and does not have it", None))
+    }
+}
+
+/// A folder and a Dockerfile as a tar, written by a blocking task while it is sent.
+fn bundle_context(
+    bundle: PathBuf,
+    dockerfile: String,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(4);
+    tokio::task::spawn_blocking(move || context::write_bundle(&bundle, &dockerfile, sender));
+    futures_util::stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
+fn no_image(image: &str, help: &str, source: Option<Answer>) -> Error {
+    Error::NoImage {
+        image: image.to_owned(),
+        help: help.to_owned(),
+        source: source.map(|source| Box::new(source) as _),
+    }
+}
+
+/// What may stand in the path of a request to the engine.
+fn is_reference(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed) && !text.contains("..")
+}
+
+/// Without a tag the engine would pull all of them.
+fn with_tag(reference: &str) -> String {
+    let last = reference.rsplit('/').next().unwrap_or(reference);
+    if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_without_a_tag_means_the_latest() {
+        assert_eq!(with_tag("python"), "python:latest");
+        assert_eq!(with_tag("localhost:5000/python"), "localhost:5000/python:latest");
+        assert_eq!(with_tag("python:3.12"), "python:3.12");
+        assert_eq!(with_tag("a/python@sha256:00"), "a/python@sha256:00");
+    }
+
+    #[test]
+    fn a_reference_cannot_change_the_request() {
+        for text in ["", "a?b", "a b", "../containers", "a%2f"] {
+            assert!(!is_reference(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_base_is_another_tag() {
+        let tag = |base| Recipe::python("3.12", base).tag;
+        assert_ne!(tag("sha256:1"), tag("sha256:2"));
+        assert!(tag("sha256:1").starts_with("cloudfunc/python:3.12-"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Sandboxes as containers of a Docker engine.
+//!
+//! ```text
+//! start: image ─▶ create ─▶ attach ─▶ start ─▶ three connections and hello
+//!        (known)     │                             │ or the container's end, or the limit
+//!                    └─ from here on a guard removes it, whatever happens
+//! ```
+//! [`engine`] is the connection, [`image`] makes images, [`sandbox`] says what a container may do,
+//! [`container`] is one of them, [`events`] knows why they ended, [`network`] is the one for `egress`.
+
+mod container;
+mod engine;
+mod events;
+mod image;
+mod network;
+mod sandbox;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use bollard::query_parameters::ListContainersOptions;
+use futures_util::{StreamExt, stream};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::{container::Container, engine::Engine, events::Ends, image::Images, network::Egress};
+use super::{Config, Error, Image, Owner, Progress, Runtime, Spec, Started, listener::Listener};
+use crate::model::Network;
+
+/// Of removals at the same time: an engine does not remove faster with more.
+const PARALLEL_REMOVALS: usize = 4;
+
+/// How often [`Docker::remove_all`] looks again for what another process was still making.
+const REMOVAL_ROUNDS: usize = 10;
+
+/// The backend.
+pub(super) struct Docker {
+    shared: Arc<Shared>,
+    images: Images,
+    /// The one event subscription, opened before the first start.
+    subscription: Mutex<Option<AbortOnDropHandle<()>>>,
+}
+
+/// What containers need for as long as they live.
+struct Shared {
+    engine: Engine,
+    owner: Owner,
+    ends: Ends,
+    egress: Egress,
+    /// Held for reading while a container is made: [`Docker::remove_all`] waits for them.
+    creating: tokio::sync::RwLock<()>,
+}
+
+impl Docker {
+    pub(super) fn new(config: &Config) -> Self {
+        let shared = Arc::new(Shared {
+            engine: Engine::from_environment(),
+            owner: config.owner.clone(),
+            ends: Ends::default(),
+            egress: Egress::new(&config.owner.platform),
+            creating: tokio::sync::RwLock::default(),
+        });
+        Self {
+            images: Images::new(config.python_image.clone()),
+            shared,
+            subscription: Mutex::default(),
+        }
+    }
+
+    fn subscribe(&self) {
+        let mut subscription = self.subscription.lock().unwrap();
+        if subscription.is_none() {
+            let task = tokio::spawn(events::follow(Arc::downgrade(&self.shared), events::now()));
+            *subscription = Some(AbortOnDropHandle::new(task));
+        }
+    }
+
+    /// A container that is not running yet. When somebody has removed the image or the network that
+    /// were remembered, they are made once more.
+    async fn create(&self, spec: &Spec) -> Result<Container, Error> {
+        for last in [false, true] {
+            let image = self.ensure_image(&spec.image, &|_| {}).await?;
+            if spec.network == Network::Egress {
+                self.shared.egress.ensure(&self.shared.engine).await?;
+            }
+            match container::create(&self.shared, spec, &image).await {
+                Err(error) if engine::is_missing(&error) && !last => {
+                    self.images.forget(&spec.image);
+                    self.shared.egress.forget();
+                }
+                Err(error) if engine::is_refused(&error) => {
+                    return Err(Error::Start { reason: engine::text(&error), output: String::new() });
+                }
+                other => return other.map_err(self.shared.engine.failed("create a container")),
+            }
+        }
+        unreachable!("the last round returns")
+    }
+}
+
+#[async_trait]
+impl Runtime for Docker {
+    fn kind(&self) -> &'static str {
+        "docker"
+    }
+
+    async fn ping(&self) -> Result<String, Error> {
+        self.shared.engine.ping().await
+    }
+
+    async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, Error> {
+        self.images.ensure(&self.shared.engine, image, progress).await
+    }
+
+    async fn start(&self, spec: &Spec) -> Result<Started, Error> {
+        let listener = Listener::bind(&spec.folder)?;
+        sandbox::prepare(spec)?;
+        self.subscribe();
+        let container = self.create(spec).await?;
+        match container.run(&listener).await {
+            Ok(guest) => Ok(Started { sandbox: Arc::new(container), guest }),
+            Err(error) => {
+                super::Sandbox::remove(&container).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
+        // What this process is making now is there once the lock is ours.
+        let _gate = self.shared.creating.write().await;
+        let mut removed = Vec::new();
+        for _ in 0..REMOVAL_ROUNDS {
+            let ids = self.list(owner).await?;
+            if ids.is_empty() {
+                break;
+            }
+            stream::iter(&ids)
+                .for_each_concurrent(PARALLEL_REMOVALS, |id| container::remove(&self.shared, id))
+                .await;
+            removed.extend(ids);
+        }
+        removed.sort_unstable();
+        removed.dedup();
+        Ok(removed)
+    }
+}
+
+impl Docker {
+    async fn list(&self, owner: &Owner) -> Result<Vec<String>, Error> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".to_owned(), sandbox::owner_filter(owner))])),
+            ..Default::default()
+        };
+        let client = self.shared.engine.client().await?;
+        let list = client.list_containers(Some(options)).await;
+        let list = list.map_err(self.shared.engine.failed("list containers"))?;
+        Ok(list.into_iter().filter_map(|container| container.id).collect())
+    }
+}

@@ -1,0 +1,143 @@
+//! What a container may do. Nothing here comes from a user unchecked.
+
+use std::{
+    collections::HashMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
+};
+
+use super::network;
+use crate::{
+    model::Network,
+    runtime::{Error, Image, Owner, Spec, TASK_PATH, listener::run_folder},
+};
+
+/// Of user and group; no account of the host or of an image.
+pub(super) const USER: &str = "65532:65532";
+
+/// Where a container finds the socket.
+const RUN_PATH: &str = "/run/cloudfunc";
+
+/// Of `/tmp`, which counts as the function's memory. A write over it fails in the function.
+const TMP_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Of `/dev/shm`, likewise; for locks and queues between processes.
+const SHM_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Processes and threads; a fork over it fails in the function.
+const PIDS: i64 = 256;
+
+/// Open files, soft and hard: an engine in a container of its own cannot grant more than it has.
+const OPEN_FILES: [i64; 2] = [1024, 4096];
+
+/// The labels of everything that an owner made.
+pub(super) fn owner_filter(owner: &Owner) -> Vec<String> {
+    vec![
+        format!("cloudfunc.platform={}", owner.platform),
+        format!("cloudfunc.manager={}", owner.manager),
+    ]
+}
+
+/// For people: `docker ps` shows it. The end of an instance's id is its random part.
+pub(super) fn name(owner: &Owner, spec: &Spec) -> String {
+    let instance = spec.instance.0.simple().to_string();
+    let function = if spec.function.is_empty() { "prewarmed" } else { &spec.function };
+    format!("cloudfunc-{}-{function}-{}", owner.platform, &instance[instance.len() - 12..])
+}
+
+/// Makes sure that `task/` is there: a mount of nothing is an error of the engine's.
+pub(super) fn prepare(spec: &Spec) -> Result<(), Error> {
+    if !mounts_code(&spec.image) {
+        return Ok(());
+    }
+    let path = spec.folder.join("task");
+    fs::create_dir_all(&path)
+        .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o755)))
+        .map_err(|source| Error::Io { path, source })
+}
+
+fn mounts_code(image: &Image) -> bool {
+    matches!(image, Image::Language { .. })
+}
+
+pub(super) fn body(owner: &Owner, spec: &Spec, image: &str) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        hostname: Some("function".to_owned()),
+        user: Some(USER.to_owned()),
+        // There is no account, hence no home; what wants to write goes to /tmp.
+        env: Some(vec!["HOME=/tmp".to_owned()]),
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
+        // An own empty network namespace; a third of the time of network mode `none`.
+        network_disabled: Some(spec.network == Network::None),
+        labels: Some(labels(owner, spec)),
+        host_config: Some(host_config(owner, spec)),
+        ..Default::default()
+    }
+}
+
+fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {
+    HashMap::from([
+        ("cloudfunc.platform".to_owned(), owner.platform.to_string()),
+        ("cloudfunc.manager".to_owned(), owner.manager.to_string()),
+        ("cloudfunc.function".to_owned(), spec.function.clone()),
+        ("cloudfunc.instance".to_owned(), spec.instance.to_string()),
+    ])
+}
+
+fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
+    let memory = i64::try_from(spec.memory_bytes).unwrap_or(i64::MAX);
+    HostConfig {
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        readonly_rootfs: Some(true),
+        tmpfs: Some(HashMap::from([("/tmp".to_owned(), tmp_options())])),
+        shm_size: Some(SHM_BYTES),
+        ipc_mode: Some("private".to_owned()),
+        pids_limit: Some(PIDS),
+        ulimits: Some(vec![ResourcesUlimits {
+            name: Some("nofile".to_owned()),
+            soft: Some(OPEN_FILES[0]),
+            hard: Some(OPEN_FILES[1]),
+        }]),
+        memory: Some(memory),
+        // Of memory and swap together: no swap.
+        memory_swap: Some(memory),
+        nano_cpus: Some(nano(spec.cpus)),
+        network_mode: (spec.network == Network::Egress).then(|| network::name(&owner.platform)),
+        mounts: Some(mounts(spec)),
+        // Output comes over the guest's own sockets; the engine keeps nothing.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        auto_remove: Some(false),
+        ..Default::default()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a count of cpus is far below the limit")]
+fn nano(cpus: f64) -> i64 {
+    (cpus * 1e9) as i64
+}
+
+/// Programs in it may run: build tools and packages unpack theirs there.
+fn tmp_options() -> String {
+    format!("rw,exec,nosuid,nodev,mode=1777,size={TMP_BYTES}")
+}
+
+fn mounts(spec: &Spec) -> Vec<Mount> {
+    let mount = |source: std::path::PathBuf, target: &str| Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_string_lossy().into_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(true),
+        ..Default::default()
+    };
+    let mut mounts = vec![mount(run_folder(&spec.folder), RUN_PATH)];
+    if mounts_code(&spec.image) {
+        mounts.push(mount(spec.folder.join("task"), TASK_PATH));
+    }
+    mounts
+}

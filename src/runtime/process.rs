@@ -1,0 +1,244 @@
+//! The real shim as a plain child process, without any isolation: for tests only.
+//!
+//! Memory, cpus and the network are not limited, and the code sees the host's files. What a test
+//! process left behind is not found by [`Runtime::remove_all`], but has ended with the test process:
+//! the shim exits when its socket hangs up. An image [`Image::Own`] is the path of a program.
+
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    pin::pin,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rustix::process::{Pid, Signal, kill_process_group};
+use futures_util::{StreamExt, stream};
+use tokio::{
+    process::{Child, ChildStderr, ChildStdout, Command},
+    sync::watch,
+    time::timeout,
+};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    Config, Error, Exit, Image, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec, Started,
+    early::EarlyOutput,
+    listener::{Listener, run_folder},
+    protocol::SOCKET_NAME,
+    python,
+};
+
+/// A socket's address has no room for more.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// For the last of a dead process's output, which a child of it may hold open.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
+/// The backend.
+pub(super) struct Process {
+    owner: Owner,
+    live: Arc<Live>,
+}
+
+/// What is running, by process id.
+type Live = Mutex<HashMap<String, watch::Sender<State>>>;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    removed: bool,
+    code: Option<i64>,
+}
+
+impl Process {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { owner: config.owner.clone(), live: Arc::default() }
+    }
+
+    fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
+        let mut command = command(spec)?;
+        let child = command
+            .env("CLOUDFUNC_TASK", spec.folder.join("task"))
+            .env("CLOUDFUNC_RUN", run_folder(&spec.folder))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| Error::Start { reason: error.to_string(), output: String::new() })?;
+        let pid = child.id().expect("it was not waited for yet");
+        let state = watch::Sender::default();
+        let id = pid.to_string();
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), state.clone());
+        Ok((Running { id, state, live: self.live.clone() }, child))
+    }
+}
+
+fn command(spec: &Spec) -> Result<Command, Error> {
+    match &spec.image {
+        Image::Own { reference } => Ok(Command::new(reference)),
+        Image::Language { .. } => {
+            let io = |path: PathBuf| move |source| Error::Io { path, source };
+            let socket = run_folder(&spec.folder).join(SOCKET_NAME);
+            if socket.as_os_str().len() > MAX_SOCKET_PATH {
+                let reason = format!("a socket's path has at most {MAX_SOCKET_PATH} bytes");
+                return Err(io(socket)(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)));
+            }
+            let task = spec.folder.join("task");
+            fs::create_dir_all(&task).map_err(io(task))?;
+            let shim = spec.folder.join("shim.py");
+            fs::write(&shim, python::SHIM).map_err(io(shim.clone()))?;
+            let mut command = Command::new("python3");
+            command.args(python::OPTIONS).arg(shim);
+            Ok(command)
+        }
+        Image::Function { tag, .. } => Err(Error::NoImage {
+            image: tag.clone(),
+            help: "the runtime 'process' has no images; use docker".to_owned(),
+            source: None,
+        }),
+    }
+}
+
+#[async_trait]
+impl Runtime for Process {
+    fn kind(&self) -> &'static str {
+        "process"
+    }
+
+    async fn ping(&self) -> Result<String, Error> {
+        Ok("child processes without isolation".to_owned())
+    }
+
+    async fn ensure_image(&self, image: &Image, _progress: &Progress) -> Result<String, Error> {
+        Ok(match image {
+            Image::Own { reference } => reference.clone(),
+            Image::Language { language, .. } | Image::Function { language, .. } => language.to_string(),
+        })
+    }
+
+    async fn start(&self, spec: &Spec) -> Result<Started, Error> {
+        let listener = Listener::bind(&spec.folder)?;
+        let (running, child) = self.spawn(spec)?;
+        let (sender, early) = watch::channel(String::new());
+        tokio::spawn(tend(child, running.state.clone(), sender));
+        let reason = tokio::select! {
+            guest = timeout(START_TIMEOUT, listener.accept()) => match guest {
+                Ok(Ok(guest)) => return Ok(Started { sandbox: Arc::new(running), guest }),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("it did not say hello within {} s", START_TIMEOUT.as_secs()),
+            },
+            exit = running.exited() => format!("it ended before it said hello: {exit:?}"),
+        };
+        running.remove().await;
+        let output = ended(early).await;
+        Err(Error::Start { reason, output })
+    }
+
+    async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
+        if *owner != self.owner {
+            return Ok(Vec::new());
+        }
+        let live = std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner));
+        for (id, state) in &live {
+            kill(id, state).await;
+        }
+        Ok(live.into_keys().collect())
+    }
+}
+
+/// Waits for a child's end and reads its output meanwhile; then tells both.
+async fn tend(mut child: Child, state: watch::Sender<State>, told: watch::Sender<String>) {
+    let mut early = EarlyOutput::default();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let status = {
+        let mut collect = pin!(collect(stdout, stderr, &mut early));
+        let mut open = true;
+        let status = loop {
+            tokio::select! {
+                () = collect.as_mut(), if open => open = false,
+                status = child.wait() => break status,
+            }
+        };
+        if open {
+            let _ = timeout(LAST_OUTPUT, collect).await;
+        }
+        status
+    };
+    told.send_replace(early.into_text());
+    drop(told);
+    let code = status.ok().and_then(|status| status.code().or_else(|| Some(128 + status.signal()?)));
+    state.send_modify(|state| state.code = Some(code.unwrap_or(-1).into()));
+}
+
+/// Until both streams end.
+async fn collect(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, early: &mut EarlyOutput) {
+    let mut chunks = stream::select(
+        stream::iter(stdout.map(ReaderStream::new)).flatten(),
+        stream::iter(stderr.map(ReaderStream::new)).flatten(),
+    );
+    while let Some(chunk) = chunks.next().await {
+        early.push(&chunk.unwrap_or_default());
+    }
+}
+
+/// The text that a channel holds when its sender is gone.
+async fn ended(mut text: watch::Receiver<String>) -> String {
+    while text.changed().await.is_ok() {}
+    text.borrow().clone()
+}
+
+/// Kills a process group and waits for its leader's end.
+async fn kill(id: &str, state: &watch::Sender<State>) {
+    state.send_modify(|state| state.removed = true);
+    if state.borrow().code.is_none()
+        && let Some(pid) = id.parse().ok().and_then(Pid::from_raw)
+    {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+    let _ = state.subscribe().wait_for(|state| state.code.is_some()).await;
+}
+
+struct Running {
+    id: String,
+    state: watch::Sender<State>,
+    live: Arc<Live>,
+}
+
+#[async_trait]
+impl Sandbox for Running {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn exited(&self) -> Exit {
+        let mut state = self.state.subscribe();
+        match state.wait_for(|state| state.removed || state.code.is_some()).await.map(|state| *state) {
+            Ok(State { removed: true, .. }) => Exit::Removed,
+            Ok(State { code: Some(code), .. }) => Exit::Code(code),
+            _ => Exit::Unknown,
+        }
+    }
+
+    async fn remove(&self) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        kill(&self.id, &self.state).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.state.send_modify(|state| state.removed = true);
+        if self.state.borrow().code.is_none()
+            && let Some(pid) = self.id.parse().ok().and_then(Pid::from_raw)
+        {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}

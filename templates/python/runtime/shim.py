@@ -1,0 +1,426 @@
+"""The guest's side of CloudFunc's runtime protocol 1, for Python 3.8 and later.
+
+Two processes. The first one is a small init: it reaps what the function leaves behind, ends with the
+second one's exit code, and ends everything when the host hangs up. The second one runs the function,
+in one thread, without anything else in it. Messages: see src/runtime/protocol.rs of CloudFunc.
+"""
+
+import io
+import json
+import os
+import select
+import signal
+import sys
+import time
+from _socket import AF_UNIX, SOCK_STREAM, socket  # the module 'socket' costs 2 ms more at every start
+
+PROTOCOL = 1
+MAX_HEADER = 64 * 1024
+MAX_BODY = 6 * 1024 * 1024
+# Of an error's text, in characters; with every escape they still fit a header.
+MAX_MESSAGE = 4 * 1024
+MAX_TRACE = 24 * 1024
+
+TASK = os.environ.get("CLOUDFUNC_TASK", "/var/task")
+RUN = os.environ.get("CLOUDFUNC_RUN", "/run/cloudfunc")
+
+POSITIONAL_VARIADIC = 0x04  # inspect.CO_VARARGS, without the import of inspect
+COROUTINE = 0x80  # inspect.CO_COROUTINE
+
+encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class LoadError(Exception):
+    """The handler cannot be had, with a type of our own."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+class Context:
+    """What a handler may know about its invocation."""
+
+    __slots__ = (
+        "invocation_id", "function", "revision", "attempt", "headers", "content_type", "body", "_deadline",
+    )
+
+    def remaining_ms(self):
+        """Milliseconds until the invocation is killed."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+    def __repr__(self):
+        return f"<Context of invocation {self.invocation_id}, attempt {self.attempt}>"
+
+
+# ---- frames
+
+
+def connect(channel):
+    """A connection's descriptor, its opening frame sent."""
+    connection = socket(AF_UNIX, SOCK_STREAM)
+    connection.connect(RUN + "/runtime.sock")
+    descriptor = connection.detach()
+    send(descriptor, {"channel": channel})
+    return descriptor
+
+
+def send(descriptor, message, body=b""):
+    header = encode_json(message).encode("utf-8", "replace")
+    head = len(header).to_bytes(4, "big") + len(body).to_bytes(4, "big") + header
+    written = os.writev(descriptor, (head, body))
+    if written < len(head) + len(body):  # a body larger than the socket's buffer
+        rest = memoryview(head + body)[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest):]
+
+
+def receive(reader):
+    """The next message's name, its fields and the body; None when the host has hung up."""
+    lengths = reader.read(8)
+    if len(lengths) < 8:
+        return None
+    header = reader.read(int.from_bytes(lengths[:4], "big"))
+    body = reader.read(int.from_bytes(lengths[4:], "big"))
+    (name, fields), = json.loads(header).items()
+    return name, fields, body
+
+
+# ---- errors
+
+
+def describe(error, kind=None):
+    """An exception as the fields of an error message, its trace cut to the function's own frames."""
+    import traceback
+
+    trace = error.__traceback__
+    while trace is not None and is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    try:
+        message = str(error)
+    except Exception:
+        message = "(the exception's own text raised another one)"
+    text = None
+    if trace is not None or isinstance(error, SyntaxError):
+        text = "".join(traceback.format_exception(type(error), error, trace)).rstrip("\n")
+    fields = {"type": kind or type(error).__name__, "message": printable(message[:MAX_MESSAGE])}
+    if text:
+        # The end names the error.
+        fields["trace"] = printable(text[-MAX_TRACE:])
+    return fit(fields)
+
+
+def is_ours(filename):
+    return filename == THIS_FILE or filename.startswith("<frozen importlib")
+
+
+def printable(text):
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def fit(fields):
+    """Cuts the trace until the header has room for it, however much escaping makes of it."""
+    while len(encode_json(fields).encode()) > MAX_HEADER - 1024:
+        if len(fields.get("trace", "")) > 1024:
+            fields["trace"] = fields["trace"][-(len(fields["trace"]) // 2):]
+        else:
+            fields["message"] = fields["message"][:len(fields["message"]) // 2]
+    return fields
+
+
+def wrong_result(message):
+    return {"type": "ResultNotSerializable", "message": message}
+
+
+# ---- the function
+
+
+def load(fields):
+    """The handler, and whether it takes a context."""
+    os.environ.update(fields["env"])
+    os.environ.update(fields["secrets"])
+    os.chdir(TASK)
+    sys.path.insert(0, TASK)
+    module_name, dot, attribute = fields["handler"].rpartition(".")
+    if not dot or not module_name:
+        raise LoadError(
+            "HandlerInvalid",
+            f"handler '{fields['handler']}' is not of the form module.function, for example function.handler",
+        )
+    try:
+        __import__(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        raise LoadError("ModuleNotFoundError", f"the function's folder has no module '{module_name}'") from None
+    handler = getattr(sys.modules[module_name], attribute, None)
+    if handler is None:
+        raise LoadError("HandlerNotFound", f"module '{module_name}' has no '{attribute}'")
+    if not callable(handler):
+        raise LoadError("HandlerInvalid", f"'{fields['handler']}' cannot be called")
+    return handler, takes_context(handler, fields["handler"])
+
+
+def takes_context(handler, name):
+    inner = handler
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    code = getattr(inner, "__code__", None)
+    if code is None:  # a class, an instance with __call__, a builtin, a bound method
+        return takes_context_by_signature(inner, name)
+    if code.co_flags & COROUTINE:
+        import asyncio  # noqa: F401, so that the first invocation need not wait for it
+    variadic = code.co_flags & POSITIONAL_VARIADIC
+    count = code.co_argcount - (1 if getattr(inner, "__self__", None) is not None else 0)
+    required = count - len(inner.__defaults__ or ())
+    return checked(count, required, variadic, name)
+
+
+def takes_context_by_signature(handler, name):
+    import inspect
+
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = sum(p.default is p.empty for p in positional)
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return checked(len(positional), required, variadic, name)
+
+
+def checked(count, required, variadic, name):
+    if required > 2 or (count == 0 and not variadic):
+        raise LoadError("HandlerInvalid", f"'{name}' must take (event) or (event, context)")
+    return count >= 2 or bool(variadic)
+
+
+def event_of(content_type, body):
+    """What a handler gets: JSON parsed, text as a string, the rest as bytes."""
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return json.loads(body) if body else None
+    if kind.startswith("text/"):
+        return text_of(parameters, body)
+    return body
+
+
+def text_of(parameters, body):
+    _, _, charset = parameters.partition("charset=")
+    charset = charset.partition(";")[0].strip().strip('"') or "utf-8"
+    try:
+        return body.decode(charset, "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
+def result_of(value):
+    """A returned value's content type and bytes; raises what `wrong_result` explains."""
+    if isinstance(value, str):
+        return "text/plain; charset=utf-8", value.encode("utf-8")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "application/octet-stream", bytes(value)
+    return "application/json", encode_json(value).encode("utf-8")
+
+
+class Function:
+    """A loaded handler."""
+
+    def __init__(self, fields):
+        self.name = fields["function"]
+        self.revision = fields["revision"]
+        self.handler, self.with_context = load(fields)
+
+    def answer(self, fields, body):
+        """Runs the handler: the answer's header and body."""
+        identifier = fields["id"]
+        try:
+            value = self.call(fields, body)
+        except Exception as error:
+            return {"error": dict(describe(error), id=identifier)}, b""
+        try:
+            content_type, result = result_of(value)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            problem = wrong_result(f"the handler returned a {type(value).__name__} that is not JSON: {error}")
+        except Exception as error:  # a class of the function's own, whose methods json calls
+            problem = describe(error, "ResultNotSerializable")
+        else:
+            if len(result) <= MAX_BODY:
+                return {"result": {"id": identifier, "content_type": content_type}}, result
+            problem = {
+                "type": "ResultTooLarge",
+                "message": f"the result has {len(result)} bytes, over the limit of {MAX_BODY} (6 MiB)",
+            }
+        return {"error": dict(fit(clean(problem)), id=identifier)}, b""
+
+    def call(self, fields, body):
+        event = event_of(fields["content_type"], body)
+        if self.with_context:
+            value = self.handler(event, self.context(fields, body))
+        else:
+            value = self.handler(event)
+        if type(value) is CoroutineType:
+            import asyncio
+
+            return asyncio.run(value)
+        return value
+
+    def context(self, fields, body):
+        context = Context()
+        context.invocation_id = fields["id"]
+        context.function = self.name
+        context.revision = self.revision
+        context.attempt = fields["attempt"]
+        context.headers = fields["headers"]
+        context.content_type = fields["content_type"]
+        context.body = body
+        context._deadline = time.monotonic() + fields["remaining_ms"] / 1000
+        return context
+
+
+async def _coroutine():
+    pass
+
+
+_example = _coroutine()
+CoroutineType = type(_example)
+_example.close()
+THIS_FILE = _coroutine.__code__.co_filename
+
+
+def clean(fields):
+    fields["message"] = printable(fields["message"][:MAX_MESSAGE])
+    return fields
+
+
+# ---- the guest
+
+
+def redirect(channel, target):
+    """Makes a channel a standard stream, also of the processes that the function starts."""
+    descriptor = connect(channel)
+    os.dup2(descriptor, target)
+    os.close(descriptor)
+    raw = io.open(target, "wb", closefd=False)
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # replaced or closed by the function
+            pass
+
+
+def guest(control):
+    sys.stdout = sys.__stdout__ = redirect("stdout", 1)
+    sys.stderr = sys.__stderr__ = redirect("stderr", 2)
+    reader = io.open(control, "rb", buffering=64 * 1024, closefd=False)
+    send(control, {"hello": {"protocol": PROTOCOL, "language": "python", "pid": os.getpid()}})
+    received = receive(reader)
+    if received is None:
+        return
+    name, fields, _ = received
+    if name != "load":
+        raise RuntimeError(f"the host sent '{name}' instead of 'load'")
+    try:
+        function = Function(fields)
+    except LoadError as error:
+        answer = {"load_error": fit(clean({"type": error.kind, "message": str(error)}))}
+    except Exception as error:
+        answer = {"load_error": describe(error)}
+    else:
+        answer = {"ready": {}}
+    flush()
+    send(control, answer)
+    while True:
+        received = receive(reader)
+        if received is None:
+            return
+        name, fields, body = received
+        if name != "invoke":
+            raise RuntimeError(f"the host sent '{name}' instead of 'invoke'")
+        answer, body = function.answer(fields, body)
+        flush()
+        send(control, answer, body)
+
+
+def exit_code(error):
+    """What Python itself would exit with."""
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        print(error.code, file=sys.stderr)
+        return 1
+    if isinstance(error, ConnectionError):
+        return 0  # the host is gone, and so is everybody who could read about it
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def run_guest(control):
+    code = 0
+    try:
+        guest(control)
+    except BaseException as error:
+        code = exit_code(error)
+    flush()
+    # At once: a thread that the function left running must not keep a dead instance alive.
+    os._exit(code)
+
+
+# ---- init
+
+
+def init(child, control):
+    """Reaps, passes the guest's exit code on, and ends with the host. Never returns."""
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: end(child, 143))
+    poll = select.poll()
+    # Without POLLIN: what the host sends does not wake this process.
+    poll.register(control, select.POLLRDHUP)
+    poll.register(wake, select.POLLIN)
+    while True:
+        reap(child)
+        for descriptor, _ in poll.poll():
+            if descriptor == control:
+                end(child, 0)
+            os.read(wake, 512)
+
+
+def reap(child):
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        if pid == child:
+            signalled = os.WIFSIGNALED(status)
+            os._exit(128 + os.WTERMSIG(status) if signalled else os.WEXITSTATUS(status))
+
+
+def end(child, code):
+    try:
+        os.kill(child, signal.SIGKILL)
+    except OSError:
+        pass
+    os._exit(code)
+
+
+def main():
+    control = connect("control")
+    child = os.fork()
+    if child == 0:
+        run_guest(control)
+    else:
+        init(child, control)
+
+
+if __name__ == "__main__":
+    main()
