@@ -102,7 +102,7 @@ start_rabbitmq() {
   # one process group: the shell that leads it (its pid is the recorded one), epmd, and the broker
   # shellcheck disable=SC2016  # expanded by the inner shell
   as_user rabbitmq env "${settings[@]}" setsid --fork sh -c \
-    'echo $$ >"$0/pid"; epmd -address 127.0.0.1 & /usr/lib/rabbitmq/bin/rabbitmq-server' "$RABBITMQ" \
+    'echo $$ >"$0/pid"; epmd -address 127.0.0.1 & /usr/lib/rabbitmq/bin/rabbitmq-server; kill $!' "$RABBITMQ" \
     >"$RABBITMQ/output.log" 2>&1 </dev/null
   for _ in $(seq 300); do
     sleep 0.2
