@@ -9,8 +9,14 @@ forget_stale_pid() {
   if [ -e "$file" ] && ! is_process "$(cat "$file")" "$name"; then as_root rm -f "$file"; fi
 }
 
+may_use_engine() {
+  local socket=/var/run/docker.sock
+  [ ! -S $socket ] || [ -w $socket ] || die "$(id -un) may not use $socket: add the user to group docker and log in again"
+}
+
 start_engine() {
   engine_answers && return
+  may_use_engine
   [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST"
   say "engine: starting dockerd (log: $STATE/dockerd.log)"
   forget_stale_pid /var/run/docker.pid dockerd
@@ -23,9 +29,7 @@ start_engine() {
     engine_answers && return
     is_process "$(cat "$STATE/dockerd.pid")" dockerd || break
   done
-  if as_root docker info >/dev/null 2>&1; then
-    die "the engine runs, but $(id -un) may not use it: add the user to group docker and log in again"
-  fi
+  may_use_engine
   tail -n 20 "$STATE/dockerd.log" >&2
   die "the Docker engine did not start"
 }

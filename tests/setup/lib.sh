@@ -32,12 +32,15 @@ is_process() {
   [[ ${1:-} =~ ^[0-9]+$ ]] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "$2"
 }
 
+# send SIGNAL TARGET: as root only where that is needed (the engine is root's)
+send() { kill "-$1" -- "$2" 2>/dev/null || as_root kill "-$1" -- "$2"; }
+
 # end_process PID WORD SIGNAL: asks it to end with SIGNAL, and kills it when it has not within 30 s.
 end_process() {
   is_process "$1" "$2" || return 0
-  as_root kill "-$3" "$1" 2>/dev/null || true
+  send "$3" "$1"
   for _ in $(seq 300); do is_process "$1" "$2" || return 0; sleep 0.1; done
-  as_root kill -KILL "$1" 2>/dev/null || true
+  send KILL "$1"
 }
 
 # background COMMAND…: in a process group of its own, so that an interrupted run can end all of it. Its id is in $!.

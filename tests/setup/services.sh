@@ -120,6 +120,6 @@ start_rabbitmq() {
 stop_rabbitmq() {
   local pid; pid=$(rabbitmq_pid)
   # at once: there is nothing in it to say goodbye to
-  ! is_process "$pid" "$RABBITMQ" || as_root kill -KILL -- "-$pid"
+  ! is_process "$pid" "$RABBITMQ" || send KILL "-$pid"
   rm -rf "$RABBITMQ"
 }
