@@ -22,7 +22,7 @@ servers_must_not_start() {
 apt() {
   local log=$STATE/apt.log
   for _ in $(seq 60); do
-    if as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 \
+    if as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300 \
       -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-unsafe-io "$@" </dev/null >"$log" 2>&1; then return 0; fi
     grep -q 'Could not get lock' "$log" || return 1
     sleep 5
@@ -31,7 +31,8 @@ apt() {
 }
 
 # install_packages NAME…: from the lists as they are; if those are missing or too old, after an update.
-install_packages() {
+# A subshell, so that its trap is its own.
+install_packages() (
   [ $# -gt 0 ] || return 0
   have apt-get || die "please install what Debian calls: $*"
   say "packages: installing $*"
@@ -40,9 +41,7 @@ install_packages() {
   apt install --no-install-recommends "$@" \
     || { as_root dpkg --configure -a >/dev/null 2>&1; apt update && apt install --no-install-recommends "$@"; } \
     || { tail -n 30 "$STATE/apt.log" >&2; die "could not install: $*"; }
-  servers_may_start
-  trap - EXIT
-}
+)
 
 # What the tests need, judged by the programs themselves: another source than Debian is as good.
 missing_packages() {
