@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# A Docker engine: the one that answers, else one of our own start.
+
+engine_answers() { have docker && timeout 20 docker info >/dev/null 2>&1; }
+
+# A pid file that outlived its process makes dockerd refuse to start once the number is taken by another program.
+forget_stale_pid() {
+  local file=$1 name=$2
+  if [ -e "$file" ] && ! is_process "$(cat "$file")" "$name"; then as_root rm -f "$file"; fi
+}
+
+may_use_engine() {
+  local socket=/var/run/docker.sock
+  [ ! -S $socket ] || [ -w $socket ] || die "$(id -un) may not use $socket: add the user to group docker and log in again"
+}
+
+start_engine() {
+  engine_answers && return
+  may_use_engine
+  [ -z "${DOCKER_HOST:-}" ] || die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST"
+  say "engine: starting dockerd (log: $STATE/dockerd.log)"
+  forget_stale_pid /var/run/docker.pid dockerd
+  forget_stale_pid /var/run/docker/containerd/containerd.pid containerd
+  # detached: the engine outlives this run, and is for the next one too
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  as_root setsid --fork sh -c 'echo $$ >"$1/dockerd.pid"; exec dockerd >"$1/dockerd.log" 2>&1' - "$STATE" </dev/null
+  for _ in $(seq 300); do
+    sleep 0.2
+    engine_answers && return
+    is_process "$(cat "$STATE/dockerd.pid")" dockerd || break
+  done
+  may_use_engine
+  tail -n 20 "$STATE/dockerd.log" >&2
+  die "the Docker engine did not start"
+}
+
+stop_engine() {
+  end_process "$(cat "$STATE/dockerd.pid" 2>/dev/null)" dockerd TERM
+  rm -f "$STATE/dockerd.pid"
+}
