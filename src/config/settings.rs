@@ -1,0 +1,297 @@
+//! Settings before they are resolved: what one source (flags with the environment, or the file) says.
+//!
+//! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds what a source
+//! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
+
+use std::{fmt::Display, net::IpAddr, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Deserializer};
+
+use super::{Addresses, Dirs, Limits, Platform, units};
+use crate::{model::PlatformName, queue, runtime, store};
+
+const DEFAULT_NAME: &str = "default";
+const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";
+const DEFAULT_PYTHON_VERSION: &str = "3.12";
+
+/// `$XDG_CONFIG_HOME/cloudfunc/config.toml`: the client's settings on top, the platform's in a table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Of the gateway that commands talk to.
+    pub url: Option<String>,
+    pub token_file: Option<PathBuf>,
+    pub platform: Settings,
+}
+
+/// What a source says about a platform. Keys and flags are named alike.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub name: Option<PlatformName>,
+    pub data_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub store: Option<store::Config>,
+    #[serde(deserialize_with = "text")]
+    pub queue: Option<queue::Config>,
+    #[serde(deserialize_with = "text")]
+    pub runtime: Option<runtime::Kind>,
+    pub gateway_host: Option<IpAddr>,
+    pub gateway_port: Option<u16>,
+    pub registry_port: Option<u16>,
+    pub scheduler_port: Option<u16>,
+    pub manager_port: Option<u16>,
+    pub python_image: Option<String>,
+    pub python_version: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub queue_wait: Option<Duration>,
+    pub max_waiting: Option<u32>,
+    pub max_backlog: Option<u64>,
+    #[serde(deserialize_with = "bytes")]
+    pub memory_budget: Option<u64>,
+    pub max_starts: Option<usize>,
+    #[serde(deserialize_with = "duration")]
+    pub stop_grace: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub retention: Option<Duration>,
+}
+
+/// Who provides store and queue; also the name of the data folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// `up` starts both from the embedded compose file.
+    Compose,
+    /// Both are given.
+    External,
+}
+
+impl Stack {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compose => "compose",
+            Self::External => "external",
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{given} is given without {missing}")]
+    OnlyOne { given: &'static str, missing: &'static str },
+    #[error("no store and no queue are given")]
+    NoBackends,
+    #[error("the embedded queue works inside one process only, and each role is one of its own")]
+    EmbeddedQueue,
+    #[error("{one} and {other} both have port {port}")]
+    SamePort { one: &'static str, other: &'static str, port: u16 },
+}
+
+impl Settings {
+    /// These, and where they say nothing, those.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            name: self.name.or(other.name),
+            data_dir: self.data_dir.or(other.data_dir),
+            store: self.store.or(other.store),
+            queue: self.queue.or(other.queue),
+            runtime: self.runtime.or(other.runtime),
+            gateway_host: self.gateway_host.or(other.gateway_host),
+            gateway_port: self.gateway_port.or(other.gateway_port),
+            registry_port: self.registry_port.or(other.registry_port),
+            scheduler_port: self.scheduler_port.or(other.scheduler_port),
+            manager_port: self.manager_port.or(other.manager_port),
+            python_image: self.python_image.or(other.python_image),
+            python_version: self.python_version.or(other.python_version),
+            queue_wait: self.queue_wait.or(other.queue_wait),
+            max_waiting: self.max_waiting.or(other.max_waiting),
+            max_backlog: self.max_backlog.or(other.max_backlog),
+            memory_budget: self.memory_budget.or(other.memory_budget),
+            max_starts: self.max_starts.or(other.max_starts),
+            stop_grace: self.stop_grace.or(other.stop_grace),
+            retention: self.retention.or(other.retention),
+        }
+    }
+
+    pub fn name(&self) -> PlatformName {
+        self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
+    }
+
+    /// External when both store and queue are given, compose when neither is.
+    pub fn stack(&self) -> Result<Stack, SettingsError> {
+        match (&self.store, &self.queue) {
+            (None, None) => Ok(Stack::Compose),
+            (_, Some(queue::Config::Embedded)) => Err(SettingsError::EmbeddedQueue),
+            (Some(_), Some(_)) => Ok(Stack::External),
+            (Some(_), None) => Err(SettingsError::OnlyOne { given: "--store", missing: "--queue" }),
+            (None, Some(_)) => Err(SettingsError::OnlyOne { given: "--queue", missing: "--store" }),
+        }
+    }
+
+    /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
+    /// its own, so that two platforms of one user do not share tokens and credentials.
+    pub fn data_dir(&self, dirs: &Dirs, stack: Stack) -> PathBuf {
+        if let Some(given) = &self.data_dir {
+            return std::path::absolute(given).unwrap_or_else(|_| given.clone());
+        }
+        let name = self.name();
+        match name.as_str() {
+            DEFAULT_NAME => dirs.state.join(stack.as_str()),
+            name => dirs.state.join(format!("{}-{name}", stack.as_str())),
+        }
+    }
+
+    /// Internal roles listen on loopback, whatever is said.
+    pub fn addresses(&self) -> Result<Addresses, SettingsError> {
+        let port = |default: SocketAddr, port: Option<u16>| {
+            SocketAddr::new(default.ip(), port.unwrap_or(default.port()))
+        };
+        let default = Addresses::default();
+        let mut gateway = port(default.gateway, self.gateway_port);
+        gateway.set_ip(self.gateway_host.unwrap_or(gateway.ip()));
+        let addresses = Addresses {
+            gateway,
+            registry: port(default.registry, self.registry_port),
+            scheduler: port(default.scheduler, self.scheduler_port),
+            manager: port(default.manager, self.manager_port),
+        };
+        let ports = [
+            ("--gateway-port", addresses.gateway.port()),
+            ("--registry-port", addresses.registry.port()),
+            ("--scheduler-port", addresses.scheduler.port()),
+            ("--manager-port", addresses.manager.port()),
+        ];
+        for (index, (one, port)) in ports.into_iter().enumerate() {
+            if let Some((other, _)) = ports[index + 1..].iter().find(|(_, p)| *p == port && port != 0) {
+                return Err(SettingsError::SamePort { one, other, port });
+            }
+        }
+        Ok(addresses)
+    }
+
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            queue_wait: self.queue_wait.unwrap_or(default.queue_wait),
+            max_waiting: self.max_waiting.unwrap_or(default.max_waiting),
+            max_backlog: self.max_backlog.unwrap_or(default.max_backlog),
+            memory_budget: self.memory_budget.unwrap_or(default.memory_budget),
+            max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
+            stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
+            retention: self.retention.unwrap_or(default.retention),
+        }
+    }
+
+    /// With the defaults; the store and the queue must be there by now.
+    pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
+        let data_dir = self.data_dir(dirs, self.stack()?);
+        let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
+        let (Some(store), Some(queue)) = (self.store, self.queue) else {
+            return Err(SettingsError::NoBackends);
+        };
+        Ok(Platform {
+            name,
+            data_dir,
+            store,
+            queue,
+            runtime: self.runtime.unwrap_or(runtime::Kind::Docker),
+            addresses,
+            python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
+            python_version: self.python_version.unwrap_or_else(|| DEFAULT_PYTHON_VERSION.to_owned()),
+            limits,
+        })
+    }
+}
+
+fn text<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
+    with(from, T::from_str)
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    with(from, units::parse_duration)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    with(from, units::parse_bytes)
+}
+
+fn with<'de, D: Deserializer<'de>, T, E: Display>(
+    from: D,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, D::Error> {
+    parse(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::file;
+
+    fn dirs() -> Dirs {
+        Dirs { config: "/c".into(), state: "/s".into() }
+    }
+
+    fn from(text: &str) -> Settings {
+        file::parse::<ConfigFile>(Path::new("config.toml"), text).unwrap().platform
+    }
+
+    fn error(text: &str) -> String {
+        file::parse::<ConfigFile>(Path::new("config.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn one_source_lies_over_another_and_defaults_are_below() {
+        let flags = Settings { gateway_port: Some(8001), ..Settings::default() };
+        let file = from(
+            "[platform]\ngateway_port = 1\nregistry_port = 7001\nqueue_wait = \"2s\"\n\
+             store = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"\nmemory_budget = \"1GiB\"",
+        );
+        let platform = flags.or(file).platform(&dirs()).unwrap();
+        assert_eq!(platform.addresses.gateway.port(), 8001);
+        assert_eq!(platform.addresses.registry.port(), 7001);
+        assert_eq!(platform.addresses.scheduler.port(), 9000);
+        assert_eq!(platform.limits.queue_wait, Duration::from_secs(2));
+        assert_eq!(platform.limits.memory_budget, 1 << 30);
+        assert_eq!(platform.python_version, "3.12");
+        assert_eq!(platform.data_dir, PathBuf::from("/s/external"));
+    }
+
+    #[test]
+    fn store_and_queue_come_together_or_not_at_all() {
+        let store = || Some("postgres://u:p@db/x".parse().unwrap());
+        let stack = |store, queue| Settings { store, queue, ..Settings::default() }.stack();
+        assert_eq!(stack(None, None), Ok(Stack::Compose));
+        assert_eq!(stack(store(), None).unwrap_err().to_string(), "--store is given without --queue");
+        assert_eq!(stack(store(), Some(queue::Config::Embedded)), Err(SettingsError::EmbeddedQueue));
+    }
+
+    #[test]
+    fn a_platform_with_a_name_of_its_own_has_its_own_folder() {
+        let named = Settings { name: Some("team".parse().unwrap()), ..Settings::default() };
+        assert_eq!(named.data_dir(&dirs(), Stack::Compose), PathBuf::from("/s/compose-team"));
+    }
+
+    #[test]
+    fn two_roles_on_one_port_are_refused() {
+        let same = Settings { scheduler_port: Some(8000), ..Settings::default() };
+        assert_eq!(
+            same.addresses().unwrap_err().to_string(),
+            "--gateway-port and --scheduler-port both have port 8000"
+        );
+        let free = Settings { gateway_port: Some(0), manager_port: Some(0), ..Settings::default() };
+        assert_eq!(free.addresses().unwrap().gateway.port(), 0);
+    }
+
+    #[test]
+    fn a_wrong_file_is_explained_without_its_passwords() {
+        assert_eq!(
+            error("[platform]\nregistry_prot = 7001"),
+            "config.toml:2:1: unknown key 'registry_prot'; did you mean 'registry_port'?"
+        );
+        let store = error("[platform]\nstore = \"mysql://u:hunter2@db\"");
+        assert!(store.starts_with("config.toml:2:9: not a store; accepted are postgres://"), "{store}");
+        assert!(!store.contains("hunter2"));
+        assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is no duration"));
+    }
+}
