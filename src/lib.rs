@@ -5,6 +5,7 @@
 //! them together and `cli` is what a user types.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod queue;

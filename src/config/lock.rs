@@ -30,11 +30,13 @@ pub struct Holder {
     pub registry: SocketAddr,
     pub scheduler: SocketAddr,
     pub manager: SocketAddr,
+    /// How long its stop may take at most, in seconds.
+    pub stops_within: u64,
 }
 
 impl Holder {
     /// This process.
-    pub fn new(platform: PlatformName, addresses: &Addresses) -> Self {
+    pub fn new(platform: PlatformName, addresses: &Addresses, stops_within: Duration) -> Self {
         Self {
             pid: std::process::id(),
             platform,
@@ -42,6 +44,7 @@ impl Holder {
             registry: addresses.registry,
             scheduler: addresses.scheduler,
             manager: addresses.manager,
+            stops_within: stops_within.as_secs(),
         }
     }
 
@@ -116,7 +119,7 @@ mod tests {
     #[test]
     fn the_second_one_learns_who_is_first() {
         let dir = tempfile::tempdir().unwrap();
-        let me = Holder::new("default".parse().unwrap(), &Addresses::default());
+        let me = Holder::new("default".parse().unwrap(), &Addresses::default(), PAUSE);
         assert_eq!(look(dir.path()), None);
 
         let lock = take(dir.path(), &me).unwrap();

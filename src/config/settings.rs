@@ -168,7 +168,7 @@ impl Settings {
         Ok(addresses)
     }
 
-    fn limits(&self) -> Limits {
+    pub fn limits(&self) -> Limits {
         let default = Limits::default();
         Limits {
             queue_wait: self.queue_wait.unwrap_or(default.queue_wait),
