@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod bundle;
+pub mod client;
 pub mod config;
 pub mod model;
 pub mod queue;

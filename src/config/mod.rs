@@ -1,5 +1,6 @@
 //! What users write: manifests, platform settings, units. Parsed into types that cannot be wrong.
 
+pub mod client;
 pub mod document;
 pub mod manifest;
 pub mod platform;
