@@ -5,7 +5,9 @@
 //! them together and `cli` is what a user types.
 
 pub mod app;
+pub mod bundle;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod model;
 pub mod queue;

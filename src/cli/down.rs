@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::{
-    Error, Output,
+    Error, Exit, Output,
     settings::{PlaceArgs, SettingsArgs},
     status::Place,
     up::{compose::Project, credentials},
@@ -30,7 +30,7 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self, out: &Output) -> Result<(), Error> {
-        let dirs = Dirs::from_env().map_err(Error::caller)?;
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let settings =
             SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
         let place = Place::find(&settings, &dirs);
@@ -57,11 +57,15 @@ impl Args {
         if self.yes {
             return Ok(());
         }
-        match out.confirm(&question) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Error::caller("nothing was done")),
-            None => Err(Error::caller("--volumes removes all functions, records and messages")
-                .hint("say --yes where no one can be asked")),
+        if !out.can_ask() {
+            return Err(Error::usage("--volumes removes all functions, records and messages")
+                .hint("say --yes where no one can be asked"));
+        }
+        let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+        match answer {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::usage("nothing was removed")),
+            Err(_) => Err(Error::silent(Exit::Interrupted)),
         }
     }
 }
@@ -100,9 +104,9 @@ async fn take_down(
         }
         return Ok(());
     }
-    let spinner = out.spinner("stopping Postgres and RabbitMQ");
+    let progress = out.progress("stopping Postgres and RabbitMQ");
     project.down(volumes).await?;
-    drop(spinner);
+    drop(progress);
     if volumes {
         credentials::remove(&project.folder);
         out.note("Postgres and RabbitMQ are removed with their data");

@@ -1,7 +1,5 @@
 //! What a role logs: one line per event on standard error, UTC, for people and for `grep`.
 
-use std::io::IsTerminal as _;
-
 use tracing_subscriber::{EnvFilter, fmt::time::FormatTime};
 
 use super::Output;
@@ -28,14 +26,14 @@ pub fn filter(verbose: bool) -> String {
 /// Once per process; a second call changes nothing.
 pub fn init(out: &Output) {
     let filter = EnvFilter::try_new(filter(out.is_verbose())).unwrap_or_else(|error| {
-        out.note(&format!("CLOUDFUNC_LOG is ignored: {error}"));
+        out.warn(&format!("CLOUDFUNC_LOG is ignored: {error}"));
         EnvFilter::new(DEFAULT)
     });
     let _ = tracing_subscriber::fmt()
         .compact()
         .with_timer(Utc)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && out.has_color())
+        .with_ansi(out.is_colored())
         .with_writer(std::io::stderr)
         .with_env_filter(filter)
         .try_init();

@@ -1,16 +1,17 @@
 //! Temporary: the CLI's own mod.rs comes with its branch. This one only lets `up` be tried.
 
 pub mod down;
+mod error;
 mod logging;
 mod output;
 pub mod roles;
 mod settings;
 mod signals;
 pub mod status;
-
 pub mod up;
 
-pub use output::{Error, Output, Spinner};
+pub use error::{Error, Exit};
+pub use output::{Color, Output, Progress, Style};
 
 use clap::Parser as _;
 
@@ -40,7 +41,7 @@ enum Command {
 
 pub async fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
-    let out = Output::new(cli.json, cli.verbose);
+    let out = Output::new(cli.json, false, cli.verbose, Color::Auto);
     let result = match cli.command {
         Command::Up(args) => args.run(&out).await,
         Command::Down(args) => args.run(&out).await,
@@ -54,7 +55,7 @@ pub async fn main() -> std::process::ExitCode {
         Ok(()) => 0.into(),
         Err(error) => {
             out.error(&error);
-            error.code.into()
+            error.exit.into()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{io, os::fd::AsFd as _, time::Duration};
 
 use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 
-use super::{Error, Output, settings::SettingsArgs, signals::Signals};
+use super::{Error, Exit, Output, settings::SettingsArgs, signals::Signals};
 use crate::{
     app::{self, Role, Shutdown},
     config::{Dirs, Stack},
@@ -28,19 +28,22 @@ pub struct Args {
 impl Args {
     /// Until it is told to stop: once to finish its work, twice to stop at once.
     pub async fn run(self, role: Role, out: &Output) -> Result<(), Error> {
-        let dirs = Dirs::from_env().map_err(Error::caller)?;
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let settings = self.settings.load(&dirs)?;
-        if settings.stack().map_err(Error::caller)? == Stack::Compose {
-            return Err(Error::caller("no store and no queue are given")
+        if settings.stack().map_err(|error| Error::new(Exit::Caller, error))? == Stack::Compose {
+            return Err(Error::usage("no store and no queue are given")
                 .hint("give --store and --queue, or start everything with `cloudfunc up`"));
         }
-        let platform = settings.platform(&dirs).map_err(Error::caller)?;
+        let platform = settings.platform(&dirs).map_err(|error| Error::new(Exit::Caller, error))?;
         super::logging::init(out);
 
         let shutdown = Shutdown::default();
-        let mut signals = Signals::new().map_err(Error::platform)?;
-        let stdin =
-            if self.supervised { Some(supervisor_pipe().map_err(Error::platform)?) } else { None };
+        let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
+        let stdin = if self.supervised {
+            Some(supervisor_pipe().map_err(|error| Error::new(Exit::Platform, error))?)
+        } else {
+            None
+        };
         let stop = async {
             tokio::select! {
                 _ = signals.next() => {
@@ -58,7 +61,7 @@ impl Args {
         let roles = [role];
         tokio::select! {
             result = app::run(&roles, &platform, shutdown.clone()) => {
-                result.map_err(|error| Error::platform_chain(format!("the {role} cannot run"), &error))
+                result.map_err(|error| Error::from(error).context(format!("the {role} cannot run")))
             }
             () = stop => Err(Error::platform(format!("the {role} did not stop within {HARD_GRACE:?}"))),
         }

@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use super::Error;
+use super::{Error, Exit};
 use crate::{
-    config::{ConfigFile, Dirs, Settings, file, units},
+    config::{Dirs, Settings, units},
     model::PlatformName,
     runtime,
 };
@@ -94,8 +94,8 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// These flags (clap has looked at the environment) over the user's file.
     pub fn load(self, dirs: &Dirs) -> Result<Settings, Error> {
-        let file: ConfigFile = file::read(&dirs.config_file()).map_err(Error::caller)?;
-        Ok(self.settings()?.or(file.platform))
+        let file = Settings::of_user(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
+        Ok(self.settings()?.or(file))
     }
 
     fn settings(self) -> Result<Settings, Error> {
@@ -129,7 +129,7 @@ fn url<T: std::str::FromStr<Err = String>>(
     value: Option<String>,
 ) -> Result<Option<T>, Error> {
     value
-        .map(|text| text.parse().map_err(|problem| Error::caller(format!("{flag}: {problem}"))))
+        .map(|text| text.parse().map_err(|problem| Error::usage(format!("{flag}: {problem}"))))
         .transpose()
 }
 
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_wrong_url_is_refused_without_repeating_it() {
         let args = parse(&["--store".to_owned(), "mysql://u:hunter2@db".to_owned()]);
-        let error = args.settings().unwrap_err().to_string();
+        let error = args.settings().unwrap_err().chain().join(": ");
         assert!(error.starts_with("--store: not a store; accepted are"), "{error}");
         assert!(!error.contains("hunter2"));
     }

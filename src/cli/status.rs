@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    Error, Output,
+    Error, Exit, Output,
     settings::{AddressArgs, PlaceArgs, SettingsArgs},
     up::{
         compose::{self, Project, Service},
@@ -63,14 +63,14 @@ struct ServiceStatus {
 impl Args {
     /// Exit code 3 unless every role is ready.
     pub async fn run(self, out: &Output) -> Result<(), Error> {
-        let dirs = Dirs::from_env().map_err(Error::caller)?;
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let flags =
             SettingsArgs { place: self.place, addresses: self.addresses, ..SettingsArgs::default() };
         let settings = flags.load(&dirs)?;
         let place = Place::find(&settings, &dirs);
         let addresses = match &place.holder {
             Some(holder) => holder.addresses(),
-            None => settings.addresses().map_err(Error::caller)?,
+            None => settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?,
         };
         let prober = Prober::new(addresses);
         let mut roles = Vec::new();
@@ -80,7 +80,7 @@ impl Args {
         }
         let services = match place.project() {
             Some(project) => project.services().await.unwrap_or_else(|error| {
-                out.note(&format!("the compose services cannot be seen: {error}"));
+                out.note(&format!("the compose services cannot be seen: {}", error.chain().join(": ")));
                 Vec::new()
             }),
             None => Vec::new(),
@@ -93,7 +93,7 @@ impl Args {
             roles,
             services: services.iter().map(service_status).collect(),
         };
-        status.show(out);
+        status.show(out)?;
         match (status.ready, place.running) {
             (true, _) => Ok(()),
             (false, true) => Err(Error::platform("the platform is not ready")),
@@ -106,19 +106,20 @@ impl Args {
 }
 
 impl Status {
-    fn show(&self, out: &Output) {
-        if out.is_json() {
-            return out.json(self);
+    fn show(&self, out: &Output) -> Result<(), Error> {
+        if out.json() {
+            return out.document(self);
         }
         for role in &self.roles {
             let detail = role.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             let backends = role.backends.join(", ");
             let line = format!("{:<10} {:<22} {}{detail}  {backends}", role.role, role.url, role.state);
-            out.line(line.trim_end());
+            out.line(line.trim_end())?;
         }
         for service in &self.services {
-            out.line(&format!("{:<10} {:<22} {}", service.service, "compose", service.state));
+            out.line(&format!("{:<10} {:<22} {}", service.service, "compose", service.state))?;
         }
+        Ok(())
     }
 }
 

@@ -1,1 +1,259 @@
-//! `cloudfunc.toml`.
+//! `cloudfunc.toml`: what a function is, in its author's words, turned into a [`FunctionSpec`] with
+//! every default filled in. Client and registry read it with the same code.
+//!
+//! What this version does not do is refused instead of ignored.
+
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
+
+use super::{
+    document::{Document, Field, Section},
+    units::{parse_bytes, parse_duration, show_bytes},
+};
+use crate::model::{Code, FunctionName, FunctionSpec, Language, Network, Package, Scaling};
+
+pub use super::document::LocatedError as ManifestError;
+
+/// The manifest's name in a function's folder.
+pub const FILE: &str = "cloudfunc.toml";
+
+/// The handler of a function that names none: `handler` in `function.py`.
+pub const DEFAULT_HANDLER: &str = "function.handler";
+
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// Python needs about 10 MiB for itself.
+const MIN_MEMORY: u64 = 16 << 20;
+const MAX_MEMORY: u64 = 64 << 30;
+/// The least that Docker accepts.
+const MIN_CPUS: f64 = 0.01;
+const MAX_CPUS: f64 = 64.0;
+const MAX_INSTANCES: u32 = 1000;
+/// All names and values together; they travel in one frame header.
+const MAX_ENV_BYTES: usize = 64 * 1024;
+/// Of a description, a handler or an image's name.
+const MAX_TEXT_BYTES: usize = 1024;
+
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "language",
+    "version",
+    "image",
+    "handler",
+    "timeout",
+    "memory",
+    "cpus",
+    "network",
+    "package",
+    "env",
+    "scaling",
+];
+/// Keys of the design that this version does not do.
+const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "build", "retry"];
+const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
+const LANGUAGES: &[(&str, Language)] = &[("python", Language::Python)];
+
+/// A manifest, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// None: the folder's name.
+    pub name: Option<FunctionName>,
+    pub spec: FunctionSpec,
+}
+
+/// What the platform fills in where a manifest says nothing.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    pub python_version: String,
+}
+
+/// Reads a manifest; `file` is what errors call it. An empty text is a Python function with all
+/// defaults, which is also what a folder without a manifest means.
+pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, ManifestError> {
+    let document = Document::parse(text, file)?;
+    let root = document.root();
+    for key in LATER_KEYS {
+        if let Some(field) = root.get(key) {
+            return Err(field.key_error(format!("`{key}` is not supported by this version")));
+        }
+    }
+    root.only(KEYS)?;
+
+    let code = code(&root, defaults)?;
+    let name = root.get("name").map(|field| name(&field)).transpose()?;
+    let spec = FunctionSpec {
+        description: root.get("description").map(|field| description(&field)).transpose()?,
+        handler: handler(&root, &code)?,
+        code,
+        timeout: match root.get("timeout") {
+            Some(field) => duration(&field, "\"30s\"", MIN_TIMEOUT..=MAX_TIMEOUT, "from 1ms to 15m")?,
+            None => Duration::from_secs(30),
+        },
+        memory_bytes: root.get("memory").map_or(Ok(128 << 20), |field| memory(&field))?,
+        cpus: root.get("cpus").map_or(Ok(1.0), |field| field.number(MIN_CPUS, MAX_CPUS))?,
+        network: root.get("network").map_or(Ok(Network::None), |field| {
+            field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
+        })?,
+        env: root.get("env").map_or_else(|| Ok(BTreeMap::new()), |field| env(&field.section()?))?,
+        scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
+    };
+    Ok(Manifest { name, spec })
+}
+
+fn name(field: &Field<'_>) -> Result<FunctionName, ManifestError> {
+    field.string("\"hello_fn\"")?.parse().map_err(|error| field.error(format!("{error}")))
+}
+
+fn description(field: &Field<'_>) -> Result<String, ManifestError> {
+    let text = field.string("\"Greets\"")?;
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(field.refuse(format_args!("it must have at most {MAX_TEXT_BYTES} bytes")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Exactly one of `language` and `image`; neither means Python.
+fn code(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
+    let Some(image) = root.get("image") else { return language(root, defaults) };
+    if let Some(language) = root.get("language") {
+        return Err(language.key_error(
+            "both `language` and `image` are given; give `language` for a function that the platform's \
+             image runs, or `image` for an image of your own",
+        ));
+    }
+    for key in ["version", "package"] {
+        if let Some(field) = root.get(key) {
+            return Err(field.key_error(format!("`{key}` belongs to `language`, but `image` is given")));
+        }
+    }
+    let text = image.string("\"registry.example/greeter:1\"")?;
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let rest = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/:@-".contains(&byte));
+    if !first || !rest || text.len() > MAX_TEXT_BYTES {
+        return Err(image.refuse("an image looks like \"registry.example/greeter:1\""));
+    }
+    Ok(Code::Image { image: text.to_owned() })
+}
+
+fn language(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
+    let language = root.get("language").map_or(Ok(Language::Python), |field| field.one_of(LANGUAGES))?;
+    let version = match (language, root.get("version")) {
+        (Language::Python, Some(field)) => python_version(&field)?,
+        (Language::Python, None) => defaults.python_version.clone(),
+    };
+    let package = root.get("package").map_or(Ok(Package::Bundle), |field| {
+        field.one_of(&[("bundle", Package::Bundle), ("image", Package::Image)])
+    })?;
+    Ok(Code::Language { language, version, package })
+}
+
+fn python_version(field: &Field<'_>) -> Result<String, ManifestError> {
+    let text = field.string("\"3.12\"")?;
+    let minor = text.strip_prefix("3.").unwrap_or_default();
+    if !matches!(minor.len(), 1..=2) || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(field.refuse("a version of Python looks like \"3.12\""));
+    }
+    Ok(text.to_owned())
+}
+
+fn handler(root: &Section<'_>, code: &Code) -> Result<String, ManifestError> {
+    let Some(field) = root.get("handler") else { return Ok(DEFAULT_HANDLER.to_owned()) };
+    let text = field.string("\"function.handler\"")?;
+    let fits = match code {
+        Code::Language { language: Language::Python, .. } => {
+            text.contains('.') && text.split('.').all(is_identifier)
+        }
+        // What a handler's name looks like is the image's own affair.
+        Code::Image { .. } => !text.is_empty() && !text.chars().any(char::is_control),
+    };
+    if !fits || text.len() > MAX_TEXT_BYTES {
+        return Err(field.refuse("a handler is `module.attribute`, for example \"function.handler\""));
+    }
+    Ok(text.to_owned())
+}
+
+fn memory(field: &Field<'_>) -> Result<u64, ManifestError> {
+    let bytes = field.parsed("\"128MiB\"", parse_bytes)?;
+    if !(MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
+        let (min, max) = (show_bytes(MIN_MEMORY), show_bytes(MAX_MEMORY));
+        return Err(field.refuse(format_args!("it must be from {min} to {max}")));
+    }
+    Ok(bytes)
+}
+
+fn duration(
+    field: &Field<'_>,
+    example: &str,
+    range: RangeInclusive<Duration>,
+    range_text: &str,
+) -> Result<Duration, ManifestError> {
+    let value = field.parsed(example, parse_duration)?;
+    if !range.contains(&value) {
+        return Err(field.refuse(format_args!("it must be {range_text}")));
+    }
+    Ok(value)
+}
+
+fn env(section: &Section<'_>) -> Result<BTreeMap<String, String>, ManifestError> {
+    let mut env = BTreeMap::new();
+    let mut size = 0;
+    for (name, field) in section.fields() {
+        if !is_identifier(name) {
+            return Err(field.key_error(format!(
+                "`{name}` is no name of an environment variable; use letters, digits and '_', not \
+                 starting with a digit"
+            )));
+        }
+        if name.starts_with("CLOUDFUNC_") {
+            return Err(
+                field.key_error(format!("`{name}`: names that start with CLOUDFUNC_ are reserved"))
+            );
+        }
+        let value = field.string("\"…\"")?;
+        if value.contains('\0') {
+            return Err(field.error(format!("`env.{name}` has a NUL character")));
+        }
+        size += name.len() + value.len();
+        if size > MAX_ENV_BYTES {
+            let limit = show_bytes(MAX_ENV_BYTES as u64);
+            return Err(field.key_error(format!("`env` has more than {limit} of names and values")));
+        }
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(env)
+}
+
+fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
+    let mut scaling = Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 };
+    let Some(section) = section else { return Ok(scaling) };
+    section.only(SCALING_KEYS)?;
+    if let Some(field) = section.get("idle_timeout") {
+        scaling.idle_timeout =
+            duration(&field, "\"60s\"", Duration::ZERO..=MAX_IDLE_TIMEOUT, "from 0s to 24h")?;
+    }
+    if let Some(field) = section.get("max_instances") {
+        scaling.max_instances = field.integer(1, MAX_INSTANCES)?;
+    }
+    if let Some(field) = section.get("min_instances")
+        && field.integer(0, MAX_INSTANCES)? > 0
+    {
+        return Err(field.error("`scaling.min_instances` above 0 is not supported by this version"));
+    }
+    if let Some(field) = section.get("concurrency")
+        && field.integer(1, MAX_INSTANCES)? > 1
+    {
+        return Err(field.error("`scaling.concurrency` above 1 is not supported by this version"));
+    }
+    Ok(scaling)
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]*`
+fn is_identifier(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! What users write: manifests, platform settings, units. Parsed into types that cannot be wrong.
 //! And where the platform keeps what it needs between two runs.
 
+pub mod client;
 pub mod current;
 mod dirs;
-pub mod file;
+pub mod document;
 pub mod lock;
 pub mod manifest;
 pub mod platform;
@@ -13,8 +14,7 @@ pub mod state;
 pub mod units;
 
 pub use dirs::{Dirs, NoHome};
-pub use file::FileError;
 pub use platform::{Addresses, Limits, Platform};
 pub use secret_url::SecretUrl;
-pub use settings::{ConfigFile, Settings, SettingsError, Stack};
-pub use state::{State, Token};
+pub use settings::{Settings, SettingsError, Stack};
+pub use state::State;

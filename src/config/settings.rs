@@ -3,38 +3,27 @@
 //! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds what a source
 //! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
-use std::{fmt::Display, net::IpAddr, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fs, io, net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Deserializer};
-
-use super::{Addresses, Dirs, Limits, Platform, units};
+use super::{
+    Addresses, Dirs, Limits, Platform, client,
+    document::{Document, LocatedError, Section},
+    units,
+};
 use crate::{model::PlatformName, queue, runtime, store};
 
 const DEFAULT_NAME: &str = "default";
 const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";
 const DEFAULT_PYTHON_VERSION: &str = "3.12";
 
-/// `$XDG_CONFIG_HOME/cloudfunc/config.toml`: the client's settings on top, the platform's in a table.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ConfigFile {
-    /// Of the gateway that commands talk to.
-    pub url: Option<String>,
-    pub token_file: Option<PathBuf>,
-    pub platform: Settings,
-}
-
-/// What a source says about a platform. Keys and flags are named alike.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What a source says about a platform. Keys of the file's table `[platform]` and flags are named
+/// alike, except that `--platform` is its `name`.
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub name: Option<PlatformName>,
     pub data_dir: Option<PathBuf>,
-    #[serde(deserialize_with = "text")]
     pub store: Option<store::Config>,
-    #[serde(deserialize_with = "text")]
     pub queue: Option<queue::Config>,
-    #[serde(deserialize_with = "text")]
     pub runtime: Option<runtime::Kind>,
     pub gateway_host: Option<IpAddr>,
     pub gateway_port: Option<u16>,
@@ -43,18 +32,36 @@ pub struct Settings {
     pub manager_port: Option<u16>,
     pub python_image: Option<String>,
     pub python_version: Option<String>,
-    #[serde(deserialize_with = "duration")]
     pub queue_wait: Option<Duration>,
     pub max_waiting: Option<u32>,
     pub max_backlog: Option<u64>,
-    #[serde(deserialize_with = "bytes")]
     pub memory_budget: Option<u64>,
     pub max_starts: Option<usize>,
-    #[serde(deserialize_with = "duration")]
     pub stop_grace: Option<Duration>,
-    #[serde(deserialize_with = "duration")]
     pub retention: Option<Duration>,
 }
+
+const KEYS: [&str; 19] = [
+    "name",
+    "data_dir",
+    "store",
+    "queue",
+    "runtime",
+    "gateway_host",
+    "gateway_port",
+    "registry_port",
+    "scheduler_port",
+    "manager_port",
+    "python_image",
+    "python_version",
+    "queue_wait",
+    "max_waiting",
+    "max_backlog",
+    "memory_budget",
+    "max_starts",
+    "stop_grace",
+    "retention",
+];
 
 /// Who provides store and queue; also the name of the data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +81,7 @@ impl Stack {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("{given} is given without {missing}")]
     OnlyOne { given: &'static str, missing: &'static str },
@@ -84,9 +91,76 @@ pub enum SettingsError {
     EmbeddedQueue,
     #[error("{one} and {other} both have port {port}")]
     SamePort { one: &'static str, other: &'static str, port: u16 },
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    File(#[from] LocatedError),
 }
 
 impl Settings {
+    /// Of the user's `config.toml`; an absent file is an empty one.
+    pub fn of_user(dirs: &Dirs) -> Result<Self, SettingsError> {
+        let path = dirs.config_file();
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Self::parse(&text, &path.display().to_string())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(SettingsError::Read { path, source }),
+        }
+    }
+
+    fn parse(text: &str, file: &str) -> Result<Self, LocatedError> {
+        let document = Document::parse(text, file)?;
+        let root = document.root();
+        root.only(&client::FILE_KEYS)?;
+        match root.get("platform") {
+            Some(table) => Self::of_table(&table.section()?),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn of_table(table: &Section<'_>) -> Result<Self, LocatedError> {
+        table.only(&KEYS)?;
+        let text = |key, example| table.get(key).map(|field| field.string(example)).transpose();
+        let number = |key, max| table.get(key).map(|field| field.integer(0, max)).transpose();
+        let port = |key| {
+            let port = number(key, u32::from(u16::MAX))?;
+            Ok(port.and_then(|port| u16::try_from(port).ok()))
+        };
+        let duration = |key| {
+            let field = table.get(key);
+            field.map(|field| field.parsed("\"30s\"", units::parse_duration)).transpose()
+        };
+        macro_rules! parsed {
+            ($key:literal, $example:literal) => {
+                table.get($key).map(|field| field.parsed($example, str::parse)).transpose()?
+            };
+        }
+        let budget = table.get("memory_budget");
+        Ok(Self {
+            name: parsed!("name", "\"default\""),
+            data_dir: text("data_dir", "\"/var/lib/cloudfunc\"")?.map(PathBuf::from),
+            store: parsed!("store", "\"postgres://user:password@host:port/database\""),
+            queue: parsed!("queue", "\"amqp://user:password@host:port/vhost\""),
+            runtime: parsed!("runtime", "\"docker\""),
+            gateway_host: parsed!("gateway_host", "\"127.0.0.1\""),
+            gateway_port: port("gateway_port")?,
+            registry_port: port("registry_port")?,
+            scheduler_port: port("scheduler_port")?,
+            manager_port: port("manager_port")?,
+            python_image: text("python_image", "\"python:{version}-slim\"")?.map(str::to_owned),
+            python_version: text("python_version", "\"3.12\"")?.map(str::to_owned),
+            queue_wait: duration("queue_wait")?,
+            max_waiting: number("max_waiting", u32::MAX)?,
+            max_backlog: number("max_backlog", u32::MAX)?.map(u64::from),
+            memory_budget: budget
+                .map(|field| field.parsed("\"8GiB\"", units::parse_bytes))
+                .transpose()?,
+            max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
+            stop_grace: duration("stop_grace")?,
+            retention: duration("retention")?,
+        })
+    }
+
     /// These, and where they say nothing, those.
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -202,42 +276,20 @@ impl Settings {
     }
 }
 
-fn text<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
-    with(from, T::from_str)
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    with(from, units::parse_duration)
-}
-
-fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    with(from, units::parse_bytes)
-}
-
-fn with<'de, D: Deserializer<'de>, T, E: Display>(
-    from: D,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>, D::Error> {
-    parse(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::file;
 
     fn dirs() -> Dirs {
         Dirs { config: "/c".into(), state: "/s".into() }
     }
 
     fn from(text: &str) -> Settings {
-        file::parse::<ConfigFile>(Path::new("config.toml"), text).unwrap().platform
+        Settings::parse(text, "config.toml").unwrap()
     }
 
     fn error(text: &str) -> String {
-        file::parse::<ConfigFile>(Path::new("config.toml"), text).unwrap_err().to_string()
+        Settings::parse(text, "config.toml").unwrap_err().to_string()
     }
 
     #[test]
@@ -261,9 +313,10 @@ mod tests {
     fn store_and_queue_come_together_or_not_at_all() {
         let store = || Some("postgres://u:p@db/x".parse().unwrap());
         let stack = |store, queue| Settings { store, queue, ..Settings::default() }.stack();
-        assert_eq!(stack(None, None), Ok(Stack::Compose));
+        assert_eq!(stack(None, None).unwrap(), Stack::Compose);
         assert_eq!(stack(store(), None).unwrap_err().to_string(), "--store is given without --queue");
-        assert_eq!(stack(store(), Some(queue::Config::Embedded)), Err(SettingsError::EmbeddedQueue));
+        let embedded = stack(store(), Some(queue::Config::Embedded)).unwrap_err().to_string();
+        assert!(embedded.starts_with("the embedded queue works inside one process only"), "{embedded}");
     }
 
     #[test]
@@ -287,11 +340,15 @@ mod tests {
     fn a_wrong_file_is_explained_without_its_passwords() {
         assert_eq!(
             error("[platform]\nregistry_prot = 7001"),
-            "config.toml:2:1: unknown key 'registry_prot'; did you mean 'registry_port'?"
+            "config.toml:2:1: unknown key `platform.registry_prot`; did you mean `platform.registry_port`?"
         );
         let store = error("[platform]\nstore = \"mysql://u:hunter2@db\"");
-        assert!(store.starts_with("config.toml:2:9: not a store; accepted are postgres://"), "{store}");
+        assert!(
+            store.starts_with("config.toml:2:9: `platform.store`: not a store; accepted are"),
+            "{store}"
+        );
         assert!(!store.contains("hunter2"));
+        assert!(error("[platform]\ngateway_port = 65536").contains("from 0 to 65535"));
         assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is no duration"));
     }
 }

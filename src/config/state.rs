@@ -12,12 +12,13 @@
 //! own and then linked to its name, so that the first one wins and everybody reads the same.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
+use super::client::Token;
 use crate::model::ManagerId;
 
 #[derive(Debug, thiserror::Error)]
@@ -35,22 +36,6 @@ pub enum StateError {
 #[derive(Clone, Debug)]
 pub struct State {
     folder: PathBuf,
-}
-
-/// A bearer token. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
 }
 
 impl State {
@@ -102,10 +87,10 @@ impl State {
 
     fn secret(&self, name: &str) -> Result<Token, StateError> {
         let text = self.read_or_make(name, random_hex)?;
-        if text.len() < 32 {
-            return Err(StateError::Damaged { path: self.folder.join(name), what: "a token" });
-        }
-        Ok(Token(text))
+        let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
+        // What is short enough to be guessed was not made by us.
+        let whole = Some(text).filter(|text| text.len() >= 32);
+        whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
     }
 
     fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {

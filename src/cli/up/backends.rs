@@ -1,7 +1,6 @@
 //! The compose stack's store and queue: started, watched until healthy, and where they are.
 
 use std::{
-    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use super::{
     ports::{self, Port},
 };
 use crate::{
-    cli::{Error, Output, Spinner},
+    cli::{Error, Exit, Output, Progress},
     config::SecretUrl,
     queue, store,
 };
@@ -48,7 +47,7 @@ impl ComposeArgs {
     fn ports(&self) -> Result<[Port; 3], Error> {
         let mut chosen =
             [self.postgres_port, self.rabbitmq_port, self.rabbitmq_management_port].map(Some);
-        ports::choose(&mut chosen.each_mut()).map_err(Error::platform)?;
+        ports::choose(&mut chosen.each_mut()).map_err(|error| Error::new(Exit::Platform, error))?;
         let port = |index: usize, of, flag| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, chosen[index].unwrap_or_default()));
             Port { of, address, flag }
@@ -76,8 +75,7 @@ pub async fn start(
     let (credentials, notes) = Credentials::load(&project.folder, &project.name, variable, volumes)?;
     notes.iter().for_each(|note| out.note(note));
 
-    let spinner = out.spinner("starting Postgres and RabbitMQ (their images are pulled if missing)");
-    spinner.note(out, &format!("starting Postgres and RabbitMQ (compose project {})", project.name));
+    let progress = out.progress("starting Postgres and RabbitMQ (their images are pulled if missing)");
     let [postgres, rabbitmq, management] = ports.map(|port| port.address.port());
     let settings = [
         ("POSTGRES_PORT", postgres.to_string()),
@@ -85,20 +83,21 @@ pub async fn start(
         ("RABBITMQ_MANAGEMENT_PORT", management.to_string()),
     ];
     project.up(&credentials, &settings).await?;
-    wait_healthy(project, &spinner, out).await?;
+    wait_healthy(project, &progress).await?;
     Ok(urls(&credentials, postgres, rabbitmq))
 }
 
-async fn wait_healthy(project: &Project, spinner: &Spinner, out: &Output) -> Result<(), Error> {
+async fn wait_healthy(project: &Project, progress: &Progress) -> Result<(), Error> {
     let deadline = Instant::now() + HEALTHY_WITHIN;
-    let mut shown = HashMap::new();
+    let mut shown = String::new();
     loop {
         let services = project.services().await?;
-        for service in &services {
-            let now = service.describe().to_owned();
-            if shown.insert(service.name.clone(), now.clone()).as_ref() != Some(&now) {
-                spinner.note(out, &format!("  {}: {now}", service.name));
-            }
+        let now: Vec<String> =
+            services.iter().map(|service| format!("{} {}", service.name, service.describe())).collect();
+        let now = now.join(", ");
+        if now != shown {
+            progress.say(&now);
+            shown = now;
         }
         if !services.is_empty() && services.iter().all(Service::is_healthy) {
             return Ok(());
@@ -117,9 +116,6 @@ async fn wait_healthy(project: &Project, spinner: &Spinner, out: &Output) -> Res
                 None => Error::platform("compose has started no container"),
             });
         }
-        let waiting: Vec<&str> =
-            services.iter().filter(|s| !s.is_healthy()).map(|s| s.name.as_str()).collect();
-        spinner.set(&format!("waiting for {}", waiting.join(" and ")));
         tokio::time::sleep(ASK_EVERY).await;
     }
 }

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::credentials::Credentials;
 use crate::{
-    cli::Error,
+    cli::{Error, Exit},
     config::state::{make_folder, write_private},
     model::PlatformName,
 };
@@ -75,8 +75,9 @@ async fn tool() -> Result<Vec<&'static str>, Error> {
 impl Project {
     /// Creates what is missing and starts it; returns when the containers run, healthy or not.
     pub async fn up(&self, credentials: &Credentials, settings: &[(&str, String)]) -> Result<(), Error> {
-        make_folder(&self.folder).map_err(Error::platform)?;
-        write_private(&self.folder.join("compose.yaml"), FILE).map_err(Error::platform)?;
+        make_folder(&self.folder).map_err(|error| Error::new(Exit::Platform, error))?;
+        write_private(&self.folder.join("compose.yaml"), FILE)
+            .map_err(|error| Error::new(Exit::Platform, error))?;
         let mut command = self.compose(&["up", "--detach"]).await?;
         command.envs(credentials.variables()).envs(settings.iter().map(|(name, value)| (name, value)));
         run(command, "start Postgres and RabbitMQ").await.map(drop)
@@ -85,8 +86,9 @@ impl Project {
     /// Stops and removes the containers, and the data as well when `volumes` says so.
     pub async fn down(&self, volumes: bool) -> Result<(), Error> {
         // The file may be an older one's, or gone: containers are found by the project's name.
-        make_folder(&self.folder).map_err(Error::platform)?;
-        write_private(&self.folder.join("compose.yaml"), FILE).map_err(Error::platform)?;
+        make_folder(&self.folder).map_err(|error| Error::new(Exit::Platform, error))?;
+        write_private(&self.folder.join("compose.yaml"), FILE)
+            .map_err(|error| Error::new(Exit::Platform, error))?;
         let arguments: &[&str] = if volumes { &["down", "--volumes"] } else { &["down"] };
         run(self.compose(arguments).await?, "stop Postgres and RabbitMQ").await.map(drop)
     }

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
-    cli::Error,
+    cli::{Error, Exit},
     config::state::{random_hex, write_private},
 };
 
@@ -43,13 +43,13 @@ impl Credentials {
         if kept.get(PROJECT).is_some_and(|other| other != project) {
             let other = &kept[PROJECT];
             let message = format!("the folder {} belongs to compose project {other}", folder.display());
-            return Err(Error::caller(message).hint("choose another folder with --data-dir DIR"));
+            return Err(Error::usage(message).hint("choose another folder with --data-dir DIR"));
         }
         let mut notes = Vec::new();
         for (variable, _) in VARIABLES {
             let Some(value) = kept.get(variable) else {
                 let message = format!("{} does not say {variable}", path.display());
-                return Err(Error::caller(message)
+                return Err(Error::usage(message)
                     .hint("add it; or remove the file and the data with `cloudfunc down --volumes`"));
             };
             if environment(variable).is_some_and(|given| given != *value) {
@@ -75,7 +75,7 @@ impl Credentials {
                 "data of compose project {project} are there, but not their passwords ({} is missing)",
                 path.display()
             );
-            return Err(Error::caller(message).hint(
+            return Err(Error::usage(message).hint(
                 "set POSTGRES_PASSWORD and RABBITMQ_PASSWORD, or remove the data with \
                  `cloudfunc down --volumes`",
             ));
@@ -85,12 +85,12 @@ impl Credentials {
             let made = if default.is_empty() { random_hex() } else { default.to_owned() };
             let value = given(variable).unwrap_or(made);
             if value.contains(char::is_control) {
-                return Err(Error::caller(format!("{variable} holds a control character")));
+                return Err(Error::usage(format!("{variable} holds a control character")));
             }
             variables.insert(variable.to_owned(), value);
         }
         let text: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        write_private(path, &text).map_err(Error::platform)?;
+        write_private(path, &text).map_err(|error| Error::new(Exit::Platform, error))?;
         Ok((Self(variables), Vec::new()))
     }
 
@@ -169,6 +169,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         Credentials::load(dir.path(), "cloudfunc-x", nothing, false).unwrap();
         let error = Credentials::load(dir.path(), "cloudfunc-y", nothing, false).err().unwrap();
-        assert!(error.to_string().ends_with("belongs to compose project cloudfunc-x"), "{error}");
+        assert!(error.chain()[0].ends_with("belongs to compose project cloudfunc-x"), "{error:?}");
     }
 }

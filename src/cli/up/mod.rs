@@ -20,7 +20,7 @@ use ports::Port;
 use supervisor::{End, Supervisor};
 
 use super::{
-    Error, Output,
+    Error, Exit, Output,
     settings::SettingsArgs,
     signals::{Signals, Stop},
 };
@@ -50,9 +50,9 @@ impl Args {
             return Err(Error::platform("`cloudfunc up` runs on Linux only")
                 .hint("use a gateway on another machine with --url, or WSL2"));
         }
-        let dirs = Dirs::from_env().map_err(Error::caller)?;
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let settings = self.settings.load(&dirs)?;
-        let mut signals = Signals::new().map_err(Error::platform)?;
+        let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let prepared = tokio::select! {
             prepared = prepare(settings, &self.compose, &dirs, out) => prepared?,
             stop = signals.next() => return stopped(stop),
@@ -70,7 +70,8 @@ async fn prepare(
     out: &Output,
 ) -> Result<(Platform, State, Stack, Lock), Error> {
     let stack = settings.stack().map_err(|error| {
-        Error::caller(error).hint("give both, or none: then `up` starts Postgres and RabbitMQ itself")
+        Error::new(Exit::Caller, error)
+            .hint("give both, or none: then `up` starts Postgres and RabbitMQ itself")
     })?;
     ports::choose(&mut [
         &mut settings.gateway_port,
@@ -78,8 +79,8 @@ async fn prepare(
         &mut settings.scheduler_port,
         &mut settings.manager_port,
     ])
-    .map_err(Error::platform)?;
-    let addresses = settings.addresses().map_err(Error::caller)?;
+    .map_err(|error| Error::new(Exit::Platform, error))?;
+    let addresses = settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?;
     let folder = settings.data_dir(dirs, stack);
     let state = State::open(&folder).map_err(unusable)?;
     // The roles stop one after the other.
@@ -100,7 +101,7 @@ async fn prepare(
         (settings.store, settings.queue) = (Some(store), Some(queue));
     }
     settings.data_dir = Some(folder);
-    let platform = settings.platform(dirs).map_err(Error::caller)?;
+    let platform = settings.platform(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
     Ok((platform, state, stack, lock))
 }
 
@@ -119,7 +120,7 @@ async fn check_engine(settings: &Settings, state: &State, stack: Stack) -> Resul
             "Docker is not running: no engine answers at {address} ({source})"
         ))
         .hint("start it, or set DOCKER_HOST to the engine to use")),
-        Err(error) => Err(Error::platform_chain("Docker cannot be used", &error.into())),
+        Err(error) => Err(Error::new(Exit::Platform, error).context("Docker cannot be used".to_owned())),
     }
 }
 
@@ -139,9 +140,10 @@ async fn serve(
     let end = supervisor
         .run(&mut signals, |health| {
             if let Err(error) = current::write(dirs, &current) {
-                out.note(&format!("commands will need --url and --token-file: {error}"));
+                out.warn(&format!("commands will need --url and --token-file: {error}"));
             }
-            ready::show(platform, &current, health, out);
+            // Whoever closed our standard output does not want to know.
+            let _ = ready::show(platform, &current, health, out);
         })
         .await;
     current::remove(dirs, &current);
@@ -151,8 +153,8 @@ async fn serve(
     }
     match end {
         End::Stopped(stop) => stopped(stop),
-        End::Killed => Err(Error::interrupted()),
-        End::Failed(failed) => Err(Error::platform(failed)
+        End::Killed => Err(Error::silent(Exit::Interrupted)),
+        End::Failed(failed) => Err(Error::new(Exit::Platform, failed)
             .hint(format!("the whole story is in {}", state.folder().join("logs").display()))),
     }
 }
@@ -161,7 +163,7 @@ async fn serve(
 fn stopped(stop: Stop) -> Result<(), Error> {
     match stop {
         Stop::Terminate => Ok(()),
-        Stop::Interrupt => Err(Error::interrupted()),
+        Stop::Interrupt => Err(Error::silent(Exit::Interrupted)),
     }
 }
 
@@ -172,17 +174,15 @@ fn unusable(error: StateError) -> Error {
         }
         _ => "choose another folder with --data-dir".to_owned(),
     };
-    Error::caller(format!("{:#}", anyhow::Error::from(error))).hint(hint)
+    Error::new(Exit::Caller, error).hint(hint)
 }
 
 fn held(error: LockError) -> Error {
-    let LockError::Held(holder) = error else {
-        return Error::platform(format!("{:#}", anyhow::Error::from(error)));
-    };
+    let LockError::Held(holder) = error else { return Error::new(Exit::Platform, error) };
     let who = holder.map_or_else(String::new, |holder| {
         let url = probe::reachable(holder.gateway);
         format!(" (process {}, gateway http://{url})", holder.pid)
     });
-    Error::caller(format!("`cloudfunc up` is running already{who}"))
+    Error::usage(format!("`cloudfunc up` is running already{who}"))
         .hint("see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --data-dir")
 }

@@ -55,7 +55,7 @@ impl Screen {
             }
             let _ = done.send(());
         });
-        (Self { lines, dropped, color: out.has_color() }, printed)
+        (Self { lines, dropped, color: out.is_colored() }, printed)
     }
 
     /// Of the supervisor itself.
@@ -150,12 +150,13 @@ impl RoleLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Color;
 
     #[test]
     fn a_log_is_rotated_and_keeps_its_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("manager.log");
-        let (screen, _printed) = Screen::new(&Output::new(false, false));
+        let (screen, _printed) = Screen::new(&Output::new(false, false, false, Color::Auto));
         let mut log = RoleLog::open(Role::Manager, path.clone(), screen).unwrap();
         let long = vec![b'x'; MAX_FILE as usize];
         log.line(&long);

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     app::Role,
     cli::{
-        Error, logging,
+        Error, Exit, logging,
         signals::{Signals, Stop},
     },
     config::{Platform, State, state::make_folder},
@@ -63,8 +63,8 @@ impl Supervisor {
         verbose: bool,
         screen: Screen,
     ) -> Result<Self, Error> {
-        let manager = state.manager_id().map_err(Error::platform)?;
-        make_folder(&state.folder().join("logs")).map_err(Error::platform)?;
+        let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
+        make_folder(&state.folder().join("logs")).map_err(|error| Error::new(Exit::Platform, error))?;
         let mut this = Self {
             roles: JoinSet::new(),
             running: HashSet::from(Role::ALL),

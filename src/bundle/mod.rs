@@ -1,0 +1,107 @@
+//! A function's folder on its way: packed by the client, checked by the registry, unpacked by a manager.
+//!
+//! An archive is a gzipped tar. Whoever made it, it is read by the same rules ([`read`]): files,
+//! folders and links that stay inside; no `..`, no absolute paths, no devices, nothing twice. What
+//! counts as its content is the tree of files and links, so that the [`Listing::digest`] of the same
+//! files is the same from any client, whatever its times, owners, order or compression.
+//!
+//! Everything here blocks (files, compression); async callers use `spawn_blocking`.
+
+mod check;
+mod pack;
+mod path;
+mod read;
+mod unpack;
+
+use std::{collections::BTreeMap, io, path::PathBuf};
+
+use crate::model::Digest;
+
+pub use check::{CodeError, check_code};
+pub use pack::{Packed, pack};
+pub use read::read;
+pub use unpack::unpack;
+
+/// Of an archive. A larger one is refused by client and gateway alike; it is held in memory.
+pub const MAX_PACKED: usize = 64 * 1024 * 1024;
+/// Of all files of an archive together, against archives that are small only while packed.
+pub const MAX_UNPACKED: u64 = 512 * 1024 * 1024;
+/// Files and links in one archive.
+pub const MAX_FILES: usize = 20_000;
+/// Of a file whose text is kept in the [`Listing`].
+const MAX_TEXT: u64 = 1024 * 1024;
+/// Files at the top whose text is kept.
+const KEPT_TEXTS: [&str; 2] = [crate::config::manifest::FILE, REQUIREMENTS];
+const REQUIREMENTS: &str = "requirements.txt";
+
+/// What is in an archive that was found to be in order.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Of the content: paths, contents, executable bits and links.
+    pub digest: Digest,
+    /// Of all files together, in bytes.
+    pub size: u64,
+    entries: BTreeMap<String, Kind>,
+    texts: BTreeMap<&'static str, String>,
+}
+
+impl Listing {
+    /// The text of `cloudfunc.toml`.
+    pub fn manifest(&self) -> Option<&str> {
+        self.texts.get(crate::config::manifest::FILE).map(String::as_str)
+    }
+
+    /// Whether there is a file or link of this path (`pkg/mod.py`).
+    pub fn has(&self, path: &str) -> bool {
+        self.entries.contains_key(path)
+    }
+
+    /// The paths of all files and links, in order.
+    pub fn paths(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    File { executable: bool },
+    Link { target: String },
+}
+
+/// Why a folder cannot be packed, or an archive not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0} is no folder")]
+    NotAFolder(PathBuf),
+    #[error("cannot read the folder")]
+    Walk(#[source] ignore::Error),
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {path}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the archive is no gzipped tar, or is cut off")]
+    Archive(#[source] io::Error),
+    #[error("more than {MAX_FILES} files; name what the function does not need in .cloudfuncignore")]
+    TooManyFiles,
+    #[error("more than 512 MiB of files; name what the function does not need in .cloudfuncignore")]
+    TooLarge,
+    #[error("more than 64 MiB when packed; name what the function does not need in .cloudfuncignore")]
+    TooLargePacked,
+    #[error("'{path}' {problem}")]
+    Entry { path: String, problem: String },
+}
+
+impl Error {
+    fn entry(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Entry { path: path.into(), problem: problem.into() }
+    }
+
+    /// Whether the disk failed, and not the folder or archive.
+    pub fn is_io(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Write { .. } | Self::Walk(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Which paths and links an archive may hold.
+
+use super::Error;
+
+const MAX_COMPONENT: usize = 255;
+const MAX_PATH: usize = 1024;
+
+/// The path of an entry as `a/b/c`; empty for the folder itself (`./`).
+pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
+    let shown = String::from_utf8_lossy(raw).escape_debug().to_string();
+    let refuse = |problem: &str| Err(Error::entry(shown.clone(), problem));
+    let Ok(text) = std::str::from_utf8(raw) else { return refuse("has a name that is not UTF-8") };
+    if text.starts_with('/') {
+        return refuse("is an absolute path");
+    }
+    if text.chars().any(char::is_control) {
+        return refuse("has a control character in its name");
+    }
+    let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.contains(&"..") {
+        return refuse("leads out of the folder");
+    }
+    if text.len() > MAX_PATH || parts.iter().any(|part| part.len() > MAX_COMPONENT) {
+        return refuse("has a name that is too long");
+    }
+    Ok(parts.join("/"))
+}
+
+/// The target of the link at `path`, as it will be made: some `..`, then names.
+///
+/// A `..` after a name is refused: the name may be a link itself, and `..` would then start from where
+/// that one leads. Without it, a link at a depth of n folders that goes up at most n times stays
+/// inside, as do links that pass through it.
+pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
+    let refuse = |problem: String| Err(Error::entry(path, problem));
+    let Ok(target) = std::str::from_utf8(raw) else {
+        return refuse("is a link whose target is not UTF-8".to_owned());
+    };
+    let shown = target.escape_debug();
+    let parts: Vec<&str> = target.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let ups = parts.iter().take_while(|part| **part == "..").count();
+    let depth = path.matches('/').count();
+    if target.starts_with('/') || ups > depth {
+        return refuse(format!(
+            "is a link to '{shown}', out of the folder; copy what it points to, or name it in \
+             .cloudfuncignore"
+        ));
+    }
+    if parts[ups..].contains(&"..") {
+        return refuse(format!("is a link to '{shown}', with '..' behind a name; write it without"));
+    }
+    if target.len() > MAX_PATH || target.chars().any(char::is_control) {
+        return refuse("is a link whose target is too long or has a control character".to_owned());
+    }
+    Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
+/// The folders that a path lies in, outermost first: `a/b/c` gives `a` and `a/b`.
+pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(end, _)| &path[..end])
+}

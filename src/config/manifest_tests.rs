@@ -1,0 +1,168 @@
+use super::*;
+
+fn read(text: &str) -> Result<Manifest, ManifestError> {
+    parse(text, "cloudfunc.toml", &Defaults { python_version: "3.12".to_owned() })
+}
+
+#[test]
+fn an_empty_manifest_is_a_python_function_with_all_defaults() {
+    let expected = FunctionSpec {
+        description: None,
+        code: Code::Language {
+            language: Language::Python,
+            version: "3.12".to_owned(),
+            package: Package::Bundle,
+        },
+        handler: "function.handler".to_owned(),
+        timeout: Duration::from_secs(30),
+        memory_bytes: 128 << 20,
+        cpus: 1.0,
+        network: Network::None,
+        env: BTreeMap::new(),
+        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
+    };
+    assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected });
+}
+
+#[test]
+fn every_key_is_read() {
+    let manifest = read(
+        r#"
+            name = "hello_fn"
+            description = "Greets"
+            language = "python"
+            version = "3.11"
+            handler = "pkg.greet.main"
+            timeout = "1.5s"
+            memory = "64MiB"
+            cpus = 2
+            network = "egress"
+            package = "image"
+            [env]
+            GREETING = "Hello"
+            [scaling]
+            idle_timeout = "0s"
+            min_instances = 0
+            max_instances = 1000
+            concurrency = 1
+        "#,
+    )
+    .unwrap();
+    assert_eq!(manifest.name.unwrap().as_str(), "hello_fn");
+    let spec = manifest.spec;
+    assert_eq!(spec.description.as_deref(), Some("Greets"));
+    assert_eq!(
+        spec.code,
+        Code::Language {
+            language: Language::Python,
+            version: "3.11".to_owned(),
+            package: Package::Image
+        }
+    );
+    assert_eq!(spec.handler, "pkg.greet.main");
+    assert_eq!(spec.timeout, Duration::from_millis(1500));
+    assert_eq!((spec.memory_bytes, spec.cpus, spec.network), (64 << 20, 2.0, Network::Egress));
+    assert_eq!(spec.env["GREETING"], "Hello");
+    assert_eq!(spec.scaling, Scaling { idle_timeout: Duration::ZERO, max_instances: 1000 });
+}
+
+#[test]
+fn an_image_of_ones_own_takes_the_place_of_a_language() {
+    let spec = read("image = 'localhost:5000/greeter@sha256:ab'").unwrap().spec;
+    assert_eq!(spec.code, Code::Image { image: "localhost:5000/greeter@sha256:ab".to_owned() });
+    assert_eq!(spec.handler, "function.handler");
+}
+
+/// Each text with the whole error that it gets.
+#[test]
+fn errors_say_where_and_what_is_accepted() {
+    for (text, expected) in [
+        ("timeot = '3s'", "1:1: unknown key `timeot`; did you mean `timeout`?"),
+        (
+            "\n\n  xyz = 1",
+            "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
+             `handler`, `timeout`, `memory`, `cpus`, `network`, `package`, `env` and `scaling`",
+        ),
+        (
+            "[scaling]\nmax_instnces = 3",
+            "2:1: unknown key `scaling.max_instnces`; did you mean `scaling.max_instances`?",
+        ),
+        ("secrets = ['A']", "1:1: `secrets` is not supported by this version"),
+        ("dockerfile = 'D'", "1:1: `dockerfile` is not supported by this version"),
+        ("[build]\ncommand = []", "1:2: `build` is not supported by this version"),
+        ("[retry]\nattempts = 3", "1:2: `retry` is not supported by this version"),
+        (
+            "[scaling]\nmin_instances = 2",
+            "2:17: `scaling.min_instances` above 0 is not supported by this version",
+        ),
+        (
+            "scaling.concurrency = 2",
+            "1:23: `scaling.concurrency` above 1 is not supported by this version",
+        ),
+        (
+            "name = 'Hello'",
+            "1:8: invalid function name 'Hello': it has an upper-case letter; a name is lower-case letters \
+             and digits, joined by single '_' or '-', at most 63 characters",
+        ),
+        ("language = 'ruby'", "1:12: `language` is 'ruby'; accepted is \"python\""),
+        (
+            "language = 'python'\nimage = 'x'",
+            "1:1: both `language` and `image` are given; give `language` for a function that the platform's \
+             image runs, or `image` for an image of your own",
+        ),
+        ("image = 'x'\nversion = '3.12'", "2:1: `version` belongs to `language`, but `image` is given"),
+        (
+            "image = '-v /:/x'",
+            "1:9: `image` is '-v /:/x'; an image looks like \"registry.example/greeter:1\"",
+        ),
+        ("version = 3.12", "1:11: `version` is 3.12; it must be a string: version = \"3.12\""),
+        ("version = '3.12.1'", "1:11: `version` is '3.12.1'; a version of Python looks like \"3.12\""),
+        (
+            "handler = '../x.y'",
+            "1:11: `handler` is '../x.y'; a handler is `module.attribute`, for example \"function.handler\"",
+        ),
+        (
+            "handler = 'handler'",
+            "1:11: `handler` is 'handler'; a handler is `module.attribute`, for example \"function.handler\"",
+        ),
+        ("timeout = 30", "1:11: `timeout` is 30; it must be a string: timeout = \"30s\""),
+        (
+            "timeout = '30'",
+            "1:11: `timeout`: '30' is no duration; write a number and one of ms, s, m, h, for example \"30s\"",
+        ),
+        ("timeout = '0s'", "1:11: `timeout` is '0s'; it must be from 1ms to 15m"),
+        ("timeout = '16m'", "1:11: `timeout` is '16m'; it must be from 1ms to 15m"),
+        ("memory = '8MiB'", "1:10: `memory` is '8MiB'; it must be from 16 MiB to 64 GiB"),
+        (
+            "memory = '128MB'",
+            "1:10: `memory`: '128MB' is no size; write a number and one of B, KiB, MiB, GiB, for example \
+             \"128MiB\"",
+        ),
+        ("cpus = 0", "1:8: `cpus` is 0; it must be a number from 0.01 to 64"),
+        ("cpus = nan", "1:8: `cpus` is nan; it must be a number from 0.01 to 64"),
+        ("cpus = '1'", "1:8: `cpus` is '1'; it must be a number from 0.01 to 64"),
+        ("network = 'host'", "1:11: `network` is 'host'; accepted are \"none\" and \"egress\""),
+        ("package = 'zip'", "1:11: `package` is 'zip'; accepted are \"bundle\" and \"image\""),
+        (
+            "[scaling]\nmax_instances = 0",
+            "2:17: `scaling.max_instances` is 0; it must be a whole number from 1 to 1000",
+        ),
+        (
+            "[scaling]\nidle_timeout = '25h'",
+            "2:16: `scaling.idle_timeout` is '25h'; it must be from 0s to 24h",
+        ),
+        ("scaling = 3", "1:11: `scaling` is 3; it must be a table: [scaling]"),
+        ("[env]\nPORT = 80", "2:8: `env.PORT` is 80; it must be a string: env.PORT = \"…\""),
+        (
+            "[env]\n1X = 'a'",
+            "2:1: `1X` is no name of an environment variable; use letters, digits and '_', not starting with \
+             a digit",
+        ),
+        ("env.CLOUDFUNC_X = 'a'", "1:5: `CLOUDFUNC_X`: names that start with CLOUDFUNC_ are reserved"),
+        ("env.A = \"a\\u0000\"", "1:9: `env.A` has a NUL character"),
+        ("# ä\nname = hello", "2:8: string values must be quoted, expected literal string"),
+    ] {
+        let error = read(text).expect_err(text).to_string();
+        assert_eq!(error, format!("cloudfunc.toml:{expected}"), "{text}");
+    }
+}
