@@ -1,10 +1,20 @@
 //! What users write: manifests, platform settings, units. Parsed into types that cannot be wrong.
+//! And where the platform keeps what it needs between two runs.
 
+pub mod client;
+pub mod current;
+mod dirs;
 pub mod document;
+pub mod lock;
 pub mod manifest;
 pub mod platform;
 mod secret_url;
+pub mod settings;
+pub mod state;
 pub mod units;
 
-pub use platform::Platform;
+pub use dirs::{Dirs, NoHome};
+pub use platform::{Addresses, Limits, Platform};
 pub use secret_url::SecretUrl;
+pub use settings::{Settings, SettingsError, Stack};
+pub use state::State;

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{model::PlatformName, queue, runtime, store};
+use crate::{
+    model::{ManagerId, PlatformName},
+    queue, runtime, store,
+};
 
 /// Everything that a role needs to start. The same for all roles of one host.
 #[derive(Clone, Debug)]
@@ -25,8 +28,69 @@ pub struct Platform {
     pub limits: Limits,
 }
 
+impl Platform {
+    /// The same settings as environment variables, for a role that is started as a process. Store and
+    /// queue may hold passwords, which other users could read in its arguments.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let ms = |duration: Duration| format!("{}ms", duration.as_millis());
+        let port = |address: SocketAddr| address.port().to_string();
+        let (addresses, limits) = (&self.addresses, &self.limits);
+        vec![
+            ("CLOUDFUNC_PLATFORM", self.name.to_string()),
+            ("CLOUDFUNC_DATA_DIR", self.data_dir.display().to_string()),
+            ("CLOUDFUNC_STORE", store_url(&self.store)),
+            ("CLOUDFUNC_QUEUE", queue_url(&self.queue)),
+            ("CLOUDFUNC_RUNTIME", runtime_name(self.runtime).to_owned()),
+            ("CLOUDFUNC_GATEWAY_HOST", addresses.gateway.ip().to_string()),
+            ("CLOUDFUNC_GATEWAY_PORT", port(addresses.gateway)),
+            ("CLOUDFUNC_REGISTRY_PORT", port(addresses.registry)),
+            ("CLOUDFUNC_SCHEDULER_PORT", port(addresses.scheduler)),
+            ("CLOUDFUNC_MANAGER_PORT", port(addresses.manager)),
+            ("CLOUDFUNC_PYTHON_IMAGE", self.python_image.clone()),
+            ("CLOUDFUNC_PYTHON_VERSION", self.python_version.clone()),
+            ("CLOUDFUNC_QUEUE_WAIT", ms(limits.queue_wait)),
+            ("CLOUDFUNC_MAX_WAITING", limits.max_waiting.to_string()),
+            ("CLOUDFUNC_MAX_BACKLOG", limits.max_backlog.to_string()),
+            ("CLOUDFUNC_MEMORY_BUDGET", format!("{}B", limits.memory_budget)),
+            ("CLOUDFUNC_MAX_STARTS", limits.max_starts.to_string()),
+            ("CLOUDFUNC_STOP_GRACE", ms(limits.stop_grace)),
+            ("CLOUDFUNC_RETENTION", ms(limits.retention)),
+        ]
+    }
+
+    /// The runtime as the manager of this data folder sees it: with its labels.
+    pub fn runtime_config(&self, manager: ManagerId) -> runtime::Config {
+        runtime::Config {
+            kind: self.runtime,
+            python_image: self.python_image.clone(),
+            owner: runtime::Owner { platform: self.name.clone(), manager },
+        }
+    }
+}
+
+fn store_url(store: &store::Config) -> String {
+    match store {
+        store::Config::Postgres { url } => url.expose().to_owned(),
+        store::Config::Sqlite { path } => format!("sqlite:{}", path.display()),
+    }
+}
+
+fn queue_url(queue: &queue::Config) -> String {
+    match queue {
+        queue::Config::RabbitMq { url } => url.expose().to_owned(),
+        queue::Config::Embedded => "embedded".to_owned(),
+    }
+}
+
+fn runtime_name(kind: runtime::Kind) -> &'static str {
+    match kind {
+        runtime::Kind::Docker => "docker",
+        runtime::Kind::Process => "process",
+    }
+}
+
 /// Where each role listens. Port 0 takes a free one (tests).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     pub gateway: SocketAddr,
     pub registry: SocketAddr,

@@ -6,3 +6,4 @@ mod support;
 mod queue_contract;
 mod runtime_contract;
 mod store_contract;
+mod up;

@@ -1,0 +1,117 @@
+//! `cloudfunc down`: stops what `cloudfunc up` has started on this machine.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
+
+use super::{
+    Error, Exit, Output,
+    settings::{PlaceArgs, SettingsArgs},
+    status::Place,
+    up::{compose::Project, credentials},
+};
+use crate::config::{Dirs, lock};
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Stop the platform on this machine, and its Postgres and RabbitMQ
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Also remove the data: functions, records, messages, passwords
+    #[arg(long)]
+    volumes: bool,
+    /// Do not ask before data are removed
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Args {
+    pub async fn run(self, out: &Output) -> Result<(), Error> {
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
+        let settings =
+            SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
+        let place = Place::find(&settings, &dirs);
+        // Data may be there although the folder that knew of them is gone.
+        let project =
+            place.project().or_else(|| (self.volumes && !place.running).then(|| place.named_project()));
+        if let Some(project) = project.as_ref().filter(|_| self.volumes) {
+            self.ask(project, out)?;
+        }
+        if place.running {
+            stop_up(&place, out).await?;
+        }
+        let Some(project) = project else {
+            if !place.running {
+                out.note(&format!("nothing is running (data folder {})", place.folder.display()));
+            }
+            return Ok(());
+        };
+        take_down(&project, self.volumes, place.running, out).await
+    }
+
+    fn ask(&self, project: &Project, out: &Output) -> Result<(), Error> {
+        let question = format!("Remove all functions, records and messages of {}?", project.name);
+        if self.yes {
+            return Ok(());
+        }
+        if !out.can_ask() {
+            return Err(Error::usage("--volumes removes all functions, records and messages")
+                .hint("say --yes where no one can be asked"));
+        }
+        let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
+        match answer {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::usage("nothing was removed")),
+            Err(_) => Err(Error::silent(Exit::Interrupted)),
+        }
+    }
+}
+
+async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {
+    let unknown = || Error::platform("`cloudfunc up` is starting and cannot be stopped yet; try again");
+    let holder = place.holder.as_ref().ok_or_else(unknown)?;
+    let (id, patience) = (holder.pid, Duration::from_secs(holder.stops_within));
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or_else(unknown)?;
+    out.note(&format!("stopping `cloudfunc up` (process {id}); running work finishes"));
+    kill_process(pid, Signal::TERM)
+        .map_err(|error| Error::platform(format!("cannot stop process {id}: {error}")))?;
+    let deadline = Instant::now() + patience;
+    while lock::look(&place.folder).is_some() {
+        if Instant::now() > deadline {
+            let message = format!("process {id} has not stopped within {} s", patience.as_secs());
+            return Err(Error::platform(message).hint(format!("stop it at once: kill -9 {id}")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    out.note("the platform has stopped");
+    Ok(())
+}
+
+async fn take_down(
+    project: &Project,
+    volumes: bool,
+    was_running: bool,
+    out: &Output,
+) -> Result<(), Error> {
+    let services = project.services().await?;
+    let data = volumes && project.has_volumes().await?;
+    if services.is_empty() && !data {
+        if !was_running {
+            out.note(&format!("nothing is running (compose project {})", project.name));
+        }
+        return Ok(());
+    }
+    let progress = out.progress("stopping Postgres and RabbitMQ");
+    project.down(volumes).await?;
+    drop(progress);
+    if volumes {
+        credentials::remove(&project.folder);
+        out.note("Postgres and RabbitMQ are removed with their data");
+    } else {
+        out.note("Postgres and RabbitMQ are stopped; their data stay (`--volumes` removes them)");
+    }
+    Ok(())
+}

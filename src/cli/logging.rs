@@ -1,0 +1,40 @@
+//! What a role logs: one line per event on standard error, UTC, for people and for `grep`.
+
+use tracing_subscriber::{EnvFilter, fmt::time::FormatTime};
+
+use super::Output;
+
+/// Unless `CLOUDFUNC_LOG` says otherwise: our own events, and the troubles of the libraries.
+const DEFAULT: &str = "cloudfunc=info,warn";
+const VERBOSE: &str = "cloudfunc=debug,info";
+
+/// `2025-01-31T12:00:00.123Z`
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
+        write!(w, "{:.3}", jiff::Timestamp::now())
+    }
+}
+
+/// The filter in force, also for children.
+pub fn filter(verbose: bool) -> String {
+    let given = std::env::var("CLOUDFUNC_LOG").ok().filter(|filter| !filter.is_empty());
+    given.unwrap_or_else(|| if verbose { VERBOSE } else { DEFAULT }.to_owned())
+}
+
+/// Once per process; a second call changes nothing.
+pub fn init(out: &Output) {
+    let filter = EnvFilter::try_new(filter(out.is_verbose())).unwrap_or_else(|error| {
+        out.warn(&format!("CLOUDFUNC_LOG is ignored: {error}"));
+        EnvFilter::new(DEFAULT)
+    });
+    let _ = tracing_subscriber::fmt()
+        .compact()
+        .with_timer(Utc)
+        .with_target(false)
+        .with_ansi(out.is_colored())
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .try_init();
+}

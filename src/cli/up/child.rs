@@ -1,0 +1,112 @@
+//! One role as a child process: how it is started, heard and ended.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
+    process::{self, ChildStdin, Command},
+    task::JoinSet,
+    time::Instant,
+};
+
+use super::screen::RoleLog;
+use crate::{app::Role, config::Platform};
+
+/// A longer line is shown in pieces.
+const MAX_LINE: u64 = 64 << 10;
+/// What a child has said is still read for so long after its end; somebody it started may hold on.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Dropping it kills the process.
+pub struct Child {
+    process: process::Child,
+    /// The other end of the child's standard input. When we are gone, however that came, the kernel
+    /// closes it, and the child stops by itself.
+    _lifeline: Option<ChildStdin>,
+    readers: JoinSet<()>,
+    pub started: Instant,
+}
+
+impl Child {
+    /// `log_filter` is its `CLOUDFUNC_LOG`.
+    pub fn start(
+        role: Role,
+        platform: &Platform,
+        log_filter: &str,
+        log: &Arc<Mutex<RoleLog>>,
+    ) -> io::Result<Self> {
+        let mut process = Command::new(own_executable()?)
+            // What `ps` shows; everything, passwords included, is in the environment.
+            .args([role.as_str(), "--supervised", "--platform", platform.name.as_str(), "--data-dir"])
+            .arg(&platform.data_dir)
+            .envs(platform.environment())
+            .env("CLOUDFUNC_LOG", log_filter)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own: the terminal's Ctrl-C is for the supervisor, who stops in order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut readers = JoinSet::new();
+        readers.spawn(read(process.stdout.take().expect("piped"), log.clone()));
+        readers.spawn(read(process.stderr.take().expect("piped"), log.clone()));
+        let _lifeline = process.stdin.take();
+        Ok(Self { process, _lifeline, readers, started: Instant::now() })
+    }
+
+    /// The process id, until the end has been seen.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Waits for its end. Cancel safe.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        let status = self.process.wait().await?;
+        let drained = async { while self.readers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+        Ok(status)
+    }
+
+    /// Asks it to stop: a soft stop the first time.
+    pub fn terminate(&self) {
+        let pid = self.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(pid) = pid {
+            // Not reaped yet, so that the id is still its own.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        let _ = self.process.start_kill();
+    }
+}
+
+/// Also after the file was replaced by a new build.
+fn own_executable() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    Ok(if path.exists() { path } else { Path::new("/proc/self/exe").to_owned() })
+}
+
+async fn read(stream: impl AsyncRead + Unpin, log: Arc<Mutex<RoleLog>>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut stream).take(MAX_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                log.lock().expect("no panic while writing a line").line(text);
+            }
+        }
+    }
+}

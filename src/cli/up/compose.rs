@@ -1,0 +1,222 @@
+//! Postgres and RabbitMQ in containers, by Docker Compose: `docker compose` or `docker-compose`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use serde::Deserialize;
+use tokio::process::Command;
+
+use super::credentials::Credentials;
+use crate::{
+    cli::{Error, Exit},
+    config::state::{make_folder, write_private},
+    model::PlatformName,
+};
+
+const FILE: &str = include_str!("../../../compose/compose.yaml");
+const PROJECT_LABEL: &str = "com.docker.compose.project";
+const SERVICE_LABEL: &str = "com.docker.compose.service";
+
+/// The name of a platform's compose project.
+pub fn project_name(platform: &PlatformName) -> String {
+    format!("cloudfunc-{platform}")
+}
+
+/// A compose project whose file lies in a folder of ours.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub name: String,
+    pub folder: PathBuf,
+}
+
+/// A container of a project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub id: String,
+    pub name: String,
+    /// `running`, `exited`, …
+    pub state: String,
+    /// `starting`, `healthy`, `unhealthy`; none without a health check.
+    pub health: Option<String>,
+    pub restarts: u32,
+}
+
+impl Service {
+    pub fn is_healthy(&self) -> bool {
+        self.state == "running" && self.health.as_deref().is_none_or(|health| health == "healthy")
+    }
+
+    /// The health where there is one and it runs, else the state.
+    pub fn describe(&self) -> &str {
+        match &self.health {
+            Some(health) if self.state == "running" => health,
+            _ => &self.state,
+        }
+    }
+}
+
+/// Which of the two programs there is.
+async fn tool() -> Result<Vec<&'static str>, Error> {
+    for tool in [vec!["docker", "compose"], vec!["docker-compose"]] {
+        let version =
+            Command::new(tool[0]).args(&tool[1..]).arg("version").stdin(Stdio::null()).output();
+        if version.await.is_ok_and(|output| output.status.success()) {
+            return Ok(tool);
+        }
+    }
+    Err(Error::platform(
+        "Docker Compose is not installed: neither `docker compose` nor `docker-compose` works",
+    )
+    .hint("install it, or give --store and --queue of servers that you run yourself"))
+}
+
+impl Project {
+    /// Creates what is missing and starts it; returns when the containers run, healthy or not.
+    pub async fn up(&self, credentials: &Credentials, settings: &[(&str, String)]) -> Result<(), Error> {
+        make_folder(&self.folder).map_err(|error| Error::new(Exit::Platform, error))?;
+        write_private(&self.folder.join("compose.yaml"), FILE)
+            .map_err(|error| Error::new(Exit::Platform, error))?;
+        let mut command = self.compose(&["up", "--detach"]).await?;
+        command.envs(credentials.variables()).envs(settings.iter().map(|(name, value)| (name, value)));
+        run(command, "start Postgres and RabbitMQ").await.map(drop)
+    }
+
+    /// Stops and removes the containers, and the data as well when `volumes` says so.
+    pub async fn down(&self, volumes: bool) -> Result<(), Error> {
+        // The file may be an older one's, or gone: containers are found by the project's name.
+        make_folder(&self.folder).map_err(|error| Error::new(Exit::Platform, error))?;
+        write_private(&self.folder.join("compose.yaml"), FILE)
+            .map_err(|error| Error::new(Exit::Platform, error))?;
+        let arguments: &[&str] = if volumes { &["down", "--volumes"] } else { &["down"] };
+        run(self.compose(arguments).await?, "stop Postgres and RabbitMQ").await.map(drop)
+    }
+
+    /// All containers of the project, also those that have ended, by service.
+    pub async fn services(&self) -> Result<Vec<Service>, Error> {
+        let filter = format!("label={PROJECT_LABEL}={}", self.name);
+        let ids = docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]).await?;
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inspected = docker(&[&["inspect"], ids.as_slice()].concat()).await?;
+        parse(&inspected)
+    }
+
+    /// Whether data of the project are there.
+    pub async fn has_volumes(&self) -> Result<bool, Error> {
+        let filter = format!("label={PROJECT_LABEL}={}", self.name);
+        let names = docker(&["volume", "ls", "--quiet", "--filter", &filter]).await?;
+        Ok(!names.trim().is_empty())
+    }
+
+    async fn compose(&self, arguments: &[&str]) -> Result<Command, Error> {
+        let tool = tool().await?;
+        let mut command = Command::new(tool[0]);
+        command.args(&tool[1..]).args(["--project-name", &self.name, "--file"]);
+        command.arg(self.folder.join("compose.yaml")).args(arguments).current_dir(&self.folder);
+        Ok(command)
+    }
+}
+
+/// What a container said last, standard output and error together.
+pub async fn last_lines(id: &str) -> String {
+    let output = Command::new("docker").args(["logs", "--tail", "15", id]).stdin(Stdio::null()).output();
+    output.await.map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim_end().to_owned(),
+    )
+}
+
+async fn docker(arguments: &[&str]) -> Result<String, Error> {
+    let mut command = Command::new("docker");
+    command.args(arguments);
+    run(command, &format!("ask Docker ({})", arguments[0])).await
+}
+
+/// Its standard output; when it fails, an error with the end of what it said.
+async fn run(mut command: Command, what: &str) -> Result<String, Error> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::platform(format!("cannot {what}: {program} is not installed"))
+                .hint("install Docker, or give --store and --queue of servers that you run yourself")
+        }
+        _ => Error::platform(format!("cannot {what}: {program}: {error}")),
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.trim_end().lines().collect();
+    let last = lines[lines.len().saturating_sub(15)..].join("\n  ");
+    Err(Error::platform(format!("cannot {what}: {program} ended with {}\n  {last}", output.status)))
+}
+
+/// Of `docker inspect`.
+fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Container {
+        id: String,
+        config: Config,
+        state: State,
+        restart_count: u32,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Config {
+        labels: std::collections::BTreeMap<String, String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct State {
+        status: String,
+        health: Option<Health>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Health {
+        status: String,
+    }
+    let containers: Vec<Container> = serde_json::from_str(inspected)
+        .map_err(|error| Error::platform(format!("Docker's answer is not understood: {error}")))?;
+    let mut services: Vec<Service> = containers
+        .into_iter()
+        .map(|container| Service {
+            name: container.config.labels.get(SERVICE_LABEL).cloned().unwrap_or_default(),
+            id: container.id,
+            state: container.state.status,
+            health: container.state.health.map(|health| health.status),
+            restarts: container.restart_count,
+        })
+        .collect();
+    services.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(services)
+}
+
+/// Whether a project was ever started from this folder.
+pub fn was_used(folder: &Path) -> bool {
+    folder.join("compose.yaml").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_read_from_what_docker_says() {
+        let text = r#"[
+          {"Id":"b2","RestartCount":0,"State":{"Status":"running","Health":{"Status":"starting","Log":[]}},
+           "Config":{"Labels":{"com.docker.compose.service":"rabbitmq"}}},
+          {"Id":"a1","RestartCount":2,"State":{"Status":"exited"},
+           "Config":{"Labels":{"com.docker.compose.service":"postgres"}}}]"#;
+        let services = parse(text).unwrap();
+        let shown: Vec<_> =
+            services.iter().map(|s| (s.name.as_str(), s.describe(), s.is_healthy())).collect();
+        assert_eq!(shown, [("postgres", "exited", false), ("rabbitmq", "starting", false)]);
+    }
+}

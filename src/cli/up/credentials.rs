@@ -1,0 +1,174 @@
+//! The passwords of the compose services: random, made at the first `up`, kept in `compose/.env`
+//! (0600), where `docker compose` run by hand finds them too.
+//!
+//! A database keeps the password that it was made with. So, once written, the file decides; the
+//! environment counts when it is made.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::{
+    cli::{Error, Exit},
+    config::state::{random_hex, write_private},
+};
+
+const FILE: &str = ".env";
+const PROJECT: &str = "COMPOSE_PROJECT_NAME";
+
+/// What the file holds, each with its default; an empty one stands for a random text.
+const VARIABLES: [(&str, &str); 5] = [
+    ("POSTGRES_USER", "cloudfunc"),
+    ("POSTGRES_PASSWORD", ""),
+    ("POSTGRES_DB", "cloudfunc"),
+    ("RABBITMQ_USER", "cloudfunc"),
+    ("RABBITMQ_PASSWORD", ""),
+];
+
+/// Variables of the compose file. `Debug` is not derived: there are passwords among them.
+#[derive(Clone, PartialEq)]
+pub struct Credentials(BTreeMap<String, String>);
+
+impl Credentials {
+    /// Reads the file, or makes it. `volumes` says whether data of this project are there already.
+    /// Also answers notes for the user.
+    pub fn load(
+        folder: &Path,
+        project: &str,
+        environment: impl Fn(&str) -> Option<String>,
+        volumes: bool,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let path = folder.join(FILE);
+        let Some(kept) = read(folder)? else {
+            return Self::make(&path, project, environment, volumes);
+        };
+        if kept.get(PROJECT).is_some_and(|other| other != project) {
+            let other = &kept[PROJECT];
+            let message = format!("the folder {} belongs to compose project {other}", folder.display());
+            return Err(Error::usage(message).hint("choose another folder with --data-dir DIR"));
+        }
+        let mut notes = Vec::new();
+        for (variable, _) in VARIABLES {
+            let Some(value) = kept.get(variable) else {
+                let message = format!("{} does not say {variable}", path.display());
+                return Err(Error::usage(message)
+                    .hint("add it; or remove the file and the data with `cloudfunc down --volumes`"));
+            };
+            if environment(variable).is_some_and(|given| given != *value) {
+                notes.push(format!(
+                    "{variable} of the environment is ignored: the data were made with the one in {} \
+                     (`cloudfunc down --volumes` removes both)",
+                    path.display()
+                ));
+            }
+        }
+        Ok((Self(kept), notes))
+    }
+
+    fn make(
+        path: &Path,
+        project: &str,
+        environment: impl Fn(&str) -> Option<String>,
+        volumes: bool,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let given = |variable: &str| environment(variable).filter(|value| !value.is_empty());
+        if volumes && ["POSTGRES_PASSWORD", "RABBITMQ_PASSWORD"].iter().any(|v| given(v).is_none()) {
+            let message = format!(
+                "data of compose project {project} are there, but not their passwords ({} is missing)",
+                path.display()
+            );
+            return Err(Error::usage(message).hint(
+                "set POSTGRES_PASSWORD and RABBITMQ_PASSWORD, or remove the data with \
+                 `cloudfunc down --volumes`",
+            ));
+        }
+        let mut variables = BTreeMap::from([(PROJECT.to_owned(), project.to_owned())]);
+        for (variable, default) in VARIABLES {
+            let made = if default.is_empty() { random_hex() } else { default.to_owned() };
+            let value = given(variable).unwrap_or(made);
+            if value.contains(char::is_control) {
+                return Err(Error::usage(format!("{variable} holds a control character")));
+            }
+            variables.insert(variable.to_owned(), value);
+        }
+        let text: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(path, &text).map_err(|error| Error::new(Exit::Platform, error))?;
+        Ok((Self(variables), Vec::new()))
+    }
+
+    /// For the environment of compose.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub fn get(&self, variable: &str) -> &str {
+        self.0.get(variable).map_or("", String::as_str)
+    }
+}
+
+/// After the data are gone.
+pub fn remove(folder: &Path) {
+    let _ = fs::remove_file(folder.join(FILE));
+}
+
+/// The project that was started from this folder.
+pub fn project(folder: &Path) -> Option<String> {
+    read(folder).ok()??.remove(PROJECT)
+}
+
+fn read(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Error> {
+    let path = folder.join(FILE);
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::platform(format!("cannot read {}: {error}", path.display()))),
+        Ok(text) => {
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            let pairs = lines.filter_map(|line| line.split_once('='));
+            Ok(Some(pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).collect()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn they_are_made_once_and_then_the_file_decides() {
+        let dir = tempfile::tempdir().unwrap();
+        let user = |variable: &str| (variable == "POSTGRES_USER").then(|| "anna".to_owned());
+        let (made, _) = Credentials::load(dir.path(), "cloudfunc-x", user, false).unwrap();
+        assert_eq!(made.get("POSTGRES_USER"), "anna");
+        assert_eq!(made.get("RABBITMQ_PASSWORD").len(), 64);
+        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        let other = |variable: &str| (variable == "POSTGRES_USER").then(|| "berta".to_owned());
+        let (kept, notes) = Credentials::load(dir.path(), "cloudfunc-x", other, true).unwrap();
+        assert!(kept == made);
+        assert!(notes[0].starts_with("POSTGRES_USER of the environment is ignored"), "{notes:?}");
+        assert_eq!(project(dir.path()).as_deref(), Some("cloudfunc-x"));
+    }
+
+    #[test]
+    fn data_without_their_passwords_are_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Credentials::load(dir.path(), "cloudfunc-x", nothing, true).err().unwrap();
+        assert!(
+            error.to_string().starts_with("data of compose project cloudfunc-x are there"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_serves_one_project() {
+        let dir = tempfile::tempdir().unwrap();
+        Credentials::load(dir.path(), "cloudfunc-x", nothing, false).unwrap();
+        let error = Credentials::load(dir.path(), "cloudfunc-y", nothing, false).err().unwrap();
+        assert!(error.chain()[0].ends_with("belongs to compose project cloudfunc-x"), "{error:?}");
+    }
+}

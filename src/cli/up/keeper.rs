@@ -1,0 +1,145 @@
+//! Keeps one role running: starts its child, starts it again when it dies, ends it when told.
+
+use std::{
+    process::ExitStatus,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    child::Child,
+    restart::{MAX_FAILED_STARTS, Next, Restarts},
+    screen::{RoleLog, Screen},
+};
+use crate::{
+    app::Role,
+    config::{Platform, units::show_duration},
+    model::ManagerId,
+    runtime,
+};
+
+/// On top of what a role itself waits for its running work.
+pub const STOP_MARGIN: Duration = Duration::from_secs(5);
+
+pub struct Keeper {
+    pub role: Role,
+    pub platform: Arc<Platform>,
+    /// Of this host: whose sandboxes are removed when the manager dies.
+    pub manager: ManagerId,
+    pub log: Arc<Mutex<RoleLog>>,
+    pub log_filter: String,
+    pub screen: Screen,
+    /// Told to stop in order.
+    pub stop: CancellationToken,
+    /// Told to stop at once.
+    pub kill: CancellationToken,
+}
+
+/// A role that cannot be kept running: what it said last.
+#[derive(Debug, thiserror::Error)]
+#[error("the {role} {problem}{}", last_lines(.last))]
+pub struct Failed {
+    role: Role,
+    problem: String,
+    last: Vec<String>,
+}
+
+fn last_lines(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+impl Keeper {
+    /// Until the role has been stopped, or is given up.
+    pub async fn run(self) -> Result<(), Failed> {
+        let mut restarts = Restarts::new();
+        loop {
+            let child = Child::start(self.role, &self.platform, &self.log_filter, &self.log);
+            let mut child = child.map_err(|error| self.failed(format!("cannot be started: {error}")))?;
+            let status = tokio::select! {
+                status = child.ended() => status,
+                () = self.stop.cancelled() => return self.end(child).await,
+            };
+            let status = status.map_err(|error| self.failed(format!("is lost: {error}")))?;
+            let life = child.started.elapsed();
+            let next = restarts.ended(life, status.code());
+            self.clean_up().await;
+            let Next::Again(pause) = next else {
+                return Err(self.failed(format!(
+                    "ended {MAX_FAILED_STARTS} times in a row at its start ({status})"
+                )));
+            };
+            self.screen.note(format!(
+                "the {} ended after {} ({status}); starting it again in {}",
+                self.role,
+                show_duration(life),
+                show_duration(pause)
+            ));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Softly, then after a while or when told, hard.
+    async fn end(&self, mut child: Child) -> Result<(), Failed> {
+        let lost = |error: std::io::Error| self.failed(format!("is lost: {error}"));
+        child.terminate();
+        let grace = self.platform.limits.stop_grace + STOP_MARGIN;
+        tokio::select! {
+            status = child.ended() => {
+                let status = status.map_err(lost)?;
+                self.stopped(status).await;
+                return Ok(());
+            }
+            () = self.kill.cancelled() => {}
+            () = tokio::time::sleep(grace) => {
+                let grace = show_duration(grace);
+                self.screen.note(format!("the {} has not stopped within {grace}; killing it", self.role));
+            }
+        }
+        child.kill();
+        child.ended().await.map_err(lost)?;
+        self.clean_up().await;
+        Ok(())
+    }
+
+    async fn stopped(&self, status: ExitStatus) {
+        if !status.success() {
+            self.screen.note(format!("the {} stopped with {status}", self.role));
+            self.clean_up().await;
+        }
+    }
+
+    /// A dead manager's sandboxes are nobody's: its instances never outlive it for long.
+    async fn clean_up(&self) {
+        if self.role != Role::Manager {
+            return;
+        }
+        let removed = async {
+            runtime::connect(&self.platform.runtime_config(self.manager))?
+                .remove_all(&runtime::Owner {
+                    platform: self.platform.name.clone(),
+                    manager: self.manager,
+                })
+                .await
+        };
+        match removed.await {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => {
+                self.screen.note(format!("removed {} containers of the manager", removed.len()))
+            }
+            Err(error) => self.screen.note(format!(
+                "cannot remove the manager's containers: {:#}; its next start tries again",
+                anyhow::Error::from(error)
+            )),
+        }
+    }
+
+    fn failed(&self, problem: String) -> Failed {
+        let log = self.log.lock().expect("no panic while writing a line");
+        Failed { role: self.role, problem, last: log.last().map(str::to_owned).collect() }
+    }
+}

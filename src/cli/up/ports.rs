@@ -1,0 +1,115 @@
+//! Ports, before anything is started: a taken one is named with the flag that changes it.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+};
+
+use crate::cli::Error;
+
+/// A port that something of ours will listen on.
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    /// Who: `gateway`, `postgres`.
+    pub of: &'static str,
+    pub address: SocketAddr,
+    /// Changes it.
+    pub flag: &'static str,
+}
+
+/// All of them are free, or the first that is not is named.
+pub fn check(ports: &[Port]) -> Result<(), Error> {
+    for Port { of, address, flag } in ports {
+        let problem = match TcpListener::bind(address) {
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        let port = address.port();
+        return Err(match problem.kind() {
+            io::ErrorKind::AddrInUse => {
+                let owner = owner(port).map_or_else(String::new, |owner| format!(" by {owner}"));
+                Error::usage(format!("port {port}, which the {of} needs, is taken{owner}"))
+                    .hint(format!("choose another with {flag} PORT, or stop what holds it"))
+            }
+            _ => Error::usage(format!("the {of} cannot listen on {address}: {problem}"))
+                .hint(format!("choose another with {flag}")),
+        });
+    }
+    Ok(())
+}
+
+/// A different free port in place of each 0.
+pub fn choose(ports: &mut [&mut Option<u16>]) -> io::Result<()> {
+    // Held together, so that no two are the same.
+    let mut held = Vec::new();
+    for port in ports.iter_mut().filter(|port| ***port == Some(0)) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        **port = Some(listener.local_addr()?.port());
+        held.push(listener);
+    }
+    Ok(())
+}
+
+/// `python3 (process 1234)`, as far as /proc lets us see.
+fn owner(port: u16) -> Option<String> {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| listeners(&table, port))
+        .collect();
+    let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+        let holds = fs::read_dir(process.path().join("fd")).ok()?.flatten().any(|descriptor| {
+            fs::read_link(descriptor.path())
+                .is_ok_and(|target| links.iter().any(|link| target == Path::new(link)))
+        });
+        let name = fs::read_to_string(process.path().join("comm")).ok()?;
+        holds.then(|| format!("{} (process {pid})", name.trim()))
+    })
+}
+
+/// The inodes of the sockets that listen on a port, from a table of /proc/net.
+fn listeners(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let suffix = format!(":{port:04X}");
+    let of_line = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        (local.ends_with(&suffix) && *state == LISTEN).then(|| (*inode).to_owned())
+    };
+    table.lines().skip(1).filter_map(of_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_its_holder_and_its_flag() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let error = check(&[Port { of: "gateway", address, flag: "--gateway-port" }])
+            .unwrap_err()
+            .chain()
+            .join(": ");
+        let (port, pid) = (address.port(), std::process::id());
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!("port {port}, which the gateway needs, is taken by ")),
+            "{text}"
+        );
+        assert!(text.ends_with(&format!("(process {pid})")), "{text}");
+        drop(listener);
+        check(&[Port { of: "gateway", address, flag: "--gateway-port" }]).unwrap();
+    }
+
+    #[test]
+    fn free_ports_differ() {
+        let (mut one, mut two, mut fixed) = (Some(0), Some(0), Some(7));
+        choose(&mut [&mut one, &mut two, &mut fixed]).unwrap();
+        assert_ne!(one, two);
+        assert_eq!(fixed, Some(7));
+    }
+}

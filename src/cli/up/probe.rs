@@ -1,0 +1,116 @@
+//! Asking a role whether it is ready.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use crate::{app::Role, config::Addresses, model::api::Health};
+
+/// A role answers about itself at once; one that does not is busy dying.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a role says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Ready(Health),
+    /// It runs, but waits for something.
+    Waiting(String),
+    /// Nobody listens.
+    Down,
+    /// Somebody answers who is not this role.
+    Stranger(String),
+}
+
+#[derive(Clone)]
+pub struct Prober {
+    client: reqwest::Client,
+    addresses: Addresses,
+}
+
+impl Prober {
+    pub fn new(addresses: Addresses) -> Self {
+        // The client wants a provider also for plain HTTP; whoever comes first sets it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+        Self { client: client.expect("a client without options that can fail"), addresses }
+    }
+
+    pub async fn ask(&self, role: Role) -> Answer {
+        let url = format!("http://{}/readyz", reachable(address(&self.addresses, role)));
+        let response = match self.client.get(url).send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Answer::Down,
+            Err(error) if error.is_timeout() => return Answer::Waiting("an answer".to_owned()),
+            Err(error) => return Answer::Stranger(error.to_string()),
+        };
+        let ok = response.status().is_success();
+        match response.json::<Health>().await {
+            Ok(health) if health.role != role.as_str() => Answer::Stranger(health.role),
+            Ok(health) if ok && health.ready => Answer::Ready(health),
+            Ok(health) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
+            Err(_) => Answer::Stranger("another program".to_owned()),
+        }
+    }
+}
+
+/// Where a role listens.
+pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
+    match role {
+        Role::Gateway => addresses.gateway,
+        Role::Registry => addresses.registry,
+        Role::Scheduler => addresses.scheduler,
+        Role::Manager => addresses.manager,
+    }
+}
+
+/// Who listens everywhere is reached through loopback.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, http::StatusCode, routing::get};
+
+    use super::*;
+
+    async fn serve(status: StatusCode, health: Health) -> Addresses {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer = move || async move { (status, Json(health.clone())) };
+        let router = Router::new().route("/readyz", get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Addresses { gateway: address, registry: address, ..Addresses::default() }
+    }
+
+    #[tokio::test]
+    async fn a_role_is_believed_when_it_is_the_right_one() {
+        let mut health = Health {
+            role: "gateway".to_owned(),
+            version: "0".to_owned(),
+            ready: true,
+            waiting_for: None,
+            backends: vec![],
+        };
+        let ready = Prober::new(serve(StatusCode::OK, health.clone()).await);
+        assert_eq!(ready.ask(Role::Gateway).await, Answer::Ready(health.clone()));
+        assert_eq!(ready.ask(Role::Registry).await, Answer::Stranger("gateway".to_owned()));
+
+        health.ready = false;
+        health.waiting_for = Some("the store".to_owned());
+        let waiting = Prober::new(serve(StatusCode::SERVICE_UNAVAILABLE, health).await);
+        assert_eq!(waiting.ask(Role::Gateway).await, Answer::Waiting("the store".to_owned()));
+    }
+
+    #[test]
+    fn everywhere_is_reached_through_loopback() {
+        assert_eq!(reachable("0.0.0.0:8000".parse().unwrap()), "127.0.0.1:8000".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:8000".parse().unwrap()), "10.0.0.1:8000".parse().unwrap());
+    }
+}

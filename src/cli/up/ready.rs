@@ -1,0 +1,65 @@
+//! What `up` says when everything is ready.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::probe;
+use crate::{
+    app::Role,
+    cli::{Error, Output},
+    config::{Platform, current::Current},
+    model::api::Health,
+    queue, store,
+};
+
+/// `up --json` prints this once.
+#[derive(Serialize)]
+struct Ready<'a> {
+    url: &'a str,
+    token_file: &'a Path,
+    platform: &'a str,
+    data_dir: &'a Path,
+    store: String,
+    queue: String,
+    roles: &'a [Health],
+}
+
+/// Addresses, backends and what to type next; `health` is in the order of [`Role::ALL`].
+pub fn show(
+    platform: &Platform,
+    current: &Current,
+    health: &[Health],
+    out: &Output,
+) -> Result<(), Error> {
+    let store = match &platform.store {
+        store::Config::Postgres { url } => format!("postgres at {}", url.address()),
+        store::Config::Sqlite { path } => format!("sqlite at {}", path.display()),
+    };
+    let queue = match &platform.queue {
+        queue::Config::RabbitMq { url } => format!("rabbitmq at {}", url.address()),
+        queue::Config::Embedded => "embedded".to_owned(),
+    };
+    if out.json() {
+        let (url, token_file) = (current.url.as_str(), current.token_file.as_path());
+        let (name, data_dir) = (platform.name.as_str(), platform.data_dir.as_path());
+        let ready = Ready { url, token_file, platform: name, data_dir, store, queue, roles: health };
+        return out.document(&ready);
+    }
+    out.line("cloudfunc is ready")?;
+    for role in Role::ALL.into_iter().rev() {
+        let address = probe::reachable(probe::address(&platform.addresses, role));
+        out.line(&format!("  {:<10} http://{address}", role.as_str()))?;
+    }
+    let runtime = health.get(2).and_then(|manager| manager.backends.last());
+    out.line(&format!("  {:<10} {store}", "store"))?;
+    out.line(&format!("  {:<10} {queue}", "queue"))?;
+    out.line(&format!("  {:<10} {}", "runtime", runtime.map_or("docker", String::as_str)))?;
+    out.line(&format!("  {:<10} {}", "token", current.token_file.display()))?;
+    let next = if Path::new("functions/hello_fn").is_dir() {
+        "cloudfunc deploy functions/hello_fn"
+    } else {
+        "cloudfunc init my_fn"
+    };
+    out.line(&format!("next, in another terminal: {next}   (Ctrl-C here stops the platform)"))
+}

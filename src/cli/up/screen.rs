@@ -1,0 +1,177 @@
+//! What the children say, under coloured role prefixes; and their log files.
+//!
+//! A terminal that is held (Ctrl-S) or a pipe that nobody reads must not stop the platform: a thread
+//! of its own prints, and what it cannot take is counted instead of waited for. The files get all.
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{app::Role, cli::Output};
+
+/// Lines that wait to be printed; more are dropped and counted.
+const WAITING: usize = 4096;
+/// At the end, a screen that takes nothing is left alone after so long.
+const FLUSH: Duration = Duration::from_secs(1);
+/// A log file is rotated here; one older one is kept.
+const MAX_FILE: u64 = 10 << 20;
+/// Of a child that gave up, so many lines are told again.
+const LAST_LINES: usize = 5;
+
+#[derive(Clone)]
+pub struct Screen {
+    lines: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+    color: bool,
+}
+
+impl Screen {
+    /// The receiver tells when everything has been printed, after the last clone is gone.
+    pub fn new(out: &Output) -> (Self, oneshot::Receiver<()>) {
+        let (lines, receiver) = sync_channel::<String>(WAITING);
+        let (done, printed) = oneshot::channel();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let (printer, missing) = (out.clone(), dropped.clone());
+        std::thread::spawn(move || {
+            for line in receiver {
+                printer.note(&line);
+                let count = missing.swap(0, Relaxed);
+                if count > 0 {
+                    printer
+                        .note(&format!("({count} lines are not shown here; the log files have them)"));
+                }
+            }
+            let _ = done.send(());
+        });
+        (Self { lines, dropped, color: out.is_colored() }, printed)
+    }
+
+    /// Of the supervisor itself.
+    pub fn note(&self, text: impl Into<String>) {
+        if self.lines.try_send(text.into()).is_err() {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn child(&self, role: Role, line: &str) {
+        self.note(format!("{} {}", prefix(role, self.color), printable(line)));
+    }
+}
+
+/// Waits for the printing thread, a little.
+pub async fn flush(printed: oneshot::Receiver<()>) {
+    let _ = tokio::time::timeout(FLUSH, printed).await;
+}
+
+fn prefix(role: Role, color: bool) -> String {
+    let name = format!("{:<9} |", role.as_str());
+    let code = match role {
+        Role::Gateway => 36,
+        Role::Registry => 35,
+        Role::Scheduler => 33,
+        Role::Manager => 32,
+    };
+    if color { format!("\x1b[{code}m{name}\x1b[0m") } else { name }
+}
+
+/// A function's output must not steer the terminal.
+fn printable(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Where a role's lines go; outlives its children.
+pub struct RoleLog {
+    role: Role,
+    screen: Screen,
+    path: PathBuf,
+    file: Option<(File, u64)>,
+    last: VecDeque<String>,
+}
+
+impl RoleLog {
+    /// The folder must be there.
+    pub fn open(role: Role, path: PathBuf, screen: Screen) -> io::Result<Self> {
+        let mut log = Self { role, screen, path, file: None, last: VecDeque::new() };
+        log.reopen()?;
+        Ok(log)
+    }
+
+    /// One line without its end. A disk that is full is no reason to stop.
+    pub fn line(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        self.screen.child(self.role, &text);
+        if self.last.len() == LAST_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(printable(&text));
+        if let Err(error) = self.append(bytes) {
+            if self.file.take().is_some() {
+                self.screen.note(format!("cannot write {}: {error}", self.path.display()));
+            }
+        }
+    }
+
+    /// The last lines, oldest first.
+    pub fn last(&self) -> impl Iterator<Item = &str> {
+        self.last.iter().map(String::as_str)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.file.as_ref().is_some_and(|(_, length)| *length >= MAX_FILE) {
+            fs::rename(&self.path, self.path.with_extension("log.1"))?;
+            self.reopen()?;
+        }
+        let Some((file, length)) = &mut self.file else { return Ok(()) };
+        let line = [bytes, b"\n"].concat();
+        *length += line.len() as u64;
+        file.write_all(&line)
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        let length = file.metadata()?.len();
+        self.file = Some((file, length));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Color;
+
+    #[test]
+    fn a_log_is_rotated_and_keeps_its_last_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("manager.log");
+        let (screen, _printed) = Screen::new(&Output::new(false, false, false, Color::Auto));
+        let mut log = RoleLog::open(Role::Manager, path.clone(), screen).unwrap();
+        let long = vec![b'x'; MAX_FILE as usize];
+        log.line(&long);
+        for number in 0..LAST_LINES {
+            log.line(format!("line {number} \x1b[31m").as_bytes());
+        }
+        assert_eq!(fs::metadata(path.with_extension("log.1")).unwrap().len(), MAX_FILE + 1);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("line 0 \x1b[31m\nline 1"), "the file gets the bytes as they are");
+        assert_eq!(log.last().next(), Some("line 0 \u{fffd}[31m"), "the screen does not");
+    }
+
+    #[test]
+    fn prefixes_line_up_and_have_colour_only_where_wanted() {
+        assert_eq!(prefix(Role::Manager, false), "manager   |");
+        assert_eq!(prefix(Role::Scheduler, true), "\x1b[33mscheduler |\x1b[0m");
+    }
+}

@@ -1,0 +1,189 @@
+//! A typed client of the HTTP API (design §9), for the CLI and for tests.
+//!
+//! One method per route. What a function did is a value ([`InvokeAnswer`]); everything that kept the
+//! request from being answered is an [`Error`].
+
+mod error;
+mod invoke;
+mod lines;
+mod request;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::{
+    Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use url::Url;
+
+use crate::{
+    config::client::Token,
+    model::{
+        Body, FunctionName, InvocationId, LogLine, Problem, ProblemCode, Record, RevisionNumber, State,
+        api::{
+            ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, RevisionInfo,
+        },
+    },
+};
+
+pub use error::Error;
+pub use invoke::{InvokeAnswer, Outcome};
+pub use lines::Lines;
+
+/// Cheap to clone; connections are kept and shared.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// Ends in `/`.
+    base: Url,
+    token: Option<Token>,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, Default)]
+pub struct RecordFilter {
+    pub function: Option<FunctionName>,
+    pub state: Option<State>,
+    pub since: Option<Timestamp>,
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// Which log lines to read.
+#[derive(Clone, Debug, Default)]
+pub struct LogQuery {
+    /// None: of all functions.
+    pub functions: Vec<FunctionName>,
+    /// Go on with new lines until the connection is closed.
+    pub follow: bool,
+    pub since: Option<Timestamp>,
+    /// Only the last so many of those that are there.
+    pub tail: Option<u32>,
+    pub invocation: Option<InvocationId>,
+}
+
+impl Client {
+    /// Packs nothing: `archive` is a gzipped tar of the function's folder. `progress` is told each step.
+    pub async fn deploy(
+        &self,
+        name: &FunctionName,
+        archive: Bytes,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Deployed, Error> {
+        let request = self
+            .request(Method::POST, &format!("v1/functions/{name}/revisions"))
+            .header(CONTENT_TYPE, "application/gzip")
+            .header(ACCEPT, "application/x-ndjson")
+            .body(archive);
+        let mut lines = Lines::<DeployLine>::new(self.send(request).await?);
+        while let Some(line) = lines.next().await? {
+            match line {
+                DeployLine::Progress { message } => progress(&message),
+                DeployLine::Done(deployed) => return Ok(deployed),
+                DeployLine::Error { problem } => return Err(problem.into()),
+            }
+        }
+        Err(Error::Protocol("the deploy's progress ended without a result".to_owned()))
+    }
+
+    pub async fn functions(&self, cursor: Option<&str>) -> Result<Page<FunctionInfo>, Error> {
+        let request = self.request(Method::GET, "v1/functions").query(&[("cursor", cursor)]);
+        self.json(request).await
+    }
+
+    pub async fn function(&self, name: &FunctionName) -> Result<FunctionInfo, Error> {
+        self.json(self.request(Method::GET, &format!("v1/functions/{name}"))).await
+    }
+
+    pub async fn revisions(
+        &self,
+        name: &FunctionName,
+        cursor: Option<&str>,
+    ) -> Result<Page<RevisionInfo>, Error> {
+        let request = self.request(Method::GET, &format!("v1/functions/{name}/revisions"));
+        self.json(request.query(&[("cursor", cursor)])).await
+    }
+
+    pub async fn instances(
+        &self,
+        name: &FunctionName,
+        cursor: Option<&str>,
+    ) -> Result<Page<InstanceInfo>, Error> {
+        let request = self.request(Method::GET, &format!("v1/functions/{name}/instances"));
+        self.json(request.query(&[("cursor", cursor)])).await
+    }
+
+    /// Makes a revision the active one.
+    pub async fn activate(&self, name: &FunctionName, revision: RevisionNumber) -> Result<(), Error> {
+        let request = self
+            .request(Method::PUT, &format!("v1/functions/{name}/active-revision"))
+            .json(&ActiveRevision { revision });
+        self.send(request).await.map(drop)
+    }
+
+    pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &format!("v1/functions/{name}"));
+        self.send(request).await.map(drop)
+    }
+
+    /// The record; with `wait`, as soon as it is terminal, at the latest after that time.
+    pub async fn record(&self, id: InvocationId, wait: Option<Duration>) -> Result<Record, Error> {
+        let wait = wait.map(|wait| format!("{}ms", wait.as_millis()));
+        let request = self.request(Method::GET, &format!("v1/invocations/{id}"));
+        self.json(request.query(&[("wait", wait)])).await
+    }
+
+    /// The value that an invocation returned, byte for byte.
+    pub async fn result(&self, id: InvocationId) -> Result<Body, Error> {
+        let request = self.request(Method::GET, &format!("v1/invocations/{id}/result"));
+        self.body(self.send(request).await?).await
+    }
+
+    /// Newest first.
+    pub async fn records(&self, filter: &RecordFilter) -> Result<Page<Record>, Error> {
+        let request = self.request(Method::GET, "v1/invocations").query(&[
+            ("function", filter.function.as_ref().map(FunctionName::to_string)),
+            ("state", filter.state.map(|state| state.to_string())),
+            ("since", filter.since.map(|since| since.to_string())),
+            ("cursor", filter.cursor.clone()),
+            ("limit", filter.limit.map(|limit| limit.to_string())),
+        ]);
+        self.json(request).await
+    }
+
+    /// Log lines, oldest first.
+    pub async fn logs(&self, query: &LogQuery) -> Result<Lines<LogLine>, Error> {
+        let mut parameters: Vec<(&str, String)> = Vec::new();
+        let path = match query.functions.as_slice() {
+            [one] => format!("v1/functions/{one}/logs"),
+            several => {
+                parameters.extend(several.iter().map(|name| ("function", name.to_string())));
+                "v1/logs".to_owned()
+            }
+        };
+        parameters.extend(query.follow.then(|| ("follow", "true".to_owned())));
+        parameters.extend(query.since.map(|since| ("since", since.to_string())));
+        parameters.extend(query.tail.map(|tail| ("tail", tail.to_string())));
+        parameters.extend(query.invocation.map(|id| ("invocation", id.to_string())));
+        let request =
+            self.request(Method::GET, &path).header(ACCEPT, "application/x-ndjson").query(&parameters);
+        Ok(Lines::new(self.send(request).await?))
+    }
+
+    /// What the gateway says of itself, ready or not.
+    pub async fn health(&self) -> Result<Health, Error> {
+        let response = self.answer(self.request(Method::GET, "readyz")).await?;
+        if !matches!(response.status(), StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
+            return Err(self.refusal(response).await);
+        }
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body.bytes).map_err(|error| Error::unreadable("readyz", &error))
+    }
+}
+
+/// Whether a problem is of this kind.
+pub fn is(problem: &Problem, code: ProblemCode) -> bool {
+    problem.code == code.code
+}

@@ -1,0 +1,103 @@
+//! Sending a request and reading its answer, the same for all routes.
+
+use std::{net::IpAddr, time::Duration};
+
+use reqwest::{Method, RequestBuilder, Response, header::CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+use url::{Host, Url};
+
+use super::{Client, Error};
+use crate::{
+    config::client::Token,
+    model::{Body, Problem},
+};
+
+/// A platform that does not take a connection within this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// Connects to nothing yet. `url` may have a path, below which the API's routes are.
+    pub fn new(url: Url, token: Option<Token>) -> Result<Self, Error> {
+        // One for the process: whoever comes first installs it, and all install the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("cloudfunc/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none());
+        if url.scheme() == "http" {
+            // The system's certificates are not needed, and need not be there.
+            http = http.tls_certs_only([]);
+        }
+        if is_loopback(&url) {
+            http = http.no_proxy();
+        }
+        Ok(Self { http: http.build().map_err(Error::Client)?, base: url, token })
+    }
+
+    /// A request to a route (without its leading slash).
+    pub(super) fn request(&self, method: Method, route: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{route}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    /// The answer, whatever its status.
+    pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Response, Error> {
+        request.send().await.map_err(|source| {
+            let (url, source) = (self.base.clone(), source.without_url());
+            match source {
+                source if source.is_builder() => Error::Client(source),
+                source if source.is_connect() => Error::NotReachable { url, source },
+                source => Error::Lost { url, source },
+            }
+        })
+    }
+
+    /// The answer if its status is a success, else its problem.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let response = self.answer(request).await?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    pub(super) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        let response = self.send(request).await?;
+        let route = response.url().path().to_owned();
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body.bytes).map_err(|error| Error::unreadable(&route, &error))
+    }
+
+    pub(super) async fn body(&self, response: Response) -> Result<Body, Error> {
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+        let lost = |source: reqwest::Error| Error::Lost {
+            url: self.base.clone(),
+            source: source.without_url(),
+        };
+        Ok(Body { content_type, bytes: response.bytes().await.map_err(lost)? })
+    }
+
+    /// The problem that an answer without success carries.
+    pub(super) async fn refusal(&self, response: Response) -> Error {
+        let status = response.status();
+        match self.body(response).await {
+            Err(error) => error,
+            Ok(body) => match serde_json::from_slice::<Problem>(&body.bytes) {
+                Ok(problem) => problem.into(),
+                Err(_) => Error::Protocol(format!("status {status} without a problem document")),
+            },
+        }
+    }
+}
+
+/// A proxy of the environment is for other hosts.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}

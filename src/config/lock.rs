@@ -1,0 +1,136 @@
+//! `up.lock`: at most one `cloudfunc up` per data folder, and who it is.
+//!
+//! The kernel's lock is what counts: it goes with its process, however that ends, so that a stale file
+//! means nothing. The content only tells others what to talk to.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write as _},
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{config::Addresses, model::PlatformName};
+
+const NAME: &str = "up.lock";
+/// A look at the lock by `status` holds it for an instant; whoever wants to keep it asks again.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The `up` that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Holder {
+    pub pid: u32,
+    pub platform: PlatformName,
+    pub gateway: SocketAddr,
+    pub registry: SocketAddr,
+    pub scheduler: SocketAddr,
+    pub manager: SocketAddr,
+    /// How long its stop may take at most, in seconds.
+    pub stops_within: u64,
+}
+
+impl Holder {
+    /// This process.
+    pub fn new(platform: PlatformName, addresses: &Addresses, stops_within: Duration) -> Self {
+        Self {
+            pid: std::process::id(),
+            platform,
+            gateway: addresses.gateway,
+            registry: addresses.registry,
+            scheduler: addresses.scheduler,
+            manager: addresses.manager,
+            stops_within: stops_within.as_secs(),
+        }
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            gateway: self.gateway,
+            registry: self.registry,
+            scheduler: self.scheduler,
+            manager: self.manager,
+        }
+    }
+}
+
+/// Held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// None: it has not written yet who it is.
+    #[error("the lock is held")]
+    Held(Option<Holder>),
+    #[error("cannot use {path}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Takes the lock of a data folder.
+pub fn take(folder: &Path, holder: &Holder) -> Result<Lock, LockError> {
+    let path = folder.join(NAME);
+    let io = |source| LockError::Io { path: path.clone(), source };
+    // Not truncated: until it is ours, the content is somebody else's.
+    let mut options = fs::OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(io)?;
+    let mut attempt = 1;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => {
+                attempt += 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&path))),
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+    }
+    let text = serde_json::to_string(holder).expect("plain data");
+    file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;
+    Ok(Lock { _file: file })
+}
+
+/// Whether somebody holds the lock of a data folder: `Some(None)` when it does not say who.
+pub fn look(folder: &Path) -> Option<Option<Holder>> {
+    let path = folder.join(NAME);
+    let file = File::open(&path).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(read(&path)),
+        _ => None,
+    }
+}
+
+fn read(path: &Path) -> Option<Holder> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_one_learns_who_is_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let me = Holder::new("default".parse().unwrap(), &Addresses::default(), PAUSE);
+        assert_eq!(look(dir.path()), None);
+
+        let lock = take(dir.path(), &me).unwrap();
+        assert_eq!(look(dir.path()), Some(Some(me.clone())));
+        match take(dir.path(), &me).unwrap_err() {
+            LockError::Held(holder) => assert_eq!(holder, Some(me.clone())),
+            other => panic!("{other}"),
+        }
+
+        drop(lock);
+        assert_eq!(look(dir.path()), None, "the file stays, the lock does not");
+        take(dir.path(), &me).unwrap();
+    }
+}

@@ -1,0 +1,354 @@
+//! Settings before they are resolved: what one source (flags with the environment, or the file) says.
+//!
+//! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds what a source
+//! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
+
+use std::{fs, io, net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::{
+    Addresses, Dirs, Limits, Platform, client,
+    document::{Document, LocatedError, Section},
+    units,
+};
+use crate::{model::PlatformName, queue, runtime, store};
+
+const DEFAULT_NAME: &str = "default";
+const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";
+const DEFAULT_PYTHON_VERSION: &str = "3.12";
+
+/// What a source says about a platform. Keys of the file's table `[platform]` and flags are named
+/// alike, except that `--platform` is its `name`.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub name: Option<PlatformName>,
+    pub data_dir: Option<PathBuf>,
+    pub store: Option<store::Config>,
+    pub queue: Option<queue::Config>,
+    pub runtime: Option<runtime::Kind>,
+    pub gateway_host: Option<IpAddr>,
+    pub gateway_port: Option<u16>,
+    pub registry_port: Option<u16>,
+    pub scheduler_port: Option<u16>,
+    pub manager_port: Option<u16>,
+    pub python_image: Option<String>,
+    pub python_version: Option<String>,
+    pub queue_wait: Option<Duration>,
+    pub max_waiting: Option<u32>,
+    pub max_backlog: Option<u64>,
+    pub memory_budget: Option<u64>,
+    pub max_starts: Option<usize>,
+    pub stop_grace: Option<Duration>,
+    pub retention: Option<Duration>,
+}
+
+const KEYS: [&str; 19] = [
+    "name",
+    "data_dir",
+    "store",
+    "queue",
+    "runtime",
+    "gateway_host",
+    "gateway_port",
+    "registry_port",
+    "scheduler_port",
+    "manager_port",
+    "python_image",
+    "python_version",
+    "queue_wait",
+    "max_waiting",
+    "max_backlog",
+    "memory_budget",
+    "max_starts",
+    "stop_grace",
+    "retention",
+];
+
+/// Who provides store and queue; also the name of the data folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// `up` starts both from the embedded compose file.
+    Compose,
+    /// Both are given.
+    External,
+}
+
+impl Stack {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compose => "compose",
+            Self::External => "external",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{given} is given without {missing}")]
+    OnlyOne { given: &'static str, missing: &'static str },
+    #[error("no store and no queue are given")]
+    NoBackends,
+    #[error("the embedded queue works inside one process only, and each role is one of its own")]
+    EmbeddedQueue,
+    #[error("{one} and {other} both have port {port}")]
+    SamePort { one: &'static str, other: &'static str, port: u16 },
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    File(#[from] LocatedError),
+}
+
+impl Settings {
+    /// Of the user's `config.toml`; an absent file is an empty one.
+    pub fn of_user(dirs: &Dirs) -> Result<Self, SettingsError> {
+        let path = dirs.config_file();
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Self::parse(&text, &path.display().to_string())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(SettingsError::Read { path, source }),
+        }
+    }
+
+    fn parse(text: &str, file: &str) -> Result<Self, LocatedError> {
+        let document = Document::parse(text, file)?;
+        let root = document.root();
+        root.only(&client::FILE_KEYS)?;
+        match root.get("platform") {
+            Some(table) => Self::of_table(&table.section()?),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn of_table(table: &Section<'_>) -> Result<Self, LocatedError> {
+        table.only(&KEYS)?;
+        let text = |key, example| table.get(key).map(|field| field.string(example)).transpose();
+        let number = |key, max| table.get(key).map(|field| field.integer(0, max)).transpose();
+        let port = |key| {
+            let port = number(key, u32::from(u16::MAX))?;
+            Ok(port.and_then(|port| u16::try_from(port).ok()))
+        };
+        let duration = |key| {
+            let field = table.get(key);
+            field.map(|field| field.parsed("\"30s\"", units::parse_duration)).transpose()
+        };
+        macro_rules! parsed {
+            ($key:literal, $example:literal) => {
+                table.get($key).map(|field| field.parsed($example, str::parse)).transpose()?
+            };
+        }
+        let budget = table.get("memory_budget");
+        Ok(Self {
+            name: parsed!("name", "\"default\""),
+            data_dir: text("data_dir", "\"/var/lib/cloudfunc\"")?.map(PathBuf::from),
+            store: parsed!("store", "\"postgres://user:password@host:port/database\""),
+            queue: parsed!("queue", "\"amqp://user:password@host:port/vhost\""),
+            runtime: parsed!("runtime", "\"docker\""),
+            gateway_host: parsed!("gateway_host", "\"127.0.0.1\""),
+            gateway_port: port("gateway_port")?,
+            registry_port: port("registry_port")?,
+            scheduler_port: port("scheduler_port")?,
+            manager_port: port("manager_port")?,
+            python_image: text("python_image", "\"python:{version}-slim\"")?.map(str::to_owned),
+            python_version: text("python_version", "\"3.12\"")?.map(str::to_owned),
+            queue_wait: duration("queue_wait")?,
+            max_waiting: number("max_waiting", u32::MAX)?,
+            max_backlog: number("max_backlog", u32::MAX)?.map(u64::from),
+            memory_budget: budget
+                .map(|field| field.parsed("\"8GiB\"", units::parse_bytes))
+                .transpose()?,
+            max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
+            stop_grace: duration("stop_grace")?,
+            retention: duration("retention")?,
+        })
+    }
+
+    /// These, and where they say nothing, those.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            name: self.name.or(other.name),
+            data_dir: self.data_dir.or(other.data_dir),
+            store: self.store.or(other.store),
+            queue: self.queue.or(other.queue),
+            runtime: self.runtime.or(other.runtime),
+            gateway_host: self.gateway_host.or(other.gateway_host),
+            gateway_port: self.gateway_port.or(other.gateway_port),
+            registry_port: self.registry_port.or(other.registry_port),
+            scheduler_port: self.scheduler_port.or(other.scheduler_port),
+            manager_port: self.manager_port.or(other.manager_port),
+            python_image: self.python_image.or(other.python_image),
+            python_version: self.python_version.or(other.python_version),
+            queue_wait: self.queue_wait.or(other.queue_wait),
+            max_waiting: self.max_waiting.or(other.max_waiting),
+            max_backlog: self.max_backlog.or(other.max_backlog),
+            memory_budget: self.memory_budget.or(other.memory_budget),
+            max_starts: self.max_starts.or(other.max_starts),
+            stop_grace: self.stop_grace.or(other.stop_grace),
+            retention: self.retention.or(other.retention),
+        }
+    }
+
+    pub fn name(&self) -> PlatformName {
+        self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
+    }
+
+    /// External when both store and queue are given, compose when neither is.
+    pub fn stack(&self) -> Result<Stack, SettingsError> {
+        match (&self.store, &self.queue) {
+            (None, None) => Ok(Stack::Compose),
+            (_, Some(queue::Config::Embedded)) => Err(SettingsError::EmbeddedQueue),
+            (Some(_), Some(_)) => Ok(Stack::External),
+            (Some(_), None) => Err(SettingsError::OnlyOne { given: "--store", missing: "--queue" }),
+            (None, Some(_)) => Err(SettingsError::OnlyOne { given: "--queue", missing: "--store" }),
+        }
+    }
+
+    /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
+    /// its own, so that two platforms of one user do not share tokens and credentials.
+    pub fn data_dir(&self, dirs: &Dirs, stack: Stack) -> PathBuf {
+        if let Some(given) = &self.data_dir {
+            return std::path::absolute(given).unwrap_or_else(|_| given.clone());
+        }
+        let name = self.name();
+        match name.as_str() {
+            DEFAULT_NAME => dirs.state.join(stack.as_str()),
+            name => dirs.state.join(format!("{}-{name}", stack.as_str())),
+        }
+    }
+
+    /// Internal roles listen on loopback, whatever is said.
+    pub fn addresses(&self) -> Result<Addresses, SettingsError> {
+        let port = |default: SocketAddr, port: Option<u16>| {
+            SocketAddr::new(default.ip(), port.unwrap_or(default.port()))
+        };
+        let default = Addresses::default();
+        let mut gateway = port(default.gateway, self.gateway_port);
+        gateway.set_ip(self.gateway_host.unwrap_or(gateway.ip()));
+        let addresses = Addresses {
+            gateway,
+            registry: port(default.registry, self.registry_port),
+            scheduler: port(default.scheduler, self.scheduler_port),
+            manager: port(default.manager, self.manager_port),
+        };
+        let ports = [
+            ("--gateway-port", addresses.gateway.port()),
+            ("--registry-port", addresses.registry.port()),
+            ("--scheduler-port", addresses.scheduler.port()),
+            ("--manager-port", addresses.manager.port()),
+        ];
+        for (index, (one, port)) in ports.into_iter().enumerate() {
+            if let Some((other, _)) = ports[index + 1..].iter().find(|(_, p)| *p == port && port != 0) {
+                return Err(SettingsError::SamePort { one, other, port });
+            }
+        }
+        Ok(addresses)
+    }
+
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            queue_wait: self.queue_wait.unwrap_or(default.queue_wait),
+            max_waiting: self.max_waiting.unwrap_or(default.max_waiting),
+            max_backlog: self.max_backlog.unwrap_or(default.max_backlog),
+            memory_budget: self.memory_budget.unwrap_or(default.memory_budget),
+            max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
+            stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
+            retention: self.retention.unwrap_or(default.retention),
+        }
+    }
+
+    /// With the defaults; the store and the queue must be there by now.
+    pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
+        let data_dir = self.data_dir(dirs, self.stack()?);
+        let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
+        let (Some(store), Some(queue)) = (self.store, self.queue) else {
+            return Err(SettingsError::NoBackends);
+        };
+        Ok(Platform {
+            name,
+            data_dir,
+            store,
+            queue,
+            runtime: self.runtime.unwrap_or(runtime::Kind::Docker),
+            addresses,
+            python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
+            python_version: self.python_version.unwrap_or_else(|| DEFAULT_PYTHON_VERSION.to_owned()),
+            limits,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dirs() -> Dirs {
+        Dirs { config: "/c".into(), state: "/s".into() }
+    }
+
+    fn from(text: &str) -> Settings {
+        Settings::parse(text, "config.toml").unwrap()
+    }
+
+    fn error(text: &str) -> String {
+        Settings::parse(text, "config.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn one_source_lies_over_another_and_defaults_are_below() {
+        let flags = Settings { gateway_port: Some(8001), ..Settings::default() };
+        let file = from(
+            "[platform]\ngateway_port = 1\nregistry_port = 7001\nqueue_wait = \"2s\"\n\
+             store = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"\nmemory_budget = \"1GiB\"",
+        );
+        let platform = flags.or(file).platform(&dirs()).unwrap();
+        assert_eq!(platform.addresses.gateway.port(), 8001);
+        assert_eq!(platform.addresses.registry.port(), 7001);
+        assert_eq!(platform.addresses.scheduler.port(), 9000);
+        assert_eq!(platform.limits.queue_wait, Duration::from_secs(2));
+        assert_eq!(platform.limits.memory_budget, 1 << 30);
+        assert_eq!(platform.python_version, "3.12");
+        assert_eq!(platform.data_dir, PathBuf::from("/s/external"));
+    }
+
+    #[test]
+    fn store_and_queue_come_together_or_not_at_all() {
+        let store = || Some("postgres://u:p@db/x".parse().unwrap());
+        let stack = |store, queue| Settings { store, queue, ..Settings::default() }.stack();
+        assert_eq!(stack(None, None).unwrap(), Stack::Compose);
+        assert_eq!(stack(store(), None).unwrap_err().to_string(), "--store is given without --queue");
+        let embedded = stack(store(), Some(queue::Config::Embedded)).unwrap_err().to_string();
+        assert!(embedded.starts_with("the embedded queue works inside one process only"), "{embedded}");
+    }
+
+    #[test]
+    fn a_platform_with_a_name_of_its_own_has_its_own_folder() {
+        let named = Settings { name: Some("team".parse().unwrap()), ..Settings::default() };
+        assert_eq!(named.data_dir(&dirs(), Stack::Compose), PathBuf::from("/s/compose-team"));
+    }
+
+    #[test]
+    fn two_roles_on_one_port_are_refused() {
+        let same = Settings { scheduler_port: Some(8000), ..Settings::default() };
+        assert_eq!(
+            same.addresses().unwrap_err().to_string(),
+            "--gateway-port and --scheduler-port both have port 8000"
+        );
+        let free = Settings { gateway_port: Some(0), manager_port: Some(0), ..Settings::default() };
+        assert_eq!(free.addresses().unwrap().gateway.port(), 0);
+    }
+
+    #[test]
+    fn a_wrong_file_is_explained_without_its_passwords() {
+        assert_eq!(
+            error("[platform]\nregistry_prot = 7001"),
+            "config.toml:2:1: unknown key `platform.registry_prot`; did you mean `platform.registry_port`?"
+        );
+        let store = error("[platform]\nstore = \"mysql://u:hunter2@db\"");
+        assert!(
+            store.starts_with("config.toml:2:9: `platform.store`: not a store; accepted are"),
+            "{store}"
+        );
+        assert!(!store.contains("hunter2"));
+        assert!(error("[platform]\ngateway_port = 65536").contains("from 0 to 65535"));
+        assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is no duration"));
+    }
+}

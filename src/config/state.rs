@@ -1,0 +1,185 @@
+//! The data folder of one platform on one host: tokens, the manager's id, caches and logs.
+//!
+//! | entry | what |
+//! |---|---|
+//! | `token` | the gateway's first bearer token |
+//! | `internal-token` | what the roles show each other |
+//! | `manager-id` | the label of this host's sandboxes |
+//! | `up.lock` | held by `cloudfunc up` ([`super::lock`]) |
+//! | `logs/<role>.log`, `compose/` | written by `up` |
+//!
+//! Every role opens the folder at its start, several at once: each secret is written to a file of its
+//! own and then linked to its name, so that the first one wins and everybody reads the same.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::client::Token;
+use crate::model::ManagerId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("cannot use {path}")]
+    Io { path: PathBuf, source: io::Error },
+    /// Whoever can write here can replace the tokens.
+    #[error("the data folder {path} can be written by other users (mode {mode:03o})")]
+    Open { path: PathBuf, mode: u32 },
+    #[error("{path} does not hold {what}")]
+    Damaged { path: PathBuf, what: &'static str },
+}
+
+/// An opened data folder.
+#[derive(Clone, Debug)]
+pub struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// Makes the folder (mode 0700) where it is missing.
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        make_folder(folder)?;
+        let io = |source| StateError::Io { path: folder.to_owned(), source };
+        let mode = fs::metadata(folder).map_err(io)?.permissions().mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(StateError::Open { path: folder.to_owned(), mode });
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the token lies for the client to find.
+    pub fn token_file(&self) -> PathBuf {
+        self.folder.join("token")
+    }
+
+    /// Of the gateway; made on first use.
+    pub fn token(&self) -> Result<Token, StateError> {
+        self.secret("token")
+    }
+
+    /// Of the internal ports; made on first use.
+    pub fn internal_token(&self) -> Result<Token, StateError> {
+        self.secret("internal-token")
+    }
+
+    /// Stable for as long as the folder is kept.
+    pub fn manager_id(&self) -> Result<ManagerId, StateError> {
+        let text = self.read_or_make("manager-id", || ManagerId::new().to_string())?;
+        let path = self.folder.join("manager-id");
+        text.parse().map_err(|_| StateError::Damaged { path, what: "a manager's id" })
+    }
+
+    /// Where the supervisor keeps what a role says.
+    pub fn log_file(&self, role: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{role}.log"))
+    }
+
+    pub fn compose_folder(&self) -> PathBuf {
+        self.folder.join("compose")
+    }
+
+    fn secret(&self, name: &str) -> Result<Token, StateError> {
+        let text = self.read_or_make(name, random_hex)?;
+        let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
+        // What is short enough to be guessed was not made by us.
+        let whole = Some(text).filter(|text| text.len() >= 32);
+        whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
+    }
+
+    fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
+        let path = self.folder.join(name);
+        let io = |source| StateError::Io { path: path.clone(), source };
+        if !path.exists() {
+            // A temporary file is made with O_EXCL and mode 0600; persist_noclobber links it.
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io)?;
+            writeln!(file, "{}", make()).map_err(io)?;
+            match file.persist_noclobber(&path) {
+                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(io(error.error));
+                }
+                _ => {}
+            }
+        }
+        Ok(fs::read_to_string(&path).map_err(io)?.trim().to_owned())
+    }
+}
+
+/// A folder for us alone (0700), with its parents; left as it is where it is there.
+pub fn make_folder(path: &Path) -> Result<(), StateError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StateError::Io { path: path.to_owned(), source })
+}
+
+/// Replaces a file in one step, readable by us alone (0600).
+pub fn write_private(path: &Path, content: &str) -> Result<(), StateError> {
+    let io = |source| StateError::Io { path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    file.write_all(content.as_bytes()).map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// 32 random bytes in hexadecimal.
+pub fn random_hex() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    hex::encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_that_start_at_once_agree_on_the_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a/compose");
+        let seen: Vec<_> = std::thread::scope(|scope| {
+            let open = || {
+                let state = State::open(&folder).unwrap();
+                (state.token().unwrap(), state.internal_token().unwrap(), state.manager_id().unwrap())
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(seen.iter().all(|one| *one == seen[0]));
+        assert_eq!(seen[0].0.expose().len(), 64);
+        assert_ne!(seen[0].0, seen[0].1);
+        assert_eq!(format!("{:?}", seen[0].0), "Token(…)");
+        let mut names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["internal-token", "manager-id", "token"], "no temporary file stays");
+    }
+
+    #[test]
+    fn what_it_makes_is_for_its_user_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("compose");
+        let state = State::open(&folder).unwrap();
+        state.token().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(&state.token_file()), 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = State::open(dir.path()).unwrap_err().to_string();
+        assert!(error.ends_with("can be written by other users (mode 777)"), "{error}");
+    }
+}
