@@ -7,12 +7,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{
-        Platform,
-        manifest::Defaults,
-        platform::Addresses,
-        state::State,
-    },
+    config::{Platform, manifest::Defaults, platform::Addresses, state::State},
     gateway,
     http::{self, Guard, chain},
     manager,
@@ -163,7 +158,7 @@ fn start(
     let limits = platform.limits;
     Ok(match role {
         Role::Gateway => {
-            let guard = Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone());
+            let guard = Guard::new(state.token()?.expose());
             let upstreams = gateway::Upstreams { registry, scheduler, token: internal_token };
             tokio::spawn(gateway::run(upstreams, listener, guard, shutdown))
         }
@@ -171,7 +166,14 @@ fn start(
             let backends = registry::Backends { store: store?, queue: queue? };
             let defaults = Defaults { python_version: platform.python_version.clone() };
             let scheduler = registry::LocalScheduler { address: scheduler, token: internal_token };
-            tokio::spawn(registry::run(backends, defaults, scheduler, listener, internal_guard, shutdown))
+            tokio::spawn(registry::run(
+                backends,
+                defaults,
+                scheduler,
+                listener,
+                internal_guard,
+                shutdown,
+            ))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { store: store?, queue: queue? };
@@ -179,8 +181,11 @@ fn start(
         }
         Role::Manager => {
             let owner = Owner { platform: platform.name.clone(), manager: state.manager_id()? };
-            let backends =
-                manager::Backends { store: store?, queue: queue?, runtime: backends.runtime.clone().context("no runtime")? };
+            let backends = manager::Backends {
+                store: store?,
+                queue: queue?,
+                runtime: backends.runtime.clone().context("no runtime")?,
+            };
             let data_dir = platform.data_dir.clone();
             tokio::spawn(manager::run(
                 backends,
@@ -225,7 +230,8 @@ impl Backends {
         }
         let connecting = async {
             let store =
-                patiently("store", || store::connect(&platform.store), store::Error::is_transient).await?;
+                patiently("store", || store::connect(&platform.store), store::Error::is_transient)
+                    .await?;
             let queue = patiently(
                 "queue",
                 || queue::connect(&platform.queue, &platform.name),

@@ -228,19 +228,16 @@ impl FunctionQueue {
         }
     }
 
+    /// What the consumer has not handed out by the end goes to others, as if it had never been sent here.
     async fn take_all(&self, mut consumer: Consumer, stop: &CancellationToken) {
         loop {
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return,
                 delivery = consumer.next() => match delivery {
                     Some(delivery) => self.take(delivery).await,
                     None => return,
                 },
             }
-        }
-        consumer.cancel().await;
-        while let Some(delivery) = consumer.next().await {
-            self.take(delivery).await;
         }
     }
 

@@ -93,8 +93,7 @@ pub async fn run(
     let stop_lease = tokio_util::sync::CancellationToken::new();
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
     let stop_health = tokio_util::sync::CancellationToken::new();
-    let health =
-        tokio::spawn(http::serve(listener, health_routes(&shared), guard, stop_health.clone()));
+    let health = tokio::spawn(http::serve(listener, health_routes(&shared), guard, stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
     consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;

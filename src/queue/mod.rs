@@ -140,12 +140,6 @@ impl Consumer {
     pub async fn next(&mut self) -> Option<Delivery> {
         self.deliveries.next().await
     }
-
-    /// Asks for nothing more to be handed out. [`Consumer::next`] goes on to yield what was handed out
-    /// already, and then `None`: nothing of it counts as redelivered.
-    pub async fn cancel(&mut self) {
-        todo!()
-    }
 }
 
 /// One message in hand. It is settled once, by value; dropping it unsettled gives it back.

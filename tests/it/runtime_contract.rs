@@ -89,7 +89,8 @@ fn owner() -> Owner {
 }
 
 fn config(kind: Kind, owner: &Owner) -> Config {
-    let python_image = std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
+    let python_image =
+        std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
     Config { kind, python_image, owner: owner.clone() }
 }
 
@@ -155,9 +156,7 @@ impl Instance {
     /// Waits between invocations until this line comes.
     async fn idle_until(&mut self, text: &str) {
         let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
-        let wait = async {
-            while seen.recv().await.unwrap() != text {}
-        };
+        let wait = async { while seen.recv().await.unwrap() != text {} };
         let mut output = |line: Line| sender.send(line.text).unwrap();
         tokio::select! {
             error = self.guest.idle(&mut output) => panic!("{error}"),

@@ -48,7 +48,8 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Re
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
-        let client = shared.engine.client().await.map_err(|error| std::io::Error::other(error.to_string()))?;
+        let client =
+            shared.engine.client().await.map_err(|error| std::io::Error::other(error.to_string()))?;
         let id = client.create_container(Some(options), body).await?.id;
         let end = shared.ends.register(&id);
         drop(_gate);

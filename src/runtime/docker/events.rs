@@ -196,7 +196,9 @@ async fn inspect_all(shared: &Shared) {
                     });
                 }
             }
-            Err(error) if engine::is_missing(&error) => shared.ends.update(&id, |state| state.gone = true),
+            Err(error) if engine::is_missing(&error) => {
+                shared.ends.update(&id, |state| state.gone = true)
+            }
             Err(_) => return,
         }
     }
