@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -229,15 +230,10 @@ impl Backends {
             backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
         }
         let connecting = async {
-            let store =
-                patiently("store", || store::connect(&platform.store), store::Error::is_transient)
-                    .await?;
-            let queue = patiently(
-                "queue",
-                || queue::connect(&platform.queue, &platform.name),
-                queue::Error::is_transient,
-            )
-            .await?;
+            let store = || store::connect(&platform.store).boxed();
+            let store = patiently("store", store, store::Error::is_transient).await?;
+            let queue = || queue::connect(&platform.queue, &platform.name).boxed();
+            let queue = patiently("queue", queue, queue::Error::is_transient).await?;
             anyhow::Ok((store, queue))
         };
         tokio::select! {
@@ -263,9 +259,9 @@ impl Backends {
 }
 
 /// Tries again for as long as trying again can help.
-async fn patiently<T, E: std::error::Error + Send + Sync + 'static>(
+async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
     what: &str,
-    mut connect: impl AsyncFnMut() -> Result<T, E>,
+    mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,
     is_transient: impl Fn(&E) -> bool,
 ) -> anyhow::Result<T> {
     let mut pause = Duration::from_millis(100);

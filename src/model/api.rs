@@ -14,7 +14,7 @@ pub mod header {
     pub const INVOCATION_ID: &str = "cloudfunc-invocation-id";
     /// `cold` or `warm`.
     pub const START: &str = "cloudfunc-start";
-    /// The engine's id of the sandbox that ran it.
+    /// The id of the instance that ran it; `GET …/instances` has its container.
     pub const INSTANCE: &str = "cloudfunc-instance";
     /// Phases `admit queue start load run`, each with its duration in milliseconds.
     pub const SERVER_TIMING: &str = "server-timing";

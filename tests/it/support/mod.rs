@@ -1,5 +1,8 @@
 //! What the tests share.
 
+pub mod platform;
+pub mod postgres;
+
 use std::io::Write as _;
 
 /// The value of an environment variable that names a server, or `None` after a visible note that the

@@ -1,0 +1,186 @@
+//! A whole platform inside the test: all roles as tasks, real HTTP on free ports, a data folder of
+//! its own. Either on what needs no server (SQLite, the embedded queue, the shim as a plain process)
+//! or on the real thing (PostgreSQL, RabbitMQ, Docker).
+
+use std::{path::Path, time::Duration};
+
+use cloudfunc::{
+    app::{Host, Role, Shutdown},
+    bundle,
+    client::{Client, InvokeAnswer, Outcome},
+    config::{
+        Platform,
+        platform::{Addresses, Limits},
+        state::State,
+    },
+    model::{Body, FunctionName, InstanceId, Problem, Record, api::Deployed},
+    queue, runtime,
+};
+use tokio::task::JoinHandle;
+
+use super::{postgres::Database, server};
+
+/// What the platform stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// SQLite, embedded queue, process runtime.
+    Light,
+    /// PostgreSQL, RabbitMQ, Docker.
+    Real,
+}
+
+pub struct TestPlatform {
+    pub client: Client,
+    pub platform: Platform,
+    shutdown: Shutdown,
+    task: Option<JoinHandle<anyhow::Result<()>>>,
+    database: Option<Database>,
+    _folder: tempfile::TempDir,
+}
+
+fn local() -> std::net::SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+/// Settings on free ports for either stack; none (with a note) when a server is missing.
+pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Option<Database>)> {
+    let (store, queue, runtime, database) = match stack {
+        Stack::Light => {
+            let store = format!("sqlite:{}", folder.join("store.db").display());
+            (store, "embedded".to_owned(), runtime::Kind::Process, None)
+        }
+        Stack::Real => {
+            let postgres = server("CLOUDFUNC_TEST_POSTGRES_URL", test)?;
+            let rabbitmq = server("CLOUDFUNC_TEST_RABBITMQ_URL", test)?;
+            server("CLOUDFUNC_TEST_DOCKER", test)?;
+            let database = Database::create(&postgres);
+            (database.url(), rabbitmq, runtime::Kind::Docker, Some(database))
+        }
+    };
+    let name = format!("t{}", InstanceId::new().0.simple());
+    let python_image =
+        std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or_else(|_| "python:{version}-slim".to_owned());
+    let platform = Platform {
+        name: name.parse().unwrap(),
+        data_dir: folder.join("data"),
+        store: store.parse().unwrap(),
+        queue: queue.parse().unwrap(),
+        runtime,
+        addresses: Addresses {
+            gateway: local(),
+            registry: local(),
+            scheduler: local(),
+            manager: local(),
+        },
+        python_image,
+        python_version: "3.11".to_owned(),
+        limits: Limits { stop_grace: Duration::from_secs(5), ..Limits::default() },
+    };
+    Some((platform, database))
+}
+
+impl TestPlatform {
+    /// None when the test is skipped for want of a server.
+    pub async fn start(stack: Stack, test: &str) -> Option<Self> {
+        Self::start_with(stack, test, |_| {}).await
+    }
+
+    pub async fn start_with(
+        stack: Stack,
+        test: &str,
+        change: impl FnOnce(&mut Platform),
+    ) -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
+        let (mut platform, database) = settings(stack, folder.path(), test)?;
+        change(&mut platform);
+        let host = Host::bind(&Role::ALL, &platform).await.unwrap();
+        let platform = host.platform().clone();
+        let state = State::open(&platform.data_dir).unwrap();
+        let url = format!("http://{}/", platform.addresses.gateway).parse().unwrap();
+        let client = Client::new(url, Some(state.token().unwrap())).unwrap();
+        let shutdown = Shutdown::default();
+        let task = Some(tokio::spawn(host.run(shutdown.clone())));
+        let this = Self { client, platform, shutdown, task, database, _folder: folder };
+        super::eventually("the gateway answers", || async { this.client.health().await.ok() }).await;
+        Some(this)
+    }
+
+    /// Deploys files given as (path, text).
+    pub async fn deploy(&self, name: &str, files: &[(&str, &str)]) -> Deployed {
+        self.try_deploy(name, files).await.unwrap()
+    }
+
+    pub async fn try_deploy(
+        &self,
+        name: &str,
+        files: &[(&str, &str)],
+    ) -> Result<Deployed, cloudfunc::client::Error> {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let packed = bundle::pack(folder.path()).unwrap();
+        self.client.deploy(&function(name), packed.bytes, |_| {}).await
+    }
+
+    pub async fn invoke(&self, name: &str, payload: &str) -> InvokeAnswer {
+        self.client.invoke(&function(name), json(payload)).await.unwrap()
+    }
+
+    /// The value as text.
+    pub async fn value(&self, name: &str, payload: &str) -> String {
+        match self.invoke(name, payload).await.outcome {
+            Outcome::Value(body) => String::from_utf8(body.bytes.to_vec()).unwrap(),
+            Outcome::Failed(problem) => panic!("{problem:?}"),
+        }
+    }
+
+    /// What a failing invocation is answered, whoever is at fault.
+    pub async fn problem(&self, name: &str, payload: &str) -> Problem {
+        match self.client.invoke(&function(name), json(payload)).await {
+            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. })
+            | Err(cloudfunc::client::Error::Problem(problem)) => *problem,
+            other => panic!("no problem: {other:?}"),
+        }
+    }
+
+    /// Accepts one and waits for its end.
+    pub async fn run_async(&self, name: &str, payload: &str) -> Record {
+        let accepted = self.client.invoke_async(&function(name), json(payload)).await.unwrap();
+        self.client.record(accepted.id, Some(Duration::from_secs(30))).await.unwrap()
+    }
+
+    /// Stops softly; nothing may be left behind.
+    pub async fn stop(mut self) {
+        self.shutdown.soft.cancel();
+        let task = self.task.take().unwrap();
+        tokio::time::timeout(Duration::from_secs(40), task)
+            .await
+            .expect("it stops in time")
+            .unwrap()
+            .unwrap();
+        if let queue::Config::RabbitMq { .. } = self.platform.queue {
+            let queue = queue::connect(&self.platform.queue, &self.platform.name).await.unwrap();
+            let store = cloudfunc::store::connect(&self.platform.store).await.unwrap();
+            for function in store.functions().await.unwrap() {
+                queue.remove(function.id).await.unwrap();
+            }
+            queue.remove_platform().await.unwrap();
+            queue.close().await;
+            store.close().await;
+        }
+        let instances = self.platform.data_dir.join("instances");
+        assert_eq!(std::fs::read_dir(instances).unwrap().count(), 0, "instance folders are left");
+        drop(self.database.take());
+    }
+}
+
+pub fn function(name: &str) -> FunctionName {
+    name.parse().unwrap()
+}
+
+pub fn json(text: &str) -> Body {
+    Body { content_type: "application/json".to_owned(), bytes: text.as_bytes().to_vec().into() }
+}
