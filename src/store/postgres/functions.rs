@@ -14,12 +14,14 @@ use crate::{
 
 pub async fn put_blob(pool: &PgPool, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
-    query("INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT DO NOTHING")
-        .bind(digest.as_str())
-        .bind(bytes)
-        .execute(&mut *connection)
-        .await
-        .map_err(Failure::Committing)?;
+    query(
+        "INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT DO NOTHING",
+    )
+    .bind(digest.as_str())
+    .bind(bytes)
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
     Ok(())
 }
 
@@ -37,12 +39,11 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     .await?;
     // Locked until the commit: a deletion that comes after sees this revision and keeps the blobs.
     let digests: Vec<&str> = new.bundle.iter().chain([&new.source]).map(Digest::as_str).collect();
-    let there: Vec<String> = query_scalar(
-        "SELECT digest FROM blobs WHERE digest = ANY ($1) ORDER BY digest FOR KEY SHARE",
-    )
-    .bind(digests)
-    .fetch_all(&mut *tx)
-    .await?;
+    let there: Vec<String> =
+        query_scalar("SELECT digest FROM blobs WHERE digest = ANY ($1) ORDER BY digest FOR KEY SHARE")
+            .bind(digests)
+            .fetch_all(&mut *tx)
+            .await?;
     if let Some(bundle) = &new.bundle
         && !there.iter().any(|digest| digest == bundle.as_str())
     {

@@ -13,7 +13,8 @@ use crate::{
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
         rows::{
-            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, json, millis, platform_error,
+            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, json, millis,
+            platform_error,
         },
     },
 };

@@ -36,13 +36,11 @@ pub async fn renew_lease(
 
 pub async fn release_lease(pool: &PgPool, owner: OwnerId) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
-    query(
-        "WITH ended AS (DELETE FROM instances WHERE owner = $1) DELETE FROM leases WHERE owner = $1",
-    )
-    .bind(Id(owner.0))
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::Committing)?;
+    query("WITH ended AS (DELETE FROM instances WHERE owner = $1) DELETE FROM leases WHERE owner = $1")
+        .bind(Id(owner.0))
+        .execute(&mut *connection)
+        .await
+        .map_err(Failure::Committing)?;
     Ok(())
 }
 

@@ -313,7 +313,10 @@ mod tests {
         .unwrap();
         store.close().await;
         let error = Sqlite::connect(&path).await.err().unwrap();
-        assert!(matches!(&error, Error::Conflict(text) if text.contains("newer cloudfunc")), "{error:?}");
+        assert!(
+            matches!(&error, Error::Conflict(text) if text.contains("newer cloudfunc")),
+            "{error:?}"
+        );
     }
 
     #[tokio::test]
