@@ -3,13 +3,21 @@
 //!
 //! A claim is noted before it is sent and forgotten when its answer is there. What is left over (the
 //! connection was lost, or the caller dropped the future) is given back when the same owner next renews
-//! its lease, *before* it is renewed: so the row either becomes due again or its lease expires.
+//! its lease, *before* it is renewed: so the row either becomes due again or its lease expires. Since a
+//! server may still be about to execute what it was sent, that is repeated for [`LATEST`].
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use uuid::Uuid;
 
 use crate::model::{InvocationId, OwnerId};
+
+/// A statement that was sent has been executed by then, or its connection is found dead: a server
+/// executes what is in its socket within milliseconds unless a lock is in the way.
+const LATEST: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SentClaim {
@@ -17,27 +25,30 @@ pub(super) struct SentClaim {
     pub owner: OwnerId,
     /// Stored with the row by this claim alone.
     pub token: Uuid,
+    sent: Instant,
 }
 
-/// Bounded by the claims of one process that are under way at once, during one outage.
+/// Bounded by the claims that one process has under way at once during one outage.
 #[derive(Default)]
 pub(super) struct LostClaims(Mutex<Vec<SentClaim>>);
 
 impl LostClaims {
     /// To be kept until the answer is there.
     pub fn send(&self, id: InvocationId, owner: OwnerId) -> Sent<'_> {
-        Sent { claim: SentClaim { id, owner, token: Uuid::now_v7() }, lost: Some(self) }
+        let claim = SentClaim { id, owner, token: Uuid::now_v7(), sent: Instant::now() };
+        Sent { claim, lost: Some(self) }
     }
 
     pub fn of(&self, owner: OwnerId) -> Vec<SentClaim> {
         self.lock().iter().copied().filter(|claim| claim.owner == owner).collect()
     }
 
-    pub fn settled(&self, claims: &[SentClaim]) {
-        self.lock().retain(|claim| !claims.contains(claim));
+    /// Forgets those of `claims` that can no longer come into effect.
+    pub fn given_back(&self, claims: &[SentClaim]) {
+        self.lock().retain(|claim| !claims.contains(claim) || claim.sent.elapsed() < LATEST);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<SentClaim>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<SentClaim>> {
         // The list is whole whatever panicked while it was locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,11 +84,16 @@ mod tests {
         let (owner, other) = (OwnerId::new(), OwnerId::new());
         lost.send(InvocationId::new(), owner).answered();
         let sent = lost.send(InvocationId::new(), owner);
-        let claim = sent.claim;
+        let mut claim = sent.claim;
         drop(sent);
         assert_eq!(lost.of(owner), [claim]);
         assert_eq!(lost.of(other), []);
-        lost.settled(&[claim]);
+        lost.given_back(&[claim]);
+        assert_eq!(lost.of(owner), [claim], "it may still come into effect");
+        let Some(long_ago) = claim.sent.checked_sub(LATEST) else { return };
+        lost.lock()[0].sent = long_ago;
+        claim.sent = long_ago;
+        lost.given_back(&[claim]);
         assert_eq!(lost.of(owner), []);
     }
 }

@@ -9,6 +9,7 @@
 
 mod failure;
 mod lost_claims;
+mod postgres;
 mod reads;
 mod rows;
 mod sqlite;
@@ -355,7 +356,7 @@ impl std::str::FromStr for Config {
 /// start at once. A database of a newer program is refused ([`Error::Conflict`]).
 pub async fn connect(config: &Config) -> Result<Arc<dyn Store>, Error> {
     Ok(match config {
-        Config::Postgres { url } => todo!("{url}"),
+        Config::Postgres { url } => Arc::new(postgres::Postgres::connect(url).await?),
         Config::Sqlite { path } => Arc::new(sqlite::Sqlite::connect(path).await?),
     })
 }

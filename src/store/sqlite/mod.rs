@@ -108,7 +108,8 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 async fn migrate(options: &SqliteConnectOptions) -> Result<(), Failure> {
     let mut connection = connect_when_free(options).await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    MIGRATIONS.run(&mut *transaction).await.map_err(failure::migration)?;
+    // run_direct is what run does; the bounds of run keep the future from being spawned.
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failure::migration)?;
     transaction.commit().await.map_err(Failure::Committing)?;
     connection.close().await?;
     Ok(())
@@ -238,7 +239,7 @@ impl Store for Sqlite {
         let lost = self.lost.of(owner);
         if !lost.is_empty() {
             self.done(invocations::give_back_lost(&self.writer, &lost).await)?;
-            self.lost.settled(&lost);
+            self.lost.given_back(&lost);
         }
         self.done(leases::renew_lease(&self.writer, owner, manager, ttl).await)
     }
@@ -290,5 +291,44 @@ impl Store for Sqlite {
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Here and not in the contract suite, where nothing can write into the file.
+    #[tokio::test]
+    async fn a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Sqlite::connect(&path).await.unwrap();
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'later', TRUE, x'', 0)",
+        )
+        .execute(&store.writer)
+        .await
+        .unwrap();
+        store.close().await;
+        let error = Sqlite::connect(&path).await.err().unwrap();
+        assert!(
+            matches!(&error, Error::Conflict(text) if text.contains("newer cloudfunc")),
+            "{error:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Sqlite::connect(&path).await.unwrap();
+        for file in ["store.db", "store.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        store.close().await;
     }
 }

@@ -1,0 +1,169 @@
+//! Functions, revisions and blobs: the writes. Whoever locks both a function and blobs takes the
+//! function first and the blobs by digest, so that a deploy and a deletion cannot wait for each other.
+
+use sqlx::{PgPool, query, query_as, query_scalar};
+
+use crate::{
+    model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
+    store::{
+        NewRevision,
+        failure::{Failure, activation},
+        rows::{FunctionRow, Id, clean, json, revision, time},
+    },
+};
+
+pub async fn put_blob(pool: &PgPool, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT DO NOTHING",
+    )
+    .bind(digest.as_str())
+    .bind(bytes)
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, Failure> {
+    let mut tx = pool.begin().await?;
+    let (function, number, created): (Id, i64, i64) = query_as(
+        "INSERT INTO functions AS f (id, name, active_revision, last_revision, created_at)
+         VALUES ($1, $2, 1, 1, now_ms()) ON CONFLICT (name) DO UPDATE
+         SET active_revision = f.last_revision + 1, last_revision = f.last_revision + 1
+         RETURNING id, last_revision, now_ms()",
+    )
+    .bind(Id(FunctionId::new().0))
+    .bind(new.name.as_str())
+    .fetch_one(&mut *tx)
+    .await?;
+    // Locked until the commit: a deletion that comes after sees this revision and keeps the blobs.
+    let digests: Vec<&str> = new.bundle.iter().chain([&new.source]).map(Digest::as_str).collect();
+    let there: Vec<String> =
+        query_scalar("SELECT digest FROM blobs WHERE digest = ANY ($1) ORDER BY digest FOR KEY SHARE")
+            .bind(digests)
+            .fetch_all(&mut *tx)
+            .await?;
+    if let Some(bundle) = &new.bundle
+        && !there.iter().any(|digest| digest == bundle.as_str())
+    {
+        return Err(Failure::Missing(format!("bundle {bundle}")));
+    }
+    query(
+        "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(function)
+    .bind(number)
+    .bind(json(&new.spec)?)
+    .bind(new.source.as_str())
+    .bind(new.bundle.as_ref().map(Digest::as_str))
+    .bind(&*clean(&new.image))
+    .bind(created)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(Revision {
+        function: FunctionId(function.0),
+        name: new.name.clone(),
+        number: revision(number)?,
+        spec: new.spec.clone(),
+        source: new.source.clone(),
+        bundle: new.bundle.clone(),
+        image: clean(&new.image).into_owned(),
+        created_at: time(created)?,
+    })
+}
+
+pub async fn activate(
+    pool: &PgPool,
+    name: &FunctionName,
+    revision: RevisionNumber,
+    expected: Option<RevisionNumber>,
+) -> Result<Function, Failure> {
+    let mut tx = pool.begin().await?;
+    let found: Option<(Id, i64, bool)> = query_as(
+        "SELECT id, active_revision,
+                EXISTS (SELECT 1 FROM revisions WHERE function_id = id AND number = $2)
+         FROM functions WHERE name = $1 FOR NO KEY UPDATE",
+    )
+    .bind(name.as_str())
+    .bind(i64::from(revision.0))
+    .fetch_optional(&mut *tx)
+    .await?;
+    let id = activation(name, revision, expected, found)?;
+    let row: FunctionRow = query_as(
+        "UPDATE functions SET active_revision = $2 WHERE id = $1
+         RETURNING id, name, active_revision, created_at, reported_warm",
+    )
+    .bind(id)
+    .bind(i64::from(revision.0))
+    .fetch_one(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(row.into_model()?)
+}
+
+pub async fn report_warm(
+    pool: &PgPool,
+    name: &FunctionName,
+    warm: bool,
+) -> Result<Option<Function>, Failure> {
+    let mut connection = pool.acquire().await?;
+    let row: Option<FunctionRow> = query_as(
+        "UPDATE functions SET reported_warm = $2 WHERE name = $1
+         RETURNING id, name, active_revision, created_at, reported_warm",
+    )
+    .bind(name.as_str())
+    .bind(warm)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
+    Ok(row.map(FunctionRow::into_model).transpose()?)
+}
+
+pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Option<Function>, Failure> {
+    let mut tx = pool.begin().await?;
+    // Waits for whoever is just accepting for it; everything below sees their rows.
+    let row: Option<FunctionRow> = query_as(
+        "SELECT id, name, active_revision, created_at, reported_warm FROM functions
+         WHERE name = $1 FOR UPDATE",
+    )
+    .bind(name.as_str())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(function) = row.map(FunctionRow::into_model).transpose()? else { return Ok(None) };
+    let id = Id(function.id.0);
+
+    let digests: Vec<String> = query_scalar(
+        "SELECT digest FROM blobs
+         WHERE digest IN (SELECT source FROM revisions WHERE function_id = $1
+                          UNION SELECT bundle FROM revisions WHERE function_id = $1)
+         ORDER BY digest FOR UPDATE",
+    )
+    .bind(id)
+    .fetch_all(&mut *tx)
+    .await?;
+    // Takes the revisions along.
+    query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
+    // A statement of its own: it sees what was committed before the locks were had.
+    query(
+        "DELETE FROM blobs WHERE digest = ANY ($1)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = digest)",
+    )
+    .bind(digests)
+    .execute(&mut *tx)
+    .await?;
+    query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+    query(
+        "UPDATE invocations SET state = 'cancelled', reason = 'function_deleted', finished_at = now_ms(),
+            duration_ms = greatest(0, now_ms() - accepted_at), due_at = NULL, message_at = NULL
+         WHERE function_id = $1 AND state IN ('queued', 'retrying')",
+    )
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::Committing)?;
+    Ok(Some(function))
+}

@@ -1,0 +1,75 @@
+//! Leases of manager processes, and the instances that they report.
+
+use std::time::Duration;
+
+use sqlx::{PgPool, query};
+
+use super::columns;
+use crate::{
+    model::{ManagerId, OwnerId},
+    store::{
+        ReportedInstance,
+        failure::Failure,
+        rows::{Id, clean, millis},
+    },
+};
+
+pub async fn renew_lease(
+    pool: &PgPool,
+    owner: OwnerId,
+    manager: ManagerId,
+    ttl: Duration,
+) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "INSERT INTO leases (owner, manager, expires_at) VALUES ($1, $2, now_ms() + $3)
+         ON CONFLICT (owner) DO UPDATE SET manager = excluded.manager, expires_at = excluded.expires_at",
+    )
+    .bind(Id(owner.0))
+    .bind(Id(manager.0))
+    .bind(millis(ttl))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn release_lease(pool: &PgPool, owner: OwnerId) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query("WITH ended AS (DELETE FROM instances WHERE owner = $1) DELETE FROM leases WHERE owner = $1")
+        .bind(Id(owner.0))
+        .execute(&mut *connection)
+        .await
+        .map_err(Failure::Committing)?;
+    Ok(())
+}
+
+pub async fn report_instances(
+    pool: &PgPool,
+    owner: OwnerId,
+    instances: &[ReportedInstance],
+) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    // Not "delete all, insert all": within a statement the two would not see each other.
+    query(
+        "WITH ended AS (DELETE FROM instances WHERE owner = $1 AND id <> ALL ($2))
+         INSERT INTO instances (owner, id, manager, function_id, revision, sandbox, started_at)
+         SELECT DISTINCT ON (t.id) $1, t.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[],
+                                                       $6::text[], $7::bigint[])
+            AS t (id, manager, function_id, revision, sandbox, started_at)
+         ON CONFLICT (owner, id) DO UPDATE SET manager = excluded.manager,
+            function_id = excluded.function_id, revision = excluded.revision,
+            sandbox = excluded.sandbox, started_at = excluded.started_at",
+    )
+    .bind(Id(owner.0))
+    .bind(columns(instances, |instance| Id(instance.id.0)))
+    .bind(columns(instances, |instance| Id(instance.manager.0)))
+    .bind(columns(instances, |instance| Id(instance.function.0)))
+    .bind(columns(instances, |instance| i64::from(instance.revision.0)))
+    .bind(columns(instances, |instance| clean(&instance.sandbox)))
+    .bind(columns(instances, |instance| instance.started_at.as_millisecond()))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
+    Ok(())
+}
