@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod bundle;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod model;

@@ -1,0 +1,177 @@
+//! How a command fails: an exit code after whose fault it is, a chain of reasons, one hint.
+
+use std::process::ExitCode;
+
+use crate::{
+    bundle, client,
+    config::{client::SettingsError, document::LocatedError},
+    model::{Fault, Problem, State, code},
+};
+
+/// Exit codes, from design §10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Also when a pipe was closed: who reads has what it wanted.
+    Ok = 0,
+    /// The function or its build failed.
+    Function = 1,
+    /// Usage, manifest, unknown name.
+    Caller = 2,
+    Platform = 3,
+    InvocationTimeout = 4,
+    Throttled = 5,
+    NotAuthorised = 6,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Ends a command.
+#[derive(Debug)]
+pub struct Error {
+    pub exit: Exit,
+    /// None: everything has been said.
+    pub reason: Option<anyhow::Error>,
+    pub hint: Option<String>,
+}
+
+impl Error {
+    pub fn new(exit: Exit, reason: impl Into<anyhow::Error>) -> Self {
+        Self { exit, reason: Some(reason.into()), hint: None }
+    }
+
+    /// The caller's fault, in words.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Caller, anyhow::Error::msg(message.into()))
+    }
+
+    /// Prints nothing more.
+    pub fn silent(exit: Exit) -> Self {
+        Self { exit, reason: None, hint: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says what was tried, before the reason.
+    pub fn context(mut self, what: String) -> Self {
+        self.reason = self.reason.map(|reason| reason.context(what));
+        self
+    }
+
+    /// The reasons, outermost first. Of an HTTP library's own layers only the innermost is told.
+    pub fn chain(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for reason in self.reason.iter().flat_map(|reason| reason.chain()) {
+            if reason.is::<reqwest::Error>() {
+                reasons.extend(self.reason.as_ref().map(|whole| whole.root_cause().to_string()));
+                break;
+            }
+            reasons.push(reason.to_string());
+        }
+        reasons
+    }
+}
+
+/// Whatever has no finer reason is the platform's fault.
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Platform, error)
+    }
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        let exit = match &error {
+            client::Error::Problem(problem) => exit_of(problem),
+            _ => Exit::Platform,
+        };
+        let hint = error.hint();
+        Self { exit, reason: Some(error.into()), hint }
+    }
+}
+
+impl From<SettingsError> for Error {
+    fn from(error: SettingsError) -> Self {
+        Self::new(Exit::Caller, error)
+    }
+}
+
+impl From<LocatedError> for Error {
+    fn from(error: LocatedError) -> Self {
+        Self::new(Exit::Caller, error)
+    }
+}
+
+impl From<bundle::Error> for Error {
+    fn from(error: bundle::Error) -> Self {
+        Self::new(Exit::Caller, error)
+    }
+}
+
+impl From<bundle::CodeError> for Error {
+    fn from(error: bundle::CodeError) -> Self {
+        Self::new(Exit::Caller, error)
+    }
+}
+
+/// After the fault, except for the problems that have a code of their own.
+pub fn exit_of(problem: &Problem) -> Exit {
+    match problem.status {
+        401 | 403 => Exit::NotAuthorised,
+        429 => Exit::Throttled,
+        _ if client::is(problem, code::FUNCTION_TIMED_OUT) => Exit::InvocationTimeout,
+        _ => match problem.fault {
+            Fault::Caller => Exit::Caller,
+            Fault::Function => Exit::Function,
+            Fault::Platform => Exit::Platform,
+        },
+    }
+}
+
+/// What a terminal state means for who waited for it.
+pub fn exit_of_state(state: State) -> Exit {
+    match state {
+        State::Succeeded => Exit::Ok,
+        State::Failed | State::Crashed => Exit::Function,
+        State::TimedOut => Exit::InvocationTimeout,
+        State::Expired => Exit::Throttled,
+        State::Cancelled => Exit::Caller,
+        State::Queued | State::Running | State::Retrying => Exit::Platform,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_follow_the_fault() {
+        for (code, exit) in [
+            (code::FUNCTION_FAILED, 1),
+            (code::BUILD_FAILED, 1),
+            (code::FUNCTION_NOT_FOUND, 2),
+            (code::INTERRUPTED, 3),
+            (code::START_FAILED, 3),
+            (code::FUNCTION_TIMED_OUT, 4),
+            (code::THROTTLED, 5),
+            (code::UNAUTHORIZED, 6),
+            (code::FORBIDDEN, 6),
+        ] {
+            assert_eq!(exit_of(&Problem::new(code, "")) as u8, exit, "{}", code.code);
+        }
+    }
+
+    #[test]
+    fn the_chain_is_told_from_the_outside_in() {
+        let error = Error::usage("no such thing").context("cannot do it".to_owned());
+        assert_eq!(error.chain(), ["cannot do it", "no such thing"]);
+    }
+}

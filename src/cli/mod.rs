@@ -1,0 +1,147 @@
+//! What a user types. A command is one file: a clap struct whose doc comments are its help, and `run`.
+//!
+//! Commands return [`Error`]s with their exit code; only [`output`] prints.
+
+mod answer;
+mod ask;
+mod data;
+mod delete;
+mod deploy;
+mod error;
+mod init;
+mod invocation;
+mod invoke;
+mod list;
+mod logs;
+mod output;
+mod role_log;
+mod rollback;
+mod show;
+mod target;
+mod text;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use error::{Error, Exit};
+pub use output::{Color, Output, Style};
+use target::Target;
+
+/// A self-hosted serverless function platform in one binary
+///
+/// Write a function, `deploy` it, `invoke` it, read its `logs`.
+#[derive(Debug, Parser)]
+#[command(name = "cloudfunc", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Address of the gateway [env: CLOUDFUNC_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN with the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print the result as one JSON document (streams: one per line)
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    color: Color,
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Deploy(deploy::Args),
+    Invoke(invoke::Args),
+    Logs(logs::Args),
+    List(list::Args),
+    Show(show::Args),
+    Rollback(rollback::Args),
+    Delete(delete::Args),
+    Invocation(invocation::Args),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come this way too, with code 0.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let Global { url, token_file, json, color, quiet, verbose } = cli.global;
+    let out = Output::new(json, quiet, verbose, color);
+    match execute(cli.command, &Target { url, token_file }, &out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
+    let result = runtime.block_on(interruptible(command.run(target, out)));
+    // A thread that still reads stdin must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// Ctrl-C drops the command where it waits: progress is cleared, connections are closed.
+async fn interruptible(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    // Before the command begins: from here on the signal does not end the process by itself.
+    let interrupt = signal(SignalKind::interrupt());
+    let mut interrupt = interrupt.map_err(|error| anyhow::Error::new(error).context("no signals"))?;
+    tokio::select! {
+        result = command => result,
+        _ = interrupt.recv() => {
+            ask::abandon();
+            Err(Error::silent(Exit::Interrupted))
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        match self {
+            Self::Init(args) => args.run(out).await,
+            Self::Deploy(args) => args.run(target, out).await,
+            Self::Invoke(args) => args.run(target, out).await,
+            Self::Logs(args) => args.run(target, out).await,
+            Self::List(args) => args.run(target, out).await,
+            Self::Show(args) => args.run(target, out).await,
+            Self::Rollback(args) => args.run(target, out).await,
+            Self::Delete(args) => args.run(target, out).await,
+            Self::Invocation(args) => args.run(target, out).await,
+        }
+    }
+}

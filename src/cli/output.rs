@@ -1,0 +1,263 @@
+//! The only place that prints. Results go to stdout, exactly; everything else goes to stderr.
+//!
+//! Colour and moving progress appear only on a terminal. Who closes the pipe we write to ends the
+//! command quietly.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::error::{Error, Exit};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How text may look.
+#[derive(Clone, Copy, Debug)]
+pub enum Style {
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Blue,
+    Magenta,
+    Cyan,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Red => "1;31",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Blue => "34",
+            Self::Magenta => "35",
+            Self::Cyan => "36",
+        }
+    }
+}
+
+/// How a command talks; made once from the global options.
+#[derive(Clone, Debug)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    color_stdout: bool,
+    color_stderr: bool,
+    terminal_stdout: bool,
+    terminal_stderr: bool,
+}
+
+impl Output {
+    pub fn new(json: bool, quiet: bool, verbose: bool, color: Color) -> Self {
+        let terminal_stdout = io::stdout().is_terminal();
+        let terminal_stderr = io::stderr().is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colored = |terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !no_color,
+        };
+        Self {
+            json,
+            quiet,
+            verbose,
+            color_stdout: colored(terminal_stdout),
+            color_stderr: colored(terminal_stderr),
+            terminal_stdout,
+            terminal_stderr,
+        }
+    }
+
+    /// Whether the result is to be JSON.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether someone is there to answer a question.
+    pub fn can_ask(&self) -> bool {
+        self.terminal_stderr && io::stdin().is_terminal()
+    }
+
+    // Results, on stdout.
+
+    /// These bytes and nothing else; on a terminal a newline is added where one is missing.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        let newline = self.terminal_stdout && !bytes.is_empty() && !bytes.ends_with(b"\n");
+        let written = stdout
+            .write_all(bytes)
+            .and_then(|()| if newline { stdout.write_all(b"\n") } else { Ok(()) })
+            .and_then(|()| stdout.flush());
+        written.map_err(write_error)
+    }
+
+    /// A line of text.
+    pub fn line(&self, text: &str) -> Result<(), Error> {
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// The one JSON document of a command.
+    pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+        self.line(&text)
+    }
+
+    /// One of many JSON documents, a line each.
+    pub fn json_line(&self, value: &impl Serialize) -> Result<(), Error> {
+        self.line(&serde_json::to_string(value).map_err(anyhow::Error::from)?)
+    }
+
+    /// Columns under headings, aligned.
+    pub fn table<const N: usize>(&self, heads: [&str; N], rows: &[[String; N]]) -> Result<(), Error> {
+        let width = |column: usize| {
+            let cells = rows.iter().map(|row| row[column].chars().count());
+            cells.chain([heads[column].len()]).max().unwrap_or(0)
+        };
+        let widths: [usize; N] = std::array::from_fn(width);
+        let line = |cells: &[&str]| {
+            let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        self.line(&self.style(Style::Bold, &line(&heads)))?;
+        for row in rows {
+            self.line(&line(&row.each_ref().map(String::as_str)))?;
+        }
+        Ok(())
+    }
+
+    /// Text for stdout in a style.
+    pub fn style(&self, style: Style, text: &str) -> String {
+        paint(self.color_stdout, style, text)
+    }
+
+    // Everything else, on stderr. That it cannot be written is no reason to fail.
+
+    /// Something worth knowing.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.stderr(text);
+        }
+    }
+
+    /// Something worth knowing for who asked for more.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.stderr(&self.style_stderr(Style::Dim, text));
+        }
+    }
+
+    /// The command to type next.
+    pub fn next(&self, command: &str) {
+        let label = self.style_stderr(Style::Dim, "next:");
+        self.note(&format!("{label} {command}"));
+    }
+
+    /// What a function or a program said about its failure, as it is.
+    pub fn report(&self, text: &str) {
+        self.stderr(text.trim_end());
+    }
+
+    pub fn warn(&self, text: &str) {
+        self.stderr(&format!("{} {text}", self.style_stderr(Style::Yellow, "warning:")));
+    }
+
+    pub fn error(&self, error: &Error) {
+        if error.reason.is_none() {
+            return;
+        }
+        let label = self.style_stderr(Style::Red, "error:");
+        self.stderr(&format!("{label} {}", error.chain().join(": ")));
+        if let Some(hint) = &error.hint {
+            self.stderr(&format!("{} {hint}", self.style_stderr(Style::Cyan, "hint:")));
+        }
+    }
+
+    /// Text for stderr in a style.
+    pub fn style_stderr(&self, style: Style, text: &str) -> String {
+        paint(self.color_stderr, style, text)
+    }
+
+    /// A line on stderr.
+    pub fn stderr(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    }
+
+    /// Shows that something is going on, until it is dropped. Off a terminal each step is a line.
+    pub fn progress(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        progress.say(message);
+        progress
+    }
+
+    /// The same for what has no steps: off a terminal nothing is shown.
+    pub fn waiting(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        if progress.bar.is_some() {
+            progress.say(message);
+        }
+        progress
+    }
+
+    fn spinner(&self) -> Progress {
+        let bar = (self.terminal_stderr && !self.quiet).then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Progress { bar, out: self.clone() }
+    }
+}
+
+/// A spinner on a terminal, lines elsewhere.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    out: Output,
+}
+
+impl Progress {
+    /// What is being done now.
+    pub fn say(&self, message: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(message.to_owned()),
+            None => self.out.note(message),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn paint(colored: bool, style: Style, text: &str) -> String {
+    if colored { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
+}
+
+fn write_error(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Error::silent(Exit::Ok)
+    } else {
+        Error::from(anyhow::Error::new(error).context("cannot write to stdout"))
+    }
+}
