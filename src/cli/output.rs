@@ -89,16 +89,6 @@ impl Output {
         self.json
     }
 
-    /// Whether who asked wants to know more.
-    pub fn is_verbose(&self) -> bool {
-        self.verbose
-    }
-
-    /// Whether text on stderr may have colours.
-    pub fn is_colored(&self) -> bool {
-        self.color_stderr
-    }
-
     /// Whether someone is there to answer a question.
     pub fn can_ask(&self) -> bool {
         self.terminal_stderr && io::stdin().is_terminal()
@@ -208,8 +198,23 @@ impl Output {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
-    /// Shows that something is going on, until it is dropped.
+    /// Shows that something is going on, until it is dropped. Off a terminal each step is a line.
     pub fn progress(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        progress.say(message);
+        progress
+    }
+
+    /// The same for what has no steps: off a terminal nothing is shown.
+    pub fn waiting(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        if progress.bar.is_some() {
+            progress.say(message);
+        }
+        progress
+    }
+
+    fn spinner(&self) -> Progress {
         let bar = (self.terminal_stderr && !self.quiet).then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}");
             let bar = ProgressBar::new_spinner();
@@ -217,9 +222,7 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        let progress = Progress { bar, out: self.clone() };
-        progress.say(message);
-        progress
+        Progress { bar, out: self.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cli;
 mod invocations;
 mod queue_contract;
 mod runtime_contract;
