@@ -33,15 +33,13 @@ fn a_taken_port_names_the_port_and_the_flag() {
     let mut command = cloudfunc(&home);
     command.arg("up").args(BACKENDS).args(&FREE_PORTS[2..]).args(["--gateway-port", &port]);
     let me = std::process::id();
-    command
-        .assert()
-        .code(2)
-        .stdout("")
-        .stderr(is_match(format!(
+    command.assert().code(2).stdout("").stderr(
+        is_match(format!(
             "^error: port {port}, which the gateway needs, is taken by .+ \\(process {me}\\)\n\
              hint: choose another with --gateway-port PORT, or stop what holds it\n$"
         ))
-        .unwrap());
+        .unwrap(),
+    );
 }
 
 #[test]
@@ -49,10 +47,7 @@ fn two_roles_on_one_port_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let mut command = cloudfunc(&home);
     command.arg("up").args(BACKENDS).args(["--gateway-port", "7000"]);
-    command
-        .assert()
-        .code(2)
-        .stderr("error: --gateway-port and --registry-port both have port 7000\n");
+    command.assert().code(2).stderr("error: --gateway-port and --registry-port both have port 7000\n");
 }
 
 #[test]
@@ -104,15 +99,13 @@ fn without_docker_up_says_so_and_starts_nothing() {
     let home = tempfile::tempdir().unwrap();
     let mut command = cloudfunc(&home);
     command.arg("up").args(FREE_PORTS).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
-    command
-        .assert()
-        .code(3)
-        .stdout("")
-        .stderr(is_match(
+    command.assert().code(3).stdout("").stderr(
+        is_match(
             "^error: Docker is not running: no engine answers at (unix://)?/nonexistent/docker.sock\n\
              hint: start it, or set DOCKER_HOST to the engine to use\n$",
         )
-        .unwrap());
+        .unwrap(),
+    );
     assert!(!home.path().join("state/cloudfunc/compose/compose").exists());
     assert!(!home.path().join("state/cloudfunc/current.toml").exists());
 }
