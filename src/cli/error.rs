@@ -50,6 +50,11 @@ impl Error {
         Self::new(Exit::Caller, anyhow::Error::msg(message.into()))
     }
 
+    /// The platform's fault, in words.
+    pub fn platform(message: impl Into<String>) -> Self {
+        Self::new(Exit::Platform, anyhow::Error::msg(message.into()))
+    }
+
     /// Prints nothing more.
     pub fn silent(exit: Exit) -> Self {
         Self { exit, reason: None, hint: None }

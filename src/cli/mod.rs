@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use error::{Error, Exit};
-pub use output::{Color, Output, Style};
+pub use output::{Color, Output, Progress, Style};
 use target::Target;
 
 use crate::app::Role;

@@ -89,6 +89,16 @@ impl Output {
         self.json
     }
 
+    /// Whether who asked wants to know more.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Whether text on stderr may have colours.
+    pub fn is_colored(&self) -> bool {
+        self.color_stderr
+    }
+
     /// Whether someone is there to answer a question.
     pub fn can_ask(&self) -> bool {
         self.terminal_stderr && io::stdin().is_terminal()
