@@ -136,9 +136,9 @@ impl Guest {
                 Ok(Finished::Result(Body { content_type, bytes }))
             }
             Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => Ok(Finished::Error(error)),
-            Ok((GuestMessage::Result { id, .. } | GuestMessage::Error { id, .. }, _)) => Err(
-                GuestError::Violation(format!("an answer to {id} instead of {}", invoke.id)),
-            ),
+            Ok((GuestMessage::Result { id, .. } | GuestMessage::Error { id, .. }, _)) => {
+                Err(GuestError::Violation(format!("an answer to {id} instead of {}", invoke.id)))
+            }
             Ok((other, _)) => Err(unexpected(&other, "result")),
             Err(Failure::TooLarge(error)) => Ok(Finished::Error(too_large(&error))),
             Err(Failure::Guest(error)) => Err(error),

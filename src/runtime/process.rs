@@ -16,8 +16,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal, kill_process_group};
 use futures_util::{StreamExt, stream};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
     sync::watch,

@@ -48,7 +48,8 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Re
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
-        let client = shared.engine.client().await.map_err(|error| std::io::Error::other(error.to_string()))?;
+        let client =
+            shared.engine.client().await.map_err(|error| std::io::Error::other(error.to_string()))?;
         let id = client.create_container(Some(options), body).await?.id;
         let end = shared.ends.register(&id);
         drop(_gate);
@@ -183,7 +184,7 @@ impl Drop for Container {
 /// Kills and deletes in one call; answers when the container is gone. Failures are logged: the next
 /// removal by label gets it.
 pub(super) async fn remove(shared: &Shared, id: &str) {
-    shared.ends.forget(id);
+    shared.ends.removed(id);
     let Ok(client) = shared.engine.client().await else { return };
     let options = RemoveContainerOptions { force: true, v: true, link: false };
     match client.remove_container(id, Some(options)).await {

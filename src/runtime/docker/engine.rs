@@ -25,10 +25,7 @@ impl Engine {
     /// Where `DOCKER_HOST` points, else the default socket.
     pub(super) fn from_environment() -> Self {
         let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
-        Self {
-            address: address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()),
-            client: OnceCell::new(),
-        }
+        Self { address: address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()), client: OnceCell::new() }
     }
 
     pub(super) async fn client(&self) -> Result<&Docker, Error> {
@@ -38,7 +35,8 @@ impl Engine {
     /// Name and version, asked for now.
     pub(super) async fn ping(&self) -> Result<String, Error> {
         let client = self.client().await?;
-        let answer = timeout(CONNECT_TIMEOUT, client.version()).await.map_err(|late| self.unavailable(late))?;
+        let answer =
+            timeout(CONNECT_TIMEOUT, client.version()).await.map_err(|late| self.unavailable(late))?;
         let version = answer.map_err(self.failed("answer with its version"))?;
         let name = match version.components.unwrap_or_default().first() {
             Some(component) if component.name.starts_with("Podman") => "Podman",
@@ -103,5 +101,19 @@ pub(super) fn text(error: &Answer) -> String {
     match error {
         Answer::DockerResponseServerError { message, .. } => message.trim().to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named() {
+        for address in ["unix:///nowhere/docker.sock", "gopher://docker"] {
+            let engine = Engine { address: address.to_owned(), client: OnceCell::new() };
+            let error = engine.ping().await.unwrap_err();
+            assert!(error.is_transient() && error.to_string().contains(address), "{error}");
+        }
     }
 }

@@ -197,7 +197,9 @@ impl Work<'_> {
                 (self.progress)(text.to_owned());
             }
         }
-        self.id(tag).await?.ok_or_else(|| no_image(tag, "the engine built it and does not have it", None))
+        self.id(tag)
+            .await?
+            .ok_or_else(|| no_image(tag, "the engine built it and does not have it", None))
     }
 }
 

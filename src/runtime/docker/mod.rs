@@ -62,11 +62,7 @@ impl Docker {
             egress: Egress::new(&config.owner.platform),
             creating: tokio::sync::RwLock::default(),
         });
-        Self {
-            images: Images::new(config.python_image.clone()),
-            shared,
-            subscription: Mutex::default(),
-        }
+        Self { images: Images::new(config.python_image.clone()), shared, subscription: Mutex::default() }
     }
 
     fn subscribe(&self) {

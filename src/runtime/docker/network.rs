@@ -74,7 +74,10 @@ impl Egress {
         let same = list.into_iter().filter(|network| network.name.as_deref() == Some(name));
         let first = same.filter_map(|network| network.id).min();
         if first.is_some_and(|first| first != ours) {
-            client.remove_network(ours).await.map_err(engine.failed("remove a second egress network"))?;
+            client
+                .remove_network(ours)
+                .await
+                .map_err(engine.failed("remove a second egress network"))?;
         }
         Ok(())
     }
