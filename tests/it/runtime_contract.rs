@@ -122,6 +122,17 @@ impl Fixture {
     }
 }
 
+impl Drop for Fixture {
+    /// A test that failed must not leave its containers to the others.
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.kind == Kind::Docker {
+            for id in self.sandboxes() {
+                docker(&["rm", "-f", &id]);
+            }
+        }
+    }
+}
+
 fn owner() -> Owner {
     Owner { platform: "contract".parse().unwrap(), manager: ManagerId::new() }
 }
@@ -386,6 +397,16 @@ async fn a_handler_that_never_returns_times_out_alone(fixture: &Fixture) {
     other.sandbox.remove().await;
 }
 
+async fn a_handler_that_prints_for_ever_times_out_too(fixture: &Fixture) {
+    let code = "import os\ndef handler(event):\n    while True:\n        os.write(1, b'x\\n' * 30000)\n";
+    let mut instance = fixture.ready(code).await;
+    let limit = Duration::from_millis(300);
+    let invocation = instance.invoke_within(limit, "application/json", b"1");
+    let error = tokio::time::timeout(LIMIT, invocation).await.unwrap().unwrap_err();
+    assert!(matches!(error, GuestError::TimedOut(_)), "{error:?}");
+    instance.sandbox.remove().await;
+}
+
 async fn a_guest_that_breaks_the_protocol_is_a_violation(fixture: &Fixture) {
     let code = r#"
 import os, json, threading, uuid
@@ -620,7 +641,7 @@ def handler(event):
     assert_eq!(
         seen,
         serde_json::json!({
-            "ids": [65532, 65532, []],
+            "ids": [65532, 65532, [65532]],
             "capabilities": [0, 0, 0, 0, 0],
             "no_new_privileges": "1",
             "seccomp": "2",
@@ -785,6 +806,7 @@ contract! {
     code_that_cannot_be_loaded_says_why
     a_handler_that_exits_is_closed_with_its_code
     a_handler_that_never_returns_times_out_alone
+    a_handler_that_prints_for_ever_times_out_too
     a_guest_that_breaks_the_protocol_is_a_violation
     a_frame_that_nothing_asked_for_is_a_violation
     a_child_process_prints_into_the_invocation
