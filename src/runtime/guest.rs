@@ -151,6 +151,7 @@ impl Guest {
         let error = if self.frames.is_empty() {
             let Self { control, frames, output: outputs, .. } = self;
             tokio::select! {
+                biased;
                 read = read_control(control, frames) => match read {
                     Ok(()) => unsolicited(),
                     Err(error) => error,
@@ -302,6 +303,8 @@ impl Outputs {
     /// Passes lines on as they come, for ever. Cancel safe: nothing is read that is not kept.
     async fn follow(&mut self, output: Output<'_>) -> std::convert::Infallible {
         loop {
+            // A guest that prints all the time must not keep this task from its time limit.
+            tokio::task::consume_budget().await;
             let stream = tokio::select! {
                 () = self.stdout.readable() => &mut self.stdout,
                 () = self.stderr.readable() => &mut self.stderr,

@@ -100,3 +100,68 @@ async fn opening(socket: &mut UnixStream) -> Result<(Channel, Frames), GuestErro
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    async fn connect(listener: &Listener, frames: &[&str]) -> UnixStream {
+        let path = format!("/proc/self/fd/{}/{SOCKET_NAME}", listener.run.as_raw_fd());
+        let mut socket = UnixStream::connect(path).await.unwrap();
+        for header in frames {
+            let lengths = [u32::try_from(header.len()).unwrap().to_be_bytes(), [0; 4]].concat();
+            socket.write_all(&[&lengths[..], header.as_bytes()].concat()).await.unwrap();
+        }
+        socket
+    }
+
+    async fn accepted(connections: &[&[&str]]) -> Result<Guest, GuestError> {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = Listener::bind(folder.path()).unwrap();
+        let mut open = Vec::new();
+        for frames in connections {
+            open.push(connect(&listener, frames).await);
+        }
+        listener.accept().await
+    }
+
+    const CONTROL: &str = r#"{"channel":"control"}"#;
+    const STDOUT: &str = r#"{"channel":"stdout"}"#;
+    const STDERR: &str = r#"{"channel":"stderr"}"#;
+    const HELLO: &str = r#"{"hello":{"protocol":1,"language":"python","pid":1}}"#;
+
+    #[tokio::test]
+    async fn channels_come_in_any_order() {
+        assert!(accepted(&[&[STDERR], &[CONTROL, HELLO], &[STDOUT]]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_guest_is_refused() {
+        let other = HELLO.replace(":1,", ":2,");
+        for (connections, reason) in [
+            (&[&[CONTROL][..], &[CONTROL]][..], "a second Control channel"),
+            (&[&[r#"{"channel":"other"}"#]], "unknown variant"),
+            (&[&[STDOUT], &[STDERR], &[CONTROL, &other]], "speaks protocol 2"),
+            (&[&[STDOUT], &[STDERR], &[CONTROL, r#"{"ready":{}}"#]], "'ready' instead of 'hello'"),
+            (&[&[STDOUT], &[STDERR], &[CONTROL, HELLO, HELLO]], "nothing asked for"),
+        ] {
+            let error = accepted(connections).await.err().unwrap().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_too_long_for_an_address_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("x".repeat(150));
+        let listener = Listener::bind(&long).unwrap();
+        let socket = run_folder(&long).join(SOCKET_NAME);
+        assert!(socket.exists());
+        let mode = fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o666);
+        drop(listener);
+        assert!(!socket.exists());
+    }
+}

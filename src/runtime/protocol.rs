@@ -234,10 +234,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn frames_survive_any_cut(
-            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40_000), 1..4),
-            cut in 1_usize..5000,
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20_000), 1..4),
+            cut in 100_usize..5000,
         ) {
             let wire: Vec<u8> = bodies.iter().flat_map(|body| frame(r#"{"ready":{}}"#, body)).collect();
             let mut frames = Frames::default();

@@ -3,13 +3,18 @@
 //! A property is one function that takes a [`Fixture`]; the macro at the end makes a test of it per
 //! backend. Each test is an owner of its own and ends by asserting that nothing of it is left.
 
+mod answers;
+mod ends;
+mod failures;
+mod isolation;
+mod output;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,6 +28,7 @@ use cloudfunc::{
     },
 };
 
+use self::{answers::*, ends::*, failures::*, isolation::*, output::*};
 use crate::{need, support::eventually};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -32,6 +38,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// One backend with an owner and a folder of its own.
 struct Fixture {
+    kind: Kind,
     runtime: Arc<dyn Runtime>,
     owner: Owner,
     folder: tempfile::TempDir,
@@ -39,10 +46,14 @@ struct Fixture {
 
 impl Fixture {
     fn new(kind: Kind) -> Self {
-        // The short folder: a socket's path has at most 107 bytes.
+        // A short one: a socket's path has at most 107 bytes where there is no mount.
         let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
         let owner = owner();
-        Self { runtime: connect(&config(kind, &owner)).unwrap(), owner, folder }
+        Self { kind, runtime: connect(&config(kind, &owner)).unwrap(), owner, folder }
+    }
+
+    fn config(&self) -> Config {
+        config(self.kind, &self.owner)
     }
 
     /// A spec with the code in place.
@@ -79,8 +90,53 @@ impl Fixture {
         instance
     }
 
+    /// An image whose program prints a line with `uid=` and ends.
+    fn no_guest(&self) -> String {
+        if self.kind == Kind::Process {
+            return "/usr/bin/id".to_owned();
+        }
+        let context = self.folder.path().join("context");
+        fs::create_dir_all(&context).unwrap();
+        let base = self.config().python_image;
+        fs::write(context.join("Dockerfile"), format!("FROM {base}\nCMD [\"id\"]\n")).unwrap();
+        let tag = "cloudfunc-test/no-guest";
+        docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
+        tag.to_owned()
+    }
+
+    /// What is there of this owner, asked of the system itself.
+    fn sandboxes(&self) -> Vec<String> {
+        if self.kind == Kind::Docker {
+            let label = format!("label=cloudfunc.manager={}", self.owner.manager);
+            return docker(&["ps", "-aq", "--filter", &label]).lines().map(str::to_owned).collect();
+        }
+        let folder = self.folder.path().to_str().unwrap().as_bytes();
+        let ours = |environment: Vec<u8>| environment.windows(folder.len()).any(|part| part == folder);
+        fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter(|entry| fs::read(entry.path().join("environ")).is_ok_and(ours))
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    async fn eventually_nothing(&self) {
+        eventually("no sandbox is left", async || self.sandboxes().is_empty().then_some(())).await;
+    }
+
     async fn nothing_is_left(&self) {
         assert_eq!(self.runtime.remove_all(&self.owner).await.unwrap(), Vec::<String>::new());
+    }
+}
+
+impl Drop for Fixture {
+    /// A test that failed must not leave its containers to the others.
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.kind == Kind::Docker {
+            for id in self.sandboxes() {
+                docker(&["rm", "-f", &id]);
+            }
+        }
     }
 }
 
@@ -189,32 +245,24 @@ fn typed(finished: Finished) -> (String, Bytes) {
 
 const ECHO: &str = "def handler(event):\n    return event\n";
 
-// ---- load and invoke
-
-async fn a_guest_says_hello_loads_and_answers(fixture: &Fixture) {
-    let mut instance = fixture.ready("def handler(event):\n    return {'sum': sum(event)}\n").await;
-    let (content_type, bytes) = typed(instance.invoke("[1, 2, 3]").await.unwrap());
-    assert_eq!((content_type.as_str(), &bytes[..]), ("application/json", &br#"{"sum":6}"#[..]));
-    assert!(!fixture.runtime.ping().await.unwrap().is_empty());
-    instance.sandbox.remove().await;
-    assert_eq!(instance.exit().await, Exit::Removed);
+/// Runs the engine's own client.
+fn docker(arguments: &[&str]) -> String {
+    let output = std::process::Command::new("docker")
+        .args(arguments)
+        .env("DOCKER_BUILDKIT", "0")
+        .output()
+        .expect("the docker client");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
-macro_rules! contract {
-    ($($property:ident)*) => {
-        mod process {
+macro_rules! on {
+    ($backend:ident, $kind:expr, $need:block, $($property:ident)*) => {
+        mod $backend {
             $(#[tokio::test]
             async fn $property() {
-                let fixture = super::Fixture::new(super::Kind::Process);
-                super::$property(&fixture).await;
-                fixture.nothing_is_left().await;
-            })*
-        }
-        mod docker {
-            $(#[tokio::test]
-            async fn $property() {
-                super::need!("CLOUDFUNC_TEST_DOCKER");
-                let fixture = super::Fixture::new(super::Kind::Docker);
+                $need
+                let fixture = super::Fixture::new($kind);
                 super::$property(&fixture).await;
                 fixture.nothing_is_left().await;
             })*
@@ -222,6 +270,45 @@ macro_rules! contract {
     };
 }
 
+macro_rules! contract {
+    (all: $($all:ident)*; sandbox: $($sandbox:ident)*) => {
+        on!(process, super::Kind::Process, {}, $($all)*);
+        on!(docker, super::Kind::Docker, { super::need!("CLOUDFUNC_TEST_DOCKER"); }, $($all)* $($sandbox)*);
+    };
+}
+
 contract! {
+    all:
     a_guest_says_hello_loads_and_answers
+    json_text_and_bytes_go_in_and_come_out
+    a_handler_sees_its_context_environment_and_secrets
+    a_payload_of_6_mib_goes_round
+    an_exception_is_an_error_with_the_functions_own_trace
+    a_huge_exception_is_cut
+    what_is_no_json_is_an_error
+    code_that_cannot_be_loaded_says_why
+    a_handler_that_exits_is_closed_with_its_code
+    a_handler_that_never_returns_times_out_alone
+    a_handler_that_prints_for_ever_times_out_too
+    a_guest_that_breaks_the_protocol_is_a_violation
+    a_frame_that_nothing_asked_for_is_a_violation
+    a_child_process_prints_into_the_invocation
+    what_is_printed_later_belongs_to_the_instance
+    ten_mib_of_output_are_cut_and_the_result_arrives
+    a_guest_ends_when_the_host_hangs_up
+    a_busy_guest_ends_too_when_the_host_hangs_up
+    only_the_owners_own_sandboxes_are_removed
+    a_dropped_sandbox_is_removed
+    a_dropped_start_leaves_nothing
+    what_is_no_guest_is_a_start_error_with_its_output
+    many_start_at_once;
+
+    sandbox:
+    too_much_memory_is_the_reason
+    a_sandbox_may_do_little
+    what_a_function_leaves_behind_is_reaped
+    containers_with_egress_cannot_reach_each_other
+    a_functions_image_holds_its_code
+    an_image_that_cannot_be_had_says_what_to_do
+    the_engine_says_its_name
 }

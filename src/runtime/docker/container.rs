@@ -184,7 +184,7 @@ impl Drop for Container {
 /// Kills and deletes in one call; answers when the container is gone. Failures are logged: the next
 /// removal by label gets it.
 pub(super) async fn remove(shared: &Shared, id: &str) {
-    shared.ends.forget(id);
+    shared.ends.removed(id);
     let Ok(client) = shared.engine.client().await else { return };
     let options = RemoveContainerOptions { force: true, v: true, link: false };
     match client.remove_container(id, Some(options)).await {

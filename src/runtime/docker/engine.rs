@@ -103,3 +103,17 @@ pub(super) fn text(error: &Answer) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named() {
+        for address in ["unix:///nowhere/docker.sock", "gopher://docker"] {
+            let engine = Engine { address: address.to_owned(), client: OnceCell::new() };
+            let error = engine.ping().await.unwrap_err();
+            assert!(error.is_transient() && error.to_string().contains(address), "{error}");
+        }
+    }
+}

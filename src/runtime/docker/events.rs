@@ -90,7 +90,9 @@ impl Ends {
         end
     }
 
-    pub(super) fn forget(&self, id: &str) {
+    /// By our own hand, whoever asked for it: nothing else is to be learned.
+    pub(super) fn removed(&self, id: &str) {
+        self.update(id, |state| state.removed = true);
         self.0.lock().unwrap().remove(id);
     }
 

@@ -39,8 +39,6 @@ const REMOVAL_ROUNDS: usize = 10;
 pub(super) struct Docker {
     shared: Arc<Shared>,
     images: Images,
-    /// The one event subscription, opened before the first start.
-    subscription: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 /// What containers need for as long as they live.
@@ -49,6 +47,8 @@ struct Shared {
     owner: Owner,
     ends: Ends,
     egress: Egress,
+    /// The one event subscription, opened before the first start.
+    subscription: Mutex<Option<AbortOnDropHandle<()>>>,
     /// Held for reading while a container is made: [`Docker::remove_all`] waits for them.
     creating: tokio::sync::RwLock<()>,
 }
@@ -60,13 +60,14 @@ impl Docker {
             owner: config.owner.clone(),
             ends: Ends::default(),
             egress: Egress::new(&config.owner.platform),
+            subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(config.python_image.clone()), shared, subscription: Mutex::default() }
+        Self { images: Images::new(config.python_image.clone()), shared }
     }
 
     fn subscribe(&self) {
-        let mut subscription = self.subscription.lock().unwrap();
+        let mut subscription = self.shared.subscription.lock().unwrap();
         if subscription.is_none() {
             let task = tokio::spawn(events::follow(Arc::downgrade(&self.shared), events::now()));
             *subscription = Some(AbortOnDropHandle::new(task));
@@ -131,16 +132,17 @@ impl Runtime for Docker {
         for _ in 0..REMOVAL_ROUNDS {
             let ids = self.list(owner).await?;
             if ids.is_empty() {
-                break;
+                removed.sort_unstable();
+                removed.dedup();
+                return Ok(removed);
             }
             stream::iter(&ids)
                 .for_each_concurrent(PARALLEL_REMOVALS, |id| container::remove(&self.shared, id))
                 .await;
             removed.extend(ids);
         }
-        removed.sort_unstable();
-        removed.dedup();
-        Ok(removed)
+        let source = std::io::Error::other("there are always more").into();
+        Err(Error::Engine { action: "remove all containers", source })
     }
 }
 
