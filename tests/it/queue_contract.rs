@@ -25,7 +25,7 @@ macro_rules! contract {
         mod embedded {
             use super::*;
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $property() {
                     check(Fixture::embedded().await, super::$property).await;
                 }
@@ -35,7 +35,7 @@ macro_rules! contract {
         mod rabbitmq {
             use super::*;
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $property() {
                     let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
                     check(Fixture::rabbitmq(&url).await, super::$property).await;
@@ -417,7 +417,7 @@ mod rabbitmq_connection {
 
     use super::{proxy::Proxy, *};
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_lost_connection_ends_what_runs_on_it_and_the_next_calls_make_a_new_one() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -445,7 +445,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_is_gone_is_an_error_at_once() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -467,7 +467,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn many_callers_share_one_new_connection() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -489,7 +489,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_in_hand_when_the_connection_was_lost_comes_back_marked() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -513,7 +513,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn closing_gives_back_what_is_in_hand() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         check(Fixture::rabbitmq(&url).await, async |fixture| {
@@ -531,7 +531,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_falls_silent_costs_a_publish_its_time_and_no_more() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -552,7 +552,7 @@ mod rabbitmq_connection {
     }
 
     /// As with a memory alarm: the broker says that it is blocked, and the library stops writing.
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_blocks_publishers_costs_a_publish_its_time_and_no_more() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -576,7 +576,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn wrong_credentials_are_refused_and_not_repeated() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let mut url = url::Url::parse(&url).unwrap();
@@ -587,7 +587,7 @@ mod rabbitmq_connection {
         assert!(!told.contains("hunter2"), "{told}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_unknown_virtual_host_is_refused() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let mut url = url::Url::parse(&url).unwrap();
@@ -596,7 +596,7 @@ mod rabbitmq_connection {
         assert!(matches!(error, Error::Refused { .. }), "{error:?}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_address_where_nobody_listens_is_unavailable() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
@@ -608,7 +608,7 @@ mod rabbitmq_connection {
         assert!(told.contains(&address.to_string()) && !told.contains("hunter2"), "{told}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_listener_that_says_nothing_is_unavailable_in_time_and_is_hung_up_on() {
         use tokio::io::AsyncReadExt as _;
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

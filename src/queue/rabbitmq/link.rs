@@ -11,6 +11,7 @@
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -35,6 +36,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Seconds. A peer that is silent for twice as long is lost.
 const HEARTBEAT: u16 = 10;
+
+/// How soon a call notices that its connection was lost, where the library does not tell it: what it
+/// is asked in the moment of the loss, such as opening a channel, it may never answer.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The broker's answer to a farewell; then the socket is dropped, which the broker notices too.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -83,6 +88,21 @@ impl Live {
         self.shared_channel.as_ref().expect("a connection for replies begins with its channel")
     }
 
+    /// The work, or an error soon after the connection was lost.
+    pub(super) async fn unless_lost<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout(LOOK_INTERVAL, work.as_mut()).await {
+                Ok(done) => return done,
+                Err(_) if !self.is_up() => return Err(Failure::Lost),
+                Err(_) => {}
+            }
+        }
+    }
+
     fn is_up(&self) -> bool {
         self.connection.status().connected()
             && self.shared_channel.as_ref().is_none_or(|channel| channel.status().connected())
@@ -115,17 +135,25 @@ impl Link {
         }))
     }
 
-    /// Host and port.
-    pub(super) fn address(&self) -> &str {
-        &self.address
+    /// Does something with the connection, in limited time.
+    pub(super) async fn call<T, F>(
+        self: &Arc<Self>,
+        limit: Duration,
+        work: impl FnOnce(Arc<Live>) -> F + Send,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let done = async {
+            let live = self.get().await?;
+            live.unless_lost(work(live.clone())).await
+        };
+        let done = tokio::time::timeout(limit, done).await.unwrap_or(Err(Failure::TimedOut(limit)));
+        done.map_err(|failure| failure.at(&self.address))
     }
 
-    pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Error> {
-        self.get_live().await.map_err(|failure| failure.at(&self.address))
-    }
-
-    /// The connection, which may be lost by now: whoever uses it learns that from its error.
-    pub(super) async fn get_live(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
+    /// The connection, which may be lost by now.
+    async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
         let attempt = {
             let mut state = self.lock();
             match &*state {
@@ -238,6 +266,8 @@ impl Link {
 pub(super) enum Failure {
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("the connection was lost")]
+    Lost,
     #[error("the broker did not take the message")]
     NotTaken,
     #[error("this queue is closed")]
