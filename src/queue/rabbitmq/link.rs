@@ -12,7 +12,7 @@
 use std::{
     os::fd::{AsFd as _, OwnedFd},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -196,13 +196,13 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Arc<Live>, Failure> {
-        let socket = Arc::new(OnceLock::new());
+        let socket = Arc::default();
         match tokio::time::timeout(CONNECT_TIMEOUT, self.handshake(&socket)).await {
             Ok(connected) => connected,
             Err(_) => {
                 // The library waits without end for a peer that is silent during the handshake, with
                 // a thread of its own. So its socket ends for it.
-                if let Some(socket) = socket.get() {
+                if let Some(socket) = lock(&socket).take() {
                     let _ = rustix::net::shutdown(socket, Shutdown::Both);
                 }
                 Err(Failure::TimedOut(CONNECT_TIMEOUT))
@@ -210,9 +210,10 @@ impl Link {
         }
     }
 
-    async fn handshake(&self, socket: &Arc<OnceLock<OwnedFd>>) -> Result<Arc<Live>, Failure> {
+    /// Leaves a handle of the socket in `socket` while it is underway.
+    async fn handshake(&self, socket: &Arc<Mutex<Option<OwnedFd>>>) -> Result<Arc<Live>, Failure> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
-        let socket = socket.clone();
+        let dialled_socket = socket.clone();
         let runtime = lapin::runtime::default_runtime()?;
         let connection = Connection::connector(
             self.uri.clone(),
@@ -222,7 +223,8 @@ impl Link {
                     let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
                     let stream = plain.connect_with_config_async(TLSConfig::default(), &runtime).await?;
                     if let AsyncTcpStream::Plain(stream) = &stream {
-                        let _ = socket.set(stream.get_ref().as_fd().try_clone_to_owned()?);
+                        let handle = stream.get_ref().as_fd().try_clone_to_owned()?;
+                        *lock(&dialled_socket) = Some(handle);
                     }
                     match uri.scheme {
                         AMQPScheme::AMQP => Ok(stream),
@@ -252,13 +254,18 @@ impl Link {
             Purpose::Consuming => None,
             Purpose::Replies => Some(connection.create_channel().await?),
         };
+        lock(socket).take();
         let pool = Pool::new(connection.configuration().channel_max());
         Ok(Arc::new(Live { connection, pool, address: self.address.clone(), shared_channel }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why something with the broker did not work; cloned for all who waited for one attempt.
