@@ -69,10 +69,10 @@ pub struct ConsumeOptions {
 
 /// A message queue of one platform. Cheap to share; safe to call from many tasks at once.
 ///
-/// Cancellation: dropping the future of `publish` leaves open whether the message was sent;
-/// dropping that of `consume` or `open_replies` leaves no consumer behind. A lost connection is
-/// re-established by the next call; consumers and reply queues end (their streams yield `None`),
-/// and whoever reads them opens new ones.
+/// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so
+/// does [`Error::Unavailable`] from it; dropping that of `consume` or `open_replies` leaves no
+/// consumer behind. A lost connection is re-established by the next call; consumers and reply
+/// queues end (their streams yield `None`), and whoever reads them opens new ones.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// For `status` and the startup text: `rabbitmq` or `embedded`.

@@ -25,7 +25,7 @@ macro_rules! contract {
         mod embedded {
             use super::*;
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $property() {
                     check(Fixture::embedded().await, super::$property).await;
                 }
@@ -35,7 +35,7 @@ macro_rules! contract {
         mod rabbitmq {
             use super::*;
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $property() {
                     let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
                     check(Fixture::rabbitmq(&url).await, super::$property).await;
@@ -65,6 +65,7 @@ contract! {
     a_thousand_publishes_at_once_are_all_confirmed
     what_found_no_queue_is_told_from_what_did
     a_publish_that_is_abandoned_harms_no_other
+    a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind
     a_closed_queue_ends_its_consumers_and_says_so
     what_is_ready_answers_a_ping
 }
@@ -174,7 +175,7 @@ async fn two_consumers_share_the_messages(fixture: &Fixture) {
     }
     // Nothing is acked before both have one.
     let held = [next(&mut one).await, next(&mut two).await];
-    let mut texts = held.each_ref().map(|delivery| text(delivery));
+    let mut texts = held.each_ref().map(text);
     texts.sort();
     assert_eq!(texts, ["a", "b"]);
 }
@@ -379,6 +380,26 @@ async fn a_publish_that_is_abandoned_harms_no_other(fixture: &Fixture) {
     assert!(matches!(error, Error::NoQueue(_)), "{error}");
 }
 
+async fn a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind(fixture: &Fixture) {
+    let address = fixture.async_queue().await;
+    for step in 0..40 {
+        // Dropped at whatever point it is by then.
+        let patience = Duration::from_micros(100 * step);
+        let _ = tokio::time::timeout(patience, fixture.queue.consume(&address, prefetch(1))).await;
+        let _ = tokio::time::timeout(patience, fixture.queue.open_replies()).await;
+    }
+    let mut consumer = fixture.queue.consume(&address, prefetch(1)).await.unwrap();
+    for i in 0..100 {
+        fixture.queue.publish(&address, message(&i.to_string())).await.unwrap();
+    }
+    let mut received = Vec::new();
+    for _ in 0..100 {
+        received.push(take(&mut consumer).await.parse::<u32>().unwrap());
+    }
+    received.sort();
+    assert_eq!(received, (0..100).collect::<Vec<_>>(), "nothing stays with who is gone");
+}
+
 async fn a_closed_queue_ends_its_consumers_and_says_so(fixture: &Fixture) {
     let address = fixture.sync_queue().await;
     let queue = fixture.another().await;
@@ -417,7 +438,7 @@ mod rabbitmq_connection {
 
     use super::{proxy::Proxy, *};
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_lost_connection_ends_what_runs_on_it_and_the_next_calls_make_a_new_one() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -445,7 +466,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_is_gone_is_an_error_at_once() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -467,7 +488,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn many_callers_share_one_new_connection() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -489,7 +510,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_in_hand_when_the_connection_was_lost_comes_back_marked() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -513,7 +534,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn closing_gives_back_what_is_in_hand() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         check(Fixture::rabbitmq(&url).await, async |fixture| {
@@ -531,7 +552,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_falls_silent_costs_a_publish_its_time_and_no_more() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -552,7 +573,7 @@ mod rabbitmq_connection {
     }
 
     /// As with a memory alarm: the broker says that it is blocked, and the library stops writing.
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_broker_that_blocks_publishers_costs_a_publish_its_time_and_no_more() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let (fixture, proxy) = behind_a_proxy(&url).await;
@@ -576,7 +597,7 @@ mod rabbitmq_connection {
         .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn wrong_credentials_are_refused_and_not_repeated() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let mut url = url::Url::parse(&url).unwrap();
@@ -587,7 +608,7 @@ mod rabbitmq_connection {
         assert!(!told.contains("hunter2"), "{told}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_unknown_virtual_host_is_refused() {
         let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
         let mut url = url::Url::parse(&url).unwrap();
@@ -596,7 +617,7 @@ mod rabbitmq_connection {
         assert!(matches!(error, Error::Refused { .. }), "{error:?}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_address_where_nobody_listens_is_unavailable() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
@@ -608,7 +629,7 @@ mod rabbitmq_connection {
         assert!(told.contains(&address.to_string()) && !told.contains("hunter2"), "{told}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_listener_that_says_nothing_is_unavailable_in_time_and_is_hung_up_on() {
         use tokio::io::AsyncReadExt as _;
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -635,6 +656,86 @@ mod rabbitmq_connection {
         let direct = Fixture::rabbitmq(url).await;
         let queue = connect_to(behind.as_str(), &direct.platform).await.unwrap();
         (Fixture { queue, ..direct }, proxy)
+    }
+}
+
+/// Not tests: figures for a change to be compared by, in one run.
+/// `cargo test --release --test it measure -- --ignored --nocapture --test-threads 1`
+mod measure {
+    use std::{collections::HashMap, sync::Mutex, time::Instant};
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "measures"]
+    async fn round_trips_embedded() {
+        check(Fixture::embedded().await, round_trips).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "measures"]
+    async fn round_trips_rabbitmq() {
+        let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
+        check(Fixture::rabbitmq(&url).await, round_trips).await;
+    }
+
+    /// A request through a sync queue, acked and answered at once, and the answer back.
+    async fn round_trips(fixture: &Fixture) {
+        let address = fixture.sync_queue().await;
+        let mut requests = fixture.other.consume(&address, prefetch(200)).await.unwrap();
+        let (reply_to, mut replies) = fixture.queue.open_replies().await.unwrap();
+        let server = fixture.other.clone();
+        let serving = tokio::spawn(async move {
+            while let Some(request) = requests.next().await {
+                let (server, reply_to) = (server.clone(), reply_to.clone());
+                tokio::spawn(async move {
+                    let reply = Message { bytes: request.bytes.clone(), expires: None };
+                    request.ack().await.unwrap();
+                    server.publish(&reply_to, reply).await.unwrap();
+                });
+            }
+        });
+        let waiting = Arc::new(Mutex::new(HashMap::<String, oneshot::Sender<()>>::new()));
+        let answers = waiting.clone();
+        let dispatching = tokio::spawn(async move {
+            while let Some(reply) = replies.next().await {
+                let waiter = answers.lock().unwrap().remove(&text(&reply));
+                waiter.expect("somebody waits").send(()).unwrap();
+            }
+        });
+        let call = async |id: String| {
+            let (sender, receiver) = oneshot::channel();
+            waiting.lock().unwrap().insert(id.clone(), sender);
+            let start = Instant::now();
+            let request = Message { expires: Some(Duration::from_secs(60)), ..message(&id) };
+            let answered = async { receiver.await.map(|()| start.elapsed()) };
+            let (published, took) = tokio::join!(fixture.queue.publish(&address, request), answered);
+            published.unwrap();
+            took.unwrap()
+        };
+        for (clients, calls) in [(1, 200), (1, 2000), (64, 200)] {
+            let start = Instant::now();
+            let clients = (0..clients).map(async |client| {
+                let mut times = Vec::with_capacity(calls);
+                for i in 0..calls {
+                    times.push(call(format!("{client}-{i}")).await);
+                }
+                times
+            });
+            let mut times = join_all(clients).await.concat();
+            let rate = times.len() as f64 / start.elapsed().as_secs_f64();
+            times.sort();
+            let (middle, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+            println!(
+                "{}, {} in flight: p50 {middle:?}, p99 {late:?}, {rate:.0} a second",
+                fixture.queue.kind(),
+                times.len() / calls
+            );
+        }
+        serving.abort();
+        dispatching.abort();
     }
 }
 

@@ -17,7 +17,7 @@ use lapin::{
     message::Delivery as Received,
     options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions},
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::runtime::Handle;
 
 use super::{
     super::{Delivery, Error, PUBLISH_TIMEOUT, Settle},
@@ -28,14 +28,13 @@ use super::{
 /// A channel that closes when its last owner is gone.
 pub(super) struct OpenChannel {
     channel: Channel,
-    /// For errors.
-    address: String,
+    live: Arc<Live>,
 }
 
 impl OpenChannel {
-    pub(super) async fn open(live: &Live) -> Result<Arc<Self>, Failure> {
+    pub(super) async fn open(live: &Arc<Live>) -> Result<Arc<Self>, Failure> {
         let channel = live.connection.create_channel().await?;
-        Ok(Arc::new(Self { channel, address: live.address.clone() }))
+        Ok(Arc::new(Self { channel, live: live.clone() }))
     }
 
     fn give_back(&self, tag: u64) {
@@ -127,15 +126,23 @@ impl Drop for Incoming {
         let returns = std::mem::replace(&mut self.returns, Returns::Never);
         // Without a runtime the process is ending, and its connections with it.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(cancel(consumer, self.channel.clone(), returns));
+            let channel = self.channel.clone();
+            runtime.spawn(async move {
+                let live = channel.live.clone();
+                // Lost: then the broker has taken everything back.
+                let _ = live.unless_lost(cancel(consumer, channel, returns)).await;
+            });
         }
     }
 }
 
 /// Ends the consumer at the broker, and returns what it had been sent ahead.
-async fn cancel(mut consumer: lapin::Consumer, channel: Arc<OpenChannel>, returns: Returns) {
-    // If it fails, the channel is gone: then the stream ends, too, and all was returned.
-    let _ = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await;
+async fn cancel(
+    mut consumer: lapin::Consumer,
+    channel: Arc<OpenChannel>,
+    returns: Returns,
+) -> Result<(), Failure> {
+    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
     while let Some(Ok(received)) = consumer.next().await {
         match &returns {
             Returns::Never => {}
@@ -149,20 +156,20 @@ async fn cancel(mut consumer: lapin::Consumer, channel: Arc<OpenChannel>, return
             }
         }
     }
+    Ok(())
 }
 
 async fn publish_again(
     publishing: &Arc<Link>,
     consumer: &lapin::Consumer,
     received: Received,
-) -> Result<(), Failure> {
-    let Received { data, properties, .. } = received;
-    let published = async {
-        let live = publishing.get_live().await?;
-        // No queue: its function was removed, and the message goes with it.
-        publisher::publish(&live, "".into(), consumer.queue(), &data, properties).await.map(drop)
+) -> Result<(), Error> {
+    let (queue, Received { data, properties, .. }) = (consumer.queue(), received);
+    // No queue: its function was removed, and the message goes with it.
+    let publish = |live| async move {
+        publisher::publish(&live, "".into(), queue, &data, properties).await.map(drop)
     };
-    timeout(PUBLISH_TIMEOUT, published).await.unwrap_or(Err(Failure::TimedOut(PUBLISH_TIMEOUT)))
+    publishing.call(PUBLISH_TIMEOUT, publish).await
 }
 
 struct NeedsNone;
@@ -185,8 +192,9 @@ struct InHand {
 impl Settle for InHand {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.settled = true;
-        let acked = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await;
-        acked.map_err(|error| Failure::Broker(error).at(&self.channel.address))
+        let OpenChannel { channel, live } = &*self.channel;
+        let ack = async { Ok(channel.basic_ack(self.tag, BasicAckOptions::default()).await?) };
+        live.unless_lost(ack).await.map_err(|failure| failure.at(&live.address))
     }
 }
 

@@ -11,7 +11,8 @@
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -35,6 +36,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Seconds. A peer that is silent for twice as long is lost.
 const HEARTBEAT: u16 = 10;
+
+/// How soon a call notices that its connection was lost, where the library does not tell it: what it
+/// is asked in the moment of the loss, such as opening a channel, it may never answer.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The broker's answer to a farewell; then the socket is dropped, which the broker notices too.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -83,6 +88,21 @@ impl Live {
         self.shared_channel.as_ref().expect("a connection for replies begins with its channel")
     }
 
+    /// The work, or an error soon after the connection was lost.
+    pub(super) async fn unless_lost<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout(LOOK_INTERVAL, work.as_mut()).await {
+                Ok(done) => return done,
+                Err(_) if !self.is_up() => return Err(Failure::Lost),
+                Err(_) => {}
+            }
+        }
+    }
+
     fn is_up(&self) -> bool {
         self.connection.status().connected()
             && self.shared_channel.as_ref().is_none_or(|channel| channel.status().connected())
@@ -115,17 +135,25 @@ impl Link {
         }))
     }
 
-    /// Host and port.
-    pub(super) fn address(&self) -> &str {
-        &self.address
+    /// Does something with the connection, in limited time.
+    pub(super) async fn call<T, F>(
+        self: &Arc<Self>,
+        limit: Duration,
+        work: impl FnOnce(Arc<Live>) -> F + Send,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let done = async {
+            let live = self.get().await?;
+            live.unless_lost(work(live.clone())).await
+        };
+        let done = tokio::time::timeout(limit, done).await.unwrap_or(Err(Failure::TimedOut(limit)));
+        done.map_err(|failure| failure.at(&self.address))
     }
 
-    pub(super) async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Error> {
-        self.get_live().await.map_err(|failure| failure.at(&self.address))
-    }
-
-    /// The connection, which may be lost by now: whoever uses it learns that from its error.
-    pub(super) async fn get_live(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
+    /// The connection, which may be lost by now.
+    async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
         let attempt = {
             let mut state = self.lock();
             match &*state {
@@ -168,13 +196,13 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Arc<Live>, Failure> {
-        let socket = Arc::new(OnceLock::new());
+        let socket = Arc::default();
         match tokio::time::timeout(CONNECT_TIMEOUT, self.handshake(&socket)).await {
             Ok(connected) => connected,
             Err(_) => {
                 // The library waits without end for a peer that is silent during the handshake, with
                 // a thread of its own. So its socket ends for it.
-                if let Some(socket) = socket.get() {
+                if let Some(socket) = lock(&socket).take() {
                     let _ = rustix::net::shutdown(socket, Shutdown::Both);
                 }
                 Err(Failure::TimedOut(CONNECT_TIMEOUT))
@@ -182,9 +210,10 @@ impl Link {
         }
     }
 
-    async fn handshake(&self, socket: &Arc<OnceLock<OwnedFd>>) -> Result<Arc<Live>, Failure> {
+    /// Leaves a handle of the socket in `socket` while it is underway.
+    async fn handshake(&self, socket: &Arc<Mutex<Option<OwnedFd>>>) -> Result<Arc<Live>, Failure> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
-        let socket = socket.clone();
+        let dialled_socket = socket.clone();
         let runtime = lapin::runtime::default_runtime()?;
         let connection = Connection::connector(
             self.uri.clone(),
@@ -194,7 +223,8 @@ impl Link {
                     let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
                     let stream = plain.connect_with_config_async(TLSConfig::default(), &runtime).await?;
                     if let AsyncTcpStream::Plain(stream) = &stream {
-                        let _ = socket.set(stream.get_ref().as_fd().try_clone_to_owned()?);
+                        let handle = stream.get_ref().as_fd().try_clone_to_owned()?;
+                        *lock(&dialled_socket) = Some(handle);
                     }
                     match uri.scheme {
                         AMQPScheme::AMQP => Ok(stream),
@@ -224,13 +254,18 @@ impl Link {
             Purpose::Consuming => None,
             Purpose::Replies => Some(connection.create_channel().await?),
         };
+        lock(socket).take();
         let pool = Pool::new(connection.configuration().channel_max());
         Ok(Arc::new(Live { connection, pool, address: self.address.clone(), shared_channel }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why something with the broker did not work; cloned for all who waited for one attempt.
@@ -238,6 +273,8 @@ impl Link {
 pub(super) enum Failure {
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("the connection was lost")]
+    Lost,
     #[error("the broker did not take the message")]
     NotTaken,
     #[error("this queue is closed")]

@@ -27,7 +27,7 @@ use lapin::{
 
 use self::{
     consumer::{Incoming, OpenChannel, Returns},
-    link::{Failure, Link, Purpose},
+    link::{Failure, Link, Live, Purpose},
     publisher::Routed,
 };
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
@@ -59,32 +59,28 @@ impl RabbitMq {
             replies: link(Purpose::Replies)?,
             names,
         };
-        rabbitmq.publishing.get().await?;
+        rabbitmq.publishing.call(CALL_TIMEOUT, |_| async { Ok(()) }).await?;
         Ok(rabbitmq)
     }
 
     /// Answers are not confirmed: whoever waits for one has a deadline anyway.
-    async fn reply(&self, name: &str, message: Message) -> Result<(), Failure> {
-        let live = self.replies.get_live().await?;
-        let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
-        let options = BasicPublishOptions::default();
-        let channel = live.shared_channel();
-        channel.basic_publish("".into(), name.into(), options, &message.bytes, properties).await?;
-        Ok(())
-    }
-
-    async fn publish_confirmed(&self, to: &Address, message: Message) -> Result<Routed, Failure> {
-        let live = self.publishing.get_live().await?;
-        let properties = properties(to, message.expires);
-        publisher::publish(&live, "".into(), self.names.queue(to), &message.bytes, properties).await
+    async fn reply(&self, name: &str, message: Message) -> Result<(), Error> {
+        let send = |live: Arc<Live>| async move {
+            let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
+            let options = BasicPublishOptions::default();
+            let channel = live.shared_channel();
+            channel.basic_publish("".into(), name.into(), options, &message.bytes, properties).await?;
+            Ok(())
+        };
+        self.replies.call(PUBLISH_TIMEOUT, send).await
     }
 
     async fn start_consuming(
         &self,
+        live: Arc<Live>,
         from: &Address,
         options: ConsumeOptions,
     ) -> Result<Consumer, Failure> {
-        let live = self.consuming.get_live().await?;
         let channel = OpenChannel::open(&live).await?;
         let queue = self.names.queue(from);
         declare_queue(&channel, queue.clone()).await?;
@@ -100,41 +96,6 @@ impl RabbitMq {
         };
         Ok(Consumer::new(Incoming::new(consumer, channel, returns)))
     }
-
-    /// An exclusive queue that goes with its only consumer; `events`: bound to that exchange.
-    async fn start_listening(
-        &self,
-        events: Option<ShortString>,
-    ) -> Result<(ShortString, Consumer), Failure> {
-        let live = self.replies.get_live().await?;
-        let channel = OpenChannel::open(&live).await?;
-        let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let queue = channel.queue_declare("".into(), options, classic()).await?.name().clone();
-        if let Some(exchange) = events {
-            declare_events(&channel, exchange.clone()).await?;
-            let (bind, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            channel.queue_bind(queue.clone(), exchange, "".into(), bind, arguments).await?;
-        }
-        // Without acks: if this consumer is lost, its queue is lost with all that is in it.
-        let consume = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
-        let arguments = FieldTable::default();
-        let consumer = channel.basic_consume(queue.clone(), "".into(), consume, arguments).await?;
-        Ok((queue, Consumer::new(Incoming::new(consumer, channel, Returns::Never))))
-    }
-
-    /// A channel for declaring and removing: an error ends only it.
-    async fn open_channel(&self) -> Result<Arc<OpenChannel>, Failure> {
-        OpenChannel::open(&*self.publishing.get_live().await?).await
-    }
-
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        work: impl Future<Output = Result<T, Failure>> + Send,
-    ) -> Result<T, Error> {
-        let done = tokio::time::timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut(limit)));
-        done.map_err(|failure| failure.at(self.publishing.address()))
-    }
 }
 
 #[async_trait]
@@ -148,34 +109,32 @@ impl Queue for RabbitMq {
     }
 
     async fn declare(&self, function: FunctionId) -> Result<(), Error> {
-        self.within(CALL_TIMEOUT, async {
-            let channel = self.open_channel().await?;
-            for mode in [Mode::Sync, Mode::Async] {
-                let queue = self.names.queue(&Address::Function(function, mode));
+        let queues = self.names.of_function(function);
+        let declare = |live| async move {
+            let channel = OpenChannel::open(&live).await?;
+            for queue in queues {
                 declare_queue(&channel, queue).await?;
             }
             Ok(())
-        })
-        .await
+        };
+        self.publishing.call(CALL_TIMEOUT, declare).await
     }
 
     async fn remove(&self, function: FunctionId) -> Result<(), Error> {
-        let queues =
-            [Mode::Sync, Mode::Async].map(|mode| self.names.queue(&Address::Function(function, mode)));
-        self.within(CALL_TIMEOUT, async { delete_queues(&*self.open_channel().await?, queues).await })
-            .await
+        let queues = self.names.of_function(function);
+        let delete = |live| async move { delete_queues(&live, queues).await.map(drop) };
+        self.publishing.call(CALL_TIMEOUT, delete).await
     }
 
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {
-        let routed = self
-            .within(PUBLISH_TIMEOUT, async {
-                match to {
-                    Address::Reply(name) => self.reply(name, message).await.map(|()| Routed::Taken),
-                    _ => self.publish_confirmed(to, message).await,
-                }
-            })
-            .await?;
-        match routed {
+        if let Address::Reply(name) = to {
+            return self.reply(name, message).await;
+        }
+        let (queue, properties) = (self.names.queue(to), properties(to, message.expires));
+        let publish = |live| async move {
+            publisher::publish(&live, "".into(), queue, &message.bytes, properties).await
+        };
+        match self.publishing.call(PUBLISH_TIMEOUT, publish).await? {
             Routed::Taken => Ok(()),
             Routed::NoQueue => Err(Error::NoQueue(to.clone())),
         }
@@ -185,50 +144,49 @@ impl Queue for RabbitMq {
         if matches!(from, Address::Reply(_)) {
             return Err(Error::NoQueue(from.clone()));
         }
-        self.within(CALL_TIMEOUT, self.start_consuming(from, options)).await
+        let start = |live| self.start_consuming(live, from, options);
+        self.consuming.call(CALL_TIMEOUT, start).await
     }
 
     async fn open_replies(&self) -> Result<(Address, Consumer), Error> {
-        let (queue, consumer) = self.within(CALL_TIMEOUT, self.start_listening(None)).await?;
+        let (queue, consumer) = self.replies.call(CALL_TIMEOUT, |live| listen(live, None)).await?;
         Ok((Address::Reply(queue.to_string()), consumer))
     }
 
     async fn remove_platform(&self) -> Result<(), Error> {
         let queues = [Address::Outcomes, Address::Builds].map(|address| self.names.queue(&address));
         let events = self.names.events();
-        self.within(CALL_TIMEOUT, async {
-            let channel = self.open_channel().await?;
-            delete_queues(&channel, queues).await?;
+        let delete = |live| async move {
+            let channel = delete_queues(&live, queues).await?;
             channel.exchange_delete(events, ExchangeDeleteOptions::default()).await?;
             Ok(())
-        })
-        .await
+        };
+        self.publishing.call(CALL_TIMEOUT, delete).await
     }
 
     async fn broadcast(&self, event: Bytes) -> Result<(), Error> {
-        self.within(PUBLISH_TIMEOUT, async {
-            let live = self.publishing.get_live().await?;
-            let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
-            match publisher::publish(&live, self.names.events(), "".into(), &event, properties).await {
+        let exchange = self.names.events();
+        let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
+        let publish = |live| async move {
+            match publisher::publish(&live, exchange, "".into(), &event, properties).await {
                 // No exchange: nobody can have subscribed.
                 Err(failure) if failure.is_not_found() => Ok(()),
-                published => published.map(|_| ()),
+                published => published.map(drop),
             }
-        })
-        .await
+        };
+        self.publishing.call(PUBLISH_TIMEOUT, publish).await
     }
 
     async fn subscribe(&self) -> Result<Consumer, Error> {
-        let events = Some(self.names.events());
-        Ok(self.within(CALL_TIMEOUT, self.start_listening(events)).await?.1)
+        let events = self.names.events();
+        let (_, consumer) = self.replies.call(CALL_TIMEOUT, |live| listen(live, Some(events))).await?;
+        Ok(consumer)
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        self.within(PING_TIMEOUT, async {
-            // The broker answers to the opening of a channel.
-            self.open_channel().await.map(drop)
-        })
-        .await
+        // The broker answers to the opening of a channel.
+        let ask = |live| async move { OpenChannel::open(&live).await.map(drop) };
+        self.publishing.call(PING_TIMEOUT, ask).await
     }
 
     async fn close(&self) {
@@ -267,6 +225,10 @@ impl Names {
         }
     }
 
+    fn of_function(&self, id: FunctionId) -> [ShortString; 2] {
+        [Mode::Sync, Mode::Async].map(|mode| self.queue(&Address::Function(id, mode)))
+    }
+
     fn events(&self) -> ShortString {
         format!("{}.events", self.prefix).into()
     }
@@ -285,11 +247,33 @@ async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), Failu
     Ok(())
 }
 
-async fn delete_queues(channel: &Channel, names: [ShortString; 2]) -> Result<(), Failure> {
+/// The channel can be used for more.
+async fn delete_queues(live: &Arc<Live>, names: [ShortString; 2]) -> Result<Arc<OpenChannel>, Failure> {
+    let channel = OpenChannel::open(live).await?;
     for name in names {
         channel.queue_delete(name, QueueDeleteOptions::default()).await?;
     }
-    Ok(())
+    Ok(channel)
+}
+
+/// Consumes an exclusive queue that goes with its only consumer; `events`: bound to that exchange.
+async fn listen(
+    live: Arc<Live>,
+    events: Option<ShortString>,
+) -> Result<(ShortString, Consumer), Failure> {
+    let channel = OpenChannel::open(&live).await?;
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let queue = channel.queue_declare("".into(), options, classic()).await?.name().clone();
+    if let Some(exchange) = events {
+        declare_events(&channel, exchange.clone()).await?;
+        let (bind, arguments) = (QueueBindOptions::default(), FieldTable::default());
+        channel.queue_bind(queue.clone(), exchange, "".into(), bind, arguments).await?;
+    }
+    // Without acks: if this consumer is lost, its queue is lost with all that is in it.
+    let consume = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
+    let arguments = FieldTable::default();
+    let consumer = channel.basic_consume(queue.clone(), "".into(), consume, arguments).await?;
+    Ok((queue, Consumer::new(Incoming::new(consumer, channel, Returns::Never))))
 }
 
 async fn declare_events(channel: &Channel, name: ShortString) -> Result<(), Failure> {

@@ -122,7 +122,8 @@ impl Drop for Lease {
             let live = self.live.clone();
             runtime.spawn(async move {
                 // It also takes what was returned off the channel.
-                if channel.wait_for_confirms().await.is_ok() {
+                let answered = async { Ok(channel.wait_for_confirms().await?) };
+                if live.unless_lost(answered).await.is_ok() {
                     live.pool.push(channel);
                 }
                 drop(permit);
