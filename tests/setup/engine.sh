@@ -27,9 +27,9 @@ start_engine() {
   for _ in $(seq 300); do
     sleep 0.2
     engine_answers && return
+    if [ "$(id -u)" != 0 ] && as_root docker info >/dev/null 2>&1; then may_use_engine; fi
     is_process "$(cat "$STATE/dockerd.pid")" dockerd || break
   done
-  may_use_engine
   tail -n 20 "$STATE/dockerd.log" >&2
   die "the Docker engine did not start"
 }
