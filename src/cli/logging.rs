@@ -34,6 +34,8 @@ pub fn init(out: &Output) {
         .with_timer(Utc)
         .with_target(false)
         .with_ansi(out.is_colored())
+        // A supervisor that is gone does not read: that must not end us before we are done.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_env_filter(filter)
         .try_init();

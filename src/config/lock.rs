@@ -68,7 +68,7 @@ pub struct Lock {
 pub enum LockError {
     /// None: it has not written yet who it is.
     #[error("the lock is held")]
-    Held(Option<Holder>),
+    Held(Option<Box<Holder>>),
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
 }
@@ -89,7 +89,7 @@ pub fn take(folder: &Path, holder: &Holder) -> Result<Lock, LockError> {
                 attempt += 1;
                 std::thread::sleep(PAUSE);
             }
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&path))),
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&path).map(Box::new))),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
     }
@@ -125,7 +125,7 @@ mod tests {
         let lock = take(dir.path(), &me).unwrap();
         assert_eq!(look(dir.path()), Some(Some(me.clone())));
         match take(dir.path(), &me).unwrap_err() {
-            LockError::Held(holder) => assert_eq!(holder, Some(me.clone())),
+            LockError::Held(holder) => assert_eq!(holder.as_deref(), Some(&me)),
             other => panic!("{other}"),
         }
 

@@ -53,9 +53,9 @@ impl ComposeArgs {
             Port { of, address, flag }
         };
         Ok([
-            port(0, "postgres", "--postgres-port"),
-            port(1, "rabbitmq", "--rabbitmq-port"),
-            port(2, "rabbitmq management page", "--rabbitmq-management-port"),
+            port(0, "Postgres", "--postgres-port"),
+            port(1, "RabbitMQ", "--rabbitmq-port"),
+            port(2, "RabbitMQ's management page", "--rabbitmq-management-port"),
         ])
     }
 }

@@ -42,6 +42,7 @@ impl Child {
         log_filter: &str,
         log: &Arc<Mutex<RoleLog>>,
     ) -> io::Result<Self> {
+        log.lock().expect("no panic while writing a line").begin();
         let mut process = Command::new(own_executable()?)
             // What `ps` shows; everything, passwords included, is in the environment.
             .args([role.as_str(), "--supervised", "--platform", platform.name.as_str(), "--data-dir"])
@@ -60,11 +61,6 @@ impl Child {
         readers.spawn(read(process.stderr.take().expect("piped"), log.clone()));
         let _lifeline = process.stdin.take();
         Ok(Self { process, _lifeline, readers, started: Instant::now() })
-    }
-
-    /// The process id, until the end has been seen.
-    pub fn id(&self) -> Option<u32> {
-        self.process.id()
     }
 
     /// Waits for its end. Cancel safe.

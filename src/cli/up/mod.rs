@@ -8,12 +8,15 @@ mod child;
 pub mod compose;
 pub mod credentials;
 mod keeper;
+mod leftovers;
 mod ports;
 pub mod probe;
 mod ready;
 mod restart;
 mod screen;
 mod supervisor;
+
+use std::io;
 
 use backends::ComposeArgs;
 use ports::Port;
@@ -87,11 +90,12 @@ async fn prepare(
     let stops_within = (settings.limits().stop_grace + keeper::STOP_MARGIN) * 4;
     let holder = Holder::new(settings.name(), &addresses, stops_within);
     let lock = lock::take(&folder, &holder).map_err(held)?;
+    leftovers::wait(&folder, out).await;
     ports::check(&[
-        Port { of: "gateway", address: addresses.gateway, flag: "--gateway-port" },
-        Port { of: "registry", address: addresses.registry, flag: "--registry-port" },
-        Port { of: "scheduler", address: addresses.scheduler, flag: "--scheduler-port" },
-        Port { of: "manager", address: addresses.manager, flag: "--manager-port" },
+        Port { of: "the gateway", address: addresses.gateway, flag: "--gateway-port" },
+        Port { of: "the registry", address: addresses.registry, flag: "--registry-port" },
+        Port { of: "the scheduler", address: addresses.scheduler, flag: "--scheduler-port" },
+        Port { of: "the manager", address: addresses.manager, flag: "--manager-port" },
     ])?;
     check_engine(&settings, &state, stack).await?;
     if stack == Stack::Compose {
@@ -116,10 +120,7 @@ async fn check_engine(settings: &Settings, state: &State, stack: Stack) -> Resul
     let ping = async { runtime::connect(&config)?.ping().await };
     match ping.await {
         Ok(_) => Ok(()),
-        Err(runtime::Error::Unavailable { address, source }) => Err(Error::platform(format!(
-            "Docker is not running: no engine answers at {address} ({source})"
-        ))
-        .hint("start it, or set DOCKER_HOST to the engine to use")),
+        Err(runtime::Error::Unavailable { address, source }) => Err(unavailable(&address, source)),
         Err(error) => Err(Error::new(Exit::Platform, error).context("Docker cannot be used".to_owned())),
     }
 }
@@ -157,6 +158,20 @@ async fn serve(
         End::Failed(failed) => Err(Error::new(Exit::Platform, failed)
             .hint(format!("the whole story is in {}", state.folder().join("logs").display()))),
     }
+}
+
+/// Of an engine that does not run, or does not want us.
+fn unavailable(address: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let source = anyhow::Error::from_boxed(source);
+    let cause = source.root_cause();
+    let denied =
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied);
+    if denied {
+        return Error::platform(format!("this user may not use Docker at {address}: {cause}"))
+            .hint("join the group of its socket (`docker`, as a rule), and log in again");
+    }
+    Error::platform(format!("Docker is not running: no engine answers at {address} ({cause})"))
+        .hint("start it, or set DOCKER_HOST to the engine to use")
 }
 
 /// SIGTERM is the polite end; Ctrl-C is an interruption.

@@ -11,7 +11,7 @@ use crate::cli::Error;
 /// A port that something of ours will listen on.
 #[derive(Clone, Copy, Debug)]
 pub struct Port {
-    /// Who: `gateway`, `postgres`.
+    /// Who: `the gateway`, `Postgres`.
     pub of: &'static str,
     pub address: SocketAddr,
     /// Changes it.
@@ -29,10 +29,10 @@ pub fn check(ports: &[Port]) -> Result<(), Error> {
         return Err(match problem.kind() {
             io::ErrorKind::AddrInUse => {
                 let owner = owner(port).map_or_else(String::new, |owner| format!(" by {owner}"));
-                Error::usage(format!("port {port}, which the {of} needs, is taken{owner}"))
+                Error::usage(format!("port {port}, which {of} needs, is taken{owner}"))
                     .hint(format!("choose another with {flag} PORT, or stop what holds it"))
             }
-            _ => Error::usage(format!("the {of} cannot listen on {address}: {problem}"))
+            _ => Error::usage(format!("{of} cannot listen on {address}: {problem}"))
                 .hint(format!("choose another with {flag}")),
         });
     }
@@ -90,7 +90,7 @@ mod tests {
     fn a_taken_port_is_named_with_its_holder_and_its_flag() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let error = check(&[Port { of: "gateway", address, flag: "--gateway-port" }])
+        let error = check(&[Port { of: "the gateway", address, flag: "--gateway-port" }])
             .unwrap_err()
             .chain()
             .join(": ");
@@ -102,7 +102,7 @@ mod tests {
         );
         assert!(text.ends_with(&format!("(process {pid})")), "{text}");
         drop(listener);
-        check(&[Port { of: "gateway", address, flag: "--gateway-port" }]).unwrap();
+        check(&[Port { of: "the gateway", address, flag: "--gateway-port" }]).unwrap();
     }
 
     #[test]

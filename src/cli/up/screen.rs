@@ -116,14 +116,19 @@ impl RoleLog {
             self.last.pop_front();
         }
         self.last.push_back(printable(&text));
-        if let Err(error) = self.append(bytes) {
-            if self.file.take().is_some() {
-                self.screen.note(format!("cannot write {}: {error}", self.path.display()));
-            }
+        if let Err(error) = self.append(bytes)
+            && self.file.take().is_some()
+        {
+            self.screen.note(format!("cannot write {}: {error}", self.path.display()));
         }
     }
 
-    /// The last lines, oldest first.
+    /// A new child speaks from now on.
+    pub fn begin(&mut self) {
+        self.last.clear();
+    }
+
+    /// The last lines of the present child, oldest first.
     pub fn last(&self) -> impl Iterator<Item = &str> {
         self.last.iter().map(String::as_str)
     }
@@ -156,7 +161,7 @@ mod tests {
     fn a_log_is_rotated_and_keeps_its_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("manager.log");
-        let (screen, _printed) = Screen::new(&Output::new(false, false, false, Color::Auto));
+        let (screen, _printed) = Screen::new(&Output::new(false, true, false, Color::Never));
         let mut log = RoleLog::open(Role::Manager, path.clone(), screen).unwrap();
         let long = vec![b'x'; MAX_FILE as usize];
         log.line(&long);

@@ -3,13 +3,16 @@
 //! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds what a source
 //! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
-use std::{fs, io, net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
+mod file;
 
-use super::{
-    Addresses, Dirs, Limits, Platform, client,
-    document::{Document, LocatedError, Section},
-    units,
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
 };
+
+use super::{Addresses, Dirs, Limits, Platform, document::LocatedError};
 use crate::{model::PlatformName, queue, runtime, store};
 
 const DEFAULT_NAME: &str = "default";
@@ -40,28 +43,6 @@ pub struct Settings {
     pub stop_grace: Option<Duration>,
     pub retention: Option<Duration>,
 }
-
-const KEYS: [&str; 19] = [
-    "name",
-    "data_dir",
-    "store",
-    "queue",
-    "runtime",
-    "gateway_host",
-    "gateway_port",
-    "registry_port",
-    "scheduler_port",
-    "manager_port",
-    "python_image",
-    "python_version",
-    "queue_wait",
-    "max_waiting",
-    "max_backlog",
-    "memory_budget",
-    "max_starts",
-    "stop_grace",
-    "retention",
-];
 
 /// Who provides store and queue; also the name of the data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,69 +79,6 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Of the user's `config.toml`; an absent file is an empty one.
-    pub fn of_user(dirs: &Dirs) -> Result<Self, SettingsError> {
-        let path = dirs.config_file();
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Self::parse(&text, &path.display().to_string())?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(SettingsError::Read { path, source }),
-        }
-    }
-
-    fn parse(text: &str, file: &str) -> Result<Self, LocatedError> {
-        let document = Document::parse(text, file)?;
-        let root = document.root();
-        root.only(&client::FILE_KEYS)?;
-        match root.get("platform") {
-            Some(table) => Self::of_table(&table.section()?),
-            None => Ok(Self::default()),
-        }
-    }
-
-    fn of_table(table: &Section<'_>) -> Result<Self, LocatedError> {
-        table.only(&KEYS)?;
-        let text = |key, example| table.get(key).map(|field| field.string(example)).transpose();
-        let number = |key, max| table.get(key).map(|field| field.integer(0, max)).transpose();
-        let port = |key| {
-            let port = number(key, u32::from(u16::MAX))?;
-            Ok(port.and_then(|port| u16::try_from(port).ok()))
-        };
-        let duration = |key| {
-            let field = table.get(key);
-            field.map(|field| field.parsed("\"30s\"", units::parse_duration)).transpose()
-        };
-        macro_rules! parsed {
-            ($key:literal, $example:literal) => {
-                table.get($key).map(|field| field.parsed($example, str::parse)).transpose()?
-            };
-        }
-        let budget = table.get("memory_budget");
-        Ok(Self {
-            name: parsed!("name", "\"default\""),
-            data_dir: text("data_dir", "\"/var/lib/cloudfunc\"")?.map(PathBuf::from),
-            store: parsed!("store", "\"postgres://user:password@host:port/database\""),
-            queue: parsed!("queue", "\"amqp://user:password@host:port/vhost\""),
-            runtime: parsed!("runtime", "\"docker\""),
-            gateway_host: parsed!("gateway_host", "\"127.0.0.1\""),
-            gateway_port: port("gateway_port")?,
-            registry_port: port("registry_port")?,
-            scheduler_port: port("scheduler_port")?,
-            manager_port: port("manager_port")?,
-            python_image: text("python_image", "\"python:{version}-slim\"")?.map(str::to_owned),
-            python_version: text("python_version", "\"3.12\"")?.map(str::to_owned),
-            queue_wait: duration("queue_wait")?,
-            max_waiting: number("max_waiting", u32::MAX)?,
-            max_backlog: number("max_backlog", u32::MAX)?.map(u64::from),
-            memory_budget: budget
-                .map(|field| field.parsed("\"8GiB\"", units::parse_bytes))
-                .transpose()?,
-            max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
-            stop_grace: duration("stop_grace")?,
-            retention: duration("retention")?,
-        })
-    }
-
     /// These, and where they say nothing, those.
     pub fn or(self, other: Self) -> Self {
         Self {
