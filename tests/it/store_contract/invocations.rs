@@ -336,8 +336,8 @@ impl Dice {
 
 pub async fn totals_balance_after_any_sequence(config: Config) {
     let store = open(config).await;
-    let mut functions = vec![deploy(&store, "f0", "v1").await, deploy(&store, "f1", "v1").await];
-    let owners: Vec<OwnerId> = vec![owner(&store, LONG).await, owner(&store, LONG).await];
+    let mut functions = [deploy(&store, "f0", "v1").await, deploy(&store, "f1", "v1").await];
+    let owners: [OwnerId; 2] = [owner(&store, LONG).await, owner(&store, LONG).await];
     let mut dice = Dice(42);
     let (mut ids, mut accepted) = (Vec::new(), 0);
     for step in 0..300 {
