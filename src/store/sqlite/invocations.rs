@@ -5,9 +5,12 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{SqlitePool, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
-use super::{functions::begin, now};
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
@@ -31,8 +34,9 @@ macro_rules! due {
     };
 }
 
-pub async fn accept(pool: &SqlitePool, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let mut there: HashMap<FunctionId, bool> = HashMap::new();
     let mut inserted = 0;
     for row in rows {
@@ -77,8 +81,9 @@ pub async fn accept(pool: &SqlitePool, rows: &[NewInvocation]) -> Result<Vec<boo
     Ok(rows.iter().map(|row| there[&row.function]).collect())
 }
 
-pub async fn mark_published(pool: &SqlitePool, ids: &[InvocationId]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query(concat!(
         "UPDATE invocations SET publications = max(publications, 1), message_at = ",
         now!(),
@@ -93,8 +98,9 @@ pub async fn mark_published(pool: &SqlitePool, ids: &[InvocationId]) -> Result<(
     Ok(())
 }
 
-pub async fn forget_published(pool: &SqlitePool) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query(concat!(
         "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, ",
         now!(),
@@ -107,12 +113,13 @@ pub async fn forget_published(pool: &SqlitePool) -> Result<(), Failure> {
 }
 
 pub async fn claim(
-    pool: &SqlitePool,
+    writer: &Writer,
     lost: &LostClaims,
     id: InvocationId,
     owner: OwnerId,
 ) -> Result<Option<Claim>, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let sent = lost.send(id, owner);
     let row: Option<ClaimRow> = query_as(concat!(
         "UPDATE invocations AS i SET
@@ -152,8 +159,9 @@ pub async fn claim(
 }
 
 /// Makes claims that reached nobody due at once.
-pub async fn give_back_lost(pool: &SqlitePool, claims: &[SentClaim]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn give_back_lost(writer: &Writer, claims: &[SentClaim]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     for claim in claims {
         query(concat!(
             "UPDATE invocations SET state = 'retrying', owner = NULL, publications = 0, due_at = ",
@@ -172,8 +180,9 @@ pub async fn give_back_lost(pool: &SqlitePool, claims: &[SentClaim]) -> Result<(
     Ok(())
 }
 
-pub async fn finish(pool: &SqlitePool, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn finish(writer: &Writer, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let mut finished = Vec::with_capacity(rows.len());
     for row in rows {
         let done = query(
@@ -203,13 +212,14 @@ pub async fn finish(pool: &SqlitePool, rows: &[Finish]) -> Result<Vec<bool>, Fai
 }
 
 pub async fn give_back(
-    pool: &SqlitePool,
+    writer: &Writer,
     id: InvocationId,
     attempt: u32,
     delay: Duration,
     reason: &str,
 ) -> Result<bool, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let given = query(concat!(
         "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL,
             attempts = attempts || '{\"number\":' || attempt || ',\"revision\":'
@@ -231,8 +241,9 @@ pub async fn give_back(
     Ok(given == 1)
 }
 
-pub async fn take_due(pool: &SqlitePool, limit: u32) -> Result<Vec<Due>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn take_due(writer: &Writer, limit: u32) -> Result<Vec<Due>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
     // Of a deleted function there is nothing to run: what was running when it went and came back.
     query(concat!(

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{QueryBuilder, Sqlite, SqlitePool, query, query_scalar};
+use sqlx::{QueryBuilder, Sqlite, query, query_scalar};
 
-use super::{functions::begin, now};
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
     model::LogLine,
     store::{
@@ -17,8 +20,9 @@ use crate::{
 /// Rows of one INSERT: each statement is a round trip to the connection's thread.
 const CHUNK: usize = 25;
 
-pub async fn write_sync(pool: &SqlitePool, records: &[SyncRecord]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn write_sync(writer: &Writer, records: &[SyncRecord]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     for chunk in records.chunks(CHUNK) {
         let (mut attempts, mut phases) = (Vec::new(), Vec::new());
         for row in chunk {
@@ -64,7 +68,7 @@ pub async fn write_sync(pool: &SqlitePool, records: &[SyncRecord]) -> Result<(),
 
 /// The most frequent batch, and one of small values only: as one JSON array it is one statement, and so
 /// one message to the connection's thread instead of one per line.
-pub async fn append_logs(pool: &SqlitePool, lines: &[LogLine]) -> Result<(), Failure> {
+pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failure> {
     let rows: Vec<_> = lines
         .iter()
         .map(|line| {
@@ -81,7 +85,8 @@ pub async fn append_logs(pool: &SqlitePool, lines: &[LogLine]) -> Result<(), Fai
         })
         .collect();
     let rows = json(&rows)?;
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query(
         "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line)
          SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, unhex(value ->> 5),
@@ -94,8 +99,9 @@ pub async fn append_logs(pool: &SqlitePool, lines: &[LogLine]) -> Result<(), Fai
     tx.commit().await.map_err(Failure::Committing)
 }
 
-pub async fn prune(pool: &SqlitePool, age: Duration, limit: u32) -> Result<u64, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let pruned: Vec<bool> = query_scalar(concat!(
         "DELETE FROM invocations WHERE id IN (
             SELECT id FROM invocations WHERE finished_at < ",
