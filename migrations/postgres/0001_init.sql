@@ -117,5 +117,4 @@ CREATE TABLE logs (
 );
 CREATE INDEX logs_by_function ON logs (function_name, sequence);
 CREATE INDEX logs_by_invocation ON logs (invocation_id, sequence) WHERE invocation_id IS NOT NULL;
--- Lines come nearly in the order of their time, which is what a block range index is for.
-CREATE INDEX logs_by_time ON logs USING brin (ts) WITH (autosummarize = on);
+CREATE INDEX logs_by_time ON logs (ts);

@@ -56,7 +56,8 @@ pub trait Store: Send + Sync {
     // Functions and revisions.
 
     /// Adds a revision with the next number to the function of that name, creating the function
-    /// where it is missing, and makes it active: atomically.
+    /// where it is missing, and makes it active: atomically. [`Error::Missing`] when its bundle is not
+    /// stored: it may have gone with the last function that used it, so store it and ask again.
     async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error>;
     /// Makes an existing revision active. [`Error::Missing`] when the function or revision is not
     /// there; [`Error::Conflict`] when `expected` is given and another revision is active.
@@ -109,16 +110,19 @@ pub trait Store: Send + Sync {
     ) -> Result<bool, Error>;
     /// Rows that need a message now: never published for 1 s or more, retrying and due, running with
     /// an expired lease, or published long ago and still queued. Marks them as published now, so that
-    /// two sweepers do not take the same; at most `limit`, oldest first.
+    /// two sweepers do not take the same; at most `limit`, oldest first. Where the function of such a row
+    /// was deleted meanwhile, the row ends `cancelled` with reason `function_deleted` instead.
     async fn take_due(&self, limit: u32) -> Result<Vec<Due>, Error>;
-    /// Forgets that queued rows were published: for a queue that does not outlive the process.
+    /// Forgets that rows were published, so that [`Store::take_due`] answers them again (retrying ones
+    /// when they are due): for a queue that does not outlive the process.
     async fn forget_published(&self) -> Result<(), Error>;
     /// How many rows are queued or retrying.
     async fn backlog(&self) -> Result<u64, Error>;
     /// The terms of invariant 5, read in one snapshot.
     async fn totals(&self) -> Result<Totals, Error>;
 
-    /// Creates or renews the lease of a manager process, `ttl` from now on the store's clock.
+    /// Creates or renews the lease of a manager process, `ttl` from now on the store's clock. Claims of
+    /// this owner whose answers were lost ([`Error::UnknownFate`], or a dropped future) become due before.
     async fn renew_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error>;
     /// Ends a lease at once, with the instances reported under it.
     async fn release_lease(&self, owner: OwnerId) -> Result<(), Error>;

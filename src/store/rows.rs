@@ -361,6 +361,11 @@ pub(super) fn stored_result(row: &SyncRecord) -> Option<(String, i64)> {
     Some((clean(content_type).into_owned(), i64::try_from(size).unwrap_or(i64::MAX)))
 }
 
+/// Ids as a JSON array of hexadecimal digits, for `unhex(value) … json_each($1)`.
+pub(super) fn hex_ids(ids: impl Iterator<Item = Uuid>) -> sqlx::Result<String> {
+    json(&ids.map(|id| id.simple().to_string()).collect::<Vec<_>>())
+}
+
 /// Whole milliseconds for an `interval` of the store's clock.
 pub(super) fn millis(duration: std::time::Duration) -> i64 {
     // A tenth of the range: far beyond any life of a row, and no sum with a time overflows.

@@ -62,6 +62,8 @@ impl Postgres {
     async fn open(url: &SecretUrl, address: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::from_str(url.expose())?
             .application_name("cloudfunc")
+            // Compiling a statement pays off for reports, of which there are none here.
+            .options([("jit", "off")])
             .disable_statement_logging();
         // A server that does not answer is a failure here, with its reason; the pools go on trying.
         match tokio::time::timeout(ACQUIRE, migrate(&options)).await {

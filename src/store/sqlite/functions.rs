@@ -1,8 +1,11 @@
 //! Functions, revisions and blobs: the writes.
 
-use sqlx::{Sqlite, SqlitePool, Transaction, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
-use super::now;
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
@@ -12,13 +15,8 @@ use crate::{
     },
 };
 
-pub async fn begin(pool: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
-    // Taking the write lock at once: a transaction that begins as a reader cannot wait to become a writer.
-    pool.begin_with("BEGIN IMMEDIATE").await
-}
-
-pub async fn put_blob(pool: &SqlitePool, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
-    let mut connection = pool.acquire().await?;
+pub async fn put_blob(writer: &Writer, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
     query(concat!(
         "INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, ",
         now!(),
@@ -32,8 +30,9 @@ pub async fn put_blob(pool: &SqlitePool, digest: &Digest, bytes: &[u8]) -> Resul
     Ok(())
 }
 
-pub async fn add_revision(pool: &SqlitePool, new: &NewRevision) -> Result<Revision, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     if let Some(bundle) = &new.bundle {
         let there: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = $1)")
             .bind(bundle.as_str())
@@ -83,12 +82,13 @@ pub async fn add_revision(pool: &SqlitePool, new: &NewRevision) -> Result<Revisi
 }
 
 pub async fn activate(
-    pool: &SqlitePool,
+    writer: &Writer,
     name: &FunctionName,
     revision: RevisionNumber,
     expected: Option<RevisionNumber>,
 ) -> Result<Function, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let found: Option<(Id, i64, bool)> = query_as(
         "SELECT id, active_revision,
                 EXISTS (SELECT 1 FROM revisions WHERE function_id = id AND number = $2)
@@ -112,11 +112,12 @@ pub async fn activate(
 }
 
 pub async fn report_warm(
-    pool: &SqlitePool,
+    writer: &Writer,
     name: &FunctionName,
     warm: bool,
 ) -> Result<Option<Function>, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let row: Option<FunctionRow> = query_as(
         "UPDATE functions SET reported_warm = $2 WHERE name = $1
          RETURNING id, name, active_revision, created_at, reported_warm",
@@ -129,11 +130,9 @@ pub async fn report_warm(
     Ok(row.map(FunctionRow::into_model).transpose()?)
 }
 
-pub async fn delete_function(
-    pool: &SqlitePool,
-    name: &FunctionName,
-) -> Result<Option<Function>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Option<Function>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let row: Option<FunctionRow> = query_as(
         "SELECT id, name, active_revision, created_at, reported_warm FROM functions WHERE name = $1",
     )

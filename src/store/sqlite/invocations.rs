@@ -1,24 +1,31 @@
 //! Async invocations: the writes.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
-use sqlx::{SqlitePool, query, query_as, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
-use super::{functions::begin, now};
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
-    model::{InvocationId, OwnerId},
+    model::{FunctionId, InvocationId, OwnerId},
     store::{
         Claim, Due, Finish, MAX_CLAIMS, NewInvocation, REPUBLISH_AFTER,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
         rows::{
-            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, json, millis,
+            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, hex_ids, json, millis,
             platform_error,
         },
     },
 };
 
-/// The condition of a row `i` that needs a message at the time $1.
+/// The condition of a row `i` that needs a message at the time $1. The index is named where it is used:
+/// left alone, SQLite would walk through all that is queued.
 macro_rules! due {
     () => {
         "i.state IN ('queued', 'retrying', 'running') AND i.message_at <= $1
@@ -27,16 +34,21 @@ macro_rules! due {
     };
 }
 
-pub async fn accept(pool: &SqlitePool, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
-    let mut tx = begin(pool).await?;
-    let mut accepted = Vec::with_capacity(rows.len());
+pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
+    let mut there: HashMap<FunctionId, bool> = HashMap::new();
     let mut inserted = 0;
     for row in rows {
-        let there: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM functions WHERE id = $1)")
-            .bind(Id(row.function.0))
-            .fetch_one(&mut *tx)
-            .await?;
-        accepted.push(there);
+        let there = match there.entry(row.function) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(
+                query_scalar("SELECT EXISTS (SELECT 1 FROM functions WHERE id = $1)")
+                    .bind(Id(row.function.0))
+                    .fetch_one(&mut *tx)
+                    .await?,
+            ),
+        };
         if !there {
             continue;
         }
@@ -66,28 +78,29 @@ pub async fn accept(pool: &SqlitePool, rows: &[NewInvocation]) -> Result<Vec<boo
         .execute(&mut *tx)
         .await?;
     tx.commit().await.map_err(Failure::Committing)?;
-    Ok(accepted)
+    Ok(rows.iter().map(|row| there[&row.function]).collect())
 }
 
-pub async fn mark_published(pool: &SqlitePool, ids: &[InvocationId]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
-    for id in ids {
-        query(concat!(
-            "UPDATE invocations SET publications = max(publications, 1), message_at = ",
-            now!(),
-            " + ($2 << max(publications - 1, 0)) WHERE id = $1 AND state = 'queued'"
-        ))
-        .bind(Id(id.0))
-        .bind(millis(REPUBLISH_AFTER))
-        .execute(&mut *tx)
-        .await?;
-    }
+pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
+    query(concat!(
+        "UPDATE invocations SET publications = max(publications, 1), message_at = ",
+        now!(),
+        " + ($2 << max(publications - 1, 0))
+         WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND state = 'queued'"
+    ))
+    .bind(hex_ids(ids.iter().map(|id| id.0))?)
+    .bind(millis(REPUBLISH_AFTER))
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await.map_err(Failure::Committing)?;
     Ok(())
 }
 
-pub async fn forget_published(pool: &SqlitePool) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query(concat!(
         "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, ",
         now!(),
@@ -100,12 +113,13 @@ pub async fn forget_published(pool: &SqlitePool) -> Result<(), Failure> {
 }
 
 pub async fn claim(
-    pool: &SqlitePool,
+    writer: &Writer,
     lost: &LostClaims,
     id: InvocationId,
     owner: OwnerId,
 ) -> Result<Option<Claim>, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let sent = lost.send(id, owner);
     let row: Option<ClaimRow> = query_as(concat!(
         "UPDATE invocations AS i SET
@@ -145,8 +159,9 @@ pub async fn claim(
 }
 
 /// Makes claims that reached nobody due at once.
-pub async fn give_back_lost(pool: &SqlitePool, claims: &[SentClaim]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn give_back_lost(writer: &Writer, claims: &[SentClaim]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     for claim in claims {
         query(concat!(
             "UPDATE invocations SET state = 'retrying', owner = NULL, publications = 0, due_at = ",
@@ -165,8 +180,9 @@ pub async fn give_back_lost(pool: &SqlitePool, claims: &[SentClaim]) -> Result<(
     Ok(())
 }
 
-pub async fn finish(pool: &SqlitePool, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn finish(writer: &Writer, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let mut finished = Vec::with_capacity(rows.len());
     for row in rows {
         let done = query(
@@ -196,13 +212,14 @@ pub async fn finish(pool: &SqlitePool, rows: &[Finish]) -> Result<Vec<bool>, Fai
 }
 
 pub async fn give_back(
-    pool: &SqlitePool,
+    writer: &Writer,
     id: InvocationId,
     attempt: u32,
     delay: Duration,
     reason: &str,
 ) -> Result<bool, Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let given = query(concat!(
         "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL,
             attempts = attempts || '{\"number\":' || attempt || ',\"revision\":'
@@ -224,12 +241,13 @@ pub async fn give_back(
     Ok(given == 1)
 }
 
-pub async fn take_due(pool: &SqlitePool, limit: u32) -> Result<Vec<Due>, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn take_due(writer: &Writer, limit: u32) -> Result<Vec<Due>, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
     // Of a deleted function there is nothing to run: what was running when it went and came back.
     query(concat!(
-        "UPDATE invocations AS i SET state = 'cancelled', reason = 'function_deleted', owner = NULL,
+        "UPDATE invocations AS i INDEXED BY invocations_due SET state = 'cancelled', reason = 'function_deleted', owner = NULL,
             finished_at = $1, duration_ms = max(0, $1 - accepted_at), due_at = NULL, message_at = NULL
          WHERE ",
         due!(),
@@ -241,7 +259,7 @@ pub async fn take_due(pool: &SqlitePool, limit: u32) -> Result<Vec<Due>, Failure
     let rows: Vec<DueRow> = query_as(concat!(
         "SELECT i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at,
                 i.message_at AS since
-         FROM invocations AS i JOIN functions AS f ON f.id = i.function_id
+         FROM invocations AS i INDEXED BY invocations_due JOIN functions AS f ON f.id = i.function_id
          WHERE ",
         due!(),
         " ORDER BY i.message_at, i.id LIMIT $2"
@@ -250,17 +268,16 @@ pub async fn take_due(pool: &SqlitePool, limit: u32) -> Result<Vec<Due>, Failure
     .bind(i64::from(limit))
     .fetch_all(&mut *tx)
     .await?;
-    for row in &rows {
-        query(
-            "UPDATE invocations SET publications = publications + 1,
-                                    message_at = $2 + ($3 << min(publications, 10)) WHERE id = $1",
-        )
-        .bind(row.id)
-        .bind(now)
-        .bind(millis(REPUBLISH_AFTER))
-        .execute(&mut *tx)
-        .await?;
-    }
+    query(
+        "UPDATE invocations SET publications = publications + 1,
+                                message_at = $2 + ($3 << min(publications, 10))
+         WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+    )
+    .bind(hex_ids(rows.iter().map(|row| row.id.0))?)
+    .bind(now)
+    .bind(millis(REPUBLISH_AFTER))
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await.map_err(Failure::Committing)?;
     Ok(due_oldest_first(rows)?)
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{SqlitePool, query};
+use sqlx::query;
 
-use super::{functions::begin, now};
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
     model::{ManagerId, OwnerId},
     store::{
@@ -15,12 +18,13 @@ use crate::{
 };
 
 pub async fn renew_lease(
-    pool: &SqlitePool,
+    writer: &Writer,
     owner: OwnerId,
     manager: ManagerId,
     ttl: Duration,
 ) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query(concat!(
         "INSERT INTO leases (owner, manager, expires_at) VALUES ($1, $2, ",
         now!(),
@@ -34,19 +38,21 @@ pub async fn renew_lease(
     tx.commit().await.map_err(Failure::Committing)
 }
 
-pub async fn release_lease(pool: &SqlitePool, owner: OwnerId) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn release_lease(writer: &Writer, owner: OwnerId) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query("DELETE FROM leases WHERE owner = $1").bind(Id(owner.0)).execute(&mut *tx).await?;
     query("DELETE FROM instances WHERE owner = $1").bind(Id(owner.0)).execute(&mut *tx).await?;
     tx.commit().await.map_err(Failure::Committing)
 }
 
 pub async fn report_instances(
-    pool: &SqlitePool,
+    writer: &Writer,
     owner: OwnerId,
     instances: &[ReportedInstance],
 ) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     query("DELETE FROM instances WHERE owner = $1").bind(Id(owner.0)).execute(&mut *tx).await?;
     for instance in instances {
         query(

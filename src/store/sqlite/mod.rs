@@ -9,16 +9,18 @@ mod invocations;
 mod leases;
 mod reads;
 mod records;
+mod writer;
 
-use std::{path::Path, str::FromStr as _, time::Duration};
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{
-    Connection as _, SqliteConnection, SqlitePool,
+    Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use self::writer::{Writer, connect_when_free};
 use super::{
     Claim, Due, Error, Finish, LogFilter, NewInvocation, NewRevision, RecordFilter, ReportedInstance,
     Store, StoredLine, SyncRecord, Totals,
@@ -49,7 +51,7 @@ const JOURNAL_LIMIT: &str = "67108864";
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 pub(super) struct Sqlite {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     lost: LostClaims,
     path: String,
@@ -73,25 +75,29 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
         migrate(&writing).await?;
-        let pool = || {
-            SqlitePoolOptions::new()
-                .acquire_timeout(BUSY)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(reading.pragma("query_only", "on"));
         Ok(Self {
-            writer: pool().max_connections(1).connect_with(writing).await?,
-            readers: pool()
-                .max_connections(READERS)
-                .connect_lazy_with(reading.pragma("query_only", "on")),
+            writer: Writer::connect(writing).await?,
+            readers,
             lost: LostClaims::default(),
             path: shown.to_owned(),
         })
     }
 
     fn done<T>(&self, result: Result<T, impl Into<Failure>>) -> Result<T, Error> {
-        result.map_err(|failure| failure.into().into_error(&self.path))
+        result.map_err(|failure| {
+            let failure = failure.into();
+            if let Failure::Before(error) | Failure::Committing(error) = &failure {
+                self.writer.note(error);
+            }
+            failure.into_error(&self.path)
+        })
     }
 }
 
@@ -113,25 +119,6 @@ async fn migrate(options: &SqliteConnectOptions) -> Result<(), Failure> {
     transaction.commit().await.map_err(Failure::Committing)?;
     connection.close().await?;
     Ok(())
-}
-
-/// Switching a new file to the write-ahead log needs it alone and does not wait for that, whatever
-/// the busy timeout.
-async fn connect_when_free(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
-    let deadline = tokio::time::Instant::now() + BUSY;
-    loop {
-        match SqliteConnection::connect_with(options).await {
-            Err(sqlx::Error::Database(error))
-                if error
-                    .code()
-                    .is_some_and(|code| i32::from_str(&code).is_ok_and(|c| c & 0xff == 5))
-                    && tokio::time::Instant::now() < deadline =>
-            {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other,
-        }
-    }
 }
 
 #[async_trait]
@@ -308,7 +295,7 @@ mod tests {
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
              VALUES (9999, 'later', TRUE, x'', 0)",
         )
-        .execute(&store.writer)
+        .execute(&mut *store.writer.lock().await.unwrap())
         .await
         .unwrap();
         store.close().await;

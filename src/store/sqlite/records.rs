@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{SqlitePool, query, query_scalar};
+use sqlx::{QueryBuilder, Sqlite, query, query_scalar};
 
-use super::{functions::begin, now};
+use super::{
+    now,
+    writer::{Writer, begin},
+};
 use crate::{
     model::LogLine,
     store::{
@@ -14,64 +17,91 @@ use crate::{
     },
 };
 
-pub async fn write_sync(pool: &SqlitePool, records: &[SyncRecord]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
-    for row in records {
-        let record = &row.record;
-        let (result_type, result_size) = stored_result(row).unzip();
-        query(
+/// Rows of one INSERT: each statement is a round trip to the connection's thread.
+const CHUNK: usize = 25;
+
+pub async fn write_sync(writer: &Writer, records: &[SyncRecord]) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
+    for chunk in records.chunks(CHUNK) {
+        let (mut attempts, mut phases) = (Vec::new(), Vec::new());
+        for row in chunk {
+            attempts.push(attempt_lines(&row.record.attempts)?);
+            phases.push(json(&row.record.phases)?);
+        }
+        let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, start,
                 prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
-                result_size, result)
-             VALUES ($1, $2, $3, 'sync', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(Id(record.id.0))
-        .bind(Id(row.function.0))
-        .bind(record.function.as_str())
-        .bind(record.state.as_str())
-        .bind(record.dead_letter)
-        .bind(record.reason.as_deref().map(|reason| clean(reason).into_owned()))
-        .bind(record.start.map(|start| start.as_str()))
-        .bind(record.prewarmed)
-        .bind(record.accepted_at.as_millisecond())
-        .bind(record.finished_at.map(|time| time.as_millisecond()))
-        .bind(record.duration_ms)
-        .bind(attempt_lines(&record.attempts)?)
-        .bind(json(&record.phases)?)
-        .bind(record.parent.map(|id| Id(id.0)))
-        .bind(result_type)
-        .bind(result_size)
-        .bind(row.result.as_ref().map(|body| &body.bytes[..]))
-        .execute(&mut *tx)
-        .await?;
+                result_size, result) ",
+        );
+        let rows = chunk.iter().zip(attempts.into_iter().zip(phases));
+        insert.push_values(rows, |mut values, (row, (attempts, phases))| {
+            let record = &row.record;
+            let (result_type, result_size) = stored_result(row).unzip();
+            values
+                .push_bind(Id(record.id.0))
+                .push_bind(Id(row.function.0))
+                .push_bind(record.function.as_str())
+                .push_bind("sync")
+                .push_bind(record.state.as_str())
+                .push_bind(record.dead_letter)
+                .push_bind(record.reason.as_deref().map(|reason| clean(reason).into_owned()))
+                .push_bind(record.start.map(|start| start.as_str()))
+                .push_bind(record.prewarmed)
+                .push_bind(record.accepted_at.as_millisecond())
+                .push_bind(record.finished_at.map(|time| time.as_millisecond()))
+                .push_bind(record.duration_ms)
+                .push_bind(attempts)
+                .push_bind(phases)
+                .push_bind(record.parent.map(|id| Id(id.0)))
+                .push_bind(result_type)
+                .push_bind(result_size)
+                .push_bind(row.result.as_ref().map(|body| &body.bytes[..]));
+        });
+        insert.push(" ON CONFLICT DO NOTHING");
+        // Only full chunks come again; the text of the others would crowd the statement cache.
+        let insert = insert.build().persistent(chunk.len() == CHUNK);
+        insert.execute(&mut *tx).await?;
     }
     tx.commit().await.map_err(Failure::Committing)
 }
 
-pub async fn append_logs(pool: &SqlitePool, lines: &[LogLine]) -> Result<(), Failure> {
-    let mut tx = begin(pool).await?;
-    for line in lines {
-        query(
-            "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(line.ts.as_millisecond())
-        .bind(line.function.as_str())
-        .bind(i64::from(line.revision.0))
-        .bind(line.invocation_id.map(|id| Id(id.0)))
-        .bind(line.attempt.map(i64::from))
-        .bind(Id(line.instance.0))
-        .bind(line.stream.as_str())
-        .bind(&*clean(&line.line))
-        .execute(&mut *tx)
-        .await?;
-    }
+/// The most frequent batch, and one of small values only: as one JSON array it is one statement, and so
+/// one message to the connection's thread instead of one per line.
+pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failure> {
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line.ts.as_millisecond(),
+                line.function.as_str(),
+                line.revision,
+                line.invocation_id.map(|id| id.0.simple().to_string()),
+                line.attempt,
+                line.instance.0.simple().to_string(),
+                line.stream.as_str(),
+                clean(&line.line),
+            )
+        })
+        .collect();
+    let rows = json(&rows)?;
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
+    query(
+        "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line)
+         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, unhex(value ->> 5),
+                value ->> 6, value ->> 7
+         FROM json_each($1) ORDER BY key",
+    )
+    .bind(rows)
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await.map_err(Failure::Committing)
 }
 
-pub async fn prune(pool: &SqlitePool, age: Duration, limit: u32) -> Result<u64, Failure> {
-    let mut tx = begin(pool).await?;
+pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
     let pruned: Vec<bool> = query_scalar(concat!(
         "DELETE FROM invocations WHERE id IN (
             SELECT id FROM invocations WHERE finished_at < ",
