@@ -60,7 +60,7 @@ pub fn show_bytes(bytes: u64) -> String {
     for (unit, size) in UNITS {
         if bytes >= size {
             let whole = bytes / size;
-            return if bytes % size == 0 {
+            return if bytes.is_multiple_of(size) {
                 format!("{whole} {unit}")
             } else {
                 format!("{whole}.{} {unit}", (bytes % size) * 10 / size)

@@ -11,7 +11,7 @@ use axum::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::Failure;
+use super::Answer;
 use crate::model::{Problem, code};
 
 /// What a server lets in.
@@ -34,11 +34,11 @@ impl Guard {
         self
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn check(&self, headers: &HeaderMap) -> Answer<()> {
         self.check_host(headers)?;
         if headers.contains_key(header::ORIGIN) {
             // Browsers send it with what a page makes them do; no page is a client of ours.
-            return Err(Problem::new(code::FORBIDDEN, "requests from web pages are not allowed"));
+            return Err(Problem::new(code::FORBIDDEN, "requests from web pages are not allowed").into());
         }
         let sent = headers
             .get(header::AUTHORIZATION)
@@ -50,14 +50,14 @@ impl Guard {
         if !bool::from(sent.as_bytes().ct_eq(self.token.as_bytes())) {
             let problem =
                 Problem::new(code::UNAUTHORIZED, "the request's bearer token is not this platform's");
-            return Err(problem.hint(TOKEN_HINT));
+            return Err(problem.hint(TOKEN_HINT).into());
         }
         Ok(())
     }
 
     /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
     /// send another `Host`.
-    fn check_host(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn check_host(&self, headers: &HeaderMap) -> Answer<()> {
         let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let name = match host.strip_prefix('[') {
             Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -70,9 +70,8 @@ impl Guard {
             Ok(())
         } else {
             let detail = format!("the Host '{name}' is not a name of this server");
-            Err(Problem::new(code::FORBIDDEN, detail).hint(
-                "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS",
-            ))
+            let problem = Problem::new(code::FORBIDDEN, detail);
+            Err(problem.hint("call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS").into())
         }
     }
 }
@@ -82,8 +81,8 @@ const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' h
 /// The layer: lets a request through or answers 401 or 403.
 pub async fn authorise(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
-    if !open && let Err(problem) = guard.check(request.headers()) {
-        return Failure::from(problem).into_response();
+    if !open && let Err(failure) = guard.check(request.headers()) {
+        return failure.into_response();
     }
     next.run(request).await
 }
@@ -116,7 +115,7 @@ mod tests {
             (vec![local, ("authorization", "Bearer secre")], "unauthorized"),
             (vec![local, ("authorization", "Basic secret")], "unauthorized"),
         ] {
-            assert_eq!(guard.check(&headers(&list)).unwrap_err().code, expected, "{list:?}");
+            assert_eq!(guard.check(&headers(&list)).unwrap_err().0.code, expected, "{list:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Registry;
 use crate::{
     bundle,
     config::{manifest, units::show_bytes},
-    http::{Answer, Failure, chain},
+    http::{Answer, chain},
     model::{
         Digest, FunctionName, FunctionSpec, InvocationId, Problem,
         api::Deployed,
@@ -49,7 +49,6 @@ impl Registry {
         tokio::task::spawn_blocking(move || check(name, archive, &defaults))
             .await
             .expect("checking does not panic")
-            .map_err(Failure::from)
     }
 
     /// Deploys; `report` gets lines for people.
@@ -157,7 +156,7 @@ impl Registry {
     }
 }
 
-fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> Result<Source, Problem> {
+fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> Answer<Source> {
     let invalid =
         |error: &(dyn std::error::Error + 'static)| Problem::new(code::INVALID_UPLOAD, chain(error));
     let listing = bundle::read(&archive).map_err(|error| invalid(&error))?;
@@ -166,7 +165,7 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> R
         .map_err(|error| Problem::new(code::INVALID_MANIFEST, error.to_string()))?;
     if let Some(named) = manifest.name.filter(|named| *named != name) {
         let detail = format!("the manifest names the function '{named}', the address names it '{name}'");
-        return Err(Problem::new(code::INVALID_MANIFEST, detail));
+        return Err(Problem::new(code::INVALID_MANIFEST, detail).into());
     }
     bundle::check_code(&listing, &manifest.spec)
         .map_err(|error| Problem::new(code::INVALID_UPLOAD, error.to_string()))?;
