@@ -57,6 +57,7 @@ contract! {
     a_message_that_nobody_took_expires
     a_dropped_delivery_comes_back_first_and_marked
     a_consumer_that_is_dropped_leaves_its_messages_to_others
+    a_mark_is_kept_when_the_next_consumer_is_dropped
     a_delivery_outlives_its_consumer
     a_reply_reaches_who_opened_the_address_in_order
     a_reply_to_a_consumer_that_is_gone_does_not_hang
@@ -233,6 +234,20 @@ async fn a_consumer_that_is_dropped_leaves_its_messages_to_others(fixture: &Fixt
         assert_eq!(texts, ["2", "3", "4"]);
         held.ack().await.unwrap();
     }
+}
+
+async fn a_mark_is_kept_when_the_next_consumer_is_dropped(fixture: &Fixture) {
+    let address = fixture.sync_queue().await;
+    fixture.queue.publish(&address, message("x")).await.unwrap();
+    let mut leaving = fixture.queue.consume(&address, prefetch(1)).await.unwrap();
+    drop(next(&mut leaving).await);
+    // By now it is back in the hands of the same consumer, which nobody asks for it.
+    fixture.settled().await;
+    drop(leaving);
+    let mut staying = fixture.other.consume(&address, prefetch(1)).await.unwrap();
+    let delivery = expect(&mut staying, "x").await;
+    assert!(delivery.redelivered, "it may have run");
+    delivery.ack().await.unwrap();
 }
 
 async fn a_delivery_outlives_its_consumer(fixture: &Fixture) {

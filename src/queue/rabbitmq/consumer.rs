@@ -70,8 +70,8 @@ pub(super) enum Returns {
     Never,
     /// The broker takes them back, as redelivered.
     Marked,
-    /// They are published again, then acked. They lose their place in the line, and their time in
-    /// it so far.
+    /// They are published again, then acked, unless they were marked before. They lose their place
+    /// in the line, and their time in it so far.
     Unmarked(Arc<Link>),
 }
 
@@ -146,14 +146,15 @@ async fn cancel(
     while let Some(Ok(received)) = consumer.next().await {
         match &returns {
             Returns::Never => {}
-            Returns::Marked => channel.give_back(received.delivery_tag),
-            Returns::Unmarked(publishing) => {
+            // Published again it would lose its mark, and be run a second time.
+            Returns::Unmarked(publishing) if !received.redelivered => {
                 let tag = received.delivery_tag;
                 match publish_again(publishing, &consumer, received).await {
                     Ok(()) => send_now(channel.basic_ack(tag, BasicAckOptions::default())),
                     Err(_) => channel.give_back(tag),
                 }
             }
+            Returns::Marked | Returns::Unmarked(_) => channel.give_back(received.delivery_tag),
         }
     }
     Ok(())
