@@ -1,6 +1,3 @@
-use std::process::ExitCode;
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    cloudfunc::cli::main().await
+fn main() -> std::process::ExitCode {
+    cloudfunc::cli::main()
 }

@@ -1,61 +1,189 @@
-//! Temporary: the CLI's own mod.rs comes with its branch. This one only lets `up` be tried.
+//! What a user types. A command is one file: a clap struct whose doc comments are its help, and `run`.
+//!
+//! Commands return [`Error`]s with their exit code; only [`output`] prints.
 
-pub mod down;
+mod answer;
+mod ask;
+mod data;
+mod delete;
+mod deploy;
+mod down;
 mod error;
+mod init;
+mod invocation;
+mod invoke;
+mod list;
 mod logging;
+mod logs;
 mod output;
-pub mod roles;
+mod role_log;
+mod roles;
+mod rollback;
 mod settings;
+mod show;
 mod signals;
-pub mod status;
-pub mod up;
+mod status;
+mod target;
+mod text;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use error::{Error, Exit};
 pub use output::{Color, Output, Progress, Style};
-
-use clap::Parser as _;
+use target::Target;
 
 use crate::app::Role;
 
-#[derive(clap::Parser)]
-#[command(name = "cloudfunc", version)]
+/// A self-hosted serverless function platform in one binary
+///
+/// Write a function, `deploy` it, `invoke` it, read its `logs`.
+#[derive(Debug, Parser)]
+#[command(name = "cloudfunc", version, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
-    #[arg(long, global = true)]
-    json: bool,
-    #[arg(long, global = true)]
-    verbose: bool,
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Address of the gateway [env: CLOUDFUNC_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN with the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print the result as one JSON document (streams: one per line)
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    color: Color,
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Deploy(deploy::Args),
+    Invoke(invoke::Args),
+    Logs(logs::Args),
+    List(list::Args),
+    Show(show::Args),
+    Rollback(rollback::Args),
+    Delete(delete::Args),
+    Invocation(invocation::Args),
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
+    /// Run the gateway alone; `up` runs all roles
     Gateway(Box<roles::Args>),
+    /// Run the registry alone
     Registry(Box<roles::Args>),
+    /// Run the scheduler alone
     Scheduler(Box<roles::Args>),
+    /// Run the manager alone
     Manager(Box<roles::Args>),
 }
 
-pub async fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
-    let out = Output::new(cli.json, false, cli.verbose, Color::Auto);
-    let result = match cli.command {
-        Command::Up(args) => args.run(&out).await,
-        Command::Down(args) => args.run(&out).await,
-        Command::Status(args) => args.run(&out).await,
-        Command::Gateway(args) => args.run(Role::Gateway, &out).await,
-        Command::Registry(args) => args.run(Role::Registry, &out).await,
-        Command::Scheduler(args) => args.run(Role::Scheduler, &out).await,
-        Command::Manager(args) => args.run(Role::Manager, &out).await,
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come this way too, with code 0.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
     };
-    match result {
-        Ok(()) => 0.into(),
+    let Global { url, token_file, json, color, quiet, verbose } = cli.global;
+    let out = Output::new(json, quiet, verbose, color);
+    match execute(cli.command, &Target { url, token_file }, &out) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error);
             error.exit.into()
+        }
+    }
+}
+
+fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
+    let mut builder = match command.is_service() {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
+    let result = match command.is_service() {
+        true => runtime.block_on(command.run(target, out)),
+        false => runtime.block_on(interruptible(command.run(target, out))),
+    };
+    // A thread that still reads stdin must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// Ctrl-C drops the command where it waits: progress is cleared, connections are closed.
+async fn interruptible(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    // Before the command begins: from here on the signal does not end the process by itself.
+    let interrupt = signal(SignalKind::interrupt());
+    let mut interrupt = interrupt.map_err(|error| anyhow::Error::new(error).context("no signals"))?;
+    tokio::select! {
+        result = command => result,
+        _ = interrupt.recv() => {
+            ask::abandon();
+            Err(Error::silent(Exit::Interrupted))
+        }
+    }
+}
+
+impl Command {
+    /// What stays until it is told to stop, and then stops in its own time.
+    fn is_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Up(_) | Self::Gateway(_) | Self::Registry(_) | Self::Scheduler(_) | Self::Manager(_)
+        )
+    }
+
+    async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        match self {
+            Self::Init(args) => args.run(out).await,
+            Self::Deploy(args) => args.run(target, out).await,
+            Self::Invoke(args) => args.run(target, out).await,
+            Self::Logs(args) => args.run(target, out).await,
+            Self::List(args) => args.run(target, out).await,
+            Self::Show(args) => args.run(target, out).await,
+            Self::Rollback(args) => args.run(target, out).await,
+            Self::Delete(args) => args.run(target, out).await,
+            Self::Invocation(args) => args.run(target, out).await,
+            Self::Up(args) => args.run(out).await,
+            Self::Down(args) => args.run(out).await,
+            Self::Status(args) => args.run(out).await,
+            Self::Gateway(args) => args.run(Role::Gateway, out).await,
+            Self::Registry(args) => args.run(Role::Registry, out).await,
+            Self::Scheduler(args) => args.run(Role::Scheduler, out).await,
+            Self::Manager(args) => args.run(Role::Manager, out).await,
         }
     }
 }

@@ -208,8 +208,23 @@ impl Output {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
-    /// Shows that something is going on, until it is dropped.
+    /// Shows that something is going on, until it is dropped. Off a terminal each step is a line.
     pub fn progress(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        progress.say(message);
+        progress
+    }
+
+    /// The same for what has no steps: off a terminal nothing is shown.
+    pub fn waiting(&self, message: &str) -> Progress {
+        let progress = self.spinner();
+        if progress.bar.is_some() {
+            progress.say(message);
+        }
+        progress
+    }
+
+    fn spinner(&self) -> Progress {
         let bar = (self.terminal_stderr && !self.quiet).then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}");
             let bar = ProgressBar::new_spinner();
@@ -217,9 +232,7 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        let progress = Progress { bar, out: self.clone() };
-        progress.say(message);
-        progress
+        Progress { bar, out: self.clone() }
     }
 }
 

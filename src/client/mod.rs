@@ -130,7 +130,7 @@ impl Client {
 
     /// The record; with `wait`, as soon as it is terminal, at the latest after that time.
     pub async fn record(&self, id: InvocationId, wait: Option<Duration>) -> Result<Record, Error> {
-        let wait = wait.map(|wait| format!("{}ms", wait.as_millis()));
+        let wait = wait.map(|wait| format!("{}s", wait.as_secs_f64()));
         let request = self.request(Method::GET, &format!("v1/invocations/{id}"));
         self.json(request.query(&[("wait", wait)])).await
     }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod cli;
 mod queue_contract;
 mod runtime_contract;
 mod store_contract;

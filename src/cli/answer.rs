@@ -1,0 +1,238 @@
+//! What came of an invocation, printed alike by `invoke` and `invocation wait`.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Error, Exit, Output,
+    error::{exit_of, exit_of_state},
+    text::milliseconds,
+};
+use crate::{
+    client::{self, InvokeAnswer, Outcome},
+    model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code},
+};
+
+/// The end of an invocation.
+pub struct Answer {
+    id: InvocationId,
+    state: State,
+    start: Option<Start>,
+    duration_ms: Option<f64>,
+    instance: Option<String>,
+    ending: Ending,
+}
+
+enum Ending {
+    Value(Body),
+    Failed { exit: Exit, message: String, hint: Option<String>, error: Option<FunctionError> },
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: InvocationId,
+    state: State,
+    start: Option<Start>,
+    duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    /// The value itself when it is JSON, a string when it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    /// Other bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_base64: Option<String>,
+    error: Option<&'a FunctionError>,
+}
+
+impl Answer {
+    /// `waited_ms` is how long the caller waited, for when the platform does not say.
+    pub fn of_call(answer: InvokeAnswer, waited_ms: f64) -> Self {
+        let duration_ms = answer.duration_ms().or(Some(waited_ms));
+        let (state, ending) = match answer.outcome {
+            Outcome::Value(body) => (State::Succeeded, Ending::Value(body)),
+            Outcome::Failed(problem) => (state_of(&problem), Ending::of_problem(*problem)),
+        };
+        let InvokeAnswer { id, start, instance, .. } = answer;
+        Self { id, state, start, duration_ms, instance, ending }
+    }
+
+    /// Of a terminal record; `value` is its result if it succeeded.
+    pub fn of_record(record: Record, value: Option<Body>) -> Self {
+        let ending = match value {
+            Some(value) => Ending::Value(value),
+            None => Ending::of_record(&record),
+        };
+        let Record { id, state, start, duration_ms, .. } = record;
+        Self { id, state, start, duration_ms, instance: None, ending }
+    }
+
+    /// The value on stdout, one line on stderr; a failure as the error to end with.
+    pub fn print(self, out: &Output) -> Result<(), Error> {
+        if out.json() {
+            out.document(&self.document())?;
+        } else {
+            match &self.ending {
+                Ending::Value(body) => out.bytes(&body.bytes)?,
+                Ending::Failed { error: Some(FunctionError { trace: Some(trace), .. }), .. } => {
+                    out.report(trace);
+                }
+                Ending::Failed { .. } => {}
+            }
+            out.note(&self.line());
+        }
+        match self.ending {
+            Ending::Value(_) => Ok(()),
+            Ending::Failed { exit, message, hint, .. } => {
+                Err(Error { hint, ..Error::new(exit, anyhow::Error::msg(message)) })
+            }
+        }
+    }
+
+    /// `cold start · 412 ms · id …`
+    fn line(&self) -> String {
+        let mut parts = Vec::new();
+        if self.state != State::Succeeded {
+            parts.push(self.state.to_string());
+        }
+        parts.extend(self.start.map(|start| format!("{} start", start.as_str())));
+        parts.extend(self.duration_ms.map(milliseconds));
+        parts.push(format!("id {}", self.id));
+        parts.join(" · ")
+    }
+
+    fn document(&self) -> Document<'_> {
+        let mut document = Document {
+            id: self.id,
+            state: self.state,
+            start: self.start,
+            duration_ms: self.duration_ms,
+            instance: self.instance.as_deref(),
+            content_type: None,
+            result: None,
+            result_base64: None,
+            error: None,
+        };
+        match &self.ending {
+            Ending::Failed { error, .. } => document.error = error.as_ref(),
+            Ending::Value(body) => {
+                document.content_type = Some(&body.content_type);
+                document.result = embedded(body);
+                document.result_base64 = document.result.is_none().then(|| base64(&body.bytes));
+            }
+        }
+        document
+    }
+}
+
+impl Ending {
+    fn of_problem(problem: Problem) -> Self {
+        let exit = exit_of(&problem);
+        let kind = problem.error_type.unwrap_or(problem.code);
+        let error = FunctionError { kind, message: problem.detail.clone(), trace: problem.trace };
+        Self::Failed { exit, message: problem.detail, hint: problem.hint, error: Some(error) }
+    }
+
+    fn of_record(record: &Record) -> Self {
+        let error = record.attempts.last().and_then(|attempt| attempt.error.clone());
+        let why = match (&error, &record.reason) {
+            (Some(error), _) => format!(": {}: {}", error.kind, error.message),
+            (None, Some(reason)) => format!(": {reason}"),
+            (None, None) => String::new(),
+        };
+        let message = format!("the invocation of {} ended {}{why}", record.function, record.state);
+        let platform = record.reason.as_deref() == Some("platform");
+        let exit = if platform { Exit::Platform } else { exit_of_state(record.state) };
+        Self::Failed { exit, message, hint: None, error }
+    }
+}
+
+fn state_of(problem: &Problem) -> State {
+    if client::is(problem, code::FUNCTION_TIMED_OUT) {
+        State::TimedOut
+    } else if client::is(problem, code::FUNCTION_CRASHED) {
+        State::Crashed
+    } else {
+        State::Failed
+    }
+}
+
+/// JSON as it came, text as a JSON string.
+fn embedded(body: &Body) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(&body.bytes).ok()?;
+    if body.content_type.starts_with("application/json") {
+        return RawValue::from_string(text.to_owned()).ok();
+    }
+    let is_text = body.content_type.starts_with("text/");
+    is_text.then(|| serde_json::value::to_raw_value(text).ok()).flatten()
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0u32, |group, byte| group << 8 | u32::from(*byte));
+        let group = group << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = ALPHABET[(group >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(content_type: &str, bytes: &'static [u8]) -> Answer {
+        let body = Body { content_type: content_type.to_owned(), bytes: bytes.into() };
+        Answer {
+            id: "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f".parse().unwrap(),
+            state: State::Succeeded,
+            start: Some(Start::Cold),
+            duration_ms: Some(412.3),
+            instance: None,
+            ending: Ending::Value(body),
+        }
+    }
+
+    #[test]
+    fn the_line_names_start_duration_and_id() {
+        let line = answer("text/plain", b"x").line();
+        assert_eq!(line, "cold start · 412 ms · id 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f");
+    }
+
+    #[test]
+    fn the_document_keeps_json_as_it_came() {
+        let json = |answer: Answer| serde_json::to_string(&answer.document()).unwrap();
+        let rest = |kind: &str, result: &str| {
+            format!(
+                "{{\"id\":\"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f\",\"state\":\"succeeded\",\"start\":\"cold\",\
+                 \"duration_ms\":412.3,\"content_type\":\"{kind}\",{result},\"error\":null}}"
+            )
+        };
+        assert_eq!(
+            json(answer("application/json", b"{\"a\":1.50}")),
+            rest("application/json", "\"result\":{\"a\":1.50}")
+        );
+        assert_eq!(json(answer("text/plain", b"a\"b")), rest("text/plain", "\"result\":\"a\\\"b\""));
+        assert_eq!(
+            json(answer("application/octet-stream", b"\xff\x00")),
+            rest("application/octet-stream", "\"result_base64\":\"/wA=\"")
+        );
+    }
+
+    #[test]
+    fn base64_of_the_rfcs_examples() {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+}

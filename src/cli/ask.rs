@@ -1,0 +1,40 @@
+//! Questions to the user; only asked when [`super::Output::can_ask`].
+//!
+//! They wait on a thread of their own, so that Ctrl-C ends the command while one is open.
+
+use std::io::ErrorKind;
+
+use dialoguer::{Confirm, Input, console::Term};
+
+use super::{Error, Exit};
+
+/// No unless the user says yes.
+pub async fn confirm(question: String) -> Result<bool, Error> {
+    ask(|| Confirm::new().with_prompt(question).default(false).interact_on(&Term::stderr())).await
+}
+
+/// A word that a parser accepts; asked again until it does.
+pub async fn text<T>(question: &'static str, default: T) -> Result<T, Error>
+where
+    T: Clone + ToString + std::str::FromStr + Send + 'static,
+    T::Err: ToString,
+{
+    ask(move || Input::new().with_prompt(question).default(default).interact_text_on(&Term::stderr()))
+        .await
+}
+
+/// Undoes what an open question does to the terminal.
+pub fn abandon() {
+    let _ = Term::stderr().show_cursor();
+}
+
+async fn ask<T: Send + 'static>(
+    question: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let answer = tokio::task::spawn_blocking(question).await.map_err(anyhow::Error::from)?;
+    answer.map_err(|dialoguer::Error::IO(error)| match error.kind() {
+        // Ctrl-C, seen here before the signal is.
+        ErrorKind::Interrupted => Error::silent(Exit::Interrupted),
+        _ => anyhow::Error::new(error).context("cannot ask").into(),
+    })
+}

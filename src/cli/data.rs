@@ -1,0 +1,61 @@
+//! The payload of an invocation, as it is given on the command line.
+
+use std::io::{self, Read as _};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+
+use super::error::Error;
+use crate::{
+    config::units::show_bytes,
+    model::{Body, message::MAX_BODY},
+};
+
+/// Options of every command that invokes.
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    /// The payload: a value, @FILE, or - for stdin
+    #[arg(short, long, value_name = "VALUE", default_value = "{}", allow_hyphen_values = true)]
+    data: String,
+    /// Media type of the payload
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    content_type: String,
+}
+
+impl DataArgs {
+    /// The exact bytes; whether they are valid JSON is said by the platform.
+    pub async fn read(self) -> Result<Body, Error> {
+        let Self { data, content_type } = self;
+        let bytes = match data.strip_prefix('@') {
+            Some(file) => {
+                let file = file.to_owned();
+                blocking(move || read_bounded(std::fs::File::open(&file), &file)).await?
+            }
+            None if data == "-" => {
+                blocking(|| read_bounded(Ok(std::io::stdin().lock()), "stdin")).await?
+            }
+            None => data.into_bytes().into(),
+        };
+        if bytes.len() > MAX_BODY {
+            let limit = show_bytes(MAX_BODY as u64);
+            return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
+        }
+        Ok(Body { content_type, bytes })
+    }
+}
+
+/// Reads one byte more than is accepted, so that too much is noticed and never held.
+fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {name}"))?;
+    Ok(bytes.into())
+}
+
+/// On a thread of its own, so that Ctrl-C works while it waits.
+async fn blocking(
+    read: impl FnOnce() -> anyhow::Result<Bytes> + Send + 'static,
+) -> Result<Bytes, Error> {
+    let read = tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from)?;
+    read.map_err(|error| Error::new(super::Exit::Caller, error))
+}

@@ -1,0 +1,143 @@
+//! `cloudfunc deploy`
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Error, Exit, Output, target::Target, text::count};
+use crate::{
+    bundle::{self, Listing, Packed},
+    client::Client,
+    config::{
+        manifest::{self, Defaults, Manifest},
+        units::show_bytes,
+    },
+    model::{FunctionName, api::Deployed},
+};
+
+/// Deploy functions: pack each folder, upload it, follow its build
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folders of functions; one that is not here is looked up in ./functions
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+}
+
+/// With several paths under `--json`: one of these for each.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item {
+    Deployed(Deployed),
+    Failed { path: PathBuf, error: String },
+}
+
+impl Args {
+    /// Tries every path; the highest exit code wins.
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let client = target.client(out)?;
+        let single = self.paths.len() == 1;
+        let mut items = Vec::new();
+        let mut worst = Exit::Ok;
+        for path in self.paths {
+            match deploy(&client, &path, out).await {
+                Ok(deployed) if out.json() => items.push(Item::Deployed(deployed)),
+                Ok(deployed) => report(&deployed, out)?,
+                Err(error) if single => return Err(error),
+                Err(error) => {
+                    out.error(&error);
+                    worst = worst.max(error.exit);
+                    items.push(Item::Failed { path, error: error.chain().join(": ") });
+                }
+            }
+        }
+        match items.as_slice() {
+            _ if !out.json() => {}
+            [one] if single => out.document(one)?,
+            several => out.document(&several)?,
+        }
+        if worst == Exit::Ok { Ok(()) } else { Err(Error::silent(worst)) }
+    }
+}
+
+fn report(deployed: &Deployed, out: &Output) -> Result<(), Error> {
+    let Deployed { name, revision, .. } = deployed;
+    if deployed.unchanged {
+        out.line(&format!("{name} is unchanged: revision {revision} is active already"))?;
+    } else {
+        out.line(&format!("deployed {name}, revision {revision}"))?;
+    }
+    out.next(&format!("cloudfunc invoke {name}"));
+    Ok(())
+}
+
+async fn deploy(client: &Client, path: &Path, out: &Output) -> Result<Deployed, Error> {
+    let folder = find(path)?;
+    let progress = out.waiting(&format!("packing {}", folder.display()));
+    let packing = folder.clone();
+    let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
+    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
+    let name = check(&folder, &packed.listing)?;
+    let Packed { bytes, listing } = packed;
+    let (files, size) = (count(listing.paths().len(), "file"), show_bytes(bytes.len() as u64));
+    drop(progress);
+    let progress = out.progress(&format!("deploying {name}: {files}, {size} packed"));
+    Ok(client.deploy(&name, bytes, |step| progress.say(step)).await?)
+}
+
+/// The folder itself, or the one of that name in `./functions`.
+fn find(path: &Path) -> Result<PathBuf, Error> {
+    let example = Path::new("functions").join(path);
+    if path.is_dir() {
+        Ok(path.to_owned())
+    } else if path.is_relative() && example.is_dir() {
+        Ok(example)
+    } else if path.exists() {
+        Err(Error::usage(format!("{} is no folder", path.display()))
+            .hint("a function is deployed as the folder that holds it"))
+    } else {
+        let or = if path.is_relative() { format!(" or {}", example.display()) } else { String::new() };
+        Err(Error::usage(format!("there is no folder {}{or}", path.display()))
+            .hint("`cloudfunc init` makes a new function"))
+    }
+}
+
+/// What can be said without the platform; it checks all of it again. Answers with the name.
+fn check(folder: &Path, listing: &Listing) -> Result<FunctionName, Error> {
+    let file = folder.join(manifest::FILE);
+    if file.exists() && !listing.has(manifest::FILE) {
+        return Err(left_out(folder, manifest::FILE));
+    }
+    // Only to have one: the platform's own default version counts.
+    let defaults = Defaults { python_version: "3".to_owned() };
+    let text = listing.manifest().unwrap_or_default();
+    let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
+    match bundle::check_code(listing, &spec) {
+        Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
+            return Err(left_out(folder, &file));
+        }
+        checked => checked.map_err(|error| cannot(folder, error))?,
+    }
+    name.map_or_else(|| name_of(folder), Ok)
+}
+
+fn left_out(folder: &Path, file: &str) -> Error {
+    let file = folder.join(file);
+    Error::usage(format!("{} is left out by a .gitignore or .cloudfuncignore", file.display()))
+        .hint("a line `!<file>` in .cloudfuncignore takes a file back in")
+}
+
+/// A manifest without a name has the folder's.
+fn name_of(folder: &Path) -> Result<FunctionName, Error> {
+    let absolute = folder.canonicalize().map_err(|error| {
+        Error::new(Exit::Caller, error).context(format!("cannot resolve {}", folder.display()))
+    })?;
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    name.parse().map_err(|error| {
+        let hint = format!("give the function a `name` in {}", folder.join(manifest::FILE).display());
+        Error::new(Exit::Caller, error).hint(hint)
+    })
+}
+
+fn cannot(folder: &Path, why: impl Into<Error>) -> Error {
+    why.into().context(format!("cannot deploy {}", folder.display()))
+}

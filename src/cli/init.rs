@@ -1,0 +1,152 @@
+//! `cloudfunc init`
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{Error, Exit, Output, ask};
+use crate::model::FunctionName;
+
+/// Make the folder of a new function from a template
+///
+/// Files that exist are never overwritten.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder; the function's name if left out
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The function's name; the folder's if left out
+    #[arg(long)]
+    name: Option<FunctionName>,
+    /// What to start from
+    #[arg(long, value_enum, default_value_t)]
+    template: Template,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Template {
+    #[default]
+    Python,
+}
+
+/// Stands for the function's name in the templates.
+const PLACEHOLDER: &str = "function_name";
+
+impl Template {
+    /// File names with their contents.
+    fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Python => &[
+                ("function.py", include_str!("../../templates/python/function.py")),
+                ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),
+            ],
+        }
+    }
+}
+
+impl Args {
+    pub async fn run(self, out: &Output) -> Result<(), Error> {
+        let (folder, name) = match (self.folder, self.name) {
+            (Some(folder), Some(name)) => (folder, name),
+            (None, Some(name)) => (name.as_str().into(), name),
+            (Some(folder), None) => {
+                let name = name_of(&folder)?;
+                (folder, name)
+            }
+            (None, None) if out.can_ask() => {
+                let proposal = FunctionName::from_str("hello").map_err(anyhow::Error::from)?;
+                let name = ask::text("Name of the function", proposal).await?;
+                (name.as_str().into(), name)
+            }
+            (None, None) => {
+                return Err(Error::usage("no folder given").hint("for example: cloudfunc init hello"));
+            }
+        };
+        let files = self.template.files();
+        write(&folder, &name, files)?;
+        if out.json() {
+            let files: Vec<_> = files.iter().map(|(file, _)| file).collect();
+            return out.document(&json!({ "name": name, "folder": folder, "files": files }));
+        }
+        for (file, _) in files {
+            out.line(&format!("made {}", folder.join(file).display()))?;
+        }
+        out.next(&format!("cloudfunc deploy {}", folder.display()));
+        Ok(())
+    }
+}
+
+/// The name that the folder gives; it need not exist yet.
+fn name_of(folder: &Path) -> Result<FunctionName, Error> {
+    let absolute = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+    let absolute = absolute.unwrap_or_else(|_| folder.to_owned());
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    name.parse().map_err(|error| {
+        Error::new(Exit::Caller, error)
+            .hint("give the function another name than the folder's with --name")
+    })
+}
+
+/// All files or, when one is there already, none.
+fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(), Error> {
+    let cannot = |what: &Path, error: std::io::Error| {
+        Error::new(Exit::Caller, error).context(format!("cannot make {}", what.display()))
+    };
+    for (file, _) in files {
+        let path = folder.join(file);
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::usage(format!(
+                "{} is there already; nothing was written",
+                path.display()
+            )));
+        }
+    }
+    fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
+    for (file, text) in files {
+        let path = folder.join(file);
+        let text = text.replace(PLACEHOLDER, name.as_str());
+        let made = OpenOptions::new().write(true).create_new(true).open(&path);
+        made.and_then(|mut made| made.write_all(text.as_bytes()))
+            .map_err(|error| cannot(&path, error))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bundle,
+        config::manifest::{self, Defaults},
+    };
+
+    #[test]
+    fn what_init_makes_can_be_deployed() {
+        for template in Template::value_variants() {
+            let folder = tempfile::tempdir().unwrap();
+            write(folder.path(), &"greeter".parse().unwrap(), template.files()).unwrap();
+            let listing = bundle::pack(folder.path()).unwrap().listing;
+            let defaults = Defaults { python_version: "3.12".to_owned() };
+            let text = listing.manifest().unwrap();
+            let read = manifest::parse(text, manifest::FILE, &defaults).unwrap();
+            assert_eq!(read.name.unwrap().as_str(), "greeter");
+            bundle::check_code(&listing, &read.spec).unwrap();
+
+            // The commented lines are the defaults, as they say.
+            let shown = text.replace("\n# ", "\n").replace("What follows", "# ").replace("[env]", "#");
+            let shown: String = shown
+                .lines()
+                .filter(|line| !line.starts_with("GREETING") && !line.starts_with("version"))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            let spec = manifest::parse(&shown, "shown", &defaults).unwrap().spec;
+            assert_eq!(spec, read.spec);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `cloudfunc invocation show | wait | list`
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::{
+    Error, Output,
+    answer::Answer,
+    target::{IdArg, Target},
+    text::{count, exact_moment, milliseconds, moment, parse_since},
+};
+use crate::{
+    client::RecordFilter,
+    model::{AttemptRecord, FunctionName, Record, State, api::Page},
+};
+
+/// How long one request waits; then the next one does.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Look at invocations
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the record of an invocation
+    Show {
+        /// The invocation; @last is the last one made here
+        id: IdArg,
+    },
+    /// Wait until an invocation has ended and print its result, as `invoke` does
+    Wait {
+        /// The invocation; @last is the last one made here
+        id: IdArg,
+    },
+    /// List invocations, newest first
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Only of this function
+    #[arg(long, value_name = "NAME")]
+    function: Option<FunctionName>,
+    /// Only in this state: queued, running, retrying, succeeded, failed, timed_out, crashed, …
+    #[arg(long)]
+    state: Option<State>,
+    /// Only accepted since then: 10m, or a moment like 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = parse_since)]
+    since: Option<Timestamp>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+impl Args {
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        match self.command {
+            Command::Show { id } => show(&id, target, out).await,
+            Command::Wait { id } => wait(&id, target, out).await,
+            Command::List(args) => args.run(target, out).await,
+        }
+    }
+}
+
+async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
+    let id = target.invocation(id)?;
+    let record = target.client(out)?.record(id, None).await?;
+    if out.json() {
+        return out.document(&record);
+    }
+    for (key, value) in rows(&record) {
+        out.line(&format!("{key:<9} {value}"))?;
+    }
+    out.next(&format!("cloudfunc logs {} --invocation {id}", record.function));
+    Ok(())
+}
+
+async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
+    let (client, id) = (target.client(out)?, target.invocation(id)?);
+    let progress = out.waiting(&format!("waiting for {id}"));
+    let record = loop {
+        let record = client.record(id, Some(WAIT)).await?;
+        if record.state.is_terminal() {
+            break record;
+        }
+        progress.say(&format!("{} {}", record.function, record.state));
+    };
+    let value = match record.state {
+        State::Succeeded => Some(client.result(id).await?),
+        _ => None,
+    };
+    drop(progress);
+    Answer::of_record(record, value).print(out)
+}
+
+impl ListArgs {
+    async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let client = target.client(out)?;
+        let Self { function, state, since, limit } = self;
+        let mut filter = RecordFilter { function, state, since, cursor: None, limit: Some(limit) };
+        let mut items: Vec<Record> = Vec::new();
+        let next = loop {
+            let page = client.records(&filter).await?;
+            items.extend(page.items);
+            let missing = (limit as usize).saturating_sub(items.len());
+            if page.next.is_none() || missing == 0 {
+                break page.next;
+            }
+            filter = RecordFilter { cursor: page.next, limit: u32::try_from(missing).ok(), ..filter };
+        };
+        if out.json() {
+            return out.document(&Page { items, next });
+        }
+        if items.is_empty() {
+            out.note("no invocations");
+            return Ok(());
+        }
+        let rows: Vec<_> = items.iter().map(row).collect();
+        out.table(["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION"], &rows)?;
+        if next.is_some() {
+            out.note(&format!(
+                "only the newest {}; --limit shows more",
+                count(items.len(), "invocation")
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn row(record: &Record) -> [String; 7] {
+    [
+        record.id.to_string(),
+        record.function.to_string(),
+        record.mode.as_str().to_owned(),
+        record.state.to_string(),
+        record.start.map_or("", |start| start.as_str()).to_owned(),
+        moment(record.accepted_at),
+        record.duration_ms.map(milliseconds).unwrap_or_default(),
+    ]
+}
+
+/// A record as lines of key and value.
+fn rows(record: &Record) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("id", record.id.to_string()),
+        ("function", record.function.to_string()),
+        ("mode", record.mode.as_str().to_owned()),
+        ("state", record.state.to_string()),
+        ("accepted", exact_moment(record.accepted_at)),
+    ];
+    rows.extend(record.reason.clone().map(|reason| ("reason", reason)));
+    rows.extend(record.start.map(|start| ("start", start.as_str().to_owned())));
+    rows.extend(record.finished_at.map(|finished| ("finished", exact_moment(finished))));
+    rows.extend(record.duration_ms.map(|duration| ("duration", milliseconds(duration))));
+    if let Some(result) = &record.result {
+        rows.push(("result", format!("{} bytes of {}", result.size, result.content_type)));
+    }
+    for phase in &record.phases {
+        let (start, duration) = (milliseconds(phase.start_ms), milliseconds(phase.duration_ms));
+        rows.push(("phase", format!("{:<6} {duration:>9}  after {start}", phase.name)));
+    }
+    rows.extend(record.attempts.iter().map(|attempt| ("attempt", describe(attempt))));
+    rows
+}
+
+fn describe(attempt: &AttemptRecord) -> String {
+    let mut text = attempt.number.to_string();
+    if let Some(revision) = attempt.revision {
+        text.push_str(&format!(", revision {revision}"));
+    }
+    if let Some(instance) = attempt.instance {
+        text.push_str(&format!(", instance {instance}"));
+    }
+    if let Some(outcome) = attempt.outcome {
+        text.push_str(&format!(": {outcome}"));
+    }
+    if let Some(error) = &attempt.error {
+        text.push_str(&format!(" ({}: {})", error.kind, error.message));
+    }
+    text
+}

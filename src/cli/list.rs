@@ -1,0 +1,40 @@
+//! `cloudfunc list`
+
+use super::{
+    Error, Output,
+    target::{Target, all},
+    text::moment,
+};
+use crate::model::api::{FunctionInfo, Page};
+
+/// List the functions
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+impl Args {
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let client = target.client(out)?;
+        let items = all(async |cursor| client.functions(cursor.as_deref()).await).await?;
+        if out.json() {
+            return out.document(&Page { items, next: None });
+        }
+        if items.is_empty() {
+            out.note("no functions yet");
+            out.next("cloudfunc init");
+            return Ok(());
+        }
+        let rows: Vec<_> = items.iter().map(row).collect();
+        out.table(["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "DESCRIPTION"], &rows)
+    }
+}
+
+fn row(function: &FunctionInfo) -> [String; 6] {
+    [
+        function.name.to_string(),
+        function.active_revision.to_string(),
+        if function.is_warm { "warm" } else { "cold" }.to_owned(),
+        function.instances.to_string(),
+        moment(function.deployed_at),
+        function.spec.description.clone().unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,299 @@
+//! The command line where it needs no platform: help, usage errors, local checks, exit codes.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use tempfile::TempDir;
+
+/// An empty folder to work in, which is also the user's home.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    /// The binary with nothing of the developer's own environment, and no platform to talk to.
+    fn cloudfunc(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("cloudfunc").unwrap();
+        command.current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        command.env("CLOUDFUNC_URL", "http://127.0.0.1:9").args(arguments);
+        command
+    }
+
+    /// Runs, expects the exit code and all of stderr, and answers with stdout.
+    fn run(&self, arguments: &[&str], code: i32, stderr: &str) -> String {
+        let ran = self.cloudfunc(arguments).assert().code(code).stderr(stderr.to_owned());
+        String::from_utf8(ran.get_output().stdout.clone()).unwrap()
+    }
+}
+
+const NOT_REACHABLE: &str = "error: no platform answers at http://127.0.0.1:9: Connection refused (os error 111)\n\
+                             hint: is the platform running? start it with `cloudfunc up`\n";
+
+#[test]
+fn help_and_version_are_on_stdout() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["--version"], 0, ""), format!("cloudfunc {}\n", env!("CARGO_PKG_VERSION")));
+    let help = desk.run(&["--help"], 0, "");
+    for command in
+        ["init", "deploy", "invoke", "logs", "list", "show", "rollback", "delete", "invocation"]
+    {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
+        desk.cloudfunc(&[command, "--help"]).assert().success();
+    }
+}
+
+#[test]
+fn without_arguments_the_help_is_shown() {
+    let desk = Desk::new();
+    desk.cloudfunc(&[]).assert().code(2).stderr(predicate::str::contains("Usage: cloudfunc"));
+}
+
+#[test]
+fn usage_errors_exit_2() {
+    let desk = Desk::new();
+    for (arguments, message) in [
+        (vec!["deplyo"], "unrecognized subcommand 'deplyo'"),
+        (vec!["invoke"], "<NAME>"),
+        (
+            vec!["invoke", "../etc"],
+            "invalid function name '../etc': it has a character that is not allowed",
+        ),
+        (vec!["show", "Hello"], "invalid function name 'Hello': it has an upper-case letter"),
+        (vec!["logs", "--since", "yesterday"], "write how long ago, for example 10m"),
+        (vec!["logs", "--role", "boss"], "one of gateway, registry, scheduler, manager"),
+        (vec!["logs", "f", "--role", "manager"], "cannot be used with"),
+        (vec!["invocation", "show", "7"], "'7' is no id; an id looks like"),
+        (vec!["invocation", "list", "--state", "done"], "unknown state 'done'; one of queued,"),
+        (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
+        (vec!["list", "--color", "blue"], "possible values: auto, always, never"),
+    ] {
+        let ran = desk.cloudfunc(&arguments).assert().code(2).stdout("");
+        let stderr = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+        assert!(stderr.contains(message), "{arguments:?}:\n{stderr}");
+    }
+}
+
+#[test]
+fn a_platform_that_does_not_run_is_said_so() {
+    let desk = Desk::new();
+    for arguments in [
+        vec!["list"],
+        vec!["show", "f"],
+        vec!["invoke", "f", "--data", "{}"],
+        vec!["invoke", "f", "--async"],
+        vec!["logs", "f"],
+        vec!["delete", "f", "--yes"],
+        vec!["rollback", "f"],
+        vec!["invocation", "list"],
+        vec!["invocation", "wait", "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f"],
+    ] {
+        assert_eq!(desk.run(&arguments, 3, NOT_REACHABLE), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_flag_wins_over_the_environment() {
+    let desk = Desk::new();
+    let stderr = NOT_REACHABLE.replace("127.0.0.1:9", "127.0.0.1:1");
+    desk.run(&["list", "--url", "http://127.0.0.1:1"], 3, &stderr);
+    let error = "error: 'here', given by --url, is no address of a platform; it looks like http://127.0.0.1:8000\n";
+    desk.run(&["list", "--url", "here"], 2, error);
+    let file = desk.path("nowhere").display().to_string();
+    let error = format!("error: cannot read {file}: No such file or directory (os error 2)\n");
+    desk.run(&["--token-file", &file, "list"], 2, &error);
+}
+
+#[test]
+fn init_makes_a_function_and_never_overwrites() {
+    let desk = Desk::new();
+    let made = desk.run(&["init", "greeter"], 0, "next: cloudfunc deploy greeter\n");
+    assert_eq!(made, "made greeter/function.py\nmade greeter/cloudfunc.toml\n");
+    assert!(desk.read("greeter/cloudfunc.toml").starts_with("name = \"greeter\"\n"));
+    assert!(desk.read("greeter/function.py").starts_with("def handler(event):"));
+
+    desk.write("greeter/function.py", "mine").write("other/cloudfunc.toml", "mine");
+    desk.run(
+        &["init", "greeter"],
+        2,
+        "error: greeter/function.py is there already; nothing was written\n",
+    );
+    desk.run(
+        &["init", "other"],
+        2,
+        "error: other/cloudfunc.toml is there already; nothing was written\n",
+    );
+    assert_eq!(desk.read("greeter/function.py"), "mine");
+    assert!(!desk.path("other/function.py").exists());
+
+    let json = desk.run(&["init", "--name", "two", "--json"], 0, "");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let files = serde_json::json!(["function.py", "cloudfunc.toml"]);
+    assert_eq!(json, serde_json::json!({ "name": "two", "folder": "two", "files": files }));
+}
+
+#[test]
+fn init_asks_nothing_without_a_terminal() {
+    let desk = Desk::new();
+    desk.run(&["init"], 2, "error: no folder given\nhint: for example: cloudfunc init hello\n");
+    desk.run(
+        &["init", "My Function"],
+        2,
+        "error: invalid function name 'My Function': it has an upper-case letter; a name is lower-case \
+         letters and digits, joined by single '_' or '-', at most 63 characters\n\
+         hint: give the function another name than the folder's with --name\n",
+    );
+    assert_eq!(fs::read_dir(desk.path(".")).unwrap().count(), 0);
+}
+
+#[test]
+fn deploy_checks_the_folder_before_it_needs_the_platform() {
+    let desk = Desk::new();
+    desk.write("empty/notes.md", "")
+        .write("typo/function.py", "")
+        .write("typo/cloudfunc.toml", "timeot = '3s'")
+        .write("needy/function.py", "")
+        .write("needy/requirements.txt", "requests")
+        .write("Upper/function.py", "")
+        .write("hidden/function.py", "")
+        .write("hidden/.gitignore", "*.py")
+        .write("linked/function.py", "")
+        .write("file", "");
+    symlink("/etc/passwd", desk.path("linked/passwd")).unwrap();
+    for (path, stderr) in [
+        (
+            "nowhere",
+            "error: there is no folder nowhere or functions/nowhere\nhint: `cloudfunc init` makes a new function\n",
+        ),
+        ("file", "error: file is no folder\nhint: a function is deployed as the folder that holds it\n"),
+        (
+            "empty",
+            "error: cannot deploy empty: no function.py in the folder: the handler \"function.handler\" needs it\n",
+        ),
+        ("typo", "error: typo/cloudfunc.toml:1:1: unknown key `timeot`; did you mean `timeout`?\n"),
+        (
+            "needy",
+            "error: cannot deploy needy: requirements.txt is not installed by this version: install the packages \
+             into the folder with `pip install --target . -r requirements.txt`, then name requirements.txt in \
+             .cloudfuncignore\n",
+        ),
+        (
+            "Upper",
+            "error: invalid function name 'Upper': it has an upper-case letter; a name is lower-case letters and \
+             digits, joined by single '_' or '-', at most 63 characters\n\
+             hint: give the function a `name` in Upper/cloudfunc.toml\n",
+        ),
+        (
+            "hidden",
+            "error: hidden/function.py is left out by a .gitignore or .cloudfuncignore\n\
+             hint: a line `!<file>` in .cloudfuncignore takes a file back in\n",
+        ),
+        (
+            "linked",
+            "error: cannot deploy linked: 'passwd' is a link to '/etc/passwd', out of the folder; copy what it \
+             points to, or name it in .cloudfuncignore\n",
+        ),
+    ] {
+        assert_eq!(desk.run(&["deploy", path], 2, stderr), "", "{path}");
+    }
+}
+
+#[test]
+fn deploy_tries_every_path_and_exits_with_the_worst_code() {
+    let desk = Desk::new();
+    desk.write("functions/good/function.py", "def handler(event): pass\n").write("bad/readme", "");
+    let no_module = "error: cannot deploy bad: no function.py in the folder: the handler \"function.handler\" \
+                     needs it\n";
+    desk.cloudfunc(&["deploy", "bad", "good"])
+        .assert()
+        .code(3)
+        .stdout("")
+        .stderr(predicate::str::starts_with(format!("{no_module}deploying good: 1 file, ")))
+        .stderr(predicate::str::ends_with(NOT_REACHABLE));
+    desk.run(&["deploy", "bad", "bad"], 2, &no_module.repeat(2));
+}
+
+#[test]
+fn a_payload_that_cannot_be_read_or_is_too_large_is_the_callers_fault() {
+    let desk = Desk::new();
+    desk.write("large", &"x".repeat(6 * 1024 * 1024 + 1));
+    desk.run(
+        &["invoke", "f", "--data", "@large"],
+        2,
+        "error: the payload is too large: at most 6 MiB are accepted\n",
+    );
+    let error = "error: cannot read nowhere: No such file or directory (os error 2)\n";
+    desk.run(&["invoke", "f", "--data", "@nowhere"], 2, error);
+}
+
+#[test]
+fn delete_needs_yes_without_a_terminal() {
+    let desk = Desk::new();
+    desk.run(&["delete", "f"], 2, "error: deleting f needs --yes without a terminal to ask on\n");
+}
+
+#[test]
+fn there_is_no_last_invocation_at_first() {
+    let desk = Desk::new();
+    let stderr = "error: no invocation yet that @last could mean\n\
+                  hint: `cloudfunc invocation list` shows the platform's invocations\n";
+    for arguments in [["invocation", "show", "@last"], ["logs", "--invocation", "@last"]] {
+        desk.run(&arguments, 2, stderr);
+    }
+}
+
+#[test]
+fn a_roles_log_is_a_file_beside_the_token() {
+    let desk = Desk::new();
+    desk.write("data/token", "secret\n").write("data/logs/manager.log", "one\ntwo\nthree\n");
+    let run = |arguments: &[&str]| {
+        let all = [&["--token-file", "data/token", "logs", "--role", "manager"], arguments].concat();
+        desk.run(&all, 0, "")
+    };
+    assert_eq!(run(&[]), "one\ntwo\nthree\n");
+    assert_eq!(run(&["--tail", "2"]), "two\nthree\n");
+    assert_eq!(run(&["--tail", "1", "--json"]), "{\"line\":\"three\",\"role\":\"manager\"}\n");
+    let log = Path::new("data/logs/gateway.log").display();
+    desk.run(
+        &["--token-file", "data/token", "logs", "--role", "gateway"],
+        3,
+        &format!(
+            "error: cannot read the gateway's log {log}: No such file or directory (os error 2)\n\
+             hint: is the platform running on this host? start it with `cloudfunc up`\n"
+        ),
+    );
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let desk = Desk::new();
+    desk.write("token", "t").write("logs/manager.log", &"line\n".repeat(100_000));
+    let binary = assert_cmd::cargo::cargo_bin("cloudfunc");
+    let script = format!(
+        "{} --token-file token logs --role manager 2>err | head -n 1; echo ${{PIPESTATUS[0]}}",
+        binary.display()
+    );
+    let mut shell = Command::new("bash");
+    shell.current_dir(desk.path(".")).args(["-c", &script]).env_clear().env("HOME", desk.path("."));
+    shell.env("PATH", "/usr/bin:/bin").assert().success().stdout("line\n0\n");
+    assert_eq!(desk.read("err"), "");
+}
