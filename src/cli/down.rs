@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::{
-    Error, Exit, Output,
+    Error, Exit, Output, ask,
     settings::{PlaceArgs, SettingsArgs},
     status::Place,
     up::{compose::Project, credentials},
@@ -38,7 +38,7 @@ impl Args {
         let project =
             place.project().or_else(|| (self.volumes && !place.running).then(|| place.named_project()));
         if let Some(project) = project.as_ref().filter(|_| self.volumes) {
-            self.ask(project, out)?;
+            self.ask(project, out).await?;
         }
         if place.running {
             stop_up(&place, out).await?;
@@ -52,7 +52,7 @@ impl Args {
         take_down(&project, self.volumes, place.running, out).await
     }
 
-    fn ask(&self, project: &Project, out: &Output) -> Result<(), Error> {
+    async fn ask(&self, project: &Project, out: &Output) -> Result<(), Error> {
         let question = format!("Remove all functions, records and messages of {}?", project.name);
         if self.yes {
             return Ok(());
@@ -61,11 +61,9 @@ impl Args {
             return Err(Error::usage("--volumes removes all functions, records and messages")
                 .hint("say --yes where no one can be asked"));
         }
-        let answer = dialoguer::Confirm::new().with_prompt(question).default(false).interact();
-        match answer {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::usage("nothing was removed")),
-            Err(_) => Err(Error::silent(Exit::Interrupted)),
+        match ask::confirm(question).await? {
+            true => Ok(()),
+            false => Err(Error::usage("nothing was removed")),
         }
     }
 }

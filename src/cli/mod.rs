@@ -94,13 +94,13 @@ enum Command {
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
-    /// Run the gateway alone: the public HTTP API
+    /// Run the gateway alone; `up` runs all roles
     Gateway(Box<roles::Args>),
-    /// Run the registry alone: functions, revisions, bundles
+    /// Run the registry alone
     Registry(Box<roles::Args>),
-    /// Run the scheduler alone: invocations and their records
+    /// Run the scheduler alone
     Scheduler(Box<roles::Args>),
-    /// Run the manager alone: instances and builds
+    /// Run the manager alone
     Manager(Box<roles::Args>),
 }
 
@@ -126,15 +126,15 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
-    let mut runtime = match command.serves() {
+    let mut builder = match command.is_service() {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),
     };
-    let runtime = runtime
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
-    let result = match command.serves() {
+    let result = match command.is_service() {
         true => runtime.block_on(command.run(target, out)),
         false => runtime.block_on(interruptible(command.run(target, out))),
     };
@@ -158,8 +158,8 @@ async fn interruptible(command: impl Future<Output = Result<(), Error>>) -> Resu
 }
 
 impl Command {
-    /// Whether it runs until it is told to stop, and handles signals itself.
-    fn serves(&self) -> bool {
+    /// What stays until it is told to stop, and then stops in its own time.
+    fn is_service(&self) -> bool {
         matches!(
             self,
             Self::Up(_) | Self::Gateway(_) | Self::Registry(_) | Self::Scheduler(_) | Self::Manager(_)

@@ -23,6 +23,9 @@ use crate::{
 /// On top of what a role itself waits for its running work.
 pub const STOP_MARGIN: Duration = Duration::from_secs(5);
 
+/// An engine that is too slow to remove a dead manager's sandboxes does not hold up its next start.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
 pub struct Keeper {
     pub role: Role,
     pub platform: Arc<Platform>,
@@ -126,7 +129,12 @@ impl Keeper {
                 })
                 .await
         };
-        match removed.await {
+        let removed = tokio::time::timeout(CLEAN_UP, removed).await;
+        let Ok(removed) = removed else {
+            self.screen.note("the manager's containers are not removed yet; its next start tries again");
+            return;
+        };
+        match removed {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => {
                 self.screen.note(format!("removed {} containers of the manager", removed.len()))
