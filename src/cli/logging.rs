@@ -23,11 +23,16 @@ pub fn filter(verbose: bool) -> String {
     given.unwrap_or_else(|| if verbose { VERBOSE } else { DEFAULT }.to_owned())
 }
 
+/// What no filter may switch on.
+fn with_bans(filter: &str) -> String {
+    format!("{filter},{}", crate::queue::LOG_DIRECTIVE)
+}
+
 /// Once per process; a second call changes nothing.
 pub fn init(out: &Output) {
-    let filter = EnvFilter::try_new(filter(out.is_verbose())).unwrap_or_else(|error| {
+    let filter = EnvFilter::try_new(with_bans(&filter(out.is_verbose()))).unwrap_or_else(|error| {
         out.warn(&format!("CLOUDFUNC_LOG is ignored: {error}"));
-        EnvFilter::new(DEFAULT)
+        EnvFilter::new(with_bans(DEFAULT))
     });
     let _ = tracing_subscriber::fmt()
         .compact()

@@ -222,10 +222,19 @@ impl FunctionQueue {
                 Ok(consumer) => {
                     backoff = Backoff::new();
                     self.take_all(consumer, &stop).await;
+                    // Consuming declares the queue: that of a deleted function must not come back.
+                    if !stop.is_cancelled() && self.is_deleted().await {
+                        return;
+                    }
                 }
                 Err(error) => backoff.pause("queue cannot be consumed", &error, &stop).await,
             }
         }
+    }
+
+    /// In doubt it is not: then the next refresh ends this consumer.
+    async fn is_deleted(&self) -> bool {
+        matches!(self.shared.store.revisions(self.function).await, Ok(revisions) if revisions.is_empty())
     }
 
     /// What the consumer has not handed out by the end goes to others, as if it had never been sent here.

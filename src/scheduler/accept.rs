@@ -28,6 +28,8 @@ use crate::{
 
 /// Rows in one commit, and requests that wait for the next one.
 const BATCH: usize = 512;
+/// Payloads in one commit, in bytes: the next one takes the rest.
+const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Publishes under way at once.
 const PUBLISHES: usize = 256;
 
@@ -86,10 +88,10 @@ async fn run(
 ) {
     let publishing = tokio_util::task::TaskTracker::new();
     let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+    while !batch.is_empty() || waiting.recv_many(&mut batch, BATCH).await > 0 {
         let mut rows = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
-        for Request { row, function, tell } in batch.drain(..) {
+        for Request { row, function, tell } in batch.drain(..fitting(&batch)) {
             callers.push((Announced::of(&row, &function), function, tell));
             rows.push(row);
         }
@@ -115,6 +117,16 @@ async fn run(
     }
     publishing.close();
     publishing.wait().await;
+}
+
+/// How many of these go into one commit: at least one.
+fn fitting(batch: &[Request]) -> usize {
+    let mut bytes = 0;
+    let within = batch.iter().take_while(|request| {
+        bytes += request.row.payload.bytes.len();
+        bytes <= BATCH_BYTES
+    });
+    within.count().max(1)
 }
 
 /// What a message about an async invocation says; the payload stays in the store.

@@ -19,8 +19,9 @@ use crate::{
 };
 
 const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 512, priority: 0 };
-/// Outcomes in one commit.
+/// Outcomes in one commit, and their bytes (one more may go over it).
 const BATCH: usize = 256;
+const BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// Takes outcomes until `stop`; whatever is not acked by then is delivered again.
 pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
@@ -42,11 +43,14 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 
 async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer) {
     while let Some(first) = consumer.next().await {
+        let mut bytes = first.bytes.len();
         let mut batch = vec![first];
         // What is here already goes into the same commit; nothing is waited for.
         while batch.len() < BATCH
+            && bytes < BATCH_BYTES
             && let Some(Some(delivery)) = consumer.next().now_or_never()
         {
+            bytes += delivery.bytes.len();
             batch.push(delivery);
         }
         settle(scheduler, batch).await;

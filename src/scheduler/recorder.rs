@@ -15,6 +15,8 @@ use crate::{
 /// for its record.
 const MAX_WAITING: usize = 20_000;
 const BATCH: usize = 500;
+/// Results in one batch, in bytes (one more may go over it).
+const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// A record is on its way to the store after at most so long.
 const DELAY: Duration = Duration::from_millis(50);
 
@@ -54,11 +56,16 @@ async fn run(
     recent: Arc<Shards<Arc<SyncRecord>>>,
 ) {
     while let Some(first) = waiting.recv().await {
+        let size = |record: &SyncRecord| record.result.as_ref().map_or(0, |body| body.bytes.len());
+        let mut bytes = size(&first);
         let mut batch = vec![first];
         let deadline = tokio::time::Instant::now() + DELAY;
-        while batch.len() < BATCH {
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
             match tokio::time::timeout_at(deadline, waiting.recv()).await {
-                Ok(Some(record)) => batch.push(record),
+                Ok(Some(record)) => {
+                    bytes += size(&record);
+                    batch.push(record);
+                }
                 Ok(None) | Err(_) => break,
             }
         }
