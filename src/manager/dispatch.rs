@@ -215,8 +215,12 @@ impl Dispatcher {
             && let Some(instance) = self.instances.get(&slot)
             && instance.jobs.is_some()
         {
-            let idle_timeout = show_duration(instance.revision.spec.scaling.idle_timeout);
-            tracing::info!(function = %instance.revision.name, idle_timeout, "instance idle; clean-up after its idle timeout");
+            let after = show_duration(instance.revision.spec.scaling.idle_timeout);
+            tracing::info!(
+                function = instance.revision.name.as_str(),
+                after,
+                "idle, clean-up unless invoked"
+            );
         }
     }
 

@@ -113,7 +113,9 @@ fn since_accepted(mut phases: Vec<Phase>, accepted_at_ms: i64, manager_ms: f64) 
     for phase in &mut phases {
         phase.start_ms += queued;
     }
-    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms: queued });
+    // Until the first of them: the claim and the wait for an instance belong to it.
+    let duration_ms = phases.first().map_or(queued, |first| first.start_ms);
+    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms });
     phases
 }
 

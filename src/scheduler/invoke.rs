@@ -243,16 +243,16 @@ fn answer(
     Err(problem.into())
 }
 
-/// All phases on the scheduler's time line: its own, then the manager's behind the queue's.
+/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
+/// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(total_ms: f64, admitted: Duration, outcome: &Outcome) -> Vec<Phase> {
     let admit = admitted.as_secs_f64() * 1000.0;
-    let queue = (total_ms - outcome.manager_ms - admit).max(0.0);
+    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
+    let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
     let phase =
         |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
-    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, queue)];
-    all.extend(
-        outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + admit + queue, own.duration_ms)),
-    );
+    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
+    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
     all
 }
 
