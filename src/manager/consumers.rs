@@ -279,7 +279,7 @@ impl FunctionQueue {
         if delivery.redelivered {
             // A manager was lost with it in hand; whether it ran is not known.
             drop(delivery.ack().await);
-            let reply = work::bare_reply(&invoke, Verdict::Interrupted);
+            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Interrupted);
             return work::reply(&self.shared, invoke.reply_to, reply).await;
         }
         if self.manager_stop.is_cancelled() {
@@ -296,7 +296,7 @@ impl FunctionQueue {
                 };
                 drop(delivery.ack().await);
                 let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
-                let reply = work::bare_reply(&invoke, verdict);
+                let reply = work::bare_reply(&self.shared, &invoke, verdict);
                 return work::reply(&self.shared, invoke.reply_to, reply).await;
             }
         };

@@ -291,7 +291,7 @@ impl Dispatcher {
             .collect();
         for id in late {
             let Some(Awaited { invoke, .. }) = self.awaited.remove(&id) else { continue };
-            let reply = work::bare_reply(&invoke, Verdict::Underway);
+            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
             work::reply(&self.shared, invoke.reply_to, reply).await;
         }
     }

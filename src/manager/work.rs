@@ -146,12 +146,12 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
 }
 
 /// A reply that no attempt stands behind.
-pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
+pub fn bare_reply(shared: &Shared, invoke: &Invoke, verdict: Verdict) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id: invoke.id,
         attempt: 1,
-        owner: None,
+        owner: Some(shared.owner),
         revision: invoke.revision,
         instance: None,
         start: None,

@@ -72,7 +72,7 @@ impl Scheduler {
                 accepted,
                 accepted_at,
                 admitted: Duration::ZERO,
-                underway: false,
+                owner: None,
                 until,
                 tell: Some(tell),
                 _in_flight: in_flight,
@@ -128,7 +128,7 @@ impl Scheduler {
         }
         let (underway, until) = self
             .waiting
-            .with(id, |pending| (pending.underway, pending.until))
+            .with(id, |pending| (pending.owner.is_some(), pending.until))
             // The reply has come in this moment and is in the channel.
             .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
         if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
@@ -324,7 +324,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         id,
         function: pending.function.name.clone(),
         mode: Mode::Sync,
-        state: if pending.underway { State::Running } else { State::Queued },
+        state: if pending.owner.is_some() { State::Running } else { State::Queued },
         dead_letter: false,
         start: None,
         prewarmed: false,
