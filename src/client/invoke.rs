@@ -16,7 +16,7 @@ use crate::model::{
 pub struct InvokeAnswer {
     pub id: InvocationId,
     pub start: Option<Start>,
-    /// The engine's id of the sandbox that ran it.
+    /// The id of the instance that ran it ([`Client::instances`] has its container).
     pub instance: Option<String>,
     /// Phases in their order, in milliseconds.
     pub phases: Vec<(String, f64)>,

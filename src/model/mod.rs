@@ -1,5 +1,6 @@
 //! The platform's words as pure data: ids, names, functions, invocations and the messages
-//! between roles. Nothing here does I/O, reads a clock or imports another module of ours.
+//! between roles. Nothing here does I/O, reads a clock (but to make an id) or imports another module of
+//! ours.
 
 pub mod api;
 pub mod error;

@@ -360,10 +360,10 @@ fn skipped(rest: &str) -> usize {
     if prefix <= 1 && after_prefix.starts_with('"') {
         return prefix + quoted(after_prefix, '"');
     }
-    if rest.starts_with('\'') {
-        let mut characters = rest.chars().skip(1);
+    if let Some(after) = rest.strip_prefix('\'') {
+        let mut characters = after.chars();
         let is_lifetime = characters.next().is_some_and(is_word) && characters.next() != Some('\'');
-        let name = rest[1..].find(|c| !is_word(c)).unwrap_or(rest.len() - 1);
+        let name = after.find(|c| !is_word(c)).unwrap_or(after.len());
         return if is_lifetime { 1 + name } else { quoted(rest, '\'') };
     }
     0

@@ -7,6 +7,7 @@ mod architecture;
 mod cli;
 mod invocations;
 mod queue_contract;
+mod readme;
 mod runtime_contract;
 mod store_contract;
 mod up;
