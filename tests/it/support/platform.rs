@@ -72,6 +72,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
             scheduler: local(),
             manager: local(),
         },
+        gateway_hosts: Vec::new(),
         python_image,
         python_version: "3.11".to_owned(),
         limits: Limits { stop_grace: Duration::from_secs(5), ..Limits::default() },
