@@ -215,8 +215,12 @@ impl Dispatcher {
             && let Some(instance) = self.instances.get(&slot)
             && instance.jobs.is_some()
         {
-            let idle_timeout = show_duration(instance.revision.spec.scaling.idle_timeout);
-            tracing::info!(function = %instance.revision.name, idle_timeout, "instance idle; clean-up after its idle timeout");
+            let after = show_duration(instance.revision.spec.scaling.idle_timeout);
+            tracing::info!(
+                function = instance.revision.name.as_str(),
+                after,
+                "idle, clean-up unless invoked"
+            );
         }
     }
 
@@ -287,7 +291,7 @@ impl Dispatcher {
             .collect();
         for id in late {
             let Some(Awaited { invoke, .. }) = self.awaited.remove(&id) else { continue };
-            let reply = work::bare_reply(&invoke, Verdict::Underway);
+            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
             work::reply(&self.shared, invoke.reply_to, reply).await;
         }
     }

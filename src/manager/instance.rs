@@ -81,7 +81,7 @@ pub async fn live(
 ) {
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
-    tracing::info!(function = %revision.name, revision = %revision.number, "cold start");
+    tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
     let started = start(&shared, id, &folder, &revision).await;
     let mut instance = match started {
         Ok(instance) => instance,
@@ -105,7 +105,11 @@ pub async fn live(
     instance.serve(&commands, slot, &mut queue).await;
     instance.sandbox.remove().await;
     remove_folder(&folder);
-    tracing::info!(function = %revision.name, container = instance.short_id(), "container removed");
+    tracing::info!(
+        function = revision.name.as_str(),
+        container = instance.short_id(),
+        "container removed"
+    );
     let _ = commands.send(Command::Gone { slot });
 }
 
@@ -167,7 +171,11 @@ async fn start(
         ready,
         loaded: ready,
     };
-    tracing::info!(function = %revision.name, container = instance.short_id(), "container started");
+    tracing::info!(
+        function = revision.name.as_str(),
+        container = instance.short_id(),
+        "container started"
+    );
     if let Err(failure) = instance.load().await {
         instance.sandbox.remove().await;
         return Err(failure);
@@ -309,6 +317,7 @@ impl Instance {
         let mut sink = Sink::new(&self.shared, &revision, self.id, Some((work.invoke.id, work.attempt)));
         let answer =
             self.guest.invoke(&invoke, &work.payload, limit, &mut |line| sink.write(line)).await;
+        let lines = sink.lines;
         let (verdict, result, usable) = match answer {
             Ok(Finished::Result(body)) => (Verdict::Succeeded, Some(body), true),
             Ok(Finished::Error(error)) => (Verdict::Failed { error }, None, true),
@@ -321,7 +330,7 @@ impl Instance {
             Err(error) => (Verdict::Crashed { error: self.crash(error).await }, None, false),
         };
         let ended = Instant::now();
-        self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), ended - begun);
+        self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), lines, ended - begun);
         let mut phases = Vec::with_capacity(3);
         if start == Start::Cold {
             phases.push(phase("start", work.taken, self.begun, self.ready));
@@ -337,16 +346,18 @@ impl Instance {
         invocation: InvocationId,
         verdict: &Verdict,
         result: Option<&Body>,
+        lines: u64,
         duration: Duration,
     ) {
-        let duration_ms = duration.as_secs_f64() * 1000.0;
-        match (verdict.error(), result) {
-            (None, Some(body)) => {
-                tracing::info!(function, %invocation, duration_ms, result_bytes = body.bytes.len(), "successfully invoked");
-            }
-            (error, _) => {
-                let error = error.map(|error| error.kind.as_str()).unwrap_or_default();
-                tracing::info!(function, %invocation, duration_ms, error, "invocation failed");
+        // To a microsecond: more would be noise.
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+        if let Some(body) = result {
+            tracing::info!(function, lines, result_bytes = body.bytes.len(), "function output");
+        }
+        match verdict.error() {
+            None => tracing::info!(function, %invocation, duration_ms, "successfully invoked"),
+            Some(error) => {
+                tracing::info!(function, %invocation, duration_ms, error = error.kind, "invocation failed");
             }
         }
     }
@@ -394,6 +405,7 @@ struct Sink<'a> {
     revision: &'a Revision,
     instance: InstanceId,
     invocation: Option<(InvocationId, u32)>,
+    lines: u64,
 }
 
 impl<'a> Sink<'a> {
@@ -403,16 +415,17 @@ impl<'a> Sink<'a> {
         instance: InstanceId,
         invocation: Option<(InvocationId, u32)>,
     ) -> Self {
-        Self { shared, revision, instance, invocation }
+        Self { shared, revision, instance, invocation, lines: 0 }
     }
 
     fn write(&mut self, line: Line) {
         let function = self.revision.name.as_str();
         let stream = line.stream.as_str();
+        self.lines += 1;
         if line.stream == Stream::Platform {
-            tracing::warn!(function, line = line.text, "function output");
+            tracing::warn!(function, line = line.text, "function output cut");
         } else {
-            tracing::info!(function, stream, line = line.text, "function output");
+            tracing::info!(function, stream, line = line.text, "function wrote");
         }
         self.shared.logs.write(LogLine {
             ts: Timestamp::now(),

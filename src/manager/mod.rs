@@ -88,6 +88,10 @@ pub async fn run(
         logs,
         instances,
     });
+    tokio::select! {
+        () = lease::acquire(&shared) => {}
+        () = shutdown.soft.cancelled() => return Ok(()),
+    }
     tracing::info!(manager = %shared.manager, owner = %shared.owner, "manager ready");
 
     let stop_lease = tokio_util::sync::CancellationToken::new();

@@ -113,7 +113,9 @@ fn since_accepted(mut phases: Vec<Phase>, accepted_at_ms: i64, manager_ms: f64) 
     for phase in &mut phases {
         phase.start_ms += queued;
     }
-    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms: queued });
+    // Until the first of them: the claim and the wait for an instance belong to it.
+    let duration_ms = phases.first().map_or(queued, |first| first.start_ms);
+    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms });
     phases
 }
 
@@ -144,12 +146,29 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
 }
 
 /// A reply that no attempt stands behind.
-pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
+pub fn bare_reply(shared: &Shared, invoke: &Invoke, verdict: Verdict) -> Message {
+    bare_outcome(shared, invoke, 1, verdict)
+}
+
+/// Gives a claim back that cannot become work.
+pub async fn give_back_claim(
+    shared: &Shared,
+    invoke: &Invoke,
+    attempt: u32,
+    reason: &str,
+    delivery: Delivery,
+) {
+    let verdict =
+        Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
+    send_outcome(shared, bare_outcome(shared, invoke, attempt, verdict), delivery).await;
+}
+
+fn bare_outcome(shared: &Shared, invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id: invoke.id,
-        attempt: 1,
-        owner: None,
+        attempt,
+        owner: Some(shared.owner),
         revision: invoke.revision,
         instance: None,
         start: None,

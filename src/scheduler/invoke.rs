@@ -109,7 +109,7 @@ impl Scheduler {
                 accepted,
                 accepted_at,
                 admitted: Duration::ZERO,
-                underway: false,
+                owner: None,
                 until,
                 tell: Some(tell),
                 _in_flight: in_flight,
@@ -165,7 +165,7 @@ impl Scheduler {
         }
         let (underway, until) = self
             .waiting
-            .with(id, |pending| (pending.underway, pending.until))
+            .with(id, |pending| (pending.owner.is_some(), pending.until))
             // The reply has come in this moment and is in the channel.
             .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
         if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
@@ -284,17 +284,17 @@ fn start_failed(function: &Known, reason: &str) -> Problem {
         .hint("'cloudfunc logs --role manager' tells more")
 }
 
-/// All phases on the scheduler's time line: its own, then the manager's behind the queue's.
+/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
+/// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
     let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
     let admit = pending.admitted.as_secs_f64() * 1000.0;
-    let queue = (total_ms - outcome.manager_ms - admit).max(0.0);
+    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
+    let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
     let phase =
         |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
-    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, queue)];
-    all.extend(
-        outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + admit + queue, own.duration_ms)),
-    );
+    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
+    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
     all
 }
 
@@ -366,7 +366,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         id,
         function: pending.function.name.clone(),
         mode: Mode::Sync,
-        state: if pending.underway { State::Running } else { State::Queued },
+        state: if pending.owner.is_some() { State::Running } else { State::Queued },
         dead_letter: false,
         start: None,
         prewarmed: false,

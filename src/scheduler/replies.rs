@@ -8,10 +8,17 @@ use std::{
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::{Scheduler, invoke::phases, waiting::Told};
+use super::{
+    Scheduler,
+    invoke::phases,
+    waiting::{Pending, Told},
+};
 use crate::{
     http::chain,
-    model::message::{self, Outcome, Verdict},
+    model::{
+        InvocationId,
+        message::{self, Outcome, Verdict},
+    },
     queue::Address,
 };
 
@@ -43,7 +50,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                         drop(delivery.ack().await);
                     }
                     scheduler.replies.set(None);
-                    tell_lost(&scheduler);
+                    tell_lost(&scheduler, scheduler.waiting.take_all());
                 }
                 Ok((address, _)) => tracing::error!(?address, "no reply address"),
                 Err(error) => tracing::warn!(error = %chain(&error), "no reply queue; trying again"),
@@ -63,7 +70,7 @@ fn take(scheduler: &Scheduler, bytes: Bytes) {
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };
     if outcome.verdict == Verdict::Underway {
-        scheduler.waiting.with(outcome.id, |pending| pending.underway = true);
+        scheduler.waiting.with(outcome.id, |pending| pending.owner = outcome.owner);
         return;
     }
     let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
@@ -78,8 +85,9 @@ fn take(scheduler: &Scheduler, bytes: Bytes) {
     }
 }
 
-fn tell_lost(scheduler: &Scheduler) {
-    for (id, mut pending) in scheduler.waiting.take_all() {
+/// Tells those whose reply will not come.
+pub fn tell_lost(scheduler: &Scheduler, lost: Vec<(InvocationId, Pending)>) {
+    for (id, mut pending) in lost {
         let tell = pending.tell.take();
         scheduler.conclude(id, pending, None, "interrupted");
         if let Some(tell) = tell {
