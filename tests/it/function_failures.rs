@@ -134,7 +134,7 @@ async fn one_that_never_returns_is_killed_and_nothing_else(platform: &TestPlatfo
     let (other, stuck) = both.await;
 
     let (answer, _) = call(platform, "stuck", r#"{"stuck":true}"#).await;
-    let detail = "the function did not answer within its timeout of 1.0 s and was stopped";
+    let detail = "the function did not answer within its timeout of 1 s and was stopped";
     assert_eq!(answer, of_function(code::FUNCTION_TIMED_OUT, detail, "timeout"));
     eventually("the stuck one is gone", || async {
         platform.sandboxes("stuck").await.is_disjoint(&stuck).then_some(())
@@ -188,7 +188,7 @@ async fn code_that_does_not_load_in_time_has_failed() {
     let Some(platform) = TestPlatform::start_with(Stack::Light, test, change).await else { return };
     platform.deploy("slow", &[("function.py", "import time\ntime.sleep(3600)\n")]).await;
     let (answer, _) = call(&platform, "slow", "{}").await;
-    let detail = "function 'slow' failed: load: the function's code did not load within 1.0 s";
+    let detail = "function 'slow' failed: load: the function's code did not load within 1 s";
     assert_eq!(answer, of_function(code::FUNCTION_FAILED, detail, "load"));
     platform.stop().await;
 }

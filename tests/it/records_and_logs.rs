@@ -84,8 +84,8 @@ async fn phases_fill_the_duration(platform: &TestPlatform) {
         let stored: f64 = record.phases.iter().map(|phase| phase.duration_ms).sum();
         // The answer rounds each to a microsecond.
         assert!((sum - stored).abs() < 0.1, "{sum} in the answer, {stored} in {record:?}");
-        // Between the manager's phases are moments of its own, a loaded machine makes them longer.
-        assert!(stored <= total + 1.0 && stored >= total * 0.5, "{stored} of {total}: {record:?}");
+        // Nothing is left out between them, apart from moments that a loaded machine makes longer.
+        assert!(stored <= total + 1.0 && stored >= total * 0.8, "{stored} of {total}: {record:?}");
         let run = record.phases.last().unwrap();
         assert!(run.name == "run" && run.duration_ms >= 50.0, "{record:?}");
         let mut end = 0.0;
