@@ -321,9 +321,9 @@ impl FunctionQueue {
         };
         let revision = shared.revisions.get(&*shared.store, invoke.function, claim.revision).await;
         let Ok(Some(revision)) = revision else {
-            // The claim stays until the lease ends; a deleted function has no revision any more.
-            tracing::warn!(invocation = %invoke.id, "claimed without a revision");
-            return drop(delivery.ack().await);
+            // Its function was deleted in this moment, which the sweeper finds, or the store is away.
+            let reason = "its revision could not be read";
+            return work::give_back_claim(shared, &invoke, claim.attempt, reason, delivery).await;
         };
         let headers: BTreeMap<String, String> = serde_json::from_str(&claim.headers).unwrap_or_default();
         let invoke = Invoke { content_type: claim.payload.content_type, ..invoke };

@@ -30,8 +30,6 @@ use crate::{
     store::ReportedInstance,
 };
 
-/// Loading the code may take so long; then the function has failed to load.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A guest that hung up is given so long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -248,13 +246,20 @@ impl Instance {
             secrets: std::collections::BTreeMap::new(),
         };
         let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
-        match self.guest.load(&load, LOAD_TIMEOUT, &mut |line| sink.write(line)).await {
+        match self.guest.load(&load, self.shared.limits.load_timeout, &mut |line| sink.write(line)).await
+        {
             Ok(()) => Ok(()),
             Err(LoadFailure::Function(error)) => Err(Failure::Load(error)),
-            Err(LoadFailure::Guest(error)) => Err(match self.crash(error).await {
-                Verdict::Crashed { error } | Verdict::TimedOut { error } => Failure::Crashed(error),
-                _ => Failure::unknown_revision(),
-            }),
+            Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
+                let limit = crate::config::units::show_duration(limit);
+                let message = format!("the function's code did not load within {limit}");
+                Err(Failure::Load(failure("load", message)))
+            }
+            Err(LoadFailure::Guest(error)) => {
+                let mut error = self.crash(error).await;
+                error.message.push_str(" while its code was loaded");
+                Err(Failure::Crashed(error))
+            }
         }
     }
 
@@ -316,7 +321,13 @@ impl Instance {
         let (verdict, result, usable) = match answer {
             Ok(Finished::Result(body)) => (Verdict::Succeeded, Some(body), true),
             Ok(Finished::Error(error)) => (Verdict::Failed { error }, None, true),
-            Err(error) => (self.crash(error).await, None, false),
+            Err(GuestError::TimedOut(limit)) => {
+                let limit = crate::config::units::show_duration(limit);
+                let message =
+                    format!("the function did not answer within its timeout of {limit} and was stopped");
+                (Verdict::TimedOut { error: failure("timeout", message) }, None, false)
+            }
+            Err(error) => (Verdict::Crashed { error: self.crash(error).await }, None, false),
         };
         let ended = Instant::now();
         self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), lines, ended - begun);
@@ -351,40 +362,29 @@ impl Instance {
         }
     }
 
-    /// Why the guest is lost: our own kill, then the engine's word for it.
-    async fn crash(&mut self, error: GuestError) -> Verdict {
-        let failure =
-            |kind: &str, message: String| FunctionError { kind: kind.to_owned(), message, trace: None };
-        match error {
-            GuestError::TimedOut(limit) => {
-                let limit = crate::config::units::show_duration(limit);
-                let message =
-                    format!("the function did not answer within its timeout of {limit} and was stopped");
-                Verdict::TimedOut { error: failure("timeout", message) }
+    /// Why the guest is lost when it was not us: the engine's word for it.
+    async fn crash(&mut self, error: GuestError) -> FunctionError {
+        if let GuestError::Violation(what) = error {
+            return failure("protocol", format!("the function broke the runtime protocol: {what}"));
+        }
+        let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
+        match exit.unwrap_or(Exit::Unknown) {
+            Exit::OutOfMemory => {
+                let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
+                let message = format!("the function used more than its memory limit of {limit}");
+                failure("out_of_memory", message)
             }
-            GuestError::Violation(what) => Verdict::Crashed {
-                error: failure("protocol", format!("the function broke the runtime protocol: {what}")),
-            },
-            GuestError::Closed(_) => {
-                let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
-                let (kind, message) = match exit.unwrap_or(Exit::Unknown) {
-                    Exit::OutOfMemory => {
-                        let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
-                        (
-                            "out_of_memory",
-                            format!("the function used more than its memory limit of {limit}"),
-                        )
-                    }
-                    Exit::Code(code) => {
-                        ("exit", format!("the function's process exited with code {code}"))
-                    }
-                    Exit::Removed => ("exit", "the function's container was removed".to_owned()),
-                    Exit::Unknown => ("exit", "the function's process ended".to_owned()),
-                };
-                Verdict::Crashed { error: failure(kind, message) }
+            Exit::Code(code) => {
+                failure("exit", format!("the function's process exited with code {code}"))
             }
+            Exit::Removed => failure("exit", "the function's container was removed".to_owned()),
+            Exit::Unknown => failure("exit", "the function's process ended".to_owned()),
         }
     }
+}
+
+fn failure(kind: &str, message: String) -> FunctionError {
+    FunctionError { kind: kind.to_owned(), message, trace: None }
 }
 
 /// A stretch of time in milliseconds since the work was taken; a start that began for another work

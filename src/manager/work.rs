@@ -147,10 +147,27 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
 
 /// A reply that no attempt stands behind.
 pub fn bare_reply(shared: &Shared, invoke: &Invoke, verdict: Verdict) -> Message {
+    bare_outcome(shared, invoke, 1, verdict)
+}
+
+/// Gives a claim back that cannot become work.
+pub async fn give_back_claim(
+    shared: &Shared,
+    invoke: &Invoke,
+    attempt: u32,
+    reason: &str,
+    delivery: Delivery,
+) {
+    let verdict =
+        Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
+    send_outcome(shared, bare_outcome(shared, invoke, attempt, verdict), delivery).await;
+}
+
+fn bare_outcome(shared: &Shared, invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id: invoke.id,
-        attempt: 1,
+        attempt,
         owner: Some(shared.owner),
         revision: invoke.revision,
         instance: None,

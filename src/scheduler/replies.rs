@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Scheduler,
+    invoke::phases,
     waiting::{Pending, Told},
 };
 use crate::{
@@ -64,7 +65,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 }
 
 fn take(scheduler: &Scheduler, bytes: Bytes) {
-    let (outcome, body) = match message::decode::<Outcome>(bytes) {
+    let (mut outcome, body) = match message::decode::<Outcome>(bytes) {
         Ok(decoded) => decoded,
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };
@@ -75,6 +76,7 @@ fn take(scheduler: &Scheduler, bytes: Bytes) {
     let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
         return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
     };
+    outcome.phases = phases(&pending, &outcome);
     let tell = pending.tell.take();
     scheduler.conclude(outcome.id, pending, Some((&outcome, &body)), "");
     if let Some(tell) = tell {
