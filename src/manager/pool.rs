@@ -18,7 +18,7 @@
 //! - an idle instance is stopped at its own timeout, not before.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -137,6 +137,11 @@ impl Line {
         self.sync.len() + self.background.len()
     }
 
+    /// In the order in which they are popped.
+    fn all(&self) -> impl Iterator<Item = &Waiting> {
+        self.sync.iter().chain(&self.background)
+    }
+
     fn pop(&mut self) -> Option<Waiting> {
         self.sync.pop_front().or_else(|| self.background.pop_front())
     }
@@ -171,7 +176,12 @@ impl Pool {
         let mut actions = Vec::new();
         match event {
             Event::Arrived { work, key, needs, mode, deadline } => {
-                self.arrive(Waiting { work, deadline }, key, needs, mode, &mut actions);
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    // Its caller has been told already that it was not run.
+                    actions.push(Action::Reject { work, why: Rejection::Expired });
+                } else {
+                    self.arrive(Waiting { work, deadline }, key, needs, mode, &mut actions);
+                }
             }
             Event::Started { slot } | Event::Finished { slot, usable: true } => {
                 let cold = matches!(event, Event::Started { .. });
@@ -198,10 +208,9 @@ impl Pool {
             Life::Idle { until } => Some(until),
             _ => None,
         });
-        let waiting =
-            self.lines.iter().filter(|(key, _)| !self.is_starting(**key)).flat_map(|(_, line)| {
-                line.sync.iter().chain(&line.background).filter_map(|waiting| waiting.deadline)
-            });
+        let waiting = self.lines.iter().flat_map(|(key, line)| {
+            line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
+        });
         idle.chain(waiting).min()
     }
 
@@ -327,15 +336,18 @@ impl Pool {
         for slot in idle {
             self.stop(slot, actions);
         }
-        let starting: HashSet<Key> = self.starting().collect();
-        for (_, line) in self.lines.iter_mut().filter(|(key, _)| !starting.contains(key)) {
+        let starts: Vec<usize> = self.lines.keys().map(|key| self.starting(*key)).collect();
+        for (line, mut starts) in self.lines.values_mut().zip(starts) {
             for queue in [&mut line.sync, &mut line.background] {
                 queue.retain(|waiting| {
+                    // The first ones have a start that is theirs.
+                    let is_started = starts > 0;
+                    starts = starts.saturating_sub(1);
                     let expired = waiting.deadline.is_some_and(|deadline| deadline <= now);
-                    if expired {
+                    if expired && !is_started {
                         actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
                     }
-                    !expired
+                    !expired || is_started
                 });
             }
         }
@@ -365,8 +377,7 @@ impl Pool {
         let keys: Vec<(Key, Needs, usize)> =
             self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
         for (key, needs, waiting) in keys {
-            let mut wanted =
-                waiting.saturating_sub(self.count(|i| i.key == key && i.life == Life::Starting));
+            let mut wanted = waiting.saturating_sub(self.starting(key));
             while wanted > 0 && self.may_start(key, needs, actions) {
                 let slot = Slot(self.next_slot);
                 self.next_slot += 1;
@@ -421,12 +432,8 @@ impl Pool {
         self.instances.iter().filter(|(_, i)| matches!(i.life, Life::Idle { .. }))
     }
 
-    fn starting(&self) -> impl Iterator<Item = Key> {
-        self.instances.values().filter(|i| i.life == Life::Starting).map(|i| i.key)
-    }
-
-    fn is_starting(&self, key: Key) -> bool {
-        self.starting().any(|starting| starting == key)
+    fn starting(&self, key: Key) -> usize {
+        self.count(|i| i.key == key && i.life == Life::Starting)
     }
 
     fn count(&self, wanted: impl Fn(&Instance) -> bool) -> usize {

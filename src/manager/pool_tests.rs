@@ -125,13 +125,28 @@ fn who_has_waited_too_long_is_told() {
 }
 
 #[test]
+fn who_comes_after_his_deadline_is_not_run() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let (needs, deadline) = (needs(1, SECOND), Some(now));
+    let late = Event::Arrived { work: WorkId(1), key: key(1), needs, mode: Mode::Sync, deadline };
+    assert_eq!(pool.handle(late, now), [Action::Reject { work: WorkId(1), why: Rejection::Expired }]);
+}
+
+#[test]
 fn who_waits_for_a_start_waits_for_its_end() {
     let (mut pool, now) = (pool(), Instant::now());
     let deadline = Some(now + SECOND);
     let needs = needs(1, SECOND);
-    pool.handle(Event::Arrived { work: WorkId(1), key: key(1), needs, mode: Mode::Sync, deadline }, now);
+    for work in [1, 2] {
+        let work = WorkId(work);
+        pool.handle(Event::Arrived { work, key: key(1), needs, mode: Mode::Sync, deadline }, now);
+    }
+    assert_eq!(pool.next_deadline(), deadline, "of the second one, for which none may start");
+    assert_eq!(
+        pool.handle(Event::Tick, now + 2 * SECOND),
+        [Action::Reject { work: WorkId(2), why: Rejection::Expired }]
+    );
     assert_eq!(pool.next_deadline(), None);
-    assert_eq!(pool.handle(Event::Tick, now + 2 * SECOND), []);
     assert_eq!(
         pool.handle(Event::Started { slot: Slot(0) }, now + 20 * SECOND),
         [Action::Run { slot: Slot(0), work: WorkId(1), start: Start::Cold }]
