@@ -153,13 +153,20 @@ async fn start(
         cpus: revision.spec.cpus,
         network: revision.spec.network,
     };
-    let Started { sandbox, guest } =
-        shared.runtime.start(&spec).await.map_err(|error| match &error {
-            runtime::Error::Start { output, .. } if !output.is_empty() => {
-                Failure::Platform(format!("{}; it wrote: {}", chain(&error), output.trim_end()))
-            }
-            _ => platform(&error),
-        })?;
+    let started = match (shared.runtime.start(&spec).await, &revision.spec.code) {
+        // Another host than the one that resolved the name; an image of the same name has to do.
+        (Err(runtime::Error::NoImage { .. }), Code::Image { image }) => {
+            let image = Image::Own { reference: image.clone() };
+            shared.runtime.start(&Spec { image, ..spec }).await
+        }
+        (started, _) => started,
+    };
+    let Started { sandbox, guest } = started.map_err(|error| match &error {
+        runtime::Error::Start { output, .. } if !output.is_empty() => {
+            Failure::Platform(format!("{}; it wrote: {}", chain(&error), output.trim_end()))
+        }
+        _ => platform(&error),
+    })?;
     let ready = Instant::now();
     let mut instance = Instance {
         shared: shared.clone(),
@@ -199,7 +206,11 @@ pub fn image_of(revision: &Revision, bundle: Option<&Path>) -> Image {
         (Code::Language { language, version, .. }, _) => {
             Image::Language { language: *language, version: version.clone() }
         }
-        (Code::Image { image }, _) => Image::Own { reference: image.clone() },
+        // By the id that the name stood for when it was deployed: a revision does not change.
+        (Code::Image { image }, _) => {
+            let reference = if revision.image.is_empty() { image } else { &revision.image };
+            Image::Own { reference: reference.clone() }
+        }
     }
 }
 

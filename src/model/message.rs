@@ -172,6 +172,23 @@ pub enum Change {
     },
 }
 
+/// A header of this file.
+pub trait Header: DeserializeOwned {
+    fn version(&self) -> u16;
+}
+
+macro_rules! headers {
+    ($($header:ty)*) => {
+        $(impl Header for $header {
+            fn version(&self) -> u16 {
+                self.v
+            }
+        })*
+    };
+}
+
+headers! { Invoke Outcome Build BuildEvent Event }
+
 /// Why bytes were no message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -195,7 +212,7 @@ pub fn encode<H: Serialize>(header: &H, body: &[u8]) -> Bytes {
 }
 
 /// The header, and the body as a slice of the same allocation.
-pub fn decode<H: DeserializeOwned>(mut message: Bytes) -> Result<(H, Bytes), DecodeError> {
+pub fn decode<H: Header>(mut message: Bytes) -> Result<(H, Bytes), DecodeError> {
     #[derive(Deserialize)]
     struct Versioned {
         v: u16,
@@ -207,8 +224,9 @@ pub fn decode<H: DeserializeOwned>(mut message: Bytes) -> Result<(H, Bytes), Dec
     }
     let body = message.split_off(4 + length);
     let header = &message[4..];
-    match serde_json::from_slice(header) {
-        Ok(header) => Ok((header, body)),
+    match serde_json::from_slice::<H>(header) {
+        Ok(header) if header.version() == VERSION => Ok((header, body)),
+        Ok(header) => Err(DecodeError::Version(header.version())),
         // Only now: a known version is the rule, and the header is read once.
         Err(error) => match serde_json::from_slice::<Versioned>(header) {
             Ok(Versioned { v }) if v != VERSION => Err(DecodeError::Version(v)),
@@ -241,8 +259,10 @@ mod tests {
 
     #[test]
     fn an_unknown_version_is_named() {
-        let message = encode(&serde_json::json!({ "v": 7 }), b"");
-        let error = decode::<Event>(message).unwrap_err();
-        assert!(matches!(error, DecodeError::Version(7)), "{error}");
+        let readable = serde_json::json!({ "v": 7, "change": event().change });
+        for header in [serde_json::json!({ "v": 7 }), readable] {
+            let error = decode::<Event>(encode(&header, b"")).unwrap_err();
+            assert!(matches!(error, DecodeError::Version(7)), "{error}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     config::{manifest, units::show_bytes},
     http::{Answer, chain},
     model::{
-        Digest, FunctionName, FunctionSpec, InvocationId, Problem,
+        Code, Digest, FunctionName, FunctionSpec, InvocationId, Network, Problem,
         api::Deployed,
         code,
         message::{self, Build, BuildEvent, BuildStep},
@@ -54,14 +54,23 @@ impl Registry {
     /// Deploys; `report` gets lines for people.
     pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
         let Source { name, spec, digest, archive } = source;
-        if let Some(unchanged) = self.unchanged(&name, &spec, &digest).await? {
+        let unchanged = self.unchanged(&name, &spec, &digest).await?;
+        // A name of an image may stand for another one by now: that is looked up first.
+        let by_name = matches!(spec.code, Code::Image { .. });
+        if let Some(unchanged) = unchanged.clone().filter(|_| !by_name) {
             return Ok(unchanged);
         }
         if let Some(archive) = archive {
             report("storing the source".to_owned());
             self.store.put_blob(&digest, archive).await?;
         }
+        if spec.network == Network::Egress {
+            report("egress reaches every address, link-local and private ones included".to_owned());
+        }
         let (image, bundle) = self.build(&name, &spec, &digest, &report).await?;
+        if let Some(unchanged) = unchanged.filter(|unchanged| unchanged.image == image) {
+            return Ok(unchanged);
+        }
         let revision = NewRevision { name: name.clone(), spec, source: digest, bundle, image };
         let revision = self.store.add_revision(revision).await?;
         self.announce_changed(revision.function).await;

@@ -78,17 +78,21 @@ async fn deploy(
     if streamed {
         return Ok(deploy_streamed(registry, source));
     }
-    // In a task of its own: who hangs up does not leave half a deploy.
-    let deploying = tokio::spawn(async move { registry.deploy(source, Arc::new(|_| {})).await });
-    let deployed = deploying.await.map_err(|error| {
-        tracing::error!(%error, "deploy ended");
-        Failure::from(Problem::new(code::INTERNAL, "the deploy ended unexpectedly"))
-    })??;
-    Ok(created(deployed))
+    to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await.map(created)
+}
+
+/// In a task of its own: a client that hangs up does not leave half of it done.
+pub async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Answer<T>> + Send + 'static,
+) -> Answer<T> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a change ended unexpectedly");
+        Err(Problem::new(code::INTERNAL, "the change ended unexpectedly").into())
+    })
 }
 
 fn created(deployed: Deployed) -> Response {
-    let location = format!("/v1/functions/{}/revisions/{}", deployed.name, deployed.revision);
+    let location = format!("/v1/functions/{}", deployed.name);
     let status = if deployed.unchanged { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = (status, Json(deployed)).into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -179,15 +183,18 @@ async fn show(State(registry): Shared, Path(function): Path<String>) -> Answer<J
 
 async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer<StatusCode> {
     let name = name(&function)?;
-    let Some(function) = registry.store.delete_function(&name).await? else {
-        return Err(registry.not_found(&name).await.into());
-    };
-    registry.announce(Change::FunctionDeleted { function: function.id }).await;
-    if let Err(error) = registry.queue.remove(function.id).await {
-        tracing::warn!(function = %name, error = %chain(&error), "the function's queues stay");
-    }
-    tracing::info!(function = %name, "deleted");
-    Ok(StatusCode::NO_CONTENT)
+    to_the_end(async move {
+        let Some(function) = registry.store.delete_function(&name).await? else {
+            return Err(registry.not_found(&name).await.into());
+        };
+        registry.announce(Change::FunctionDeleted { function: function.id }).await;
+        if let Err(error) = registry.queue.remove(function.id).await {
+            tracing::warn!(function = %name, error = %chain(&error), "the function's queues stay");
+        }
+        tracing::info!(function = %name, "deleted");
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
 }
 
 async fn revisions(
@@ -249,8 +256,11 @@ async fn activate(
             Some(RevisionNumber(number))
         }
     };
-    registry.find(&name).await?;
-    let function = registry.store.activate(&name, revision, expected).await?;
-    registry.announce_changed(function.id).await;
-    registry.info(&name).await.map(Json)
+    to_the_end(async move {
+        registry.find(&name).await?;
+        let function = registry.store.activate(&name, revision, expected).await?;
+        registry.announce_changed(function.id).await;
+        registry.info(&name).await.map(Json)
+    })
+    .await
 }

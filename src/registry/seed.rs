@@ -46,7 +46,8 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image);
     let source = Source { name: name.clone(), spec, digest, archive: None };
-    let deployed = registry.deploy(source, Arc::new(|_| {})).await?;
+    let deployed =
+        routes::to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
     let answer = json!({
         "message": format!("Function {name} deployed"),
         "name": name,

@@ -141,7 +141,9 @@ impl Drop for Fixture {
 }
 
 fn owner() -> Owner {
-    Owner { platform: "contract".parse().unwrap(), manager: ManagerId::new() }
+    // A platform of its own, so that no other test removes what its sandboxes share.
+    let manager = ManagerId::new();
+    Owner { platform: format!("c{}", manager.0.simple()).parse().unwrap(), manager }
 }
 
 fn config(kind: Kind, owner: &Owner) -> Config {

@@ -53,6 +53,10 @@ impl Images {
         image: &Image,
         progress: &Progress,
     ) -> Result<String, Error> {
+        // A name may be given to another image at any time; an id is that image for ever.
+        if matches!(image, Image::Own { reference } if !reference.starts_with("sha256:")) {
+            return self.have(engine, image, progress).await;
+        }
         let cell = self.known.lock().unwrap().entry(image.clone()).or_default().clone();
         cell.get_or_try_init(|| self.have(engine, image, progress)).await.cloned()
     }

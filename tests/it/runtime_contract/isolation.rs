@@ -122,7 +122,6 @@ def handler(event):
     assert!(answer.starts_with("refused"), "{answer}");
     one.sandbox.remove().await;
     two.sandbox.remove().await;
-    docker(&["network", "rm", "cloudfunc-contract-egress"]);
 }
 
 pub async fn a_functions_image_holds_its_code(fixture: &Fixture) {
