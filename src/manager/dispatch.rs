@@ -18,7 +18,6 @@ use super::{
     work::{self, Run, Work},
 };
 use crate::{
-    config::units::show_duration,
     model::{FunctionId, Revision, RevisionNumber, message::Verdict},
     store::ReportedInstance,
 };
@@ -215,8 +214,8 @@ impl Dispatcher {
             && let Some(instance) = self.instances.get(&slot)
             && instance.jobs.is_some()
         {
-            let idle_timeout = show_duration(instance.revision.spec.scaling.idle_timeout);
-            tracing::info!(function = %instance.revision.name, idle_timeout, "instance idle; clean-up after its idle timeout");
+            let idle_timeout = instance.revision.spec.scaling.idle_timeout;
+            tracing::info!(function = %instance.revision.name, ?idle_timeout, "instance idle; clean-up after its idle timeout");
         }
     }
 

@@ -20,8 +20,8 @@ use super::{
 use crate::{
     http::chain,
     model::{
-        Body, Code, FunctionError, InstanceId, InvocationId, LogLine, Package, Phase, Revision, Start,
-        Stream, message::Verdict,
+        Body, Code, FunctionError, FunctionName, InstanceId, InvocationId, LogLine, Package, Phase,
+        Revision, Start, Stream, message::Verdict,
     },
     runtime::{
         self, Exit, Finished, Guest, GuestError, Image, Invoke, Line, Load, LoadFailure, Sandbox, Spec,
@@ -107,7 +107,7 @@ pub async fn live(
     instance.serve(&commands, slot, &mut queue).await;
     instance.sandbox.remove().await;
     remove_folder(&folder);
-    tracing::info!(function = %revision.name, container = instance.short_id(), "container removed");
+    tracing::info!(function = %revision.name, container = %instance.short_id(), "container removed");
     let _ = commands.send(Command::Gone { slot });
 }
 
@@ -169,7 +169,7 @@ async fn start(
         ready,
         loaded: ready,
     };
-    tracing::info!(function = %revision.name, container = instance.short_id(), "container started");
+    tracing::info!(function = %revision.name, container = %instance.short_id(), "container started");
     if let Err(failure) = instance.load().await {
         instance.sandbox.remove().await;
         return Err(failure);
@@ -264,7 +264,7 @@ impl Instance {
                 biased;
                 job = jobs.recv() => job,
                 error = self.guest.idle(&mut between) => {
-                    tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
+                    tracing::warn!(function = %self.revision.name, container = %self.short_id(), %error, "instance ended while idle");
                     let _ = commands.send(Command::Ended { slot });
                     // What was handed over in this moment has not begun.
                     while let Some(job) = jobs.recv().await {
@@ -290,8 +290,8 @@ impl Instance {
     async fn run(&mut self, work: &Work, start: Start) -> (Run, bool) {
         let revision = self.revision.clone();
         let limit = revision.spec.timeout;
-        let function = revision.name.as_str();
-        tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = start.as_str(), "executing");
+        let function = &revision.name;
+        tracing::info!(%function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = %start.as_str(), "executing");
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(&work.payload), "payload");
         let invoke = Invoke {
             id: work.invoke.id,
@@ -322,20 +322,20 @@ impl Instance {
 
     fn tell_story(
         &self,
-        function: &str,
+        function: &FunctionName,
         invocation: InvocationId,
         verdict: &Verdict,
         result: Option<&Body>,
         duration: Duration,
     ) {
-        let duration_ms = duration.as_secs_f64() * 1000.0;
+        let duration_ms = format!("{:.1}", duration.as_secs_f64() * 1000.0);
         match (verdict.error(), result) {
             (None, Some(body)) => {
-                tracing::info!(function, %invocation, duration_ms, result_bytes = body.bytes.len(), "successfully invoked");
+                tracing::info!(%function, %invocation, %duration_ms, result_bytes = body.bytes.len(), "successfully invoked");
             }
             (error, _) => {
                 let error = error.map(|error| error.kind.as_str()).unwrap_or_default();
-                tracing::info!(function, %invocation, duration_ms, error, "invocation failed");
+                tracing::info!(%function, %invocation, %duration_ms, error, "invocation failed");
             }
         }
     }
@@ -407,12 +407,11 @@ impl<'a> Sink<'a> {
     }
 
     fn write(&mut self, line: Line) {
-        let function = self.revision.name.as_str();
-        let stream = line.stream.as_str();
+        let (function, stream) = (&self.revision.name, line.stream.as_str());
         if line.stream == Stream::Platform {
-            tracing::warn!(function, line = line.text, "function output");
+            tracing::warn!(%function, line = line.text, "function output");
         } else {
-            tracing::info!(function, stream, line = line.text, "function output");
+            tracing::info!(%function, %stream, line = line.text, "function output");
         }
         self.shared.logs.write(LogLine {
             ts: Timestamp::now(),
