@@ -74,6 +74,10 @@ pub async fn run(
     let Backends { store, queue, runtime } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
+    // What an earlier life of this manager had claimed need not wait until its lease runs out.
+    if let Err(error) = store.release_manager(owner.manager).await {
+        tracing::warn!(error = %http::chain(&error), "older leases not ended; they run out by themselves");
+    }
     let (logs, log_task) = logs::start(store.clone());
     let shared = Arc::new(Shared {
         bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),

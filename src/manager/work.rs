@@ -143,12 +143,28 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
     }
 }
 
+/// Returns a claim that could not become work: kept, it would stay `running` for as long as this
+/// manager lives.
+pub async fn return_claim(
+    shared: &Shared,
+    invoke: &Invoke,
+    attempt: u32,
+    verdict: Verdict,
+    delivery: Delivery,
+) {
+    send_outcome(shared, bare_outcome(invoke, attempt, verdict), delivery).await;
+}
+
 /// A reply that no attempt stands behind.
 pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
+    bare_outcome(invoke, 1, verdict)
+}
+
+fn bare_outcome(invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id: invoke.id,
-        attempt: 1,
+        attempt,
         owner: None,
         revision: invoke.revision,
         instance: None,
@@ -167,7 +183,7 @@ pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
 async fn send_outcome(shared: &Shared, message: Message, delivery: Delivery) {
     let mut pause = Duration::from_millis(100);
     while let Err(error) = shared.queue.publish(&Address::Outcomes, message.clone()).await {
-        tracing::warn!(error = %chain(&error), "outcome not published yet");
+        tracing::debug!(error = %chain(&error), "outcome not published yet");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

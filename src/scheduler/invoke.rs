@@ -15,7 +15,7 @@ use super::{
     waiting::{Pending, Told},
 };
 use crate::{
-    http::{Answer, Failure},
+    http::{Answer, Failure, chain},
     model::{
         AttemptRecord, Body, FunctionName, InvocationId, Mode, Phase, Problem, Record, ResultInfo,
         Start, State, code,
@@ -28,6 +28,9 @@ use crate::{
 /// A manager that took a message in the last moment of its life in the queue has said so by then
 /// (it does after 1 s, looking every 0.5 s).
 const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
+/// A manager repeats every 3 s that it has an invocation. One that has been silent for so long is
+/// lost, as one that does not renew its lease; the message may be gone too, if it has expired.
+const UNDERWAY_SILENCE: Duration = Duration::from_secs(10);
 /// Beyond the invocation timeout: a start, a load, and the way back.
 const LATEST: Duration = Duration::from_secs(90);
 /// What a throttled caller is told to wait, in seconds.
@@ -58,11 +61,12 @@ impl Scheduler {
                 throttled(format!("{waiting} invocations of '{name}' are waiting already"))
                     .invocation(id)
             })?;
-        let reply_to = self.replies.get().ok_or_else(|| {
+        let no_broker = || {
             Problem::new(code::UNAVAILABLE, "the message broker does not answer")
                 .retry_after(RETRY_AFTER)
                 .invocation(id)
-        })?;
+        };
+        let reply_to = self.replies.get().ok_or_else(no_broker)?;
         let (tell, told) = oneshot::channel();
         let until = accepted + self.limits.queue_wait + function.timeout + LATEST;
         self.waiting.insert(
@@ -72,12 +76,17 @@ impl Scheduler {
                 accepted,
                 accepted_at,
                 admitted: Duration::ZERO,
-                underway: false,
+                underway: None,
                 until,
                 tell: Some(tell),
                 _in_flight: in_flight,
             },
         );
+        // Lost since: whoever waits for its replies was told so before this one came.
+        if self.replies.get().as_ref() != Some(&reply_to) {
+            self.waiting.remove(id);
+            return Err(no_broker().into());
+        }
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
@@ -97,19 +106,33 @@ impl Scheduler {
             expires: Some(self.limits.queue_wait),
         };
         if let Err(error) = publish(&*self.queue, &function, Mode::Sync, message).await {
-            self.waiting.remove(id);
-            return Err(self.publish_failed(&function, error, id).await);
+            let pending = self.waiting.remove(id);
+            return Err(self.publish_failed(&function, error, id, pending).await);
         }
         self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
         self.await_reply(id, &function, told, accepted).await
     }
 
     /// A queue that is gone although it was just declared: the function has been deleted.
-    async fn publish_failed(&self, function: &Known, error: queue::Error, id: InvocationId) -> Failure {
+    /// One that the broker did not confirm may have been sent all the same.
+    async fn publish_failed(
+        &self,
+        function: &Known,
+        error: queue::Error,
+        id: InvocationId,
+        pending: Option<Pending>,
+    ) -> Failure {
         if matches!(error, queue::Error::NoQueue(_))
             && let Ok(None) = self.store.function(&function.name).await
         {
             return self.functions.not_found(&function.name).into();
+        }
+        if error.is_transient() {
+            tracing::debug!(invocation = %id, error = %chain(&error), "publishing not confirmed");
+            if let Some(pending) = pending {
+                self.conclude(id, pending, None, "interrupted");
+            }
+            return interrupted(id).into();
         }
         let Failure(problem) = error.into();
         problem.invocation(id).into()
@@ -122,21 +145,23 @@ impl Scheduler {
         mut told: oneshot::Receiver<Told>,
         accepted: Instant,
     ) -> Answer<Answered> {
-        let slot = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
-        if let Ok(told) = tokio::time::timeout_at(slot.into(), &mut told).await {
-            return answer(id, function, told);
-        }
-        let (underway, until) = self
-            .waiting
-            .with(id, |pending| (pending.underway, pending.until))
-            // The reply has come in this moment and is in the channel.
-            .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
-        if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
-            return answer(id, function, told);
+        let mut patience = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
+        loop {
+            if let Ok(told) = tokio::time::timeout_at(patience.into(), &mut told).await {
+                return answer(id, function, told);
+            }
+            let still = |pending: &mut Pending| {
+                pending.underway.map(|heard| (heard + UNDERWAY_SILENCE).min(pending.until))
+            };
+            match self.waiting.with(id, still) {
+                Some(Some(until)) if until > Instant::now() => patience = until,
+                _ => break,
+            }
         }
         match self.waiting.remove(id) {
+            // The reply has come in this moment and is in the channel.
             None => answer(id, function, told.await),
-            Some(pending) if underway => {
+            Some(pending) if pending.underway.is_some() => {
                 self.conclude(id, pending, None, "interrupted");
                 Err(interrupted(id).into())
             }
@@ -192,7 +217,7 @@ fn throttled(detail: String) -> Problem {
 fn interrupted(id: InvocationId) -> Problem {
     Problem::new(
         code::INTERRUPTED,
-        "the manager that had the invocation was lost; whether it ran is not known",
+        "a part of the platform was lost while it had the invocation; whether it ran is not known",
     )
     .invocation(id)
 }
@@ -324,7 +349,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         id,
         function: pending.function.name.clone(),
         mode: Mode::Sync,
-        state: if pending.underway { State::Running } else { State::Queued },
+        state: if pending.underway.is_some() { State::Running } else { State::Queued },
         dead_letter: false,
         start: None,
         prewarmed: false,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -46,7 +46,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                     tell_lost(&scheduler);
                 }
                 Ok((address, _)) => tracing::error!(?address, "no reply address"),
-                Err(error) => tracing::warn!(error = %chain(&error), "no reply queue; trying again"),
+                Err(error) => tracing::debug!(error = %chain(&error), "no reply queue yet"),
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -63,7 +63,7 @@ fn take(scheduler: &Scheduler, bytes: Bytes) {
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };
     if outcome.verdict == Verdict::Underway {
-        scheduler.waiting.with(outcome.id, |pending| pending.underway = true);
+        scheduler.waiting.with(outcome.id, |pending| pending.underway = Some(Instant::now()));
         return;
     }
     let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {

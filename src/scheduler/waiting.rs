@@ -29,8 +29,8 @@ pub struct Pending {
     pub accepted_at: Timestamp,
     /// From accepted to published.
     pub admitted: Duration,
-    /// A manager has said that it has it.
-    pub underway: bool,
+    /// When a manager last said that it has it, which it repeats.
+    pub underway: Option<Instant>,
     /// Nobody waits any longer than this, whatever happens.
     pub until: Instant,
     pub tell: Option<oneshot::Sender<Told>>,

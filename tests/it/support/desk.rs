@@ -141,12 +141,17 @@ impl Desk {
         Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// Writes a function's folder and deploys it.
-    pub async fn deploy(&self, name: &str, code: &str, manifest: &str) -> Ran {
+    pub fn write_function(&self, name: &str, code: &str, manifest: &str) -> PathBuf {
         let folder = self.home().join("functions").join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("function.py"), code).unwrap();
         fs::write(folder.join("cloudfunc.toml"), manifest).unwrap();
+        folder
+    }
+
+    /// Writes a function's folder and deploys it.
+    pub async fn deploy(&self, name: &str, code: &str, manifest: &str) -> Ran {
+        let folder = self.write_function(name, code, manifest);
         self.run(&["deploy", folder.to_str().unwrap()]).await
     }
 
@@ -177,6 +182,11 @@ impl Desk {
         engines.flat_map(|engine| containers(&self.name, engine)).collect()
     }
 
+    /// Those on one engine; None is the default one.
+    pub fn containers_on(&self, engine: Option<&str>) -> Vec<String> {
+        containers(&self.name, engine)
+    }
+
     pub fn processes(&self) -> Vec<i32> {
         process::with_argument(&self.home().display().to_string())
     }
@@ -188,8 +198,7 @@ impl Desk {
         })
         .await;
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
-        let instances = fs::read_dir(self.data_dir().join("instances"));
-        assert_eq!(instances.map_or(0, Iterator::count), 0, "instance folders are left");
+        assert_eq!(instance_folders(self.home()), Vec::<PathBuf>::new(), "instance folders are left");
         self.remove_queues().await;
         self.left = true;
     }
@@ -232,6 +241,21 @@ fn containers(platform: &str, engine: Option<&str>) -> Vec<String> {
     let output = docker.args(["ps", "--all", "--quiet", "--filter", &filter]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// What is in the folders `instances` below this one.
+fn instance_folders(below: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(below).into_iter().flatten().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path());
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match below.ends_with("instances") {
+            true => found.push(folder),
+            false => others.push(folder),
+        }
+    }
+    found.extend(others.iter().flat_map(|folder| instance_folders(folder)));
+    found
 }
 
 /// The id that a command names at its end, as `invoke` does.

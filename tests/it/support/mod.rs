@@ -1,9 +1,12 @@
 //! What the tests share.
 
+pub mod broker;
 pub mod desk;
+pub mod engine;
 pub mod platform;
 pub mod postgres;
 pub mod process;
+pub mod roles;
 
 use std::{io::Write as _, time::Duration};
 
