@@ -159,7 +159,7 @@ fn start(
     let limits = platform.limits;
     Ok(match role {
         Role::Gateway => {
-            let guard = Guard::new(state.token()?.expose());
+            let guard = Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone());
             let upstreams = gateway::Upstreams { registry, scheduler, token: internal_token };
             tokio::spawn(gateway::run(upstreams, listener, guard, shutdown))
         }

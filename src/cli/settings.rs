@@ -1,10 +1,10 @@
 //! The flags of a platform, shared by `up`, `status`, `down` and the roles.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{Error, Exit};
 use crate::{
-    config::{Dirs, Settings, units},
+    config::{Dirs, Settings, host_names, units},
     model::PlatformName,
     runtime,
 };
@@ -29,6 +29,9 @@ pub struct AddressArgs {
     /// Port of the gateway [default: 8000]
     #[arg(long, env = "CLOUDFUNC_GATEWAY_PORT", value_name = "PORT", help_heading = "Addresses")]
     pub gateway_port: Option<u16>,
+    /// Names by which the gateway may be called besides IP addresses and localhost, with commas between
+    #[arg(long, env = "CLOUDFUNC_GATEWAY_HOSTS", value_name = "NAMES", help_heading = "Addresses")]
+    pub gateway_hosts: Option<HostNames>,
     /// Port of the registry, on loopback [default: 7000]
     #[arg(long, env = "CLOUDFUNC_REGISTRY_PORT", value_name = "PORT", help_heading = "Addresses")]
     pub registry_port: Option<u16>,
@@ -38,6 +41,17 @@ pub struct AddressArgs {
     /// Port of the manager, on loopback [default: 9001]
     #[arg(long, env = "CLOUDFUNC_MANAGER_PORT", value_name = "PORT", help_heading = "Addresses")]
     pub manager_port: Option<u16>,
+}
+
+/// One value: clap would take a `Vec` as a flag that may be repeated.
+#[derive(Clone, Debug)]
+pub struct HostNames(Vec<String>);
+
+impl FromStr for HostNames {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        host_names(text).map(Self)
+    }
 }
 
 /// Everything that a role needs to know.
@@ -107,6 +121,7 @@ impl SettingsArgs {
             runtime: self.runtime,
             gateway_host: self.addresses.gateway_host,
             gateway_port: self.addresses.gateway_port,
+            gateway_hosts: self.addresses.gateway_hosts.map(|names| names.0),
             registry_port: self.addresses.registry_port,
             scheduler_port: self.addresses.scheduler_port,
             manager_port: self.addresses.manager_port,
@@ -147,7 +162,7 @@ mod tests {
     #[test]
     fn the_environment_of_a_child_says_the_same_as_the_flags_of_its_parent() {
         let flags = "--platform team --data-dir /d --store postgres://u:p@db/x --queue amqp://u:p@mq/%2f \
-                     --runtime process --gateway-host 0.0.0.0 --gateway-port 1 --registry-port 2 \
+                     --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 \
                      --memory-budget 7GiB --max-starts 8 --stop-grace 9s --retention 10h";

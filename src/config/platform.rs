@@ -21,6 +21,8 @@ pub struct Platform {
     pub queue: queue::Config,
     pub runtime: runtime::Kind,
     pub addresses: Addresses,
+    /// Names by which the gateway may be called, besides IP addresses and `localhost`.
+    pub gateway_hosts: Vec<String>,
     /// Base image of Python, may hold `{version}`.
     pub python_image: String,
     /// The version of Python that a manifest without one gets.
@@ -43,6 +45,7 @@ impl Platform {
             ("CLOUDFUNC_RUNTIME", runtime_name(self.runtime).to_owned()),
             ("CLOUDFUNC_GATEWAY_HOST", addresses.gateway.ip().to_string()),
             ("CLOUDFUNC_GATEWAY_PORT", port(addresses.gateway)),
+            ("CLOUDFUNC_GATEWAY_HOSTS", self.gateway_hosts.join(",")),
             ("CLOUDFUNC_REGISTRY_PORT", port(addresses.registry)),
             ("CLOUDFUNC_SCHEDULER_PORT", port(addresses.scheduler)),
             ("CLOUDFUNC_MANAGER_PORT", port(addresses.manager)),
@@ -125,6 +128,8 @@ pub struct Limits {
     pub memory_budget: u64,
     /// Sandboxes being started at once by one manager; others wait their turn.
     pub max_starts: usize,
+    /// Loading a function's code may take so long; then it has failed. Fixed; tests shorten it.
+    pub load_timeout: Duration,
     /// How long a soft stop waits for running invocations before it gives up on them.
     pub stop_grace: Duration,
     /// Terminal records and logs are kept for so long.
@@ -140,6 +145,7 @@ impl Default for Limits {
             memory_budget: 8 << 30,
             // Docker's starts saturate at about twice the cores (measured: 4 on 2 cores).
             max_starts: 2 * std::thread::available_parallelism().map_or(2, usize::from),
+            load_timeout: Duration::from_secs(30),
             stop_grace: Duration::from_secs(30),
             retention: Duration::from_secs(7 * 24 * 3600),
         }

@@ -39,13 +39,15 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(error)
 }
 
-/// `1.2 s`, `350 ms`, `2 m 5 s`: for people, not for parsing.
+/// `1.2 s`, `60 s`, `350 ms`, `2 m 5 s`: for people, not for parsing.
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1000.0;
     if ms < 10.0 {
         format!("{ms:.1} ms")
     } else if ms < 1000.0 {
         format!("{ms:.0} ms")
+    } else if ms < 120_000.0 && ms % 1000.0 == 0.0 {
+        format!("{:.0} s", ms / 1000.0)
     } else if ms < 60_000.0 {
         format!("{:.1} s", ms / 1000.0)
     } else {

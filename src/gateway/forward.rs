@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::{Answer, Failure},
-    model::{Problem, code},
+    model::{Problem, api::Health, code},
 };
 
 /// A role of this host.
@@ -73,6 +73,18 @@ impl Upstream {
             Ok(answer) => Ok(back(answer)),
             Err(error) => Err(self.failed(&error, read_only)),
         }
+    }
+
+    /// Whether it and its backends answer; what it waits for otherwise.
+    pub async fn ready(&self) -> Result<(), String> {
+        let silent = |_| format!("the {}: it does not answer", self.role);
+        let answer = self.client.get(format!("{}/readyz", self.base)).send().await.map_err(silent)?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let health: Health =
+            answer.json().await.map_err(|_| format!("the {}: it is not ready", self.role))?;
+        Err(format!("the {}: {}", self.role, health.waiting_for.unwrap_or_default()))
     }
 
     /// The same for a request as it came.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State},
+    extract::{Path, RawPathParams, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{any, get, post},
@@ -17,7 +17,7 @@ use super::Gateway;
 use crate::{
     config::units::show_bytes,
     http::{Answer, Failure, health_routes, read_body},
-    model::{FunctionName, Problem, code, message::MAX_BODY},
+    model::{FunctionName, InvocationId, Problem, code, message::MAX_BODY},
 };
 
 type Shared = State<Arc<Gateway>>;
@@ -28,8 +28,17 @@ const MAX_DEPLOY: usize = 64 * 1024;
 const ENVELOPE: usize = 1024;
 
 pub fn routes(gateway: Arc<Gateway>) -> Router {
-    // The gateway has no backend of its own; whether the roles behind it answer is theirs to say.
-    let ready = Arc::new(|| Box::pin(async { Ok(()) }) as _);
+    // It has no backend of its own: it is ready when the roles behind it are.
+    let ready = {
+        let gateway = gateway.clone();
+        Arc::new(move || {
+            let gateway = gateway.clone();
+            Box::pin(async move {
+                gateway.registry.ready().await?;
+                gateway.scheduler.ready().await
+            }) as _
+        })
+    };
     Router::new()
         .route("/v1/functions", any(to_registry))
         .route("/v1/functions/{name}", any(to_registry))
@@ -49,12 +58,14 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .merge(health_routes("gateway", Vec::new(), ready))
 }
 
-async fn to_registry(State(gateway): Shared, request: Request) -> Answer {
+async fn to_registry(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
+    check_path(&of)?;
     let (parts, body) = request.into_parts();
     gateway.registry.forward(parts, body).await
 }
 
-async fn to_scheduler(State(gateway): Shared, request: Request) -> Answer {
+async fn to_scheduler(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
+    check_path(&of)?;
     let (parts, body) = request.into_parts();
     gateway.scheduler.forward(parts, body).await
 }
@@ -69,6 +80,19 @@ fn too_large() -> Problem {
     let limit = show_bytes(MAX_BODY as u64);
     Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
         .hint("send a reference to the data instead of the data itself")
+}
+
+/// A path is passed on only with names and ids in it: `..` would lead to another route of the role.
+fn check_path(parameters: &RawPathParams) -> Answer<()> {
+    for (key, value) in parameters {
+        if key == "id" {
+            let id: Result<InvocationId, _> = value.parse();
+            id.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.to_string())))?;
+        } else {
+            check_name(value)?;
+        }
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Answer<FunctionName> {

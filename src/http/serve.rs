@@ -85,12 +85,33 @@ pub fn health_routes(role: &'static str, backends: Vec<String>, ready: Ready) ->
 }
 
 /// The whole body, or the given problem when it is larger than `limit` bytes.
-pub async fn read_body(body: Body, limit: usize, too_large: impl FnOnce() -> Problem) -> Answer<Bytes> {
-    match Limited::new(body, limit).collect().await {
+pub async fn read_body(
+    mut body: Body,
+    limit: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Answer<Bytes> {
+    match Limited::new(&mut body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large().into()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(&mut body)).await;
+            Err(too_large().into())
+        }
         Err(error) => {
             Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
         }
+    }
+}
+
+/// Of a body that is too large, so much is read and thrown away: an answer in the middle of a request
+/// closes the connection, and a client that is still sending then sees a reset instead of the answer.
+const SWALLOW: usize = 64 * 1024 * 1024;
+const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
+
+async fn swallow(body: &mut Body) {
+    let mut swallowed = 0;
+    while swallowed < SWALLOW
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        swallowed += frame.data_ref().map_or(0, Bytes::len);
     }
 }

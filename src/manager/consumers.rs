@@ -279,7 +279,7 @@ impl FunctionQueue {
         if delivery.redelivered {
             // A manager was lost with it in hand; whether it ran is not known.
             drop(delivery.ack().await);
-            let reply = work::bare_reply(&invoke, Verdict::Interrupted);
+            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Interrupted);
             return work::reply(&self.shared, invoke.reply_to, reply).await;
         }
         if self.manager_stop.is_cancelled() {
@@ -296,7 +296,7 @@ impl FunctionQueue {
                 };
                 drop(delivery.ack().await);
                 let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
-                let reply = work::bare_reply(&invoke, verdict);
+                let reply = work::bare_reply(&self.shared, &invoke, verdict);
                 return work::reply(&self.shared, invoke.reply_to, reply).await;
             }
         };
@@ -320,18 +320,10 @@ impl FunctionQueue {
             }
         };
         let revision = shared.revisions.get(&*shared.store, invoke.function, claim.revision).await;
-        let revision = match revision {
-            Ok(Some(revision)) => revision,
-            unusable => {
-                let (reason, delay) = match unusable {
-                    Err(error) => (chain(&error), Duration::from_secs(1)),
-                    // Due at once: then the store ends it with its function.
-                    Ok(_) => ("the function was deleted".to_owned(), Duration::ZERO),
-                };
-                tracing::warn!(invocation = %invoke.id, reason, "claimed without a revision");
-                let verdict = Verdict::NotRun { reason, throttled: false, delay };
-                return work::return_claim(shared, &invoke, claim.attempt, verdict, delivery).await;
-            }
+        let Ok(Some(revision)) = revision else {
+            // Its function was deleted in this moment, which the sweeper finds, or the store is away.
+            let reason = "its revision could not be read";
+            return work::give_back_claim(shared, &invoke, claim.attempt, reason, delivery).await;
         };
         let headers: BTreeMap<String, String> = serde_json::from_str(&claim.headers).unwrap_or_default();
         let invoke = Invoke { content_type: claim.payload.content_type, ..invoke };

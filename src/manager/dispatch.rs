@@ -18,14 +18,13 @@ use super::{
     work::{self, Run, Work},
 };
 use crate::{
+    config::units::show_duration,
     model::{FunctionId, Revision, RevisionNumber, message::Verdict},
     store::ReportedInstance,
 };
 
-/// A sync invocation that has not ended after this long is reported as under way, and then again and
-/// again: who hears no more of it knows that this manager is lost.
+/// A sync invocation that has not ended after this long is reported as under way.
 const UNDERWAY_AFTER: Duration = Duration::from_secs(1);
-const UNDERWAY_AGAIN: Duration = Duration::from_secs(3);
 /// How often such invocations are looked for, while there is any sync work at all.
 const UNDERWAY_CHECK: Duration = Duration::from_millis(500);
 /// An async invocation whose instance could not be started is tried again after this long.
@@ -76,8 +75,7 @@ struct Instance {
 /// A sync caller who may have to be told that it takes longer.
 struct Awaited {
     invoke: crate::model::message::Invoke,
-    /// When he is told, unless it has ended by then.
-    tell_at: Instant,
+    taken: Instant,
 }
 
 struct Dispatcher {
@@ -196,8 +194,7 @@ impl Dispatcher {
         let key = Key { function: work.invoke.function, revision: work.revision.number };
         self.revisions.entry(key).or_insert_with(|| work.revision.clone());
         if work.invoke.reply_to.is_some() {
-            let tell_at = work.taken + UNDERWAY_AFTER;
-            self.awaited.insert(id, Awaited { invoke: work.invoke.clone(), tell_at });
+            self.awaited.insert(id, Awaited { invoke: work.invoke.clone(), taken: work.taken });
         }
         let spec = &work.revision.spec;
         let needs = Needs {
@@ -218,8 +215,12 @@ impl Dispatcher {
             && let Some(instance) = self.instances.get(&slot)
             && instance.jobs.is_some()
         {
-            let idle_timeout = instance.revision.spec.scaling.idle_timeout;
-            tracing::info!(function = %instance.revision.name, ?idle_timeout, "instance idle; clean-up after its idle timeout");
+            let after = show_duration(instance.revision.spec.scaling.idle_timeout);
+            tracing::info!(
+                function = instance.revision.name.as_str(),
+                after,
+                "idle, clean-up unless invoked"
+            );
         }
     }
 
@@ -284,13 +285,11 @@ impl Dispatcher {
     }
 
     fn tell_underway(&mut self) {
-        let now = Instant::now();
-        let late = self.awaited.values_mut().filter(|awaited| awaited.tell_at <= now);
+        let late = self.awaited.extract_if(|_, awaited| awaited.taken.elapsed() >= UNDERWAY_AFTER);
         let replies: Vec<_> = late
-            .map(|awaited| {
-                awaited.tell_at = now + UNDERWAY_AGAIN;
-                let reply = work::bare_reply(&awaited.invoke, Verdict::Underway);
-                (awaited.invoke.reply_to.clone(), reply)
+            .map(|(_, Awaited { invoke, .. })| {
+                let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
+                (invoke.reply_to, reply)
             })
             .collect();
         self.beside(|shared| async move {

@@ -20,8 +20,8 @@ use super::{
 use crate::{
     http::chain,
     model::{
-        Body, Code, FunctionError, FunctionName, InstanceId, InvocationId, LogLine, Package, Phase,
-        Revision, Start, Stream, message::Verdict,
+        Body, Code, FunctionError, InstanceId, InvocationId, LogLine, Package, Phase, Revision, Start,
+        Stream, message::Verdict,
     },
     runtime::{
         self, Exit, Finished, Guest, GuestError, Image, Invoke, Line, Load, LoadFailure, Sandbox, Spec,
@@ -30,8 +30,6 @@ use crate::{
     store::ReportedInstance,
 };
 
-/// Loading the code may take so long; then the function has failed to load.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A guest that hung up is given so long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -83,7 +81,7 @@ pub async fn live(
 ) {
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
-    tracing::info!(function = %revision.name, revision = %revision.number, "cold start");
+    tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
     let started = start(&shared, id, &folder, &revision).await;
     let mut instance = match started {
         Ok(instance) => instance,
@@ -107,7 +105,11 @@ pub async fn live(
     instance.serve(&commands, slot, &mut queue).await;
     instance.sandbox.remove().await;
     remove_folder(&folder);
-    tracing::info!(function = %revision.name, container = %instance.short_id(), "container removed");
+    tracing::info!(
+        function = revision.name.as_str(),
+        container = instance.short_id(),
+        "container removed"
+    );
     let _ = commands.send(Command::Gone { slot });
 }
 
@@ -169,7 +171,11 @@ async fn start(
         ready,
         loaded: ready,
     };
-    tracing::info!(function = %revision.name, container = %instance.short_id(), "container started");
+    tracing::info!(
+        function = revision.name.as_str(),
+        container = instance.short_id(),
+        "container started"
+    );
     if let Err(failure) = instance.load().await {
         instance.sandbox.remove().await;
         return Err(failure);
@@ -240,13 +246,23 @@ impl Instance {
             secrets: std::collections::BTreeMap::new(),
         };
         let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
-        match self.guest.load(&load, LOAD_TIMEOUT, &mut |line| sink.write(line)).await {
+        match self.guest.load(&load, self.shared.limits.load_timeout, &mut |line| sink.write(line)).await
+        {
             Ok(()) => Ok(()),
             Err(LoadFailure::Function(error)) => Err(Failure::Load(error)),
-            Err(LoadFailure::Guest(error)) => Err(match self.crash(error).await {
-                Verdict::Crashed { error } | Verdict::TimedOut { error } => Failure::Crashed(error),
-                _ => Failure::unknown_revision(),
-            }),
+            Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
+                let limit = crate::config::units::show_duration(limit);
+                let message = format!("the function's code did not load within {limit}");
+                Err(Failure::Load(failure("load", message)))
+            }
+            Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
+                Err(Failure::Platform("the manager stopped".to_owned()))
+            }
+            Err(LoadFailure::Guest(error)) => {
+                let mut error = self.crash(error).await;
+                error.message.push_str(" while its code was loaded");
+                Err(Failure::Crashed(error))
+            }
         }
     }
 
@@ -264,7 +280,7 @@ impl Instance {
                 biased;
                 job = jobs.recv() => job,
                 error = self.guest.idle(&mut between) => {
-                    tracing::warn!(function = %self.revision.name, container = %self.short_id(), %error, "instance ended while idle");
+                    tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
                     let _ = commands.send(Command::Ended { slot });
                     // What was handed over in this moment has not begun.
                     while let Some(job) = jobs.recv().await {
@@ -277,7 +293,14 @@ impl Instance {
                 }
             };
             let Some(Job { id, work, start }) = job else { return };
-            let (run, usable) = self.run(&work, start).await;
+            let given_up = self.shared.given_up.clone();
+            let ran = tokio::select! {
+                biased;
+                // Its sandbox is about to be removed, which must not look like a crash.
+                () = given_up.cancelled() => return work.abandon(&self.shared).await,
+                ran = self.run(&work, start) => ran,
+            };
+            let (run, usable) = ran;
             // Before the answer: whoever has it and comes back at once finds this instance idle.
             let _ = commands.send(Command::Finished { slot, work: id, usable });
             work.settle(&self.shared, run).await;
@@ -290,8 +313,8 @@ impl Instance {
     async fn run(&mut self, work: &Work, start: Start) -> (Run, bool) {
         let revision = self.revision.clone();
         let limit = revision.spec.timeout;
-        let function = &revision.name;
-        tracing::info!(%function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = %start.as_str(), "executing");
+        let function = revision.name.as_str();
+        tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = start.as_str(), "executing");
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(&work.payload), "payload");
         let invoke = Invoke {
             id: work.invoke.id,
@@ -304,13 +327,20 @@ impl Instance {
         let mut sink = Sink::new(&self.shared, &revision, self.id, Some((work.invoke.id, work.attempt)));
         let answer =
             self.guest.invoke(&invoke, &work.payload, limit, &mut |line| sink.write(line)).await;
+        let lines = sink.lines;
         let (verdict, result, usable) = match answer {
             Ok(Finished::Result(body)) => (Verdict::Succeeded, Some(body), true),
             Ok(Finished::Error(error)) => (Verdict::Failed { error }, None, true),
-            Err(error) => (self.crash(error).await, None, false),
+            Err(GuestError::TimedOut(limit)) => {
+                let limit = crate::config::units::show_duration(limit);
+                let message =
+                    format!("the function did not answer within its timeout of {limit} and was stopped");
+                (Verdict::TimedOut { error: failure("timeout", message) }, None, false)
+            }
+            Err(error) => (Verdict::Crashed { error: self.crash(error).await }, None, false),
         };
         let ended = Instant::now();
-        self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), ended - begun);
+        self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), lines, ended - begun);
         let mut phases = Vec::with_capacity(3);
         if start == Start::Cold {
             phases.push(phase("start", work.taken, self.begun, self.ready));
@@ -322,58 +352,49 @@ impl Instance {
 
     fn tell_story(
         &self,
-        function: &FunctionName,
+        function: &str,
         invocation: InvocationId,
         verdict: &Verdict,
         result: Option<&Body>,
+        lines: u64,
         duration: Duration,
     ) {
-        let duration_ms = format!("{:.1}", duration.as_secs_f64() * 1000.0);
-        match (verdict.error(), result) {
-            (None, Some(body)) => {
-                tracing::info!(%function, %invocation, %duration_ms, result_bytes = body.bytes.len(), "successfully invoked");
-            }
-            (error, _) => {
-                let error = error.map(|error| error.kind.as_str()).unwrap_or_default();
-                tracing::info!(%function, %invocation, %duration_ms, error, "invocation failed");
+        // To a microsecond: more would be noise.
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+        if let Some(body) = result {
+            tracing::info!(function, lines, result_bytes = body.bytes.len(), "function output");
+        }
+        match verdict.error() {
+            None => tracing::info!(function, %invocation, duration_ms, "successfully invoked"),
+            Some(error) => {
+                tracing::info!(function, %invocation, duration_ms, error = error.kind, "invocation failed");
             }
         }
     }
 
-    /// Why the guest is lost: our own kill, then the engine's word for it.
-    async fn crash(&mut self, error: GuestError) -> Verdict {
-        let failure =
-            |kind: &str, message: String| FunctionError { kind: kind.to_owned(), message, trace: None };
-        match error {
-            GuestError::TimedOut(limit) => {
-                let limit = crate::config::units::show_duration(limit);
-                let message =
-                    format!("the function did not answer within its timeout of {limit} and was stopped");
-                Verdict::TimedOut { error: failure("timeout", message) }
+    /// Why the guest is lost when it was not us: the engine's word for it.
+    async fn crash(&mut self, error: GuestError) -> FunctionError {
+        if let GuestError::Violation(what) = error {
+            return failure("protocol", format!("the function broke the runtime protocol: {what}"));
+        }
+        let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
+        match exit.unwrap_or(Exit::Unknown) {
+            Exit::OutOfMemory => {
+                let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
+                let message = format!("the function used more than its memory limit of {limit}");
+                failure("out_of_memory", message)
             }
-            GuestError::Violation(what) => Verdict::Crashed {
-                error: failure("protocol", format!("the function broke the runtime protocol: {what}")),
-            },
-            GuestError::Closed(_) => {
-                let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
-                let (kind, message) = match exit.unwrap_or(Exit::Unknown) {
-                    Exit::OutOfMemory => {
-                        let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
-                        (
-                            "out_of_memory",
-                            format!("the function used more than its memory limit of {limit}"),
-                        )
-                    }
-                    Exit::Code(code) => {
-                        ("exit", format!("the function's process exited with code {code}"))
-                    }
-                    Exit::Removed => ("exit", "the function's container was removed".to_owned()),
-                    Exit::Unknown => ("exit", "the function's process ended".to_owned()),
-                };
-                Verdict::Crashed { error: failure(kind, message) }
+            Exit::Code(code) => {
+                failure("exit", format!("the function's process exited with code {code}"))
             }
+            Exit::Removed => failure("exit", "the function's container was removed".to_owned()),
+            Exit::Unknown => failure("exit", "the function's process ended".to_owned()),
         }
     }
+}
+
+fn failure(kind: &str, message: String) -> FunctionError {
+    FunctionError { kind: kind.to_owned(), message, trace: None }
 }
 
 /// A stretch of time in milliseconds since the work was taken; a start that began for another work
@@ -394,6 +415,7 @@ struct Sink<'a> {
     revision: &'a Revision,
     instance: InstanceId,
     invocation: Option<(InvocationId, u32)>,
+    lines: u64,
 }
 
 impl<'a> Sink<'a> {
@@ -403,15 +425,17 @@ impl<'a> Sink<'a> {
         instance: InstanceId,
         invocation: Option<(InvocationId, u32)>,
     ) -> Self {
-        Self { shared, revision, instance, invocation }
+        Self { shared, revision, instance, invocation, lines: 0 }
     }
 
     fn write(&mut self, line: Line) {
-        let (function, stream) = (&self.revision.name, line.stream.as_str());
+        let function = self.revision.name.as_str();
+        let stream = line.stream.as_str();
+        self.lines += 1;
         if line.stream == Stream::Platform {
-            tracing::warn!(%function, line = line.text, "function output");
+            tracing::warn!(function, line = line.text, "function output cut");
         } else {
-            tracing::info!(%function, %stream, line = line.text, "function output");
+            tracing::info!(function, stream, line = line.text, "function wrote");
         }
         self.shared.logs.write(LogLine {
             ts: Timestamp::now(),

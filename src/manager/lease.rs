@@ -11,6 +11,14 @@ pub const LEASE: Duration = Duration::from_secs(10);
 /// Three renewals fit into a lease, so that one lost renewal does no harm.
 const RENEW: Duration = Duration::from_secs(3);
 
+/// Takes the lease, for as long as that takes: without one, whatever is claimed counts as lost.
+pub async fn acquire(shared: &Shared) {
+    while let Err(error) = shared.store.renew_lease(shared.owner, shared.manager, LEASE).await {
+        tracing::warn!(error = %crate::http::chain(&error), "waiting for the lease");
+        tokio::time::sleep(RENEW / 6).await;
+    }
+}
+
 /// Renews the lease until told to stop. A store that does not answer is tried again sooner.
 pub async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
     let mut failing = false;

@@ -18,7 +18,7 @@
 //! - an idle instance is stopped at its own timeout, not before.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -57,7 +57,7 @@ pub struct Limits {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// Work that wants an instance, until `deadline` at the latest.
+    /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
     Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
     /// A start is done: the instance can run.
     Started { slot: Slot },
@@ -198,22 +198,16 @@ impl Pool {
             Life::Idle { until } => Some(until),
             _ => None,
         });
-        let waiting = self.lines.values().flat_map(|line| {
-            line.sync.iter().chain(&line.background).filter_map(|waiting| waiting.deadline)
-        });
+        let waiting =
+            self.lines.iter().filter(|(key, _)| !self.is_starting(**key)).flat_map(|(_, line)| {
+                line.sync.iter().chain(&line.background).filter_map(|waiting| waiting.deadline)
+            });
         idle.chain(waiting).min()
     }
 
     /// Whether nothing is left: no instance in any state, nothing waiting.
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty() && self.lines.values().all(|line| line.len() == 0)
-    }
-
-    /// Functions with a live instance (idle, busy or starting).
-    pub fn has_live(&self, function: FunctionId) -> bool {
-        self.instances
-            .values()
-            .any(|instance| instance.key.function == function && instance.life != Life::Stopping)
     }
 
     fn arrive(
@@ -251,7 +245,8 @@ impl Pool {
             return;
         }
         while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
-            if waiting.deadline.is_some_and(|deadline| deadline <= now) {
+            // Who has been waiting for this very start gets it, however long it took.
+            if !cold && waiting.deadline.is_some_and(|deadline| deadline <= now) {
                 actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
                 continue;
             }
@@ -332,7 +327,8 @@ impl Pool {
         for slot in idle {
             self.stop(slot, actions);
         }
-        for line in self.lines.values_mut() {
+        let starting: HashSet<Key> = self.starting().collect();
+        for (_, line) in self.lines.iter_mut().filter(|(key, _)| !starting.contains(key)) {
             for queue in [&mut line.sync, &mut line.background] {
                 queue.retain(|waiting| {
                     let expired = waiting.deadline.is_some_and(|deadline| deadline <= now);
@@ -423,6 +419,14 @@ impl Pool {
 
     fn idle(&self) -> impl Iterator<Item = (&Slot, &Instance)> {
         self.instances.iter().filter(|(_, i)| matches!(i.life, Life::Idle { .. }))
+    }
+
+    fn starting(&self) -> impl Iterator<Item = Key> {
+        self.instances.values().filter(|i| i.life == Life::Starting).map(|i| i.key)
+    }
+
+    fn is_starting(&self, key: Key) -> bool {
+        self.starting().any(|starting| starting == key)
     }
 
     fn count(&self, wanted: impl Fn(&Instance) -> bool) -> usize {

@@ -125,6 +125,20 @@ fn who_has_waited_too_long_is_told() {
 }
 
 #[test]
+fn who_waits_for_a_start_waits_for_its_end() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let deadline = Some(now + SECOND);
+    let needs = needs(1, SECOND);
+    pool.handle(Event::Arrived { work: WorkId(1), key: key(1), needs, mode: Mode::Sync, deadline }, now);
+    assert_eq!(pool.next_deadline(), None);
+    assert_eq!(pool.handle(Event::Tick, now + 2 * SECOND), []);
+    assert_eq!(
+        pool.handle(Event::Started { slot: Slot(0) }, now + 20 * SECOND),
+        [Action::Run { slot: Slot(0), work: WorkId(1), start: Start::Cold }]
+    );
+}
+
+#[test]
 fn a_drain_rejects_what_waits_and_lets_finish_what_runs() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = needs(1, SECOND);

@@ -103,6 +103,17 @@ impl Work {
         let expires = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
     }
+
+    /// The manager stops while it runs, which is no outcome. Async: another one claims it as soon as
+    /// the lease is released. Sync: it cannot be run again, and the caller learns that now.
+    pub async fn abandon(self, shared: &Shared) {
+        tracing::warn!(invocation = %self.invoke.id, "given up");
+        if self.invoke.mode == Mode::Sync {
+            let interrupted = bare_reply(shared, &self.invoke, Verdict::Interrupted);
+            drop(self.delivery.ack().await);
+            reply(shared, self.invoke.reply_to, interrupted).await;
+        }
+    }
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
@@ -113,7 +124,9 @@ fn since_accepted(mut phases: Vec<Phase>, accepted_at_ms: i64, manager_ms: f64) 
     for phase in &mut phases {
         phase.start_ms += queued;
     }
-    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms: queued });
+    // Until the first of them: the claim and the wait for an instance belong to it.
+    let duration_ms = phases.first().map_or(queued, |first| first.start_ms);
+    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms });
     phases
 }
 
@@ -143,29 +156,30 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
     }
 }
 
-/// Returns a claim that could not become work: kept, it would stay `running` for as long as this
-/// manager lives.
-pub async fn return_claim(
+/// A reply that no attempt stands behind.
+pub fn bare_reply(shared: &Shared, invoke: &Invoke, verdict: Verdict) -> Message {
+    bare_outcome(shared, invoke, 1, verdict)
+}
+
+/// Gives a claim back that cannot become work.
+pub async fn give_back_claim(
     shared: &Shared,
     invoke: &Invoke,
     attempt: u32,
-    verdict: Verdict,
+    reason: &str,
     delivery: Delivery,
 ) {
-    send_outcome(shared, bare_outcome(invoke, attempt, verdict), delivery).await;
+    let verdict =
+        Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
+    send_outcome(shared, bare_outcome(shared, invoke, attempt, verdict), delivery).await;
 }
 
-/// A reply that no attempt stands behind.
-pub fn bare_reply(invoke: &Invoke, verdict: Verdict) -> Message {
-    bare_outcome(invoke, 1, verdict)
-}
-
-fn bare_outcome(invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
+fn bare_outcome(shared: &Shared, invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id: invoke.id,
         attempt,
-        owner: None,
+        owner: Some(shared.owner),
         revision: invoke.revision,
         instance: None,
         start: None,

@@ -89,7 +89,8 @@ pub trait Runtime: Send + Sync {
     /// the background). Calls [`Runtime::ensure_image`] itself.
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
-    /// Removes every sandbox of this owner, whatever process made it; answers the engine's ids.
+    /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
+    /// sandboxes need (a network) when no other uses it; answers the engine's ids.
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error>;
 }
 

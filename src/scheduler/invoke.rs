@@ -5,6 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::{
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -15,10 +19,13 @@ use super::{
     waiting::{Pending, Told},
 };
 use crate::{
+    config::units::show_duration,
     http::{Answer, Failure, chain},
     model::{
-        AttemptRecord, Body, FunctionName, InvocationId, Mode, Phase, Problem, Record, ResultInfo,
-        Start, State, code,
+        AttemptRecord, Body, FunctionError, FunctionName, InstanceId, InvocationId, Mode, Phase,
+        Problem, ProblemCode, Record, ResultInfo, Start, State,
+        api::header,
+        code,
         message::{self, Invoke, Outcome, Verdict},
     },
     queue::{self, Address, Message},
@@ -28,21 +35,48 @@ use crate::{
 /// A manager that took a message in the last moment of its life in the queue has said so by then
 /// (it does after 1 s, looking every 0.5 s).
 const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
-/// A manager repeats every 3 s that it has an invocation. One that has been silent for so long is
-/// lost, as one that does not renew its lease; the message may be gone too, if it has expired.
-const UNDERWAY_SILENCE: Duration = Duration::from_secs(10);
 /// Beyond the invocation timeout: a start, a load, and the way back.
 const LATEST: Duration = Duration::from_secs(90);
 /// What a throttled caller is told to wait, in seconds.
 const RETRY_AFTER: u64 = 1;
 
-/// What a caller gets.
+/// What a caller gets of an invocation that a manager has taken: also a failure says where and how
+/// long it ran.
 pub struct Answered {
     pub id: InvocationId,
-    pub body: Body,
+    pub ending: Result<Body, Box<Problem>>,
     pub start: Option<Start>,
-    pub instance: Option<String>,
+    pub instance: Option<InstanceId>,
+    /// On the scheduler's time line.
     pub phases: Vec<Phase>,
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let mut response = match self.ending {
+            Ok(Body { content_type, bytes }) => ([(CONTENT_TYPE, content_type)], bytes).into_response(),
+            Err(problem) => Failure(problem).into_response(),
+        };
+        let timing: Vec<String> = self
+            .phases
+            .iter()
+            .map(|phase| format!("{};dur={:.3}", phase.name, phase.duration_ms))
+            .collect();
+        let instance = self.instance.map(|instance| instance.to_string());
+        let start = self.start.map(|start| start.as_str().to_owned());
+        let timing = Some(timing.join(", ")).filter(|timing| !timing.is_empty());
+        for (name, value) in [
+            (header::INVOCATION_ID, Some(self.id.to_string())),
+            (header::START, start),
+            (header::INSTANCE, instance),
+            (header::SERVER_TIMING, timing),
+        ] {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
 }
 
 impl Scheduler {
@@ -76,7 +110,7 @@ impl Scheduler {
                 accepted,
                 accepted_at,
                 admitted: Duration::ZERO,
-                underway: None,
+                owner: None,
                 until,
                 tell: Some(tell),
                 _in_flight: in_flight,
@@ -113,8 +147,8 @@ impl Scheduler {
         self.await_reply(id, &function, told, accepted).await
     }
 
-    /// A queue that is gone although it was just declared: the function has been deleted.
-    /// One that the broker did not confirm may have been sent all the same.
+    /// A queue that is gone although it was just declared: the function has been deleted. What the
+    /// broker did not confirm may have been sent all the same.
     async fn publish_failed(
         &self,
         function: &Known,
@@ -145,37 +179,71 @@ impl Scheduler {
         mut told: oneshot::Receiver<Told>,
         accepted: Instant,
     ) -> Answer<Answered> {
-        let mut patience = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
-        loop {
-            if let Ok(told) = tokio::time::timeout_at(patience.into(), &mut told).await {
-                return answer(id, function, told);
-            }
-            let still = |pending: &mut Pending| {
-                pending.underway.map(|heard| (heard + UNDERWAY_SILENCE).min(pending.until))
-            };
-            match self.waiting.with(id, still) {
-                Some(Some(until)) if until > Instant::now() => patience = until,
-                _ => break,
-            }
+        let slot = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
+        if let Ok(told) = tokio::time::timeout_at(slot.into(), &mut told).await {
+            return self.answer(id, function, told);
+        }
+        let (underway, until) = self
+            .waiting
+            .with(id, |pending| (pending.owner.is_some(), pending.until))
+            // The reply has come in this moment and is in the channel.
+            .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
+        if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
+            return self.answer(id, function, told);
         }
         match self.waiting.remove(id) {
-            // The reply has come in this moment and is in the channel.
-            None => answer(id, function, told.await),
-            Some(pending) if pending.underway.is_some() => {
+            None => self.answer(id, function, told.await),
+            Some(pending) if underway => {
                 self.conclude(id, pending, None, "interrupted");
                 Err(interrupted(id).into())
             }
             Some(pending) => {
                 self.conclude(id, pending, None, "throttled");
-                let seconds = self.limits.queue_wait.as_secs_f64();
-                let detail =
-                    format!("no instance of '{}' became free within {seconds} s", function.name);
-                Err(throttled(detail).invocation(id).into())
+                Err(self.no_instance(function).invocation(id).into())
             }
         }
     }
 
-    /// Writes the record of a sync invocation that has ended, whether anybody waits for it or not.
+    fn no_instance(&self, function: &Known) -> Problem {
+        let wait = show_duration(self.limits.queue_wait);
+        throttled(format!("no instance of '{}' became free within {wait}", function.name))
+    }
+
+    /// What the caller is told of what came back.
+    fn answer(
+        &self,
+        id: InvocationId,
+        function: &Known,
+        told: Result<Told, oneshot::error::RecvError>,
+    ) -> Answer<Answered> {
+        let Ok(Told::Outcome(outcome, bytes)) = told else { return Err(interrupted(id).into()) };
+        let Outcome { start, instance, phases, content_type, verdict, .. } = *outcome;
+        let problem = match verdict {
+            Verdict::Succeeded => None,
+            Verdict::Failed { error } => {
+                let detail =
+                    format!("function '{}' failed: {}: {}", function.name, error.kind, error.message);
+                Some(of_function(code::FUNCTION_FAILED, detail, error))
+            }
+            Verdict::TimedOut { error } => {
+                Some(of_function(code::FUNCTION_TIMED_OUT, error.message.clone(), error))
+            }
+            Verdict::Crashed { error } => {
+                Some(of_function(code::FUNCTION_CRASHED, error.message.clone(), error))
+            }
+            Verdict::NotRun { throttled: true, .. } => Some(self.no_instance(function)),
+            Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
+            Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),
+        };
+        let ending = match problem {
+            None => Ok(Body { content_type: content_type.unwrap_or_default(), bytes }),
+            Some(problem) => Err(Box::new(problem.invocation(id))),
+        };
+        Ok(Answered { id, ending, start, instance, phases })
+    }
+
+    /// Writes the record of a sync invocation that has ended, whether anybody waits for it or not. The
+    /// outcome's phases are on our time line.
     pub fn conclude(
         &self,
         id: InvocationId,
@@ -222,62 +290,31 @@ fn interrupted(id: InvocationId) -> Problem {
     .invocation(id)
 }
 
-/// What the caller is told of what came back.
-fn answer(
-    id: InvocationId,
-    function: &Known,
-    told: Result<Told, oneshot::error::RecvError>,
-) -> Answer<Answered> {
-    let Ok(Told::Outcome(outcome, bytes)) = told else { return Err(interrupted(id).into()) };
-    let outcome = *outcome;
-    let name = &function.name;
-    let of_function = |code, detail: String, error: &crate::model::FunctionError| {
-        let mut problem = Problem::new(code, detail).invocation(id);
-        problem.error_type = Some(error.kind.clone());
-        problem.trace.clone_from(&error.trace);
-        problem
-    };
-    let problem = match &outcome.verdict {
-        Verdict::Succeeded => {
-            return Ok(Answered {
-                id,
-                body: Body { content_type: outcome.content_type.unwrap_or_default(), bytes },
-                start: outcome.start,
-                instance: outcome.instance.map(|instance| instance.to_string()),
-                phases: outcome.phases,
-            });
-        }
-        Verdict::Failed { error } => of_function(
-            code::FUNCTION_FAILED,
-            format!("function '{name}' failed: {}: {}", error.kind, error.message),
-            error,
-        ),
-        Verdict::TimedOut { error } => {
-            of_function(code::FUNCTION_TIMED_OUT, error.message.clone(), error)
-        }
-        Verdict::Crashed { error } => of_function(code::FUNCTION_CRASHED, error.message.clone(), error),
-        Verdict::NotRun { reason, throttled: true, .. } => throttled(reason.clone()).invocation(id),
-        Verdict::NotRun { reason, .. } => {
-            Problem::new(code::START_FAILED, format!("function '{name}' could not be started: {reason}"))
-                .retry_after(RETRY_AFTER)
-                .invocation(id)
-                .hint("'cloudfunc logs --role manager' tells more")
-        }
-        Verdict::Interrupted | Verdict::Underway => interrupted(id),
-    };
-    Err(problem.into())
+fn of_function(code: ProblemCode, detail: String, error: FunctionError) -> Problem {
+    let mut problem = Problem::new(code, detail);
+    problem.error_type = Some(error.kind);
+    problem.trace = error.trace;
+    problem
 }
 
-/// All phases on the scheduler's time line: its own, then the manager's behind the queue's.
-pub fn phases(total_ms: f64, admitted: Duration, outcome: &Outcome) -> Vec<Phase> {
-    let admit = admitted.as_secs_f64() * 1000.0;
-    let queue = (total_ms - outcome.manager_ms - admit).max(0.0);
+fn start_failed(function: &Known, reason: &str) -> Problem {
+    let detail = format!("function '{}' could not be started: {reason}", function.name);
+    Problem::new(code::START_FAILED, detail)
+        .retry_after(RETRY_AFTER)
+        .hint("'cloudfunc logs --role manager' tells more")
+}
+
+/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
+/// until the manager's first phase, so that nothing is left out between them.
+pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
+    let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
+    let admit = pending.admitted.as_secs_f64() * 1000.0;
+    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
+    let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
     let phase =
         |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
-    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, queue)];
-    all.extend(
-        outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + admit + queue, own.duration_ms)),
-    );
+    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
+    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
     all
 }
 
@@ -308,13 +345,15 @@ fn record(
         None if reason == "throttled" => (State::Expired, Some(reason.to_owned())),
         None => (State::Crashed, Some(reason.to_owned())),
     };
-    let attempts = verdict.filter(|outcome| outcome.instance.is_some()).map(|outcome| AttemptRecord {
-        number: 1,
-        revision: Some(outcome.revision),
-        instance: outcome.instance,
-        outcome: outcome.verdict.state(),
-        error: outcome.verdict.error().cloned(),
-    });
+    // What could not be loaded was tried as well; what never got that far was not.
+    let attempts =
+        verdict.filter(|outcome| outcome.verdict.state().is_some()).map(|outcome| AttemptRecord {
+            number: 1,
+            revision: Some(outcome.revision),
+            instance: outcome.instance,
+            outcome: outcome.verdict.state(),
+            error: outcome.verdict.error().cloned(),
+        });
     SyncRecord {
         function: pending.function.id,
         record: Record {
@@ -329,9 +368,7 @@ fn record(
             finished_at: pending.accepted_at.checked_add(elapsed).ok(),
             duration_ms: Some(total_ms),
             attempts: attempts.into_iter().collect(),
-            phases: verdict
-                .map(|outcome| phases(total_ms, pending.admitted, outcome))
-                .unwrap_or_default(),
+            phases: verdict.map(|outcome| outcome.phases.clone()).unwrap_or_default(),
             result: result.as_ref().map(|body| ResultInfo {
                 content_type: body.content_type.clone(),
                 size: body.bytes.len() as u64,
@@ -349,7 +386,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         id,
         function: pending.function.name.clone(),
         mode: Mode::Sync,
-        state: if pending.underway.is_some() { State::Running } else { State::Queued },
+        state: if pending.owner.is_some() { State::Running } else { State::Queued },
         dead_letter: false,
         start: None,
         prewarmed: false,

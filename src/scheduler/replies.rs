@@ -2,16 +2,23 @@
 
 use std::{
     sync::{Arc, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::{Scheduler, waiting::Told};
+use super::{
+    Scheduler,
+    invoke::phases,
+    waiting::{Pending, Told},
+};
 use crate::{
     http::chain,
-    model::message::{self, Outcome, Verdict},
+    model::{
+        InvocationId,
+        message::{self, Outcome, Verdict},
+    },
     queue::Address,
 };
 
@@ -43,7 +50,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                         drop(delivery.ack().await);
                     }
                     scheduler.replies.set(None);
-                    tell_lost(&scheduler);
+                    tell_lost(&scheduler, scheduler.waiting.take_all());
                 }
                 Ok((address, _)) => tracing::error!(?address, "no reply address"),
                 Err(error) => tracing::debug!(error = %chain(&error), "no reply queue yet"),
@@ -58,17 +65,18 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 }
 
 fn take(scheduler: &Scheduler, bytes: Bytes) {
-    let (outcome, body) = match message::decode::<Outcome>(bytes) {
+    let (mut outcome, body) = match message::decode::<Outcome>(bytes) {
         Ok(decoded) => decoded,
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };
     if outcome.verdict == Verdict::Underway {
-        scheduler.waiting.with(outcome.id, |pending| pending.underway = Some(Instant::now()));
+        scheduler.waiting.with(outcome.id, |pending| pending.owner = outcome.owner);
         return;
     }
     let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
         return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
     };
+    outcome.phases = phases(&pending, &outcome);
     let tell = pending.tell.take();
     scheduler.conclude(outcome.id, pending, Some((&outcome, &body)), "");
     if let Some(tell) = tell {
@@ -77,8 +85,9 @@ fn take(scheduler: &Scheduler, bytes: Bytes) {
     }
 }
 
-fn tell_lost(scheduler: &Scheduler) {
-    for (id, mut pending) in scheduler.waiting.take_all() {
+/// Tells those whose reply will not come.
+pub fn tell_lost(scheduler: &Scheduler, lost: Vec<(InvocationId, Pending)>) {
+    for (id, mut pending) in lost {
         let tell = pending.tell.take();
         scheduler.conclude(id, pending, None, "interrupted");
         if let Some(tell) = tell {

@@ -18,7 +18,7 @@ use super::{
     Scheduler,
     accept::{self, OVERLOADED_RETRY},
     functions::Known,
-    invoke::{Answered, running_record},
+    invoke::running_record,
     logs,
 };
 use crate::{
@@ -114,7 +114,7 @@ async fn invoke(
     let payload = Body { content_type: content_type.unwrap_or("application/json").to_owned(), bytes };
     if !wants_async(&headers) {
         let answered = scheduler.invoke(&function, payload, passed_on(&headers)).await?;
-        return Ok(answer(answered));
+        return Ok(answered.into_response());
     }
     let known = scheduler.functions.find(&function).await?;
     let accepted = scheduler.accept(&known, payload, &passed_on(&headers)).await?;
@@ -132,26 +132,6 @@ pub fn too_large() -> Problem {
     let limit = crate::config::units::show_bytes(MAX_BODY as u64);
     Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
         .hint("send a reference to the data instead of the data itself")
-}
-
-fn answer(answered: Answered) -> Response {
-    let timing: Vec<String> = answered
-        .phases
-        .iter()
-        .map(|phase| format!("{};dur={:.3}", phase.name, phase.duration_ms))
-        .collect();
-    let mut response = Response::new(HttpBody::from(answered.body.bytes));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, text(&answered.body.content_type));
-    headers.insert(ours::INVOCATION_ID, text(&answered.id.to_string()));
-    if let Some(start) = answered.start {
-        headers.insert(ours::START, HeaderValue::from_static(start.as_str()));
-    }
-    if let Some(instance) = &answered.instance {
-        headers.insert(ours::INSTANCE, text(instance));
-    }
-    headers.insert(ours::SERVER_TIMING, text(&timing.join(", ")));
-    response
 }
 
 impl Scheduler {

@@ -32,6 +32,12 @@ impl<V> Shards<V> {
         self.shard(id).get_mut(&id).map(read)
     }
 
+    pub fn for_each(&self, mut visit: impl FnMut(&V)) {
+        for shard in &self.0 {
+            shard.lock().expect("no holder panics").values().for_each(&mut visit);
+        }
+    }
+
     /// Takes out everything that `wanted` picks.
     pub fn take_if(&self, mut wanted: impl FnMut(&V) -> bool) -> Vec<(InvocationId, V)> {
         let mut taken = Vec::new();

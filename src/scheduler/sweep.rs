@@ -2,6 +2,7 @@
 //! and then old records are deleted.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Scheduler,
     accept::{self, Announced},
-    waiting::Told,
+    replies,
 };
-use crate::http::chain;
+use crate::{http::chain, model::OwnerId, store};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows taken at once; a full page is followed by the next one immediately.
@@ -34,7 +35,9 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        tell_overdue(&scheduler);
+        if let Err(error) = tell_forsaken(&scheduler).await {
+            tracing::debug!(error = %chain(&error), "leases not read");
+        }
         match sweep(&scheduler).await {
             Ok(()) if failing => tracing::info!("sweeping again"),
             Err(error) if !failing => {
@@ -89,13 +92,17 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
     }
 }
 
-/// The last resort for sync callers whose manager vanished without a trace.
-fn tell_overdue(scheduler: &Scheduler) {
-    for (id, mut pending) in scheduler.waiting.take_overdue(Instant::now()) {
-        let tell = pending.tell.take();
-        scheduler.conclude(id, pending, None, "interrupted");
-        if let Some(tell) = tell {
-            let _ = tell.send(Told::Lost);
-        }
+/// Sync callers whose manager has vanished: its lease has run out, or, as the last resort, the time in
+/// which any answer must have come. A message that was in its hands may have expired since then.
+async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
+    replies::tell_lost(scheduler, scheduler.waiting.take_overdue(Instant::now()));
+    let owners = scheduler.waiting.owners();
+    if owners.is_empty() {
+        return Ok(());
     }
+    let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();
+    // Only those asked about: one that has come since then is not known to be lost.
+    let is_lost = |owner| owners.contains(&owner) && !live.contains(&owner);
+    replies::tell_lost(scheduler, scheduler.waiting.take_lost(is_lost));
+    Ok(())
 }

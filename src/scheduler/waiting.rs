@@ -1,6 +1,7 @@
 //! The sync invocations under way: who waits for which reply.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use super::{
     functions::{InFlight, Known},
     shards::Shards,
 };
-use crate::model::{InvocationId, message::Outcome};
+use crate::model::{InvocationId, OwnerId, message::Outcome};
 
 /// What the waiting handler is told.
 pub enum Told {
@@ -29,8 +30,8 @@ pub struct Pending {
     pub accepted_at: Timestamp,
     /// From accepted to published.
     pub admitted: Duration,
-    /// When a manager last said that it has it, which it repeats.
-    pub underway: Option<Instant>,
+    /// The manager process that has said that it has it.
+    pub owner: Option<OwnerId>,
     /// Nobody waits any longer than this, whatever happens.
     pub until: Instant,
     pub tell: Option<oneshot::Sender<Told>>,
@@ -57,6 +58,18 @@ impl Waiting {
     /// Those whose time is up.
     pub fn take_overdue(&self, now: Instant) -> Vec<(InvocationId, Pending)> {
         self.0.take_if(|pending| pending.until <= now)
+    }
+
+    /// Those that were with a manager process of which `is_lost` says that it is gone.
+    pub fn take_lost(&self, is_lost: impl Fn(OwnerId) -> bool) -> Vec<(InvocationId, Pending)> {
+        self.0.take_if(|pending| pending.owner.is_some_and(&is_lost))
+    }
+
+    /// The manager processes that somebody's reply depends on.
+    pub fn owners(&self) -> HashSet<OwnerId> {
+        let mut owners = HashSet::new();
+        self.0.for_each(|pending| owners.extend(pending.owner));
+        owners
     }
 
     pub fn take_all(&self) -> Vec<(InvocationId, Pending)> {

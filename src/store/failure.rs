@@ -136,12 +136,12 @@ pub(super) fn activation(
         return Err(Failure::Missing(format!("function {name}")));
     };
     if !exists {
-        return Err(Failure::Missing(format!("revision {revision} of function {name}")));
+        return Err(Failure::Missing(format!("revision {revision} of '{name}'")));
     }
     match expected {
-        Some(expected) if i64::from(expected.0) != active => Err(Failure::Conflict(format!(
-            "revision {active} of function {name} is active, not {expected}"
-        ))),
+        Some(expected) if i64::from(expected.0) != active => {
+            Err(Failure::Conflict(format!("revision {active} of '{name}' is active, not {expected}")))
+        }
         _ => Ok(id),
     }
 }

@@ -137,6 +137,8 @@ pub trait Store: Send + Sync {
     ) -> Result<(), Error>;
     /// Live instances of all functions or one, of managers whose lease holds.
     async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error>;
+    /// The manager processes whose lease holds.
+    async fn live_owners(&self) -> Result<Vec<OwnerId>, Error>;
 
     // Records and logs.
 

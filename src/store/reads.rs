@@ -15,7 +15,7 @@ macro_rules! reads {
 
         use crate::{
             model::{
-                Body, Digest, Function, FunctionId, FunctionName, InvocationId, Record, Revision,
+                Body, Digest, Function, FunctionId, FunctionName, InvocationId, OwnerId, Record, Revision,
                 RevisionNumber,
             },
             store::{
@@ -135,6 +135,14 @@ macro_rules! reads {
             query.push(" ORDER BY n.id");
             let rows = query.build_query_as::<InstanceRow>().fetch_all(pool).await?;
             rows.into_iter().map(InstanceRow::into_model).collect()
+        }
+
+        pub async fn live_owners(pool: &Reader) -> sqlx::Result<Vec<OwnerId>> {
+            let owners: Vec<Id> =
+                query_scalar(concat!("SELECT owner FROM leases WHERE expires_at > ", $now))
+                    .fetch_all(pool)
+                    .await?;
+            Ok(owners.into_iter().map(|id| OwnerId(id.0)).collect())
         }
 
         pub async fn record(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Record>> {

@@ -3,10 +3,18 @@
 
 mod support;
 
+mod architecture;
+mod bad_input;
 mod binary;
 mod cli;
+mod function_failures;
+mod http_api;
 mod invocations;
+mod no_engine;
 mod queue_contract;
+mod records_and_logs;
 mod runtime_contract;
+mod seed_routes;
 mod store_contract;
 mod up;
+mod warm_pool;

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use super::{Settings, SettingsError};
+use super::{Settings, SettingsError, host_names};
 use crate::config::{
     Dirs, client,
     document::{Document, LocatedError, Section},
@@ -10,7 +10,7 @@ use crate::config::{
 };
 
 /// Of the table `[platform]`.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "name",
     "data_dir",
     "store",
@@ -18,6 +18,7 @@ const KEYS: [&str; 19] = [
     "runtime",
     "gateway_host",
     "gateway_port",
+    "gateway_hosts",
     "registry_port",
     "scheduler_port",
     "manager_port",
@@ -79,6 +80,10 @@ impl Settings {
             runtime: parsed!("runtime", "\"docker\""),
             gateway_host: parsed!("gateway_host", "\"127.0.0.1\""),
             gateway_port: port("gateway_port")?,
+            gateway_hosts: table
+                .get("gateway_hosts")
+                .map(|field| field.parsed("\"faas.example,10.0.0.7\"", host_names))
+                .transpose()?,
             registry_port: port("registry_port")?,
             scheduler_port: port("scheduler_port")?,
             manager_port: port("manager_port")?,

@@ -30,6 +30,7 @@ pub struct Settings {
     pub runtime: Option<runtime::Kind>,
     pub gateway_host: Option<IpAddr>,
     pub gateway_port: Option<u16>,
+    pub gateway_hosts: Option<Vec<String>>,
     pub registry_port: Option<u16>,
     pub scheduler_port: Option<u16>,
     pub manager_port: Option<u16>,
@@ -89,6 +90,7 @@ impl Settings {
             runtime: self.runtime.or(other.runtime),
             gateway_host: self.gateway_host.or(other.gateway_host),
             gateway_port: self.gateway_port.or(other.gateway_port),
+            gateway_hosts: self.gateway_hosts.or(other.gateway_hosts),
             registry_port: self.registry_port.or(other.registry_port),
             scheduler_port: self.scheduler_port.or(other.scheduler_port),
             manager_port: self.manager_port.or(other.manager_port),
@@ -168,6 +170,7 @@ impl Settings {
             max_backlog: self.max_backlog.unwrap_or(default.max_backlog),
             memory_budget: self.memory_budget.unwrap_or(default.memory_budget),
             max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
+            load_timeout: default.load_timeout,
             stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
             retention: self.retention.unwrap_or(default.retention),
         }
@@ -187,10 +190,25 @@ impl Settings {
             queue,
             runtime: self.runtime.unwrap_or(runtime::Kind::Docker),
             addresses,
+            gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
             python_version: self.python_version.unwrap_or_else(|| DEFAULT_PYTHON_VERSION.to_owned()),
             limits,
         })
+    }
+}
+
+/// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.
+pub fn host_names(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(host_name).collect()
+}
+
+fn host_name(name: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if name.bytes().all(fits) {
+        Ok(name.to_ascii_lowercase())
+    } else {
+        Err(format!("'{name}' is no host name; write names without ports, separated by commas"))
     }
 }
 
@@ -225,6 +243,17 @@ mod tests {
         assert_eq!(platform.limits.memory_budget, 1 << 30);
         assert_eq!(platform.python_version, "3.12");
         assert_eq!(platform.data_dir, PathBuf::from("/s/external"));
+    }
+
+    #[test]
+    fn host_names_are_separated_by_commas_and_have_no_port() {
+        assert_eq!(host_names(" Faas.example, b-2 ,").unwrap(), ["faas.example", "b-2"]);
+        assert!(host_names("").unwrap().is_empty());
+        assert_eq!(
+            error("[platform]\ngateway_hosts = \"faas.example:8000\""),
+            "config.toml:2:17: `platform.gateway_hosts`: 'faas.example:8000' is no host name; write names \
+             without ports, separated by commas"
+        );
     }
 
     #[test]

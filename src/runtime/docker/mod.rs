@@ -132,6 +132,7 @@ impl Runtime for Docker {
         for _ in 0..REMOVAL_ROUNDS {
             let ids = self.list(owner).await?;
             if ids.is_empty() {
+                self.shared.egress.remove_unused(&self.shared.engine).await;
                 removed.sort_unstable();
                 removed.dedup();
                 return Ok(removed);

@@ -47,6 +47,16 @@ impl Egress {
         Ok(())
     }
 
+    /// The engine refuses while a container is on it, of whichever manager: then it stays.
+    pub(super) async fn remove_unused(&self, engine: &Engine) {
+        let _making = self.making.lock().await;
+        self.forget();
+        let Ok(client) = engine.client().await else { return };
+        if let Err(error) = client.remove_network(&name(&self.platform)).await {
+            tracing::debug!(%error, "no egress network removed");
+        }
+    }
+
     async fn create(&self, engine: &Engine, name: &str) -> Result<(), Error> {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let request = NetworkCreateRequest {

@@ -245,6 +245,10 @@ impl Store for Postgres {
         self.done(reads::instances(&self.pool, function).await)
     }
 
+    async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
+        self.done(reads::live_owners(&self.pool).await)
+    }
+
     async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error> {
         self.done(records::write_sync(&self.relaxed, records).await)
     }

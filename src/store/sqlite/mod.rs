@@ -251,6 +251,10 @@ impl Store for Sqlite {
         self.done(reads::instances(&self.readers, function).await)
     }
 
+    async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
+        self.done(reads::live_owners(&self.readers).await)
+    }
+
     async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error> {
         self.done(records::write_sync(&self.writer, records).await)
     }

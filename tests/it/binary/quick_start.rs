@@ -142,13 +142,14 @@ async fn tells_the_seeds_story(desk: &Desk) {
     let log = desk.run(&["logs", "--role", "manager"]).await.ok();
     let mut rest = log.as_str();
     for text in [
-        "cold start function=talker revision=1",
-        "container started function=talker container=",
-        "executing function=talker",
+        "cold start function=\"talker\" revision=1",
+        "container started function=\"talker\" container=",
+        "executing function=\"talker\"",
         "payload_bytes=16",
-        "function output function=talker stream=stdout line=\"I was told Alice\"",
-        "successfully invoked function=talker",
-        "instance idle; clean-up after its idle timeout function=talker idle_timeout=60s",
+        "function wrote function=\"talker\" stream=\"stdout\" line=\"I was told Alice\"",
+        "function output function=\"talker\"",
+        "successfully invoked function=\"talker\"",
+        "idle, clean-up unless invoked function=\"talker\" after=\"60 s\"",
     ] {
         let found = rest.find(text).unwrap_or_else(|| panic!("'{text}' is not next in:\n{rest}"));
         rest = &rest[found..];

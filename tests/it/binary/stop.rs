@@ -73,7 +73,7 @@ async fn starting_twice_says_so() {
     let desk = desk!();
     let mut up = desk.up().await;
     let client_url = desk.run(&["status", "--json"]).await.json()["roles"][0]["url"].clone();
-    let mut second = desk.begin_up("second");
+    let mut second = desk.begin_up("second", &[]);
     assert_eq!(second.ended(SOON).await, Some(2));
     let expected = format!(
         "error: `cloudfunc up` is running already (process {}, gateway {})\n\
@@ -91,6 +91,29 @@ async fn starting_twice_says_so() {
     );
     assert_eq!(down.stderr, said);
     assert_eq!(up.ended(SOON).await, Some(0));
+    desk.leave().await;
+}
+
+/// That it is stopped is no outcome: it has not crashed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_finish_in_time_is_run_again() {
+    let desk = desk!();
+    let mut up = desk.up_with(&["--stop-grace", "500ms"]).await;
+    desk.deploy("sleeper", SLEEPER, "").await.ok();
+    let client = desk.client().await;
+    let payload = json(r#"{"seconds":5,"n":8}"#);
+    let id = client.invoke_async(&function("sleeper"), payload).await.unwrap().id;
+    eventually("it runs", async || desk.log("manager").contains("executing").then_some(())).await;
+    up.signal(Signal::TERM);
+    assert_eq!(up.ended(SOON).await, Some(0), "{}", up.stderr());
+    assert!(desk.log("manager").contains("given up"));
+    assert_eq!(desk.containers(), Vec::<String>::new());
+
+    let mut up = desk.up().await;
+    let record = desk.client().await.record(id, Some(SOON)).await.unwrap();
+    assert_eq!((record.state.as_str(), record.attempts.len()), ("succeeded", 2), "{record:?}");
+    up.signal(Signal::TERM);
+    assert_eq!(up.ended(SOON).await, Some(0), "{}", up.stderr());
     desk.leave().await;
 }
 

@@ -56,7 +56,7 @@ async fn a_second_manager_takes_over_from_a_killed_one() {
         ids.push(client.invoke_async(&function("sleeper"), payload).await.unwrap().id);
     }
     eventually("the first one runs some", async || {
-        first.stderr().contains("executing function=sleeper").then_some(())
+        first.stderr().contains("executing function=\"sleeper\"").then_some(())
     })
     .await;
     first.signal(Signal::KILL);

@@ -30,6 +30,9 @@ pub async fn instances_are_those_of_leases_that_hold(config: Config) {
     store.renew_lease(short, manager, LONG).await.unwrap();
     store.report_instances(short, std::slice::from_ref(&two)).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [one.clone(), two]);
+    let mut owners = store.live_owners().await.unwrap();
+    owners.sort();
+    assert_eq!(owners, [short, long]);
     assert_eq!(store.instances(Some(f)).await.unwrap(), std::slice::from_ref(&one));
 
     store.renew_lease(short, manager, Duration::from_millis(50)).await.unwrap();
@@ -37,7 +40,9 @@ pub async fn instances_are_those_of_leases_that_hold(config: Config) {
         (store.instances(None).await.unwrap() == std::slice::from_ref(&one)).then_some(())
     })
     .await;
+    assert_eq!(store.live_owners().await.unwrap(), [long]);
     store.release_lease(long).await.unwrap();
+    assert_eq!(store.live_owners().await.unwrap(), []);
     assert_eq!(store.instances(None).await.unwrap(), []);
     store.renew_lease(long, manager, LONG).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [], "they ended with the lease");

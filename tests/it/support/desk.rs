@@ -114,9 +114,10 @@ impl Desk {
         ["--store".to_owned(), self.database.url(), "--queue".to_owned(), self.queue.clone()]
     }
 
-    /// `cloudfunc up` on free ports, not awaited.
-    pub fn begin_up(&self, name: &str) -> Process {
+    /// `cloudfunc up` on free ports, not awaited; `name` is that of the files with its output.
+    pub fn begin_up(&self, name: &str, flags: &[&str]) -> Process {
         let mut command = self.cloudfunc(&["up"]);
+        command.args(flags);
         command.args(self.backends());
         for role in ["gateway", "registry", "scheduler", "manager"] {
             command.args([format!("--{role}-port"), "0".to_owned()]);
@@ -126,7 +127,11 @@ impl Desk {
 
     /// The same, ready.
     pub async fn up(&self) -> Process {
-        let mut up = self.begin_up("up");
+        self.up_with(&[]).await
+    }
+
+    pub async fn up_with(&self, flags: &[&str]) -> Process {
+        let mut up = self.begin_up("up", flags);
         up.says("cloudfunc is ready", SOON).await;
         up
     }

@@ -45,6 +45,30 @@ pub fn need_all<const N: usize>(variables: [&str; N], test: &str) -> Option<[Str
     values?.try_into().ok()
 }
 
+/// Makes a test of each property, each with a platform of its own:
+/// `on_stack! { light and real: one_property another_property }`.
+#[macro_export]
+macro_rules! on_stack {
+    (light and real: $($property:ident)+) => {
+        $crate::on_stack! { light: $($property)+ }
+        $crate::on_stack! { real: $($property)+ }
+    };
+    ($stack:ident: $($property:ident)+) => {
+        mod $stack {
+            $(#[tokio::test]
+            async fn $property() {
+                use $crate::support::platform::{Stack, TestPlatform};
+                let test = concat!(module_path!(), "::", stringify!($property));
+                let stack = Stack::named(stringify!($stack));
+                if let Some(platform) = TestPlatform::start(stack, test).await {
+                    super::$property(&platform).await;
+                    platform.stop().await;
+                }
+            })+
+        }
+    };
+}
+
 /// Waits until `check` answers something, asking every 20 ms for at most 30 s: the only waiting that
 /// tests do.
 pub async fn eventually<T, F>(what: &str, check: impl FnMut() -> F) -> T

@@ -2,7 +2,7 @@
 //! its own. Either on what needs no server (SQLite, the embedded queue, the shim as a plain process)
 //! or on the real thing (PostgreSQL, RabbitMQ, Docker).
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use cloudfunc::{
     app::{Host, Role, Shutdown},
@@ -13,9 +13,11 @@ use cloudfunc::{
         platform::{Addresses, Limits},
         state::State,
     },
-    model::{Body, FunctionName, InstanceId, Problem, Record, api::Deployed},
+    model::{Body, FunctionName, InstanceId, Problem, ProblemCode, Record, api::Deployed},
     queue, runtime,
 };
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::{postgres::Database, server};
@@ -29,8 +31,21 @@ pub enum Stack {
     Real,
 }
 
+impl Stack {
+    /// As `on_stack!` names it.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "real" => Self::Real,
+            _ => panic!("no stack is called {name}"),
+        }
+    }
+}
+
 pub struct TestPlatform {
     pub client: Client,
+    pub stack: Stack,
+    http: reqwest::Client,
     pub platform: Platform,
     shutdown: Shutdown,
     task: Option<JoinHandle<anyhow::Result<()>>>,
@@ -72,6 +87,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
             scheduler: local(),
             manager: local(),
         },
+        gateway_hosts: Vec::new(),
         python_image,
         python_version: "3.11".to_owned(),
         limits: Limits { stop_grace: Duration::from_secs(5), ..Limits::default() },
@@ -90,18 +106,32 @@ impl TestPlatform {
         test: &str,
         change: impl FnOnce(&mut Platform),
     ) -> Option<Self> {
+        Self::start_roles(stack, test, &Role::ALL, change).await
+    }
+
+    /// With these roles only; a test starts the others itself.
+    pub async fn start_roles(
+        stack: Stack,
+        test: &str,
+        roles: &[Role],
+        change: impl FnOnce(&mut Platform),
+    ) -> Option<Self> {
         let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
         let (mut platform, database) = settings(stack, folder.path(), test)?;
         change(&mut platform);
-        let host = Host::bind(&Role::ALL, &platform).await.unwrap();
+        let host = Host::bind(roles, &platform).await.unwrap();
         let platform = host.platform().clone();
         let state = State::open(&platform.data_dir).unwrap();
         let url = format!("http://{}/", platform.addresses.gateway).parse().unwrap();
         let client = Client::new(url, Some(state.token().unwrap())).unwrap();
         let shutdown = Shutdown::default();
         let task = Some(tokio::spawn(host.run(shutdown.clone())));
-        let this = Self { client, platform, shutdown, task, database, _folder: folder };
-        super::eventually("the gateway answers", || async { this.client.health().await.ok() }).await;
+        let http = cloudfunc::http::client().unwrap();
+        let this = Self { client, stack, http, platform, shutdown, task, database, _folder: folder };
+        super::eventually("the platform is ready", || async {
+            this.client.health().await.ok().filter(|health| health.ready)
+        })
+        .await;
         Some(this)
     }
 
@@ -152,6 +182,69 @@ impl TestPlatform {
         self.client.record(accepted.id, Some(Duration::from_secs(30))).await.unwrap()
     }
 
+    /// A request to a role as a program would send it: with the token, checked by nobody.
+    pub fn request(&self, role: Role, method: Method, path: &str) -> RequestBuilder {
+        let (address, state) = (self.address(role), State::open(&self.platform.data_dir).unwrap());
+        let token = match role {
+            Role::Gateway => state.token(),
+            _ => state.internal_token(),
+        };
+        let request = self.http.request(method, format!("http://{address}{path}"));
+        request.bearer_auth(token.unwrap().expose())
+    }
+
+    pub fn address(&self, role: Role) -> std::net::SocketAddr {
+        let addresses = &self.platform.addresses;
+        match role {
+            Role::Gateway => addresses.gateway,
+            Role::Registry => addresses.registry,
+            Role::Scheduler => addresses.scheduler,
+            Role::Manager => addresses.manager,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Role::Gateway, Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Role::Gateway, Method::POST, path)
+    }
+
+    /// The binary as a user of this platform starts it: exit code, stdout and stderr.
+    pub async fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
+        let home = tempfile::tempdir().unwrap();
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"))
+            .env_clear()
+            .env("HOME", home.path())
+            .args(["--url", &format!("http://{}", self.platform.addresses.gateway), "--token-file"])
+            .arg(self.platform.data_dir.join("token"))
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The ids of this platform's containers, running or not.
+    pub async fn containers(&self) -> BTreeSet<String> {
+        let label = format!("label=cloudfunc.platform={}", self.platform.name);
+        let output = tokio::process::Command::new("docker")
+            .args(["ps", "--all", "--no-trunc", "--format", "{{.ID}}", "--filter", &label])
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// The sandboxes of a function's live instances, as the registry knows them.
+    pub async fn sandboxes(&self, name: &str) -> BTreeSet<String> {
+        let page = self.client.instances(&function(name), None).await.unwrap();
+        page.items.into_iter().map(|instance| instance.sandbox).collect()
+    }
+
     /// Stops softly; nothing may be left behind.
     pub async fn stop(mut self) {
         self.shutdown.soft.cancel();
@@ -177,10 +270,55 @@ impl TestPlatform {
     }
 }
 
+/// Of a test that failed before it could stop: its containers would stay.
+impl Drop for TestPlatform {
+    fn drop(&mut self) {
+        if self.task.is_none() || self.stack == Stack::Light {
+            return;
+        }
+        let script = "docker ps -aq --filter label=cloudfunc.platform=$0 | xargs -r docker rm -f";
+        let name = self.platform.name.as_str();
+        let _ = std::process::Command::new("sh").args(["-c", script, name]).output();
+    }
+}
+
 pub fn function(name: &str) -> FunctionName {
     name.parse().unwrap()
 }
 
 pub fn json(text: &str) -> Body {
     Body { content_type: "application/json".to_owned(), bytes: text.as_bytes().to_vec().into() }
+}
+
+/// An answer's status and its JSON, what changes from run to run replaced: ids, moments, durations.
+pub async fn document(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let text = response.text().await.unwrap();
+    assert_eq!(headers.get("content-type").unwrap(), kind, "{text}");
+    let mut value = serde_json::from_str(&text).unwrap();
+    redact("", &mut value);
+    (status.as_u16(), value)
+}
+
+pub fn redact(key: &str, value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(key, item)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| redact(key, value)),
+        Value::Number(_) if key.ends_with("duration_ms") || key == "start_ms" => *value = "<ms>".into(),
+        Value::String(text) if uuid::Uuid::try_parse(text).is_ok() => *value = "<id>".into(),
+        Value::String(text) if key.ends_with("_at") || key == "ts" => {
+            text.parse::<jiff::Timestamp>().expect("a moment");
+            *value = "<moment>".into();
+        }
+        _ => {}
+    }
+}
+
+/// The members of a problem that are not the same for every one of its code.
+pub fn problem(code: ProblemCode, detail: &str, more: Value) -> (u16, Value) {
+    let mut problem = serde_json::to_value(Problem::new(code, detail)).unwrap();
+    problem.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    (code.status, problem)
 }
