@@ -258,18 +258,28 @@ impl Backends {
     }
 }
 
-/// Tries again for as long as trying again can help.
+/// Tries again for as long as trying again can help; says what it waits for when that changes.
 async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
     what: &str,
     mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,
     is_transient: impl Fn(&E) -> bool,
 ) -> anyhow::Result<T> {
     let mut pause = Duration::from_millis(100);
+    let mut said = String::new();
     loop {
         match connect().await {
-            Ok(connected) => return Ok(connected),
+            Ok(connected) => {
+                if !said.is_empty() {
+                    tracing::info!("the {what} answers");
+                }
+                return Ok(connected);
+            }
             Err(error) if is_transient(&error) => {
-                tracing::warn!(error = %chain(&error), "waiting for the {what}");
+                let reason = chain(&error);
+                if reason != said {
+                    tracing::warn!(error = %reason, "waiting for the {what}");
+                    said = reason;
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(3));
             }

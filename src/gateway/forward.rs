@@ -8,6 +8,9 @@ use axum::{
     response::Response,
 };
 
+use futures_util::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     http::{Answer, Failure},
     model::{Problem, api::Health, code},
@@ -89,6 +92,21 @@ impl Upstream {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let body = reqwest::Body::wrap_stream(body.into_data_stream());
         self.send(parts.method, &path, &parts.headers, body).await
+    }
+
+    /// The same for a request that only looks on, maybe for long: when the gateway stops, it ends
+    /// instead of being waited for.
+    pub async fn watch(&self, parts: Parts, body: Body, stop: CancellationToken) -> Answer {
+        let answer = tokio::select! {
+            answer = self.forward(parts, body) => answer?,
+            () = stop.cancelled() => {
+                let stopping = Problem::new(code::UNAVAILABLE, "the platform is stopping");
+                return Err(stopping.retry_after(1).into());
+            }
+        };
+        let (head, body) = answer.into_parts();
+        let body = body.into_data_stream().take_until(stop.cancelled_owned());
+        Ok(Response::from_parts(head, Body::from_stream(body)))
     }
 
     fn failed(&self, error: &reqwest::Error, read_only: bool) -> Failure {

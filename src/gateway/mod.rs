@@ -7,6 +7,7 @@ mod routes;
 use std::{net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::Shutdown,
@@ -24,9 +25,11 @@ pub struct Upstreams {
 struct Gateway {
     registry: forward::Upstream,
     scheduler: forward::Upstream,
+    stop: CancellationToken,
 }
 
-/// Runs a gateway until it is told to stop. Soft: requests under way are answered.
+/// Runs a gateway until it is told to stop. Soft: requests under way are answered, those that only
+/// follow or wait for something end.
 pub async fn run(
     upstreams: Upstreams,
     listener: TcpListener,
@@ -39,6 +42,7 @@ pub async fn run(
     let gateway = Arc::new(Gateway {
         registry: upstream("registry", upstreams.registry),
         scheduler: upstream("scheduler", upstreams.scheduler),
+        stop: shutdown.soft.clone(),
     });
     tracing::info!("gateway ready");
     let serving = http::serve(listener, routes::routes(gateway), guard, shutdown.soft.clone());

@@ -46,10 +46,10 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/v1/functions/{name}/instances", any(to_registry))
         .route("/v1/functions/{name}/active-revision", any(to_registry))
         .route("/v1/functions/{name}/invoke", post(invoke))
-        .route("/v1/functions/{name}/logs", any(to_scheduler))
-        .route("/v1/logs", any(to_scheduler))
+        .route("/v1/functions/{name}/logs", any(watch_scheduler))
+        .route("/v1/logs", any(watch_scheduler))
         .route("/v1/invocations", any(to_scheduler))
-        .route("/v1/invocations/{id}", any(to_scheduler))
+        .route("/v1/invocations/{id}", any(watch_scheduler))
         .route("/v1/invocations/{id}/result", any(to_scheduler))
         .route("/deploy", post(seed_deploy))
         .route("/invoke/{name}", post(seed_invoke))
@@ -68,6 +68,12 @@ async fn to_scheduler(State(gateway): Shared, of: RawPathParams, request: Reques
     check_path(&of)?;
     let (parts, body) = request.into_parts();
     gateway.scheduler.forward(parts, body).await
+}
+
+/// What may follow (`?follow=`) or wait (`?wait=`).
+async fn watch_scheduler(State(gateway): Shared, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    gateway.scheduler.watch(parts, body, gateway.stop.clone()).await
 }
 
 fn too_large() -> Problem {

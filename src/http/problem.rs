@@ -50,7 +50,10 @@ impl From<store::Error> for Failure {
 
 impl From<queue::Error> for Failure {
     fn from(error: queue::Error) -> Self {
-        tracing::error!(error = %chain(&error), "queue failed");
+        // A broker that is away has been logged by the queue.
+        if !error.is_transient() {
+            tracing::error!(error = %chain(&error), "queue failed");
+        }
         Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
     }
 }

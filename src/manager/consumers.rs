@@ -22,7 +22,7 @@ use crate::{
         Function, FunctionId, Mode, Revision, RevisionNumber,
         message::{self, Invoke, Verdict},
     },
-    queue::{Address, ConsumeOptions, Consumer, Delivery},
+    queue::{self, Address, ConsumeOptions, Consumer, Delivery},
     store,
 };
 
@@ -73,12 +73,10 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
     while !stop.is_cancelled() {
         let followed = tokio::select! {
             () = stop.cancelled() => break,
-            followed = follow(&shared, &dispatch, &stop, &mut consuming) => followed,
+            followed = follow(&shared, &dispatch, &stop, &mut consuming, &mut backoff) => followed,
         };
         if let Err(error) = followed {
-            backoff.pause("functions cannot be followed", &error, &stop).await;
-        } else {
-            backoff = Backoff::new();
+            backoff.pause("functions cannot be followed", &*error, &stop).await;
         }
     }
     for one in consuming.values() {
@@ -96,9 +94,11 @@ async fn follow(
     dispatch: &Dispatch,
     stop: &CancellationToken,
     consuming: &mut HashMap<FunctionId, Consuming>,
+    backoff: &mut Backoff,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut events = shared.queue.subscribe().await?;
     refresh(shared, dispatch, stop, consuming).await?;
+    *backoff = Backoff::new();
     while let Some(event) = events.next().await {
         // Several events close together are answered by one reading of everything.
         drop(event.ack().await);
@@ -341,7 +341,8 @@ impl FunctionQueue {
     }
 }
 
-/// Pauses that grow while something stays away, and one line in the log when it begins.
+/// Pauses that grow while something stays away, and one line in the log when it begins; but none for
+/// a broker that is away: the queue says so itself, once for all its consumers.
 pub struct Backoff(Duration);
 
 impl Backoff {
@@ -355,11 +356,12 @@ impl Backoff {
     pub async fn pause(
         &mut self,
         what: &'static str,
-        error: &(dyn std::fmt::Display + Sync),
+        error: &(dyn std::error::Error + Send + Sync + 'static),
         stop: &CancellationToken,
     ) {
-        if self.0 == Self::FIRST {
-            tracing::warn!(%error, "{what}; trying again");
+        let is_said = error.downcast_ref().is_some_and(queue::Error::is_transient);
+        if self.0 == Self::FIRST && !is_said {
+            tracing::warn!(error = %chain(error), "{what}; trying again");
         }
         tokio::select! {
             () = stop.cancelled() => {}

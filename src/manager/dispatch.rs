@@ -137,53 +137,53 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
-                    Some(command) => self.handle(command).await,
+                    Some(command) => self.handle(command),
                     None => return,
                 },
-                () = timer => self.apply(Event::Tick).await,
-                _ = underway.tick(), if !self.awaited.is_empty() => self.tell_underway().await,
+                () = timer => self.apply(Event::Tick),
+                _ = underway.tick(), if !self.awaited.is_empty() => self.tell_underway(),
             }
         }
     }
 
-    async fn handle(&mut self, command: Command) {
+    fn handle(&mut self, command: Command) {
         match command {
             Command::Work(work) => {
                 let event = self.admit(work);
-                self.apply(event).await;
+                self.apply(event);
             }
             Command::Started { slot, result: Ok(live) } => {
                 if let Some(instance) = self.instances.get_mut(&slot) {
                     instance.jobs = Some(live.jobs);
                     instance.report = Some(live.report);
                 }
-                self.apply(Event::Started { slot }).await;
+                self.apply(Event::Started { slot });
                 self.instances_changed();
             }
             Command::Started { slot, result: Err(failure) } => {
                 self.instances.remove(&slot);
                 self.failures.insert(slot, failure);
-                self.apply(Event::StartFailed { slot }).await;
+                self.apply(Event::StartFailed { slot });
                 self.failures.remove(&slot);
                 self.instances_changed();
             }
             Command::Finished { slot, work, usable } => {
                 self.awaited.remove(&work);
-                self.apply(Event::Finished { slot, usable }).await;
+                self.apply(Event::Finished { slot, usable });
             }
-            Command::Ended { slot } => self.apply(Event::Ended { slot }).await,
+            Command::Ended { slot } => self.apply(Event::Ended { slot }),
             Command::Gone { slot } => {
                 self.instances.remove(&slot);
-                self.apply(Event::Gone { slot }).await;
+                self.apply(Event::Gone { slot });
                 self.forget_unused_revisions();
                 self.instances_changed();
             }
             Command::Active { function, revision } => {
-                self.apply(Event::Active { function, revision }).await;
+                self.apply(Event::Active { function, revision });
             }
             Command::Drain => {
                 self.draining = true;
-                self.apply(Event::Drain).await;
+                self.apply(Event::Drain);
             }
         }
     }
@@ -207,9 +207,9 @@ impl Dispatcher {
         Event::Arrived { work: id, key, needs, mode, deadline }
     }
 
-    async fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: Event) {
         for action in self.pool.handle(event, Instant::now()) {
-            self.perform(action).await;
+            self.perform(action);
         }
         if let Event::Finished { slot, usable: true } = event
             && let Some(instance) = self.instances.get(&slot)
@@ -224,7 +224,7 @@ impl Dispatcher {
         }
     }
 
-    async fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: Action) {
         match action {
             Action::Start { slot, key } => self.start(slot, key),
             Action::Run { slot, work, start } => {
@@ -239,7 +239,7 @@ impl Dispatcher {
                     self.awaited.remove(&work);
                     let run =
                         Run::without_instance(not_run("the instance ended before it began", false));
-                    job.work.settle(&self.shared, run).await;
+                    self.beside(|shared| async move { job.work.settle(&shared, run).await });
                 }
             }
             Action::Stop { slot } => {
@@ -248,7 +248,7 @@ impl Dispatcher {
                     instance.jobs = None;
                 }
             }
-            Action::Reject { work, why } => self.reject(work, why).await,
+            Action::Reject { work, why } => self.reject(work, why),
         }
     }
 
@@ -267,11 +267,13 @@ impl Dispatcher {
         let _ = self.commands.send(command);
     }
 
-    async fn reject(&mut self, id: WorkId, why: Rejection) {
+    fn reject(&mut self, id: WorkId, why: Rejection) {
         self.awaited.remove(&id);
         let Some(work) = self.waiting.remove(&id) else { return };
         let run = match why {
-            Rejection::Draining => return work.give_back(&self.shared).await,
+            Rejection::Draining => {
+                return self.beside(|shared| async move { work.give_back(&shared).await });
+            }
             Rejection::Expired => not_run("no instance became free in time", true),
             Rejection::StartFailed(slot) => {
                 let failure =
@@ -279,21 +281,27 @@ impl Dispatcher {
                 failure.verdict(START_RETRY)
             }
         };
-        work.settle(&self.shared, Run::without_instance(run)).await;
+        self.beside(|shared| async move { work.settle(&shared, Run::without_instance(run)).await });
     }
 
-    async fn tell_underway(&mut self) {
-        let late: Vec<WorkId> = self
-            .awaited
-            .iter()
-            .filter(|(_, awaited)| awaited.taken.elapsed() >= UNDERWAY_AFTER)
-            .map(|(id, _)| *id)
+    fn tell_underway(&mut self) {
+        let late = self.awaited.extract_if(|_, awaited| awaited.taken.elapsed() >= UNDERWAY_AFTER);
+        let replies: Vec<_> = late
+            .map(|(_, Awaited { invoke, .. })| {
+                let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
+                (invoke.reply_to, reply)
+            })
             .collect();
-        for id in late {
-            let Some(Awaited { invoke, .. }) = self.awaited.remove(&id) else { continue };
-            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
-            work::reply(&self.shared, invoke.reply_to, reply).await;
-        }
+        self.beside(|shared| async move {
+            for (to, reply) in replies {
+                work::reply(&shared, to, reply).await;
+            }
+        });
+    }
+
+    /// A broker that does not answer must not hold up the pool; the stop waits for these tasks.
+    fn beside<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(Arc<Shared>) -> F) {
+        self.shared.tracker.spawn(task(self.shared.clone()));
     }
 
     /// Tells the consumers which functions are warm here, and the store which instances live.

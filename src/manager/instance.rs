@@ -266,6 +266,9 @@ impl Instance {
                 let message = format!("the function's code did not load within {limit}");
                 Err(Failure::Load(failure("load", message)))
             }
+            Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
+                Err(Failure::Platform("the manager stopped".to_owned()))
+            }
             Err(LoadFailure::Guest(error)) => {
                 let mut error = self.crash(error).await;
                 error.message.push_str(" while its code was loaded");
@@ -301,7 +304,14 @@ impl Instance {
                 }
             };
             let Some(Job { id, work, start }) = job else { return };
-            let (run, usable) = self.run(&work, start).await;
+            let given_up = self.shared.given_up.clone();
+            let ran = tokio::select! {
+                biased;
+                // Its sandbox is about to be removed, which must not look like a crash.
+                () = given_up.cancelled() => return work.abandon(&self.shared).await,
+                ran = self.run(&work, start) => ran,
+            };
+            let (run, usable) = ran;
             // Before the answer: whoever has it and comes back at once finds this instance idle.
             let _ = commands.send(Command::Finished { slot, work: id, usable });
             work.settle(&self.shared, run).await;

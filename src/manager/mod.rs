@@ -19,11 +19,11 @@ mod logs;
 pub mod pool;
 mod work;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::Shutdown,
@@ -58,7 +58,12 @@ struct Shared {
     instances: PathBuf,
     /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
     tracker: TaskTracker,
+    /// What still runs is given up: from now on the end of a guest is our doing and says nothing.
+    given_up: CancellationToken,
 }
+
+/// What is given up ends at once, but for the removal of its sandbox.
+const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// Runs a manager until it is told to stop. Soft: what runs is finished (for at most the grace),
 /// what has not begun is given back. In any case none of its sandboxes is left.
@@ -74,6 +79,10 @@ pub async fn run(
     let Backends { store, queue, runtime } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
+    // What an earlier life of this manager had claimed need not wait until its lease runs out.
+    if let Err(error) = store.release_manager(owner.manager).await {
+        tracing::warn!(error = %http::chain(&error), "older leases not ended; they run out by themselves");
+    }
     let (logs, log_task) = logs::start(store.clone());
     let shared = Arc::new(Shared {
         bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),
@@ -81,6 +90,7 @@ pub async fn run(
         manager: owner.manager,
         owner: OwnerId::new(),
         tracker: TaskTracker::new(),
+        given_up: CancellationToken::new(),
         store,
         queue,
         runtime,
@@ -94,9 +104,9 @@ pub async fn run(
     }
     tracing::info!(manager = %shared.manager, owner = %shared.owner, "manager ready");
 
-    let stop_lease = tokio_util::sync::CancellationToken::new();
+    let stop_lease = CancellationToken::new();
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
-    let stop_health = tokio_util::sync::CancellationToken::new();
+    let stop_health = CancellationToken::new();
     let health = tokio::spawn(http::serve(listener, health_routes(&shared), guard, stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
@@ -111,12 +121,16 @@ pub async fn run(
         shared.tracker.close();
         shared.tracker.wait().await;
     };
-    tokio::select! {
-        () = finished => {}
-        () = tokio::time::sleep(shared.limits.stop_grace) => {
-            tracing::warn!("running invocations did not finish in time and are given up");
-        }
-        () = shutdown.hard.cancelled() => {}
+    let all_finished = tokio::select! {
+        () = finished => true,
+        () = tokio::time::sleep(shared.limits.stop_grace) => false,
+        () = shutdown.hard.cancelled() => false,
+    };
+    if !all_finished {
+        tracing::warn!("running invocations did not finish in time and are given up");
+        shared.given_up.cancel();
+        shared.tracker.close();
+        let _ = tokio::time::timeout(GIVE_UP, shared.tracker.wait()).await;
     }
     stop_health.cancel();
     let _ = health.await;

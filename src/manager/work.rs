@@ -103,6 +103,17 @@ impl Work {
         let expires = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
     }
+
+    /// The manager stops while it runs, which is no outcome. Async: another one claims it as soon as
+    /// the lease is released. Sync: it cannot be run again, and the caller learns that now.
+    pub async fn abandon(self, shared: &Shared) {
+        tracing::warn!(invocation = %self.invoke.id, "given up");
+        if self.invoke.mode == Mode::Sync {
+            let interrupted = bare_reply(shared, &self.invoke, Verdict::Interrupted);
+            drop(self.delivery.ack().await);
+            reply(shared, self.invoke.reply_to, interrupted).await;
+        }
+    }
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
@@ -186,7 +197,7 @@ fn bare_outcome(shared: &Shared, invoke: &Invoke, attempt: u32, verdict: Verdict
 async fn send_outcome(shared: &Shared, message: Message, delivery: Delivery) {
     let mut pause = Duration::from_millis(100);
     while let Err(error) = shared.queue.publish(&Address::Outcomes, message.clone()).await {
-        tracing::warn!(error = %chain(&error), "outcome not published yet");
+        tracing::debug!(error = %chain(&error), "outcome not published yet");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }

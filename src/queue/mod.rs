@@ -72,7 +72,8 @@ pub struct ConsumeOptions {
 /// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so
 /// does [`Error::Unavailable`] from it; dropping that of `consume` or `open_replies` leaves no
 /// consumer behind. A lost connection is re-established by the next call; consumers and reply
-/// queues end (their streams yield `None`), and whoever reads them opens new ones.
+/// queues end (their streams yield `None`), and whoever reads them opens new ones. The loss and the
+/// return of a broker are logged here, once; who merely tries again need not say so.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// For `status` and the startup text: `rabbitmq` or `embedded`.

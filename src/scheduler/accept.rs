@@ -178,7 +178,8 @@ async fn publish(store: Arc<dyn Store>, queue: Arc<dyn Queue>, announced: Vec<(A
                 match super::invoke::publish(&*queue, &function, Mode::Async, message).await {
                     Ok(()) => Some(id),
                     Err(error) => {
-                        tracing::warn!(invocation = %id, error = %chain(&error), "not published yet");
+                        // The sweeper will; the queue has said that it is lost.
+                        tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
                         None
                     }
                 }

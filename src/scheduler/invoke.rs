@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::units::show_duration,
-    http::{Answer, Failure},
+    http::{Answer, Failure, chain},
     model::{
         AttemptRecord, Body, FunctionError, FunctionName, InstanceId, InvocationId, Mode, Phase,
         Problem, ProblemCode, Record, ResultInfo, Start, State,
@@ -95,11 +95,12 @@ impl Scheduler {
                 throttled(format!("{waiting} invocations of '{name}' are waiting already"))
                     .invocation(id)
             })?;
-        let reply_to = self.replies.get().ok_or_else(|| {
+        let no_broker = || {
             Problem::new(code::UNAVAILABLE, "the message broker does not answer")
                 .retry_after(RETRY_AFTER)
                 .invocation(id)
-        })?;
+        };
+        let reply_to = self.replies.get().ok_or_else(no_broker)?;
         let (tell, told) = oneshot::channel();
         let until = accepted + self.limits.queue_wait + function.timeout + LATEST;
         self.waiting.insert(
@@ -115,6 +116,11 @@ impl Scheduler {
                 _in_flight: in_flight,
             },
         );
+        // Lost since: whoever waits for its replies was told so before this one came.
+        if self.replies.get().as_ref() != Some(&reply_to) {
+            self.waiting.remove(id);
+            return Err(no_broker().into());
+        }
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
@@ -134,19 +140,33 @@ impl Scheduler {
             expires: Some(self.limits.queue_wait),
         };
         if let Err(error) = publish(&*self.queue, &function, Mode::Sync, message).await {
-            self.waiting.remove(id);
-            return Err(self.publish_failed(&function, error, id).await);
+            let pending = self.waiting.remove(id);
+            return Err(self.publish_failed(&function, error, id, pending).await);
         }
         self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
         self.await_reply(id, &function, told, accepted).await
     }
 
-    /// A queue that is gone although it was just declared: the function has been deleted.
-    async fn publish_failed(&self, function: &Known, error: queue::Error, id: InvocationId) -> Failure {
+    /// A queue that is gone although it was just declared: the function has been deleted. What the
+    /// broker did not confirm may have been sent all the same.
+    async fn publish_failed(
+        &self,
+        function: &Known,
+        error: queue::Error,
+        id: InvocationId,
+        pending: Option<Pending>,
+    ) -> Failure {
         if matches!(error, queue::Error::NoQueue(_))
             && let Ok(None) = self.store.function(&function.name).await
         {
             return self.functions.not_found(&function.name).into();
+        }
+        if error.is_transient() {
+            tracing::debug!(invocation = %id, error = %chain(&error), "publishing not confirmed");
+            if let Some(pending) = pending {
+                self.conclude(id, pending, None, "interrupted");
+            }
+            return interrupted(id).into();
         }
         let Failure(problem) = error.into();
         problem.invocation(id).into()
@@ -265,7 +285,7 @@ fn throttled(detail: String) -> Problem {
 fn interrupted(id: InvocationId) -> Problem {
     Problem::new(
         code::INTERRUPTED,
-        "the manager that had the invocation was lost; whether it ran is not known",
+        "a part of the platform was lost while it had the invocation; whether it ran is not known",
     )
     .invocation(id)
 }

@@ -9,7 +9,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use super::Scheduler;
 use crate::{
@@ -22,7 +22,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 /// A slower writer's line may appear behind a later number for about so long.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
-/// What a request asks for, once or on and on.
+/// What a request asks for, once or on and on until the scheduler stops.
 pub async fn body(
     scheduler: Arc<Scheduler>,
     filter: LogFilter,
@@ -35,8 +35,9 @@ pub async fn body(
     let mut follower = Follower::new(filter);
     let now = Instant::now();
     let first = follower.news(first, now);
+    let stop = scheduler.stop.clone();
     let state = (scheduler, follower, Some(ndjson(&first)));
-    Ok(Body::from_stream(stream::unfold(state, |(scheduler, mut follower, first)| async move {
+    let lines = stream::unfold(state, |(scheduler, mut follower, first)| async move {
         if let Some(first) = first.filter(|first| !first.is_empty()) {
             return Some((Ok::<_, Infallible>(first), (scheduler, follower, None)));
         }
@@ -56,7 +57,8 @@ pub async fn body(
                 }
             }
         }
-    })))
+    });
+    Ok(Body::from_stream(lines.take_until(stop.cancelled_owned())))
 }
 
 fn ndjson(lines: &[StoredLine]) -> Bytes {

@@ -22,6 +22,7 @@ mod waiting;
 use std::sync::Arc;
 
 use tokio::{net::TcpListener, sync::broadcast};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::Shutdown,
@@ -50,6 +51,8 @@ struct Scheduler {
     accept: accept::Acceptor,
     /// Ids of async invocations that this scheduler has just seen finished.
     finished: broadcast::Sender<InvocationId>,
+    /// Told to stop: who only follows or waits for something is let go.
+    stop: CancellationToken,
 }
 
 /// How many finished ids somebody who waits for one may lag behind; then he asks the store.
@@ -77,12 +80,13 @@ pub async fn run(
         finished: broadcast::channel(FINISHED_BACKLOG).0,
         accept: acceptor,
         recorder,
+        stop: shutdown.soft.clone(),
         store,
         queue,
         limits,
     });
     // Background work goes on until the last request is answered.
-    let background = tokio_util::sync::CancellationToken::new();
+    let background = CancellationToken::new();
     let tasks = [
         tokio::spawn(functions::follow(scheduler.clone(), background.clone())),
         tokio::spawn(replies::receive(scheduler.clone(), background.clone())),

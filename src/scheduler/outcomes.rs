@@ -74,24 +74,31 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
             Err(error) => tracing::error!(%error, "outcome dropped"),
         }
     }
-    let stored = async || -> Result<(), store::Error> {
-        if !finishes.is_empty() {
-            scheduler.store.finish(&finishes).await?;
-        }
+    let stored = async || -> Result<Vec<bool>, store::Error> {
+        let ended = match finishes.is_empty() {
+            true => Vec::new(),
+            false => scheduler.store.finish(&finishes).await?,
+        };
         for (id, attempt, delay, reason) in &returns {
             scheduler.store.give_back(*id, *attempt, *delay, reason).await?;
         }
-        Ok(())
+        Ok(ended)
     };
     // Until the store has it; repeating is harmless, since a finished row is not `running` any more.
     let mut pause = Duration::from_millis(100);
-    while let Err(error) = stored().await {
-        tracing::warn!(error = %chain(&error), "outcomes not stored yet");
+    let ended = loop {
+        match stored().await {
+            Ok(ended) => break ended,
+            Err(error) => tracing::warn!(error = %chain(&error), "outcomes not stored yet"),
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
-    }
-    for finish in &finishes {
-        tracing::info!(invocation = %finish.id, attempt = finish.attempt, state = finish.state.as_str(), "finished");
+    };
+    for (finish, ended) in finishes.iter().zip(ended) {
+        // One that was delivered again, or is stale, ends nothing.
+        if ended {
+            tracing::info!(invocation = %finish.id, attempt = finish.attempt, state = %finish.state.as_str(), "finished");
+        }
         let _ = scheduler.finished.send(finish.id);
     }
     for delivery in batch {

@@ -53,7 +53,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                     tell_lost(&scheduler, scheduler.waiting.take_all());
                 }
                 Ok((address, _)) => tracing::error!(?address, "no reply address"),
-                Err(error) => tracing::warn!(error = %chain(&error), "no reply queue; trying again"),
+                Err(error) => tracing::debug!(error = %chain(&error), "no reply queue yet"),
             }
             tokio::time::sleep(RETRY).await;
         }

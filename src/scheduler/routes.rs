@@ -177,7 +177,7 @@ impl Scheduler {
         self.store.record(id).await
     }
 
-    /// The record as soon as it is terminal, or as it is after `wait`.
+    /// The record as soon as it is terminal, or as it is after `wait` or when the scheduler stops.
     async fn record_when_terminal(
         &self,
         id: InvocationId,
@@ -197,7 +197,10 @@ impl Scheduler {
             let look = deadline.min(now + LOOK_AGAIN);
             // One who lags behind misses ids; then the next look finds the end.
             let this_one = async { while !matches!(finished.recv().await, Ok(other) if other == id) {} };
-            let _ = tokio::time::timeout_at(look, this_one).await;
+            tokio::select! {
+                _ = tokio::time::timeout_at(look, this_one) => {}
+                () = self.stop.cancelled() => return Ok(record),
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ const PRUNE_PAGE: u32 = 5000;
 pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = 0;
+    let (mut count, mut failing) = (0, false);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -38,9 +38,17 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
         if let Err(error) = tell_forsaken(&scheduler).await {
             tracing::debug!(error = %chain(&error), "leases not read");
         }
-        if let Err(error) = sweep(&scheduler).await {
-            tracing::warn!(error = %chain(&*error), "sweep failed; the next one tries again");
+        match sweep(&scheduler).await {
+            Ok(()) if failing => tracing::info!("sweeping again"),
+            Err(error) if !failing => {
+                tracing::warn!(error = %chain(&*error), "sweep failed; every second another one tries");
+                failing = true;
+                continue;
+            }
+            Ok(()) => {}
+            Err(_) => continue,
         }
+        failing = false;
         if count % PRUNE_EVERY == 0
             && let Err(error) = scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await
         {
@@ -73,7 +81,7 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
                 match accept::republish(&*scheduler.queue, announced).await {
                     Ok(()) => tracing::debug!(invocation = %id, "published by the sweeper"),
                     Err(error) => {
-                        tracing::warn!(invocation = %id, error = %chain(&error), "not published");
+                        tracing::debug!(invocation = %id, error = %chain(&error), "not published");
                     }
                 }
             })

@@ -126,6 +126,9 @@ pub trait Store: Send + Sync {
     async fn renew_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error>;
     /// Ends a lease at once, with the instances reported under it.
     async fn release_lease(&self, owner: OwnerId) -> Result<(), Error>;
+    /// Ends the leases of all processes of a manager at once, with what they reported: for its next
+    /// start, which knows that they are gone. What they had claimed can be claimed again.
+    async fn release_manager(&self, manager: ManagerId) -> Result<(), Error>;
     /// Replaces what this manager process has reported as its live instances.
     async fn report_instances(
         &self,

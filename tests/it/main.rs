@@ -5,6 +5,7 @@ mod support;
 
 mod architecture;
 mod bad_input;
+mod binary;
 mod cli;
 mod function_failures;
 mod http_api;

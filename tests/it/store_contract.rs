@@ -88,6 +88,7 @@ contract! {
     leases {
         instances_are_those_of_leases_that_hold,
         a_report_replaces_the_one_before,
+        a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives,
     }
     records {
         a_sync_record_is_written_once_and_read_as_written,

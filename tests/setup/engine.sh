@@ -38,3 +38,27 @@ stop_engine() {
   end_process "$(cat "$STATE/dockerd.pid" 2>/dev/null)" dockerd TERM
   rm -f "$STATE/dockerd.pid"
 }
+
+# ---- a second engine beside it, of one test: everything of it is in $STATE ----
+
+second_docker() { docker --host "unix://$STATE/docker.sock" "$@"; }
+
+start_second_engine() {
+  # no network of its own: it must not touch the first one's bridge and rules
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  as_root setsid --fork sh -c 'echo $$ >"$1/dockerd.pid"; exec dockerd --data-root "$1/data" --exec-root "$1/run" \
+    --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" --bridge=none --iptables=false >"$1/dockerd.log" 2>&1' \
+    - "$STATE" </dev/null
+  for _ in $(seq 300); do
+    sleep 0.2
+    second_docker info >/dev/null 2>&1 && return
+    is_process "$(cat "$STATE/dockerd.pid")" dockerd || break
+  done
+  tail -n 20 "$STATE/dockerd.log" >&2
+  die "the second Docker engine did not start"
+}
+
+stop_second_engine() {
+  stop_engine
+  as_root rm -rf "$STATE/data" "$STATE/run"
+}

@@ -82,13 +82,19 @@ rabbitmq_answers() {
 start_rabbitmq() {
   rabbitmq_answers && return
   stop_rabbitmq
+  new_folder "$RABBITMQ" rabbitmq
+  free_ports 3 >"$RABBITMQ/ports" # AMQP, epmd, distribution
+  echo '[].' >"$RABBITMQ/enabled_plugins" # no plugins: the quickest start
+  echo "listeners.tcp.1 = 127.0.0.1:$(cut -d ' ' -f 1 "$RABBITMQ/ports")" >"$RABBITMQ/rabbitmq.conf"
+  launch_rabbitmq
+}
+
+# On the folder as it is: also what was halted goes on with its ports and its data.
+launch_rabbitmq() {
   say "rabbitmq: starting"
   local port epmd_port dist_port
-  read -r port epmd_port dist_port < <(free_ports 3)
-  new_folder "$RABBITMQ" rabbitmq
+  read -r port epmd_port dist_port <"$RABBITMQ/ports"
   cd "$RABBITMQ" || return
-  echo '[].' >enabled_plugins # no plugins: the quickest start
-  echo "listeners.tcp.1 = 127.0.0.1:$port" >rabbitmq.conf
   # every path and port is its own: the system's node, its cookie and its epmd are not touched
   local settings=(
     HOME="$RABBITMQ" ERL_EPMD_PORT="$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1
@@ -117,9 +123,13 @@ start_rabbitmq() {
   die "RabbitMQ did not start"
 }
 
-stop_rabbitmq() {
+# At once: the broker says no goodbye to anybody.
+halt_rabbitmq() {
   local pid; pid=$(rabbitmq_pid)
-  # at once: there is nothing in it to say goodbye to
   ! is_process "$pid" "$RABBITMQ" || send KILL "-$pid"
+}
+
+stop_rabbitmq() {
+  halt_rabbitmq
   rm -rf "$RABBITMQ"
 }

@@ -12,7 +12,10 @@
 use std::{
     os::fd::{AsFd as _, OwnedFd},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,11 +59,36 @@ pub(super) enum Purpose {
     Replies,
 }
 
+/// Whether the broker answers, as all connections of this process see it. That it is lost and that it
+/// is back is said here, once, and by nobody of the many who try again meanwhile.
+#[derive(Default)]
+pub(super) struct Sight {
+    answers: AtomicBool,
+    was_lost: AtomicBool,
+}
+
+impl Sight {
+    fn lost(&self, broker: &str, error: &Failure) {
+        // Before its first answer the caller says what he waits for.
+        if self.answers.swap(false, Ordering::Relaxed) {
+            self.was_lost.store(true, Ordering::Relaxed);
+            tracing::warn!(broker, %error, "the message broker is lost; trying again");
+        }
+    }
+
+    fn found(&self, broker: &str) {
+        if !self.answers.swap(true, Ordering::Relaxed) && self.was_lost.load(Ordering::Relaxed) {
+            tracing::info!(broker, "the message broker answers again");
+        }
+    }
+}
+
 pub(super) struct Link {
     uri: AMQPUri,
     address: String,
     name: String,
     purpose: Purpose,
+    sight: Arc<Sight>,
     state: Mutex<State>,
 }
 
@@ -114,6 +142,7 @@ impl Link {
         url: &SecretUrl,
         platform: &PlatformName,
         purpose: Purpose,
+        sight: &Arc<Sight>,
     ) -> Result<Arc<Self>, Error> {
         // The parser's own words may repeat the URL and the password in it.
         let mut uri: AMQPUri = url.expose().parse().map_err(|_| Error::Refused {
@@ -131,6 +160,7 @@ impl Link {
             address: url.address(),
             name: format!("cloudfunc {platform} {kind}"),
             purpose,
+            sight: sight.clone(),
             state: Mutex::new(State::Idle),
         }))
     }
@@ -161,6 +191,9 @@ impl Link {
                 State::Up(live) if live.is_up() => return Ok(live.clone()),
                 State::Connecting(attempt) => attempt.clone(),
                 State::Idle | State::Up(_) => {
+                    if matches!(*state, State::Up(_)) {
+                        self.sight.lost(&self.address, &Failure::Lost);
+                    }
                     let attempt = self.clone().begin();
                     *state = State::Connecting(attempt.clone());
                     attempt
@@ -186,8 +219,14 @@ impl Link {
             let mut state = self.lock();
             match (&*state, &connected) {
                 (State::Closed, _) => return Err(Failure::Closed),
-                (_, Ok(live)) => *state = State::Up(live.clone()),
-                (_, Err(_)) => *state = State::Idle,
+                (_, Ok(live)) => {
+                    self.sight.found(&self.address);
+                    *state = State::Up(live.clone());
+                }
+                (_, Err(failure)) => {
+                    self.sight.lost(&self.address, failure);
+                    *state = State::Idle;
+                }
             }
             connected
         });

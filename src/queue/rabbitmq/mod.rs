@@ -52,7 +52,8 @@ pub(super) struct RabbitMq {
 impl RabbitMq {
     pub(super) async fn connect(url: &SecretUrl, platform: &PlatformName) -> Result<Self, Error> {
         let names = Names { prefix: format!("cloudfunc.{platform}") };
-        let link = |purpose| Link::new(url, platform, purpose);
+        let sight = Arc::default();
+        let link = |purpose| Link::new(url, platform, purpose, &sight);
         let rabbitmq = Self {
             publishing: link(Purpose::Publishing { shared: names.clone() })?,
             consuming: link(Purpose::Consuming)?,

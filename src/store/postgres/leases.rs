@@ -44,6 +44,18 @@ pub async fn release_lease(pool: &PgPool, owner: OwnerId) -> Result<(), Failure>
     Ok(())
 }
 
+pub async fn release_manager(pool: &PgPool, manager: ManagerId) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "WITH ended AS (DELETE FROM instances WHERE manager = $1) DELETE FROM leases WHERE manager = $1",
+    )
+    .bind(Id(manager.0))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::Committing)?;
+    Ok(())
+}
+
 pub async fn report_instances(
     pool: &PgPool,
     owner: OwnerId,

@@ -229,6 +229,10 @@ impl Store for Postgres {
         self.done(leases::release_lease(&self.pool, owner).await)
     }
 
+    async fn release_manager(&self, manager: ManagerId) -> Result<(), Error> {
+        self.done(leases::release_manager(&self.pool, manager).await)
+    }
+
     async fn report_instances(
         &self,
         owner: OwnerId,

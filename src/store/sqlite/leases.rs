@@ -46,6 +46,14 @@ pub async fn release_lease(writer: &Writer, owner: OwnerId) -> Result<(), Failur
     tx.commit().await.map_err(Failure::Committing)
 }
 
+pub async fn release_manager(writer: &Writer, manager: ManagerId) -> Result<(), Failure> {
+    let mut connection = writer.lock().await?;
+    let mut tx = begin(&mut connection).await?;
+    query("DELETE FROM leases WHERE manager = $1").bind(Id(manager.0)).execute(&mut *tx).await?;
+    query("DELETE FROM instances WHERE manager = $1").bind(Id(manager.0)).execute(&mut *tx).await?;
+    tx.commit().await.map_err(Failure::Committing)
+}
+
 pub async fn report_instances(
     writer: &Writer,
     owner: OwnerId,

@@ -235,6 +235,10 @@ impl Store for Sqlite {
         self.done(leases::release_lease(&self.writer, owner).await)
     }
 
+    async fn release_manager(&self, manager: ManagerId) -> Result<(), Error> {
+        self.done(leases::release_manager(&self.writer, manager).await)
+    }
+
     async fn report_instances(
         &self,
         owner: OwnerId,

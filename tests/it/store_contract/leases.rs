@@ -60,3 +60,16 @@ pub async fn a_report_replaces_the_one_before(config: Config) {
     store.report_instances(owner, &[]).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), []);
 }
+
+pub async fn a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives(config: Config) {
+    let store = open(config).await;
+    let (manager, other, f) = (ManagerId::new(), ManagerId::new(), FunctionId::new());
+    let (one, two) = (instance(manager, f), instance(other, f));
+    for (of, reported) in [(manager, &one), (manager, &one), (other, &two)] {
+        let owner = OwnerId::new();
+        store.renew_lease(owner, of, LONG).await.unwrap();
+        store.report_instances(owner, std::slice::from_ref(reported)).await.unwrap();
+    }
+    store.release_manager(manager).await.unwrap();
+    assert_eq!(store.instances(None).await.unwrap(), [two]);
+}

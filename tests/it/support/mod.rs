@@ -1,9 +1,14 @@
 //! What the tests share.
 
+pub mod broker;
+pub mod desk;
+pub mod engine;
 pub mod platform;
 pub mod postgres;
+pub mod process;
+pub mod roles;
 
-use std::io::Write as _;
+use std::{io::Write as _, time::Duration};
 
 /// The value of an environment variable that names a server, or `None` after a visible note that the
 /// test is skipped. Written past libtest's capture, so that `cargo test` shows it.
@@ -34,6 +39,12 @@ macro_rules! need {
     };
 }
 
+/// The values of several such variables, or `None` when one is not set.
+pub fn need_all<const N: usize>(variables: [&str; N], test: &str) -> Option<[String; N]> {
+    let values: Option<Vec<String>> = variables.iter().map(|variable| server(variable, test)).collect();
+    values?.try_into().ok()
+}
+
 /// Makes a test of each property, each with a platform of its own:
 /// `on_stack! { light and real: one_property another_property }`.
 #[macro_export]
@@ -60,16 +71,24 @@ macro_rules! on_stack {
 
 /// Waits until `check` answers something, asking every 20 ms for at most 30 s: the only waiting that
 /// tests do.
-pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
+pub async fn eventually<T, F>(what: &str, check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    eventually_within(Duration::from_secs(30), what, check).await
+}
+
+/// The same with another bound: what the whole stack does on a busy machine may take longer.
+pub async fn eventually_within<T, F>(within: Duration, what: &str, mut check: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = tokio::time::Instant::now() + within;
     loop {
         if let Some(value) = check().await {
             return value;
         }
-        assert!(tokio::time::Instant::now() < deadline, "not within 30 s: {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        assert!(tokio::time::Instant::now() < deadline, "not within {} s: {what}", within.as_secs());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

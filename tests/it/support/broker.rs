@@ -1,0 +1,54 @@
+//! A RabbitMQ of one test, which may be killed and started again; by the pieces of `tests/run`.
+
+use std::process::Command;
+
+pub struct Broker {
+    folder: tempfile::TempDir,
+}
+
+impl Broker {
+    pub async fn start() -> Self {
+        // Where the broker's own user can reach it.
+        let folder = tempfile::Builder::new().prefix("cfmq").tempdir_in("/var/tmp").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), mode).unwrap();
+        let broker = Self { folder };
+        broker.perform("start_rabbitmq").await;
+        broker
+    }
+
+    pub fn url(&self) -> String {
+        let port = std::fs::read_to_string(self.folder.path().join("rabbitmq/port")).unwrap();
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", port.trim())
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&self) {
+        self.perform("halt_rabbitmq").await;
+    }
+
+    /// With the ports and the data that it had.
+    pub async fn start_again(&self) {
+        self.perform("launch_rabbitmq").await;
+    }
+
+    async fn perform(&self, step: &str) {
+        let output = tokio::process::Command::from(self.step(step)).output().await.unwrap();
+        assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn step(&self, step: &str) -> Command {
+        let setup = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup");
+        let script =
+            format!("set -euo pipefail; source {setup}/lib.sh; source {setup}/services.sh; {step}");
+        let mut command = Command::new("bash");
+        command.args(["-c", &script]).env("CLOUDFUNC_TEST_STATE", self.folder.path());
+        command
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.step("stop_rabbitmq").status();
+    }
+}
