@@ -144,7 +144,9 @@ impl Ending {
             (None, None) => String::new(),
         };
         let message = format!("the invocation of {} ended {}{why}", record.function, record.state);
-        let platform = record.reason.as_deref() == Some("platform");
+        let platform = record.reason.as_deref().is_some_and(|reason| {
+            matches!(reason, "platform" | "interrupted") || reason.starts_with("start_failed")
+        });
         let exit = if platform { Exit::Platform } else { exit_of_state(record.state) };
         Self::Failed { exit, message, hint: None, error }
     }

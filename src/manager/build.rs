@@ -105,7 +105,7 @@ async fn perform(
                 message: format!("source {} is not in the store", build.source),
                 user_error: false,
             })?;
-            check(source.clone(), build)?;
+            check(source, build).await?;
             let _ = progress.send("unpacking the source".to_owned());
             let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
             (Some(build.source.clone()), Some(tree))
@@ -115,13 +115,18 @@ async fn perform(
     Ok(BuildStep::Done { image, bundle })
 }
 
-fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
+async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
+    let spec = build.spec.clone();
     let user = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
         message: chain(error),
         user_error: true,
     };
-    let listing = bundle::read(&source).map_err(|error| user(&error))?;
-    bundle::check_code(&listing, &build.spec).map_err(|error| user(&error))
+    tokio::task::spawn_blocking(move || {
+        let listing = bundle::read(&source).map_err(|error| user(&error))?;
+        bundle::check_code(&listing, &spec).map_err(|error| user(&error))
+    })
+    .await
+    .expect("checking does not panic")
 }
 
 async fn ensure_image(

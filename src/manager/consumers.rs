@@ -275,7 +275,9 @@ impl FunctionQueue {
         let now = jiff::Timestamp::now().as_millisecond();
         let left = invoke
             .slot_deadline_ms
-            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now).unwrap_or(0)));
+            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now).unwrap_or(0)))
+            // Clocks of two hosts may differ.
+            .map(|left| left.min(self.shared.limits.queue_wait));
         if delivery.redelivered {
             // A manager was lost with it in hand; whether it ran is not known.
             drop(delivery.ack().await);

@@ -30,6 +30,8 @@ use crate::{
     store::ReportedInstance,
 };
 
+/// Of a payload, in bytes, in the debug log.
+const SHOWN_PAYLOAD: usize = 1024;
 /// A guest that hung up is given so long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -138,12 +140,15 @@ async fn start(
         None => None,
     };
     let image = image_of(revision, bundle.as_deref());
-    let task = folder.join("task");
     let mounted = match &revision.spec.code {
         Code::Language { package: Package::Bundle, .. } => bundle,
         Code::Language { .. } | Code::Image { .. } => None,
     };
-    make_folder(folder, &task, mounted.as_deref()).map_err(|error| platform(&error))?;
+    let own_folder = folder.to_owned();
+    // Up to 20,000 links.
+    let made = move || make_folder(&own_folder, &own_folder.join("task"), mounted.as_deref());
+    let made = tokio::task::spawn_blocking(made).await.expect("linking does not panic");
+    made.map_err(|error| platform(&error))?;
     let spec = Spec {
         instance: id,
         function: revision.name.to_string(),
@@ -326,7 +331,8 @@ impl Instance {
         let limit = revision.spec.timeout;
         let function = revision.name.as_str();
         tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = start.as_str(), "executing");
-        tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(&work.payload), "payload");
+        let shown = &work.payload[..work.payload.len().min(SHOWN_PAYLOAD)];
+        tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(shown), "payload");
         let invoke = Invoke {
             id: work.invoke.id,
             attempt: work.attempt,

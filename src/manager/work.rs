@@ -54,6 +54,10 @@ impl Work {
     /// take a while when the broker is away and happens beside everything else.
     pub async fn settle(self, shared: &Arc<Shared>, run: Run) {
         let manager_ms = self.taken.elapsed().as_secs_f64() * 1000.0;
+        let mut verdict = run.verdict;
+        if let Verdict::NotRun { delay, .. } = &mut verdict {
+            *delay = backed_off(*delay, self.attempt);
+        }
         let outcome = Outcome {
             v: message::VERSION,
             id: self.invoke.id,
@@ -63,7 +67,7 @@ impl Work {
             instance: run.instance,
             start: run.start,
             prewarmed: false,
-            verdict: run.verdict,
+            verdict,
             content_type: run.result.as_ref().map(|body| body.content_type.clone()),
             phases: match self.invoke.mode {
                 // The scheduler knows what came before.
@@ -114,6 +118,12 @@ impl Work {
             reply(shared, self.invoke.reply_to, interrupted).await;
         }
     }
+}
+
+/// Doubled with every claim, so that the ten claims of an invocation outlast more than a short outage.
+fn backed_off(delay: Duration, attempt: u32) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(300);
+    delay.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(LONGEST)
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.

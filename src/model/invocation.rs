@@ -185,7 +185,8 @@ pub struct Record {
     pub phases: Vec<Phase>,
     pub result: Option<ResultInfo>,
     pub parent: Option<InvocationId>,
-    /// Why a record is terminal without an attempt to say so (`function_deleted`, `platform`).
+    /// Why a record is terminal without an attempt to say so: `function_deleted`, `platform`,
+    /// `throttled`, `interrupted`, or `start_failed: ` with the reason in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

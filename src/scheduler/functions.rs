@@ -16,6 +16,7 @@ use super::Scheduler;
 use crate::{
     http::{Failure, chain, function_not_found},
     model::{Function, FunctionId, FunctionName, Problem, RevisionNumber},
+    queue::Consumer,
     store::{self, Store},
 };
 
@@ -68,11 +69,13 @@ impl Known {
 pub struct Functions {
     store: Arc<dyn Store>,
     by_name: RwLock<HashMap<FunctionName, Arc<Known>>>,
+    /// One reading at a time: an older one that is slow must not overwrite a newer one.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Functions {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, by_name: RwLock::new(HashMap::new()) }
+        Self { store, by_name: RwLock::default(), reading: tokio::sync::Mutex::default() }
     }
 
     /// A name that the cache does not know is looked up in the store before anybody is told that it
@@ -82,6 +85,7 @@ impl Functions {
         if let Some(known) = known {
             return Ok(known);
         }
+        let _reading = self.reading.lock().await;
         match self.store.function(name).await? {
             Some(function) => Ok(self.learn(function).await?),
             None => Err(self.not_found(name).into()),
@@ -95,6 +99,7 @@ impl Functions {
 
     /// Reads everything anew.
     pub async fn refresh(&self) -> Result<(), store::Error> {
+        let _reading = self.reading.lock().await;
         let functions = self.store.functions().await?;
         let names: std::collections::HashSet<&FunctionName> =
             functions.iter().map(|function| &function.name).collect();
@@ -137,11 +142,9 @@ pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     let following = async {
         loop {
             match scheduler.queue.subscribe().await {
-                Ok(mut events) => {
-                    refresh(&scheduler).await;
-                    while let Some(event) = events.next().await {
-                        drop(event.ack().await);
-                        refresh(&scheduler).await;
+                Ok(events) => {
+                    if let Err(error) = refresh_on(&scheduler, events).await {
+                        tracing::warn!(error = %chain(&error), "functions not read; trying again");
                     }
                 }
                 Err(error) => tracing::debug!(error = %chain(&error), "no events yet"),
@@ -155,8 +158,12 @@ pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     }
 }
 
-async fn refresh(scheduler: &Scheduler) {
-    if let Err(error) = scheduler.functions.refresh().await {
-        tracing::warn!(error = %chain(&error), "functions not read");
+/// A change that could not be read is not forgotten: everything is read again from the start.
+async fn refresh_on(scheduler: &Scheduler, mut events: Consumer) -> Result<(), store::Error> {
+    scheduler.functions.refresh().await?;
+    while let Some(event) = events.next().await {
+        drop(event.ack().await);
+        scheduler.functions.refresh().await?;
     }
+    Ok(())
 }

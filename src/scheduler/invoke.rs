@@ -89,16 +89,15 @@ impl Scheduler {
         let (accepted, accepted_at) = (Instant::now(), Timestamp::now());
         let function = self.functions.find(name).await?;
         let id = InvocationId::new();
-        let in_flight =
-            function.enter(self.limits.max_waiting + function.max_instances).ok_or_else(|| {
-                let waiting = self.limits.max_waiting;
-                throttled(format!("{waiting} invocations of '{name}' are waiting already"))
-                    .invocation(id)
-            })?;
+        let in_flight = function
+            .enter(self.limits.max_waiting.saturating_add(function.max_instances))
+            .ok_or_else(|| {
+            let waiting = self.limits.max_waiting;
+            throttled(format!("{waiting} invocations of '{name}' are waiting already"))
+        })?;
         let no_broker = || {
             Problem::new(code::UNAVAILABLE, "the message broker does not answer")
                 .retry_after(RETRY_AFTER)
-                .invocation(id)
         };
         let reply_to = self.replies.get().ok_or_else(no_broker)?;
         let (tell, told) = oneshot::channel();
@@ -139,7 +138,7 @@ impl Scheduler {
             bytes: message::encode(&invoke, &payload.bytes),
             expires: Some(self.limits.queue_wait),
         };
-        if let Err(error) = publish(&*self.queue, &function, Mode::Sync, message).await {
+        if let Err(error) = self.publish_sync(&function, message).await {
             let pending = self.waiting.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
         }
@@ -147,8 +146,22 @@ impl Scheduler {
         self.await_reply(id, &function, told, accepted).await
     }
 
-    /// A queue that is gone although it was just declared: the function has been deleted. What the
-    /// broker did not confirm may have been sent all the same.
+    /// A queue that is gone is made again, unless it went with its function.
+    async fn publish_sync(&self, function: &Known, message: Message) -> Result<(), queue::Error> {
+        match publish(&*self.queue, function, Mode::Sync, message.clone()).await {
+            Err(queue::Error::NoQueue(address)) => match self.store.function(&function.name).await {
+                Ok(Some(found)) if found.id == function.id => {
+                    self.queue.declare(function.id).await?;
+                    self.queue.publish(&address, message).await
+                }
+                _ => Err(queue::Error::NoQueue(address)),
+            },
+            other => other,
+        }
+    }
+
+    /// No queue means that the function has been deleted. What the broker did not confirm may have
+    /// been sent all the same.
     async fn publish_failed(
         &self,
         function: &Known,
@@ -156,9 +169,7 @@ impl Scheduler {
         id: InvocationId,
         pending: Option<Pending>,
     ) -> Failure {
-        if matches!(error, queue::Error::NoQueue(_))
-            && let Ok(None) = self.store.function(&function.name).await
-        {
+        if matches!(error, queue::Error::NoQueue(_)) {
             return self.functions.not_found(&function.name).into();
         }
         if error.is_transient() {
@@ -255,7 +266,7 @@ impl Scheduler {
     }
 }
 
-/// Publishes to a function's queue; a missing queue is declared, once.
+/// Publishes to a function's queue; the first time it is declared.
 pub async fn publish(
     queue: &dyn queue::Queue,
     function: &Known,
@@ -267,13 +278,7 @@ pub async fn publish(
         queue.declare(function.id).await?;
         function.set_declared();
     }
-    match queue.publish(&address, message.clone()).await {
-        Err(queue::Error::NoQueue(_)) => {
-            queue.declare(function.id).await?;
-            queue.publish(&address, message).await
-        }
-        other => other,
-    }
+    queue.publish(&address, message).await
 }
 
 fn throttled(detail: String) -> Problem {

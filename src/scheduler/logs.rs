@@ -19,6 +19,8 @@ use crate::{
 
 /// How often a follower looks for new lines: managers write them in batches anyway.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+/// A manager stores a line after at most about so long.
+const WRITTEN_BEHIND: Duration = Duration::from_millis(250);
 /// A slower writer's line may appear behind a later number for about so long.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
@@ -28,13 +30,24 @@ pub async fn body(
     filter: LogFilter,
     follow: bool,
 ) -> Result<Body, store::Error> {
-    let first = scheduler.store.logs(&filter).await?;
+    let mut first = scheduler.store.logs(&filter).await?;
     if !follow {
+        if first.is_empty() {
+            // Lines are written behind: those of an invocation that has just ended are on their way.
+            tokio::time::sleep(WRITTEN_BEHIND).await;
+            first = scheduler.store.logs(&filter).await?;
+        }
         return Ok(Body::from(ndjson(&first)));
     }
+    let wanted = filter.tail.map(|tail| tail as usize);
+    // At least one is read, even if none is wanted: new is what comes after it.
+    let filter = LogFilter { tail: filter.tail.map(|tail| tail.max(1)), ..filter };
+    if wanted == Some(0) {
+        first = scheduler.store.logs(&filter).await?;
+    }
     let mut follower = Follower::new(filter);
-    let now = Instant::now();
-    let first = follower.news(first, now);
+    let mut first = follower.news(first, Instant::now());
+    first.truncate(wanted.unwrap_or(usize::MAX));
     let stop = scheduler.stop.clone();
     let state = (scheduler, follower, Some(ndjson(&first)));
     let lines = stream::unfold(state, |(scheduler, mut follower, first)| async move {

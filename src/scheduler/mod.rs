@@ -21,7 +21,7 @@ mod waiting;
 
 use std::sync::Arc;
 
-use tokio::{net::TcpListener, sync::broadcast};
+use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -87,22 +87,22 @@ pub async fn run(
     });
     // Background work goes on until the last request is answered.
     let background = CancellationToken::new();
-    let tasks = [
-        tokio::spawn(functions::follow(scheduler.clone(), background.clone())),
-        tokio::spawn(replies::receive(scheduler.clone(), background.clone())),
-        tokio::spawn(outcomes::receive(scheduler.clone(), background.clone())),
-        tokio::spawn(sweep::run(scheduler.clone(), background.clone())),
-    ];
+    let mut tasks = JoinSet::new();
+    tasks.spawn(functions::follow(scheduler.clone(), background.clone()));
+    tasks.spawn(replies::receive(scheduler.clone(), background.clone()));
+    tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
+    tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
     let serving = http::serve(listener, routes::routes(scheduler.clone()), guard, shutdown.soft.clone());
     tokio::select! {
         served = serving => served?,
-        () = shutdown.hard.cancelled() => {}
+        // Connections may still hold what the tasks below wait for.
+        () = shutdown.hard.cancelled() => return Ok(()),
+        // They end only by a panic, and nothing works without them: the supervisor starts us again.
+        ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
     }
     background.cancel();
-    for task in tasks {
-        let _ = task.await;
-    }
+    while tasks.join_next().await.is_some() {}
     drop(scheduler);
     let _ = accept_task.await;
     let _ = recorder_task.await;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -74,37 +74,60 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
             Err(error) => tracing::error!(%error, "outcome dropped"),
         }
     }
-    let stored = async || -> Result<Vec<bool>, store::Error> {
-        let ended = match finishes.is_empty() {
-            true => Vec::new(),
-            false => scheduler.store.finish(&finishes).await?,
-        };
-        for (id, attempt, delay, reason) in &returns {
-            scheduler.store.give_back(*id, *attempt, *delay, reason).await?;
+    match patiently(|| scheduler.store.finish(&finishes)).await {
+        Ok(ended) => announce(scheduler, &finishes, &ended),
+        // One of them cannot be stored, and must not hold up the others.
+        Err(_) => {
+            for finish in &finishes {
+                let one = std::slice::from_ref(finish);
+                match patiently(|| scheduler.store.finish(one)).await {
+                    Ok(ended) => announce(scheduler, one, &ended),
+                    Err(error) => {
+                        tracing::error!(invocation = %finish.id, error = %chain(&error), "outcome lost");
+                    }
+                }
+            }
         }
-        Ok(ended)
-    };
-    // Until the store has it; repeating is harmless, since a finished row is not `running` any more.
-    let mut pause = Duration::from_millis(100);
-    let ended = loop {
-        match stored().await {
-            Ok(ended) => break ended,
-            Err(error) => tracing::warn!(error = %chain(&error), "outcomes not stored yet"),
+    }
+    for (id, attempt, delay, reason) in &returns {
+        let given_back = || scheduler.store.give_back(*id, *attempt, *delay, reason);
+        if let Err(error) = patiently(given_back).await {
+            tracing::error!(invocation = %id, error = %chain(&error), "not given back");
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
-    };
-    for (finish, ended) in finishes.iter().zip(ended) {
-        // One that was delivered again, or is stale, ends nothing.
-        if ended {
-            tracing::info!(invocation = %finish.id, attempt = finish.attempt, state = %finish.state.as_str(), "finished");
-        }
-        let _ = scheduler.finished.send(finish.id);
     }
     for delivery in batch {
         if let Err(error) = delivery.ack().await {
             tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
         }
+    }
+}
+
+/// Until the store has it or refuses; repeating is harmless, since a finished row is not `running`
+/// any more.
+async fn patiently<'a, T>(
+    mut store: impl FnMut() -> BoxFuture<'a, Result<T, store::Error>>,
+) -> Result<T, store::Error> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match store().await {
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %chain(&error), "outcomes not stored yet");
+            }
+            stored => return stored,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+fn announce(scheduler: &Scheduler, finishes: &[Finish], ended: &[bool]) {
+    for (finish, ended) in finishes.iter().zip(ended) {
+        // One that was delivered again, or is stale, ends nothing.
+        if *ended {
+            let (attempt, state) = (finish.attempt, finish.state.as_str());
+            tracing::info!(invocation = %finish.id, attempt, state, "finished");
+        }
+        let _ = scheduler.finished.send(finish.id);
     }
 }
 

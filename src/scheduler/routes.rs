@@ -263,7 +263,13 @@ async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer
     let mut problem = match &error {
         Some(error) => {
             let detail = format!("invocation {id} {state}: {}: {}", error.kind, error.message);
-            Problem::new(code::FUNCTION_FAILED, detail)
+            let code = match state {
+                crate::model::State::TimedOut => code::FUNCTION_TIMED_OUT,
+                crate::model::State::Crashed => code::FUNCTION_CRASHED,
+                _ if error.kind == "platform" => code::START_FAILED,
+                _ => code::FUNCTION_FAILED,
+            };
+            Problem::new(code, detail)
         }
         None => Problem::new(code::CONFLICT, format!("invocation {id} is {state} and has no result")),
     };

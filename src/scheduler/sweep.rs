@@ -50,12 +50,21 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
         }
         failing = false;
         if count % PRUNE_EVERY == 0
-            && let Err(error) = scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await
+            && let Err(error) = prune(&scheduler, &stop).await
         {
             tracing::warn!(error = %chain(&error), "old records not deleted");
         }
         count += 1;
     }
+}
+
+/// Page by page, so that no transaction is long.
+async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
+    while !stop.is_cancelled()
+        && scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await? >= u64::from(PRUNE_PAGE)
+    {
+    }
+    Ok(())
 }
 
 async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
