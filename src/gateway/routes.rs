@@ -71,7 +71,8 @@ async fn to_scheduler(State(gateway): Shared, of: RawPathParams, request: Reques
 }
 
 /// What may follow (`?follow=`) or wait (`?wait=`).
-async fn watch_scheduler(State(gateway): Shared, request: Request) -> Answer {
+async fn watch_scheduler(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
+    check_path(&of)?;
     let (parts, body) = request.into_parts();
     gateway.scheduler.watch(parts, body, gateway.stop.clone()).await
 }
