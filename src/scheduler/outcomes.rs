@@ -18,9 +18,9 @@ use crate::{
     store::{self, Finish},
 };
 
-const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 512, priority: 0 };
+const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 64, priority: 0 };
 /// Outcomes in one commit, and their bytes (one more may go over it).
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// Takes outcomes until `stop`; whatever is not acked by then is delivered again.
