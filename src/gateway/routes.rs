@@ -15,9 +15,8 @@ use serde_json::{json, value::RawValue};
 
 use super::Gateway;
 use crate::{
-    config::units::show_bytes,
-    http::{Answer, Failure, health_routes, read_body},
-    model::{FunctionName, InvocationId, Problem, code, message::MAX_BODY},
+    http::{Answer, Failure, function_name, health_routes, payload_too_large, read_body},
+    model::{InvocationId, Problem, code, message::MAX_BODY},
 };
 
 type Shared = State<Arc<Gateway>>;
@@ -77,12 +76,6 @@ async fn watch_scheduler(State(gateway): Shared, of: RawPathParams, request: Req
     gateway.scheduler.watch(parts, body, gateway.stop.clone()).await
 }
 
-fn too_large() -> Problem {
-    let limit = show_bytes(MAX_BODY as u64);
-    Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
-        .hint("send a reference to the data instead of the data itself")
-}
-
 /// A path is passed on only with names and ids in it: `..` would lead to another route of the role.
 fn check_path(parameters: &RawPathParams) -> Answer<()> {
     for (key, value) in parameters {
@@ -90,20 +83,16 @@ fn check_path(parameters: &RawPathParams) -> Answer<()> {
             let id: Result<InvocationId, _> = value.parse();
             id.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.to_string())))?;
         } else {
-            check_name(value)?;
+            function_name(value)?;
         }
     }
     Ok(())
 }
 
-fn check_name(name: &str) -> Answer<FunctionName> {
-    name.parse().map_err(|error| Failure::from(Problem::new(code::INVALID_NAME, format!("{error}"))))
-}
-
 async fn invoke(State(gateway): Shared, Path(name): Path<String>, request: Request) -> Answer {
-    check_name(&name)?;
+    function_name(&name)?;
     let (mut parts, body) = request.into_parts();
-    let payload = read_body(body, MAX_BODY, too_large).await?;
+    let payload = read_body(body, MAX_BODY, payload_too_large).await?;
     let payload = with_content_type(&mut parts.headers, payload)?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     gateway.scheduler.send(Method::POST, &path, &parts.headers, payload.into()).await
@@ -160,15 +149,15 @@ async fn seed_invoke(
     Path(name): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    let name = check_name(&name)?;
-    let body = read_body(request.into_body(), MAX_BODY + ENVELOPE, too_large).await?;
+    let name = function_name(&name)?;
+    let body = read_body(request.into_body(), MAX_BODY + ENVELOPE, payload_too_large).await?;
     let invalid = |error: serde_json::Error| {
         Failure::from(Problem::new(code::INVALID_JSON, format!("the body is not valid JSON: {error}")))
     };
     let SeedInvoke { payload } = serde_json::from_slice(&body).map_err(invalid)?;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     if payload.len() > MAX_BODY {
-        return Err(too_large().into());
+        return Err(payload_too_large().into());
     }
     let mut headers = HeaderMap::new();
     headers.insert("prefer", HeaderValue::from_static("respond-async"));

@@ -3,9 +3,11 @@
 mod auth;
 mod client;
 mod problem;
+mod request;
 mod serve;
 
 pub use auth::{Guard, authorise};
 pub use client::client;
 pub use problem::{Answer, Failure, chain, function_not_found};
-pub use serve::{Body, Ready, bind, health_routes, read_body, serve};
+pub use request::{function_name, payload_too_large, read_body};
+pub use serve::{Ready, bind, health_routes, serve, store_and_queue};

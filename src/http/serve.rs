@@ -9,15 +9,15 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Failure, Guard, authorise};
-use crate::model::{Problem, api::Health, code};
-
-pub use axum::body::Body;
+use super::{Failure, Guard, authorise};
+use crate::{
+    model::{Problem, api::Health, code},
+    queue::Queue,
+    store::Store,
+};
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -84,34 +84,13 @@ pub fn health_routes(role: &'static str, backends: Vec<String>, ready: Ready) ->
     )
 }
 
-/// The whole body, or the given problem when it is larger than `limit` bytes.
-pub async fn read_body(
-    mut body: Body,
-    limit: usize,
-    too_large: impl FnOnce() -> Problem,
-) -> Answer<Bytes> {
-    match Limited::new(&mut body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(&mut body)).await;
-            Err(too_large().into())
-        }
-        Err(error) => {
-            Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
-        }
-    }
-}
-
-/// Of a body that is too large, so much is read and thrown away: an answer in the middle of a request
-/// closes the connection, and a client that is still sending then sees a reset instead of the answer.
-const SWALLOW: usize = 64 * 1024 * 1024;
-const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
-
-async fn swallow(body: &mut Body) {
-    let mut swallowed = 0;
-    while swallowed < SWALLOW
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        swallowed += frame.data_ref().map_or(0, Bytes::len);
-    }
+/// For a role that needs a store and a queue.
+pub fn store_and_queue(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Ready {
+    Arc::new(move || {
+        let (store, queue) = (store.clone(), queue.clone());
+        Box::pin(async move {
+            store.ping().await.map_err(|error| error.to_string())?;
+            queue.ping().await.map_err(|error| error.to_string())
+        })
+    })
 }

@@ -14,17 +14,18 @@ use tokio::sync::mpsc;
 use super::{
     Shared, bundles,
     dispatch::Command,
+    logs::Sink,
     pool::{Slot, WorkId},
     work::{Run, Work},
 };
 use crate::{
     http::chain,
     model::{
-        Body, Code, FunctionError, InstanceId, InvocationId, LogLine, Package, Phase, Revision, Start,
-        Stream, message::Verdict,
+        Body, Code, FunctionError, InstanceId, InvocationId, Package, Phase, Revision, Start,
+        message::Verdict,
     },
     runtime::{
-        self, Exit, Finished, Guest, GuestError, Image, Invoke, Line, Load, LoadFailure, Sandbox, Spec,
+        self, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, Sandbox, Spec,
         Started,
     },
     store::ReportedInstance,
@@ -423,46 +424,5 @@ fn phase(name: &str, zero: Instant, from: Instant, to: Instant) -> Phase {
         name: name.to_owned(),
         start_ms: (from - zero).as_secs_f64() * 1000.0,
         duration_ms: (to - from).as_secs_f64() * 1000.0,
-    }
-}
-
-/// Turns output into log lines of an invocation, or of the instance when there is none.
-struct Sink<'a> {
-    shared: &'a Shared,
-    revision: &'a Revision,
-    instance: InstanceId,
-    invocation: Option<(InvocationId, u32)>,
-    lines: u64,
-}
-
-impl<'a> Sink<'a> {
-    fn new(
-        shared: &'a Shared,
-        revision: &'a Revision,
-        instance: InstanceId,
-        invocation: Option<(InvocationId, u32)>,
-    ) -> Self {
-        Self { shared, revision, instance, invocation, lines: 0 }
-    }
-
-    fn write(&mut self, line: Line) {
-        let function = self.revision.name.as_str();
-        let stream = line.stream.as_str();
-        self.lines += 1;
-        if line.stream == Stream::Platform {
-            tracing::warn!(function, line = line.text, "function output cut");
-        } else {
-            tracing::info!(function, stream, line = line.text, "function wrote");
-        }
-        self.shared.logs.write(LogLine {
-            ts: Timestamp::now(),
-            function: self.revision.name.clone(),
-            revision: self.revision.number,
-            invocation_id: self.invocation.map(|(id, _)| id),
-            attempt: self.invocation.map(|(_, attempt)| attempt),
-            instance: self.instance,
-            stream: line.stream,
-            line: line.text,
-        });
     }
 }

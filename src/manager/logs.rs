@@ -1,4 +1,5 @@
-//! Writing logs behind: lines are collected and stored in batches, so that no invocation waits.
+//! What functions write: turned into log lines, collected, and stored in batches behind the
+//! invocations, so that none waits.
 
 use std::{
     sync::{
@@ -8,9 +9,15 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{model::LogLine, store::Store};
+use super::Shared;
+use crate::{
+    model::{InstanceId, InvocationId, LogLine, Revision, Stream},
+    runtime::Line,
+    store::Store,
+};
 
 /// Lines waiting for the store. Beyond it new lines are dropped and counted, and the manager says so:
 /// a store that is away must not take the platform's memory.
@@ -38,6 +45,48 @@ impl LogWriter {
     pub fn close(&self) {
         // A full channel is being read; the task that reads it also ends when all writers are gone.
         let _ = self.lines.try_send(None);
+    }
+}
+
+/// Turns output into log lines of an invocation, or of the instance when there is none.
+pub struct Sink<'a> {
+    shared: &'a Shared,
+    revision: &'a Revision,
+    instance: InstanceId,
+    invocation: Option<(InvocationId, u32)>,
+    /// How many there were.
+    pub lines: u64,
+}
+
+impl<'a> Sink<'a> {
+    pub fn new(
+        shared: &'a Shared,
+        revision: &'a Revision,
+        instance: InstanceId,
+        invocation: Option<(InvocationId, u32)>,
+    ) -> Self {
+        Self { shared, revision, instance, invocation, lines: 0 }
+    }
+
+    pub fn write(&mut self, line: Line) {
+        let function = self.revision.name.as_str();
+        let stream = line.stream.as_str();
+        self.lines += 1;
+        if line.stream == Stream::Platform {
+            tracing::warn!(function, line = line.text, "function output cut");
+        } else {
+            tracing::info!(function, stream, line = line.text, "function wrote");
+        }
+        self.shared.logs.write(LogLine {
+            ts: Timestamp::now(),
+            function: self.revision.name.clone(),
+            revision: self.revision.number,
+            invocation_id: self.invocation.map(|(id, _)| id),
+            attempt: self.invocation.map(|(_, attempt)| attempt),
+            instance: self.instance,
+            stream: line.stream,
+            line: line.text,
+        });
     }
 }
 

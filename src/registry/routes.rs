@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     bundle,
-    http::{Answer, Failure, chain, function_not_found, health_routes, read_body},
+    http::{
+        Answer, Failure, chain, function_name, function_not_found, health_routes, read_body,
+        store_and_queue,
+    },
     model::{
         Function, FunctionId, FunctionName, Problem, RevisionNumber,
         api::{ActiveRevision, DeployLine, Deployed, FunctionInfo, InstanceInfo, Page, RevisionInfo},
@@ -34,16 +37,7 @@ use crate::{
 type Shared = State<Arc<Registry>>;
 
 pub fn routes(registry: Arc<Registry>) -> Router {
-    let ready = {
-        let (store, queue) = (registry.store.clone(), registry.queue.clone());
-        Arc::new(move || {
-            let (store, queue) = (store.clone(), queue.clone());
-            Box::pin(async move {
-                store.ping().await.map_err(|error| error.to_string())?;
-                queue.ping().await.map_err(|error| error.to_string())
-            }) as _
-        })
-    };
+    let ready = store_and_queue(registry.store.clone(), registry.queue.clone());
     let backends = vec![registry.store.kind().to_owned(), registry.queue.kind().to_owned()];
     Router::new()
         .route("/v1/functions", get(list))
@@ -58,17 +52,13 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", backends, ready))
 }
 
-pub fn name(text: &str) -> Answer<FunctionName> {
-    text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
-}
-
 async fn deploy(
     State(registry): Shared,
     Path(function): Path<String>,
     headers: HeaderMap,
     request: Request,
 ) -> Answer {
-    let function = name(&function)?;
+    let function = function_name(&function)?;
     let archive = read_body(request.into_body(), bundle::MAX_PACKED, upload_too_large).await?;
     let source = registry.check(function, archive).await?;
     let streamed = headers
@@ -178,11 +168,11 @@ impl Registry {
 }
 
 async fn show(State(registry): Shared, Path(function): Path<String>) -> Answer<Json<FunctionInfo>> {
-    registry.info(&name(&function)?).await.map(Json)
+    registry.info(&function_name(&function)?).await.map(Json)
 }
 
 async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer<StatusCode> {
-    let name = name(&function)?;
+    let name = function_name(&function)?;
     to_the_end(async move {
         let Some(function) = registry.store.delete_function(&name).await? else {
             return Err(registry.not_found(&name).await.into());
@@ -201,7 +191,7 @@ async fn revisions(
     State(registry): Shared,
     Path(function): Path<String>,
 ) -> Answer<Json<Page<RevisionInfo>>> {
-    let function = registry.find(&name(&function)?).await?;
+    let function = registry.find(&function_name(&function)?).await?;
     let revisions = registry.store.revisions(function.id).await?;
     let items = revisions
         .into_iter()
@@ -221,7 +211,7 @@ async fn instances(
     State(registry): Shared,
     Path(function): Path<String>,
 ) -> Answer<Json<Page<InstanceInfo>>> {
-    let function = registry.find(&name(&function)?).await?;
+    let function = registry.find(&function_name(&function)?).await?;
     let instances = registry.store.instances(Some(function.id)).await?;
     let items = instances
         .into_iter()
@@ -243,7 +233,7 @@ async fn activate(
     headers: HeaderMap,
     body: Result<Json<ActiveRevision>, axum::extract::rejection::JsonRejection>,
 ) -> Answer<Json<FunctionInfo>> {
-    let name = name(&function)?;
+    let name = function_name(&function)?;
     let Json(ActiveRevision { revision }) =
         body.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.body_text())))?;
     let expected = match headers.get(header::IF_MATCH) {

@@ -1,6 +1,6 @@
 //! The routes of the document that the project started from, kept.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::{Registry, deploy::Source, routes};
 use crate::{
-    http::{Answer, Failure, read_body},
-    model::{Code, Digest, FunctionName, FunctionSpec, Network, Problem, Scaling, code},
+    config::manifest,
+    http::{Answer, Failure, function_name, read_body},
+    model::{Code, Digest, FunctionName, FunctionSpec, Problem, code},
 };
 
 const MAX_REQUEST: usize = 64 * 1024;
@@ -42,9 +43,9 @@ async fn json_body<T: DeserializeOwned>(request: Request) -> Answer<T> {
 /// that is there already.
 pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -> Answer<Response> {
     let Register { name, image, .. } = json_body(request).await?;
-    let name = routes::name(&name)?;
+    let name = function_name(&name)?;
     let digest = Digest::of(image.as_bytes());
-    let spec = spec_of_image(image);
+    let spec = spec_of_image(image, &registry.defaults);
     let source = Source { name: name.clone(), spec, digest, archive: None };
     let deployed =
         routes::to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
@@ -56,18 +57,10 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-fn spec_of_image(image: String) -> FunctionSpec {
-    FunctionSpec {
-        description: None,
-        code: Code::Image { image },
-        handler: "function.handler".to_owned(),
-        timeout: Duration::from_secs(30),
-        memory_bytes: 128 << 20,
-        cpus: 1.0,
-        network: Network::None,
-        env: BTreeMap::new(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
-    }
+/// The defaults of a manifest that names the image and nothing else.
+fn spec_of_image(image: String, defaults: &manifest::Defaults) -> FunctionSpec {
+    let manifest = manifest::parse("", manifest::FILE, defaults).expect("an empty manifest is valid");
+    FunctionSpec { code: Code::Image { image }, ..manifest.spec }
 }
 
 /// `GET /functions/{name}` → `{name, image, runtime, is_warm}`.
@@ -75,7 +68,7 @@ pub async fn show(
     State(registry): State<Arc<Registry>>,
     Path(name): Path<String>,
 ) -> Answer<Json<Value>> {
-    let info = registry.info(&routes::name(&name)?).await?;
+    let info = registry.info(&function_name(&name)?).await?;
     let runtime = match &info.spec.code {
         Code::Language { language, .. } => language.to_string(),
         Code::Image { .. } => "image".to_owned(),
@@ -99,7 +92,7 @@ pub async fn report_warm(
     Path(function): Path<String>,
     request: Request,
 ) -> Answer<Json<Value>> {
-    let name: FunctionName = routes::name(&function)?;
+    let name: FunctionName = function_name(&function)?;
     let Warm { is_warm } = json_body(request).await?;
     match registry.store.report_warm(&name, is_warm).await? {
         Some(_) => {

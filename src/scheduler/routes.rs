@@ -22,15 +22,16 @@ use super::{
     logs,
 };
 use crate::{
-    http::{Answer, Failure, health_routes, read_body},
+    http::{
+        Answer, Failure, function_name, health_routes, payload_too_large, read_body, store_and_queue,
+    },
     model::{
         Body, FunctionName, InvocationId, Problem, Record,
         api::{Accepted, Page, header as ours},
         code,
         message::MAX_BODY,
     },
-    queue::Queue,
-    store::{self, LogFilter, RecordFilter, Store},
+    store::{self, LogFilter, RecordFilter},
 };
 
 /// Longest `?wait=`.
@@ -44,13 +45,7 @@ const MAX_LINES: u32 = 10_000;
 type Shared = State<Arc<Scheduler>>;
 
 pub fn routes(scheduler: Arc<Scheduler>) -> Router {
-    let ready = {
-        let (store, queue) = (scheduler.store.clone(), scheduler.queue.clone());
-        Arc::new(move || {
-            let (store, queue) = (store.clone(), queue.clone());
-            Box::pin(async move { ready(&*store, &*queue).await }) as _
-        })
-    };
+    let ready = store_and_queue(scheduler.store.clone(), scheduler.queue.clone());
     let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
     Router::new()
         .route("/v1/functions/{name}/invoke", post(invoke))
@@ -63,15 +58,6 @@ pub fn routes(scheduler: Arc<Scheduler>) -> Router {
         .route("/internal/v1/refresh", post(refresh))
         .with_state(scheduler)
         .merge(health_routes("scheduler", backends, ready))
-}
-
-async fn ready(store: &dyn Store, queue: &dyn Queue) -> Result<(), String> {
-    store.ping().await.map_err(|error| error.to_string())?;
-    queue.ping().await.map_err(|error| error.to_string())
-}
-
-fn name(text: &str) -> Answer<FunctionName> {
-    text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
 }
 
 fn id(text: &str) -> Answer<InvocationId> {
@@ -108,8 +94,8 @@ async fn invoke(
     headers: HeaderMap,
     request: Request,
 ) -> Answer {
-    let function = name(&function)?;
-    let bytes = read_body(request.into_body(), MAX_BODY, too_large).await?;
+    let function = function_name(&function)?;
+    let bytes = read_body(request.into_body(), MAX_BODY, payload_too_large).await?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let payload = Body { content_type: content_type.unwrap_or("application/json").to_owned(), bytes };
     if !wants_async(&headers) {
@@ -126,12 +112,6 @@ async fn invoke(
     headers.insert(ours::INVOCATION_ID, id);
     headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
     Ok(response)
-}
-
-pub fn too_large() -> Problem {
-    let limit = crate::config::units::show_bytes(MAX_BODY as u64);
-    Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
-        .hint("send a reference to the data instead of the data itself")
 }
 
 impl Scheduler {
@@ -318,7 +298,7 @@ async fn function_logs(
     Path(function): Path<String>,
     request: Request,
 ) -> Answer {
-    let function = name(&function)?;
+    let function = function_name(&function)?;
     scheduler.functions.find(&function).await?;
     log_answer(scheduler, vec![function], request.uri().query().unwrap_or_default()).await
 }
@@ -336,7 +316,7 @@ async fn log_answer(scheduler: Arc<Scheduler>, functions: Vec<FunctionName>, que
     for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "function" => {
-                let function = name(&value)?;
+                let function = function_name(&value)?;
                 scheduler.functions.find(&function).await?;
                 filter.functions.push(function);
             }
@@ -363,10 +343,10 @@ struct Schedule {
 }
 
 async fn schedule(State(scheduler): Shared, request: Request) -> Answer {
-    let bytes = read_body(request.into_body(), MAX_BODY, too_large).await?;
+    let bytes = read_body(request.into_body(), MAX_BODY, payload_too_large).await?;
     let Schedule { function, payload } = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::from(Problem::new(code::INVALID_JSON, error.to_string())))?;
-    let function = name(&function)?;
+    let function = function_name(&function)?;
     let known = scheduler.functions.find(&function).await?;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     let payload = Body { content_type: "application/json".to_owned(), bytes: payload.into() };

@@ -1,0 +1,56 @@
+//! Reading requests: names, bodies, and the problems of both.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::Answer;
+use crate::{
+    config::units::show_bytes,
+    model::{FunctionName, Problem, code, message::MAX_BODY},
+};
+
+/// A function's name from a path or a document.
+pub fn function_name(text: &str) -> Answer<FunctionName> {
+    text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
+}
+
+pub fn payload_too_large() -> Problem {
+    let limit = show_bytes(MAX_BODY as u64);
+    Problem::new(code::PAYLOAD_TOO_LARGE, format!("the payload is larger than the limit of {limit}"))
+        .hint("send a reference to the data instead of the data itself")
+}
+
+/// The whole body, or the given problem when it is larger than `limit` bytes.
+pub async fn read_body(
+    mut body: Body,
+    limit: usize,
+    too_large: impl FnOnce() -> Problem,
+) -> Answer<Bytes> {
+    match Limited::new(&mut body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(&mut body)).await;
+            Err(too_large().into())
+        }
+        Err(error) => {
+            Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
+        }
+    }
+}
+
+/// Of a body that is too large, so much is read and thrown away: an answer in the middle of a request
+/// closes the connection, and a client that is still sending then sees a reset instead of the answer.
+const SWALLOW: usize = 64 * 1024 * 1024;
+const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
+
+async fn swallow(body: &mut Body) {
+    let mut swallowed = 0;
+    while swallowed < SWALLOW
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        swallowed += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
