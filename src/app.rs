@@ -16,6 +16,7 @@ use crate::{
     registry,
     runtime::{self, Owner, Runtime},
     scheduler,
+    shutdown::Shutdown,
     store::{self, Store},
 };
 
@@ -50,15 +51,6 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// How a role is told to stop.
-#[derive(Clone, Debug, Default)]
-pub struct Shutdown {
-    /// Take no new work, finish what runs, give the rest back.
-    pub soft: CancellationToken,
-    /// Stop at once.
-    pub hard: CancellationToken,
 }
 
 /// Runs roles in this process until they are told to stop. Returns an error when one cannot start

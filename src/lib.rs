@@ -17,5 +17,6 @@ pub mod queue;
 pub mod registry;
 pub mod runtime;
 pub mod scheduler;
+pub mod shutdown;
 pub mod store;
 pub mod suggest;

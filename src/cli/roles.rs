@@ -6,8 +6,9 @@ use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 
 use super::{Error, Exit, Output, settings::SettingsArgs, signals::Signals};
 use crate::{
-    app::{self, Role, Shutdown},
+    app::{self, Role},
     config::{Dirs, Stack},
+    shutdown::Shutdown,
 };
 
 /// A role without its supervisor finishes what it can in so long: the next `up` may be waiting.

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::Shutdown,
     http::{self, Guard},
+    shutdown::Shutdown,
 };
 
 /// The roles behind the gateway, on this host.

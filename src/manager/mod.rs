@@ -26,12 +26,12 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app::Shutdown,
     config::platform::Limits,
     http::{self, Guard},
     model::{ManagerId, OwnerId},
     queue::Queue,
     runtime::{Owner, Runtime},
+    shutdown::Shutdown,
     store::Store,
 };
 

@@ -9,7 +9,6 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 use crate::{
-    app::Shutdown,
     config::manifest::Defaults,
     http::{self, Guard, chain},
     model::{
@@ -17,6 +16,7 @@ use crate::{
         message::{self, Change, Event},
     },
     queue::Queue,
+    shutdown::Shutdown,
     store::Store,
 };
 

@@ -25,11 +25,11 @@ use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::Shutdown,
     config::platform::Limits,
     http::{self, Guard},
     model::InvocationId,
     queue::Queue,
+    shutdown::Shutdown,
     store::Store,
 };
 

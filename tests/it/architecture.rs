@@ -11,6 +11,7 @@ use std::{
 /// draw it in ARCHITECTURE.md too.
 const MAP: &[(&str, &[&str])] = &[
     ("suggest", &[]),
+    ("shutdown", &[]),
     ("model", &[]),
     ("store", &["config", "model"]),
     ("queue", &["config", "model"]),
@@ -18,13 +19,12 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("config", &["model", "queue", "runtime", "store"]),
     ("bundle", &["config", "model"]),
-    ("http", &["model", "queue", "store", "suggest"]),
+    ("http", &["config", "model", "queue", "store", "suggest"]),
     ("client", &["config", "model"]),
-    // The roles: `app` for `Shutdown` only.
-    ("gateway", &["app", "config", "http", "model"]),
-    ("registry", &["app", "bundle", "config", "http", "model", "queue", "store"]),
-    ("scheduler", &["app", "config", "http", "model", "queue", "store"]),
-    ("manager", &["app", "bundle", "config", "http", "model", "queue", "runtime", "store"]),
+    ("gateway", &["config", "http", "model", "shutdown"]),
+    ("registry", &["bundle", "config", "http", "model", "queue", "shutdown", "store"]),
+    ("scheduler", &["config", "http", "model", "queue", "shutdown", "store"]),
+    ("manager", &["bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"]),
     (
         "app",
         &[
@@ -37,10 +37,11 @@ const MAP: &[(&str, &[&str])] = &[
             "registry",
             "runtime",
             "scheduler",
+            "shutdown",
             "store",
         ],
     ),
-    ("cli", &["app", "bundle", "client", "config", "model", "queue", "runtime", "store"]),
+    ("cli", &["app", "bundle", "client", "config", "model", "queue", "runtime", "shutdown", "store"]),
 ];
 
 const SEAMS: &[&str] = &["store", "queue", "runtime"];

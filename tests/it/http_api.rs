@@ -106,7 +106,7 @@ async fn a_gateway_whose_registry_is_away_is_not_ready_and_says_so() {
     (platform.addresses.registry, platform.addresses.scheduler) = (free(), free());
     let host = cloudfunc::app::Host::bind(&[Role::Gateway], &platform).await.unwrap();
     let gateway = host.platform().addresses.gateway;
-    let shutdown = cloudfunc::app::Shutdown::default();
+    let shutdown = cloudfunc::shutdown::Shutdown::default();
     let running = tokio::spawn(host.run(shutdown.clone()));
     let http = cloudfunc::http::client().unwrap();
     let response = http.get(format!("http://{gateway}/readyz")).send().await.unwrap();

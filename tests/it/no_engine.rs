@@ -3,10 +3,11 @@
 use std::process::Stdio;
 
 use cloudfunc::{
-    app::{Host, Role, Shutdown},
+    app::{Host, Role},
     client::{Client, Outcome},
     config::{State, platform::Addresses},
     model::{Problem, code},
+    shutdown::Shutdown,
 };
 
 use crate::support::{

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use cloudfunc::{
-    app::{Host, Role, Shutdown},
+    app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
     config::{
@@ -15,6 +15,7 @@ use cloudfunc::{
     },
     model::{Body, FunctionName, InstanceId, Problem, ProblemCode, Record, api::Deployed},
     queue, runtime,
+    shutdown::Shutdown,
 };
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
