@@ -158,10 +158,12 @@ fn start(
         Role::Registry => {
             let backends = registry::Backends { store: store?, queue: queue? };
             let defaults = Defaults { python_version: platform.python_version.clone() };
+            let languages =
+                registry::Languages { is_fixed: !platform.python_image.contains("{version}"), defaults };
             let scheduler = registry::LocalScheduler { address: scheduler, token: internal_token };
             tokio::spawn(registry::run(
                 backends,
-                defaults,
+                languages,
                 scheduler,
                 listener,
                 internal_guard,

@@ -37,6 +37,9 @@ impl Args {
         // Data may be there although the folder that knew of them is gone.
         let project =
             place.project().or_else(|| (self.volumes && !place.running).then(|| place.named_project()));
+        if let Some(project) = &project {
+            refuse_stranger(project).await?;
+        }
         if let Some(project) = project.as_ref().filter(|_| self.volumes) {
             self.ask(project, out).await?;
         }
@@ -66,6 +69,18 @@ impl Args {
             false => Err(Error::usage("nothing was removed")),
         }
     }
+}
+
+/// Projects are found by name, and another data folder may have one of the same name.
+async fn refuse_stranger(project: &Project) -> Result<(), Error> {
+    let Some(folder) = project.stranger().await? else { return Ok(()) };
+    let folder = folder.parent().unwrap_or(&folder).display().to_string();
+    let message = format!(
+        "the containers of {} belong to the platform in another data folder, {folder}",
+        project.name
+    );
+    Err(Error::usage(message)
+        .hint(format!("take that one down with `cloudfunc down --data-dir {folder}`")))
 }
 
 async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::Role,
     config::{
-        Dirs, Settings, Stack,
+        Dirs, Settings, Stack, current,
         lock::{self, Holder},
     },
 };
@@ -150,11 +150,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// The folder that is given; else the one of the two stacks' that is in use, compose first.
+    /// The folder that is given; else that of the platform which the other commands reach, too; else
+    /// the one of the two stacks' that is in use, compose first.
     pub fn find(settings: &Settings, dirs: &Dirs) -> Self {
-        let folders = [Stack::Compose, Stack::External].map(|stack| settings.data_dir(dirs, stack));
-        let running = folders.iter().find(|folder| lock::look(folder).is_some());
-        let folder = running.unwrap_or(&folders[0]).clone();
+        let stacks = [Stack::Compose, Stack::External].map(|stack| settings.data_dir(dirs, stack));
+        let is_told = settings.data_dir.is_some() || settings.name.is_some();
+        let current = if is_told { None } else { current::data_dir(dirs) };
+        let running = current.iter().chain(&stacks).find(|folder| lock::look(folder).is_some());
+        let folder = running.unwrap_or(&stacks[0]).clone();
         let look = lock::look(&folder);
         let running = look.is_some();
         let holder = look.flatten();

@@ -33,6 +33,11 @@ pub fn remove(dirs: &Dirs, own: &Current) {
     }
 }
 
+/// The data folder of the platform that is up, for commands that are told no other.
+pub fn data_dir(dirs: &Dirs) -> Option<PathBuf> {
+    read(dirs)?.token_file.parent().map(PathBuf::from)
+}
+
 fn read(dirs: &Dirs) -> Option<Current> {
     toml::from_str(&fs::read_to_string(path(dirs)).ok()?).ok()
 }

@@ -45,10 +45,26 @@ pub fn upload_too_large() -> Problem {
 impl Registry {
     /// Checks an upload without side effects.
     pub async fn check(&self, name: FunctionName, archive: Bytes) -> Answer<Source> {
-        let defaults = self.defaults.clone();
+        let defaults = self.languages.defaults.clone();
         tokio::task::spawn_blocking(move || check(name, archive, &defaults))
             .await
             .expect("checking does not panic")
+            .and_then(|source| self.check_version(source))
+    }
+
+    fn check_version(&self, source: Source) -> Answer<Source> {
+        let only = &self.languages.defaults.python_version;
+        match &source.spec.code {
+            Code::Language { language, version, .. } if self.languages.is_fixed && version != only => {
+                let detail = format!(
+                    "{language} {version} is not to be had here: this platform has one image, for {only}"
+                );
+                Err(Problem::new(code::INVALID_MANIFEST, detail)
+                    .hint("leave out 'version', or give the platform a CLOUDFUNC_PYTHON_IMAGE with {version} in it")
+                    .into())
+            }
+            _ => Ok(source),
+        }
     }
 
     /// Deploys; `report` gets lines for people.

@@ -26,6 +26,13 @@ pub struct Backends {
     pub queue: Arc<dyn Queue>,
 }
 
+/// What functions can be written in here.
+pub struct Languages {
+    pub defaults: Defaults,
+    /// One base image for all: only the default version can be had.
+    pub is_fixed: bool,
+}
+
 /// The scheduler of this host, which is told about changes before a deploy is answered.
 pub struct LocalScheduler {
     pub address: SocketAddr,
@@ -36,7 +43,7 @@ pub struct LocalScheduler {
 struct Registry {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
-    defaults: Defaults,
+    languages: Languages,
     scheduler: LocalScheduler,
     client: reqwest::Client,
 }
@@ -45,7 +52,7 @@ struct Registry {
 /// included.
 pub async fn run(
     backends: Backends,
-    defaults: Defaults,
+    languages: Languages,
     scheduler: LocalScheduler,
     listener: TcpListener,
     guard: Guard,
@@ -54,7 +61,7 @@ pub async fn run(
     let registry = Arc::new(Registry {
         store: backends.store,
         queue: backends.queue,
-        defaults,
+        languages,
         scheduler,
         client: http::client()?,
     });

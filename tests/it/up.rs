@@ -129,7 +129,7 @@ fn down_where_nothing_runs_says_so() {
 #[test]
 fn down_does_not_remove_data_unasked() {
     let home = tempfile::tempdir().unwrap();
-    cloudfunc(&home).args(["down", "--volumes"]).assert().code(2).stderr(
+    cloudfunc(&home).args(["down", "--volumes", "--platform", "never-started"]).assert().code(2).stderr(
         "error: --volumes removes all functions, records and messages\n\
          hint: say --yes where no one can be asked\n",
     );

@@ -17,6 +17,7 @@ use crate::{
 
 const FILE: &str = include_str!("../../../compose/compose.yaml");
 const PROJECT_LABEL: &str = "com.docker.compose.project";
+const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
 const SERVICE_LABEL: &str = "com.docker.compose.service";
 
 /// The name of a platform's compose project.
@@ -103,6 +104,18 @@ impl Project {
         }
         let inspected = docker(&[&["inspect"], ids.as_slice()].concat()).await?;
         parse(&inspected)
+    }
+
+    /// The folder of another platform's state from which the containers that are there were started.
+    /// None when there are none, or when they were started from here.
+    pub async fn stranger(&self) -> Result<Option<PathBuf>, Error> {
+        let filter = format!("label={PROJECT_LABEL}={}", self.name);
+        let label = format!("{{{{.Label \"{FOLDER_LABEL}\"}}}}");
+        let folders = docker(&["ps", "--all", "--filter", &filter, "--format", &label]).await?;
+        // Compose resolves links.
+        let own = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        let mut folders = folders.lines().filter(|line| !line.is_empty()).map(PathBuf::from);
+        Ok(folders.find(|folder| *folder != own && *folder != self.folder))
     }
 
     /// Whether data of the project are there.

@@ -76,8 +76,8 @@ impl Credentials {
                 path.display()
             );
             return Err(Error::usage(message).hint(
-                "set POSTGRES_PASSWORD and RABBITMQ_PASSWORD, or remove the data with \
-                 `cloudfunc down --volumes`",
+                "use the --data-dir that they were made with, another --platform, or set \
+                 POSTGRES_PASSWORD and RABBITMQ_PASSWORD; `cloudfunc down --volumes` deletes the data",
             ));
         }
         let mut variables = BTreeMap::from([(PROJECT.to_owned(), project.to_owned())]);

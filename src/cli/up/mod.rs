@@ -199,5 +199,5 @@ fn held(error: LockError) -> Error {
         format!(" (process {}, gateway http://{url})", holder.pid)
     });
     Error::usage(format!("`cloudfunc up` is running already{who}"))
-        .hint("see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --data-dir")
+        .hint("see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports")
 }

@@ -63,6 +63,15 @@ async fn the_quick_start_from_nothing_with_compose() {
         "{status}"
     );
 
+    // The project has the same name from everywhere, but is this folder's to remove.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = elsewhere.path().join("state");
+    let other = elsewhere.to_str().unwrap();
+    let stranger = desk.run(&["down", "--volumes", "--yes", "--data-dir", other]).await;
+    assert_eq!(stranger.code, Some(2), "{stranger:?}");
+    assert!(stranger.stderr.contains("belong to the platform in another data folder"), "{stranger:?}");
+    assert_eq!(left(&desk).len(), 5);
+
     // Stopping the roles keeps the services; taking them down with their data keeps nothing.
     up.signal(Signal::INT);
     assert_eq!(up.ended(SOON).await, Some(130), "{}", up.stderr());

@@ -77,7 +77,7 @@ async fn starting_twice_says_so() {
     assert_eq!(second.ended(SOON).await, Some(2));
     let expected = format!(
         "error: `cloudfunc up` is running already (process {}, gateway {})\n\
-         hint: see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --data-dir\n",
+         hint: see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports\n",
         up.id(),
         client_url.as_str().unwrap()
     );
