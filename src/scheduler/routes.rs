@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     http::{
-        Answer, Failure, function_name, health_routes, payload_too_large, read_body, store_and_queue,
+        Answer, Failure, Ready, function_name, health_routes, payload_too_large, read_body,
+        store_and_queue,
     },
     model::{
         Body, FunctionName, InvocationId, Problem, Record,
@@ -45,7 +46,6 @@ const MAX_LINES: u32 = 10_000;
 type Shared = State<Arc<Scheduler>>;
 
 pub fn routes(scheduler: Arc<Scheduler>) -> Router {
-    let ready = store_and_queue(scheduler.store.clone(), scheduler.queue.clone());
     let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
     Router::new()
         .route("/v1/functions/{name}/invoke", post(invoke))
@@ -56,8 +56,20 @@ pub fn routes(scheduler: Arc<Scheduler>) -> Router {
         .route("/v1/invocations/{id}/result", get(result))
         .route("/schedule", post(schedule))
         .route("/internal/v1/refresh", post(refresh))
-        .with_state(scheduler)
-        .merge(health_routes("scheduler", backends, ready))
+        .with_state(scheduler.clone())
+        .merge(health_routes("scheduler", backends, ready(scheduler)))
+}
+
+/// Its backends answer, and so would a manager: no sync call is taken before there is a reply queue.
+fn ready(scheduler: Arc<Scheduler>) -> Ready {
+    let backends = store_and_queue(scheduler.store.clone(), scheduler.queue.clone());
+    Arc::new(move || {
+        let (scheduler, backends) = (scheduler.clone(), backends());
+        Box::pin(async move {
+            backends.await?;
+            scheduler.replies.get().map(drop).ok_or_else(|| "its reply queue is not open yet".to_owned())
+        })
+    })
 }
 
 fn id(text: &str) -> Answer<InvocationId> {
