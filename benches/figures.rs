@@ -57,6 +57,7 @@ async fn run() {
     let bare_runtime = runtime::connect(&runtime::Config {
         kind: runtime::Kind::Docker,
         python_image: setting("CLOUDFUNC_PYTHON_IMAGE"),
+        folder: folder.path().join("runtime"),
         owner: Owner { platform: format!("bare-{name}").parse().unwrap(), manager: ManagerId::new() },
     })
     .unwrap();

@@ -215,12 +215,7 @@ impl Backends {
             return Ok(Some(backends));
         }
         if roles.contains(&Role::Manager) {
-            let owner = Owner { platform: platform.name.clone(), manager: state.manager_id()? };
-            let config = runtime::Config {
-                kind: platform.runtime,
-                python_image: platform.python_image.clone(),
-                owner,
-            };
+            let config = platform.runtime_config(state.manager_id()?);
             backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
         }
         let connecting = async {

@@ -42,7 +42,7 @@ impl Platform {
             ("CLOUDFUNC_DATA_DIR", self.data_dir.display().to_string()),
             ("CLOUDFUNC_STORE", store_url(&self.store)),
             ("CLOUDFUNC_QUEUE", queue_url(&self.queue)),
-            ("CLOUDFUNC_RUNTIME", runtime_name(self.runtime).to_owned()),
+            ("CLOUDFUNC_RUNTIME", self.runtime.as_str().to_owned()),
             ("CLOUDFUNC_GATEWAY_HOST", addresses.gateway.ip().to_string()),
             ("CLOUDFUNC_GATEWAY_PORT", port(addresses.gateway)),
             ("CLOUDFUNC_GATEWAY_HOSTS", self.gateway_hosts.join(",")),
@@ -66,6 +66,7 @@ impl Platform {
         runtime::Config {
             kind: self.runtime,
             python_image: self.python_image.clone(),
+            folder: self.data_dir.join("runtime"),
             owner: runtime::Owner { platform: self.name.clone(), manager },
         }
     }
@@ -82,13 +83,6 @@ fn queue_url(queue: &queue::Config) -> String {
     match queue {
         queue::Config::RabbitMq { url } => url.expose().to_owned(),
         queue::Config::Embedded => "embedded".to_owned(),
-    }
-}
-
-fn runtime_name(kind: runtime::Kind) -> &'static str {
-    match kind {
-        runtime::Kind::Docker => "docker",
-        runtime::Kind::Process => "process",
     }
 }
 

@@ -111,6 +111,9 @@ async fn perform(
             (Some(build.source.clone()), Some(tree))
         }
     };
+    for notice in shared.runtime.notices(build.spec.network).await {
+        let _ = progress.send(notice);
+    }
     let image = ensure_image(shared, build, tree, progress).await?;
     Ok(BuildStep::Done { image, bundle })
 }

@@ -10,7 +10,7 @@ use crate::{
     config::{manifest, units::show_bytes},
     http::{Answer, chain},
     model::{
-        Code, Digest, FunctionName, FunctionSpec, InvocationId, Network, Problem,
+        Code, Digest, FunctionName, FunctionSpec, InvocationId, Problem,
         api::Deployed,
         code,
         message::{self, Build, BuildEvent, BuildStep},
@@ -79,9 +79,6 @@ impl Registry {
         if let Some(archive) = archive {
             report("storing the source".to_owned());
             self.store.put_blob(&digest, archive).await?;
-        }
-        if spec.network == Network::Egress {
-            report("egress reaches every address, link-local and private ones included".to_owned());
         }
         let (image, bundle) = self.build(&name, &spec, &digest, &report).await?;
         if let Some(unchanged) = unchanged.filter(|unchanged| unchanged.image == image) {

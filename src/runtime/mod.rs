@@ -10,6 +10,7 @@ mod early;
 mod guest;
 mod lines;
 mod listener;
+mod oci;
 mod process;
 mod protocol;
 mod python;
@@ -88,6 +89,10 @@ pub trait Runtime: Send + Sync {
     /// On error, and when this future is dropped, no sandbox is left (in the latter case it goes in
     /// the background). Calls [`Runtime::ensure_image`] itself.
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
+
+    /// What the owner of a function with this network should know about how it is isolated here: one
+    /// sentence each, without a full stop; empty when everything holds.
+    async fn notices(&self, network: Network) -> Vec<String>;
 
     /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
     /// sandboxes need (a network) when no other uses it; answers the engine's ids.
@@ -173,6 +178,9 @@ pub struct Config {
     pub kind: Kind,
     /// Base image of Python; `{version}` in it is replaced by the version asked for.
     pub python_image: String,
+    /// A folder of the platform's own for what a backend has to keep: a runtime without a daemon keeps
+    /// there what it knows of its sandboxes. Made when it is needed.
+    pub folder: PathBuf,
     pub owner: Owner,
 }
 
@@ -180,6 +188,8 @@ pub struct Config {
 pub enum Kind {
     /// The engine that `DOCKER_HOST` or the default socket names.
     Docker,
+    /// Containers made by this program itself, from the host's own interpreters: no engine, no images.
+    Oci,
     /// The real shim as a plain child process, without any isolation: for tests only.
     Process,
 }
@@ -189,8 +199,19 @@ impl std::str::FromStr for Kind {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "docker" => Ok(Self::Docker),
+            "oci" => Ok(Self::Oci),
             "process" => Ok(Self::Process),
-            _ => Err("not a runtime; accepted is docker".to_owned()),
+            _ => Err("not a runtime; accepted are docker and oci".to_owned()),
+        }
+    }
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Oci => "oci",
+            Self::Process => "process",
         }
     }
 }
@@ -200,6 +221,7 @@ impl std::str::FromStr for Kind {
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
     Ok(match config.kind {
         Kind::Docker => Arc::new(docker::Docker::new(config)),
+        Kind::Oci => Arc::new(oci::Oci::new(config)),
         Kind::Process => Arc::new(process::Process::new(config)),
     })
 }

@@ -32,6 +32,7 @@ use super::{
     protocol::SOCKET_NAME,
     python,
 };
+use crate::model::Network;
 
 /// A socket's address has no room for more.
 const MAX_SOCKET_PATH: usize = 107;
@@ -138,6 +139,10 @@ impl Runtime for Process {
         running.remove().await;
         let output = ended(early).await;
         Err(Error::Start { reason, output })
+    }
+
+    async fn notices(&self, _network: Network) -> Vec<String> {
+        Vec::new()
     }
 
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {

@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -49,11 +50,11 @@ impl Fixture {
         // A short one: a socket's path has at most 107 bytes where there is no mount.
         let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
         let owner = owner();
-        Self { kind, runtime: connect(&config(kind, &owner)).unwrap(), owner, folder }
+        Self { kind, runtime: connect(&config(kind, &owner, folder.path())).unwrap(), owner, folder }
     }
 
     fn config(&self) -> Config {
-        config(self.kind, &self.owner)
+        config(self.kind, &self.owner, self.folder.path())
     }
 
     /// A spec with the code in place.
@@ -146,10 +147,10 @@ fn owner() -> Owner {
     Owner { platform: format!("c{}", manager.0.simple()).parse().unwrap(), manager }
 }
 
-fn config(kind: Kind, owner: &Owner) -> Config {
+fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    Config { kind, python_image, owner: owner.clone() }
+    Config { kind, python_image, folder: folder.join("runtime"), owner: owner.clone() }
 }
 
 /// A sandbox, its guest, and what it wrote since it was last asked.

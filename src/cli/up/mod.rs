@@ -116,7 +116,9 @@ async fn check_engine(settings: &Settings, state: &State, stack: Stack) -> Resul
     }
     let manager = state.manager_id().map_err(unusable)?;
     let owner = runtime::Owner { platform: settings.name(), manager };
-    let config = runtime::Config { kind: runtime::Kind::Docker, python_image: String::new(), owner };
+    let folder = state.folder().join("runtime");
+    let config =
+        runtime::Config { kind: runtime::Kind::Docker, python_image: String::new(), folder, owner };
     let ping = async { runtime::connect(&config)?.ping().await };
     match ping.await {
         Ok(_) => Ok(()),

@@ -125,6 +125,15 @@ impl Runtime for Docker {
         }
     }
 
+    async fn notices(&self, network: Network) -> Vec<String> {
+        match network {
+            Network::None => Vec::new(),
+            Network::Egress => {
+                vec!["egress reaches every address, link-local and private ones included".to_owned()]
+            }
+        }
+    }
+
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
         // What this process is making now is there once the lock is ours.
         let _gate = self.shared.creating.write().await;
