@@ -67,6 +67,7 @@ impl Platform {
             kind: self.runtime,
             python_image: self.python_image.clone(),
             folder: self.data_dir.join("runtime"),
+            program: runtime::THIS_PROGRAM.into(),
             owner: runtime::Owner { platform: self.name.clone(), manager },
         }
     }

@@ -117,8 +117,14 @@ async fn check_engine(settings: &Settings, state: &State, stack: Stack) -> Resul
     let manager = state.manager_id().map_err(unusable)?;
     let owner = runtime::Owner { platform: settings.name(), manager };
     let folder = state.folder().join("runtime");
-    let config =
-        runtime::Config { kind: runtime::Kind::Docker, python_image: String::new(), folder, owner };
+    let program = runtime::THIS_PROGRAM.into();
+    let config = runtime::Config {
+        kind: runtime::Kind::Docker,
+        python_image: String::new(),
+        folder,
+        program,
+        owner,
+    };
     let ping = async { runtime::connect(&config)?.ping().await };
     match ping.await {
         Ok(_) => Ok(()),
