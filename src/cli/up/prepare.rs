@@ -82,6 +82,7 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
         kind,
         python_image: String::new(),
         folder: state.folder().join("runtime"),
+        program: runtime::THIS_PROGRAM.into(),
         owner: runtime::Owner { platform: settings.name(), manager },
     };
     match (stack, settings.runtime) {

@@ -215,6 +215,7 @@ impl Settings {
             data_dir,
             queue,
             runtime,
+            program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
