@@ -27,8 +27,19 @@ pub async fn required(config: runtime::Config, without: &str) -> Result<Engine, 
     }
 }
 
+/// For one process that may choose: the one that is asked for, if one is.
+pub async fn choose(
+    wanted: Option<Kind>,
+    config: impl Fn(Kind) -> runtime::Config,
+) -> Result<Engine, Error> {
+    match wanted {
+        Some(kind) => required(config(kind), "`--runtime oci`").await,
+        None => any(config).await,
+    }
+}
+
 /// Docker if an engine answers, else containers without one.
-pub async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
+async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
     let lacks = match ping(config(Kind::Docker)).await {
         Ok(version) => {
             let told =
