@@ -31,11 +31,16 @@ const DELAY: Duration = Duration::from_millis(40);
 #[derive(Clone)]
 pub struct LogWriter {
     lines: mpsc::Sender<Option<LogLine>>,
+    /// Somebody in this process reads along. Unbounded, as a guest's output is bounded.
+    watcher: Option<mpsc::UnboundedSender<LogLine>>,
     dropped: Arc<AtomicU64>,
 }
 
 impl LogWriter {
     pub fn write(&self, line: LogLine) {
+        if let Some(watcher) = &self.watcher {
+            let _ = watcher.send(line.clone());
+        }
         if self.lines.try_send(Some(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -90,11 +95,14 @@ impl<'a> Sink<'a> {
     }
 }
 
-pub fn start(store: Arc<dyn Store>) -> (LogWriter, JoinHandle<()>) {
+pub fn start(
+    store: Arc<dyn Store>,
+    watcher: Option<mpsc::UnboundedSender<LogLine>>,
+) -> (LogWriter, JoinHandle<()>) {
     let (lines, waiting) = mpsc::channel(MAX_WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
     let task = tokio::spawn(run(store, waiting, dropped.clone()));
-    (LogWriter { lines, dropped }, task)
+    (LogWriter { lines, watcher, dropped }, task)
 }
 
 async fn run(

@@ -4,9 +4,11 @@
 mod alone;
 mod broker;
 mod compose;
+mod embedded;
 mod kills;
 mod orphans;
 mod quick_start;
+mod run;
 mod stop;
 mod takeover;
 
