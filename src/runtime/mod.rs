@@ -19,6 +19,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use docker::{Component, LabelledContainer, Survey as EngineSurvey};
 pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
 pub use protocol::{Invoke, Load};
 

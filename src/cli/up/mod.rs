@@ -3,13 +3,13 @@
 //! Checks first (nothing is started when something is in the way), then the backends, then the roles
 //! as children under a [`supervisor`], then it stays until it is told to stop.
 
-mod backends;
+pub mod backends;
 mod child;
 pub mod compose;
 pub mod credentials;
 mod keeper;
-mod leftovers;
-mod ports;
+pub mod leftovers;
+pub mod ports;
 pub mod probe;
 mod ready;
 mod restart;

@@ -110,6 +110,14 @@ impl Settings {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
     }
 
+    /// Python's base image (`{version}` in it is the version's place), and the version of functions that
+    /// name none.
+    pub fn python(&self) -> (String, String) {
+        let or =
+            |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
+        (or(&self.python_image, DEFAULT_PYTHON_IMAGE), or(&self.python_version, DEFAULT_PYTHON_VERSION))
+    }
+
     /// External when both store and queue are given, compose when neither is.
     pub fn stack(&self) -> Result<Stack, SettingsError> {
         match (&self.store, &self.queue) {
@@ -180,6 +188,7 @@ impl Settings {
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
+        let (python_image, python_version) = self.python();
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -191,8 +200,8 @@ impl Settings {
             runtime: self.runtime.unwrap_or(runtime::Kind::Docker),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
-            python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
-            python_version: self.python_version.unwrap_or_else(|| DEFAULT_PYTHON_VERSION.to_owned()),
+            python_image,
+            python_version,
             limits,
         })
     }

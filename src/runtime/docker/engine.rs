@@ -32,6 +32,11 @@ impl Engine {
         self.client.get_or_try_init(|| self.connect()).await
     }
 
+    /// Where it is, or should be.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Name and version, asked for now.
     pub(super) async fn ping(&self) -> Result<String, Error> {
         let client = self.client().await?;

@@ -1,0 +1,63 @@
+//! Asks the Docker engine.
+
+use std::{io, time::Duration};
+
+use super::{
+    judge::engine::{Component, Engine, Unreachable},
+    tools,
+};
+use crate::runtime::{self, EngineSurvey};
+
+/// Longer than the connection's own limit, which has the better words.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
+    let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
+    let address = address.unwrap_or_else(|| "the default socket".to_owned());
+    match tokio::time::timeout(PATIENCE, EngineSurvey::of_engine(base_image)).await {
+        Ok(Ok(survey)) => Ok(survey),
+        Ok(Err(runtime::Error::Unavailable { address, source })) => {
+            let source = anyhow::Error::from_boxed(source);
+            let denied = source.root_cause().downcast_ref::<io::Error>();
+            let denied = denied.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+            Err(Unreachable { address, reason: source.root_cause().to_string(), denied })
+        }
+        Ok(Err(error)) => {
+            let reason = anyhow::Error::new(error);
+            let reason = reason.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            Err(Unreachable { address, reason, denied: false })
+        }
+        Err(_) => {
+            let reason = format!("no answer within {} s", PATIENCE.as_secs());
+            Err(Unreachable { address, reason, denied: false })
+        }
+    }
+}
+
+/// Debian's version of the package on this machine.
+pub async fn runc_package() -> Option<String> {
+    let dpkg = tools::find("dpkg-query")?;
+    tools::ask(dpkg, &["--show", "--showformat=${Version}", "runc"]).await
+}
+
+pub fn facts(survey: &EngineSurvey) -> Engine {
+    let component = |component: &runtime::Component| Component {
+        name: component.name.clone(),
+        version: component.version.clone(),
+        build: component.build.clone(),
+    };
+    Engine {
+        address: survey.address.clone(),
+        version: survey.version.clone(),
+        api_version: survey.api_version.clone(),
+        components: survey.components.iter().map(component).collect(),
+        storage_driver: survey.storage_driver.clone(),
+        cgroup_driver: survey.cgroup_driver.clone(),
+        cgroup_version: survey.cgroup_version.clone(),
+        rootless: survey.rootless,
+        remaps_users: survey.remaps_users,
+        default_runtime: survey.default_runtime.clone(),
+        warnings: survey.warnings.clone(),
+        has_base_image: survey.has_base_image,
+    }
+}
