@@ -56,7 +56,7 @@ fn the_commands_of_the_blocks_are_understood() {
     let mut seen = BTreeSet::new();
     for line in shell_lines() {
         let words = words(&line);
-        if words[0] != "cloudfunc" || ["up", "down", "status"].contains(&words[1].as_str()) {
+        if words[0] != "cloudfunc" || ["up", "down", "status", "doctor"].contains(&words[1].as_str()) {
             continue;
         }
         let mut command = Command::cargo_bin("cloudfunc").unwrap();

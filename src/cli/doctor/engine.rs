@@ -1,6 +1,8 @@
 //! Asks the Docker engine.
 
-use std::{io, time::Duration};
+use std::{error::Error, io, time::Duration};
+
+use tokio::time::error::Elapsed;
 
 use super::{
     judge::engine::{Component, Engine, Unreachable},
@@ -17,10 +19,14 @@ pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
     match tokio::time::timeout(PATIENCE, EngineSurvey::of_engine(base_image)).await {
         Ok(Ok(survey)) => Ok(survey),
         Ok(Err(runtime::Error::Unavailable { address, source })) => {
-            let source = anyhow::Error::from_boxed(source);
-            let denied = source.root_cause().downcast_ref::<io::Error>();
+            let cause = root(source.as_ref());
+            let denied = cause.downcast_ref::<io::Error>();
             let denied = denied.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-            Err(Unreachable { address, reason: source.root_cause().to_string(), denied })
+            let reason = match cause.is::<Elapsed>() {
+                true => "it takes connections and does not answer".to_owned(),
+                false => cause.to_string(),
+            };
+            Err(Unreachable { address, reason, denied })
         }
         Ok(Err(error)) => {
             let reason = anyhow::Error::new(error);
@@ -32,6 +38,14 @@ pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
             Err(Unreachable { address, reason, denied: false })
         }
     }
+}
+
+/// The innermost reason.
+fn root<'e>(mut error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 /// Debian's version of the package on this machine.

@@ -72,7 +72,7 @@ fn of_group(
     let mut lines = vec![paint(Style::Bold, group.name)];
     for finding in &group.findings {
         let advice = finding.advice.as_ref().map_or_else(String::new, |advice| format!(". {advice}"));
-        let text = wrapped(&format!("{}{advice}", finding.found), columns);
+        let text = wrapped(&format!("{}: {}{advice}", finding.name, finding.found), columns);
         let status = finding.status.as_str();
         let padding = " ".repeat(INDENT - 2 - status.len());
         lines.push(format!("  {}{padding}{text}", paint(style(finding.status), status)));
@@ -138,9 +138,9 @@ mod tests {
             lines(&report(), None, plain),
             [
                 "system",
-                "  ok       Linux 6.1",
+                "  ok       kernel: Linux 6.1",
                 "runtime",
-                "  problem  no engine answers at unix:///x. Start it, or set DOCKER_HOST to the engine to use.",
+                "  problem  docker: no engine answers at unix:///x. Start it, or set DOCKER_HOST to the engine to use.",
                 "cloudfunc up: no (no engine answers at unix:///x)",
                 "cloudfunc up --embedded: yes",
             ]
@@ -152,8 +152,8 @@ mod tests {
         let lines = lines(&report(), Some(48), plain);
         assert_eq!(
             lines[3],
-            "  problem  no engine answers at unix:///x. Start\n           it, or set DOCKER_HOST to the engine\n           \
-             to use."
+            "  problem  docker: no engine answers at\n           unix:///x. Start it, or set\n           \
+             DOCKER_HOST to the engine to use."
         );
         assert!(lines[3].lines().all(|line| line.chars().count() <= 48));
     }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn colours_change_no_column() {
         let painted = lines(&report(), None, |_, text| format!("<{text}>"));
-        assert_eq!(painted[1], "  <ok>       Linux 6.1");
+        assert_eq!(painted[1], "  <ok>       kernel: Linux 6.1");
     }
 
     #[test]

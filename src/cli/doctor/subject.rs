@@ -45,15 +45,19 @@ pub struct Subject {
 impl Subject {
     pub fn new(settings: Settings, compose: ComposeArgs, dirs: Dirs) -> Result<Self, Error> {
         let caller = |error| Error::new(Exit::Caller, error);
-        let (wanted, has_compose) = match &settings.queue {
-            Some(queue::Config::Embedded) => (Wanted::Embedded, false),
-            _ => {
-                let stack =
-                    settings.stack().map_err(|error| caller(error).hint("give both, or none"))?;
-                (Wanted::Up, stack == Stack::Compose)
-            }
+        let mut place = Place::find(&settings, &dirs);
+        let wanted = match &settings.queue {
+            Some(queue::Config::Embedded) => Wanted::Embedded,
+            _ => Wanted::Up,
         };
-        let place = Place::find(&settings, &dirs);
+        let mut has_compose = false;
+        if wanted == Wanted::Up {
+            let stack = settings.stack().map_err(|error| caller(error).hint("give both, or none"))?;
+            has_compose = stack == Stack::Compose;
+            if !place.running {
+                place.folder = settings.data_dir(&dirs, stack);
+            }
+        }
         let addresses = match &place.holder {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
