@@ -206,7 +206,10 @@ fn backends_that_do_not_answer_are_named_without_their_passwords() {
     assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
     let ran = Patient::new().run(&DEAD[..2]);
     assert_eq!(ran.code, Some(2));
-    assert_eq!(ran.stderr, "error: --store is given without --queue\nhint: give both, or none\n");
+    assert_eq!(
+        ran.stderr,
+        "error: --store is given without --queue\nhint: give both, or none: then `up` starts Postgres and RabbitMQ itself\n"
+    );
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn a_data_folder_that_others_can_write_is_a_problem() {
 
 #[test]
 fn the_embedded_stack_needs_neither_docker_nor_compose() {
-    let (_, document) = Patient::new().document(&["--queue", "embedded"]);
+    let (_, document) = Patient::new().document(&["--embedded"]);
     assert_eq!(check(&document, "store")["status"], "ok");
     assert_eq!(check(&document, "compose")["status"], "ok");
     // Docker is a problem only where nothing else makes containers.

@@ -14,8 +14,7 @@ use crate::runtime::{self, EngineSurvey};
 const PATIENCE: Duration = Duration::from_secs(6);
 
 pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
-    let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
-    let address = address.unwrap_or_else(|| "the default socket".to_owned());
+    let address = runtime::engine_address();
     match tokio::time::timeout(PATIENCE, EngineSurvey::of_engine(base_image)).await {
         Ok(Ok(survey)) => Ok(survey),
         Ok(Err(runtime::Error::Unavailable { address, source })) => {

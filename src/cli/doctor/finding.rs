@@ -108,8 +108,8 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub groups: Vec<Group>,
-    /// Of the `up` that runs, on the data folder that was asked about.
-    pub running: Option<u32>,
+    /// The `up` that runs on the data folder that was asked about: which stack, as which process.
+    pub running: Option<(Wanted, u32)>,
 }
 
 /// Whether a stack can run here; if not, the first reason, and if it does, as which process.
@@ -129,18 +129,20 @@ impl Report {
     }
 
     pub fn up(&self) -> Verdict {
-        let verdict = self.verdict(|stops| stops.up);
-        let why = self.running.map(|pid| format!("it is running, process {pid}"));
-        Verdict { why: verdict.why.or(why), ..verdict }
+        self.verdict(Wanted::Up)
     }
 
     pub fn embedded(&self) -> Verdict {
-        self.verdict(|stops| stops.embedded)
+        self.verdict(Wanted::Embedded)
     }
 
-    fn verdict(&self, is_stopped: impl Fn(Stops) -> bool) -> Verdict {
-        let why = self.findings().find(|(_, finding)| is_stopped(finding.stops));
-        Verdict { can_run: why.is_none(), why: why.map(|(_, finding)| finding.found.clone()) }
+    fn verdict(&self, stack: Wanted) -> Verdict {
+        let stopped = self.findings().find(|(_, finding)| stack.is_stopped(finding.stops));
+        let why = stopped.map(|(_, finding)| finding.found.clone());
+        let can_run = why.is_none();
+        let running = self.running.filter(|(running, _)| *running == stack);
+        let running = running.map(|(_, pid)| format!("it is running, process {pid}"));
+        Verdict { can_run, why: why.or(running) }
     }
 }
 
@@ -158,9 +160,10 @@ mod tests {
         let report = Report { groups, running: None };
         assert_eq!(report.up(), Verdict { can_run: false, why: Some("no engine".to_owned()) });
         assert_eq!(report.embedded(), Verdict { can_run: true, why: None });
-        let running = Report { groups: Vec::new(), running: Some(7) };
+        let running = Report { groups: Vec::new(), running: Some((Wanted::Up, 7)) };
         let why = Some("it is running, process 7".to_owned());
         assert_eq!(running.up(), Verdict { can_run: true, why });
+        assert_eq!(running.embedded(), Verdict { can_run: true, why: None });
         assert_eq!((report.count(Status::Problem), report.count(Status::Note)), (0, 1));
     }
 }

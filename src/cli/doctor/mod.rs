@@ -33,6 +33,9 @@ use crate::config::Dirs;
 /// Look at this machine: what the platform needs, and what is in its way
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
+    /// Look at what `up --embedded` needs
+    #[arg(long)]
+    embedded: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -49,7 +52,10 @@ impl Args {
             .hint("use a gateway on another machine with --url, or WSL2"));
         }
         let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
-        let settings = self.settings.load(&dirs)?;
+        let settings = match self.embedded {
+            true => self.settings.load_embedded(&dirs)?,
+            false => self.settings.load(&dirs)?,
+        };
         let subject = Subject::new(settings, self.compose, dirs)?;
         let report = {
             let _progress = out.waiting("looking at this machine");

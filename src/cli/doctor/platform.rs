@@ -27,8 +27,8 @@ use crate::{
 };
 
 /// Asks every role at once.
-pub async fn roles(addresses: Addresses) -> Vec<Role> {
-    let prober = Prober::new(addresses);
+pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
+    let prober = Prober::of(place.platform.clone(), addresses);
     let ask = |role: app::Role| {
         let prober = prober.clone();
         async move {
@@ -152,8 +152,12 @@ mod tests {
         let folder = temporary.path().join("compose");
         fs::create_dir_all(folder.join("instances/one")).unwrap();
         fs::write(folder.join("manager-id"), "m1\n").unwrap();
-        let place =
-            Place { folder: folder.clone(), platform: "team".to_owned(), running: false, holder: None };
+        let place = Place {
+            folder: folder.clone(),
+            platform: "team".parse().unwrap(),
+            running: false,
+            holder: None,
+        };
         let container = |id: &str, manager: &str| LabelledContainer {
             id: id.to_owned(),
             platform: "team".to_owned(),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{
     backends, cgroups, clock, compose, disk, engine,
-    finding::{Finding, Group, Report, Wanted},
+    finding::{Finding, Group, Report, Stops, Wanted},
     judge::{self, platform::Answer},
     limits, platform, ports, sandbox, system, tools,
 };
@@ -17,6 +17,7 @@ use crate::{
             compose::Service,
             credentials::Credentials,
             ports::Port,
+            prepare::no_stack,
         },
     },
     config::{Addresses, Dirs, Settings, Stack},
@@ -46,18 +47,15 @@ impl Subject {
     pub fn new(settings: Settings, compose: ComposeArgs, dirs: Dirs) -> Result<Self, Error> {
         let caller = |error| Error::new(Exit::Caller, error);
         let mut place = Place::find(&settings, &dirs);
-        let wanted = match &settings.queue {
-            Some(queue::Config::Embedded) => Wanted::Embedded,
-            _ => Wanted::Up,
-        };
-        let mut has_compose = false;
-        if wanted == Wanted::Up {
-            let stack = settings.stack().map_err(|error| caller(error).hint("give both, or none"))?;
-            has_compose = stack == Stack::Compose;
-            if !place.running {
-                place.folder = settings.data_dir(&dirs, stack);
-            }
+        let mut stack = settings.stack().map_err(no_stack)?;
+        // Whoever says nothing means what runs.
+        if stack == Stack::Compose && place.running && is_embedded(&place, &settings, &dirs) {
+            stack = Stack::Embedded;
         }
+        if !place.running {
+            place.folder = settings.data_dir(&dirs, stack);
+        }
+        let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
         let addresses = match &place.holder {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
@@ -71,7 +69,7 @@ impl Subject {
             place,
             addresses,
             wanted,
-            has_compose,
+            has_compose: stack == Stack::Compose,
             python_image,
             python_version,
         })
@@ -86,7 +84,7 @@ impl Subject {
             sandbox::gather(name.clone(), self.python_version.clone()),
             compose::installed(),
             self.services(),
-            platform::roles(self.addresses),
+            platform::roles(&self.place, self.addresses),
         );
         sandbox.has_engine = engine.is_ok();
         sandbox.is_chosen = self.settings.runtime == Some(Kind::Oci);
@@ -108,9 +106,7 @@ impl Subject {
             engine: engine.as_ref().map(engine::facts).map_err(Clone::clone),
             base_image: self.python_image.clone(),
             runc_package,
-            oci_works: sandbox.oci.is_ok(),
-            up_needs_it: self.has_compose
-                || self.settings.runtime.is_none_or(|kind| kind == Kind::Docker),
+            needed_by: needs_docker(self.has_compose, self.settings.runtime, sandbox.oci.is_ok()),
         };
         let compose = compose::facts(installed, &services, self.has_compose);
         let wanted = self.wanted;
@@ -127,7 +123,7 @@ impl Subject {
             group("limits", Some(judge::limits::judge(&limits::gather()))),
             group("platform", platform.map(|facts| judge::platform::judge(&facts))),
         ];
-        Report { groups, running: self.place.holder.as_ref().map(|holder| holder.pid) }
+        Report { groups, running: self.place.holder.as_ref().map(|holder| (wanted, holder.pid)) }
     }
 
     /// The command to type next.
@@ -152,7 +148,8 @@ impl Subject {
     /// Those that are given, or those of the compose services that run.
     fn backends(&self, services: &[Service]) -> (Option<store::Config>, Option<queue::Config>) {
         if !self.has_compose {
-            return (self.settings.store.clone(), self.settings.queue.clone());
+            let store = self.settings.store.clone().map(|store| store.within(&self.place.folder));
+            return (store, self.settings.queue.clone());
         }
         let [postgres, rabbitmq, _] = INSIDE.map(|(_, inside)| published(services, inside));
         let Some(project) = self.place.project() else { return (None, None) };
@@ -212,6 +209,16 @@ impl Subject {
     }
 }
 
+fn is_embedded(place: &Place, settings: &Settings, dirs: &Dirs) -> bool {
+    place.folder == settings.data_dir(dirs, Stack::Embedded)
+}
+
+/// The stacks that cannot do without an engine. Only the embedded one may choose what functions run in.
+fn needs_docker(has_compose: bool, runtime: Option<Kind>, oci_works: bool) -> Stops {
+    let is_chosen = runtime.map(|kind| kind == Kind::Docker);
+    Stops { up: has_compose || is_chosen.unwrap_or(true), embedded: is_chosen.unwrap_or(!oci_works) }
+}
+
 /// The port of this host that leads to a running service's own.
 fn published(services: &[Service], inside: u16) -> Option<u16> {
     let running = services.iter().filter(|service| service.state == "running");
@@ -233,6 +240,15 @@ fn group(name: &'static str, findings: Option<Vec<Finding>>) -> Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn docker_is_missed_only_by_what_cannot_do_without_it() {
+        assert_eq!(needs_docker(true, None, true), Stops::UP);
+        assert_eq!(needs_docker(true, None, false), Stops::BOTH);
+        assert_eq!(needs_docker(true, Some(Kind::Oci), false), Stops::UP, "compose runs in it");
+        assert_eq!(needs_docker(false, Some(Kind::Oci), true), Stops::NONE);
+        assert_eq!(needs_docker(false, Some(Kind::Docker), true), Stops::BOTH);
+    }
 
     #[test]
     fn what_takes_too_long_is_a_finding() {

@@ -22,19 +22,12 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Where `DOCKER_HOST` points, else the default socket.
     pub(super) fn from_environment() -> Self {
-        let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
-        Self { address: address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()), client: OnceCell::new() }
+        Self { address: address(), client: OnceCell::new() }
     }
 
     pub(super) async fn client(&self) -> Result<&Docker, Error> {
         self.client.get_or_try_init(|| self.connect()).await
-    }
-
-    /// Where it is, or should be.
-    pub(super) fn address(&self) -> &str {
-        &self.address
     }
 
     /// Name and version, asked for now.
@@ -77,6 +70,12 @@ impl Engine {
             other => Error::Engine { action, source: Box::new(other) },
         }
     }
+}
+
+/// Where `DOCKER_HOST` points, else the default socket.
+pub(in super::super) fn address() -> String {
+    let given = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
+    given.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
 }
 
 fn status(error: &Answer) -> Option<u16> {

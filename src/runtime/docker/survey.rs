@@ -70,7 +70,7 @@ impl Survey {
             has_image(&engine, client, base_image),
         )?;
         let mut survey =
-            Self { address: engine.address().to_owned(), containers, has_base_image, ..Self::default() };
+            Self { address: engine::address(), containers, has_base_image, ..Self::default() };
         survey.read_version(version);
         survey.read_info(info);
         Ok(survey)

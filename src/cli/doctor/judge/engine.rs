@@ -49,10 +49,8 @@ pub struct Facts {
     pub base_image: String,
     /// The version of the distribution's package of runc on this machine.
     pub runc_package: Option<String>,
-    /// Whether containers can be made without an engine.
-    pub oci_works: bool,
-    /// Compose, or the runtime that was chosen.
-    pub up_needs_it: bool,
+    /// The stacks that cannot do without it.
+    pub needed_by: Stops,
 }
 
 /// Engines of this API and newer are tested; older ones lack what we ask for.
@@ -72,7 +70,7 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
 }
 
 fn unreachable(reason: &Unreachable, facts: &Facts, wanted: Wanted) -> Finding {
-    let stops = Stops { up: facts.up_needs_it, embedded: !facts.oci_works };
+    let stops = facts.needed_by;
     let address = &reason.address;
     let (found, advice) = match reason.denied {
         true => (
@@ -235,16 +233,16 @@ mod tests {
         }
     }
 
-    fn judged(engine: Result<Engine, Unreachable>, oci_works: bool) -> Vec<String> {
+    fn judged(engine: Result<Engine, Unreachable>) -> Vec<String> {
         let base_image = "python:3.12-slim".to_owned();
-        let facts = Facts { engine, base_image, runc_package: None, oci_works, up_needs_it: true };
+        let facts = Facts { engine, base_image, runc_package: None, needed_by: Stops::UP };
         shown(&judge(&facts, Wanted::Up))
     }
 
     #[test]
     fn an_engine_of_today_is_fine() {
         assert_eq!(
-            judged(Ok(engine("1.3.3", "v1.3.3-0-gd842d77")), false),
+            judged(Ok(engine("1.3.3", "v1.3.3-0-gd842d77"))),
             [
                 "ok docker: Docker 28.2.2 (API 1.50) at unix:///var/run/docker.sock",
                 "ok components: containerd 1.7.27, runc 1.3.3; the default runtime is runc",
@@ -311,28 +309,19 @@ mod tests {
         };
         let denied = Unreachable { denied: true, ..reason.clone() };
         assert_eq!(
-            judged(Err(reason.clone()), true),
+            judged(Err(reason)),
             [
                 "problem docker: no Docker engine answers at unix:///x (no socket) | Start it (`sudo systemctl start \
               docker`), install it, or set DOCKER_HOST to the engine to use."
             ]
         );
         assert_eq!(
-            judged(Err(denied), true),
+            judged(Err(denied)),
             [
                 "problem docker: this user may not use Docker at unix:///x: no socket | Join the group of its socket \
               (`sudo usermod -aG docker $USER`), and log in again."
             ]
         );
-        let facts = |oci_works| Facts {
-            engine: Err(reason.clone()),
-            base_image: String::new(),
-            runc_package: None,
-            oci_works,
-            up_needs_it: true,
-        };
-        assert_eq!(judge(&facts(true), Wanted::Embedded)[0].stops, Stops::UP);
-        assert_eq!(judge(&facts(false), Wanted::Embedded)[0].stops, Stops::BOTH);
     }
 
     #[test]
@@ -346,7 +335,7 @@ mod tests {
             warnings: vec!["WARNING: No swap limit support".to_owned()],
             ..engine("1.3.3", "")
         };
-        let lines = judged(Ok(engine), false);
+        let lines = judged(Ok(engine));
         for expected in [
             "warning docker: Docker 28.2.2 (API 1.39) at unix:///var/run/docker.sock | Update the engine: 1.41 is \
              the oldest API that is tested.",
