@@ -276,7 +276,7 @@ fn has_flag(help: &str, flag: &str) -> bool {
 
 /// What the help says of a flag, up to the next one.
 fn about<'h>(help: &'h str, flag: &str) -> &'h str {
-    let start = help.find(&format!("{flag} ")).unwrap_or_else(|| panic!("`up` has no {flag}"));
+    let start = help.find(&format!("{flag} <")).unwrap_or_else(|| panic!("`up` has no {flag}"));
     let rest = &help[start..];
     let end = rest[2..].find("  --").map_or(rest.len(), |at| at + 2);
     &rest[..end]

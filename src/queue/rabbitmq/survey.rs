@@ -1,8 +1,8 @@
 //! What a broker says of itself, without leaving anything there: for `cloudfunc doctor`.
 //!
 //! Product and version are in the first frame that a broker sends, before anybody has logged in. An
-//! alarm (memory, disk) is only told to a connection that publishes; so one message is published that
-//! no queue takes, and the broker drops it.
+//! alarm (memory, disk) is only told to a connection that publishes; so two messages are published that
+//! no queue takes, and the broker drops them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +28,8 @@ use crate::{config::SecretUrl, model::PlatformName};
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A broker without an alarm confirms within milliseconds.
 const CONFIRM: Duration = Duration::from_secs(1);
+/// A queue that nobody has.
+const NOWHERE: &str = "cloudfunc.doctor.nowhere";
 /// AMQP 0-9-1, which is what RabbitMQ speaks first.
 const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
 /// The first frame is a few hundred bytes; more is no broker's.
@@ -47,10 +49,12 @@ async fn is_blocked(live: &Live) -> Result<bool, Failure> {
     let connection: &Connection = &live.connection;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
-    let nowhere = "cloudfunc.doctor.nowhere".into();
     let sent = async {
-        channel.basic_publish("".into(), nowhere, options, b"", properties).await?.await?;
+        // The first one still gets through: only then the broker stops reading.
+        for _ in 0..2 {
+            let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+            channel.basic_publish("".into(), NOWHERE.into(), options, b"", properties).await?.await?;
+        }
         Ok::<_, lapin::Error>(())
     };
     match timeout(CONFIRM, sent).await {
