@@ -20,6 +20,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Dura
 
 use async_trait::async_trait;
 
+pub use docker::{Component, LabelledContainer, Survey as EngineSurvey};
 pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
 pub use oci::{HostPython, helper, host_python};
 pub use protocol::{Invoke, Load};

@@ -14,6 +14,9 @@ mod events;
 mod image;
 mod network;
 mod sandbox;
+mod survey;
+
+pub use survey::{Component, LabelledContainer, Survey};
 
 use std::{
     collections::HashMap,
