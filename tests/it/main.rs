@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod binary;
 mod cli;
+mod escape;
 mod function_failures;
 mod http_api;
 mod invocations;
