@@ -4,9 +4,13 @@
 //! runtime and mode. What is attempted is planted and shown to work from the host first, so that a
 //! refusal is the sandbox's; and its kind is asserted, so that a mistake in the attempt is none.
 
+mod files;
+mod limits;
 mod network;
 mod peer;
 mod planted;
+mod platform;
+mod privileges;
 mod rules;
 
 use std::{
@@ -29,7 +33,7 @@ use cloudfunc::{
 };
 use serde_json::Value;
 
-use self::network::*;
+use self::{files::*, limits::*, network::*, privileges::*};
 use crate::support::server;
 
 /// Longer than anything here takes, on a busy machine too.
@@ -197,17 +201,22 @@ impl Instance {
     }
 
     async fn invoke(&mut self, event: Value) -> Value {
-        match self.try_invoke(event).await.unwrap() {
-            Finished::Result(body) if body.content_type.starts_with("text/plain") => {
-                String::from_utf8(body.bytes.to_vec()).unwrap().into()
-            }
-            Finished::Result(body) => serde_json::from_slice(&body.bytes).unwrap(),
-            Finished::Error(error) => panic!("{error:?}"),
-        }
+        value(self.try_invoke(event).await.unwrap())
     }
 
     async fn exit(&self) -> Exit {
         tokio::time::timeout(LIMIT, self.sandbox.exited()).await.unwrap()
+    }
+}
+
+/// What a function returned: text, or JSON.
+fn value(finished: Finished) -> Value {
+    match finished {
+        Finished::Result(body) if body.content_type.starts_with("text/plain") => {
+            String::from_utf8(body.bytes.to_vec()).unwrap().into()
+        }
+        Finished::Result(body) => serde_json::from_slice(&body.bytes).unwrap(),
+        Finished::Error(error) => panic!("{error:?}"),
     }
 }
 
@@ -247,6 +256,17 @@ fn prerequisites(kind: Kind, test: &str) -> bool {
 
 escape! {
     docker Docker: {
+        the_hosts_home_folders_are_not_there
+        a_folder_of_the_hosts_is_another_one_inside
+        the_platforms_own_files_are_not_there
+        the_folders_of_another_instance_are_not_there
+        the_socket_of_another_instance_is_not_there
+        nothing_of_the_host_is_found_by_searching
+        no_process_of_the_host_is_seen
+        only_memory_can_be_written
+        the_system_cannot_be_written
+        there_is_no_device_but_the_harmless_ones
+        no_setting_of_the_platform_is_in_its_environment
         the_hosts_loopback_is_not_reached
         no_address_of_the_host_is_reached
         no_gateway_is_reached
@@ -255,5 +275,21 @@ escape! {
         a_public_address_is_reached_with_egress_only
         the_resolver_is_asked_for_names_only
         no_datagram_reaches_the_host
+        nothing_can_be_mounted
+        no_new_root_can_be_made
+        no_namespace_can_be_made_or_entered
+        no_capability_can_be_gained
+        a_program_of_roots_runs_as_the_function
+        no_raw_packet_can_be_sent
+        its_network_cannot_be_changed
+        the_kernel_cannot_be_reached
+        no_process_of_the_host_is_traced
+        no_process_of_the_host_is_signalled
+        forking_without_end_ends_at_256
+        a_fork_bomb_harms_nobody_else
+        taking_a_gibibyte_is_the_end
+        filling_tmp_ends_within_its_size
+        so_many_files_that_tmp_is_full_are_refused
+        opening_files_without_end_ends_at_the_limit
     }
 }

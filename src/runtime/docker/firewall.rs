@@ -6,8 +6,8 @@
 //!  from the bridge to elsewhere   DOCKER-USER ─┘   (the next rules of the table decide)
 //! ```
 //! The engine asks `DOCKER-USER` first and leaves it alone, also when it restarts. Rejected, not
-//! dropped, so that a function's connect fails at once, and as "prohibited", which nothing else here
-//! answers. Setting the rules again changes nothing; the chain's content is replaced in one step, so
+//! dropped, so that a function's connect fails at once; with a reset, because the kernel sends one
+//! sandbox no more than about one ICMP message a second. Setting the rules again changes nothing; the chain's content is replaced in one step, so
 //! that there is no moment without it.
 
 use std::{fs, io, net::Ipv4Addr, path::Path, process::Stdio};
@@ -98,10 +98,12 @@ fn chain(bridge: &str, resolvers: &[Ipv4Addr], gateways: &[Ipv4Addr]) -> String 
     let local = "--match addrtype --dst-type LOCAL".to_owned();
     let blocks = forbidden::BLOCKS.iter().map(|(block, bits)| format!("--destination {block}/{bits}"));
     let routers = gateways.iter().map(|gateway| format!("--destination {gateway}"));
-    let rejected = std::iter::once(local)
-        .chain(routers)
-        .chain(blocks)
-        .map(|what| format!("{what} --jump REJECT --reject-with icmp-admin-prohibited"));
+    let rejected = std::iter::once(local).chain(routers).chain(blocks).flat_map(|what| {
+        [
+            format!("{what} --protocol tcp --jump REJECT --reject-with tcp-reset"),
+            format!("{what} --jump REJECT --reject-with icmp-admin-prohibited"),
+        ]
+    });
     let rules: String =
         excepted.chain(rejected).map(|rule| format!("--append {bridge} {rule}\n")).collect();
     format!("*filter\n:{bridge} - [0:0]\n{rules}COMMIT\n")
@@ -171,12 +173,13 @@ mod tests {
             [
                 "--append cf-0123456789ab --destination 10.0.0.53 --protocol udp --dport 53 --jump RETURN",
                 "--append cf-0123456789ab --destination 10.0.0.53 --protocol tcp --dport 53 --jump RETURN",
+                "--append cf-0123456789ab --match addrtype --dst-type LOCAL --protocol tcp --jump REJECT \
+                 --reject-with tcp-reset",
                 "--append cf-0123456789ab --match addrtype --dst-type LOCAL --jump REJECT \
-                 --reject-with icmp-admin-prohibited",
-                "--append cf-0123456789ab --destination 192.0.2.1 --jump REJECT \
                  --reject-with icmp-admin-prohibited",
             ]
         );
+        assert!(text.contains("--destination 192.0.2.1 --jump REJECT"));
         assert!(text.contains("--destination 169.254.0.0/16 --jump REJECT"));
         assert!(text.ends_with("COMMIT\n"));
     }
