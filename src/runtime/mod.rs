@@ -7,6 +7,7 @@
 mod context;
 mod docker;
 mod early;
+mod forbidden;
 mod guest;
 mod limits;
 mod lines;
@@ -107,7 +108,8 @@ pub trait Runtime: Send + Sync {
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
     /// What the owner of a function with this network should know about how it is isolated here: one
-    /// sentence each, without a full stop; empty when everything holds.
+    /// sentence each, without a full stop; empty when everything holds. Looked up now; makes what the
+    /// sandboxes of that network share, if that is not there yet.
     async fn notices(&self, network: Network) -> Vec<String>;
 
     /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
