@@ -24,7 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::cgroup::Cgroup;
+use super::{cgroup::Cgroup, network::Link};
 use crate::runtime::{Exit, Sandbox};
 
 /// The exit code of a process that was killed, by the kernel for its memory or by somebody.
@@ -94,21 +94,28 @@ pub(super) struct Life {
 
 impl Life {
     /// Of a child of this process. Its end is waited for from here on.
-    pub(super) fn begin(id: String, process: OwnedFd, traces: Traces, tasks: &Handle) -> Arc<Self> {
+    pub(super) fn begin(
+        id: String,
+        process: OwnedFd,
+        link: Option<Link>,
+        traces: Traces,
+        tasks: &Handle,
+    ) -> Arc<Self> {
         let (state, removed) = (watch::Sender::default(), OnceCell::new());
         let life = Arc::new(Self { id, process, traces, state, removed });
-        tasks.spawn(life.clone().watch());
+        tasks.spawn(life.clone().watch(link));
         life
     }
 
-    /// Ends with the process, which it reaps.
-    async fn watch(self: Arc<Self>) {
+    /// Ends with the process, which it reaps, and disconnects.
+    async fn watch(self: Arc<Self>, link: Option<Link>) {
         if let Ok(process) = self.process.try_clone()
             && let Ok(process) = watched(process)
         {
             let _ = process.readable().await;
         }
         let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+        drop(link);
         let code = status.ok().flatten().as_ref().and_then(code);
         let memory = self.traces.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);
         self.state.send_modify(|state| state.ended = Some((code, memory)));
