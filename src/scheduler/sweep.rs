@@ -75,7 +75,7 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
         return Ok(());
     }
     loop {
-        let due = scheduler.store.take_due(PAGE).await?;
+        let due = scheduler.store.take_due(PAGE, &[]).await?;
         let full = due.len() == PAGE as usize;
         stream::iter(due)
             .for_each_concurrent(PUBLISHES, |row| async move {
