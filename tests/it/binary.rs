@@ -4,6 +4,7 @@
 mod alone;
 mod broker;
 mod compose;
+mod embedded_kills;
 mod kills;
 mod orphans;
 mod quick_start;

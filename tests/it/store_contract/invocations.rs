@@ -2,11 +2,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{InvocationId, OwnerId, RevisionNumber, State},
-    store::{Config, MAX_CLAIMS, Store, Totals},
+    model::{Digest, InvocationId, OwnerId, RevisionNumber, State},
+    store::{Config, Error, MAX_CLAIMS, NewRevision, Store, Totals},
 };
 
-use super::{LONG, accept, deploy, finish, invocation, name, open, owner, state, text};
+use super::{LONG, accept, deploy, finish, invocation, name, open, owner, revision_of, state, text};
 use crate::support::eventually;
 
 /// Makes all queued rows due now instead of in a second.
@@ -285,6 +285,66 @@ pub async fn the_sweeper_takes_the_oldest_first(config: Config) {
     };
     assert_eq!(taken(2).await, ids[..2]);
     assert_eq!(taken(10).await, ids[2..]);
+}
+
+pub async fn what_could_not_be_published_is_as_due_as_before(config: Config) {
+    let store = open(config).await;
+    let (f, other) = (deploy(&store, "f", "v1").await, deploy(&store, "other", "v1").await);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(accept(&store, &f).await);
+    }
+    let others = accept(&store, &other).await;
+    make_due(&store, &[&ids[..], &[others]].concat()).await;
+    let oldest = store.take_due(3, &[other.id]).await.unwrap();
+    assert_eq!(oldest.iter().map(|due| due.id).collect::<Vec<_>>(), ids[..3]);
+    let owner = owner(&store, LONG).await;
+    store.claim(ids[0], owner).await.unwrap().unwrap();
+    store.untake(&oldest).await.unwrap();
+
+    let except_f = store.take_due(10, &[f.id]).await.unwrap();
+    assert_eq!(except_f.iter().map(|due| due.id).collect::<Vec<_>>(), [others]);
+    let again = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(again.iter().map(|due| due.id).collect::<Vec<_>>(), ids[1..], "at their old places");
+    assert_eq!(again[..2], oldest[1..], "and as long due as before");
+    assert_eq!(state(&store, ids[0]).await, State::Running, "it was claimed meanwhile");
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+}
+
+/// Writes of many callers may share a commit; of one that cannot be done only itself must be undone.
+pub async fn a_write_that_fails_harms_none_beside_it(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let writing: Vec<_> = (0..60)
+        .map(|n| {
+            let (store, f) = (Arc::clone(&store), f.clone());
+            tokio::spawn(async move {
+                if n % 3 > 0 {
+                    let id = accept(&store, &f).await;
+                    return Some(id);
+                }
+                let unknown = RevisionNumber(7);
+                let error = store.activate(&f.name, unknown, None).await.unwrap_err();
+                assert!(matches!(error, Error::Missing(_)), "{error:?}");
+                let bundle = Some(Digest::of(format!("never stored {n}").as_bytes()));
+                let new = NewRevision { bundle, ..revision_of("g", "v1") };
+                let error = store.add_revision(new).await.unwrap_err();
+                assert!(matches!(error, Error::Missing(_)), "{error:?}");
+                None
+            })
+        })
+        .collect();
+    let mut accepted = HashSet::new();
+    for task in writing {
+        accepted.extend(task.await.unwrap());
+    }
+    assert_eq!(accepted.len(), 40);
+    for id in accepted {
+        assert_eq!(state(&store, id).await, State::Queued);
+    }
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.queued), (40, 40));
+    assert_eq!(store.functions().await.unwrap(), [f], "nothing of what failed is there");
 }
 
 pub async fn an_expired_lease_makes_its_rows_due(config: Config) {
