@@ -297,12 +297,13 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
 
 pub async fn untake(writer: &Writer, rows: &[Due]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
-        // What was claimed meanwhile has got a message from somewhere.
+        // What was claimed meanwhile has got a message from somewhere. The `+` keeps SQLite from searching
+        // by state, which would walk through the list for every row that is queued.
         query(
             "UPDATE invocations SET publications = publications - 1, message_at = due.at
          FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS at FROM json_each($1)) AS due
          WHERE invocations.id = due.id AND publications > 0
-           AND state IN ('queued', 'retrying', 'running')",
+           AND +state IN ('queued', 'retrying', 'running')",
         )
         .bind(rows)
         .execute(&mut *tx)
