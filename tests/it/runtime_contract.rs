@@ -8,6 +8,7 @@ mod answers;
 mod ends;
 mod failures;
 mod isolation;
+mod not_root;
 mod output;
 
 use std::{
@@ -44,6 +45,8 @@ struct Fixture {
     runtime: Arc<dyn Runtime>,
     owner: Owner,
     folder: tempfile::TempDir,
+    /// Of Python: what there is.
+    version: String,
 }
 
 impl Fixture {
@@ -51,7 +54,12 @@ impl Fixture {
         // A short one: a socket's path has at most 107 bytes where there is no mount.
         let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
         let owner = owner();
-        Self { kind, runtime: connect(&config(kind, &owner, folder.path())).unwrap(), owner, folder }
+        let runtime = connect(&config(kind, &owner, folder.path())).unwrap();
+        let version = match kind {
+            Kind::Oci => cloudfunc::runtime::host_python().unwrap().version,
+            Kind::Docker | Kind::Process => "3.11".to_owned(),
+        };
+        Self { kind, runtime, owner, folder, version }
     }
 
     fn config(&self) -> Config {
@@ -68,7 +76,7 @@ impl Fixture {
         Spec {
             instance,
             function: "contract".to_owned(),
-            image: Image::Language { language: Language::Python, version: "3.11".to_owned() },
+            image: Image::Language { language: Language::Python, version: self.version.clone() },
             folder,
             memory_bytes: 128 * MIB,
             cpus: 1.0,
@@ -178,7 +186,7 @@ fn owner() -> Owner {
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    let program = not_root::program();
     Config { kind, python_image, folder: folder.join("runtime"), program, owner: owner.clone() }
 }
 
@@ -302,6 +310,18 @@ macro_rules! on {
     };
 }
 
+/// The same tests of the runtime without an engine, by a user who is not root: where root runs them.
+macro_rules! as_another_user {
+    ($($property:ident)*) => {
+        mod oci_not_root {
+            $(#[test]
+            fn $property() {
+                super::not_root::run(concat!("runtime_contract::oci::", stringify!($property)));
+            })*
+        }
+    };
+}
+
 macro_rules! contract {
     (
         all: $($all:ident)*;
@@ -317,6 +337,7 @@ macro_rules! contract {
             $($all)* $($sandbox)* $($images)*
         );
         on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)* $($alone)*);
+        as_another_user!($($all)* $($sandbox)* $($alone)*);
     };
 }
 
