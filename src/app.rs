@@ -4,11 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::{JoinError, JoinHandle},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Platform, manifest::Defaults, platform::Addresses, state::State},
+    config::{Platform, lock::StoreLock, manifest::Defaults, platform::Addresses, state::State},
     gateway,
     http::{self, Guard, chain},
     manager,
@@ -53,6 +56,9 @@ impl fmt::Display for Role {
     }
 }
 
+/// On top of what a role itself waits for its running work; then it is stopped hard.
+pub const STOP_MARGIN: Duration = Duration::from_secs(5);
+
 /// Runs roles in this process until they are told to stop. Returns an error when one cannot start
 /// (a taken port, a store that refuses); what merely does not answer yet is waited for.
 pub async fn run(roles: &[Role], platform: &Platform, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -91,45 +97,71 @@ impl Host {
         let Some(backends) = Backends::connect(&roles, &platform, &state, &shutdown).await? else {
             return Ok(());
         };
-        let mut running: Vec<(Role, CancellationToken, JoinHandle<anyhow::Result<()>>)> = Vec::new();
+        let mut running = Vec::new();
         for (role, listener) in listeners {
-            // Each has a soft token of its own, so that they can be stopped in order.
-            let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.clone() };
-            let soft = own.soft.clone();
-            let task = start(role, listener, &platform, &state, &backends, own)?;
-            running.push((role, soft, task));
+            // Each has tokens of its own, so that they can be stopped in order.
+            let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.child_token() };
+            let task = start(role, listener, &platform, &state, &backends, own.clone())?;
+            running.push(Running { role, shutdown: own, task });
         }
-        let result = supervise(&shutdown, &mut running).await;
+        let result = supervise(&shutdown, running, platform.limits.stop_grace + STOP_MARGIN).await;
         backends.close().await;
         result
     }
 }
 
+/// A role that has been started.
+struct Running {
+    role: Role,
+    shutdown: Shutdown,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// Softly, and hard when that takes longer than `grace`.
+    async fn stop(mut self, grace: Duration) -> anyhow::Result<()> {
+        let role = self.role;
+        self.shutdown.soft.cancel();
+        let ended = match tokio::time::timeout(grace, &mut self.task).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                tracing::warn!(role = role.as_str(), "not stopped in time; stopping it at once");
+                self.shutdown.hard.cancel();
+                self.task.await
+            }
+        };
+        outcome(role, ended)
+    }
+}
+
+fn outcome(role: Role, ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended.with_context(|| format!("the {role} panicked"))?.with_context(|| format!("the {role} ended"))
+}
+
 /// Waits until they are told to stop or one ends by itself, and stops them in order.
 async fn supervise(
     shutdown: &Shutdown,
-    running: &mut Vec<(Role, CancellationToken, JoinHandle<anyhow::Result<()>>)>,
+    mut running: Vec<Running>,
+    grace: Duration,
 ) -> anyhow::Result<()> {
-    let any_ended = async {
-        let tasks = running.iter_mut().map(|(_, _, task)| task);
-        futures_util::future::select_all(tasks).await
-    };
+    let any_ended =
+        futures_util::future::select_all(running.iter_mut().map(|running| &mut running.task));
     let first = tokio::select! {
+        // First: who is told to stop hard may end at once.
+        biased;
         () = shutdown.soft.cancelled() => None,
         () = shutdown.hard.cancelled() => None,
         (ended, index, _) = any_ended => Some((ended, index)),
     };
     let mut result = Ok(());
     if let Some((ended, index)) = first {
-        let (role, ..) = running.remove(index);
-        result = ended.context("a role panicked").flatten().with_context(|| format!("the {role} ended"));
+        let role = running.remove(index).role;
+        result = outcome(role, ended).and_then(|()| anyhow::bail!("the {role} ended unasked"));
     }
     for role in Role::STOP {
-        let Some(index) = running.iter().position(|(other, ..)| *other == role) else { continue };
-        let (_, soft, task) = running.remove(index);
-        soft.cancel();
-        let ended = task.await.context("a role panicked").flatten();
-        result = result.and(ended.with_context(|| format!("the {role} ended")));
+        if let Some(index) = running.iter().position(|running| running.role == role) {
+            result = result.and(running.remove(index).stop(grace).await);
+        }
     }
     result
 }
@@ -148,18 +180,18 @@ fn start(
     let store = backends.store.clone().context("no store");
     let queue = backends.queue.clone().context("no queue");
     let Addresses { registry, scheduler, .. } = platform.addresses;
-    let limits = platform.limits;
+    let (name, limits) = (platform.name.clone(), platform.limits);
     Ok(match role {
         Role::Gateway => {
             let guard = Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone());
-            let upstreams = gateway::Upstreams { registry, scheduler, token: internal_token };
+            let upstreams =
+                gateway::Upstreams { platform: name, registry, scheduler, token: internal_token };
             tokio::spawn(gateway::run(upstreams, listener, guard, shutdown))
         }
         Role::Registry => {
-            let backends = registry::Backends { store: store?, queue: queue? };
+            let backends = registry::Backends { platform: name, store: store?, queue: queue? };
             let defaults = Defaults { python_version: platform.python_version.clone() };
-            let languages =
-                registry::Languages { is_fixed: !platform.python_image.contains("{version}"), defaults };
+            let languages = registry::Languages { is_fixed: has_one_python(platform), defaults };
             let scheduler = registry::LocalScheduler { address: scheduler, token: internal_token };
             tokio::spawn(registry::run(
                 backends,
@@ -171,11 +203,11 @@ fn start(
             ))
         }
         Role::Scheduler => {
-            let backends = scheduler::Backends { store: store?, queue: queue? };
+            let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };
             tokio::spawn(scheduler::run(backends, limits, listener, internal_guard, shutdown))
         }
         Role::Manager => {
-            let owner = Owner { platform: platform.name.clone(), manager: state.manager_id()? };
+            let owner = Owner { platform: name, manager: state.manager_id()? };
             let backends = manager::Backends {
                 store: store?,
                 queue: queue?,
@@ -197,6 +229,8 @@ fn start(
 
 /// What the roles of this process share; none where no role needs it.
 struct Backends {
+    /// Of a store that is a file.
+    _lock: Option<StoreLock>,
     store: Option<Arc<dyn Store>>,
     queue: Option<Arc<dyn Queue>>,
     runtime: Option<Arc<dyn Runtime>>,
@@ -210,9 +244,13 @@ impl Backends {
         state: &State,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Option<Self>> {
-        let mut backends = Self { store: None, queue: None, runtime: None };
+        let mut backends = Self { _lock: None, store: None, queue: None, runtime: None };
         if roles.iter().all(|role| *role == Role::Gateway) {
             return Ok(Some(backends));
+        }
+        if let store::Config::Sqlite { path } = &platform.store {
+            let alone = matches!(platform.queue, queue::Config::Embedded);
+            backends._lock = Some(StoreLock::take(path, alone)?);
         }
         if roles.contains(&Role::Manager) {
             let config = platform.runtime_config(state.manager_id()?);
@@ -275,6 +313,11 @@ async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
             Err(error) => return Err(error).with_context(|| format!("the {what} cannot be used")),
         }
     }
+}
+
+/// One image for all versions, or the host's own interpreter.
+fn has_one_python(platform: &Platform) -> bool {
+    platform.runtime == runtime::Kind::Oci || !platform.python_image.contains("{version}")
 }
 
 fn address(addresses: &mut Addresses, role: Role) -> &mut std::net::SocketAddr {

@@ -1,6 +1,9 @@
 //! What a role logs: one line per event on standard error, UTC, for people and for `grep`.
 
-use tracing_subscriber::{EnvFilter, fmt::time::FormatTime};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{MakeWriter, time::FormatTime},
+};
 
 use super::Output;
 
@@ -28,8 +31,16 @@ fn with_bans(filter: &str) -> String {
     format!("{filter},{}", crate::queue::LOG_DIRECTIVE)
 }
 
-/// Once per process; a second call changes nothing.
+/// Events go to standard error. Once per process; a second call changes nothing.
 pub fn init(out: &Output) {
+    init_to(out, out.is_colored(), std::io::stderr);
+}
+
+/// The same to a writer.
+pub fn init_to<W>(out: &Output, colored: bool, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(with_bans(&filter(out.is_verbose()))).unwrap_or_else(|error| {
         out.warn(&format!("CLOUDFUNC_LOG is ignored: {error}"));
         EnvFilter::new(with_bans(DEFAULT))
@@ -38,10 +49,10 @@ pub fn init(out: &Output) {
         .compact()
         .with_timer(Utc)
         .with_target(false)
-        .with_ansi(out.is_colored())
+        .with_ansi(colored)
         // A supervisor that is gone does not read: that must not end us before we are done.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_env_filter(filter)
         .try_init();
 }

@@ -31,9 +31,18 @@ impl Args {
     pub async fn run(self, role: Role, out: &Output) -> Result<(), Error> {
         let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let settings = self.settings.load(&dirs)?;
-        if settings.stack().map_err(|error| Error::new(Exit::Caller, error))? == Stack::Compose {
-            return Err(Error::usage("no store and no queue are given")
-                .hint("give --store and --queue, or start everything with `cloudfunc up`"));
+        match settings.stack().map_err(|error| Error::new(Exit::Caller, error))? {
+            Stack::External => {}
+            Stack::Compose => {
+                return Err(Error::usage("no store and no queue are given")
+                    .hint("give --store and --queue, or start everything with `cloudfunc up`"));
+            }
+            Stack::Embedded => {
+                return Err(Error::usage(format!(
+                    "the {role} alone cannot use an embedded queue: it works inside one process only"
+                ))
+                .hint("`cloudfunc up --embedded` runs all roles in one process"));
+            }
         }
         let platform = settings.platform(&dirs).map_err(|error| Error::new(Exit::Caller, error))?;
         super::logging::init(out);

@@ -54,6 +54,21 @@ impl FromStr for HostNames {
     }
 }
 
+/// What functions run in.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct RuntimeArgs {
+    /// What functions run in: docker, or oci (containers without a daemon) [default: docker; where all
+    /// roles are one process, oci if no engine answers]
+    #[arg(long, env = "CLOUDFUNC_RUNTIME", value_name = "KIND", help_heading = "Runtime")]
+    pub runtime: Option<runtime::Kind>,
+    /// Base image of Python; {version} stands for the version [default: python:{version}-slim]
+    #[arg(long, env = "CLOUDFUNC_PYTHON_IMAGE", value_name = "IMAGE", help_heading = "Runtime")]
+    pub python_image: Option<String>,
+    /// Version of Python for functions that name none [default: 3.12]
+    #[arg(long, env = "CLOUDFUNC_PYTHON_VERSION", value_name = "VERSION", help_heading = "Runtime")]
+    pub python_version: Option<String>,
+}
+
 /// Everything that a role needs to know.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SettingsArgs {
@@ -61,23 +76,16 @@ pub struct SettingsArgs {
     pub place: PlaceArgs,
     #[command(flatten)]
     pub addresses: AddressArgs,
-    /// Store: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    /// Store: postgres://USER:PASSWORD@HOST:PORT/DATABASE, sqlite:PATH, or sqlite (in the data folder)
     #[arg(long, env = "CLOUDFUNC_STORE", hide_env_values = true)]
     #[arg(value_name = "URL", help_heading = "Platform")]
     pub store: Option<String>,
-    /// Queue: amqp://USER:PASSWORD@HOST:PORT/VHOST
+    /// Queue: amqp://USER:PASSWORD@HOST:PORT/VHOST, or embedded (with sqlite, all roles in one process)
     #[arg(long, env = "CLOUDFUNC_QUEUE", hide_env_values = true)]
     #[arg(value_name = "URL", help_heading = "Platform")]
     pub queue: Option<String>,
-    /// What functions run in
-    #[arg(long, env = "CLOUDFUNC_RUNTIME", value_name = "KIND", hide = true)]
-    pub runtime: Option<runtime::Kind>,
-    /// Base image of Python; {version} stands for the version [default: python:{version}-slim]
-    #[arg(long, env = "CLOUDFUNC_PYTHON_IMAGE", value_name = "IMAGE", help_heading = "Platform")]
-    pub python_image: Option<String>,
-    /// Version of Python for functions that name none [default: 3.12]
-    #[arg(long, env = "CLOUDFUNC_PYTHON_VERSION", value_name = "VERSION", help_heading = "Platform")]
-    pub python_version: Option<String>,
+    #[command(flatten)]
+    pub runtime: RuntimeArgs,
     /// How long a sync call waits for a free instance before it is answered 429 [default: 10s]
     #[arg(long, env = "CLOUDFUNC_QUEUE_WAIT", value_parser = units::parse_duration)]
     #[arg(value_name = "DURATION", help_heading = "Limits")]
@@ -108,8 +116,13 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// These flags (clap has looked at the environment) over the user's file.
     pub fn load(self, dirs: &Dirs) -> Result<Settings, Error> {
-        let file = Settings::of_user(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
-        Ok(self.settings()?.or(file))
+        Ok(self.settings()?.or(of_user(dirs)?))
+    }
+
+    /// The same with `--embedded`.
+    pub fn load_embedded(self, dirs: &Dirs) -> Result<Settings, Error> {
+        let flags = self.settings()?.embedded().map_err(|error| Error::new(Exit::Caller, error))?;
+        Ok(flags.or(of_user(dirs)?))
     }
 
     fn settings(self) -> Result<Settings, Error> {
@@ -118,15 +131,15 @@ impl SettingsArgs {
             data_dir: self.place.data_dir,
             store: url("--store", self.store)?,
             queue: url("--queue", self.queue)?,
-            runtime: self.runtime,
+            runtime: self.runtime.runtime,
             gateway_host: self.addresses.gateway_host,
             gateway_port: self.addresses.gateway_port,
             gateway_hosts: self.addresses.gateway_hosts.map(|names| names.0),
             registry_port: self.addresses.registry_port,
             scheduler_port: self.addresses.scheduler_port,
             manager_port: self.addresses.manager_port,
-            python_image: self.python_image,
-            python_version: self.python_version,
+            python_image: self.runtime.python_image,
+            python_version: self.runtime.python_version,
             queue_wait: self.queue_wait,
             max_waiting: self.max_waiting,
             max_backlog: self.max_backlog,
@@ -136,6 +149,10 @@ impl SettingsArgs {
             retention: self.retention,
         })
     }
+}
+
+fn of_user(dirs: &Dirs) -> Result<Settings, Error> {
+    Settings::of_user(dirs).map_err(|error| Error::new(Exit::Caller, error))
 }
 
 /// Not a value parser of clap, whose errors repeat the value: it may hold a password.

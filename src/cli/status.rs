@@ -19,6 +19,7 @@ use crate::{
         Dirs, Settings, Stack, current,
         lock::{self, Holder},
     },
+    model::PlatformName,
 };
 
 /// Show whether the platform's roles and services on this machine are ready
@@ -34,7 +35,7 @@ pub struct Args {
 #[derive(Serialize)]
 struct Status {
     ready: bool,
-    platform: String,
+    platform: PlatformName,
     data_dir: PathBuf,
     /// Of `cloudfunc up`; none when it does not run.
     up_pid: Option<u32>,
@@ -72,7 +73,7 @@ impl Args {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?,
         };
-        let prober = Prober::new(addresses);
+        let prober = Prober::of(place.platform.clone(), addresses);
         let mut roles = Vec::new();
         for role in Role::ALL.into_iter().rev() {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
@@ -144,16 +145,17 @@ fn service_status(service: &Service) -> ServiceStatus {
 /// The data folder that is meant, and whether an `up` runs on it.
 pub struct Place {
     pub folder: PathBuf,
-    pub platform: String,
+    pub platform: PlatformName,
     pub running: bool,
     pub holder: Option<Holder>,
 }
 
 impl Place {
     /// The folder that is given; else that of the platform which the other commands reach, too; else
-    /// the one of the two stacks' that is in use, compose first.
+    /// the one of the stacks' that is in use, compose first.
     pub fn find(settings: &Settings, dirs: &Dirs) -> Self {
-        let stacks = [Stack::Compose, Stack::External].map(|stack| settings.data_dir(dirs, stack));
+        let stacks = [Stack::Compose, Stack::External, Stack::Embedded]
+            .map(|stack| settings.data_dir(dirs, stack));
         let is_told = settings.data_dir.is_some() || settings.name.is_some();
         let current = if is_told { None } else { current::data_dir(dirs) };
         let running = current.iter().chain(&stacks).find(|folder| lock::look(folder).is_some());
@@ -162,7 +164,7 @@ impl Place {
         let running = look.is_some();
         let holder = look.flatten();
         let platform = holder.as_ref().map_or_else(|| settings.name(), |holder| holder.platform.clone());
-        Self { folder, platform: platform.to_string(), running, holder }
+        Self { folder, platform, running, holder }
     }
 
     /// The compose project that was started from here, if one was.

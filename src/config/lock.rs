@@ -1,4 +1,5 @@
-//! `up.lock`: at most one `cloudfunc up` per data folder, and who it is.
+//! `up.lock`: at most one `cloudfunc up` per data folder, and who it is. And `<store>.lock`: a store
+//! that is a file belongs to one process whose queue is in its memory, or to any number with a broker.
 //!
 //! The kernel's lock is what counts: it goes with its process, however that ends, so that a stale file
 //! means nothing. The content only tells others what to talk to.
@@ -73,14 +74,61 @@ pub enum LockError {
     Io { path: PathBuf, source: io::Error },
 }
 
+/// Held until it is dropped.
+#[derive(Debug)]
+pub struct StoreLock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreLockError {
+    #[error("the store {} is in use by {}", path.display(), user(*pid))]
+    Used { path: PathBuf, pid: Option<u32> },
+    #[error("cannot use {path}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+fn user(pid: Option<u32>) -> String {
+    pid.map_or_else(
+        || "other processes".to_owned(),
+        |pid| format!("process {pid}, which needs it alone"),
+    )
+}
+
+impl StoreLock {
+    /// `alone`: for a queue in memory, which knows nothing of what others put into the store.
+    pub fn take(store: &Path, alone: bool) -> Result<Self, StoreLockError> {
+        let path = store.with_added_extension("lock");
+        let io = |source| StoreLockError::Io { path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(io)?;
+        }
+        let mut file = open(&path).map_err(io)?;
+        match if alone { file.try_lock() } else { file.try_lock_shared() } {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok());
+                return Err(StoreLockError::Used { path: store.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let holder = if alone { std::process::id().to_string() } else { String::new() };
+        file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Not truncated: until it is ours, the content is somebody else's.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 /// Takes the lock of a data folder.
 pub fn take(folder: &Path, holder: &Holder) -> Result<Lock, LockError> {
     let path = folder.join(NAME);
     let io = |source| LockError::Io { path: path.clone(), source };
-    // Not truncated: until it is ours, the content is somebody else's.
-    let mut options = fs::OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(io)?;
+    let mut file = open(&path).map_err(io)?;
     let mut attempt = 1;
     loop {
         match file.try_lock() {
@@ -115,6 +163,22 @@ fn read(path: &Path) -> Option<Holder> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_belongs_to_one_or_is_shared() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("new/store.db");
+        let refused = |alone| StoreLock::take(&store, alone).unwrap_err().to_string();
+        let path = store.display();
+
+        let alone = StoreLock::take(&store, true).unwrap();
+        let pid = std::process::id();
+        let expected = format!("the store {path} is in use by process {pid}, which needs it alone");
+        assert_eq!([refused(true), refused(false)], [expected.clone(), expected]);
+        drop(alone);
+        let _shared = [StoreLock::take(&store, false).unwrap(), StoreLock::take(&store, false).unwrap()];
+        assert_eq!(refused(true), format!("the store {path} is in use by other processes"));
+    }
 
     #[test]
     fn the_second_one_learns_who_is_first() {

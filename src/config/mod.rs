@@ -16,5 +16,5 @@ pub mod units;
 pub use dirs::{Dirs, NoHome};
 pub use platform::{Addresses, Limits, Platform};
 pub use secret_url::SecretUrl;
-pub use settings::{Settings, SettingsError, Stack, host_names};
+pub use settings::{Settings, SettingsError, Stack, StorePlace, host_names};
 pub use state::State;

@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::{self, Guard},
+    model::PlatformName,
     shutdown::Shutdown,
 };
 
 /// The roles behind the gateway, on this host.
 pub struct Upstreams {
+    pub platform: PlatformName,
     pub registry: SocketAddr,
     pub scheduler: SocketAddr,
     /// The bearer token of the internal ports.
@@ -23,6 +25,7 @@ pub struct Upstreams {
 }
 
 struct Gateway {
+    platform: PlatformName,
     registry: forward::Upstream,
     scheduler: forward::Upstream,
     stop: CancellationToken,
@@ -43,6 +46,7 @@ pub async fn run(
         registry: upstream("registry", upstreams.registry),
         scheduler: upstream("scheduler", upstreams.scheduler),
         stop: shutdown.soft.clone(),
+        platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
     let serving = http::serve(listener, routes::routes(gateway), guard, shutdown.soft.clone());

@@ -38,6 +38,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
             }) as _
         })
     };
+    let platform = gateway.platform.clone();
     Router::new()
         .route("/v1/functions", any(to_registry))
         .route("/v1/functions/{name}", any(to_registry))
@@ -54,7 +55,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/invoke/{name}", post(seed_invoke))
         .route("/health", get(async || Json(json!({ "status": "healthy" }))))
         .with_state(gateway)
-        .merge(health_routes("gateway", Vec::new(), ready))
+        .merge(health_routes("gateway", platform, Vec::new(), ready))
 }
 
 async fn to_registry(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Guard, authorise};
 use crate::{
-    model::{Problem, api::Health, code},
+    model::{PlatformName, Problem, api::Health, code},
     queue::Queue,
     store::Store,
 };
@@ -60,8 +60,14 @@ pub type Ready =
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// `/healthz` (this process lives) and `/readyz` (and its backends answer).
-pub fn health_routes(role: &'static str, backends: Vec<String>, ready: Ready) -> Router {
+pub fn health_routes(
+    role: &'static str,
+    platform: PlatformName,
+    backends: Vec<String>,
+    ready: Ready,
+) -> Router {
     let health = move |waiting_for: Option<String>| Health {
+        platform: platform.clone(),
         role: role.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ready: waiting_for.is_none(),

@@ -107,7 +107,8 @@ pub async fn run(
     let stop_lease = CancellationToken::new();
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
     let stop_health = CancellationToken::new();
-    let health = tokio::spawn(http::serve(listener, health_routes(&shared), guard, stop_health.clone()));
+    let health =
+        tokio::spawn(http::serve(listener, health_routes(&shared, &owner), guard, stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
     consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;
@@ -145,7 +146,7 @@ pub async fn run(
     Ok(())
 }
 
-fn health_routes(shared: &Shared) -> axum::Router {
+fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
     let kinds = [shared.store.kind(), shared.queue.kind(), shared.runtime.kind()];
     let (store, queue, runtime) = (shared.store.clone(), shared.queue.clone(), shared.runtime.clone());
     let ready = Arc::new(move || {
@@ -156,7 +157,7 @@ fn health_routes(shared: &Shared) -> axum::Router {
             runtime.ping().await.map(drop).map_err(|error| error.to_string())
         }) as _
     });
-    http::health_routes("manager", kinds.map(str::to_owned).to_vec(), ready)
+    http::health_routes("manager", owner.platform.clone(), kinds.map(str::to_owned).to_vec(), ready)
 }
 
 /// Removes what an earlier life of this manager has left: sandboxes by label, instance folders. An

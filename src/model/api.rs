@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId, Problem,
-    RevisionNumber, State,
+    Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId, PlatformName,
+    Problem, RevisionNumber, State,
 };
 
 /// Response headers of an invocation.
@@ -101,6 +101,8 @@ pub struct Accepted {
 /// `GET /healthz`, `/readyz` of every role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
+    /// Ports do not tell whose they are.
+    pub platform: PlatformName,
     pub role: String,
     pub version: String,
     pub ready: bool,

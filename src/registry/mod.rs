@@ -12,7 +12,7 @@ use crate::{
     config::manifest::Defaults,
     http::{self, Guard, chain},
     model::{
-        FunctionId,
+        FunctionId, PlatformName,
         message::{self, Change, Event},
     },
     queue::Queue,
@@ -22,6 +22,7 @@ use crate::{
 
 /// What a registry works with.
 pub struct Backends {
+    pub platform: PlatformName,
     pub store: Arc<dyn Store>,
     pub queue: Arc<dyn Queue>,
 }
@@ -41,6 +42,7 @@ pub struct LocalScheduler {
 }
 
 struct Registry {
+    platform: PlatformName,
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     languages: Languages,
@@ -59,6 +61,7 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let registry = Arc::new(Registry {
+        platform: backends.platform,
         store: backends.store,
         queue: backends.queue,
         languages,

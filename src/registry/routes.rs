@@ -39,6 +39,7 @@ type Shared = State<Arc<Registry>>;
 pub fn routes(registry: Arc<Registry>) -> Router {
     let ready = store_and_queue(registry.store.clone(), registry.queue.clone());
     let backends = vec![registry.store.kind().to_owned(), registry.queue.kind().to_owned()];
+    let platform = registry.platform.clone();
     Router::new()
         .route("/v1/functions", get(list))
         .route("/v1/functions/{name}", get(show).delete(delete))
@@ -49,7 +50,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .route("/functions/{name}", get(seed::show))
         .route("/functions/{name}/warm", patch(seed::report_warm))
         .with_state(registry)
-        .merge(health_routes("registry", backends, ready))
+        .merge(health_routes("registry", platform, backends, ready))
 }
 
 async fn deploy(

@@ -246,6 +246,11 @@ impl Kind {
     }
 }
 
+/// Where the Docker engine is that [`Kind::Docker`] means.
+pub fn engine_address() -> String {
+    docker::address()
+}
+
 /// Connects. Answers also when the engine is down: the first use then fails with
 /// [`Error::Unavailable`], and works again when it is back.
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::platform::Limits,
     http::{self, Guard},
-    model::InvocationId,
+    model::{InvocationId, PlatformName},
     queue::Queue,
     shutdown::Shutdown,
     store::Store,
@@ -35,12 +35,14 @@ use crate::{
 
 /// What a scheduler works with.
 pub struct Backends {
+    pub platform: PlatformName,
     pub store: Arc<dyn Store>,
     pub queue: Arc<dyn Queue>,
 }
 
 /// What its tasks and handlers share.
 struct Scheduler {
+    platform: PlatformName,
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     limits: Limits,
@@ -67,13 +69,14 @@ pub async fn run(
     guard: Guard,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue } = backends;
+    let Backends { platform, store, queue } = backends;
     if !queue.is_durable() {
         store.forget_published().await?;
     }
     let (recorder, recorder_task) = recorder::start(store.clone());
     let (acceptor, accept_task) = accept::start(store.clone(), queue.clone());
     let scheduler = Arc::new(Scheduler {
+        platform,
         functions: functions::Functions::new(store.clone()),
         waiting: waiting::Waiting::default(),
         replies: replies::ReplyAddress::default(),

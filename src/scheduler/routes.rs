@@ -57,7 +57,7 @@ pub fn routes(scheduler: Arc<Scheduler>) -> Router {
         .route("/schedule", post(schedule))
         .route("/internal/v1/refresh", post(refresh))
         .with_state(scheduler.clone())
-        .merge(health_routes("scheduler", backends, ready(scheduler)))
+        .merge(health_routes("scheduler", scheduler.platform.clone(), backends, ready(scheduler)))
 }
 
 /// Its backends answer, and so would a manager: no sync call is taken before there is a reply queue.

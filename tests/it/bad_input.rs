@@ -19,7 +19,7 @@ const NAME_RULE: &str =
     "a name is lower-case letters and digits, joined by single '_' or '-', at most 63 characters";
 
 on_stack! {
-    light and real:
+    all:
     an_unknown_function_is_404_before_anything_is_stored
     a_payload_above_the_limit_is_refused_with_the_limit
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 on_stack! {
-    light and real:
+    all:
     one_that_raises_is_answered_with_its_own_trace
     one_that_exits_is_a_crash_with_its_code
     a_result_that_is_not_json_is_named
@@ -50,7 +50,7 @@ fn trace_of_raise(platform: &TestPlatform, trace: &str) {
 }
 
 fn file_in(platform: &TestPlatform, trace: &str) -> String {
-    if platform.stack == Stack::Real {
+    if platform.stack.has_containers() {
         return "/var/task/function.py".to_owned();
     }
     trace.split('"').find(|part| part.ends_with("/task/function.py")).expect("its file").to_owned()
@@ -141,7 +141,7 @@ async fn one_that_never_returns_is_killed_and_nothing_else(platform: &TestPlatfo
     })
     .await;
     assert_eq!(platform.sandboxes("other").await, other);
-    if platform.stack == Stack::Real {
+    if platform.stack.has_containers() {
         eventually("only the other one's container is left", || async {
             (platform.containers().await == other).then_some(())
         })
@@ -185,7 +185,7 @@ async fn code_that_does_not_load_in_time_has_failed() {
     let change = |platform: &mut cloudfunc::config::Platform| {
         platform.limits.load_timeout = std::time::Duration::from_secs(1);
     };
-    let Some(platform) = TestPlatform::start_with(Stack::Light, test, change).await else { return };
+    let Some(platform) = TestPlatform::start_with(Stack::LIGHT, test, change).await else { return };
     platform.deploy("slow", &[("function.py", "import time\ntime.sleep(3600)\n")]).await;
     let (answer, _) = call(&platform, "slow", "{}").await;
     let detail = "function 'slow' failed: load: the function's code did not load within 1 s";

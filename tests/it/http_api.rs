@@ -86,7 +86,7 @@ async fn changed(test: &str, stack: Stack, change: impl FnOnce(&mut Platform)) -
 async fn a_gateway_may_be_called_by_the_names_of_its_settings() {
     let change = |platform: &mut Platform| platform.gateway_hosts = vec!["faas.example".to_owned()];
     let test = "a_gateway_may_be_called_by_the_names_of_its_settings";
-    let Some(platform) = changed(test, Stack::Light, change).await else { return };
+    let Some(platform) = changed(test, Stack::LIGHT, change).await else { return };
     let called = |role, name| platform.request(role, Method::GET, "/v1/functions").header("host", name);
     let empty = (200, json!({ "items": [], "next": null }));
     assert_eq!(document(called(Role::Gateway, "faas.example:8000")).await, empty);
@@ -100,7 +100,7 @@ async fn a_gateway_whose_registry_is_away_is_not_ready_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let test = "http_api::a_gateway_whose_registry_is_away_is_not_ready_and_says_so";
     let (mut platform, _) =
-        crate::support::platform::settings(Stack::Light, folder.path(), test).unwrap();
+        crate::support::platform::settings(Stack::LIGHT, folder.path(), test).unwrap();
     // Ports that nobody listens on: taken and given back.
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     (platform.addresses.registry, platform.addresses.scheduler) = (free(), free());
@@ -164,19 +164,19 @@ async fn queue_wait_passes(test: &str, stack: Stack) {
 
 #[tokio::test]
 async fn a_call_that_waits_too_long_for_a_slot_is_throttled_light() {
-    queue_wait_passes("a_call_that_waits_too_long_for_a_slot_is_throttled_light", Stack::Light).await;
+    queue_wait_passes("a_call_that_waits_too_long_for_a_slot_is_throttled_light", Stack::LIGHT).await;
 }
 
 #[tokio::test]
 async fn a_call_that_waits_too_long_for_a_slot_is_throttled_real() {
-    queue_wait_passes("a_call_that_waits_too_long_for_a_slot_is_throttled_real", Stack::Real).await;
+    queue_wait_passes("a_call_that_waits_too_long_for_a_slot_is_throttled_real", Stack::REAL).await;
 }
 
 #[tokio::test]
 async fn more_waiting_calls_than_the_limit_are_throttled_at_once() {
     let test = "more_waiting_calls_than_the_limit_are_throttled_at_once";
     let change = |platform: &mut Platform| platform.limits.max_waiting = 2;
-    let Some(platform) = with_one_slot(test, Stack::Light, change).await else { return };
+    let Some(platform) = with_one_slot(test, Stack::LIGHT, change).await else { return };
     // One runs and two wait; the fourth is one too many.
     let name = function("slow");
     let calls = (0..4).map(|_| platform.client.invoke(&name, body("1")));

@@ -13,7 +13,7 @@ use crate::{on_stack, support::platform::TestPlatform};
 const HELLO: &str = "def handler(event):\n    return f\"Hello {event.get('name', 'World')}!\"\n";
 
 on_stack! {
-    light and real:
+    all:
     the_first_is_cold_and_the_others_are_warm_on_the_same_instance
     an_async_one_ends_succeeded_with_its_result
     a_handler_sees_its_context

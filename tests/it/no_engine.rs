@@ -49,7 +49,7 @@ const NOWHERE: &str = "unix:///nonexistent/docker.sock";
 async fn without_docker_deploy_and_invoke_say_what_is_missing() {
     let test = "no_engine::without_docker_deploy_and_invoke_say_what_is_missing";
     let roles = [Role::Registry, Role::Scheduler, Role::Gateway];
-    let Some(platform) = TestPlatform::start_roles(Stack::Real, test, &roles, |_| {}).await else {
+    let Some(platform) = TestPlatform::start_roles(Stack::REAL, test, &roles, |_| {}).await else {
         return;
     };
     let without = Manager::start(&platform, NOWHERE);
@@ -81,7 +81,7 @@ async fn without_docker_deploy_and_invoke_say_what_is_missing() {
 #[tokio::test]
 async fn a_second_host_invokes_what_the_first_has_just_deployed() {
     let test = "no_engine::a_second_host_invokes_what_the_first_has_just_deployed";
-    let Some(platform) = TestPlatform::start(Stack::Real, test).await else { return };
+    let Some(platform) = TestPlatform::start(Stack::REAL, test).await else { return };
     let folder = tempfile::tempdir().unwrap();
     let local = "127.0.0.1:0".parse().unwrap();
     let mut second = platform.platform.clone();

@@ -81,7 +81,7 @@ fn the_commands_of_the_blocks_are_understood() {
 async fn the_handlers_run() {
     let handlers: Vec<&str> = blocks(README, "python").collect();
     assert!(handlers.len() >= 2);
-    let platform = TestPlatform::start(Stack::Light, "readme::the_handlers_run").await;
+    let platform = TestPlatform::start(Stack::LIGHT, "readme::the_handlers_run").await;
     let Some(platform) = platform else { return };
     for (number, code) in handlers.into_iter().enumerate() {
         let name = format!("readme{number}");

@@ -23,7 +23,7 @@ const SLOW: &str =
     "import time\n\ndef handler(event):\n    print('begun')\n    time.sleep(event)\n    return 'done'\n";
 
 on_stack! {
-    light and real:
+    all:
     a_record_has_the_frozen_shape
     phases_fill_the_duration
     a_result_can_be_had_once_there_is_one

@@ -15,7 +15,7 @@ use crate::{
 const HELLO: &str = include_str!("../../functions/hello_fn/function.py");
 
 on_stack! {
-    light and real:
+    all:
     an_invocation_is_accepted_at_once_and_done_later
     the_registry_shows_a_function_and_whether_it_is_warm
 }

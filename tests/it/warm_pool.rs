@@ -15,7 +15,7 @@ use crate::{
     on_stack,
     support::{
         eventually,
-        platform::{Stack, TestPlatform, function},
+        platform::{TestPlatform, function},
     },
 };
 
@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(2);
 const IDLE_2S: &str = "[scaling]\nidle_timeout = \"2s\"\n";
 
 on_stack! {
-    light and real:
+    all:
     a_new_revision_drains_the_old_one
     no_more_instances_than_the_maximum
     callers_at_once_start_at_most_one_instance_each
@@ -118,7 +118,7 @@ async fn a_new_revision_drains_the_old_one(platform: &TestPlatform) {
         platform.sandboxes("f").await.is_disjoint(&old).then_some(())
     })
     .await;
-    if platform.stack == Stack::Real {
+    if platform.stack.has_containers() {
         eventually("the old container is gone", || async {
             platform.containers().await.is_disjoint(&old).then_some(())
         })
@@ -154,7 +154,7 @@ async fn with_most_containers(
     most: usize,
 ) -> Vec<InvokeAnswer> {
     let looking = async {
-        if platform.stack == Stack::Light {
+        if !platform.stack.has_containers() {
             return std::future::pending::<()>().await;
         }
         loop {

@@ -14,14 +14,11 @@ use super::{
     screen::{RoleLog, Screen},
 };
 use crate::{
-    app::Role,
+    app::{Role, STOP_MARGIN},
     config::{Platform, units::show_duration},
     model::ManagerId,
     runtime,
 };
-
-/// On top of what a role itself waits for its running work.
-pub const STOP_MARGIN: Duration = Duration::from_secs(5);
 
 /// An engine that is too slow to remove a dead manager's sandboxes does not hold up its next start.
 const CLEAN_UP: Duration = Duration::from_secs(10);

@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{app::Role, config::Addresses, model::api::Health};
+use crate::{
+    app::Role,
+    config::{Addresses, Platform},
+    model::{PlatformName, api::Health},
+};
 
 /// A role answers about itself at once; one that does not is busy dying.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,14 +30,20 @@ pub enum Answer {
 pub struct Prober {
     client: reqwest::Client,
     addresses: Addresses,
+    platform: PlatformName,
 }
 
 impl Prober {
-    pub fn new(addresses: Addresses) -> Self {
+    pub fn new(platform: &Platform) -> Self {
+        Self::of(platform.name.clone(), platform.addresses)
+    }
+
+    /// Of the platform of this name.
+    pub fn of(platform: PlatformName, addresses: Addresses) -> Self {
         // The client wants a provider also for plain HTTP; whoever comes first sets it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
-        Self { client: client.expect("a client without options that can fail"), addresses }
+        Self { client: client.expect("a client without options that can fail"), addresses, platform }
     }
 
     pub async fn ask(&self, role: Role) -> Answer {
@@ -46,7 +56,12 @@ impl Prober {
         };
         let ok = response.status().is_success();
         match response.json::<Health>().await {
-            Ok(health) if health.role != role.as_str() => Answer::Stranger(health.role),
+            Ok(health) if health.role != role.as_str() => {
+                Answer::Stranger(format!("the {}", health.role))
+            }
+            Ok(health) if health.platform != self.platform => {
+                Answer::Stranger(format!("the {role} of platform '{}'", health.platform))
+            }
             Ok(health) if ok && health.ready => Answer::Ready(health),
             Ok(health) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
             Err(_) => Answer::Stranger("another program".to_owned()),
@@ -92,19 +107,24 @@ mod tests {
     #[tokio::test]
     async fn a_role_is_believed_when_it_is_the_right_one() {
         let mut health = Health {
+            platform: "mine".parse().unwrap(),
             role: "gateway".to_owned(),
             version: "0".to_owned(),
             ready: true,
             waiting_for: None,
             backends: vec![],
         };
-        let ready = Prober::new(serve(StatusCode::OK, health.clone()).await);
+        let mine = |addresses| Prober::of("mine".parse().unwrap(), addresses);
+        let ready = mine(serve(StatusCode::OK, health.clone()).await);
         assert_eq!(ready.ask(Role::Gateway).await, Answer::Ready(health.clone()));
-        assert_eq!(ready.ask(Role::Registry).await, Answer::Stranger("gateway".to_owned()));
+        assert_eq!(ready.ask(Role::Registry).await, Answer::Stranger("the gateway".to_owned()));
+        let other = Prober::of("yours".parse().unwrap(), serve(StatusCode::OK, health.clone()).await);
+        let stranger = Answer::Stranger("the gateway of platform 'mine'".to_owned());
+        assert_eq!(other.ask(Role::Gateway).await, stranger);
 
         health.ready = false;
         health.waiting_for = Some("the store".to_owned());
-        let waiting = Prober::new(serve(StatusCode::SERVICE_UNAVAILABLE, health).await);
+        let waiting = mine(serve(StatusCode::SERVICE_UNAVAILABLE, health).await);
         assert_eq!(waiting.ask(Role::Gateway).await, Answer::Waiting("the store".to_owned()));
     }
 

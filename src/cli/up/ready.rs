@@ -22,12 +22,14 @@ struct Ready<'a> {
     data_dir: &'a Path,
     store: String,
     queue: String,
+    runtime: &'a str,
     roles: &'a [Health],
 }
 
 /// Addresses, backends and what to type next; `health` is in the order of [`Role::ALL`].
 pub fn show(
     platform: &Platform,
+    runtime: &str,
     current: &Current,
     health: &[Health],
     out: &Output,
@@ -43,7 +45,8 @@ pub fn show(
     if out.json() {
         let (url, token_file) = (current.url.as_str(), current.token_file.as_path());
         let (name, data_dir) = (platform.name.as_str(), platform.data_dir.as_path());
-        let ready = Ready { url, token_file, platform: name, data_dir, store, queue, roles: health };
+        let ready =
+            Ready { url, token_file, platform: name, data_dir, store, queue, runtime, roles: health };
         return out.document(&ready);
     }
     out.line("cloudfunc is ready")?;
@@ -51,10 +54,9 @@ pub fn show(
         let address = probe::reachable(probe::address(&platform.addresses, role));
         out.line(&format!("  {:<10} http://{address}", role.as_str()))?;
     }
-    let runtime = health.get(2).and_then(|manager| manager.backends.last());
     out.line(&format!("  {:<10} {store}", "store"))?;
     out.line(&format!("  {:<10} {queue}", "queue"))?;
-    out.line(&format!("  {:<10} {}", "runtime", runtime.map_or("docker", String::as_str)))?;
+    out.line(&format!("  {:<10} {runtime}", "runtime"))?;
     out.line(&format!("  {:<10} {}", "token", current.token_file.display()))?;
     let next = if Path::new("functions/hello_fn").is_dir() {
         "cloudfunc deploy functions/hello_fn"

@@ -68,12 +68,19 @@ impl Screen {
     fn child(&self, role: Role, line: &str) {
         self.note(format!("{} {}", prefix(role, self.color), printable(line)));
     }
+
+    /// Of what the roles of one process share.
+    pub fn shared(&self, line: &str) {
+        self.note(format!("{SHARED} {}", printable(line)));
+    }
 }
 
 /// Waits for the printing thread, a little.
 pub async fn flush(printed: oneshot::Receiver<()>) {
     let _ = tokio::time::timeout(FLUSH, printed).await;
 }
+
+const SHARED: &str = "cloudfunc |";
 
 fn prefix(role: Role, color: bool) -> String {
     let name = format!("{:<9} |", role.as_str());
@@ -108,6 +115,10 @@ impl RoleLog {
         Ok(log)
     }
 
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
     /// One line without its end. A disk that is full is no reason to stop.
     pub fn line(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
@@ -116,6 +127,11 @@ impl RoleLog {
             self.last.pop_front();
         }
         self.last.push_back(printable(&text));
+        self.keep(bytes);
+    }
+
+    /// A line that is shown already, or elsewhere.
+    pub fn keep(&mut self, bytes: &[u8]) {
         if let Err(error) = self.append(bytes)
             && self.file.take().is_some()
         {

@@ -37,6 +37,9 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// A role that is not ready after so long says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What is said when a stop begins.
+pub const STOPPING: &str = "stopping: running work finishes, the rest is given back (again: at once)";
+
 pub struct Supervisor {
     roles: JoinSet<(Role, Result<(), Failed>)>,
     running: HashSet<Role>,
@@ -52,7 +55,7 @@ pub enum End {
     /// A second signal came while it stopped.
     Killed,
     /// A role is given up; the others have been stopped.
-    Failed(Failed),
+    Failed(Error),
 }
 
 impl Supervisor {
@@ -70,7 +73,7 @@ impl Supervisor {
             running: HashSet::from(Role::ALL),
             stops: HashMap::new(),
             kill: CancellationToken::new(),
-            prober: Prober::new(platform.addresses),
+            prober: Prober::new(platform),
             screen,
         };
         let platform = Arc::new(platform.clone());
@@ -120,10 +123,10 @@ impl Supervisor {
                         ready(&health);
                     }
                 }
-                Some(Err(failed)) = self.ended() => break End::Failed(failed),
+                Some(Err(failed)) = self.ended() => break End::Failed(Error::new(Exit::Platform, failed)),
             }
         };
-        self.screen.note("stopping: running work finishes, the rest is given back (again: at once)");
+        self.screen.note(STOPPING);
         tokio::select! {
             () = self.stop_in_order() => end,
             _ = signals.next() => {
@@ -156,7 +159,7 @@ impl Supervisor {
 }
 
 /// Waits until every role is ready; says what they wait for when that takes long, each text once.
-async fn all_ready(prober: Prober, screen: Screen) -> Vec<Health> {
+pub async fn all_ready(prober: Prober, screen: Screen) -> Vec<Health> {
     let mut tasks = JoinSet::new();
     for (place, role) in Role::ALL.into_iter().enumerate() {
         let (prober, screen) = (prober.clone(), screen.clone());

@@ -4,6 +4,7 @@
 //! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
 mod file;
+mod place;
 
 use std::{
     io,
@@ -11,6 +12,8 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
+
+pub use place::StorePlace;
 
 use super::{Addresses, Dirs, Limits, Platform, document::LocatedError};
 use crate::{model::PlatformName, queue, runtime, store};
@@ -25,7 +28,7 @@ const DEFAULT_PYTHON_VERSION: &str = "3.12";
 pub struct Settings {
     pub name: Option<PlatformName>,
     pub data_dir: Option<PathBuf>,
-    pub store: Option<store::Config>,
+    pub store: Option<StorePlace>,
     pub queue: Option<queue::Config>,
     pub runtime: Option<runtime::Kind>,
     pub gateway_host: Option<IpAddr>,
@@ -52,6 +55,8 @@ pub enum Stack {
     Compose,
     /// Both are given.
     External,
+    /// The queue is inside one process, which runs all roles.
+    Embedded,
 }
 
 impl Stack {
@@ -59,6 +64,7 @@ impl Stack {
         match self {
             Self::Compose => "compose",
             Self::External => "external",
+            Self::Embedded => "embedded",
         }
     }
 }
@@ -69,8 +75,10 @@ pub enum SettingsError {
     OnlyOne { given: &'static str, missing: &'static str },
     #[error("no store and no queue are given")]
     NoBackends,
-    #[error("the embedded queue works inside one process only, and each role is one of its own")]
-    EmbeddedQueue,
+    #[error("the embedded queue cannot be used with Postgres: other processes may use it, too")]
+    EmbeddedElsewhere,
+    #[error("--embedded and {flag} contradict each other: --embedded means {means}")]
+    NotEmbedded { flag: &'static str, means: &'static str },
     #[error("{one} and {other} both have port {port}")]
     SamePort { one: &'static str, other: &'static str, port: u16 },
     #[error("cannot read {path}")]
@@ -110,11 +118,28 @@ impl Settings {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
     }
 
-    /// External when both store and queue are given, compose when neither is.
+    /// What `--embedded` says: these flags with the store and the queue that they leave open. It is a
+    /// flag itself, so that it lies over the file.
+    pub fn embedded(self) -> Result<Self, SettingsError> {
+        if let Some(StorePlace::At(store::Config::Postgres { .. })) = &self.store {
+            return Err(SettingsError::NotEmbedded { flag: "--store", means: "--store sqlite" });
+        }
+        if let Some(queue::Config::RabbitMq { .. }) = &self.queue {
+            return Err(SettingsError::NotEmbedded { flag: "--queue", means: "--queue embedded" });
+        }
+        let store = self.store.or(Some(StorePlace::DataDir));
+        Ok(Self { store, queue: Some(queue::Config::Embedded), ..self })
+    }
+
+    /// Compose when neither store nor queue is given. Nobody but one process can use an embedded queue,
+    /// and that this process alone uses the store can be made sure of for a file only.
     pub fn stack(&self) -> Result<Stack, SettingsError> {
         match (&self.store, &self.queue) {
             (None, None) => Ok(Stack::Compose),
-            (_, Some(queue::Config::Embedded)) => Err(SettingsError::EmbeddedQueue),
+            (Some(StorePlace::At(store::Config::Postgres { .. })), Some(queue::Config::Embedded)) => {
+                Err(SettingsError::EmbeddedElsewhere)
+            }
+            (Some(_), Some(queue::Config::Embedded)) => Ok(Stack::Embedded),
             (Some(_), Some(_)) => Ok(Stack::External),
             (Some(_), None) => Err(SettingsError::OnlyOne { given: "--store", missing: "--queue" }),
             (None, Some(_)) => Err(SettingsError::OnlyOne { given: "--queue", missing: "--store" }),
@@ -183,19 +208,26 @@ impl Settings {
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
+        let runtime = self.runtime.unwrap_or(runtime::Kind::Docker);
         Ok(Platform {
             name,
+            store: store.within(&data_dir),
             data_dir,
-            store,
             queue,
-            runtime: self.runtime.unwrap_or(runtime::Kind::Docker),
+            runtime,
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
-            python_version: self.python_version.unwrap_or_else(|| DEFAULT_PYTHON_VERSION.to_owned()),
+            python_version: self.python_version.unwrap_or_else(|| default_python_version(runtime)),
             limits,
         })
     }
+}
+
+/// Of functions that name none, where the platform is told none either: an image is of any version,
+/// the host has the one that it has.
+fn default_python_version(_runtime: runtime::Kind) -> String {
+    DEFAULT_PYTHON_VERSION.to_owned()
 }
 
 /// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.
@@ -262,8 +294,29 @@ mod tests {
         let stack = |store, queue| Settings { store, queue, ..Settings::default() }.stack();
         assert_eq!(stack(None, None).unwrap(), Stack::Compose);
         assert_eq!(stack(store(), None).unwrap_err().to_string(), "--store is given without --queue");
-        let embedded = stack(store(), Some(queue::Config::Embedded)).unwrap_err().to_string();
-        assert!(embedded.starts_with("the embedded queue works inside one process only"), "{embedded}");
+        let rabbitmq = || Some("amqp://u:p@mq/%2f".parse().unwrap());
+        assert_eq!(stack(store(), rabbitmq()).unwrap(), Stack::External);
+        assert_eq!(stack(Some(StorePlace::DataDir), rabbitmq()).unwrap(), Stack::External);
+    }
+
+    #[test]
+    fn embedded_means_sqlite_and_one_process() {
+        let embedded = Settings::default().embedded().unwrap();
+        assert_eq!(embedded.stack().unwrap(), Stack::Embedded);
+        let file = from("[platform]\nstore = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"");
+        let platform = embedded.or(file).platform(&dirs()).unwrap();
+        assert_eq!(platform.data_dir, PathBuf::from("/s/embedded"));
+        let store::Config::Sqlite { path } = platform.store else { panic!("not SQLite") };
+        assert_eq!(path, PathBuf::from("/s/embedded/store.db"));
+
+        let elsewhere = from("[platform]\nstore = \"sqlite:/x.db\"\nqueue = \"embedded\"");
+        assert_eq!(elsewhere.stack().unwrap(), Stack::Embedded);
+        let mixed = from("[platform]\nstore = \"postgres://u:p@db/x\"\nqueue = \"embedded\"");
+        assert!(matches!(mixed.stack(), Err(SettingsError::EmbeddedElsewhere)));
+        assert_eq!(
+            mixed.embedded().unwrap_err().to_string(),
+            "--embedded and --store contradict each other: --embedded means --store sqlite"
+        );
     }
 
     #[test]

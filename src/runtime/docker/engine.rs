@@ -22,10 +22,8 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Where `DOCKER_HOST` points, else the default socket.
     pub(super) fn from_environment() -> Self {
-        let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
-        Self { address: address.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()), client: OnceCell::new() }
+        Self { address: address(), client: OnceCell::new() }
     }
 
     pub(super) async fn client(&self) -> Result<&Docker, Error> {
@@ -72,6 +70,12 @@ impl Engine {
             other => Error::Engine { action, source: Box::new(other) },
         }
     }
+}
+
+/// Where `DOCKER_HOST` points, else the default socket.
+pub(in super::super) fn address() -> String {
+    let given = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
+    given.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
 }
 
 fn status(error: &Answer) -> Option<u16> {

@@ -25,6 +25,7 @@ use bollard::query_parameters::ListContainersOptions;
 use futures_util::{StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use self::engine::address;
 use self::{container::Container, engine::Engine, events::Ends, image::Images, network::Egress};
 use super::{Config, Error, Image, Owner, Progress, Runtime, Spec, Started, listener::Listener};
 use crate::model::Network;

@@ -45,15 +45,29 @@ pub fn need_all<const N: usize>(variables: [&str; N], test: &str) -> Option<[Str
     values?.try_into().ok()
 }
 
-/// Makes a test of each property, each with a platform of its own:
-/// `on_stack! { light and real: one_property another_property }`.
+/// Makes a test of each property on each stack that is named, with a platform of its own:
+/// `on_stack! { all: one_property another_property }`. `all` is every combination of store, queue and
+/// runtime, `docker` and `oci` those with one runtime; `light` and `real` are single stacks.
 #[macro_export]
 macro_rules! on_stack {
-    (light and real: $($property:ident)+) => {
-        $crate::on_stack! { light: $($property)+ }
-        $crate::on_stack! { real: $($property)+ }
+    (all: $($property:ident)+) => {
+        $crate::on_stack! { docker: $($property)+ }
     };
-    ($stack:ident: $($property:ident)+) => {
+    (docker: $($property:ident)+) => {
+        $crate::on_stack! { real: $($property)+ }
+        $crate::on_stack! { @ postgres_embedded_docker: $($property)+ }
+        $crate::on_stack! { @ sqlite_rabbitmq_docker: $($property)+ }
+        $crate::on_stack! { @ sqlite_embedded_docker: $($property)+ }
+    };
+    (oci: $($property:ident)+) => {
+        $crate::on_stack! { @ postgres_rabbitmq_oci: $($property)+ }
+        $crate::on_stack! { @ postgres_embedded_oci: $($property)+ }
+        $crate::on_stack! { @ sqlite_rabbitmq_oci: $($property)+ }
+        $crate::on_stack! { @ sqlite_embedded_oci: $($property)+ }
+    };
+    (real: $($property:ident)+) => { $crate::on_stack! { @ postgres_rabbitmq_docker: $($property)+ } };
+    (light: $($property:ident)+) => { $crate::on_stack! { @ light: $($property)+ } };
+    (@ $stack:ident: $($property:ident)+) => {
         mod $stack {
             $(#[tokio::test]
             async fn $property() {

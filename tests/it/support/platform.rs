@@ -1,6 +1,5 @@
 //! A whole platform inside the test: all roles as tasks, real HTTP on free ports, a data folder of
-//! its own. Either on what needs no server (SQLite, the embedded queue, the shim as a plain process)
-//! or on the real thing (PostgreSQL, RabbitMQ, Docker).
+//! its own, on any combination of store, queue and runtime.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -25,21 +24,58 @@ use super::{postgres::Database, server};
 
 /// What the platform stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stack {
-    /// SQLite, embedded queue, process runtime.
-    Light,
-    /// PostgreSQL, RabbitMQ, Docker.
-    Real,
+pub struct Stack {
+    store: Store,
+    queue: Queue,
+    runtime: runtime::Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Store {
+    Postgres,
+    Sqlite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    RabbitMq,
+    Embedded,
 }
 
 impl Stack {
-    /// As `on_stack!` names it.
+    /// What needs no server and no container: SQLite, the embedded queue, the shim as a plain process.
+    pub const LIGHT: Self =
+        Self { store: Store::Sqlite, queue: Queue::Embedded, runtime: runtime::Kind::Process };
+
+    /// PostgreSQL, RabbitMQ, Docker.
+    pub const REAL: Self =
+        Self { store: Store::Postgres, queue: Queue::RabbitMq, runtime: runtime::Kind::Docker };
+
+    /// As `on_stack!` names it: `light`, or store, queue and runtime.
     pub fn named(name: &str) -> Self {
-        match name {
-            "light" => Self::Light,
-            "real" => Self::Real,
-            _ => panic!("no stack is called {name}"),
+        if name == "light" {
+            return Self::LIGHT;
         }
+        let parts: Vec<&str> = name.split('_').collect();
+        let [store, queue, runtime] = parts[..] else { panic!("no stack is called {name}") };
+        Self {
+            store: match store {
+                "postgres" => Store::Postgres,
+                "sqlite" => Store::Sqlite,
+                _ => panic!("no store is called {store}"),
+            },
+            queue: match queue {
+                "rabbitmq" => Queue::RabbitMq,
+                "embedded" => Queue::Embedded,
+                _ => panic!("no queue is called {queue}"),
+            },
+            runtime: runtime.parse().unwrap(),
+        }
+    }
+
+    /// Whether functions run in containers, not as plain processes.
+    pub fn has_containers(self) -> bool {
+        self.runtime != runtime::Kind::Process
     }
 }
 
@@ -58,21 +94,22 @@ fn local() -> std::net::SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-/// Settings on free ports for either stack; none (with a note) when a server is missing.
+/// Settings on free ports; none (with a note) when a server is missing.
 pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Option<Database>)> {
-    let (store, queue, runtime, database) = match stack {
-        Stack::Light => {
-            let store = format!("sqlite:{}", folder.join("store.db").display());
-            (store, "embedded".to_owned(), runtime::Kind::Process, None)
-        }
-        Stack::Real => {
-            let postgres = server("CLOUDFUNC_TEST_POSTGRES_URL", test)?;
-            let rabbitmq = server("CLOUDFUNC_TEST_RABBITMQ_URL", test)?;
-            server("CLOUDFUNC_TEST_DOCKER", test)?;
-            let database = Database::create(&postgres);
-            (database.url(), rabbitmq, runtime::Kind::Docker, Some(database))
+    let (store, database) = match stack.store {
+        Store::Sqlite => (format!("sqlite:{}", folder.join("store.db").display()), None),
+        Store::Postgres => {
+            let database = Database::create(&server("CLOUDFUNC_TEST_POSTGRES_URL", test)?);
+            (database.url(), Some(database))
         }
     };
+    let queue = match stack.queue {
+        Queue::Embedded => "embedded".to_owned(),
+        Queue::RabbitMq => server("CLOUDFUNC_TEST_RABBITMQ_URL", test)?,
+    };
+    if stack.runtime == runtime::Kind::Docker {
+        server("CLOUDFUNC_TEST_DOCKER", test)?;
+    }
     let name = format!("t{}", InstanceId::new().0.simple());
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or_else(|_| "python:{version}-slim".to_owned());
@@ -81,7 +118,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         data_dir: folder.join("data"),
         store: store.parse().unwrap(),
         queue: queue.parse().unwrap(),
-        runtime,
+        runtime: stack.runtime,
         addresses: Addresses {
             gateway: local(),
             registry: local(),
@@ -274,7 +311,7 @@ impl TestPlatform {
 /// Of a test that failed before it could stop: its containers would stay.
 impl Drop for TestPlatform {
     fn drop(&mut self) {
-        if self.task.is_none() || self.stack == Stack::Light {
+        if self.task.is_none() || self.stack.runtime != runtime::Kind::Docker {
             return;
         }
         let script = "docker ps -aq --filter label=cloudfunc.platform=$0 | xargs -r docker rm -f";

@@ -1,0 +1,113 @@
+//! What functions run in: chosen and tried before anything is started.
+
+use std::io;
+
+use crate::{
+    cli::{Error, Exit},
+    runtime::{self, Kind},
+};
+
+/// A runtime that answers.
+pub struct Engine {
+    pub kind: Kind,
+    /// Which one, and why: `docker 20.10.24 (an engine answers at unix:///var/run/docker.sock)`.
+    pub told: String,
+}
+
+/// This one and no other. `without` is what does not need Docker.
+pub async fn required(config: runtime::Config, without: &str) -> Result<Engine, Error> {
+    let kind = config.kind;
+    match ping(config).await {
+        Ok(version) => Ok(Engine { kind, told: format!("{}{}", name(kind, &version), place(kind)) }),
+        Err(error) if kind == Kind::Docker => Err(no_docker(error, without)),
+        Err(error) => {
+            let what = format!("the runtime {} cannot be used", kind.as_str());
+            Err(Error::new(Exit::Platform, error).context(what))
+        }
+    }
+}
+
+/// Docker if an engine answers, else containers without one.
+pub async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
+    let lacks = match ping(config(Kind::Docker)).await {
+        Ok(version) => {
+            let told =
+                format!("{} (an engine answers{})", name(Kind::Docker, &version), place(Kind::Docker));
+            return Ok(Engine { kind: Kind::Docker, told });
+        }
+        Err(error) => lack(error),
+    };
+    match ping(config(Kind::Oci)).await {
+        Ok(version) => {
+            let told = format!("{} ({})", name(Kind::Oci, &version), lacks.short);
+            Ok(Engine { kind: Kind::Oci, told })
+        }
+        Err(error) => {
+            let oci = Error::new(Exit::Platform, error).chain().join(": ");
+            Err(Error::platform(format!(
+                "functions have nothing to run in:\n  docker: {}\n  oci: {oci}",
+                lacks.long
+            ))
+            .hint("mend one of the two; `--runtime docker` or `--runtime oci` insists on it"))
+        }
+    }
+}
+
+async fn ping(config: runtime::Config) -> Result<String, runtime::Error> {
+    runtime::connect(&config)?.ping().await
+}
+
+fn name(kind: Kind, version: &str) -> String {
+    match kind {
+        Kind::Docker => version.to_lowercase(),
+        Kind::Oci => "oci, containers without a daemon".to_owned(),
+        Kind::Process => "process, without any isolation".to_owned(),
+    }
+}
+
+fn place(kind: Kind) -> String {
+    match kind {
+        Kind::Docker => format!(" at {}", runtime::engine_address()),
+        Kind::Oci | Kind::Process => String::new(),
+    }
+}
+
+/// Why there is no Docker: for a place in a sentence, and with the cause.
+struct Lack {
+    short: String,
+    long: String,
+    denied: bool,
+}
+
+fn lack(error: runtime::Error) -> Lack {
+    let (address, source) = match error {
+        runtime::Error::Unavailable { address, source } => (address, anyhow::Error::from_boxed(source)),
+        other => {
+            let text = Error::new(Exit::Platform, other).chain().join(": ");
+            let short = format!("Docker cannot be used: {text}");
+            return Lack { long: short.clone(), short, denied: false };
+        }
+    };
+    let cause = source.root_cause();
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let denied = cause.downcast_ref::<io::Error>().is_some_and(is_denied);
+    let short = match denied {
+        true => format!("this user may not use Docker at {address}"),
+        false => format!("no Docker engine answers at {address}"),
+    };
+    let long = match denied {
+        true => format!("{short}: {cause}"),
+        false => format!("Docker is not running: no engine answers at {address} ({cause})"),
+    };
+    Lack { short, long, denied }
+}
+
+/// Of an engine that does not run, or does not want us.
+fn no_docker(error: runtime::Error, without: &str) -> Error {
+    let lack = lack(error);
+    let hint = match lack.denied {
+        true => "join the group of its socket (`docker`, as a rule), and log in again",
+        false => "start it, or set DOCKER_HOST to the engine to use",
+    };
+    Error::platform(lack.long).hint(format!("{hint}; {without} does without it"))
+}

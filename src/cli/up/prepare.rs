@@ -1,0 +1,133 @@
+//! Everything before the first role: settings, the data folder and its lock, ports, the runtime, and the
+//! backends of the compose stack.
+
+use super::{
+    backends::{self, ComposeArgs},
+    compose,
+    engine::{self, Engine},
+    leftovers,
+    ports::{self, Port},
+    probe,
+};
+use crate::{
+    app::STOP_MARGIN,
+    cli::{Error, Exit, Output},
+    config::{
+        Addresses, Dirs, Platform, Settings, SettingsError, Stack, State, StorePlace,
+        lock::{self, Holder, Lock, LockError},
+        state::StateError,
+    },
+    runtime::{self, Kind},
+};
+
+/// What the roles need.
+pub struct Prepared {
+    pub platform: Platform,
+    pub state: State,
+    pub stack: Stack,
+    /// What functions run in, in words.
+    pub runtime: String,
+    _lock: Lock,
+}
+
+pub async fn prepare(
+    mut settings: Settings,
+    compose: &ComposeArgs,
+    dirs: &Dirs,
+    out: &Output,
+) -> Result<Prepared, Error> {
+    let stack = settings.stack().map_err(no_stack)?;
+    ports::choose(&mut [
+        &mut settings.gateway_port,
+        &mut settings.registry_port,
+        &mut settings.scheduler_port,
+        &mut settings.manager_port,
+    ])
+    .map_err(|error| Error::new(Exit::Platform, error))?;
+    let addresses = settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?;
+    let folder = settings.data_dir(dirs, stack);
+    let state = State::open(&folder).map_err(unusable)?;
+    // The roles stop one after the other.
+    let stops_within = (settings.limits().stop_grace + STOP_MARGIN) * 4;
+    let holder = Holder::new(settings.name(), &addresses, stops_within);
+    let lock = lock::take(&folder, &holder).map_err(held)?;
+    leftovers::wait(&folder, out).await;
+    check_ports(&addresses)?;
+    let Engine { kind, told } = choose_runtime(&settings, &state, stack).await?;
+    settings.runtime = Some(kind);
+    if stack == Stack::Compose {
+        let name = compose::project_name(&settings.name());
+        let project = compose::Project { name, folder: state.compose_folder() };
+        let (store, queue) = backends::start(&project, compose, out).await?;
+        (settings.store, settings.queue) = (Some(StorePlace::At(store)), Some(queue));
+    }
+    settings.data_dir = Some(folder);
+    let platform = settings.platform(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
+    Ok(Prepared { platform, state, stack, runtime: told, _lock: lock })
+}
+
+fn check_ports(addresses: &Addresses) -> Result<(), Error> {
+    ports::check(&[
+        Port { of: "the gateway", address: addresses.gateway, flag: "--gateway-port" },
+        Port { of: "the registry", address: addresses.registry, flag: "--registry-port" },
+        Port { of: "the scheduler", address: addresses.scheduler, flag: "--scheduler-port" },
+        Port { of: "the manager", address: addresses.manager, flag: "--manager-port" },
+    ])
+}
+
+/// Only where one process is all there is may it choose; elsewhere a missing engine is missing.
+async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Result<Engine, Error> {
+    let manager = state.manager_id().map_err(unusable)?;
+    let config = |kind| runtime::Config {
+        kind,
+        python_image: String::new(),
+        folder: state.folder().join("runtime"),
+        program: runtime::THIS_PROGRAM.into(),
+        owner: runtime::Owner { platform: settings.name(), manager },
+    };
+    match (stack, settings.runtime) {
+        (Stack::Embedded, None) => engine::any(config).await,
+        (Stack::Embedded, Some(kind)) => engine::required(config(kind), "`--runtime oci`").await,
+        (Stack::External, kind) => {
+            engine::required(config(kind.unwrap_or(Kind::Docker)), "`cloudfunc up --embedded`").await
+        }
+        (Stack::Compose, kind) => {
+            // Its services run there, whatever functions run in.
+            let docker = engine::required(config(Kind::Docker), "`cloudfunc up --embedded`").await?;
+            match kind {
+                Some(other) if other != Kind::Docker => engine::required(config(other), "").await,
+                _ => Ok(docker),
+            }
+        }
+    }
+}
+
+fn no_stack(error: SettingsError) -> Error {
+    let hint = match &error {
+        SettingsError::EmbeddedElsewhere => {
+            "give --store sqlite with the embedded queue, or --queue amqp://… with Postgres"
+        }
+        _ => "give both, or none: then `up` starts Postgres and RabbitMQ itself",
+    };
+    Error::new(Exit::Caller, error).hint(hint)
+}
+
+pub fn unusable(error: StateError) -> Error {
+    let hint = match &error {
+        StateError::Open { path, .. } => {
+            format!("chmod 700 {}, or choose another with --data-dir", path.display())
+        }
+        _ => "choose another folder with --data-dir".to_owned(),
+    };
+    Error::new(Exit::Caller, error).hint(hint)
+}
+
+fn held(error: LockError) -> Error {
+    let LockError::Held(holder) = error else { return Error::new(Exit::Platform, error) };
+    let who = holder.map_or_else(String::new, |holder| {
+        let url = probe::reachable(holder.gateway);
+        format!(" (process {}, gateway http://{url})", holder.pid)
+    });
+    Error::usage(format!("`cloudfunc up` is running already{who}"))
+        .hint("see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports")
+}
