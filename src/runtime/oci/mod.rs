@@ -248,7 +248,11 @@ impl Runtime for Oci {
                 Some(life) => life.remove().await,
                 None => {
                     let traces = self.shared.traces(owner, &id);
-                    blocking(move || Ok(orphans::remove(&traces))).await?;
+                    blocking(move || {
+                        orphans::remove(&traces);
+                        Ok(())
+                    })
+                    .await?;
                 }
             }
             removed.push(id);
