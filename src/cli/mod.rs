@@ -7,6 +7,7 @@ mod ask;
 mod data;
 mod delete;
 mod deploy;
+mod doctor;
 mod down;
 mod error;
 mod init;
@@ -19,6 +20,7 @@ mod output;
 mod role_log;
 mod roles;
 mod rollback;
+mod run;
 mod settings;
 mod show;
 mod signals;
@@ -84,6 +86,7 @@ struct Global {
 enum Command {
     Init(init::Args),
     Deploy(deploy::Args),
+    Run(Box<run::Args>),
     Invoke(invoke::Args),
     Logs(logs::Args),
     List(list::Args),
@@ -94,6 +97,7 @@ enum Command {
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
+    Doctor(Box<doctor::Args>),
     /// Run the gateway alone; `up` runs all roles
     Gateway(Box<roles::Args>),
     /// Run the registry alone
@@ -166,7 +170,12 @@ impl Command {
     fn is_service(&self) -> bool {
         matches!(
             self,
-            Self::Up(_) | Self::Gateway(_) | Self::Registry(_) | Self::Scheduler(_) | Self::Manager(_)
+            Self::Up(_)
+                | Self::Run(_)
+                | Self::Gateway(_)
+                | Self::Registry(_)
+                | Self::Scheduler(_)
+                | Self::Manager(_)
         )
     }
 
@@ -174,6 +183,7 @@ impl Command {
         match self {
             Self::Init(args) => args.run(out).await,
             Self::Deploy(args) => args.run(target, out).await,
+            Self::Run(args) => args.run(out).await,
             Self::Invoke(args) => args.run(target, out).await,
             Self::Logs(args) => args.run(target, out).await,
             Self::List(args) => args.run(target, out).await,
@@ -184,6 +194,7 @@ impl Command {
             Self::Up(args) => args.run(out).await,
             Self::Down(args) => args.run(out).await,
             Self::Status(args) => args.run(out).await,
+            Self::Doctor(args) => args.run(out).await,
             Self::Gateway(args) => args.run(Role::Gateway, out).await,
             Self::Registry(args) => args.run(Role::Registry, out).await,
             Self::Scheduler(args) => args.run(Role::Scheduler, out).await,

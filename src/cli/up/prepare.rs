@@ -86,8 +86,7 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
         owner: runtime::Owner { platform: settings.name(), manager },
     };
     match (stack, settings.runtime) {
-        (Stack::Embedded, None) => engine::any(config).await,
-        (Stack::Embedded, Some(kind)) => engine::required(config(kind), "`--runtime oci`").await,
+        (Stack::Embedded, wanted) => engine::choose(wanted, config).await,
         (Stack::External, kind) => {
             engine::required(config(kind.unwrap_or(Kind::Docker)), "`cloudfunc up --embedded`").await
         }
@@ -102,7 +101,8 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
     }
 }
 
-fn no_stack(error: SettingsError) -> Error {
+/// Of settings that name no stack.
+pub fn no_stack(error: SettingsError) -> Error {
     let hint = match &error {
         SettingsError::EmbeddedElsewhere => {
             "give --store sqlite with the embedded queue, or --queue amqp://… with Postgres"

@@ -3,9 +3,11 @@
 pub mod broker;
 pub mod desk;
 pub mod engine;
+pub mod home;
 pub mod platform;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod roles;
 
 use std::{io::Write as _, time::Duration};
