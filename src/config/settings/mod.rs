@@ -178,7 +178,7 @@ impl Settings {
 }
 
 /// Of functions that name none, where the platform is told none either: an image is of any version,
-/// the host has the one that it has.
+/// the host (for `Oci`: `runtime::host_python()`, as soon as it is there) has the one that it has.
 fn default_python_version(_runtime: runtime::Kind) -> String {
     DEFAULT_PYTHON_VERSION.to_owned()
 }

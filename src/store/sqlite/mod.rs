@@ -16,11 +16,11 @@ use std::{path::Path, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{
-    Connection as _, SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::writer::{Writer, connect_when_free};
+use self::writer::Writer;
 use super::{
     Claim, Due, Error, Finish, LogFilter, NewInvocation, NewRevision, RecordFilter, ReportedInstance,
     Store, StoredLine, SyncRecord, Totals,
@@ -74,9 +74,9 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
-        // Open before and after: when the last connection closes, SQLite empties and deletes its log.
-        let writer = Writer::connect(writing.clone()).await?;
-        migrate(&writing).await?;
+        let writer = Writer::connect(writing).await?;
+        // By the connection that stays: when the last one closes, SQLite empties and deletes its log.
+        migrate(&mut *writer.lock().await?).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
@@ -108,13 +108,11 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// Under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
-async fn migrate(options: &SqliteConnectOptions) -> Result<(), Failure> {
-    let mut connection = connect_when_free(options).await?;
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // run_direct is what run does; the bounds of run keep the future from being spawned.
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failure::migration)?;
     transaction.commit().await.map_err(Failure::Committing)?;
-    connection.close().await?;
     Ok(())
 }
 
