@@ -108,6 +108,10 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Before any thread: a container can only be made by a process that has just one.
+    if let Some(code) = crate::runtime::helper(std::env::args_os()) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version come this way too, with code 0.

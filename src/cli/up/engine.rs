@@ -26,6 +26,7 @@ impl Place {
             kind,
             python_image: String::new(),
             folder: self.data_dir.join("runtime"),
+            program: runtime::THIS_PROGRAM.into(),
             owner: self.owner.clone(),
         };
         runtime::connect(&config)?.ping().await

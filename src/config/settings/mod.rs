@@ -168,6 +168,7 @@ impl Settings {
             data_dir,
             queue,
             runtime,
+            program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
@@ -178,9 +179,13 @@ impl Settings {
 }
 
 /// Of functions that name none, where the platform is told none either: an image is of any version,
-/// the host (for `Oci`: `runtime::host_python()`, as soon as it is there) has the one that it has.
-fn default_python_version(_runtime: runtime::Kind) -> String {
-    DEFAULT_PYTHON_VERSION.to_owned()
+/// the host has the one that it has. Where it has none the runtime says so.
+fn default_python_version(runtime: runtime::Kind) -> String {
+    let host = match runtime {
+        runtime::Kind::Oci => runtime::host_python().ok(),
+        runtime::Kind::Docker | runtime::Kind::Process => None,
+    };
+    host.map_or_else(|| DEFAULT_PYTHON_VERSION.to_owned(), |python| python.version)
 }
 
 /// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.

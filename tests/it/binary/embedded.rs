@@ -91,6 +91,24 @@ async fn ready(home: &Home) -> String {
 }
 
 #[tokio::test]
+async fn without_an_engine_it_says_so_and_does_without() {
+    let home = home!("embedded");
+    let mut command = home.cloudfunc(&["up", "--embedded"]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock").env_remove("CLOUDFUNC_PYTHON_VERSION");
+    for role in ["gateway", "registry", "scheduler", "manager"] {
+        command.args([format!("--{role}-port"), "0".to_owned()]);
+    }
+    let mut up = Process::start(command, home.home(), "up");
+    let why = "  runtime    oci, containers without a daemon (no Docker engine answers at unix:///nowhere.sock)\n";
+    up.says(why, SOON).await;
+    home.run(&["deploy", "hello_fn"]).await.ok();
+    assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
+    up.signal(Signal::TERM);
+    assert_eq!(up.ended(SOON).await, Some(0));
+    home.leave().await;
+}
+
+#[tokio::test]
 async fn every_role_has_its_log_and_its_prefix() {
     let home = home!("embedded");
     let mut up = up(&home).await;
