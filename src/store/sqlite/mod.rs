@@ -15,7 +15,7 @@ mod writer;
 use std::path::Path;
 
 use sqlx::{
-    Connection as _, SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -68,9 +68,10 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
-        // Open before and after: when the last connection closes, SQLite empties and deletes its log.
-        let writer = Writer::connect(writing.clone()).await?;
-        migrate(&writing).await?;
+        let mut connection = connect_when_free(&writing).await?;
+        // By the connection that stays: when the last one closes, SQLite empties and deletes its log.
+        migrate(&mut connection).await?;
+        let writer = Writer::start(writing, connection);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
@@ -129,13 +130,11 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// Under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
-async fn migrate(options: &SqliteConnectOptions) -> Result<(), Failure> {
-    let mut connection = connect_when_free(options).await?;
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // run_direct is what run does; the bounds of run keep the future from being spawned.
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failure::migration)?;
     transaction.commit().await.map_err(Failure::committing)?;
-    connection.close().await?;
     Ok(())
 }
 

@@ -52,13 +52,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub async fn connect(options: SqliteConnectOptions) -> sqlx::Result<Self> {
-        let connection = Some(connect_when_free(&options).await?);
+    /// Over a connection made by [`connect_when_free`]; `options` are for the one that replaces it.
+    pub fn start(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+        let connection = Some(connection);
         let (waiting, receiver) = mpsc::channel(GROUP);
         let stop = CancellationToken::new();
         let task = Task { options, connection };
         let task = Mutex::new(Some(tokio::spawn(task.run(receiver, stop.clone()))));
-        Ok(Self { waiting, stop, task })
+        Self { waiting, stop, task }
     }
 
     /// Runs statements in a transaction, and answers once that is on disk. In the order of asking.
