@@ -1,26 +1,28 @@
 //! The composition root: builds roles from settings and runs them.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod backends;
+mod running;
+
+use std::{fmt, time::Duration};
 
 use anyhow::Context as _;
-use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::{
-    net::TcpListener,
-    task::{JoinError, JoinHandle},
-};
+use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    backends::Backends,
+    running::{Running, supervise},
+};
 use crate::{
-    config::{Platform, lock::StoreLock, manifest::Defaults, platform::Addresses, state::State},
+    config::{Platform, manifest::Defaults, platform::Addresses, state::State},
     gateway,
-    http::{self, Guard, chain},
+    http::{self, Guard},
     manager,
-    queue::{self, Queue},
+    model::LogLine,
     registry,
-    runtime::{self, Owner, Runtime},
+    runtime::{self, Owner},
     scheduler,
     shutdown::Shutdown,
-    store::{self, Store},
 };
 
 /// A role of the platform; its name is also its subcommand.
@@ -69,6 +71,7 @@ pub async fn run(roles: &[Role], platform: &Platform, shutdown: Shutdown) -> any
 pub struct Host {
     platform: Platform,
     listeners: Vec<(Role, TcpListener)>,
+    lines: Option<UnboundedSender<LogLine>>,
 }
 
 impl Host {
@@ -83,20 +86,26 @@ impl Host {
             *address = listener.local_addr().context("a bound socket has no address")?;
             listeners.push((role, listener));
         }
-        Ok(Self { platform, listeners })
+        Ok(Self { platform, listeners, lines: None })
     }
 
     pub fn platform(&self) -> &Platform {
         &self.platform
     }
 
+    /// What functions write goes there as well: a line at once, and before the answer of its invocation.
+    pub fn watched_by(self, lines: UnboundedSender<LogLine>) -> Self {
+        Self { lines: Some(lines), ..self }
+    }
+
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Self { platform, listeners } = self;
+        let Self { platform, listeners, lines } = self;
         let state = State::open(&platform.data_dir)?;
         let roles: Vec<Role> = listeners.iter().map(|(role, _)| *role).collect();
-        let Some(backends) = Backends::connect(&roles, &platform, &state, &shutdown).await? else {
+        let Some(mut backends) = Backends::connect(&roles, &platform, &state, &shutdown).await? else {
             return Ok(());
         };
+        backends.lines = lines;
         let mut running = Vec::new();
         for (role, listener) in listeners {
             // Each has tokens of its own, so that they can be stopped in order.
@@ -108,62 +117,6 @@ impl Host {
         backends.close().await;
         result
     }
-}
-
-/// A role that has been started.
-struct Running {
-    role: Role,
-    shutdown: Shutdown,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Running {
-    /// Softly, and hard when that takes longer than `grace`.
-    async fn stop(mut self, grace: Duration) -> anyhow::Result<()> {
-        let role = self.role;
-        self.shutdown.soft.cancel();
-        let ended = match tokio::time::timeout(grace, &mut self.task).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                tracing::warn!(role = role.as_str(), "not stopped in time; stopping it at once");
-                self.shutdown.hard.cancel();
-                self.task.await
-            }
-        };
-        outcome(role, ended)
-    }
-}
-
-fn outcome(role: Role, ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
-    ended.with_context(|| format!("the {role} panicked"))?.with_context(|| format!("the {role} ended"))
-}
-
-/// Waits until they are told to stop or one ends by itself, and stops them in order.
-async fn supervise(
-    shutdown: &Shutdown,
-    mut running: Vec<Running>,
-    grace: Duration,
-) -> anyhow::Result<()> {
-    let any_ended =
-        futures_util::future::select_all(running.iter_mut().map(|running| &mut running.task));
-    let first = tokio::select! {
-        // First: who is told to stop hard may end at once.
-        biased;
-        () = shutdown.soft.cancelled() => None,
-        () = shutdown.hard.cancelled() => None,
-        (ended, index, _) = any_ended => Some((ended, index)),
-    };
-    let mut result = Ok(());
-    if let Some((ended, index)) = first {
-        let role = running.remove(index).role;
-        result = outcome(role, ended).and_then(|()| anyhow::bail!("the {role} ended unasked"));
-    }
-    for role in Role::STOP {
-        if let Some(index) = running.iter().position(|running| running.role == role) {
-            result = result.and(running.remove(index).stop(grace).await);
-        }
-    }
-    result
 }
 
 fn start(
@@ -212,6 +165,7 @@ fn start(
                 store: store?,
                 queue: queue?,
                 runtime: backends.runtime.clone().context("no runtime")?,
+                lines: backends.lines.clone(),
             };
             let data_dir = platform.data_dir.clone();
             tokio::spawn(manager::run(
@@ -225,94 +179,6 @@ fn start(
             ))
         }
     })
-}
-
-/// What the roles of this process share; none where no role needs it.
-struct Backends {
-    /// Of a store that is a file.
-    _lock: Option<StoreLock>,
-    store: Option<Arc<dyn Store>>,
-    queue: Option<Arc<dyn Queue>>,
-    runtime: Option<Arc<dyn Runtime>>,
-}
-
-impl Backends {
-    /// None when told to stop before everything answered.
-    async fn connect(
-        roles: &[Role],
-        platform: &Platform,
-        state: &State,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<Option<Self>> {
-        let mut backends = Self { _lock: None, store: None, queue: None, runtime: None };
-        if roles.iter().all(|role| *role == Role::Gateway) {
-            return Ok(Some(backends));
-        }
-        if let store::Config::Sqlite { path } = &platform.store {
-            let alone = matches!(platform.queue, queue::Config::Embedded);
-            backends._lock = Some(StoreLock::take(path, alone)?);
-        }
-        if roles.contains(&Role::Manager) {
-            let config = platform.runtime_config(state.manager_id()?);
-            backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
-        }
-        let connecting = async {
-            let store = || store::connect(&platform.store).boxed();
-            let store = patiently("store", store, store::Error::is_transient).await?;
-            let queue = || queue::connect(&platform.queue, &platform.name).boxed();
-            let queue = patiently("queue", queue, queue::Error::is_transient).await?;
-            anyhow::Ok((store, queue))
-        };
-        tokio::select! {
-            connected = connecting => {
-                let (store, queue) = connected?;
-                backends.store = Some(store);
-                backends.queue = Some(queue);
-                Ok(Some(backends))
-            }
-            () = shutdown.soft.cancelled() => Ok(None),
-            () = shutdown.hard.cancelled() => Ok(None),
-        }
-    }
-
-    async fn close(self) {
-        if let Some(queue) = self.queue {
-            queue.close().await;
-        }
-        if let Some(store) = self.store {
-            store.close().await;
-        }
-    }
-}
-
-/// Tries again for as long as trying again can help; says what it waits for when that changes.
-async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
-    what: &str,
-    mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,
-    is_transient: impl Fn(&E) -> bool,
-) -> anyhow::Result<T> {
-    let mut pause = Duration::from_millis(100);
-    let mut said = String::new();
-    loop {
-        match connect().await {
-            Ok(connected) => {
-                if !said.is_empty() {
-                    tracing::info!("the {what} answers");
-                }
-                return Ok(connected);
-            }
-            Err(error) if is_transient(&error) => {
-                let reason = chain(&error);
-                if reason != said {
-                    tracing::warn!(error = %reason, "waiting for the {what}");
-                    said = reason;
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(3));
-            }
-            Err(error) => return Err(error).with_context(|| format!("the {what} cannot be used")),
-        }
-    }
 }
 
 /// One image for all versions, or the host's own interpreter.

@@ -33,6 +33,7 @@ impl Bare {
             kind,
             python_image: setting("CLOUDFUNC_PYTHON_IMAGE"),
             folder: folder.path().join("runtime"),
+            program: env!("CARGO_BIN_EXE_cloudfunc").into(),
             owner: owner.clone(),
         })
         .unwrap();

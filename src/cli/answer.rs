@@ -1,4 +1,4 @@
-//! What came of an invocation, printed alike by `invoke` and `invocation wait`.
+//! What came of an invocation, printed alike by `invoke`, `run` and `invocation wait`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
@@ -73,11 +73,25 @@ impl Answer {
 
     /// The value on stdout, one line on stderr; a failure as the error to end with.
     pub fn print(self, out: &Output) -> Result<(), Error> {
+        self.print_as(out, Output::bytes, |out, document| out.document(document))
+    }
+
+    /// The same as one of several: each begins on a line of its own.
+    pub fn print_in_row(self, out: &Output) -> Result<(), Error> {
+        self.print_as(out, Output::bytes_in_row, |out, document| out.json_line(document))
+    }
+
+    fn print_as(
+        self,
+        out: &Output,
+        value: impl FnOnce(&Output, &[u8]) -> Result<(), Error>,
+        document: impl FnOnce(&Output, &Document<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if out.json() {
-            out.document(&self.document())?;
+            document(out, &self.document())?;
         } else {
             match &self.ending {
-                Ending::Value(body) => out.bytes(&body.bytes)?,
+                Ending::Value(body) => value(out, &body.bytes)?,
                 Ending::Failed { error: Some(FunctionError { trace: Some(trace), .. }), .. } => {
                     out.report(trace);
                 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::{Error, Exit, Output, target::Target, text::count};
@@ -71,17 +72,29 @@ fn report(deployed: &Deployed, out: &Output) -> Result<(), Error> {
 }
 
 async fn deploy(client: &Client, path: &Path, out: &Output) -> Result<Deployed, Error> {
+    let Function { name, archive, files } = pack(path, out).await?;
+    let (files, size) = (count(files, "file"), show_bytes(archive.len() as u64));
+    let progress = out.progress(&format!("deploying {name}: {files}, {size} packed"));
+    Ok(client.deploy(&name, archive, |step| progress.say(step)).await?)
+}
+
+/// A function's folder, checked as far as that goes without a platform.
+pub struct Function {
+    pub name: FunctionName,
+    /// A gzipped tar.
+    pub archive: Bytes,
+    files: usize,
+}
+
+pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     let folder = find(path)?;
-    let progress = out.waiting(&format!("packing {}", folder.display()));
+    let _progress = out.waiting(&format!("packing {}", folder.display()));
     let packing = folder.clone();
     let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
     let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
-    let name = check(&folder, &packed.listing)?;
     let Packed { bytes, listing } = packed;
-    let (files, size) = (count(listing.paths().len(), "file"), show_bytes(bytes.len() as u64));
-    drop(progress);
-    let progress = out.progress(&format!("deploying {name}: {files}, {size} packed"));
-    Ok(client.deploy(&name, bytes, |step| progress.say(step)).await?)
+    let name = check(&folder, &listing)?;
+    Ok(Function { name, archive: bytes, files: listing.paths().len() })
 }
 
 /// The folder itself, or the one of that name in `./functions`.

@@ -1,6 +1,6 @@
 //! `cloudfunc down`: stops what `cloudfunc up` has started on this machine.
 
-use std::time::Duration;
+use std::{fs, io, path::PathBuf, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::config::{Dirs, lock};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Stop the platform on this machine, and its Postgres and RabbitMQ
+/// Stop the platform on this machine, and Postgres and RabbitMQ if `up` has started them
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -34,20 +34,24 @@ impl Args {
         let settings =
             SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
         let place = Place::find(&settings, &dirs);
+        let files = if self.volumes { place.store_files() } else { Vec::new() };
         // Data may be there although the folder that knew of them is gone.
-        let project =
-            place.project().or_else(|| (self.volumes && !place.running).then(|| place.named_project()));
+        let lost = self.volumes && !place.running && files.is_empty();
+        let project = place.project().or_else(|| lost.then(|| place.named_project()));
         if let Some(project) = &project {
             refuse_stranger(project).await?;
         }
         if let Some(project) = project.as_ref().filter(|_| self.volumes) {
-            self.ask(project, out).await?;
+            self.ask(&format!("all functions, records and messages of {}", project.name), out).await?;
+        } else if !files.is_empty() {
+            self.ask(&format!("all functions and records in {}", place.folder.display()), out).await?;
         }
         if place.running {
             stop_up(&place, out).await?;
         }
+        remove(&files, out)?;
         let Some(project) = project else {
-            if !place.running {
+            if !place.running && files.is_empty() {
                 out.note(&format!("nothing is running (data folder {})", place.folder.display()));
             }
             return Ok(());
@@ -55,8 +59,7 @@ impl Args {
         take_down(&project, self.volumes, place.running, out).await
     }
 
-    async fn ask(&self, project: &Project, out: &Output) -> Result<(), Error> {
-        let question = format!("Remove all functions, records and messages of {}?", project.name);
+    async fn ask(&self, what: &str, out: &Output) -> Result<(), Error> {
         if self.yes {
             return Ok(());
         }
@@ -64,7 +67,7 @@ impl Args {
             return Err(Error::usage("--volumes removes all functions, records and messages")
                 .hint("say --yes where no one can be asked"));
         }
-        match ask::confirm(question).await? {
+        match ask::confirm(format!("Remove {what}?")).await? {
             true => Ok(()),
             false => Err(Error::usage("nothing was removed")),
         }
@@ -100,6 +103,21 @@ async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     out.note("the platform has stopped");
+    Ok(())
+}
+
+/// The store of an embedded platform, which has stopped.
+fn remove(files: &[PathBuf], out: &Output) -> Result<(), Error> {
+    for file in files {
+        let cannot = |error| Error::platform(format!("cannot remove {}: {error}", file.display()));
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
+            _ => {}
+        }
+    }
+    if let Some(store) = files.first() {
+        out.note(&format!("functions, records and logs are removed with {}", store.display()));
+    }
     Ok(())
 }
 

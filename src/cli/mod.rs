@@ -19,6 +19,7 @@ mod output;
 mod role_log;
 mod roles;
 mod rollback;
+mod run;
 mod settings;
 mod show;
 mod signals;
@@ -84,6 +85,7 @@ struct Global {
 enum Command {
     Init(init::Args),
     Deploy(deploy::Args),
+    Run(Box<run::Args>),
     Invoke(invoke::Args),
     Logs(logs::Args),
     List(list::Args),
@@ -106,6 +108,10 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Before any thread: a container can only be made by a process that has just one.
+    if let Some(code) = crate::runtime::helper(std::env::args_os()) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version come this way too, with code 0.
@@ -162,7 +168,12 @@ impl Command {
     fn is_service(&self) -> bool {
         matches!(
             self,
-            Self::Up(_) | Self::Gateway(_) | Self::Registry(_) | Self::Scheduler(_) | Self::Manager(_)
+            Self::Up(_)
+                | Self::Run(_)
+                | Self::Gateway(_)
+                | Self::Registry(_)
+                | Self::Scheduler(_)
+                | Self::Manager(_)
         )
     }
 
@@ -170,6 +181,7 @@ impl Command {
         match self {
             Self::Init(args) => args.run(out).await,
             Self::Deploy(args) => args.run(target, out).await,
+            Self::Run(args) => args.run(out).await,
             Self::Invoke(args) => args.run(target, out).await,
             Self::Logs(args) => args.run(target, out).await,
             Self::List(args) => args.run(target, out).await,

@@ -108,8 +108,17 @@ impl Output {
 
     /// These bytes and nothing else; on a terminal a newline is added where one is missing.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes_and(bytes, self.terminal_stdout && !bytes.is_empty())
+    }
+
+    /// These bytes as one result of several: a newline is added where one is missing.
+    pub fn bytes_in_row(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes_and(bytes, true)
+    }
+
+    fn bytes_and(&self, bytes: &[u8], newline: bool) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
-        let newline = self.terminal_stdout && !bytes.is_empty() && !bytes.ends_with(b"\n");
+        let newline = newline && !bytes.ends_with(b"\n");
         let written = stdout
             .write_all(bytes)
             .and_then(|()| if newline { stdout.write_all(b"\n") } else { Ok(()) })
@@ -215,12 +224,11 @@ impl Output {
         progress
     }
 
-    /// The same for what has no steps: off a terminal nothing is shown.
+    /// The same for what needs no trace: off a terminal nothing is shown.
     pub fn waiting(&self, message: &str) -> Progress {
-        let progress = self.spinner();
-        if progress.bar.is_some() {
-            progress.say(message);
-        }
+        let mut progress = self.spinner();
+        progress.lines = false;
+        progress.say(message);
         progress
     }
 
@@ -232,13 +240,14 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        Progress { bar, out: self.clone() }
+        Progress { bar, lines: true, out: self.clone() }
     }
 }
 
-/// A spinner on a terminal, lines elsewhere.
+/// A spinner on a terminal, lines elsewhere, if any.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    lines: bool,
     out: Output,
 }
 
@@ -247,7 +256,8 @@ impl Progress {
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(message.to_owned()),
-            None => self.out.note(message),
+            None if self.lines => self.out.note(message),
+            None => {}
         }
     }
 }

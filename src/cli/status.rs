@@ -16,10 +16,11 @@ use super::{
 use crate::{
     app::Role,
     config::{
-        Dirs, Settings, Stack, current,
+        Dirs, Settings, Stack, StorePlace, current,
         lock::{self, Holder},
     },
     model::PlatformName,
+    store,
 };
 
 /// Show whether the platform's roles and services on this machine are ready
@@ -152,19 +153,29 @@ pub struct Place {
 
 impl Place {
     /// The folder that is given; else that of the platform which the other commands reach, too; else
-    /// the one of the stacks' that is in use, compose first.
+    /// the one of the stacks' that is in use, or was, compose first.
     pub fn find(settings: &Settings, dirs: &Dirs) -> Self {
         let stacks = [Stack::Compose, Stack::External, Stack::Embedded]
             .map(|stack| settings.data_dir(dirs, stack));
         let is_told = settings.data_dir.is_some() || settings.name.is_some();
         let current = if is_told { None } else { current::data_dir(dirs) };
         let running = current.iter().chain(&stacks).find(|folder| lock::look(folder).is_some());
-        let folder = running.unwrap_or(&stacks[0]).clone();
+        let used = || stacks.iter().find(|folder| folder.exists());
+        let folder = running.or_else(used).unwrap_or(&stacks[0]).clone();
         let look = lock::look(&folder);
         let running = look.is_some();
         let holder = look.flatten();
         let platform = holder.as_ref().map_or_else(|| settings.name(), |holder| holder.platform.clone());
         Self { folder, platform, running, holder }
+    }
+
+    /// The SQLite file here with what belongs to it; empty where there is none.
+    pub fn store_files(&self) -> Vec<PathBuf> {
+        let store::Config::Sqlite { path } = StorePlace::DataDir.within(&self.folder) else {
+            return Vec::new();
+        };
+        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+        ["", "-wal", "-shm"].map(beside).into_iter().filter(|path| path.exists()).collect()
     }
 
     /// The compose project that was started from here, if one was.

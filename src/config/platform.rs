@@ -20,6 +20,8 @@ pub struct Platform {
     pub store: store::Config,
     pub queue: queue::Config,
     pub runtime: runtime::Kind,
+    /// This program, for a runtime that runs it again. Not a setting: tests are another program.
+    pub program: PathBuf,
     pub addresses: Addresses,
     /// Names by which the gateway may be called, besides IP addresses and `localhost`.
     pub gateway_hosts: Vec<String>,
@@ -67,6 +69,7 @@ impl Platform {
             kind: self.runtime,
             python_image: self.python_image.clone(),
             folder: self.data_dir.join("runtime"),
+            program: self.program.clone(),
             owner: runtime::Owner { platform: self.name.clone(), manager },
         }
     }

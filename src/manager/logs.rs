@@ -35,6 +35,8 @@ const DELAY: Duration = Duration::from_millis(40);
 #[derive(Clone)]
 pub struct LogWriter {
     lines: mpsc::Sender<Option<LogLine>>,
+    /// Somebody in this process reads along. Unbounded, as a guest's output is bounded.
+    watcher: Option<mpsc::UnboundedSender<LogLine>>,
     bounds: Arc<Bounds>,
 }
 
@@ -45,6 +47,9 @@ struct Bounds {
 
 impl LogWriter {
     pub fn write(&self, line: LogLine) {
+        if let Some(watcher) = &self.watcher {
+            let _ = watcher.send(line.clone());
+        }
         let bytes = size(&line);
         if !self.bounds.budget.take(bytes) {
             self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
@@ -103,12 +108,15 @@ impl<'a> Sink<'a> {
     }
 }
 
-pub fn start(store: Arc<dyn Store>) -> (LogWriter, JoinHandle<()>) {
+pub fn start(
+    store: Arc<dyn Store>,
+    watcher: Option<mpsc::UnboundedSender<LogLine>>,
+) -> (LogWriter, JoinHandle<()>) {
     let (lines, waiting) = mpsc::channel(MAX_WAITING);
     let bounds = Bounds { budget: Budget::new(WRITTEN_BEHIND), dropped: AtomicU64::new(0) };
     let bounds = Arc::new(bounds);
     let task = tokio::spawn(run(store, waiting, bounds.clone()));
-    (LogWriter { lines, bounds }, task)
+    (LogWriter { lines, watcher, bounds }, task)
 }
 
 fn size(line: &LogLine) -> usize {

@@ -22,13 +22,13 @@ mod work;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc::UnboundedSender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::platform::Limits,
     http::{self, Guard},
-    model::{ManagerId, OwnerId},
+    model::{LogLine, ManagerId, OwnerId},
     queue::Queue,
     runtime::{Owner, Runtime},
     shutdown::Shutdown,
@@ -40,6 +40,8 @@ pub struct Backends {
     pub store: Arc<dyn Store>,
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
+    /// Gets each log line when it is read, before the answer of its invocation goes out.
+    pub lines: Option<UnboundedSender<LogLine>>,
 }
 
 /// What every task of this manager shares.
@@ -76,14 +78,14 @@ pub async fn run(
     guard: Guard,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime } = backends;
+    let Backends { store, queue, runtime, lines } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
     // What an earlier life of this manager had claimed need not wait until its lease runs out.
     if let Err(error) = store.release_manager(owner.manager).await {
         tracing::warn!(error = %http::chain(&error), "older leases not ended; they run out by themselves");
     }
-    let (logs, log_task) = logs::start(store.clone());
+    let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),
         revisions: consumers::Revisions::default(),

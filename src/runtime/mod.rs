@@ -8,6 +8,7 @@ mod context;
 mod docker;
 mod early;
 mod guest;
+mod limits;
 mod lines;
 mod listener;
 mod oci;
@@ -15,11 +16,12 @@ mod process;
 mod protocol;
 mod python;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
+pub use oci::{HostPython, helper, host_python};
 pub use protocol::{Invoke, Load};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
@@ -29,6 +31,9 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a sandbox's code path starts inside the sandbox.
 pub const TASK_PATH: &str = "/var/task";
+
+/// The file that this process was started from, also when another one has taken its place since.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// What to make a sandbox from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +68,16 @@ pub struct Spec {
     pub memory_bytes: u64,
     pub cpus: f64,
     pub network: Network,
+}
+
+impl Spec {
+    /// Makes sure that `task/` is there: a mount of nothing is an error.
+    fn make_task_folder(&self) -> Result<(), Error> {
+        let path = self.folder.join("task");
+        fs::create_dir_all(&path)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+            .map_err(|source| Error::Io { path, source })
+    }
 }
 
 /// A sandbox whose guest has said `hello`.
@@ -130,6 +145,18 @@ pub enum Exit {
     Unknown,
 }
 
+impl Exit {
+    /// As the reason of a start that failed.
+    fn before_hello(self) -> String {
+        match self {
+            Self::Removed => "it was removed".to_owned(),
+            Self::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
+            Self::Code(code) => format!("it exited with code {code} before it said hello"),
+            Self::Unknown => "it is gone, and nobody says why".to_owned(),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine cannot be reached; trying later may help.
@@ -181,6 +208,9 @@ pub struct Config {
     /// A folder of the platform's own for what a backend has to keep: a runtime without a daemon keeps
     /// there what it knows of its sandboxes. Made when it is needed.
     pub folder: PathBuf,
+    /// This program, for a backend that has to run itself; [`THIS_PROGRAM`] unless the process is
+    /// another one, as a test is.
+    pub program: PathBuf,
     pub owner: Owner,
 }
 

@@ -4,10 +4,12 @@
 mod alone;
 mod broker;
 mod compose;
+mod embedded;
 mod embedded_kills;
 mod kills;
 mod orphans;
 mod quick_start;
+mod run;
 mod stop;
 mod takeover;
 

@@ -113,7 +113,7 @@ async fn a_gateway_whose_registry_is_away_is_not_ready_and_says_so() {
     assert_eq!(response.status(), 503);
     let health: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     let expected = json!({
-        "role": "gateway", "version": env!("CARGO_PKG_VERSION"), "ready": false,
+        "platform": platform.name, "role": "gateway", "version": env!("CARGO_PKG_VERSION"), "ready": false,
         "waiting_for": "the registry: it does not answer", "backends": [],
     });
     assert_eq!(health, expected);

@@ -12,7 +12,10 @@ use cloudfunc::{
     },
 };
 
-use crate::support::platform::{Stack, TestPlatform};
+use crate::{
+    need,
+    support::platform::{Stack, TestPlatform},
+};
 
 const README: &str = include_str!("../../README.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
@@ -26,10 +29,7 @@ fn every_command_and_flag_exists() {
     let mut checked = 0;
     for line in &commands {
         let words = words(line);
-        let Some(("cloudfunc", arguments)) = words.split_first().map(|(w, rest)| (w.as_str(), rest))
-        else {
-            continue;
-        };
+        let Some(arguments) = arguments(&words) else { continue };
         let (names, rest) = subcommand(arguments);
         let help = help(&names);
         for word in rest.iter().filter(|word| word.starts_with('-') && word.len() > 1) {
@@ -56,7 +56,9 @@ fn the_commands_of_the_blocks_are_understood() {
     let mut seen = BTreeSet::new();
     for line in shell_lines() {
         let words = words(&line);
-        if words[0] != "cloudfunc" || ["up", "down", "status"].contains(&words[1].as_str()) {
+        // These need no platform.
+        const OTHERS: [&str; 4] = ["up", "down", "status", "run"];
+        if words[0] != "cloudfunc" || OTHERS.contains(&words[1].as_str()) {
             continue;
         }
         let mut command = Command::cargo_bin("cloudfunc").unwrap();
@@ -75,6 +77,17 @@ fn the_commands_of_the_blocks_are_understood() {
     for command in ["init", "deploy", "invoke", "logs", "invocation"] {
         assert!(seen.contains(command), "no `cloudfunc {command}` in the README's blocks");
     }
+}
+
+/// The README's first command, as far as it is ours: cargo has built the program already.
+#[test]
+fn the_first_command_greets_alice() {
+    need!("CLOUDFUNC_TEST_DOCKER");
+    let first = words(&shell_lines()[0]);
+    assert_eq!(first[..4], ["cargo", "run", "--release", "--"]);
+    let mut command = Command::cargo_bin("cloudfunc").unwrap();
+    command.current_dir(root()).args(&first[4..]).env("CLOUDFUNC_PYTHON_VERSION", "3.11");
+    command.assert().success().stdout("Hello Alice!");
 }
 
 #[tokio::test]
@@ -251,6 +264,19 @@ fn words(line: &str) -> Vec<String> {
     }
     words.extend(word);
     words
+}
+
+/// Of our program, however it is called.
+fn arguments(words: &[String]) -> Option<&[String]> {
+    match words {
+        [cloudfunc, arguments @ ..] if cloudfunc == "cloudfunc" => Some(arguments),
+        [cargo, run, release, end, arguments @ ..]
+            if [cargo.as_str(), run, release, end] == ["cargo", "run", "--release", "--"] =>
+        {
+            Some(arguments)
+        }
+        _ => None,
+    }
 }
 
 /// The names of the subcommand, and what follows. `help NAME` is `NAME`.

@@ -150,7 +150,8 @@ fn owner() -> Owner {
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    Config { kind, python_image, folder: folder.join("runtime"), owner: owner.clone() }
+    let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    Config { kind, python_image, folder: folder.join("runtime"), program, owner: owner.clone() }
 }
 
 /// A sandbox, its guest, and what it wrote since it was last asked.
@@ -277,6 +278,7 @@ macro_rules! contract {
     (all: $($all:ident)*; sandbox: $($sandbox:ident)*) => {
         on!(process, super::Kind::Process, {}, $($all)*);
         on!(docker, super::Kind::Docker, { super::need!("CLOUDFUNC_TEST_DOCKER"); }, $($all)* $($sandbox)*);
+        on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)*);
     };
 }
 

@@ -77,7 +77,7 @@ fn an_address_that_is_none_is_refused_without_its_password() {
         .code(2)
         .stderr(
             "error: --store: not a store; accepted are postgres://user:password@host:port/database and \
-             sqlite:PATH\n",
+             sqlite:PATH, or sqlite alone: a file in the data folder\n",
         );
 }
 
@@ -102,10 +102,67 @@ fn without_docker_up_says_so_and_starts_nothing() {
     command.assert().code(3).stdout("").stderr(
         "error: Docker is not running: no engine answers at unix:///nonexistent/docker.sock \
          (Socket not found: /nonexistent/docker.sock)\n\
-         hint: start it, or set DOCKER_HOST to the engine to use\n",
+         hint: start it, or set DOCKER_HOST to the engine to use; `cloudfunc up --embedded` does without it\n",
     );
     assert!(!home.path().join("state/cloudfunc/compose/compose").exists());
     assert!(!home.path().join("state/cloudfunc/current.toml").exists());
+}
+
+#[test]
+fn docker_that_is_asked_for_is_not_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [["up", "--embedded"], ["run", "functions/hello_fn"]] {
+        let mut command = cloudfunc(&home);
+        command.args(arguments).args(["--runtime", "docker"]);
+        if arguments[0] == "up" {
+            command.args(FREE_PORTS);
+        }
+        command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).assert().code(3).stdout("").stderr(
+            "error: Docker is not running: no engine answers at unix:///nonexistent/docker.sock \
+             (Socket not found: /nonexistent/docker.sock)\n\
+             hint: start it, or set DOCKER_HOST to the engine to use; `--runtime oci` does without it\n",
+        );
+    }
+}
+
+#[test]
+fn embedded_names_what_contradicts_it() {
+    let home = tempfile::tempdir().unwrap();
+    for (flags, error) in [
+        (
+            &BACKENDS[..2],
+            "--embedded and --store contradict each other: --embedded means --store sqlite",
+        ),
+        (
+            &BACKENDS[2..],
+            "--embedded and --queue contradict each other: --embedded means --queue embedded",
+        ),
+    ] {
+        let mut command = cloudfunc(&home);
+        command.args(["up", "--embedded"]).args(flags);
+        command.assert().code(2).stdout("").stderr(format!("error: {error}\n"));
+    }
+}
+
+#[test]
+fn an_embedded_queue_is_refused_where_others_could_use_its_store() {
+    let home = tempfile::tempdir().unwrap();
+    cloudfunc(&home)
+        .arg("up")
+        .args(&BACKENDS[..2])
+        .args(["--queue", "embedded"])
+        .assert()
+        .code(2)
+        .stderr(
+            "error: the embedded queue cannot be used with Postgres: other processes may use it, too\n\
+         hint: give --store sqlite with the embedded queue, or --queue amqp://… with Postgres\n",
+        );
+    let roles = ["registry", "--store", "sqlite", "--queue", "embedded"];
+    cloudfunc(&home).args(roles).assert().code(2).stderr(
+        "error: the registry alone cannot use an embedded queue: it works inside one process only\n\
+         hint: `cloudfunc up --embedded` runs all roles in one process\n",
+    );
 }
 
 #[test]

@@ -27,8 +27,19 @@ pub async fn required(config: runtime::Config, without: &str) -> Result<Engine, 
     }
 }
 
+/// For one process that may choose: the one that is asked for, if one is.
+pub async fn choose(
+    wanted: Option<Kind>,
+    config: impl Fn(Kind) -> runtime::Config,
+) -> Result<Engine, Error> {
+    match wanted {
+        Some(kind) => required(config(kind), "`--runtime oci`").await,
+        None => any(config).await,
+    }
+}
+
 /// Docker if an engine answers, else containers without one.
-pub async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
+async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
     let lacks = match ping(config(Kind::Docker)).await {
         Ok(version) => {
             let told =
@@ -42,14 +53,7 @@ pub async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Err
             let told = format!("{} ({})", name(Kind::Oci, &version), lacks.short);
             Ok(Engine { kind: Kind::Oci, told })
         }
-        Err(error) => {
-            let oci = Error::new(Exit::Platform, error).chain().join(": ");
-            Err(Error::platform(format!(
-                "functions have nothing to run in:\n  docker: {}\n  oci: {oci}",
-                lacks.long
-            ))
-            .hint("mend one of the two; `--runtime docker` or `--runtime oci` insists on it"))
-        }
+        Err(error) => Err(neither(&lacks, error)),
     }
 }
 
@@ -102,6 +106,13 @@ fn lack(error: runtime::Error) -> Lack {
     Lack { short, long, denied }
 }
 
+fn neither(docker: &Lack, oci: runtime::Error) -> Error {
+    let docker = &docker.long;
+    let oci = Error::new(Exit::Platform, oci).chain().join(": ");
+    Error::platform(format!("functions have nothing to run in\n  docker: {docker}\n  oci: {oci}"))
+        .hint("mend one of the two; `--runtime docker` or `--runtime oci` asks for that one only")
+}
+
 /// Of an engine that does not run, or does not want us.
 fn no_docker(error: runtime::Error, without: &str) -> Error {
     let lack = lack(error);
@@ -110,4 +121,35 @@ fn no_docker(error: runtime::Error, without: &str) -> Error {
         false => "start it, or set DOCKER_HOST to the engine to use",
     };
     Error::platform(lack.long).hint(format!("{hint}; {without} does without it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable(address: &str, kind: io::ErrorKind) -> runtime::Error {
+        runtime::Error::Unavailable { address: address.to_owned(), source: io::Error::from(kind).into() }
+    }
+
+    #[test]
+    fn what_both_lack_is_told_in_one_error() {
+        let docker = lack(unavailable("unix:///d", io::ErrorKind::ConnectionRefused));
+        assert_eq!(docker.short, "no Docker engine answers at unix:///d");
+        let error = neither(&docker, unavailable("this host", io::ErrorKind::Unsupported));
+        assert_eq!(
+            error.chain().join(": "),
+            "functions have nothing to run in\n  docker: Docker is not running: no engine answers at \
+             unix:///d (connection refused)\n  oci: the container engine at this host does not answer: \
+             unsupported"
+        );
+    }
+
+    #[test]
+    fn who_may_not_use_docker_is_told_how_to() {
+        let error = no_docker(unavailable("unix:///d", io::ErrorKind::PermissionDenied), "`x`");
+        assert_eq!(error.chain(), ["this user may not use Docker at unix:///d: permission denied"]);
+        let hint =
+            "join the group of its socket (`docker`, as a rule), and log in again; `x` does without it";
+        assert_eq!(error.hint.as_deref(), Some(hint));
+    }
 }

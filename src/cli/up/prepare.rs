@@ -82,11 +82,11 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
         kind,
         python_image: String::new(),
         folder: state.folder().join("runtime"),
+        program: runtime::THIS_PROGRAM.into(),
         owner: runtime::Owner { platform: settings.name(), manager },
     };
     match (stack, settings.runtime) {
-        (Stack::Embedded, None) => engine::any(config).await,
-        (Stack::Embedded, Some(kind)) => engine::required(config(kind), "`--runtime oci`").await,
+        (Stack::Embedded, wanted) => engine::choose(wanted, config).await,
         (Stack::External, kind) => {
             engine::required(config(kind.unwrap_or(Kind::Docker)), "`cloudfunc up --embedded`").await
         }

@@ -5,6 +5,7 @@
 
 mod file;
 mod place;
+mod stack;
 
 use std::{
     io,
@@ -14,9 +15,10 @@ use std::{
 };
 
 pub use place::StorePlace;
+pub use stack::Stack;
 
 use super::{Addresses, Dirs, Limits, Platform, document::LocatedError};
-use crate::{model::PlatformName, queue, runtime, store};
+use crate::{model::PlatformName, queue, runtime};
 
 const DEFAULT_NAME: &str = "default";
 const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";
@@ -46,27 +48,6 @@ pub struct Settings {
     pub max_starts: Option<usize>,
     pub stop_grace: Option<Duration>,
     pub retention: Option<Duration>,
-}
-
-/// Who provides store and queue; also the name of the data folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stack {
-    /// `up` starts both from the embedded compose file.
-    Compose,
-    /// Both are given.
-    External,
-    /// The queue is inside one process, which runs all roles.
-    Embedded,
-}
-
-impl Stack {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Compose => "compose",
-            Self::External => "external",
-            Self::Embedded => "embedded",
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -116,34 +97,6 @@ impl Settings {
 
     pub fn name(&self) -> PlatformName {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
-    }
-
-    /// What `--embedded` says: these flags with the store and the queue that they leave open. It is a
-    /// flag itself, so that it lies over the file.
-    pub fn embedded(self) -> Result<Self, SettingsError> {
-        if let Some(StorePlace::At(store::Config::Postgres { .. })) = &self.store {
-            return Err(SettingsError::NotEmbedded { flag: "--store", means: "--store sqlite" });
-        }
-        if let Some(queue::Config::RabbitMq { .. }) = &self.queue {
-            return Err(SettingsError::NotEmbedded { flag: "--queue", means: "--queue embedded" });
-        }
-        let store = self.store.or(Some(StorePlace::DataDir));
-        Ok(Self { store, queue: Some(queue::Config::Embedded), ..self })
-    }
-
-    /// Compose when neither store nor queue is given. Nobody but one process can use an embedded queue,
-    /// and that this process alone uses the store can be made sure of for a file only.
-    pub fn stack(&self) -> Result<Stack, SettingsError> {
-        match (&self.store, &self.queue) {
-            (None, None) => Ok(Stack::Compose),
-            (Some(StorePlace::At(store::Config::Postgres { .. })), Some(queue::Config::Embedded)) => {
-                Err(SettingsError::EmbeddedElsewhere)
-            }
-            (Some(_), Some(queue::Config::Embedded)) => Ok(Stack::Embedded),
-            (Some(_), Some(_)) => Ok(Stack::External),
-            (Some(_), None) => Err(SettingsError::OnlyOne { given: "--store", missing: "--queue" }),
-            (None, Some(_)) => Err(SettingsError::OnlyOne { given: "--queue", missing: "--store" }),
-        }
     }
 
     /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
@@ -215,6 +168,7 @@ impl Settings {
             data_dir,
             queue,
             runtime,
+            program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
@@ -285,37 +239,6 @@ mod tests {
             error("[platform]\ngateway_hosts = \"faas.example:8000\""),
             "config.toml:2:17: `platform.gateway_hosts`: 'faas.example:8000' is no host name; write names \
              without ports, separated by commas"
-        );
-    }
-
-    #[test]
-    fn store_and_queue_come_together_or_not_at_all() {
-        let store = || Some("postgres://u:p@db/x".parse().unwrap());
-        let stack = |store, queue| Settings { store, queue, ..Settings::default() }.stack();
-        assert_eq!(stack(None, None).unwrap(), Stack::Compose);
-        assert_eq!(stack(store(), None).unwrap_err().to_string(), "--store is given without --queue");
-        let rabbitmq = || Some("amqp://u:p@mq/%2f".parse().unwrap());
-        assert_eq!(stack(store(), rabbitmq()).unwrap(), Stack::External);
-        assert_eq!(stack(Some(StorePlace::DataDir), rabbitmq()).unwrap(), Stack::External);
-    }
-
-    #[test]
-    fn embedded_means_sqlite_and_one_process() {
-        let embedded = Settings::default().embedded().unwrap();
-        assert_eq!(embedded.stack().unwrap(), Stack::Embedded);
-        let file = from("[platform]\nstore = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"");
-        let platform = embedded.or(file).platform(&dirs()).unwrap();
-        assert_eq!(platform.data_dir, PathBuf::from("/s/embedded"));
-        let store::Config::Sqlite { path } = platform.store else { panic!("not SQLite") };
-        assert_eq!(path, PathBuf::from("/s/embedded/store.db"));
-
-        let elsewhere = from("[platform]\nstore = \"sqlite:/x.db\"\nqueue = \"embedded\"");
-        assert_eq!(elsewhere.stack().unwrap(), Stack::Embedded);
-        let mixed = from("[platform]\nstore = \"postgres://u:p@db/x\"\nqueue = \"embedded\"");
-        assert!(matches!(mixed.stack(), Err(SettingsError::EmbeddedElsewhere)));
-        assert_eq!(
-            mixed.embedded().unwrap_err().to_string(),
-            "--embedded and --store contradict each other: --embedded means --store sqlite"
         );
     }
 

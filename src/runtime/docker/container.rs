@@ -94,11 +94,11 @@ impl Container {
                 // It may have hung up because it has ended: that is the reason then.
                 Err(NotReady::Guest(reason)) => {
                     let exit = timeout(LAST_OUTPUT, self.end.wait()).await;
-                    Err(NotReady::Guest(exit.map_or(reason, describe)))
+                    Err(NotReady::Guest(exit.map_or(reason, Exit::before_hello)))
                 }
                 other => other,
             },
-            exit = self.end.wait() => Err(NotReady::Guest(describe(exit))),
+            exit = self.end.wait() => Err(NotReady::Guest(exit.before_hello())),
             () = sleep(START_TIMEOUT) => Err(NotReady::Guest(format!(
                 "it did not say hello within {} s; does the image speak the runtime protocol?",
                 START_TIMEOUT.as_secs()
@@ -135,15 +135,6 @@ enum NotReady {
 impl From<GuestError> for NotReady {
     fn from(error: GuestError) -> Self {
         Self::Guest(error.to_string())
-    }
-}
-
-fn describe(exit: Exit) -> String {
-    match exit {
-        Exit::Removed => "it was removed".to_owned(),
-        Exit::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
-        Exit::Code(code) => format!("it exited with code {code} before it said hello"),
-        Exit::Unknown => "it is gone, the engine does not say why".to_owned(),
     }
 }
 

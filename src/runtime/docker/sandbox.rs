@@ -1,10 +1,6 @@
 //! What a container may do. Nothing here comes from a user unchecked.
 
-use std::{
-    collections::HashMap,
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-};
+use std::collections::HashMap;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
@@ -14,26 +10,15 @@ use bollard::models::{
 use super::network;
 use crate::{
     model::Network,
-    runtime::{Error, Image, Owner, Spec, TASK_PATH, listener::run_folder},
+    runtime::{
+        Error, Image, Owner, Spec, TASK_PATH,
+        limits::{OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+        listener::run_folder,
+    },
 };
 
 /// Of user and group; no account of the host or of an image.
 pub(super) const USER: &str = "65532:65532";
-
-/// Where a container finds the socket.
-const RUN_PATH: &str = "/run/cloudfunc";
-
-/// Of `/tmp`, which counts as the function's memory. A write over it fails in the function.
-const TMP_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Of `/dev/shm`, likewise; for locks and queues between processes.
-const SHM_BYTES: i64 = 16 * 1024 * 1024;
-
-/// Processes and threads; a fork over it fails in the function.
-const PIDS: i64 = 256;
-
-/// Open files, soft and hard: an engine in a container of its own cannot grant more than it has.
-const OPEN_FILES: [i64; 2] = [1024, 4096];
 
 /// The labels of everything that an owner made.
 pub(super) fn owner_filter(owner: &Owner) -> Vec<String> {
@@ -50,15 +35,9 @@ pub(super) fn name(owner: &Owner, spec: &Spec) -> String {
     format!("cloudfunc-{}-{function}-{}", owner.platform, &instance[instance.len() - 12..])
 }
 
-/// Makes sure that `task/` is there: a mount of nothing is an error of the engine's.
+/// Makes what is mounted.
 pub(super) fn prepare(spec: &Spec) -> Result<(), Error> {
-    if !mounts_code(&spec.image) {
-        return Ok(());
-    }
-    let path = spec.folder.join("task");
-    fs::create_dir_all(&path)
-        .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o755)))
-        .map_err(|source| Error::Io { path, source })
+    if mounts_code(&spec.image) { spec.make_task_folder() } else { Ok(()) }
 }
 
 fn mounts_code(image: &Image) -> bool {
@@ -91,19 +70,20 @@ fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {
 }
 
 fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
-    let memory = i64::try_from(spec.memory_bytes).unwrap_or(i64::MAX);
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let memory = number(spec.memory_bytes);
     HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(true),
         tmpfs: Some(HashMap::from([("/tmp".to_owned(), tmp_options())])),
-        shm_size: Some(SHM_BYTES),
+        shm_size: Some(number(SHM_BYTES)),
         ipc_mode: Some("private".to_owned()),
-        pids_limit: Some(PIDS),
+        pids_limit: Some(number(PIDS)),
         ulimits: Some(vec![ResourcesUlimits {
             name: Some("nofile".to_owned()),
-            soft: Some(OPEN_FILES[0]),
-            hard: Some(OPEN_FILES[1]),
+            soft: Some(number(OPEN_FILES[0])),
+            hard: Some(number(OPEN_FILES[1])),
         }]),
         memory: Some(memory),
         // Of memory and swap together: no swap.

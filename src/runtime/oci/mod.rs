@@ -1,21 +1,188 @@
-//! Sandboxes as containers that this program makes itself, from the host's own interpreters.
+//! Sandboxes as containers that this program makes itself, from the machine's own interpreters: no engine,
+//! no images.
+//!
+//! ```text
+//! start: interpreter, root ─▶ folder, cgroup ─▶ helper ─▶ three connections and hello
+//!        (known)                 │                           │ or the container's end, or the limit
+//!                                └─ from here on a guard removes it, whatever happens
+//! ```
+//! [`host`] finds interpreters, [`root`] is what a sandbox sees of the machine, [`config`] and [`seccomp`] say
+//! what it may do, [`cgroup`] how much, [`network`] whom it reaches; [`helper`] is the process that makes it,
+//! run by [`make`]; [`container`] is one of them, [`orphans`] are those whose maker has died.
+
+mod cgroup;
+mod config;
+mod container;
+mod helper;
+mod host;
+mod make;
+mod network;
+mod orphans;
+mod root;
+mod seccomp;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use tokio::{io::AsyncReadExt, net::unix::pipe, runtime::Handle, time::timeout};
 
-use super::{Config, Error, Image, Owner, Progress, Runtime, Spec, Started};
+use self::{
+    cgroup::{Cgroup, Cgroups},
+    config::User,
+    container::{Container, Life, Traces},
+    helper::Request,
+    host::Interpreter,
+    make::Made,
+    root::Root,
+};
+pub use self::{
+    helper::helper,
+    host::{HostPython, host_python},
+};
+use super::{
+    Config, Error, Exit, Guest, Image, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec, Started,
+    early::EarlyOutput, listener::Listener,
+};
 use crate::model::Network;
 
+/// For the last of a dead container's output.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
 /// The backend.
-pub(super) struct Oci;
+pub(super) struct Oci {
+    shared: Arc<Shared>,
+    /// By version. Held while one is made: others wait for it.
+    roots: tokio::sync::Mutex<HashMap<String, Arc<Root>>>,
+}
+
+struct Shared {
+    owner: Owner,
+    folder: PathBuf,
+    program: PathBuf,
+    cgroups: OnceLock<Option<Cgroups>>,
+    /// The containers of this process, by id.
+    live: Mutex<HashMap<String, Weak<Life>>>,
+    /// Held for reading while a container is made: [`Oci::remove_all`] waits for them.
+    creating: Arc<tokio::sync::RwLock<()>>,
+}
 
 impl Oci {
-    pub(super) fn new(_config: &Config) -> Self {
-        Self
+    pub(super) fn new(config: &Config) -> Self {
+        let shared = Shared {
+            owner: config.owner.clone(),
+            folder: config.folder.clone(),
+            program: config.program.clone(),
+            cgroups: OnceLock::new(),
+            live: Mutex::default(),
+            creating: Arc::default(),
+        };
+        Self { shared: Arc::new(shared), roots: tokio::sync::Mutex::default() }
     }
 
-    fn absent() -> Error {
-        let source = std::io::Error::from(std::io::ErrorKind::Unsupported).into();
-        Error::Unavailable { address: "this program".to_owned(), source }
+    async fn root(&self, image: &Image) -> Result<Arc<Root>, Error> {
+        let Image::Language { version, .. } = image else { return Err(no_images(image)) };
+        let mut roots = self.roots.lock().await;
+        if let Some(root) = roots.get(version) {
+            return Ok(root.clone());
+        }
+        let (folder, wanted) = (self.shared.folder.join("roots"), version.clone());
+        let find = move || Root::make(&folder, &Interpreter::find(&wanted)?);
+        let root = Arc::new(blocking(find).await?);
+        roots.insert(version.clone(), root.clone());
+        Ok(root)
+    }
+
+    /// In a task of its own, so that a container whose maker was dropped is removed as soon as it is there.
+    async fn create(&self, spec: &Spec, root: Arc<Root>) -> Result<(Container, pipe::Receiver), Error> {
+        let (shared, spec) = (self.shared.clone(), spec.clone());
+        let gate = shared.creating.clone().read_owned().await;
+        let tasks = Handle::current();
+        let (container, output) = blocking(move || {
+            let _gate = gate;
+            shared.create(&spec, &root, tasks)
+        })
+        .await?;
+        let output = pipe::Receiver::from_owned_fd(output.into());
+        Ok((container, output.map_err(|source| Error::Io { path: "a pipe".into(), source })?))
+    }
+}
+
+/// Runs to its end, also when nobody waits for it any more.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let failed = |failure: tokio::task::JoinError| Error::Engine {
+        action: "finish a task",
+        source: failure.into(),
+    };
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
+}
+
+fn no_images(image: &Image) -> Error {
+    let image = match image {
+        Image::Language { language, version } => format!("{language} {version}"),
+        Image::Function { tag, .. } => tag.clone(),
+        Image::Own { reference } => reference.clone(),
+    };
+    let help = "the runtime 'oci' has no images; use --runtime docker".to_owned();
+    Error::NoImage { image, help, source: None }
+}
+
+impl Shared {
+    fn cgroups(&self) -> Option<Cgroups> {
+        *self.cgroups.get_or_init(Cgroups::usable)
+    }
+
+    fn folder_of(&self, owner: &Owner) -> PathBuf {
+        self.folder.join("sandboxes").join(owner.manager.to_string())
+    }
+
+    /// Where an instance's folder and cgroup are, whether they are there or not.
+    fn traces(&self, owner: &Owner, id: &str) -> Traces {
+        let cgroup = self.cgroups().map(|cgroups| cgroups.of(owner, id));
+        Traces { folder: self.folder_of(owner).join(id), cgroup }
+    }
+
+    fn create(
+        &self,
+        spec: &Spec,
+        root: &Root,
+        tasks: Handle,
+    ) -> Result<(Container, std::io::PipeReader), Error> {
+        let id = spec.instance.0.to_string();
+        let traces = self.traces(&self.owner, &id);
+        let made = self.make(spec, root, &traces).inspect_err(|_| traces.remove())?;
+        let life = Life::begin(id.clone(), made.process, traces, &tasks);
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|_, life| life.strong_count() > 0);
+        live.insert(id, Arc::downgrade(&life));
+        Ok((Container { life, tasks }, made.output))
+    }
+
+    fn make(&self, spec: &Spec, root: &Root, traces: &Traces) -> Result<Made, Error> {
+        let folder = &traces.folder;
+        let io = |source| Error::Io { path: folder.clone(), source };
+        traces.make_folder().map_err(io)?;
+        let limits = self.cgroups().map(|cgroups| cgroups.make(&self.owner, spec)).transpose();
+        let limits = limits
+            .map_err(|error| Error::Engine { action: "limit a container", source: error.into() })?;
+        let is_root = rustix::process::geteuid().is_root();
+        let user = if is_root { User::of_instance(spec) } else { User::Root };
+        let config = config::config(spec, root, user, limits.is_none());
+        let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
+        let request = Request { entrances, user_namespace: !is_root };
+        let made = make::make(&self.program, traces, &config, &request)?;
+        orphans::remember(folder).map_err(io)?;
+        Ok(made)
+    }
+
+    fn live(&self, id: &str) -> Option<Arc<Life>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).get(id).and_then(Weak::upgrade)
     }
 }
 
@@ -26,22 +193,121 @@ impl Runtime for Oci {
     }
 
     async fn ping(&self) -> Result<String, Error> {
-        Err(Self::absent())
+        host_python_is_there().await?;
+        let shared = self.shared.clone();
+        blocking(move || {
+            make::attempt(&shared.program)?;
+            let limits = shared
+                .cgroups()
+                .map_or("no cgroup".to_owned(), |found| format!("cgroup v{}", found.number()));
+            Ok(format!("OCI containers by libcontainer 0.7.0, {limits}"))
+        })
+        .await
     }
 
-    async fn ensure_image(&self, _image: &Image, _progress: &Progress) -> Result<String, Error> {
-        Err(Self::absent())
+    async fn ensure_image(&self, image: &Image, _progress: &Progress) -> Result<String, Error> {
+        Ok(self.root(image).await?.id.clone())
     }
 
-    async fn start(&self, _spec: &Spec) -> Result<Started, Error> {
-        Err(Self::absent())
+    async fn start(&self, spec: &Spec) -> Result<Started, Error> {
+        let root = self.root(&spec.image).await?;
+        let listener = Listener::bind(&spec.folder)?;
+        spec.make_task_folder()?;
+        let (container, mut output) = self.create(spec, root).await?;
+        match run(&container, &listener, &mut output).await {
+            Ok(guest) => Ok(Started { sandbox: Arc::new(container), guest }),
+            Err(error) => {
+                container.remove().await;
+                Err(error)
+            }
+        }
     }
 
-    async fn notices(&self, _network: Network) -> Vec<String> {
-        Vec::new()
+    async fn notices(&self, network: Network) -> Vec<String> {
+        let mut notices = Vec::new();
+        if !rustix::process::geteuid().is_root() {
+            notices.push(NOT_ROOT.to_owned());
+        }
+        if self.shared.cgroups().is_none() {
+            notices.push(NO_CGROUPS.to_owned());
+        }
+        notices.extend(network::notice(network));
+        notices
     }
 
-    async fn remove_all(&self, _owner: &Owner) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
+        // What this process is making now is there once the lock is ours.
+        let _gate = self.shared.creating.write().await;
+        let mut removed = Vec::new();
+        for (id, _) in orphans::list(&self.shared.folder_of(owner)) {
+            match self.shared.live(&id) {
+                Some(life) => life.remove().await,
+                None => {
+                    let traces = self.shared.traces(owner, &id);
+                    blocking(move || Ok(orphans::remove(&traces))).await?;
+                }
+            }
+            removed.push(id);
+        }
+        removed.sort_unstable();
+        Ok(removed)
+    }
+}
+
+const NOT_ROOT: &str = "all functions run as the platform's own user, though without any right of it \
+                        outside their sandboxes: only a platform of root gives each instance a user of its own";
+
+const NO_CGROUPS: &str = "memory is limited for each process and not for the function as a whole, and the cpus \
+                          are not limited: this platform may not write cgroups";
+
+async fn host_python_is_there() -> Result<(), Error> {
+    blocking(|| host_python().map(drop)).await
+}
+
+/// Waits for the guest of a container that runs.
+async fn run(
+    container: &Container,
+    listener: &Listener,
+    output: &mut pipe::Receiver,
+) -> Result<Guest, Error> {
+    let mut early = EarlyOutput::default();
+    let outcome = tokio::select! {
+        outcome = ready(container, listener) => outcome,
+        () = async { collect(output, &mut early).await; std::future::pending().await } => {
+            unreachable!("it waits for ever")
+        }
+    };
+    match outcome {
+        Ok(guest) => Ok(guest),
+        Err(reason) => {
+            let _ = timeout(LAST_OUTPUT, collect(output, &mut early)).await;
+            Err(Error::Start { reason, output: early.into_text() })
+        }
+    }
+}
+
+async fn ready(container: &Container, listener: &Listener) -> Result<Guest, String> {
+    tokio::select! {
+        biased;
+        guest = listener.accept() => match guest {
+            Ok(guest) => Ok(guest),
+            // It may have hung up because it has ended: that is the reason then.
+            Err(error) => {
+                let exit = timeout(LAST_OUTPUT, container.exited()).await;
+                Err(exit.map_or(error.to_string(), Exit::before_hello))
+            }
+        },
+        exit = container.exited() => Err(exit.before_hello()),
+        () = tokio::time::sleep(START_TIMEOUT) => {
+            Err(format!("it did not say hello within {} s", START_TIMEOUT.as_secs()))
+        }
+    }
+}
+
+/// Until the container's output ends.
+async fn collect(output: &mut pipe::Receiver, early: &mut EarlyOutput) {
+    let mut chunk = [0; 4096];
+    while let Ok(length @ 1..) = output.read(&mut chunk).await {
+        early.push(&chunk[..length]);
     }
 }

@@ -68,6 +68,8 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
+        // Open before and after: when the last connection closes, SQLite empties and deletes its log.
+        let writer = Writer::connect(writing.clone()).await?;
         migrate(&writing).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -76,12 +78,7 @@ impl Sqlite {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(reading.pragma("query_only", "on"));
-        Ok(Self {
-            writer: Writer::connect(writing).await?,
-            readers,
-            lost: LostClaims::default(),
-            path: shown.to_owned(),
-        })
+        Ok(Self { writer, readers, lost: LostClaims::default(), path: shown.to_owned() })
     }
 
     /// One connection syncs every commit: relaxed writes join the groups of the others.

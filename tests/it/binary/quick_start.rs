@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `cold start · 412 ms · id …`, with the number taken out.
-fn line(ran: &Ran) -> String {
+pub fn line(ran: &Ran) -> String {
     let id = id_in(&ran.stderr).to_string();
     let text = ran.stderr.trim_end().replace(&id, "ID");
     let words: Vec<&str> = text.split(' ').collect();
@@ -53,12 +53,27 @@ async fn ready(desk: &Desk) -> String {
         let url = url::Url::parse(url).unwrap();
         format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
     };
-    let runtime = roles[1]["backends"].as_array().unwrap().last().unwrap().as_str().unwrap();
     text + &format!("  store      postgres at {}\n", address(&desk.database.url()))
         + &format!("  queue      rabbitmq at {}\n", address(&desk.queue))
-        + &format!("  runtime    {runtime}\n")
+        + &format!("  runtime    {}\n", docker(""))
         + &format!("  token      {}\n", desk.data_dir().join("token").display())
         + "next, in another terminal: cloudfunc deploy functions/hello_fn   (Ctrl-C here stops the platform)\n"
+}
+
+/// The engine as `up` tells it.
+pub fn docker(answers: &str) -> String {
+    let version = std::process::Command::new("docker")
+        .args(["version", "--format", "{{.Server.Version}}"])
+        .output()
+        .unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let address = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
+    let address = address.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    let version = version.trim().split('+').next().unwrap();
+    match answers {
+        "" => format!("docker {version} at {address}"),
+        answers => format!("docker {version} ({answers} at {address})"),
+    }
 }
 
 async fn greets(desk: &Desk) {

@@ -23,7 +23,7 @@ async fn a_second_manager_takes_over_from_a_killed_one() {
     let image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or_else(|_| "python:3.11-slim".to_owned());
     let engine = Engine::start(&image).await;
-    desk.engines.push(engine.address());
+    desk.user.engines.push(engine.address());
     let here = HostFlags::new(&desk, "here");
     let there = HostFlags { engine: Some(engine.address()), ..HostFlags::new(&desk, "there") };
     let mut roles = ["registry", "scheduler", "gateway"].map(|role| here.start(&desk, role));

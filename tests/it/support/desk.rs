@@ -1,60 +1,28 @@
-//! A user's desk for the built binary: a home of his own, a platform of his own, and everything that
-//! the two leave behind is looked for.
+//! A [`Home`] whose platform has a database and a broker of the test's.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{ops::Deref, sync::Arc};
 
 use cloudfunc::{
-    client::Client,
-    config::client::Token,
-    model::{InstanceId, InvocationId, PlatformName},
+    model::PlatformName,
     queue,
     store::{self, Store},
 };
-use rustix::process::Signal;
 
-use super::{
-    eventually_within, need_all,
-    postgres::Database,
-    process::{self, Process},
-};
-
-/// For anything that two busy cores do in seconds.
-pub const SOON: Duration = Duration::from_secs(60);
+pub use super::home::{Ran, SOON, id_in};
+use super::{home::Home, need_all, postgres::Database, process::Process};
 
 pub struct Desk {
-    home: tempfile::TempDir,
-    pub name: String,
+    pub user: Home,
     pub database: Database,
     /// URL of the broker.
     pub queue: String,
-    /// Engines other than the default one that managers of this desk used.
-    pub engines: Vec<String>,
-    left: bool,
 }
 
-/// What a command said.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
+impl Deref for Desk {
+    type Target = Home;
 
-impl Ran {
-    /// Its standard output, of a command that must succeed.
-    pub fn ok(self) -> String {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        self.stdout
-    }
-
-    pub fn json(self) -> serde_json::Value {
-        let text = self.ok();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    fn deref(&self) -> &Home {
+        &self.user
     }
 }
 
@@ -65,48 +33,11 @@ impl Desk {
             ["CLOUDFUNC_TEST_POSTGRES_URL", "CLOUDFUNC_TEST_RABBITMQ_URL", "CLOUDFUNC_TEST_DOCKER"],
             test,
         )?;
-        // Short: the path of a socket in it has at most 107 bytes.
-        let home = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
-        let name = format!("t{}", InstanceId::new().0.simple());
         Some(Self {
-            home,
-            name,
+            user: Home::new("external"),
             database: Database::create(&postgres),
             queue: rabbitmq,
-            engines: Vec::new(),
-            left: false,
         })
-    }
-
-    pub fn home(&self) -> &Path {
-        self.home.path()
-    }
-
-    /// Of an `up` with --store and --queue.
-    pub fn data_dir(&self) -> PathBuf {
-        self.home().join(format!("state/cloudfunc/external-{}", self.name))
-    }
-
-    /// The binary with this user's environment and nothing else, in the repository's folder.
-    pub fn cloudfunc(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
-        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
-        for kept in [
-            "PATH",
-            "DOCKER_HOST",
-            "CLOUDFUNC_PYTHON_IMAGE",
-            "CLOUDFUNC_POSTGRES_IMAGE",
-            "CLOUDFUNC_RABBITMQ_IMAGE",
-        ] {
-            command.envs(std::env::var_os(kept).map(|value| (kept, value)));
-        }
-        command
-            .env("HOME", self.home())
-            .env("XDG_STATE_HOME", self.home().join("state"))
-            .env("XDG_CONFIG_HOME", self.home().join("config"))
-            .env("CLOUDFUNC_PYTHON_VERSION", "3.11")
-            .env("CLOUDFUNC_PLATFORM", &self.name);
-        command
     }
 
     /// The flags of this desk's store and queue.
@@ -114,15 +45,11 @@ impl Desk {
         ["--store".to_owned(), self.database.url(), "--queue".to_owned(), self.queue.clone()]
     }
 
-    /// `cloudfunc up` on free ports, not awaited; `name` is that of the files with its output.
+    /// `cloudfunc up`, not awaited; `name` is that of the files with its output.
     pub fn begin_up(&self, name: &str, flags: &[&str]) -> Process {
-        let mut command = self.cloudfunc(&["up"]);
-        command.args(flags);
-        command.args(self.backends());
-        for role in ["gateway", "registry", "scheduler", "manager"] {
-            command.args([format!("--{role}-port"), "0".to_owned()]);
-        }
-        Process::start(command, self.home(), name)
+        let backends = self.backends();
+        let backends = backends.iter().map(String::as_str);
+        self.begin(name, &flags.iter().copied().chain(backends).collect::<Vec<_>>())
     }
 
     /// The same, ready.
@@ -136,76 +63,14 @@ impl Desk {
         up
     }
 
-    /// Runs a command to its end.
-    pub async fn run(&self, arguments: &[&str]) -> Ran {
-        let command =
-            tokio::process::Command::from(self.cloudfunc(arguments)).kill_on_drop(true).output();
-        let output = tokio::time::timeout(SOON, command).await;
-        let output = output.unwrap_or_else(|_| panic!("{arguments:?} does not end")).unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    pub fn write_function(&self, name: &str, code: &str, manifest: &str) -> PathBuf {
-        let folder = self.home().join("functions").join(name);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("function.py"), code).unwrap();
-        fs::write(folder.join("cloudfunc.toml"), manifest).unwrap();
-        folder
-    }
-
-    /// Writes a function's folder and deploys it.
-    pub async fn deploy(&self, name: &str, code: &str, manifest: &str) -> Ran {
-        let folder = self.write_function(name, code, manifest);
-        self.run(&["deploy", folder.to_str().unwrap()]).await
-    }
-
-    /// Of the platform that runs now.
-    pub async fn client(&self) -> Client {
-        let ready = self.run(&["status", "--json"]).await.json();
-        let gateway = ready["roles"].as_array().unwrap().iter().find(|role| role["role"] == "gateway");
-        self.client_at(gateway.unwrap()["url"].as_str().unwrap(), &self.data_dir())
-    }
-
-    pub fn client_at(&self, url: &str, data_dir: &Path) -> Client {
-        let token = fs::read_to_string(data_dir.join("token")).unwrap();
-        Client::new(url.parse().unwrap(), Some(Token::new(&token).unwrap())).unwrap()
-    }
-
-    pub async fn store(&self) -> std::sync::Arc<dyn Store> {
+    pub async fn store(&self) -> Arc<dyn Store> {
         store::connect(&self.database.url().parse().unwrap()).await.unwrap()
-    }
-
-    /// What a role has said since it was first started.
-    pub fn log(&self, role: &str) -> String {
-        fs::read_to_string(self.data_dir().join(format!("logs/{role}.log"))).unwrap()
-    }
-
-    /// The containers of this platform, running or not, on all engines that it used.
-    pub fn containers(&self) -> Vec<String> {
-        let engines = self.engines.iter().map(String::as_str).map(Some).chain([None]);
-        engines.flat_map(|engine| containers(&self.name, engine)).collect()
-    }
-
-    /// Those on one engine; None is the default one.
-    pub fn containers_on(&self, engine: Option<&str>) -> Vec<String> {
-        containers(&self.name, engine)
-    }
-
-    pub fn processes(&self) -> Vec<i32> {
-        process::with_argument(&self.home().display().to_string())
     }
 
     /// Nothing of this platform may be left but what is kept on purpose: its data.
     pub async fn leave(mut self) {
-        eventually_within(SOON, "all processes are gone", || {
-            std::future::ready(self.processes().is_empty().then_some(()))
-        })
-        .await;
-        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
-        assert_eq!(instance_folders(self.home()), Vec::<PathBuf>::new(), "instance folders are left");
+        self.user.assert_left().await;
         self.remove_queues().await;
-        self.left = true;
     }
 
     async fn remove_queues(&self) {
@@ -219,54 +84,6 @@ impl Desk {
         queue.close().await;
         store.close().await;
     }
-}
-
-impl Drop for Desk {
-    /// After a failed test: what it left must not disturb the others.
-    fn drop(&mut self) {
-        if self.left {
-            return;
-        }
-        for pid in self.processes() {
-            let _ = rustix::process::kill_process(
-                rustix::process::Pid::from_raw(pid).unwrap(),
-                Signal::KILL,
-            );
-        }
-        for id in containers(&self.name, None) {
-            let _ = Command::new("docker").args(["rm", "--force", &id]).output();
-        }
-    }
-}
-
-fn containers(platform: &str, engine: Option<&str>) -> Vec<String> {
-    let mut docker = Command::new("docker");
-    docker.envs(engine.map(|engine| ("DOCKER_HOST", engine)));
-    let filter = format!("label=cloudfunc.platform={platform}");
-    let output = docker.args(["ps", "--all", "--quiet", "--filter", &filter]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
-/// What is in the folders `instances` below this one.
-fn instance_folders(below: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(below).into_iter().flatten().map(|entry| entry.unwrap());
-    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path());
-    let (mut found, mut others) = (Vec::new(), Vec::new());
-    for folder in folders {
-        match below.ends_with("instances") {
-            true => found.push(folder),
-            false => others.push(folder),
-        }
-    }
-    found.extend(others.iter().flat_map(|folder| instance_folders(folder)));
-    found
-}
-
-/// The id that a command names at its end, as `invoke` does.
-pub fn id_in(text: &str) -> InvocationId {
-    let id = text.split_whitespace().rev().find_map(|word| word.parse().ok());
-    id.unwrap_or_else(|| panic!("no id in: {text}"))
 }
 
 /// `let desk = desk!();`: returns from the test where a server is missing.

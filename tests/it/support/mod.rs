@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod desk;
 pub mod engine;
+pub mod home;
 pub mod platform;
 pub mod postgres;
 pub mod process;

@@ -119,6 +119,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         store: store.parse().unwrap(),
         queue: queue.parse().unwrap(),
         runtime: stack.runtime,
+        program: env!("CARGO_BIN_EXE_cloudfunc").into(),
         addresses: Addresses {
             gateway: local(),
             registry: local(),

@@ -123,6 +123,10 @@ pub fn zombies_of(pid: i32) -> Vec<i32> {
     all().filter(|one| parent_and_state(*one) == Some((pid, 'Z'))).collect()
 }
 
+pub fn children_of(pid: i32) -> Vec<i32> {
+    all().filter(|one| parent_and_state(*one).is_some_and(|(parent, _)| parent == pid)).collect()
+}
+
 /// The child of a supervisor that runs a role.
 pub fn role_of(supervisor: i32, role: &str) -> Option<i32> {
     let is_role =

@@ -1,0 +1,108 @@
+//! The store, the queue and the runtime of this process.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Role;
+use crate::{
+    config::{Platform, State, lock::StoreLock},
+    http::chain,
+    model::LogLine,
+    queue::{self, Queue},
+    runtime::{self, Runtime},
+    shutdown::Shutdown,
+    store::{self, Store},
+};
+
+/// What the roles of this process share; none where no role needs it.
+pub struct Backends {
+    /// Of a store that is a file.
+    _lock: Option<StoreLock>,
+    pub store: Option<Arc<dyn Store>>,
+    pub queue: Option<Arc<dyn Queue>>,
+    pub runtime: Option<Arc<dyn Runtime>>,
+    /// Who reads along what functions write.
+    pub lines: Option<UnboundedSender<LogLine>>,
+}
+
+impl Backends {
+    /// None when told to stop before everything answered.
+    pub async fn connect(
+        roles: &[Role],
+        platform: &Platform,
+        state: &State,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Option<Self>> {
+        let mut backends = Self { _lock: None, store: None, queue: None, runtime: None, lines: None };
+        if roles.iter().all(|role| *role == Role::Gateway) {
+            return Ok(Some(backends));
+        }
+        if let store::Config::Sqlite { path } = &platform.store {
+            let alone = matches!(platform.queue, queue::Config::Embedded);
+            backends._lock = Some(StoreLock::take(path, alone)?);
+        }
+        if roles.contains(&Role::Manager) {
+            let config = platform.runtime_config(state.manager_id()?);
+            backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
+        }
+        let connecting = async {
+            let store = || store::connect(&platform.store).boxed();
+            let store = patiently("store", store, store::Error::is_transient).await?;
+            let queue = || queue::connect(&platform.queue, &platform.name).boxed();
+            let queue = patiently("queue", queue, queue::Error::is_transient).await?;
+            anyhow::Ok((store, queue))
+        };
+        tokio::select! {
+            connected = connecting => {
+                let (store, queue) = connected?;
+                backends.store = Some(store);
+                backends.queue = Some(queue);
+                Ok(Some(backends))
+            }
+            () = shutdown.soft.cancelled() => Ok(None),
+            () = shutdown.hard.cancelled() => Ok(None),
+        }
+    }
+
+    pub async fn close(self) {
+        if let Some(queue) = self.queue {
+            queue.close().await;
+        }
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+/// Tries again for as long as trying again can help; says what it waits for when that changes.
+async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
+    what: &str,
+    mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,
+    is_transient: impl Fn(&E) -> bool,
+) -> anyhow::Result<T> {
+    let mut pause = Duration::from_millis(100);
+    let mut said = String::new();
+    loop {
+        match connect().await {
+            Ok(connected) => {
+                if !said.is_empty() {
+                    tracing::info!("the {what} answers");
+                }
+                return Ok(connected);
+            }
+            Err(error) if is_transient(&error) => {
+                let reason = chain(&error);
+                if reason != said {
+                    tracing::warn!(error = %reason, "waiting for the {what}");
+                    said = reason;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(3));
+            }
+            Err(error) => return Err(error).with_context(|| format!("the {what} cannot be used")),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `cloudfunc run`: one function, once, without a platform.
+//!
+//! ```text
+//! pack ─▶ set the stage ─▶ deploy ─▶ invoke, invoke, … ─▶ clear the stage
+//!            (a platform of its own, in a temporary folder: nothing of it stays)
+//! ```
+
+mod stage;
+
+use std::{future::Future, path::PathBuf, time::Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use self::stage::Window;
+use super::{
+    Error, Exit, Output, Style,
+    answer::Answer,
+    data::DataArgs,
+    deploy::{self, Function},
+    settings::{RuntimeArgs, SettingsArgs},
+    signals::Signals,
+};
+use crate::{
+    config::{Dirs, Settings},
+    model::{Body, LogLine, Stream},
+};
+
+/// Build a function and invoke it here, without a platform
+///
+/// One process with a temporary state, of which nothing stays. The result's exact bytes go to stdout,
+/// what the function writes and everything else to stderr.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the function; one that is not here is looked up in ./functions
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Invoke it so many times, one after the other: the first one is cold. Each result ends a line
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+/// What is run, checked.
+struct Order {
+    function: Function,
+    payload: Body,
+    settings: Settings,
+    repeat: u32,
+}
+
+impl Args {
+    /// Whatever ends it, nothing is left. A signal ends it with exit code 130.
+    pub async fn run(self, out: &Output) -> Result<(), Error> {
+        let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
+        let order = unless(&mut signals, self.order(out)).await?;
+        let (mut stage, mut window) =
+            unless(&mut signals, stage::set(order.settings.clone(), out)).await?;
+        let performed = tokio::select! {
+            performed = unless(&mut signals, order.perform(&mut window, out)) => performed,
+            broken = stage.broken() => Err(broken),
+        };
+        let interrupted = performed.as_ref().is_err_and(|error| error.exit == Exit::Interrupted);
+        stage.clear(interrupted, out).await;
+        performed
+    }
+
+    async fn order(self, out: &Output) -> Result<Order, Error> {
+        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
+        let flags = SettingsArgs { runtime: self.runtime, ..SettingsArgs::default() };
+        let settings = flags.load(&dirs)?;
+        let payload = self.data.read().await?;
+        let function = deploy::pack(&self.path, out).await?;
+        Ok(Order { function, payload, settings, repeat: self.repeat })
+    }
+}
+
+/// The work, or an interruption.
+async fn unless<T>(
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done,
+        _ = signals.next() => Err(Error::silent(Exit::Interrupted)),
+    }
+}
+
+impl Order {
+    async fn perform(&self, window: &mut Window, out: &Output) -> Result<(), Error> {
+        let Window { client, lines } = window;
+        let name = &self.function.name;
+        let progress = out.waiting(&format!("building {name}"));
+        let archive = self.function.archive.clone();
+        client.deploy(name, archive, |step| progress.say(step)).await.map_err(of_run)?;
+        drop(progress);
+        for _ in 0..self.repeat {
+            let begun = Instant::now();
+            let invoked = client.invoke(name, self.payload.clone());
+            let answer =
+                along(lines, &format!("invoking {name}"), invoked, out).await.map_err(of_run)?;
+            let waited = begun.elapsed().as_secs_f64() * 1000.0;
+            let answer = Answer::of_call(answer, waited);
+            if self.repeat == 1 { answer.print(out)? } else { answer.print_in_row(out)? }
+        }
+        Ok(())
+    }
+}
+
+/// Shows what the function writes until `work` is done, and what it wrote before that.
+async fn along<T>(
+    lines: &mut UnboundedReceiver<LogLine>,
+    what: &str,
+    work: impl Future<Output = T>,
+    out: &Output,
+) -> T {
+    let mut progress = Some(out.waiting(what));
+    tokio::pin!(work);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            Some(line) = lines.recv() => {
+                // A spinner and lines do not go together.
+                progress = None;
+                show(&line, out);
+            }
+        }
+    };
+    drop(progress);
+    while let Ok(line) = lines.try_recv() {
+        show(&line, out);
+    }
+    done
+}
+
+fn show(line: &LogLine, out: &Output) {
+    match line.stream {
+        Stream::Stdout => out.note(&line.line),
+        Stream::Stderr => out.note(&out.style_stderr(Style::Yellow, &line.line)),
+        Stream::Platform => out.note(&format!("[{}]", line.line)),
+    }
+}
+
+/// There is no manager's log to look at.
+fn of_run(error: impl Into<Error>) -> Error {
+    let error: Error = error.into();
+    let hint = error.hint.map(|hint| match hint.contains("--role manager") {
+        true => "`cloudfunc run --verbose` tells more".to_owned(),
+        false => hint,
+    });
+    Error { hint, ..error }
+}

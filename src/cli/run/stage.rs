@@ -1,0 +1,127 @@
+//! A platform for one command: all roles in this process, on free loopback ports, in a folder that goes
+//! with it.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
+};
+
+use crate::{
+    app::{Host, Role},
+    cli::{
+        Error, Exit, Output, logging,
+        up::engine::{self, Engine},
+    },
+    client::Client,
+    config::{Dirs, Platform, Settings, State, StorePlace},
+    model::{InvocationId, LogLine, PlatformName},
+    queue, runtime,
+    shutdown::Shutdown,
+};
+
+/// Removing a container takes a tenth of a second; an engine that hangs is not waited for any longer.
+const CLEARED_WITHIN: Duration = Duration::from_secs(15);
+
+/// The platform, for as long as the command needs it.
+pub struct Stage {
+    folder: TempDir,
+    platform: Platform,
+    shutdown: Shutdown,
+    roles: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What can be done on it, and seen.
+pub struct Window {
+    pub client: Client,
+    /// What functions write: all of an invocation before its answer.
+    pub lines: UnboundedReceiver<LogLine>,
+}
+
+/// Chooses the runtime and starts the roles; does not wait for them: their ports are taken, and who asks
+/// too early waits there. Dropped before it answers, it leaves nothing.
+pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error> {
+    let folder = tempfile::Builder::new().prefix("cloudfunc-run-").tempdir();
+    let folder = folder.context("cannot make a temporary folder")?;
+    let state = State::open(folder.path()).map_err(|error| Error::new(Exit::Platform, error))?;
+    let name: PlatformName = format!("run-{}", InvocationId::new().0.simple())
+        .parse()
+        .context("the name of a stage is none")?;
+    let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
+    let config = |kind| runtime::Config {
+        kind,
+        python_image: String::new(),
+        folder: folder.path().join("runtime"),
+        owner: runtime::Owner { platform: name.clone(), manager },
+    };
+    let Engine { kind, told } = engine::choose(given.runtime, config).await?;
+    out.detail(&format!("functions run in {told}"));
+    if out.is_verbose() || std::env::var_os("CLOUDFUNC_LOG").is_some() {
+        logging::init(out);
+    }
+    let platform = platform(Settings { runtime: Some(kind), ..given }, name, folder.path())?;
+    let (lines, seen) = unbounded_channel();
+    let host = Host::bind(&Role::ALL, &platform).await?.watched_by(lines);
+    let platform = host.platform().clone();
+    let token = state.token().map_err(|error| Error::new(Exit::Platform, error))?;
+    let url = format!("http://{}/", platform.addresses.gateway);
+    let client = Client::new(url.parse().context("the gateway's address")?, Some(token))?;
+    let shutdown = Shutdown::default();
+    let roles = tokio::spawn(host.run(shutdown.clone()));
+    Ok((Stage { folder, platform, shutdown, roles }, Window { client, lines: seen }))
+}
+
+/// Limits and images as the user has them; everything else is of this stage.
+fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platform, Error> {
+    let settings = Settings {
+        name: Some(name),
+        data_dir: Some(folder.to_owned()),
+        store: Some(StorePlace::DataDir),
+        queue: Some(queue::Config::Embedded),
+        gateway_host: None,
+        gateway_hosts: None,
+        gateway_port: Some(0),
+        registry_port: Some(0),
+        scheduler_port: Some(0),
+        manager_port: Some(0),
+        ..given
+    };
+    let nowhere = Dirs { config: folder.to_owned(), state: folder.to_owned() };
+    settings.platform(&nowhere).map_err(|error| Error::new(Exit::Caller, error))
+}
+
+impl Stage {
+    /// Waits until it breaks down, which it should not.
+    pub async fn broken(&mut self) -> Error {
+        match (&mut self.roles).await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) => Error::platform("the roles ended unasked"),
+            Err(panic) => {
+                Error::new(Exit::Platform, panic).context("the platform broke down".to_owned())
+            }
+        }
+    }
+
+    /// Leaves nothing of it. `at_once`: what still runs is given up.
+    pub async fn clear(self, at_once: bool, out: &Output) {
+        let Self { folder, platform, shutdown, roles } = self;
+        if at_once {
+            shutdown.hard.cancel();
+        }
+        shutdown.soft.cancel();
+        let ended = roles.is_finished() || tokio::time::timeout(CLEARED_WITHIN, roles).await.is_ok();
+        if !ended {
+            out.warn(&format!(
+                "containers may be left: those with the label cloudfunc.platform={}",
+                platform.name
+            ));
+        }
+        let path = folder.path().to_owned();
+        if let Err(error) = folder.close() {
+            out.warn(&format!("cannot remove {}: {error}", path.display()));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What libcontainer is told, in the OCI's own words: `config.json`. Nothing here comes from a user unchecked.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::root::Root;
+use crate::runtime::{
+    Spec, TASK_PATH,
+    limits::{OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+    listener::run_folder,
+};
+
+/// The first of the user ids of which every instance has one: from here to 2^31 - 1, no distribution and no
+/// container engine gives any to anybody (systemd's list of user ids calls the range unused).
+const FIRST_USER: u32 = 0x7000_0000;
+
+/// How readily the kernel chooses a function when the whole machine is out of memory: before the platform,
+/// which has 0.
+const OOM_SCORE: i32 = 500;
+
+/// Hidden by Docker too: what tells of, or changes, the machine as a whole.
+const MASKED: &[&str] = &[
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+];
+
+const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Who runs a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum User {
+    /// An own one for each instance, without an account.
+    OfInstance(u32),
+    /// In a user namespace with one member there is root only: the platform's own user outside.
+    Root,
+}
+
+impl User {
+    pub(super) fn of_instance(spec: &Spec) -> Self {
+        let id = spec.instance.0.as_u128();
+        // The end of an id is its random part.
+        let random = u32::try_from(id & 0x0fff_ffff).unwrap_or_default();
+        Self::OfInstance(FIRST_USER | random)
+    }
+}
+
+/// The limits of single processes. `without_cgroups` has to do what those would.
+fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
+    let limit = |name: &str, [soft, hard]: [u64; 2]| json!({"type": name, "soft": soft, "hard": hard});
+    let mut limits = vec![
+        limit("RLIMIT_CORE", [0, 0]),
+        limit("RLIMIT_NOFILE", OPEN_FILES),
+        limit("RLIMIT_NPROC", [PIDS, PIDS]),
+    ];
+    if without_cgroups {
+        // What a process may write to in private. The address space as a whole would count the libraries
+        // that it maps too, and every thread's unused stack.
+        limits.push(limit("RLIMIT_DATA", [spec.memory_bytes, spec.memory_bytes]));
+    }
+    limits.into()
+}
+
+pub(super) fn config(spec: &Spec, root: &Root, user: User, without_cgroups: bool) -> Value {
+    let (id, groups) = match user {
+        User::OfInstance(id) => (id, vec![id]),
+        // It may not set any.
+        User::Root => (0, vec![]),
+    };
+    // The network namespace is made by the helper, before.
+    let namespaces = ["pid", "mount", "ipc", "uts", "cgroup"].map(|name| json!({"type": name}));
+    json!({
+        "ociVersion": "1.0.2",
+        "hostname": "function",
+        "root": {"path": root.folder, "readonly": true},
+        "process": {
+            "user": {"uid": id, "gid": id, "additionalGids": groups},
+            "cwd": TASK_PATH,
+            "args": root.command,
+            // There is no account, hence no home; what wants to write goes to /tmp.
+            "env": ["PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"],
+            "noNewPrivileges": true,
+            "oomScoreAdj": OOM_SCORE,
+            "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
+            "rlimits": rlimits(spec, without_cgroups),
+        },
+        "mounts": mounts(spec, root),
+        "linux": {
+            "namespaces": namespaces,
+            "maskedPaths": MASKED,
+            "readonlyPaths": READ_ONLY,
+        },
+    })
+}
+
+fn mounts(spec: &Spec, root: &Root) -> Vec<Value> {
+    let bytes = |count: u64| format!("size={count}");
+    let special = |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
+    // Each with what is mounted below it, on some machines drivers, as read-only as itself.
+    let shown = |from: &Path, to: &Path| {
+        let options = ["rbind", "ro", "nosuid", "nodev", "rro", "rnosuid", "rnodev"];
+        json!({"destination": to, "type": "bind", "source": from, "options": options})
+    };
+    let mut mounts = vec![
+        special("/proc", "proc", &["nosuid", "noexec", "nodev"]),
+        special("/dev", "tmpfs", &["nosuid", "noexec", "mode=755", "size=65536"]),
+        special("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &bytes(SHM_BYTES)]),
+        // Programs in it may run: build tools and packages unpack theirs there.
+        special("/tmp", "tmpfs", &["nosuid", "nodev", "mode=1777", &bytes(TMP_BYTES)]),
+    ];
+    mounts.extend(root.mounts.iter().map(|(from, to)| shown(from, to)));
+    mounts.push(shown(&spec.folder.join("task"), TASK_PATH.as_ref()));
+    mounts.push(shown(&run_folder(&spec.folder), RUN_PATH.as_ref()));
+    mounts
+}

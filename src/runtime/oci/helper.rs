@@ -1,0 +1,210 @@
+//! What makes one container: a short-lived process of this same program, which has only one thread.
+//!
+//! A container cannot be made by a process of many threads. The helper is given a folder with a
+//! [`Request`] and the container's `config.json`; it ends with code 0 when the container runs, and
+//! otherwise leaves the reason in the folder. Its standard output and error are the container's.
+//!
+//! ```text
+//! manager ── helper ── (CLONE_PARENT) intermediate, a child of the manager: ends at once
+//!    └────────────────────────────── (CLONE_PARENT) the container's first process: a child of the manager
+//! ```
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, anyhow};
+use libcontainer::{
+    container::builder::ContainerBuilder,
+    notify_socket::{NOTIFY_FILE, NotifySocket},
+    oci_spec::runtime::Spec,
+    syscall::syscall::SyscallType,
+    workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError},
+};
+use nix::{
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, unshare},
+};
+use seccompiler::BpfProgram;
+use serde::{Deserialize, Serialize};
+
+use super::{network, seccomp};
+
+/// The hidden first argument; the second one is the folder.
+pub(super) const ARGUMENT: &str = "oci-helper";
+
+/// What the helper looks for instead of a folder when it is only to try what a container needs.
+pub(super) const TRIAL: &str = "--trial";
+
+/// Files in the folder.
+pub(super) const REQUEST: &str = "request.json";
+pub(super) const CONFIG: &str = "config.json";
+/// The container's first process, as soon as it is there.
+pub(super) const PID: &str = "pid";
+/// Why there is no container.
+pub(super) const REASON: &str = "reason";
+
+const CGROUP_ROOT: &str = "/sys/fs/cgroup";
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// Files that take a process into the container's cgroups.
+    pub(super) entrances: Vec<PathBuf>,
+    /// Whether root is to be had by a user namespace of its own.
+    pub(super) user_namespace: bool,
+}
+
+/// Runs the helper if these are its arguments. To be asked by `main` before it does anything else.
+pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    if arguments.nth(1)? != ARGUMENT {
+        return None;
+    }
+    let folder = PathBuf::from(arguments.next()?);
+    let outcome = match folder.as_os_str() == TRIAL {
+        true => trial(),
+        false => make(&folder).inspect_err(|error| {
+            let _ = fs::write(folder.join(REASON), format!("{error:#}"));
+        }),
+    };
+    Some(match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Everything that may be forbidden, without a container.
+fn trial() -> anyhow::Result<()> {
+    enter_namespaces(!rustix::process::geteuid().is_root())?;
+    seccomp::filters()?;
+    unshare(CloneFlags::CLONE_NEWPID).context("no pid namespace may be made")
+}
+
+fn make(folder: &Path) -> anyhow::Result<()> {
+    let request = fs::read(folder.join(REQUEST)).context("no request")?;
+    let request: Request = serde_json::from_slice(&request).context("not a request")?;
+    for entrance in &request.entrances {
+        fs::write(entrance, "0").with_context(|| format!("cannot write {}", entrance.display()))?;
+    }
+    enter_namespaces(request.user_namespace)?;
+    let filters = seccomp::filters()?;
+    let states = folder.join("state");
+    let container = ContainerBuilder::new("container".to_owned(), SyscallType::Linux)
+        .with_root_path(&states)?
+        .with_pid_file(Some(folder.join(PID)))?
+        .with_executor(Entry { filters })
+        .as_init(folder)
+        .with_systemd(false)
+        .with_detach(true)
+        .as_sibling(true)
+        .build()?;
+    let mut notify = NotifySocket::new(states.join(container.id()).join(NOTIFY_FILE));
+    notify.notify_container_start().context("the container cannot be started")
+}
+
+fn enter_namespaces(user_namespace: bool) -> anyhow::Result<()> {
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
+    let ids = (rustix::process::geteuid(), rustix::process::getegid());
+    if user_namespace {
+        flags |= CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWCGROUP;
+    }
+    unshare(flags).with_context(|| refused(user_namespace))?;
+    if user_namespace {
+        be_root(ids)?;
+    }
+    mount_nothing_outside()?;
+    hide_cgroups(user_namespace).context("cannot hide the cgroups")?;
+    network::loopback_up().context("cannot bring up the loopback device")
+}
+
+fn refused(user_namespace: bool) -> String {
+    match user_namespace {
+        true => "the kernel refuses namespaces to users; see the settings user.max_user_namespaces, \
+                 kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns of sysctl"
+            .to_owned(),
+        false => "the kernel refuses namespaces, to root too: is this a container without privileges?".to_owned(),
+    }
+}
+
+/// In a new user namespace: its root is the user who made it.
+fn be_root((user, group): (rustix::process::Uid, rustix::process::Gid)) -> anyhow::Result<()> {
+    // Otherwise the kernel takes no groups from somebody who is not root.
+    fs::write("/proc/self/setgroups", "deny").context("cannot write setgroups")?;
+    let maps = [("uid_map", user.as_raw()), ("gid_map", group.as_raw())];
+    for (file, id) in maps {
+        fs::write(format!("/proc/self/{file}"), format!("0 {id} 1"))
+            .with_context(|| format!("cannot write {file}"))?;
+    }
+    Ok(())
+}
+
+/// Whatever is mounted from here on stays in this namespace.
+fn mount_nothing_outside() -> anyhow::Result<()> {
+    let nothing = None::<&str>;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
+        .context("cannot make the mounts private")
+}
+
+/// The helper is in its cgroups already, or there are none: libcontainer is to find nothing to do. An empty
+/// `tmpfs` looks to it like version 1 without any controller. Where mounts of others cannot be taken away,
+/// a version 2 in which nothing may be written does as well.
+fn hide_cgroups(user_namespace: bool) -> nix::Result<()> {
+    let nothing = None::<&str>;
+    if user_namespace {
+        return mount(Some("cgroup2"), CGROUP_ROOT, Some("cgroup2"), MsFlags::empty(), nothing);
+    }
+    // Where it is no mount there is nothing to be hidden.
+    let _ = umount2(CGROUP_ROOT, MntFlags::MNT_DETACH);
+    mount(Some("tmpfs"), CGROUP_ROOT, Some("tmpfs"), MsFlags::MS_RDONLY, nothing)
+}
+
+/// Inside the container, the last thing before the interpreter.
+#[derive(Clone)]
+struct Entry {
+    filters: Vec<BpfProgram>,
+}
+
+impl Executor for Entry {
+    fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
+        Ok(())
+    }
+
+    /// The interpreter gets its environment with the call that starts it.
+    fn setup_envs(&self, _: HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+        Ok(())
+    }
+
+    fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
+        let error = self.run(spec);
+        // Nobody else is told any more: it is read as the container's own output.
+        let _ = writeln!(io::stderr(), "{error:#}");
+        Err(ExecutorError::Other(error.to_string()))
+    }
+}
+
+impl Entry {
+    /// Answers only when it fails.
+    fn run(&self, spec: &Spec) -> anyhow::Error {
+        let process = spec.process().as_ref();
+        let arguments = process.and_then(|process| process.args().as_deref()).unwrap_or_default();
+        let Some((program, rest)) = arguments.split_first() else { return anyhow!("no program") };
+        let environment = process.and_then(|process| process.env().as_deref()).unwrap_or_default();
+        let mut command = Command::new(program);
+        command.args(rest).env_clear();
+        command.envs(environment.iter().filter_map(|pair| pair.split_once('=')));
+        for filter in &self.filters {
+            if let Err(error) = seccompiler::apply_filter(filter) {
+                return anyhow::Error::new(error).context("no seccomp filter can be set");
+            }
+        }
+        anyhow::Error::new(command.exec()).context(format!("cannot run {program}"))
+    }
+}

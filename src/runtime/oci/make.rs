@@ -1,0 +1,131 @@
+//! Has a container made by the helper, and waits for it. Blocks: from some ten milliseconds to
+//! [`START_TIMEOUT`].
+
+use std::{
+    fs, io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{fs::DirBuilderExt, process::CommandExt},
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open,
+        pidfd_send_signal, waitid, waitpgid,
+    },
+};
+use serde_json::Value;
+
+use super::{
+    container::Traces,
+    helper::{ARGUMENT, CONFIG, PID, REASON, REQUEST, Request, TRIAL},
+};
+use crate::runtime::{Error, START_TIMEOUT};
+
+/// A container that runs: its first process, a child of this one, and what it writes.
+pub(super) struct Made {
+    pub(super) process: OwnedFd,
+    pub(super) output: io::PipeReader,
+}
+
+/// On error nothing runs; the traces are the caller's to remove.
+pub(super) fn make(
+    program: &Path,
+    traces: &Traces,
+    config: &Value,
+    request: &Request,
+) -> Result<Made, Error> {
+    let folder = &traces.folder;
+    let write = |name: &str, text: String| fs::write(folder.join(name), text);
+    let written = serde_json::to_string(request)
+        .map_err(io::Error::from)
+        .and_then(|request| write(REQUEST, request))
+        .and_then(|()| write(CONFIG, config.to_string()))
+        .and_then(|()| fs::DirBuilder::new().mode(0o700).create(folder.join("state")));
+    written.map_err(|source| Error::Io { path: folder.clone(), source })?;
+    let (succeeded, output) = run(program, folder).map_err(engine("run the helper"))?;
+    match (succeeded, first_process(folder)) {
+        (true, Some(process)) => Ok(Made { process, output }),
+        _ if traces.cgroup.as_ref().is_some_and(super::cgroup::Cgroup::ran_out_of_memory) => {
+            let reason = "it ran out of memory before it was there".to_owned();
+            Err(Error::Start { reason, output: String::new() })
+        }
+        _ => {
+            let reason = fs::read_to_string(folder.join(REASON));
+            let reason = reason.unwrap_or_else(|_| "the helper ended without a word".to_owned());
+            Err(engine("make a container")(io::Error::other(reason)))
+        }
+    }
+}
+
+fn engine(action: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Engine { action, source: source.into() }
+}
+
+/// Tries what a container needs; answers what is missing.
+pub(super) fn attempt(program: &Path) -> Result<(), Error> {
+    let output = command(program, TRIAL.as_ref()).stderr(Stdio::piped()).output();
+    let output = output.map_err(engine("run the helper"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+    Err(engine("make a sandbox on this machine")(io::Error::other(reason)))
+}
+
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg(ARGUMENT).arg(folder).env_clear().current_dir("/").stdin(Stdio::null());
+    command
+}
+
+/// Whether the helper succeeded. If not, everything that it started is dead and reaped.
+fn run(program: &Path, folder: &Path) -> io::Result<(bool, io::PipeReader)> {
+    let (output, writer) = io::pipe()?;
+    let child = command(program, folder)
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        // By its group, the helper's own helper is found, whose number nobody tells.
+        .process_group(0)
+        .spawn()?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let group = group.ok_or_else(|| io::Error::other("a child without a number"))?;
+    // A child that nobody has reaped: the number is still its.
+    let helper = pidfd_open(group, PidfdFlags::empty())?;
+    if !ends_in_time(&helper) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    // Looked at, not reaped yet: so the group's number stays taken.
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::PidFd(helper.as_fd()), look)?;
+    let succeeded = status.and_then(|status| status.exit_status()) == Some(0);
+    if !succeeded {
+        let _ = kill_process_group(group, Signal::KILL);
+        end_first_process(folder);
+    }
+    while !matches!(waitpgid(group, WaitOptions::empty()), Err(error) if error != Errno::INTR) {}
+    Ok((succeeded, output))
+}
+
+fn ends_in_time(process: &OwnedFd) -> bool {
+    let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
+}
+
+/// Of a container that was half made. It may have ended already, but has not been reaped.
+fn end_first_process(folder: &Path) {
+    if let Some(process) = first_process(folder) {
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+fn first_process(folder: &Path) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(fs::read_to_string(folder.join(PID)).ok()?.parse().ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
+}

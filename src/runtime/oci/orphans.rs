@@ -1,0 +1,83 @@
+//! Containers whose maker has died, found by the folders that they left.
+
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+
+use super::{
+    container::{END_TIMEOUT, Traces},
+    helper::PID,
+};
+
+/// When the first process was started, in the kernel's ticks since it was: a number is given to another
+/// process one day, the time is not.
+const BORN: &str = "born";
+
+/// Beside the number, once it is known.
+pub(super) fn remember(folder: &Path) -> std::io::Result<()> {
+    let Some(pid) = number(folder) else { return Ok(()) };
+    fs::write(folder.join(BORN), born(pid).unwrap_or_default())
+}
+
+/// Names of the folders below an owner's.
+pub(super) fn list(owner: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(owner).into_iter().flatten().flatten();
+    entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect()
+}
+
+/// Kills what still runs of a container, and removes it. Blocks.
+pub(super) fn remove(traces: &Traces) {
+    if let Some(process) = alive(&traces.folder) {
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+        let limit = Timespec { tv_sec: END_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+        let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit));
+    }
+    // Also what was half made. Nobody else is ever in it.
+    if let Some(cgroup) = &traces.cgroup {
+        cgroup.kill();
+    }
+    traces.remove();
+}
+
+fn alive(folder: &Path) -> Option<OwnedFd> {
+    let remembered = fs::read_to_string(folder.join(BORN)).ok()?;
+    let pid = number(folder)?;
+    let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    // Asked only now: what has been opened stays the same process.
+    (born(pid)? == remembered).then_some(process)
+}
+
+fn number(folder: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(folder.join(PID)).ok()?.parse().ok()?)
+}
+
+/// The 22nd field; the second one, the name, may hold blanks and parentheses.
+fn born(pid: Pid) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, rest) = text.rsplit_once(')')?;
+    rest.split_whitespace().nth(19).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_given_to_another_process_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id().to_string();
+        fs::write(folder.path().join(PID), &own).unwrap();
+        assert!(alive(folder.path()).is_none(), "nothing is remembered of it");
+        remember(folder.path()).unwrap();
+        assert!(alive(folder.path()).is_some());
+        fs::write(folder.path().join(BORN), "1").unwrap();
+        assert!(alive(folder.path()).is_none());
+    }
+}

@@ -1,0 +1,206 @@
+//! What a sandbox sees of this machine: an empty skeleton, and read-only mounts of what an interpreter and
+//! the usual shell commands need. Made once per interpreter, shared by all its sandboxes.
+
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::host::Interpreter;
+use crate::runtime::{Error, TASK_PATH, limits::RUN_PATH, python};
+
+/// Where a sandbox finds the shim.
+const SHIM_FOLDER: &str = "/opt/cloudfunc";
+
+/// Libraries and commands of the system, certificates of authorities, time zones, and the links and the
+/// cache by which they are found. Nothing of these is anybody's secret; what is not there is left out.
+const SYSTEM: &[&str] = &[
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libx32",
+    "/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/usr/share/zoneinfo",
+    "/usr/share/ca-certificates",
+    "/etc/alternatives",
+    "/etc/ca-certificates/extracted",
+    "/etc/ld.so.cache",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/pki/tls/certs",
+    "/etc/ssl/certs",
+];
+
+/// Where mounts go that are the same in every sandbox.
+const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", SHIM_FOLDER, TASK_PATH, RUN_PATH];
+
+const FILES: &[(&str, &str)] = &[
+    ("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/false\n"),
+    ("/etc/group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("/etc/hosts", "127.0.0.1\tlocalhost function\n::1\tlocalhost\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    ("/etc/resolv.conf", ""),
+];
+
+/// A root file system's parts.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// What people see as the image's id.
+    pub(super) id: String,
+    /// The skeleton.
+    pub(super) folder: PathBuf,
+    /// Read-only mounts: from here, to there. In the order in which they are to be made.
+    pub(super) mounts: Vec<(PathBuf, PathBuf)>,
+    /// What runs first.
+    pub(super) command: Vec<String>,
+}
+
+impl Root {
+    /// The root for this interpreter, made below `parent` where it is missing.
+    pub(super) fn make(parent: &Path, interpreter: &Interpreter) -> Result<Self, Error> {
+        let paths = visible(interpreter);
+        let hash = key(interpreter, &paths);
+        let home = parent.join(format!("{}-{hash}", interpreter.version));
+        if !home.exists() {
+            build(parent, &home, interpreter, &paths)
+                .map_err(|source| Error::Io { path: home.clone(), source })?;
+        }
+        let shim = format!("{SHIM_FOLDER}/shim.pyc");
+        let command = std::iter::once(interpreter.executable.to_string_lossy().into_owned())
+            .chain(python::OPTIONS.map(str::to_owned))
+            .chain([shim])
+            .collect();
+        Ok(Self {
+            id: format!("host-python-{}-{hash}", interpreter.version),
+            mounts: mounts(&home, interpreter, paths),
+            folder: home.join("root"),
+            command,
+        })
+    }
+}
+
+/// What is mounted at its own place: a path that lies in another one of them is left out.
+fn visible(interpreter: &Interpreter) -> Vec<PathBuf> {
+    let mut wanted: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
+    wanted.push(interpreter.executable.clone());
+    wanted.extend_from_slice(&interpreter.standard_library);
+    wanted.extend_from_slice(&interpreter.shared_library);
+    if interpreter.executable.starts_with("/nix/store") {
+        // Everything there is public, and its libraries are anywhere in it.
+        wanted.push("/nix/store".into());
+    }
+    if interpreter.prefix.join("conda-meta").is_dir() {
+        // Its libraries are its own, and are found next to it.
+        wanted.push(interpreter.prefix.join("lib"));
+    }
+    wanted.sort_unstable();
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in wanted {
+        let is_real = fs::symlink_metadata(&path).is_ok_and(|file| !file.is_symlink());
+        if is_real && !paths.iter().any(|other| path.starts_with(other)) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+    let hidden: Vec<_> = interpreter
+        .packages
+        .iter()
+        .filter(|packages| paths.iter().any(|path| packages.starts_with(path)))
+        .map(|packages| (home.join("empty"), packages.clone()))
+        .collect();
+    let mut mounts: Vec<_> = paths.into_iter().map(|path| (path.clone(), path)).collect();
+    mounts.extend(hidden);
+    mounts.push((home.join("shim"), SHIM_FOLDER.into()));
+    mounts
+}
+
+/// Of everything that a skeleton is made from: another interpreter, another skeleton.
+fn key(interpreter: &Interpreter, paths: &[PathBuf]) -> String {
+    let mut hash = Sha256::new();
+    for part in [format!("{interpreter:?}"), format!("{paths:?}{FILES:?}{FOLDERS:?}")] {
+        hash.update(part);
+    }
+    hash.update(python::SHIM);
+    hex::encode(&hash.finalize()[..6])
+}
+
+/// Beside its place first, so that nobody sees half of it.
+fn build(parent: &Path, home: &Path, interpreter: &Interpreter, paths: &[PathBuf]) -> io::Result<()> {
+    fs::create_dir_all(parent)?;
+    let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
+    let made = making.path();
+    make_folder(made, "empty".as_ref())?;
+    make_folder(made, "shim".as_ref())?;
+    skeleton(&made.join("root"), paths)?;
+    compile_shim(made, interpreter)?;
+    fs::set_permissions(made, Permissions::from_mode(0o700))?;
+    match fs::rename(made, home) {
+        // Somebody else was quicker.
+        Err(_) if home.exists() => Ok(()),
+        other => other,
+    }
+}
+
+fn compile_shim(made: &Path, interpreter: &Interpreter) -> io::Result<()> {
+    let source = made.join("shim.py");
+    let target = made.join("shim/shim.pyc");
+    fs::write(&source, python::SHIM)?;
+    interpreter.compile(&source, &target).map_err(io::Error::other)?;
+    fs::set_permissions(&target, Permissions::from_mode(0o644))
+}
+
+/// Plain folders and files as targets of mounts, and the links that this system has at its root.
+fn skeleton(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
+    for folder in FOLDERS {
+        make_folder(root, inside(folder.as_ref()))?;
+    }
+    for (path, text) in FILES {
+        make_file(root, inside(path.as_ref()), text)?;
+    }
+    for path in paths {
+        match path.is_dir() {
+            true => make_folder(root, inside(path))?,
+            false => make_file(root, inside(path), "")?,
+        }
+    }
+    for path in SYSTEM.iter().map(Path::new) {
+        if let Ok(target) = fs::read_link(path) {
+            make_folder(root, inside(path.parent().unwrap_or(path)))?;
+            symlink(target, root.join(inside(path)))?;
+        }
+    }
+    Ok(())
+}
+
+fn inside(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+/// With its parents, each to be entered by everybody whatever the umask: what runs inside is another user.
+fn make_folder(root: &Path, path: &Path) -> io::Result<()> {
+    let mut folder = root.to_owned();
+    for part in std::iter::once(Path::new("")).chain(path.iter().map(Path::new)) {
+        folder.push(part);
+        fs::create_dir_all(&folder)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn make_file(root: &Path, path: &Path, text: &str) -> io::Result<()> {
+    make_folder(root, path.parent().unwrap_or(path))?;
+    let path = root.join(path);
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o644))
+}

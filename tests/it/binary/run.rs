@@ -1,0 +1,183 @@
+//! `cloudfunc run`: one function, once, and nothing stays.
+
+use std::{fs, process::Command};
+
+use rustix::process::Signal;
+
+use super::{SLEEPER, quick_start::line};
+use crate::{
+    home,
+    support::{
+        eventually_within,
+        home::{Home, Ran, SOON},
+        process::Process,
+    },
+};
+
+/// In a temporary folder that no other test uses.
+fn command(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = home.cloudfunc(&["run"]);
+    command.args(arguments).env("TMPDIR", home.home());
+    command
+}
+
+async fn run(home: &Home, arguments: &[&str]) -> Ran {
+    let mut command = tokio::process::Command::from(command(home, arguments));
+    let output = tokio::time::timeout(SOON, command.kill_on_drop(true).output()).await;
+    let output = output.unwrap_or_else(|_| panic!("{arguments:?} does not end")).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ran =
+        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert_nothing_stays(home);
+    ran
+}
+
+/// Folders of runs, and containers that have one of them mounted.
+fn left(home: &Home) -> (Vec<String>, Vec<String>) {
+    let entries = fs::read_dir(home.home()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let folders = names.filter(|name| name.starts_with("cloudfunc-run-")).collect();
+    let script = "docker ps -aq --filter label=cloudfunc.platform \
+                  | xargs -r docker inspect --format '{{.Id}} {{range .Mounts}}{{.Source}} {{end}}' 2>/dev/null";
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    let here = home.home().to_str().unwrap();
+    let containers = String::from_utf8(output.stdout).unwrap();
+    let containers = containers.lines().filter(|line| line.contains(here)).map(str::to_owned);
+    (folders, containers.collect())
+}
+
+fn assert_nothing_stays(home: &Home) {
+    assert_eq!(left(home), (Vec::new(), Vec::new()), "folders, containers");
+    assert!(!home.home().join("state").exists(), "a run has no state");
+}
+
+#[tokio::test]
+async fn the_exact_result_is_on_stdout_and_one_line_on_stderr() {
+    let home = home!("run");
+    let hello = run(&home, &["functions/hello_fn", "--data", r#"{"name":"Alice"}"#]).await;
+    assert_eq!((hello.code, hello.stdout.as_str()), (Some(0), "Hello Alice!"), "{hello:?}");
+    assert_eq!(line(&hello), "cold start · N ms · id ID");
+
+    let echo = "def handler(event):\n    return event\n";
+    let folder = home.write_function("echo", echo, "");
+    let folder = folder.to_str().unwrap();
+    let file = home.home().join("payload");
+    fs::write(&file, " no\nJSON ").unwrap();
+    let file = format!("@{}", file.display());
+    let text = run(&home, &[folder, "--data", &file, "--content-type", "text/plain"]).await;
+    assert_eq!((text.code, text.stdout.as_str()), (Some(0), " no\nJSON "), "{text:?}");
+    let wrong = run(&home, &[folder, "--data", "{"]).await;
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""), "{wrong:?}");
+    assert!(wrong.stderr.starts_with("error: the payload is not valid JSON: "), "{wrong:?}");
+
+    // A name is looked up as deploy does, and --json is one document.
+    let json = run(&home, &["hello_fn", "--json"]).await.json();
+    assert_eq!((&json["result"], &json["start"]), (&"Hello World!".into(), &"cold".into()), "{json}");
+    home.leave().await;
+}
+
+#[tokio::test]
+async fn repeated_the_first_is_cold_and_the_others_are_warm() {
+    let home = home!("run");
+    let ran = run(&home, &["hello_fn", "--repeat", "3"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout, "Hello World!\n".repeat(3));
+    let starts: Vec<_> = ran.stderr.lines().map(|line| line.split(" · ").next().unwrap()).collect();
+    assert_eq!(starts, ["cold start", "warm start", "warm start"], "{ran:?}");
+
+    let ran = run(&home, &["hello_fn", "--repeat", "2", "--json"]).await.ok();
+    let starts: Vec<_> = ran
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["start"].clone())
+        .collect();
+    assert_eq!(starts, ["cold", "warm"], "{ran}");
+    home.leave().await;
+}
+
+#[tokio::test]
+async fn what_it_writes_comes_as_it_is_written() {
+    let home = home!("run");
+    let code = "import sys, time\n\n\ndef handler(event):\n    print('begun')\n    sys.stdout.flush()\n    \
+                time.sleep(2)\n    print('done', file=sys.stderr)\n    return b'\\x00\\xff'\n";
+    let folder = home.write_function("talker", code, "");
+    let mut process = Process::start(command(&home, &[folder.to_str().unwrap()]), home.home(), "run");
+    process.says("begun\n", SOON).await;
+    assert!(process.status().is_none() && !process.stderr().contains("done"), "{}", process.stderr());
+    assert_eq!(process.ended(SOON).await, Some(0));
+    let said = process.stderr();
+    assert!(said.starts_with("begun\ndone\ncold start · "), "{said}");
+    assert_eq!(fs::read(home.home().join("run.out")).unwrap(), b"\x00\xff");
+    assert_nothing_stays(&home);
+    home.leave().await;
+}
+
+#[tokio::test]
+async fn the_exit_code_follows_the_fault() {
+    let home = home!("run");
+    for (name, code, manifest, exit, said) in [
+        (
+            "raises",
+            "def handler(event):\n    raise ValueError('no')\n",
+            "",
+            1,
+            "Traceback (most recent call last):\n  File \"/var/task/function.py\", line 2, in handler\n    \
+             raise ValueError('no')\nValueError: no\nfailed · cold start · N ms · id ID\n\
+             error: function 'raises' failed: ValueError: no",
+        ),
+        (
+            "slow",
+            SLEEPER,
+            "timeout = \"200ms\"",
+            4,
+            "error: the function did not answer within its timeout of 200 ms and was stopped\n",
+        ),
+        ("unknown", SLEEPER, "timeot = \"1s\"", 2, "unknown key `timeot`; did you mean `timeout`?"),
+        ("unloadable", "import nowhere\n", "", 1, "ModuleNotFoundError: No module named 'nowhere'"),
+    ] {
+        let folder = home.write_function(name, code, manifest);
+        let ran = run(&home, &[folder.to_str().unwrap()]).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(exit), ""), "{ran:?}");
+        let told = if said.contains("ID") { line(&ran) } else { ran.stderr.clone() };
+        assert!(told.contains(said), "{told}\n--- expected:\n{said}");
+    }
+    let nowhere = run(&home, &["nowhere"]).await;
+    assert_eq!(nowhere.code, Some(2));
+    assert_eq!(
+        nowhere.stderr,
+        "error: there is no folder nowhere or functions/nowhere\n\
+         hint: `cloudfunc init` makes a new function\n"
+    );
+    home.leave().await;
+}
+
+/// Whenever a signal comes: while it builds, while the container starts, while the function runs.
+#[tokio::test]
+async fn an_interruption_leaves_nothing() {
+    let home = home!("run");
+    let code = format!("print('loaded')\n{SLEEPER}").replace("    time", "    print('runs')\n    time");
+    let folder = home.write_function("sleeper", &code, "");
+    let arguments = [folder.to_str().unwrap(), "--data", r#"{"seconds":30}"#];
+    for (signal, moment) in
+        [(Signal::INT, "build"), (Signal::INT, "start"), (Signal::INT, "runs"), (Signal::TERM, "runs")]
+    {
+        let mut process = Process::start(command(&home, &arguments), home.home(), "run");
+        match moment {
+            "runs" => process.says("runs\n", SOON).await,
+            moment => {
+                let reached = async || {
+                    let (folders, containers) = left(&home);
+                    let is_there = if moment == "build" { folders.len() } else { containers.len() };
+                    (is_there > 0).then_some(())
+                };
+                eventually_within(SOON, moment, reached).await;
+            }
+        }
+        process.signal(signal);
+        let interrupted = tokio::time::Instant::now();
+        assert_eq!(process.ended(SOON).await, Some(130), "at '{moment}': {}", process.stderr());
+        assert!(interrupted.elapsed().as_secs() < 10, "it took {:?}", interrupted.elapsed());
+        assert_eq!(process.stdout(), "");
+        assert_nothing_stays(&home);
+    }
+    home.leave().await;
+}
