@@ -232,3 +232,20 @@ pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn
         Config::Embedded => Arc::new(Embedded::new()),
     })
 }
+
+/// What a broker says of itself, for `cloudfunc doctor`.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// `RabbitMQ 3.13.7`, where it can be seen.
+    pub version: Option<String>,
+    /// It takes nothing from publishers: it is short of memory or disk.
+    pub blocked: bool,
+}
+
+/// Looks at a broker without declaring anything there. None: the queue is inside the process.
+pub async fn survey(config: &Config, platform: &PlatformName) -> Result<Option<Survey>, Error> {
+    match config {
+        Config::RabbitMq { url } => rabbitmq::survey::survey(url, platform).await.map(Some),
+        Config::Embedded => Ok(None),
+    }
+}

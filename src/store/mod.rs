@@ -14,12 +14,15 @@ mod postgres;
 mod reads;
 mod rows;
 mod sqlite;
+mod survey;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+
+pub use survey::{Migrations, Survey, survey};
 
 use crate::{
     config::SecretUrl,

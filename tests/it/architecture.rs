@@ -62,7 +62,24 @@ const LIBRARIES: &[(&str, &str)] = &[
 ];
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
-const PURE: &[&str] = &["manager/pool.rs", "cli/up/restart.rs"];
+const PURE: &[&str] = &[
+    "manager/pool.rs",
+    "cli/up/restart.rs",
+    "cli/doctor/finding.rs",
+    "cli/doctor/version.rs",
+    "cli/doctor/judge/mod.rs",
+    "cli/doctor/judge/backends.rs",
+    "cli/doctor/judge/cgroups.rs",
+    "cli/doctor/judge/clock.rs",
+    "cli/doctor/judge/compose.rs",
+    "cli/doctor/judge/disk.rs",
+    "cli/doctor/judge/engine.rs",
+    "cli/doctor/judge/limits.rs",
+    "cli/doctor/judge/platform.rs",
+    "cli/doctor/judge/ports.rs",
+    "cli/doctor/judge/sandbox.rs",
+    "cli/doctor/judge/system.rs",
+];
 
 #[test]
 fn the_map_itself_draws_no_forbidden_arrow() {

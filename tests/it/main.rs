@@ -8,6 +8,8 @@ mod backlog;
 mod bad_input;
 mod binary;
 mod cli;
+mod doctor;
+mod escape;
 mod function_failures;
 mod http_api;
 mod invocations;

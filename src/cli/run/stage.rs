@@ -53,6 +53,7 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
     let config = |kind| runtime::Config {
         kind,
+        program: runtime::THIS_PROGRAM.into(),
         python_image: String::new(),
         folder: folder.path().join("runtime"),
         owner: runtime::Owner { platform: name.clone(), manager },

@@ -37,7 +37,7 @@ const RELAXED_CONNECTIONS: u32 = 2;
 /// On the hot path connections idle for less, and nothing is paid.
 const TRUST: Duration = Duration::from_secs(1);
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 pub(super) struct Postgres {
     pool: PgPool,

@@ -42,7 +42,7 @@ const READERS: u32 = 4;
 /// What the write-ahead log's file may keep of a burst, in bytes.
 const JOURNAL_LIMIT: &str = "67108864";
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 pub(super) struct Sqlite {
     writer: Writer,
