@@ -48,7 +48,7 @@ pub async fn survey(config: &Config) -> Result<Option<Survey>, Error> {
             (path.display().to_string(), tokio::time::timeout(PATIENCE, look_at_sqlite(path)).await)
         }
     };
-    let look = look.unwrap_or(Err(Failure::Before(sqlx::Error::PoolTimedOut)));
+    let look = look.unwrap_or(Err(Failure::Before(sqlx::Error::PoolTimedOut.into())));
     look.map(Some).map_err(|failure| failure.into_error(&address))
 }
 

@@ -12,6 +12,7 @@ use std::{
 const MAP: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("shutdown", &[]),
+    ("budget", &[]),
     ("model", &[]),
     ("store", &["config", "model"]),
     ("queue", &["config", "model"]),
@@ -23,8 +24,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("client", &["config", "model"]),
     ("gateway", &["config", "http", "model", "shutdown"]),
     ("registry", &["bundle", "config", "http", "model", "queue", "shutdown", "store"]),
-    ("scheduler", &["config", "http", "model", "queue", "shutdown", "store"]),
-    ("manager", &["bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"]),
+    ("scheduler", &["budget", "config", "http", "model", "queue", "shutdown", "store"]),
+    (
+        "manager",
+        &["budget", "bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"],
+    ),
     (
         "app",
         &[
@@ -52,6 +56,10 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("sqlx", "store/"),
     ("lapin", "queue/rabbitmq/"),
     ("bollard", "runtime/docker/"),
+    ("libcontainer", "runtime/oci/"),
+    ("seccompiler", "runtime/oci/"),
+    ("nix", "runtime/oci/"),
+    ("libc", "runtime/oci/"),
     ("clap", "cli/"),
     ("indicatif", "cli/"),
     ("dialoguer", "cli/"),

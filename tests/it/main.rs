@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod backlog;
 mod bad_input;
 mod binary;
 mod cli;

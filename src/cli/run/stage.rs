@@ -14,12 +14,13 @@ use crate::{
     app::{Host, Role},
     cli::{
         Error, Exit, Output, logging,
-        up::engine::{self, Engine},
+        up::engine::{self, Engine, Place},
     },
     client::Client,
     config::{Dirs, Platform, Settings, State, StorePlace},
     model::{InvocationId, LogLine, PlatformName},
-    queue, runtime,
+    queue,
+    runtime::Owner,
     shutdown::Shutdown,
 };
 
@@ -51,14 +52,9 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
         .parse()
         .context("the name of a stage is none")?;
     let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
-    let config = |kind| runtime::Config {
-        kind,
-        program: runtime::THIS_PROGRAM.into(),
-        python_image: String::new(),
-        folder: folder.path().join("runtime"),
-        owner: runtime::Owner { platform: name.clone(), manager },
-    };
-    let Engine { kind, told } = engine::choose(given.runtime, config).await?;
+    let owner = Owner { platform: name.clone(), manager };
+    let place = Place { data_dir: folder.path().to_owned(), owner };
+    let Engine { kind, told } = engine::choose(given.runtime, &place).await?;
     out.detail(&format!("functions run in {told}"));
     if out.is_verbose() || std::env::var_os("CLOUDFUNC_LOG").is_some() {
         logging::init(out);

@@ -1,10 +1,10 @@
 //! What functions run in: chosen and tried before anything is started.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::{
     cli::{Error, Exit},
-    runtime::{self, Kind},
+    runtime::{self, Kind, Owner},
 };
 
 /// A runtime that answers.
@@ -14,11 +14,29 @@ pub struct Engine {
     pub told: String,
 }
 
+/// Whose sandboxes a runtime would make: what it takes to try one.
+pub struct Place {
+    pub data_dir: PathBuf,
+    pub owner: Owner,
+}
+
+impl Place {
+    async fn ping(&self, kind: Kind) -> Result<String, runtime::Error> {
+        let config = runtime::Config {
+            kind,
+            python_image: String::new(),
+            folder: self.data_dir.join("runtime"),
+            program: runtime::THIS_PROGRAM.into(),
+            owner: self.owner.clone(),
+        };
+        runtime::connect(&config)?.ping().await
+    }
+}
+
 /// This one and no other. `without` is what does not need Docker.
-pub async fn required(config: runtime::Config, without: &str) -> Result<Engine, Error> {
-    let kind = config.kind;
-    match ping(config).await {
-        Ok(version) => Ok(Engine { kind, told: format!("{}{}", name(kind, &version), place(kind)) }),
+pub async fn required(kind: Kind, place: &Place, without: &str) -> Result<Engine, Error> {
+    match place.ping(kind).await {
+        Ok(version) => Ok(Engine { kind, told: format!("{}{}", name(kind, &version), address(kind)) }),
         Err(error) if kind == Kind::Docker => Err(no_docker(error, without)),
         Err(error) => {
             let what = format!("the runtime {} cannot be used", kind.as_str());
@@ -28,37 +46,30 @@ pub async fn required(config: runtime::Config, without: &str) -> Result<Engine, 
 }
 
 /// For one process that may choose: the one that is asked for, if one is.
-pub async fn choose(
-    wanted: Option<Kind>,
-    config: impl Fn(Kind) -> runtime::Config,
-) -> Result<Engine, Error> {
+pub async fn choose(wanted: Option<Kind>, place: &Place) -> Result<Engine, Error> {
     match wanted {
-        Some(kind) => required(config(kind), "`--runtime oci`").await,
-        None => any(config).await,
+        Some(kind) => required(kind, place, "`--runtime oci`").await,
+        None => any(place).await,
     }
 }
 
 /// Docker if an engine answers, else containers without one.
-async fn any(config: impl Fn(Kind) -> runtime::Config) -> Result<Engine, Error> {
-    let lacks = match ping(config(Kind::Docker)).await {
+async fn any(place: &Place) -> Result<Engine, Error> {
+    let lacks = match place.ping(Kind::Docker).await {
         Ok(version) => {
             let told =
-                format!("{} (an engine answers{})", name(Kind::Docker, &version), place(Kind::Docker));
+                format!("{} (an engine answers{})", name(Kind::Docker, &version), address(Kind::Docker));
             return Ok(Engine { kind: Kind::Docker, told });
         }
         Err(error) => lack(error),
     };
-    match ping(config(Kind::Oci)).await {
+    match place.ping(Kind::Oci).await {
         Ok(version) => {
             let told = format!("{} ({})", name(Kind::Oci, &version), lacks.short);
             Ok(Engine { kind: Kind::Oci, told })
         }
         Err(error) => Err(neither(&lacks, error)),
     }
-}
-
-async fn ping(config: runtime::Config) -> Result<String, runtime::Error> {
-    runtime::connect(&config)?.ping().await
 }
 
 fn name(kind: Kind, version: &str) -> String {
@@ -69,7 +80,7 @@ fn name(kind: Kind, version: &str) -> String {
     }
 }
 
-fn place(kind: Kind) -> String {
+fn address(kind: Kind) -> String {
     match kind {
         Kind::Docker => format!(" at {}", runtime::engine_address()),
         Kind::Oci | Kind::Process => String::new(),
@@ -85,14 +96,17 @@ struct Lack {
 
 fn lack(error: runtime::Error) -> Lack {
     let (address, source) = match error {
-        runtime::Error::Unavailable { address, source } => (address, anyhow::Error::from_boxed(source)),
+        runtime::Error::Unavailable { address, source } => (address, source),
         other => {
             let text = Error::new(Exit::Platform, other).chain().join(": ");
             let short = format!("Docker cannot be used: {text}");
             return Lack { long: short.clone(), short, denied: false };
         }
     };
-    let cause = source.root_cause();
+    let mut cause: &(dyn std::error::Error + 'static) = &*source;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     let denied = cause.downcast_ref::<io::Error>().is_some_and(is_denied);
     let short = match denied {

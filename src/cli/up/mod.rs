@@ -43,7 +43,8 @@ use crate::{
 /// With --embedded: one process that needs nothing else.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Everything in this one process, without Postgres and RabbitMQ: --store sqlite --queue embedded
+    /// Everything in this one process, without Postgres and RabbitMQ: the store is sqlite, the queue
+    /// embedded
     #[arg(long)]
     embedded: bool,
     #[command(flatten)]

@@ -4,7 +4,7 @@
 use super::{
     backends::{self, ComposeArgs},
     compose,
-    engine::{self, Engine},
+    engine::{self, Engine, Place},
     leftovers,
     ports::{self, Port},
     probe,
@@ -17,7 +17,7 @@ use crate::{
         lock::{self, Holder, Lock, LockError},
         state::StateError,
     },
-    runtime::{self, Kind},
+    runtime::{Kind, Owner},
 };
 
 /// What the roles need.
@@ -78,24 +78,19 @@ fn check_ports(addresses: &Addresses) -> Result<(), Error> {
 /// Only where one process is all there is may it choose; elsewhere a missing engine is missing.
 async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Result<Engine, Error> {
     let manager = state.manager_id().map_err(unusable)?;
-    let config = |kind| runtime::Config {
-        kind,
-        python_image: String::new(),
-        folder: state.folder().join("runtime"),
-        program: runtime::THIS_PROGRAM.into(),
-        owner: runtime::Owner { platform: settings.name(), manager },
-    };
-    match (stack, settings.runtime) {
-        (Stack::Embedded, wanted) => engine::choose(wanted, config).await,
-        (Stack::External, kind) => {
-            engine::required(config(kind.unwrap_or(Kind::Docker)), "`cloudfunc up --embedded`").await
-        }
-        (Stack::Compose, kind) => {
+    let owner = Owner { platform: settings.name(), manager };
+    let place = Place { data_dir: state.folder().to_owned(), owner };
+    let wanted = settings.runtime;
+    const WITHOUT: &str = "`cloudfunc up --embedded`";
+    match stack {
+        Stack::Embedded => engine::choose(wanted, &place).await,
+        Stack::External => engine::required(wanted.unwrap_or(Kind::Docker), &place, WITHOUT).await,
+        Stack::Compose => {
             // Its services run there, whatever functions run in.
-            let docker = engine::required(config(Kind::Docker), "`cloudfunc up --embedded`").await?;
-            match kind {
-                Some(other) if other != Kind::Docker => engine::required(config(other), "").await,
-                _ => Ok(docker),
+            let docker = engine::required(Kind::Docker, &place, WITHOUT).await?;
+            match wanted.filter(|kind| *kind != Kind::Docker) {
+                Some(other) => engine::required(other, &place, WITHOUT).await,
+                None => Ok(docker),
             }
         }
     }

@@ -189,9 +189,13 @@ impl Settings {
 }
 
 /// Of functions that name none, where the platform is told none either: an image is of any version,
-/// the host has the one that it has.
-fn default_python_version(_runtime: runtime::Kind) -> String {
-    DEFAULT_PYTHON_VERSION.to_owned()
+/// the host has the one that it has. Where it has none the runtime says so.
+fn default_python_version(runtime: runtime::Kind) -> String {
+    let host = match runtime {
+        runtime::Kind::Oci => runtime::host_python().ok(),
+        runtime::Kind::Docker | runtime::Kind::Process => None,
+    };
+    host.map_or_else(|| DEFAULT_PYTHON_VERSION.to_owned(), |python| python.version)
 }
 
 /// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.

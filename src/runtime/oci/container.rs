@@ -93,28 +93,35 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Of a child of this process. Its end is waited for from here on.
+    /// Of a child of this process. Its end is waited for from here on; where that cannot be, there is none.
     pub(super) fn begin(
         id: String,
         process: OwnedFd,
         link: Option<Link>,
         traces: Traces,
         tasks: &Handle,
-    ) -> Arc<Self> {
+    ) -> io::Result<Arc<Self>> {
+        let end = match process.try_clone().and_then(watched) {
+            Ok(end) => end,
+            Err(error) => {
+                let _ = pidfd_send_signal(&process, Signal::KILL);
+                let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+                return Err(error);
+            }
+        };
         let (state, removed) = (watch::Sender::default(), OnceCell::new());
         let life = Arc::new(Self { id, process, traces, state, removed });
-        tasks.spawn(life.clone().watch(link));
-        life
+        tasks.spawn(life.clone().watch(end, link));
+        Ok(life)
     }
 
     /// Ends with the process, which it reaps, and disconnects.
-    async fn watch(self: Arc<Self>, link: Option<Link>) {
-        if let Ok(process) = self.process.try_clone()
-            && let Ok(process) = watched(process)
-        {
-            let _ = process.readable().await;
+    async fn watch(self: Arc<Self>, end: AsyncFd<OwnedFd>, link: Option<Link>) {
+        if end.readable().await.is_err() {
+            return; // This program is ending, and nobody is left who could ask.
         }
-        let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let status = waitid(WaitId::PidFd(self.process.as_fd()), options);
         drop(link);
         let code = status.ok().flatten().as_ref().and_then(code);
         let memory = self.traces.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);

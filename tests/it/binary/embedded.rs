@@ -61,7 +61,9 @@ async fn one_process_is_a_whole_platform() {
     // The next life has what the last one had.
     let mut up = self::up(&home).await;
     assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
-    assert_eq!(home.run(&["invocation", "list", "--json"]).await.json()["items"][2]["start"], "cold");
+    let records = home.run(&["invocation", "list", "--json"]).await.json();
+    let first = records["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&first["mode"], &first["start"]), (&"sync".into(), &"cold".into()), "{records}");
     let down = home.run(&["down", "--volumes", "--yes"]).await;
     let store = home.data_dir().join("store.db");
     let said = format!("functions, records and logs are removed with {}\n", store.display());
@@ -86,6 +88,24 @@ async fn ready(home: &Home) -> String {
         + &format!("  runtime    {}\n", docker("an engine answers"))
         + &format!("  token      {}\n", data.join("token").display())
         + "next, in another terminal: cloudfunc deploy functions/hello_fn   (Ctrl-C here stops the platform)\n"
+}
+
+#[tokio::test]
+async fn without_an_engine_it_says_so_and_does_without() {
+    let home = home!("embedded");
+    let mut command = home.cloudfunc(&["up", "--embedded"]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock").env_remove("CLOUDFUNC_PYTHON_VERSION");
+    for role in ["gateway", "registry", "scheduler", "manager"] {
+        command.args([format!("--{role}-port"), "0".to_owned()]);
+    }
+    let mut up = Process::start(command, home.home(), "up");
+    let why = "  runtime    oci, containers without a daemon (no Docker engine answers at unix:///nowhere.sock)\n";
+    up.says(why, SOON).await;
+    home.run(&["deploy", "hello_fn"]).await.ok();
+    assert_eq!(home.run(&["invoke", "hello_fn"]).await.ok(), "Hello World!");
+    up.signal(Signal::TERM);
+    assert_eq!(up.ended(SOON).await, Some(0));
+    home.leave().await;
 }
 
 #[tokio::test]

@@ -76,6 +76,21 @@ async fn the_exact_result_is_on_stdout_and_one_line_on_stderr() {
     home.leave().await;
 }
 
+/// And without naming a version of Python: the host's own is taken.
+#[tokio::test]
+async fn without_an_engine_it_runs_in_containers_of_its_own() {
+    let home = home!("run");
+    let mut command = command(&home, &["hello_fn", "--repeat", "2", "--verbose"]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock").env_remove("CLOUDFUNC_PYTHON_VERSION");
+    let mut process = Process::start(command, home.home(), "run");
+    assert_eq!(process.ended(SOON).await, Some(0));
+    assert_eq!(process.stdout(), "Hello World!\n".repeat(2));
+    let why = "functions run in oci, containers without a daemon (no Docker engine answers at unix:///nowhere.sock)\n";
+    assert!(process.stderr().contains(why), "{}", process.stderr());
+    assert_nothing_stays(&home);
+    home.leave().await;
+}
+
 #[tokio::test]
 async fn repeated_the_first_is_cold_and_the_others_are_warm() {
     let home = home!("run");
