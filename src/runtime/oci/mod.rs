@@ -243,7 +243,7 @@ impl Runtime for Oci {
         if self.shared.cgroups().is_none() {
             notices.push(NO_CGROUPS.to_owned());
         }
-        notices.extend(network::notices(network));
+        notices.extend(network::notice(network));
         notices
     }
 

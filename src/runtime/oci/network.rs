@@ -54,20 +54,23 @@ pub(super) fn is_connected(network: Network) -> bool {
 }
 
 /// What the owner of a function with this network should know.
-pub(super) fn notices(network: Network) -> Vec<String> {
+pub(super) fn notice(network: Network) -> Option<String> {
     match network {
-        Network::None => Vec::new(),
-        Network::Egress if connector().is_none() => vec![format!(
+        Network::None => None,
+        Network::Egress => missing(connector().is_some(), !forbidden::resolvers().is_empty()),
+    }
+}
+
+fn missing(connector: bool, resolver: bool) -> Option<String> {
+    if !connector {
+        return Some(format!(
             "the function will have no network: the runtime 'oci' connects it with {CONNECTOR}, which is not \
              installed; install it, or use --runtime docker"
-        )],
-        Network::Egress if forbidden::resolvers().is_empty() => vec![
-            "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address that is \
-             not this host's loopback"
-                .to_owned(),
-        ],
-        Network::Egress => Vec::new(),
+        ));
     }
+    let names = "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
+                 than this host's loopback";
+    (!resolver).then(|| names.to_owned())
 }
 
 /// For `ping`: what connects functions with egress.
@@ -169,4 +172,24 @@ pub(super) fn wait_for_connection() -> io::Result<()> {
     let connected = rustix::io::read(stdin, &mut [0; 1])? == 1;
     rustix::stdio::dup2_stdin(fs::File::open("/dev/null")?)?;
     connected.then_some(()).ok_or_else(|| io::Error::other("the manager does not connect the sandbox"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_what_a_function_with_egress_lacks() {
+        assert_eq!(missing(true, true), None);
+        let texts = [missing(false, false), missing(true, false)].map(Option::unwrap);
+        assert_eq!(
+            texts,
+            [
+                "the function will have no network: the runtime 'oci' connects it with slirp4netns, which is not \
+                 installed; install it, or use --runtime docker",
+                "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
+                 than this host's loopback",
+            ]
+        );
+    }
 }

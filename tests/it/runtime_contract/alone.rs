@@ -246,17 +246,17 @@ fn none_unreaped(name: &str) -> Option<()> {
     (texts.filter(ended).count() == 0).then_some(())
 }
 
-pub async fn a_function_with_egress_has_no_network_and_its_owner_is_told(fixture: &Fixture) {
+pub async fn a_function_with_egress_is_connected(fixture: &Fixture) {
     let code = "import socket\ndef handler(event): return [name for _, name in socket.if_nameindex()]\n";
     let mut spec = fixture.spec(code);
     spec.network = Network::Egress;
     let mut instance = fixture.start_spec(&spec).await;
     instance.load().await.unwrap();
-    assert_eq!(instance.result("{}").await, "[\"lo\"]");
+    assert_eq!(instance.result("{}").await, "[\"lo\", \"tap0\"]");
     instance.sandbox.remove().await;
     let told = fixture.runtime.notices(Network::Egress).await;
     assert!(
-        told.iter().any(|notice| notice.starts_with("the function will have no network")),
+        !told.iter().any(|notice| notice.starts_with("the function will have no network")),
         "{told:?}"
     );
 }
