@@ -36,6 +36,8 @@ const LOOPBACK: u32 = 1;
 
 const CONNECTOR: &str = "slirp4netns";
 
+const TUN: &str = "/dev/net/tun";
+
 /// Of the link to `slirp4netns`, which is memory and not a wire: the most it takes, as fewer packets cost less.
 const MTU: &str = "65520";
 
@@ -50,23 +52,41 @@ fn connector() -> Option<PathBuf> {
 
 /// Whether a sandbox with this network is to be connected, and can be.
 pub(super) fn is_connected(network: Network) -> bool {
-    network == Network::Egress && connector().is_some()
+    network == Network::Egress && obstacle().is_none()
+}
+
+/// Why no sandbox can be connected.
+fn obstacle() -> Option<Obstacle> {
+    if connector().is_none() {
+        return Some(Obstacle::NotInstalled);
+    }
+    // Opening it makes nothing yet.
+    let opened = fs::File::options().read(true).write(true).open(TUN);
+    opened.err().map(|error| Obstacle::Tun(error.kind()))
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Obstacle {
+    #[error("the runtime 'oci' connects it with {CONNECTOR}, which is not installed; install it")]
+    NotInstalled,
+    #[error(
+        "{CONNECTOR} needs {TUN}, which says: {0}; run `sudo modprobe tun` where it is not there, and \
+         `sudo chmod 666 {TUN}` where only root may use it"
+    )]
+    Tun(io::ErrorKind),
 }
 
 /// What the owner of a function with this network should know.
 pub(super) fn notice(network: Network) -> Option<String> {
     match network {
         Network::None => None,
-        Network::Egress => missing(connector().is_some(), !forbidden::resolvers().is_empty()),
+        Network::Egress => missing(obstacle(), !forbidden::resolvers().is_empty()),
     }
 }
 
-fn missing(connector: bool, resolver: bool) -> Option<String> {
-    if !connector {
-        return Some(format!(
-            "the function will have no network: the runtime 'oci' connects it with {CONNECTOR}, which is not \
-             installed; install it, or use --runtime docker"
-        ));
+fn missing(obstacle: Option<Obstacle>, resolver: bool) -> Option<String> {
+    if let Some(obstacle) = obstacle {
+        return Some(format!("the function will have no network: {obstacle}, or use --runtime docker"));
     }
     let names = "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
                  than this host's loopback";
@@ -75,9 +95,10 @@ fn missing(connector: bool, resolver: bool) -> Option<String> {
 
 /// For `ping`: what connects functions with egress.
 pub(super) fn summary() -> &'static str {
-    match connector() {
-        Some(_) => "egress by slirp4netns",
-        None => "no egress (slirp4netns is not installed)",
+    match obstacle() {
+        None => "egress by slirp4netns",
+        Some(Obstacle::NotInstalled) => "no egress (slirp4netns is not installed)",
+        Some(Obstacle::Tun(_)) => "no egress (/dev/net/tun cannot be used)",
     }
 }
 
@@ -134,14 +155,17 @@ fn is_ready(said: &mut io::PipeReader) -> bool {
 }
 
 impl Link {
-    /// The last line of what it wrote, once it has ended.
+    /// What it wrote, once it has ended.
     fn complaint(&mut self) -> String {
         let _ = self.process.kill();
         let mut text = String::new();
         if let Some(stderr) = &mut self.process.stderr {
             let _ = stderr.read_to_string(&mut text);
         }
-        format!("slirp4netns: {}", text.lines().last().unwrap_or("it ended without a word"))
+        let lines: Vec<&str> = text.lines().collect();
+        let said =
+            if lines.is_empty() { "it ended without a word".to_owned() } else { lines.join("; ") };
+        format!("{CONNECTOR}: {said}")
     }
 }
 
@@ -180,13 +204,17 @@ mod tests {
 
     #[test]
     fn it_is_said_what_a_function_with_egress_lacks() {
-        assert_eq!(missing(true, true), None);
-        let texts = [missing(false, false), missing(true, false)].map(Option::unwrap);
+        assert_eq!(missing(None, true), None);
+        let tun = Obstacle::Tun(io::ErrorKind::PermissionDenied);
+        let texts = [(Some(Obstacle::NotInstalled), false), (Some(tun), true), (None, false)];
         assert_eq!(
-            texts,
+            texts.map(|(obstacle, resolver)| missing(obstacle, resolver).unwrap()),
             [
                 "the function will have no network: the runtime 'oci' connects it with slirp4netns, which is not \
                  installed; install it, or use --runtime docker",
+                "the function will have no network: slirp4netns needs /dev/net/tun, which says: permission \
+                 denied; run `sudo modprobe tun` where it is not there, and `sudo chmod 666 /dev/net/tun` where \
+                 only root may use it, or use --runtime docker",
                 "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
                  than this host's loopback",
             ]
