@@ -165,7 +165,8 @@ impl Drop for Fixture {
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    Config { kind, python_image, folder: folder.join("runtime"), owner: owner.clone() }
+    let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    Config { kind, python_image, folder: folder.join("runtime"), program, owner: owner.clone() }
 }
 
 /// A sandbox and its loaded guest.
