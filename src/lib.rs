@@ -5,6 +5,7 @@
 //! them together and `cli` is what a user types.
 
 pub mod app;
+mod budget;
 pub mod bundle;
 pub mod cli;
 pub mod client;

@@ -7,6 +7,7 @@ mod ask;
 mod data;
 mod delete;
 mod deploy;
+mod doctor;
 mod down;
 mod error;
 mod init;
@@ -96,6 +97,7 @@ enum Command {
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
+    Doctor(Box<doctor::Args>),
     /// Run the gateway alone; `up` runs all roles
     Gateway(Box<roles::Args>),
     /// Run the registry alone
@@ -192,6 +194,7 @@ impl Command {
             Self::Up(args) => args.run(out).await,
             Self::Down(args) => args.run(out).await,
             Self::Status(args) => args.run(out).await,
+            Self::Doctor(args) => args.run(out).await,
             Self::Gateway(args) => args.run(Role::Gateway, out).await,
             Self::Registry(args) => args.run(Role::Registry, out).await,
             Self::Scheduler(args) => args.run(Role::Scheduler, out).await,

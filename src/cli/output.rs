@@ -99,6 +99,12 @@ impl Output {
         self.color_stderr
     }
 
+    /// The width of the terminal that results go to; none when they go elsewhere.
+    pub fn columns(&self) -> Option<usize> {
+        let size = self.terminal_stdout.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok());
+        size.flatten().map(|size| size.ws_col.into()).filter(|columns| *columns > 0)
+    }
+
     /// Whether someone is there to answer a question.
     pub fn can_ask(&self) -> bool {
         self.terminal_stderr && io::stdin().is_terminal()

@@ -144,6 +144,7 @@ fn service_status(service: &Service) -> ServiceStatus {
 }
 
 /// The data folder that is meant, and whether an `up` runs on it.
+#[derive(Clone)]
 pub struct Place {
     pub folder: PathBuf,
     pub platform: PlatformName,

@@ -14,16 +14,20 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::Shared;
 use crate::{
+    budget::{Budget, WRITTEN_BEHIND},
     model::{InstanceId, InvocationId, LogLine, Revision, Stream},
     runtime::Line,
     store::Store,
 };
 
-/// Lines waiting for the store. Beyond it new lines are dropped and counted, and the manager says so:
-/// a store that is away must not take the platform's memory.
+/// Lines waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, new lines are dropped and
+/// counted, and the manager says so.
 const MAX_WAITING: usize = 65_536;
-/// Stored together.
+/// Stored together; of the longest lines (1 MiB of logs an invocation) fewer.
 const BATCH: usize = 2_000;
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Of a line besides its text.
+const LINE_BYTES: usize = 200;
 /// A line is on its way to the store after at most so long.
 const DELAY: Duration = Duration::from_millis(40);
 
@@ -33,7 +37,12 @@ pub struct LogWriter {
     lines: mpsc::Sender<Option<LogLine>>,
     /// Somebody in this process reads along. Unbounded, as a guest's output is bounded.
     watcher: Option<mpsc::UnboundedSender<LogLine>>,
-    dropped: Arc<AtomicU64>,
+    bounds: Arc<Bounds>,
+}
+
+struct Bounds {
+    budget: Budget,
+    dropped: AtomicU64,
 }
 
 impl LogWriter {
@@ -41,8 +50,12 @@ impl LogWriter {
         if let Some(watcher) = &self.watcher {
             let _ = watcher.send(line.clone());
         }
-        if self.lines.try_send(Some(line)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let bytes = size(&line);
+        if !self.bounds.budget.take(bytes) {
+            self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
+        } else if self.lines.try_send(Some(line)).is_err() {
+            self.bounds.budget.give_back(bytes);
+            self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -100,24 +113,29 @@ pub fn start(
     watcher: Option<mpsc::UnboundedSender<LogLine>>,
 ) -> (LogWriter, JoinHandle<()>) {
     let (lines, waiting) = mpsc::channel(MAX_WAITING);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let task = tokio::spawn(run(store, waiting, dropped.clone()));
-    (LogWriter { lines, watcher, dropped }, task)
+    let bounds = Bounds { budget: Budget::new(WRITTEN_BEHIND), dropped: AtomicU64::new(0) };
+    let bounds = Arc::new(bounds);
+    let task = tokio::spawn(run(store, waiting, bounds.clone()));
+    (LogWriter { lines, watcher, bounds }, task)
 }
 
-async fn run(
-    store: Arc<dyn Store>,
-    mut waiting: mpsc::Receiver<Option<LogLine>>,
-    dropped: Arc<AtomicU64>,
-) {
+fn size(line: &LogLine) -> usize {
+    LINE_BYTES + line.line.len()
+}
+
+async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>, bounds: Arc<Bounds>) {
     let mut open = true;
     while open {
         let Some(Some(first)) = waiting.recv().await else { return };
+        let mut bytes = size(&first);
         let mut batch = vec![first];
         let deadline = tokio::time::Instant::now() + DELAY;
-        while batch.len() < BATCH {
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
             match tokio::time::timeout_at(deadline, waiting.recv()).await {
-                Ok(Some(Some(line))) => batch.push(line),
+                Ok(Some(Some(line))) => {
+                    bytes += size(&line);
+                    batch.push(line);
+                }
                 Ok(Some(None) | None) => {
                     open = false;
                     break;
@@ -126,7 +144,8 @@ async fn run(
             }
         }
         store_batch(&*store, &batch).await;
-        let lost = dropped.swap(0, Ordering::Relaxed);
+        bounds.budget.give_back(bytes);
+        let lost = bounds.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lines = lost, "log lines dropped: the store is too slow or away");
         }

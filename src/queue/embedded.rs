@@ -30,10 +30,10 @@ use tokio::sync::mpsc;
 use super::{Address, ConsumeOptions, Consumer, Delivery, Error, Message, Queue, Settle};
 use crate::model::{FunctionId, Mode};
 
-/// Waiting messages of a function's sync queue. Callers in wait are bounded long before (100 a
-/// function), so that reaching it means that nobody consumes; then publishing is `Unavailable`.
-/// Async queues have no bound here: the store bounds the backlog, whose messages carry only ids.
-const MAX_WAITING_SYNC: usize = 10_000;
+/// Waiting messages of one queue of a function; beyond it publishing is `Full`. Sync: callers in wait are
+/// bounded long before (100 a function), so that reaching it means that nobody consumes. Async: it is the
+/// window onto the backlog that the store holds (100,000); its messages carry no payload, some 500 bytes.
+const MAX_WAITING: usize = 10_000;
 
 /// Events that a subscriber may lag behind. One that lags more is ended, and reads everything
 /// again when it subscribes anew, as after a lost connection.
@@ -68,7 +68,7 @@ impl Embedded {
     }
 
     fn declare_line(&self, address: &Address) -> Arc<Line> {
-        let limit = matches!(address, Address::Function(_, Mode::Sync)).then_some(MAX_WAITING_SYNC);
+        let limit = matches!(address, Address::Function(..)).then_some(MAX_WAITING);
         let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
         lines.entry(address.clone()).or_insert_with(|| Arc::new(Line::new(limit))).clone()
     }
@@ -114,7 +114,10 @@ impl Queue for Embedded {
             replies.get(name).is_some_and(|reply| reply.send(message.bytes).is_ok())
         } else {
             match self.line(to) {
-                Some(line) => line.publish(message)?,
+                Some(line) => match line.publish(message) {
+                    Published::Full => return Err(Error::Full(to.clone())),
+                    published => matches!(published, Published::Taken),
+                },
                 None => false,
             }
         };
@@ -219,31 +222,36 @@ impl Entry {
     }
 }
 
+enum Published {
+    Taken,
+    Full,
+    /// The line is no more.
+    Nowhere,
+}
+
 impl Line {
     fn new(limit: Option<usize>) -> Self {
         Self { state: Mutex::default(), limit }
     }
 
-    /// False: the line is no more.
-    fn publish(&self, message: Message) -> Result<bool, Error> {
+    fn publish(&self, message: Message) -> Published {
         let now = Instant::now();
         let mut state = lock(&self.state);
         if state.ended {
-            return Ok(false);
+            return Published::Nowhere;
         }
         if self.limit.is_some_and(|limit| state.ready.len() >= limit) {
             state.ready.retain(|entry| !entry.is_expired(now));
         }
         if self.limit.is_some_and(|limit| state.ready.len() >= limit) {
-            let source = format!("{MAX_WAITING_SYNC} messages wait in the function's queue").into();
-            return Err(Error::Unavailable { address: "embedded".to_owned(), source });
+            return Published::Full;
         }
         let sequence = state.next_sequence;
         state.next_sequence += 1;
         let expires_at = message.expires.map(|after| now + after.max(Duration::from_millis(1)));
         state.ready.push_back(Entry { sequence, bytes: message.bytes, expires_at, redelivered: false });
         state.serve(now);
-        Ok(true)
+        Published::Taken
     }
 
     /// None: the line is no more.

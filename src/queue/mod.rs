@@ -91,7 +91,8 @@ pub trait Queue: Send + Sync {
     async fn remove(&self, function: FunctionId) -> Result<(), Error>;
 
     /// Sends one message and waits for the confirmation that the address calls for, at most
-    /// [`PUBLISH_TIMEOUT`]. [`Error::NoQueue`] when no queue took it: nothing was stored then.
+    /// [`PUBLISH_TIMEOUT`]. [`Error::NoQueue`] when no queue took it: nothing was stored then. A queue
+    /// that is not durable is [`Error::Full`] for `Function(_, _)` beyond a bound of its own.
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error>;
 
     /// Starts consuming. Declares the queue first where it is missing. A reply address is consumed
@@ -184,6 +185,10 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// As many messages as a queue may keep in memory wait in it; nothing was sent. Whoever has them
+    /// stored publishes again later.
+    #[error("{0:?} is full")]
+    Full(Address),
     #[error("this queue is closed")]
     Closed,
 }
@@ -191,7 +196,7 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Full(_))
     }
 }
 
@@ -226,4 +231,21 @@ pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn
         Config::RabbitMq { url } => Arc::new(RabbitMq::connect(url, platform).await?),
         Config::Embedded => Arc::new(Embedded::new()),
     })
+}
+
+/// What a broker says of itself, for `cloudfunc doctor`.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// `RabbitMQ 3.13.7`, where it can be seen.
+    pub version: Option<String>,
+    /// It takes nothing from publishers: it is short of memory or disk.
+    pub blocked: bool,
+}
+
+/// Looks at a broker without declaring anything there. None: the queue is inside the process.
+pub async fn survey(config: &Config, platform: &PlatformName) -> Result<Option<Survey>, Error> {
+    match config {
+        Config::RabbitMq { url } => rabbitmq::survey::survey(url, platform).await.map(Some),
+        Config::Embedded => Ok(None),
+    }
 }

@@ -7,6 +7,7 @@
 mod context;
 mod docker;
 mod early;
+mod forbidden;
 mod guest;
 mod limits;
 mod lines;
@@ -20,6 +21,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Dura
 
 use async_trait::async_trait;
 
+pub use docker::{Component, LabelledContainer, Survey as EngineSurvey};
 pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
 pub use oci::{HostPython, helper, host_python};
 pub use protocol::{Invoke, Load};
@@ -106,7 +108,8 @@ pub trait Runtime: Send + Sync {
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
     /// What the owner of a function with this network should know about how it is isolated here: one
-    /// sentence each, without a full stop; empty when everything holds.
+    /// sentence each, without a full stop; empty when everything holds. Looked up now; makes what the
+    /// sandboxes of that network share, if that is not there yet.
     async fn notices(&self, network: Network) -> Vec<String>;
 
     /// Removes every sandbox of this owner, whatever process made it, and what only its platform's

@@ -2,8 +2,9 @@
 //! then published; what cannot be published now is found by the sweeper.
 
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -46,6 +47,18 @@ pub struct Acceptor {
     requests: mpsc::Sender<Request>,
     /// Queued and retrying rows: as last counted, and accepted since.
     backlog: Arc<AtomicU64>,
+    held: Arc<Held>,
+}
+
+/// Functions whose queue was full: who comes now must not overtake what waits in the store for room, and
+/// is left to the sweeper, too.
+#[derive(Default)]
+struct Held(RwLock<HashSet<FunctionId>>);
+
+impl Held {
+    fn contains(&self, function: FunctionId) -> bool {
+        self.0.read().expect("no holder panics").contains(&function)
+    }
 }
 
 impl Acceptor {
@@ -55,6 +68,11 @@ impl Acceptor {
 
     pub fn set_backlog(&self, rows: u64) {
         self.backlog.store(rows, Ordering::Relaxed);
+    }
+
+    /// As the sweeper has just found them.
+    pub fn hold(&self, functions: HashSet<FunctionId>) {
+        *self.held.0.write().expect("no holder panics") = functions;
     }
 
     /// True once the row is on disk; false when its function is gone. An error says whether anything
@@ -76,8 +94,9 @@ impl Acceptor {
 pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Acceptor, JoinHandle<()>) {
     let (requests, waiting) = mpsc::channel(BATCH);
     let backlog = Arc::new(AtomicU64::new(0));
-    let task = tokio::spawn(run(store, queue, waiting, backlog.clone()));
-    (Acceptor { requests, backlog }, task)
+    let held = Arc::new(Held::default());
+    let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), held.clone()));
+    (Acceptor { requests, backlog, held }, task)
 }
 
 async fn run(
@@ -85,6 +104,7 @@ async fn run(
     queue: Arc<dyn Queue>,
     mut waiting: mpsc::Receiver<Request>,
     backlog: Arc<AtomicU64>,
+    held: Arc<Held>,
 ) {
     let publishing = tokio_util::task::TaskTracker::new();
     let mut batch = Vec::with_capacity(BATCH);
@@ -98,13 +118,15 @@ async fn run(
         match store.accept(&rows).await {
             Ok(accepted) => {
                 let mut announced = Vec::with_capacity(callers.len());
+                let mut count = 0;
                 for ((announce, function, tell), accepted) in callers.into_iter().zip(accepted) {
                     let _ = tell.send(Ok(accepted));
-                    if accepted {
+                    count += u64::from(accepted);
+                    if accepted && !held.contains(announce.function) {
                         announced.push((announce, function));
                     }
                 }
-                backlog.fetch_add(announced.len() as u64, Ordering::Relaxed);
+                backlog.fetch_add(count, Ordering::Relaxed);
                 publishing.spawn(publish(store.clone(), queue.clone(), announced));
             }
             Err(error) => {

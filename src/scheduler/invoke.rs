@@ -1,35 +1,29 @@
-//! Sync invocations: published, awaited, answered.
+//! Sync invocations: admitted, published, awaited. What the caller is told is in `answer.rs`, what is
+//! kept of it in `record.rs`.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use axum::{
-    http::{HeaderValue, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
-};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
     Scheduler,
+    answer::{Answered, answered, interrupted, no_broker, no_instance, throttled},
     functions::Known,
+    record::ended_record,
     waiting::{Pending, Told},
 };
 use crate::{
-    config::units::show_duration,
     http::{Answer, Failure, chain},
     model::{
-        AttemptRecord, Body, FunctionError, FunctionName, InstanceId, InvocationId, Mode, Phase,
-        Problem, ProblemCode, Record, ResultInfo, Start, State,
-        api::header,
-        code,
-        message::{self, Invoke, Outcome, Verdict},
+        Body, FunctionName, InvocationId, Mode,
+        message::{self, Invoke, Outcome},
     },
     queue::{self, Address, Message},
-    store::SyncRecord,
 };
 
 /// A manager that took a message in the last moment of its life in the queue has said so by then
@@ -37,47 +31,6 @@ use crate::{
 const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
 /// Beyond the invocation timeout: a start, a load, and the way back.
 const LATEST: Duration = Duration::from_secs(90);
-/// What a throttled caller is told to wait, in seconds.
-const RETRY_AFTER: u64 = 1;
-
-/// What a caller gets of an invocation that a manager has taken: also a failure says where and how
-/// long it ran.
-pub struct Answered {
-    pub id: InvocationId,
-    pub ending: Result<Body, Box<Problem>>,
-    pub start: Option<Start>,
-    pub instance: Option<InstanceId>,
-    /// On the scheduler's time line.
-    pub phases: Vec<Phase>,
-}
-
-impl IntoResponse for Answered {
-    fn into_response(self) -> Response {
-        let mut response = match self.ending {
-            Ok(Body { content_type, bytes }) => ([(CONTENT_TYPE, content_type)], bytes).into_response(),
-            Err(problem) => Failure(problem).into_response(),
-        };
-        let timing: Vec<String> = self
-            .phases
-            .iter()
-            .map(|phase| format!("{};dur={:.3}", phase.name, phase.duration_ms))
-            .collect();
-        let instance = self.instance.map(|instance| instance.to_string());
-        let start = self.start.map(|start| start.as_str().to_owned());
-        let timing = Some(timing.join(", ")).filter(|timing| !timing.is_empty());
-        for (name, value) in [
-            (header::INVOCATION_ID, Some(self.id.to_string())),
-            (header::START, start),
-            (header::INSTANCE, instance),
-            (header::SERVER_TIMING, timing),
-        ] {
-            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
-    }
-}
 
 impl Scheduler {
     pub async fn invoke(
@@ -95,10 +48,6 @@ impl Scheduler {
             let waiting = self.limits.max_waiting;
             throttled(format!("{waiting} invocations of '{name}' are waiting already"))
         })?;
-        let no_broker = || {
-            Problem::new(code::UNAVAILABLE, "the message broker does not answer")
-                .retry_after(RETRY_AFTER)
-        };
         let reply_to = self.replies.get().ok_or_else(no_broker)?;
         let (tell, told) = oneshot::channel();
         let until = accepted + self.limits.queue_wait + function.timeout + LATEST;
@@ -120,13 +69,32 @@ impl Scheduler {
             self.waiting.remove(id);
             return Err(no_broker().into());
         }
+        let message = self.message(id, &function, accepted_at, payload, headers, reply_to);
+        if let Err(error) = self.publish_sync(&function, message).await {
+            let pending = self.waiting.remove(id);
+            return Err(self.publish_failed(&function, error, id, pending).await);
+        }
+        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
+        self.await_reply(id, &function, told, accepted).await
+    }
+
+    /// The one copy of payload and headers, which is gone from here when it is published.
+    fn message(
+        &self,
+        id: InvocationId,
+        function: &Known,
+        accepted_at: Timestamp,
+        payload: Body,
+        headers: BTreeMap<String, String>,
+        reply_to: String,
+    ) -> Message {
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
             id,
             mode: Mode::Sync,
             function: function.id,
-            name: name.clone(),
+            name: function.name.clone(),
             revision: function.revision,
             accepted_at_ms: accepted_at.as_millisecond(),
             slot_deadline_ms: Some(accepted_at.as_millisecond() + queue_wait),
@@ -134,16 +102,8 @@ impl Scheduler {
             headers,
             reply_to: Some(reply_to),
         };
-        let message = Message {
-            bytes: message::encode(&invoke, &payload.bytes),
-            expires: Some(self.limits.queue_wait),
-        };
-        if let Err(error) = self.publish_sync(&function, message).await {
-            let pending = self.waiting.remove(id);
-            return Err(self.publish_failed(&function, error, id, pending).await);
-        }
-        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
-        self.await_reply(id, &function, told, accepted).await
+        let bytes = message::encode(&invoke, &payload.bytes);
+        Message { bytes, expires: Some(self.limits.queue_wait) }
     }
 
     /// A queue that is gone is made again, unless it went with its function.
@@ -171,6 +131,13 @@ impl Scheduler {
     ) -> Failure {
         if matches!(error, queue::Error::NoQueue(_)) {
             return self.functions.not_found(&function.name).into();
+        }
+        if matches!(error, queue::Error::Full(_)) {
+            if let Some(pending) = pending {
+                self.conclude(id, pending, None, "throttled");
+            }
+            let detail = format!("the queue of '{}' is full", function.name);
+            return throttled(detail).invocation(id).into();
         }
         if error.is_transient() {
             tracing::debug!(invocation = %id, error = %chain(&error), "publishing not confirmed");
@@ -210,47 +177,23 @@ impl Scheduler {
             }
             Some(pending) => {
                 self.conclude(id, pending, None, "throttled");
-                Err(self.no_instance(function).invocation(id).into())
+                Err(no_instance(function, self.limits.queue_wait).invocation(id).into())
             }
         }
     }
 
-    fn no_instance(&self, function: &Known) -> Problem {
-        let wait = show_duration(self.limits.queue_wait);
-        throttled(format!("no instance of '{}' became free within {wait}", function.name))
-    }
-
-    /// What the caller is told of what came back.
     fn answer(
         &self,
         id: InvocationId,
         function: &Known,
         told: Result<Told, oneshot::error::RecvError>,
     ) -> Answer<Answered> {
-        let Ok(Told::Outcome(outcome, bytes)) = told else { return Err(interrupted(id).into()) };
-        let Outcome { start, instance, phases, content_type, verdict, .. } = *outcome;
-        let problem = match verdict {
-            Verdict::Succeeded => None,
-            Verdict::Failed { error } => {
-                let detail =
-                    format!("function '{}' failed: {}: {}", function.name, error.kind, error.message);
-                Some(of_function(code::FUNCTION_FAILED, detail, error))
+        match told {
+            Ok(Told::Outcome(outcome, bytes)) => {
+                Ok(answered(function, self.limits.queue_wait, *outcome, bytes))
             }
-            Verdict::TimedOut { error } => {
-                Some(of_function(code::FUNCTION_TIMED_OUT, error.message.clone(), error))
-            }
-            Verdict::Crashed { error } => {
-                Some(of_function(code::FUNCTION_CRASHED, error.message.clone(), error))
-            }
-            Verdict::NotRun { throttled: true, .. } => Some(self.no_instance(function)),
-            Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
-            Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),
-        };
-        let ending = match problem {
-            None => Ok(Body { content_type: content_type.unwrap_or_default(), bytes }),
-            Some(problem) => Err(Box::new(problem.invocation(id))),
-        };
-        Ok(Answered { id, ending, start, instance, phases })
+            Ok(Told::Lost) | Err(_) => Err(interrupted(id).into()),
+        }
     }
 
     /// Writes the record of a sync invocation that has ended, whether anybody waits for it or not. The
@@ -262,7 +205,7 @@ impl Scheduler {
         outcome: Option<(&Outcome, &Bytes)>,
         reason: &str,
     ) {
-        self.recorder.write(record(id, &pending, outcome, reason));
+        self.recorder.write(ended_record(id, &pending, outcome, reason));
     }
 }
 
@@ -279,129 +222,4 @@ pub async fn publish(
         function.set_declared();
     }
     queue.publish(&address, message).await
-}
-
-fn throttled(detail: String) -> Problem {
-    Problem::new(code::THROTTLED, detail)
-        .retry_after(RETRY_AFTER)
-        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' tells whether a manager is running")
-}
-
-fn interrupted(id: InvocationId) -> Problem {
-    Problem::new(
-        code::INTERRUPTED,
-        "a part of the platform was lost while it had the invocation; whether it ran is not known",
-    )
-    .invocation(id)
-}
-
-fn of_function(code: ProblemCode, detail: String, error: FunctionError) -> Problem {
-    let mut problem = Problem::new(code, detail);
-    problem.error_type = Some(error.kind);
-    problem.trace = error.trace;
-    problem
-}
-
-fn start_failed(function: &Known, reason: &str) -> Problem {
-    let detail = format!("function '{}' could not be started: {reason}", function.name);
-    Problem::new(code::START_FAILED, detail)
-        .retry_after(RETRY_AFTER)
-        .hint("'cloudfunc logs --role manager' tells more")
-}
-
-/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
-/// until the manager's first phase, so that nothing is left out between them.
-pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
-    let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
-    let admit = pending.admitted.as_secs_f64() * 1000.0;
-    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
-    let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
-    let phase =
-        |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
-    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
-    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
-    all
-}
-
-fn record(
-    id: InvocationId,
-    pending: &Pending,
-    outcome: Option<(&Outcome, &Bytes)>,
-    reason: &str,
-) -> SyncRecord {
-    let elapsed = pending.accepted.elapsed();
-    let total_ms = elapsed.as_secs_f64() * 1000.0;
-    let (verdict, result) = match outcome {
-        Some((outcome, bytes)) => {
-            let body = outcome.content_type.clone();
-            (Some(outcome), body.map(|content_type| Body { content_type, bytes: bytes.clone() }))
-        }
-        None => (None, None),
-    };
-    let (state, reason) = match verdict.map(|outcome| &outcome.verdict) {
-        Some(Verdict::NotRun { throttled: true, .. }) => (State::Expired, Some("throttled".to_owned())),
-        Some(Verdict::NotRun { reason, .. }) => {
-            (State::Expired, Some(format!("start_failed: {reason}")))
-        }
-        Some(verdict) => match verdict.state() {
-            Some(state) => (state, None),
-            None => (State::Crashed, Some("interrupted".to_owned())),
-        },
-        None if reason == "throttled" => (State::Expired, Some(reason.to_owned())),
-        None => (State::Crashed, Some(reason.to_owned())),
-    };
-    // What could not be loaded was tried as well; what never got that far was not.
-    let attempts =
-        verdict.filter(|outcome| outcome.verdict.state().is_some()).map(|outcome| AttemptRecord {
-            number: 1,
-            revision: Some(outcome.revision),
-            instance: outcome.instance,
-            outcome: outcome.verdict.state(),
-            error: outcome.verdict.error().cloned(),
-        });
-    SyncRecord {
-        function: pending.function.id,
-        record: Record {
-            id,
-            function: pending.function.name.clone(),
-            mode: Mode::Sync,
-            state,
-            dead_letter: false,
-            start: verdict.and_then(|outcome| outcome.start),
-            prewarmed: verdict.is_some_and(|outcome| outcome.prewarmed),
-            accepted_at: pending.accepted_at,
-            finished_at: pending.accepted_at.checked_add(elapsed).ok(),
-            duration_ms: Some(total_ms),
-            attempts: attempts.into_iter().collect(),
-            phases: verdict.map(|outcome| outcome.phases.clone()).unwrap_or_default(),
-            result: result.as_ref().map(|body| ResultInfo {
-                content_type: body.content_type.clone(),
-                size: body.bytes.len() as u64,
-            }),
-            parent: None,
-            reason,
-        },
-        result,
-    }
-}
-
-/// The record of one that has not ended.
-pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
-    Record {
-        id,
-        function: pending.function.name.clone(),
-        mode: Mode::Sync,
-        state: if pending.owner.is_some() { State::Running } else { State::Queued },
-        dead_letter: false,
-        start: None,
-        prewarmed: false,
-        accepted_at: pending.accepted_at,
-        finished_at: None,
-        duration_ms: None,
-        attempts: Vec::new(),
-        phases: Vec::new(),
-        result: None,
-        parent: None,
-        reason: None,
-    }
 }

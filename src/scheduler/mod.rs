@@ -8,10 +8,12 @@
 //! ```
 
 mod accept;
+mod answer;
 mod functions;
 mod invoke;
 mod logs;
 mod outcomes;
+mod record;
 mod recorder;
 mod replies;
 mod routes;

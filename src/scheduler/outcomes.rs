@@ -23,26 +23,40 @@ const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 64, priority: 0 };
 const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
 
-/// Takes outcomes until `stop`; whatever is not acked by then is delivered again.
+/// Of a stop: for what is here already. A store that is away then is not waited for.
+const LAST_BATCHES: Duration = Duration::from_secs(3);
+
+/// Takes outcomes until `stop`, and then those that are here: managers stop before schedulers, and a queue
+/// inside this process would forget them. Whatever is not acked by then is delivered again by a durable one.
 pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     const RETRY: Duration = Duration::from_millis(500);
     let receiving = async {
-        loop {
+        while !stop.is_cancelled() {
             match scheduler.queue.consume(&Address::Outcomes, PREFETCH).await {
-                Ok(mut consumer) => take_all(&scheduler, &mut consumer).await,
+                Ok(mut consumer) => take_all(&scheduler, &mut consumer, &stop).await,
                 Err(error) => tracing::debug!(error = %chain(&error), "outcomes cannot be consumed yet"),
             }
-            tokio::time::sleep(RETRY).await;
+            let _ = tokio::time::timeout(RETRY, stop.cancelled()).await;
         }
     };
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_BATCHES).await;
+    };
     tokio::select! {
-        () = stop.cancelled() => {}
+        () = too_long => tracing::warn!("outcomes are left; what they ended is run again"),
         () = receiving => {}
     }
 }
 
-async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer) {
-    while let Some(first) = consumer.next().await {
+async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &CancellationToken) {
+    loop {
+        let first = tokio::select! {
+            biased;
+            first = consumer.next() => first,
+            () = stop.cancelled() => None,
+        };
+        let Some(first) = first else { return };
         let mut bytes = first.bytes.len();
         let mut batch = vec![first];
         // What is here already goes into the same commit; nothing is waited for.

@@ -1,38 +1,67 @@
 //! Records of sync invocations, written behind: readable here at once, stored in bounded batches.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::shards::Shards;
 use crate::{
+    budget::{Budget, WRITTEN_BEHIND},
     http::chain,
     model::InvocationId,
     store::{Store, SyncRecord},
 };
 
-/// Records waiting for the store. Beyond it a record is dropped and counted: an answer never waits
-/// for its record.
+/// Records waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, a record is dropped and
+/// counted: an answer never waits for its record. Before a record its result's bytes are dropped.
 const MAX_WAITING: usize = 20_000;
 const BATCH: usize = 500;
-/// Results in one batch, in bytes (one more may go over it).
-const BATCH_BYTES: usize = 64 * 1024 * 1024;
+/// In one batch, in bytes (one record more may go over it).
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Of a record besides its result and the traces of its errors.
+const RECORD_BYTES: usize = 1024;
 /// A record is on its way to the store after at most so long.
 const DELAY: Duration = Duration::from_millis(50);
 
 pub struct Recorder {
     recent: Arc<Shards<Arc<SyncRecord>>>,
     records: mpsc::Sender<Arc<SyncRecord>>,
+    bounds: Arc<Bounds>,
+}
+
+struct Bounds {
+    budget: Budget,
+    dropped_results: AtomicU64,
+    dropped_records: AtomicU64,
 }
 
 impl Recorder {
-    pub fn write(&self, record: SyncRecord) {
+    pub fn write(&self, mut record: SyncRecord) {
+        let bounds = &self.bounds;
+        let mut bytes = size(&record);
+        if !bounds.budget.take(bytes) {
+            if record.result.take().is_some() {
+                bounds.dropped_results.fetch_add(1, Ordering::Relaxed);
+            }
+            bytes = size(&record);
+            if !bounds.budget.take(bytes) {
+                bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
         let record = Arc::new(record);
         let id = record.record.id;
         self.recent.insert(id, record.clone());
         if self.records.try_send(record).is_err() {
             self.recent.remove(id);
-            tracing::warn!(invocation = %id, "record dropped: the store is too slow or away");
+            bounds.budget.give_back(bytes);
+            bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -42,21 +71,32 @@ impl Recorder {
     }
 }
 
+fn size(record: &SyncRecord) -> usize {
+    let errors = record.record.attempts.iter().filter_map(|attempt| attempt.error.as_ref());
+    let errors = errors.map(|error| error.message.len() + error.trace.as_ref().map_or(0, String::len));
+    RECORD_BYTES + errors.sum::<usize>() + record.result.as_ref().map_or(0, |body| body.bytes.len())
+}
+
 /// The task ends when the recorder is dropped and everything is stored.
 pub fn start(store: Arc<dyn Store>) -> (Recorder, JoinHandle<()>) {
     let recent = Arc::new(Shards::default());
     let (records, waiting) = mpsc::channel(MAX_WAITING);
-    let task = tokio::spawn(run(store, waiting, recent.clone()));
-    (Recorder { recent, records }, task)
+    let bounds = Arc::new(Bounds {
+        budget: Budget::new(WRITTEN_BEHIND),
+        dropped_results: AtomicU64::new(0),
+        dropped_records: AtomicU64::new(0),
+    });
+    let task = tokio::spawn(run(store, waiting, recent.clone(), bounds.clone()));
+    (Recorder { recent, records, bounds }, task)
 }
 
 async fn run(
     store: Arc<dyn Store>,
     mut waiting: mpsc::Receiver<Arc<SyncRecord>>,
     recent: Arc<Shards<Arc<SyncRecord>>>,
+    bounds: Arc<Bounds>,
 ) {
     while let Some(first) = waiting.recv().await {
-        let size = |record: &SyncRecord| record.result.as_ref().map_or(0, |body| body.bytes.len());
         let mut bytes = size(&first);
         let mut batch = vec![first];
         let deadline = tokio::time::Instant::now() + DELAY;
@@ -73,6 +113,18 @@ async fn run(
         write(&*store, &records).await;
         for record in batch {
             recent.remove(record.record.id);
+        }
+        bounds.budget.give_back(bytes);
+        bounds.tell_dropped();
+    }
+}
+
+impl Bounds {
+    fn tell_dropped(&self) {
+        let results = self.dropped_results.swap(0, Ordering::Relaxed);
+        let records = self.dropped_records.swap(0, Ordering::Relaxed);
+        if results + records > 0 {
+            tracing::warn!(results, records, "dropped: the store is too slow or away");
         }
     }
 }
@@ -91,5 +143,68 @@ async fn write(store: &dyn Store, records: &[SyncRecord]) {
                 return tracing::warn!(records = records.len(), error = %chain(&error), "records lost");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Body, FunctionId, Mode, Record, State};
+
+    fn record(bytes: usize) -> SyncRecord {
+        let result = Body { content_type: "text/plain".to_owned(), bytes: vec![0; bytes].into() };
+        let now = Timestamp::now();
+        SyncRecord {
+            function: FunctionId::new(),
+            record: Record {
+                id: InvocationId::new(),
+                function: "f".parse().unwrap(),
+                mode: Mode::Sync,
+                state: State::Succeeded,
+                dead_letter: false,
+                start: None,
+                prewarmed: false,
+                accepted_at: now,
+                finished_at: Some(now),
+                duration_ms: None,
+                attempts: Vec::new(),
+                phases: Vec::new(),
+                result: None,
+                parent: None,
+                reason: None,
+            },
+            result: Some(result),
+        }
+    }
+
+    /// The test's one thread lets the writer run only when it waits: until then nothing is stored.
+    #[tokio::test]
+    async fn results_are_dropped_before_records_and_both_at_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
+        let (recorder, task) = start(store.clone());
+        let large = 6 * 1024 * 1024;
+        let kept = (WRITTEN_BEHIND - RECORD_BYTES) / (large + RECORD_BYTES);
+        let mut ids = Vec::new();
+        for _ in 0..MAX_WAITING + 5 {
+            let record = record(if ids.len() < 50 { large } else { 0 });
+            ids.push(record.record.id);
+            recorder.write(record);
+        }
+        let has_result = |id: &&InvocationId| recorder.recent(**id).unwrap().result.is_some();
+        assert_eq!(ids[..50].iter().filter(has_result).count(), kept, "of 6 MiB in 64 MiB");
+        let dropped = recorder.bounds.dropped_records.load(Ordering::Relaxed);
+        let waiting = ids.iter().filter(|id| recorder.recent(**id).is_some()).count();
+        assert_eq!(waiting as u64 + dropped, ids.len() as u64);
+        assert!(dropped >= 5, "{dropped}");
+        drop(recorder);
+        task.await.unwrap();
+        assert!(store.record(ids[49]).await.unwrap().is_some(), "without its result");
+        assert!(store.result(ids[0]).await.unwrap().is_some());
+        assert!(store.result(ids[49]).await.unwrap().is_none());
+        store.close().await;
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Scheduler,
-    invoke::phases,
+    record::phases,
     waiting::{Pending, Told},
 };
 use crate::{

@@ -18,8 +18,8 @@ use super::{
     Scheduler,
     accept::{self, OVERLOADED_RETRY},
     functions::Known,
-    invoke::running_record,
     logs,
+    record::running_record,
 };
 use crate::{
     http::{

@@ -16,7 +16,12 @@ use super::{
     accept::{self, Announced},
     replies,
 };
-use crate::{http::chain, model::OwnerId, store};
+use crate::{
+    http::chain,
+    model::{FunctionId, OwnerId},
+    queue,
+    store::{self, Due},
+};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows taken at once; a full page is followed by the next one immediately.
@@ -69,36 +74,59 @@ async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), st
 
 async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     scheduler.accept.set_backlog(scheduler.store.backlog().await?);
-    // Taking rows marks them as published; so not before there is somebody to publish to.
+    // Taking rows and giving them back are writes: not without somebody to publish to.
     if let Err(error) = scheduler.queue.ping().await {
         tracing::debug!(error = %chain(&error), "no sweep without a broker");
         return Ok(());
     }
+    // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
+    let mut full = HashSet::new();
     loop {
-        let due = scheduler.store.take_due(PAGE).await?;
-        let full = due.len() == PAGE as usize;
-        stream::iter(due)
-            .for_each_concurrent(PUBLISHES, |row| async move {
-                let id = row.id;
-                let announced = Announced {
-                    id,
-                    function: row.function,
-                    name: row.name,
-                    revision: row.active_revision,
-                    accepted_at_ms: row.accepted_at.as_millisecond(),
-                };
-                match accept::republish(&*scheduler.queue, announced).await {
-                    Ok(()) => tracing::debug!(invocation = %id, "published by the sweeper"),
-                    Err(error) => {
-                        tracing::debug!(invocation = %id, error = %chain(&error), "not published");
-                    }
-                }
-            })
-            .await;
-        if !full {
+        let except: Vec<FunctionId> = full.iter().copied().collect();
+        let due = scheduler.store.take_due(PAGE, &except).await?;
+        let is_last = due.len() < PAGE as usize;
+        let refused = publish(scheduler, due).await;
+        let mut broken = false;
+        for (row, error) in &refused {
+            match error {
+                queue::Error::Full(_) => drop(full.insert(row.function)),
+                _ => broken = true,
+            }
+        }
+        if !refused.is_empty() {
+            // Otherwise they would count as published, and wait for a minute or more.
+            let rows: Vec<Due> = refused.into_iter().map(|(row, _)| row).collect();
+            scheduler.store.untake(&rows).await?;
+        }
+        if is_last || broken {
+            scheduler.accept.hold(full);
             return Ok(());
         }
     }
+}
+
+/// Answers what was not published, and why.
+async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error)> {
+    let publishing = stream::iter(due).map(|row| async move {
+        let announced = Announced {
+            id: row.id,
+            function: row.function,
+            name: row.name.clone(),
+            revision: row.active_revision,
+            accepted_at_ms: row.accepted_at.as_millisecond(),
+        };
+        match accept::republish(&*scheduler.queue, announced).await {
+            Ok(()) => {
+                tracing::debug!(invocation = %row.id, "published by the sweeper");
+                None
+            }
+            Err(error) => {
+                tracing::debug!(invocation = %row.id, error = %chain(&error), "not published");
+                Some((row, error))
+            }
+        }
+    });
+    publishing.buffered(PUBLISHES).filter_map(std::future::ready).collect().await
 }
 
 /// Sync callers whose manager has vanished: its lease has run out, or, as the last resort, the time in

@@ -1,27 +1,34 @@
 //! How a backend's failures become the store's errors: the decision is whether anything can have
 //! happened, see [`Error`].
 
+use std::sync::Arc;
+
 use super::{Error, rows::Id};
 use crate::model::{FunctionName, RevisionNumber};
 
-/// Why a method of a backend failed, before it is known which store it was.
-#[derive(Debug)]
+/// Why a method of a backend failed, before it is known which store it was. One failure may be that of
+/// many writes at once.
+#[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// Nothing happened: it was a read, or the transaction was not yet being committed.
-    Before(sqlx::Error),
+    Before(Arc<sqlx::Error>),
     /// The statement that failed may have committed: `COMMIT`, or a statement that is its own transaction.
-    Committing(sqlx::Error),
+    Committing(Arc<sqlx::Error>),
     Missing(String),
     Conflict(String),
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::Before(error)
+        Self::Before(Arc::new(error))
     }
 }
 
 impl Failure {
+    pub fn committing(error: sqlx::Error) -> Self {
+        Self::Committing(Arc::new(error))
+    }
+
     /// Whether an answer was lost, so that the fate of what was sent is open.
     pub fn leaves_open(&self) -> bool {
         matches!(self, Self::Committing(error) if fault(error) == Fault::Lost)
@@ -117,10 +124,8 @@ pub(super) fn migration(error: sqlx::migrate::MigrateError) -> Failure {
             "the migration of the store to schema version {version} was begun but not finished; \
              restore the store from a backup, or use another store"
         )),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            Failure::Before(error)
-        }
-        other => Failure::Before(sqlx::Error::Migrate(Box::new(other))),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        other => sqlx::Error::Migrate(Box::new(other)).into(),
     }
 }
 

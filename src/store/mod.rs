@@ -9,16 +9,20 @@
 
 mod failure;
 mod lost_claims;
+mod methods;
 mod postgres;
 mod reads;
 mod rows;
 mod sqlite;
+mod survey;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+
+pub use survey::{Migrations, Survey, survey};
 
 use crate::{
     config::SecretUrl,
@@ -110,9 +114,12 @@ pub trait Store: Send + Sync {
     ) -> Result<bool, Error>;
     /// Rows that need a message now: never published for 1 s or more, retrying and due, running with
     /// an expired lease, or published long ago and still queued. Marks them as published now, so that
-    /// two sweepers do not take the same; at most `limit`, oldest first. Where the function of such a row
-    /// was deleted meanwhile, the row ends `cancelled` with reason `function_deleted` instead.
-    async fn take_due(&self, limit: u32) -> Result<Vec<Due>, Error>;
+    /// two sweepers do not take the same; at most `limit`, oldest first, none of the functions `except`.
+    /// Where the function of such a row was deleted meanwhile, the row ends `cancelled` with reason
+    /// `function_deleted` instead.
+    async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error>;
+    /// Takes that back for rows whose messages could not be published: they are as due as they were.
+    async fn untake(&self, rows: &[Due]) -> Result<(), Error>;
     /// Forgets that rows were published, so that [`Store::take_due`] answers them again (retrying ones
     /// when they are due): for a queue that does not outlive the process.
     async fn forget_published(&self) -> Result<(), Error>;
@@ -220,6 +227,8 @@ pub struct Due {
     pub name: FunctionName,
     pub active_revision: RevisionNumber,
     pub accepted_at: Timestamp,
+    /// Since when it needs a message.
+    pub due_at: Timestamp,
 }
 
 /// A finished sync invocation.

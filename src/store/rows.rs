@@ -226,6 +226,7 @@ impl DueRow {
             name: parse(&self.function_name)?,
             active_revision: revision(self.active_revision)?,
             accepted_at: time(self.accepted_at)?,
+            due_at: time(self.since)?,
         })
     }
 }

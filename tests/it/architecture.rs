@@ -12,6 +12,7 @@ use std::{
 const MAP: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("shutdown", &[]),
+    ("budget", &[]),
     ("model", &[]),
     ("store", &["config", "model"]),
     ("queue", &["config", "model"]),
@@ -23,8 +24,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("client", &["config", "model"]),
     ("gateway", &["config", "http", "model", "shutdown"]),
     ("registry", &["bundle", "config", "http", "model", "queue", "shutdown", "store"]),
-    ("scheduler", &["config", "http", "model", "queue", "shutdown", "store"]),
-    ("manager", &["bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"]),
+    ("scheduler", &["budget", "config", "http", "model", "queue", "shutdown", "store"]),
+    (
+        "manager",
+        &["budget", "bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"],
+    ),
     (
         "app",
         &[
@@ -52,13 +56,34 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("sqlx", "store/"),
     ("lapin", "queue/rabbitmq/"),
     ("bollard", "runtime/docker/"),
+    ("libcontainer", "runtime/oci/"),
+    ("seccompiler", "runtime/oci/"),
+    ("nix", "runtime/oci/"),
+    ("libc", "runtime/oci/"),
     ("clap", "cli/"),
     ("indicatif", "cli/"),
     ("dialoguer", "cli/"),
 ];
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
-const PURE: &[&str] = &["manager/pool.rs", "cli/up/restart.rs"];
+const PURE: &[&str] = &[
+    "manager/pool.rs",
+    "cli/up/restart.rs",
+    "cli/doctor/finding.rs",
+    "cli/doctor/version.rs",
+    "cli/doctor/judge/mod.rs",
+    "cli/doctor/judge/backends.rs",
+    "cli/doctor/judge/cgroups.rs",
+    "cli/doctor/judge/clock.rs",
+    "cli/doctor/judge/compose.rs",
+    "cli/doctor/judge/disk.rs",
+    "cli/doctor/judge/engine.rs",
+    "cli/doctor/judge/limits.rs",
+    "cli/doctor/judge/platform.rs",
+    "cli/doctor/judge/ports.rs",
+    "cli/doctor/judge/sandbox.rs",
+    "cli/doctor/judge/system.rs",
+];
 
 #[test]
 fn the_map_itself_draws_no_forbidden_arrow() {

@@ -5,6 +5,7 @@ mod alone;
 mod broker;
 mod compose;
 mod embedded;
+mod embedded_kills;
 mod kills;
 mod orphans;
 mod quick_start;

@@ -4,9 +4,12 @@
 mod support;
 
 mod architecture;
+mod backlog;
 mod bad_input;
 mod binary;
 mod cli;
+mod doctor;
+mod escape;
 mod function_failures;
 mod http_api;
 mod invocations;

@@ -447,11 +447,40 @@ async fn what_is_ready_answers_a_ping(fixture: &Fixture) {
     fixture.other.ping().await.unwrap();
 }
 
+/// A queue in memory is bounded: it refuses, and takes again when there is room.
+#[tokio::test]
+async fn a_full_embedded_queue_says_so_and_takes_more_when_there_is_room() {
+    check(Fixture::embedded().await, async |fixture| {
+        for mode in [Mode::Sync, Mode::Async] {
+            let address = Address::Function(fixture.function().await, mode);
+            let mut taken = 0;
+            let error = loop {
+                match fixture.queue.publish(&address, message("x")).await {
+                    Ok(()) => taken += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(taken, 10_000);
+            assert!(matches!(&error, Error::Full(full) if *full == address), "{error:?}");
+            assert!(error.is_transient());
+            let mut consumer = fixture.queue.consume(&address, prefetch(1)).await.unwrap();
+            let held = next(&mut consumer).await;
+            fixture.queue.publish(&address, message("y")).await.expect("one has gone out");
+            fixture.queue.publish(&address, message("z")).await.unwrap_err();
+            drop(held);
+            let outcomes = fixture.queue.publish(&Address::Outcomes, message("x")).await;
+            outcomes.expect("one full queue is no other's concern");
+        }
+    })
+    .await;
+}
+
 /// What only a queue over a network has to show.
 mod rabbitmq_connection {
     use std::time::Instant;
 
-    use super::{proxy::Proxy, *};
+    use super::*;
+    use crate::support::proxy::Proxy;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_lost_connection_ends_what_runs_on_it_and_the_next_calls_make_a_new_one() {
@@ -799,134 +828,4 @@ async fn ends(consumer: &mut Consumer) -> bool {
 
 fn text(delivery: &Delivery) -> String {
     String::from_utf8(delivery.bytes.to_vec()).unwrap()
-}
-
-/// A TCP proxy whose connections a test can cut, stop and speak into.
-mod proxy {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    };
-
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::{
-            TcpListener, TcpStream,
-            tcp::{OwnedReadHalf, OwnedWriteHalf},
-        },
-        sync::{broadcast, watch},
-    };
-    use tokio_util::sync::DropGuard;
-
-    pub struct Proxy {
-        port: u16,
-        shared: Arc<Shared>,
-        _stop: DropGuard,
-    }
-
-    struct Shared {
-        accepted: AtomicUsize,
-        refuse: AtomicBool,
-        cut: broadcast::Sender<()>,
-        inject: broadcast::Sender<&'static [u8]>,
-        paused: watch::Sender<bool>,
-    }
-
-    impl Proxy {
-        pub async fn start(target: String) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let shared = Arc::new(Shared {
-                accepted: AtomicUsize::new(0),
-                refuse: AtomicBool::new(false),
-                cut: broadcast::channel(1).0,
-                inject: broadcast::channel(4).0,
-                paused: watch::channel(false).0,
-            });
-            let stop = tokio_util::sync::CancellationToken::new();
-            let accepting = accept(listener, target, shared.clone());
-            let stopped = stop.clone();
-            tokio::spawn(async move { stopped.run_until_cancelled(accepting).await });
-            Self { port, shared, _stop: stop.drop_guard() }
-        }
-
-        pub fn port(&self) -> u16 {
-            self.port
-        }
-
-        /// Connections that got through so far.
-        pub fn accepted(&self) -> usize {
-            self.shared.accepted.load(Ordering::SeqCst)
-        }
-
-        /// Ends all connections of now.
-        pub fn cut(&self) {
-            let _ = self.shared.cut.send(());
-        }
-
-        /// New connections end at once.
-        pub fn refuse(&self, refuse: bool) {
-            self.shared.refuse.store(refuse, Ordering::SeqCst);
-        }
-
-        /// Nothing passes, and nothing is lost.
-        pub fn pause(&self, paused: bool) {
-            self.shared.paused.send_replace(paused);
-        }
-
-        /// To every client, as if the server had said it; only while the server is silent.
-        pub fn inject(&self, bytes: &'static [u8]) {
-            let _ = self.shared.inject.send(bytes);
-        }
-    }
-
-    async fn accept(listener: TcpListener, target: String, shared: Arc<Shared>) {
-        while let Ok((client, _)) = listener.accept().await {
-            if shared.refuse.load(Ordering::SeqCst) {
-                continue;
-            }
-            shared.accepted.fetch_add(1, Ordering::SeqCst);
-            tokio::spawn(relay(client, target.clone(), shared.clone(), shared.cut.subscribe()));
-        }
-    }
-
-    async fn relay(
-        client: TcpStream,
-        target: String,
-        shared: Arc<Shared>,
-        mut cut: broadcast::Receiver<()>,
-    ) {
-        let server = TcpStream::connect(target).await.unwrap();
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        let (up, down) = (shared.paused.subscribe(), shared.paused.subscribe());
-        // No bytes: only the server's side is spoken into.
-        let silence = broadcast::channel(1);
-        tokio::select! {
-            _ = cut.recv() => {}
-            () = copy(from_client, to_server, up, silence.1) => {}
-            () = copy(from_server, to_client, down, shared.inject.subscribe()) => {}
-        }
-    }
-
-    async fn copy(
-        mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
-        mut paused: watch::Receiver<bool>,
-        mut inject: broadcast::Receiver<&'static [u8]>,
-    ) {
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let bytes = tokio::select! {
-                Ok(bytes) = inject.recv() => bytes,
-                read = from.read(&mut buffer) => match read {
-                    Ok(length) if length > 0 => &buffer[..length],
-                    _ => return,
-                },
-            };
-            if paused.wait_for(|paused| !paused).await.is_err() || to.write_all(bytes).await.is_err() {
-                return;
-            }
-        }
-    }
 }

@@ -57,7 +57,7 @@ fn the_commands_of_the_blocks_are_understood() {
     for line in shell_lines() {
         let words = words(&line);
         // These need no platform.
-        const OTHERS: [&str; 4] = ["up", "down", "status", "run"];
+        const OTHERS: [&str; 5] = ["up", "down", "status", "run", "doctor"];
         if words[0] != "cloudfunc" || OTHERS.contains(&words[1].as_str()) {
             continue;
         }
@@ -302,7 +302,7 @@ fn has_flag(help: &str, flag: &str) -> bool {
 
 /// What the help says of a flag, up to the next one.
 fn about<'h>(help: &'h str, flag: &str) -> &'h str {
-    let start = help.find(&format!("{flag} ")).unwrap_or_else(|| panic!("`up` has no {flag}"));
+    let start = help.find(&format!("{flag} <")).unwrap_or_else(|| panic!("`up` has no {flag}"));
     let rest = &help[start..];
     let end = rest[2..].find("  --").map_or(rest.len(), |at| at + 2);
     &rest[..end]

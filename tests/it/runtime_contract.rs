@@ -3,10 +3,12 @@
 //! A property is one function that takes a [`Fixture`]; the macro at the end makes a test of it per
 //! backend. Each test is an owner of its own and ends by asserting that nothing of it is left.
 
+mod alone;
 mod answers;
 mod ends;
 mod failures;
 mod isolation;
+mod not_root;
 mod output;
 
 use std::{
@@ -29,7 +31,7 @@ use cloudfunc::{
     },
 };
 
-use self::{answers::*, ends::*, failures::*, isolation::*, output::*};
+use self::{alone::*, answers::*, ends::*, failures::*, isolation::*, output::*};
 use crate::{need, support::eventually};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -43,6 +45,8 @@ struct Fixture {
     runtime: Arc<dyn Runtime>,
     owner: Owner,
     folder: tempfile::TempDir,
+    /// Of Python: what there is.
+    version: String,
 }
 
 impl Fixture {
@@ -50,7 +54,12 @@ impl Fixture {
         // A short one: a socket's path has at most 107 bytes where there is no mount.
         let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
         let owner = owner();
-        Self { kind, runtime: connect(&config(kind, &owner, folder.path())).unwrap(), owner, folder }
+        let runtime = connect(&config(kind, &owner, folder.path())).unwrap();
+        let version = match kind {
+            Kind::Oci => cloudfunc::runtime::host_python().unwrap().version,
+            Kind::Docker | Kind::Process => "3.11".to_owned(),
+        };
+        Self { kind, runtime, owner, folder, version }
     }
 
     fn config(&self) -> Config {
@@ -67,7 +76,7 @@ impl Fixture {
         Spec {
             instance,
             function: "contract".to_owned(),
-            image: Image::Language { language: Language::Python, version: "3.11".to_owned() },
+            image: Image::Language { language: Language::Python, version: self.version.clone() },
             folder,
             memory_bytes: 128 * MIB,
             cpus: 1.0,
@@ -91,32 +100,52 @@ impl Fixture {
         instance
     }
 
-    /// An image whose program prints a line with `uid=` and ends.
-    fn no_guest(&self) -> String {
-        if self.kind == Kind::Process {
-            return "/usr/bin/id".to_owned();
+    /// What to start from to have something that is no guest, and what it prints before it ends.
+    async fn no_guest(&self) -> (Image, &'static str) {
+        let own = |reference: &str| Image::Own { reference: reference.to_owned() };
+        match self.kind {
+            Kind::Process => (own("/usr/bin/id"), "uid="),
+            Kind::Docker => {
+                let context = self.folder.path().join("context");
+                fs::create_dir_all(&context).unwrap();
+                let base = self.config().python_image;
+                fs::write(context.join("Dockerfile"), format!("FROM {base}\nCMD [\"id\"]\n")).unwrap();
+                let tag = "cloudfunc-test/no-guest";
+                docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
+                (own(tag), "uid=")
+            }
+            // Without images, the only program is the shim.
+            Kind::Oci => {
+                let image = self.spec("").image;
+                self.runtime.ensure_image(&image, &|_| {}).await.unwrap();
+                let root =
+                    fs::read_dir(self.folder.path().join("runtime/roots")).unwrap().next().unwrap();
+                fs::write(root.unwrap().path().join("shim/shim.pyc"), "no bytecode").unwrap();
+                (image, "Bad magic number")
+            }
         }
-        let context = self.folder.path().join("context");
-        fs::create_dir_all(&context).unwrap();
-        let base = self.config().python_image;
-        fs::write(context.join("Dockerfile"), format!("FROM {base}\nCMD [\"id\"]\n")).unwrap();
-        let tag = "cloudfunc-test/no-guest";
-        docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
-        tag.to_owned()
     }
 
     /// What is there of this owner, asked of the system itself.
     fn sandboxes(&self) -> Vec<String> {
-        if self.kind == Kind::Docker {
-            let label = format!("label=cloudfunc.manager={}", self.owner.manager);
-            return docker(&["ps", "-aq", "--filter", &label]).lines().map(str::to_owned).collect();
+        match self.kind {
+            Kind::Docker => {
+                let label = format!("label=cloudfunc.manager={}", self.owner.manager);
+                docker(&["ps", "-aq", "--filter", &label]).lines().map(str::to_owned).collect()
+            }
+            Kind::Process => self.processes("environ"),
+            Kind::Oci => [self.processes("mountinfo"), self.left_in_files()].concat(),
         }
+    }
+
+    /// Numbers of the processes that know this fixture's folder.
+    fn processes(&self, file: &str) -> Vec<String> {
         let folder = self.folder.path().to_str().unwrap().as_bytes();
-        let ours = |environment: Vec<u8>| environment.windows(folder.len()).any(|part| part == folder);
+        let ours = |text: Vec<u8>| text.windows(folder.len()).any(|part| part == folder);
         fs::read_dir("/proc")
             .unwrap()
             .flatten()
-            .filter(|entry| fs::read(entry.path().join("environ")).is_ok_and(ours))
+            .filter(|entry| fs::read(entry.path().join(file)).is_ok_and(ours))
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .collect()
     }
@@ -127,17 +156,24 @@ impl Fixture {
 
     async fn nothing_is_left(&self) {
         assert_eq!(self.runtime.remove_all(&self.owner).await.unwrap(), Vec::<String>::new());
+        if self.kind == Kind::Oci {
+            assert_eq!(self.sandboxes(), Vec::<String>::new());
+        }
     }
 }
 
 impl Drop for Fixture {
-    /// A test that failed must not leave its containers to the others.
+    /// A test that failed must not leave its sandboxes to the others.
     fn drop(&mut self) {
-        if std::thread::panicking() && self.kind == Kind::Docker {
-            for id in self.sandboxes() {
-                docker(&["rm", "-f", &id]);
-            }
+        if !std::thread::panicking() || self.kind == Kind::Process {
+            return;
         }
+        let (config, owner) = (self.config(), self.owner.clone());
+        let removal = std::thread::spawn(move || {
+            let tasks = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _ = tasks.block_on(async { connect(&config)?.remove_all(&owner).await });
+        });
+        let _ = removal.join();
     }
 }
 
@@ -150,7 +186,7 @@ fn owner() -> Owner {
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    let program = not_root::program();
     Config { kind, python_image, folder: folder.join("runtime"), program, owner: owner.clone() }
 }
 
@@ -274,11 +310,34 @@ macro_rules! on {
     };
 }
 
+/// The same tests of the runtime without an engine, by a user who is not root: where root runs them.
+macro_rules! as_another_user {
+    ($($property:ident)*) => {
+        mod oci_not_root {
+            $(#[test]
+            fn $property() {
+                super::not_root::run(concat!("runtime_contract::oci::", stringify!($property)));
+            })*
+        }
+    };
+}
+
 macro_rules! contract {
-    (all: $($all:ident)*; sandbox: $($sandbox:ident)*) => {
+    (
+        all: $($all:ident)*;
+        sandbox: $($sandbox:ident)*;
+        images: $($images:ident)*;
+        alone: $($alone:ident)*
+    ) => {
         on!(process, super::Kind::Process, {}, $($all)*);
-        on!(docker, super::Kind::Docker, { super::need!("CLOUDFUNC_TEST_DOCKER"); }, $($all)* $($sandbox)*);
-        on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)*);
+        on!(
+            docker,
+            super::Kind::Docker,
+            { super::need!("CLOUDFUNC_TEST_DOCKER"); },
+            $($all)* $($sandbox)* $($images)*
+        );
+        on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)* $($alone)*);
+        as_another_user!($($all)* $($sandbox)* $($alone)*);
     };
 }
 
@@ -311,9 +370,22 @@ contract! {
     sandbox:
     too_much_memory_is_the_reason
     a_sandbox_may_do_little
+    a_sandbox_has_room_for_few_processes
     what_a_function_leaves_behind_is_reaped
+    an_image_that_is_not_there_says_what_to_do
+    the_engine_says_its_name;
+
+    images:
     containers_with_egress_cannot_reach_each_other
     a_functions_image_holds_its_code
-    an_image_that_cannot_be_had_says_what_to_do
-    the_engine_says_its_name
+    an_image_that_cannot_be_had_names_the_setting;
+
+    alone:
+    each_instance_has_a_user_of_its_own
+    a_sandbox_sees_only_what_it_needs
+    system_calls_that_reach_out_are_refused
+    what_a_dead_process_left_is_removed
+    nothing_is_mounted_on_the_machine_and_nobody_is_left_unreaped
+    a_function_with_egress_has_no_network_and_its_owner_is_told
+    a_program_that_is_no_helper_is_an_error
 }

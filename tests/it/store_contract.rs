@@ -8,6 +8,7 @@ mod functions;
 mod invocations;
 mod leases;
 mod records;
+mod sqlite_file;
 
 use std::{sync::Arc, time::Duration};
 
@@ -80,6 +81,8 @@ contract! {
         what_was_never_published_is_due_after_a_second,
         two_sweepers_do_not_take_the_same_row,
         the_sweeper_takes_the_oldest_first,
+        what_could_not_be_published_is_as_due_as_before,
+        a_write_that_fails_harms_none_beside_it,
         an_expired_lease_makes_its_rows_due,
         a_lost_invocation_of_a_deleted_function_is_cancelled,
         totals_balance_after_any_sequence,

@@ -47,9 +47,12 @@ install_packages() (
 missing_packages() {
   if ! engine_answers; then
     have dockerd || echo docker.io
-    have iptables || echo iptables
     have debootstrap || echo debootstrap
   fi
+  have iptables || echo iptables
+  have ip || echo iproute2
+  have pasta || echo passt
+  have slirp4netns || echo slirp4netns
   have docker || echo docker.io
   have docker-compose || docker compose version >/dev/null 2>&1 || echo docker-compose
   have setpriv || echo util-linux

@@ -86,6 +86,7 @@ start_rabbitmq() {
   free_ports 3 >"$RABBITMQ/ports" # AMQP, epmd, distribution
   echo '[].' >"$RABBITMQ/enabled_plugins" # no plugins: the quickest start
   echo "listeners.tcp.1 = 127.0.0.1:$(cut -d ' ' -f 1 "$RABBITMQ/ports")" >"$RABBITMQ/rabbitmq.conf"
+  echo "${CLOUDFUNC_TEST_RABBITMQ_CONF:-}" >>"$RABBITMQ/rabbitmq.conf" # of a test that wants a special one
   launch_rabbitmq
 }
 

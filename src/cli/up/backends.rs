@@ -44,7 +44,7 @@ pub struct ComposeArgs {
 
 impl ComposeArgs {
     /// With a free port in place of each 0.
-    fn ports(&self) -> Result<[Port; 3], Error> {
+    pub fn ports(&self) -> Result<[Port; 3], Error> {
         let mut chosen =
             [self.postgres_port, self.rabbitmq_port, self.rabbitmq_management_port].map(Some);
         ports::choose(&mut chosen.each_mut()).map_err(|error| Error::new(Exit::Platform, error))?;
@@ -129,7 +129,8 @@ async fn with_last_lines(problem: String, service: &Service) -> Error {
     Error::platform(format!("{problem}; its last lines:\n  {lines}"))
 }
 
-fn urls(credentials: &Credentials, postgres: u16, rabbitmq: u16) -> (store::Config, queue::Config) {
+/// How the compose services are reached on these ports.
+pub fn urls(credentials: &Credentials, postgres: u16, rabbitmq: u16) -> (store::Config, queue::Config) {
     let with = |base: &str, port, user, password| {
         let mut url = Url::parse(base).expect("a constant");
         let whole = url.set_port(Some(port)).is_ok()

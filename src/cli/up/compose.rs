@@ -42,6 +42,8 @@ pub struct Service {
     /// `starting`, `healthy`, `unhealthy`; none without a health check.
     pub health: Option<String>,
     pub restarts: u32,
+    /// Ports of this host that lead to it, each behind the container's own.
+    pub published: Vec<(u16, u16)>,
 }
 
 impl Service {
@@ -60,17 +62,27 @@ impl Service {
 
 /// Which of the two programs there is.
 async fn tool() -> Result<Vec<&'static str>, Error> {
-    for tool in [vec!["docker", "compose"], vec!["docker-compose"]] {
-        let version =
-            Command::new(tool[0]).args(&tool[1..]).arg("version").stdin(Stdio::null()).output();
-        if version.await.is_ok_and(|output| output.status.success()) {
-            return Ok(tool);
-        }
+    if let Some((tool, _)) = installed().await {
+        return Ok(tool);
     }
     Err(Error::platform(
         "Docker Compose is not installed: neither `docker compose` nor `docker-compose` works",
     )
     .hint("install it, or give --store and --queue of servers that you run yourself"))
+}
+
+/// The program that there is, as words of a command, and its version.
+pub async fn installed() -> Option<(Vec<&'static str>, String)> {
+    for tool in [vec!["docker", "compose"], vec!["docker-compose"]] {
+        let mut version = Command::new(tool[0]);
+        version.args(&tool[1..]).args(["version", "--short"]).stdin(Stdio::null()).kill_on_drop(true);
+        if let Ok(output) = version.output().await
+            && output.status.success()
+        {
+            return Some((tool, String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+        }
+    }
+    None
 }
 
 impl Project {
@@ -178,6 +190,19 @@ fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
         config: Config,
         state: State,
         restart_count: u32,
+        #[serde(default)]
+        network_settings: Network,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct Network {
+        /// By `5432/tcp`; null for a port that is not published.
+        ports: std::collections::BTreeMap<String, Option<Vec<Binding>>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Binding {
+        host_port: String,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -205,6 +230,16 @@ fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
             state: container.state.status,
             health: container.state.health.map(|health| health.status),
             restarts: container.restart_count,
+            published: container
+                .network_settings
+                .ports
+                .iter()
+                .flat_map(|(inside, bindings)| bindings.iter().flatten().map(move |b| (inside, b)))
+                .filter_map(|(inside, binding)| {
+                    let inside = inside.split('/').next()?.parse().ok()?;
+                    Some((inside, binding.host_port.parse().ok()?))
+                })
+                .collect(),
         })
         .collect();
     services.sort_by(|one, other| one.name.cmp(&other.name));
@@ -224,6 +259,7 @@ mod tests {
     fn services_are_read_from_what_docker_says() {
         let text = r#"[
           {"Id":"b2","RestartCount":0,"State":{"Status":"running","Health":{"Status":"starting","Log":[]}},
+           "NetworkSettings":{"Ports":{"4369/tcp":null,"5672/tcp":[{"HostIp":"127.0.0.1","HostPort":"5673"}]}},
            "Config":{"Labels":{"com.docker.compose.service":"rabbitmq"}}},
           {"Id":"a1","RestartCount":2,"State":{"Status":"exited"},
            "Config":{"Labels":{"com.docker.compose.service":"postgres"}}}]"#;
@@ -231,5 +267,6 @@ mod tests {
         let shown: Vec<_> =
             services.iter().map(|s| (s.name.as_str(), s.describe(), s.is_healthy())).collect();
         assert_eq!(shown, [("postgres", "exited", false), ("rabbitmq", "starting", false)]);
+        assert_eq!(services[1].published, [(5672, 5673)]);
     }
 }

@@ -30,7 +30,8 @@ pub async fn wait(folder: &Path, out: &Output) {
     }
 }
 
-fn find(folder: &Path) -> Vec<i32> {
+/// The processes of the roles that a supervisor has started on this data folder.
+pub fn find(folder: &Path) -> Vec<i32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
     ids.filter(|id: &i32| {

@@ -4,16 +4,16 @@
 //! roles: as children under a [`supervisor`], or as tasks of this process ([`embedded`]). Then it stays
 //! until it is told to stop.
 
-mod backends;
+pub mod backends;
 mod child;
 pub mod compose;
 pub mod credentials;
 mod embedded;
 pub mod engine;
 mod keeper;
-mod leftovers;
-mod ports;
-mod prepare;
+pub mod leftovers;
+pub mod ports;
+pub mod prepare;
 pub mod probe;
 mod ready;
 mod restart;

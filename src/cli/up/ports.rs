@@ -52,7 +52,7 @@ pub fn choose(ports: &mut [&mut Option<u16>]) -> io::Result<()> {
 }
 
 /// `python3 (process 1234)`, as far as /proc lets us see.
-fn owner(port: u16) -> Option<String> {
+pub fn owner(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())

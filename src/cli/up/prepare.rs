@@ -96,7 +96,8 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
     }
 }
 
-fn no_stack(error: SettingsError) -> Error {
+/// Of settings that name no stack.
+pub fn no_stack(error: SettingsError) -> Error {
     let hint = match &error {
         SettingsError::EmbeddedElsewhere => {
             "give --store sqlite with the embedded queue, or --queue amqp://… with Postgres"

@@ -99,6 +99,15 @@ impl Settings {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
     }
 
+    /// Python's base image (`{version}` in it is the version's place), and the version of functions that
+    /// name none.
+    pub fn python(&self) -> (String, String) {
+        let or =
+            |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
+        let version = default_python_version(self.runtime.unwrap_or(runtime::Kind::Docker));
+        (or(&self.python_image, DEFAULT_PYTHON_IMAGE), or(&self.python_version, &version))
+    }
+
     /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
     /// its own, so that two platforms of one user do not share tokens and credentials.
     pub fn data_dir(&self, dirs: &Dirs, stack: Stack) -> PathBuf {
@@ -158,6 +167,7 @@ impl Settings {
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
+        let (python_image, python_version) = self.python();
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -171,8 +181,8 @@ impl Settings {
             program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
-            python_image: self.python_image.unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned()),
-            python_version: self.python_version.unwrap_or_else(|| default_python_version(runtime)),
+            python_image,
+            python_version,
             limits,
         })
     }

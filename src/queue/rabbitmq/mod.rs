@@ -11,6 +11,7 @@
 mod consumer;
 mod link;
 mod publisher;
+pub(super) mod survey;
 
 use std::{sync::Arc, time::Duration};
 

@@ -6,14 +6,19 @@
 //!                    └─ from here on a guard removes it, whatever happens
 //! ```
 //! [`engine`] is the connection, [`image`] makes images, [`sandbox`] says what a container may do,
-//! [`container`] is one of them, [`events`] knows why they ended, [`network`] is the one for `egress`.
+//! [`container`] is one of them, [`events`] knows why they ended, [`network`] is the one for `egress`,
+//! [`firewall`] shuts it off from this host.
 
 mod container;
 mod engine;
 mod events;
+mod firewall;
 mod image;
 mod network;
 mod sandbox;
+mod survey;
+
+pub use survey::{Component, LabelledContainer, Survey};
 
 use std::{
     collections::HashMap,
@@ -86,7 +91,7 @@ impl Docker {
             match container::create(&self.shared, spec, &image).await {
                 Err(error) if engine::is_missing(&error) && !last => {
                     self.images.forget(&spec.image);
-                    self.shared.egress.forget();
+                    self.shared.egress.forget().await;
                 }
                 Err(error) if engine::is_refused(&error) => {
                     return Err(Error::Start { reason: engine::text(&error), output: String::new() });
@@ -129,9 +134,7 @@ impl Runtime for Docker {
     async fn notices(&self, network: Network) -> Vec<String> {
         match network {
             Network::None => Vec::new(),
-            Network::Egress => {
-                vec!["egress reaches every address, link-local and private ones included".to_owned()]
-            }
+            Network::Egress => self.shared.egress.notices(&self.shared.engine).await,
         }
     }
 

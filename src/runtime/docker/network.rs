@@ -1,94 +1,141 @@
-//! The bridge of functions with `network = "egress"`: containers on it cannot reach each other.
+//! The network of functions with `network = "egress"`: containers on it cannot reach each other, this
+//! host or private addresses, where [`firewall`] can see to that.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::HashMap;
 
-use bollard::{models::NetworkCreateRequest, query_parameters::ListNetworksOptions};
+use bollard::models::{NetworkCreateRequest, NetworkInspect};
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::{engine, engine::Engine};
+use super::{
+    engine::{self, Engine},
+    firewall::{self, Open},
+};
 use crate::{model::PlatformName, runtime::Error};
+
+/// The engine's option for the name of the bridge on the host.
+const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 
 pub(super) fn name(platform: &PlatformName) -> String {
     format!("cloudfunc-{platform}-egress")
 }
 
+/// The same for every manager of a platform, and all that the kernel allows: 15 characters. Of two
+/// networks with one bridge's name the engine refuses the second, so there is never more than one.
+fn bridge(platform: &PlatformName) -> String {
+    format!("cf-{}", &hex::encode(Sha256::digest(platform.as_str()))[..12])
+}
+
 /// One platform's network, made when the first function needs it.
 pub(super) struct Egress {
     platform: PlatformName,
-    known: AtomicBool,
-    making: Mutex<()>,
+    /// Once the network is there: why it is open, if it was when this process last looked.
+    known: Mutex<Option<Option<Open>>>,
 }
 
 impl Egress {
     pub(super) fn new(platform: &PlatformName) -> Self {
-        Self { platform: platform.clone(), known: AtomicBool::new(false), making: Mutex::default() }
+        Self { platform: platform.clone(), known: Mutex::default() }
     }
 
-    pub(super) fn forget(&self) {
-        self.known.store(false, Ordering::Relaxed);
+    pub(super) async fn forget(&self) {
+        *self.known.lock().await = None;
     }
 
-    pub(super) async fn ensure(&self, engine: &Engine) -> Result<(), Error> {
-        let _making = self.making.lock().await;
-        if self.known.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Makes network and rules unless this process knows that they are there. Without rules the network
+    /// is used all the same; the answer says why.
+    pub(super) async fn ensure(&self, engine: &Engine) -> Result<Option<Open>, Error> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = &*known {
+            return Ok(known.clone());
         }
-        let name = name(&self.platform);
-        let client = engine.client().await?;
-        match client.inspect_network(&name, None).await {
-            Ok(_) => {}
-            Err(error) if engine::is_missing(&error) => self.create(engine, &name).await?,
-            Err(error) => return Err(engine.failed("look at the egress network")(error)),
+        let network = self.network(engine).await?;
+        let open = close(&network).await.err();
+        if let Some(open) = &open {
+            tracing::warn!(network = name(&self.platform), reason = %open, "egress is open");
         }
-        self.known.store(true, Ordering::Relaxed);
-        Ok(())
+        Ok(known.insert(open).clone())
     }
 
-    /// The engine refuses while a container is on it, of whichever manager: then it stays.
+    /// Looks again: rules may have gone since.
+    pub(super) async fn notices(&self, engine: &Engine) -> Vec<String> {
+        self.forget().await;
+        match self.ensure(engine).await {
+            Ok(None) => Vec::new(),
+            Ok(Some(open)) => {
+                vec![format!("egress also reaches this host, private and link-local addresses: {open}")]
+            }
+            Err(error) => {
+                vec![format!("whether egress is shut off from this host is not known: {error}")]
+            }
+        }
+    }
+
+    /// The engine refuses while a container is on it, of whichever manager: then network and rules stay.
     pub(super) async fn remove_unused(&self, engine: &Engine) {
-        let _making = self.making.lock().await;
-        self.forget();
-        let Ok(client) = engine.client().await else { return };
-        if let Err(error) = client.remove_network(&name(&self.platform)).await {
-            tracing::debug!(%error, "no egress network removed");
+        let mut known = self.known.lock().await;
+        *known = None;
+        let (Ok(client), name) = (engine.client().await, name(&self.platform)) else { return };
+        let found = client.inspect_network(&name, None).await;
+        if let Err(error) = client.remove_network(&name).await
+            && !engine::is_missing(&error)
+        {
+            return tracing::debug!(%error, "no egress network removed");
+        }
+        let cleared =
+            firewall::clear(&found.map_or(bridge(&self.platform), |network| bridge_of(&network))).await;
+        // Another manager may have made the network again meanwhile, and lost its rules to us.
+        if let Ok(network) = client.inspect_network(&name, None).await {
+            let _ = close(&network).await;
+        }
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "the rules of the egress network could not be removed");
         }
     }
 
-    async fn create(&self, engine: &Engine, name: &str) -> Result<(), Error> {
+    async fn network(&self, engine: &Engine) -> Result<NetworkInspect, Error> {
+        let (client, name) = (engine.client().await?, name(&self.platform));
+        let looked = |answer| engine.failed("look at the egress network")(answer);
+        match client.inspect_network(&name, None).await {
+            Err(error) if engine::is_missing(&error) => {}
+            other => return other.map_err(looked),
+        }
+        let made = client.create_network(self.request(&name)).await;
+        match (client.inspect_network(&name, None).await, made) {
+            // Of several managers that make it at the same time, one does.
+            (Ok(network), _) => Ok(network),
+            (_, Err(error)) => Err(engine.failed("create the egress network")(error)),
+            (Err(error), Ok(_)) => Err(looked(error)),
+        }
+    }
+
+    fn request(&self, name: &str) -> NetworkCreateRequest {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let request = NetworkCreateRequest {
+        NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
-            options: Some(HashMap::from([pair("com.docker.network.bridge.enable_icc", "false")])),
+            // An engine can be set up to give every network IPv6.
+            enable_ipv6: Some(false),
+            options: Some(HashMap::from([
+                pair("com.docker.network.bridge.enable_icc", "false"),
+                pair(BRIDGE_NAME, &bridge(&self.platform)),
+            ])),
             labels: Some(HashMap::from([pair("cloudfunc.platform", self.platform.as_str())])),
             ..Default::default()
-        };
-        match engine.client().await?.create_network(request).await {
-            Ok(made) => self.keep_one(engine, name, &made.id).await,
-            Err(error) if engine::is_conflict(&error) => Ok(()),
-            Err(error) => Err(engine.failed("create the egress network")(error)),
         }
     }
+}
 
-    /// Engines before 25 make a second network of the same name. Of several managers that did so at
-    /// the same time, all but the one with the smallest id take theirs back.
-    async fn keep_one(&self, engine: &Engine, name: &str, ours: &str) -> Result<(), Error> {
-        let filters = Some(HashMap::from([("name".to_owned(), vec![name.to_owned()])]));
-        let client = engine.client().await?;
-        let list = client.list_networks(Some(ListNetworksOptions { filters })).await;
-        let list = list.map_err(engine.failed("list networks"))?;
-        // The filter matches parts of names.
-        let same = list.into_iter().filter(|network| network.name.as_deref() == Some(name));
-        let first = same.filter_map(|network| network.id).min();
-        if first.is_some_and(|first| first != ours) {
-            client
-                .remove_network(ours)
-                .await
-                .map_err(engine.failed("remove a second egress network"))?;
-        }
-        Ok(())
+/// Sets the rules of a network.
+async fn close(network: &NetworkInspect) -> Result<(), Open> {
+    if network.enable_ipv6 == Some(true) {
+        return Err(Open::SixToo(network.name.clone().unwrap_or_default()));
     }
+    firewall::set(&bridge_of(network)).await
+}
+
+/// The name of its bridge, which the engine chose where an older version made the network.
+fn bridge_of(network: &NetworkInspect) -> String {
+    let named = network.options.as_ref().and_then(|options| options.get(BRIDGE_NAME)).cloned();
+    named.unwrap_or_else(|| format!("br-{:.12}", network.id.as_deref().unwrap_or_default()))
 }

@@ -93,22 +93,34 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Of a child of this process. Its end is waited for from here on.
-    pub(super) fn begin(id: String, process: OwnedFd, traces: Traces, tasks: &Handle) -> Arc<Self> {
+    /// Of a child of this process. Its end is waited for from here on; where that cannot be, there is none.
+    pub(super) fn begin(
+        id: String,
+        process: OwnedFd,
+        traces: Traces,
+        tasks: &Handle,
+    ) -> io::Result<Arc<Self>> {
+        let end = match process.try_clone().and_then(watched) {
+            Ok(end) => end,
+            Err(error) => {
+                let _ = pidfd_send_signal(&process, Signal::KILL);
+                let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+                return Err(error);
+            }
+        };
         let (state, removed) = (watch::Sender::default(), OnceCell::new());
         let life = Arc::new(Self { id, process, traces, state, removed });
-        tasks.spawn(life.clone().watch());
-        life
+        tasks.spawn(life.clone().watch(end));
+        Ok(life)
     }
 
     /// Ends with the process, which it reaps.
-    async fn watch(self: Arc<Self>) {
-        if let Ok(process) = self.process.try_clone()
-            && let Ok(process) = watched(process)
-        {
-            let _ = process.readable().await;
+    async fn watch(self: Arc<Self>, end: AsyncFd<OwnedFd>) {
+        if end.readable().await.is_err() {
+            return; // This program is ending, and nobody is left who could ask.
         }
-        let status = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let status = waitid(WaitId::PidFd(self.process.as_fd()), options);
         let code = status.ok().flatten().as_ref().and_then(code);
         let memory = self.traces.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);
         self.state.send_modify(|state| state.ended = Some((code, memory)));

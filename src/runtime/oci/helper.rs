@@ -208,3 +208,25 @@ impl Entry {
         anyhow::Error::new(command.exec()).context(format!("cannot run {program}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_refuses_is_answered_with_what_to_look_at() {
+        let settings =
+            ["user.max_user_namespaces", "kernel.unprivileged_userns_clone", "kernel.apparmor"];
+        assert!(settings.iter().all(|setting| refused(true).contains(setting)), "{}", refused(true));
+        assert!(refused(false).contains("to root too"), "{}", refused(false));
+    }
+
+    #[test]
+    fn only_its_own_arguments_make_a_helper() {
+        let run = |arguments: &[&str]| helper(arguments.iter().map(OsString::from));
+        assert!(run(&["cloudfunc"]).is_none());
+        assert!(run(&["cloudfunc", "list"]).is_none());
+        assert!(run(&["cloudfunc", ARGUMENT]).is_none());
+        assert!(run(&["cloudfunc", ARGUMENT, "/nowhere"]).is_some_and(|code| code == ExitCode::FAILURE));
+    }
+}

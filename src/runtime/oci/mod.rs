@@ -157,7 +157,11 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let traces = self.traces(&self.owner, &id);
         let made = self.make(spec, root, &traces).inspect_err(|_| traces.remove())?;
-        let life = Life::begin(id.clone(), made.process, traces, &tasks);
+        let life = Life::begin(id.clone(), made.process, traces.clone(), &tasks);
+        let life = life.map_err(|source| {
+            traces.remove();
+            Error::Io { path: "a pidfd".into(), source }
+        })?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, life| life.strong_count() > 0);
         live.insert(id, Arc::downgrade(&life));
@@ -244,7 +248,11 @@ impl Runtime for Oci {
                 Some(life) => life.remove().await,
                 None => {
                     let traces = self.shared.traces(owner, &id);
-                    blocking(move || Ok(orphans::remove(&traces))).await?;
+                    blocking(move || {
+                        orphans::remove(&traces);
+                        Ok(())
+                    })
+                    .await?;
                 }
             }
             removed.push(id);

@@ -21,7 +21,7 @@ pub async fn put_blob(pool: &PgPool, digest: &Digest, bytes: &[u8]) -> Result<()
     .bind(bytes)
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     .bind(created)
     .execute(&mut *tx)
     .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
+    tx.commit().await.map_err(Failure::committing)?;
     Ok(Revision {
         function: FunctionId(function.0),
         name: new.name.clone(),
@@ -100,7 +100,7 @@ pub async fn activate(
     .bind(i64::from(revision.0))
     .fetch_one(&mut *tx)
     .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
+    tx.commit().await.map_err(Failure::committing)?;
     Ok(row.into_model()?)
 }
 
@@ -118,7 +118,7 @@ pub async fn report_warm(
     .bind(warm)
     .fetch_optional(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(row.map(FunctionRow::into_model).transpose()?)
 }
 
@@ -164,6 +164,6 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(id)
     .execute(&mut *tx)
     .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
+    tx.commit().await.map_err(Failure::committing)?;
     Ok(Some(function))
 }

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 
 use super::columns;
 use crate::{
-    model::{InvocationId, OwnerId},
+    model::{FunctionId, InvocationId, OwnerId},
     store::{
         Claim, Due, Finish, MAX_CLAIMS, NewInvocation, REPUBLISH_AFTER,
         failure::Failure,
@@ -29,14 +29,14 @@ pub async fn accept(pool: &PgPool, rows: &[NewInvocation]) -> Result<Vec<bool>, 
     for _ in 0..ATTEMPTS {
         let mut connection = match pool.acquire().await {
             Ok(connection) => connection,
-            Err(error) => return Err(lost.unwrap_or(Failure::Before(error))),
+            Err(error) => return Err(lost.unwrap_or(error.into())),
         };
-        match accept_once(&mut connection, rows).await.map_err(Failure::Committing) {
+        match accept_once(&mut connection, rows).await.map_err(Failure::committing) {
             Err(failure) if failure.leaves_open() => lost = Some(failure),
             other => return other,
         }
     }
-    Err(lost.unwrap_or(Failure::Before(sqlx::Error::PoolTimedOut)))
+    Err(lost.unwrap_or(sqlx::Error::PoolTimedOut.into()))
 }
 
 async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> sqlx::Result<Vec<bool>> {
@@ -94,7 +94,7 @@ pub async fn mark_published(pool: &PgPool, ids: &[InvocationId]) -> Result<(), F
     .bind(millis(REPUBLISH_AFTER))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -106,7 +106,7 @@ pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
     )
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -147,7 +147,7 @@ pub async fn claim(
     .bind(i64::from(MAX_CLAIMS))
     .fetch_optional(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     sent.answered();
     Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
 }
@@ -166,7 +166,7 @@ pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), F
     .bind(columns(claims, |claim| Id(claim.owner.0)))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -206,7 +206,7 @@ pub async fn finish(pool: &PgPool, rows: &[Finish]) -> Result<Vec<bool>, Failure
     .bind(columns(&firsts, |(_, row)| row.finished_at.as_millisecond()))
     .fetch_all(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(flags(rows.len(), &finished))
 }
 
@@ -232,17 +232,18 @@ pub async fn give_back(
     .bind(millis(delay))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(given.rows_affected() == 1)
 }
 
-pub async fn take_due(pool: &PgPool, limit: u32) -> Result<Vec<Due>, Failure> {
+pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
     let mut connection = pool.acquire().await?;
     // Of a deleted function there is nothing to run: what was running when it went and came back.
     let rows: Vec<DueRow> = query_as(
         "WITH due AS (
             SELECT i.id, i.message_at AS since FROM invocations AS i
             WHERE i.state IN ('queued', 'retrying', 'running') AND i.message_at <= now_ms()
+              AND i.function_id <> ALL ($3)
               AND (i.state <> 'running' OR NOT EXISTS (
                    SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > now_ms()))
             ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
@@ -259,8 +260,25 @@ pub async fn take_due(pool: &PgPool, limit: u32) -> Result<Vec<Due>, Failure> {
     )
     .bind(i64::from(limit))
     .bind(millis(REPUBLISH_AFTER))
+    .bind(columns(except, |id| Id(id.0)))
     .fetch_all(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(due_oldest_first(rows)?)
+}
+
+pub async fn untake(pool: &PgPool, rows: &[Due]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    // What was claimed meanwhile has got a message from somewhere.
+    query(
+        "UPDATE invocations AS i SET publications = i.publications - 1, message_at = due.at
+         FROM unnest($1::uuid[], $2::bigint[]) AS due (id, at)
+         WHERE i.id = due.id AND i.publications > 0 AND i.state IN ('queued', 'retrying', 'running')",
+    )
+    .bind(columns(rows, |row| Id(row.id.0)))
+    .bind(columns(rows, |row| row.due_at.as_millisecond()))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(())
 }

@@ -30,7 +30,7 @@ pub async fn renew_lease(
     .bind(millis(ttl))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -40,7 +40,7 @@ pub async fn release_lease(pool: &PgPool, owner: OwnerId) -> Result<(), Failure>
         .bind(Id(owner.0))
         .execute(&mut *connection)
         .await
-        .map_err(Failure::Committing)?;
+        .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -52,7 +52,7 @@ pub async fn release_manager(pool: &PgPool, manager: ManagerId) -> Result<(), Fa
     .bind(Id(manager.0))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -82,6 +82,6 @@ pub async fn report_instances(
     .bind(columns(instances, |instance| instance.started_at.as_millisecond()))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }

@@ -7,31 +7,24 @@
 mod functions;
 mod invocations;
 mod leases;
+mod patience;
 mod reads;
 mod records;
 
-use std::{str::FromStr as _, time::Duration};
+use std::str::FromStr as _;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use self::patience::Patience;
 use super::{
-    Claim, Due, Error, Finish, LogFilter, NewInvocation, NewRevision, RecordFilter, ReportedInstance,
-    Store, StoredLine, SyncRecord, Totals,
     failure::{self, Failure},
     lost_claims::LostClaims,
+    methods::store,
 };
-use crate::{
-    config::SecretUrl,
-    model::{
-        Body, Digest, Function, FunctionId, FunctionName, InvocationId, LogLine, ManagerId, OwnerId,
-        Record, Revision, RevisionNumber,
-    },
-};
+use crate::config::SecretUrl;
 
 /// How long a method waits for a connection before it answers [`Error::Unavailable`].
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -44,12 +37,13 @@ const RELAXED_CONNECTIONS: u32 = 2;
 /// On the hot path connections idle for less, and nothing is paid.
 const TRUST: Duration = Duration::from_secs(1);
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 pub(super) struct Postgres {
     pool: PgPool,
     relaxed: PgPool,
     lost: LostClaims,
+    patience: Patience,
     address: String,
 }
 
@@ -68,22 +62,64 @@ impl Postgres {
         // A server that does not answer is a failure here, with its reason; the pools go on trying.
         match tokio::time::timeout(ACQUIRE, migrate(&options)).await {
             Ok(migrated) => migrated?,
-            Err(_) => return Err(Failure::Before(sqlx::Error::PoolTimedOut)),
+            Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
         }
+        let patience = Patience::default();
+        let relaxed = options.clone().options([("synchronous_commit", "off")]);
         Ok(Self {
-            relaxed: pool(RELAXED_CONNECTIONS, options.clone().options([("synchronous_commit", "off")])),
-            pool: pool(CONNECTIONS, options),
+            relaxed: pool(RELAXED_CONNECTIONS, relaxed, &patience),
+            pool: pool(CONNECTIONS, options, &patience),
             lost: LostClaims::default(),
+            patience,
             address: address.to_owned(),
         })
     }
 
-    fn done<T>(&self, result: Result<T, impl Into<Failure>>) -> Result<T, Error> {
-        result.map_err(|failure| failure.into().into_error(&self.address))
+    fn relaxed(&self) -> &PgPool {
+        &self.relaxed
+    }
+
+    fn synced(&self) -> &PgPool {
+        &self.pool
+    }
+
+    fn readers(&self) -> &PgPool {
+        &self.pool
+    }
+
+    async fn read<T>(
+        &self,
+        within: Duration,
+        reading: impl Future<Output = sqlx::Result<T>> + Send,
+    ) -> Result<T, Error> {
+        let read = match self.patience.wait(within, reading).await {
+            Ok(read) => read.map_err(Failure::from),
+            Err(silence) => Err(silence.into()),
+        };
+        read.map_err(|failure| failure.into_error(&self.address))
+    }
+
+    /// Each write is a statement that commits, so that silence leaves open whether it did.
+    async fn write<T>(
+        &self,
+        within: Duration,
+        writing: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<T, Error> {
+        let written = match self.patience.wait(within, writing).await {
+            Ok(written) => written,
+            Err(silence) => Err(Failure::committing(silence)),
+        };
+        written.map_err(|failure| failure.into_error(&self.address))
+    }
+
+    async fn close_connections(&self) {
+        self.relaxed.close().await;
+        self.pool.close().await;
     }
 }
 
-fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
+fn pool(connections: u32, options: PgConnectOptions, patience: &Patience) -> PgPool {
+    let patience = patience.clone();
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
@@ -92,7 +128,16 @@ fn pool(connections: u32, options: PgConnectOptions) -> PgPool {
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 if meta.idle_for > TRUST {
-                    connection.ping().await?;
+                    patience::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(move |connection, _| {
+            let patience = patience.clone();
+            Box::pin(async move {
+                if patience.in_doubt() {
+                    patience::ping(connection).await?;
                 }
                 Ok(true)
             })
@@ -115,170 +160,4 @@ fn columns<'a, R, T>(rows: &'a [R], column: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(column).collect()
 }
 
-#[async_trait]
-impl Store for Postgres {
-    fn kind(&self) -> &'static str {
-        "postgres"
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.done(reads::ping(&self.pool).await)
-    }
-
-    async fn put_blob(&self, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
-        self.done(functions::put_blob(&self.pool, digest, &bytes).await)
-    }
-
-    async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
-        self.done(reads::blob(&self.pool, digest).await.map(|bytes| bytes.map(Bytes::from)))
-    }
-
-    async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error> {
-        self.done(functions::add_revision(&self.pool, &revision).await)
-    }
-
-    async fn activate(
-        &self,
-        name: &FunctionName,
-        revision: RevisionNumber,
-        expected: Option<RevisionNumber>,
-    ) -> Result<Function, Error> {
-        self.done(functions::activate(&self.pool, name, revision, expected).await)
-    }
-
-    async fn function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
-        self.done(reads::function(&self.pool, name).await)
-    }
-
-    async fn functions(&self) -> Result<Vec<Function>, Error> {
-        self.done(reads::functions(&self.pool).await)
-    }
-
-    async fn revision(
-        &self,
-        function: FunctionId,
-        number: RevisionNumber,
-    ) -> Result<Option<Revision>, Error> {
-        self.done(reads::revision(&self.pool, function, number).await)
-    }
-
-    async fn revisions(&self, function: FunctionId) -> Result<Vec<Revision>, Error> {
-        self.done(reads::revisions(&self.pool, function).await)
-    }
-
-    async fn report_warm(&self, name: &FunctionName, warm: bool) -> Result<Option<Function>, Error> {
-        self.done(functions::report_warm(&self.pool, name, warm).await)
-    }
-
-    async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
-        self.done(functions::delete_function(&self.pool, name).await)
-    }
-
-    async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error> {
-        self.done(invocations::accept(&self.pool, rows).await)
-    }
-
-    async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error> {
-        self.done(invocations::mark_published(&self.relaxed, ids).await)
-    }
-
-    async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error> {
-        self.done(invocations::claim(&self.pool, &self.lost, id, owner).await)
-    }
-
-    async fn finish(&self, rows: &[Finish]) -> Result<Vec<bool>, Error> {
-        self.done(invocations::finish(&self.pool, rows).await)
-    }
-
-    async fn give_back(
-        &self,
-        id: InvocationId,
-        attempt: u32,
-        delay: Duration,
-        reason: &str,
-    ) -> Result<bool, Error> {
-        self.done(invocations::give_back(&self.pool, id, attempt, delay, reason).await)
-    }
-
-    async fn take_due(&self, limit: u32) -> Result<Vec<Due>, Error> {
-        self.done(invocations::take_due(&self.pool, limit).await)
-    }
-
-    async fn forget_published(&self) -> Result<(), Error> {
-        self.done(invocations::forget_published(&self.pool).await)
-    }
-
-    async fn backlog(&self) -> Result<u64, Error> {
-        self.done(reads::backlog(&self.pool).await)
-    }
-
-    async fn totals(&self) -> Result<Totals, Error> {
-        self.done(reads::totals(&self.pool).await)
-    }
-
-    async fn renew_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error> {
-        let lost = self.lost.of(owner);
-        if !lost.is_empty() {
-            self.done(invocations::give_back_lost(&self.pool, &lost).await)?;
-            self.lost.given_back(&lost);
-        }
-        self.done(leases::renew_lease(&self.pool, owner, manager, ttl).await)
-    }
-
-    async fn release_lease(&self, owner: OwnerId) -> Result<(), Error> {
-        self.done(leases::release_lease(&self.pool, owner).await)
-    }
-
-    async fn release_manager(&self, manager: ManagerId) -> Result<(), Error> {
-        self.done(leases::release_manager(&self.pool, manager).await)
-    }
-
-    async fn report_instances(
-        &self,
-        owner: OwnerId,
-        instances: &[ReportedInstance],
-    ) -> Result<(), Error> {
-        self.done(leases::report_instances(&self.relaxed, owner, instances).await)
-    }
-
-    async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error> {
-        self.done(reads::instances(&self.pool, function).await)
-    }
-
-    async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
-        self.done(reads::live_owners(&self.pool).await)
-    }
-
-    async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error> {
-        self.done(records::write_sync(&self.relaxed, records).await)
-    }
-
-    async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error> {
-        self.done(reads::record(&self.pool, id).await)
-    }
-
-    async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error> {
-        self.done(reads::result(&self.pool, id).await)
-    }
-
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error> {
-        self.done(reads::records(&self.pool, filter).await)
-    }
-
-    async fn append_logs(&self, lines: &[LogLine]) -> Result<(), Error> {
-        self.done(records::append_logs(&self.relaxed, lines).await)
-    }
-
-    async fn logs(&self, filter: &LogFilter) -> Result<Vec<StoredLine>, Error> {
-        self.done(reads::logs(&self.pool, filter).await)
-    }
-
-    async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {
-        self.done(records::prune(&self.pool, age, limit).await)
-    }
-
-    async fn close(&self) {
-        self.relaxed.close().await;
-        self.pool.close().await;
-    }
-}
+store!(Postgres, "postgres");

@@ -53,7 +53,7 @@ pub async fn write_sync(pool: &PgPool, rows: &[SyncRecord]) -> Result<(), Failur
     .bind(columns(rows, |row| row.result.as_ref().map(|body| &body.bytes[..])))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -77,7 +77,7 @@ pub async fn append_logs(pool: &PgPool, lines: &[LogLine]) -> Result<(), Failure
     .bind(columns(lines, |line| clean(&line.line)))
     .execute(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(())
 }
 
@@ -108,6 +108,6 @@ pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Fail
     .bind(i64::from(limit))
     .fetch_one(&mut *connection)
     .await
-    .map_err(Failure::Committing)?;
+    .map_err(Failure::committing)?;
     Ok(gone.unsigned_abs())
 }

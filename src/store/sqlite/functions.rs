@@ -1,11 +1,9 @@
 //! Functions, revisions and blobs: the writes.
 
-use sqlx::{query, query_as, query_scalar};
+use bytes::Bytes;
+use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{
-    now,
-    writer::{Writer, begin},
-};
+use super::{now, writer::Writer};
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
@@ -15,70 +13,72 @@ use crate::{
     },
 };
 
-pub async fn put_blob(writer: &Writer, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
-    let mut connection = writer.lock().await?;
-    query(concat!(
-        "INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, ",
-        now!(),
-        ") ON CONFLICT DO NOTHING"
-    ))
-    .bind(digest.as_str())
-    .bind(bytes)
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::Committing)?;
-    Ok(())
+pub async fn put_blob(writer: &Writer, digest: &Digest, bytes: &Bytes) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, (digest, bytes): &(Digest, Bytes)) -> Result<(), Failure> {
+        query(concat!(
+            "INSERT INTO blobs (digest, bytes, created_at) VALUES ($1, $2, ",
+            now!(),
+            ") ON CONFLICT DO NOTHING"
+        ))
+        .bind(digest.as_str())
+        .bind(&bytes[..])
+        .execute(&mut *tx)
+        .await?;
+        Ok(())
+    }
+    let blob = (digest.clone(), bytes.clone());
+    writer.write_bytes(bytes.len(), blob, |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
 pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision, Failure> {
-    let mut connection = writer.lock().await?;
-    let mut tx = begin(&mut connection).await?;
-    if let Some(bundle) = &new.bundle {
-        let there: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = $1)")
-            .bind(bundle.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-        if !there {
-            return Err(Failure::Missing(format!("bundle {bundle}")));
+    async fn run(tx: &mut SqliteConnection, new: &NewRevision) -> Result<Revision, Failure> {
+        if let Some(bundle) = &new.bundle {
+            let there: bool = query_scalar("SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = $1)")
+                .bind(bundle.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
+            if !there {
+                return Err(Failure::Missing(format!("bundle {bundle}")));
+            }
         }
-    }
-    let (function, number, created): (Id, i64, i64) = query_as(concat!(
-        "INSERT INTO functions AS f (id, name, active_revision, last_revision, created_at)
+        let (function, number, created): (Id, i64, i64) = query_as(concat!(
+            "INSERT INTO functions AS f (id, name, active_revision, last_revision, created_at)
          VALUES ($1, $2, 1, 1, ",
-        now!(),
-        ") ON CONFLICT (name) DO UPDATE
+            now!(),
+            ") ON CONFLICT (name) DO UPDATE
          SET active_revision = f.last_revision + 1, last_revision = f.last_revision + 1
          RETURNING id, last_revision, ",
-        now!()
-    ))
-    .bind(Id(FunctionId::new().0))
-    .bind(new.name.as_str())
-    .fetch_one(&mut *tx)
-    .await?;
-    query(
-        "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
+            now!()
+        ))
+        .bind(Id(FunctionId::new().0))
+        .bind(new.name.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+        query(
+            "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(function)
-    .bind(number)
-    .bind(json(&new.spec)?)
-    .bind(new.source.as_str())
-    .bind(new.bundle.as_ref().map(Digest::as_str))
-    .bind(&*clean(&new.image))
-    .bind(created)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
-    Ok(Revision {
-        function: FunctionId(function.0),
-        name: new.name.clone(),
-        number: revision(number)?,
-        spec: new.spec.clone(),
-        source: new.source.clone(),
-        bundle: new.bundle.clone(),
-        image: clean(&new.image).into_owned(),
-        created_at: time(created)?,
-    })
+        )
+        .bind(function)
+        .bind(number)
+        .bind(json(&new.spec)?)
+        .bind(new.source.as_str())
+        .bind(new.bundle.as_ref().map(Digest::as_str))
+        .bind(&*clean(&new.image))
+        .bind(created)
+        .execute(&mut *tx)
+        .await?;
+        Ok(Revision {
+            function: FunctionId(function.0),
+            name: new.name.clone(),
+            number: revision(number)?,
+            spec: new.spec.clone(),
+            source: new.source.clone(),
+            bundle: new.bundle.clone(),
+            image: clean(&new.image).into_owned(),
+            created_at: time(created)?,
+        })
+    }
+    writer.write(new.clone(), |tx, new| Box::pin(run(tx, new))).await
 }
 
 pub async fn activate(
@@ -87,28 +87,31 @@ pub async fn activate(
     revision: RevisionNumber,
     expected: Option<RevisionNumber>,
 ) -> Result<Function, Failure> {
-    let mut connection = writer.lock().await?;
-    let mut tx = begin(&mut connection).await?;
-    let found: Option<(Id, i64, bool)> = query_as(
-        "SELECT id, active_revision,
+    async fn run(
+        tx: &mut SqliteConnection,
+        (name, revision, expected): &(FunctionName, RevisionNumber, Option<RevisionNumber>),
+    ) -> Result<Function, Failure> {
+        let found: Option<(Id, i64, bool)> = query_as(
+            "SELECT id, active_revision,
                 EXISTS (SELECT 1 FROM revisions WHERE function_id = id AND number = $2)
          FROM functions WHERE name = $1",
-    )
-    .bind(name.as_str())
-    .bind(i64::from(revision.0))
-    .fetch_optional(&mut *tx)
-    .await?;
-    let id = activation(name, revision, expected, found)?;
-    let row: FunctionRow = query_as(
-        "UPDATE functions SET active_revision = $2 WHERE id = $1
+        )
+        .bind(name.as_str())
+        .bind(i64::from(revision.0))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let id = activation(name, *revision, *expected, found)?;
+        let row: FunctionRow = query_as(
+            "UPDATE functions SET active_revision = $2 WHERE id = $1
          RETURNING id, name, active_revision, created_at, reported_warm",
-    )
-    .bind(id)
-    .bind(i64::from(revision.0))
-    .fetch_one(&mut *tx)
-    .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
-    Ok(row.into_model()?)
+        )
+        .bind(id)
+        .bind(i64::from(revision.0))
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(row.into_model()?)
+    }
+    writer.write((name.clone(), revision, expected), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
 pub async fn report_warm(
@@ -116,55 +119,60 @@ pub async fn report_warm(
     name: &FunctionName,
     warm: bool,
 ) -> Result<Option<Function>, Failure> {
-    let mut connection = writer.lock().await?;
-    let mut tx = begin(&mut connection).await?;
-    let row: Option<FunctionRow> = query_as(
-        "UPDATE functions SET reported_warm = $2 WHERE name = $1
+    async fn run(
+        tx: &mut SqliteConnection,
+        (name, warm): &(FunctionName, bool),
+    ) -> Result<Option<Function>, Failure> {
+        let row: Option<FunctionRow> = query_as(
+            "UPDATE functions SET reported_warm = $2 WHERE name = $1
          RETURNING id, name, active_revision, created_at, reported_warm",
-    )
-    .bind(name.as_str())
-    .bind(warm)
-    .fetch_optional(&mut *tx)
-    .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
-    Ok(row.map(FunctionRow::into_model).transpose()?)
+        )
+        .bind(name.as_str())
+        .bind(warm)
+        .fetch_optional(&mut *tx)
+        .await?;
+        Ok(row.map(FunctionRow::into_model).transpose()?)
+    }
+    writer.write((name.clone(), warm), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
 pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Option<Function>, Failure> {
-    let mut connection = writer.lock().await?;
-    let mut tx = begin(&mut connection).await?;
-    let row: Option<FunctionRow> = query_as(
-        "SELECT id, name, active_revision, created_at, reported_warm FROM functions WHERE name = $1",
-    )
-    .bind(name.as_str())
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(function) = row.map(FunctionRow::into_model).transpose()? else { return Ok(None) };
-    let id = Id(function.id.0);
+    async fn run(tx: &mut SqliteConnection, name: &FunctionName) -> Result<Option<Function>, Failure> {
+        let row: Option<FunctionRow> = query_as(
+            "SELECT id, name, active_revision, created_at, reported_warm FROM functions WHERE name = $1",
+        )
+        .bind(name.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(function) = row.map(FunctionRow::into_model).transpose()? else {
+            return Ok(None);
+        };
+        let id = Id(function.id.0);
 
-    query(
-        "DELETE FROM blobs WHERE digest IN (SELECT source FROM revisions WHERE function_id = $1
+        query(
+            "DELETE FROM blobs WHERE digest IN (SELECT source FROM revisions WHERE function_id = $1
                                             UNION SELECT bundle FROM revisions WHERE function_id = $1)
          AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest AND function_id <> $1)
          AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = digest AND function_id <> $1)",
-    )
-    .bind(id)
-    .execute(&mut *tx)
-    .await?;
-    // Takes the revisions along.
-    query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
-    query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
-    query(concat!(
-        "UPDATE invocations SET state = 'cancelled', reason = 'function_deleted', finished_at = ",
-        now!(),
-        ", duration_ms = max(0, ",
-        now!(),
-        " - accepted_at), due_at = NULL, message_at = NULL
+        )
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+        // Takes the revisions along.
+        query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
+        query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+        query(concat!(
+            "UPDATE invocations SET state = 'cancelled', reason = 'function_deleted', finished_at = ",
+            now!(),
+            ", duration_ms = max(0, ",
+            now!(),
+            " - accepted_at), due_at = NULL, message_at = NULL
          WHERE function_id = $1 AND state IN ('queued', 'retrying')"
-    ))
-    .bind(id)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await.map_err(Failure::Committing)?;
-    Ok(Some(function))
+        ))
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+        Ok(Some(function))
+    }
+    writer.write(name.clone(), |tx, name| Box::pin(run(tx, name))).await
 }

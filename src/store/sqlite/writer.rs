@@ -1,77 +1,254 @@
-//! The one connection that writes.
+//! The one connection that writes, and the task that owns it: group commit.
 //!
-//! Behind a lock and not in a pool of one: a pool tests each connection that comes back, in a task of
-//! its own, and the next writer would wait for that.
+//! ```text
+//! write ─▶ waiting ─▶ a group: BEGIN, the statements of each, COMMIT ─▶ each is answered
+//!                       └─ one fails: ROLLBACK, and each gets a transaction of its own
+//! ```
+//!
+//! Whatever waits when the task looks goes into one transaction, and so into one sync of the disk; nothing
+//! is waited for. So a lone write costs no more than without groups, and of many each sync serves those
+//! that came during the one before.
+//!
+//! Invariants: nobody is answered before the commit that holds his statements; what fails leaves nothing
+//! behind and harms no other of its group; a connection in doubt is never used again.
 
 use std::{
     str::FromStr as _,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteConnectOptions};
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
-    sync::{MappedMutexGuard, Mutex, MutexGuard},
+    sync::{Mutex, mpsc, oneshot},
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::BUSY;
+use crate::store::failure::Failure;
+
+/// Writes in one commit, and those that wait for the next; further ones wait to be taken in. The first of
+/// a group is answered after the last one's statements, some 20 µs each.
+const GROUP: usize = 256;
+/// Their sizes (one may go over it); the next group takes the rest. SQLite keeps what is not committed in
+/// memory and in the log.
+const GROUP_BYTES: usize = 64 * 1024 * 1024;
+
+/// The statements of one write. They may be run again after a rollback.
+pub type Statements<A, T> = for<'c> fn(&'c mut SqliteConnection, &'c A) -> Answer<'c, T>;
+pub type Answer<'c, T> = BoxFuture<'c, Result<T, Failure>>;
 
 pub struct Writer {
-    options: SqliteConnectOptions,
-    /// None once closed.
-    connection: Mutex<Option<SqliteConnection>>,
-    /// Its thread has ended, or it is stuck in a transaction of nobody.
-    broken: AtomicBool,
+    waiting: mpsc::Sender<Waiting>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub async fn connect(options: SqliteConnectOptions) -> sqlx::Result<Self> {
-        let connection = Mutex::new(Some(connect_when_free(&options).await?));
-        Ok(Self { options, connection, broken: AtomicBool::new(false) })
+    /// Over a connection made by [`connect_when_free`]; `options` are for the one that replaces it.
+    pub fn start(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+        let connection = Some(connection);
+        let (waiting, receiver) = mpsc::channel(GROUP);
+        let stop = CancellationToken::new();
+        let task = Task { options, connection };
+        let task = Mutex::new(Some(tokio::spawn(task.run(receiver, stop.clone()))));
+        Self { waiting, stop, task }
     }
 
-    /// In the order of asking.
-    pub async fn lock(&self) -> sqlx::Result<MappedMutexGuard<'_, SqliteConnection>> {
-        let guard = timeout(BUSY, self.connection.lock()).await;
-        let guard = guard.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let mut guard =
-            MutexGuard::try_map(guard, Option::as_mut).map_err(|_| sqlx::Error::PoolClosed)?;
-        if self.broken.load(Ordering::Relaxed) {
-            *guard = connect_when_free(&self.options).await?;
-            self.broken.store(false, Ordering::Relaxed);
-        }
-        Ok(guard)
+    /// Runs statements in a transaction, and answers once that is on disk. In the order of asking.
+    pub async fn write<A, T>(&self, arguments: A, run: Statements<A, T>) -> Result<T, Failure>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.write_bytes(0, arguments, run).await
     }
 
-    /// Looks at a failure: after some the connection has to be made anew, by who locks it next.
-    pub fn note(&self, error: &sqlx::Error) {
-        if matches!(
-            error,
-            sqlx::Error::WorkerCrashed
-                | sqlx::Error::BeginFailed
-                | sqlx::Error::InvalidSavePointStatement
-        ) {
-            self.broken.store(true, Ordering::Relaxed);
-        }
+    /// The same for what has a size worth counting.
+    pub async fn write_bytes<A, T>(
+        &self,
+        bytes: usize,
+        arguments: A,
+        run: Statements<A, T>,
+    ) -> Result<T, Failure>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (tell, mut told) = oneshot::channel();
+        let taken = Arc::new(AtomicBool::new(false));
+        let write = Write { arguments, run, output: None, taken: taken.clone(), tell };
+        let answered = async {
+            // An error is answered by the channel that went with what was sent.
+            let _ = self.waiting.send(Waiting { bytes, job: Box::new(write) }).await;
+            (&mut told).await
+        };
+        let answer = match timeout(BUSY, answered).await {
+            Ok(answer) => answer,
+            Err(_) if !taken.swap(true, Ordering::AcqRel) => {
+                return Err(sqlx::Error::PoolTimedOut.into());
+            }
+            // It is being written: only the disk knows how long that takes.
+            Err(_) => told.await,
+        };
+        answer.unwrap_or_else(|_| match taken.load(Ordering::Acquire) {
+            true => Err(Failure::committing(sqlx::Error::WorkerCrashed)),
+            false => Err(sqlx::Error::PoolClosed.into()),
+        })
     }
 
+    /// After what waits was written.
     pub async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take()
-            && let Err(error) = connection.close().await
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the store's file was not closed well"
-            );
+        self.stop.cancel();
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
         }
     }
 }
 
-/// Takes the write lock at once: a transaction that begins as a reader cannot wait to become a writer.
-/// A transaction that is dropped is rolled back before the connection does anything else.
-pub async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<Transaction<'_, Sqlite>> {
-    connection.begin_with("BEGIN IMMEDIATE").await
+struct Waiting {
+    bytes: usize,
+    job: Box<dyn Job>,
+}
+
+/// A write of whatever type.
+#[async_trait]
+trait Job: Send {
+    /// False when nobody waits for it any more: then nothing of it may happen.
+    fn take(&self) -> bool;
+    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), Failure>;
+    fn answer(self: Box<Self>, committed: Result<(), Failure>);
+}
+
+struct Write<A, T> {
+    arguments: A,
+    run: Statements<A, T>,
+    /// Of the last run.
+    output: Option<T>,
+    /// By the task, or back by who waited for too long: whoever sets it decides.
+    taken: Arc<AtomicBool>,
+    tell: oneshot::Sender<Result<T, Failure>>,
+}
+
+#[async_trait]
+impl<A: Send + Sync, T: Send> Job for Write<A, T> {
+    fn take(&self) -> bool {
+        !self.tell.is_closed() && !self.taken.swap(true, Ordering::AcqRel)
+    }
+
+    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        self.output = Some((self.run)(connection, &self.arguments).await?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Failure>) {
+        let Self { output, tell, .. } = *self;
+        let answer = committed.map(|()| output.expect("it ran before it was committed"));
+        // Who dropped the future does not want to know.
+        let _ = tell.send(answer);
+    }
+}
+
+struct Task {
+    options: SqliteConnectOptions,
+    /// None after a failure that leaves it in doubt: the next transaction makes another.
+    connection: Option<SqliteConnection>,
+}
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>, stop: CancellationToken) {
+        let mut next = Vec::with_capacity(GROUP);
+        loop {
+            if next.is_empty() {
+                tokio::select! {
+                    biased;
+                    taken = waiting.recv_many(&mut next, GROUP) => if taken == 0 { break },
+                    () = stop.cancelled(), if !waiting.is_closed() => waiting.close(),
+                }
+            }
+            let group = next.drain(..fitting(&next)).map(|one| one.job);
+            let group: Vec<_> = group.filter(|job| job.take()).collect();
+            if !group.is_empty() {
+                self.commit(group).await;
+            }
+        }
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the store's file was not closed well");
+        }
+    }
+
+    async fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        match self.transaction(&mut group).await {
+            Err(undone) if undone.by_one && group.len() > 1 => {
+                for mut job in group {
+                    let alone = self.transaction(std::slice::from_mut(&mut job)).await;
+                    job.answer(alone.map_err(|undone| undone.failure));
+                }
+            }
+            committed => {
+                let committed = committed.map_err(|undone| undone.failure);
+                group.into_iter().for_each(|job| job.answer(committed.clone()));
+            }
+        }
+    }
+
+    /// Takes the write lock at once: a transaction that begins as a reader cannot wait to become a writer.
+    async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Undone> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect_when_free(&self.options).await.map_err(Undone::by_all)?,
+        };
+        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(Undone::by_all)?;
+        for job in jobs {
+            if let Err(failure) = job.run(&mut tx).await {
+                // After some errors, as of a full disk, SQLite has rolled back by itself.
+                if tx.rollback().await.is_ok() {
+                    self.connection = Some(connection);
+                }
+                return Err(Undone { failure, by_one: true });
+            }
+        }
+        if let Err(error) = tx.commit().await {
+            let failure = Failure::committing(error);
+            // A full disk may have room for one.
+            return Err(Undone { by_one: !failure.leaves_open(), failure });
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+/// Why a transaction was not committed.
+struct Undone {
+    failure: Failure,
+    /// Nothing has happened, and the others may well succeed without the one that failed.
+    by_one: bool,
+}
+
+impl Undone {
+    fn by_all(error: sqlx::Error) -> Self {
+        Self { failure: error.into(), by_one: false }
+    }
+}
+
+/// How many of these go into one commit: at least one.
+fn fitting(waiting: &[Waiting]) -> usize {
+    let mut bytes = 0;
+    let within = waiting.iter().take_while(|one| {
+        bytes += one.bytes;
+        bytes <= GROUP_BYTES
+    });
+    within.count().max(1).min(waiting.len())
 }
 
 /// Switching a new file to the write-ahead log needs it alone and does not wait for that, whatever

@@ -57,9 +57,10 @@ pub async fn a_dropped_start_leaves_nothing(fixture: &Fixture) {
 
 pub async fn what_is_no_guest_is_a_start_error_with_its_output(fixture: &Fixture) {
     let mut spec = fixture.spec(ECHO);
-    spec.image = Image::Own { reference: fixture.no_guest() };
+    let (image, expected) = fixture.no_guest().await;
+    spec.image = image;
     let Err(Error::Start { reason, output }) = fixture.runtime.start(&spec).await else { panic!() };
-    assert!(output.contains("uid="), "{output}");
+    assert!(output.contains(expected), "{output}");
     assert!(!reason.is_empty());
     assert!(!spec.folder.join("run/runtime.sock").exists());
 }

@@ -1,8 +1,12 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cloudfunc::store::{Config, Error, connect};
 
 use super::{PostgresDatabase, deploy, open, psql};
+use crate::support::{eventually, proxy::Proxy};
 
 pub async fn processes_that_start_at_once_both_get_a_store(config: Config) {
     let starting: Vec<_> = (0..4)
@@ -50,6 +54,46 @@ async fn an_unreachable_server_is_named_without_its_password() {
     let shown = format!("{error:#} {error:?}");
     assert!(shown.contains("127.0.0.1:1 does not answer"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+/// A network that is gone tells nobody: statements end by themselves, and their connections do not count
+/// as used for ever after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_falls_silent_costs_a_statement_its_time_and_no_more() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let database = PostgresDatabase::create(&server);
+    let mut url = url::Url::parse(&database.url()).unwrap();
+    let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
+    let proxy = Proxy::start(format!("{host}:{}", url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port())).unwrap();
+    let store = open(url.as_str().parse().unwrap()).await;
+    let function = deploy(&store, "silent", "v1").await;
+    // More than it has connections: all of these have just been used, so that none is tried first.
+    let many = || futures_util::future::join_all((0..20).map(|_| store.functions()));
+    many().await.into_iter().for_each(|read| drop(read.unwrap()));
+
+    proxy.forget();
+    let begun = Instant::now();
+    let row = super::invocation(&function);
+    let (accepted, read) = tokio::join!(store.accept(std::slice::from_ref(&row)), many());
+    let took = begun.elapsed();
+    let error = accepted.unwrap_err();
+    assert!(matches!(error, Error::UnknownFate { .. }), "its commit may have happened: {error:?}");
+    for error in read.into_iter().filter_map(Result::err) {
+        assert!(matches!(error, Error::Unavailable { .. }), "nothing happened: {error:?}");
+    }
+    assert!(took > Duration::from_secs(9) && took < Duration::from_secs(16), "{took:?}");
+
+    let begun = Instant::now();
+    eventually("new connections serve", || async {
+        many().await.into_iter().all(|read| read.is_ok()).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    assert_eq!(store.accept(&[row]).await.unwrap(), [true], "repeating it is safe");
+    assert_eq!(store.totals().await.unwrap().accepted, 1);
+    store.close().await;
 }
 
 /// All connections of one store are cut while it is in use: what fails says whether it can have

@@ -2,11 +2,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{InvocationId, OwnerId, RevisionNumber, State},
-    store::{Config, MAX_CLAIMS, Store, Totals},
+    model::{Digest, InvocationId, OwnerId, RevisionNumber, State},
+    store::{Config, Error, MAX_CLAIMS, NewRevision, Store, Totals},
 };
 
-use super::{LONG, accept, deploy, finish, invocation, name, open, owner, state, text};
+use super::{LONG, accept, deploy, finish, invocation, name, open, owner, revision_of, state, text};
 use crate::support::eventually;
 
 /// Makes all queued rows due now instead of in a second.
@@ -181,10 +181,10 @@ pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
         assert_eq!(state(&store, id).await, State::Retrying);
     }
     assert_eq!(store.claim(later, owner).await.unwrap(), None, "not due yet");
-    let due = eventually("it is due", || async { store.take_due(10).await.unwrap().pop() }).await;
+    let due = eventually("it is due", || async { store.take_due(10, &[]).await.unwrap().pop() }).await;
     assert_eq!((due.id, due.function, &due.name), (soon, f.id, &f.name));
     assert_eq!(due.active_revision, RevisionNumber(1));
-    assert_eq!(store.take_due(10).await.unwrap(), [], "it has its message, and the other one time");
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), [], "it has its message, and the other one time");
     assert_eq!(store.claim(soon, owner).await.unwrap().unwrap().attempt, 2);
 }
 
@@ -231,15 +231,15 @@ pub async fn what_was_never_published_is_due_after_a_second(config: Config) {
     let (published, unpublished) = (accept(&store, &f).await, accept(&store, &f).await);
     store.mark_published(&[published, InvocationId::new()]).await.unwrap();
     let due = eventually("it is due", || async {
-        Some(store.take_due(10).await.unwrap()).filter(|due| !due.is_empty())
+        Some(store.take_due(10, &[]).await.unwrap()).filter(|due| !due.is_empty())
     })
     .await;
     assert!(start.elapsed() >= Duration::from_secs(1), "the publisher has a second");
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [unpublished]);
-    assert_eq!(store.take_due(10).await.unwrap(), [], "marked as published");
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), [], "marked as published");
     // The process and its queue are gone: everything needs a message again.
     store.forget_published().await.unwrap();
-    assert_eq!(store.take_due(10).await.unwrap().len(), 2);
+    assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 2);
 }
 
 pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {
@@ -255,7 +255,7 @@ pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {
             tokio::spawn(async move {
                 let mut taken = Vec::new();
                 loop {
-                    let due = store.take_due(20).await.unwrap();
+                    let due = store.take_due(20, &[]).await.unwrap();
                     if due.is_empty() {
                         return taken;
                     }
@@ -281,10 +281,70 @@ pub async fn the_sweeper_takes_the_oldest_first(config: Config) {
     }
     make_due(&store, &ids).await;
     let taken = async |limit| {
-        store.take_due(limit).await.unwrap().into_iter().map(|due| due.id).collect::<Vec<_>>()
+        store.take_due(limit, &[]).await.unwrap().into_iter().map(|due| due.id).collect::<Vec<_>>()
     };
     assert_eq!(taken(2).await, ids[..2]);
     assert_eq!(taken(10).await, ids[2..]);
+}
+
+pub async fn what_could_not_be_published_is_as_due_as_before(config: Config) {
+    let store = open(config).await;
+    let (f, other) = (deploy(&store, "f", "v1").await, deploy(&store, "other", "v1").await);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(accept(&store, &f).await);
+    }
+    let others = accept(&store, &other).await;
+    make_due(&store, &[&ids[..], &[others]].concat()).await;
+    let oldest = store.take_due(3, &[other.id]).await.unwrap();
+    assert_eq!(oldest.iter().map(|due| due.id).collect::<Vec<_>>(), ids[..3]);
+    let owner = owner(&store, LONG).await;
+    store.claim(ids[0], owner).await.unwrap().unwrap();
+    store.untake(&oldest).await.unwrap();
+
+    let except_f = store.take_due(10, &[f.id]).await.unwrap();
+    assert_eq!(except_f.iter().map(|due| due.id).collect::<Vec<_>>(), [others]);
+    let again = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(again.iter().map(|due| due.id).collect::<Vec<_>>(), ids[1..], "at their old places");
+    assert_eq!(again[..2], oldest[1..], "and as long due as before");
+    assert_eq!(state(&store, ids[0]).await, State::Running, "it was claimed meanwhile");
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+}
+
+/// Writes of many callers may share a commit; of one that cannot be done only itself must be undone.
+pub async fn a_write_that_fails_harms_none_beside_it(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let writing: Vec<_> = (0..60)
+        .map(|n| {
+            let (store, f) = (Arc::clone(&store), f.clone());
+            tokio::spawn(async move {
+                if n % 3 > 0 {
+                    let id = accept(&store, &f).await;
+                    return Some(id);
+                }
+                let unknown = RevisionNumber(7);
+                let error = store.activate(&f.name, unknown, None).await.unwrap_err();
+                assert!(matches!(error, Error::Missing(_)), "{error:?}");
+                let bundle = Some(Digest::of(format!("never stored {n}").as_bytes()));
+                let new = NewRevision { bundle, ..revision_of("g", "v1") };
+                let error = store.add_revision(new).await.unwrap_err();
+                assert!(matches!(error, Error::Missing(_)), "{error:?}");
+                None
+            })
+        })
+        .collect();
+    let mut accepted = HashSet::new();
+    for task in writing {
+        accepted.extend(task.await.unwrap());
+    }
+    assert_eq!(accepted.len(), 40);
+    for id in accepted {
+        assert_eq!(state(&store, id).await, State::Queued);
+    }
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.accepted, totals.queued), (40, 40));
+    assert_eq!(store.functions().await.unwrap(), [f], "nothing of what failed is there");
 }
 
 pub async fn an_expired_lease_makes_its_rows_due(config: Config) {
@@ -293,10 +353,10 @@ pub async fn an_expired_lease_makes_its_rows_due(config: Config) {
     let id = accept(&store, &f).await;
     let owner = owner(&store, LONG).await;
     store.claim(id, owner).await.unwrap().unwrap();
-    assert_eq!(store.take_due(10).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     store.release_lease(owner).await.unwrap();
-    assert_eq!(store.take_due(10).await.unwrap().len(), 1);
-    assert_eq!(store.take_due(10).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 1);
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     assert_eq!(state(&store, id).await, State::Running, "until somebody claims it");
 }
 
@@ -313,7 +373,7 @@ pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config
     for id in [lost, given_back] {
         assert_eq!(store.claim(id, owner).await.unwrap(), None, "there is nothing to run");
     }
-    assert_eq!(store.take_due(10).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     for id in [lost, given_back] {
         let record = store.record(id).await.unwrap().unwrap();
         assert_eq!(
@@ -355,7 +415,7 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
             4..=6 => drop(store.claim(id, who).await.unwrap()),
             7 => drop(store.finish(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
             8 => drop(store.give_back(id, attempt, Duration::ZERO, "no room").await.unwrap()),
-            9 => drop(store.take_due(5).await.unwrap()),
+            9 => drop(store.take_due(5, &[]).await.unwrap()),
             10 => drop(store.prune(Duration::ZERO, 3).await.unwrap()),
             _ if dice.throw(4) == 0 => {
                 let which = dice.throw(2);

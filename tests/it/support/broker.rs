@@ -4,15 +4,21 @@ use std::process::Command;
 
 pub struct Broker {
     folder: tempfile::TempDir,
+    /// A line of its `rabbitmq.conf`.
+    config: &'static str,
 }
 
 impl Broker {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    pub async fn start_with(config: &'static str) -> Self {
         // Where the broker's own user can reach it.
         let folder = tempfile::Builder::new().prefix("cfmq").tempdir_in("/var/tmp").unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), mode).unwrap();
-        let broker = Self { folder };
+        let broker = Self { folder, config };
         broker.perform("start_rabbitmq").await;
         broker
     }
@@ -43,6 +49,7 @@ impl Broker {
             format!("set -euo pipefail; source {setup}/lib.sh; source {setup}/services.sh; {step}");
         let mut command = Command::new("bash");
         command.args(["-c", &script]).env("CLOUDFUNC_TEST_STATE", self.folder.path());
+        command.env("CLOUDFUNC_TEST_RABBITMQ_CONF", self.config);
         command
     }
 }

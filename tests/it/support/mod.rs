@@ -7,6 +7,7 @@ pub mod home;
 pub mod platform;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod roles;
 
 use std::{io::Write as _, time::Duration};

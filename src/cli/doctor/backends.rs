@@ -1,0 +1,62 @@
+//! Asks the store and the queue, without changing them.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::judge::backends::{Answer, Facts, Queue, Store};
+use crate::{model::PlatformName, queue, store};
+
+/// Longer than their own limits, which have the better words.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// And how far the store's clock is before ours, in milliseconds.
+pub async fn gather(
+    store: Option<&store::Config>,
+    queue: Option<&queue::Config>,
+    platform: &PlatformName,
+) -> (Facts, Option<i64>) {
+    let ((store, ahead), queue) = tokio::join!(ask_store(store), ask_queue(queue, platform));
+    (Facts { store, queue }, ahead)
+}
+
+async fn ask_store(config: Option<&store::Config>) -> (Store, Option<i64>) {
+    let Some(config) = config else { return (Store::Later, None) };
+    let survey = match timeout(PATIENCE, store::survey(config)).await {
+        Ok(Ok(Some(survey))) => survey,
+        Ok(Ok(None)) => return (Store::Later, None),
+        Ok(Err(error)) => return (Store::Fails(chain(error)), None),
+        Err(_) => return (Store::Fails("the store does not answer".to_owned()), None),
+    };
+    let address = match config {
+        store::Config::Postgres { url } => url.address(),
+        store::Config::Sqlite { path } => path.display().to_string(),
+    };
+    let now = Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let ahead = survey.clock.as_millisecond() - now.as_millisecond();
+    let store::Migrations { applied, missing, unknown } = survey.migrations;
+    let is_empty = applied == 0;
+    (
+        Store::Answers(Answer { version: survey.version, address, missing, unknown, is_empty }),
+        Some(ahead),
+    )
+}
+
+async fn ask_queue(config: Option<&queue::Config>, platform: &PlatformName) -> Queue {
+    let Some(queue::Config::RabbitMq { url }) = config else { return Queue::Later };
+    let config = queue::Config::RabbitMq { url: url.clone() };
+    match timeout(PATIENCE, queue::survey(&config, platform)).await {
+        Ok(Ok(Some(survey))) => {
+            Queue::Answers { version: survey.version, address: url.address(), blocked: survey.blocked }
+        }
+        Ok(Ok(None)) => Queue::Later,
+        Ok(Err(error)) => Queue::Fails(chain(error)),
+        Err(_) => Queue::Fails(format!("the message broker at {} does not answer", url.address())),
+    }
+}
+
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    let error = error.into();
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

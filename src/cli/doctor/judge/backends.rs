@@ -1,0 +1,160 @@
+//! The store and the queue.
+
+use super::{Finding, Stops, Wanted};
+
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// It comes with compose, or with `up`, later.
+    Later,
+    Answers(Answer),
+    /// Why not, in one line.
+    Fails(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// `PostgreSQL 16.3`.
+    pub version: String,
+    /// Without credentials.
+    pub address: String,
+    /// Migrations that the next start applies.
+    pub missing: usize,
+    /// Migrations that only a newer program knows.
+    pub unknown: usize,
+    /// A store that has none yet.
+    pub is_empty: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Queue {
+    Later,
+    Answers { version: Option<String>, address: String, blocked: bool },
+    Fails(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub store: Store,
+    pub queue: Queue,
+}
+
+pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
+    vec![store(&facts.store, wanted), queue(&facts.queue, wanted)]
+}
+
+fn store(store: &Store, wanted: Wanted) -> Finding {
+    const NAME: &str = "store";
+    let stops = |found, advice| Finding::stops(stack(wanted), wanted, NAME, found, advice);
+    let answer = match store {
+        Store::Later => return Finding::ok(NAME, "not there yet: `cloudfunc up` makes it"),
+        Store::Fails(why) => {
+            return stops(
+                why.clone(),
+                "Start the server, or correct --store; then run `cloudfunc doctor` again.",
+            );
+        }
+        Store::Answers(answer) => answer,
+    };
+    let Answer { version, address, missing, unknown, is_empty } = answer;
+    if *unknown > 0 {
+        let found = format!(
+            "{version} at {address} was used by a newer cloudfunc ({unknown} migrations are unknown here)"
+        );
+        return stops(found, "Use that newer version, or another database.");
+    }
+    let state = match (is_empty, missing) {
+        (true, _) => "empty; the first start makes its tables",
+        (false, 0) => "up to date",
+        (false, _) => "of an older version; the next start migrates it",
+    };
+    Finding::ok(NAME, format!("{version} at {address}, {state}"))
+}
+
+fn queue(queue: &Queue, wanted: Wanted) -> Finding {
+    const NAME: &str = "queue";
+    match queue {
+        Queue::Later => Finding::ok(NAME, "not there yet: `cloudfunc up` makes it"),
+        Queue::Fails(why) => {
+            let advice = "Start the broker, or correct --queue; then run `cloudfunc doctor` again.";
+            Finding::stops(stack(wanted), wanted, NAME, why.clone(), advice)
+        }
+        Queue::Answers { version, address, blocked } => {
+            let found = format!("{} at {address}", version.as_deref().unwrap_or("an AMQP broker"));
+            if *blocked {
+                let found = format!("{found} takes no messages: it is short of memory or disk");
+                let advice = "Look with `rabbitmq-diagnostics alarms` on its machine, and make room.";
+                return Finding::stops(stack(wanted), wanted, NAME, found, advice);
+            }
+            Finding::ok(NAME, found)
+        }
+    }
+}
+
+/// They belong to the stack that was asked about.
+fn stack(wanted: Wanted) -> Stops {
+    match wanted {
+        Wanted::Up => Stops::UP,
+        Wanted::Embedded => Stops::EMBEDDED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::shown, *};
+
+    fn answer() -> Answer {
+        let (version, address) = ("PostgreSQL 16.3".to_owned(), "db:5432".to_owned());
+        Answer { version, address, missing: 0, unknown: 0, is_empty: false }
+    }
+
+    fn one(store: Store) -> String {
+        shown(&[super::store(&store, Wanted::Up)]).remove(0)
+    }
+
+    #[test]
+    fn what_a_store_holds_is_said() {
+        let at = "ok store: PostgreSQL 16.3 at db:5432";
+        assert_eq!(one(Store::Answers(answer())), format!("{at}, up to date"));
+        let older = Answer { missing: 1, ..answer() };
+        assert_eq!(
+            one(Store::Answers(older)),
+            format!("{at}, of an older version; the next start migrates it")
+        );
+        let empty = Answer { missing: 3, is_empty: true, ..answer() };
+        assert_eq!(one(Store::Answers(empty)), format!("{at}, empty; the first start makes its tables"));
+        assert_eq!(one(Store::Later), "ok store: not there yet: `cloudfunc up` makes it");
+        assert_eq!(
+            one(Store::Answers(Answer { unknown: 2, ..answer() })),
+            "problem store: PostgreSQL 16.3 at db:5432 was used by a newer cloudfunc (2 migrations are unknown here) | \
+             Use that newer version, or another database."
+        );
+        assert_eq!(
+            one(Store::Fails("the store at db does not answer".to_owned())),
+            "problem store: the store at db does not answer | Start the server, or correct --store; then run \
+             `cloudfunc doctor` again."
+        );
+    }
+
+    #[test]
+    fn a_broker_in_alarm_is_a_problem() {
+        let answers = |blocked| Queue::Answers {
+            version: Some("RabbitMQ 3.13.7".to_owned()),
+            address: "mq:5672".to_owned(),
+            blocked,
+        };
+        assert_eq!(
+            shown(&[
+                queue(&answers(false), Wanted::Up),
+                queue(&answers(true), Wanted::Up),
+                queue(&Queue::Fails("the message broker at mq refuses".to_owned()), Wanted::Up),
+            ]),
+            [
+                "ok queue: RabbitMQ 3.13.7 at mq:5672",
+                "problem queue: RabbitMQ 3.13.7 at mq:5672 takes no messages: it is short of memory or disk | Look with \
+                 `rabbitmq-diagnostics alarms` on its machine, and make room.",
+                "problem queue: the message broker at mq refuses | Start the broker, or correct --queue; then run \
+                 `cloudfunc doctor` again.",
+            ]
+        );
+    }
+}

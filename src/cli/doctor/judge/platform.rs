@@ -1,0 +1,232 @@
+//! The platform itself when one runs, and what dead ones have left.
+
+use super::{Finding, list};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Ready,
+    /// For what.
+    Waiting(String),
+    Down,
+    /// Who answers instead.
+    Stranger(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub name: &'static str,
+    pub url: String,
+    pub answer: Answer,
+}
+
+/// Containers of one manager that is not found alive.
+#[derive(Clone, Debug)]
+pub struct Orphans {
+    pub platform: String,
+    pub containers: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The data folder that is meant.
+    pub data_dir: String,
+    /// Whether `up` runs on it.
+    pub is_running: bool,
+    pub roles: Vec<Role>,
+    /// Of an `up` that was killed.
+    pub abandoned_roles: Vec<i32>,
+    pub orphans: Vec<Orphans>,
+    /// Data folders without a process, each with its number of instance folders.
+    pub instance_folders: Vec<(String, usize)>,
+    /// Control groups without a process.
+    pub empty_groups: Vec<String>,
+}
+
+/// So many are named; more would hide the rest.
+const NAMED: usize = 5;
+
+pub fn judge(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if facts.is_running {
+        findings.extend(facts.roles.iter().map(role));
+    } else {
+        findings.push(Finding::ok("up", format!("no `cloudfunc up` runs on {}", facts.data_dir)));
+    }
+    findings.extend(abandoned(facts));
+    findings.extend(facts.orphans.iter().map(orphans));
+    findings.extend(facts.instance_folders.iter().map(folders));
+    findings.extend(groups(facts));
+    let is_tidy = findings.iter().all(|finding| finding.name != ORPHANS);
+    if is_tidy {
+        findings
+            .push(Finding::ok(ORPHANS, "no containers, folders or control groups of dead platforms"));
+    }
+    findings
+}
+
+const ORPHANS: &str = "orphans";
+
+fn role(role: &Role) -> Finding {
+    let Role { name, url, answer } = role;
+    let (found, advice) = match answer {
+        Answer::Ready => return Finding::ok(name, format!("the {name} at {url} is ready")),
+        Answer::Waiting(what) => (
+            format!("the {name} at {url} waits for {what}"),
+            format!("Read why with `cloudfunc logs --role {name}`."),
+        ),
+        Answer::Down => (
+            format!("the {name} at {url} does not answer, although `cloudfunc up` runs"),
+            format!("Read why with `cloudfunc logs --role {name}`; `cloudfunc up` starts it again."),
+        ),
+        Answer::Stranger(who) => (
+            format!("{who} answers at {url}, where the {name} should"),
+            "Stop it, or give the role another port.".to_owned(),
+        ),
+    };
+    Finding::warning(name, found, advice)
+}
+
+fn abandoned(facts: &Facts) -> Option<Finding> {
+    if facts.abandoned_roles.is_empty() {
+        return None;
+    }
+    let pids: Vec<String> = facts.abandoned_roles.iter().map(ToString::to_string).collect();
+    let found = format!("roles of a killed `cloudfunc up` still run (process {})", list(&pids));
+    Some(Finding::warning(
+        ORPHANS,
+        found,
+        "Wait: they end by themselves within seconds, and the next `cloudfunc up` ends what does not.",
+    ))
+}
+
+fn orphans(orphans: &Orphans) -> Finding {
+    let Orphans { platform, containers } = orphans;
+    let found = match containers.as_slice() {
+        [one] => format!("container {one} of platform '{platform}' has no living manager here"),
+        all => format!(
+            "{} containers of platform '{platform}' have no living manager here: {}",
+            all.len(),
+            named(all)
+        ),
+    };
+    let advice = format!(
+        "Start that platform again, which removes them; or, unless another host, another user or `cloudfunc run` uses \
+         this engine, run `docker rm --force {}`.",
+        containers.join(" ")
+    );
+    Finding::warning(ORPHANS, found, advice)
+}
+
+fn folders((folder, count): &(String, usize)) -> Finding {
+    let what = if *count == 1 {
+        "an instance has left its folder"
+    } else {
+        "instances have left their folders"
+    };
+    let found =
+        if *count == 1 { format!("{what} in {folder}") } else { format!("{count} {what} in {folder}") };
+    let advice = format!("Start that platform again, or run `rm -r {folder}/*` while it does not run.");
+    Finding::note(ORPHANS, found, advice)
+}
+
+fn groups(facts: &Facts) -> Option<Finding> {
+    let groups = &facts.empty_groups;
+    if groups.is_empty() {
+        return None;
+    }
+    let found = match groups.as_slice() {
+        [one] => format!("control group {one} has no process"),
+        all => format!("{} control groups have no process: {}", all.len(), named(all)),
+    };
+    let advice = format!("Run `sudo rmdir {}`.", groups.join(" "));
+    Some(Finding::note(ORPHANS, found, advice))
+}
+
+fn named(all: &[String]) -> String {
+    let first = &all[..all.len().min(NAMED)];
+    if first.len() < all.len() { format!("{}, …", first.join(", ")) } else { list(first) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::shown, *};
+
+    #[test]
+    fn where_nothing_runs_and_nothing_is_left_all_is_well() {
+        let facts = Facts { data_dir: "/s/compose".to_owned(), ..Facts::default() };
+        assert_eq!(
+            shown(&judge(&facts)),
+            [
+                "ok up: no `cloudfunc up` runs on /s/compose",
+                "ok orphans: no containers, folders or control groups of dead platforms",
+            ]
+        );
+    }
+
+    #[test]
+    fn roles_that_are_not_ready_are_named() {
+        let role = |name, answer| Role { name, url: "http://127.0.0.1:1".to_owned(), answer };
+        let roles = vec![
+            role("gateway", Answer::Ready),
+            role("registry", Answer::Waiting("the store".to_owned())),
+            role("scheduler", Answer::Down),
+            role("manager", Answer::Stranger("another program".to_owned())),
+        ];
+        let facts = Facts { is_running: true, roles, ..Facts::default() };
+        assert_eq!(
+            shown(&judge(&facts))[..4],
+            [
+                "ok gateway: the gateway at http://127.0.0.1:1 is ready",
+                "warning registry: the registry at http://127.0.0.1:1 waits for the store | Read why with `cloudfunc logs \
+                 --role registry`.",
+                "warning scheduler: the scheduler at http://127.0.0.1:1 does not answer, although `cloudfunc up` runs | \
+                 Read why with `cloudfunc logs --role scheduler`; `cloudfunc up` starts it again.",
+                "warning manager: another program answers at http://127.0.0.1:1, where the manager should | Stop it, or \
+                 give the role another port.",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_dead_platforms_have_left_is_named_with_how_to_remove_it() {
+        let orphans = |containers: &[&str]| Orphans {
+            platform: "team".to_owned(),
+            containers: containers.iter().map(|one| (*one).to_owned()).collect(),
+        };
+        let facts = Facts {
+            data_dir: "/s/compose".to_owned(),
+            abandoned_roles: vec![11, 12],
+            orphans: vec![orphans(&["aa"]), orphans(&["a", "b", "c", "d", "e", "f"])],
+            instance_folders: vec![
+                ("/s/compose/instances".to_owned(), 1),
+                ("/s/x/instances".to_owned(), 3),
+            ],
+            empty_groups: vec!["/sys/fs/cgroup/cloudfunc-x".to_owned()],
+            ..Facts::default()
+        };
+        let unless = "Start that platform again, which removes them; or, unless another host, another user or \
+                      `cloudfunc run` uses this engine, run `docker rm --force";
+        assert_eq!(
+            shown(&judge(&facts))[1..],
+            [
+                "warning orphans: roles of a killed `cloudfunc up` still run (process 11 and 12) | Wait: they end by \
+                 themselves within seconds, and the next `cloudfunc up` ends what does not."
+                    .to_owned(),
+                format!("warning orphans: container aa of platform 'team' has no living manager here | {unless} aa`."),
+                format!(
+                    "warning orphans: 6 containers of platform 'team' have no living manager here: a, b, c, d, e, … | \
+                     {unless} a b c d e f`."
+                ),
+                "note orphans: an instance has left its folder in /s/compose/instances | Start that platform again, or \
+                 run `rm -r /s/compose/instances/*` while it does not run."
+                    .to_owned(),
+                "note orphans: 3 instances have left their folders in /s/x/instances | Start that platform again, or run \
+                 `rm -r /s/x/instances/*` while it does not run."
+                    .to_owned(),
+                "note orphans: control group /sys/fs/cgroup/cloudfunc-x has no process | Run `sudo rmdir \
+                 /sys/fs/cgroup/cloudfunc-x`."
+                    .to_owned(),
+            ]
+        );
+    }
+}

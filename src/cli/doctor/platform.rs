@@ -1,0 +1,181 @@
+//! Looks for living platforms, and for what dead ones have left.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    os::unix::ffi::OsStringExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    cgroups,
+    judge::platform::{Answer, Facts, Orphans, Role},
+    tools,
+};
+use crate::{
+    app,
+    cli::{
+        status::Place,
+        up::{
+            leftovers,
+            probe::{self, Prober},
+        },
+    },
+    config::{Addresses, Dirs, lock},
+    runtime::LabelledContainer,
+};
+
+/// Asks every role at once.
+pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
+    let prober = Prober::of(place.platform.clone(), addresses);
+    let ask = |role: app::Role| {
+        let prober = prober.clone();
+        async move {
+            let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
+            let answer = match prober.ask(role).await {
+                probe::Answer::Ready(_) => Answer::Ready,
+                probe::Answer::Waiting(what) => Answer::Waiting(what),
+                probe::Answer::Down => Answer::Down,
+                probe::Answer::Stranger(who) => Answer::Stranger(who),
+            };
+            Role { name: role.as_str(), url, answer }
+        }
+    };
+    futures_util::future::join_all(app::Role::ALL.into_iter().rev().map(ask)).await
+}
+
+/// `containers` are those that the engine has with labels of ours.
+pub fn gather(place: &Place, dirs: &Dirs, containers: &[LabelledContainer], roles: Vec<Role>) -> Facts {
+    let folders = data_folders(place, dirs);
+    let (living, dead): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        folders.iter().partition(|folder| is_alive(folder));
+    let living = living.into_iter().filter_map(|folder| tools::read(folder.join("manager-id")));
+    let is_abandoned = |folder: &&PathBuf| lock::look(folder).is_none();
+    Facts {
+        data_dir: place.folder.display().to_string(),
+        is_running: place.running,
+        roles,
+        abandoned_roles: folders.iter().filter(is_abandoned).flat_map(|f| leftovers::find(f)).collect(),
+        orphans: orphans(containers, &living.collect()),
+        instance_folders: dead.into_iter().filter_map(|folder| instances(folder)).collect(),
+        empty_groups: empty_groups(),
+    }
+}
+
+/// Those of this user, and those of every process of ours that can be seen.
+fn data_folders(place: &Place, dirs: &Dirs) -> BTreeSet<PathBuf> {
+    let mut folders = BTreeSet::from([place.folder.clone()]);
+    folders.extend(below(&dirs.state));
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        folders.extend(of_process(&process.path()));
+    }
+    folders
+}
+
+fn below(state: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.join("manager-id").exists())
+}
+
+/// Where a process of ours may have its data folder.
+fn of_process(process: &Path) -> Vec<PathBuf> {
+    let arguments = words(&process.join("cmdline"));
+    let is_ours = arguments.get(1).is_some_and(|word| word == "up" || word == "manager")
+        && Path::new(&arguments[0]).file_name().is_some_and(|name| name == "cloudfunc");
+    if !is_ours {
+        return Vec::new();
+    }
+    if let Some(at) = arguments.iter().position(|word| word == "--data-dir") {
+        return arguments.get(at + 1).map(PathBuf::from).into_iter().collect();
+    }
+    let environment = words(&process.join("environ"));
+    let variable = |name: &str| {
+        let value = |pair: &OsString| Some(pair.to_str()?.strip_prefix(name)?.strip_prefix('=')?.into());
+        environment.iter().find_map(value)
+    };
+    match variable("CLOUDFUNC_DATA_DIR") {
+        Some(folder) => vec![PathBuf::from(folder)],
+        None => Dirs::from(variable).map(|dirs| below(&dirs.state).collect()).unwrap_or_default(),
+    }
+}
+
+/// The parts of a file that end with a zero byte each.
+fn words(path: &Path) -> Vec<OsString> {
+    let text = fs::read(path).unwrap_or_default();
+    text.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// Whether `up` or a role runs on a data folder.
+fn is_alive(folder: &Path) -> bool {
+    let has_manager = || {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes.into_iter().any(|process| {
+            let path = process.path();
+            words(&path.join("cmdline")).get(1).is_some_and(|word| word == "manager")
+                && of_process(&path).iter().any(|one| one == folder)
+        })
+    };
+    lock::look(folder).is_some() || !leftovers::find(folder).is_empty() || has_manager()
+}
+
+fn orphans(containers: &[LabelledContainer], living: &BTreeSet<String>) -> Vec<Orphans> {
+    let mut by_platform: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for container in containers.iter().filter(|container| !living.contains(&container.manager)) {
+        by_platform.entry(&container.platform).or_default().push(container.id.clone());
+    }
+    let orphans =
+        |(platform, containers): (&str, _)| Orphans { platform: platform.to_owned(), containers };
+    by_platform.into_iter().map(orphans).collect()
+}
+
+fn instances(folder: &Path) -> Option<(String, usize)> {
+    let folder = folder.join("instances");
+    let count = fs::read_dir(&folder).ok()?.flatten().count();
+    (count > 0).then(|| (folder.display().to_string(), count))
+}
+
+fn empty_groups() -> Vec<String> {
+    let empty = cgroups::ours().into_iter().filter(|(_, processes)| *processes == 0);
+    empty.map(|(group, _)| group.display().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::lock::Holder;
+
+    #[test]
+    fn a_manager_lives_while_its_folder_is_locked() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dirs = Dirs { config: temporary.path().join("c"), state: temporary.path().to_owned() };
+        let folder = temporary.path().join("compose");
+        fs::create_dir_all(folder.join("instances/one")).unwrap();
+        fs::write(folder.join("manager-id"), "m1\n").unwrap();
+        let place = Place {
+            folder: folder.clone(),
+            platform: "team".parse().unwrap(),
+            running: false,
+            holder: None,
+        };
+        let container = |id: &str, manager: &str| LabelledContainer {
+            id: id.to_owned(),
+            platform: "team".to_owned(),
+            manager: manager.to_owned(),
+        };
+        let containers = [container("a", "m1"), container("b", "m2")];
+        let look = || {
+            let facts = gather(&place, &dirs, &containers, Vec::new());
+            let orphans: Vec<_> = facts.orphans.into_iter().map(|orphans| orphans.containers).collect();
+            let own =
+                facts.instance_folders.into_iter().filter(|(path, _)| path.starts_with(&facts.data_dir));
+            (orphans, own.count())
+        };
+        assert_eq!(look(), (vec![vec!["a".to_owned(), "b".to_owned()]], 1));
+        let holder =
+            Holder::new("team".parse().unwrap(), &Addresses::default(), std::time::Duration::ZERO);
+        let lock = lock::take(&folder, &holder).unwrap();
+        assert_eq!(look(), (vec![vec!["b".to_owned()]], 0));
+        drop(lock);
+    }
+}

@@ -1,0 +1,36 @@
+//! Tries the ports that `up` would listen on.
+
+use std::{io, net::TcpListener};
+
+use super::judge::ports::{Port, State};
+use crate::cli::up::ports;
+
+/// A port, and whether what is meant to listen there was seen to.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub port: ports::Port,
+    pub name: &'static str,
+    pub is_ours: bool,
+    pub is_roles: bool,
+}
+
+/// Port 0 takes a free one and needs no look.
+pub fn gather(wanted: &[Wanted]) -> Vec<Port> {
+    wanted.iter().filter(|wanted| wanted.port.address.port() != 0).map(look).collect()
+}
+
+fn look(wanted: &Wanted) -> Port {
+    let ports::Port { of, address, flag } = wanted.port;
+    let state = match wanted.is_ours {
+        true => State::Ours,
+        false => match TcpListener::bind(address) {
+            Ok(_) => State::Free,
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                State::Taken(ports::owner(address.port()))
+            }
+            Err(error) => State::Refused(error.to_string()),
+        },
+    };
+    let (name, is_roles) = (wanted.name, wanted.is_roles);
+    Port { of, name, address: address.to_string(), number: address.port(), flag, state, is_roles }
+}

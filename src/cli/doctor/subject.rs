@@ -1,0 +1,259 @@
+//! What is looked at: the platform that the settings mean, on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{
+    backends, cgroups, clock, compose, disk, engine,
+    finding::{Finding, Group, Report, Stops, Wanted},
+    judge::{self, platform::Answer},
+    limits, platform, ports, sandbox, system, tools,
+};
+use crate::{
+    cli::{
+        Error, Exit,
+        status::Place,
+        up::{
+            backends::{ComposeArgs, urls},
+            compose::Service,
+            credentials::Credentials,
+            ports::Port,
+            prepare::no_stack,
+        },
+    },
+    config::{Addresses, Dirs, Settings, Stack},
+    queue,
+    runtime::{EngineSurvey, Kind},
+    store,
+};
+
+/// Ports inside the compose services' containers, in the order of [`ComposeArgs::ports`].
+const INSIDE: [(&str, u16); 3] =
+    [("postgres", 5432), ("rabbitmq", 5672), ("rabbitmq-management", 15672)];
+
+pub struct Subject {
+    settings: Settings,
+    compose: ComposeArgs,
+    dirs: Dirs,
+    place: Place,
+    addresses: Addresses,
+    wanted: Wanted,
+    /// Whether `up` with these settings starts Postgres and RabbitMQ.
+    has_compose: bool,
+    python_image: String,
+    python_version: String,
+}
+
+impl Subject {
+    pub fn new(settings: Settings, compose: ComposeArgs, dirs: Dirs) -> Result<Self, Error> {
+        let caller = |error| Error::new(Exit::Caller, error);
+        let mut place = Place::find(&settings, &dirs);
+        let mut stack = settings.stack().map_err(no_stack)?;
+        // Whoever says nothing means what runs.
+        if stack == Stack::Compose && place.running && is_embedded(&place, &settings, &dirs) {
+            stack = Stack::Embedded;
+        }
+        if !place.running {
+            place.folder = settings.data_dir(&dirs, stack);
+        }
+        let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
+        let addresses = match &place.holder {
+            Some(holder) => holder.addresses(),
+            None => settings.addresses().map_err(caller)?,
+        };
+        let (image, python_version) = settings.python();
+        let python_image = image.replace("{version}", &python_version);
+        Ok(Self {
+            settings,
+            compose,
+            dirs,
+            place,
+            addresses,
+            wanted,
+            has_compose: stack == Stack::Compose,
+            python_image,
+            python_version,
+        })
+    }
+
+    /// In two rounds: the second needs what the first has found.
+    pub async fn look(&self) -> Report {
+        let name = self.settings.name();
+        let (engine, runc_package, mut sandbox, installed, services, roles) = tokio::join!(
+            engine::gather(&self.python_image),
+            engine::runc_package(),
+            sandbox::gather(name.clone(), self.python_version.clone()),
+            compose::installed(),
+            self.services(),
+            platform::roles(&self.place, self.addresses),
+        );
+        sandbox.has_engine = engine.is_ok();
+        sandbox.is_chosen = self.settings.runtime == Some(Kind::Oci);
+        let running = services.as_deref().unwrap_or_default();
+        let (store, queue) = self.backends(running);
+        let ports = self.ports(&roles, running);
+        let survey = engine.as_ref().ok();
+        let ((backends, ahead), ports, disk, platform, system, cgroups, mut clock) = tokio::join!(
+            backends::gather(store.as_ref(), queue.as_ref(), &name),
+            tools::blocking(move || ports::gather(&ports)),
+            self.disk(survey, store.as_ref()),
+            self.platform(survey, roles),
+            tools::blocking(system::gather),
+            tools::blocking(cgroups::gather),
+            clock::gather(),
+        );
+        clock.store_ahead_ms = ahead;
+        let engine = judge::engine::Facts {
+            engine: engine.as_ref().map(engine::facts).map_err(Clone::clone),
+            base_image: self.python_image.clone(),
+            runc_package,
+            needed_by: needs_docker(self.has_compose, self.settings.runtime, sandbox.oci.is_ok()),
+        };
+        let compose = compose::facts(installed, &services, self.has_compose);
+        let wanted = self.wanted;
+        let runtime = [judge::engine::judge(&engine, wanted), judge::sandbox::judge(&sandbox, wanted)];
+        let groups = vec![
+            group("system", system.map(|facts| judge::system::judge(&facts, wanted))),
+            group("cgroups", cgroups.map(|facts| judge::cgroups::judge(&facts))),
+            group("runtime", Some(runtime.concat())),
+            group("ports", ports.map(|facts| judge::ports::judge(&facts, wanted))),
+            group("disk", disk.map(|facts| judge::disk::judge(&facts, wanted))),
+            group("compose", Some(judge::compose::judge(&compose, wanted))),
+            group("backends", Some(judge::backends::judge(&backends, wanted))),
+            group("clock", Some(judge::clock::judge(&clock))),
+            group("limits", Some(judge::limits::judge(&limits::gather()))),
+            group("platform", platform.map(|facts| judge::platform::judge(&facts))),
+        ];
+        Report { groups, running: self.place.holder.as_ref().map(|holder| (wanted, holder.pid)) }
+    }
+
+    /// The command to type next.
+    pub fn next(&self, report: &Report) -> &'static str {
+        let (up, embedded) = (report.up().can_run, report.embedded().can_run);
+        match self.wanted {
+            _ if self.place.running => "cloudfunc status",
+            Wanted::Up if up => "cloudfunc up",
+            _ if embedded => "cloudfunc up --embedded",
+            _ => "cloudfunc doctor, when the problems are mended",
+        }
+    }
+
+    /// Of the compose project, if one was ever started from here.
+    async fn services(&self) -> Result<Vec<Service>, String> {
+        match self.place.project().filter(|_| self.has_compose) {
+            Some(project) => compose::services(&project).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Those that are given, or those of the compose services that run.
+    fn backends(&self, services: &[Service]) -> (Option<store::Config>, Option<queue::Config>) {
+        if !self.has_compose {
+            let store = self.settings.store.clone().map(|store| store.within(&self.place.folder));
+            return (store, self.settings.queue.clone());
+        }
+        let [postgres, rabbitmq, _] = INSIDE.map(|(_, inside)| published(services, inside));
+        let Some(project) = self.place.project() else { return (None, None) };
+        // That data are there keeps it from making credentials where there are none.
+        let credentials = Credentials::load(&project.folder, &project.name, |_| None, true);
+        let Ok((credentials, _)) = credentials else { return (None, None) };
+        let (store, queue) = urls(&credentials, postgres.unwrap_or(0), rabbitmq.unwrap_or(0));
+        (postgres.map(|_| store), rabbitmq.map(|_| queue))
+    }
+
+    fn ports(&self, roles: &[judge::platform::Role], services: &[Service]) -> Vec<ports::Wanted> {
+        let Addresses { gateway, registry, scheduler, manager } = self.addresses;
+        let role = |name: &'static str, of, address, flag| {
+            let answer = roles.iter().find(|role| role.name == name).map(|role| &role.answer);
+            let answers = matches!(answer, Some(Answer::Ready | Answer::Waiting(_)));
+            let port = Port { of, address, flag };
+            ports::Wanted { port, name, is_ours: self.place.running && answers, is_roles: true }
+        };
+        let mut ports = vec![
+            role("gateway", "the gateway", gateway, "--gateway-port"),
+            role("registry", "the registry", registry, "--registry-port"),
+            role("scheduler", "the scheduler", scheduler, "--scheduler-port"),
+            role("manager", "the manager", manager, "--manager-port"),
+        ];
+        let compose = self.compose.ports().ok().filter(|_| self.has_compose);
+        for (mut port, (name, inside)) in compose.into_iter().flatten().zip(INSIDE) {
+            let ours = published(services, inside);
+            if let Some(ours) = ours {
+                port.address = SocketAddr::from((Ipv4Addr::LOCALHOST, ours));
+            }
+            ports.push(ports::Wanted { port, name, is_ours: ours.is_some(), is_roles: false });
+        }
+        ports
+    }
+
+    async fn disk(
+        &self,
+        engine: Option<&EngineSurvey>,
+        store: Option<&store::Config>,
+    ) -> Option<judge::disk::Facts> {
+        let folder = self.place.folder.clone();
+        let is_here = |engine: &&EngineSurvey| engine.address.starts_with("unix:");
+        let root = engine.filter(is_here).map(|engine| engine.root.clone());
+        let has_sqlite =
+            self.wanted == Wanted::Embedded || matches!(store, Some(store::Config::Sqlite { .. }));
+        tools::blocking(move || disk::gather(&folder, root, has_sqlite)).await
+    }
+
+    async fn platform(
+        &self,
+        engine: Option<&EngineSurvey>,
+        roles: Vec<judge::platform::Role>,
+    ) -> Option<judge::platform::Facts> {
+        let (place, dirs) = (self.place.clone(), self.dirs.clone());
+        let containers = engine.map(|engine| engine.containers.clone()).unwrap_or_default();
+        tools::blocking(move || platform::gather(&place, &dirs, &containers, roles)).await
+    }
+}
+
+fn is_embedded(place: &Place, settings: &Settings, dirs: &Dirs) -> bool {
+    place.folder == settings.data_dir(dirs, Stack::Embedded)
+}
+
+/// The stacks that cannot do without an engine. Only the embedded one may choose what functions run in.
+fn needs_docker(has_compose: bool, runtime: Option<Kind>, oci_works: bool) -> Stops {
+    let is_chosen = runtime.map(|kind| kind == Kind::Docker);
+    Stops { up: has_compose || is_chosen.unwrap_or(true), embedded: is_chosen.unwrap_or(!oci_works) }
+}
+
+/// The port of this host that leads to a running service's own.
+fn published(services: &[Service], inside: u16) -> Option<u16> {
+    let running = services.iter().filter(|service| service.state == "running");
+    let mut ports = running.flat_map(|service| service.published.iter());
+    ports.find(|(own, _)| *own == inside).map(|(_, host)| *host)
+}
+
+/// None: looking took too long.
+fn group(name: &'static str, findings: Option<Vec<Finding>>) -> Group {
+    let late = || {
+        let found = format!("looking at this took longer than {} s", tools::FILES.as_secs());
+        let advice =
+            "See whether a disk or a network file system does not answer: `df` hangs then, too.";
+        vec![Finding::warning("deadline", found, advice)]
+    };
+    Group { name, findings: findings.unwrap_or_else(late) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docker_is_missed_only_by_what_cannot_do_without_it() {
+        assert_eq!(needs_docker(true, None, true), Stops::UP);
+        assert_eq!(needs_docker(true, None, false), Stops::BOTH);
+        assert_eq!(needs_docker(true, Some(Kind::Oci), false), Stops::UP, "compose runs in it");
+        assert_eq!(needs_docker(false, Some(Kind::Oci), true), Stops::NONE);
+        assert_eq!(needs_docker(false, Some(Kind::Docker), true), Stops::BOTH);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_a_finding() {
+        let late = group("disk", None);
+        assert_eq!(late.findings[0].found, "looking at this took longer than 5 s");
+        assert!(group("disk", Some(Vec::new())).findings.is_empty());
+    }
+}

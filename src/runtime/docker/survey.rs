@@ -1,0 +1,126 @@
+//! What an engine says of itself and which containers of ours it has: for `cloudfunc doctor`.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use bollard::{
+    Docker,
+    models::{ContainerSummary, SystemInfo, SystemVersion},
+    query_parameters::ListContainersOptions,
+};
+
+use super::{
+    super::Error,
+    engine::{self, Engine},
+};
+
+const PLATFORM_LABEL: &str = "cloudfunc.platform";
+const MANAGER_LABEL: &str = "cloudfunc.manager";
+
+/// An engine, looked at without changing anything.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Where it answers.
+    pub address: String,
+    pub version: String,
+    pub api_version: String,
+    /// What it is made of: `Engine`, `containerd`, `runc`, …
+    pub components: Vec<Component>,
+    pub storage_driver: String,
+    /// Where it keeps images and containers, on its own host.
+    pub root: PathBuf,
+    pub cgroup_driver: String,
+    /// `1` or `2`.
+    pub cgroup_version: String,
+    pub rootless: bool,
+    /// The root of containers is another user on the host.
+    pub remaps_users: bool,
+    pub default_runtime: String,
+    /// Its own words about what it cannot do.
+    pub warnings: Vec<String>,
+    pub has_base_image: bool,
+    pub containers: Vec<LabelledContainer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    pub name: String,
+    pub version: String,
+    /// What it was built from: a commit, or with distributions the package's version.
+    pub build: String,
+}
+
+/// A container with the labels of a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledContainer {
+    /// Short, as `docker ps` shows it.
+    pub id: String,
+    pub platform: String,
+    pub manager: String,
+}
+
+impl Survey {
+    /// The engine that `DOCKER_HOST` or the default socket names. `base_image` is looked for.
+    pub async fn of_engine(base_image: &str) -> Result<Self, Error> {
+        let engine = Engine::from_environment();
+        let client = engine.client().await?;
+        let (version, info, containers, has_base_image) = tokio::try_join!(
+            async { client.version().await.map_err(engine.failed("answer with its version")) },
+            async { client.info().await.map_err(engine.failed("describe itself")) },
+            list(&engine, client),
+            has_image(&engine, client, base_image),
+        )?;
+        let mut survey =
+            Self { address: engine::address(), containers, has_base_image, ..Self::default() };
+        survey.read_version(version);
+        survey.read_info(info);
+        Ok(survey)
+    }
+
+    fn read_version(&mut self, version: SystemVersion) {
+        self.version = version.version.unwrap_or_default();
+        self.api_version = version.api_version.unwrap_or_default();
+        let component = |component: bollard::models::SystemVersionComponents| {
+            let mut details = component.details.unwrap_or_default();
+            let build = details.remove("GitCommit").unwrap_or_default();
+            Component { name: component.name, version: component.version, build }
+        };
+        self.components = version.components.unwrap_or_default().into_iter().map(component).collect();
+    }
+
+    fn read_info(&mut self, info: SystemInfo) {
+        let option = |name: &str| {
+            let options = info.security_options.iter().flatten();
+            // As in `name=rootless`, or `name=seccomp,profile=default`.
+            options.flat_map(|text| text.split(',')).any(|part| part.trim_start_matches("name=") == name)
+        };
+        (self.rootless, self.remaps_users) = (option("rootless"), option("userns"));
+        self.storage_driver = info.driver.unwrap_or_default();
+        self.root = info.docker_root_dir.unwrap_or_default().into();
+        self.cgroup_driver = info.cgroup_driver.map(|driver| driver.to_string()).unwrap_or_default();
+        self.cgroup_version = info.cgroup_version.map(|version| version.to_string()).unwrap_or_default();
+        self.default_runtime = info.default_runtime.unwrap_or_default();
+        self.warnings = info.warnings.unwrap_or_default();
+    }
+}
+
+async fn list(engine: &Engine, client: &Docker) -> Result<Vec<LabelledContainer>, Error> {
+    let filters = Some(HashMap::from([("label".to_owned(), vec![PLATFORM_LABEL.to_owned()])]));
+    let options = ListContainersOptions { all: true, filters, ..Default::default() };
+    let list = client.list_containers(Some(options)).await.map_err(engine.failed("list containers"))?;
+    Ok(list.into_iter().filter_map(labelled).collect())
+}
+
+fn labelled(container: ContainerSummary) -> Option<LabelledContainer> {
+    let mut labels = container.labels?;
+    let mut label = |name: &str| labels.remove(name).unwrap_or_default();
+    let (platform, manager) = (label(PLATFORM_LABEL), label(MANAGER_LABEL));
+    Some(LabelledContainer { id: container.id?.chars().take(12).collect(), platform, manager })
+}
+
+async fn has_image(engine: &Engine, client: &Docker, reference: &str) -> Result<bool, Error> {
+    match client.inspect_image(reference).await {
+        Ok(_) => Ok(true),
+        Err(error) if engine::is_missing(&error) => Ok(false),
+        Err(error) => Err(engine.failed("look for an image")(error)),
+    }
+}

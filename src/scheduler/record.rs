@@ -1,0 +1,110 @@
+//! Records of sync invocations, made from what is known in memory: of those under way, and of ended ones.
+
+use bytes::Bytes;
+
+use super::waiting::Pending;
+use crate::{
+    model::{
+        AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State,
+        message::{Outcome, Verdict},
+    },
+    store::SyncRecord,
+};
+
+/// Of one that has ended: with an outcome, or without one for this reason.
+pub fn ended_record(
+    id: InvocationId,
+    pending: &Pending,
+    outcome: Option<(&Outcome, &Bytes)>,
+    reason: &str,
+) -> SyncRecord {
+    let elapsed = pending.accepted.elapsed();
+    let total_ms = elapsed.as_secs_f64() * 1000.0;
+    let (verdict, result) = match outcome {
+        Some((outcome, bytes)) => {
+            let body = outcome.content_type.clone();
+            (Some(outcome), body.map(|content_type| Body { content_type, bytes: bytes.clone() }))
+        }
+        None => (None, None),
+    };
+    let (state, reason) = match verdict.map(|outcome| &outcome.verdict) {
+        Some(Verdict::NotRun { throttled: true, .. }) => (State::Expired, Some("throttled".to_owned())),
+        Some(Verdict::NotRun { reason, .. }) => {
+            (State::Expired, Some(format!("start_failed: {reason}")))
+        }
+        Some(verdict) => match verdict.state() {
+            Some(state) => (state, None),
+            None => (State::Crashed, Some("interrupted".to_owned())),
+        },
+        None if reason == "throttled" => (State::Expired, Some(reason.to_owned())),
+        None => (State::Crashed, Some(reason.to_owned())),
+    };
+    // What could not be loaded was tried as well; what never got that far was not.
+    let attempts =
+        verdict.filter(|outcome| outcome.verdict.state().is_some()).map(|outcome| AttemptRecord {
+            number: 1,
+            revision: Some(outcome.revision),
+            instance: outcome.instance,
+            outcome: outcome.verdict.state(),
+            error: outcome.verdict.error().cloned(),
+        });
+    SyncRecord {
+        function: pending.function.id,
+        record: Record {
+            id,
+            function: pending.function.name.clone(),
+            mode: Mode::Sync,
+            state,
+            dead_letter: false,
+            start: verdict.and_then(|outcome| outcome.start),
+            prewarmed: verdict.is_some_and(|outcome| outcome.prewarmed),
+            accepted_at: pending.accepted_at,
+            finished_at: pending.accepted_at.checked_add(elapsed).ok(),
+            duration_ms: Some(total_ms),
+            attempts: attempts.into_iter().collect(),
+            phases: verdict.map(|outcome| outcome.phases.clone()).unwrap_or_default(),
+            result: result.as_ref().map(|body| ResultInfo {
+                content_type: body.content_type.clone(),
+                size: body.bytes.len() as u64,
+            }),
+            parent: None,
+            reason,
+        },
+        result,
+    }
+}
+
+/// The record of one that has not ended.
+pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
+    Record {
+        id,
+        function: pending.function.name.clone(),
+        mode: Mode::Sync,
+        state: if pending.owner.is_some() { State::Running } else { State::Queued },
+        dead_letter: false,
+        start: None,
+        prewarmed: false,
+        accepted_at: pending.accepted_at,
+        finished_at: None,
+        duration_ms: None,
+        attempts: Vec::new(),
+        phases: Vec::new(),
+        result: None,
+        parent: None,
+        reason: None,
+    }
+}
+
+/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
+/// until the manager's first phase, so that nothing is left out between them.
+pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
+    let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
+    let admit = pending.admitted.as_secs_f64() * 1000.0;
+    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
+    let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
+    let phase =
+        |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
+    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
+    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
+    all
+}

@@ -1,0 +1,228 @@
+//! [`Store`] for both backends, written once: which statements a method runs on which connections, and
+//! how long it may take. A backend has modules of the same names and functions, and says what
+//!
+//! - `synced()` and `relaxed()` write through: what others rely on, and what may be lost with the store's
+//!   last moments (records of sync invocations, log lines, reports, notes of publishing);
+//! - `readers()` read through;
+//! - `read` and `write` make of a failure, and of silence, of which only the second may have happened.
+//!
+//! [`Store`]: super::Store
+
+use std::time::Duration;
+
+/// For statements over a few rows, the wait for a connection included: they take milliseconds, so that
+/// silence for this long is a lost server or network, which the operating system would notice after
+/// a quarter of an hour. The caller gets [`super::Error::Unavailable`] or, of a write, whose commit may
+/// have happened, [`super::Error::UnknownFate`]. A file is never lost in this way: SQLite's bound is the
+/// wait for the writing connection.
+pub(super) const SOON: Duration = Duration::from_secs(10);
+/// For what moves up to 64 MiB or touches thousands of rows.
+pub(super) const LONG: Duration = Duration::from_secs(60);
+
+macro_rules! store {
+    ($backend:ty, $kind:literal) => {
+        use std::time::Duration;
+
+        use async_trait::async_trait;
+        use bytes::Bytes;
+
+        use crate::{
+            model::{
+                Body, Digest, Function, FunctionId, FunctionName, InvocationId, LogLine, ManagerId,
+                OwnerId, Record, Revision, RevisionNumber,
+            },
+            store::{
+                Claim, Due, Error, Finish, LogFilter, NewInvocation, NewRevision, RecordFilter,
+                ReportedInstance, Store, StoredLine, SyncRecord, Totals,
+                methods::{LONG, SOON},
+            },
+        };
+
+        #[async_trait]
+        impl Store for $backend {
+            fn kind(&self) -> &'static str {
+                $kind
+            }
+
+            async fn ping(&self) -> Result<(), Error> {
+                self.read(SOON, reads::ping(self.readers())).await
+            }
+
+            async fn put_blob(&self, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
+                self.write(LONG, functions::put_blob(self.synced(), digest, &bytes)).await
+            }
+
+            async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
+                let blob = self.read(LONG, reads::blob(self.readers(), digest)).await?;
+                Ok(blob.map(Bytes::from))
+            }
+
+            async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error> {
+                self.write(SOON, functions::add_revision(self.synced(), &revision)).await
+            }
+
+            async fn activate(
+                &self,
+                name: &FunctionName,
+                revision: RevisionNumber,
+                expected: Option<RevisionNumber>,
+            ) -> Result<Function, Error> {
+                self.write(SOON, functions::activate(self.synced(), name, revision, expected)).await
+            }
+
+            async fn function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
+                self.read(SOON, reads::function(self.readers(), name)).await
+            }
+
+            async fn functions(&self) -> Result<Vec<Function>, Error> {
+                self.read(SOON, reads::functions(self.readers())).await
+            }
+
+            async fn revision(
+                &self,
+                function: FunctionId,
+                number: RevisionNumber,
+            ) -> Result<Option<Revision>, Error> {
+                self.read(SOON, reads::revision(self.readers(), function, number)).await
+            }
+
+            async fn revisions(&self, function: FunctionId) -> Result<Vec<Revision>, Error> {
+                self.read(SOON, reads::revisions(self.readers(), function)).await
+            }
+
+            async fn report_warm(
+                &self,
+                name: &FunctionName,
+                warm: bool,
+            ) -> Result<Option<Function>, Error> {
+                self.write(SOON, functions::report_warm(self.synced(), name, warm)).await
+            }
+
+            async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
+                self.write(LONG, functions::delete_function(self.synced(), name)).await
+            }
+
+            async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error> {
+                self.write(SOON, invocations::accept(self.synced(), rows)).await
+            }
+
+            async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error> {
+                self.write(SOON, invocations::mark_published(self.relaxed(), ids)).await
+            }
+
+            async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error> {
+                self.write(SOON, invocations::claim(self.synced(), &self.lost, id, owner)).await
+            }
+
+            async fn finish(&self, rows: &[Finish]) -> Result<Vec<bool>, Error> {
+                self.write(SOON, invocations::finish(self.synced(), rows)).await
+            }
+
+            async fn give_back(
+                &self,
+                id: InvocationId,
+                attempt: u32,
+                delay: Duration,
+                reason: &str,
+            ) -> Result<bool, Error> {
+                let back = invocations::give_back(self.synced(), id, attempt, delay, reason);
+                self.write(SOON, back).await
+            }
+
+            async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error> {
+                self.write(SOON, invocations::take_due(self.synced(), limit, except)).await
+            }
+
+            async fn untake(&self, rows: &[Due]) -> Result<(), Error> {
+                self.write(SOON, invocations::untake(self.synced(), rows)).await
+            }
+
+            async fn forget_published(&self) -> Result<(), Error> {
+                self.write(LONG, invocations::forget_published(self.synced())).await
+            }
+
+            async fn backlog(&self) -> Result<u64, Error> {
+                self.read(SOON, reads::backlog(self.readers())).await
+            }
+
+            async fn totals(&self) -> Result<Totals, Error> {
+                self.read(SOON, reads::totals(self.readers())).await
+            }
+
+            async fn renew_lease(
+                &self,
+                owner: OwnerId,
+                manager: ManagerId,
+                ttl: Duration,
+            ) -> Result<(), Error> {
+                let lost = self.lost.of(owner);
+                if !lost.is_empty() {
+                    self.write(SOON, invocations::give_back_lost(self.synced(), &lost)).await?;
+                    self.lost.given_back(&lost);
+                }
+                self.write(SOON, leases::renew_lease(self.synced(), owner, manager, ttl)).await
+            }
+
+            async fn release_lease(&self, owner: OwnerId) -> Result<(), Error> {
+                self.write(SOON, leases::release_lease(self.synced(), owner)).await
+            }
+
+            async fn release_manager(&self, manager: ManagerId) -> Result<(), Error> {
+                self.write(SOON, leases::release_manager(self.synced(), manager)).await
+            }
+
+            async fn report_instances(
+                &self,
+                owner: OwnerId,
+                instances: &[ReportedInstance],
+            ) -> Result<(), Error> {
+                self.write(SOON, leases::report_instances(self.relaxed(), owner, instances)).await
+            }
+
+            async fn instances(
+                &self,
+                function: Option<FunctionId>,
+            ) -> Result<Vec<ReportedInstance>, Error> {
+                self.read(SOON, reads::instances(self.readers(), function)).await
+            }
+
+            async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
+                self.read(SOON, reads::live_owners(self.readers())).await
+            }
+
+            async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error> {
+                self.write(SOON, records::write_sync(self.relaxed(), records)).await
+            }
+
+            async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error> {
+                self.read(SOON, reads::record(self.readers(), id)).await
+            }
+
+            async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error> {
+                self.read(SOON, reads::result(self.readers(), id)).await
+            }
+
+            async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error> {
+                self.read(SOON, reads::records(self.readers(), filter)).await
+            }
+
+            async fn append_logs(&self, lines: &[LogLine]) -> Result<(), Error> {
+                self.write(SOON, records::append_logs(self.relaxed(), lines)).await
+            }
+
+            async fn logs(&self, filter: &LogFilter) -> Result<Vec<StoredLine>, Error> {
+                self.read(SOON, reads::logs(self.readers(), filter)).await
+            }
+
+            async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {
+                self.write(LONG, records::prune(self.synced(), age, limit)).await
+            }
+
+            async fn close(&self) {
+                self.close_connections().await;
+            }
+        }
+    };
+}
+
+pub(super) use store;

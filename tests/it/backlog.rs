@@ -1,0 +1,196 @@
+//! What a scheduler does with a backlog: messages for rows that an earlier life has left, in order, as many
+//! as the queue may hold; and publishes that failed are tried again soon, not when a message would be
+//! thought lost. A scheduler alone, on a store and a queue that the test holds, too.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use cloudfunc::{
+    config::platform::Limits,
+    http::Guard,
+    model::{
+        Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
+        PlatformName, Scaling,
+        message::{self, Invoke},
+    },
+    queue::{self, Address, ConsumeOptions, Consumer, Queue},
+    scheduler,
+    shutdown::Shutdown,
+    store::{self, NewInvocation, NewRevision, Store},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    need,
+    support::{eventually, proxy::Proxy},
+};
+
+struct Scheduler {
+    store: Arc<dyn Store>,
+    shutdown: Shutdown,
+    task: Option<JoinHandle<anyhow::Result<()>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Scheduler {
+    /// Not started yet.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = store::Config::Sqlite { path: folder.path().join("store.db") };
+        let store = store::connect(&config).await.unwrap();
+        Self { store, shutdown: Shutdown::default(), task: None, _folder: folder }
+    }
+
+    async fn start(&mut self, queue: &Arc<dyn Queue>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let backends = scheduler::Backends {
+            platform: platform(),
+            store: self.store.clone(),
+            queue: queue.clone(),
+        };
+        let (limits, guard) = (Limits::default(), Guard::new("token"));
+        let run = scheduler::run(backends, limits, listener, guard, self.shutdown.clone());
+        self.task = Some(tokio::spawn(run));
+    }
+
+    async fn stop(self) {
+        self.shutdown.soft.cancel();
+        self.task.unwrap().await.unwrap().unwrap();
+        self.store.close().await;
+    }
+
+    async fn deploy(&self, name: &str) -> Function {
+        let source = Digest::of(name.as_bytes());
+        self.store.put_blob(&source, Bytes::copy_from_slice(name.as_bytes())).await.unwrap();
+        let version = "3.12".to_owned();
+        let spec = FunctionSpec {
+            description: None,
+            code: Code::Language { language: Language::Python, version, package: Package::Bundle },
+            handler: "function.handler".to_owned(),
+            timeout: Duration::from_secs(30),
+            memory_bytes: 128 << 20,
+            cpus: 1.0,
+            network: Network::None,
+            env: [].into(),
+            scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
+        };
+        let name = name.parse().unwrap();
+        let bundle = Some(source.clone());
+        let image = "image".to_owned();
+        self.store.add_revision(NewRevision { name, spec, source, bundle, image }).await.unwrap();
+        self.store.functions().await.unwrap().into_iter().max_by_key(|function| function.id).unwrap()
+    }
+
+    /// Rows without messages, as an earlier life has left them.
+    async fn leave(&self, function: &Function, count: usize) -> Vec<InvocationId> {
+        let row = || NewInvocation {
+            id: InvocationId::new(),
+            function: function.id,
+            name: function.name.clone(),
+            payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
+            headers: "{}".to_owned(),
+            accepted_at: jiff::Timestamp::now(),
+            parent: None,
+        };
+        let rows: Vec<_> = std::iter::repeat_with(row).take(count).collect();
+        for rows in rows.chunks(1000) {
+            self.store.accept(rows).await.unwrap();
+        }
+        rows.into_iter().map(|row| row.id).collect()
+    }
+}
+
+fn platform() -> PlatformName {
+    format!("test-{}", InvocationId::new().0.simple()).parse().unwrap()
+}
+
+async fn next(consumer: &mut Consumer) -> InvocationId {
+    let delivery = tokio::time::timeout(Duration::from_secs(30), consumer.next()).await;
+    let delivery = delivery.expect("a message in time").expect("the queue is there");
+    let (invoke, _) = message::decode::<Invoke>(delivery.bytes.clone()).unwrap();
+    delivery.ack().await.unwrap();
+    invoke.id
+}
+
+const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_queued_in_order_through_a_window_and_starves_nobody() {
+    let mut scheduler = Scheduler::new().await;
+    let queue = queue::connect(&queue::Config::Embedded, &platform()).await.unwrap();
+    let flooded = scheduler.deploy("flooded").await;
+    let left = scheduler.leave(&flooded, 10_500).await;
+    let other = scheduler.deploy("other").await;
+    let others = scheduler.leave(&other, 3).await;
+    scheduler.store.mark_published(&left).await.unwrap();
+    scheduler.start(&queue).await;
+
+    let address = |function: &Function| Address::Function(function.id, Mode::Async);
+    let mut of_other = queue.consume(&address(&other), ONE).await.unwrap();
+    for id in others {
+        assert_eq!(next(&mut of_other).await, id, "behind 10,500 of another function");
+    }
+    eventually("the window is full", async || {
+        let probe = queue::Message { bytes: Bytes::from_static(b"probe"), expires: None };
+        // What is full takes nothing; before, a probe would be in the way of the order checked below.
+        match scheduler.store.take_due(1, &[]).await.unwrap().as_slice() {
+            [due] => {
+                scheduler.store.untake(std::slice::from_ref(due)).await.unwrap();
+                let full = queue.publish(&address(&flooded), probe).await;
+                assert!(matches!(full, Err(queue::Error::Full(_))), "{full:?}");
+                Some(())
+            }
+            _ => None,
+        }
+    })
+    .await;
+    let mut of_flooded = queue.consume(&address(&flooded), ONE).await.unwrap();
+    for id in left {
+        assert_eq!(next(&mut of_flooded).await, id, "in the order of acceptance");
+    }
+    scheduler.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_published_is_published_when_the_broker_is_back() {
+    let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
+    let mut behind = url::Url::parse(&url).unwrap();
+    let target = format!("{}:{}", behind.host_str().unwrap(), behind.port().unwrap_or(5672));
+    let proxy = Proxy::start(target).await;
+    behind.set_port(Some(proxy.port())).unwrap();
+    let platform = platform();
+    let queue = queue::connect(&behind.as_str().parse().unwrap(), &platform).await.unwrap();
+    let direct = queue::connect(&url.parse().unwrap(), &platform).await.unwrap();
+
+    let mut scheduler = Scheduler::new().await;
+    let function = scheduler.deploy("f").await;
+    direct.declare(function.id).await.unwrap();
+    let left: HashSet<_> = scheduler.leave(&function, 3000).await.into_iter().collect();
+    let address = Address::Function(function.id, Mode::Async);
+    let mut consumer =
+        direct.consume(&address, ConsumeOptions { prefetch: 100, priority: 0 }).await.unwrap();
+    scheduler.start(&queue).await;
+    // The first messages are there: the sweeper is in the middle of it, with a page in its hands.
+    let mut came = HashSet::from([next(&mut consumer).await]);
+    proxy.refuse(true);
+    proxy.cut();
+    eventually("the loss is noticed", async || queue.ping().await.is_err().then_some(())).await;
+    let begun = Instant::now();
+    proxy.refuse(false);
+    while came.len() < left.len() {
+        came.insert(next(&mut consumer).await);
+    }
+    assert_eq!(came, left);
+    assert!(begun.elapsed() < store::REPUBLISH_AFTER / 2, "{:?}", begun.elapsed());
+
+    scheduler.stop().await;
+    drop(consumer);
+    direct.remove(function.id).await.unwrap();
+    direct.remove_platform().await.unwrap();
+    direct.close().await;
+    queue.close().await;
+}
