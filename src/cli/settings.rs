@@ -57,8 +57,8 @@ impl FromStr for HostNames {
 /// What functions run in.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct RuntimeArgs {
-    /// What functions run in: docker, or oci, containers without a daemon. By default docker; `up
-    /// --embedded` and `run` take oci where no engine answers
+    /// What functions run in: docker, or oci, containers without a daemon. By default docker; a platform
+    /// in one process takes oci where no engine answers
     #[arg(long, env = "CLOUDFUNC_RUNTIME", value_name = "KIND", help_heading = "Runtime")]
     pub runtime: Option<runtime::Kind>,
     /// Base image of Python; {version} stands for the version [default: python:{version}-slim]

@@ -24,15 +24,7 @@ on_stack! {
     an_exit_while_loading_is_a_crash
     a_failure_says_where_and_how_long_it_ran
     an_async_one_that_fails_ends_failed_after_one_attempt
-}
-
-mod containers {
-    use super::*;
-
-    on_stack! {
-        real:
-        one_that_takes_too_much_memory_is_told_its_limit
-    }
+    one_that_takes_too_much_memory_is_told_its_limit
 }
 
 const RAISES: &str = "def handler(event):\n    deeper(event)\n\n\ndef deeper(event):\n    \

@@ -17,15 +17,7 @@ on_stack! {
     the_first_is_cold_and_the_others_are_warm_on_the_same_instance
     an_async_one_ends_succeeded_with_its_result
     a_handler_sees_its_context
-}
-
-mod containers {
-    use super::*;
-
-    on_stack! {
-        real:
-        two_functions_interleaved_keep_their_results_and_log_lines_apart
-    }
+    two_functions_interleaved_keep_their_results_and_log_lines_apart
 }
 
 async fn the_first_is_cold_and_the_others_are_warm_on_the_same_instance(platform: &TestPlatform) {

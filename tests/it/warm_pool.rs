@@ -1,4 +1,4 @@
-//! Instances as they come, stay warm and go; on the real stack by the ids of containers.
+//! Instances as they come, stay warm and go; by the ids of containers.
 
 use std::{
     collections::BTreeSet,
@@ -29,16 +29,16 @@ on_stack! {
     a_new_revision_drains_the_old_one
     no_more_instances_than_the_maximum
     callers_at_once_start_at_most_one_instance_each
+    the_others_are_warm_in_the_same_container
+    an_idle_container_goes_after_its_timeout_and_not_before_and_each_invocation_resets_it
 }
 
-mod containers {
+mod engine {
     use super::*;
 
     on_stack! {
         real:
-        the_others_are_warm_in_the_same_container
         a_container_that_somebody_removes_is_replaced
-        an_idle_container_goes_after_its_timeout_and_not_before_and_each_invocation_resets_it
     }
 }
 

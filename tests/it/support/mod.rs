@@ -49,21 +49,21 @@ pub fn need_all<const N: usize>(variables: [&str; N], test: &str) -> Option<[Str
 
 /// Makes a test of each property on each stack that is named, with a platform of its own:
 /// `on_stack! { all: one_property another_property }`. `all` is every combination of store, queue and
-/// runtime, `docker` and `oci` those with one runtime; `light` and `real` are single stacks.
+/// runtime that a platform takes (the embedded queue needs a store of its own), `docker` and `oci` those
+/// with one runtime; `light` and `real` are single stacks.
 #[macro_export]
 macro_rules! on_stack {
     (all: $($property:ident)+) => {
         $crate::on_stack! { docker: $($property)+ }
+        $crate::on_stack! { oci: $($property)+ }
     };
     (docker: $($property:ident)+) => {
         $crate::on_stack! { real: $($property)+ }
-        $crate::on_stack! { @ postgres_embedded_docker: $($property)+ }
         $crate::on_stack! { @ sqlite_rabbitmq_docker: $($property)+ }
         $crate::on_stack! { @ sqlite_embedded_docker: $($property)+ }
     };
     (oci: $($property:ident)+) => {
         $crate::on_stack! { @ postgres_rabbitmq_oci: $($property)+ }
-        $crate::on_stack! { @ postgres_embedded_oci: $($property)+ }
         $crate::on_stack! { @ sqlite_rabbitmq_oci: $($property)+ }
         $crate::on_stack! { @ sqlite_embedded_oci: $($property)+ }
     };

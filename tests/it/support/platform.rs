@@ -268,6 +268,27 @@ impl TestPlatform {
 
     /// The ids of this platform's containers, running or not.
     pub async fn containers(&self) -> BTreeSet<String> {
+        match self.stack.runtime {
+            runtime::Kind::Docker => self.docker_containers().await,
+            runtime::Kind::Oci => self.folders_of_containers(),
+            runtime::Kind::Process => panic!("processes are no containers"),
+        }
+    }
+
+    /// A container without a daemon has a folder for as long as there is anything of it.
+    fn folders_of_containers(&self) -> BTreeSet<String> {
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        names(&self.platform.data_dir.join("runtime/sandboxes"))
+            .iter()
+            .flat_map(|manager| names(manager))
+            .map(|container| container.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    async fn docker_containers(&self) -> BTreeSet<String> {
         let label = format!("label=cloudfunc.platform={}", self.platform.name);
         let output = tokio::process::Command::new("docker")
             .args(["ps", "--all", "--no-trunc", "--format", "{{.ID}}", "--filter", &label])
