@@ -33,7 +33,7 @@ impl Peer {
         let (number, place) = (0..PEERS).find_map(free_place).expect("a free place");
         let name = format!("cfpeer{number}");
         // Of a test that was killed.
-        let _ = Command::new("ip").args(["netns", "del", &name]).output();
+        remove(&name);
         let [here, public] = [1, 2].map(|last| Ipv4Addr::new(198, 51, 100, 4 * number + last));
         let private = Ipv4Addr::new(10, 203, number, 1);
         ip(&format!("netns add {name}"));
@@ -79,7 +79,13 @@ fn listen_in(namespace: &str) -> TcpListener {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Its end of the link takes the other one and the routes along.
-        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
+        remove(&self.name);
+    }
+}
+
+/// The link first, with its other end and the routes: a namespace gives up what is in it only later.
+fn remove(name: &str) {
+    for arguments in [["link", "del", name], ["netns", "del", name]] {
+        let _ = Command::new("ip").args(arguments).output();
     }
 }
