@@ -274,6 +274,7 @@ escape! {
     no_process_of_the_host_is_seen
     only_memory_can_be_written
     the_system_cannot_be_written
+    the_hosts_mounts_stay
     there_is_no_device_but_the_harmless_ones
     no_setting_of_the_platform_is_in_its_environment
     the_hosts_loopback_is_not_reached

@@ -42,6 +42,10 @@ pub(super) const ARGUMENT: &str = "oci-helper";
 /// What the helper looks for instead of a folder when it is only to try what a container needs.
 pub(super) const TRIAL: &str = "--trial";
 
+/// What it is given instead when it is to become the program that connects a sandbox, which follows with
+/// its arguments.
+pub(super) const CONNECT: &str = "--connect";
+
 /// Files in the folder.
 pub(super) const REQUEST: &str = "request.json";
 pub(super) const CONFIG: &str = "config.json";
@@ -68,9 +72,10 @@ pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode>
         return None;
     }
     let folder = PathBuf::from(arguments.next()?);
-    let outcome = match folder.as_os_str() == TRIAL {
-        true => trial(),
-        false => make(&folder).inspect_err(|error| {
+    let outcome = match folder.to_str() {
+        Some(TRIAL) => trial(),
+        Some(CONNECT) => Err(become_connector(arguments)),
+        _ => make(&folder).inspect_err(|error| {
             let _ = fs::write(folder.join(REASON), format!("{error:#}"));
         }),
     };
@@ -81,6 +86,20 @@ pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode>
             ExitCode::FAILURE
         }
     })
+}
+
+/// Answers only when it fails. `slirp4netns` shuts itself in by taking mounts away, and where they are
+/// shared, as systemd's are, that takes them from the whole machine: root's gets mounts of its own.
+fn become_connector(mut command: impl Iterator<Item = OsString>) -> anyhow::Error {
+    let Some(program) = command.next() else { return anyhow!("no program") };
+    if rustix::process::geteuid().is_root() {
+        let alone = unshare(CloneFlags::CLONE_NEWNS).context("no mount namespace may be made");
+        if let Err(error) = alone.and_then(|()| mount_nothing_outside()) {
+            return error;
+        }
+    }
+    anyhow::Error::new(Command::new(&program).args(command).exec())
+        .context(format!("cannot run {program:?}"))
 }
 
 /// Everything that may be forbidden, without a container.

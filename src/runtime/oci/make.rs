@@ -97,7 +97,7 @@ fn run(
     let (ours, helpers) = UnixStream::pair().map_err(&failed)?;
     let stdin = if connected { OwnedFd::from(helpers).into() } else { Stdio::null() };
     let (output, group, helper) = begin(program, folder, stdin).map_err(&failed)?;
-    let link = if connected { network::accompany(ours, group) } else { Ok(None) };
+    let link = if connected { network::accompany(program, ours, group) } else { Ok(None) };
     if link.is_err() || !ends_in_time(&helper) {
         let _ = kill_process_group(group, Signal::KILL);
     }

@@ -15,7 +15,7 @@ use std::{
     io::{Read, Write},
     net::Ipv4Addr,
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -25,7 +25,10 @@ use rustix::{
     process::Pid,
 };
 
-use super::host::in_path;
+use super::{
+    helper::{ARGUMENT, CONNECT},
+    host::in_path,
+};
 use crate::{
     model::Network,
     runtime::{START_TIMEOUT, forbidden},
@@ -117,11 +120,13 @@ pub(super) struct Link {
 
 /// Connects the network namespace of this process, which is one of the caller's own children. Blocks for
 /// some ten milliseconds, at most [`START_TIMEOUT`].
-fn connect(namespaces: Pid) -> io::Result<Link> {
-    let program = connector().ok_or_else(|| io::Error::other("slirp4netns is gone"))?;
+fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
+    let connector = connector().ok_or_else(|| io::Error::other("slirp4netns is gone"))?;
     let (held, hold) = io::pipe()?;
     let (mut said, say) = io::pipe()?;
     let process = Command::new(program)
+        .args([ARGUMENT, CONNECT])
+        .arg(connector)
         .args(["--configure", "--disable-host-loopback", "--disable-dns", "--mtu", MTU])
         // It works on packets that a function made: it needs no files, and few of the kernel's calls.
         .args(["--enable-sandbox", "--enable-seccomp"])
@@ -178,12 +183,12 @@ impl Drop for Link {
 
 /// The manager's side of a helper's start: connects it when its namespace is there. `None` when the
 /// helper ended before: it leaves the reason itself.
-pub(super) fn accompany(mut helper: UnixStream, pid: Pid) -> io::Result<Option<Link>> {
+pub(super) fn accompany(program: &Path, mut helper: UnixStream, pid: Pid) -> io::Result<Option<Link>> {
     helper.set_read_timeout(Some(START_TIMEOUT))?;
     if helper.read_exact(&mut [0]).is_err() {
         return Ok(None);
     }
-    let link = connect(pid)?;
+    let link = connect(program, pid)?;
     // One that has ended meanwhile does not read it.
     let _ = helper.write_all(b"1");
     Ok(Some(link))

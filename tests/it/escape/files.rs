@@ -242,6 +242,41 @@ pub async fn the_system_cannot_be_written(fixture: &Fixture) {
     }
 }
 
+/// On a machine with systemd all mounts are shared: what is taken away in a namespace that was not made
+/// private is taken from everybody.
+pub async fn the_hosts_mounts_stay(fixture: &Fixture) {
+    let outer = tempfile::tempdir_in("/var/tmp").unwrap();
+    let inner = outer.path().join("inner");
+    let mount = |arguments: &[&std::ffi::OsStr]| {
+        let done = Command::new("mount").args(arguments).status().unwrap();
+        assert!(done.success(), "{arguments:?}");
+    };
+    let [shared, tmpfs, kind] = ["--make-shared", "tmpfs", "-t"].map(std::ffi::OsStr::new);
+    mount(&[kind, tmpfs, tmpfs, outer.path().as_os_str()]);
+    let _unmounted = Unmounted(outer.path().to_owned());
+    mount(&[shared, outer.path().as_os_str()]);
+    fs::create_dir(&inner).unwrap();
+    mount(&[kind, tmpfs, tmpfs, inner.as_os_str()]);
+    let mounted = || {
+        let table = fs::read_to_string("/proc/self/mounts").unwrap();
+        table.lines().filter(|line| line.contains(outer.path().to_str().unwrap())).count()
+    };
+    assert_eq!(mounted(), 2, "the control");
+    let mut instance = fixture.start("def handler(event): return 'ran'").await;
+    assert_eq!(instance.invoke(json!(null)).await, "ran");
+    assert_eq!(mounted(), 2);
+    instance.sandbox.remove().await;
+    assert_eq!(mounted(), 2);
+}
+
+struct Unmounted(PathBuf);
+
+impl Drop for Unmounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--recursive").arg(&self.0).status();
+    }
+}
+
 pub async fn there_is_no_device_but_the_harmless_ones(fixture: &Fixture) {
     let code = r#"
 import stat

@@ -38,11 +38,9 @@ impl Service {
         Self { _tcp: tcp, udp, port }
     }
 
-    /// Shows that it can be reached here, on this host.
-    pub fn works_at(&self, address: &Address) {
-        let target = address.with_port(self.port);
-        let connected = TcpStream::connect_timeout(&target, Duration::from_secs(5));
-        connected.unwrap_or_else(|error| panic!("the control connection to {target}: {error}"));
+    /// Whether it can be reached from here, this host.
+    pub fn works_at(&self, address: &Address) -> bool {
+        TcpStream::connect_timeout(&address.with_port(self.port), Duration::from_secs(5)).is_ok()
     }
 
     /// The datagrams that arrived since it was last asked.
