@@ -227,11 +227,15 @@ fn value(finished: Finished) -> Value {
 }
 
 macro_rules! escape {
-    ($($runtime:ident $kind:ident: $properties:tt)+) => {
-        $(mod $runtime {
+    ($($property:ident)*) => {
+        escape!(@@ docker Docker { $($property)* });
+        escape!(@@ oci Oci { $($property)* });
+    };
+    (@@ $runtime:ident $kind:ident $properties:tt) => {
+        mod $runtime {
             escape!(@ none, $kind None, $properties);
             escape!(@ egress, $kind Egress, $properties);
-        })+
+        }
     };
     (@ $mode:ident, $kind:ident $network:ident, { $($property:ident)* }) => {
         mod $mode {
@@ -261,41 +265,39 @@ fn prerequisites(kind: Kind, test: &str) -> bool {
 }
 
 escape! {
-    docker Docker: {
-        the_hosts_home_folders_are_not_there
-        a_folder_of_the_hosts_is_another_one_inside
-        the_platforms_own_files_are_not_there
-        the_folders_of_another_instance_are_not_there
-        the_socket_of_another_instance_is_not_there
-        nothing_of_the_host_is_found_by_searching
-        no_process_of_the_host_is_seen
-        only_memory_can_be_written
-        the_system_cannot_be_written
-        there_is_no_device_but_the_harmless_ones
-        no_setting_of_the_platform_is_in_its_environment
-        the_hosts_loopback_is_not_reached
-        no_address_of_the_host_is_reached
-        no_gateway_is_reached
-        the_metadata_address_is_not_reached
-        a_private_address_is_not_reached
-        a_public_address_is_reached_with_egress_only
-        the_resolver_is_asked_for_names_only
-        no_datagram_reaches_the_host
-        nothing_can_be_mounted
-        no_new_root_can_be_made
-        no_namespace_can_be_made_or_entered
-        no_capability_can_be_gained
-        a_program_of_roots_runs_as_the_function
-        no_raw_packet_can_be_sent
-        its_network_cannot_be_changed
-        the_kernel_cannot_be_reached
-        no_process_of_the_host_is_traced
-        no_process_of_the_host_is_signalled
-        forking_without_end_ends_at_256
-        a_fork_bomb_harms_nobody_else
-        taking_a_gibibyte_is_the_end
-        filling_tmp_ends_within_its_size
-        so_many_files_that_tmp_is_full_are_refused
-        opening_files_without_end_ends_at_the_limit
-    }
+    the_hosts_home_folders_are_not_there
+    a_folder_of_the_hosts_is_another_one_inside
+    the_platforms_own_files_are_not_there
+    the_folders_of_another_instance_are_not_there
+    the_socket_of_another_instance_is_not_there
+    nothing_of_the_host_is_found_by_searching
+    no_process_of_the_host_is_seen
+    only_memory_can_be_written
+    the_system_cannot_be_written
+    there_is_no_device_but_the_harmless_ones
+    no_setting_of_the_platform_is_in_its_environment
+    the_hosts_loopback_is_not_reached
+    no_address_of_the_host_is_reached
+    no_gateway_is_reached
+    the_metadata_address_is_not_reached
+    a_private_address_is_not_reached
+    a_public_address_is_reached_with_egress_only
+    the_resolver_is_asked_for_names_only
+    no_datagram_reaches_the_host
+    nothing_can_be_mounted
+    no_new_root_can_be_made
+    no_namespace_can_be_made_or_entered
+    no_capability_can_be_gained
+    a_program_of_roots_runs_as_the_function
+    no_raw_packet_can_be_sent
+    its_network_cannot_be_changed
+    the_kernel_cannot_be_reached
+    no_process_of_the_host_is_traced
+    no_process_of_the_host_is_signalled
+    forking_without_end_ends_at_256
+    a_fork_bomb_harms_nobody_else
+    taking_a_gibibyte_is_the_end
+    filling_tmp_ends_within_its_size
+    so_many_files_that_tmp_is_full_are_refused
+    opening_files_without_end_ends_at_the_limit
 }

@@ -386,6 +386,6 @@ contract! {
     system_calls_that_reach_out_are_refused
     what_a_dead_process_left_is_removed
     nothing_is_mounted_on_the_machine_and_nobody_is_left_unreaped
-    a_function_with_egress_has_no_network_and_its_owner_is_told
+    a_function_with_egress_is_connected_or_its_owner_is_told_why_not
     a_program_that_is_no_helper_is_an_error
 }

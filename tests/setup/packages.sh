@@ -51,7 +51,6 @@ missing_packages() {
   fi
   have iptables || echo iptables
   have ip || echo iproute2
-  have pasta || echo passt
   have slirp4netns || echo slirp4netns
   have docker || echo docker.io
   have docker-compose || docker compose version >/dev/null 2>&1 || echo docker-compose

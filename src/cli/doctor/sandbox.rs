@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 pub async fn gather(platform: PlatformName, default_version: String) -> Facts {
     let (oci, python) = tokio::join!(oci(platform), python());
-    let network_helper = ["pasta", "slirp4netns"].into_iter().find(|tool| tools::find(tool).is_some());
+    let network_helper = Some("slirp4netns").filter(|tool| tools::find(tool).is_some());
     Facts {
         oci,
         is_chosen: false,

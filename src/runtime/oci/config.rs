@@ -69,7 +69,14 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     limits.into()
 }
 
-pub(super) fn config(spec: &Spec, root: &Root, user: User, without_cgroups: bool) -> Value {
+/// `names` is the `resolv.conf` of a sandbox that is connected.
+pub(super) fn config(
+    spec: &Spec,
+    root: &Root,
+    names: Option<&Path>,
+    user: User,
+    without_cgroups: bool,
+) -> Value {
     let (id, groups) = match user {
         User::OfInstance(id) => (id, vec![id]),
         // It may not set any.
@@ -92,7 +99,7 @@ pub(super) fn config(spec: &Spec, root: &Root, user: User, without_cgroups: bool
             "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
             "rlimits": rlimits(spec, without_cgroups),
         },
-        "mounts": mounts(spec, root),
+        "mounts": mounts(spec, root, names),
         "linux": {
             "namespaces": namespaces,
             "maskedPaths": MASKED,
@@ -101,7 +108,7 @@ pub(super) fn config(spec: &Spec, root: &Root, user: User, without_cgroups: bool
     })
 }
 
-fn mounts(spec: &Spec, root: &Root) -> Vec<Value> {
+fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
     let bytes = |count: u64| format!("size={count}");
     let special = |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
     // Each with what is mounted below it, on some machines drivers, as read-only as itself.
@@ -117,6 +124,7 @@ fn mounts(spec: &Spec, root: &Root) -> Vec<Value> {
         special("/tmp", "tmpfs", &["nosuid", "nodev", "mode=1777", &bytes(TMP_BYTES)]),
     ];
     mounts.extend(root.mounts.iter().map(|(from, to)| shown(from, to)));
+    mounts.extend(names.map(|names| shown(names, "/etc/resolv.conf".as_ref())));
     mounts.push(shown(&spec.folder.join("task"), TASK_PATH.as_ref()));
     mounts.push(shown(&run_folder(&spec.folder), RUN_PATH.as_ref()));
     mounts

@@ -24,7 +24,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::cgroup::Cgroup;
+use super::{cgroup::Cgroup, network::Link};
 use crate::runtime::{Exit, Sandbox};
 
 /// The exit code of a process that was killed, by the kernel for its memory or by somebody.
@@ -97,6 +97,7 @@ impl Life {
     pub(super) fn begin(
         id: String,
         process: OwnedFd,
+        link: Option<Link>,
         traces: Traces,
         tasks: &Handle,
     ) -> io::Result<Arc<Self>> {
@@ -110,17 +111,18 @@ impl Life {
         };
         let (state, removed) = (watch::Sender::default(), OnceCell::new());
         let life = Arc::new(Self { id, process, traces, state, removed });
-        tasks.spawn(life.clone().watch(end));
+        tasks.spawn(life.clone().watch(end, link));
         Ok(life)
     }
 
-    /// Ends with the process, which it reaps.
-    async fn watch(self: Arc<Self>, end: AsyncFd<OwnedFd>) {
+    /// Ends with the process, which it reaps, and disconnects.
+    async fn watch(self: Arc<Self>, end: AsyncFd<OwnedFd>, link: Option<Link>) {
         if end.readable().await.is_err() {
             return; // This program is ending, and nobody is left who could ask.
         }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let status = waitid(WaitId::PidFd(self.process.as_fd()), options);
+        drop(link);
         let code = status.ok().flatten().as_ref().and_then(code);
         let memory = self.traces.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);
         self.state.send_modify(|state| state.ended = Some((code, memory)));

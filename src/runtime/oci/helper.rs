@@ -34,7 +34,7 @@ use nix::{
 use seccompiler::BpfProgram;
 use serde::{Deserialize, Serialize};
 
-use super::{network, seccomp};
+use super::{fence::Fence, network, seccomp};
 
 /// The hidden first argument; the second one is the folder.
 pub(super) const ARGUMENT: &str = "oci-helper";
@@ -58,6 +58,8 @@ pub(super) struct Request {
     pub(super) entrances: Vec<PathBuf>,
     /// Whether root is to be had by a user namespace of its own.
     pub(super) user_namespace: bool,
+    /// Whether the manager, which is at the other end of standard input, connects it to a network.
+    pub(super) connected: bool,
 }
 
 /// Runs the helper if these are its arguments. To be asked by `main` before it does anything else.
@@ -94,7 +96,13 @@ fn make(folder: &Path) -> anyhow::Result<()> {
     for entrance in &request.entrances {
         fs::write(entrance, "0").with_context(|| format!("cannot write {}", entrance.display()))?;
     }
+    let fence = request.connected.then(Fence::around_this_host).transpose();
+    let fence = fence.context("cannot see this host's addresses")?;
     enter_namespaces(request.user_namespace)?;
+    if let Some(fence) = fence {
+        network::wait_for_connection().context("no network")?;
+        fence.set().context("cannot shut the network off from this host")?;
+    }
     let filters = seccomp::filters()?;
     let states = folder.join("state");
     let container = ContainerBuilder::new("container".to_owned(), SyscallType::Linux)

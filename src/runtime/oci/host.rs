@@ -115,7 +115,7 @@ fn numbered() -> impl Iterator<Item = String> {
     (0..=NEWEST).rev().map(|minor| format!("python3.{minor}"))
 }
 
-fn in_path(name: &str) -> Option<PathBuf> {
+pub(super) fn in_path(name: &str) -> Option<PathBuf> {
     let runs = |path: &PathBuf| {
         fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };

@@ -5,7 +5,7 @@ use std::{
     fs, io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{fs::DirBuilderExt, process::CommandExt},
+        unix::{fs::DirBuilderExt, net::UnixStream, process::CommandExt},
     },
     path::Path,
     process::{Command, Stdio},
@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::{
     container::Traces,
     helper::{ARGUMENT, CONFIG, PID, REASON, REQUEST, Request, TRIAL},
+    network::{self, Link},
 };
 use crate::runtime::{Error, START_TIMEOUT};
 
@@ -31,6 +32,8 @@ use crate::runtime::{Error, START_TIMEOUT};
 pub(super) struct Made {
     pub(super) process: OwnedFd,
     pub(super) output: io::PipeReader,
+    /// With egress.
+    pub(super) link: Option<Link>,
 }
 
 /// On error nothing runs; the traces are the caller's to remove.
@@ -48,9 +51,9 @@ pub(super) fn make(
         .and_then(|()| write(CONFIG, config.to_string()))
         .and_then(|()| fs::DirBuilder::new().mode(0o700).create(folder.join("state")));
     written.map_err(|source| Error::Io { path: folder.clone(), source })?;
-    let (succeeded, output) = run(program, folder).map_err(engine("run the helper"))?;
+    let (succeeded, output, link) = run(program, folder, request.connected)?;
     match (succeeded, first_process(folder)) {
-        (true, Some(process)) => Ok(Made { process, output }),
+        (true, Some(process)) => Ok(Made { process, output, link }),
         _ if traces.cgroup.as_ref().is_some_and(super::cgroup::Cgroup::ran_out_of_memory) => {
             let reason = "it ran out of memory before it was there".to_owned();
             Err(Error::Start { reason, output: String::new() })
@@ -85,9 +88,29 @@ fn command(program: &Path, folder: &Path) -> Command {
 }
 
 /// Whether the helper succeeded. If not, everything that it started is dead and reaped.
-fn run(program: &Path, folder: &Path) -> io::Result<(bool, io::PipeReader)> {
+fn run(
+    program: &Path,
+    folder: &Path,
+    connected: bool,
+) -> Result<(bool, io::PipeReader, Option<Link>), Error> {
+    let failed = engine("run the helper");
+    let (ours, helpers) = UnixStream::pair().map_err(&failed)?;
+    let stdin = if connected { OwnedFd::from(helpers).into() } else { Stdio::null() };
+    let (output, group, helper) = begin(program, folder, stdin).map_err(&failed)?;
+    let link = if connected { network::accompany(ours, group) } else { Ok(None) };
+    if link.is_err() || !ends_in_time(&helper) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let succeeded = reap(group, &helper, folder).map_err(failed)?;
+    let link = link.map_err(engine("connect a sandbox to the network"))?;
+    Ok((succeeded, output, link))
+}
+
+/// Its output, the number of its process group, and itself.
+fn begin(program: &Path, folder: &Path, stdin: Stdio) -> io::Result<(io::PipeReader, Pid, OwnedFd)> {
     let (output, writer) = io::pipe()?;
     let child = command(program, folder)
+        .stdin(stdin)
         .stdout(writer.try_clone()?)
         .stderr(writer)
         // By its group, the helper's own helper is found, whose number nobody tells.
@@ -96,10 +119,11 @@ fn run(program: &Path, folder: &Path) -> io::Result<(bool, io::PipeReader)> {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let group = group.ok_or_else(|| io::Error::other("a child without a number"))?;
     // A child that nobody has reaped: the number is still its.
-    let helper = pidfd_open(group, PidfdFlags::empty())?;
-    if !ends_in_time(&helper) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    Ok((output, group, pidfd_open(group, PidfdFlags::empty())?))
+}
+
+/// Waits for the helper's end.
+fn reap(group: Pid, helper: &OwnedFd, folder: &Path) -> io::Result<bool> {
     // Looked at, not reaped yet: so the group's number stays taken.
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let status = waitid(WaitId::PidFd(helper.as_fd()), look)?;
@@ -109,7 +133,7 @@ fn run(program: &Path, folder: &Path) -> io::Result<(bool, io::PipeReader)> {
         end_first_process(folder);
     }
     while !matches!(waitpgid(group, WaitOptions::empty()), Err(error) if error != Errno::INTR) {}
-    Ok((succeeded, output))
+    Ok(succeeded)
 }
 
 fn ends_in_time(process: &OwnedFd) -> bool {

@@ -7,12 +7,13 @@
 //!                                └─ from here on a guard removes it, whatever happens
 //! ```
 //! [`host`] finds interpreters, [`root`] is what a sandbox sees of the machine, [`config`] and [`seccomp`] say
-//! what it may do, [`cgroup`] how much, [`network`] whom it reaches; [`helper`] is the process that makes it,
+//! what it may do, [`cgroup`] how much, [`network`] and [`fence`] whom it reaches; [`helper`] is the process that makes it,
 //! run by [`make`]; [`container`] is one of them, [`orphans`] are those whose maker has died.
 
 mod cgroup;
 mod config;
 mod container;
+mod fence;
 mod helper;
 mod host;
 mod make;
@@ -23,6 +24,7 @@ mod seccomp;
 
 use std::{
     collections::HashMap,
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     time::Duration,
@@ -157,7 +159,7 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let traces = self.traces(&self.owner, &id);
         let made = self.make(spec, root, &traces).inspect_err(|_| traces.remove())?;
-        let life = Life::begin(id.clone(), made.process, traces.clone(), &tasks);
+        let life = Life::begin(id.clone(), made.process, made.link, traces.clone(), &tasks);
         let life = life.map_err(|source| {
             traces.remove();
             Error::Io { path: "a pidfd".into(), source }
@@ -177,9 +179,15 @@ impl Shared {
             .map_err(|error| Error::Engine { action: "limit a container", source: error.into() })?;
         let is_root = rustix::process::geteuid().is_root();
         let user = if is_root { User::of_instance(spec) } else { User::Root };
-        let config = config::config(spec, root, user, limits.is_none());
+        let connected = network::is_connected(spec.network);
+        let resolv_conf = folder.join("resolv.conf");
+        if connected {
+            fs::write(&resolv_conf, network::resolv_conf()).map_err(io)?;
+        }
+        let names = connected.then_some(&*resolv_conf);
+        let config = config::config(spec, root, names, user, limits.is_none());
         let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
-        let request = Request { entrances, user_namespace: !is_root };
+        let request = Request { entrances, user_namespace: !is_root, connected };
         let made = make::make(&self.program, traces, &config, &request)?;
         orphans::remember(folder).map_err(io)?;
         Ok(made)
@@ -204,7 +212,7 @@ impl Runtime for Oci {
             let limits = shared
                 .cgroups()
                 .map_or("no cgroup".to_owned(), |found| format!("cgroup v{}", found.number()));
-            Ok(format!("OCI containers by libcontainer 0.7.0, {limits}"))
+            Ok(format!("OCI containers by libcontainer 0.7.0, {limits}, {}", network::summary()))
         })
         .await
     }

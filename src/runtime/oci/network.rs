@@ -1,23 +1,223 @@
 //! The network of a sandbox: a namespace of its own, which the helper makes before the container.
+//!
+//! With `network = "egress"` a `slirp4netns` connects it: a process of this host that makes the sandbox's
+//! connections as its own, and needs no right of root's. It is a child of the manager and holds a pipe
+//! whose other end is the manager's [`Link`]: it ends with the sandbox, and with the manager however that
+//! ends. (`pasta`, which others prefer, cannot be tied to anybody's life in its older versions.)
+//!
+//! ```text
+//! helper: namespaces ─▶ "there" ──────────────────────────▶ rules ([`super::fence`]) ─▶ container
+//! manager:                 └─▶ slirp4netns ─▶ ready ─▶ "go" ┘
+//! ```
 
-use crate::model::Network;
+use std::{
+    fs, io,
+    io::{Read, Write},
+    net::Ipv4Addr,
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
 use libcontainer::network::{NetworkError, link::LinkClient, wrapper::create_network_client};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::Pid,
+};
+
+use super::host::in_path;
+use crate::{
+    model::Network,
+    runtime::{START_TIMEOUT, forbidden},
+};
 
 /// The number of `lo` in every new network namespace.
 const LOOPBACK: u32 = 1;
+
+const CONNECTOR: &str = "slirp4netns";
+
+const TUN: &str = "/dev/net/tun";
+
+/// Of the link to `slirp4netns`, which is memory and not a wire: the most it takes, as fewer packets cost less.
+const MTU: &str = "65520";
 
 /// Called in the new namespace: functions may talk to themselves, as in Docker.
 pub(super) fn loopback_up() -> Result<(), NetworkError> {
     LinkClient::new(create_network_client())?.set_up(LOOPBACK)
 }
 
+fn connector() -> Option<PathBuf> {
+    in_path(CONNECTOR)
+}
+
+/// Whether a sandbox with this network is to be connected, and can be.
+pub(super) fn is_connected(network: Network) -> bool {
+    network == Network::Egress && obstacle().is_none()
+}
+
+/// Why no sandbox can be connected.
+fn obstacle() -> Option<Obstacle> {
+    if connector().is_none() {
+        return Some(Obstacle::NotInstalled);
+    }
+    // Opening it makes nothing yet.
+    let opened = fs::File::options().read(true).write(true).open(TUN);
+    opened.err().map(|error| Obstacle::Tun(error.kind()))
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Obstacle {
+    #[error("the runtime 'oci' connects it with {CONNECTOR}, which is not installed; install it")]
+    NotInstalled,
+    #[error(
+        "{CONNECTOR} needs {TUN}, which says: {0}; run `sudo modprobe tun` where it is not there, and \
+         `sudo chmod 666 {TUN}` where only root may use it"
+    )]
+    Tun(io::ErrorKind),
+}
+
 /// What the owner of a function with this network should know.
 pub(super) fn notice(network: Network) -> Option<String> {
     match network {
         Network::None => None,
-        Network::Egress => Some(
-            "the function will have no network: the runtime 'oci' cannot connect it yet; use --runtime docker"
-                .to_owned(),
-        ),
+        Network::Egress => missing(obstacle(), !forbidden::resolvers().is_empty()),
+    }
+}
+
+fn missing(obstacle: Option<Obstacle>, resolver: bool) -> Option<String> {
+    if let Some(obstacle) = obstacle {
+        return Some(format!("the function will have no network: {obstacle}, or use --runtime docker"));
+    }
+    let names = "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
+                 than this host's loopback";
+    (!resolver).then(|| names.to_owned())
+}
+
+/// For `ping`: what connects functions with egress.
+pub(super) fn summary() -> &'static str {
+    match obstacle() {
+        None => "egress by slirp4netns",
+        Some(Obstacle::NotInstalled) => "no egress (slirp4netns is not installed)",
+        Some(Obstacle::Tun(_)) => "no egress (/dev/net/tun cannot be used)",
+    }
+}
+
+/// What `/etc/resolv.conf` is in a sandbox that is connected.
+pub(super) fn resolv_conf() -> String {
+    let line = |server: Ipv4Addr| format!("nameserver {server}\n");
+    forbidden::resolvers().into_iter().map(line).collect()
+}
+
+/// A connected sandbox. Dropping it disconnects.
+pub(super) struct Link {
+    process: Child,
+    /// Its end is the process's end.
+    _hold: io::PipeWriter,
+}
+
+/// Connects the network namespace of this process, which is one of the caller's own children. Blocks for
+/// some ten milliseconds, at most [`START_TIMEOUT`].
+fn connect(namespaces: Pid) -> io::Result<Link> {
+    let program = connector().ok_or_else(|| io::Error::other("slirp4netns is gone"))?;
+    let (held, hold) = io::pipe()?;
+    let (mut said, say) = io::pipe()?;
+    let process = Command::new(program)
+        .args(["--configure", "--disable-host-loopback", "--disable-dns", "--mtu", MTU])
+        // It works on packets that a function made: it needs no files, and few of the kernel's calls.
+        .args(["--enable-sandbox", "--enable-seccomp"])
+        .args(["--exit-fd=0", "--ready-fd=1", &namespaces.to_string(), "tap0"])
+        .env_clear()
+        .stdin(held)
+        .stdout(say)
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut link = Link { process, _hold: hold };
+    match is_ready(&mut said) {
+        true => Ok(link),
+        false => Err(io::Error::other(link.complaint())),
+    }
+}
+
+/// It says 1 once it is; before that maybe warnings, by the line.
+fn is_ready(said: &mut io::PipeReader) -> bool {
+    let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+    let (mut text, mut chunk) = (Vec::new(), [0; 512]);
+    while poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0) {
+        match said.read(&mut chunk) {
+            Ok(length @ 1..) => text.extend_from_slice(&chunk[..length]),
+            _ => return false,
+        }
+        if text == b"1" || text.ends_with(b"\n1") {
+            return true;
+        }
+    }
+    false
+}
+
+impl Link {
+    /// What it wrote, once it has ended.
+    fn complaint(&mut self) -> String {
+        let _ = self.process.kill();
+        let mut text = String::new();
+        if let Some(stderr) = &mut self.process.stderr {
+            let _ = stderr.read_to_string(&mut text);
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        let said =
+            if lines.is_empty() { "it ended without a word".to_owned() } else { lines.join("; ") };
+        format!("{CONNECTOR}: {said}")
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The manager's side of a helper's start: connects it when its namespace is there. `None` when the
+/// helper ended before: it leaves the reason itself.
+pub(super) fn accompany(mut helper: UnixStream, pid: Pid) -> io::Result<Option<Link>> {
+    helper.set_read_timeout(Some(START_TIMEOUT))?;
+    if helper.read_exact(&mut [0]).is_err() {
+        return Ok(None);
+    }
+    let link = connect(pid)?;
+    // One that has ended meanwhile does not read it.
+    let _ = helper.write_all(b"1");
+    Ok(Some(link))
+}
+
+/// The helper's side, which has the manager at its standard input; in the end nobody is there.
+pub(super) fn wait_for_connection() -> io::Result<()> {
+    let stdin = rustix::stdio::stdin();
+    rustix::io::write(stdin, b"1")?;
+    let connected = rustix::io::read(stdin, &mut [0; 1])? == 1;
+    rustix::stdio::dup2_stdin(fs::File::open("/dev/null")?)?;
+    connected.then_some(()).ok_or_else(|| io::Error::other("the manager does not connect the sandbox"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_what_a_function_with_egress_lacks() {
+        assert_eq!(missing(None, true), None);
+        let tun = Obstacle::Tun(io::ErrorKind::PermissionDenied);
+        let texts = [(Some(Obstacle::NotInstalled), false), (Some(tun), true), (None, false)];
+        assert_eq!(
+            texts.map(|(obstacle, resolver)| missing(obstacle, resolver).unwrap()),
+            [
+                "the function will have no network: the runtime 'oci' connects it with slirp4netns, which is not \
+                 installed; install it, or use --runtime docker",
+                "the function will have no network: slirp4netns needs /dev/net/tun, which says: permission \
+                 denied; run `sudo modprobe tun` where it is not there, and `sudo chmod 666 /dev/net/tun` where \
+                 only root may use it, or use --runtime docker",
+                "the function cannot resolve names: /etc/resolv.conf names no server with an IPv4 address other \
+                 than this host's loopback",
+            ]
+        );
     }
 }

@@ -40,13 +40,21 @@ async fn to_this_host(fixture: &Fixture, addresses: Vec<Address>) -> BTreeMap<St
 }
 
 /// How a TCP connect ends that the sandbox refuses. What is planted can be connected to from the host,
-/// so a reset is a rule's; a route that leads nowhere says so itself.
+/// so a reset is a rule's; what the sandbox's own rules refuse is not permitted.
 pub fn shut_off(kind: Kind, network: Network, address: &str) -> &'static [&'static str] {
     match (network, kind) {
         _ if address.contains(':') => &["ENETUNREACH", "EADDRNOTAVAIL"],
         (Network::None, _) => &["ENETUNREACH"],
         (Network::Egress, Kind::Docker) => &["ECONNREFUSED"],
-        (Network::Egress, _) => &["EHOSTUNREACH"],
+        (Network::Egress, _) => &["EACCES"],
+    }
+}
+
+/// How a datagram's sender learns that it is refused.
+fn no_datagram(fixture: &Fixture) -> &'static str {
+    match fixture.kind {
+        Kind::Docker => fixture.by_network("ENETUNREACH", "EHOSTUNREACH"),
+        _ => shut_off(fixture.kind, fixture.network, "")[0],
     }
 }
 
@@ -140,7 +148,7 @@ def handler(event):
     let resolver = servers.map(str::trim).find(|server| !server.contains(':')).expect("a resolver");
     let answers =
         fixture.answer(&format!("{CONNECT}{ASK}{code}"), json!({ "resolver": resolver })).await;
-    let shut = fixture.by_network("ENETUNREACH", "EHOSTUNREACH");
+    let shut = no_datagram(fixture);
     let connect = shut_off(fixture.kind, fixture.network, resolver)[0];
     assert_eq!(answers, json!([fixture.by_network("ENETUNREACH", "answered"), shut, connect]));
 }
@@ -151,7 +159,7 @@ pub async fn no_datagram_reaches_the_host(fixture: &Fixture) {
     let addresses = host_addresses().into_iter().filter(|address| address.ip.is_ipv4());
     let targets: Vec<_> = addresses.map(|address| json!([address.ip, service.port])).collect();
     let answers = fixture.answer(&format!("{ASK}{code}"), json!(targets)).await;
-    let shut = fixture.by_network("ENETUNREACH", "EHOSTUNREACH");
+    let shut = no_datagram(fixture);
     assert!(answers.as_object().unwrap().values().all(|answer| answer == shut), "{answers}");
     assert_eq!(service.datagrams(), Vec::<Vec<u8>>::new());
     let local = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

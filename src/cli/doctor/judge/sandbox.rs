@@ -12,7 +12,7 @@ pub struct Facts {
     pub python: Option<Python>,
     /// Of functions whose manifest names none.
     pub default_version: String,
-    /// `pasta` or `slirp4netns`.
+    /// `slirp4netns`.
     pub network_helper: Option<String>,
     pub has_iptables: bool,
 }
@@ -81,8 +81,8 @@ fn egress(facts: &Facts) -> Finding {
         Some(helper) => Finding::ok("egress", format!("{helper} connects functions without Docker")),
         None => Finding::note(
             "egress",
-            "neither pasta nor slirp4netns is installed",
-            "Install passt (or slirp4netns) if functions with `network = \"egress\"` are to run without Docker.",
+            "slirp4netns is not installed",
+            "Install slirp4netns if functions with `network = \"egress\"` are to run without Docker.",
         ),
     }
 }
@@ -107,7 +107,7 @@ mod tests {
             has_engine: false,
             python: Some(python),
             default_version: "3.12".to_owned(),
-            network_helper: Some("pasta".to_owned()),
+            network_helper: Some("slirp4netns".to_owned()),
             has_iptables: true,
         }
     }
@@ -119,7 +119,7 @@ mod tests {
             [
                 "ok oci: containers can be made without Docker (oci 0.5)",
                 "ok python: Python 3.12.4 at /usr/bin/python3",
-                "ok egress: pasta connects functions without Docker",
+                "ok egress: slirp4netns connects functions without Docker",
                 "ok iptables: iptables can filter what functions with a network reach",
             ]
         );
@@ -141,7 +141,7 @@ mod tests {
                  namespaces and control groups, or start Docker.",
                 "warning python: there is no python3 on the PATH | Install Python 3 if functions are to run without \
                  Docker.",
-                "note egress: neither pasta nor slirp4netns is installed | Install passt (or slirp4netns) if \
+                "note egress: slirp4netns is not installed | Install slirp4netns if \
                  functions with `network = \"egress\"` are to run without Docker.",
                 "note iptables: iptables is not installed | Install iptables; without it functions with `network = \
                  \"egress\"` reach private addresses too.",

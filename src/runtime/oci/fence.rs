@@ -1,0 +1,133 @@
+//! What keeps a sandbox with `network = "egress"` from this host: rules of its network namespace, set by
+//! the helper before anything of the function runs. The function has no right to change them.
+//!
+//! The kernel asks them for every connection, in this order, before it looks for a route:
+//! DNS of the host's resolvers passes, what may not be reached is refused ("permission denied", which
+//! nothing else answers to a connect), the rest goes through the tap.
+
+use std::{fs, io, net::Ipv4Addr};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::{
+    AddressFamily, IpProtocol, RouteNetlinkMessage,
+    route::RouteHeader,
+    rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange},
+};
+use rustix::net::{
+    AddressFamily as Family, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+};
+
+use crate::runtime::forbidden;
+
+/// Behind the kernel's own rule for addresses of the sandbox itself, which is 0.
+const FIRST: u32 = 1;
+
+/// Of the kernel's answer to one rule: an error with the head of what it answers.
+const ANSWER: usize = 256;
+
+/// To be made while the process is in this host's network, set when it is in the sandbox's.
+pub(super) struct Fence(Vec<RuleMessage>);
+
+impl Fence {
+    pub(super) fn around_this_host() -> io::Result<Self> {
+        let addresses = host_addresses(&fs::read_to_string("/proc/net/fib_trie")?);
+        let dns = forbidden::resolvers().into_iter().flat_map(|resolver| {
+            [IpProtocol::Udp, IpProtocol::Tcp].map(|protocol| passes(resolver, protocol))
+        });
+        let single =
+            addresses.into_iter().chain(forbidden::gateways()).map(|address| refused(address, 32));
+        let blocks = forbidden::BLOCKS.map(|(block, bits)| refused(block, bits));
+        Ok(Self(dns.chain(single).chain(blocks).collect()))
+    }
+
+    pub(super) fn set(self) -> io::Result<()> {
+        // There is no IPv6 through the tap; nor is there to be any beside it.
+        let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+        // Its protocol 0, the default, is the one for routes and rules.
+        let kernel = socket_with(Family::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+        for (priority, mut rule) in (FIRST..).zip(self.0) {
+            rule.attributes.push(RuleAttribute::Priority(priority));
+            let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewRule(rule));
+            request.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+            request.finalize();
+            let mut bytes = vec![0; request.buffer_len()];
+            request.serialize(&mut bytes);
+            send(&kernel, &bytes, SendFlags::empty())?;
+            let mut answer = [0; ANSWER];
+            let (length, _) = recv(&kernel, &mut answer[..], RecvFlags::empty())?;
+            accepted(&answer[..length])?;
+        }
+        Ok(())
+    }
+}
+
+fn accepted(answer: &[u8]) -> io::Result<()> {
+    let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(answer).map_err(io::Error::other)?;
+    match answer.payload {
+        NetlinkPayload::Error(error) if error.code.is_none() => Ok(()),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        _ => Err(io::Error::other("the kernel answers something else than what was asked")),
+    }
+}
+
+fn to(address: Ipv4Addr, bits: u8, action: RuleAction) -> RuleMessage {
+    let mut rule = RuleMessage::default();
+    rule.header.family = AddressFamily::Inet;
+    rule.header.dst_len = bits;
+    rule.header.action = action;
+    rule.attributes.push(RuleAttribute::Destination(address.into()));
+    rule
+}
+
+fn refused(address: Ipv4Addr, bits: u8) -> RuleMessage {
+    to(address, bits, RuleAction::Prohibit)
+}
+
+fn passes(resolver: Ipv4Addr, protocol: IpProtocol) -> RuleMessage {
+    let mut rule = to(resolver, 32, RuleAction::ToTable);
+    rule.header.table = RouteHeader::RT_TABLE_MAIN;
+    let (start, end) = (forbidden::DNS_PORT, forbidden::DNS_PORT);
+    rule.attributes.push(RuleAttribute::IpProtocol(protocol));
+    rule.attributes.push(RuleAttribute::DestinationPortRange(RulePortRange { start, end }));
+    rule
+}
+
+/// All of this network namespace's, read off the kernel's table of routes: a line with an address, and
+/// one that says what it is.
+fn host_addresses(table: &str) -> Vec<Ipv4Addr> {
+    let mut found = Vec::new();
+    let mut last = None;
+    for line in table.lines().map(str::trim) {
+        match (line.strip_prefix("|-- "), last) {
+            (Some(address), _) => last = address.parse().ok(),
+            (None, Some(address)) if line == "/32 host LOCAL" => found.push(address),
+            _ => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_off_the_kernels_table() {
+        let table = "Main:\n  +-- 0.0.0.0/0 3 0 4\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
+            \x20    +-- 192.0.2.0/24 2 0 2\n           |-- 192.0.2.0\n              /24 link UNICAST\n\
+            \x20          |-- 192.0.2.2\n              /32 host LOCAL\n\
+            \x20       |-- 192.0.2.255\n           /32 link BROADCAST\nLocal:\n           |-- 192.0.2.2\n\
+            \x20             /32 host LOCAL\n";
+        assert_eq!(host_addresses(table), [Ipv4Addr::new(192, 0, 2, 2)]);
+    }
+
+    #[test]
+    fn this_host_has_a_loopback() {
+        let table = fs::read_to_string("/proc/net/fib_trie").unwrap();
+        assert!(host_addresses(&table).contains(&Ipv4Addr::LOCALHOST));
+    }
+}
