@@ -270,7 +270,11 @@ impl TestPlatform {
     pub async fn containers(&self) -> BTreeSet<String> {
         match self.stack.runtime {
             runtime::Kind::Docker => self.docker_containers().await,
-            runtime::Kind::Oci => self.folders_of_containers(),
+            runtime::Kind::Oci => {
+                // Who looks in a loop must not keep the platform in the same thread from working.
+                tokio::task::yield_now().await;
+                self.folders_of_containers()
+            }
             runtime::Kind::Process => panic!("processes are no containers"),
         }
     }
