@@ -9,14 +9,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub enum Stop {
     /// Ctrl-C.
     Interrupt,
-    /// `kill`, or `cloudfunc down`.
+    /// `kill`, `cloudfunc down`, or the terminal was closed.
     Terminate,
 }
 
-/// From its making on, the two signals do nothing but being told here.
+/// From its making on, these signals do nothing but being told here.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -24,6 +25,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -32,6 +34,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,
             _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.hang_up.recv() => Stop::Terminate,
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn show(
         return out.document(&ready);
     }
     out.line("cloudfunc is ready")?;
-    for role in Role::ALL.into_iter().rev() {
+    for role in Role::STOP {
         let address = probe::reachable(probe::address(&platform.addresses, role));
         out.line(&format!("  {:<10} http://{address}", role.as_str()))?;
     }

@@ -138,7 +138,7 @@ impl Supervisor {
 
     /// The next role goes only when the one before has ended.
     async fn stop_in_order(&mut self) {
-        for role in Role::ALL.into_iter().rev() {
+        for role in Role::STOP {
             self.stops[&role].cancel();
             while self.running.contains(&role) && self.ended().await.is_some() {}
         }

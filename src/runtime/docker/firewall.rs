@@ -25,6 +25,9 @@ const FORWARDED: &str = "DOCKER-USER";
 /// What may set rules, as a bit of the kernel's mask.
 const CAP_NET_ADMIN: u32 = 12;
 
+/// How long other programs that are setting rules are waited for, in seconds; a start waits meanwhile.
+const LOCK_WAIT: &str = "5";
+
 /// Of equal rules that several managers set at the same moment; more are not looked for.
 const MOST_DOUBLES: usize = 16;
 
@@ -57,7 +60,9 @@ pub(super) async fn set(bridge: &str) -> Result<(), Open> {
         return Err(Open::NoChain);
     }
     let rules = chain(bridge, &forbidden::resolvers(), &forbidden::gateways());
-    run("iptables-restore", &["--wait", "--noflush"], &rules).await?.map_err(Open::Refused)?;
+    run("iptables-restore", &["--wait", LOCK_WAIT, "--noflush"], &rules)
+        .await?
+        .map_err(Open::Refused)?;
     for hook in ["INPUT", FORWARDED] {
         if !said_yes(iptables(&jump("--check", hook, bridge)).await?) {
             iptables(&jump("--insert", hook, bridge)).await?.map_err(Open::Refused)?;
@@ -125,7 +130,7 @@ fn said_yes(answer: Answer) -> bool {
 
 /// Waits for other programs that are setting rules.
 async fn iptables(arguments: &[&str]) -> Result<Answer, Open> {
-    run("iptables", &[&["--wait"], arguments].concat(), "").await
+    run("iptables", &[&["--wait", LOCK_WAIT], arguments].concat(), "").await
 }
 
 async fn run(program: &str, arguments: &[&str], input: &str) -> Result<Answer, Open> {

@@ -169,9 +169,10 @@ impl Cgroup {
     }
 
     /// Removes it, and the owner's when it was the last one. What is still in it has been killed, and is
-    /// waited for.
-    pub(super) fn remove(&self) {
+    /// waited for. Answers whether all of it is gone.
+    pub(super) fn remove(&self) -> bool {
         let deadline = Instant::now() + REMOVAL_TIMEOUT;
+        let mut gone = true;
         for folder in &self.folders {
             loop {
                 match fs::remove_dir(folder) {
@@ -182,6 +183,7 @@ impl Cgroup {
                     }
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         tracing::warn!(path = %folder.display(), %error, "a cgroup could not be removed");
+                        gone = false;
                         break;
                     }
                     _ => break,
@@ -194,6 +196,7 @@ impl Cgroup {
                 }
             }
         }
+        gone
     }
 }
 

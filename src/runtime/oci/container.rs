@@ -46,10 +46,10 @@ impl Traces {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
-    /// Once nothing runs any more. The folder goes last: by it the rest is found.
+    /// Once nothing runs any more. The folder goes last, and not before the rest: by it that is found.
     pub(super) fn remove(&self) {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup.remove();
+        if self.cgroup.as_ref().is_some_and(|cgroup| !cgroup.remove()) {
+            return;
         }
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -149,7 +149,8 @@ impl Life {
         let mut state = self.state.subscribe();
         let ended = state.wait_for(|state| state.ended.is_some());
         if timeout(END_TIMEOUT, ended).await.is_err() {
-            tracing::warn!(container = self.id, "a container was killed and does not end");
+            // Its traces stay: the next start of this manager finds it by them.
+            return tracing::warn!(container = self.id, "a container was killed and does not end");
         }
         let traces = self.traces.clone();
         let _ = tokio::task::spawn_blocking(move || traces.remove()).await;

@@ -36,6 +36,14 @@ pub(super) struct Made {
     pub(super) link: Option<Link>,
 }
 
+impl Made {
+    /// Kills and reaps what nobody could find again.
+    pub(super) fn end(self) {
+        let _ = pidfd_send_signal(&self.process, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
 /// On error nothing runs; the traces are the caller's to remove.
 pub(super) fn make(
     program: &Path,

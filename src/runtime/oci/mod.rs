@@ -58,6 +58,8 @@ const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// The backend.
 pub(super) struct Oci {
     shared: Arc<Shared>,
+    /// What [`Runtime::ping`] found: a machine that can make sandboxes goes on to be able to.
+    tried: tokio::sync::OnceCell<String>,
     /// By version. Held while one is made: others wait for it.
     roots: tokio::sync::Mutex<HashMap<String, Arc<Root>>>,
 }
@@ -83,7 +85,8 @@ impl Oci {
             live: Mutex::default(),
             creating: Arc::default(),
         };
-        Self { shared: Arc::new(shared), roots: tokio::sync::Mutex::default() }
+        let (tried, roots) = (tokio::sync::OnceCell::new(), tokio::sync::Mutex::default());
+        Self { shared: Arc::new(shared), tried, roots }
     }
 
     async fn root(&self, image: &Image) -> Result<Arc<Root>, Error> {
@@ -158,7 +161,8 @@ impl Shared {
     ) -> Result<(Container, std::io::PipeReader), Error> {
         let id = spec.instance.0.to_string();
         let traces = self.traces(&self.owner, &id);
-        let made = self.make(spec, root, &traces).inspect_err(|_| traces.remove())?;
+        // Something of it may be running, whatever failed.
+        let made = self.make(spec, root, &traces).inspect_err(|_| orphans::remove(&traces))?;
         let life = Life::begin(id.clone(), made.process, made.link, traces.clone(), &tasks);
         let life = life.map_err(|source| {
             traces.remove();
@@ -189,7 +193,10 @@ impl Shared {
         let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
         let request = Request { entrances, user_namespace: !is_root, connected };
         let made = make::make(&self.program, traces, &config, &request)?;
-        orphans::remember(folder).map_err(io)?;
+        if let Err(error) = orphans::remember(folder) {
+            made.end();
+            return Err(io(error));
+        }
         Ok(made)
     }
 
@@ -205,16 +212,19 @@ impl Runtime for Oci {
     }
 
     async fn ping(&self) -> Result<String, Error> {
-        host_python_is_there().await?;
-        let shared = self.shared.clone();
-        blocking(move || {
-            make::attempt(&shared.program)?;
-            let limits = shared
-                .cgroups()
-                .map_or("no cgroup".to_owned(), |found| format!("cgroup v{}", found.number()));
-            Ok(format!("OCI containers by libcontainer 0.7.0, {limits}, {}", network::summary()))
-        })
-        .await
+        let attempt = || async {
+            host_python_is_there().await?;
+            let shared = self.shared.clone();
+            blocking(move || {
+                make::attempt(&shared.program)?;
+                let limits = shared
+                    .cgroups()
+                    .map_or("no cgroup".to_owned(), |found| format!("cgroup v{}", found.number()));
+                Ok(format!("OCI containers by libcontainer 0.7.0, {limits}, {}", network::summary()))
+            })
+            .await
+        };
+        self.tried.get_or_try_init(attempt).await.cloned()
     }
 
     async fn ensure_image(&self, image: &Image, _progress: &Progress) -> Result<String, Error> {

@@ -1,7 +1,7 @@
 //! Which system calls a function may make.
 //!
-//! A list of what is allowed, after Docker's: a new or forgotten call is refused, and so are the calls of
-//! other ABIs, whose numbers are not on it. To these the kernel answers "no such call" (`ENOSYS`), which
+//! A list of what is allowed, after Docker's: a new or forgotten call is refused, and so are x32's, whose
+//! numbers are not on it (a program of another architecture is killed at its first call). To these the kernel answers "no such call" (`ENOSYS`), which
 //! libraries take as an old kernel and go another way: so does the C library for `clone3`, whose flags no
 //! filter can see. A second filter names what is refused with `EPERM`: calls that a program should be told
 //! that it may not make, and uses of allowed ones.

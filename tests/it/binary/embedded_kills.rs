@@ -208,6 +208,11 @@ async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'st
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn oci() {
+    a_platform_killed_at_any_moment_loses_nothing(desk!(), "oci").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn docker() {
     a_platform_killed_at_any_moment_loses_nothing(desk!(), "docker").await;
 }

@@ -171,6 +171,8 @@ impl Home {
         .await;
         assert_eq!(self.containers(), Vec::<String>::new(), "containers are left");
         assert_eq!(instance_folders(self.home()), Vec::<PathBuf>::new(), "instance folders are left");
+        // Those of containers without a daemon; whatever ran in one has ended when it is gone.
+        assert_eq!(control_groups(&self.name), Vec::<PathBuf>::new(), "control groups are left");
         self.left = true;
     }
 }
@@ -203,18 +205,30 @@ fn containers(platform: &str, engine: Option<&str>) -> Vec<String> {
 }
 
 /// What is in the folders `instances` below this one.
+/// Of instances, and of containers without a daemon.
 fn instance_folders(below: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(below).into_iter().flatten().map(|entry| entry.unwrap());
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path());
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for folder in folders {
-        match below.ends_with("instances") {
+        let of_a_manager = below.parent().is_some_and(|parent| parent.ends_with("sandboxes"));
+        match below.ends_with("instances") || of_a_manager {
             true => found.push(folder),
             false => others.push(folder),
         }
     }
     found.extend(others.iter().flat_map(|folder| instance_folders(folder)));
     found
+}
+
+/// Of a platform, in every hierarchy of version 1 or in that of version 2.
+fn control_groups(platform: &str) -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let all = hierarchies.chain([root.to_owned()]);
+    all.map(|hierarchy| hierarchy.join(format!("cloudfunc-{platform}")))
+        .filter(|group| group.exists())
+        .collect()
 }
 
 /// The id that a command names at its end, as `invoke` does.
