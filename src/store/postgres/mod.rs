@@ -26,6 +26,9 @@ use super::{
 };
 use crate::config::SecretUrl;
 
+/// A connection whose pool asked for a sign of life when the network fell silent waits for TCP to give up;
+/// a stop does not.
+const CLOSE: Duration = Duration::from_secs(5);
 /// How long a method waits for a connection before it answers [`Error::Unavailable`].
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// Of each role. A server allows 100 by default, and statements here are short: more connections
@@ -113,8 +116,10 @@ impl Postgres {
     }
 
     async fn close_connections(&self) {
-        self.relaxed.close().await;
-        self.pool.close().await;
+        let both = async { tokio::join!(self.relaxed.close(), self.pool.close()) };
+        if tokio::time::timeout(CLOSE, both).await.is_err() {
+            tracing::warn!("connections to the store were left behind: they owe an answer");
+        }
     }
 }
 
