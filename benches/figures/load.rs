@@ -47,6 +47,8 @@ impl Connection {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Full::new(Bytes::from_static(PAYLOAD))).unwrap();
+        // Its task may not have seen yet that the answer before has ended.
+        self.sender.ready().await.unwrap();
         let begun = Instant::now();
         let answer = self.sender.send_request(request).await.unwrap();
         let status = answer.status();

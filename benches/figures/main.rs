@@ -40,7 +40,7 @@ const FOUR: &str = "cloudfunc up, RabbitMQ, four processes, Docker";
 const BARE_DOCKER: &str = "bare Docker container: create, start, hello, load";
 const BARE_EGRESS: &str = "the same with egress";
 const BARE_OCI: &str = "bare OCI container: the same";
-const DOCKER_RUN: &str = "docker run python3";
+const DOCKER_RUN: &str = "docker run --network none python3";
 
 pub const WARM_PAIRS: [(&str, &str); 5] = [
     (EMBEDDED_DOCKER, FRAME),
