@@ -139,7 +139,16 @@ pub fn docker_runs(count: usize) -> Vec<Duration> {
     for _ in 0..count {
         let begun = Instant::now();
         let mut command = std::process::Command::new("docker");
-        let status = command.args(["run", "--rm", "--network", "none", &image, "python3", "-c", "print('Hello Alice!')"]);
+        let status = command.args([
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            &image,
+            "python3",
+            "-c",
+            "print('Hello Alice!')",
+        ]);
         assert!(status.stdout(std::process::Stdio::null()).status().unwrap().success());
         times.push(begun.elapsed());
     }

@@ -46,7 +46,7 @@ impl RoleLog {
                 let reason = format!("cannot read the {role}'s log {}", path.display());
                 Err(Error::new(Exit::Platform, error)
                     .context(reason)
-                    .hint("is the platform running on this host? start it with `cloudfunc up`"))
+                    .hint("is the platform running on this host? start it with `cloudfunc up` or `cloudfunc up --embedded`"))
             }
         }
     }

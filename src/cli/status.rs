@@ -100,7 +100,8 @@ impl Args {
             (true, _) => Ok(()),
             (false, true) => Err(Error::platform("the platform is not ready")),
             (false, false) if status.roles.iter().all(|role| role.state == "down") => {
-                Err(Error::platform("the platform is not running").hint("start it with `cloudfunc up`"))
+                Err(Error::platform("the platform is not running")
+                    .hint("start it with `cloudfunc up` or `cloudfunc up --embedded`"))
             }
             (false, false) => Err(Error::platform("not all roles are ready")),
         }

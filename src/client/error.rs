@@ -28,9 +28,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Problem(problem) => problem.hint.clone(),
-            Self::NotReachable { .. } => {
-                Some("is the platform running? start it with `cloudfunc up`".to_owned())
-            }
+            Self::NotReachable { .. } => Some(
+                "is the platform running? start it with `cloudfunc up` or `cloudfunc up --embedded`"
+                    .to_owned(),
+            ),
             Self::Protocol(_) => Some("is this the address of a CloudFunc gateway?".to_owned()),
             Self::Lost { .. } | Self::Client(_) => None,
         }

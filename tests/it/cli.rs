@@ -47,7 +47,7 @@ impl Desk {
 }
 
 const NOT_REACHABLE: &str = "error: no platform answers at http://127.0.0.1:9: Connection refused (os error 111)\n\
-                             hint: is the platform running? start it with `cloudfunc up`\n";
+                             hint: is the platform running? start it with `cloudfunc up` or `cloudfunc up --embedded`\n";
 
 #[test]
 fn help_and_version_are_on_stdout() {
@@ -278,7 +278,7 @@ fn a_roles_log_is_a_file_beside_the_token() {
         3,
         &format!(
             "error: cannot read the gateway's log {log}: No such file or directory (os error 2)\n\
-             hint: is the platform running on this host? start it with `cloudfunc up`\n"
+             hint: is the platform running on this host? start it with `cloudfunc up` or `cloudfunc up --embedded`\n"
         ),
     );
 }

@@ -208,7 +208,7 @@ fn status_where_nothing_runs_says_so() {
         .code(3)
         .stdout(contains(format!("gateway    http://127.0.0.1:{}", ports[0])))
         .stdout(contains(" down\n"))
-        .stderr("error: the platform is not running\nhint: start it with `cloudfunc up`\n");
+        .stderr("error: the platform is not running\nhint: start it with `cloudfunc up` or `cloudfunc up --embedded`\n");
     let json = cloudfunc(&home).args(["status", "--json"]).args(arguments()).assert().code(3);
     let json: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
     assert_eq!(json["ready"], false);

@@ -44,9 +44,9 @@ stop_engine() {
 second_docker() { docker --host "unix://$STATE/docker.sock" "$@"; }
 
 start_second_engine() {
-  # no network of its own: it must not touch the first one's bridge and rules
+  # no network: in a namespace of its own, as an engine that is told to have no bridge deletes docker0
   # shellcheck disable=SC2016  # expanded by the inner shell
-  as_root setsid --fork sh -c 'echo $$ >"$1/dockerd.pid"; exec dockerd --data-root "$1/data" --exec-root "$1/run" \
+  as_root setsid --fork sh -c 'echo $$ >"$1/dockerd.pid"; exec unshare --net dockerd --data-root "$1/data" --exec-root "$1/run" \
     --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" --bridge=none --iptables=false >"$1/dockerd.log" 2>&1' \
     - "$STATE" </dev/null
   for _ in $(seq 300); do

@@ -138,7 +138,7 @@ fn groups(facts: &Facts) -> Option<Finding> {
         [one] => format!("control group {one} has no process"),
         all => format!("{} control groups have no process: {}", all.len(), named(all)),
     };
-    let advice = format!("Run `sudo rmdir {}`.", groups.join(" "));
+    let advice = format!("Run `sudo find {} -depth -type d -exec rmdir {{}} +`.", groups.join(" "));
     Some(Finding::note(ORPHANS, found, advice))
 }
 
@@ -223,8 +223,8 @@ mod tests {
                 "note orphans: 3 instances have left their folders in /s/x/instances | Start that platform again, or run \
                  `rm -r /s/x/instances/*` while it does not run."
                     .to_owned(),
-                "note orphans: control group /sys/fs/cgroup/cloudfunc-x has no process | Run `sudo rmdir \
-                 /sys/fs/cgroup/cloudfunc-x`."
+                "note orphans: control group /sys/fs/cgroup/cloudfunc-x has no process | Run `sudo find \
+                 /sys/fs/cgroup/cloudfunc-x -depth -type d -exec rmdir {} +`."
                     .to_owned(),
             ]
         );
