@@ -13,6 +13,7 @@ use super::{
 };
 use crate::config::{Dirs, lock};
 
+/// A lock that another process gives up tells nobody: it has to be looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Stop the platform on this machine, and Postgres and RabbitMQ if `up` has started them

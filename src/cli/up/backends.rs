@@ -21,6 +21,7 @@ use crate::{
 
 /// A first start initialises a database, on a slow disk too.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
+/// Compose v1 cannot wait for health; each question starts a program.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// A container that was restarted so often will not get better.
 const MAX_RESTARTS: u32 = 3;

@@ -102,10 +102,10 @@ impl Settings {
     /// Python's base image (`{version}` in it is the version's place), and the version of functions that
     /// name none.
     pub fn python(&self) -> (String, String) {
-        let or =
-            |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
-        let version = default_python_version(self.runtime.unwrap_or(runtime::Kind::Docker));
-        (or(&self.python_image, DEFAULT_PYTHON_IMAGE), or(&self.python_version, &version))
+        let image = self.python_image.clone().unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned());
+        // Asked only where it is needed: for some runtimes that runs an interpreter.
+        let default = || default_python_version(self.runtime.unwrap_or(runtime::Kind::Docker));
+        (image, self.python_version.clone().unwrap_or_else(default))
     }
 
     /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
