@@ -3,7 +3,7 @@
 mod backends;
 mod running;
 
-use std::{fmt, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
@@ -16,7 +16,7 @@ use self::{
 use crate::{
     config::{Platform, manifest::Defaults, platform::Addresses, state::State},
     gateway,
-    http::{self, Guard},
+    http::{self, Door, Guard, Peer, Server},
     manager,
     model::LogLine,
     registry,
@@ -106,11 +106,12 @@ impl Host {
             return Ok(());
         };
         backends.lines = lines;
+        let doors: HashMap<Role, Door> = roles.iter().map(|role| (*role, Door::default())).collect();
         let mut running = Vec::new();
         for (role, listener) in listeners {
             // Each has tokens of its own, so that they can be stopped in order.
             let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.child_token() };
-            let task = start(role, listener, &platform, &state, &backends, own.clone())?;
+            let task = start(role, listener, &doors, &platform, &state, &backends, own.clone())?;
             running.push(Running { role, shutdown: own, task });
         }
         let result = supervise(&shutdown, running, platform.limits.stop_grace + STOP_MARGIN).await;
@@ -122,42 +123,41 @@ impl Host {
 fn start(
     role: Role,
     listener: TcpListener,
+    doors: &HashMap<Role, Door>,
     platform: &Platform,
     state: &State,
     backends: &Backends,
     shutdown: Shutdown,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let internal = state.internal_token()?;
-    let internal_guard = Guard::new(internal.expose());
-    let internal_token = internal.expose().to_owned();
+    let guard = match role {
+        Role::Gateway => Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone()),
+        Role::Registry | Role::Scheduler | Role::Manager => Guard::new(internal.expose()),
+    };
+    let server = Server { listener, guard, door: doors.get(&role).cloned().unwrap_or_default() };
+    let peer = |role: Role| match doors.get(&role) {
+        Some(door) => Ok(Peer::here(door.clone())),
+        None => Peer::at(*address(&mut platform.addresses.clone(), role), internal.expose()),
+    };
     let store = backends.store.clone().context("no store");
     let queue = backends.queue.clone().context("no queue");
-    let Addresses { registry, scheduler, .. } = platform.addresses;
     let (name, limits) = (platform.name.clone(), platform.limits);
     Ok(match role {
         Role::Gateway => {
-            let guard = Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone());
-            let upstreams =
-                gateway::Upstreams { platform: name, registry, scheduler, token: internal_token };
-            tokio::spawn(gateway::run(upstreams, listener, guard, shutdown))
+            let (registry, scheduler) = (peer(Role::Registry)?, peer(Role::Scheduler)?);
+            let upstreams = gateway::Upstreams { platform: name, registry, scheduler };
+            tokio::spawn(gateway::run(upstreams, server, shutdown))
         }
         Role::Registry => {
             let backends = registry::Backends { platform: name, store: store?, queue: queue? };
             let defaults = Defaults { python_version: platform.python_version.clone() };
             let languages = registry::Languages { is_fixed: has_one_python(platform), defaults };
-            let scheduler = registry::LocalScheduler { address: scheduler, token: internal_token };
-            tokio::spawn(registry::run(
-                backends,
-                languages,
-                scheduler,
-                listener,
-                internal_guard,
-                shutdown,
-            ))
+            let scheduler = peer(Role::Scheduler)?;
+            tokio::spawn(registry::run(backends, languages, scheduler, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };
-            tokio::spawn(scheduler::run(backends, limits, listener, internal_guard, shutdown))
+            tokio::spawn(scheduler::run(backends, limits, server, shutdown))
         }
         Role::Manager => {
             let owner = Owner { platform: name, manager: state.manager_id()? };
@@ -168,15 +168,7 @@ fn start(
                 lines: backends.lines.clone(),
             };
             let data_dir = platform.data_dir.clone();
-            tokio::spawn(manager::run(
-                backends,
-                owner,
-                limits,
-                data_dir,
-                listener,
-                internal_guard,
-                shutdown,
-            ))
+            tokio::spawn(manager::run(backends, owner, limits, data_dir, server, shutdown))
         }
     })
 }

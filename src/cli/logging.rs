@@ -1,11 +1,16 @@
 //! What a role logs: one line per event on standard error, UTC, for people and for `grep`.
 
+use std::io::{self, Write as _};
+
 use tracing_subscriber::{
     EnvFilter,
     fmt::{MakeWriter, time::FormatTime},
 };
 
-use super::Output;
+use super::{
+    Output,
+    log_writer::{self, Batch, Closing, LogWriter},
+};
 
 /// Unless `CLOUDFUNC_LOG` says otherwise: our own events, and the troubles of the libraries.
 const DEFAULT: &str = "cloudfunc=info,warn";
@@ -31,9 +36,37 @@ fn with_bans(filter: &str) -> String {
     format!("{filter},{}", crate::queue::LOG_DIRECTIVE)
 }
 
-/// Events go to standard error. Once per process; a second call changes nothing.
+/// Events go to standard error, each at once. Once per process; a second call changes nothing.
 pub fn init(out: &Output) {
-    init_to(out, out.is_colored(), std::io::stderr);
+    init_to(out, out.is_colored(), io::stderr);
+}
+
+/// The same, written behind until what is returned is dropped.
+pub fn init_behind(out: &Output) -> Closing<()> {
+    let (writer, closing) = log_writer::start(|batch: &Batch<()>| {
+        let mut stderr = io::stderr().lock();
+        // Who does not read it any more misses it.
+        let _ = stderr.write_all(&batch.bytes);
+        if batch.dropped > 0 {
+            let _ = writeln!(stderr, "({} lines found no room and are lost)", batch.dropped);
+        }
+    });
+    init_to(out, out.is_colored(), move || Event(writer.clone()));
+    closing
+}
+
+/// Takes one formatted event.
+struct Event(LogWriter<()>);
+
+impl io::Write for Event {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.append((), event);
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The same to a writer.

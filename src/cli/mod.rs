@@ -14,6 +14,7 @@ mod init;
 mod invocation;
 mod invoke;
 mod list;
+mod log_writer;
 mod logging;
 mod logs;
 mod output;

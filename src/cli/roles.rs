@@ -45,7 +45,7 @@ impl Args {
             }
         }
         let platform = settings.platform(&dirs).map_err(|error| Error::new(Exit::Caller, error))?;
-        super::logging::init(out);
+        let _written_behind = super::logging::init_behind(out);
 
         let shutdown = Shutdown::default();
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;

@@ -4,13 +4,13 @@
 mod forward;
 mod routes;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::forward::Upstream;
 use crate::{
-    http::{self, Guard},
+    http::{Peer, Server},
     model::PlatformName,
     shutdown::Shutdown,
 };
@@ -18,38 +18,28 @@ use crate::{
 /// The roles behind the gateway, on this host.
 pub struct Upstreams {
     pub platform: PlatformName,
-    pub registry: SocketAddr,
-    pub scheduler: SocketAddr,
-    /// The bearer token of the internal ports.
-    pub token: String,
+    pub registry: Peer,
+    pub scheduler: Peer,
 }
 
 struct Gateway {
     platform: PlatformName,
-    registry: forward::Upstream,
-    scheduler: forward::Upstream,
+    registry: Upstream,
+    scheduler: Upstream,
     stop: CancellationToken,
 }
 
 /// Runs a gateway until it is told to stop. Soft: requests under way are answered, those that only
 /// follow or wait for something end.
-pub async fn run(
-    upstreams: Upstreams,
-    listener: TcpListener,
-    guard: Guard,
-    shutdown: Shutdown,
-) -> anyhow::Result<()> {
-    let client = http::client()?;
-    let upstream =
-        |role, address| forward::Upstream::new(role, address, &upstreams.token, client.clone());
+pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> anyhow::Result<()> {
     let gateway = Arc::new(Gateway {
-        registry: upstream("registry", upstreams.registry),
-        scheduler: upstream("scheduler", upstreams.scheduler),
+        registry: Upstream::new("registry", upstreams.registry),
+        scheduler: Upstream::new("scheduler", upstreams.scheduler),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
-    let serving = http::serve(listener, routes::routes(gateway), guard, shutdown.soft.clone());
+    let serving = server.serve(routes::routes(gateway), shutdown.soft.clone());
     tokio::select! {
         served = serving => served?,
         () = shutdown.hard.cancelled() => {}

@@ -96,7 +96,7 @@ async fn invoke(State(gateway): Shared, Path(name): Path<String>, request: Reque
     let payload = read_body(body, MAX_BODY, payload_too_large).await?;
     let payload = with_content_type(&mut parts.headers, payload)?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    gateway.scheduler.send(Method::POST, &path, &parts.headers, payload.into()).await
+    gateway.scheduler.send(Method::POST, &path, parts.headers, payload.into()).await
 }
 
 /// An empty body without a type is the empty event. JSON is checked here and rebuilt by nobody.
@@ -136,7 +136,7 @@ async fn seed_deploy(State(gateway): Shared, request: Request) -> Answer {
         Problem::new(code::PAYLOAD_TOO_LARGE, "the request is larger than the limit of 64 KiB")
     })
     .await?;
-    gateway.registry.send(Method::POST, "/functions", &parts.headers, body.into()).await
+    gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await
 }
 
 #[derive(Deserialize)]
@@ -164,7 +164,7 @@ async fn seed_invoke(
     headers.insert("prefer", HeaderValue::from_static("respond-async"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let path = format!("/v1/functions/{name}/invoke");
-    let answer = gateway.scheduler.send(Method::POST, &path, &headers, payload.into()).await?;
+    let answer = gateway.scheduler.send(Method::POST, &path, headers, payload.into()).await?;
     if answer.status() != StatusCode::ACCEPTED {
         return Ok(answer);
     }

@@ -2,12 +2,15 @@
 
 mod auth;
 mod client;
+mod peer;
 mod problem;
 mod request;
 mod serve;
 
-pub use auth::{Guard, authorise};
 pub use client::client;
+
+pub use auth::{Guard, authorise};
+pub use peer::{Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, chain, function_not_found};
 pub use request::{function_name, payload_too_large, read_body};
-pub use serve::{Ready, bind, health_routes, serve, store_and_queue};
+pub use serve::{Ready, Server, bind, health_routes, store_and_queue};

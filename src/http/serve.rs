@@ -12,7 +12,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Guard, authorise};
+use super::{Door, Failure, Guard, authorise};
 use crate::{
     model::{PlatformName, Problem, api::Health, code},
     queue::Queue,
@@ -24,32 +24,40 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Serves until `stop`, then finishes what is under way.
-pub async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    guard: Guard,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let app = routes
-        .fallback(|uri: Uri| async move {
-            Failure::from(Problem::new(
-                code::ROUTE_NOT_FOUND,
-                format!("there is no route {}", uri.path()),
-            ))
-        })
-        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
-            let detail = format!("{} does not take {method}", uri.path());
-            Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
-        })
-        .layer(axum::middleware::from_fn_with_state(guard, authorise));
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Answers are small and awaited: Nagle's algorithm would only hold them back.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+/// Where a role is asked: a port behind a guard, and a door for the others in its process.
+pub struct Server {
+    pub listener: TcpListener,
+    pub guard: Guard,
+    pub door: Door,
+}
+
+impl Server {
+    /// Serves until `stop`, then finishes what is under way.
+    pub async fn serve(self, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+        let Self { listener, guard, door } = self;
+        let app = routes
+            .fallback(|uri: Uri| async move {
+                Failure::from(Problem::new(
+                    code::ROUTE_NOT_FOUND,
+                    format!("there is no route {}", uri.path()),
+                ))
+            })
+            .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+                let detail = format!("{} does not take {method}", uri.path());
+                Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
+            });
+        door.open(app.clone());
+        let app = app.layer(axum::middleware::from_fn_with_state(guard, authorise));
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Answers are small and awaited: Nagle's algorithm would only hold them back.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "cannot set TCP_NODELAY");
+            }
+        });
+        let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
+        door.close();
+        served
+    }
 }
 
 /// Asks a role's backends whether they answer; what they wait for otherwise.

@@ -22,12 +22,12 @@ mod work;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, sync::mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::platform::Limits,
-    http::{self, Guard},
+    http::{self, Server},
     model::{LogLine, ManagerId, OwnerId},
     queue::Queue,
     runtime::{Owner, Runtime},
@@ -74,8 +74,7 @@ pub async fn run(
     owner: Owner,
     limits: Limits,
     data_dir: PathBuf,
-    listener: TcpListener,
-    guard: Guard,
+    server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let Backends { store, queue, runtime, lines } = backends;
@@ -109,8 +108,7 @@ pub async fn run(
     let stop_lease = CancellationToken::new();
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
     let stop_health = CancellationToken::new();
-    let health =
-        tokio::spawn(http::serve(listener, health_routes(&shared, &owner), guard, stop_health.clone()));
+    let health = tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
     consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;

@@ -4,13 +4,16 @@ mod deploy;
 mod routes;
 mod seed;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method},
+};
 
 use crate::{
     config::manifest::Defaults,
-    http::{self, Guard, chain},
+    http::{Peer, Server, chain},
     model::{
         FunctionId, PlatformName,
         message::{self, Change, Event},
@@ -34,20 +37,13 @@ pub struct Languages {
     pub is_fixed: bool,
 }
 
-/// The scheduler of this host, which is told about changes before a deploy is answered.
-pub struct LocalScheduler {
-    pub address: SocketAddr,
-    /// The bearer token of the internal ports.
-    pub token: String,
-}
-
 struct Registry {
     platform: PlatformName,
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     languages: Languages,
-    scheduler: LocalScheduler,
-    client: reqwest::Client,
+    /// Of this host: told about changes before a deploy is answered.
+    scheduler: Peer,
 }
 
 /// Runs a registry until it is told to stop. Soft: requests under way are answered, a deploy
@@ -55,9 +51,8 @@ struct Registry {
 pub async fn run(
     backends: Backends,
     languages: Languages,
-    scheduler: LocalScheduler,
-    listener: TcpListener,
-    guard: Guard,
+    scheduler: Peer,
+    server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let registry = Arc::new(Registry {
@@ -66,10 +61,9 @@ pub async fn run(
         queue: backends.queue,
         languages,
         scheduler,
-        client: http::client()?,
     });
     tracing::info!("registry ready");
-    let serving = http::serve(listener, routes::routes(registry.clone()), guard, shutdown.soft.clone());
+    let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
     tokio::select! {
         served = serving => served?,
         () = shutdown.hard.cancelled() => {}
@@ -86,17 +80,14 @@ impl Registry {
             tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
         const PATIENCE: Duration = Duration::from_secs(2);
-        let url = format!("http://{}/internal/v1/refresh", self.scheduler.address);
-        let told = self
-            .client
-            .post(url)
-            .bearer_auth(&self.scheduler.token)
-            .timeout(PATIENCE)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status);
-        if let Err(error) = told {
-            tracing::debug!(%error, "this host's scheduler was not told; it hears the broadcast");
+        let refresh =
+            self.scheduler.send(Method::POST, "/internal/v1/refresh", HeaderMap::new(), Body::empty());
+        let is_told = match tokio::time::timeout(PATIENCE, refresh).await {
+            Ok(Ok(answer)) => answer.status().is_success(),
+            Ok(Err(_)) | Err(_) => false,
+        };
+        if !is_told {
+            tracing::debug!("this host's scheduler was not told; it hears the broadcast");
         }
     }
 

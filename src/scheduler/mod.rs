@@ -23,12 +23,12 @@ mod waiting;
 
 use std::sync::Arc;
 
-use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
+use tokio::{sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::platform::Limits,
-    http::{self, Guard},
+    http::Server,
     model::{InvocationId, PlatformName},
     queue::Queue,
     shutdown::Shutdown,
@@ -67,8 +67,7 @@ const FINISHED_BACKLOG: usize = 4096;
 pub async fn run(
     backends: Backends,
     limits: Limits,
-    listener: TcpListener,
-    guard: Guard,
+    server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let Backends { platform, store, queue } = backends;
@@ -98,7 +97,7 @@ pub async fn run(
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
-    let serving = http::serve(listener, routes::routes(scheduler.clone()), guard, shutdown.soft.clone());
+    let serving = server.serve(routes::routes(scheduler.clone()), shutdown.soft.clone());
     tokio::select! {
         served = serving => served?,
         // Connections may still hold what the tasks below wait for.

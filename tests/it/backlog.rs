@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use cloudfunc::{
     config::platform::Limits,
-    http::Guard,
+    http::{Door, Guard, Server},
     model::{
         Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
         PlatformName, Scaling,
@@ -52,8 +52,8 @@ impl Scheduler {
             store: self.store.clone(),
             queue: queue.clone(),
         };
-        let (limits, guard) = (Limits::default(), Guard::new("token"));
-        let run = scheduler::run(backends, limits, listener, guard, self.shutdown.clone());
+        let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+        let run = scheduler::run(backends, Limits::default(), server, self.shutdown.clone());
         self.task = Some(tokio::spawn(run));
     }
 

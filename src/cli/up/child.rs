@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
+    io::{AsyncRead, AsyncReadExt as _},
     process::{self, ChildStdin, Command},
     task::JoinSet,
     time::Instant,
@@ -20,7 +21,7 @@ use super::screen::RoleLog;
 use crate::{app::Role, config::Platform};
 
 /// A longer line is shown in pieces.
-const MAX_LINE: u64 = 64 << 10;
+const MAX_LINE: usize = 64 << 10;
 /// What a child has said is still read for so long after its end; somebody it started may hold on.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -92,17 +93,21 @@ fn own_executable() -> io::Result<PathBuf> {
     Ok(if path.exists() { path } else { Path::new("/proc/self/exe").to_owned() })
 }
 
-async fn read(stream: impl AsyncRead + Unpin, log: Arc<Mutex<RoleLog>>) {
-    let mut stream = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut stream).take(MAX_LINE).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = line.strip_suffix(b"\n").unwrap_or(&line);
-                log.lock().expect("no panic while writing a line").line(text);
-            }
+async fn read(mut stream: impl AsyncRead + Unpin, log: Arc<Mutex<RoleLog>>) {
+    let mut unread = BytesMut::with_capacity(MAX_LINE);
+    let tell = |lines: &[u8]| log.lock().expect("no panic while writing a line").lines(lines);
+    while let Ok(1..) = stream.read_buf(&mut unread).await {
+        if let Some(end) = unread.iter().rposition(|byte| *byte == b'\n') {
+            tell(&unread.split_to(end + 1));
         }
+        if unread.len() >= MAX_LINE {
+            unread.extend_from_slice(b"\n");
+            tell(&unread.split());
+        }
+        unread.reserve(MAX_LINE);
+    }
+    if !unread.is_empty() {
+        unread.extend_from_slice(b"\n");
+        tell(&unread);
     }
 }

@@ -32,11 +32,9 @@ pub async fn run(
     ready: impl FnOnce(&[Health]),
 ) -> Result<End, Error> {
     make_folder(&state.folder().join("logs")).map_err(|error| Error::new(Exit::Platform, error))?;
-    let lines = RoleLines::open(state, &screen)?;
-    logging::init_to(out, false, lines.clone());
-    let end = serve(platform, screen, signals, ready).await;
-    lines.close();
-    end
+    let (lines, _written_behind) = RoleLines::open(state, &screen)?;
+    logging::init_to(out, false, lines);
+    serve(platform, screen, signals, ready).await
 }
 
 async fn serve(

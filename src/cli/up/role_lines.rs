@@ -4,72 +4,64 @@
 //! an event does: its target is the module that it stands in. What the roles share, as the store,
 //! concerns all of them: it is shown once and kept in every role's file.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::io;
 
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::screen::{RoleLog, Screen};
-use crate::{app::Role, cli::Error, config::State};
+use super::screen::{RoleLog, Screen, lines_of};
+use crate::{
+    app::Role,
+    cli::{
+        Error,
+        log_writer::{self, Batch, Closing, LogWriter},
+    },
+    config::State,
+};
 
-/// For the subscriber, which lives as long as the process; closed when the platform has stopped.
-#[derive(Clone)]
-pub struct RoleLines(Arc<Mutex<Option<Logs>>>);
+/// Where each event comes from; none is what the roles share.
+type Origin = Option<Role>;
 
-struct Logs {
-    screen: Screen,
-    roles: Vec<RoleLog>,
-}
+/// For the subscriber, which lives as long as the process.
+pub struct RoleLines(LogWriter<Origin>);
 
 impl RoleLines {
-    /// The folder of the files must be there.
-    pub fn open(state: &State, screen: &Screen) -> Result<Self, Error> {
+    /// The folder of the files must be there. What is returned beside it lets go of files and screen when
+    /// it is dropped: what is logged from then on is lost.
+    pub fn open(state: &State, screen: &Screen) -> Result<(Self, Closing<Origin>), Error> {
         let open = |role: Role| {
             let path = state.log_file(role.as_str());
             RoleLog::open(role, path.clone(), screen.clone())
                 .map_err(|error| Error::platform(format!("cannot write {}: {error}", path.display())))
         };
         let roles = Role::ALL.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(Mutex::new(Some(Logs { screen: screen.clone(), roles })))))
-    }
-
-    /// Lets go of the screen: what is logged from now on is lost.
-    pub fn close(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Logs>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut logs = Logs { screen: screen.clone(), roles };
+        let (writer, closing) = log_writer::start(move |batch: &Batch<Origin>| logs.write(batch));
+        Ok((Self(writer), closing))
     }
 }
 
 /// Takes one formatted event.
-pub struct Line<'l> {
+pub struct Event<'l> {
     lines: &'l RoleLines,
-    role: Option<Role>,
+    origin: Origin,
 }
 
 impl<'w> MakeWriter<'w> for RoleLines {
-    type Writer = Line<'w>;
+    type Writer = Event<'w>;
 
-    fn make_writer(&'w self) -> Line<'w> {
-        Line { lines: self, role: None }
+    fn make_writer(&'w self) -> Event<'w> {
+        Event { lines: self, origin: None }
     }
 
-    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Line<'w> {
-        Line { lines: self, role: role_of(event.target()) }
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Event<'w> {
+        Event { lines: self, origin: role_of(event.target()) }
     }
 }
 
-impl io::Write for Line<'_> {
+impl io::Write for Event<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        if let Some(logs) = &mut *self.lines.lock() {
-            let text = event.strip_suffix(b"\n").unwrap_or(event);
-            text.split(|byte| *byte == b'\n').for_each(|line| logs.line(self.role, line));
-        }
+        self.lines.0.append(self.origin, event);
         Ok(event.len())
     }
 
@@ -78,15 +70,33 @@ impl io::Write for Line<'_> {
     }
 }
 
+struct Logs {
+    screen: Screen,
+    roles: Vec<RoleLog>,
+}
+
 impl Logs {
-    fn line(&mut self, role: Option<Role>, line: &[u8]) {
-        match role {
+    /// Neighbours of one origin go out together.
+    fn write(&mut self, batch: &Batch<Origin>) {
+        let mut begin = 0;
+        for same in batch.lines.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((origin, end)) = same.last() else { continue };
+            self.lines(*origin, &batch.bytes[begin..*end]);
+            begin = *end;
+        }
+        if batch.dropped > 0 {
+            self.lines(None, format!("{} lines found no room and are lost\n", batch.dropped).as_bytes());
+        }
+    }
+
+    fn lines(&mut self, origin: Origin, lines: &[u8]) {
+        match origin {
             Some(role) => {
-                self.roles.iter_mut().filter(|log| log.role() == role).for_each(|log| log.line(line))
+                self.roles.iter_mut().filter(|log| log.role() == role).for_each(|log| log.lines(lines))
             }
             None => {
-                self.screen.shared(&String::from_utf8_lossy(line));
-                self.roles.iter_mut().for_each(|log| log.keep(line));
+                lines_of(lines).for_each(|line| self.screen.shared(&line));
+                self.roles.iter_mut().for_each(|log| log.keep(lines));
             }
         }
     }

@@ -60,18 +60,25 @@ impl Screen {
 
     /// Of the supervisor itself.
     pub fn note(&self, text: impl Into<String>) {
-        if self.lines.try_send(text.into()).is_err() {
-            self.dropped.fetch_add(1, Relaxed);
+        self.print(text.into(), 1);
+    }
+
+    fn print(&self, text: String, lines: u64) {
+        if self.lines.try_send(text).is_err() {
+            self.dropped.fetch_add(lines, Relaxed);
         }
     }
 
-    fn child(&self, role: Role, line: &str) {
-        self.note(format!("{} {}", prefix(role, self.color), printable(line)));
+    /// Lines of a role, together.
+    fn role(&self, role: Role, lines: &[String]) {
+        let prefix = prefix(role, self.color);
+        let lines: Vec<String> = lines.iter().map(|line| format!("{prefix} {line}")).collect();
+        self.print(lines.join("\n"), lines.len() as u64);
     }
 
     /// Of what the roles of one process share.
     pub fn shared(&self, line: &str) {
-        self.note(format!("{SHARED} {}", printable(line)));
+        self.note(format!("{SHARED} {line}"));
     }
 }
 
@@ -93,7 +100,12 @@ fn prefix(role: Role, color: bool) -> String {
     if color { format!("\x1b[{code}m{name}\x1b[0m") } else { name }
 }
 
-/// A function's output must not steer the terminal.
+/// Whole lines as they may be shown: a function's output must not steer the terminal.
+pub fn lines_of(lines: &[u8]) -> impl Iterator<Item = String> {
+    let text = lines.strip_suffix(b"\n").unwrap_or(lines);
+    text.split(|byte| *byte == b'\n').map(|line| printable(&String::from_utf8_lossy(line)))
+}
+
 fn printable(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
@@ -119,20 +131,18 @@ impl RoleLog {
         self.role
     }
 
-    /// One line without its end. A disk that is full is no reason to stop.
-    pub fn line(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        self.screen.child(self.role, &text);
-        if self.last.len() == LAST_LINES {
-            self.last.pop_front();
-        }
-        self.last.push_back(printable(&text));
-        self.keep(bytes);
+    /// Whole lines. A disk that is full is no reason to stop.
+    pub fn lines(&mut self, lines: &[u8]) {
+        let shown: Vec<String> = lines_of(lines).collect();
+        self.screen.role(self.role, &shown);
+        self.keep(lines);
+        self.last.extend(shown);
+        self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
     }
 
-    /// A line that is shown already, or elsewhere.
-    pub fn keep(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.append(bytes)
+    /// Lines that are shown already, or elsewhere.
+    pub fn keep(&mut self, lines: &[u8]) {
+        if let Err(error) = self.append(lines)
             && self.file.take().is_some()
         {
             self.screen.note(format!("cannot write {}: {error}", self.path.display()));
@@ -149,15 +159,14 @@ impl RoleLog {
         self.last.iter().map(String::as_str)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.file.as_ref().is_some_and(|(_, length)| *length >= MAX_FILE) {
             fs::rename(&self.path, self.path.with_extension("log.1"))?;
             self.reopen()?;
         }
         let Some((file, length)) = &mut self.file else { return Ok(()) };
-        let line = [bytes, b"\n"].concat();
-        *length += line.len() as u64;
-        file.write_all(&line)
+        *length += lines.len() as u64;
+        file.write_all(lines)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -179,10 +188,11 @@ mod tests {
         let path = dir.path().join("manager.log");
         let (screen, _printed) = Screen::new(&Output::new(false, true, false, Color::Never));
         let mut log = RoleLog::open(Role::Manager, path.clone(), screen).unwrap();
-        let long = vec![b'x'; MAX_FILE as usize];
-        log.line(&long);
+        let mut long = vec![b'x'; MAX_FILE as usize];
+        long.push(b'\n');
+        log.lines(&long);
         for number in 0..LAST_LINES {
-            log.line(format!("line {number} \x1b[31m").as_bytes());
+            log.lines(format!("line {number} \x1b[31m\n").as_bytes());
         }
         assert_eq!(fs::metadata(path.with_extension("log.1")).unwrap().len(), MAX_FILE + 1);
         let text = fs::read_to_string(&path).unwrap();
