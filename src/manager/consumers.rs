@@ -2,7 +2,7 @@
 //! priority while a live instance is here, so that warm managers are served first.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -281,7 +281,7 @@ impl FunctionQueue {
         if delivery.redelivered {
             // A manager was lost with it in hand; whether it ran is not known.
             drop(delivery.ack().await);
-            let reply = work::bare_reply(&self.shared, &invoke, Verdict::Interrupted);
+            let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, Verdict::Interrupted);
             return work::reply(&self.shared, invoke.reply_to, reply).await;
         }
         if self.manager_stop.is_cancelled() {
@@ -298,13 +298,12 @@ impl FunctionQueue {
                 };
                 drop(delivery.ack().await);
                 let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
-                let reply = work::bare_reply(&self.shared, &invoke, verdict);
+                let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, verdict);
                 return work::reply(&self.shared, invoke.reply_to, reply).await;
             }
         };
-        let headers = invoke.headers.clone();
         let deadline = left.map(|left| taken + left);
-        let work = Work { invoke, payload, headers, attempt: 1, revision, taken, deadline, delivery };
+        let work = Work { invoke, payload, attempt: 1, revision, taken, deadline, delivery };
         self.dispatch.send(Command::Work(Box::new(work)));
     }
 
@@ -327,12 +326,11 @@ impl FunctionQueue {
             let reason = "its revision could not be read";
             return work::give_back_claim(shared, &invoke, claim.attempt, reason, delivery).await;
         };
-        let headers: BTreeMap<String, String> = serde_json::from_str(&claim.headers).unwrap_or_default();
-        let invoke = Invoke { content_type: claim.payload.content_type, ..invoke };
+        let headers = serde_json::from_str(&claim.headers).unwrap_or_default();
+        let invoke = Invoke { content_type: claim.payload.content_type, headers, ..invoke };
         let work = Work {
             invoke,
             payload: claim.payload.bytes,
-            headers,
             attempt: claim.attempt,
             revision,
             taken,

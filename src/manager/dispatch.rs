@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::units::show_duration,
-    model::{FunctionId, Revision, RevisionNumber, message::Verdict},
+    model::{FunctionId, InvocationId, Revision, RevisionNumber, message::Verdict},
     store::ReportedInstance,
 };
 
@@ -74,7 +74,9 @@ struct Instance {
 
 /// A sync caller who may have to be told that it takes longer.
 struct Awaited {
-    invoke: crate::model::message::Invoke,
+    id: InvocationId,
+    revision: RevisionNumber,
+    reply_to: String,
     taken: Instant,
 }
 
@@ -123,24 +125,31 @@ impl Dispatcher {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut underway = tokio::time::interval(UNDERWAY_CHECK);
         underway.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let timer = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(timer);
+        let mut armed: Option<Instant> = None;
         loop {
             if self.draining && self.pool.is_empty() && self.instances.is_empty() {
                 return;
             }
-            let deadline = self.pool.next_deadline();
-            let timer = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // Deadlines move with every invocation, mostly away: one that was set too early costs a tick for
+            // nothing once in a while, setting each anew would cost every invocation.
+            if let Some(deadline) = self.pool.next_deadline()
+                && armed.is_none_or(|armed| deadline < armed)
+            {
+                timer.as_mut().reset(deadline.into());
+                armed = Some(deadline);
+            }
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
                     Some(command) => self.handle(command),
                     None => return,
                 },
-                () = timer => self.apply(Event::Tick),
+                () = &mut timer, if armed.is_some() => {
+                    armed = None;
+                    self.apply(Event::Tick);
+                }
                 _ = underway.tick(), if !self.awaited.is_empty() => self.tell_underway(),
             }
         }
@@ -193,8 +202,9 @@ impl Dispatcher {
         self.next_work += 1;
         let key = Key { function: work.invoke.function, revision: work.revision.number };
         self.revisions.entry(key).or_insert_with(|| work.revision.clone());
-        if work.invoke.reply_to.is_some() {
-            self.awaited.insert(id, Awaited { invoke: work.invoke.clone(), taken: work.taken });
+        if let Some(reply_to) = work.invoke.reply_to.clone() {
+            let revision = work.revision.number;
+            self.awaited.insert(id, Awaited { id: work.invoke.id, revision, reply_to, taken: work.taken });
         }
         let spec = &work.revision.spec;
         let needs = Needs {
@@ -287,9 +297,8 @@ impl Dispatcher {
     fn tell_underway(&mut self) {
         let late = self.awaited.extract_if(|_, awaited| awaited.taken.elapsed() >= UNDERWAY_AFTER);
         let replies: Vec<_> = late
-            .map(|(_, Awaited { invoke, .. })| {
-                let reply = work::bare_reply(&self.shared, &invoke, Verdict::Underway);
-                (invoke.reply_to, reply)
+            .map(|(_, Awaited { id, revision, reply_to, .. })| {
+                (Some(reply_to), work::bare_reply(&self.shared, id, revision, Verdict::Underway))
             })
             .collect();
         self.beside(|shared| async move {

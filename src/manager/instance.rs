@@ -309,13 +309,13 @@ impl Instance {
                     return;
                 }
             };
-            let Some(Job { id, work, start }) = job else { return };
+            let Some(Job { id, mut work, start }) = job else { return };
             let given_up = self.shared.given_up.clone();
             let ran = tokio::select! {
                 biased;
                 // Its sandbox is about to be removed, which must not look like a crash.
                 () = given_up.cancelled() => return work.abandon(&self.shared).await,
-                ran = self.run(&work, start) => ran,
+                ran = self.run(&mut work, start) => ran,
             };
             let (run, usable) = ran;
             // Before the answer: whoever has it and comes back at once finds this instance idle.
@@ -327,7 +327,7 @@ impl Instance {
         }
     }
 
-    async fn run(&mut self, work: &Work, start: Start) -> (Run, bool) {
+    async fn run(&mut self, work: &mut Work, start: Start) -> (Run, bool) {
         let revision = self.revision.clone();
         let limit = revision.spec.timeout;
         let function = revision.name.as_str();
@@ -338,8 +338,8 @@ impl Instance {
             id: work.invoke.id,
             attempt: work.attempt,
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-            headers: work.headers.clone(),
-            content_type: work.invoke.content_type.clone(),
+            headers: std::mem::take(&mut work.invoke.headers),
+            content_type: std::mem::take(&mut work.invoke.content_type),
         };
         let begun = Instant::now();
         let mut sink = Sink::new(&self.shared, &revision, self.id, Some((work.invoke.id, work.attempt)));

@@ -2,7 +2,6 @@
 //! settling it is here.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use super::Shared;
 use crate::{
     http::chain,
     model::{
-        Body, InstanceId, Mode, Phase, Revision, Start,
+        Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
         message::{self, Invoke, Outcome, Verdict},
     },
     queue::{Address, Delivery, Message},
@@ -22,7 +21,6 @@ use crate::{
 pub struct Work {
     pub invoke: Invoke,
     pub payload: Bytes,
-    pub headers: BTreeMap<String, String>,
     pub attempt: u32,
     pub revision: Arc<Revision>,
     /// When this manager took the message: the zero of the phases it reports.
@@ -113,7 +111,7 @@ impl Work {
     pub async fn abandon(self, shared: &Shared) {
         tracing::warn!(invocation = %self.invoke.id, "given up");
         if self.invoke.mode == Mode::Sync {
-            let interrupted = bare_reply(shared, &self.invoke, Verdict::Interrupted);
+            let interrupted = bare_reply(shared, self.invoke.id, self.revision.number, Verdict::Interrupted);
             drop(self.delivery.ack().await);
             reply(shared, self.invoke.reply_to, interrupted).await;
         }
@@ -167,8 +165,13 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
 }
 
 /// A reply that no attempt stands behind.
-pub fn bare_reply(shared: &Shared, invoke: &Invoke, verdict: Verdict) -> Message {
-    bare_outcome(shared, invoke, 1, verdict)
+pub fn bare_reply(
+    shared: &Shared,
+    id: InvocationId,
+    revision: RevisionNumber,
+    verdict: Verdict,
+) -> Message {
+    bare_outcome(shared, id, revision, 1, verdict)
 }
 
 /// Gives a claim back that cannot become work.
@@ -181,16 +184,22 @@ pub async fn give_back_claim(
 ) {
     let verdict =
         Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
-    send_outcome(shared, bare_outcome(shared, invoke, attempt, verdict), delivery).await;
+    send_outcome(shared, bare_outcome(shared, invoke.id, invoke.revision, attempt, verdict), delivery).await;
 }
 
-fn bare_outcome(shared: &Shared, invoke: &Invoke, attempt: u32, verdict: Verdict) -> Message {
+fn bare_outcome(
+    shared: &Shared,
+    id: InvocationId,
+    revision: RevisionNumber,
+    attempt: u32,
+    verdict: Verdict,
+) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
-        id: invoke.id,
+        id,
         attempt,
         owner: Some(shared.owner),
-        revision: invoke.revision,
+        revision,
         instance: None,
         start: None,
         prewarmed: false,

@@ -109,8 +109,7 @@ async fn run(
                 Ok(None) | Err(_) => break,
             }
         }
-        let records: Vec<SyncRecord> = batch.iter().map(|record| (**record).clone()).collect();
-        write(&*store, &records).await;
+        write(&*store, &batch).await;
         for record in batch {
             recent.remove(record.record.id);
         }
@@ -130,7 +129,7 @@ impl Bounds {
 }
 
 /// Tries for as long as a short outage may take; then the batch is lost and said so.
-async fn write(store: &dyn Store, records: &[SyncRecord]) {
+async fn write(store: &dyn Store, records: &[Arc<SyncRecord>]) {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.write_sync(records).await {

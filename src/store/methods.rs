@@ -190,7 +190,7 @@ macro_rules! store {
                 self.read(SOON, reads::live_owners(self.readers())).await
             }
 
-            async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error> {
+            async fn write_sync(&self, records: &[std::sync::Arc<SyncRecord>]) -> Result<(), Error> {
                 self.write(SOON, records::write_sync(self.relaxed(), records)).await
             }
 

@@ -150,7 +150,7 @@ pub trait Store: Send + Sync {
     // Records and logs.
 
     /// Inserts finished sync records; a record that is there already is left alone.
-    async fn write_sync(&self, records: &[SyncRecord]) -> Result<(), Error>;
+    async fn write_sync(&self, records: &[Arc<SyncRecord>]) -> Result<(), Error>;
     /// None when there is no such invocation.
     async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error>;
     /// The result's bytes; None when there is no such invocation or it has no result.

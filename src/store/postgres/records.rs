@@ -1,6 +1,6 @@
 //! Records of sync invocations, log lines, and the end of both.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, query, query_scalar};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-pub async fn write_sync(pool: &PgPool, rows: &[SyncRecord]) -> Result<(), Failure> {
+pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), Failure> {
     let attempts = rows.iter().map(|row| attempt_lines(&row.record.attempts));
     let attempts = attempts.collect::<sqlx::Result<Vec<_>>>()?;
     let phases = rows.iter().map(|row| json(&row.record.phases)).collect::<sqlx::Result<Vec<_>>>()?;

@@ -1,6 +1,6 @@
 //! Records of sync invocations, log lines, and the end of both.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_scalar};
 
@@ -17,8 +17,8 @@ use crate::{
 /// Rows of one INSERT: each statement is a round trip to the connection's thread.
 const CHUNK: usize = 25;
 
-pub async fn write_sync(writer: &Writer, records: &[SyncRecord]) -> Result<(), Failure> {
-    async fn run(tx: &mut SqliteConnection, records: &[SyncRecord]) -> Result<(), Failure> {
+pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
         for chunk in records.chunks(CHUNK) {
             let (mut attempts, mut phases) = (Vec::new(), Vec::new());
             for row in chunk {

@@ -54,10 +54,10 @@ pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
     let mut bare = sync_record("f", now());
     bare.result = None;
     bare.record.result = None;
-    store.write_sync(&[written.clone(), bare.clone()]).await.unwrap();
+    store.write_sync(&[written.clone().into(), bare.clone().into()]).await.unwrap();
     let mut other = written.clone();
     other.record.state = State::Succeeded;
-    store.write_sync(&[other]).await.unwrap();
+    store.write_sync(&[other.into()]).await.unwrap();
     let id = written.record.id;
     assert_eq!(store.record(id).await.unwrap(), Some(written.record));
     assert_eq!(store.result(id).await.unwrap(), written.result);
@@ -78,7 +78,7 @@ pub async fn records_are_paged_newest_first_and_filtered(config: Config) {
         if i == 4 {
             row.record.state = State::Crashed;
         }
-        rows.push(row);
+        rows.push(std::sync::Arc::new(row));
     }
     store.write_sync(&rows).await.unwrap();
     let newest_first: Vec<_> = rows.iter().rev().map(|row| row.record.id).collect();
@@ -182,7 +182,7 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
     sync.record.attempts[0].error.as_mut().unwrap().message = "a\0b".to_owned();
     sync.record.reason = Some("a\0b".to_owned());
     sync.result.as_mut().unwrap().content_type = "text/\0".to_owned();
-    store.write_sync(std::slice::from_ref(&sync)).await.unwrap();
+    store.write_sync(&[sync.clone().into()]).await.unwrap();
     let record = store.record(sync.record.id).await.unwrap().unwrap();
     assert_eq!(record.attempts, sync.record.attempts, "JSON can hold it");
     assert_eq!(record.reason.as_deref(), Some("a\u{fffd}b"));
@@ -272,7 +272,7 @@ pub async fn pruning_counts_what_it_deletes(config: Config) {
         store.finish(&[end]).await.unwrap();
         ended.push(id);
     }
-    store.write_sync(&[sync_record("f", old), sync_record("f", now())]).await.unwrap();
+    store.write_sync(&[sync_record("f", old).into(), sync_record("f", now()).into()]).await.unwrap();
     let old_line = LogLine { ts: old, ..line("f", "old") };
     store.append_logs(&[old_line.clone(), old_line, line("f", "new")]).await.unwrap();
 
