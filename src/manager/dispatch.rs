@@ -204,7 +204,8 @@ impl Dispatcher {
         self.revisions.entry(key).or_insert_with(|| work.revision.clone());
         if let Some(reply_to) = work.invoke.reply_to.clone() {
             let revision = work.revision.number;
-            self.awaited.insert(id, Awaited { id: work.invoke.id, revision, reply_to, taken: work.taken });
+            self.awaited
+                .insert(id, Awaited { id: work.invoke.id, revision, reply_to, taken: work.taken });
         }
         let spec = &work.revision.spec;
         let needs = Needs {

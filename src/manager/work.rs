@@ -111,7 +111,8 @@ impl Work {
     pub async fn abandon(self, shared: &Shared) {
         tracing::warn!(invocation = %self.invoke.id, "given up");
         if self.invoke.mode == Mode::Sync {
-            let interrupted = bare_reply(shared, self.invoke.id, self.revision.number, Verdict::Interrupted);
+            let interrupted =
+                bare_reply(shared, self.invoke.id, self.revision.number, Verdict::Interrupted);
             drop(self.delivery.ack().await);
             reply(shared, self.invoke.reply_to, interrupted).await;
         }
@@ -184,7 +185,8 @@ pub async fn give_back_claim(
 ) {
     let verdict =
         Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
-    send_outcome(shared, bare_outcome(shared, invoke.id, invoke.revision, attempt, verdict), delivery).await;
+    send_outcome(shared, bare_outcome(shared, invoke.id, invoke.revision, attempt, verdict), delivery)
+        .await;
 }
 
 fn bare_outcome(

@@ -20,5 +20,6 @@ mod records_and_logs;
 mod runtime_contract;
 mod seed_routes;
 mod store_contract;
+mod two_managers;
 mod up;
 mod warm_pool;
