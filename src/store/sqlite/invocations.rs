@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{SqliteConnection, query, query_as, query_scalar};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_as, query_scalar};
 
-use super::{now, writer::Writer};
+use super::{now, pieces, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
@@ -34,46 +34,45 @@ macro_rules! due {
 pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
         let mut there: HashMap<FunctionId, bool> = HashMap::new();
-        let mut inserted = 0;
         for row in rows {
-            let there = match there.entry(row.function) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(unknown) => *unknown.insert(
+            if let Entry::Vacant(unknown) = there.entry(row.function) {
+                unknown.insert(
                     query_scalar("SELECT EXISTS (SELECT 1 FROM functions WHERE id = $1)")
                         .bind(Id(row.function.0))
                         .fetch_one(&mut *tx)
                         .await?,
-                ),
-            };
-            if !there {
-                continue;
+                );
             }
+        }
+        let there: Vec<bool> = rows.iter().map(|row| there[&row.function]).collect();
+        let new: Vec<_> = rows.iter().zip(&there).filter(|(_, there)| **there).map(|(row, _)| row).collect();
+        let mut inserted = 0;
+        for piece in pieces(&new) {
+            let mut insert = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO invocations (id, function_id, function_name, mode, state, message_at, accepted_at,
+                                          parent, headers, payload_type, payload) ",
+            );
+            insert.push_values(piece, |mut values, row| {
+                values
+                    .push_bind(Id(row.id.0))
+                    .push_bind(Id(row.function.0))
+                    .push_bind(row.name.as_str())
+                    .push(concat!("'async', 'queued', ", now!(), " + 1000"))
+                    .push_bind(row.accepted_at.as_millisecond())
+                    .push_bind(row.parent.map(|id| Id(id.0)))
+                    .push_bind(clean(&row.headers).into_owned())
+                    .push_bind(clean(&row.payload.content_type).into_owned())
+                    .push_bind(&row.payload.bytes[..]);
+            });
             // An id that is there was accepted by a call whose answer was lost.
-            inserted += query(concat!(
-            "INSERT INTO invocations (id, function_id, function_name, mode, state, message_at, accepted_at,
-                                      parent, headers, payload_type, payload)
-             VALUES ($1, $2, $3, 'async', 'queued', ",
-            now!(),
-            " + 1000, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
-        ))
-        .bind(Id(row.id.0))
-        .bind(Id(row.function.0))
-        .bind(row.name.as_str())
-        .bind(row.accepted_at.as_millisecond())
-        .bind(row.parent.map(|id| Id(id.0)))
-        .bind(&*clean(&row.headers))
-        .bind(&*clean(&row.payload.content_type))
-        .bind(&row.payload.bytes[..])
-        .execute(&mut *tx)
-        .await?
-        .rows_affected()
-        .cast_signed();
+            insert.push(" ON CONFLICT DO NOTHING");
+            inserted += insert.build().execute(&mut *tx).await?.rows_affected().cast_signed();
         }
         query("UPDATE totals SET value = value + $1 WHERE name = 'accepted'")
             .bind(inserted)
             .execute(&mut *tx)
             .await?;
-        Ok(rows.iter().map(|row| there[&row.function]).collect())
+        Ok(there)
     }
     let bytes = rows.iter().map(|row| row.payload.bytes.len()).sum();
     writer.write_bytes(bytes, rows.to_vec(), |tx, rows| Box::pin(run(tx, rows))).await

@@ -34,6 +34,20 @@ macro_rules! now {
 }
 use now;
 
+/// Rows of one INSERT at most: each statement is a round trip to the connection's thread.
+const MAX_PIECE: usize = 32;
+
+/// Rows in pieces whose lengths are powers of two: so any number of rows is inserted by a few statements,
+/// each of which was prepared once.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = MAX_PIECE.min(1 << rows.len().checked_ilog2()?);
+        let (piece, rest) = rows.split_at(length);
+        rows = rest;
+        Some(piece)
+    })
+}
+
 /// How long a method waits for a connection, and for another process' transaction, before it
 /// answers [`Error::Unavailable`].
 const BUSY: Duration = Duration::from_secs(5);
@@ -182,5 +196,21 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
         store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_rows_is_cut_into_powers_of_two() {
+        for count in 0..100 {
+            let rows: Vec<usize> = (0..count).collect();
+            let lengths: Vec<usize> = pieces(&rows).map(<[usize]>::len).collect();
+            assert!(lengths.iter().all(|length| length.is_power_of_two() && *length <= MAX_PIECE));
+            assert!(lengths.len() <= count / MAX_PIECE + 5, "{count}: {lengths:?}");
+            assert_eq!(pieces(&rows).collect::<Vec<_>>().concat(), rows);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_scalar};
 
-use super::{now, writer::Writer};
+use super::{now, pieces, writer::Writer};
 use crate::{
     model::LogLine,
     store::{
@@ -14,14 +14,11 @@ use crate::{
     },
 };
 
-/// Rows of one INSERT: each statement is a round trip to the connection's thread.
-const CHUNK: usize = 25;
-
 pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
-        for chunk in records.chunks(CHUNK) {
+        for piece in pieces(records) {
             let (mut attempts, mut phases) = (Vec::new(), Vec::new());
-            for row in chunk {
+            for row in piece {
                 attempts.push(attempt_lines(&row.record.attempts)?);
                 phases.push(json(&row.record.phases)?);
             }
@@ -30,7 +27,7 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
                 prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
                 result_size, result) ",
         );
-            let rows = chunk.iter().zip(attempts.into_iter().zip(phases));
+            let rows = piece.iter().zip(attempts.into_iter().zip(phases));
             insert.push_values(rows, |mut values, (row, (attempts, phases))| {
                 let record = &row.record;
                 let (result_type, result_size) = stored_result(row).unzip();
@@ -55,9 +52,7 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
                     .push_bind(row.result.as_ref().map(|body| &body.bytes[..]));
             });
             insert.push(" ON CONFLICT DO NOTHING");
-            // Only full chunks come again; the text of the others would crowd the statement cache.
-            let insert = insert.build().persistent(chunk.len() == CHUNK);
-            insert.execute(&mut *tx).await?;
+            insert.build().execute(&mut *tx).await?;
         }
         Ok(())
     }
