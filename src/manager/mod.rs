@@ -14,6 +14,7 @@ mod bundles;
 mod consumers;
 mod dispatch;
 mod instance;
+mod keep_alive;
 mod lease;
 mod logs;
 pub mod pool;
