@@ -12,7 +12,9 @@
 //! - **Evict** (greedy-dual, as in "FaasCache", Fuerst and Sharma, ASPLOS 2021): the instance that is
 //!   worth least goes, where `worth = floor + recent uses × seconds of a start / MiB`, taken when it goes
 //!   idle, and the floor is the worth of the last one that went. So what is used often, starts slowly or
-//!   is small stays longer, but nothing stays for ever by its past.
+//!   is small stays longer, but nothing stays for ever by its past. Unlike there, uses are counted for
+//!   each place in the function's stack of idle instances, not for the function: those that only a burst
+//!   needed are worth little beside the one that is always used (the replay shows what that gains).
 //!
 //! `idle_timeout` is therefore the least time in both: memory that nobody wants is never saved by
 //! stopping an instance sooner, and memory that somebody wants is the eviction's business. A revision
@@ -42,8 +44,8 @@ const SHARE: f64 = 0.9;
 const FADE: f64 = 0.9;
 /// The weight of three spells: what is known of less is an accident.
 const ENOUGH: f64 = 1.0 + FADE + FADE * FADE - 1e-9;
-/// A use counts half after so long.
-const USES_HALF_LIFE: Duration = Duration::from_secs(600);
+/// A use counts half after so long. Any time from ten minutes to hours does about as well in the replay.
+const USES_HALF_LIFE: Duration = LONGEST;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// What is decided when an instance goes idle.
@@ -69,8 +71,8 @@ struct Habits {
     /// When its instances went idle, also those that are gone by now; the last one is wanted first.
     idle_since: VecDeque<Instant>,
     long_spells: Spells,
-    uses: f64,
-    used_at: Option<Instant>,
+    /// For each place in that stack, from the bottom: how often it was wanted, and when for the last time.
+    uses: Vec<(f64, Instant)>,
     start_seconds: f64,
 }
 
@@ -94,7 +96,7 @@ impl KeepAlive {
         }
         match event {
             Event::Arrived { key, needs, .. } => {
-                self.habits.entry(key.function).or_default().wanted(needs.idle_timeout, now);
+                self.habits.entry(key.function).or_default().wanted(&needs, now);
             }
             Event::Started { slot } => {
                 if let Some((function, begun)) = self.starts.remove(&slot) {
@@ -131,11 +133,11 @@ impl KeepAlive {
             return Kept { time: needs.idle_timeout, worth: 0.0 };
         }
         let habits = self.habits.entry(function).or_default();
-        habits.goes_idle(needs.max_instances as usize, now);
+        let uses = habits.goes_idle(needs.max_instances as usize, now);
         let learned = habits.long_spells.keep().filter(|_| !needs.idle_timeout.is_zero());
         #[expect(clippy::cast_precision_loss, reason = "a ratio")]
         let mebibytes = (needs.memory as f64 / MIB).max(1.0);
-        let worth = self.floor + habits.uses_at(now) * habits.start_seconds / mebibytes;
+        let worth = self.floor + uses * habits.start_seconds / mebibytes;
         Kept { time: needs.idle_timeout.max(learned.unwrap_or_default()), worth }
     }
 
@@ -146,31 +148,42 @@ impl KeepAlive {
 }
 
 impl Habits {
-    fn wanted(&mut self, idle_timeout: Duration, now: Instant) {
-        self.uses = 1.0 + self.uses_at(now);
-        self.used_at = Some(now);
-        if let Some(since) = self.idle_since.pop_back() {
+    fn wanted(&mut self, needs: &Needs, now: Instant) {
+        let since = self.idle_since.pop_back();
+        let place = self.idle_since.len();
+        if since.is_none() && self.uses.len() < needs.max_instances as usize {
+            // More at once than ever before: a place below those that are known.
+            self.uses.insert(0, (0.0, now));
+        }
+        if self.uses.len() <= place {
+            self.uses.resize(place + 1, (0.0, now));
+        }
+        self.uses[place] = (1.0 + self.uses(place, now), now);
+        if let Some(since) = since {
             let spell = now.saturating_duration_since(since);
             // A shorter one finds its instance anyway.
-            if spell > idle_timeout {
+            if spell > needs.idle_timeout {
                 self.long_spells.add(spell);
             }
         }
     }
 
-    fn goes_idle(&mut self, max_instances: usize, now: Instant) {
+    /// Answers with the recent uses of its place.
+    fn goes_idle(&mut self, max_instances: usize, now: Instant) -> f64 {
         self.idle_since.push_back(now);
         // More than that cannot be wanted at once.
         while self.idle_since.len() > max_instances {
             self.idle_since.pop_front();
         }
+        self.uses.truncate(max_instances);
+        self.uses(self.idle_since.len().saturating_sub(1), now)
     }
 
-    fn uses_at(&self, now: Instant) -> f64 {
-        let Some(used_at) = self.used_at else { return 0.0 };
+    fn uses(&self, place: usize, now: Instant) -> f64 {
+        let Some((uses, used_at)) = self.uses.get(place) else { return 0.0 };
         let half_lives =
-            now.saturating_duration_since(used_at).as_secs_f64() / USES_HALF_LIFE.as_secs_f64();
-        self.uses * (-half_lives).exp2()
+            now.saturating_duration_since(*used_at).as_secs_f64() / USES_HALF_LIFE.as_secs_f64();
+        uses * (-half_lives).exp2()
     }
 }
 

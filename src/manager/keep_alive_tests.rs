@@ -145,6 +145,24 @@ fn frequent_slow_and_small_ones_are_worth_more_until_others_have_gone() {
 }
 
 #[test]
+fn an_instance_that_only_a_burst_needed_is_worth_less_than_the_one_that_is_always_used() {
+    let (mut keep_alive, mut now) = adaptive();
+    let function = Function::number(1);
+    function.cold(&mut keep_alive, now);
+    let burst = |keep_alive: &mut KeepAlive, now| {
+        (0..3).for_each(|_| function.wanted(keep_alive, now));
+        [(); 3].map(|()| keep_alive.idles(function.key.function, &function.needs, now).worth)
+    };
+    burst(&mut keep_alive, now);
+    for _ in 0..5 {
+        now += MINUTE;
+        function.used(&mut keep_alive, now);
+    }
+    let [first, second, always] = burst(&mut keep_alive, now);
+    assert!(always > 2.0 * first && always > 2.0 * second, "{first} {second} {always}");
+}
+
+#[test]
 fn what_is_known_of_a_deleted_function_goes() {
     let (mut keep_alive, now) = adaptive();
     let function = Function::number(1);
@@ -175,7 +193,8 @@ proptest! {
                 keep_alive.evicted(kept.worth);
             }
             let habits = &keep_alive.habits[&function.key.function];
-            prop_assert!(habits.idle_since.len() <= max_instances as usize);
+            let places = habits.idle_since.len().max(habits.uses.len());
+            prop_assert!(places <= max_instances as usize);
             prop_assert_eq!(function.cold(&mut fixed, now), Kept { time: idle, worth: 0.0 });
         }
         prop_assert!(fixed.habits.is_empty() && fixed.starts.is_empty() && keep_alive.starts.is_empty());
