@@ -65,7 +65,7 @@ struct Args {
     /// Only this much of the trace
     #[arg(long, value_parser = parse_duration)]
     first: Option<Duration>,
-    /// So many times as fast: pauses, runs and the idle timeout
+    /// Arrivals and the idle timeout so many times as fast; starts and runs take their own time
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
     /// Against a platform as well; one that is started here unless --url names another

