@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{Error, Exit};
 use crate::{
-    config::{Dirs, Settings, host_names, units},
+    config::{Dirs, Settings, host_names, platform::KeepAlivePolicy, units},
     model::PlatformName,
     runtime,
 };
@@ -100,6 +100,10 @@ pub struct SettingsArgs {
     #[arg(long, env = "CLOUDFUNC_MEMORY_BUDGET", value_parser = units::parse_bytes)]
     #[arg(value_name = "SIZE", help_heading = "Limits")]
     pub memory_budget: Option<u64>,
+    /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer where the
+    /// past of the function says that it will be invoked again [default: fixed]
+    #[arg(long, env = "CLOUDFUNC_KEEP_ALIVE", value_name = "POLICY", help_heading = "Limits")]
+    pub keep_alive: Option<KeepAlivePolicy>,
     /// Instances that a manager starts at once [default: twice the cores]
     #[arg(long, env = "CLOUDFUNC_MAX_STARTS", value_name = "COUNT", help_heading = "Limits")]
     pub max_starts: Option<usize>,
@@ -144,6 +148,7 @@ impl SettingsArgs {
             max_waiting: self.max_waiting,
             max_backlog: self.max_backlog,
             memory_budget: self.memory_budget,
+            keep_alive: self.keep_alive,
             max_starts: self.max_starts,
             stop_grace: self.stop_grace,
             retention: self.retention,
@@ -182,7 +187,7 @@ mod tests {
                      --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 \
-                     --memory-budget 7GiB --max-starts 8 --stop-grace 9s --retention 10h";
+                     --memory-budget 7GiB --keep-alive adaptive --max-starts 8 --stop-grace 9s --retention 10h";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let dirs = Dirs { config: "/c".into(), state: "/s".into() };
         let platform = parse(&flags).settings().unwrap().platform(&dirs).unwrap();

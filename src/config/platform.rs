@@ -57,6 +57,7 @@ impl Platform {
             ("CLOUDFUNC_MAX_WAITING", limits.max_waiting.to_string()),
             ("CLOUDFUNC_MAX_BACKLOG", limits.max_backlog.to_string()),
             ("CLOUDFUNC_MEMORY_BUDGET", format!("{}B", limits.memory_budget)),
+            ("CLOUDFUNC_KEEP_ALIVE", limits.keep_alive.as_str().to_owned()),
             ("CLOUDFUNC_MAX_STARTS", limits.max_starts.to_string()),
             ("CLOUDFUNC_STOP_GRACE", ms(limits.stop_grace)),
             ("CLOUDFUNC_RETENTION", ms(limits.retention)),
@@ -111,6 +112,35 @@ impl Default for Addresses {
     }
 }
 
+/// How long idle instances are kept; what that means in full stands in the manager's `keep_alive.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepAlivePolicy {
+    /// For the `idle_timeout` of their revision; the least recently used one is evicted first.
+    Fixed,
+    /// For at least that, and longer where the function's past says that it will be wanted again; the one
+    /// that is worth least is evicted first.
+    Adaptive,
+}
+
+impl KeepAlivePolicy {
+    pub const ALL: [Self; 2] = [Self::Fixed, Self::Adaptive];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Adaptive => "adaptive",
+        }
+    }
+}
+
+impl std::str::FromStr for KeepAlivePolicy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|policy| policy.as_str() == text);
+        known.ok_or_else(|| "not a keep-alive policy; accepted are fixed and adaptive".to_owned())
+    }
+}
+
 /// Bounds, each with what happens at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -120,9 +150,11 @@ pub struct Limits {
     pub max_waiting: u32,
     /// Async invocations that are queued or retrying; beyond it 503 before anything is stored.
     pub max_backlog: u64,
-    /// Memory of all instances of one manager together, by their limits; the least recently used idle
-    /// one is evicted at it, and when none is idle, the start waits.
+    /// Memory of all instances of one manager together, by their limits; an idle one is evicted at it,
+    /// and when none is idle, the start waits.
     pub memory_budget: u64,
+    /// How long an idle instance is kept, and which one is evicted.
+    pub keep_alive: KeepAlivePolicy,
     /// Sandboxes being started at once by one manager; others wait their turn.
     pub max_starts: usize,
     /// Loading a function's code may take so long; then it has failed. Fixed; tests shorten it.
@@ -140,6 +172,7 @@ impl Default for Limits {
             max_waiting: 100,
             max_backlog: 100_000,
             memory_budget: 8 << 30,
+            keep_alive: KeepAlivePolicy::Fixed,
             // Docker's starts saturate at about twice the cores (measured: 4 on 2 cores).
             max_starts: 2 * std::thread::available_parallelism().map_or(2, usize::from),
             load_timeout: Duration::from_secs(30),

@@ -15,7 +15,7 @@ use serde_json::{json, value::RawValue};
 
 use super::Gateway;
 use crate::{
-    http::{Answer, Failure, function_name, health_routes, payload_too_large, read_body},
+    http::{Answer, Failure, drops_nothing, function_name, health_routes, payload_too_large, read_body},
     model::{InvocationId, Problem, code, message::MAX_BODY},
 };
 
@@ -55,7 +55,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/invoke/{name}", post(seed_invoke))
         .route("/health", get(async || Json(json!({ "status": "healthy" }))))
         .with_state(gateway)
-        .merge(health_routes("gateway", platform, Vec::new(), ready))
+        .merge(health_routes("gateway", platform, Vec::new(), ready, drops_nothing()))
 }
 
 async fn to_registry(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {

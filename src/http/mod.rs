@@ -13,4 +13,4 @@ pub use auth::{Guard, authorise};
 pub use peer::{Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, chain, function_not_found};
 pub use request::{function_name, payload_too_large, read_body};
-pub use serve::{Ready, Server, bind, health_routes, store_and_queue};
+pub use serve::{Counts, Ready, Server, bind, drops_nothing, health_routes, store_and_queue};

@@ -14,7 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Door, Failure, Guard, authorise};
 use crate::{
-    model::{PlatformName, Problem, api::Health, code},
+    model::{
+        PlatformName, Problem,
+        api::{Dropped, Health},
+        code,
+    },
     queue::Queue,
     store::Store,
 };
@@ -64,6 +68,14 @@ impl Server {
 pub type Ready =
     Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
+/// What a role has dropped so far.
+pub type Counts = Arc<dyn Fn() -> Dropped + Send + Sync>;
+
+/// Of a role that writes nothing behind.
+pub fn drops_nothing() -> Counts {
+    Arc::new(Dropped::default)
+}
+
 /// A backend that stays silent for so long is not ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -73,6 +85,7 @@ pub fn health_routes(
     platform: PlatformName,
     backends: Vec<String>,
     ready: Ready,
+    dropped: Counts,
 ) -> Router {
     let health = move |waiting_for: Option<String>| Health {
         platform: platform.clone(),
@@ -81,6 +94,7 @@ pub fn health_routes(
         ready: waiting_for.is_none(),
         waiting_for,
         backends: backends.clone(),
+        dropped: Some(dropped()).filter(|dropped| *dropped != Dropped::default()),
     };
     let live = health.clone();
     Router::new().route("/healthz", get(async move || Json(live(None)))).route(
@@ -107,4 +121,27 @@ pub fn store_and_queue(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Ready {
             queue.ping().await.map_err(|error| error.to_string())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn health_says_what_was_dropped_once_something_was() {
+        let health = async |dropped: Dropped| {
+            let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+            let url = format!("http://{}/healthz", listener.local_addr().unwrap());
+            let ready: Ready = Arc::new(|| Box::pin(async { Ok(()) }));
+            let counts: Counts = Arc::new(move || dropped);
+            let routes = health_routes("scheduler", "p".parse().unwrap(), Vec::new(), ready, counts);
+            tokio::spawn(async { axum::serve(listener, routes).await });
+            let client = crate::http::client().unwrap();
+            client.get(url).send().await.unwrap().json::<serde_json::Value>().await.unwrap()
+        };
+        assert_eq!(health(Dropped::default()).await.get("dropped"), None);
+        let dropped = Dropped { results: 3, records: 2, ..Dropped::default() };
+        let expected = serde_json::json!({ "results": 3, "lines": 0, "records": 2 });
+        assert_eq!(health(dropped).await["dropped"], expected);
+    }
 }

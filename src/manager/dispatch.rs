@@ -103,10 +103,11 @@ pub fn start(shared: Arc<Shared>) -> (Dispatch, JoinHandle<()>) {
     tokio::spawn(report_instances(shared.clone(), reports_receiver));
     let limits =
         Limits { max_starts: shared.limits.max_starts, memory_budget: shared.limits.memory_budget };
+    let keep_alive = shared.limits.keep_alive;
     let dispatcher = Dispatcher {
         shared,
         commands: commands.clone(),
-        pool: Pool::new(limits),
+        pool: Pool::new(limits).keeping(keep_alive),
         waiting: HashMap::new(),
         awaited: HashMap::new(),
         instances: HashMap::new(),
@@ -219,14 +220,15 @@ impl Dispatcher {
     }
 
     fn apply(&mut self, event: Event) {
-        for action in self.pool.handle(event, Instant::now()) {
+        let now = Instant::now();
+        for action in self.pool.handle(event, now) {
             self.perform(action);
         }
         if let Event::Finished { slot, usable: true } = event
+            && let Some(until) = self.pool.idle_until(slot)
             && let Some(instance) = self.instances.get(&slot)
-            && instance.jobs.is_some()
         {
-            let after = show_duration(instance.revision.spec.scaling.idle_timeout);
+            let after = show_duration(until - now);
             tracing::info!(
                 function = instance.revision.name.as_str(),
                 after,

@@ -42,6 +42,7 @@ pub struct LogWriter {
 
 struct Bounds {
     budget: Budget,
+    /// Since the process began.
     dropped: AtomicU64,
 }
 
@@ -57,6 +58,11 @@ impl LogWriter {
             self.bounds.budget.give_back(bytes);
             self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Lines that were not stored, since the process began.
+    pub fn dropped(&self) -> u64 {
+        self.bounds.dropped.load(Ordering::Relaxed)
     }
 
     /// Lets the writer end once it has stored what is there.
@@ -124,7 +130,7 @@ fn size(line: &LogLine) -> usize {
 }
 
 async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>, bounds: Arc<Bounds>) {
-    let mut open = true;
+    let (mut open, mut told) = (true, 0);
     while open {
         let Some(Some(first)) = waiting.recv().await else { return };
         let mut bytes = size(&first);
@@ -143,30 +149,67 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>
                 Err(_) => break,
             }
         }
-        store_batch(&*store, &batch).await;
+        if !store_batch(&*store, &batch).await {
+            bounds.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        }
         bounds.budget.give_back(bytes);
-        let lost = bounds.dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(lines = lost, "log lines dropped: the store is too slow or away");
+        let dropped = bounds.dropped.load(Ordering::Relaxed);
+        if dropped > told {
+            tracing::warn!(lines = dropped - told, "log lines dropped: the store is too slow or away");
+            told = dropped;
         }
     }
 }
 
-/// Tries for as long as a short outage may take; then the batch is lost and counted.
-async fn store_batch(store: &dyn Store, batch: &[LogLine]) {
+/// Tries for as long as a short outage may take; false when the batch is lost then.
+async fn store_batch(store: &dyn Store, batch: &[LogLine]) -> bool {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.append_logs(batch).await {
-            Ok(()) => return,
+            Ok(()) => return true,
             Err(error) if error.is_transient() && pause < Duration::from_secs(8) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
             Err(error) => {
                 let error = crate::http::chain(&error);
-                tracing::warn!(lines = batch.len(), %error, "log lines lost");
-                return;
+                tracing::warn!(lines = batch.len(), %error, "log lines not stored");
+                return false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RevisionNumber;
+
+    /// The test's one thread lets the writer run only when it waits: until then nothing is stored.
+    #[tokio::test]
+    async fn lines_beyond_the_bound_are_dropped_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
+        let (writer, task) = start(store.clone(), None);
+        let line = LogLine {
+            ts: Timestamp::now(),
+            function: "f".parse().unwrap(),
+            revision: RevisionNumber(1),
+            invocation_id: None,
+            attempt: None,
+            instance: InstanceId::new(),
+            stream: Stream::Stdout,
+            line: "x".repeat(6 * 1024 * 1024),
+        };
+        let kept = WRITTEN_BEHIND / size(&line);
+        for _ in 0..kept + 3 {
+            writer.write(line.clone());
+        }
+        assert_eq!(writer.dropped(), 3);
+        writer.close();
+        task.await.unwrap();
+        assert_eq!(writer.dropped(), 3, "the others are stored");
+        store.close().await;
     }
 }

@@ -14,6 +14,7 @@ mod bundles;
 mod consumers;
 mod dispatch;
 mod instance;
+mod keep_alive;
 mod lease;
 mod logs;
 pub mod pool;
@@ -28,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::platform::Limits,
     http::{self, Server},
-    model::{LogLine, ManagerId, OwnerId},
+    model::{LogLine, ManagerId, OwnerId, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
     shutdown::Shutdown,
@@ -157,7 +158,15 @@ fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
             runtime.ping().await.map(drop).map_err(|error| error.to_string())
         }) as _
     });
-    http::health_routes("manager", owner.platform.clone(), kinds.map(str::to_owned).to_vec(), ready)
+    let logs = shared.logs.clone();
+    let dropped = Arc::new(move || Dropped { lines: logs.dropped(), ..Dropped::default() });
+    http::health_routes(
+        "manager",
+        owner.platform.clone(),
+        kinds.map(str::to_owned).to_vec(),
+        ready,
+        dropped,
+    )
 }
 
 /// Removes what an earlier life of this manager has left: sandboxes by label, instance folders. An

@@ -15,14 +15,19 @@
 //! - no more instances of a function than its `max_instances`, no more simultaneous starts than
 //!   `max_starts`, no more memory than the budget (unless a single instance is larger than all of it);
 //! - nothing waits while an idle instance of its revision is there;
-//! - an idle instance is stopped at its own timeout, not before.
+//! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
+//!   to make room.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use crate::model::{FunctionId, Mode, RevisionNumber, Start};
+use super::keep_alive::{KeepAlive, Kept};
+use crate::{
+    config::platform::KeepAlivePolicy,
+    model::{FunctionId, Mode, RevisionNumber, Start},
+};
 
 /// What an instance is for. Never shared between functions or revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +119,8 @@ struct Instance {
     life: Life,
     /// Grows with every use: the largest is the most recent.
     used: u64,
+    /// Of an idle one: the least goes first, see [`Kept::worth`].
+    worth: f64,
     /// Its revision is no longer active: it goes as soon as it is idle.
     drained: bool,
 }
@@ -150,6 +157,7 @@ impl Line {
 #[derive(Debug)]
 pub struct Pool {
     limits: Limits,
+    keep_alive: KeepAlive,
     instances: BTreeMap<Slot, Instance>,
     lines: BTreeMap<Key, Line>,
     active: HashMap<FunctionId, Option<RevisionNumber>>,
@@ -162,6 +170,7 @@ impl Pool {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            keep_alive: KeepAlive::new(KeepAlivePolicy::Fixed),
             instances: BTreeMap::new(),
             lines: BTreeMap::new(),
             active: HashMap::new(),
@@ -171,9 +180,15 @@ impl Pool {
         }
     }
 
+    /// With another policy than `fixed`.
+    pub fn keeping(self, policy: KeepAlivePolicy) -> Self {
+        Self { keep_alive: KeepAlive::new(policy), ..self }
+    }
+
     /// Applies one event. Events about an unknown slot change nothing.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.keep_alive.observe(event, now);
         match event {
             Event::Arrived { work, key, needs, mode, deadline } => {
                 if deadline.is_some_and(|deadline| deadline <= now) {
@@ -199,6 +214,7 @@ impl Pool {
             Event::Drain => self.drain(&mut actions),
         }
         self.start_where_wanted(&mut actions);
+        self.keep_alive.acted(&actions, now);
         actions
     }
 
@@ -212,6 +228,14 @@ impl Pool {
             line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
         });
         idle.chain(waiting).min()
+    }
+
+    /// When an instance is stopped unless it is used; none for one that is not idle.
+    pub fn idle_until(&self, slot: Slot) -> Option<Instant> {
+        match self.instances.get(&slot)?.life {
+            Life::Idle { until } => Some(until),
+            _ => None,
+        }
     }
 
     /// Whether nothing is left: no instance in any state, nothing waiting.
@@ -268,10 +292,12 @@ impl Pool {
             return;
         }
         self.uses += 1;
-        let until = now + instance.needs.idle_timeout;
+        let Kept { time, worth } = self.keep_alive.idles(instance.key.function, &instance.needs, now);
+        let until = now + time;
         self.update(slot, |instance, uses| {
             instance.life = Life::Idle { until };
             instance.used = uses;
+            instance.worth = worth;
         });
     }
 
@@ -382,8 +408,10 @@ impl Pool {
                 let slot = Slot(self.next_slot);
                 self.next_slot += 1;
                 let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
-                self.instances
-                    .insert(slot, Instance { key, needs, life: Life::Starting, used: 0, drained });
+                self.instances.insert(
+                    slot,
+                    Instance { key, needs, life: Life::Starting, used: 0, worth: 0.0, drained },
+                );
                 actions.push(Action::Start { slot, key });
                 wanted -= 1;
             }
@@ -413,8 +441,9 @@ impl Pool {
         let leaving: u64 =
             self.instances.values().filter(|i| i.life == Life::Stopping).map(|i| i.needs.memory).sum();
         if used - leaving + needs.memory > self.limits.memory_budget
-            && let Some(slot) = self.least_recent_idle()
+            && let Some((slot, worth)) = self.least_worth_idle()
         {
+            self.keep_alive.evicted(worth);
             self.stop(slot, actions);
         }
         false
@@ -424,8 +453,10 @@ impl Pool {
         self.idle().filter(|(_, i)| i.key == key).max_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
     }
 
-    fn least_recent_idle(&self) -> Option<Slot> {
-        self.idle().min_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
+    /// Under `fixed` all are worth the same: the least recently used one.
+    fn least_worth_idle(&self) -> Option<(Slot, f64)> {
+        let order = |a: &Instance, b: &Instance| a.worth.total_cmp(&b.worth).then(a.used.cmp(&b.used));
+        self.idle().min_by(|(_, a), (_, b)| order(a, b)).map(|(slot, i)| (*slot, i.worth))
     }
 
     fn idle(&self) -> impl Iterator<Item = (&Slot, &Instance)> {

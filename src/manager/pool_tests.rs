@@ -95,6 +95,26 @@ fn the_least_recently_used_idle_instance_makes_room() {
 }
 
 #[test]
+fn under_adaptive_the_instance_that_is_worth_least_makes_room() {
+    let pool = Pool::new(Limits { max_starts: 4, memory_budget: 256 });
+    let (mut pool, now) = (pool.keeping(KeepAlivePolicy::Adaptive), Instant::now());
+    let needs = needs(2, 60 * SECOND);
+    for (slot, work, number) in [(0, 1, 1), (1, 2, 2)] {
+        pool.handle(arrived(work, key(number), needs), now);
+        pool.handle(Event::Started { slot: Slot(slot) }, now + SECOND);
+        pool.handle(Event::Finished { slot: Slot(slot), usable: true }, now + SECOND);
+    }
+    for work in 3..6 {
+        pool.handle(arrived(work, key(1), needs), now + SECOND);
+        pool.handle(Event::Finished { slot: Slot(0), usable: true }, now + SECOND);
+    }
+    pool.handle(arrived(6, key(2), needs), now + SECOND);
+    pool.handle(Event::Finished { slot: Slot(1), usable: true }, now + SECOND);
+    let actions = pool.handle(arrived(7, key(3), needs), now + SECOND);
+    assert_eq!(actions, [Action::Stop { slot: Slot(1) }], "the other one is used twice as often");
+}
+
+#[test]
 fn a_failed_start_answers_one_and_tries_for_the_next() {
     let (mut pool, now) = (Pool::new(Limits { max_starts: 1, memory_budget: 10_000 }), Instant::now());
     let needs = needs(10, SECOND);
@@ -205,6 +225,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// The outside world: it knows what the pool has asked for and checks every answer.
 struct World {
     pool: Pool,
+    policy: KeepAlivePolicy,
     now: Instant,
     next_work: u64,
     work: BTreeMap<WorkId, Key>,
@@ -295,6 +316,7 @@ impl World {
                     self.just_started = Some(slot);
                     self.send(Event::Started { slot });
                     self.just_started = None;
+                    self.is_kept(slot);
                 }
             }
             Step::StartBad(index) => {
@@ -310,6 +332,7 @@ impl World {
                         self.idle.insert(slot, (key, self.now + IDLE));
                     }
                     self.send(Event::Finished { slot, usable });
+                    self.is_kept(slot);
                 }
             }
             Step::Gone(index) => {
@@ -349,6 +372,15 @@ impl World {
         self.check();
     }
 
+    /// For as long as the policy wants, at least for its `idle_timeout`.
+    fn is_kept(&mut self, slot: Slot) {
+        if let Some((_, until)) = self.idle.get_mut(&slot) {
+            let kept = self.pool.idle_until(slot).expect("it is idle");
+            assert!(kept == *until || self.policy == KeepAlivePolicy::Adaptive && kept > *until);
+            *until = kept;
+        }
+    }
+
     fn check(&self) {
         for key in self.pool.lines.keys() {
             assert!(self.idle.values().all(|(idle, _)| idle != key), "it waits beside an idle instance");
@@ -372,7 +404,7 @@ impl World {
             } else if !self.busy.is_empty() {
                 self.step(Step::Finish(index, true));
             } else if !self.idle.is_empty() {
-                self.step(Step::Pass(1500));
+                self.step(Step::Pass(3_600_000));
             } else {
                 break;
             }
@@ -388,9 +420,11 @@ proptest! {
     fn the_invariants_hold_whatever_happens(
         steps in prop::collection::vec(step(), 1..120),
         index in any::<prop::sample::Index>(),
+        policy in prop::sample::select(&KeepAlivePolicy::ALL[..]),
     ) {
         let mut world = World {
-            pool: Pool::new(Limits { max_starts: MAX_STARTS, memory_budget: BUDGET }),
+            pool: Pool::new(Limits { max_starts: MAX_STARTS, memory_budget: BUDGET }).keeping(policy),
+            policy,
             now: Instant::now(),
             next_work: 0,
             work: BTreeMap::new(),

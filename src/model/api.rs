@@ -111,4 +111,22 @@ pub struct Health {
     pub waiting_for: Option<String>,
     /// Of this role: store, queue, runtime, as far as it uses them.
     pub backends: Vec<String>,
+    /// None when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Dropped>,
+}
+
+/// What a process has dropped since it began, because the store was too slow or away: of what is written
+/// behind, and in this order when memory for it runs out. Async invocations are never dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Bytes that sync invocations returned; the records without them were kept, and the callers had them.
+    #[serde(default)]
+    pub results: u64,
+    /// Lines of logs.
+    #[serde(default)]
+    pub lines: u64,
+    /// Records of sync invocations.
+    #[serde(default)]
+    pub records: u64,
 }

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     bundle,
     http::{
-        Answer, Failure, chain, function_name, function_not_found, health_routes, read_body,
-        store_and_queue,
+        Answer, Failure, chain, drops_nothing, function_name, function_not_found, health_routes,
+        read_body, store_and_queue,
     },
     model::{
         Function, FunctionId, FunctionName, Problem, RevisionNumber,
@@ -50,7 +50,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .route("/functions/{name}", get(seed::show))
         .route("/functions/{name}/warm", patch(seed::report_warm))
         .with_state(registry)
-        .merge(health_routes("registry", platform, backends, ready))
+        .merge(health_routes("registry", platform, backends, ready, drops_nothing()))
 }
 
 async fn deploy(

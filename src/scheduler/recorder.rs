@@ -14,12 +14,12 @@ use super::shards::Shards;
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
     http::chain,
-    model::InvocationId,
+    model::{InvocationId, api::Dropped},
     store::{Store, SyncRecord},
 };
 
 /// Records waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, a record is dropped and
-/// counted: an answer never waits for its record. Before a record its result's bytes are dropped.
+/// counted (`/healthz` and `doctor` say so): an answer never waits for its record. Before a record its result's bytes are dropped.
 const MAX_WAITING: usize = 20_000;
 const BATCH: usize = 500;
 /// In one batch, in bytes (one record more may go over it).
@@ -35,6 +35,7 @@ pub struct Recorder {
     bounds: Arc<Bounds>,
 }
 
+/// The counts are since the process began.
 struct Bounds {
     budget: Budget,
     dropped_results: AtomicU64,
@@ -46,14 +47,13 @@ impl Recorder {
         let bounds = &self.bounds;
         let mut bytes = size(&record);
         if !bounds.budget.take(bytes) {
-            if record.result.take().is_some() {
-                bounds.dropped_results.fetch_add(1, Ordering::Relaxed);
-            }
+            let result = record.result.take();
             bytes = size(&record);
             if !bounds.budget.take(bytes) {
                 bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
                 return;
             }
+            bounds.dropped_results.fetch_add(u64::from(result.is_some()), Ordering::Relaxed);
         }
         let record = Arc::new(record);
         let id = record.record.id;
@@ -63,6 +63,11 @@ impl Recorder {
             bounds.budget.give_back(bytes);
             bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What was not stored, since the process began.
+    pub fn dropped(&self) -> Dropped {
+        self.bounds.dropped()
     }
 
     /// One that is not stored yet.
@@ -96,6 +101,7 @@ async fn run(
     recent: Arc<Shards<Arc<SyncRecord>>>,
     bounds: Arc<Bounds>,
 ) {
+    let mut told = Dropped::default();
     while let Some(first) = waiting.recv().await {
         let mut bytes = size(&first);
         let mut batch = vec![first];
@@ -109,37 +115,48 @@ async fn run(
                 Ok(None) | Err(_) => break,
             }
         }
-        write(&*store, &batch).await;
+        if !write(&*store, &batch).await {
+            bounds.dropped_records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        }
         for record in batch {
             recent.remove(record.record.id);
         }
         bounds.budget.give_back(bytes);
-        bounds.tell_dropped();
+        bounds.tell(&mut told);
     }
 }
 
 impl Bounds {
-    fn tell_dropped(&self) {
-        let results = self.dropped_results.swap(0, Ordering::Relaxed);
-        let records = self.dropped_records.swap(0, Ordering::Relaxed);
-        if results + records > 0 {
+    fn dropped(&self) -> Dropped {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (results, records) = (count(&self.dropped_results), count(&self.dropped_records));
+        Dropped { results, records, lines: 0 }
+    }
+
+    /// Logs what has come since.
+    fn tell(&self, told: &mut Dropped) {
+        let now = self.dropped();
+        if now != *told {
+            let (results, records) = (now.results - told.results, now.records - told.records);
             tracing::warn!(results, records, "dropped: the store is too slow or away");
+            *told = now;
         }
     }
 }
 
-/// Tries for as long as a short outage may take; then the batch is lost and said so.
-async fn write(store: &dyn Store, records: &[Arc<SyncRecord>]) {
+/// Tries for as long as a short outage may take; false when the batch is lost then.
+async fn write(store: &dyn Store, records: &[Arc<SyncRecord>]) -> bool {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.write_sync(records).await {
-            Ok(()) => return,
+            Ok(()) => return true,
             Err(error) if error.is_transient() && pause < Duration::from_secs(8) => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
             Err(error) => {
-                return tracing::warn!(records = records.len(), error = %chain(&error), "records lost");
+                tracing::warn!(records = records.len(), error = %chain(&error), "records not stored");
+                return false;
             }
         }
     }
@@ -195,7 +212,8 @@ mod tests {
         }
         let has_result = |id: &&InvocationId| recorder.recent(**id).unwrap().result.is_some();
         assert_eq!(ids[..50].iter().filter(has_result).count(), kept, "of 6 MiB in 64 MiB");
-        let dropped = recorder.bounds.dropped_records.load(Ordering::Relaxed);
+        let Dropped { results, records: dropped, .. } = recorder.dropped();
+        assert_eq!(results, 50 - kept as u64);
         let waiting = ids.iter().filter(|id| recorder.recent(**id).is_some()).count();
         assert_eq!(waiting as u64 + dropped, ids.len() as u64);
         assert!(dropped >= 5, "{dropped}");

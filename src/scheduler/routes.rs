@@ -47,6 +47,8 @@ type Shared = State<Arc<Scheduler>>;
 
 pub fn routes(scheduler: Arc<Scheduler>) -> Router {
     let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
+    let recorders = scheduler.clone();
+    let dropped = Arc::new(move || recorders.recorder.dropped());
     Router::new()
         .route("/v1/functions/{name}/invoke", post(invoke))
         .route("/v1/functions/{name}/logs", get(function_logs))
@@ -57,7 +59,13 @@ pub fn routes(scheduler: Arc<Scheduler>) -> Router {
         .route("/schedule", post(schedule))
         .route("/internal/v1/refresh", post(refresh))
         .with_state(scheduler.clone())
-        .merge(health_routes("scheduler", scheduler.platform.clone(), backends, ready(scheduler)))
+        .merge(health_routes(
+            "scheduler",
+            scheduler.platform.clone(),
+            backends,
+            ready(scheduler),
+            dropped,
+        ))
 }
 
 /// Its backends answer, and so would a manager: no sync call is taken before there is a reply queue.

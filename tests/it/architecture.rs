@@ -67,6 +67,7 @@ const LIBRARIES: &[(&str, &str)] = &[
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
 const PURE: &[&str] = &[
+    "manager/keep_alive.rs",
     "manager/pool.rs",
     "cli/up/restart.rs",
     "cli/doctor/finding.rs",

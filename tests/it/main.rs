@@ -17,6 +17,7 @@ mod no_engine;
 mod queue_contract;
 mod readme;
 mod records_and_logs;
+mod replay;
 mod runtime_contract;
 mod seed_routes;
 mod store_contract;

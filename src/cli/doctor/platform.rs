@@ -34,7 +34,7 @@ pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
         async move {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
             let answer = match prober.ask(role).await {
-                probe::Answer::Ready(_) => Answer::Ready,
+                probe::Answer::Ready(health) => Answer::Ready(health.dropped.unwrap_or_default()),
                 probe::Answer::Waiting(what) => Answer::Waiting(what),
                 probe::Answer::Down => Answer::Down,
                 probe::Answer::Stranger(who) => Answer::Stranger(who),

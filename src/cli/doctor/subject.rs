@@ -164,7 +164,7 @@ impl Subject {
         let Addresses { gateway, registry, scheduler, manager } = self.addresses;
         let role = |name: &'static str, of, address, flag| {
             let answer = roles.iter().find(|role| role.name == name).map(|role| &role.answer);
-            let answers = matches!(answer, Some(Answer::Ready | Answer::Waiting(_)));
+            let answers = matches!(answer, Some(Answer::Ready(_) | Answer::Waiting(_)));
             let port = Port { of, address, flag };
             ports::Wanted { port, name, is_ours: self.place.running && answers, is_roles: true }
         };

@@ -113,6 +113,7 @@ mod tests {
             ready: true,
             waiting_for: None,
             backends: vec![],
+            dropped: None,
         };
         let mine = |addresses| Prober::of("mine".parse().unwrap(), addresses);
         let ready = mine(serve(StatusCode::OK, health.clone()).await);

@@ -10,7 +10,7 @@ use crate::config::{
 };
 
 /// Of the table `[platform]`.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "name",
     "data_dir",
     "store",
@@ -28,6 +28,7 @@ const KEYS: [&str; 20] = [
     "max_waiting",
     "max_backlog",
     "memory_budget",
+    "keep_alive",
     "max_starts",
     "stop_grace",
     "retention",
@@ -95,6 +96,7 @@ impl Settings {
             memory_budget: budget
                 .map(|field| field.parsed("\"8GiB\"", units::parse_bytes))
                 .transpose()?,
+            keep_alive: parsed!("keep_alive", "\"adaptive\""),
             max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
             stop_grace: duration("stop_grace")?,
             retention: duration("retention")?,

@@ -17,7 +17,7 @@ use std::{
 pub use place::StorePlace;
 pub use stack::Stack;
 
-use super::{Addresses, Dirs, Limits, Platform, document::LocatedError};
+use super::{Addresses, Dirs, Limits, Platform, document::LocatedError, platform::KeepAlivePolicy};
 use crate::{model::PlatformName, queue, runtime};
 
 const DEFAULT_NAME: &str = "default";
@@ -45,6 +45,7 @@ pub struct Settings {
     pub max_waiting: Option<u32>,
     pub max_backlog: Option<u64>,
     pub memory_budget: Option<u64>,
+    pub keep_alive: Option<KeepAlivePolicy>,
     pub max_starts: Option<usize>,
     pub stop_grace: Option<Duration>,
     pub retention: Option<Duration>,
@@ -89,6 +90,7 @@ impl Settings {
             max_waiting: self.max_waiting.or(other.max_waiting),
             max_backlog: self.max_backlog.or(other.max_backlog),
             memory_budget: self.memory_budget.or(other.memory_budget),
+            keep_alive: self.keep_alive.or(other.keep_alive),
             max_starts: self.max_starts.or(other.max_starts),
             stop_grace: self.stop_grace.or(other.stop_grace),
             retention: self.retention.or(other.retention),
@@ -156,6 +158,7 @@ impl Settings {
             max_waiting: self.max_waiting.unwrap_or(default.max_waiting),
             max_backlog: self.max_backlog.unwrap_or(default.max_backlog),
             memory_budget: self.memory_budget.unwrap_or(default.memory_budget),
+            keep_alive: self.keep_alive.unwrap_or(default.keep_alive),
             max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
             load_timeout: default.load_timeout,
             stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
@@ -233,7 +236,8 @@ mod tests {
         let flags = Settings { gateway_port: Some(8001), ..Settings::default() };
         let file = from(
             "[platform]\ngateway_port = 1\nregistry_port = 7001\nqueue_wait = \"2s\"\n\
-             store = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"\nmemory_budget = \"1GiB\"",
+             store = \"postgres://u:p@db/x\"\nqueue = \"amqp://u:p@mq/%2f\"\nmemory_budget = \"1GiB\"\n\
+             keep_alive = \"adaptive\"",
         );
         let platform = flags.or(file).platform(&dirs()).unwrap();
         assert_eq!(platform.addresses.gateway.port(), 8001);
@@ -241,6 +245,7 @@ mod tests {
         assert_eq!(platform.addresses.scheduler.port(), 9000);
         assert_eq!(platform.limits.queue_wait, Duration::from_secs(2));
         assert_eq!(platform.limits.memory_budget, 1 << 30);
+        assert_eq!(platform.limits.keep_alive, KeepAlivePolicy::Adaptive);
         assert_eq!(platform.python_version, "3.12");
         assert_eq!(platform.data_dir, PathBuf::from("/s/external"));
     }
@@ -285,6 +290,10 @@ mod tests {
             "{store}"
         );
         assert!(!store.contains("hunter2"));
+        assert_eq!(
+            error("[platform]\nkeep_alive = \"lru\""),
+            "config.toml:2:14: `platform.keep_alive`: not a keep-alive policy; accepted are fixed and adaptive"
+        );
         assert!(error("[platform]\ngateway_port = 65536").contains("from 0 to 65535"));
         assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is no duration"));
     }

@@ -1,10 +1,12 @@
 //! The platform itself when one runs, and what dead ones have left.
 
 use super::{Finding, list};
+use crate::model::api::Dropped;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    Ready,
+    /// With what it has dropped since it began.
+    Ready(Dropped),
     /// For what.
     Waiting(String),
     Down,
@@ -69,7 +71,19 @@ const ORPHANS: &str = "orphans";
 fn role(role: &Role) -> Finding {
     let Role { name, url, answer } = role;
     let (found, advice) = match answer {
-        Answer::Ready => return Finding::ok(name, format!("the {name} at {url} is ready")),
+        Answer::Ready(dropped) if *dropped == Dropped::default() => {
+            return Finding::ok(name, format!("the {name} at {url} is ready"));
+        }
+        Answer::Ready(dropped) => (
+            format!(
+                "the {name} at {url} is ready, but has dropped {} since it began: the store was too slow or away",
+                counts(*dropped)
+            ),
+            format!(
+                "See that the store keeps up; `cloudfunc logs --role {name}` says when that was. Async invocations are \
+                 never dropped."
+            ),
+        ),
         Answer::Waiting(what) => (
             format!("the {name} at {url} waits for {what}"),
             format!("Read why with `cloudfunc logs --role {name}`."),
@@ -84,6 +98,17 @@ fn role(role: &Role) -> Finding {
         ),
     };
     Finding::warning(name, found, advice)
+}
+
+fn counts(Dropped { results, lines, records }: Dropped) -> String {
+    let all = [
+        (results, "result", "results"),
+        (lines, "line of logs", "lines of logs"),
+        (records, "record of sync invocations", "records of sync invocations"),
+    ];
+    let some = all.into_iter().filter(|(count, ..)| *count > 0);
+    let some = some.map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }));
+    list(&some.collect::<Vec<_>>())
 }
 
 fn abandoned(facts: &Facts) -> Option<Finding> {
@@ -167,7 +192,7 @@ mod tests {
     fn roles_that_are_not_ready_are_named() {
         let role = |name, answer| Role { name, url: "http://127.0.0.1:1".to_owned(), answer };
         let roles = vec![
-            role("gateway", Answer::Ready),
+            role("gateway", Answer::Ready(Dropped::default())),
             role("registry", Answer::Waiting("the store".to_owned())),
             role("scheduler", Answer::Down),
             role("manager", Answer::Stranger("another program".to_owned())),
@@ -183,6 +208,36 @@ mod tests {
                  Read why with `cloudfunc logs --role scheduler`; `cloudfunc up` starts it again.",
                 "warning manager: another program answers at http://127.0.0.1:1, where the manager should | Stop it, or \
                  give the role another port.",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_role_has_dropped_is_counted() {
+        let role = |name, dropped| {
+            let url = "http://127.0.0.1:1".to_owned();
+            Role { name, url, answer: Answer::Ready(dropped) }
+        };
+        let dropped = |results, lines, records| Dropped { results, lines, records };
+        let roles = vec![
+            role("scheduler", dropped(1200, 0, 30)),
+            role("manager", dropped(0, 1, 0)),
+            role("manager", dropped(1, 2, 1)),
+        ];
+        let facts = Facts { is_running: true, roles, ..Facts::default() };
+        let text = |name: &str, counts: &str| {
+            format!(
+                "warning {name}: the {name} at http://127.0.0.1:1 is ready, but has dropped {counts} since it began: the \
+                 store was too slow or away | See that the store keeps up; `cloudfunc logs --role {name}` says when that \
+                 was. Async invocations are never dropped."
+            )
+        };
+        assert_eq!(
+            shown(&judge(&facts))[..3],
+            [
+                text("scheduler", "1200 results and 30 records of sync invocations"),
+                text("manager", "1 line of logs"),
+                text("manager", "1 result, 2 lines of logs and 1 record of sync invocations"),
             ]
         );
     }

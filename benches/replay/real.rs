@@ -1,0 +1,197 @@
+//! The trace against a platform: each of its functions is deployed as one that sleeps (or spins) for as
+//! long as it is told, every invocation is sent at its time, whatever became of those before, and the
+//! platform's records say what came of it.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cloudfunc::{
+    app::{Host, Role},
+    bundle,
+    client::{Client, InvokeAnswer, Outcome},
+    config::{Dirs, Settings, State, StorePlace},
+    model::{Body, FunctionName, InstanceId, InvocationId, Start},
+    queue,
+    runtime::Kind,
+    shutdown::Shutdown,
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    simulate::{Done, Setup},
+    summary::median,
+    trace::Trace,
+};
+
+/// Everything that the platform takes to be ready; longer is an error.
+const READY: Duration = Duration::from_secs(30);
+/// What a function may need besides the time that it is told, in its manifest's memory.
+const LEAST_MEMORY_MIB: u64 = 32;
+
+/// What the functions of the trace do with their time.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    Sleep,
+    Spin,
+}
+
+/// What the records say.
+#[derive(Debug)]
+pub struct Measured {
+    /// As the calls of the trace.
+    pub calls: Vec<Done>,
+    /// What a cold invocation took beyond a warm one, in the middle; none when none was cold.
+    pub cold_start: Option<Duration>,
+    /// What a warm one took beyond its run, in the middle.
+    pub overhead: Option<Duration>,
+    /// Why some were not run, each reason once.
+    pub reasons: Vec<String>,
+}
+
+/// On a platform of its own, all roles in this process, which is gone afterwards.
+pub async fn on_own_platform(
+    trace: &Trace,
+    setup: &Setup,
+    runtime: Kind,
+    work: Work,
+) -> anyhow::Result<Measured> {
+    let folder = tempfile::Builder::new().prefix("cfr").tempdir_in("/var/tmp")?;
+    let settings = Settings {
+        name: Some(format!("r{}", InstanceId::new().0.simple()).parse()?),
+        data_dir: Some(folder.path().join("data")),
+        store: Some(StorePlace::DataDir),
+        queue: Some(queue::Config::Embedded),
+        runtime: Some(runtime),
+        python_image: std::env::var("CLOUDFUNC_PYTHON_IMAGE").ok(),
+        python_version: std::env::var("CLOUDFUNC_PYTHON_VERSION").ok(),
+        gateway_port: Some(0),
+        registry_port: Some(0),
+        scheduler_port: Some(0),
+        manager_port: Some(0),
+        queue_wait: Some(setup.queue_wait),
+        max_starts: Some(setup.max_starts),
+        memory_budget: Some(setup.memory_budget),
+        keep_alive: Some(setup.policy),
+        ..Settings::default()
+    };
+    let nowhere = Dirs { config: folder.path().to_owned(), state: folder.path().to_owned() };
+    let mut platform = settings.platform(&nowhere)?;
+    platform.program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    let host = Host::bind(&Role::ALL, &platform).await?;
+    let url = format!("http://{}/", host.platform().addresses.gateway).parse()?;
+    let client = Client::new(url, Some(State::open(&platform.data_dir)?.token()?))?;
+    let shutdown = Shutdown::default();
+    let roles = tokio::spawn(host.run(shutdown.clone()));
+    let measured = async {
+        ready(&client).await?;
+        on(&client, trace, setup, work).await
+    };
+    let measured = measured.await;
+    shutdown.soft.cancel();
+    roles.await??;
+    measured
+}
+
+async fn ready(client: &Client) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY;
+    while !client.health().await.is_ok_and(|health| health.ready) {
+        anyhow::ensure!(Instant::now() < deadline, "the platform does not get ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// On one that runs already; the functions are deleted afterwards.
+pub async fn on(client: &Client, trace: &Trace, setup: &Setup, work: Work) -> anyhow::Result<Measured> {
+    // Names of its own: somebody's function may be called as one of the trace is.
+    let names: Vec<FunctionName> = (0..trace.functions.len())
+        .map(|number| format!("replay_{number}").parse())
+        .collect::<Result<_, _>>()?;
+    let measured = async {
+        for (name, function) in names.iter().zip(&trace.functions) {
+            let archive = source(function.memory_mib, setup, work)?;
+            let deployed = client.deploy(name, archive, |_| {}).await;
+            deployed.with_context(|| format!("{} is not deployed", function.name))?;
+        }
+        let answers = send(client, trace, &names).await?;
+        read(client, trace, answers).await
+    };
+    let measured = measured.await;
+    for name in &names {
+        let _ = client.delete(name).await;
+    }
+    measured
+}
+
+fn source(memory_mib: u64, setup: &Setup, work: Work) -> anyhow::Result<bytes::Bytes> {
+    let run = match work {
+        Work::Sleep => "time.sleep(event['seconds'])",
+        Work::Spin => {
+            "end = time.monotonic() + event['seconds']\n    while time.monotonic() < end: pass"
+        }
+    };
+    let folder = tempfile::tempdir()?;
+    let code = format!("import time\ndef handler(event):\n    {run}\n");
+    std::fs::write(folder.path().join("function.py"), code)?;
+    let manifest = format!(
+        "timeout = '15m'\nmemory = '{}MiB'\n[scaling]\nidle_timeout = '{}ms'\nmax_instances = {}\n",
+        memory_mib.max(LEAST_MEMORY_MIB),
+        setup.idle_timeout.as_millis(),
+        setup.max_instances
+    );
+    std::fs::write(folder.path().join("cloudfunc.toml"), manifest)?;
+    Ok(bundle::pack(folder.path())?.bytes)
+}
+
+/// The id of each that was run, or why it was not.
+type Answers = Vec<Result<InvocationId, String>>;
+
+async fn send(client: &Client, trace: &Trace, names: &[FunctionName]) -> anyhow::Result<Answers> {
+    let mut calls = JoinSet::new();
+    let begun = Instant::now();
+    for (index, call) in trace.calls.iter().enumerate() {
+        tokio::time::sleep_until(begun + call.at).await;
+        let (client, name) = (client.clone(), names[call.function].clone());
+        let payload = format!("{{\"seconds\":{}}}", call.run.as_secs_f64());
+        let payload = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
+        calls.spawn(async move { (index, client.invoke(&name, payload).await) });
+    }
+    let mut answers: Answers = vec![Err(String::new()); trace.calls.len()];
+    while let Some(done) = calls.join_next().await {
+        let (index, answer) = done?;
+        answers[index] = match answer {
+            Ok(InvokeAnswer { id, outcome: Outcome::Value(_), .. }) => Ok(id),
+            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. }) => Err(problem.detail),
+            Err(error) => Err(error.to_string()),
+        };
+    }
+    Ok(answers)
+}
+
+async fn read(client: &Client, trace: &Trace, answers: Answers) -> anyhow::Result<Measured> {
+    let mut calls = Vec::with_capacity(answers.len());
+    let mut reasons: Vec<String> = Vec::new();
+    for answer in answers {
+        calls.push(match answer {
+            Ok(id) => {
+                let record = client.record(id, None).await?;
+                let total = Duration::from_secs_f64(record.duration_ms.unwrap_or_default() / 1000.0);
+                Done { start: record.start, total }
+            }
+            Err(reason) => {
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+                Done { start: None, total: Duration::ZERO }
+            }
+        });
+    }
+    let beyond = |wanted: Start| {
+        let of_start =
+            trace.calls.iter().zip(&calls).filter(move |(_, done)| done.start == Some(wanted));
+        median(of_start.map(|(call, done)| done.total.saturating_sub(call.run)).collect())
+    };
+    let overhead = beyond(Start::Warm);
+    let cold_start = beyond(Start::Cold).map(|cold| cold.saturating_sub(overhead.unwrap_or_default()));
+    Ok(Measured { cold_start, overhead, calls, reasons })
+}
