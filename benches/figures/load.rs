@@ -27,8 +27,9 @@ pub struct Endpoint {
 
 pub const PAYLOAD: &[u8] = br#"{"name":"Alice"}"#;
 
-/// What is not measured, before what is.
+/// What is not measured, before what is: calls of one client; so long of several, that instances are there.
 const WARM_UP: usize = 50;
+const WARM_UP_TOGETHER: Duration = Duration::from_millis(300);
 
 impl Endpoint {
     pub fn new(address: SocketAddr, path: &str) -> Self {
@@ -58,12 +59,18 @@ impl Endpoint {
 
     /// One client, one call after the other.
     pub async fn alone(&self, calls: usize) -> Vec<Duration> {
+        self.alone_within(calls, Duration::MAX).await
+    }
+
+    /// The same, and no longer than `length`.
+    pub async fn alone_within(&self, calls: usize, length: Duration) -> Vec<Duration> {
         let mut connection = Connection::open(self).await;
         for _ in 0..WARM_UP {
             connection.call().await;
         }
+        let begun = Instant::now();
         let mut times = Vec::with_capacity(calls);
-        for _ in 0..calls {
+        while times.len() < calls && begun.elapsed() < length {
             times.push(connection.call().await);
         }
         times
@@ -72,7 +79,10 @@ impl Endpoint {
     /// Many clients at once for a while.
     pub async fn together(&self, clients: usize, length: Duration) -> Together {
         let begun = Instant::now();
-        self.clients(clients, move |_| begun.elapsed() < length).await
+        let warm_up = self.clients(clients, move |_| begun.elapsed() < WARM_UP_TOGETHER).await;
+        let begun = Instant::now();
+        let measured = self.clients(clients, move |_| begun.elapsed() < length).await;
+        Together { calls: warm_up.calls + measured.calls, ..measured }
     }
 
     /// Many clients at once until so many calls have been made.
@@ -106,7 +116,7 @@ impl Endpoint {
         while let Some(ended) = tasks.join_next().await {
             times.extend(ended.unwrap());
         }
-        Together { times, length: begun.elapsed() }
+        Together { calls: times.len(), times, length: begun.elapsed() }
     }
 
     /// Many clients who go on until this is dropped, also when they are refused.
@@ -129,7 +139,9 @@ impl Endpoint {
 /// What came of many clients.
 pub struct Together {
     pub times: Vec<Duration>,
-    pub length: Duration,
+    /// Those of the warm-up included.
+    pub calls: usize,
+    length: Duration,
 }
 
 impl Together {

@@ -73,6 +73,9 @@ pub const DOCKER_THIRTY: Setup = Setup {
     ..DOCKER
 };
 
+/// Instances stay from round to round: that they come and go is measured where it is meant.
+const MANIFEST: &str = "[scaling]\nidle_timeout = \"30m\"\n";
+
 pub struct Up {
     pub setup: Setup,
     child: Child,
@@ -82,7 +85,8 @@ pub struct Up {
     platform: PlatformName,
     store: store::Config,
     folder: tempfile::TempDir,
-    deployed: usize,
+    /// In their order; a name may be there several times.
+    deployed: Vec<FunctionName>,
 }
 
 /// A first invocation: how long its caller waited, and what the platform says of it.
@@ -133,7 +137,7 @@ impl Up {
             platform: name.parse().unwrap(),
             store,
             folder,
-            deployed: 0,
+            deployed: Vec::new(),
         };
         this.wait_until_ready().await;
         this
@@ -156,13 +160,22 @@ impl Up {
         self.child.id()
     }
 
-    pub async fn deploy(&mut self, name: &str) -> FunctionName {
-        self.deployed += 1;
+    /// A function that is there for the whole run, as its instances are once they have been started.
+    pub async fn once(&mut self, name: &str) -> FunctionName {
+        match self.deployed.iter().find(|known| known.as_str() == name) {
+            Some(known) => known.clone(),
+            None => self.deploy(name).await,
+        }
+    }
+
+    async fn deploy(&mut self, name: &str) -> FunctionName {
         let name: FunctionName = name.parse().unwrap();
+        self.deployed.push(name.clone());
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         // A text of its own: unchanged content would be no new revision.
-        let code = format!("# {name} {}\n{HELLO}", self.deployed);
+        let code = format!("# {name} {}\n{HELLO}", self.deployed.len());
         fs::write(folder.path().join("function.py"), code).unwrap();
+        fs::write(folder.path().join("cloudfunc.toml"), MANIFEST).unwrap();
         let packed = bundle::pack(folder.path()).unwrap();
         self.client.deploy(&name, packed.bytes, |_| {}).await.unwrap();
         name

@@ -25,14 +25,14 @@ pub async fn round(run: &mut Run) {
     for (name, setup) in [(EMBEDDED_DOCKER, DOCKER), (FOUR_PROCESSES, FOUR)] {
         if run.wants(ACCEPTS, name) {
             let up = run.stage.platform(setup).await;
-            let function = up.deploy("accepting").await;
+            let function = up.once("accepting").await;
             let endpoint = up.endpoint(&function);
             // An instance is there: starts are measured elsewhere.
             endpoint.alone(1).await;
             let before = up.wait_for_all().await;
             let together = endpoint.asynchronous().together(CLIENTS, length).await;
             let ended = up.wait_for_all().await - before;
-            assert_eq!(ended, together.times.len() as u64, "as many end as were answered 202");
+            assert_eq!(ended, together.calls as u64, "as many end as were answered 202");
             run.figures.value(ACCEPTS, name, "/s", together.per_second());
         }
     }

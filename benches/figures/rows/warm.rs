@@ -81,7 +81,7 @@ async fn endpoints(run: &mut Run) -> Vec<(String, Endpoint)> {
     for (name, setup) in PLATFORMS {
         if any(run, name) {
             let up = run.stage.platform(setup).await;
-            let function = up.deploy("warm").await;
+            let function = up.once("warm").await;
             up.settle().await;
             endpoints.push((name.to_owned(), up.endpoint(&function)));
         }
