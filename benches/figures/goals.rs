@@ -93,71 +93,40 @@ fn quotient(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 fn warm(figures: &Figures) -> Vec<Option<Goal>> {
-    let p50 = |name| figures.get(WARM, name).map(Series::p50);
-    let p99 = |name| figures.get(TOGETHER, name).map(Series::p99);
-    let rate = |name| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
-    let of = |one, other, what: &str| format!("warm, {one} / {other}: {what}");
+    let p50 = |name: &str| figures.get(WARM, name).map(Series::p50);
+    let p99 = |name: &str| figures.get(TOGETHER, name).map(Series::p99);
+    let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
     let (docker, four) = (EMBEDDED_DOCKER, FOUR_PROCESSES);
-    vec![
-        goal(
-            of(docker, PROTOTYPE, "p50, 1 client"),
-            quotient(p50(docker), p50(PROTOTYPE)),
-            Bound::AtMost(1.3),
-        ),
-        goal(
-            of(docker, PROTOTYPE, "throughput, 16 clients"),
-            quotient(rate(docker), rate(PROTOTYPE)),
-            Bound::AtLeast(0.75),
-        ),
-        goal(
-            of(docker, PROTOTYPE, "p99, 16 clients"),
-            quotient(p99(docker), p99(PROTOTYPE)),
-            Bound::AtMost(2.0),
-        ),
-        goal(
-            of(four, RABBITMQ, "p50, 1 client"),
-            quotient(p50(four), p50(RABBITMQ)),
-            Bound::AtMost(1.5),
-        ),
-        goal(
-            of(four, RABBITMQ, "throughput, 16 clients"),
-            quotient(rate(four), rate(RABBITMQ)),
-            Bound::AtLeast(0.7),
-        ),
-    ]
+    let rows: [(_, _, &str, &dyn Fn(&str) -> Option<f64>, _); 5] = [
+        (docker, PROTOTYPE, "p50, 1 client", &p50, Bound::AtMost(1.3)),
+        (docker, PROTOTYPE, "throughput, 16 clients", &rate, Bound::AtLeast(0.75)),
+        (docker, PROTOTYPE, "p99, 16 clients", &p99, Bound::AtMost(2.0)),
+        (four, RABBITMQ, "p50, 1 client", &p50, Bound::AtMost(1.5)),
+        (four, RABBITMQ, "throughput, 16 clients", &rate, Bound::AtLeast(0.7)),
+    ];
+    let of = |(one, other, what, figure, bound): (_, _, _, &dyn Fn(&str) -> Option<f64>, _)| {
+        let value = quotient(figure(one), figure(other));
+        goal(format!("warm, {one} / {other}: {what}"), value, bound)
+    };
+    rows.into_iter().map(of).collect()
 }
 
+/// Against medians of floors, also the 99th percentile.
 fn cold(figures: &Figures) -> Vec<Option<Goal>> {
-    let p50 = |name| figures.get(COLD, name).map(Series::p50);
-    let p99 = |name| figures.get(COLD, name).map(Series::p99);
-    let of = |one, other, what: &str| format!("cold, {one} / {other}: {what}");
-    vec![
-        goal(
-            of(COLD_DOCKER, BARE_NONE, "p50"),
-            quotient(p50(COLD_DOCKER), p50(BARE_NONE)),
-            Bound::AtMost(0.1),
-        ),
-        goal(
-            of(COLD_DOCKER, BARE_NONE, "its p99 / p50"),
-            quotient(p99(COLD_DOCKER), p50(BARE_NONE)),
-            Bound::AtMost(0.25),
-        ),
-        goal(
-            of(COLD_DOCKER, DOCKER_RUN, "p50"),
-            quotient(p50(COLD_DOCKER), p50(DOCKER_RUN)),
-            Bound::AtMost(0.04),
-        ),
-        goal(
-            of(COLD_EMPTY, BARE_NONE, "p50"),
-            quotient(p50(COLD_EMPTY), p50(BARE_NONE)),
-            Bound::AtMost(1.15),
-        ),
-        goal(
-            of(COLD_OCI_EMPTY, BARE_NONE, "p50"),
-            quotient(p50(COLD_OCI_EMPTY), p50(BARE_NONE)),
-            Bound::AtMost(1.0 / 3.0),
-        ),
-    ]
+    let p50 = |name: &str| figures.get(COLD, name).map(Series::p50);
+    let p99 = |name: &str| figures.get(COLD, name).map(Series::p99);
+    let rows = [
+        (COLD_DOCKER, "p50", p50(COLD_DOCKER), BARE_NONE, 0.1),
+        (COLD_DOCKER, "p99", p99(COLD_DOCKER), BARE_NONE, 0.25),
+        (COLD_DOCKER, "p50", p50(COLD_DOCKER), DOCKER_RUN, 0.04),
+        (COLD_EMPTY, "p50", p50(COLD_EMPTY), BARE_NONE, 1.15),
+        (COLD_OCI_EMPTY, "p50", p50(COLD_OCI_EMPTY), BARE_NONE, 1.0 / 3.0),
+    ];
+    let of = |(name, what, figure, floor, limit)| {
+        let value = quotient(figure, p50(floor));
+        goal(format!("cold, {name}: {what} / {floor}"), value, Bound::AtMost(limit))
+    };
+    rows.into_iter().map(of).collect()
 }
 
 fn burst(figures: &Figures) -> Vec<Option<Goal>> {

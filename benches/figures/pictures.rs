@@ -4,8 +4,8 @@ use std::path::Path;
 
 use plotters::{
     backend::SVGBackend,
-    chart::{ChartBuilder, SeriesLabelPosition},
-    coord::{Shift, combinators::IntoLogRange as _},
+    chart::{ChartBuilder, ChartContext, SeriesLabelPosition},
+    coord::{CoordTranslate, Shift, combinators::IntoLogRange as _},
     drawing::{DrawingArea, IntoDrawingArea as _},
     element::{PathElement, Rectangle, Text},
     series::LineSeries,
@@ -65,6 +65,30 @@ fn color(index: usize) -> RGBAColor {
     Palette99::pick(index).to_rgba()
 }
 
+type Chart<'a, 'b, C> = ChartContext<'b, SVGBackend<'a>, C>;
+
+fn draw_line<'a, C: CoordTranslate<From = (f64, f64)>>(
+    chart: &mut Chart<'a, '_, C>,
+    index: usize,
+    name: &str,
+    points: impl Iterator<Item = (f64, f64)>,
+) -> anyhow::Result<()> {
+    let style = color(index).stroke_width(2);
+    chart
+        .draw_series(LineSeries::new(points, style))?
+        .label(name)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
+    Ok(())
+}
+
+fn legend<'a: 'b, 'b, C: CoordTranslate>(
+    chart: &mut Chart<'a, 'b, C>,
+    position: SeriesLabelPosition,
+) -> anyhow::Result<()> {
+    chart.configure_series_labels().position(position).background_style(WHITE.mix(0.8)).draw()?;
+    Ok(())
+}
+
 /// Cumulative: how large a share of the answers came within so many milliseconds (logarithmic).
 fn distribution(path: &Path, group: &str, rows: &[&Series]) -> anyhow::Result<()> {
     let lowest = rows.iter().map(|row| row.at(0.0)).fold(f64::MAX, f64::min);
@@ -75,16 +99,9 @@ fn distribution(path: &Path, group: &str, rows: &[&Series]) -> anyhow::Result<()
     chart.configure_mesh().x_desc("ms").draw()?;
     for (index, row) in rows.iter().enumerate() {
         let line = (0..=999).map(|share| f64::from(share) / 1000.0).map(|share| (row.at(share), share));
-        chart
-            .draw_series(LineSeries::new(line, color(index).stroke_width(2)))?
-            .label(row.name.clone())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color(index).stroke_width(2)));
+        draw_line(&mut chart, index, &row.name, line)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     area.present()?;
     Ok(())
 }
@@ -109,16 +126,9 @@ fn throughput(path: &Path, figures: &Figures) -> anyhow::Result<()> {
     )?;
     chart.configure_mesh().x_desc("clients").y_desc("per second").draw()?;
     for (index, (name, points)) in lines.iter().enumerate() {
-        chart
-            .draw_series(LineSeries::new(points.iter().copied(), color(index).stroke_width(2)))?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color(index).stroke_width(2)));
+        draw_line(&mut chart, index, name, points.iter().copied())?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     area.present()?;
     Ok(())
 }
@@ -164,11 +174,7 @@ fn phases(path: &Path, figures: &Figures, rows: &[&Series]) -> anyhow::Result<()
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 15, y + 5)], color(place).filled()));
     }
     chart.draw_series(labels)?;
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     area.present()?;
     Ok(())
 }

@@ -88,7 +88,7 @@ async fn a_benchmark_of_a_function_that_fails_ends_with_its_fault(platform: &Tes
 }
 
 async fn throttled_answers_are_counted_apart(platform: &TestPlatform) {
-    let code = "import time\n\ndef handler(event):\n    time.sleep(0.05)\n    return 'slow'\n";
+    let code = "import time\n\ndef handler(event):\n    time.sleep(0.02)\n    return 'slow'\n";
     let manifest = "[scaling]\nmax_instances = 1\n";
     platform.deploy("narrow", &[("function.py", code), ("cloudfunc.toml", manifest)]).await;
     // One runs and a hundred may wait.
