@@ -24,7 +24,7 @@ use cloudfunc::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{load::PAYLOAD, setting, wire::Wire};
+use crate::{load::PAYLOAD, program, setting, wire::Wire};
 
 pub const HELLO: &str = "def handler(event):\n    return f\"Hello {event.get('name', 'World')}!\"\n";
 const LABEL: &str = "cloudfunc.bench";
@@ -44,7 +44,7 @@ pub fn runtime(kind: runtime::Kind, folder: &Path) -> (Arc<dyn runtime::Runtime>
         kind,
         python_image: setting("CLOUDFUNC_PYTHON_IMAGE"),
         folder: folder.join("runtime"),
-        program: env!("CARGO_BIN_EXE_cloudfunc").into(),
+        program: program(),
         owner: owner.clone(),
     };
     (runtime::connect(&config).unwrap(), owner)

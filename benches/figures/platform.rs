@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use crate::{
     docker::{HELLO, python_version},
     load::{Endpoint, PAYLOAD},
-    setting,
+    program, setting,
 };
 
 /// Everything that the platform takes to be ready; longer is an error.
@@ -103,7 +103,7 @@ impl Up {
         let ports = free_ports();
         let name = format!("b{}", InstanceId::new().0.simple());
         let data = folder.path().join("data");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+        let mut command = Command::new(program());
         command
             .args(["up", "--platform", &name, "--gateway-port", &ports[0]])
             .args(["--registry-port", &ports[1], "--scheduler-port", &ports[2]])
