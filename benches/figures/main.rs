@@ -1,75 +1,62 @@
 //! The platform beside what it stands on, as ratios measured in one run.
 //!
 //! `cargo bench --bench figures` (after `eval "$(tests/run setup)"`) starts the platform as its users do and
-//! the [floors] beside it, measures in alternating rounds, prints medians, 99th percentiles and ratios,
-//! and writes `target/figures/{figures.json,warm.svg,cold.svg}`. Another HTTP endpoint gets into the same
-//! table with `--url name=http://host:port/path` (it must answer a POST with 200).
+//! the [floors] beside it, measures in alternating rounds, prints medians, 99th percentiles, ratios and which
+//! goals they meet, and writes `target/figures/figures.json` and pictures. Options follow `--`: see [options].
+//! `CLOUDFUNC_PROGRAM` names another build to measure than the one that cargo has just made.
 //!
-//! Absolute times are of this machine in this hour; the ratios hold better.
+//! What is comparable, and why: the clients are tasks of this process for all rows alike. Every server is
+//! another process: the platform, and each floor. The functions' code, the image and the guest are the same;
+//! floors make their containers with the engine's API directly and speak to the guest themselves ([docker],
+//! [wire]), so that nothing that is made better or worse in the platform moves them. Only a bare container
+//! without an engine has to come from our own runtime ([oci]).
+//!
+//! Absolute times are of this machine in this hour; the ratios hold better. All that a run has made is removed
+//! at its end, also after an error or Ctrl-C.
 
+mod docker;
 mod floors;
-mod guests;
+mod goals;
 mod load;
-mod memory;
+mod machine;
+mod names;
+mod oci;
+mod options;
+mod pictures;
 mod platform;
 mod report;
+mod rows;
 mod series;
+mod stage;
+mod wire;
 
-use std::{path::PathBuf, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, process::ExitCode};
 
-use cloudfunc::{model::Network, runtime::Kind};
+use futures_util::FutureExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{floors::Floor, guests::Bare, load::Endpoint, platform::Up, report::Report};
+use crate::{floors::Given, options::Options, rows::Run};
 
-const ROUNDS: usize = 3;
-const WARM_UP: usize = 50;
-const WARM: usize = 1000;
-const COLD: usize = 7;
-pub const CLIENTS: usize = 16;
-const TOGETHER: Duration = Duration::from_secs(2);
-
-const CONSTANT: &str = "constant HTTP answer";
-const FRAME: &str = "bare frame to a function in a container";
-const PROTOTYPE: &str = "bare prototype (HTTP, channel, socket)";
-const RABBITMQ: &str = "bare prototype over RabbitMQ, transient";
-const DURABLE: &str = "bare prototype over RabbitMQ, persistent";
-const EMBEDDED_DOCKER: &str = "cloudfunc up --embedded, Docker";
-const EMBEDDED_OCI: &str = "cloudfunc up --embedded, OCI";
-const FOUR: &str = "cloudfunc up, RabbitMQ, four processes, Docker";
-
-const BARE_DOCKER: &str = "bare Docker container: create, start, hello, load";
-const BARE_EGRESS: &str = "the same with egress";
-const BARE_OCI: &str = "bare OCI container: the same";
-const DOCKER_RUN: &str = "docker run --network none python3";
-
-pub const WARM_PAIRS: [(&str, &str); 5] = [
-    (EMBEDDED_DOCKER, FRAME),
-    (EMBEDDED_DOCKER, PROTOTYPE),
-    (EMBEDDED_OCI, PROTOTYPE),
-    (FOUR, RABBITMQ),
-    (FOUR, DURABLE),
-];
-pub const RATE_PAIRS: [(&str, &str); 3] =
-    [(EMBEDDED_DOCKER, PROTOTYPE), (EMBEDDED_OCI, PROTOTYPE), (FOUR, RABBITMQ)];
-pub const COLD_PAIRS: [(&str, &str); 6] = [
-    (BARE_OCI, BARE_DOCKER),
-    (EMBEDDED_DOCKER, BARE_DOCKER),
-    (EMBEDDED_OCI, BARE_OCI),
-    (EMBEDDED_OCI, EMBEDDED_DOCKER),
-    (EMBEDDED_OCI, BARE_DOCKER),
-    (FOUR, BARE_DOCKER),
-];
-
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["floor", kind] => tokio.block_on(floors::serve(kind)),
+        ["floor", kind, run, database] => {
+            let given = Given { run: run.to_owned(), database: database.to_owned() };
+            tokio.block_on(floors::serve(kind, given));
+            ExitCode::SUCCESS
+        }
         _ if arguments.iter().any(|argument| argument == "--bench") => {
-            tokio.block_on(run(endpoints(&arguments)));
+            match Options::parse(&arguments) {
+                Ok(options) => tokio.block_on(run(options)),
+                Err(problem) => {
+                    eprintln!("{problem}");
+                    ExitCode::from(2)
+                }
+            }
         }
         // Also run by `cargo test --benches`: that only has to see it compile.
-        _ => {}
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -78,77 +65,30 @@ pub fn setting(name: &str) -> String {
         .unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/run setup)\" first"))
 }
 
-/// `--url name=http://host:port/path`, any number of them.
-fn endpoints(arguments: &[String]) -> Vec<(String, Endpoint)> {
-    let values = arguments.iter().skip_while(|argument| *argument != "--url").collect::<Vec<_>>();
-    let given = values.iter().filter(|argument| !argument.starts_with("--"));
-    given
-        .filter_map(|argument| {
-            let (name, url) = argument.split_once('=')?;
-            let url: url::Url = url.parse().unwrap();
-            let address = url.socket_addrs(|| None).unwrap()[0];
-            let endpoint = Endpoint { address, path: url.path().to_owned(), token: None };
-            Some((name.to_owned(), endpoint))
-        })
-        .collect()
+/// The program that is measured: the one that cargo has built with this, or another build.
+pub fn program() -> PathBuf {
+    std::env::var_os("CLOUDFUNC_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_cloudfunc").into(), PathBuf::from)
 }
 
-async fn run(others: Vec<(String, Endpoint)>) {
-    let mut report = Report::default();
-    let (docker, oci) = (Bare::new(Kind::Docker), Bare::new(Kind::Oci));
-    let floors = ["constant", "prototype", "rabbitmq", "rabbitmq-durable"].map(Floor::start);
-    let mut platforms = [
-        (EMBEDDED_DOCKER, Up::embedded("docker").await),
-        (EMBEDDED_OCI, Up::embedded("oci").await),
-        (FOUR, Up::four_processes().await),
-    ];
-    for (name, up) in &platforms {
-        let (all, own) = memory::resident_mib(up.pid());
-        report.memory.push(((*name).to_owned(), all, own));
+async fn run(options: Options) -> ExitCode {
+    let mut interrupt = signal(SignalKind::interrupt()).unwrap();
+    let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let mut run = Run::new(options);
+    // A failed expectation has said what it is; what was started still has to end.
+    let ended = tokio::select! {
+        ended = AssertUnwindSafe(run.measure()).catch_unwind() => ended.map_or(1, |()| 0),
+        _ = interrupt.recv() => 130,
+        _ = terminate.recv() => 143,
+    };
+    if ended == 0 {
+        report::print(&run);
+        report::write(&run, &target().join("figures")).unwrap();
+    } else {
+        eprintln!("stopped; removing what was made");
     }
-    let mut warm: Vec<(String, Endpoint)> = [CONSTANT, PROTOTYPE, RABBITMQ, DURABLE]
-        .iter()
-        .zip(&floors)
-        .map(|(name, floor)| ((*name).to_owned(), floor.endpoint.clone()))
-        .collect();
-    for (name, up) in &mut platforms {
-        let function = up.deploy("warm").await;
-        warm.push(((*name).to_owned(), up.endpoint(&function)));
-    }
-    warm.extend(others);
-    let mut frame = docker.start(Network::None).await;
-    for _ in 0..ROUNDS {
-        report.loads.push(load());
-        report.warm.add(FRAME, frame.frames(WARM).await);
-        for (name, endpoint) in &warm {
-            report.warm.add(name, endpoint.alone(WARM_UP, WARM).await);
-        }
-        for (name, endpoint) in &warm {
-            let (rate, _) = endpoint.together(CLIENTS, TOGETHER).await;
-            report.rates.add(name, CLIENTS, rate);
-        }
-        report.cold.add(DOCKER_RUN, guests::docker_runs(COLD));
-        report.cold.add(BARE_DOCKER, docker.starts(COLD, Network::None).await);
-        report.cold.add(BARE_EGRESS, docker.starts(COLD, Network::Egress).await);
-        report.cold.add(BARE_OCI, oci.starts(COLD, Network::None).await);
-        for (name, up) in &mut platforms {
-            report.cold.add(name, up.cold(COLD).await);
-        }
-    }
-    report.print();
-    report.write(&target().join("figures")).unwrap();
-    frame.remove().await;
-    docker.close().await;
-    oci.close().await;
-    for (_, up) in platforms {
-        up.stop().await;
-    }
-    floors.into_iter().for_each(Floor::stop);
-}
-
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
+    run.stage.close().await;
+    ExitCode::from(ended)
 }
 
 fn target() -> PathBuf {

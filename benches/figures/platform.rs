@@ -1,83 +1,156 @@
 //! `cloudfunc up`, as its users start it.
 
 use std::{
-    net::TcpListener,
-    path::Path,
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use cloudfunc::{
     bundle,
-    client::{Client, Outcome},
+    client::{Client, InvokeAnswer, Outcome},
     config::State,
     model::{Body, FunctionName, InstanceId, PlatformName},
     queue,
+    store::{self, Totals},
 };
+use futures_util::future::join_all;
 
 use crate::{
-    guests::{HELLO, python_version},
+    docker::{HELLO, python_version},
     load::{Endpoint, PAYLOAD},
-    setting,
+    program, setting,
 };
 
 /// Everything that the platform takes to be ready; longer is an error.
 const READY: Duration = Duration::from_secs(30);
+/// What was accepted ends within this time; longer is an error.
+const END: Duration = Duration::from_secs(120);
+/// How much memory the limits of prewarmed instances may make up; each is one of 128 MiB.
+const POOL: &str = "CLOUDFUNC_PREWARM_BUDGET";
+const NO_POOL: (&str, &str) = (POOL, "0B");
+
+/// A way to start the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    pub name: &'static str,
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+    /// On PostgreSQL and RabbitMQ.
+    servers: bool,
+}
+
+/// One process: SQLite and the embedded queue.
+pub const DOCKER: Setup = Setup {
+    name: "cloudfunc up --embedded, Docker",
+    arguments: &["--embedded", "--runtime", "docker"],
+    environment: &[],
+    servers: false,
+};
+pub const OCI: Setup = Setup {
+    name: "cloudfunc up --embedded, OCI",
+    arguments: &["--embedded", "--runtime", "oci"],
+    ..DOCKER
+};
+/// A supervisor and four processes on PostgreSQL, RabbitMQ and Docker.
+pub const FOUR: Setup = Setup {
+    name: "cloudfunc up, RabbitMQ, four processes, Docker",
+    arguments: &[],
+    environment: &[],
+    servers: true,
+};
+/// Nothing is prewarmed.
+pub const DOCKER_EMPTY: Setup =
+    Setup { name: "the same, nothing prewarmed", environment: &[NO_POOL], ..DOCKER };
+pub const OCI_EMPTY: Setup =
+    Setup { name: "the same with OCI, nothing prewarmed", environment: &[NO_POOL], ..OCI };
+pub const DOCKER_THIRTY: Setup = Setup {
+    name: "the same, 30 prewarmed",
+    environment: &[(POOL, "3840MiB"), ("CLOUDFUNC_MEMORY_BUDGET", "16GiB")],
+    ..DOCKER
+};
+
+/// Instances stay from round to round: that they come and go is measured where it is meant.
+const MANIFEST: &str = "[scaling]\nidle_timeout = \"30m\"\n";
 
 pub struct Up {
+    pub setup: Setup,
     child: Child,
     pub client: Client,
-    gateway: std::net::SocketAddr,
+    gateway: SocketAddr,
     token: String,
-    name: PlatformName,
-    queue: Option<String>,
+    platform: PlatformName,
+    store: store::Config,
     folder: tempfile::TempDir,
-    deployed: usize,
+    /// In their order; a name may be there several times.
+    deployed: Vec<FunctionName>,
+}
+
+/// A first invocation: how long its caller waited, and what the platform says of it.
+pub struct Cold {
+    pub time: Duration,
+    pub phases: Vec<(String, f64)>,
+    pub prewarmed: bool,
 }
 
 impl Up {
-    /// One process: SQLite and the embedded queue.
-    pub async fn embedded(runtime: &str) -> Self {
-        Self::start(&["--embedded", "--runtime", runtime], None).await
-    }
-
-    /// A supervisor and four processes on PostgreSQL, RabbitMQ and Docker.
-    pub async fn four_processes() -> Self {
-        Self::start(&[], Some(setting("CLOUDFUNC_TEST_RABBITMQ_URL"))).await
-    }
-
-    async fn start(arguments: &[&str], queue: Option<String>) -> Self {
+    /// `database`: of this run, empty.
+    pub async fn start(setup: Setup, database: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cfu").tempdir_in("/var/tmp").unwrap();
         let ports = free_ports();
         let name = format!("b{}", InstanceId::new().0.simple());
         let data = folder.path().join("data");
-        #[expect(clippy::zombie_processes, reason = "a failed benchmark ends its children with itself")]
-        let child = Command::new(env!("CARGO_BIN_EXE_cloudfunc"))
+        let mut command = Command::new(program());
+        command
             .args(["up", "--platform", &name, "--gateway-port", &ports[0]])
             .args(["--registry-port", &ports[1], "--scheduler-port", &ports[2]])
             .args(["--manager-port", &ports[3], "--python-version", &python_version(), "--data-dir"])
             .arg(&data)
-            .args(arguments)
-            .envs(queue.iter().map(|url| ("CLOUDFUNC_QUEUE", url.clone())))
-            .envs(queue.iter().map(|_| ("CLOUDFUNC_STORE", setting("CLOUDFUNC_TEST_POSTGRES_URL"))))
+            .args(setup.arguments)
+            .envs(setup.environment.iter().copied())
             .env("XDG_STATE_HOME", folder.path().join("state"))
-            .env("XDG_CONFIG_HOME", folder.path().join("config"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .env("XDG_CONFIG_HOME", folder.path().join("config"));
+        if setup.servers {
+            command.env("CLOUDFUNC_QUEUE", queue_url()).env("CLOUDFUNC_STORE", database);
+        }
+        // Ctrl-C is ours: we stop it in order.
+        command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let store = match setup.servers {
+            true => database.parse().unwrap(),
+            false => store::Config::Sqlite { path: data.join("store.db") },
+        };
         let gateway = format!("127.0.0.1:{}", ports[0]).parse().unwrap();
         let url: url::Url = format!("http://{gateway}/").parse().unwrap();
+        let token = State::open(&data).and_then(|state| state.token()).unwrap();
+        let text = token.expose().to_owned();
+        let client = Client::new(url, Some(token)).unwrap();
+        let mut this = Self {
+            setup,
+            child,
+            client,
+            gateway,
+            token: text,
+            platform: name.parse().unwrap(),
+            store,
+            folder,
+            deployed: Vec::new(),
+        };
+        this.wait_until_ready().await;
+        this
+    }
+
+    async fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + READY;
-        loop {
-            let token = State::open(&data).and_then(|state| state.token()).unwrap();
-            let text = token.expose().to_owned();
-            let client = Client::new(url.clone(), Some(token)).unwrap();
-            if client.health().await.is_ok_and(|health| health.ready) {
-                let name = name.parse().unwrap();
-                return Self { child, client, gateway, token: text, name, queue, folder, deployed: 0 };
+        while !self.client.health().await.is_ok_and(|health| health.ready) {
+            let late = Instant::now() > deadline || self.child.try_wait().unwrap().is_some();
+            if late {
+                let _ = self.child.kill();
+                panic!("{} does not get ready: {:?}", self.setup.name, self.setup.arguments);
             }
-            assert!(Instant::now() < deadline, "the platform does not get ready: {arguments:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -87,57 +160,162 @@ impl Up {
         self.child.id()
     }
 
-    pub async fn deploy(&mut self, name: &str) -> FunctionName {
-        self.deployed += 1;
+    /// A function that is there for the whole run, as its instances are once they have been started.
+    pub async fn once(&mut self, name: &str) -> FunctionName {
+        match self.deployed.iter().find(|known| known.as_str() == name) {
+            Some(known) => known.clone(),
+            None => self.deploy(name).await,
+        }
+    }
+
+    async fn deploy(&mut self, name: &str) -> FunctionName {
         let name: FunctionName = name.parse().unwrap();
+        self.deployed.push(name.clone());
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         // A text of its own: unchanged content would be no new revision.
-        let code = format!("# {name} {}\n{HELLO}", self.deployed);
-        write(folder.path(), &code);
+        let code = format!("# {name} {}\n{HELLO}", self.deployed.len());
+        fs::write(folder.path().join("function.py"), code).unwrap();
+        fs::write(folder.path().join("cloudfunc.toml"), MANIFEST).unwrap();
         let packed = bundle::pack(folder.path()).unwrap();
         self.client.deploy(&name, packed.bytes, |_| {}).await.unwrap();
         name
     }
 
-    pub fn endpoint(&self, name: &FunctionName) -> Endpoint {
-        let path = format!("/v1/functions/{name}/invoke");
-        Endpoint { address: self.gateway, path, token: Some(self.token.clone()) }
+    async fn deploy_all(&mut self, prefix: &str, count: usize) -> Vec<FunctionName> {
+        let mut names = Vec::with_capacity(count);
+        for number in 0..count {
+            names.push(self.deploy(&format!("{prefix}_{number}")).await);
+        }
+        names
     }
 
-    /// First invocations, each of a function of its own.
-    pub async fn cold(&mut self, count: usize) -> Vec<Duration> {
-        let mut times = Vec::with_capacity(count);
+    async fn delete_all(&self, names: &[FunctionName]) {
+        for name in names {
+            self.client.delete(name).await.unwrap();
+        }
+    }
+
+    pub fn endpoint(&self, name: &FunctionName) -> Endpoint {
+        Endpoint::new(self.gateway, &format!("/v1/functions/{name}/invoke")).with_token(&self.token)
+    }
+
+    async fn invoke(&self, name: &FunctionName) -> Result<InvokeAnswer, String> {
+        let body = Body { content_type: "application/json".to_owned(), bytes: PAYLOAD.into() };
+        let answer = self.client.invoke(name, body).await.map_err(|error| error.to_string())?;
+        match &answer.outcome {
+            Outcome::Value(_) => Ok(answer),
+            Outcome::Failed(problem) => Err(problem.detail.clone()),
+        }
+    }
+
+    /// First invocations, each of a function of its own, each when nothing is going on.
+    pub async fn cold(&mut self, count: usize) -> Vec<Cold> {
+        let mut all = Vec::with_capacity(count);
         for number in 0..count {
             let name = self.deploy(&format!("cold_{number}")).await;
-            let body = Body { content_type: "application/json".to_owned(), bytes: PAYLOAD.into() };
+            self.settle().await;
             let begun = Instant::now();
-            let answer = self.client.invoke(&name, body).await.unwrap();
-            times.push(begun.elapsed());
-            assert!(matches!(answer.outcome, Outcome::Value(_)), "{answer:?}");
+            let answer = self.invoke(&name).await.unwrap();
+            let time = begun.elapsed();
+            let record = self.client.record(answer.id, Some(Duration::from_secs(5))).await.unwrap();
+            all.push(Cold { time, phases: answer.phases, prewarmed: record.prewarmed });
             self.client.delete(&name).await.unwrap();
         }
-        times
+        all
     }
 
-    /// Ends it as Ctrl-C would, its functions deleted before.
+    /// Different functions, all for the first time and at once: until the last was answered, and errors.
+    pub async fn burst(&mut self, count: usize) -> (Duration, Vec<String>) {
+        let names = self.deploy_all("burst", count).await;
+        self.settle().await;
+        let begun = Instant::now();
+        let answers = join_all(names.iter().map(|name| self.invoke(name))).await;
+        let time = begun.elapsed();
+        self.delete_all(&names).await;
+        (time, answers.into_iter().filter_map(Result::err).collect())
+    }
+
+    /// So many functions with an instance each.
+    pub async fn warm(&mut self, count: usize) -> Vec<FunctionName> {
+        let names = self.deploy_all("warm", count).await;
+        for name in &names {
+            self.invoke(name).await.unwrap();
+        }
+        self.settle().await;
+        names
+    }
+
+    /// Waits until no instance has been made or has gone for a while: the pool is full, nothing is being
+    /// removed. A platform that prewarms begins its next instance within that while.
+    pub async fn settle(&self) {
+        let quiet = match (self.setup.environment.contains(&NO_POOL), self.setup == OCI) {
+            (true, _) => Duration::from_millis(120),
+            (false, true) => Duration::from_millis(250),
+            (false, false) => Duration::from_millis(500),
+        };
+        let deadline = Instant::now() + READY;
+        let (mut seen, mut since) = (self.instances(), Instant::now());
+        while since.elapsed() < quiet && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = self.instances();
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+        }
+    }
+
+    /// Their folders.
+    fn instances(&self) -> Vec<PathBuf> {
+        let folders = fs::read_dir(self.folder.path().join("data/instances")).into_iter().flatten();
+        let mut paths: Vec<_> = folders.flatten().map(|folder| folder.path()).collect();
+        paths.sort_unstable();
+        paths
+    }
+
+    pub async fn totals(&self) -> Totals {
+        let store = store::connect(&self.store).await.unwrap();
+        let totals = store.totals().await.unwrap();
+        store.close().await;
+        totals
+    }
+
+    /// Waits until everything accepted has ended, and answers how many that were.
+    pub async fn wait_for_all(&self) -> u64 {
+        let store = store::connect(&self.store).await.unwrap();
+        let deadline = Instant::now() + END;
+        loop {
+            let totals = store.totals().await.unwrap();
+            assert!(totals.balance(), "{totals:?}");
+            if totals.accepted == totals.terminal + totals.pruned {
+                store.close().await;
+                return totals.accepted;
+            }
+            assert!(Instant::now() < deadline, "accepted, but not ended: {totals:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Ends it as Ctrl-C would, its functions deleted before, and takes its queues along.
     pub async fn stop(mut self) {
-        let functions = self.client.functions(None).await.unwrap().items;
-        for function in functions {
-            self.client.delete(&function.name).await.unwrap();
+        // Best effort: what stopped the run may be that it does not answer.
+        if let Ok(page) = self.client.functions(None).await {
+            for function in page.items {
+                let _ = self.client.delete(&function.name).await;
+            }
         }
         let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         self.child.wait().unwrap();
-        if let Some(url) = self.queue {
-            let queue = queue::connect(&url.parse().unwrap(), &self.name).await.unwrap();
+        if self.setup.servers {
+            let queue = queue::connect(&queue_url().parse().unwrap(), &self.platform).await.unwrap();
             queue.remove_platform().await.unwrap();
             queue.close().await;
         }
     }
 }
 
-fn write(folder: &Path, code: &str) {
-    std::fs::write(folder.join("function.py"), code).unwrap();
+fn queue_url() -> String {
+    setting("CLOUDFUNC_TEST_RABBITMQ_URL")
 }
 
 fn free_ports() -> [String; 4] {

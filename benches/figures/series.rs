@@ -1,98 +1,153 @@
-//! Measured times and what is said of them.
+//! What was measured, by row and round.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Times of one path, from all rounds.
+/// A round speaks for a quantile when so many of its samples lie beyond it.
+const BEYOND: f64 = 10.0;
+
+/// Times of one row. The first name is of its group.
 pub struct Series {
+    pub group: &'static str,
     pub name: String,
-    sorted: Vec<Duration>,
+    /// Sorted, in milliseconds.
+    rounds: Vec<Vec<f64>>,
+    /// Of all rounds, sorted.
+    all: Vec<f64>,
 }
 
 impl Series {
-    pub fn quantile_ms(&self, quantile: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let index = ((self.sorted.len() - 1) as f64 * quantile) as usize;
-        self.sorted[index].as_secs_f64() * 1000.0
+    /// In milliseconds: the median of the rounds' where each has enough samples for it, else of all rounds'
+    /// samples together. So one disturbed round does not make a 99th percentile.
+    pub fn quantile(&self, quantile: f64) -> f64 {
+        let enough = |round: &Vec<f64>| count(round.len()) * (1.0 - quantile) >= BEYOND;
+        if quantile <= 0.5 || self.rounds.iter().all(enough) {
+            return median(self.rounds.iter().map(|round| at(round, quantile)));
+        }
+        at(&self.all, quantile)
+    }
+
+    /// Of all samples, for a curve.
+    pub fn at(&self, quantile: f64) -> f64 {
+        at(&self.all, quantile)
     }
 
     pub fn p50(&self) -> f64 {
-        self.quantile_ms(0.5)
+        self.quantile(0.5)
     }
 
     pub fn p99(&self) -> f64 {
-        self.quantile_ms(0.99)
+        self.quantile(0.99)
     }
 
     pub fn count(&self) -> usize {
-        self.sorted.len()
+        self.all.len()
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "group": self.group, "name": self.name, "count": self.count(), "rounds": self.rounds.len(),
+            "p50_ms": self.p50(), "p90_ms": self.quantile(0.9), "p99_ms": self.p99(), "max_ms": self.at(1.0),
+        })
+    }
+}
+
+/// One number per round; the median is what counts.
+pub struct Values {
+    pub group: &'static str,
+    pub name: String,
+    pub unit: &'static str,
+    rounds: Vec<f64>,
+}
+
+impl Values {
+    pub fn median(&self) -> f64 {
+        median(self.rounds.iter().copied())
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "group": self.group, "name": self.name, "unit": self.unit, "median": self.median(),
+            "rounds": self.rounds,
+        })
+    }
+}
+
+/// All rows, in the order in which they were first measured.
+#[derive(Default)]
+pub struct Figures {
+    pub series: Vec<Series>,
+    pub values: Vec<Values>,
+}
+
+impl Figures {
+    /// A round's times.
+    pub fn times(&mut self, group: &'static str, name: &str, times: Vec<Duration>) {
+        self.milliseconds(group, name, times.iter().map(|time| time.as_secs_f64() * 1000.0).collect());
+    }
+
+    pub fn milliseconds(&mut self, group: &'static str, name: &str, mut times: Vec<f64>) {
+        let index = match self.series.iter().position(|row| row.group == group && row.name == name) {
+            Some(index) => index,
+            None => {
+                let (rounds, all) = (Vec::new(), Vec::new());
+                self.series.push(Series { group, name: name.to_owned(), rounds, all });
+                self.series.len() - 1
+            }
+        };
+        let row = &mut self.series[index];
+        times.sort_unstable_by(f64::total_cmp);
+        row.all.extend(&times);
+        row.all.sort_unstable_by(f64::total_cmp);
+        row.rounds.push(times);
+    }
+
+    /// A round's number.
+    pub fn value(&mut self, group: &'static str, name: &str, unit: &'static str, value: f64) {
+        match self.values.iter_mut().find(|row| row.group == group && row.name == name) {
+            Some(row) => row.rounds.push(value),
+            None => {
+                self.values.push(Values { group, name: name.to_owned(), unit, rounds: vec![value] });
+            }
+        }
+    }
+
+    pub fn get(&self, group: &str, name: &str) -> Option<&Series> {
+        self.series.iter().find(|row| row.group == group && row.name == name)
+    }
+
+    pub fn number(&self, group: &str, name: &str) -> Option<f64> {
+        let row = self.values.iter().find(|row| row.group == group && row.name == name);
+        row.map(Values::median)
+    }
+
+    pub fn group<'g>(&'g self, group: &'g str) -> impl Iterator<Item = &'g Series> {
+        self.series.iter().filter(move |row| row.group == group)
     }
 
     pub fn json(&self) -> Value {
         json!({
-            "name": self.name, "count": self.count(),
-            "p50_ms": self.p50(), "p90_ms": self.quantile_ms(0.9), "p99_ms": self.p99(),
+            "times": self.series.iter().map(Series::json).collect::<Vec<_>>(),
+            "values": self.values.iter().map(Values::json).collect::<Vec<_>>(),
         })
     }
 }
 
-/// Series by name, in the order of their first times.
-#[derive(Default)]
-pub struct Times(Vec<Series>);
-
-impl Times {
-    pub fn add(&mut self, name: &str, times: Vec<Duration>) {
-        let series = match self.0.iter_mut().position(|series| series.name == name) {
-            Some(index) => &mut self.0[index],
-            None => {
-                self.0.push(Series { name: name.to_owned(), sorted: Vec::new() });
-                self.0.last_mut().expect("just pushed")
-            }
-        };
-        series.sorted.extend(times);
-        series.sorted.sort_unstable();
-    }
-
-    pub fn all(&self) -> &[Series] {
-        &self.0
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Series> {
-        self.0.iter().find(|series| series.name == name)
-    }
+#[expect(clippy::cast_precision_loss)]
+pub fn count(number: usize) -> f64 {
+    number as f64
 }
 
-/// Answers per second, one value per round; the median is what counts.
-#[derive(Default)]
-pub struct Rates(Vec<(String, usize, Vec<f64>)>);
+/// Of sorted values: the smallest that so large a share of them does not exceed.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn at(sorted: &[f64], quantile: f64) -> f64 {
+    let index = (count(sorted.len()) * quantile).ceil() as usize;
+    sorted[index.clamp(1, sorted.len()) - 1]
+}
 
-impl Rates {
-    pub fn add(&mut self, name: &str, clients: usize, per_second: f64) {
-        match self.0.iter_mut().find(|(other, count, _)| other == name && *count == clients) {
-            Some((_, _, all)) => all.push(per_second),
-            None => self.0.push((name.to_owned(), clients, vec![per_second])),
-        }
-    }
-
-    /// Name, clients, median.
-    pub fn medians(&self) -> impl Iterator<Item = (&str, usize, f64)> {
-        self.0.iter().map(|(name, clients, all)| {
-            let mut sorted = all.clone();
-            sorted.sort_by(f64::total_cmp);
-            (name.as_str(), *clients, sorted[sorted.len() / 2])
-        })
-    }
-
-    pub fn get(&self, name: &str, clients: usize) -> Option<f64> {
-        self.medians()
-            .find(|(other, count, _)| *other == name && *count == clients)
-            .map(|(.., rate)| rate)
-    }
-
-    pub fn json(&self) -> Vec<Value> {
-        self.medians()
-            .map(|(name, clients, rate)| json!({ "name": name, "clients": clients, "per_second": rate }))
-            .collect()
-    }
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    at(&sorted, 0.5)
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod ask;
+mod bench;
 mod data;
 mod delete;
 mod deploy;
@@ -88,6 +89,7 @@ enum Command {
     Init(init::Args),
     Deploy(deploy::Args),
     Run(Box<run::Args>),
+    Bench(bench::Args),
     Invoke(invoke::Args),
     Logs(logs::Args),
     List(list::Args),
@@ -143,7 +145,7 @@ fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error>
         .enable_all()
         .build()
         .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
-    let result = match command.is_service() {
+    let result = match command.takes_signals() {
         true => runtime.block_on(command.run(target, out)),
         false => runtime.block_on(interruptible(command.run(target, out))),
     };
@@ -180,11 +182,17 @@ impl Command {
         )
     }
 
+    /// What Ctrl-C does not just drop.
+    fn takes_signals(&self) -> bool {
+        self.is_service() || matches!(self, Self::Bench(_))
+    }
+
     async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         match self {
             Self::Init(args) => args.run(out).await,
             Self::Deploy(args) => args.run(target, out).await,
             Self::Run(args) => args.run(out).await,
+            Self::Bench(args) => args.run(target, out).await,
             Self::Invoke(args) => args.run(target, out).await,
             Self::Logs(args) => args.run(target, out).await,
             Self::List(args) => args.run(target, out).await,

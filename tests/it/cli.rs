@@ -55,7 +55,7 @@ fn help_and_version_are_on_stdout() {
     assert_eq!(desk.run(&["--version"], 0, ""), format!("cloudfunc {}\n", env!("CARGO_PKG_VERSION")));
     let help = desk.run(&["--help"], 0, "");
     for command in
-        ["init", "deploy", "invoke", "logs", "list", "show", "rollback", "delete", "invocation"]
+        ["init", "deploy", "invoke", "bench", "logs", "list", "show", "rollback", "delete", "invocation"]
     {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
         desk.cloudfunc(&[command, "--help"]).assert().success();
@@ -84,6 +84,10 @@ fn usage_errors_exit_2() {
         (vec!["logs", "f", "--role", "manager"], "cannot be used with"),
         (vec!["invocation", "show", "7"], "'7' is no id; an id looks like"),
         (vec!["invocation", "list", "--state", "done"], "unknown state 'done'; one of queued,"),
+        (vec!["bench", "f", "-c", "0"], "a count of clients is a number from 1 to 1024"),
+        (vec!["bench", "f", "-n", "0"], "0 is not in 1..=10000000"),
+        (vec!["bench", "f", "-n", "5", "-d", "5s"], "cannot be used with"),
+        (vec!["bench", "f", "-d", "5"], "invalid value '5' for '--duration <DURATION>'"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
         (vec!["list", "--color", "blue"], "possible values: auto, always, never"),
     ] {
@@ -101,6 +105,7 @@ fn a_platform_that_does_not_run_is_said_so() {
         vec!["show", "f"],
         vec!["invoke", "f", "--data", "{}"],
         vec!["invoke", "f", "--async"],
+        vec!["bench", "f"],
         vec!["logs", "f"],
         vec!["delete", "f", "--yes"],
         vec!["rollback", "f"],

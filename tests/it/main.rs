@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod backlog;
 mod bad_input;
+mod bench;
 mod binary;
 mod cli;
 mod doctor;

@@ -1,0 +1,221 @@
+//! Containers of the Docker engine without a platform around them: what the engine itself takes for them.
+//!
+//! They are made from the same image and by the same guest, and have none of what the platform adds: no limits,
+//! no hardening, no log of the engine. What a run makes carries its label, by which it goes at the end.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bollard::{
+    Docker,
+    models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
+    query_parameters::{ListContainersOptions, RemoveContainerOptions},
+};
+use bytes::Bytes;
+use cloudfunc::{
+    model::{InstanceId, Language, ManagerId, Network},
+    runtime::{self, Image, Owner},
+};
+use tokio::sync::Semaphore;
+
+use crate::{load::PAYLOAD, program, setting, wire::Wire};
+
+pub const HELLO: &str = "def handler(event):\n    return f\"Hello {event.get('name', 'World')}!\"\n";
+const LABEL: &str = "cloudfunc.bench";
+/// A container that has not said hello after this long is an error.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same version for all runtimes: what this host's own `python3` is.
+pub fn python_version() -> String {
+    std::env::var("CLOUDFUNC_PYTHON_VERSION").unwrap_or_else(|_| "3.11".to_owned())
+}
+
+/// A runtime of the platform, to build the language's image or to make containers that no engine makes.
+pub fn runtime(kind: runtime::Kind, folder: &Path) -> (Arc<dyn runtime::Runtime>, Owner) {
+    let manager = ManagerId::new();
+    let owner = Owner { platform: format!("b{}", manager.0.simple()).parse().unwrap(), manager };
+    let config = runtime::Config {
+        kind,
+        python_image: setting("CLOUDFUNC_PYTHON_IMAGE"),
+        folder: folder.join("runtime"),
+        program: program(),
+        owner: owner.clone(),
+    };
+    (runtime::connect(&config).unwrap(), owner)
+}
+
+pub fn language() -> Image {
+    Image::Language { language: Language::Python, version: python_version() }
+}
+
+/// The engine, and the image that all functions start from.
+#[derive(Clone)]
+pub struct Engine {
+    client: Docker,
+    image: String,
+    folder: Arc<tempfile::TempDir>,
+    run: String,
+}
+
+impl Engine {
+    /// `run` is the label of what it makes.
+    pub async fn connect(run: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("cfb").tempdir_in("/var/tmp").unwrap();
+        let (runtime, _) = runtime(runtime::Kind::Docker, folder.path());
+        let image = runtime.ensure_image(&language(), &|_| {}).await.unwrap();
+        let client = Docker::connect_with_defaults().unwrap();
+        Self { client, image, folder: Arc::new(folder), run: run.to_owned() }
+    }
+
+    /// A container whose guest has said hello.
+    pub async fn create(&self, network: Network) -> Container {
+        let folder = self.folder.path().join(InstanceId::new().to_string());
+        for name in ["run", "task"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let listener = crate::wire::listen(&folder.join("run")).unwrap();
+        let bind = |name: &str, target: &str| format!("{}/{name}:{target}:ro", folder.display());
+        let body = ContainerCreateBody {
+            image: Some(self.image.clone()),
+            network_disabled: Some(network == Network::None),
+            labels: Some(HashMap::from([(LABEL.to_owned(), self.run.clone())])),
+            host_config: Some(HostConfig {
+                binds: Some(vec![bind("run", "/run/cloudfunc"), bind("task", "/var/task")]),
+                log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let id = self.client.create_container(None, body).await.unwrap().id;
+        let ready = async {
+            let started =
+                async { self.client.start_container(&id, None).await.map_err(anyhow::Error::from) };
+            let hello = async { Wire::accept(&listener).await.map_err(anyhow::Error::from) };
+            tokio::try_join!(started, hello)
+        };
+        let ((), wire) = tokio::time::timeout(PATIENCE, ready).await.expect("no hello").unwrap();
+        Container { client: self.client.clone(), id, wire, task: folder.join("task") }
+    }
+
+    /// The same, and its function can be called.
+    pub async fn start(&self, network: Network) -> Container {
+        let mut container = self.create(network).await;
+        container.load().await;
+        container
+    }
+
+    /// From asking for a container until its function could be called.
+    pub async fn starts(&self, count: usize, network: Network) -> Vec<Duration> {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let begun = Instant::now();
+            let container = self.start(network).await;
+            times.push(begun.elapsed());
+            container.remove().await;
+        }
+        times
+    }
+
+    /// From having a container until its function could be called.
+    pub async fn loads(&self, count: usize) -> Vec<Duration> {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut container = self.create(Network::None).await;
+            let begun = Instant::now();
+            container.load().await;
+            times.push(begun.elapsed());
+            container.remove().await;
+        }
+        times
+    }
+
+    /// From asking for the first of so many, a few of them at once, until the last could be called.
+    pub async fn burst(&self, count: usize, at_once: usize) -> Duration {
+        let gate = Arc::new(Semaphore::new(at_once));
+        let begun = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            let (this, gate) = (self.clone(), gate.clone());
+            tasks.spawn(async move {
+                let _permit = gate.acquire().await.unwrap();
+                this.start(Network::None).await
+            });
+        }
+        let containers = tasks.join_all().await;
+        let time = begun.elapsed();
+        for container in containers {
+            container.remove().await;
+        }
+        time
+    }
+
+    /// Removes everything that carries this run's label, whatever process made it.
+    pub async fn remove_all(&self) {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={}", self.run)])]);
+        let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        for container in self.client.list_containers(Some(options)).await.unwrap() {
+            remove(&self.client, &container.id.unwrap()).await;
+        }
+    }
+}
+
+async fn remove(client: &Docker, id: &str) {
+    let options = RemoveContainerOptions { force: true, v: true, link: false };
+    if let Err(error) = client.remove_container(id, Some(options)).await {
+        eprintln!("container {id} is not removed: {error}");
+    }
+}
+
+pub struct Container {
+    client: Docker,
+    id: String,
+    wire: Wire,
+    task: std::path::PathBuf,
+}
+
+impl Container {
+    async fn load(&mut self) {
+        fs::write(self.task.join("function.py"), HELLO).unwrap();
+        self.wire.load().await.unwrap();
+    }
+
+    pub async fn call(&mut self, payload: &[u8]) -> Bytes {
+        self.wire.call(payload).await.unwrap()
+    }
+
+    /// Bare frames: one invocation after the other.
+    pub async fn frames(&mut self, count: usize) -> Vec<Duration> {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            let begun = Instant::now();
+            self.call(PAYLOAD).await;
+            times.push(begun.elapsed());
+        }
+        times
+    }
+
+    pub async fn remove(self) {
+        remove(&self.client, &self.id).await;
+    }
+}
+
+/// `docker run` of the same base image, without a network.
+pub fn runs(count: usize) -> Vec<Duration> {
+    let image = setting("CLOUDFUNC_PYTHON_IMAGE").replace("{version}", &python_version());
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let begun = Instant::now();
+        let mut command = Command::new("docker");
+        command.args(["run", "--rm", "--network", "none", &image]);
+        command.args(["python3", "-c", "print('Hello Alice!')"]).stdout(Stdio::null());
+        assert!(command.status().unwrap().success());
+        times.push(begun.elapsed());
+    }
+    times
+}

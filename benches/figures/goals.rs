@@ -1,0 +1,183 @@
+//! What the figures have to show, as ratios of one run.
+
+use serde_json::{Value, json};
+
+use crate::{
+    names::{
+        ACCEPTS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD, COLD_DOCKER,
+        COLD_EMPTY, COLD_OCI_EMPTY, CONSTANT_ACCEPT, DOCKER_RUN, EMBEDDED_DOCKER, FOUR_PROCESSES, IDLE,
+        IDLE_CPU, IDLE_MEMORY, NEIGHBOUR, PROTOTYPE, RABBITMQ, THROUGHPUT, TOGETHER, WARM, bare_burst,
+        errors, flooded, quiet, with_clients,
+    },
+    rows::AT_ONCE,
+    series::{Figures, Series},
+};
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// A goal whose rows were measured.
+pub struct Goal {
+    pub what: String,
+    pub value: f64,
+    bound: Bound,
+}
+
+impl Goal {
+    pub fn is_met(&self) -> bool {
+        match self.bound {
+            Bound::AtMost(limit) => self.value <= limit,
+            Bound::AtLeast(limit) => self.value >= limit,
+        }
+    }
+
+    pub fn bound(&self) -> String {
+        match self.bound {
+            Bound::AtMost(limit) => format!("≤ {}", short(limit)),
+            Bound::AtLeast(limit) => format!("≥ {}", short(limit)),
+        }
+    }
+
+    /// `met`, or by how much it is missed.
+    pub fn verdict(&self) -> String {
+        let by = match self.bound {
+            _ if self.is_met() => return "met".to_owned(),
+            Bound::AtMost(0.0) => return format!("missed by {}", short(self.value)),
+            Bound::AtMost(limit) => self.value / limit,
+            Bound::AtLeast(limit) => limit / self.value,
+        };
+        format!("missed by {:.0} %", (by - 1.0) * 100.0)
+    }
+
+    pub fn json(&self) -> Value {
+        json!({
+            "what": self.what, "value": self.value, "goal": self.bound(), "met": self.is_met(),
+            "verdict": self.verdict(),
+        })
+    }
+}
+
+/// A number with three digits that count.
+pub fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// Those whose rows were measured, in the order of the issue that set them.
+pub fn goals(figures: &Figures) -> Vec<Goal> {
+    let goals = [
+        warm(figures),
+        cold(figures),
+        burst(figures),
+        accepts(figures),
+        neighbour(figures),
+        idle(figures),
+    ];
+    goals.into_iter().flatten().flatten().collect()
+}
+
+fn goal(what: impl Into<String>, value: Option<f64>, bound: Bound) -> Option<Goal> {
+    value.map(|value| Goal { what: what.into(), value, bound })
+}
+
+fn quotient(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some(one? / other?)
+}
+
+fn warm(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(WARM, name).map(Series::p50);
+    let p99 = |name: &str| figures.get(TOGETHER, name).map(Series::p99);
+    let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
+    let (docker, four) = (EMBEDDED_DOCKER, FOUR_PROCESSES);
+    let rows: [(_, _, &str, &dyn Fn(&str) -> Option<f64>, _); 5] = [
+        (docker, PROTOTYPE, "p50, 1 client", &p50, Bound::AtMost(1.3)),
+        (docker, PROTOTYPE, "throughput, 16 clients", &rate, Bound::AtLeast(0.75)),
+        (docker, PROTOTYPE, "p99, 16 clients", &p99, Bound::AtMost(2.0)),
+        (four, RABBITMQ, "p50, 1 client", &p50, Bound::AtMost(1.5)),
+        (four, RABBITMQ, "throughput, 16 clients", &rate, Bound::AtLeast(0.7)),
+    ];
+    let of = |(one, other, what, figure, bound): (_, _, _, &dyn Fn(&str) -> Option<f64>, _)| {
+        let value = quotient(figure(one), figure(other));
+        goal(format!("warm, {one} / {other}: {what}"), value, bound)
+    };
+    rows.into_iter().map(of).collect()
+}
+
+/// Against medians of floors, also the 99th percentile.
+fn cold(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(COLD, name).map(Series::p50);
+    let p99 = |name: &str| figures.get(COLD, name).map(Series::p99);
+    let rows = [
+        (COLD_DOCKER, "p50", p50(COLD_DOCKER), BARE_NONE, 0.1),
+        (COLD_DOCKER, "p99", p99(COLD_DOCKER), BARE_NONE, 0.25),
+        (COLD_DOCKER, "p50", p50(COLD_DOCKER), DOCKER_RUN, 0.04),
+        (COLD_EMPTY, "p50", p50(COLD_EMPTY), BARE_NONE, 1.15),
+        (COLD_OCI_EMPTY, "p50", p50(COLD_OCI_EMPTY), BARE_NONE, 1.0 / 3.0),
+    ];
+    let of = |(name, what, figure, floor, limit)| {
+        let value = quotient(figure, p50(floor));
+        goal(format!("cold, {name}: {what} / {floor}"), value, Bound::AtMost(limit))
+    };
+    rows.into_iter().map(of).collect()
+}
+
+fn burst(figures: &Figures) -> Vec<Option<Goal>> {
+    let bare = AT_ONCE.iter().filter_map(|at_once| figures.number(BURST, &bare_burst(*at_once)));
+    let best = bare.min_by(f64::total_cmp);
+    let time = |name| figures.number(BURST, name);
+    let failed = |name| figures.number(BURST, &errors(name));
+    vec![
+        goal(format!("burst, {BURST_DEFAULT}: errors"), failed(BURST_DEFAULT), Bound::AtMost(0.0)),
+        goal(
+            format!("burst, {BURST_DEFAULT} / 30 bare starts at their best"),
+            quotient(time(BURST_DEFAULT), best),
+            Bound::AtMost(1.0),
+        ),
+        goal(format!("burst, {BURST_THIRTY}: errors"), failed(BURST_THIRTY), Bound::AtMost(0.0)),
+        goal(
+            format!("burst, 30 bare starts at their best / {BURST_THIRTY}"),
+            quotient(best, time(BURST_THIRTY)),
+            Bound::AtLeast(8.0),
+        ),
+    ]
+}
+
+fn accepts(figures: &Figures) -> Vec<Option<Goal>> {
+    let rate = |name| figures.number(ACCEPTS, name);
+    let pairs = [(EMBEDDED_DOCKER, CONSTANT_ACCEPT, 0.5), (FOUR_PROCESSES, BARE_ACCEPT, 0.6)];
+    let of = |(one, other, limit)| {
+        let what = format!("accepts, {one} / {other}");
+        goal(what, quotient(rate(one), rate(other)), Bound::AtLeast(limit))
+    };
+    pairs.into_iter().map(of).collect()
+}
+
+fn neighbour(figures: &Figures) -> Vec<Option<Goal>> {
+    let p99 = |name: &str| figures.get(NEIGHBOUR, name).map(Series::p99);
+    let of = |name| {
+        let allowed = p99(&quiet(name)).map(|quiet| 2.0 * quiet + 10.0);
+        let what = format!("noisy neighbour, {name}: p99 / (2 × its quiet p99 + 10 ms)");
+        goal(what, quotient(p99(&flooded(name)), allowed), Bound::AtMost(1.0))
+    };
+    [EMBEDDED_DOCKER, FOUR_PROCESSES].into_iter().map(of).collect()
+}
+
+fn idle(figures: &Figures) -> Vec<Option<Goal>> {
+    vec![
+        goal("idle, 20 warm functions: % of a core", figures.number(IDLE, IDLE_CPU), Bound::AtMost(1.0)),
+        // 40 MB are 38.1 MiB.
+        goal(
+            "idle, 20 warm functions: resident MiB",
+            figures.number(IDLE, IDLE_MEMORY),
+            Bound::AtMost(40e6 / (1 << 20) as f64),
+        ),
+    ]
+}

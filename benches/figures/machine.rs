@@ -1,0 +1,74 @@
+//! The machine that the figures are of, and what processes take of it, as the kernel counts it.
+
+use std::{fs, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+
+/// Running and waiting processes, averaged over a minute.
+pub fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// Cores, kernel, versions.
+pub fn description() -> Value {
+    json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "cpu": cpu(),
+        "kernel": said(Command::new("uname").arg("-sr")),
+        "docker": said(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])),
+        "python": crate::docker::python_version(),
+        "cloudfunc": env!("CARGO_PKG_VERSION"),
+        "commit": said(Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=10"])),
+    })
+}
+
+fn cpu() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned())
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().ok().filter(|output| output.status.success());
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Resident memory of a process and all that it started, in MiB.
+pub fn resident_mib(pid: u32) -> f64 {
+    tree(pid).into_iter().map(resident_of).sum()
+}
+
+fn resident_of(pid: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}
+
+/// Processor time that a process and all that it started have used so far.
+pub fn cpu_time(pid: u32) -> Duration {
+    tree(pid).into_iter().map(cpu_time_of).sum()
+}
+
+/// From nanoseconds that the scheduler counts: `stat` has ticks of 10 ms.
+fn cpu_time_of(pid: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let of_task = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(of_task.sum())
+}
+
+fn tree(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let children: Vec<u32> = texts
+        .flat_map(|text| {
+            text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
+        })
+        .collect();
+    std::iter::once(pid).chain(children.into_iter().flat_map(tree)).collect()
+}

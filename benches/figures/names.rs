@@ -1,0 +1,82 @@
+//! The rows' names, as they are printed, and their groups.
+
+use crate::platform::{DOCKER, DOCKER_EMPTY, DOCKER_THIRTY, FOUR, OCI, OCI_EMPTY};
+
+/// Times of one client; times and rates of several.
+pub const WARM: &str = "warm";
+pub const TOGETHER: &str = "warm, 16 clients";
+pub const THROUGHPUT: &str = "throughput";
+/// The clients of the goals.
+pub const CLIENTS: usize = 16;
+
+pub const CONSTANT: &str = "constant HTTP answer";
+pub const FRAME: &str = "bare frame to a guest in a container";
+pub const PROTOTYPE: &str = "bare prototype (HTTP, channel, socket)";
+pub const RABBITMQ: &str = "bare prototype over RabbitMQ, transient";
+pub const DURABLE: &str = "bare prototype over RabbitMQ, persistent";
+pub const EMBEDDED_DOCKER: &str = DOCKER.name;
+pub const EMBEDDED_OCI: &str = OCI.name;
+pub const FOUR_PROCESSES: &str = FOUR.name;
+
+/// A row of throughput.
+pub fn with_clients(clients: usize, name: &str) -> String {
+    format!("{clients} clients: {name}")
+}
+
+pub const COLD: &str = "cold";
+pub const DOCKER_RUN: &str = "docker run --network none python3";
+pub const BARE_NONE: &str = "bare engine: create, start, hello, load; no network";
+pub const BARE_BRIDGE: &str = "bare engine: the same on the bridge";
+pub const BARE_LOAD: &str = "bare engine: load in a container that is there";
+pub const BARE_OCI: &str = "bare OCI container: create, start, hello, load";
+pub const COLD_EMPTY: &str = "cloudfunc, Docker, nothing prewarmed";
+pub const COLD_OCI_EMPTY: &str = "cloudfunc, OCI, nothing prewarmed";
+pub const COLD_DOCKER: &str = "cloudfunc, Docker, default pool full";
+pub const COLD_OCI: &str = "cloudfunc, OCI, default pool full";
+pub const COLD_FOUR: &str = "cloudfunc, four processes, default pool full";
+
+/// From the first request or start to the last answer.
+pub const BURST: &str = "burst of 30 functions";
+pub const BURST_SIZE: usize = 30;
+pub const BURST_DEFAULT: &str = "cloudfunc, Docker, default pool";
+pub const BURST_THIRTY: &str = "cloudfunc, Docker, 30 prewarmed";
+
+/// A row of bare starts.
+pub fn bare_burst(at_once: usize) -> String {
+    format!("30 bare starts, {at_once} at once")
+}
+
+pub fn errors(name: &str) -> String {
+    format!("{name}: errors")
+}
+
+pub const ACCEPTS: &str = "async accepts, 64 clients";
+pub const CONSTANT_ACCEPT: &str = "constant HTTP answer with the body of an accept";
+pub const BARE_ACCEPT: &str = "bare HTTP, batched insert, confirmed publish";
+
+/// Another function's sync calls.
+pub const NEIGHBOUR: &str = "noisy neighbour";
+
+pub fn quiet(name: &str) -> String {
+    format!("{name}: quiet")
+}
+
+pub fn flooded(name: &str) -> String {
+    format!("{name}: beside the flood")
+}
+
+pub const IDLE: &str = "idle, 20 warm functions";
+pub const IDLE_CPU: &str = "processor time of cloudfunc up --embedded, Docker";
+pub const IDLE_MEMORY: &str = "resident memory of the same";
+
+/// The platforms of cold starts by their rows.
+pub const COLD_SETUPS: [(&str, crate::platform::Setup); 5] = [
+    (COLD_EMPTY, DOCKER_EMPTY),
+    (COLD_OCI_EMPTY, OCI_EMPTY),
+    (COLD_DOCKER, DOCKER),
+    (COLD_OCI, OCI),
+    (COLD_FOUR, FOUR),
+];
+
+pub const BURST_SETUPS: [(&str, crate::platform::Setup); 2] =
+    [(BURST_DEFAULT, DOCKER), (BURST_THIRTY, DOCKER_THIRTY)];

@@ -1,0 +1,51 @@
+//! What is measured. Each file is a group of rows; a round measures each of its rows once, one after the other.
+
+mod accepts;
+mod burst;
+mod cold;
+mod idle;
+mod neighbour;
+mod warm;
+
+pub use burst::AT_ONCE;
+pub use cold::PHASES;
+
+use crate::{names, options::Options, series::Figures, stage::Stage};
+
+/// What all rows are measured with.
+pub struct Run {
+    pub options: Options,
+    pub stage: Stage,
+    pub figures: Figures,
+    /// Of the machine, before each round and at the end.
+    pub loads: Vec<f64>,
+}
+
+impl Run {
+    pub fn new(options: Options) -> Self {
+        Self { options, stage: Stage::new(), figures: Figures::default(), loads: Vec::new() }
+    }
+
+    /// All rounds, alternating: what disturbs the machine for a while disturbs all rows alike.
+    pub async fn measure(&mut self) {
+        // Before anything else is there.
+        if self.options.wants(names::IDLE, "") {
+            eprintln!("measuring: {}", names::IDLE);
+            idle::measure(self).await;
+        }
+        for round in 1..=self.options.rounds {
+            self.loads.push(crate::machine::load());
+            eprintln!("measuring: round {round} of {}", self.options.rounds);
+            warm::round(self).await;
+            cold::round(self).await;
+            burst::round(self).await;
+            accepts::round(self).await;
+            neighbour::round(self).await;
+        }
+        self.loads.push(crate::machine::load());
+    }
+
+    fn wants(&self, group: &str, name: &str) -> bool {
+        self.options.wants(group, name)
+    }
+}

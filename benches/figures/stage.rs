@@ -1,0 +1,124 @@
+//! What a run has started, each when it is first asked for, and its end.
+
+use sqlx::{Connection as _, PgConnection};
+
+use crate::{
+    docker::Engine,
+    floors::{self, Floor, Given, Kind},
+    load::Endpoint,
+    oci::Oci,
+    platform::{Setup, Up},
+    setting,
+};
+
+pub struct Stage {
+    given: Given,
+    floors: Vec<Floor>,
+    platforms: Vec<Up>,
+    engine: Option<Engine>,
+    oci: Option<Oci>,
+    /// Whether the run's database is there.
+    database: bool,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        // A name for everything of this run: containers, queues, the database.
+        let run = format!("cloudfunc_bench_{}", uuid::Uuid::now_v7().simple());
+        let mut database: url::Url = setting("CLOUDFUNC_TEST_POSTGRES_URL").parse().unwrap();
+        database.set_path(&run);
+        let given = Given { run, database: database.into() };
+        Self {
+            given,
+            floors: Vec::new(),
+            platforms: Vec::new(),
+            engine: None,
+            oci: None,
+            database: false,
+        }
+    }
+
+    pub async fn floor(&mut self, kind: Kind) -> Endpoint {
+        if let Some(floor) = self.floors.iter().find(|floor| floor.kind == kind) {
+            return floor.endpoint.clone();
+        }
+        if kind == Kind::Accepts {
+            self.create_database().await;
+        }
+        let floor = Floor::start(kind, &self.given);
+        let endpoint = floor.endpoint.clone();
+        self.floors.push(floor);
+        endpoint
+    }
+
+    pub async fn platform(&mut self, setup: Setup) -> &mut Up {
+        let index = match self.platforms.iter().position(|up| up.setup == setup) {
+            Some(index) => index,
+            None => {
+                self.create_database().await;
+                self.platforms.push(Up::start(setup, &self.given.database).await);
+                self.platforms.len() - 1
+            }
+        };
+        &mut self.platforms[index]
+    }
+
+    /// Ends a platform before the others.
+    pub async fn stop(&mut self, setup: Setup) {
+        if let Some(index) = self.platforms.iter().position(|up| up.setup == setup) {
+            self.platforms.remove(index).stop().await;
+        }
+    }
+
+    pub async fn engine(&mut self) -> &Engine {
+        if self.engine.is_none() {
+            self.engine = Some(Engine::connect(&self.given.run).await);
+        }
+        self.engine.as_ref().expect("just made")
+    }
+
+    pub fn oci(&mut self) -> &Oci {
+        self.oci.get_or_insert_with(Oci::new)
+    }
+
+    async fn create_database(&mut self) {
+        if !self.database {
+            self.statement("CREATE DATABASE").await;
+            self.database = true;
+        }
+    }
+
+    async fn statement(&self, what: &str) {
+        let mut server = PgConnection::connect(&setting("CLOUDFUNC_TEST_POSTGRES_URL")).await.unwrap();
+        let statement = match what {
+            "CREATE DATABASE" => format!("{what} {} TEMPLATE template0", self.given.run),
+            _ => format!("{what} {} WITH (FORCE)", self.given.run),
+        };
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.unwrap();
+    }
+
+    /// Removes everything of this run, after whatever end.
+    pub async fn close(mut self) {
+        for up in self.platforms.drain(..) {
+            up.stop().await;
+        }
+        let brokers = self
+            .floors
+            .iter()
+            .any(|floor| matches!(floor.kind, Kind::RabbitMq | Kind::RabbitMqDurable | Kind::Accepts));
+        let containers = !self.floors.is_empty() || self.engine.is_some();
+        self.floors.drain(..).for_each(Floor::stop);
+        if brokers {
+            floors::delete_queues(&self.given.run).await;
+        }
+        if containers {
+            self.engine().await.remove_all().await;
+        }
+        if let Some(oci) = self.oci.take() {
+            oci.close().await;
+        }
+        if self.database {
+            self.statement("DROP DATABASE").await;
+        }
+    }
+}

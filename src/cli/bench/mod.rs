@@ -1,0 +1,197 @@
+//! `cloudfunc bench`: how fast a function answers.
+//!
+//! A closed loop: each client sends its next invocation when the answer to the one before has come. All of
+//! them share this one thread, which does little else: [`tally`] keeps the times, [`report`] says what they mean.
+
+mod report;
+mod tally;
+
+use std::{
+    cell::RefCell,
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+
+use self::{
+    report::Report,
+    tally::{MAX_SAMPLES, Tally},
+};
+use super::{Error, Exit, Output, Progress, data::DataArgs, signals::Signals, target::Target};
+use crate::{
+    client::{self, Client, InvokeAnswer},
+    config::units::{parse_duration, show_duration},
+    model::{Body, Fault, FunctionName, code},
+};
+
+/// More clients than this would measure this program.
+const MAX_CLIENTS: usize = 1024;
+/// How long a client waits that was refused or found nobody: who is turned away at once must not spin.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// Measure how fast a function answers
+///
+/// Each client sends its next invocation when the last one was answered; before that, one invocation of each
+/// warms up and counts only among the cold starts. Nothing is sent to a function that is not there.
+#[derive(Debug, clap::Args)]
+// `-d` is the duration here.
+#[command(mut_arg("data", |data| data.short(clap::builder::Resettable::Reset)))]
+pub struct Args {
+    /// The function
+    name: FunctionName,
+    /// Clients that invoke at the same time, at most 1024
+    #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = clients)]
+    clients: NonZeroUsize,
+    /// For how long
+    #[arg(short, long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    duration: Duration,
+    /// So many invocations instead, at most 10000000
+    #[arg(short = 'n', long, value_name = "COUNT", conflicts_with = "duration")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_SAMPLES as u64))]
+    invocations: Option<u64>,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+fn clients(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MAX_CLIENTS);
+    count.ok_or_else(|| format!("a count of clients is a number from 1 to {MAX_CLIENTS}"))
+}
+
+/// When to stop.
+#[derive(Clone, Copy)]
+enum Until {
+    Passed(Duration),
+    Made(usize),
+}
+
+impl Args {
+    /// Ctrl-C ends it early: what has been measured is printed.
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
+        let client = target.client(out)?;
+        let until = match self.invocations {
+            Some(count) => Until::Made(usize::try_from(count).unwrap_or(MAX_SAMPLES)),
+            None => Until::Passed(self.duration),
+        };
+        let prepared = async {
+            let payload = self.data.read().await?;
+            // Unknown names, and platforms that are not there, end it here.
+            client.function(&self.name).await?;
+            Ok::<_, Error>(payload)
+        };
+        let payload = tokio::select! {
+            prepared = prepared => prepared?,
+            _ = signals.next() => return Err(Error::silent(Exit::Interrupted)),
+        };
+        let bench = Bench { client, name: self.name, payload, clients: self.clients.get() };
+        let (tally, interrupted) = bench.measure(until, &mut signals, out).await?;
+        let (name, clients) = (bench.name, bench.clients);
+        Report::new(name, clients, tally, interrupted).print(out)
+    }
+}
+
+struct Bench {
+    client: Client,
+    name: FunctionName,
+    payload: Body,
+    clients: usize,
+}
+
+impl Bench {
+    /// Everything that was measured, and whether a signal ended it.
+    async fn measure(
+        &self,
+        until: Until,
+        signals: &mut Signals,
+        out: &Output,
+    ) -> Result<(Tally, bool), Error> {
+        let tally = RefCell::new(Tally::default());
+        let progress = out.waiting(&format!("warming up {}", self.name));
+        let work = async {
+            self.warm_up(&tally).await?;
+            let begun = Instant::now();
+            tally.borrow_mut().begin();
+            tokio::select! {
+                _ = join_all((0..self.clients).map(|_| self.client(until, begun, &tally))) => {}
+                never = self.tell(until, begun, &tally, &progress) => match never {},
+            }
+            Ok(())
+        };
+        let interrupted = tokio::select! {
+            worked = work => worked.map(|()| false),
+            _ = signals.next() => Ok(true),
+        };
+        drop(progress);
+        let interrupted: Result<bool, Error> = interrupted;
+        let mut tally = tally.into_inner();
+        tally.end();
+        Ok((tally, interrupted?))
+    }
+
+    /// An invocation of each client. What would be so of every further one, too, ends it.
+    async fn warm_up(&self, tally: &RefCell<Tally>) -> Result<(), Error> {
+        let answers = join_all((0..self.clients).map(|_| self.invoke())).await;
+        for (time, answer) in answers {
+            match answer {
+                Err(error) if is_final(&error) => return Err(error.into()),
+                answer => tally.borrow_mut().warm_up(time, &answer),
+            }
+        }
+        Ok(())
+    }
+
+    async fn client(&self, until: Until, begun: Instant, tally: &RefCell<Tally>) {
+        while tally.borrow_mut().begins(|made| match until {
+            Until::Passed(length) => begun.elapsed() < length,
+            Until::Made(count) => made < count,
+        }) {
+            let (time, answer) = self.invoke().await;
+            let refused = answer.is_err();
+            tally.borrow_mut().add(time, &answer);
+            if refused {
+                tokio::time::sleep(REFUSED).await;
+            }
+        }
+    }
+
+    async fn invoke(&self) -> (Duration, Result<InvokeAnswer, client::Error>) {
+        let begun = Instant::now();
+        let answer = self.client.invoke(&self.name, self.payload.clone()).await;
+        (begun.elapsed(), answer)
+    }
+
+    /// Says how far it is, for ever.
+    async fn tell(
+        &self,
+        until: Until,
+        begun: Instant,
+        tally: &RefCell<Tally>,
+        progress: &Progress,
+    ) -> std::convert::Infallible {
+        loop {
+            let done = tally.borrow().count();
+            let whole = match until {
+                Until::Passed(length) => show_duration(length),
+                Until::Made(count) => format!("{count} invocations"),
+            };
+            progress.say(&format!(
+                "measuring {}: {done} invocations in {} s of {whole}",
+                self.name,
+                begun.elapsed().as_secs()
+            ));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// The platform is not there, or does not take such a request from us.
+fn is_final(error: &client::Error) -> bool {
+    match error {
+        client::Error::Problem(problem) => {
+            problem.fault == Fault::Caller && !client::is(problem, code::THROTTLED)
+        }
+        _ => true,
+    }
+}

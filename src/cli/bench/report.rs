@@ -1,0 +1,338 @@
+//! What is said of a tally: text, or one JSON document.
+
+use serde::Serialize;
+
+use super::tally::Tally;
+use crate::{
+    cli::{Error, Exit, Output, text::count},
+    model::FunctionName,
+};
+
+/// Where results do not go to a terminal.
+const COLUMNS: usize = 80;
+/// Of the histogram.
+const BUCKETS: usize = 12;
+
+/// The document of `--json`. Times are in milliseconds, of invocations that returned a value; what is null was
+/// not measured.
+#[derive(Serialize)]
+pub struct Report {
+    function: FunctionName,
+    clients: usize,
+    /// From the end of the warm-up to the last answer.
+    duration_s: f64,
+    /// Ended by a signal.
+    interrupted: bool,
+    /// Answers with a value, per second.
+    succeeded_per_s: f64,
+    succeeded: usize,
+    /// Answers 429.
+    throttled: usize,
+    /// Answers with another error, or none at all.
+    failed: usize,
+    /// One invocation of each client, before everything else; not part of the numbers above.
+    warm_up: WarmUp,
+    warm: Option<Quantiles>,
+    /// Those of the warm-up included.
+    cold: Option<Quantiles>,
+    /// Medians of what the platform says.
+    phases: Vec<PhaseTime>,
+    /// Of all warm ones.
+    histogram: Vec<Bucket>,
+    /// By code, most frequent first.
+    failures: Vec<Failure>,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+#[derive(Serialize)]
+struct WarmUp {
+    invocations: usize,
+    cold: usize,
+}
+
+#[derive(Serialize)]
+struct Quantiles {
+    count: usize,
+    p50_ms: f32,
+    p90_ms: f32,
+    p99_ms: f32,
+    p99_9_ms: f32,
+    max_ms: f32,
+}
+
+#[derive(Serialize)]
+struct PhaseTime {
+    name: String,
+    p50_ms: f32,
+}
+
+/// Times from `from_ms` on and below `to_ms`; the last one holds the largest, too.
+#[derive(Debug, PartialEq, Serialize)]
+struct Bucket {
+    from_ms: f32,
+    to_ms: f32,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    code: String,
+    count: usize,
+    /// What the first one said.
+    example: String,
+}
+
+impl Report {
+    pub fn new(function: FunctionName, clients: usize, mut tally: Tally, interrupted: bool) -> Self {
+        let duration_s = tally.length.as_secs_f64();
+        let (succeeded, throttled, failed) = (tally.succeeded(), tally.throttled, tally.failed());
+        #[expect(clippy::cast_precision_loss, reason = "no more than ten million")]
+        let succeeded_per_s = if duration_s > 0.0 { succeeded as f64 / duration_s } else { 0.0 };
+        let exit = if interrupted { Exit::Interrupted } else { tally.exit() };
+        for times in [&mut tally.warm, &mut tally.cold] {
+            times.sort_unstable_by(f32::total_cmp);
+        }
+        let phases = tally.phases.into_iter().map(|(name, mut times)| {
+            times.sort_unstable_by(f32::total_cmp);
+            PhaseTime { name, p50_ms: quantile(&times, 0.5) }
+        });
+        let mut failures: Vec<_> = tally
+            .failures
+            .into_iter()
+            .map(|(code, failures)| Failure { code, count: failures.count, example: failures.example })
+            .collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+        Self {
+            function,
+            clients,
+            duration_s,
+            interrupted,
+            succeeded_per_s,
+            succeeded,
+            throttled,
+            failed,
+            warm_up: WarmUp { invocations: tally.warm_ups, cold: tally.cold_warm_ups },
+            warm: Quantiles::of(&tally.warm),
+            cold: Quantiles::of(&tally.cold),
+            phases: phases.collect(),
+            histogram: histogram(&tally.warm),
+            failures,
+            exit,
+        }
+    }
+
+    /// Results on stdout; ends with the worst fault as the error, if there was one.
+    pub fn print(self, out: &Output) -> Result<(), Error> {
+        if out.json() {
+            out.document(&self)?;
+        } else {
+            self.print_text(out)?;
+        }
+        let answers = self.succeeded + self.throttled + self.failed;
+        match self.exit {
+            Exit::Ok => {
+                out.next(&format!("cloudfunc show {}", self.function));
+                Ok(())
+            }
+            Exit::Interrupted => Err(Error::silent(Exit::Interrupted)),
+            exit => {
+                let without = self.throttled + self.failed;
+                let message = format!("{without} of {} returned no value", count(answers, "invocation"));
+                Err(Error::new(exit, anyhow::Error::msg(message)).hint(self.hint()))
+            }
+        }
+    }
+
+    fn hint(&self) -> String {
+        if self.failed == 0 {
+            return "fewer clients, or a larger `max_instances` in the manifest, are throttled less"
+                .to_owned();
+        }
+        format!("`cloudfunc logs {}` shows what the function wrote", self.function)
+    }
+
+    fn print_text(&self, out: &Output) -> Result<(), Error> {
+        let clients = count(self.clients, "client");
+        let early = if self.interrupted { ", interrupted" } else { "" };
+        out.line(&format!("{}: {clients} for {:.1} s{early}", self.function, self.duration_s))?;
+        let values = count(self.succeeded, "value");
+        out.line(&format!("{values}, {} per second", rate(self.succeeded_per_s)))?;
+        let WarmUp { invocations, cold } = self.warm_up;
+        out.line(&format!("warm-up: {}, {cold} cold", count(invocations, "invocation")))?;
+        let rows: Vec<_> = [("warm", &self.warm), ("cold", &self.cold)]
+            .into_iter()
+            .filter_map(|(name, times)| Some(times.as_ref()?.row(name)))
+            .collect();
+        if !rows.is_empty() {
+            out.line("")?;
+            out.table(["START", "COUNT", "P50", "P90", "P99", "P99.9", "MAX"], &rows)?;
+        }
+        if !self.histogram.is_empty() {
+            out.line("")?;
+            for line in bars(&self.histogram, out.columns().unwrap_or(COLUMNS)) {
+                out.line(&line)?;
+            }
+        }
+        if !self.phases.is_empty() {
+            out.line("")?;
+            let rows: Vec<_> =
+                self.phases.iter().map(|phase| [phase.name.clone(), time(phase.p50_ms)]).collect();
+            out.table(["PHASE", "P50"], &rows)?;
+        }
+        if self.throttled > 0 {
+            out.line("")?;
+            out.line(&format!("throttled: {}", count(self.throttled, "answer")))?;
+        }
+        if !self.failures.is_empty() {
+            out.line("")?;
+            let rows: Vec<_> = self.failures.iter().map(Failure::row).collect();
+            out.table(["FAILURE", "COUNT", "THE FIRST ONE"], &rows)?;
+        }
+        Ok(())
+    }
+}
+
+impl Quantiles {
+    /// None without times; they are sorted.
+    fn of(times: &[f32]) -> Option<Self> {
+        Some(Self {
+            count: times.len(),
+            p50_ms: quantile(times, 0.5),
+            p90_ms: quantile(times, 0.9),
+            p99_ms: quantile(times, 0.99),
+            p99_9_ms: quantile(times, 0.999),
+            max_ms: *times.last()?,
+        })
+    }
+
+    fn row(&self, name: &str) -> [String; 7] {
+        let Self { count, p50_ms, p90_ms, p99_ms, p99_9_ms, max_ms } = *self;
+        let [p50, p90, p99, p99_9, max] = [p50_ms, p90_ms, p99_ms, p99_9_ms, max_ms].map(time);
+        [name.to_owned(), count.to_string(), p50, p90, p99, p99_9, max]
+    }
+}
+
+impl Failure {
+    fn row(&self) -> [String; 3] {
+        // One line of it; the whole text is in the document.
+        let first = self.example.lines().next().unwrap_or_default();
+        [self.code.clone(), self.count.to_string(), first.to_owned()]
+    }
+}
+
+/// Of sorted times: the smallest that so large a share of them does not exceed; 0 without times.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "no more than ten million"
+)]
+fn quantile(sorted: &[f32], quantile: f64) -> f32 {
+    let rank = (sorted.len() as f64 * quantile).ceil() as usize;
+    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()
+}
+
+/// Buckets of growing width: each ends by the same factor above its beginning. Empty without times.
+fn histogram(sorted: &[f32]) -> Vec<Bucket> {
+    let (Some(lowest), Some(highest)) = (sorted.first(), sorted.last()) else { return Vec::new() };
+    let lowest = lowest.max(0.001);
+    if *highest <= lowest {
+        return vec![Bucket { from_ms: lowest, to_ms: *highest, count: sorted.len() }];
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a dozen")]
+    let edge = |index: usize| lowest * (highest / lowest).powf(index as f32 / BUCKETS as f32);
+    let mut below = 0;
+    (0..BUCKETS)
+        .map(|index| {
+            let (from_ms, to_ms) = (edge(index), edge(index + 1));
+            let end = match index + 1 {
+                BUCKETS => sorted.len(),
+                _ => sorted.partition_point(|time| *time < to_ms),
+            };
+            let count = end - below;
+            below = end;
+            Bucket { from_ms, to_ms, count }
+        })
+        .collect()
+}
+
+/// Lines of at most so many columns: where a bucket begins, its bar, its count.
+fn bars(buckets: &[Bucket], columns: usize) -> Vec<String> {
+    let starts: Vec<String> = buckets.iter().map(|bucket| time(bucket.from_ms)).collect();
+    let counts: Vec<String> = buckets.iter().map(|bucket| bucket.count.to_string()).collect();
+    let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+    let (start, number) = (widest(&starts), widest(&counts));
+    let most = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0).max(1);
+    let room = columns.saturating_sub(start + number + 4).max(1);
+    let line = |(index, bucket): (usize, &Bucket)| {
+        // What is not empty is seen.
+        let length = (bucket.count * room).div_ceil(most);
+        let bar = "█".repeat(length);
+        format!("{:>start$}  {:>number$}  {bar}", starts[index], counts[index]).trim_end().to_owned()
+    };
+    buckets.iter().enumerate().map(line).collect()
+}
+
+/// With three digits that count.
+fn time(ms: f32) -> String {
+    match ms {
+        ms if ms < 1.0 => format!("{ms:.3} ms"),
+        ms if ms < 10.0 => format!("{ms:.2} ms"),
+        ms if ms < 100.0 => format!("{ms:.1} ms"),
+        ms if ms < 10_000.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+fn rate(per_second: f64) -> String {
+    if per_second < 100.0 { format!("{per_second:.1}") } else { format!("{per_second:.0}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_times_that_were_measured() {
+        let times: Vec<f32> = (1..=1000_u16).map(f32::from).collect();
+        let seen = [0.5, 0.9, 0.99, 0.999, 1.0].map(|share| quantile(&times, share));
+        assert_eq!(seen, [500.0, 900.0, 990.0, 999.0, 1000.0]);
+        assert_eq!(quantile(&[7.0], 0.99), 7.0);
+        assert_eq!(quantile(&[], 0.5), 0.0);
+    }
+
+    #[test]
+    fn every_time_is_in_one_bucket() {
+        let times: Vec<f32> = (1..=5000_u16).map(|step| 0.3 + f32::from(step) * 0.01).collect();
+        let buckets = histogram(&times);
+        assert_eq!(buckets.len(), BUCKETS);
+        assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<usize>(), times.len());
+        assert!(buckets.windows(2).all(|pair| pair[0].to_ms == pair[1].from_ms));
+        assert!(histogram(&[]).is_empty());
+        assert_eq!(histogram(&[2.0, 2.0]), [Bucket { from_ms: 2.0, to_ms: 2.0, count: 2 }]);
+    }
+
+    #[test]
+    fn bars_fit_the_width_and_show_what_is_there() {
+        let bucket = |from_ms, count| Bucket { from_ms, to_ms: from_ms * 2.0, count };
+        let buckets = [bucket(0.5, 1000), bucket(1.0, 500), bucket(2.0, 1), bucket(4.0, 0)];
+        let lines = bars(&buckets, 28);
+        assert_eq!(
+            lines,
+            [
+                "0.500 ms  1000  ████████████",
+                " 1.00 ms   500  ██████",
+                " 2.00 ms     1  █",
+                " 4.00 ms     0",
+            ]
+        );
+        assert!(lines.iter().all(|line| line.chars().count() <= 28));
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        let texts = [0.1234, 1.234, 12.34, 123.4, 1234.0, 12_340.0].map(time);
+        assert_eq!(texts, ["0.123 ms", "1.23 ms", "12.3 ms", "123 ms", "1234 ms", "12.3 s"]);
+    }
+}

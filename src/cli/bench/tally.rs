@@ -1,0 +1,207 @@
+//! What a benchmark keeps of each invocation. Pure but for the clock of its beginning and end.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cli::{Exit, error::exit_of},
+    client::{self, InvokeAnswer, Outcome},
+    model::{Problem, Start, code},
+};
+
+/// Four bytes each, and as much again for each phase. A longer benchmark ends at this many.
+pub const MAX_SAMPLES: usize = 10_000_000;
+
+/// Times in milliseconds, in no order.
+pub type Times = Vec<f32>;
+
+/// Invocations that returned no value, of one code.
+#[derive(Debug, PartialEq)]
+pub struct Failures {
+    pub count: usize,
+    /// What the first of them said.
+    pub example: String,
+    pub exit: Exit,
+}
+
+#[derive(Debug, Default)]
+pub struct Tally {
+    begun: Option<Instant>,
+    pub length: Duration,
+    /// Begun by clients since the warm-up.
+    started: usize,
+    pub warm_ups: usize,
+    /// Of values.
+    pub warm: Times,
+    /// Of values, those of the warm-up included.
+    pub cold: Times,
+    /// How many of `cold` were in the warm-up.
+    pub cold_warm_ups: usize,
+    /// Of values that were not in the warm-up, by their order in the answers.
+    pub phases: Vec<(String, Times)>,
+    pub throttled: usize,
+    /// By code.
+    pub failures: BTreeMap<String, Failures>,
+}
+
+impl Tally {
+    /// The warm-up is over.
+    pub fn begin(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    pub fn end(&mut self) {
+        self.length = self.begun.map(|begun| begun.elapsed()).unwrap_or_default();
+    }
+
+    /// Whether a client may send another invocation; it is counted then.
+    pub fn begins(&mut self, may: impl FnOnce(usize) -> bool) -> bool {
+        let begins = self.started < MAX_SAMPLES && may(self.started);
+        self.started += usize::from(begins);
+        begins
+    }
+
+    pub fn warm_up(&mut self, time: Duration, answer: &Result<InvokeAnswer, client::Error>) {
+        self.warm_ups += 1;
+        match answer {
+            Ok(InvokeAnswer { start: Some(Start::Cold), outcome: Outcome::Value(_), .. }) => {
+                self.cold.push(milliseconds(time));
+                self.cold_warm_ups += 1;
+            }
+            Ok(InvokeAnswer { outcome: Outcome::Value(_), .. }) => {}
+            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. }) => self.fail_problem(problem),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    pub fn add(&mut self, time: Duration, answer: &Result<InvokeAnswer, client::Error>) {
+        match answer {
+            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. }) => self.fail_problem(problem),
+            Err(error) => self.fail(error),
+            Ok(answer) => {
+                let times = match answer.start {
+                    Some(Start::Cold) => &mut self.cold,
+                    _ => &mut self.warm,
+                };
+                times.push(milliseconds(time));
+                for (name, ms) in &answer.phases {
+                    self.phase(name, *ms);
+                }
+            }
+        }
+    }
+
+    fn phase(&mut self, name: &str, ms: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty")]
+        let ms = ms as f32;
+        match self.phases.iter_mut().find(|(known, _)| known == name) {
+            Some((_, times)) => times.push(ms),
+            None => self.phases.push((name.to_owned(), vec![ms])),
+        }
+    }
+
+    fn fail(&mut self, error: &client::Error) {
+        let kind = match error {
+            client::Error::Problem(problem) => return self.fail_problem(problem),
+            client::Error::NotReachable { .. } => "not_reachable",
+            client::Error::Lost { .. } => "connection_lost",
+            client::Error::Protocol(_) | client::Error::Client(_) => "unexpected_answer",
+        };
+        self.count_failure(kind, error.to_string(), Exit::Platform);
+    }
+
+    fn fail_problem(&mut self, problem: &Problem) {
+        if client::is(problem, code::THROTTLED) {
+            self.throttled += 1;
+        } else {
+            self.count_failure(&problem.code, problem.detail.clone(), exit_of(problem));
+        }
+    }
+
+    fn count_failure(&mut self, kind: &str, example: String, exit: Exit) {
+        match self.failures.get_mut(kind) {
+            Some(failures) => failures.count += 1,
+            None => {
+                self.failures.insert(kind.to_owned(), Failures { count: 1, example, exit });
+            }
+        }
+    }
+
+    /// Values since the warm-up.
+    pub fn succeeded(&self) -> usize {
+        self.warm.len() + self.cold.len() - self.cold_warm_ups
+    }
+
+    pub fn failed(&self) -> usize {
+        self.failures.values().map(|failures| failures.count).sum()
+    }
+
+    /// Everything that was answered, in whatever way, the warm-up's values apart.
+    pub fn count(&self) -> usize {
+        self.succeeded() + self.throttled + self.failed()
+    }
+
+    /// The highest code, as of `deploy` with several paths.
+    pub fn exit(&self) -> Exit {
+        let throttled = if self.throttled > 0 { Exit::Throttled } else { Exit::Ok };
+        self.failures.values().map(|failures| failures.exit).fold(throttled, Exit::max)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty")]
+fn milliseconds(time: Duration) -> f32 {
+    (time.as_secs_f64() * 1000.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Body, InvocationId};
+
+    fn value(start: Start) -> Result<InvokeAnswer, client::Error> {
+        let body = Body { content_type: "text/plain".to_owned(), bytes: "x".into() };
+        Ok(InvokeAnswer {
+            id: InvocationId::new(),
+            start: Some(start),
+            instance: None,
+            phases: vec![("run".to_owned(), 2.0)],
+            outcome: Outcome::Value(body),
+        })
+    }
+
+    #[test]
+    fn cold_starts_of_the_warm_up_count_as_cold_and_nowhere_else() {
+        let mut tally = Tally::default();
+        tally.warm_up(Duration::from_millis(300), &value(Start::Cold));
+        tally.warm_up(Duration::from_millis(3), &value(Start::Warm));
+        tally.add(Duration::from_millis(2), &value(Start::Warm));
+        tally.add(Duration::from_millis(200), &value(Start::Cold));
+        assert_eq!((tally.warm.as_slice(), tally.cold.as_slice()), (&[2.0][..], &[300.0, 200.0][..]));
+        assert_eq!((tally.warm_ups, tally.succeeded(), tally.count()), (2, 2, 2));
+        assert_eq!(tally.phases, [("run".to_owned(), vec![2.0, 2.0])]);
+        assert_eq!(tally.exit(), Exit::Ok);
+    }
+
+    #[test]
+    fn failures_are_counted_by_code_and_throttling_apart() {
+        let mut tally = Tally::default();
+        let refused = |code, detail: &str| Err(client::Error::from(Problem::new(code, detail)));
+        tally.add(Duration::ZERO, &refused(code::INTERRUPTED, "one"));
+        tally.add(Duration::ZERO, &refused(code::INTERRUPTED, "two"));
+        assert_eq!(tally.exit(), Exit::Platform);
+        tally.add(Duration::ZERO, &refused(code::THROTTLED, "three"));
+        let failures = Failures { count: 2, example: "one".to_owned(), exit: Exit::Platform };
+        assert_eq!(tally.failures, BTreeMap::from([("interrupted".to_owned(), failures)]));
+        assert_eq!((tally.throttled, tally.failed(), tally.count()), (1, 2, 3));
+        assert_eq!(tally.exit(), Exit::Throttled);
+    }
+
+    #[test]
+    fn no_more_begin_than_are_asked_for() {
+        let mut tally = Tally::default();
+        let begun = (0..5).filter(|_| tally.begins(|made| made < 3)).count();
+        assert_eq!(begun, 3);
+    }
+}
