@@ -197,11 +197,6 @@ mod tests {
         }
         store.close().await;
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn any_number_of_rows_is_cut_into_powers_of_two() {
