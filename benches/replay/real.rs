@@ -28,6 +28,9 @@ const READY: Duration = Duration::from_secs(30);
 /// What a function may need besides the time that it is told, in its manifest's memory.
 const LEAST_MEMORY_MIB: u64 = 32;
 
+/// The phases of a record that only a cold invocation has.
+const START: [&str; 2] = ["start", "load"];
+
 /// What the functions of the trace do with their time.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
@@ -40,7 +43,7 @@ pub enum Work {
 pub struct Measured {
     /// As the calls of the trace.
     pub calls: Vec<Done>,
-    /// What a cold invocation took beyond a warm one, in the middle; none when none was cold.
+    /// What starting and loading took, in the middle, without waiting for it; none when none was cold.
     pub cold_start: Option<Duration>,
     /// What a warm one took beyond its run, in the middle.
     pub overhead: Option<Duration>,
@@ -170,12 +173,17 @@ async fn send(client: &Client, trace: &Trace, names: &[FunctionName]) -> anyhow:
 
 async fn read(client: &Client, trace: &Trace, answers: Answers) -> anyhow::Result<Measured> {
     let mut calls = Vec::with_capacity(answers.len());
+    let mut starts = Vec::new();
     let mut reasons: Vec<String> = Vec::new();
     for answer in answers {
         calls.push(match answer {
             Ok(id) => {
                 let record = client.record(id, None).await?;
-                let total = Duration::from_secs_f64(record.duration_ms.unwrap_or_default() / 1000.0);
+                let total = milliseconds(record.duration_ms.unwrap_or_default());
+                if record.start == Some(Start::Cold) {
+                    let of_start = record.phases.iter().filter(|phase| START.contains(&&*phase.name));
+                    starts.push(milliseconds(of_start.map(|phase| phase.duration_ms).sum()));
+                }
                 Done { start: record.start, total }
             }
             Err(reason) => {
@@ -186,12 +194,11 @@ async fn read(client: &Client, trace: &Trace, answers: Answers) -> anyhow::Resul
             }
         });
     }
-    let beyond = |wanted: Start| {
-        let of_start =
-            trace.calls.iter().zip(&calls).filter(move |(_, done)| done.start == Some(wanted));
-        median(of_start.map(|(call, done)| done.total.saturating_sub(call.run)).collect())
-    };
-    let overhead = beyond(Start::Warm);
-    let cold_start = beyond(Start::Cold).map(|cold| cold.saturating_sub(overhead.unwrap_or_default()));
-    Ok(Measured { cold_start, overhead, calls, reasons })
+    let warm = trace.calls.iter().zip(&calls).filter(|(_, done)| done.start == Some(Start::Warm));
+    let overhead = median(warm.map(|(call, done)| done.total.saturating_sub(call.run)).collect());
+    Ok(Measured { cold_start: median(starts), overhead, calls, reasons })
+}
+
+fn milliseconds(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms.max(0.0) / 1000.0)
 }
