@@ -78,7 +78,7 @@ const MANIFEST: &str = "[scaling]\nidle_timeout = \"30m\"\n";
 
 pub struct Up {
     pub setup: Setup,
-    child: Child,
+    process: Process,
     pub client: Client,
     gateway: SocketAddr,
     token: String,
@@ -87,6 +87,19 @@ pub struct Up {
     folder: tempfile::TempDir,
     /// In their order; a name may be there several times.
     deployed: Vec<FunctionName>,
+}
+
+/// Dropped, it is told to stop, and has stopped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            let id = rustix::process::Pid::from_child(&self.0);
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+            let _ = self.0.wait();
+        }
+    }
 }
 
 /// A first invocation: how long its caller waited, and what the platform says of it.
@@ -118,7 +131,7 @@ impl Up {
         }
         // Ctrl-C is ours: we stop it in order.
         command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
+        let process = Process(command.spawn().unwrap());
         let store = match setup.servers {
             true => database.parse().unwrap(),
             false => store::Config::Sqlite { path: data.join("store.db") },
@@ -130,7 +143,7 @@ impl Up {
         let client = Client::new(url, Some(token)).unwrap();
         let mut this = Self {
             setup,
-            child,
+            process,
             client,
             gateway,
             token: text,
@@ -146,18 +159,16 @@ impl Up {
     async fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + READY;
         while !self.client.health().await.is_ok_and(|health| health.ready) {
-            let late = Instant::now() > deadline || self.child.try_wait().unwrap().is_some();
-            if late {
-                let _ = self.child.kill();
-                panic!("{} does not get ready: {:?}", self.setup.name, self.setup.arguments);
-            }
+            let ended = self.process.0.try_wait().unwrap();
+            let late = Instant::now() > deadline || ended.is_some();
+            assert!(!late, "{} does not get ready: {:?}", self.setup.name, self.setup.arguments);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Of the process that was started; it may have children.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     /// A function that is there for the whole run, as its instances are once they have been started.
@@ -296,16 +307,14 @@ impl Up {
     }
 
     /// Ends it as Ctrl-C would, its functions deleted before, and takes its queues along.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         // Best effort: what stopped the run may be that it does not answer.
         if let Ok(page) = self.client.functions(None).await {
             for function in page.items {
                 let _ = self.client.delete(&function.name).await;
             }
         }
-        let id = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        self.child.wait().unwrap();
+        drop(self.process);
         if self.setup.servers {
             let queue = queue::connect(&queue_url().parse().unwrap(), &self.platform).await.unwrap();
             queue.remove_platform().await.unwrap();

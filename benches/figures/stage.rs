@@ -107,7 +107,7 @@ impl Stage {
             .iter()
             .any(|floor| matches!(floor.kind, Kind::RabbitMq | Kind::RabbitMqDurable | Kind::Accepts));
         let containers = !self.floors.is_empty() || self.engine.is_some();
-        self.floors.drain(..).for_each(Floor::stop);
+        self.floors.clear();
         if brokers {
             floors::delete_queues(&self.given.run).await;
         }

@@ -6,6 +6,7 @@ mod prototype;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
     os::unix::process::CommandExt as _,
     process::{Child, Command, Stdio},
 };
@@ -59,7 +60,7 @@ pub struct Given {
     pub database: String,
 }
 
-/// A running server; it ends with its standard input, and thereby with us.
+/// A running server; it ends with its standard input: when this is dropped, and with us.
 pub struct Floor {
     child: Child,
     pub kind: Kind,
@@ -68,7 +69,7 @@ pub struct Floor {
 
 impl Floor {
     pub fn start(kind: Kind, given: &Given) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["floor", &kind.word(), &given.run, &given.database])
             // Ctrl-C is ours: we stop them in order.
             .process_group(0)
@@ -76,15 +77,21 @@ impl Floor {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // The address is not known yet.
+        let endpoint = Endpoint::new(SocketAddr::from(([127, 0, 0, 1], 0)), "/");
+        let mut this = Self { child, kind, endpoint };
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(this.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().parse().unwrap_or_else(|_| panic!("floor {kind:?} said '{line}'"));
-        Self { child, kind, endpoint: Endpoint::new(address, "/") }
+        this.endpoint = Endpoint::new(address, "/");
+        this
     }
+}
 
-    pub fn stop(mut self) {
+impl Drop for Floor {
+    fn drop(&mut self) {
         drop(self.child.stdin.take());
-        self.child.wait().unwrap();
+        let _ = self.child.wait();
     }
 }
 
