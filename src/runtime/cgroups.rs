@@ -184,7 +184,7 @@ mod tests {
             version.make_all(&function).unwrap();
         }
         let read = |folder: &Path| files.map(|file| fs::read_to_string(folder.join(file)).unwrap());
-        assert_eq!(read(function.parent().unwrap()), ["128", "12", "", "", ""]);
+        assert_eq!(read(function.parent().unwrap()), ["512", "50", "", "", ""]);
         let expected = most_cpus().map(|most| quota(most).to_string());
         let [_, _, _, quota, max] = read(&function);
         let line = expected.clone().map(|quota| format!("{quota} {CPU_PERIOD}"));

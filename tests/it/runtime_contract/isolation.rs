@@ -132,7 +132,7 @@ pub async fn functions_yield_the_processors_and_leave_one_to_the_others(fixture:
         let top = group.iter().position(|part| part.to_string_lossy().starts_with("cloudfunc-"));
         let top: PathBuf = group.iter().take(top.unwrap() + 1).collect();
         let (rank, unlimited) = cpu_limits(&top);
-        assert!(["128", "12"].contains(&&*rank) && unlimited.is_none(), "{rank} {unlimited:?}");
+        assert!(["512", "50"].contains(&&*rank) && unlimited.is_none(), "{rank} {unlimited:?}");
     }
     let above: Vec<_> = groups.iter().map(|group| group.parent().unwrap().to_owned()).collect();
     assert_eq!(above[0], above[1]);
