@@ -4,6 +4,7 @@
 //! and another at `/run/cloudfunc` that holds the socket; the guest inside connects, and from
 //! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
 
+mod cgroups;
 mod context;
 mod docker;
 mod early;
@@ -61,7 +62,8 @@ pub struct Owner {
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub instance: InstanceId,
-    /// For the label `cloudfunc.function` and people who list containers; empty for a prewarmed one.
+    /// For the label `cloudfunc.function` and people who list containers, and for what the instances of a
+    /// function may use together; empty for a prewarmed one.
     pub function: String,
     pub image: Image,
     /// The instance's own folder on the host, mode 0700, made by the caller. `task/` in it is mounted

@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -371,6 +371,7 @@ contract! {
     too_much_memory_is_the_reason
     a_sandbox_may_do_little
     a_sandbox_has_room_for_few_processes
+    functions_yield_the_processors_and_leave_one_to_the_others
     what_a_function_leaves_behind_is_reaped
     an_image_that_is_not_there_says_what_to_do
     the_engine_says_its_name;

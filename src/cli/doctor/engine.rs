@@ -67,6 +67,7 @@ pub fn facts(survey: &EngineSurvey) -> Engine {
         storage_driver: survey.storage_driver.clone(),
         cgroup_driver: survey.cgroup_driver.clone(),
         cgroup_version: survey.cgroup_version.clone(),
+        unranked: survey.unranked.clone(),
         rootless: survey.rootless,
         remaps_users: survey.remaps_users,
         default_runtime: survey.default_runtime.clone(),

@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Shared, engine, events::End, sandbox};
+use super::{Shared, engine, events::End, groups::Place, sandbox};
 use crate::runtime::{
     Error, Exit, Guest, GuestError, START_TIMEOUT, Sandbox, Spec, early::EarlyOutput, listener::Listener,
 };
@@ -33,6 +33,8 @@ pub(super) struct Container {
     shared: Arc<Shared>,
     id: String,
     end: Arc<End>,
+    /// Its control group, if one can be made.
+    place: Option<Place>,
     removed: OnceCell<()>,
     tasks: Handle,
 }
@@ -44,7 +46,8 @@ type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, Answer>> + Send>>;
 pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Result<Container, Answer> {
     let options =
         CreateContainerOptions { name: Some(sandbox::name(&shared.owner, spec)), ..Default::default() };
-    let body = sandbox::body(&shared.owner, spec, image);
+    let place = shared.groups.enter(&shared.engine, &spec.function).await;
+    let body = sandbox::body(&shared.owner, spec, image, place.as_ref().map(Place::parent));
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
@@ -53,7 +56,7 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Re
         let id = client.create_container(Some(options), body).await?.id;
         let end = shared.ends.register(&id);
         drop(_gate);
-        Ok(Container { shared, id, end, removed: OnceCell::new(), tasks: Handle::current() })
+        Ok(Container { shared, id, end, place, removed: OnceCell::new(), tasks: Handle::current() })
     });
     task.await.map_err(|failure| Answer::from(std::io::Error::other(failure)))?
 }
@@ -70,7 +73,10 @@ impl Container {
             }
         };
         match outcome {
-            Ok(guest) => Ok(guest),
+            Ok(guest) => {
+                self.place.iter().for_each(|place| place.verify(&self.id));
+                Ok(guest)
+            }
             Err(NotReady::Engine(error)) => Err(error),
             Err(NotReady::Guest(reason)) => {
                 let _ = timeout(LAST_OUTPUT, collect(&mut output, &mut early)).await;
@@ -168,7 +174,11 @@ impl Drop for Container {
             return;
         }
         let (shared, id) = (self.shared.clone(), std::mem::take(&mut self.id));
-        self.tasks.spawn(async move { remove(&shared, &id).await });
+        let place = self.place.take();
+        self.tasks.spawn(async move {
+            remove(&shared, &id).await;
+            drop(place);
+        });
     }
 }
 

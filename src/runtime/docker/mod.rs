@@ -6,13 +6,14 @@
 //!                    └─ from here on a guard removes it, whatever happens
 //! ```
 //! [`engine`] is the connection, [`image`] makes images, [`sandbox`] says what a container may do,
-//! [`container`] is one of them, [`events`] knows why they ended, [`network`] is the one for `egress`,
-//! [`firewall`] shuts it off from this host.
+//! [`container`] is one of them, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`]
+//! is the one for `egress`, [`firewall`] shuts it off from this host.
 
 mod container;
 mod engine;
 mod events;
 mod firewall;
+mod groups;
 mod image;
 mod network;
 mod sandbox;
@@ -31,7 +32,9 @@ use futures_util::{StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use self::engine::address;
-use self::{container::Container, engine::Engine, events::Ends, image::Images, network::Egress};
+use self::{
+    container::Container, engine::Engine, events::Ends, groups::Groups, image::Images, network::Egress,
+};
 use super::{Config, Error, Image, Owner, Progress, Runtime, Spec, Started, listener::Listener};
 use crate::model::Network;
 
@@ -53,6 +56,7 @@ struct Shared {
     owner: Owner,
     ends: Ends,
     egress: Egress,
+    groups: Arc<Groups>,
     /// The one event subscription, opened before the first start.
     subscription: Mutex<Option<AbortOnDropHandle<()>>>,
     /// Held for reading while a container is made: [`Docker::remove_all`] waits for them.
@@ -66,6 +70,7 @@ impl Docker {
             owner: config.owner.clone(),
             ends: Ends::default(),
             egress: Egress::new(&config.owner.platform),
+            groups: Groups::new(&config.owner),
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
@@ -146,6 +151,7 @@ impl Runtime for Docker {
             let ids = self.list(owner).await?;
             if ids.is_empty() {
                 self.shared.egress.remove_unused(&self.shared.engine).await;
+                self.shared.groups.clear(owner);
                 removed.sort_unstable();
                 removed.dedup();
                 return Ok(removed);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
-    ResourcesUlimits,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountType, ResourcesUlimits,
 };
 
 use super::network;
@@ -12,7 +12,7 @@ use crate::{
     model::Network,
     runtime::{
         Error, Image, Owner, Spec, TASK_PATH,
-        limits::{OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+        limits::{CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance},
         listener::run_folder,
     },
 };
@@ -44,7 +44,13 @@ fn mounts_code(image: &Image) -> bool {
     matches!(image, Image::Language { .. })
 }
 
-pub(super) fn body(owner: &Owner, spec: &Spec, image: &str) -> ContainerCreateBody {
+/// `group` is the control group above the container's own.
+pub(super) fn body(
+    owner: &Owner,
+    spec: &Spec,
+    image: &str,
+    group: Option<String>,
+) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(image.to_owned()),
         hostname: Some("function".to_owned()),
@@ -55,7 +61,7 @@ pub(super) fn body(owner: &Owner, spec: &Spec, image: &str) -> ContainerCreateBo
         // An own empty network namespace; a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),
         labels: Some(labels(owner, spec)),
-        host_config: Some(host_config(owner, spec)),
+        host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec) }),
         ..Default::default()
     }
 }
@@ -88,7 +94,11 @@ fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
         memory: Some(memory),
         // Of memory and swap together: no swap.
         memory_swap: Some(memory),
-        nano_cpus: Some(nano(spec.cpus)),
+        nano_cpus: Some(nano(cpus_of_instance(spec.cpus))),
+        // Among the engine's containers, the platform's own database and broker.
+        cpu_shares: Some(CPU_SHARES.into()),
+        // The names of the groups are nothing to a function.
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         network_mode: (spec.network == Network::Egress).then(|| network::name(&owner.platform)),
         mounts: Some(mounts(spec)),
         // Output comes over the guest's own sockets; the engine keeps nothing.

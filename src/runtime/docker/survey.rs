@@ -11,6 +11,7 @@ use bollard::{
 use super::{
     super::Error,
     engine::{self, Engine},
+    groups,
 };
 
 const PLATFORM_LABEL: &str = "cloudfunc.platform";
@@ -31,6 +32,8 @@ pub struct Survey {
     pub cgroup_driver: String,
     /// `1` or `2`.
     pub cgroup_version: String,
+    /// Why functions yield the processors to other containers only, and not to everything on the machine.
+    pub unranked: Option<String>,
     pub rootless: bool,
     /// The root of containers is another user on the host.
     pub remaps_users: bool,
@@ -88,6 +91,9 @@ impl Survey {
     }
 
     fn read_info(&mut self, info: SystemInfo) {
+        let is_root = rustix::process::geteuid().is_root();
+        let unranked = groups::reason_against(&self.address, &info, is_root);
+        self.unranked = unranked.map(|reason| reason.to_string());
         let option = |name: &str| {
             let options = info.security_options.iter().flatten();
             // As in `name=rootless`, or `name=seccomp,profile=default`.

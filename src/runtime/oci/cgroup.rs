@@ -14,16 +14,15 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub(super) use crate::runtime::cgroups::Cgroups;
 use crate::{
     model::InstanceId,
     runtime::{
         Owner, Spec,
-        limits::{CPU_PERIOD, PIDS},
+        cgroups::{CONTROLLERS, above, of_function, quota, write, write_if_there},
+        limits::{CPU_PERIOD, PIDS, cpus_of_instance},
     },
 };
-
-const ROOT: &str = "/sys/fs/cgroup";
-const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// For the processes of a sandbox to be gone after they were killed; then the folder stays, and the next
 /// removal finds it.
@@ -31,13 +30,6 @@ const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between two tries meanwhile.
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
-
-/// How limits can be set on this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cgroups {
-    V1,
-    V2,
-}
 
 /// One sandbox's: a folder per hierarchy.
 #[derive(Clone, Debug)]
@@ -47,43 +39,52 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroups {
-    /// The version in use here, if its limits may be set by this process.
-    pub(super) fn usable() -> Option<Self> {
-        let writable = |path: &Path| {
-            rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok() && path.is_dir()
-        };
-        let root = Path::new(ROOT);
-        if root.join("cgroup.controllers").exists() {
-            let enabled = writable(root) && enable(root).is_ok();
-            return enabled.then_some(Self::V2);
-        }
-        let all = CONTROLLERS.iter().all(|name| writable(&root.join(name)));
-        all.then_some(Self::V1)
+    /// Where the groups of an owner's instances are: in a hierarchy with the controller `cpu`, below those of their
+    /// functions.
+    fn owners(self, owner: &Owner, controller: &str) -> PathBuf {
+        self.hierarchy(controller).join(format!("cloudfunc-{}/{}", owner.platform, owner.manager))
     }
 
-    pub(super) fn number(self) -> u32 {
-        match self {
-            Self::V1 => 1,
-            Self::V2 => 2,
-        }
+    fn controllers(self) -> &'static [&'static str] {
+        // Those of version 2 are all at one place.
+        if self == Self::V1 { &CONTROLLERS } else { &["cpu"] }
     }
 
-    /// Where an instance's limits are, whether it is there or not.
-    pub(super) fn of(self, owner: &Owner, instance: &str) -> Cgroup {
-        let path = format!("cloudfunc-{}/{}/{instance}", owner.platform, owner.manager);
-        let root = Path::new(ROOT);
-        let folders = match self {
-            Self::V1 => CONTROLLERS.iter().map(|name| root.join(name).join(&path)).collect(),
-            Self::V2 => vec![root.join(path)],
+    /// Where an instance's limits are to be.
+    pub(super) fn of(self, owner: &Owner, function: &str, instance: &str) -> Cgroup {
+        self.placed(owner, instance, |_| Some(of_function(function)))
+    }
+
+    /// Where they are, whatever its function is.
+    pub(super) fn find(self, owner: &Owner, instance: &str) -> Cgroup {
+        let has_it = |function: &fs::DirEntry| function.path().join(instance).is_dir();
+        self.placed(owner, instance, |folder| {
+            let function = fs::read_dir(folder).ok()?.flatten().find(has_it)?;
+            function.file_name().into_string().ok()
+        })
+    }
+
+    fn placed(
+        self,
+        owner: &Owner,
+        instance: &str,
+        function: impl Fn(&Path) -> Option<String>,
+    ) -> Cgroup {
+        let folder = |controller: &&str| {
+            let mut folder = self.owners(owner, controller);
+            if *controller == "cpu" {
+                folder.extend(function(&folder));
+            }
+            folder.join(instance)
         };
-        Cgroup { version: self, folders }
+        Cgroup { version: self, folders: self.controllers().iter().map(folder).collect() }
     }
 
     /// Makes a sandbox's with its limits.
     pub(super) fn make(self, owner: &Owner, spec: &Spec) -> io::Result<Cgroup> {
         let InstanceId(instance) = spec.instance;
-        let cgroup = self.of(owner, &instance.to_string());
-        let made = cgroup.folders.iter().try_for_each(|folder| make_with_parents(self, folder));
+        let cgroup = self.of(owner, &spec.function, &instance.to_string());
+        let made = cgroup.folders.iter().try_for_each(|folder| self.make_all(folder));
         match made.and_then(|()| cgroup.limit(spec)) {
             Ok(()) => Ok(cgroup),
             Err(error) => {
@@ -94,38 +95,9 @@ impl Cgroups {
     }
 }
 
-/// A parent may be removed, being empty, while a child of it is made: then once more.
-fn make_with_parents(version: Cgroups, folder: &Path) -> io::Result<()> {
-    let parents = || {
-        let owner = folder.parent().unwrap_or(folder);
-        let platform = owner.parent().unwrap_or(owner);
-        for parent in [platform, owner] {
-            ignore(fs::create_dir(parent), io::ErrorKind::AlreadyExists)?;
-            if version == Cgroups::V2 {
-                enable(parent)?;
-            }
-        }
-        ignore(fs::create_dir(folder), io::ErrorKind::AlreadyExists)
-    };
-    match parents() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => parents(),
-        other => other,
-    }
-}
-
-fn ignore(result: io::Result<()>, kind: io::ErrorKind) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == kind { Ok(()) } else { Err(error) })
-}
-
-/// Lets the children of a version 2 group have limits.
-fn enable(folder: &Path) -> io::Result<()> {
-    let all = CONTROLLERS.map(|name| format!("+{name}")).join(" ");
-    fs::write(folder.join("cgroup.subtree_control"), all)
-}
-
 impl Cgroup {
     fn limit(&self, spec: &Spec) -> io::Result<()> {
-        let quota = quota(spec.cpus);
+        let quota = quota(cpus_of_instance(spec.cpus));
         match (self.version, self.folders.as_slice()) {
             (Cgroups::V1, [memory, cpu, pids]) => {
                 write(memory, "memory.limit_in_bytes", spec.memory_bytes)?;
@@ -189,8 +161,8 @@ impl Cgroup {
                     _ => break,
                 }
             }
-            // The owner's and the platform's: not while another is in them.
-            for parent in folder.ancestors().skip(1).take(2) {
+            // The function's, the owner's and the platform's: not while another is in them.
+            for parent in above(folder) {
                 if fs::remove_dir(parent).is_err() {
                     break;
                 }
@@ -198,22 +170,6 @@ impl Cgroup {
         }
         gone
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of cpus is small")]
-fn quota(cpus: f64) -> u64 {
-    // The kernel takes no less than a millisecond.
-    ((cpus * f64::from(CPU_PERIOD)) as u64).max(1000)
-}
-
-fn write(folder: &Path, name: &str, value: impl ToString) -> io::Result<()> {
-    let path = folder.join(name);
-    fs::write(&path, value.to_string())
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-}
-
-fn write_if_there(folder: &Path, name: &str, value: impl ToString) -> io::Result<()> {
-    if folder.join(name).exists() { write(folder, name, value) } else { Ok(()) }
 }
 
 /// Both versions have a line `oom_kill` with a number.
@@ -232,10 +188,5 @@ mod tests {
         assert!(!counts_a_kill("oom_kill_disable 1\nunder_oom 0\noom_kill 0\n"));
         assert!(counts_a_kill("low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n"));
         assert!(!counts_a_kill("low 0\nmax 12\noom 1\noom_kill 0\n"));
-    }
-
-    #[test]
-    fn cpus_are_a_share_of_a_period() {
-        assert_eq!([1.0, 0.5, 2.0, 0.001].map(quota), [100_000, 50_000, 200_000, 1000]);
     }
 }

@@ -60,6 +60,8 @@ const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 pub(super) struct Request {
     /// Files that take a process into the container's cgroups.
     pub(super) entrances: Vec<PathBuf>,
+    /// The file with the compiled filters of system calls.
+    pub(super) filters: PathBuf,
     /// Whether root is to be had by a user namespace of its own.
     pub(super) user_namespace: bool,
     /// Whether the manager, which is at the other end of standard input, connects it to a network.
@@ -112,6 +114,9 @@ fn trial() -> anyhow::Result<()> {
 fn make(folder: &Path) -> anyhow::Result<()> {
     let request = fs::read(folder.join(REQUEST)).context("no request")?;
     let request: Request = serde_json::from_slice(&request).context("not a request")?;
+    // Read while everything is still where the manager sees it.
+    let filters = fs::read(&request.filters)
+        .with_context(|| format!("cannot read {}", request.filters.display()))?;
     for entrance in &request.entrances {
         fs::write(entrance, "0").with_context(|| format!("cannot write {}", entrance.display()))?;
     }
@@ -122,7 +127,7 @@ fn make(folder: &Path) -> anyhow::Result<()> {
         network::wait_for_connection().context("no network")?;
         fence.set().context("cannot shut the network off from this host")?;
     }
-    let filters = seccomp::filters()?;
+    let filters = seccomp::read(&filters)?;
     let states = folder.join("state");
     let container = ContainerBuilder::new("container".to_owned(), SyscallType::Linux)
         .with_root_path(&states)?

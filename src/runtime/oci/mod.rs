@@ -147,9 +147,9 @@ impl Shared {
         self.folder.join("sandboxes").join(owner.manager.to_string())
     }
 
-    /// Where an instance's folder and cgroup are, whether they are there or not.
+    /// Where an instance's folder and cgroup are.
     fn traces(&self, owner: &Owner, id: &str) -> Traces {
-        let cgroup = self.cgroups().map(|cgroups| cgroups.of(owner, id));
+        let cgroup = self.cgroups().map(|cgroups| cgroups.find(owner, id));
         Traces { folder: self.folder_of(owner).join(id), cgroup }
     }
 
@@ -160,7 +160,8 @@ impl Shared {
         tasks: Handle,
     ) -> Result<(Container, std::io::PipeReader), Error> {
         let id = spec.instance.0.to_string();
-        let traces = self.traces(&self.owner, &id);
+        let cgroup = self.cgroups().map(|cgroups| cgroups.of(&self.owner, &spec.function, &id));
+        let traces = Traces { folder: self.folder_of(&self.owner).join(&id), cgroup };
         // Something of it may be running, whatever failed.
         let made = self.make(spec, root, &traces).inspect_err(|_| orphans::remove(&traces))?;
         let life = Life::begin(id.clone(), made.process, made.link, traces.clone(), &tasks);
@@ -191,7 +192,8 @@ impl Shared {
         let names = connected.then_some(&*resolv_conf);
         let config = config::config(spec, root, names, user, limits.is_none());
         let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
-        let request = Request { entrances, user_namespace: !is_root, connected };
+        let filters = root.filters.clone();
+        let request = Request { entrances, filters, user_namespace: !is_root, connected };
         let made = make::make(&self.program, traces, &config, &request)?;
         if let Err(error) = orphans::remember(folder) {
             made.end();

@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::host::Interpreter;
+use super::{host::Interpreter, seccomp};
 use crate::runtime::{Error, TASK_PATH, limits::RUN_PATH, python};
 
 /// Where a sandbox finds the shim.
@@ -39,6 +39,9 @@ const SYSTEM: &[&str] = &[
     "/etc/ssl/certs",
 ];
 
+/// Beside the skeleton, not in it.
+const FILTERS: &str = "filters";
+
 /// Where mounts go that are the same in every sandbox.
 const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", SHIM_FOLDER, TASK_PATH, RUN_PATH];
 
@@ -59,6 +62,8 @@ pub(super) struct Root {
     pub(super) folder: PathBuf,
     /// Read-only mounts: from here, to there. In the order in which they are to be made.
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
+    /// The file with the compiled filters of system calls.
+    pub(super) filters: PathBuf,
     /// What runs first.
     pub(super) command: Vec<String>,
 }
@@ -67,10 +72,14 @@ impl Root {
     /// The root for this interpreter, made below `parent` where it is missing.
     pub(super) fn make(parent: &Path, interpreter: &Interpreter) -> Result<Self, Error> {
         let paths = visible(interpreter);
-        let hash = key(interpreter, &paths);
+        let filters = seccomp::compiled().map_err(|error| Error::Engine {
+            action: "make a filter of system calls",
+            source: error.into(),
+        })?;
+        let hash = key(interpreter, &paths, &filters);
         let home = parent.join(format!("{}-{hash}", interpreter.version));
         if !home.exists() {
-            build(parent, &home, interpreter, &paths)
+            build(parent, &home, interpreter, &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
         }
         let shim = format!("{SHIM_FOLDER}/shim.pyc");
@@ -82,6 +91,7 @@ impl Root {
             id: format!("host-python-{}-{hash}", interpreter.version),
             mounts: mounts(&home, interpreter, paths),
             folder: home.join("root"),
+            filters: home.join(FILTERS),
             command,
         })
     }
@@ -126,17 +136,24 @@ fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(P
 }
 
 /// Of everything that a skeleton is made from: another interpreter, another skeleton.
-fn key(interpreter: &Interpreter, paths: &[PathBuf]) -> String {
+fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
     let mut hash = Sha256::new();
     for part in [format!("{interpreter:?}"), format!("{paths:?}{FILES:?}{FOLDERS:?}")] {
         hash.update(part);
     }
     hash.update(python::SHIM);
+    hash.update(filters);
     hex::encode(&hash.finalize()[..6])
 }
 
 /// Beside its place first, so that nobody sees half of it.
-fn build(parent: &Path, home: &Path, interpreter: &Interpreter, paths: &[PathBuf]) -> io::Result<()> {
+fn build(
+    parent: &Path,
+    home: &Path,
+    interpreter: &Interpreter,
+    paths: &[PathBuf],
+    filters: &[u8],
+) -> io::Result<()> {
     fs::create_dir_all(parent)?;
     let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
     let made = making.path();
@@ -144,6 +161,7 @@ fn build(parent: &Path, home: &Path, interpreter: &Interpreter, paths: &[PathBuf
     make_folder(made, "shim".as_ref())?;
     skeleton(&made.join("root"), paths)?;
     compile_shim(made, interpreter)?;
+    fs::write(made.join(FILTERS), filters)?;
     fs::set_permissions(made, Permissions::from_mode(0o700))?;
     match fs::rename(made, home) {
         // Somebody else was quicker.

@@ -11,10 +11,51 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
+    SeccompRule, sock_filter,
 };
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Of one filter's length, and of one instruction of it.
+const LENGTH: usize = 4;
+const INSTRUCTION: usize = 8;
+
+/// The filters as bytes: they are compiled once, and read at every start.
+pub(super) fn compiled() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for filter in filters()? {
+        bytes.extend(u32::try_from(filter.len())?.to_le_bytes());
+        for instruction in filter {
+            bytes.extend(instruction.code.to_le_bytes());
+            bytes.extend([instruction.jt, instruction.jf]);
+            bytes.extend(instruction.k.to_le_bytes());
+        }
+    }
+    Ok(bytes)
+}
+
+/// What [`compiled`] wrote: nothing less, and at least one filter.
+pub(super) fn read(mut bytes: &[u8]) -> anyhow::Result<Vec<BpfProgram>> {
+    let mut filters = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() {
+        let length = usize::try_from(u32::from_le_bytes(*length))? * INSTRUCTION;
+        let (filter, rest) = rest.split_at_checked(length).context("a seccomp filter is cut")?;
+        filters.push(filter.chunks_exact(INSTRUCTION).map(instruction).collect());
+        bytes = rest;
+    }
+    anyhow::ensure!(bytes.is_empty() && !filters.is_empty(), "these are no seccomp filters");
+    Ok(filters)
+}
+
+fn instruction(bytes: &[u8]) -> sock_filter {
+    let [c0, c1, jt, jf, k0, k1, k2, k3] = bytes else { unreachable!("of this length") };
+    sock_filter {
+        code: u16::from_le_bytes([*c0, *c1]),
+        jt: *jt,
+        jf: *jf,
+        k: u32::from_le_bytes([*k0, *k1, *k2, *k3]),
+    }
+}
 
 /// To be set one after the other: where both refuse, the last one's answer counts.
 pub(super) fn filters() -> anyhow::Result<Vec<BpfProgram>> {
@@ -197,5 +238,14 @@ mod tests {
         let allowed = [ALLOWED, ALLOWED_HERE].concat();
         assert!(![REFUSED, REFUSED_HERE].concat().iter().any(|call| allowed.contains(call)));
         assert!(!allowed.contains(&libc::SYS_clone3));
+    }
+
+    #[test]
+    fn filters_are_read_as_they_were_written_or_not_at_all() {
+        let bytes = compiled().unwrap();
+        assert_eq!(read(&bytes).unwrap(), filters().unwrap());
+        for wrong in [&bytes[..bytes.len() - 1], &bytes[..3], &[], &[0, 0, 0, 1]] {
+            assert!(read(wrong).is_err(), "{} bytes", wrong.len());
+        }
     }
 }

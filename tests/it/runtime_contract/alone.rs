@@ -14,7 +14,7 @@ impl Fixture {
     }
 
     /// The number of a container's first process.
-    fn pid(&self, instance: &Instance) -> String {
+    pub(super) fn pid(&self, instance: &Instance) -> String {
         let folder = self.folder.path().join("runtime/sandboxes").join(self.owner.manager.to_string());
         fs::read_to_string(folder.join(instance.sandbox.id()).join("pid")).unwrap()
     }

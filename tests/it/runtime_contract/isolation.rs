@@ -77,6 +77,76 @@ def handler(event):
     instance.sandbox.remove().await;
 }
 
+/// The folder of the group that limits its processors, as the machine sees it.
+fn cpu_group(fixture: &Fixture, instance: &Instance) -> PathBuf {
+    let pid = match fixture.kind {
+        Kind::Docker => docker(&["inspect", "--format", "{{.State.Pid}}", instance.sandbox.id()]),
+        _ => fixture.pid(instance),
+    };
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", pid.trim())).unwrap();
+    let path_of = |line: &str| {
+        let [_, controllers, path] = line.splitn(3, ':').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let root = match controllers {
+            "" if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() => "/sys/fs/cgroup",
+            list if list.split(',').any(|one| one == "cpu") => "/sys/fs/cgroup/cpu",
+            _ => return None,
+        };
+        Some(PathBuf::from(format!("{root}{path}")))
+    };
+    groups.lines().find_map(path_of).expect("a group with the controller cpu")
+}
+
+/// A group's share of the processors, and how many of them it may use; version 1 or 2.
+fn cpu_limits(group: &Path) -> (String, Option<f64>) {
+    let read = |name: &str| fs::read_to_string(group.join(name)).map(|text| text.trim().to_owned());
+    let rank = read("cpu.shares").or_else(|_| read("cpu.weight")).unwrap();
+    let most = read("cpu.max").or_else(|_| {
+        read("cpu.cfs_quota_us").map(|quota| format!("{quota} {}", read("cpu.cfs_period_us").unwrap()))
+    });
+    let most = most.unwrap();
+    let (quota, period) = most.split_once(' ').unwrap();
+    let quota = quota.parse::<f64>().ok().filter(|quota| *quota > 0.0);
+    (rank, quota.map(|quota| quota / period.parse::<f64>().unwrap()))
+}
+
+pub async fn functions_yield_the_processors_and_leave_one_to_the_others(fixture: &Fixture) {
+    if !fixture.has_cgroups() {
+        return;
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let most = (cores > 1).then(|| f64::from(u32::try_from(cores - 1).unwrap()));
+    let start = async |function: &str| {
+        // The engine would refuse so many.
+        let cpus = if cores > 1 { 1000.0 } else { 1.0 };
+        let spec = Spec { function: function.to_owned(), cpus, ..fixture.spec(ECHO) };
+        fixture.start_spec(&spec).await
+    };
+    let instances = [start("contract").await, start("contract").await, start("").await];
+    let groups: Vec<_> = instances.iter().map(|instance| cpu_group(fixture, instance)).collect();
+    for group in &groups {
+        if cores > 1 {
+            assert_eq!(cpu_limits(group).1, most, "{}", group.display());
+        }
+        let top = group.iter().position(|part| part.to_string_lossy().starts_with("cloudfunc-"));
+        let top: PathBuf = group.iter().take(top.unwrap() + 1).collect();
+        let (rank, unlimited) = cpu_limits(&top);
+        assert!(["512", "50"].contains(&&*rank) && unlimited.is_none(), "{rank} {unlimited:?}");
+    }
+    let above: Vec<_> = groups.iter().map(|group| group.parent().unwrap().to_owned()).collect();
+    assert_eq!(above[0], above[1]);
+    assert!(above[0].ends_with("function.contract"), "{}", above[0].display());
+    assert_eq!(cpu_limits(&above[0]).1, most);
+    // Whose function is not known yet shares with nobody.
+    assert!(above[2].ends_with("none") && cpu_limits(&above[2]).1.is_none(), "{}", above[2].display());
+    for instance in instances {
+        instance.sandbox.remove().await;
+    }
+    let left = || above.iter().filter(|group| group.exists()).count();
+    assert_eq!(left(), 0);
+}
+
 pub async fn a_sandbox_has_room_for_few_processes(fixture: &Fixture) {
     let code = r#"
 import os, time

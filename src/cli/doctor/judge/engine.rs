@@ -19,6 +19,8 @@ pub struct Engine {
     pub storage_driver: String,
     pub cgroup_driver: String,
     pub cgroup_version: String,
+    /// Why functions yield the processors to other containers only.
+    pub unranked: Option<String>,
     pub rootless: bool,
     pub remaps_users: bool,
     pub default_runtime: String,
@@ -62,7 +64,8 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
         Ok(engine) => {
             let mut findings = vec![answers(engine), components(engine)];
             findings.extend(runc(engine, facts.runc_package.as_deref()));
-            findings.extend([storage(engine), isolation(engine), image(engine, &facts.base_image)]);
+            findings.extend([storage(engine), isolation(engine), priority(engine)]);
+            findings.push(image(engine, &facts.base_image));
             findings.extend(engine.warnings.iter().map(|text| warned(text)));
             findings
         }
@@ -191,6 +194,16 @@ fn isolation(engine: &Engine) -> Finding {
     Finding::ok("isolation", found)
 }
 
+fn priority(engine: &Engine) -> Finding {
+    let Some(reason) = &engine.unranked else {
+        return Finding::ok("priority", "functions yield the processors to everything else");
+    };
+    let advice = "For a platform that answers at once while functions use all processors, run it as root, beside \
+                  an engine with the cgroup driver cgroupfs.";
+    let found = format!("functions yield the processors to other containers only: {reason}");
+    Finding::note("priority", found, advice)
+}
+
 fn image(engine: &Engine, image: &str) -> Finding {
     if engine.has_base_image {
         return Finding::ok("image", format!("the base image {image} is there"));
@@ -227,6 +240,7 @@ mod tests {
             storage_driver: "overlay2".to_owned(),
             cgroup_driver: "systemd".to_owned(),
             cgroup_version: "2".to_owned(),
+            unranked: Some("the engine's cgroup driver is systemd".to_owned()),
             default_runtime: "runc".to_owned(),
             has_base_image: true,
             ..Engine::default()
@@ -249,6 +263,9 @@ mod tests {
                 "ok runc: runc 1.3.3 (package v1.3.3-0-gd842d77): no known escape",
                 "ok storage: storage driver overlay2",
                 "ok isolation: the engine runs as root; cgroup driver systemd, version 2",
+                "note priority: functions yield the processors to other containers only: the engine's cgroup driver \
+                 is systemd | For a platform that answers at once while functions use all processors, run it as \
+                 root, beside an engine with the cgroup driver cgroupfs.",
                 "ok image: the base image python:3.12-slim is there",
             ]
         );
