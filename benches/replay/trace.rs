@@ -85,10 +85,7 @@ impl Trace {
 
     /// The same arrivals in less time; runs keep theirs, as starts do.
     pub fn faster(&self, speed: f64) -> Self {
-        let calls = self.calls.iter().map(|call| Call {
-            at: call.at.div_f64(speed),
-            ..*call
-        });
+        let calls = self.calls.iter().map(|call| Call { at: call.at.div_f64(speed), ..*call });
         Self { calls: calls.collect(), functions: self.functions.clone() }
     }
 

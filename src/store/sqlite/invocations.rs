@@ -45,7 +45,8 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
             }
         }
         let there: Vec<bool> = rows.iter().map(|row| there[&row.function]).collect();
-        let new: Vec<_> = rows.iter().zip(&there).filter(|(_, there)| **there).map(|(row, _)| row).collect();
+        let new: Vec<_> =
+            rows.iter().zip(&there).filter(|(_, there)| **there).map(|(row, _)| row).collect();
         let mut inserted = 0;
         for piece in pieces(&new) {
             let mut insert = QueryBuilder::<Sqlite>::new(
