@@ -14,7 +14,12 @@ use self::{
     running::{Running, supervise},
 };
 use crate::{
-    config::{Platform, manifest::Defaults, platform::Addresses, state::State},
+    config::{
+        Platform,
+        manifest::{self, Defaults},
+        platform::Addresses,
+        state::State,
+    },
     gateway,
     http::{self, Door, Guard, Peer, Server},
     manager,
@@ -166,6 +171,7 @@ fn start(
                 queue: queue?,
                 runtime: backends.runtime.clone().context("no runtime")?,
                 lines: backends.lines.clone(),
+                usual: manifest::usual(&Defaults { python_version: platform.python_version.clone() }),
             };
             let data_dir = platform.data_dir.clone();
             tokio::spawn(manager::run(backends, owner, limits, data_dir, server, shutdown))

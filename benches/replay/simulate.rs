@@ -144,6 +144,7 @@ impl World<'_> {
             max_instances: self.setup.max_instances,
             idle_timeout: self.setup.idle_timeout,
             memory: self.trace.functions[call.function].memory_mib << 20,
+            class: None,
         };
         Event::Arrived {
             work: WorkId(index as u64),
@@ -161,6 +162,9 @@ impl World<'_> {
                     let function = function(key);
                     self.functions.insert(slot, function);
                     self.happens(now + self.setup.cold_starts[function], Happens::Started(slot));
+                }
+                Action::Prewarm { .. } | Action::Take { .. } => {
+                    unreachable!("this pool prewarms nothing")
                 }
                 Action::Run { slot, work, start } => {
                     self.idles_no_longer(slot, now);

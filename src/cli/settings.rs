@@ -104,6 +104,11 @@ pub struct SettingsArgs {
     /// past of the function says that it will be invoked again [default: fixed]
     #[arg(long, env = "CLOUDFUNC_KEEP_ALIVE", value_name = "POLICY", help_heading = "Limits")]
     pub keep_alive: Option<KeepAlivePolicy>,
+    /// Memory of the instances that wait for a function yet to come, so that a cold start is quick; out of
+    /// what --memory-budget has left. 0B: none waits [default: 512MiB]
+    #[arg(long, env = "CLOUDFUNC_PREWARM_BUDGET", value_parser = units::parse_bytes)]
+    #[arg(value_name = "SIZE", help_heading = "Limits")]
+    pub prewarm_budget: Option<u64>,
     /// Instances that a manager starts at once [default: twice the cores]
     #[arg(long, env = "CLOUDFUNC_MAX_STARTS", value_name = "COUNT", help_heading = "Limits")]
     pub max_starts: Option<usize>,
@@ -149,6 +154,7 @@ impl SettingsArgs {
             max_backlog: self.max_backlog,
             memory_budget: self.memory_budget,
             keep_alive: self.keep_alive,
+            prewarm_budget: self.prewarm_budget,
             max_starts: self.max_starts,
             stop_grace: self.stop_grace,
             retention: self.retention,
@@ -187,7 +193,7 @@ mod tests {
                      --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 \
-                     --memory-budget 7GiB --keep-alive adaptive --max-starts 8 --stop-grace 9s --retention 10h";
+                     --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let dirs = Dirs { config: "/c".into(), state: "/s".into() };
         let platform = parse(&flags).settings().unwrap().platform(&dirs).unwrap();

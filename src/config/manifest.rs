@@ -101,6 +101,11 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     Ok(Manifest { name, spec })
 }
 
+/// What a function is whose manifest says nothing.
+pub fn usual(defaults: &Defaults) -> FunctionSpec {
+    parse("", FILE, defaults).expect("all keys are optional").spec
+}
+
 fn name(field: &Field<'_>) -> Result<FunctionName, ManifestError> {
     field.string("\"hello_fn\"")?.parse().map_err(|error| field.error(format!("{error}")))
 }

@@ -58,6 +58,7 @@ impl Platform {
             ("CLOUDFUNC_MAX_BACKLOG", limits.max_backlog.to_string()),
             ("CLOUDFUNC_MEMORY_BUDGET", format!("{}B", limits.memory_budget)),
             ("CLOUDFUNC_KEEP_ALIVE", limits.keep_alive.as_str().to_owned()),
+            ("CLOUDFUNC_PREWARM_BUDGET", format!("{}B", limits.prewarm_budget)),
             ("CLOUDFUNC_MAX_STARTS", limits.max_starts.to_string()),
             ("CLOUDFUNC_STOP_GRACE", ms(limits.stop_grace)),
             ("CLOUDFUNC_RETENTION", ms(limits.retention)),
@@ -155,6 +156,9 @@ pub struct Limits {
     pub memory_budget: u64,
     /// How long an idle instance is kept, and which one is evicted.
     pub keep_alive: KeepAlivePolicy,
+    /// Memory of all prewarmed instances of one manager together, out of what its functions leave of
+    /// `memory_budget`; 0: there are none.
+    pub prewarm_budget: u64,
     /// Sandboxes being started at once by one manager; others wait their turn.
     pub max_starts: usize,
     /// Loading a function's code may take so long; then it has failed. Fixed; tests shorten it.
@@ -173,6 +177,8 @@ impl Default for Limits {
             max_backlog: 100_000,
             memory_budget: 8 << 30,
             keep_alive: KeepAlivePolicy::Fixed,
+            // Four of the default 128 MiB, which take a few MiB each while they wait.
+            prewarm_budget: 512 << 20,
             // Docker's starts saturate at about twice the cores (measured: 4 on 2 cores).
             max_starts: 2 * std::thread::available_parallelism().map_or(2, usize::from),
             load_timeout: Duration::from_secs(30),

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     consumers::Backoff,
+    dispatch::{Command, Dispatch},
     instance::{function_tag, image_of},
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 const AT_ONCE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
 
 /// Takes builds until `stop`; one that is under way is finished.
-pub async fn consume(shared: Arc<Shared>, stop: CancellationToken) {
+pub async fn consume(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
     let mut backoff = Backoff::new();
     while !stop.is_cancelled() {
         let consumer = tokio::select! {
@@ -47,6 +48,7 @@ pub async fn consume(shared: Arc<Shared>, stop: CancellationToken) {
             };
             let Some(delivery) = delivery else { break };
             run(&shared, delivery).await;
+            dispatch.send(Command::ImageMade);
         }
     }
 }
@@ -108,7 +110,7 @@ async fn perform(
             check(source, build).await?;
             let _ = progress.send("unpacking the source".to_owned());
             let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
-            (Some(build.source.clone()), Some(tree))
+            (Some(build.source.clone()), Some(tree.folder().to_owned()))
         }
     };
     for notice in shared.runtime.notices(build.spec.network).await {

@@ -35,11 +35,98 @@ pub enum Error {
     },
 }
 
+/// A bundle of more files is read anew for each instance instead of being remembered.
+const REMEMBERED_FILES: usize = 500;
+/// Linking takes some 10 µs a file: so many are sooner linked than handed to another thread.
+const FEW_FILES: usize = 50;
+
+/// An unpacked bundle; read-only for everybody.
+#[derive(Debug)]
+pub struct Unpacked {
+    folder: PathBuf,
+    /// What is in it, in the order in which it can be made anew; none of a large one.
+    entries: Option<Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Below the bundle's folder.
+    path: PathBuf,
+    is_folder: bool,
+}
+
+impl Unpacked {
+    fn read(folder: PathBuf) -> Result<Self, Error> {
+        let mut entries = Vec::new();
+        list(&folder, Path::new(""), &mut entries)?;
+        let entries = (entries.len() <= REMEMBERED_FILES).then_some(entries);
+        Ok(Self { folder, entries })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Fills an instance's own folder: directories are made, files are hard links into the cache (the
+    /// sandbox mounts the folder read-only, so that nothing can be changed through them).
+    pub async fn fill(self: &Arc<Self>, task: &Path) -> Result<(), Error> {
+        match &self.entries {
+            Some(entries) if entries.len() <= FEW_FILES => self.link(entries, task),
+            _ => {
+                let (this, task) = (self.clone(), task.to_owned());
+                tokio::task::spawn_blocking(move || this.fill_blocking(&task))
+                    .await
+                    .expect("linking does not panic")
+            }
+        }
+    }
+
+    fn fill_blocking(&self, task: &Path) -> Result<(), Error> {
+        if let Some(entries) = &self.entries {
+            return self.link(entries, task);
+        }
+        let mut entries = Vec::new();
+        list(&self.folder, Path::new(""), &mut entries)?;
+        self.link(&entries, task)
+    }
+
+    fn link(&self, entries: &[Entry], task: &Path) -> Result<(), Error> {
+        for entry in entries {
+            let target = task.join(&entry.path);
+            match entry.is_folder {
+                true => fs::create_dir(&target),
+                false => fs::hard_link(self.folder.join(&entry.path), &target),
+            }
+            .map_err(io_error(&target))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is in `folder`, itself at `path` of the bundle: each folder before what is in it.
+fn list(folder: &Path, path: &Path, entries: &mut Vec<Entry>) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+        let entry = entry.map_err(io_error(folder))?;
+        let (source, path) = (entry.path(), path.join(entry.file_name()));
+        let is_folder = entry.file_type().map_err(io_error(&source))?.is_dir();
+        entries.push(Entry { path: path.clone(), is_folder });
+        if is_folder {
+            list(&source, &path, entries)?;
+        }
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { path, source }
+}
+
 pub struct Bundles {
     folder: PathBuf,
     store: Arc<dyn Store>,
     /// Single flight: whoever comes first fetches, the others wait for it.
-    known: Mutex<HashMap<Digest, Arc<OnceCell<PathBuf>>>>,
+    known: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Unpacked>>>>>,
 }
 
 impl Bundles {
@@ -47,66 +134,67 @@ impl Bundles {
         Self { folder, store, known: Mutex::new(HashMap::new()) }
     }
 
-    /// The folder of an unpacked bundle; read-only for everybody.
-    pub async fn get(&self, digest: &Digest) -> Result<PathBuf, Error> {
+    /// From the cache, or from the store.
+    pub async fn get(&self, digest: &Digest) -> Result<Arc<Unpacked>, Error> {
         let cell = {
             let mut known = self.known.lock().expect("no holder panics");
             known.entry(digest.clone()).or_default().clone()
         };
-        let path = cell.get_or_try_init(|| self.fetch(digest)).await?;
-        if path.exists() {
-            return Ok(path.clone());
+        let unpacked = cell.get_or_try_init(|| self.fetch(digest)).await?;
+        if unpacked.folder.exists() {
+            return Ok(unpacked.clone());
         }
         // Somebody has cleared the cache.
         self.known.lock().expect("no holder panics").remove(digest);
         self.fetch(digest).await
     }
 
-    async fn fetch(&self, digest: &Digest) -> Result<PathBuf, Error> {
+    async fn fetch(&self, digest: &Digest) -> Result<Arc<Unpacked>, Error> {
         let path = self.folder.join(digest.as_str());
-        if path.exists() {
-            return Ok(path);
+        if !path.exists() {
+            let bytes = self.store.blob(digest).await?.ok_or_else(|| Error::Missing(digest.clone()))?;
+            let (folder, target, digest) = (self.folder.clone(), path.clone(), digest.clone());
+            tokio::task::spawn_blocking(move || unpack(&folder, &target, digest, &bytes))
+                .await
+                .expect("unpacking does not panic")?;
         }
-        let bytes = self.store.blob(digest).await?.ok_or_else(|| Error::Missing(digest.clone()))?;
-        let (folder, target, digest) = (self.folder.clone(), path.clone(), digest.clone());
-        tokio::task::spawn_blocking(move || {
-            let io = |path: &Path| {
-                let path = path.to_owned();
-                move |source| Error::Io { path, source }
-            };
-            fs::create_dir_all(&folder).map_err(io(&folder))?;
-            // Unpacked beside its place and then renamed: a bundle is there whole or not at all.
-            let beside =
-                tempfile::Builder::new().prefix(".unpack-").tempdir_in(&folder).map_err(io(&folder))?;
-            let tree = beside.path().join("tree");
-            bundle::unpack(&bytes, &tree).map_err(|source| Error::Unpack { digest, source })?;
-            match fs::rename(&tree, &target) {
-                Err(_) if target.exists() => Ok(()),
-                other => other.map_err(io(&target)),
-            }
-        })
-        .await
-        .expect("unpacking does not panic")?;
-        Ok(path)
+        let read = tokio::task::spawn_blocking(move || Unpacked::read(path));
+        Ok(Arc::new(read.await.expect("reading a folder does not panic")?))
     }
 }
 
-/// Fills an instance's own folder: directories are made, files are hard links into the cache (the
-/// sandbox mounts the folder read-only, so that nothing can be changed through them).
-pub fn link_tree(from: &Path, to: &Path) -> Result<(), Error> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, source }
-    };
-    for entry in fs::read_dir(from).map_err(io(from))? {
-        let entry = entry.map_err(io(from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().map_err(io(&source))?.is_dir() {
-            fs::create_dir(&target).map_err(io(&target))?;
-            link_tree(&source, &target)?;
-        } else {
-            fs::hard_link(&source, &target).map_err(io(&target))?;
+/// Beside its place, and then renamed: a bundle is there whole or not at all.
+fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(io_error(folder))?;
+    let beside =
+        tempfile::Builder::new().prefix(".unpack-").tempdir_in(folder).map_err(io_error(folder))?;
+    let tree = beside.path().join("tree");
+    bundle::unpack(bytes, &tree).map_err(|source| Error::Unpack { digest, source })?;
+    match fs::rename(&tree, target) {
+        Err(_) if target.exists() => Ok(()),
+        other => other.map_err(io_error(target)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also of a bundle that is too large to be remembered.
+    #[tokio::test]
+    async fn an_instances_folder_has_all_that_the_bundle_has() {
+        for files in [1, FEW_FILES + 1, REMEMBERED_FILES + 1] {
+            let folder = tempfile::tempdir().unwrap();
+            let (tree, task) = (folder.path().join("tree"), folder.path().join("task"));
+            fs::create_dir_all(tree.join("a/b")).unwrap();
+            fs::create_dir(&task).unwrap();
+            for number in 0..files {
+                fs::write(tree.join(format!("a/b/{number}")), format!("{number}")).unwrap();
+            }
+            let unpacked = Arc::new(Unpacked::read(tree.clone()).unwrap());
+            unpacked.fill(&task).await.unwrap();
+            assert_eq!(fs::read_dir(task.join("a/b")).unwrap().count(), files);
+            assert_eq!(fs::read(task.join("a/b/0")).unwrap(), b"0");
         }
     }
-    Ok(())
 }

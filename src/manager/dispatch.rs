@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -15,11 +15,15 @@ use super::{
     Shared,
     instance::{self, Failure, Job, Live},
     pool::{Action, Event, Key, Limits, Needs, Pool, Rejection, Slot, WorkId},
+    prewarm::{self, Complaint},
+    shape::{Shape, Shapes},
+    stock::{Class, Stock},
     work::{self, Run, Work},
 };
 use crate::{
     config::units::show_duration,
-    model::{FunctionId, InvocationId, Revision, RevisionNumber, message::Verdict},
+    model::{FunctionId, FunctionSpec, InvocationId, Revision, RevisionNumber, message::Verdict},
+    runtime,
     store::ReportedInstance,
 };
 
@@ -33,11 +37,31 @@ const START_RETRY: Duration = Duration::from_secs(5);
 /// What happened, told to the dispatcher.
 pub enum Command {
     Work(Box<Work>),
-    Started { slot: Slot, result: Result<Live, Failure> },
-    Finished { slot: Slot, work: WorkId, usable: bool },
-    Ended { slot: Slot },
-    Gone { slot: Slot },
-    Active { function: FunctionId, revision: Option<RevisionNumber> },
+    Started {
+        slot: Slot,
+        result: Result<Live, Failure>,
+    },
+    /// An instance waits to be taken, or was not made.
+    Prewarmed {
+        slot: Slot,
+        result: Result<(), runtime::Error>,
+    },
+    Finished {
+        slot: Slot,
+        work: WorkId,
+        usable: bool,
+    },
+    Ended {
+        slot: Slot,
+    },
+    Gone {
+        slot: Slot,
+    },
+    Active {
+        function: FunctionId,
+        revision: Option<RevisionNumber>,
+    },
+    ImageMade,
     Drain,
 }
 
@@ -87,7 +111,12 @@ struct Dispatcher {
     waiting: HashMap<WorkId, Box<Work>>,
     awaited: HashMap<WorkId, Awaited>,
     instances: HashMap<Slot, Instance>,
-    revisions: HashMap<Key, Arc<Revision>>,
+    /// The prewarmed ones; the sender takes the revision that one is given to.
+    prewarmed: HashMap<Slot, oneshot::Sender<Arc<Revision>>>,
+    shapes: Shapes,
+    complaint: Complaint,
+    /// With the class whose prewarmed instances will do.
+    revisions: HashMap<Key, (Arc<Revision>, Option<Class>)>,
     failures: HashMap<Slot, Failure>,
     live: watch::Sender<Arc<HashSet<FunctionId>>>,
     reports: watch::Sender<Vec<ReportedInstance>>,
@@ -96,7 +125,8 @@ struct Dispatcher {
 }
 
 /// Starts the dispatcher; its task ends after [`Dispatch::drain`], when nothing is left.
-pub fn start(shared: Arc<Shared>) -> (Dispatch, JoinHandle<()>) {
+/// Instances for `usual` are prewarmed whether anybody asks for them or not.
+pub fn start(shared: Arc<Shared>, usual: &FunctionSpec) -> (Dispatch, JoinHandle<()>) {
     let (commands, receiver) = mpsc::unbounded_channel();
     let (live, live_receiver) = watch::channel(Arc::default());
     let (reports, reports_receiver) = watch::channel(Vec::new());
@@ -104,13 +134,21 @@ pub fn start(shared: Arc<Shared>) -> (Dispatch, JoinHandle<()>) {
     let limits =
         Limits { max_starts: shared.limits.max_starts, memory_budget: shared.limits.memory_budget };
     let keep_alive = shared.limits.keep_alive;
+    let mut shapes = Shapes::default();
+    let stock = match (shared.limits.prewarm_budget, Shape::of(usual)) {
+        (0, _) | (_, None) => Stock::default(),
+        (budget, Some(shape)) => Stock::new(budget, (shapes.class(shape), usual.memory_bytes)),
+    };
     let dispatcher = Dispatcher {
         shared,
         commands: commands.clone(),
-        pool: Pool::new(limits).keeping(keep_alive),
+        pool: Pool::new(limits).keeping(keep_alive).prewarming(stock),
         waiting: HashMap::new(),
         awaited: HashMap::new(),
         instances: HashMap::new(),
+        prewarmed: HashMap::new(),
+        shapes,
+        complaint: Complaint::default(),
         revisions: HashMap::new(),
         failures: HashMap::new(),
         live,
@@ -129,6 +167,8 @@ impl Dispatcher {
         let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
         let mut armed: Option<Instant> = None;
+        // The first prewarmed instances.
+        self.apply(Event::Tick);
         loop {
             if self.draining && self.pool.is_empty() && self.instances.is_empty() {
                 return;
@@ -181,9 +221,19 @@ impl Dispatcher {
                 self.awaited.remove(&work);
                 self.apply(Event::Finished { slot, usable });
             }
+            Command::Prewarmed { slot, result: Ok(()) } => {
+                self.complaint.made();
+                self.apply(Event::Started { slot });
+            }
+            Command::Prewarmed { slot, result: Err(error) } => {
+                self.prewarmed.remove(&slot);
+                self.complaint.failed(&error);
+                self.apply(Event::StartFailed { slot });
+            }
             Command::Ended { slot } => self.apply(Event::Ended { slot }),
             Command::Gone { slot } => {
                 self.instances.remove(&slot);
+                self.prewarmed.remove(&slot);
                 self.apply(Event::Gone { slot });
                 self.forget_unused_revisions();
                 self.instances_changed();
@@ -191,6 +241,7 @@ impl Dispatcher {
             Command::Active { function, revision } => {
                 self.apply(Event::Active { function, revision });
             }
+            Command::ImageMade => self.apply(Event::ImageMade),
             Command::Drain => {
                 self.draining = true;
                 self.apply(Event::Drain);
@@ -202,7 +253,10 @@ impl Dispatcher {
         let id = WorkId(self.next_work);
         self.next_work += 1;
         let key = Key { function: work.invoke.function, revision: work.revision.number };
-        self.revisions.entry(key).or_insert_with(|| work.revision.clone());
+        let (shapes, revision) = (&mut self.shapes, &work.revision);
+        let (_, class) = *self.revisions.entry(key).or_insert_with(|| {
+            (revision.clone(), Shape::of(&revision.spec).map(|shape| shapes.class(shape)))
+        });
         if let Some(reply_to) = work.invoke.reply_to.clone() {
             let revision = work.revision.number;
             self.awaited
@@ -213,6 +267,7 @@ impl Dispatcher {
             max_instances: spec.scaling.max_instances,
             idle_timeout: spec.scaling.idle_timeout,
             memory: spec.memory_bytes,
+            class,
         };
         let (mode, deadline) = (work.invoke.mode, work.deadline);
         self.waiting.insert(id, work);
@@ -240,6 +295,8 @@ impl Dispatcher {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start { slot, key } => self.start(slot, key),
+            Action::Prewarm { slot, class } => self.prewarm(slot, class),
+            Action::Take { slot, key } => self.take(slot, key),
             Action::Run { slot, work, start } => {
                 let Some(piece) = self.waiting.remove(&work) else { return };
                 let jobs = self.instances.get(&slot).and_then(|instance| instance.jobs.as_ref());
@@ -256,6 +313,7 @@ impl Dispatcher {
                 }
             }
             Action::Stop { slot } => {
+                self.prewarmed.remove(&slot);
                 if let Some(instance) = self.instances.get_mut(&slot) {
                     tracing::debug!(function = %instance.revision.name, "instance stops");
                     instance.jobs = None;
@@ -266,14 +324,39 @@ impl Dispatcher {
     }
 
     fn start(&mut self, slot: Slot, key: Key) {
-        let Some(revision) = self.revisions.get(&key).cloned() else {
-            tracing::error!(?key, "a start without a revision");
-            return self.tell(Command::Started { slot, result: Err(Failure::unknown_revision()) });
-        };
-        self.instances.insert(slot, Instance { revision: revision.clone(), jobs: None, report: None });
+        let Some(revision) = self.starting(slot, key) else { return };
         let (shared, commands) = (self.shared.clone(), self.commands.clone());
         self.shared.tracker.spawn(instance::live(shared, commands, slot, revision));
         self.instances_changed();
+    }
+
+    fn starting(&mut self, slot: Slot, key: Key) -> Option<Arc<Revision>> {
+        let Some((revision, _)) = self.revisions.get(&key).cloned() else {
+            tracing::error!(?key, "a start without a revision");
+            self.tell(Command::Started { slot, result: Err(Failure::unknown_revision()) });
+            return None;
+        };
+        self.instances.insert(slot, Instance { revision: revision.clone(), jobs: None, report: None });
+        Some(revision)
+    }
+
+    fn prewarm(&mut self, slot: Slot, class: Class) {
+        let Some(shape) = self.shapes.get(class) else {
+            tracing::error!(?class, "an instance of an unknown class");
+            return;
+        };
+        let (sender, taken) = oneshot::channel();
+        self.prewarmed.insert(slot, sender);
+        let (shared, commands) = (self.shared.clone(), self.commands.clone());
+        self.shared.tracker.spawn(prewarm::live(shared, commands, slot, shape, taken));
+    }
+
+    /// One that has just ended does not take the revision any more: its `Ended` is on the way then.
+    fn take(&mut self, slot: Slot, key: Key) {
+        let sender = self.prewarmed.remove(&slot);
+        if let (Some(revision), Some(sender)) = (self.starting(slot, key), sender) {
+            let _ = sender.send(revision);
+        }
     }
 
     fn tell(&self, command: Command) {

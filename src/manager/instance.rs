@@ -1,9 +1,9 @@
 //! One instance from its start to its removal: one task, which owns the guest.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::{
-    Shared, bundles,
+    Shared,
+    bundles::{self, Unpacked},
     dispatch::Command,
     logs::Sink,
     pool::{Slot, WorkId},
@@ -57,6 +58,8 @@ pub enum Failure {
     Crashed(FunctionError),
     /// The platform could not make a sandbox.
     Platform(String),
+    /// A prewarmed guest was dead before it read what to load: no code has run, and another start will do.
+    Unreached,
 }
 
 impl Failure {
@@ -70,6 +73,7 @@ impl Failure {
             Self::Load(error) => Verdict::Failed { error },
             Self::Crashed(error) => Verdict::Crashed { error },
             Self::Platform(reason) => Verdict::NotRun { reason, throttled: false, delay: retry },
+            Self::Unreached => Self::Platform("the instance ended".to_owned()).verdict(retry),
         }
     }
 }
@@ -85,49 +89,31 @@ pub async fn live(
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
     tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
-    let started = start(&shared, id, &folder, &revision).await;
-    let mut instance = match started {
-        Ok(instance) => instance,
+    match start(&shared, id, &folder, &revision).await {
+        Ok(instance) => instance.live(&commands, slot, &folder).await,
         Err(failure) => {
             tracing::warn!(function = %revision.name, revision = %revision.number, ?failure, "start failed");
             remove_folder(&folder);
             let _ = commands.send(Command::Started { slot, result: Err(failure) });
-            return;
         }
-    };
-    let (jobs, mut queue) = mpsc::unbounded_channel();
-    let report = ReportedInstance {
-        id,
-        manager: shared.manager,
-        function: revision.function,
-        revision: revision.number,
-        sandbox: instance.sandbox.id().to_owned(),
-        started_at: Timestamp::now(),
-    };
-    let _ = commands.send(Command::Started { slot, result: Ok(Live { jobs, report }) });
-    instance.serve(&commands, slot, &mut queue).await;
-    instance.sandbox.remove().await;
-    remove_folder(&folder);
-    tracing::info!(
-        function = revision.name.as_str(),
-        container = instance.short_id(),
-        "container removed"
-    );
-    let _ = commands.send(Command::Gone { slot });
+    }
 }
 
-struct Instance {
+pub(super) struct Instance {
     shared: Arc<Shared>,
     id: InstanceId,
     revision: Arc<Revision>,
     sandbox: Arc<dyn Sandbox>,
     guest: Guest,
+    /// Its sandbox was there before it was this revision's.
+    prewarmed: bool,
     /// When its start began, when its sandbox was ready and when its code was loaded.
     begun: Instant,
     ready: Instant,
     loaded: Instant,
 }
 
+/// A sandbox with the revision's code in it, not loaded yet.
 async fn start(
     shared: &Arc<Shared>,
     id: InstanceId,
@@ -136,20 +122,9 @@ async fn start(
 ) -> Result<Instance, Failure> {
     let begun = Instant::now();
     let platform = |error: &(dyn std::error::Error + 'static)| Failure::Platform(chain(error));
-    let bundle = match &revision.bundle {
-        Some(digest) => Some(shared.bundles.get(digest).await.map_err(|error| platform(&error))?),
-        None => None,
-    };
-    let image = image_of(revision, bundle.as_deref());
-    let mounted = match &revision.spec.code {
-        Code::Language { package: Package::Bundle, .. } => bundle,
-        Code::Language { .. } | Code::Image { .. } => None,
-    };
-    let own_folder = folder.to_owned();
-    // Up to 20,000 links.
-    let made = move || make_folder(&own_folder, &own_folder.join("task"), mounted.as_deref());
-    let made = tokio::task::spawn_blocking(made).await.expect("linking does not panic");
-    made.map_err(|error| platform(&error))?;
+    make_folder(folder).map_err(|error| platform(&error))?;
+    let bundle = fill(shared, folder, revision).await?;
+    let image = image_of(revision, bundle.as_ref().map(|bundle| bundle.folder()));
     let spec = Spec {
         instance: id,
         function: revision.name.to_string(),
@@ -174,27 +149,32 @@ async fn start(
         _ => platform(&error),
     })?;
     let ready = Instant::now();
-    let mut instance = Instance {
+    Ok(Instance {
         shared: shared.clone(),
         id,
         revision: revision.clone(),
         sandbox,
         guest,
+        prewarmed: false,
         begun,
         ready,
         loaded: ready,
-    };
-    tracing::info!(
-        function = revision.name.as_str(),
-        container = instance.short_id(),
-        "container started"
-    );
-    if let Err(failure) = instance.load().await {
-        instance.sandbox.remove().await;
-        return Err(failure);
+    })
+}
+
+/// Puts the revision's code into an instance's folder, unless its image has it; answers the bundle.
+async fn fill(
+    shared: &Shared,
+    folder: &Path,
+    revision: &Revision,
+) -> Result<Option<Arc<Unpacked>>, Failure> {
+    let platform = |error: bundles::Error| Failure::Platform(chain(&error));
+    let Some(digest) = &revision.bundle else { return Ok(None) };
+    let bundle = shared.bundles.get(digest).await.map_err(platform)?;
+    if let Code::Language { package: Package::Bundle, .. } = &revision.spec.code {
+        bundle.fill(&folder.join(TASK)).await.map_err(platform)?;
     }
-    instance.loaded = Instant::now();
-    Ok(instance)
+    Ok(Some(bundle))
 }
 
 /// The image of a revision; `bundle` is the unpacked folder, from which a function's own image is
@@ -225,21 +205,16 @@ pub fn function_tag(name: &str, source: &crate::model::Digest) -> String {
     format!("cloudfunc/{name}:{}", source.short())
 }
 
-fn make_folder(folder: &Path, task: &Path, bundle: Option<&Path>) -> Result<(), bundles::Error> {
-    let io = |path: &Path| {
-        let path: PathBuf = path.to_owned();
-        move |source| bundles::Error::Io { path, source }
-    };
-    // The folder itself is closed to others; the sandbox gets what is inside by mounts.
-    fs::DirBuilder::new().mode(0o700).create(folder).map_err(io(folder))?;
-    fs::DirBuilder::new().mode(0o755).create(task).map_err(io(task))?;
-    match bundle {
-        Some(bundle) => bundles::link_tree(bundle, task),
-        None => Ok(()),
-    }
+/// Of an instance's folder, what a sandbox sees as `/var/task`.
+const TASK: &str = "task";
+
+/// An instance's folder, without code. It is closed to others; the sandbox gets what is inside by mounts.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(folder)?;
+    fs::DirBuilder::new().mode(0o755).create(folder.join(TASK))
 }
 
-fn remove_folder(folder: &Path) {
+pub(super) fn remove_folder(folder: &Path) {
     if let Err(error) = fs::remove_dir_all(folder)
         && error.kind() != std::io::ErrorKind::NotFound
     {
@@ -248,12 +223,85 @@ fn remove_folder(folder: &Path) {
 }
 
 impl Instance {
+    /// One that has waited for a revision, and now, at `begun`, has one.
+    pub(super) fn prewarmed(
+        shared: &Arc<Shared>,
+        id: InstanceId,
+        revision: Arc<Revision>,
+        sandbox: Arc<dyn Sandbox>,
+        guest: Guest,
+    ) -> Self {
+        let begun = Instant::now();
+        let (shared, prewarmed) = (shared.clone(), true);
+        let (ready, loaded) = (begun, begun);
+        Self { shared, id, revision, sandbox, guest, prewarmed, begun, ready, loaded }
+    }
+
+    /// From its sandbox to its removal; see [`live`].
+    pub(super) async fn live(
+        mut self,
+        commands: &mpsc::UnboundedSender<Command>,
+        slot: Slot,
+        folder: &Path,
+    ) {
+        let (function, revision) = (self.revision.name.clone(), self.revision.number);
+        let function = function.as_str();
+        let container = self.short_id();
+        tracing::info!(function, container, prewarmed = self.prewarmed, "container started");
+        if let Err(failure) = self.load(folder).await {
+            return self.not_loaded(failure, commands, slot, folder).await;
+        }
+        let (jobs, mut queue) = mpsc::unbounded_channel();
+        let report = ReportedInstance {
+            id: self.id,
+            manager: self.shared.manager,
+            function: self.revision.function,
+            revision,
+            sandbox: self.sandbox.id().to_owned(),
+            started_at: Timestamp::now(),
+        };
+        let _ = commands.send(Command::Started { slot, result: Ok(Live { jobs, report }) });
+        self.serve(commands, slot, &mut queue).await;
+        self.sandbox.remove().await;
+        remove_folder(folder);
+        tracing::info!(function, container, "container removed");
+        let _ = commands.send(Command::Gone { slot });
+    }
+
+    async fn not_loaded(
+        self,
+        failure: Failure,
+        commands: &mpsc::UnboundedSender<Command>,
+        slot: Slot,
+        folder: &Path,
+    ) {
+        let (function, revision) = (self.revision.name.as_str(), self.revision.number);
+        if let Failure::Unreached = failure {
+            // At once: somebody waits for the start that takes its place.
+            tracing::info!(function, container = self.short_id(), "the prewarmed instance was dead");
+            let _ = commands.send(Command::Ended { slot });
+            self.sandbox.remove().await;
+            remove_folder(folder);
+            let _ = commands.send(Command::Gone { slot });
+            return;
+        }
+        tracing::warn!(function, %revision, ?failure, "start failed");
+        self.sandbox.remove().await;
+        remove_folder(folder);
+        let _ = commands.send(Command::Started { slot, result: Err(failure) });
+    }
+
     /// As people know a container: its first 12 digits.
     fn short_id(&self) -> String {
         self.sandbox.id().chars().take(12).collect()
     }
 
-    async fn load(&mut self) -> Result<(), Failure> {
+    /// Has the guest load the code; that of a prewarmed one is put into its folder first.
+    async fn load(&mut self, folder: &Path) -> Result<(), Failure> {
+        if self.prewarmed {
+            fill(&self.shared, folder, &self.revision).await?;
+            self.ready = Instant::now();
+        }
         let spec = &self.revision.spec;
         let load = Load {
             revision: self.revision.number,
@@ -265,7 +313,10 @@ impl Instance {
         let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
         match self.guest.load(&load, self.shared.limits.load_timeout, &mut |line| sink.write(line)).await
         {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.loaded = Instant::now();
+                Ok(())
+            }
             Err(LoadFailure::Function(error)) => Err(Failure::Load(error)),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
                 let limit = crate::config::units::show_duration(limit);
@@ -274,6 +325,10 @@ impl Instance {
             }
             Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
                 Err(Failure::Platform("the manager stopped".to_owned()))
+            }
+            // The kernel says so of a peer that has gone without reading; one that has read just hangs up.
+            Err(LoadFailure::Guest(GuestError::Closed(Some(_)))) if self.prewarmed => {
+                Err(Failure::Unreached)
             }
             Err(LoadFailure::Guest(error)) => {
                 let mut error = self.crash(error).await;
@@ -365,7 +420,9 @@ impl Instance {
             phases.push(phase("load", work.taken, self.ready, self.loaded));
         }
         phases.push(phase("run", work.taken, begun, ended));
-        (Run { verdict, result, instance: Some(self.id), start: Some(start), phases }, usable)
+        let prewarmed = self.prewarmed && start == Start::Cold;
+        let instance = Some(self.id);
+        (Run { verdict, result, instance, start: Some(start), prewarmed, phases }, usable)
     }
 
     fn tell_story(

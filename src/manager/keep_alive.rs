@@ -111,7 +111,11 @@ impl KeepAlive {
             Event::Active { function, revision: None } => {
                 self.habits.remove(&function);
             }
-            Event::Active { .. } | Event::Finished { .. } | Event::Tick | Event::Drain => {}
+            Event::Active { .. }
+            | Event::Finished { .. }
+            | Event::ImageMade
+            | Event::Tick
+            | Event::Drain => {}
         }
     }
 
@@ -121,6 +125,7 @@ impl KeepAlive {
             return;
         }
         for action in actions {
+            // A start that takes a prewarmed instance says nothing: the next one may find none.
             if let Action::Start { slot, key } = action {
                 self.starts.insert(*slot, (key.function, now));
             }

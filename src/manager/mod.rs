@@ -18,6 +18,9 @@ mod keep_alive;
 mod lease;
 mod logs;
 pub mod pool;
+mod prewarm;
+mod shape;
+pub mod stock;
 mod work;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -29,7 +32,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::platform::Limits,
     http::{self, Server},
-    model::{LogLine, ManagerId, OwnerId, api::Dropped},
+    model::{FunctionSpec, LogLine, ManagerId, OwnerId, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
     shutdown::Shutdown,
@@ -43,6 +46,8 @@ pub struct Backends {
     pub runtime: Arc<dyn Runtime>,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
+    /// What a manifest means that says nothing: instances for that are prewarmed.
+    pub usual: FunctionSpec,
 }
 
 /// What every task of this manager shares.
@@ -78,7 +83,7 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, lines } = backends;
+    let Backends { store, queue, runtime, lines, usual } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
     // What an earlier life of this manager had claimed need not wait until its lease runs out.
@@ -110,8 +115,8 @@ pub async fn run(
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
     let stop_health = CancellationToken::new();
     let health = tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone()));
-    let (dispatch, dispatcher) = dispatch::start(shared.clone());
-    let builds = tokio::spawn(build::consume(shared.clone(), shutdown.soft.clone()));
+    let (dispatch, dispatcher) = dispatch::start(shared.clone(), &usual);
+    let builds = tokio::spawn(build::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone()));
     consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;
 
     tracing::info!("manager stops: running invocations finish, the rest is given back");

@@ -9,11 +9,14 @@
 //!                        start failed, guest unusable
 //! ```
 //!
+//! A start takes a prewarmed instance where one of its class is ready (`stock.rs`): `Take` in place of `Start`.
+//!
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
 //! - an instance runs one piece of work at a time, of its own revision;
 //! - no more instances of a function than its `max_instances`, no more simultaneous starts than
-//!   `max_starts`, no more memory than the budget (unless a single instance is larger than all of it);
+//!   `max_starts` (one that takes a prewarmed instance does not count), no more memory than the budget (unless
+//!   a single instance is larger than all of it; and but for prewarmed ones that are on their way out);
 //! - nothing waits while an idle instance of its revision is there;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room.
@@ -23,7 +26,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::keep_alive::{KeepAlive, Kept};
+use super::{
+    keep_alive::{KeepAlive, Kept},
+    stock::{Class, Stock},
+};
 use crate::{
     config::platform::KeepAlivePolicy,
     model::{FunctionId, Mode, RevisionNumber, Start},
@@ -51,6 +57,8 @@ pub struct Needs {
     pub idle_timeout: Duration,
     /// Of one instance, in bytes.
     pub memory: u64,
+    /// Prewarmed instances of this class will do; none: it has to be started for the function.
+    pub class: Option<Class>,
 }
 
 /// Bounds over all functions.
@@ -64,18 +72,21 @@ pub struct Limits {
 pub enum Event {
     /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
     Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
-    /// A start is done: the instance can run.
+    /// A start is done: the instance can run; or, prewarmed, can be taken.
     Started { slot: Slot },
     /// A start has failed; nothing of it is left.
     StartFailed { slot: Slot },
     /// A run is over. `usable`: the instance can run again.
     Finished { slot: Slot, usable: bool },
-    /// An idle instance ended by itself.
+    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work that
+    /// it was taken for gets another start.
     Ended { slot: Slot },
     /// A stopped instance is gone: its memory is free again.
     Gone { slot: Slot },
     /// Another revision is active (or none, the function was deleted): instances of others are drained.
     Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// A new image is there: what could not be prewarmed for want of one is tried at once.
+    ImageMade,
     /// A moment named by [`Pool::next_deadline`] has come.
     Tick,
     /// Soft stop: waiting work is rejected, idle instances go, busy ones after their run.
@@ -86,9 +97,14 @@ pub enum Event {
 pub enum Action {
     /// Start an instance; answer with `Started` or `StartFailed`.
     Start { slot: Slot, key: Key },
+    /// Make a prewarmed instance; answer with `Started` or `StartFailed`.
+    Prewarm { slot: Slot, class: Class },
+    /// Give that prewarmed instance to a revision; answer as to `Start`, or with `Ended` when it is dead.
+    Take { slot: Slot, key: Key },
     /// Run it on that instance; answer with `Finished`.
     Run { slot: Slot, work: WorkId, start: Start },
-    /// Stop an instance that is not running anything; answer with `Gone`.
+    /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
+    /// `StartFailed` will do, too); answer with `Gone`.
     Stop { slot: Slot },
     /// It will not be run.
     Reject { work: WorkId, why: Rejection },
@@ -123,6 +139,8 @@ struct Instance {
     worth: f64,
     /// Its revision is no longer active: it goes as soon as it is idle.
     drained: bool,
+    /// It was prewarmed before it was this revision's.
+    prewarmed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +177,7 @@ pub struct Pool {
     limits: Limits,
     keep_alive: KeepAlive,
     instances: BTreeMap<Slot, Instance>,
+    stock: Stock,
     lines: BTreeMap<Key, Line>,
     active: HashMap<FunctionId, Option<RevisionNumber>>,
     draining: bool,
@@ -167,11 +186,13 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// One that prewarms nothing.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             keep_alive: KeepAlive::new(KeepAlivePolicy::Fixed),
             instances: BTreeMap::new(),
+            stock: Stock::default(),
             lines: BTreeMap::new(),
             active: HashMap::new(),
             draining: false,
@@ -185,11 +206,17 @@ impl Pool {
         Self { keep_alive: KeepAlive::new(policy), ..self }
     }
 
+    /// With this stock of prewarmed instances; said before the first event.
+    pub fn prewarming(self, stock: Stock) -> Self {
+        Self { stock, ..self }
+    }
+
     /// Applies one event. Events about an unknown slot change nothing.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         self.keep_alive.observe(event, now);
         match event {
+            _ if self.stock.handle(event, now, &mut actions) => {}
             Event::Arrived { work, key, needs, mode, deadline } => {
                 if deadline.is_some_and(|deadline| deadline <= now) {
                     // Its caller has been told already that it was not run.
@@ -203,18 +230,22 @@ impl Pool {
                 self.ready(slot, cold, now, &mut actions);
             }
             Event::StartFailed { slot } => self.start_failed(slot, &mut actions),
-            Event::Finished { slot, usable: false } | Event::Ended { slot } => {
-                self.stop(slot, &mut actions);
-            }
+            Event::Finished { slot, usable: false } => self.stop(slot, &mut actions),
+            Event::Ended { slot } => self.ended(slot, now, &mut actions),
             Event::Gone { slot } => {
                 self.instances.remove(&slot);
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
+            Event::ImageMade => self.stock.retry(),
             Event::Tick => self.expire(now, &mut actions),
             Event::Drain => self.drain(&mut actions),
         }
-        self.start_where_wanted(&mut actions);
+        self.start_where_wanted(now, &mut actions);
         self.keep_alive.acted(&actions, now);
+        if !self.draining {
+            let (free, quiet) = (self.free(), self.nothing_starts());
+            self.stock.fill(free, quiet, &mut self.next_slot, now, &mut actions);
+        }
         actions
     }
 
@@ -227,7 +258,8 @@ impl Pool {
         let waiting = self.lines.iter().flat_map(|(key, line)| {
             line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
         });
-        idle.chain(waiting).min()
+        let stock = self.stock.next_deadline().filter(|_| !self.draining);
+        idle.chain(waiting).chain(stock).min()
     }
 
     /// When an instance is stopped unless it is used; none for one that is not idle.
@@ -240,7 +272,9 @@ impl Pool {
 
     /// Whether nothing is left: no instance in any state, nothing waiting.
     pub fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.lines.values().all(|line| line.len() == 0)
+        self.instances.is_empty()
+            && self.stock.is_empty()
+            && self.lines.values().all(|line| line.len() == 0)
     }
 
     fn arrive(
@@ -319,6 +353,16 @@ impl Pool {
         }
     }
 
+    fn ended(&mut self, slot: Slot, now: Instant, actions: &mut Vec<Action>) {
+        if let Some(Instance { prewarmed: true, life: Life::Starting, needs, .. }) =
+            self.instances.get(&slot)
+            && let Some(class) = needs.class
+        {
+            self.stock.failed(class, now);
+        }
+        self.stop(slot, actions);
+    }
+
     fn stop(&mut self, slot: Slot, actions: &mut Vec<Action>) {
         if let Some(instance) = self.instances.get_mut(&slot)
             && instance.life != Life::Stopping
@@ -395,32 +439,51 @@ impl Pool {
         for slot in idle {
             self.stop(slot, actions);
         }
+        self.stock.stop_all(actions);
     }
 
     /// Single flight: as many starts as there is work without one, within the limits.
-    fn start_where_wanted(&mut self, actions: &mut Vec<Action>) {
+    fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.lines.retain(|_, line| line.len() > 0);
         let keys: Vec<(Key, Needs, usize)> =
             self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
         for (key, needs, waiting) in keys {
             let mut wanted = waiting.saturating_sub(self.starting(key));
-            while wanted > 0 && self.may_start(key, needs, actions) {
-                let slot = Slot(self.next_slot);
-                self.next_slot += 1;
-                let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
-                self.instances.insert(
-                    slot,
-                    Instance { key, needs, life: Life::Starting, used: 0, worth: 0.0, drained },
-                );
-                actions.push(Action::Start { slot, key });
+            while wanted > 0 {
+                let ready = self.stock.ready(needs.class);
+                if !self.may_start(key, needs, ready.is_some(), actions) {
+                    break;
+                }
+                self.start(key, needs, ready, actions);
+                self.stock.cold_start(needs.class, needs.memory, now);
                 wanted -= 1;
             }
         }
     }
 
-    /// Whether one more instance fits, after evicting idle ones that are in its way.
-    fn may_start(&mut self, key: Key, needs: Needs, actions: &mut Vec<Action>) -> bool {
-        if self.draining || self.count(|i| i.life == Life::Starting) >= self.limits.max_starts {
+    fn start(&mut self, key: Key, needs: Needs, ready: Option<Slot>, actions: &mut Vec<Action>) {
+        let slot = ready.unwrap_or(Slot(self.next_slot));
+        actions.push(match ready {
+            Some(slot) => {
+                self.stock.take(slot);
+                Action::Take { slot, key }
+            }
+            None => {
+                self.next_slot += 1;
+                Action::Start { slot, key }
+            }
+        });
+        let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
+        let (life, prewarmed) = (Life::Starting, ready.is_some());
+        self.instances
+            .insert(slot, Instance { key, needs, life, used: 0, worth: 0.0, drained, prewarmed });
+    }
+
+    /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
+    /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
+    fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
+        let starts = self.count(|i| i.life == Life::Starting && !i.prewarmed);
+        if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
             return false;
         }
         let of_function = self.count(|i| i.key.function == key.function && i.life != Life::Stopping);
@@ -429,11 +492,11 @@ impl Pool {
             let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
             if let Some(slot) = other.map(|(slot, _)| *slot) {
                 self.stop(slot, actions);
-                return self.may_start(key, needs, actions);
+                return self.may_start(key, needs, prewarmed, actions);
             }
             return false;
         }
-        let used: u64 = self.instances.values().map(|i| i.needs.memory).sum();
+        let used = self.used();
         if used + needs.memory <= self.limits.memory_budget || self.instances.is_empty() {
             return true;
         }
@@ -447,6 +510,24 @@ impl Pool {
             self.stop(slot, actions);
         }
         false
+    }
+
+    /// By instances of functions.
+    fn used(&self) -> u64 {
+        self.instances.values().map(|i| i.needs.memory).sum()
+    }
+
+    fn free(&self) -> u64 {
+        self.limits.memory_budget.saturating_sub(self.used())
+    }
+
+    #[cfg(test)]
+    pub(super) fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    fn nothing_starts(&self) -> bool {
+        self.count(|i| i.life == Life::Starting) == 0
     }
 
     fn most_recent_idle(&self, key: Key) -> Option<Slot> {

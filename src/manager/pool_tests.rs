@@ -7,7 +7,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn needs(max_instances: u32, idle: Duration) -> Needs {
-    Needs { max_instances, idle_timeout: idle, memory: 128 }
+    Needs { max_instances, idle_timeout: idle, memory: 128, class: None }
 }
 
 fn key(number: u32) -> Key {
@@ -198,6 +198,11 @@ enum Step {
     StartBad(prop::sample::Index),
     Finish(prop::sample::Index, bool),
     Gone(prop::sample::Index),
+    Made(prop::sample::Index),
+    NotMade(prop::sample::Index),
+    WaitingDies(prop::sample::Index),
+    TakenDies(prop::sample::Index),
+    ImageMade,
     Die(prop::sample::Index),
     Activate { function: u32, revision: Option<u32> },
     Pass(u64),
@@ -214,6 +219,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::StartBad),
         5 => (index(), any::<bool>()).prop_map(|(index, usable)| Step::Finish(index, usable)),
         3 => index().prop_map(Step::Gone),
+        3 => index().prop_map(Step::Made),
+        1 => index().prop_map(Step::NotMade),
+        1 => index().prop_map(Step::WaitingDies),
+        1 => index().prop_map(Step::TakenDies),
+        1 => Just(Step::ImageMade),
         1 => index().prop_map(Step::Die),
         1 => (0..3u32, prop::option::of(1..3u32))
             .prop_map(|(function, revision)| Step::Activate { function, revision }),
@@ -236,6 +246,19 @@ struct World {
     idle: BTreeMap<Slot, (Key, Instant)>,
     just_started: Option<Slot>,
     stopping: BTreeSet<Slot>,
+    prewarm_budget: u64,
+    making: BTreeMap<Slot, Class>,
+    ready: BTreeMap<Slot, Class>,
+    ready_stopping: BTreeSet<Slot>,
+    /// Of those that start.
+    taken: BTreeSet<Slot>,
+}
+
+/// Two functions have the usual class, one has another.
+const USUAL: Class = Class(0);
+
+fn class_of(key: Key) -> Option<Class> {
+    Some(if key.function == self::key(2).function { Class(1) } else { USUAL })
 }
 
 const MAX_STARTS: usize = 3;
@@ -249,24 +272,55 @@ impl World {
         for action in actions {
             self.perform(action);
         }
+        self.check();
+    }
+
+    fn begin(&mut self, slot: Slot, key: Key) {
+        assert!(!self.pool.draining);
+        assert!(self.starting.insert(slot, key).is_none());
+        assert!(self.of_function(key) <= MAX_INSTANCES as usize, "too many instances");
+        assert!(self.memory() <= BUDGET, "too much memory");
+    }
+
+    fn of_function(&self, key: Key) -> usize {
+        self.starting
+            .values()
+            .chain(self.busy.values())
+            .chain(self.idle.values().map(|(key, _)| key))
+            .filter(|other| other.function == key.function)
+            .count()
+    }
+
+    /// Of the functions' instances.
+    fn memory(&self) -> u64 {
+        let all = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
+        all as u64 * 128
+    }
+
+    fn ordinary_starts(&self) -> usize {
+        self.starting.keys().filter(|slot| !self.taken.contains(slot)).count()
     }
 
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start { slot, key } => {
+                assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
+                self.begin(slot, key);
+                assert!(self.ordinary_starts() <= MAX_STARTS, "too many starts");
+            }
+            Action::Take { slot, key } => {
+                let class = self.ready.remove(&slot).expect("it was ready, and not given away before");
+                assert_eq!(Some(class), class_of(key), "of the right class");
+                self.taken.insert(slot);
+                self.begin(slot, key);
+            }
+            Action::Prewarm { slot, class } => {
                 assert!(!self.pool.draining);
-                assert!(self.starting.insert(slot, key).is_none());
-                assert!(self.starting.len() <= MAX_STARTS, "too many starts");
-                let of_function = self
-                    .starting
-                    .values()
-                    .chain(self.busy.values())
-                    .chain(self.idle.values().map(|(key, _)| key))
-                    .filter(|other| other.function == key.function)
-                    .count();
-                assert!(of_function <= MAX_INSTANCES as usize, "too many instances");
-                let all = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
-                assert!(all as u64 * 128 <= BUDGET, "too much memory");
+                assert!(self.making.is_empty(), "one at a time");
+                assert!(self.starting.is_empty(), "beside a start for an invocation");
+                self.making.insert(slot, class);
+                let all = self.making.len() + self.ready.len() + self.ready_stopping.len();
+                assert!(all as u64 * 128 <= self.prewarm_budget, "over the budget");
             }
             Action::Run { slot, work, start } => {
                 assert_eq!(
@@ -278,6 +332,13 @@ impl World {
                 assert_eq!(self.work[&work], key, "work runs on its own revision");
                 assert!(self.settled.insert(work), "work is settled once");
                 assert!(self.busy.insert(slot, key).is_none());
+            }
+            Action::Stop { slot }
+                if self.making.contains_key(&slot) || self.ready.contains_key(&slot) =>
+            {
+                self.making.remove(&slot);
+                self.ready.remove(&slot);
+                assert!(self.ready_stopping.insert(slot), "stopped once");
             }
             Action::Stop { slot } => {
                 self.starting.remove(&slot);
@@ -304,7 +365,7 @@ impl World {
                 self.send(Event::Arrived {
                     work,
                     key,
-                    needs: needs(MAX_INSTANCES, IDLE),
+                    needs: Needs { class: class_of(key), ..needs(MAX_INSTANCES, IDLE) },
                     mode: if background { Mode::Async } else { Mode::Sync },
                     deadline: wait_ms.map(|ms| self.now + Duration::from_millis(ms)),
                 });
@@ -336,11 +397,40 @@ impl World {
                 }
             }
             Step::Gone(index) => {
-                if let Some(slot) = Self::pick(self.stopping.iter().copied(), index) {
-                    self.stopping.remove(&slot);
-                    self.send(Event::Gone { slot });
+                let all = self.stopping.iter().chain(&self.ready_stopping).copied();
+                if let Some(slot) = Self::pick(all, index) {
+                    self.gone(slot);
                 }
             }
+            Step::Made(index) => {
+                if let Some(slot) = Self::pick(self.making.keys().copied(), index) {
+                    let class = self.making.remove(&slot).expect("it was picked");
+                    self.ready.insert(slot, class);
+                    self.send(Event::Started { slot });
+                }
+            }
+            Step::NotMade(index) => {
+                let all = self.making.keys().chain(&self.ready_stopping).copied();
+                if let Some(slot) = Self::pick(all, index) {
+                    self.making.remove(&slot);
+                    self.ready_stopping.remove(&slot);
+                    self.send(Event::StartFailed { slot });
+                }
+            }
+            Step::WaitingDies(index) => {
+                if let Some(slot) = Self::pick(self.ready.keys().copied(), index) {
+                    self.send(Event::Ended { slot });
+                    assert!(self.ready_stopping.contains(&slot), "what died is removed");
+                }
+            }
+            Step::TakenDies(index) => {
+                let all = self.starting.keys().filter(|slot| self.taken.contains(slot)).copied();
+                if let Some(slot) = Self::pick(all, index) {
+                    self.send(Event::Ended { slot });
+                    assert!(self.stopping.contains(&slot), "what died is removed");
+                }
+            }
+            Step::ImageMade => self.send(Event::ImageMade),
             Step::Die(index) => {
                 if let Some(slot) = Self::pick(self.idle.keys().copied(), index) {
                     self.send(Event::Ended { slot });
@@ -366,10 +456,16 @@ impl World {
                 if self.pool.lines.is_empty() {
                     assert!(kept.iter().all(|slot| self.idle.contains_key(slot)), "stopped too early");
                 }
+                let next = self.pool.next_deadline();
+                assert!(next.is_none_or(|next| next > self.now), "a tick that is due for ever");
             }
             Step::Drain => self.send(Event::Drain),
         }
-        self.check();
+    }
+
+    fn gone(&mut self, slot: Slot) {
+        assert!(self.stopping.remove(&slot) || self.ready_stopping.remove(&slot));
+        self.send(Event::Gone { slot });
     }
 
     /// For as long as the policy wants, at least for its `idle_timeout`.
@@ -391,26 +487,61 @@ impl World {
         let pool_size = self.pool.instances.len();
         let world_size = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
         assert_eq!(pool_size, world_size, "pool and world agree on what exists");
+        for (key, line) in &self.pool.lines {
+            if line.len() > self.pool.starting(*key) {
+                self.assert_held_up_by_others(*key);
+            }
+        }
+        let (making, ready) = (self.making.len(), self.ready.len());
+        assert!((making + ready) as u64 * 128 + self.memory() <= BUDGET || making + ready == 0);
+        if self.pool.draining {
+            assert!(making + ready == 0, "nothing waits any more");
+        }
     }
 
-    /// Lets everything end well: nothing may be left waiting.
+    /// Whatever waits without a start waits for a reason that has nothing to do with prewarming.
+    fn assert_held_up_by_others(&self, key: Key) {
+        let is_ready = self.ready.values().any(|class| Some(*class) == class_of(key));
+        assert!(
+            self.of_function(key) >= MAX_INSTANCES as usize
+                || self.memory() + 128 > BUDGET
+                || (self.ordinary_starts() >= MAX_STARTS && !is_ready),
+            "it waits for a prewarmed one"
+        );
+    }
+
+    /// Lets everything end well: nothing may be left waiting, but prewarmed ones.
     fn settle(&mut self, index: prop::sample::Index) {
+        self.step(Step::Pass(0));
         for _ in 0..10_000 {
-            if let Some(slot) = self.stopping.first().copied() {
-                self.stopping.remove(&slot);
-                self.send(Event::Gone { slot });
+            if let Some(slot) = self.stopping.first().or(self.ready_stopping.first()).copied() {
+                self.gone(slot);
             } else if !self.starting.is_empty() {
                 self.step(Step::StartOk(index));
+            } else if !self.making.is_empty() {
+                self.step(Step::Made(index));
             } else if !self.busy.is_empty() {
                 self.step(Step::Finish(index, true));
             } else if !self.idle.is_empty() {
                 self.step(Step::Pass(3_600_000));
+            } else if let Some(next) = self.pool.next_deadline() {
+                self.now = next;
+                self.step(Step::Pass(0));
             } else {
                 break;
             }
         }
-        assert!(self.pool.is_empty(), "something is left: {:?}", self.pool);
         assert_eq!(self.settled.len(), self.work.len(), "every piece of work was settled");
+        if !self.pool.draining {
+            let full = usize::try_from(self.prewarm_budget.min(BUDGET) / 128).unwrap();
+            assert_eq!(self.ready.values().filter(|class| **class == USUAL).count(), full, "it is full");
+            assert_eq!(self.ready.len(), full, "demand is forgotten");
+            self.step(Step::Drain);
+            while let Some(slot) = self.ready_stopping.first().copied() {
+                self.gone(slot);
+            }
+        }
+        assert!(self.pool.is_empty(), "something is left: {:?}", self.pool);
     }
 }
 
@@ -421,9 +552,14 @@ proptest! {
         steps in prop::collection::vec(step(), 1..120),
         index in any::<prop::sample::Index>(),
         policy in prop::sample::select(&KeepAlivePolicy::ALL[..]),
+        prewarmed in 0..5u64,
     ) {
+        let limits = Limits { max_starts: MAX_STARTS, memory_budget: BUDGET };
+        let prewarm_budget = prewarmed * 128;
         let mut world = World {
-            pool: Pool::new(Limits { max_starts: MAX_STARTS, memory_budget: BUDGET }).keeping(policy),
+            pool: Pool::new(limits)
+                .keeping(policy)
+                .prewarming(Stock::new(prewarm_budget, (USUAL, 128))),
             policy,
             now: Instant::now(),
             next_work: 0,
@@ -434,6 +570,11 @@ proptest! {
             idle: BTreeMap::new(),
             just_started: None,
             stopping: BTreeSet::new(),
+            prewarm_budget,
+            making: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            ready_stopping: BTreeSet::new(),
+            taken: BTreeSet::new(),
         };
         for step in steps {
             world.step(step);

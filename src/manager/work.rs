@@ -36,13 +36,16 @@ pub struct Run {
     pub result: Option<Body>,
     pub instance: Option<InstanceId>,
     pub start: Option<Start>,
+    /// A cold start on a prewarmed instance.
+    pub prewarmed: bool,
     pub phases: Vec<Phase>,
 }
 
 impl Run {
     /// It did not get as far as an instance.
     pub fn without_instance(verdict: Verdict) -> Self {
-        Self { verdict, result: None, instance: None, start: None, phases: Vec::new() }
+        let phases = Vec::new();
+        Self { verdict, result: None, instance: None, start: None, prewarmed: false, phases }
     }
 }
 
@@ -64,7 +67,7 @@ impl Work {
             revision: self.revision.number,
             instance: run.instance,
             start: run.start,
-            prewarmed: false,
+            prewarmed: run.prewarmed,
             verdict,
             content_type: run.result.as_ref().map(|body| body.content_type.clone()),
             phases: match self.invoke.mode {

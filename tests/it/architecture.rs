@@ -69,6 +69,7 @@ const LIBRARIES: &[(&str, &str)] = &[
 const PURE: &[&str] = &[
     "manager/keep_alive.rs",
     "manager/pool.rs",
+    "manager/stock.rs",
     "cli/up/restart.rs",
     "cli/doctor/finding.rs",
     "cli/doctor/version.rs",

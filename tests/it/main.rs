@@ -15,6 +15,7 @@ mod function_failures;
 mod http_api;
 mod invocations;
 mod no_engine;
+mod prewarmed;
 mod queue_contract;
 mod readme;
 mod records_and_logs;

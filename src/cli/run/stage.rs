@@ -71,7 +71,7 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     Ok((Stage { folder, platform, shutdown, roles }, Window { client, lines: seen }))
 }
 
-/// Limits and images as the user has them; everything else is of this stage.
+/// Limits and images as the user has them, nothing prewarmed; everything else is of this stage.
 fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platform, Error> {
     let settings = Settings {
         name: Some(name),
@@ -84,6 +84,8 @@ fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platfo
         registry_port: Some(0),
         scheduler_port: Some(0),
         manager_port: Some(0),
+        // It has one function, and starts it at once.
+        prewarm_budget: Some(0),
         ..given
     };
     let nowhere = Dirs { config: folder.to_owned(), state: folder.to_owned() };

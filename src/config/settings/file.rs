@@ -10,7 +10,7 @@ use crate::config::{
 };
 
 /// Of the table `[platform]`.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "name",
     "data_dir",
     "store",
@@ -29,6 +29,7 @@ const KEYS: [&str; 21] = [
     "max_backlog",
     "memory_budget",
     "keep_alive",
+    "prewarm_budget",
     "max_starts",
     "stop_grace",
     "retention",
@@ -72,7 +73,10 @@ impl Settings {
                 table.get($key).map(|field| field.parsed($example, str::parse)).transpose()?
             };
         }
-        let budget = table.get("memory_budget");
+        let bytes = |key| {
+            let field = table.get(key);
+            field.map(|field| field.parsed("\"8GiB\"", units::parse_bytes)).transpose()
+        };
         Ok(Self {
             name: parsed!("name", "\"default\""),
             data_dir: text("data_dir", "\"/var/lib/cloudfunc\"")?.map(PathBuf::from),
@@ -93,10 +97,9 @@ impl Settings {
             queue_wait: duration("queue_wait")?,
             max_waiting: number("max_waiting", u32::MAX)?,
             max_backlog: number("max_backlog", u32::MAX)?.map(u64::from),
-            memory_budget: budget
-                .map(|field| field.parsed("\"8GiB\"", units::parse_bytes))
-                .transpose()?,
+            memory_budget: bytes("memory_budget")?,
             keep_alive: parsed!("keep_alive", "\"adaptive\""),
+            prewarm_budget: bytes("prewarm_budget")?,
             max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
             stop_grace: duration("stop_grace")?,
             retention: duration("retention")?,

@@ -129,7 +129,8 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         gateway_hosts: Vec::new(),
         python_image,
         python_version: "3.11".to_owned(),
-        limits: Limits { stop_grace: Duration::from_secs(5), ..Limits::default() },
+        // Nothing is prewarmed unless a test asks for it: many count containers.
+        limits: Limits { stop_grace: Duration::from_secs(5), prewarm_budget: 0, ..Limits::default() },
     };
     Some((platform, database))
 }

@@ -1,0 +1,125 @@
+//! A prewarmed instance from its making to its end: one task, which waits with a connected guest until it is
+//! given a revision. From then on it is an instance like any other.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Shared,
+    dispatch::Command,
+    instance::{Instance, make_folder, remove_folder},
+    pool::Slot,
+    shape::Shape,
+};
+use crate::{
+    http::chain,
+    model::{InstanceId, Revision},
+    runtime::{self, Image, Spec, Started},
+};
+
+/// Tells the dispatcher `Started` twice: when it waits, and when it was taken and is loaded. `taken` brings
+/// the revision; when its sender is dropped the instance is not wanted any more.
+pub async fn live(
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
+    slot: Slot,
+    shape: Arc<Shape>,
+    mut taken: oneshot::Receiver<Arc<Revision>>,
+) {
+    let id = InstanceId::new();
+    let folder = shared.instances.join(id.to_string());
+    let made = tokio::select! {
+        biased;
+        // Dropped, a start leaves nothing, whatever it waits for.
+        _ = &mut taken => None,
+        made = make(&shared, id, &folder, &shape) => Some(made),
+    };
+    let Started { sandbox, mut guest } = match made {
+        Some(Ok(started)) => started,
+        Some(Err(failure)) => {
+            remove_folder(&folder);
+            let _ = commands.send(Command::Prewarmed { slot, result: Err(failure) });
+            return;
+        }
+        None => {
+            remove_folder(&folder);
+            let _ = commands.send(Command::Gone { slot });
+            return;
+        }
+    };
+    let _ = commands.send(Command::Prewarmed { slot, result: Ok(()) });
+    // Nobody's function has run: what the guest says now is of no use to anybody.
+    let mut unheard = |_| ();
+    let revision = tokio::select! {
+        biased;
+        error = guest.idle(&mut unheard) => {
+            tracing::info!(container = sandbox.id(), %error, "a prewarmed instance ended");
+            // Also to whoever takes it in this moment.
+            let _ = commands.send(Command::Ended { slot });
+            None
+        }
+        revision = &mut taken => revision.ok(),
+    };
+    let Some(revision) = revision else {
+        sandbox.remove().await;
+        remove_folder(&folder);
+        let _ = commands.send(Command::Gone { slot });
+        return;
+    };
+    tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
+    let instance = Instance::prewarmed(&shared, id, revision, sandbox, guest);
+    instance.live(&commands, slot, &folder).await;
+}
+
+/// A sandbox of this shape, with an empty task folder.
+async fn make(
+    shared: &Shared,
+    id: InstanceId,
+    folder: &Path,
+    shape: &Shape,
+) -> Result<Started, runtime::Error> {
+    let image = Image::Language { language: shape.language, version: shape.version.clone() };
+    let progress = |line: String| tracing::debug!(line, "an image for prewarmed instances");
+    // It may take minutes, which are not those of the start.
+    shared.runtime.ensure_image(&image, &progress).await?;
+    make_folder(folder).map_err(|source| runtime::Error::Io { path: folder.to_owned(), source })?;
+    let spec = Spec {
+        instance: id,
+        // It has none yet.
+        function: String::new(),
+        image,
+        folder: folder.to_owned(),
+        memory_bytes: shape.memory_bytes,
+        cpus: shape.cpus,
+        network: shape.network,
+    };
+    shared.runtime.start(&spec).await
+}
+
+/// What was said of the last failure: the same reason again is not worth a line.
+#[derive(Default)]
+pub struct Complaint(Option<String>);
+
+impl Complaint {
+    pub fn failed(&mut self, error: &runtime::Error) {
+        let reason = chain(error);
+        if self.0.as_ref() == Some(&reason) {
+            return tracing::debug!(error = reason, "still no prewarmed instance");
+        }
+        match error {
+            // A machine without an image, or without an engine yet, is nothing to worry about.
+            runtime::Error::NoImage { .. } | runtime::Error::Unavailable { .. } => {
+                tracing::info!(error = reason, "no prewarmed instances for now; tried again later");
+            }
+            _ => tracing::warn!(error = reason, "a prewarmed instance was not made; tried again later"),
+        }
+        self.0 = Some(reason);
+    }
+
+    pub fn made(&mut self) {
+        if self.0.take().is_some() {
+            tracing::info!("prewarmed instances are made again");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What of a function shapes its sandbox before its code is there: functions of one shape can be given the
+//! same prewarmed instances.
+
+use std::sync::Arc;
+
+use super::stock::Class;
+use crate::model::{Code, FunctionSpec, Language, Network, Package};
+
+/// Everything of [`runtime::Spec`](crate::runtime::Spec) that is not an instance's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    pub language: Language,
+    /// Never empty.
+    pub version: String,
+    pub memory_bytes: u64,
+    pub cpus: f64,
+    pub network: Network,
+}
+
+/// Variables that an interpreter, its loader or its C library read when the process starts. Whoever sets
+/// one expects a process that was started with it. A name ending in `*` stands for all that begin so.
+const READ_AT_START: [&str; 12] = [
+    "PYTHON*",
+    "LD_*",
+    "MALLOC_*",
+    "GLIBC_*",
+    "GCONV_PATH",
+    "LOCPATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TZDIR",
+    "OPENSSL_*",
+];
+
+impl Shape {
+    /// None for a function that is not prewarmed: it has an image of its own, or its environment has
+    /// a variable that is read at the interpreter's start.
+    pub fn of(spec: &FunctionSpec) -> Option<Self> {
+        let Code::Language { language, version, package: Package::Bundle } = &spec.code else {
+            return None;
+        };
+        if spec.env.keys().any(|name| is_read_at_start(name)) {
+            return None;
+        }
+        Some(Self {
+            language: *language,
+            version: version.clone(),
+            memory_bytes: spec.memory_bytes,
+            cpus: spec.cpus,
+            network: spec.network,
+        })
+    }
+}
+
+fn is_read_at_start(name: &str) -> bool {
+    READ_AT_START.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    })
+}
+
+/// The shapes that were seen here, by their class. It only grows: by one for each combination
+/// that some revision has asked for.
+#[derive(Default)]
+pub struct Shapes(Vec<Arc<Shape>>);
+
+impl Shapes {
+    /// Asked once for a revision, not for each invocation.
+    pub fn class(&mut self, shape: Shape) -> Class {
+        let known = self.0.iter().position(|known| **known == shape);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(Arc::new(shape));
+            self.0.len() - 1
+        });
+        Class(u32::try_from(place).expect("fewer shapes than that"))
+    }
+
+    pub fn get(&self, class: Class) -> Option<Arc<Shape>> {
+        self.0.get(class.0 as usize).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::manifest::{self, Defaults};
+
+    fn shape(manifest: &str) -> Option<Shape> {
+        let defaults = Defaults { python_version: "3.12".to_owned() };
+        Shape::of(&manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec)
+    }
+
+    #[test]
+    fn what_shapes_a_sandbox_makes_a_class_and_nothing_else_does() {
+        let mut shapes = Shapes::default();
+        let mut class = |manifest| shapes.class(shape(manifest).unwrap());
+        let usual = class("");
+        for same in [
+            "handler = \"a.b\"\ntimeout = \"1s\"\nversion = \"3.12\"\nmemory = \"128MiB\"",
+            "[env]\nGREETING = \"Hello\"\nMYTZ = \"x\"\n[scaling]\nmax_instances = 1",
+        ] {
+            assert_eq!(class(same), usual, "{same}");
+        }
+        let others = [
+            "memory = \"64MiB\"",
+            "cpus = 0.5",
+            "network = \"egress\"",
+            "version = \"3.11\"",
+            "memory = \"64MiB\"\ncpus = 0.5",
+        ];
+        let classes: std::collections::BTreeSet<Class> = others.map(&mut class).into_iter().collect();
+        assert_eq!(classes.len(), others.len());
+        assert!(!classes.contains(&usual));
+        assert_eq!(shapes.get(usual).as_deref(), shape("").as_ref());
+        assert_eq!(shapes.get(Class(99)), None);
+    }
+
+    #[test]
+    fn images_of_ones_own_and_variables_of_the_start_are_not_prewarmed() {
+        for manifest in [
+            "image = \"mine:1\"",
+            "package = \"image\"",
+            "[env]\nPYTHONHASHSEED = \"0\"",
+            "[env]\nLD_PRELOAD = \"x.so\"",
+            "[env]\nMALLOC_ARENA_MAX = \"2\"",
+            "[env]\nGLIBC_TUNABLES = \"x\"",
+            "[env]\nTZ = \"Europe/Berlin\"",
+            "[env]\nLC_ALL = \"C\"",
+            "[env]\nLANG = \"C\"",
+        ] {
+            assert_eq!(shape(manifest), None, "{manifest}");
+        }
+    }
+}
