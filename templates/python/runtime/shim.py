@@ -142,6 +142,8 @@ def receive(reader):
 
 def describe(error, kind=None):
     """An exception as the fields of an error message, its trace cut to the function's own frames."""
+    if isinstance(error, MemoryError):
+        release(error.__traceback__)
     import traceback
 
     trace = error.__traceback__
@@ -159,6 +161,16 @@ def describe(error, kind=None):
         # The end names the error.
         fields["trace"] = printable(text[-MAX_TRACE:])
     return fit(fields)
+
+
+def release(trace):
+    """Lets go of what the function had in memory: without any left, nobody could be told."""
+    while trace is not None:
+        try:
+            trace.tb_frame.clear()
+        except RuntimeError:  # one of those that still run: ours
+            pass
+        trace = trace.tb_next
 
 
 def is_ours(filename):
