@@ -1,6 +1,10 @@
 //! The host's side of the runtime protocol and nothing else: no limits, no output, no checks.
 
-use std::{io, os::fd::AsRawFd as _, path::Path};
+use std::{
+    fs, io,
+    os::{fd::AsRawFd as _, unix::fs::PermissionsExt as _},
+    path::Path,
+};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use rustix::fs::{Mode, OFlags};
@@ -16,7 +20,11 @@ const LENGTHS: usize = 8;
 /// path will do.
 pub fn listen(folder: &Path) -> io::Result<UnixListener> {
     let folder = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-    UnixListener::bind(format!("/proc/self/fd/{}/runtime.sock", folder.as_raw_fd()))
+    let path = format!("/proc/self/fd/{}/runtime.sock", folder.as_raw_fd());
+    let listener = UnixListener::bind(&path)?;
+    // The guest is another user.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
 }
 
 /// A guest that has said `hello`.
