@@ -29,9 +29,6 @@ use serde::Serialize;
 
 use self::{real::Work, simulate::Setup, summary::Summary, trace::Trace};
 
-/// From deciding to stop an instance until it is gone: Docker's kill and removal take so long.
-const STOP: Duration = Duration::from_millis(100);
-
 /// Replays a trace of invocations against each keep-alive policy
 #[derive(Debug, Parser)]
 struct Args {
@@ -62,6 +59,9 @@ struct Args {
     /// What it takes for one function; may be repeated
     #[arg(long, value_name = "FUNCTION=TIME", value_parser = cold_start_of)]
     cold_start_of: Vec<(String, Duration)>,
+    /// What it takes until a stopped instance is gone, in virtual time
+    #[arg(long, default_value = "100ms", value_parser = parse_duration)]
+    stop: Duration,
     /// Only this much of the trace
     #[arg(long, value_parser = parse_duration)]
     first: Option<Duration>,
@@ -164,7 +164,7 @@ impl Args {
             cold_starts: functions
                 .map(|function| of(function.name.as_str()).map_or(self.cold_start, |(_, time)| *time))
                 .collect(),
-            stop: STOP,
+            stop: self.stop,
             overhead: Duration::ZERO,
         }
     }

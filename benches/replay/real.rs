@@ -74,6 +74,8 @@ pub async fn on_own_platform(
         queue_wait: Some(setup.queue_wait),
         max_starts: Some(setup.max_starts),
         memory_budget: Some(setup.memory_budget),
+        // Virtual time knows no prewarmed instances.
+        prewarm_budget: Some(0),
         keep_alive: Some(setup.policy),
         ..Settings::default()
     };

@@ -174,9 +174,9 @@ impl World<'_> {
                     self.happens(now + run, Happens::Finished(slot, index));
                 }
                 Action::Stop { slot } => {
-                    if self.idles_no_longer(slot, now).is_some_and(|idle| now < idle.until) {
-                        self.seen.evictions += 1;
-                    }
+                    // One that has gone idle in this very moment is not known here yet.
+                    let is_due = self.idles_no_longer(slot, now).is_some_and(|idle| idle.until <= now);
+                    self.seen.evictions += u64::from(!is_due);
                     self.happens(now + self.setup.stop, Happens::Gone(slot));
                 }
                 Action::Reject { work, .. } => {

@@ -126,7 +126,8 @@ impl KeepAlive {
         }
         for action in actions {
             // A start that takes a prewarmed instance says nothing: the next one may find none.
-            if let Action::Start { slot, key } = action {
+            // To take a prewarmed instance is a start as well, of next to no cost.
+            if let Action::Start { slot, key } | Action::Take { slot, key } = action {
                 self.starts.insert(*slot, (key.function, now));
             }
         }

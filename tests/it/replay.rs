@@ -126,6 +126,11 @@ fn an_eviction_is_a_stop_before_its_time() {
         replay(&trace, &Setup { memory_budget: 128 << 20, ..setup(&trace, KeepAlivePolicy::Fixed) });
     assert_eq!(replayed.evictions, 1, "a makes room for b, b ends by its timeout");
     assert_eq!(replayed.calls[1], done(Start::Cold, 500), "after the other has gone");
+    let trace = self::trace("a,0,1000,128\nb,0.5,100,128\n");
+    let replayed =
+        replay(&trace, &Setup { memory_budget: 128 << 20, ..setup(&trace, KeepAlivePolicy::Fixed) });
+    assert_eq!(replayed.evictions, 1, "also in the moment in which it goes idle");
+    assert_eq!(replayed.calls[1], done(Start::Cold, 1300));
 }
 
 #[test]
