@@ -203,6 +203,10 @@ def load(fields):
     os.environ.update(fields["env"])
     os.environ.update(fields["secrets"])
     os.chdir(TASK)
+    # These are Python's own whether they were imported ahead or not, also for a folder with such a file.
+    for name in COMMON:
+        if os.path.exists(name + ".py") or os.path.exists(name):
+            __import__(name)
     sys.path.insert(0, TASK)
     module_name, dot, attribute = fields["handler"].rpartition(".")
     if not dot or not module_name:
