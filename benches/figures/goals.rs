@@ -97,18 +97,16 @@ fn warm(figures: &Figures) -> Vec<Option<Goal>> {
     let p99 = |name: &str| figures.get(TOGETHER, name).map(Series::p99);
     let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
     let (docker, four) = (EMBEDDED_DOCKER, FOUR_PROCESSES);
-    let rows: [(_, _, &str, &dyn Fn(&str) -> Option<f64>, _); 5] = [
-        (docker, PROTOTYPE, "p50, 1 client", &p50, Bound::AtMost(1.3)),
-        (docker, PROTOTYPE, "throughput, 16 clients", &rate, Bound::AtLeast(0.75)),
-        (docker, PROTOTYPE, "p99, 16 clients", &p99, Bound::AtMost(2.0)),
-        (four, RABBITMQ, "p50, 1 client", &p50, Bound::AtMost(1.5)),
-        (four, RABBITMQ, "throughput, 16 clients", &rate, Bound::AtLeast(0.7)),
-    ];
-    let of = |(one, other, what, figure, bound): (_, _, _, &dyn Fn(&str) -> Option<f64>, _)| {
-        let value = quotient(figure(one), figure(other));
-        goal(format!("warm, {one} / {other}: {what}"), value, bound)
+    let of = |one: &str, other: &str, what, figure: &dyn Fn(&str) -> Option<f64>, bound| {
+        goal(format!("warm, {one} / {other}: {what}"), quotient(figure(one), figure(other)), bound)
     };
-    rows.into_iter().map(of).collect()
+    vec![
+        of(docker, PROTOTYPE, "p50, 1 client", &p50, Bound::AtMost(1.3)),
+        of(docker, PROTOTYPE, "throughput, 16 clients", &rate, Bound::AtLeast(0.75)),
+        of(docker, PROTOTYPE, "p99, 16 clients", &p99, Bound::AtMost(2.0)),
+        of(four, RABBITMQ, "p50, 1 client", &p50, Bound::AtMost(1.5)),
+        of(four, RABBITMQ, "throughput, 16 clients", &rate, Bound::AtLeast(0.7)),
+    ]
 }
 
 /// Against medians of floors, also the 99th percentile.

@@ -1,10 +1,7 @@
 //! Asking another role of this host: over loopback, or, when it runs in this very process, without a socket,
 //! a second parsing and two more tasks in between.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -12,25 +9,49 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Uri, header},
     response::Response,
 };
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 /// Where a role can be asked by the others in its process: open while it serves.
-#[derive(Clone, Default)]
-pub struct Door(Arc<RwLock<Option<Router>>>);
+#[derive(Clone)]
+pub struct Door(watch::Sender<Opening>);
+
+enum Opening {
+    NotYet,
+    Open(Router),
+    Closed,
+}
+
+/// A role that starts is waited for, as it would be at its port.
+const OPENING: Duration = Duration::from_secs(5);
+
+impl Default for Door {
+    fn default() -> Self {
+        Self(watch::Sender::new(Opening::NotYet))
+    }
+}
 
 impl Door {
     /// `app` answers as the role's port does, without asking for a token.
     pub(super) fn open(&self, app: Router) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(app);
+        self.0.send_replace(Opening::Open(app));
     }
 
     /// Lets go of the role's routes, and so of everything that they hold.
     pub(super) fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.send_replace(Opening::Closed);
     }
 
-    fn app(&self) -> Option<Router> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn app(&self) -> Option<Router> {
+        if let Opening::Open(app) = &*self.0.borrow() {
+            return Some(app.clone());
+        }
+        let mut opening = self.0.subscribe();
+        let begun = opening.wait_for(|opening| !matches!(opening, Opening::NotYet));
+        match &*tokio::time::timeout(OPENING, begun).await.ok()?.ok()? {
+            Opening::Open(app) => Some(app.clone()),
+            Opening::NotYet | Opening::Closed => None,
+        }
     }
 }
 
@@ -82,7 +103,7 @@ impl Peer {
     ) -> Result<Response, Unanswered> {
         match &self.0 {
             Way::Here(door) => {
-                let app = door.app().ok_or(Unanswered { begun: false, source: None })?;
+                let app = door.app().await.ok_or(Unanswered { begun: false, source: None })?;
                 let mut request = Request::new(body);
                 *request.method_mut() = method;
                 *request.uri_mut() = Uri::try_from(path).expect("a role makes no other paths");

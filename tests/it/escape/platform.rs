@@ -73,8 +73,9 @@ embedded_oci! {
     no_port_of_the_platform_is_reached_with_egress: no_port_is_reached Egress,
 }
 
+/// Nothing is prewarmed: whatever there is was started for an invocation.
 async fn up(home: &Home) -> Process {
-    let mut up = home.begin("up", &["--embedded", "--runtime", "oci"]);
+    let mut up = home.begin("up", &["--embedded", "--runtime", "oci", "--prewarm-budget", "0B"]);
     up.says("cloudfunc is ready", SOON).await;
     up
 }
