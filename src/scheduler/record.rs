@@ -99,8 +99,9 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
 /// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
     let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
-    let admit = pending.admitted.as_secs_f64() * 1000.0;
-    let taken = admit + (total_ms - outcome.manager_ms - admit).max(0.0);
+    let taken = (total_ms - outcome.manager_ms).max(0.0);
+    // A manager may have it before we have heard that the broker does.
+    let admit = (pending.admitted.as_secs_f64() * 1000.0).min(taken);
     let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
     let phase =
         |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
