@@ -1,7 +1,7 @@
 //! Asking another role of this host: over loopback, or, when it runs in this very process, without a socket,
 //! a second parsing and two more tasks in between.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Uri, header},
     response::Response,
 };
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -32,14 +33,11 @@ impl Default for Door {
 }
 
 impl Door {
-    /// `app` answers as the role's port does, without asking for a token.
-    pub(super) fn open(&self, app: Router) {
+    /// `app` answers as the role's port does, without asking for a token; until what is returned is dropped:
+    /// then the role's routes are let go, and so is everything that they hold.
+    pub(super) fn open(&self, app: Router) -> Open<'_> {
         self.0.send_replace(Opening::Open(app));
-    }
-
-    /// Lets go of the role's routes, and so of everything that they hold.
-    pub(super) fn close(&self) {
-        self.0.send_replace(Opening::Closed);
+        Open(self)
     }
 
     async fn app(&self) -> Option<Router> {
@@ -52,6 +50,14 @@ impl Door {
             Opening::Open(app) => Some(app.clone()),
             Opening::NotYet | Opening::Closed => None,
         }
+    }
+}
+
+pub(super) struct Open<'d>(&'d Door);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_replace(Opening::Closed);
     }
 }
 
@@ -108,8 +114,9 @@ impl Peer {
                 *request.method_mut() = method;
                 *request.uri_mut() = Uri::try_from(path).expect("a role makes no other paths");
                 *request.headers_mut() = headers;
-                let Ok(answer) = app.oneshot(request).await;
-                Ok(answer)
+                // As behind a port, a role that breaks down over a request does not take its caller along.
+                let answer = AssertUnwindSafe(app.oneshot(request)).catch_unwind().await;
+                answer.map(|Ok(answer)| answer).map_err(|_| Unanswered { begun: true, source: None })
             }
             Way::Port { base, authorization, client } => {
                 headers.insert(header::AUTHORIZATION, authorization.clone());

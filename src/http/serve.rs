@@ -50,7 +50,7 @@ impl Server {
                 let detail = format!("{} does not take {method}", uri.path());
                 Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
             });
-        door.open(app.clone());
+        let _open = door.open(app.clone());
         let app = app.layer(axum::middleware::from_fn_with_state(guard, authorise));
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
             // Answers are small and awaited: Nagle's algorithm would only hold them back.
@@ -58,9 +58,7 @@ impl Server {
                 tracing::debug!(%error, "cannot set TCP_NODELAY");
             }
         });
-        let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
-        door.close();
-        served
+        axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
     }
 }
 

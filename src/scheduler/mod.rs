@@ -100,15 +100,21 @@ pub async fn run(
     let serving = server.serve(routes::routes(scheduler.clone()), shutdown.soft.clone());
     tokio::select! {
         served = serving => served?,
-        // Connections may still hold what the tasks below wait for.
         () = shutdown.hard.cancelled() => return Ok(()),
         // They end only by a panic, and nothing works without them: the supervisor starts us again.
         ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
     }
     background.cancel();
-    while tasks.join_next().await.is_some() {}
-    drop(scheduler);
-    let _ = accept_task.await;
-    let _ = recorder_task.await;
+    let written = async move {
+        while tasks.join_next().await.is_some() {}
+        drop(scheduler);
+        let _ = accept_task.await;
+        let _ = recorder_task.await;
+    };
+    // An answer that nobody reads may still hold what they wait for.
+    tokio::select! {
+        () = written => {}
+        () = shutdown.hard.cancelled() => {}
+    }
     Ok(())
 }

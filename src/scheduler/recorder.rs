@@ -46,14 +46,14 @@ impl Recorder {
     pub fn write(&self, mut record: SyncRecord) {
         let bounds = &self.bounds;
         let mut bytes = size(&record);
+        let mut result = None;
         if !bounds.budget.take(bytes) {
-            let result = record.result.take();
+            result = record.result.take();
             bytes = size(&record);
             if !bounds.budget.take(bytes) {
                 bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-            bounds.dropped_results.fetch_add(u64::from(result.is_some()), Ordering::Relaxed);
         }
         let record = Arc::new(record);
         let id = record.record.id;
@@ -62,6 +62,8 @@ impl Recorder {
             self.recent.remove(id);
             bounds.budget.give_back(bytes);
             bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
+        } else if result.is_some() {
+            bounds.dropped_results.fetch_add(1, Ordering::Relaxed);
         }
     }
 

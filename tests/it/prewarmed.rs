@@ -66,13 +66,24 @@ prewarmed! {
     one_that_ends_while_it_loads_is_the_functions_failure
     what_the_code_writes_while_it_is_loaded_is_in_its_log
     a_bundle_of_many_files_is_there_as_a_whole
+    modules_of_the_functions_own_are_found_on_either_start
 }
 
+/// That no instance folder is left is seen by the stop itself.
 async fn stop_and_leave_nothing(platform: TestPlatform) {
-    let engine = platform.stack.has_containers().then(|| platform.platform.name.clone());
-    platform.stop().await;
-    if let Some(name) = engine {
-        let filter = format!("label=cloudfunc.platform={name}");
+    let (stack, settings) = (platform.stack, platform.platform.clone());
+    let folders = platform.folders_of_containers();
+    assert_eq!(folders.is_empty(), stack.runtime() != runtime::Kind::Oci, "{folders:?}");
+    let sandboxes = settings.data_dir.join("runtime/sandboxes");
+    platform
+        .stop_and(|| {
+            let managers = std::fs::read_dir(&sandboxes).into_iter().flatten().flatten();
+            let left = managers.flat_map(|manager| std::fs::read_dir(manager.path()).unwrap()).count();
+            assert_eq!(left, 0, "sandboxes are left");
+        })
+        .await;
+    if stack.runtime() == runtime::Kind::Docker {
+        let filter = format!("label=cloudfunc.platform={}", settings.name);
         let list = ["ps", "--all", "--quiet", "--filter", &filter];
         let output = tokio::process::Command::new("docker").args(list).output().await.unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "containers are left");
@@ -205,6 +216,25 @@ async fn a_variable_of_the_interpreters_start_needs_a_start_of_its_own(platform:
         assert!(!record.prewarmed, "{record:?}");
     }
     assert_eq!(waiting(platform).len(), 1, "nobody has taken it");
+}
+
+/// While it waits, a guest imports `json` and with it `token`: the one is always Python's, the other never.
+async fn modules_of_the_functions_own_are_found_on_either_start(platform: &TestPlatform) {
+    let code = "import token, json\n\ndef handler(event):\n    return token.WHOSE + json.dumps(event)\n";
+    let files = [("token.py", "WHOSE = 'mine '\n"), ("json.py", "raise ImportError('mine')\n")];
+    for (name, manifest, prewarmed) in [("taken", "", true), ("started", "[env]\nTZ = \"UTC\"\n", false)]
+    {
+        full(platform, 1).await;
+        let files = [&files[..], &[("function.py", code), ("cloudfunc.toml", manifest)]].concat();
+        // The second takes the time in which a guest that waits begins to import.
+        for name in [name, "another"] {
+            platform.deploy(name, &files).await;
+        }
+        let answer = platform.invoke(name, r#"{"n":1}"#).await;
+        let record = platform.client.record(answer.id, None).await.unwrap();
+        let Outcome::Value(body) = answer.outcome else { panic!("{answer:?}") };
+        assert_eq!((&body.bytes[..], record.prewarmed), (&b"mine {\"n\": 1}"[..], prewarmed));
+    }
 }
 
 async fn demand_prewarms_another_memory(platform: &TestPlatform) {

@@ -30,7 +30,8 @@ pub struct Report {
     throttled: usize,
     /// Answers with another error, or none at all.
     failed: usize,
-    /// One invocation of each client, before everything else; not part of the numbers above.
+    /// One invocation of each client, before everything else: in no rate and in no count of successes, but its
+    /// failures and throttled answers count as such.
     warm_up: WarmUp,
     warm: Option<Quantiles>,
     /// Those of the warm-up included.

@@ -4,6 +4,7 @@
 //! of its own prints, and what it cannot take is counted instead of waited for. The files get all.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -69,11 +70,16 @@ impl Screen {
         }
     }
 
-    /// Lines of a role, together.
-    fn role(&self, role: Role, lines: &[String]) {
+    /// Whole lines of a role, together.
+    fn role(&self, role: Role, lines: &[u8]) {
         let prefix = prefix(role, self.color);
-        let lines: Vec<String> = lines.iter().map(|line| format!("{prefix} {line}")).collect();
-        self.print(lines.join("\n"), lines.len() as u64);
+        let (mut text, mut count) = (String::with_capacity(lines.len() * 5 / 4), 0);
+        for line in lines_of(lines) {
+            let begin = if count == 0 { "" } else { "\n" };
+            text.extend([begin, &prefix, " ", &line]);
+            count += 1;
+        }
+        self.print(text, count);
     }
 
     /// Of what the roles of one process share.
@@ -101,13 +107,17 @@ fn prefix(role: Role, color: bool) -> String {
 }
 
 /// Whole lines as they may be shown: a function's output must not steer the terminal.
-pub fn lines_of(lines: &[u8]) -> impl Iterator<Item = String> {
+pub fn lines_of(lines: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
     let text = lines.strip_suffix(b"\n").unwrap_or(lines);
-    text.split(|byte| *byte == b'\n').map(|line| printable(&String::from_utf8_lossy(line)))
+    text.split(|byte| *byte == b'\n').map(|line| printable(String::from_utf8_lossy(line)))
 }
 
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+fn printable(line: Cow<'_, str>) -> Cow<'_, str> {
+    let is_steering = |c: char| c.is_control() && c != '\t';
+    match line.contains(is_steering) {
+        true => line.replace(is_steering, "\u{fffd}").into(),
+        false => line,
+    }
 }
 
 /// Where a role's lines go; outlives its children.
@@ -133,10 +143,10 @@ impl RoleLog {
 
     /// Whole lines. A disk that is full is no reason to stop.
     pub fn lines(&mut self, lines: &[u8]) {
-        let shown: Vec<String> = lines_of(lines).collect();
-        self.screen.role(self.role, &shown);
+        self.screen.role(self.role, lines);
         self.keep(lines);
-        self.last.extend(shown);
+        let older = lines_of(lines).count().saturating_sub(LAST_LINES);
+        self.last.extend(lines_of(lines).skip(older).map(Cow::into_owned));
         self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
     }
 

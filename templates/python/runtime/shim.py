@@ -32,6 +32,7 @@ COROUTINE = 0x80  # inspect.CO_COROUTINE
 COMMON = ("json", "signal", "traceback")
 # How long the host must have been silent for that: after a 'hello' that is waited for, it says 'load' at once.
 SILENCE = 0.05
+ahead = set()
 
 
 class LoadError(Exception):
@@ -203,10 +204,7 @@ def load(fields):
     os.environ.update(fields["env"])
     os.environ.update(fields["secrets"])
     os.chdir(TASK)
-    # These are Python's own whether they were imported ahead or not, also for a folder with such a file.
-    for name in COMMON:
-        if os.path.exists(name + ".py") or os.path.exists(name):
-            __import__(name)
+    make_way({entry.partition(".")[0] for entry in os.listdir()})
     sys.path.insert(0, TASK)
     module_name, dot, attribute = fields["handler"].rpartition(".")
     if not dot or not module_name:
@@ -226,6 +224,16 @@ def load(fields):
     if not callable(handler):
         raise LoadError("HandlerInvalid", f"'{fields['handler']}' cannot be called")
     return handler, takes_context(handler, fields["handler"])
+
+
+def make_way(own):
+    """For modules of the function's own, by their names, so that the same ones are found whether others were
+    imported ahead or not: only those of COMMON are always Python's."""
+    import_ahead(name for name in COMMON if name in own)
+    for name in ahead:
+        top = name.partition(".")[0]
+        if top in own and top not in COMMON:
+            sys.modules.pop(name, None)
 
 
 def takes_context(handler, name):
@@ -421,8 +429,16 @@ def import_common(control):
     for name in COMMON:
         if select.select([control], (), (), silence)[0]:
             return
-        __import__(name)
+        import_ahead((name,))
         silence = 0
+
+
+def import_ahead(names):
+    """What comes with them is noted in `ahead`."""
+    before = set(sys.modules)
+    for name in names:
+        __import__(name)
+    ahead.update(set(sys.modules) - before)
 
 
 def exit_code(error):

@@ -73,6 +73,10 @@ impl Stack {
         }
     }
 
+    pub fn runtime(self) -> runtime::Kind {
+        self.runtime
+    }
+
     /// Whether functions run in containers, not as plain processes.
     pub fn has_containers(self) -> bool {
         self.runtime != runtime::Kind::Process
@@ -281,7 +285,7 @@ impl TestPlatform {
     }
 
     /// A container without a daemon has a folder for as long as there is anything of it.
-    fn folders_of_containers(&self) -> BTreeSet<String> {
+    pub fn folders_of_containers(&self) -> BTreeSet<String> {
         let names = |folder: &Path| {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
             entries.map(|entry| entry.path()).collect::<Vec<_>>()
@@ -311,7 +315,12 @@ impl TestPlatform {
     }
 
     /// Stops softly; nothing may be left behind.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.stop_and(|| {}).await;
+    }
+
+    /// The same, with a last look at its data folder.
+    pub async fn stop_and(mut self, look: impl FnOnce()) {
         self.shutdown.soft.cancel();
         let task = self.task.take().unwrap();
         tokio::time::timeout(Duration::from_secs(40), task)
@@ -331,6 +340,7 @@ impl TestPlatform {
         }
         let instances = self.platform.data_dir.join("instances");
         assert_eq!(std::fs::read_dir(instances).unwrap().count(), 0, "instance folders are left");
+        look();
         drop(self.database.take());
     }
 }
