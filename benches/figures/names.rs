@@ -54,6 +54,11 @@ pub const ACCEPTS: &str = "async accepts, 64 clients";
 pub const CONSTANT_ACCEPT: &str = "constant HTTP answer with the body of an accept";
 pub const BARE_ACCEPT: &str = "bare HTTP, batched insert, confirmed publish";
 
+/// A row of accepts that are run at once, beside them.
+pub fn also_run(name: &str) -> String {
+    format!("{name}, run meanwhile")
+}
+
 /// Another function's sync calls.
 pub const NEIGHBOUR: &str = "noisy neighbour";
 

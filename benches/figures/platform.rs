@@ -12,8 +12,8 @@ use std::{
 use cloudfunc::{
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    config::State,
-    model::{Body, FunctionName, InstanceId, PlatformName},
+    config,
+    model::{Body, FunctionName, InstanceId, PlatformName, State},
     queue,
     store::{self, Totals},
 };
@@ -138,7 +138,7 @@ impl Up {
         };
         let gateway = format!("127.0.0.1:{}", ports[0]).parse().unwrap();
         let url: url::Url = format!("http://{gateway}/").parse().unwrap();
-        let token = State::open(&data).and_then(|state| state.token()).unwrap();
+        let token = config::State::open(&data).and_then(|state| state.token()).unwrap();
         let text = token.expose().to_owned();
         let client = Client::new(url, Some(token)).unwrap();
         let mut this = Self {
@@ -180,16 +180,38 @@ impl Up {
     }
 
     async fn deploy(&mut self, name: &str) -> FunctionName {
+        self.deploy_code(name, HELLO, MANIFEST).await
+    }
+
+    async fn deploy_code(&mut self, name: &str, code: &str, manifest: &str) -> FunctionName {
         let name: FunctionName = name.parse().unwrap();
         self.deployed.push(name.clone());
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
         // A text of its own: unchanged content would be no new revision.
-        let code = format!("# {name} {}\n{HELLO}", self.deployed.len());
+        let code = format!("# {name} {}\n{code}", self.deployed.len());
         fs::write(folder.path().join("function.py"), code).unwrap();
-        fs::write(folder.path().join("cloudfunc.toml"), MANIFEST).unwrap();
+        fs::write(folder.path().join("cloudfunc.toml"), manifest).unwrap();
         let packed = bundle::pack(folder.path()).unwrap();
         self.client.deploy(&name, packed.bytes, |_| {}).await.unwrap();
         name
+    }
+
+    /// A function whose only instance is busy for so long: what is accepted meanwhile waits.
+    pub async fn busy(&mut self, name: &str, time: Duration) -> FunctionName {
+        let code = "import time\ndef handler(event):\n    time.sleep(event.get('seconds', 0))\n";
+        let name = self.deploy_code(name, code, "[scaling]\nmax_instances = 1\n").await;
+        let payload = format!("{{\"seconds\":{}}}", time.as_secs_f64());
+        let body = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
+        let accepted = self.client.invoke_async(&name, body).await.unwrap();
+        while self.client.record(accepted.id, None).await.unwrap().state != State::Running {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        name
+    }
+
+    /// What waits of it ends as cancelled.
+    pub async fn delete(&self, name: &FunctionName) {
+        self.client.delete(name).await.unwrap();
     }
 
     async fn deploy_all(&mut self, prefix: &str, count: usize) -> Vec<FunctionName> {

@@ -1,17 +1,21 @@
-//! Durable accepts: 202 means that the invocation is stored. What is accepted also runs meanwhile, on the same
-//! machine; the floors run nothing. Every one has to end.
+//! Durable accepts: 202 means that the invocation is stored. The floors run nothing, so that what is accepted
+//! waits for a busy instance here too; a second row has them run meanwhile, on the same machine. Every one
+//! has to end.
 
 use std::time::Duration;
 
 use super::Run;
 use crate::{
     floors::Kind,
-    names::{ACCEPTS, BARE_ACCEPT, CONSTANT_ACCEPT, EMBEDDED_DOCKER, FOUR_PROCESSES},
-    platform::{DOCKER, FOUR},
+    load::{Endpoint, Together},
+    names::{ACCEPTS, BARE_ACCEPT, CONSTANT_ACCEPT, EMBEDDED_DOCKER, FOUR_PROCESSES, also_run},
+    platform::{DOCKER, FOUR, Up},
 };
 
 const CLIENTS: usize = 64;
 const LENGTH: Duration = Duration::from_secs(2);
+/// Connecting all clients.
+const SET_UP: Duration = Duration::from_secs(1);
 
 pub async fn round(run: &mut Run) {
     let length = run.options.length(LENGTH);
@@ -25,15 +29,31 @@ pub async fn round(run: &mut Run) {
     for (name, setup) in [(EMBEDDED_DOCKER, DOCKER), (FOUR_PROCESSES, FOUR)] {
         if run.wants(ACCEPTS, name) {
             let up = run.stage.platform(setup).await;
-            let function = up.once("accepting").await;
+            let before = up.wait_for_all().await;
+            let busy = up.busy("accepting", length + SET_UP).await;
+            let alone = flood(up.endpoint(&busy), length).await;
+            up.delete(&busy).await;
+            // With the one that kept the instance busy.
+            all_ended(up, before, alone.calls + 1).await;
+
+            let function = up.once("accepting_and_running").await;
             let endpoint = up.endpoint(&function);
             // An instance is there: starts are measured elsewhere.
             endpoint.alone(1).await;
             let before = up.wait_for_all().await;
-            let together = endpoint.asynchronous().together(CLIENTS, length).await;
-            let ended = up.wait_for_all().await - before;
-            assert_eq!(ended, together.calls as u64, "as many end as were answered 202");
-            run.figures.value(ACCEPTS, name, "/s", together.per_second());
+            let running = flood(endpoint, length).await;
+            all_ended(up, before, running.calls).await;
+            run.figures.value(ACCEPTS, name, "/s", alone.per_second());
+            run.figures.value(ACCEPTS, &also_run(name), "/s", running.per_second());
         }
     }
+}
+
+async fn flood(endpoint: Endpoint, length: Duration) -> Together {
+    endpoint.asynchronous().together(CLIENTS, length).await
+}
+
+async fn all_ended(up: &Up, before: u64, accepted: usize) {
+    let ended = up.wait_for_all().await - before;
+    assert_eq!(ended, accepted as u64, "as many end as were answered 202");
 }
