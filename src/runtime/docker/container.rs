@@ -74,7 +74,9 @@ impl Container {
         };
         match outcome {
             Ok(guest) => {
-                self.place.iter().for_each(|place| place.verify(&self.id));
+                if let Some(place) = &self.place {
+                    place.verify(&self.id, self.is_running()).await;
+                }
                 Ok(guest)
             }
             Err(NotReady::Engine(error)) => Err(error),
@@ -120,6 +122,13 @@ impl Container {
         } else {
             NotReady::Engine(self.shared.engine.failed("start a container")(error))
         }
+    }
+
+    /// As the engine says: it holds a container while it takes note of its end. Not, when it does not answer.
+    async fn is_running(&self) -> bool {
+        let Ok(client) = self.shared.engine.client().await else { return false };
+        let inspected = client.inspect_container(&self.id, None).await;
+        inspected.is_ok_and(|container| container.state.is_some_and(|s| s.running == Some(true)))
     }
 
     /// Before the start, so that no output is missed.

@@ -175,10 +175,14 @@ impl Place {
         format!("/{}/{}", self.groups.top, self.group)
     }
 
-    /// Looks whether a container that runs is really there; if not, the next ones are not put there either.
-    pub(super) fn verify(&self, id: &str) {
+    /// Looks whether a container is really there; if not, although it `is_running`, which is asked only
+    /// then, the next ones are not put there either. The group of one that has ended is gone.
+    pub(super) async fn verify(&self, id: &str, is_running: impl Future<Output = bool>) {
         let folder = self.cgroups.hierarchy("cpu").join(&self.parent()[1..]).join(id);
-        if !folder.is_dir() && !self.groups.elsewhere.swap(true, Ordering::Relaxed) {
+        if folder.is_dir() || self.groups.elsewhere.load(Ordering::Relaxed) || !is_running.await {
+            return;
+        }
+        if !self.groups.elsewhere.swap(true, Ordering::Relaxed) {
             tracing::warn!(path = %folder.display(), "the engine keeps its control groups elsewhere");
         }
     }
