@@ -35,6 +35,10 @@ use crate::{
     model::{FunctionId, Mode, RevisionNumber, Start},
 };
 
+/// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is
+/// loading its function's code, which may go on for half a minute and must not hold up everybody's.
+const START_COMES_FIRST: Duration = Duration::from_secs(1);
+
 /// What an instance is for. Never shared between functions or revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -133,6 +137,8 @@ struct Instance {
     key: Key,
     needs: Needs,
     life: Life,
+    /// When its start was decided.
+    begun: Instant,
     /// Grows with every use: the largest is the most recent.
     used: u64,
     /// Of an idle one: the least goes first, see [`Kept::worth`].
@@ -243,8 +249,8 @@ impl Pool {
         self.start_where_wanted(now, &mut actions);
         self.keep_alive.acted(&actions, now);
         if !self.draining {
-            let (free, quiet) = (self.free(), self.nothing_starts());
-            self.stock.fill(free, quiet, &mut self.next_slot, now, &mut actions);
+            let (free, busy_until) = (self.free(), self.busy_until());
+            self.stock.fill(free, busy_until, &mut self.next_slot, now, &mut actions);
         }
         actions
     }
@@ -454,14 +460,21 @@ impl Pool {
                 if !self.may_start(key, needs, ready.is_some(), actions) {
                     break;
                 }
-                self.start(key, needs, ready, actions);
+                self.start(key, needs, ready, now, actions);
                 self.stock.cold_start(needs.class, needs.memory, now);
                 wanted -= 1;
             }
         }
     }
 
-    fn start(&mut self, key: Key, needs: Needs, ready: Option<Slot>, actions: &mut Vec<Action>) {
+    fn start(
+        &mut self,
+        key: Key,
+        needs: Needs,
+        ready: Option<Slot>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
         let slot = ready.unwrap_or(Slot(self.next_slot));
         actions.push(match ready {
             Some(slot) => {
@@ -475,8 +488,9 @@ impl Pool {
         });
         let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
         let (life, prewarmed) = (Life::Starting, ready.is_some());
+        let (begun, used, worth) = (now, 0, 0.0);
         self.instances
-            .insert(slot, Instance { key, needs, life, used: 0, worth: 0.0, drained, prewarmed });
+            .insert(slot, Instance { key, needs, life, begun, used, worth, drained, prewarmed });
     }
 
     /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
@@ -526,8 +540,10 @@ impl Pool {
         &self.stock
     }
 
-    fn nothing_starts(&self) -> bool {
-        self.count(|i| i.life == Life::Starting) == 0
+    /// So long nothing is prewarmed, for the sake of starts for invocations.
+    fn busy_until(&self) -> Option<Instant> {
+        let starting = self.instances.values().filter(|i| i.life == Life::Starting && !i.prewarmed);
+        starting.map(|i| i.begun + START_COMES_FIRST).max()
     }
 
     fn most_recent_idle(&self, key: Key) -> Option<Slot> {

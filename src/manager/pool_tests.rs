@@ -241,6 +241,8 @@ struct World {
     work: BTreeMap<WorkId, Key>,
     settled: BTreeSet<WorkId>,
     starting: BTreeMap<Slot, Key>,
+    /// Also of those that have started.
+    begun: BTreeMap<Slot, Instant>,
     busy: BTreeMap<Slot, Key>,
     /// Also for the moment in which the pool decides about a started or finished one.
     idle: BTreeMap<Slot, (Key, Instant)>,
@@ -278,6 +280,7 @@ impl World {
     fn begin(&mut self, slot: Slot, key: Key) {
         assert!(!self.pool.draining);
         assert!(self.starting.insert(slot, key).is_none());
+        self.begun.insert(slot, self.now);
         assert!(self.of_function(key) <= MAX_INSTANCES as usize, "too many instances");
         assert!(self.memory() <= BUDGET, "too much memory");
     }
@@ -317,7 +320,9 @@ impl World {
             Action::Prewarm { slot, class } => {
                 assert!(!self.pool.draining);
                 assert!(self.making.is_empty(), "one at a time");
-                assert!(self.starting.is_empty(), "beside a start for an invocation");
+                let is_first = |slot| self.now < self.begun[slot] + START_COMES_FIRST;
+                let mut ordinary = self.starting.keys().filter(|slot| !self.taken.contains(slot));
+                assert!(!ordinary.any(is_first), "beside a start for an invocation");
                 self.making.insert(slot, class);
                 let all = self.making.len() + self.ready.len() + self.ready_stopping.len();
                 assert!(all as u64 * 128 <= self.prewarm_budget, "over the budget");
@@ -566,6 +571,7 @@ proptest! {
             work: BTreeMap::new(),
             settled: BTreeSet::new(),
             starting: BTreeMap::new(),
+            begun: BTreeMap::new(),
             busy: BTreeMap::new(),
             idle: BTreeMap::new(),
             just_started: None,

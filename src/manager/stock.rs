@@ -14,7 +14,7 @@
 //! - a prewarmed instance is given away at most once, and only while it is ready;
 //! - they never have more memory than their budget, nor what a function's instances need: a start is never
 //!   refused, and never waits, for the sake of a prewarmed one;
-//! - one is made at a time, and none is begun while an invocation's instance starts.
+//! - one is made at a time, and none is begun in the first second of a start for an invocation that found none.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -90,7 +90,7 @@ pub struct Stock {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     free: u64,
-    may_begin: bool,
+    busy_until: Option<Instant>,
     due: Option<Instant>,
 }
 
@@ -206,22 +206,22 @@ impl Stock {
     }
 
     /// Stops what the plan has no place for, and begins one that it lacks. `free` is the memory that no
-    /// function's instance has; `may_begin`: no invocation's instance is being started.
+    /// function's instance has; none is begun before `busy_until`.
     pub fn fill(
         &mut self,
         free: u64,
-        may_begin: bool,
+        busy_until: Option<Instant>,
         next_slot: &mut u64,
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
-        let is_same = |seen: &Seen| (seen.free, seen.may_begin) == (free, may_begin);
+        let is_same = |seen: &Seen| (seen.free, seen.busy_until) == (free, busy_until);
         if self.seen.filter(is_same).is_some_and(|seen| seen.due.is_none_or(|due| due > now)) {
             return;
         }
         self.forget_old_demand(now);
-        self.make_changes(free, may_begin, next_slot, now, actions);
-        self.seen = Some(Seen { free, may_begin, due: self.due(free, may_begin) });
+        self.make_changes(free, busy_until, next_slot, now, actions);
+        self.seen = Some(Seen { free, busy_until, due: self.due(free, busy_until) });
     }
 
     /// When [`Stock::fill`] would do something although nothing has happened.
@@ -232,7 +232,7 @@ impl Stock {
     fn make_changes(
         &mut self,
         free: u64,
-        may_begin: bool,
+        busy_until: Option<Instant>,
         next_slot: &mut u64,
         now: Instant,
         actions: &mut Vec<Action>,
@@ -241,7 +241,7 @@ impl Stock {
         for slot in surplus {
             self.stop(slot, actions);
         }
-        if !may_begin || self.is_making() || self.quiet_until.is_some_and(|until| until > now) {
+        if self.is_making() || busy_until.max(self.quiet_until).is_some_and(|until| until > now) {
             return;
         }
         let ripe = |class: &&Class| self.classes[class].not_before.is_none_or(|moment| moment <= now);
@@ -256,16 +256,17 @@ impl Stock {
         }
     }
 
-    fn due(&self, free: u64, may_begin: bool) -> Option<Instant> {
+    fn due(&self, free: u64, busy_until: Option<Instant>) -> Option<Instant> {
         let forgotten = self.demanded().filter_map(|(_, known)| known.cold_starts.front());
         let forgotten = forgotten.map(|at| *at + DEMAND).min();
-        if !may_begin || self.is_making() {
+        if self.is_making() {
             return forgotten;
         }
         // What does not fit yet is looked at again when something is gone.
         let (missing, _) = self.compare(free);
         let begun = missing.iter().filter(|class| self.fits(**class, free));
-        let begun = begun.filter_map(|class| self.classes[class].not_before.max(self.quiet_until)).min();
+        let pause = busy_until.max(self.quiet_until);
+        let begun = begun.filter_map(|class| self.classes[class].not_before.max(pause)).min();
         forgotten.into_iter().chain(begun).min()
     }
 

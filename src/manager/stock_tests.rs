@@ -98,16 +98,30 @@ fn started(slot: u64) -> Event {
 }
 
 #[test]
-fn a_cold_start_takes_one_and_the_refill_waits_until_it_has_started_and_a_moment_longer() {
+fn a_cold_start_takes_one_and_the_refill_waits_for_a_moment_and_not_for_its_code_to_be_loaded() {
     let mut bench = Bench::full(256, 10_000);
     let actions = bench.invoke(Some(USUAL), 128);
     assert!(matches!(actions[..], [Action::Take { slot: Slot(0), .. }]), "{actions:?}");
-    assert_eq!(bench.pool.next_deadline(), None, "an invocation's instance starts");
-    let actions = bench.send(started(0));
-    assert_eq!(actions, [Action::Run { slot: Slot(0), work: WorkId(0), start: Start::Cold }]);
     assert_eq!(bench.pool.next_deadline(), Some(bench.now + REFILL_PAUSE));
     bench.now += REFILL_PAUSE;
     assert_eq!(bench.send(Event::Tick), [Action::Prewarm { slot: Slot(2), class: USUAL }]);
+    let actions = bench.send(started(0));
+    assert_eq!(actions, [Action::Run { slot: Slot(0), work: WorkId(0), start: Start::Cold }]);
+}
+
+#[test]
+fn a_start_that_found_none_comes_first_until_it_is_done_but_for_a_second_at_most() {
+    for takes in [SECOND / 2, 30 * SECOND] {
+        let mut bench = Bench::full(256, 10_000);
+        bench.invoke(Some(USUAL), 128);
+        let actions = bench.invoke(None, 128);
+        assert!(matches!(actions[..], [Action::Start { slot: Slot(2), .. }]), "{actions:?}");
+        assert_eq!(bench.pool.next_deadline(), Some(bench.now + SECOND), "the other one was taken");
+        bench.now += takes.min(SECOND);
+        let event = if takes < SECOND { started(2) } else { Event::Tick };
+        let actions = bench.send(event);
+        assert_eq!(actions.last(), Some(&Action::Prewarm { slot: Slot(3), class: USUAL }));
+    }
 }
 
 #[test]
