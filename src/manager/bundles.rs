@@ -1,7 +1,7 @@
 //! Unpacked bundles by digest: a cache that can be deleted at any time and is filled from the store.
 
 use std::{
-    collections::HashMap,
+    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -39,6 +39,9 @@ pub enum Error {
 const REMEMBERED_FILES: usize = 500;
 /// Linking takes some 10 µs a file: so many are sooner linked than handed to another thread.
 const FEW_FILES: usize = 50;
+
+/// Bundles that are remembered, those used last; another one is read anew, from its folder.
+const REMEMBERED_BUNDLES: usize = 64;
 
 /// An unpacked bundle; read-only for everybody.
 #[derive(Debug)]
@@ -122,30 +125,51 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Io { path, source }
 }
 
+/// Single flight: whoever comes first fetches, the others wait for it.
+type Cell = Arc<OnceCell<Arc<Unpacked>>>;
+
+/// The one used last is the last one; at most [`REMEMBERED_BUNDLES`].
+#[derive(Default)]
+struct Known(VecDeque<(Digest, Cell)>);
+
+impl Known {
+    fn cell(&mut self, digest: &Digest) -> Cell {
+        let known = self.0.iter().position(|(of, _)| of == digest);
+        let (digest, cell) = known
+            .and_then(|place| self.0.remove(place))
+            .unwrap_or_else(|| (digest.clone(), Cell::default()));
+        if self.0.len() == REMEMBERED_BUNDLES {
+            self.0.pop_front();
+        }
+        self.0.push_back((digest, cell.clone()));
+        cell
+    }
+
+    fn forget(&mut self, digest: &Digest) {
+        self.0.retain(|(of, _)| of != digest);
+    }
+}
+
 pub struct Bundles {
     folder: PathBuf,
     store: Arc<dyn Store>,
-    /// Single flight: whoever comes first fetches, the others wait for it.
-    known: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Unpacked>>>>>,
+    known: Mutex<Known>,
 }
 
 impl Bundles {
     pub fn new(folder: PathBuf, store: Arc<dyn Store>) -> Self {
-        Self { folder, store, known: Mutex::new(HashMap::new()) }
+        Self { folder, store, known: Mutex::default() }
     }
 
     /// From the cache, or from the store.
     pub async fn get(&self, digest: &Digest) -> Result<Arc<Unpacked>, Error> {
-        let cell = {
-            let mut known = self.known.lock().expect("no holder panics");
-            known.entry(digest.clone()).or_default().clone()
-        };
+        let cell = self.known.lock().expect("no holder panics").cell(digest);
         let unpacked = cell.get_or_try_init(|| self.fetch(digest)).await?;
         if unpacked.folder.exists() {
             return Ok(unpacked.clone());
         }
         // Somebody has cleared the cache.
-        self.known.lock().expect("no holder panics").remove(digest);
+        self.known.lock().expect("no holder panics").forget(digest);
         self.fetch(digest).await
     }
 
@@ -179,6 +203,21 @@ fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bundles_that_were_used_last_are_remembered() {
+        let mut known = Known::default();
+        let digest = |number: usize| Digest::of(&number.to_be_bytes());
+        let first = known.cell(&digest(0));
+        for number in 1..2 * REMEMBERED_BUNDLES {
+            known.cell(&digest(number));
+            assert!(Arc::ptr_eq(&first, &known.cell(&digest(0))), "it was used before each");
+        }
+        assert_eq!(known.0.len(), REMEMBERED_BUNDLES);
+        assert!(known.0.iter().all(|(of, _)| *of != digest(1)));
+        known.forget(&digest(0));
+        assert!(!Arc::ptr_eq(&first, &known.cell(&digest(0))));
+    }
 
     /// Also of a bundle that is too large to be remembered.
     #[tokio::test]
