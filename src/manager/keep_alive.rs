@@ -61,8 +61,16 @@ pub struct Kept {
 pub struct KeepAlive {
     policy: KeepAlivePolicy,
     habits: HashMap<FunctionId, Habits>,
-    starts: HashMap<Slot, (FunctionId, Instant)>,
+    starts: HashMap<Slot, Begun>,
     floor: f64,
+}
+
+/// A start that is not done.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    function: FunctionId,
+    at: Instant,
+    takes_prewarmed: bool,
 }
 
 /// What is known of a function, whatever its revision. Of bounded size.
@@ -99,10 +107,12 @@ impl KeepAlive {
                 self.habits.entry(key.function).or_default().wanted(&needs, now);
             }
             Event::Started { slot } => {
-                if let Some((function, begun)) = self.starts.remove(&slot) {
-                    let took = now.saturating_duration_since(begun).as_secs_f64();
-                    let known = &mut self.habits.entry(function).or_default().start_seconds;
-                    *known = if *known == 0.0 { took } else { (*known + took) / 2.0 };
+                // Of a function that was deleted meanwhile nothing is known any more.
+                if let Some(begun) = self.starts.remove(&slot)
+                    && let Some(habits) = self.habits.get_mut(&begun.function)
+                {
+                    let took = now.saturating_duration_since(begun.at).as_secs_f64();
+                    habits.started(took, begun.takes_prewarmed);
                 }
             }
             Event::StartFailed { slot } | Event::Ended { slot } | Event::Gone { slot } => {
@@ -125,10 +135,9 @@ impl KeepAlive {
             return;
         }
         for action in actions {
-            // A start that takes a prewarmed instance says nothing: the next one may find none.
-            // To take a prewarmed instance is a start as well, of next to no cost.
+            let takes_prewarmed = matches!(action, Action::Take { .. });
             if let Action::Start { slot, key } | Action::Take { slot, key } = action {
-                self.starts.insert(*slot, (key.function, now));
+                self.starts.insert(*slot, Begun { function: key.function, at: now, takes_prewarmed });
             }
         }
     }
@@ -154,6 +163,14 @@ impl KeepAlive {
 }
 
 impl Habits {
+    /// A start that takes a prewarmed instance tells of the function's code, but never that a start is
+    /// quicker than was known: the next one may find none.
+    fn started(&mut self, took: f64, takes_prewarmed: bool) {
+        let known = self.start_seconds;
+        let mean = if known == 0.0 { took } else { (known + took) / 2.0 };
+        self.start_seconds = if takes_prewarmed { mean.max(known) } else { mean };
+    }
+
     fn wanted(&mut self, needs: &Needs, now: Instant) {
         let since = self.idle_since.pop_back();
         let place = self.idle_since.len();

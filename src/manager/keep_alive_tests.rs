@@ -170,6 +170,30 @@ fn what_is_known_of_a_deleted_function_goes() {
     let deleted = Event::Active { function: function.key.function, revision: None };
     keep_alive.observe(deleted, now);
     assert!(keep_alive.habits.is_empty() && keep_alive.starts.is_empty());
+    // Deleted while its instance starts.
+    function.wanted(&mut keep_alive, now);
+    let slot = Slot(0);
+    keep_alive.acted(&[Action::Start { slot, key: function.key }], now);
+    keep_alive.observe(deleted, now);
+    keep_alive.observe(Event::Started { slot }, now);
+    assert!(keep_alive.habits.is_empty() && keep_alive.starts.is_empty());
+}
+
+#[test]
+fn a_start_that_takes_a_prewarmed_instance_never_makes_one_worth_less() {
+    let (mut keep_alive, now) = adaptive();
+    let function = Function::number(1);
+    let mut taken = |took: Duration, slot| {
+        function.wanted(&mut keep_alive, now);
+        keep_alive.acted(&[Action::Take { slot, key: function.key }], now);
+        keep_alive.observe(Event::Started { slot }, now + took);
+        keep_alive.habits[&function.key.function].start_seconds
+    };
+    assert_eq!(taken(MINUTE, Slot(0)), 60.0, "better than nothing");
+    assert_eq!(taken(MINUTE / 2, Slot(1)), 60.0);
+    assert_eq!(taken(2 * MINUTE, Slot(2)), 90.0);
+    function.cold(&mut keep_alive, now);
+    assert_eq!(keep_alive.habits[&function.key.function].start_seconds, 45.5, "an ordinary one does");
 }
 
 proptest! {
