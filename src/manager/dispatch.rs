@@ -343,7 +343,9 @@ impl Dispatcher {
     fn prewarm(&mut self, slot: Slot, class: Class) {
         let Some(shape) = self.shapes.get(class) else {
             tracing::error!(?class, "an instance of an unknown class");
-            return;
+            let (reason, output) = (format!("{class:?} is unknown"), String::new());
+            let result = Err(runtime::Error::Start { reason, output });
+            return self.tell(Command::Prewarmed { slot, result });
         };
         let (sender, taken) = oneshot::channel();
         self.prewarmed.insert(slot, sender);
