@@ -26,6 +26,8 @@ use cloudfunc::{
     runtime::Kind,
 };
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use self::{real::Work, simulate::Setup, summary::Summary, trace::Trace};
 
@@ -175,12 +177,13 @@ impl Args {
             self.url.is_none() || one,
             "--url: name the one policy and the one memory budget with which that platform runs"
         );
+        let stop = if self.real { stopped_by_signal()? } else { CancellationToken::new() };
         let mut rows = Vec::new();
         for budget in &self.memory_budget {
             for policy in &self.policy {
                 let setup = self.setup(trace, *policy, *budget);
                 if self.real {
-                    rows.extend(self.beside(trace, &setup).await?);
+                    rows.extend(self.beside(trace, &setup, &stop).await?);
                 } else {
                     rows.push(virtually(trace, &setup, "virtual", self.cold_start));
                 }
@@ -190,7 +193,12 @@ impl Args {
     }
 
     /// Measured, and what virtual time predicts with the times that were measured.
-    async fn beside(&self, trace: &Trace, setup: &Setup) -> anyhow::Result<[Row; 2]> {
+    async fn beside(
+        &self,
+        trace: &Trace,
+        setup: &Setup,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<[Row; 2]> {
         let length = show_duration(Duration::from_secs(trace.length().as_secs()));
         eprintln!("{} for {length}: {} invocations", setup.policy.as_str(), trace.calls.len());
         let work = if self.spin { Work::Spin } else { Work::Sleep };
@@ -199,9 +207,9 @@ impl Args {
                 let token = std::fs::read_to_string(file)
                     .with_context(|| format!("cannot read {}", file.display()))?;
                 let client = Client::new(url.clone(), Some(Token::new(&token)?))?;
-                real::on(&client, trace, setup, work).await?
+                real::on(&client, trace, setup, work, stop).await?
             }
-            _ => real::on_own_platform(trace, setup, self.runtime, work).await?,
+            _ => real::on_own_platform(trace, setup, self.runtime, work, stop).await?,
         };
         for reason in &measured.reasons {
             eprintln!("not run: {reason}");
@@ -238,6 +246,23 @@ impl Args {
         }
         print!("{}", aligned(&table));
     }
+}
+
+/// By Ctrl-C or the signal to terminate. A platform that was started has containers and a folder, which are to go.
+fn stopped_by_signal() -> anyhow::Result<CancellationToken> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        eprintln!("stopped; removing what was made");
+        token.cancel();
+    });
+    Ok(stop)
 }
 
 fn virtually(trace: &Trace, setup: &Setup, how: &'static str, cold_start: Duration) -> Row {

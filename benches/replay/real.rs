@@ -16,6 +16,7 @@ use cloudfunc::{
     shutdown::Shutdown,
 };
 use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     simulate::{Done, Setup},
@@ -57,6 +58,7 @@ pub async fn on_own_platform(
     setup: &Setup,
     runtime: Kind,
     work: Work,
+    stop: &CancellationToken,
 ) -> anyhow::Result<Measured> {
     let folder = tempfile::Builder::new().prefix("cfr").tempdir_in("/var/tmp")?;
     let settings = Settings {
@@ -88,13 +90,22 @@ pub async fn on_own_platform(
     let shutdown = Shutdown::default();
     let roles = tokio::spawn(host.run(shutdown.clone()));
     let measured = async {
-        ready(&client).await?;
-        on(&client, trace, setup, work).await
+        unless(stop, ready(&client)).await?;
+        on(&client, trace, setup, work, stop).await
     };
     let measured = measured.await;
     shutdown.soft.cancel();
     roles.await??;
     measured
+}
+
+/// The work; or, once it is to stop, an error that says so: what was made is removed as after any other.
+async fn unless<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let done = stop.run_until_cancelled(work).await;
+    done.unwrap_or_else(|| Err(anyhow::anyhow!("stopped by a signal")))
 }
 
 async fn ready(client: &Client) -> anyhow::Result<()> {
@@ -107,7 +118,13 @@ async fn ready(client: &Client) -> anyhow::Result<()> {
 }
 
 /// On one that runs already; the functions are deleted afterwards.
-pub async fn on(client: &Client, trace: &Trace, setup: &Setup, work: Work) -> anyhow::Result<Measured> {
+pub async fn on(
+    client: &Client,
+    trace: &Trace,
+    setup: &Setup,
+    work: Work,
+    stop: &CancellationToken,
+) -> anyhow::Result<Measured> {
     // Names of its own: somebody's function may be called as one of the trace is.
     let names: Vec<FunctionName> = (0..trace.functions.len())
         .map(|number| format!("replay_{number}").parse())
@@ -121,7 +138,7 @@ pub async fn on(client: &Client, trace: &Trace, setup: &Setup, work: Work) -> an
         let answers = send(client, trace, &names).await?;
         read(client, trace, answers).await
     };
-    let measured = measured.await;
+    let measured = unless(stop, measured).await;
     for name in &names {
         let _ = client.delete(name).await;
     }
