@@ -10,6 +10,9 @@ pub fn load() -> f64 {
     text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// User-space clock ticks, in which `stat` counts: 100 a second on every architecture that this runs on.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Cores, kernel, versions.
 pub fn description() -> Value {
     json!({
@@ -52,14 +55,13 @@ pub fn cpu_time(pid: u32) -> Duration {
     tree(pid).into_iter().map(cpu_time_of).sum()
 }
 
-/// From nanoseconds that the scheduler counts: `stat` has ticks of 10 ms.
+/// Of all its threads and children, also those that have ended: `utime`, `stime`, `cutime` and `cstime`, the 14th
+/// value of `stat` and those after it. The second, a name in brackets, may have spaces.
 fn cpu_time_of(pid: u32) -> Duration {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let of_task = tasks.filter_map(|task| {
-        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(of_task.sum())
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = after_name.split(' ').skip(11).take(4).filter_map(|value| value.parse::<u32>().ok());
+    TICK * ticks.sum::<u32>()
 }
 
 fn tree(pid: u32) -> Vec<u32> {
