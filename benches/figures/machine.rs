@@ -4,6 +4,8 @@ use std::{fs, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
+use crate::{is_another_build, program};
+
 /// Running and waiting processes, averaged over a minute.
 pub fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -13,17 +15,23 @@ pub fn load() -> f64 {
 /// User-space clock ticks, in which `stat` counts: 100 a second on every architecture that this runs on.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Cores, kernel, versions.
+/// Cores, kernel, versions; the commit only of a program that was built from it.
 pub fn description() -> Value {
-    json!({
+    let mut description = json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "cpu": cpu(),
         "kernel": said(Command::new("uname").arg("-sr")),
         "docker": said(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])),
         "python": crate::docker::python_version(),
-        "cloudfunc": env!("CARGO_PKG_VERSION"),
-        "commit": said(Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=10"])),
-    })
+        "program": program().display().to_string(),
+        "version": said(Command::new(program()).arg("--version")),
+    });
+    if !is_another_build() {
+        let mut git = Command::new("git");
+        description["commit"] =
+            said(git.args(["describe", "--always", "--dirty", "--abbrev=10"])).into();
+    }
+    description
 }
 
 fn cpu() -> String {

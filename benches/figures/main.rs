@@ -65,10 +65,15 @@ pub fn setting(name: &str) -> String {
         .unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/run setup)\" first"))
 }
 
+const PROGRAM: &str = "CLOUDFUNC_PROGRAM";
+
 /// The program that is measured: the one that cargo has built with this, or another build.
 pub fn program() -> PathBuf {
-    std::env::var_os("CLOUDFUNC_PROGRAM")
-        .map_or_else(|| env!("CARGO_BIN_EXE_cloudfunc").into(), PathBuf::from)
+    std::env::var_os(PROGRAM).map_or_else(|| env!("CARGO_BIN_EXE_cloudfunc").into(), PathBuf::from)
+}
+
+pub fn is_another_build() -> bool {
+    std::env::var_os(PROGRAM).is_some()
 }
 
 async fn run(options: Options) -> ExitCode {
