@@ -31,14 +31,14 @@ pub const BARE_LOAD: &str = "bare engine: load in a container that is there";
 pub const BARE_OCI: &str = "bare OCI container: create, start, hello, load";
 pub const COLD_EMPTY: &str = "cloudfunc, Docker, nothing prewarmed";
 pub const COLD_OCI_EMPTY: &str = "cloudfunc, OCI, nothing prewarmed";
-pub const COLD_DOCKER: &str = "cloudfunc, Docker, default pool full";
-pub const COLD_OCI: &str = "cloudfunc, OCI, default pool full";
-pub const COLD_FOUR: &str = "cloudfunc, four processes, default pool full";
+pub const COLD_DOCKER: &str = "cloudfunc, Docker, prewarmed by default";
+pub const COLD_OCI: &str = "cloudfunc, OCI, prewarmed by default";
+pub const COLD_FOUR: &str = "cloudfunc, four processes, prewarmed by default";
 
 /// From the first request or start to the last answer.
 pub const BURST: &str = "burst of 30 functions";
 pub const BURST_SIZE: usize = 30;
-pub const BURST_DEFAULT: &str = "cloudfunc, Docker, default pool";
+pub const BURST_DEFAULT: &str = "cloudfunc, Docker, prewarmed by default";
 pub const BURST_THIRTY: &str = "cloudfunc, Docker, 30 prewarmed";
 
 /// A row of bare starts.

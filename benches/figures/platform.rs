@@ -30,8 +30,8 @@ const READY: Duration = Duration::from_secs(30);
 /// What was accepted ends within this time; longer is an error.
 const END: Duration = Duration::from_secs(120);
 /// How much memory the limits of prewarmed instances may make up; each is one of 128 MiB.
-const POOL: &str = "CLOUDFUNC_PREWARM_BUDGET";
-const NO_POOL: (&str, &str) = (POOL, "0B");
+const PREWARM_BUDGET: &str = "CLOUDFUNC_PREWARM_BUDGET";
+const NOTHING_PREWARMED: (&str, &str) = (PREWARM_BUDGET, "0B");
 
 /// A way to start the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +64,12 @@ pub const FOUR: Setup = Setup {
 };
 /// Nothing is prewarmed.
 pub const DOCKER_EMPTY: Setup =
-    Setup { name: "the same, nothing prewarmed", environment: &[NO_POOL], ..DOCKER };
+    Setup { name: "the same, nothing prewarmed", environment: &[NOTHING_PREWARMED], ..DOCKER };
 pub const OCI_EMPTY: Setup =
-    Setup { name: "the same with OCI, nothing prewarmed", environment: &[NO_POOL], ..OCI };
+    Setup { name: "the same with OCI, nothing prewarmed", environment: &[NOTHING_PREWARMED], ..OCI };
 pub const DOCKER_THIRTY: Setup = Setup {
     name: "the same, 30 prewarmed",
-    environment: &[(POOL, "3840MiB"), ("CLOUDFUNC_MEMORY_BUDGET", "16GiB")],
+    environment: &[(PREWARM_BUDGET, "3840MiB"), ("CLOUDFUNC_MEMORY_BUDGET", "16GiB")],
     ..DOCKER
 };
 
@@ -278,10 +278,10 @@ impl Up {
         names
     }
 
-    /// Waits until no instance has been made or has gone for a while: the pool is full, nothing is being
-    /// removed. A platform that prewarms begins its next instance within that while.
+    /// Waits until no instance has been made or has gone for a while: all that are prewarmed wait, nothing is
+    /// being removed. A platform that prewarms begins its next instance within that while.
     pub async fn settle(&self) {
-        let quiet = match (self.setup.environment.contains(&NO_POOL), self.setup == OCI) {
+        let quiet = match (self.setup.environment.contains(&NOTHING_PREWARMED), self.setup == OCI) {
             (true, _) => Duration::from_millis(120),
             (false, true) => Duration::from_millis(250),
             (false, false) => Duration::from_millis(500),
