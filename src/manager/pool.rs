@@ -317,6 +317,12 @@ impl Pool {
         if instance.life != expected {
             return;
         }
+        if cold
+            && instance.prewarmed
+            && let Some(class) = instance.needs.class
+        {
+            self.stock.proved(class);
+        }
         while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
             // Who has been waiting for this very start gets it, however long it took.
             if !cold && waiting.deadline.is_some_and(|deadline| deadline <= now) {

@@ -188,6 +188,13 @@ impl Stock {
         }
     }
 
+    /// One was taken and has loaded a function's code: the next failure is a first one again.
+    pub fn proved(&mut self, class: Class) {
+        if let Some(known) = self.classes.get_mut(&class) {
+            known.retry = FIRST_RETRY;
+        }
+    }
+
     fn reset(&mut self, class: Class) {
         if let Some(known) = self.classes.get_mut(&class) {
             (known.not_before, known.retry) = (None, FIRST_RETRY);

@@ -222,6 +222,20 @@ fn one_that_dies_is_replaced_after_a_pause() {
 }
 
 #[test]
+fn after_one_that_was_taken_and_loaded_a_failure_is_a_first_one() {
+    let mut bench = Bench::new(128, 10_000);
+    bench.send(Event::Tick);
+    bench.send(Event::StartFailed { slot: Slot(0) });
+    bench.pass(FIRST_RETRY);
+    bench.invoke(Some(USUAL), 128);
+    bench.settle();
+    bench.pass(REFILL_PAUSE);
+    bench.send(Event::Ended { slot: Slot(2) });
+    bench.send(Event::Gone { slot: Slot(2) });
+    assert_eq!(bench.pool.next_deadline(), Some(bench.now + FIRST_RETRY));
+}
+
+#[test]
 fn one_that_is_dead_when_it_is_taken_is_replaced_by_a_start() {
     let mut bench = Bench::full(128, 10_000);
     bench.invoke(Some(USUAL), 128);
