@@ -155,7 +155,8 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
         ("accepted", exact_moment(record.accepted_at)),
     ];
     rows.extend(record.reason.clone().map(|reason| ("reason", reason)));
-    rows.extend(record.start.map(|start| ("start", start.as_str().to_owned())));
+    let prewarmed = if record.prewarmed { " (prewarmed)" } else { "" };
+    rows.extend(record.start.map(|start| ("start", format!("{}{prewarmed}", start.as_str()))));
     rows.extend(record.finished_at.map(|finished| ("finished", exact_moment(finished))));
     rows.extend(record.duration_ms.map(|duration| ("duration", milliseconds(duration))));
     if let Some(result) = &record.result {

@@ -78,12 +78,12 @@ async fn a_benchmark_of_a_function_that_fails_ends_with_its_fault(platform: &Tes
     platform.deploy("unlucky", &[("function.py", code)]).await;
     let (code, stdout, stderr) = platform.cli(&["bench", "unlucky", "-n", "5"]).await;
     assert_eq!(code, 1, "{stdout}");
-    let said = "error: 6 of 6 invocations returned no value\n\
-                hint: `cloudfunc logs unlucky` shows what the function wrote\n";
-    assert_eq!(stderr, said, "with the one that was to warm up");
+    let said = "error: 5 of 5 invocations returned no value\n\
+                hint: `cloudfunc invoke unlucky` shows the whole error\n";
+    assert_eq!(stderr, said, "without the one that was to warm up");
     let failure = stdout.lines().find(|line| line.starts_with("function_failed")).unwrap();
     let words: Vec<&str> = failure.split_whitespace().collect();
-    assert_eq!(words[..2], ["function_failed", "6"]);
+    assert_eq!(words[..2], ["function_failed", "5"]);
     assert!(failure.contains("no such luck"), "{stdout}");
 }
 

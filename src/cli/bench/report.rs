@@ -13,6 +13,9 @@ const COLUMNS: usize = 80;
 /// Of the histogram.
 const BUCKETS: usize = 12;
 
+/// In the order in which an invocation goes through them, which a first answer need not have all of.
+const PHASES: [&str; 5] = ["admit", "queue", "start", "load", "run"];
+
 /// The document of `--json`. Times are in milliseconds, of invocations that returned a value; what is null was
 /// not measured.
 #[derive(Serialize)]
@@ -30,8 +33,7 @@ pub struct Report {
     throttled: usize,
     /// Answers with another error, or none at all.
     failed: usize,
-    /// One invocation of each client, before everything else: in no rate and in no count of successes, but its
-    /// failures and throttled answers count as such.
+    /// One invocation of each client, before everything else; not part of the numbers above.
     warm_up: WarmUp,
     warm: Option<Quantiles>,
     /// Those of the warm-up included.
@@ -94,7 +96,9 @@ impl Report {
         for times in [&mut tally.warm, &mut tally.cold] {
             times.sort_unstable_by(f32::total_cmp);
         }
-        let phases = tally.phases.into_iter().map(|(name, mut times)| {
+        let mut phases = tally.phases;
+        phases.sort_by_key(|(name, _)| PHASES.iter().position(|known| known == name));
+        let phases = phases.into_iter().map(|(name, mut times)| {
             times.sort_unstable_by(f32::total_cmp);
             PhaseTime { name, p50_ms: quantile(&times, 0.5) }
         });
@@ -150,7 +154,10 @@ impl Report {
             return "fewer clients, or a larger `max_instances` in the manifest, are throttled less"
                 .to_owned();
         }
-        format!("`cloudfunc logs {}` shows what the function wrote", self.function)
+        match self.exit {
+            Exit::Function => format!("`cloudfunc invoke {}` shows the whole error", self.function),
+            _ => "`cloudfunc status` tells which roles are running".to_owned(),
+        }
     }
 
     fn print_text(&self, out: &Output) -> Result<(), Error> {
