@@ -65,13 +65,10 @@ impl Tally {
 
     pub fn warm_up(&mut self, time: Duration, answer: &Result<InvokeAnswer, client::Error>) {
         self.warm_ups += 1;
-        match answer {
-            Ok(InvokeAnswer { start: Some(Start::Cold), outcome: Outcome::Value(_), .. }) => {
-                self.cold.push(milliseconds(time));
-                self.cold_warm_ups += 1;
-            }
-            // What fails here fails again, and is counted then.
-            Ok(_) | Err(_) => {}
+        // What fails here fails again, and is counted then.
+        if let Ok(InvokeAnswer { start: Some(Start::Cold), outcome: Outcome::Value(_), .. }) = answer {
+            self.cold.push(milliseconds(time));
+            self.cold_warm_ups += 1;
         }
     }
 
