@@ -12,6 +12,30 @@ pub fn load() -> f64 {
     text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
 }
 
+/// Returns when nothing else uses the processors: what ended just now may still be cleaned up. A machine that
+/// others use is not waited for without end.
+pub async fn wait_until_idle() {
+    const LOOK: Duration = Duration::from_millis(500);
+    const LOOKS: usize = 40;
+    const IDLE: f64 = 0.95;
+    for _ in 0..LOOKS {
+        let (idle_before, before) = processor_ticks();
+        tokio::time::sleep(LOOK).await;
+        let (idle, all) = processor_ticks();
+        if idle - idle_before >= IDLE * (all - before) {
+            return;
+        }
+    }
+}
+
+/// Since the machine started: of idling, and all.
+fn processor_ticks() -> (f64, f64) {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|tick| tick.parse().ok()).collect();
+    (ticks.get(3).copied().unwrap_or_default(), ticks.iter().sum())
+}
+
 /// User-space clock ticks, in which `stat` counts: 100 a second on every architecture that this runs on.
 const TICK: Duration = Duration::from_millis(10);
 

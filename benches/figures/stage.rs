@@ -97,8 +97,8 @@ impl Stage {
         sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut server).await.unwrap();
     }
 
-    /// Removes everything of this run, after whatever end.
-    pub async fn close(mut self) {
+    /// Ends everything that was started; it is started anew when it is asked for.
+    pub async fn clear(&mut self) {
         for up in self.platforms.drain(..) {
             up.stop().await;
         }
@@ -117,6 +117,11 @@ impl Stage {
         if let Some(oci) = self.oci.take() {
             oci.close().await;
         }
+    }
+
+    /// Removes everything of this run, after whatever end.
+    pub async fn close(mut self) {
+        self.clear().await;
         if self.database {
             self.statement("DROP DATABASE").await;
         }

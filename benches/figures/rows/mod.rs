@@ -34,6 +34,9 @@ impl Run {
             idle::measure(self).await;
         }
         for round in 1..=self.options.rounds {
+            // Sandboxes and floods of the round before would disturb this one.
+            self.stage.clear().await;
+            crate::machine::wait_until_idle().await;
             self.loads.push(crate::machine::load());
             eprintln!("measuring: round {round} of {}", self.options.rounds);
             warm::round(self).await;
