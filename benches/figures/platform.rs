@@ -41,6 +41,8 @@ pub struct Setup {
     environment: &'static [(&'static str, &'static str)],
     /// On PostgreSQL and RabbitMQ.
     servers: bool,
+    /// How many instances are prewarmed when nothing is going on.
+    prewarmed: usize,
 }
 
 /// One process: SQLite and the embedded queue.
@@ -49,6 +51,7 @@ pub const DOCKER: Setup = Setup {
     arguments: &["--embedded", "--runtime", "docker"],
     environment: &[],
     servers: false,
+    prewarmed: 4,
 };
 pub const OCI: Setup = Setup {
     name: "cloudfunc up --embedded, OCI",
@@ -61,15 +64,25 @@ pub const FOUR: Setup = Setup {
     arguments: &[],
     environment: &[],
     servers: true,
+    prewarmed: 4,
 };
 /// Nothing is prewarmed.
-pub const DOCKER_EMPTY: Setup =
-    Setup { name: "the same, nothing prewarmed", environment: &[NOTHING_PREWARMED], ..DOCKER };
-pub const OCI_EMPTY: Setup =
-    Setup { name: "the same with OCI, nothing prewarmed", environment: &[NOTHING_PREWARMED], ..OCI };
+pub const DOCKER_EMPTY: Setup = Setup {
+    name: "the same, nothing prewarmed",
+    environment: &[NOTHING_PREWARMED],
+    prewarmed: 0,
+    ..DOCKER
+};
+pub const OCI_EMPTY: Setup = Setup {
+    name: "the same with OCI, nothing prewarmed",
+    environment: &[NOTHING_PREWARMED],
+    prewarmed: 0,
+    ..OCI
+};
 pub const DOCKER_THIRTY: Setup = Setup {
     name: "the same, 30 prewarmed",
     environment: &[(PREWARM_BUDGET, "3840MiB"), ("CLOUDFUNC_MEMORY_BUDGET", "16GiB")],
+    prewarmed: 30,
     ..DOCKER
 };
 
@@ -288,7 +301,9 @@ impl Up {
         };
         let deadline = Instant::now() + READY;
         let (mut seen, mut since) = (self.instances(), Instant::now());
-        while since.elapsed() < quiet && Instant::now() < deadline {
+        // One that has just been started has yet to make them.
+        while (since.elapsed() < quiet || seen.len() < self.setup.prewarmed) && Instant::now() < deadline
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let now = self.instances();
             if now != seen {
