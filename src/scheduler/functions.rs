@@ -12,7 +12,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::Scheduler;
+use super::{Scheduler, room::Room};
 use crate::{
     http::{Failure, chain, function_not_found},
     model::{Function, FunctionId, FunctionName, Problem, RevisionNumber},
@@ -36,6 +36,7 @@ pub struct Known {
 struct Load {
     in_flight: AtomicU32,
     declared: AtomicBool,
+    room: Room,
 }
 
 /// One sync invocation under way; counted until it is dropped.
@@ -56,6 +57,11 @@ impl Known {
         (before < max).then_some(entered)
     }
 
+    /// Where it waits until the managers can take it.
+    pub fn room(&self) -> &Room {
+        &self.load.room
+    }
+
     /// Whether the function's queues were declared by this process.
     pub fn is_declared(&self) -> bool {
         self.load.declared.load(Ordering::Relaxed)
@@ -69,13 +75,16 @@ impl Known {
 pub struct Functions {
     store: Arc<dyn Store>,
     by_name: RwLock<HashMap<FunctionName, Arc<Known>>>,
+    /// That live, as last counted.
+    managers: AtomicU32,
     /// One reading at a time: an older one that is slow must not overwrite a newer one.
     reading: tokio::sync::Mutex<()>,
 }
 
 impl Functions {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, by_name: RwLock::default(), reading: tokio::sync::Mutex::default() }
+        let (by_name, reading) = (RwLock::default(), tokio::sync::Mutex::default());
+        Self { store, by_name, managers: AtomicU32::new(1), reading }
     }
 
     /// A name that the cache does not know is looked up in the store before anybody is told that it
@@ -95,6 +104,14 @@ impl Functions {
     pub fn not_found(&self, name: &FunctionName) -> Problem {
         let map = self.by_name.read().expect("no holder panics");
         function_not_found(name, map.keys().map(FunctionName::as_str))
+    }
+
+    /// As many managers may be given work.
+    pub fn set_managers(&self, count: u32) {
+        self.managers.store(count, Ordering::Relaxed);
+        for known in self.by_name.read().expect("no holder panics").values() {
+            known.room().resize(known.max_instances, count);
+        }
     }
 
     /// Reads everything anew.
@@ -130,6 +147,7 @@ impl Functions {
             max_instances: revision.spec.scaling.max_instances,
             load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
         });
+        known.room().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
         self.by_name.write().expect("no holder panics").insert(function.name, known.clone());
         Ok(known)
     }

@@ -48,33 +48,40 @@ impl Scheduler {
             let waiting = self.limits.max_waiting;
             throttled(format!("{waiting} invocations of '{name}' are waiting already"))
         })?;
-        let reply_to = self.replies.get().ok_or_else(no_broker)?;
+        let slot = accepted + self.limits.queue_wait;
+        let before = Instant::now();
+        let place = function.room().enter(slot.into()).await;
+        let waited = before.elapsed();
         let (tell, told) = oneshot::channel();
-        let until = accepted + self.limits.queue_wait + function.timeout + LATEST;
-        self.waiting.insert(
-            id,
-            Pending {
-                function: function.clone(),
-                accepted,
-                accepted_at,
-                admitted: Duration::ZERO,
-                owner: None,
-                until,
-                tell: Some(tell),
-                _in_flight: in_flight,
-            },
-        );
+        let pending = Pending {
+            function: function.clone(),
+            accepted,
+            accepted_at,
+            admitted: Duration::ZERO,
+            owner: None,
+            until: slot + function.timeout + LATEST,
+            tell: Some(tell),
+            _in_flight: in_flight,
+            _place: place,
+        };
+        if pending._place.is_none() {
+            self.conclude(id, pending, None, "throttled");
+            return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
+        }
+        let reply_to = self.replies.get().ok_or_else(no_broker)?;
+        self.waiting.insert(id, pending);
         // Lost since: whoever waits for its replies was told so before this one came.
         if self.replies.get().as_ref() != Some(&reply_to) {
             self.waiting.remove(id);
             return Err(no_broker().into());
         }
-        let message = self.message(id, &function, accepted_at, payload, headers, reply_to);
+        let bytes = self.message(id, &function, accepted_at, payload, headers, reply_to);
+        let message = Message { bytes, expires: Some(self.limits.queue_wait.saturating_sub(waited)) };
         if let Err(error) = self.publish_sync(&function, message).await {
             let pending = self.waiting.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
         }
-        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed());
+        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed().saturating_sub(waited));
         self.await_reply(id, &function, told, accepted).await
     }
 
@@ -87,7 +94,7 @@ impl Scheduler {
         payload: Body,
         headers: BTreeMap<String, String>,
         reply_to: String,
-    ) -> Message {
+    ) -> Bytes {
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
@@ -102,8 +109,7 @@ impl Scheduler {
             headers,
             reply_to: Some(reply_to),
         };
-        let bytes = message::encode(&invoke, &payload.bytes);
-        Message { bytes, expires: Some(self.limits.queue_wait) }
+        message::encode(&invoke, &payload.bytes)
     }
 
     /// A queue that is gone is made again, unless it went with its function.

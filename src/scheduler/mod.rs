@@ -16,6 +16,7 @@ mod outcomes;
 mod record;
 mod recorder;
 mod replies;
+mod room;
 mod routes;
 mod shards;
 mod sweep;

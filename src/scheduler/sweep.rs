@@ -134,10 +134,8 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
 async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
     replies::tell_lost(scheduler, scheduler.waiting.take_overdue(Instant::now()));
     let owners = scheduler.waiting.owners();
-    if owners.is_empty() {
-        return Ok(());
-    }
     let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();
+    scheduler.functions.set_managers(u32::try_from(live.len()).unwrap_or(u32::MAX));
     // Only those asked about: one that has come since then is not known to be lost.
     let is_lost = |owner| owners.contains(&owner) && !live.contains(&owner);
     replies::tell_lost(scheduler, scheduler.waiting.take_lost(is_lost));

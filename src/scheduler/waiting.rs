@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     functions::{InFlight, Known},
@@ -28,7 +28,7 @@ pub struct Pending {
     pub function: Arc<Known>,
     pub accepted: Instant,
     pub accepted_at: Timestamp,
-    /// From accepted to published.
+    /// From accepted to published, without the time in which the managers had no room.
     pub admitted: Duration,
     /// The manager process that has said that it has it.
     pub owner: Option<OwnerId>,
@@ -36,6 +36,8 @@ pub struct Pending {
     pub until: Instant,
     pub tell: Option<oneshot::Sender<Told>>,
     pub _in_flight: InFlight,
+    /// None: it did not get one in time.
+    pub _place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Default)]
