@@ -2,28 +2,17 @@
 
 use std::io::{self, Write as _};
 
-use tracing_subscriber::{
-    EnvFilter,
-    fmt::{MakeWriter, time::FormatTime},
-};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::{
     Output,
+    log_format::Lines,
     log_writer::{self, Batch, Closing, LogWriter},
 };
 
 /// Unless `CLOUDFUNC_LOG` says otherwise: our own events, and the troubles of the libraries.
 const DEFAULT: &str = "cloudfunc=info,warn";
 const VERBOSE: &str = "cloudfunc=debug,info";
-
-/// `2025-01-31T12:00:00.123Z`
-struct Utc;
-
-impl FormatTime for Utc {
-    fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
-        write!(w, "{:.3}", jiff::Timestamp::now())
-    }
-}
 
 /// The filter in force, also for children.
 pub fn filter(verbose: bool) -> String {
@@ -79,12 +68,9 @@ where
         EnvFilter::new(with_bans(DEFAULT))
     });
     let _ = tracing_subscriber::fmt()
-        .compact()
-        .with_timer(Utc)
-        .with_target(false)
-        .with_ansi(colored)
         // A supervisor that is gone does not read: that must not end us before we are done.
         .log_internal_errors(false)
+        .event_format(Lines { colored })
         .with_writer(writer)
         .with_env_filter(filter)
         .try_init();

@@ -15,6 +15,7 @@ mod init;
 mod invocation;
 mod invoke;
 mod list;
+mod log_format;
 mod log_writer;
 mod logging;
 mod logs;

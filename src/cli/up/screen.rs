@@ -109,15 +109,17 @@ fn prefix(role: Role, color: bool) -> String {
 /// Whole lines as they may be shown: a function's output must not steer the terminal.
 pub fn lines_of(lines: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
     let text = lines.strip_suffix(b"\n").unwrap_or(lines);
-    text.split(|byte| *byte == b'\n').map(|line| printable(String::from_utf8_lossy(line)))
+    text.split(|byte| *byte == b'\n').map(printable)
 }
 
-fn printable(line: Cow<'_, str>) -> Cow<'_, str> {
-    let is_steering = |c: char| c.is_control() && c != '\t';
-    match line.contains(is_steering) {
-        true => line.replace(is_steering, "\u{fffd}").into(),
-        false => line,
+fn printable(line: &[u8]) -> Cow<'_, str> {
+    // Nearly all are; whoever logs a lot pays for what is done with each byte.
+    let is_plain = line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\t'));
+    if is_plain && let Ok(line) = std::str::from_utf8(line) {
+        return line.into();
     }
+    let line = String::from_utf8_lossy(line);
+    line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}").into()
 }
 
 /// Where a role's lines go; outlives its children.
@@ -145,8 +147,10 @@ impl RoleLog {
     pub fn lines(&mut self, lines: &[u8]) {
         self.screen.role(self.role, lines);
         self.keep(lines);
-        let older = lines_of(lines).count().saturating_sub(LAST_LINES);
-        self.last.extend(lines_of(lines).skip(older).map(Cow::into_owned));
+        let text = lines.strip_suffix(b"\n").unwrap_or(lines);
+        let newest: Vec<&[u8]> =
+            text.rsplitn(LAST_LINES + 1, |byte| *byte == b'\n').take(LAST_LINES).collect();
+        self.last.extend(newest.into_iter().rev().map(|line| printable(line).into_owned()));
         self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
     }
 
