@@ -17,7 +17,7 @@ use crate::{
     http::chain,
     model::{
         Code, Package, Revision, RevisionNumber,
-        message::{self, Build, BuildEvent, BuildStep},
+        message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, ConsumeOptions, Delivery, Message},
 };
@@ -54,7 +54,7 @@ pub async fn consume(shared: Arc<Shared>, dispatch: Dispatch, stop: Cancellation
 }
 
 async fn run(shared: &Arc<Shared>, delivery: Delivery) {
-    let build = match message::decode::<Build>(delivery.bytes.clone()) {
+    let build = match delivery.parcel.open::<Build>() {
         Ok((build, _)) => build,
         Err(error) => {
             tracing::error!(%error, "build dropped");
@@ -84,7 +84,7 @@ async fn run(shared: &Arc<Shared>, delivery: Delivery) {
 
 async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
     let event = BuildEvent { v: message::VERSION, build: build.build, step };
-    let message = Message { bytes: message::encode(&event, b""), expires: None };
+    let message = Message { parcel: Parcel::new(event, Bytes::new()), expires: None };
     if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
         tracing::debug!(error = %chain(&error), "nobody waits for this build any more");
     }

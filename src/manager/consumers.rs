@@ -20,7 +20,7 @@ use crate::{
     http::chain,
     model::{
         Function, FunctionId, Mode, Revision, RevisionNumber,
-        message::{self, Invoke, Verdict},
+        message::{Invoke, Verdict},
     },
     queue::{self, Address, ConsumeOptions, Consumer, Delivery},
     store,
@@ -252,7 +252,7 @@ impl FunctionQueue {
 
     async fn take(&self, delivery: Delivery) {
         let taken = Instant::now();
-        let (invoke, payload) = match message::decode::<Invoke>(delivery.bytes.clone()) {
+        let (invoke, payload) = match delivery.parcel.open::<Invoke>() {
             Ok(decoded) => decoded,
             Err(error) => {
                 // Kept, it would come back for ever. An async one stays in the store and is republished.

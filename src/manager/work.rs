@@ -13,7 +13,7 @@ use crate::{
     http::chain,
     model::{
         Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
-        message::{self, Invoke, Outcome, Verdict},
+        message::{self, Invoke, Outcome, Parcel, Verdict},
     },
     queue::{Address, Delivery, Message},
 };
@@ -78,11 +78,12 @@ impl Work {
             manager_ms,
         };
         let body = run.result.map(|body| body.bytes).unwrap_or_default();
-        let message = Message { bytes: message::encode(&outcome, &body), expires: None };
+        let id = outcome.id;
+        let message = Message { parcel: Parcel::new(outcome, body), expires: None };
         match (self.invoke.mode, self.invoke.reply_to) {
             (Mode::Sync, reply_to) => {
                 if let Err(error) = self.delivery.ack().await {
-                    tracing::debug!(invocation = %outcome.id, error = %chain(&error), "ack failed");
+                    tracing::debug!(invocation = %id, error = %chain(&error), "ack failed");
                 }
                 reply(shared, reply_to, message).await;
             }
@@ -150,7 +151,7 @@ pub async fn give_back_sync(
     expires: Option<Duration>,
     delivery: Delivery,
 ) {
-    let message = Message { bytes: message::encode(invoke, payload), expires };
+    let message = Message { parcel: Parcel::new(invoke.clone(), payload.clone()), expires };
     match shared.queue.publish(&Address::Function(invoke.function, Mode::Sync), message).await {
         Ok(()) => drop(delivery.ack().await),
         // Unacked, it comes back as redelivered and is answered as interrupted.
@@ -213,7 +214,7 @@ fn bare_outcome(
         phases: Vec::new(),
         manager_ms: 0.0,
     };
-    Message { bytes: message::encode(&outcome, b""), expires: None }
+    Message { parcel: Parcel::new(outcome, Bytes::new()), expires: None }
 }
 
 /// Tries until the queue has it: nothing that was accepted is lost for want of a broker. When this

@@ -2,9 +2,10 @@
 //!
 //! On the wire: `u32` length of the header (big endian), header JSON, body bytes. A header's `v`
 //! comes first in every struct; a reader refuses a version that it does not know instead of
-//! guessing. New optional fields do not change the version.
+//! guessing. New optional fields do not change the version. Between roles of one process there is no wire:
+//! a [`Parcel`] carries header and body as they are.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -173,7 +174,7 @@ pub enum Change {
 }
 
 /// A header of this file.
-pub trait Header: DeserializeOwned {
+pub trait Header: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     fn version(&self) -> u16;
 }
 
@@ -198,6 +199,75 @@ pub enum DecodeError {
     Header(#[from] serde_json::Error),
     #[error("the message has version {0}, this program knows version {VERSION}; upgrade it")]
     Version(u16),
+}
+
+/// A message on its way; cheap to clone.
+#[derive(Clone)]
+pub struct Parcel(Content);
+
+#[derive(Clone)]
+enum Content {
+    Bytes(Bytes),
+    Parts { header: Arc<dyn Carried>, body: Bytes },
+}
+
+trait Carried: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn encode(&self, body: &[u8]) -> Bytes;
+}
+
+impl<H: Header> Carried for H {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn encode(&self, body: &[u8]) -> Bytes {
+        encode(self, body)
+    }
+}
+
+impl Parcel {
+    pub fn new<H: Header>(header: H, body: Bytes) -> Self {
+        Self(Content::Parts { header: Arc::new(header), body })
+    }
+
+    /// In bytes: of the body, and of the header if it has come over a wire.
+    pub fn size(&self) -> usize {
+        match &self.0 {
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Parts { body, .. } => body.len(),
+        }
+    }
+
+    /// As they go over a wire.
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Content::Bytes(bytes) => bytes.clone(),
+            Content::Parts { header, body } => header.encode(body),
+        }
+    }
+
+    /// The header, and the body without a copy.
+    pub fn open<H: Header>(&self) -> Result<(H, Bytes), DecodeError> {
+        if let Content::Parts { header, body } = &self.0
+            && let Some(header) = header.as_any().downcast_ref::<H>()
+        {
+            return Ok((header.clone(), body.clone()));
+        }
+        decode(self.to_bytes())
+    }
+}
+
+impl From<Bytes> for Parcel {
+    fn from(bytes: Bytes) -> Self {
+        Self(Content::Bytes(bytes))
+    }
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parcel")
+    }
 }
 
 /// Header and body as one run of bytes. A header that serde cannot write does not exist here.
@@ -248,6 +318,17 @@ mod tests {
         let (header, body): (Event, _) = decode(encode(&event(), b"body")).unwrap();
         assert!(matches!(header.change, Change::FunctionDeleted { .. }));
         assert_eq!(&body[..], b"body");
+    }
+
+    #[test]
+    fn a_parcel_is_opened_as_it_was_packed_with_and_without_a_wire() {
+        let body = Bytes::from_static(b"body");
+        let here = Parcel::new(event(), body.clone());
+        let wire = Parcel::from(here.to_bytes());
+        let opened = here.open::<Event>().unwrap();
+        assert_eq!(opened, wire.open().unwrap());
+        assert_eq!(opened.1.as_ptr(), body.as_ptr(), "not a copy");
+        assert!(matches!(here.open::<Build>(), Err(DecodeError::Header(_))), "another header");
     }
 
     #[test]

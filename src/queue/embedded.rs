@@ -28,7 +28,7 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 
 use super::{Address, ConsumeOptions, Consumer, Delivery, Error, Message, Queue, Settle};
-use crate::model::{FunctionId, Mode};
+use crate::model::{FunctionId, Mode, message::Parcel};
 
 /// Waiting messages of one queue of a function; beyond it publishing is `Full`. Sync: callers in wait are
 /// bounded long before (100 a function), so that reaching it means that nobody consumes. Async: it is the
@@ -41,7 +41,7 @@ const MAX_LAG: usize = 1024;
 
 pub(super) struct Embedded {
     lines: RwLock<HashMap<Address, Arc<Line>>>,
-    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Bytes>>>>,
+    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Parcel>>>>,
     subscribers: Mutex<Vec<mpsc::Sender<Bytes>>>,
     next_reply: AtomicU64,
     closed: AtomicBool,
@@ -111,7 +111,7 @@ impl Queue for Embedded {
         self.check_open()?;
         let taken = if let Address::Reply(name) = to {
             let replies = self.replies.read().unwrap_or_else(PoisonError::into_inner);
-            replies.get(name).is_some_and(|reply| reply.send(message.bytes).is_ok())
+            replies.get(name).is_some_and(|reply| reply.send(message.parcel).is_ok())
         } else {
             match self.line(to) {
                 Some(line) => match line.publish(message) {
@@ -203,7 +203,7 @@ struct LineState {
 
 struct Entry {
     sequence: u64,
-    bytes: Bytes,
+    parcel: Parcel,
     expires_at: Option<Instant>,
     redelivered: bool,
 }
@@ -249,7 +249,12 @@ impl Line {
         let sequence = state.next_sequence;
         state.next_sequence += 1;
         let expires_at = message.expires.map(|after| now + after.max(Duration::from_millis(1)));
-        state.ready.push_back(Entry { sequence, bytes: message.bytes, expires_at, redelivered: false });
+        state.ready.push_back(Entry {
+            sequence,
+            parcel: message.parcel,
+            expires_at,
+            redelivered: false,
+        });
         state.serve(now);
         Published::Taken
     }
@@ -351,9 +356,9 @@ impl Stream for LineConsumer {
                 self.seat.settle(None);
                 continue;
             }
-            let (bytes, redelivered) = (entry.bytes.clone(), entry.redelivered);
+            let (parcel, redelivered) = (entry.parcel.clone(), entry.redelivered);
             let settle = Box::new(InHand { seat: self.seat.clone(), entry: Some(entry) });
-            return Poll::Ready(Some(Delivery { bytes, redelivered, settle }));
+            return Poll::Ready(Some(Delivery { parcel, redelivered, settle }));
         }
         Poll::Ready(None)
     }
@@ -395,15 +400,15 @@ impl Drop for InHand {
 
 struct ReplyConsumer {
     name: String,
-    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Bytes>>>>,
-    receiver: mpsc::UnboundedReceiver<Bytes>,
+    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Parcel>>>>,
+    receiver: mpsc::UnboundedReceiver<Parcel>,
 }
 
 impl Stream for ReplyConsumer {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        self.receiver.poll_recv(context).map(|bytes| bytes.map(settled))
+        self.receiver.poll_recv(context).map(|parcel| parcel.map(settled))
     }
 }
 
@@ -419,13 +424,13 @@ impl Stream for EventConsumer {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        self.0.poll_recv(context).map(|bytes| bytes.map(settled))
+        self.0.poll_recv(context).map(|event| event.map(|event| settled(event.into())))
     }
 }
 
 /// A delivery that nobody has to ack.
-fn settled(bytes: Bytes) -> Delivery {
-    Delivery { bytes, redelivered: false, settle: Box::new(Settled) }
+fn settled(parcel: Parcel) -> Delivery {
+    Delivery { parcel, redelivered: false, settle: Box::new(Settled) }
 }
 
 struct Settled;

@@ -20,7 +20,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use crate::{
     config::SecretUrl,
-    model::{FunctionId, Mode, PlatformName},
+    model::{FunctionId, Mode, PlatformName, message::Parcel},
 };
 
 mod embedded;
@@ -52,7 +52,7 @@ pub enum Address {
 /// What is sent.
 #[derive(Clone, Debug)]
 pub struct Message {
-    pub bytes: Bytes,
+    pub parcel: Parcel,
     /// The queue forgets the message when nobody took it for so long (whole milliseconds, at least
     /// one). None: it stays.
     pub expires: Option<Duration>,
@@ -146,7 +146,7 @@ impl Consumer {
 
 /// One message in hand. It is settled once, by value; dropping it unsettled gives it back.
 pub struct Delivery {
-    pub bytes: Bytes,
+    pub parcel: Parcel,
     /// It was handed out before, to a consumer that was lost or gave it back.
     pub redelivered: bool,
     settle: Box<dyn Settle>,

@@ -13,7 +13,7 @@ use crate::{
         Code, Digest, FunctionName, FunctionSpec, InvocationId, Problem,
         api::Deployed,
         code,
-        message::{self, Build, BuildEvent, BuildStep},
+        message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, Message},
     store::NewRevision,
@@ -129,7 +129,7 @@ impl Registry {
             source: source.clone(),
             reply_to,
         };
-        let message = Message { bytes: message::encode(&build, b""), expires: None };
+        let message = Message { parcel: Parcel::new(build.clone(), Bytes::new()), expires: None };
         self.queue.publish(&Address::Builds, message).await?;
         let mut patience = NOTICE;
         loop {
@@ -152,7 +152,7 @@ impl Registry {
                 }
             };
             patience = SILENCE;
-            let event = message::decode::<BuildEvent>(delivery.bytes.clone());
+            let event = delivery.parcel.open::<BuildEvent>();
             drop(delivery.ack().await);
             let step = match event {
                 Ok((event, _)) if event.build == build.build => event.step,

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -21,7 +22,7 @@ use crate::{
     http::chain,
     model::{
         Body, FunctionId, FunctionName, InvocationId, Mode, RevisionNumber,
-        message::{self, Invoke},
+        message::{self, Invoke, Parcel},
     },
     queue::{self, Address, Message, Queue},
     store::{self, NewInvocation, Store},
@@ -186,7 +187,7 @@ impl Announced {
             headers: std::collections::BTreeMap::new(),
             reply_to: None,
         };
-        (address, Message { bytes: message::encode(&invoke, b""), expires: None })
+        (address, Message { parcel: Parcel::new(invoke, Bytes::new()), expires: None })
     }
 }
 

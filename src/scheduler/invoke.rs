@@ -21,7 +21,7 @@ use crate::{
     http::{Answer, Failure, chain},
     model::{
         Body, FunctionName, InvocationId, Mode,
-        message::{self, Invoke, Outcome},
+        message::{self, Invoke, Outcome, Parcel},
     },
     queue::{self, Address, Message},
 };
@@ -75,8 +75,8 @@ impl Scheduler {
             self.waiting.remove(id);
             return Err(no_broker().into());
         }
-        let bytes = self.message(id, &function, accepted_at, payload, headers, reply_to);
-        let message = Message { bytes, expires: Some(self.limits.queue_wait.saturating_sub(waited)) };
+        let parcel = self.message(id, &function, accepted_at, payload, headers, reply_to);
+        let message = Message { parcel, expires: Some(self.limits.queue_wait.saturating_sub(waited)) };
         if let Err(error) = self.publish_sync(&function, message).await {
             let pending = self.waiting.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
@@ -94,7 +94,7 @@ impl Scheduler {
         payload: Body,
         headers: BTreeMap<String, String>,
         reply_to: String,
-    ) -> Bytes {
+    ) -> Parcel {
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
@@ -109,7 +109,7 @@ impl Scheduler {
             headers,
             reply_to: Some(reply_to),
         };
-        message::encode(&invoke, &payload.bytes)
+        Parcel::new(invoke, payload.bytes)
     }
 
     /// A queue that is gone is made again, unless it went with its function.

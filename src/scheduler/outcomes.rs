@@ -12,7 +12,7 @@ use crate::{
     http::chain,
     model::{
         AttemptRecord, Body,
-        message::{self, Outcome, Verdict},
+        message::{Outcome, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
     store::{self, Finish},
@@ -57,14 +57,14 @@ async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &Cancell
             () = stop.cancelled() => None,
         };
         let Some(first) = first else { return };
-        let mut bytes = first.bytes.len();
+        let mut bytes = first.parcel.size();
         let mut batch = vec![first];
         // What is here already goes into the same commit; nothing is waited for.
         while batch.len() < BATCH
             && bytes < BATCH_BYTES
             && let Some(Some(delivery)) = consumer.next().now_or_never()
         {
-            bytes += delivery.bytes.len();
+            bytes += delivery.parcel.size();
             batch.push(delivery);
         }
         settle(scheduler, batch).await;
@@ -75,7 +75,7 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
     let mut finishes = Vec::with_capacity(batch.len());
     let mut returns = Vec::new();
     for delivery in &batch {
-        match message::decode::<Outcome>(delivery.bytes.clone()) {
+        match delivery.parcel.open::<Outcome>() {
             Ok((outcome, body)) => match outcome.verdict {
                 Verdict::NotRun { ref reason, delay, .. } => {
                     returns.push((outcome.id, outcome.attempt, delay, reason.clone()));

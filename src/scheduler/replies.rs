@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,7 +16,7 @@ use crate::{
     http::chain,
     model::{
         InvocationId,
-        message::{self, Outcome, Verdict},
+        message::{Outcome, Parcel, Verdict},
     },
     queue::Address,
 };
@@ -46,7 +45,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                 Ok((Address::Reply(address), mut consumer)) => {
                     scheduler.replies.set(Some(address));
                     while let Some(delivery) = consumer.next().await {
-                        take(&scheduler, delivery.bytes.clone());
+                        take(&scheduler, &delivery.parcel);
                         drop(delivery.ack().await);
                     }
                     scheduler.replies.set(None);
@@ -64,8 +63,8 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     }
 }
 
-fn take(scheduler: &Scheduler, bytes: Bytes) {
-    let (mut outcome, body) = match message::decode::<Outcome>(bytes) {
+fn take(scheduler: &Scheduler, parcel: &Parcel) {
+    let (mut outcome, body) = match parcel.open::<Outcome>() {
         Ok(decoded) => decoded,
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };

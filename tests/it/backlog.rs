@@ -14,8 +14,7 @@ use cloudfunc::{
     http::{Door, Guard, Server},
     model::{
         Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
-        PlatformName, Scaling,
-        message::{self, Invoke},
+        PlatformName, Scaling, message::Invoke,
     },
     queue::{self, Address, ConsumeOptions, Consumer, Queue},
     scheduler,
@@ -111,7 +110,7 @@ fn platform() -> PlatformName {
 async fn next(consumer: &mut Consumer) -> InvocationId {
     let delivery = tokio::time::timeout(Duration::from_secs(30), consumer.next()).await;
     let delivery = delivery.expect("a message in time").expect("the queue is there");
-    let (invoke, _) = message::decode::<Invoke>(delivery.bytes.clone()).unwrap();
+    let (invoke, _) = delivery.parcel.open::<Invoke>().unwrap();
     delivery.ack().await.unwrap();
     invoke.id
 }
@@ -135,7 +134,7 @@ async fn a_backlog_is_queued_in_order_through_a_window_and_starves_nobody() {
         assert_eq!(next(&mut of_other).await, id, "behind 10,500 of another function");
     }
     eventually("the window is full", async || {
-        let probe = queue::Message { bytes: Bytes::from_static(b"probe"), expires: None };
+        let probe = queue::Message { parcel: Bytes::from_static(b"probe").into(), expires: None };
         // What is full takes nothing; before, a probe would be in the way of the order checked below.
         match scheduler.store.take_due(1, &[]).await.unwrap().as_slice() {
             [due] => {

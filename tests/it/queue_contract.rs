@@ -92,7 +92,7 @@ async fn a_message_reaches_its_consumer_at_every_address(fixture: &Fixture) {
         fixture.other.publish(&address, message(&text)).await.unwrap();
         let mut consumer = fixture.queue.consume(&address, prefetch(1)).await.unwrap();
         let delivery = next(&mut consumer).await;
-        assert_eq!((&delivery.bytes[..], delivery.redelivered), (text.as_bytes(), false));
+        assert_eq!((&delivery.parcel.to_bytes()[..], delivery.redelivered), (text.as_bytes(), false));
         delivery.ack().await.unwrap();
     }
 }
@@ -110,10 +110,10 @@ async fn bytes_arrive_unchanged(fixture: &Fixture) {
     // Empty, all values, around a frame of the wire, and the largest payload with a header.
     for size in [0, 256, 128 * 1024 - 8, 128 * 1024, 6 * 1024 * 1024 + 4096] {
         let bytes: Bytes = (0..size).map(|i: usize| (i % 251) as u8 ^ (i >> 16) as u8).collect();
-        let sent = Message { bytes: bytes.clone(), expires: None };
+        let sent = Message { parcel: bytes.clone().into(), expires: None };
         fixture.other.publish(&address, sent).await.unwrap();
         let delivery = next(&mut consumer).await;
-        assert!(delivery.bytes == bytes, "{size} bytes");
+        assert!(delivery.parcel.to_bytes() == bytes, "{size} bytes");
         delivery.ack().await.unwrap();
     }
 }
@@ -792,7 +792,7 @@ fn platform() -> PlatformName {
 }
 
 fn message(text: &str) -> Message {
-    Message { bytes: Bytes::copy_from_slice(text.as_bytes()), expires: None }
+    Message { parcel: Bytes::copy_from_slice(text.as_bytes()).into(), expires: None }
 }
 
 fn prefetch(prefetch: u16) -> ConsumeOptions {
@@ -827,5 +827,5 @@ async fn ends(consumer: &mut Consumer) -> bool {
 }
 
 fn text(delivery: &Delivery) -> String {
-    String::from_utf8(delivery.bytes.to_vec()).unwrap()
+    String::from_utf8(delivery.parcel.to_bytes().to_vec()).unwrap()
 }

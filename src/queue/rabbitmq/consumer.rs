@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use lapin::{
     Channel,
@@ -100,7 +101,7 @@ impl Incoming {
             }),
         };
         let redelivered = received.redelivered;
-        Some(Delivery { bytes: received.data.into(), redelivered, settle })
+        Some(Delivery { parcel: Bytes::from(received.data).into(), redelivered, settle })
     }
 }
 

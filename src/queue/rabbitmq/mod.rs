@@ -67,11 +67,12 @@ impl RabbitMq {
 
     /// Answers are not confirmed: whoever waits for one has a deadline anyway.
     async fn reply(&self, name: &str, message: Message) -> Result<(), Error> {
+        let bytes = message.parcel.to_bytes();
         let send = |live: Arc<Live>| async move {
             let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
             let options = BasicPublishOptions::default();
             let channel = live.shared_channel();
-            channel.basic_publish("".into(), name.into(), options, &message.bytes, properties).await?;
+            channel.basic_publish("".into(), name.into(), options, &bytes, properties).await?;
             Ok(())
         };
         self.replies.call(PUBLISH_TIMEOUT, send).await
@@ -133,9 +134,9 @@ impl Queue for RabbitMq {
             return self.reply(name, message).await;
         }
         let (queue, properties) = (self.names.queue(to), properties(to, message.expires));
-        let publish = |live| async move {
-            publisher::publish(&live, "".into(), queue, &message.bytes, properties).await
-        };
+        let bytes = message.parcel.to_bytes();
+        let publish =
+            |live| async move { publisher::publish(&live, "".into(), queue, &bytes, properties).await };
         match self.publishing.call(PUBLISH_TIMEOUT, publish).await? {
             Routed::Taken => Ok(()),
             Routed::NoQueue => Err(Error::NoQueue(to.clone())),
