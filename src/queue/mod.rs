@@ -12,7 +12,7 @@
 //! Delivery is at least once for what is kept on disk, and at most once per living broker for the
 //! rest, with [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -157,12 +157,31 @@ impl Delivery {
     pub async fn ack(self) -> Result<(), Error> {
         self.settle.ack().await
     }
+
+    /// The same for several, in the order in which one consumer handed them out. An error means that the
+    /// broker may deliver any of them again.
+    pub async fn ack_all(batch: Vec<Self>) -> Result<(), Error> {
+        let mut settles = batch.into_iter().map(|delivery| delivery.settle);
+        match settles.next() {
+            Some(first) => first.ack_with(settles.collect()).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// A backend's side of a delivery. Dropping it without `ack` returns the message to its queue.
 #[async_trait]
-trait Settle: Send + Sync {
+trait Settle: Any + Send + Sync {
     async fn ack(self: Box<Self>) -> Result<(), Error>;
+
+    /// Acks this one and later ones, for less than one by one where the backend knows how.
+    async fn ack_with(self: Box<Self>, later: Vec<Box<dyn Settle>>) -> Result<(), Error> {
+        let mut result = self.ack().await;
+        for one in later {
+            result = result.and(one.ack().await);
+        }
+        result
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -109,10 +109,8 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
             tracing::error!(invocation = %id, error = %chain(&error), "not given back");
         }
     }
-    for delivery in batch {
-        if let Err(error) = delivery.ack().await {
-            tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
-        }
+    if let Err(error) = Delivery::ack_all(batch).await {
+        tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
     }
 }
 

@@ -65,7 +65,12 @@ contract! {
     removing_a_function_ends_its_consumers_and_its_queues
     a_thousand_publishes_at_once_are_all_confirmed
     what_found_no_queue_is_told_from_what_did
+    of_thousands_of_publishes_at_once_each_gets_its_own_verdict
+    a_broadcast_that_finds_no_exchange_fails_no_publish
     a_publish_that_is_abandoned_harms_no_other
+    publishes_that_are_abandoned_together_harm_no_other
+    what_is_acked_together_does_not_come_back
+    acking_some_together_leaves_what_is_in_hand_before_and_between_them
     a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind
     a_closed_queue_ends_its_consumers_and_says_so
     what_is_ready_answers_a_ping
@@ -382,6 +387,63 @@ async fn what_found_no_queue_is_told_from_what_did(fixture: &Fixture) {
     }
 }
 
+/// Also in memory and on disk mixed; what is told must agree with what arrives.
+async fn of_thousands_of_publishes_at_once_each_gets_its_own_verdict(fixture: &Fixture) {
+    const PUBLISHES: usize = 4000;
+    let there = fixture.function().await;
+    let missing = [FunctionId::new(), FunctionId::new()];
+    let publishes = (0..PUBLISHES).map(|i| {
+        let mode = if i / 3 % 2 == 0 { Mode::Sync } else { Mode::Async };
+        // In no regular pattern: none, some and many of those that go together come back.
+        let function = match (i * i / 7) % 11 {
+            0 | 3 | 4 => missing[0],
+            _ if i / 200 % 4 == 3 => missing[i % 2],
+            _ => there,
+        };
+        let (text, queue) = (i.to_string(), fixture.queue.clone());
+        let publish = tokio::spawn(async move {
+            queue.publish(&Address::Function(function, mode), message(&text)).await
+        });
+        publish.map(move |result| (i, function == there, result.unwrap()))
+    });
+    let mut taken = Vec::new();
+    for (i, is_there, result) in join_all(publishes).await {
+        match result {
+            Ok(()) => assert!(is_there, "{i} was refused, but told as taken"),
+            Err(Error::NoQueue(_)) => assert!(!is_there, "{i} was taken, but told as refused"),
+            Err(error) => panic!("{i}: {error}"),
+        }
+        taken.extend(is_there.then_some(i));
+    }
+    let mut arrived = Vec::new();
+    let mut consumers = Vec::new();
+    for mode in [Mode::Sync, Mode::Async] {
+        let from = Address::Function(there, mode);
+        consumers.push(fixture.other.consume(&from, prefetch(500)).await.unwrap());
+    }
+    let [sync, asynchronous] = &mut consumers[..] else { unreachable!() };
+    while arrived.len() < taken.len() {
+        let delivery = tokio::select! {
+            delivery = next(sync) => delivery,
+            delivery = next(asynchronous) => delivery,
+        };
+        arrived.push(text(&delivery).parse::<usize>().unwrap());
+        delivery.ack().await.unwrap();
+    }
+    arrived.sort_unstable();
+    assert!(arrived == taken, "what arrived is what was told as taken");
+}
+
+async fn a_broadcast_that_finds_no_exchange_fails_no_publish(fixture: &Fixture) {
+    let address = fixture.sync_queue().await;
+    fixture.other.remove_platform().await.unwrap();
+    let publishes = (0..300).map(|_| fixture.queue.publish(&address, message("x")));
+    let broadcasts = (0..20).map(|_| fixture.queue.broadcast(Bytes::from_static(b"nobody hears it")));
+    let (published, broadcast) = tokio::join!(try_join_all(publishes), try_join_all(broadcasts));
+    published.unwrap();
+    broadcast.unwrap();
+}
+
 async fn a_publish_that_is_abandoned_harms_no_other(fixture: &Fixture) {
     let address = fixture.sync_queue().await;
     let missing = Address::Function(FunctionId::new(), Mode::Async);
@@ -393,6 +455,72 @@ async fn a_publish_that_is_abandoned_harms_no_other(fixture: &Fixture) {
     }
     let error = fixture.queue.publish(&missing, message("x")).await.unwrap_err();
     assert!(matches!(error, Error::NoQueue(_)), "{error}");
+}
+
+/// While they wait for others, and while they are under way with others who still want their answer.
+async fn publishes_that_are_abandoned_together_harm_no_other(fixture: &Fixture) {
+    let address = fixture.sync_queue().await;
+    let missing = Address::Function(FunctionId::new(), Mode::Sync);
+    for round in 0..20 {
+        let publishes = (0..200).map(|i| {
+            let (to, is_there) = if i % 5 == 0 { (&missing, false) } else { (&address, true) };
+            let publish = fixture.queue.publish(to, message("x"));
+            // Every other one gives up, some at once and some later.
+            let patience = Duration::from_micros(i % 7 * round * 50);
+            async move {
+                if i % 2 == 0 {
+                    let _ = tokio::time::timeout(patience, publish).await;
+                } else {
+                    assert_eq!(publish.await.is_ok(), is_there);
+                }
+            }
+        });
+        join_all(publishes).await;
+    }
+    fixture.queue.publish(&address, message("x")).await.unwrap();
+}
+
+async fn what_is_acked_together_does_not_come_back(fixture: &Fixture) {
+    let address = Address::Outcomes;
+    let mut consumer = fixture.queue.consume(&address, prefetch(8)).await.unwrap();
+    for text in ["1", "2", "3", "4", "5", "6", "7", "8", "9"] {
+        fixture.queue.publish(&address, message(text)).await.unwrap();
+    }
+    Delivery::ack_all(Vec::new()).await.unwrap();
+    let mut expected = 1..;
+    for size in [3, 1, 4] {
+        let mut batch = Vec::new();
+        for number in expected.by_ref().take(size) {
+            batch.push(expect(&mut consumer, &number.to_string()).await);
+        }
+        Delivery::ack_all(batch).await.unwrap();
+    }
+    drop(consumer);
+    let mut consumer = fixture.other.consume(&address, prefetch(8)).await.unwrap();
+    assert_eq!(take(&mut consumer).await, "9");
+}
+
+async fn acking_some_together_leaves_what_is_in_hand_before_and_between_them(fixture: &Fixture) {
+    let address = fixture.sync_queue().await;
+    for text in ["1", "2", "3", "4", "5", "6"] {
+        fixture.queue.publish(&address, message(text)).await.unwrap();
+    }
+    let mut consumer = fixture.queue.consume(&address, prefetch(6)).await.unwrap();
+    let mut hand = Vec::new();
+    for text in ["1", "2", "3", "4", "5", "6"] {
+        hand.push(expect(&mut consumer, text).await);
+    }
+    drop(consumer);
+    let (fourth, first) = (hand.remove(3), hand.remove(0));
+    Delivery::ack_all(hand).await.unwrap();
+    fixture.settled().await;
+    drop((fourth, first));
+    let mut consumer = fixture.other.consume(&address, prefetch(6)).await.unwrap();
+    let mut back = [take(&mut consumer).await, take(&mut consumer).await];
+    back.sort();
+    assert_eq!(back, ["1", "4"]);
+    fixture.queue.publish(&address, message("7")).await.unwrap();
+    assert_eq!(take(&mut consumer).await, "7");
 }
 
 async fn a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind(fixture: &Fixture) {
@@ -550,6 +678,32 @@ mod rabbitmq_connection {
             })
             .await;
             assert_eq!(proxy.accepted() - before, 1);
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_many_publishes_none_waits_for_a_connection_that_was_lost() {
+        let url = need!("CLOUDFUNC_TEST_RABBITMQ_URL");
+        let (fixture, proxy) = behind_a_proxy(&url).await;
+        check(fixture, async |fixture| {
+            let address = fixture.async_queue().await;
+            let start = Instant::now();
+            let publishes = (0..2000).map(|_| fixture.queue.publish(&address, message("x")));
+            let cut = async {
+                // In the middle: the first were confirmed, the last still wait for a channel.
+                fixture.queue.publish(&address, message("first")).await.unwrap();
+                proxy.cut();
+            };
+            let (_, results) = tokio::join!(cut, join_all(publishes));
+            assert!(start.elapsed() < PUBLISH_TIMEOUT, "{:?}", start.elapsed());
+            for error in results.into_iter().filter_map(Result::err) {
+                assert!(error.is_transient(), "{error:?}");
+            }
+            eventually("publishing again", async || {
+                fixture.queue.publish(&address, message("again")).await.ok()
+            })
+            .await;
         })
         .await;
     }

@@ -2,17 +2,25 @@
 //!
 //! Every consumer has a channel to itself, so that an error ends that consumer only. The channel
 //! lives as long as the consumer or one of its deliveries: closing it earlier would return them.
+//!
+//! One frame acks a whole batch of outcomes. Nothing else is acked together: a manager acks a sync
+//! message at once, before the reply, and an async one when its own run has ended; waiting for others
+//! would cost the one its caller's time and let the other run twice.
 
 use std::{
+    any::Any,
     ops::Deref,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, future::try_join_all};
 use lapin::{
     Channel,
     message::Delivery as Received,
@@ -23,19 +31,21 @@ use tokio::runtime::Handle;
 use super::{
     super::{Delivery, Error, PUBLISH_TIMEOUT, Settle},
     link::{Failure, Link, Live},
-    publisher,
+    publisher::{self, Outgoing},
 };
 
 /// A channel that closes when its last owner is gone.
 pub(super) struct OpenChannel {
     channel: Channel,
     live: Arc<Live>,
+    /// No delivery up to this tag is in hand. More may be settled: what is settled alone is not noted.
+    settled: AtomicU64,
 }
 
 impl OpenChannel {
     pub(super) async fn open(live: &Arc<Live>) -> Result<Arc<Self>, Failure> {
         let channel = live.connection.create_channel().await?;
-        Ok(Arc::new(Self { channel, live: live.clone() }))
+        Ok(Arc::new(Self { channel, live: live.clone(), settled: AtomicU64::new(0) }))
     }
 
     fn give_back(&self, tag: u64) {
@@ -166,11 +176,11 @@ async fn publish_again(
     consumer: &lapin::Consumer,
     received: Received,
 ) -> Result<(), Error> {
-    let (queue, Received { data, properties, .. }) = (consumer.queue(), received);
+    let Received { data, properties, .. } = received;
+    let outgoing =
+        Outgoing { exchange: "".into(), key: consumer.queue(), bytes: data.into(), properties };
     // No queue: its function was removed, and the message goes with it.
-    let publish = |live| async move {
-        publisher::publish(&live, "".into(), queue, &data, properties).await.map(drop)
-    };
+    let publish = |live| async move { publisher::publish(&live, outgoing).await.map(drop) };
     publishing.call(PUBLISH_TIMEOUT, publish).await
 }
 
@@ -190,13 +200,47 @@ struct InHand {
     settled: bool,
 }
 
+impl InHand {
+    async fn send_ack(&self, multiple: bool) -> Result<(), Failure> {
+        Ok(self.channel.basic_ack(self.tag, BasicAckOptions { multiple }).await?)
+    }
+
+    /// Whether these are the next ones on their channel that are not settled. Then one frame acks them,
+    /// which would ack whatever was handed out before them as well; and they count as settled.
+    fn settle_together(run: &[Self]) -> bool {
+        let [first, .., last] = run else { return false };
+        let adjoin = |pair: &[Self]| {
+            Arc::ptr_eq(&pair[0].channel, &pair[1].channel) && pair[0].tag + 1 == pair[1].tag
+        };
+        let (before, settled) = (first.tag - 1, &first.channel.settled);
+        run.windows(2).all(adjoin)
+            && settled.compare_exchange(before, last.tag, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
 #[async_trait]
 impl Settle for InHand {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.settled = true;
-        let OpenChannel { channel, live } = &*self.channel;
-        let ack = async { Ok(channel.basic_ack(self.tag, BasicAckOptions::default()).await?) };
-        live.unless_lost(ack).await.map_err(|failure| failure.at(&live.address))
+        let live = &self.channel.live;
+        live.unless_lost(self.send_ack(false)).await.map_err(|failure| failure.at(&live.address))
+    }
+
+    async fn ack_with(self: Box<Self>, later: Vec<Box<dyn Settle>>) -> Result<(), Error> {
+        let mut run = vec![*self];
+        for one in later {
+            // Of another kind are only those that need no ack.
+            run.extend((one as Box<dyn Any>).downcast::<Self>().ok().map(|one| *one));
+        }
+        run.iter_mut().for_each(|one| one.settled = true);
+        let live = run[0].channel.live.clone();
+        let acks = async {
+            match InHand::settle_together(&run) {
+                true => run[run.len() - 1].send_ack(true).await,
+                false => try_join_all(run.iter().map(|one| one.send_ack(false))).await.map(drop),
+            }
+        };
+        live.unless_lost(acks).await.map_err(|failure| failure.at(&live.address))
     }
 }
 

@@ -29,7 +29,7 @@ use lapin::{
 use self::{
     consumer::{Incoming, OpenChannel, Returns},
     link::{Failure, Link, Live, Purpose},
-    publisher::Routed,
+    publisher::{Outgoing, Routed},
 };
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
 use crate::{
@@ -133,10 +133,13 @@ impl Queue for RabbitMq {
         if let Address::Reply(name) = to {
             return self.reply(name, message).await;
         }
-        let (queue, properties) = (self.names.queue(to), properties(to, message.expires));
-        let bytes = message.parcel.to_bytes();
-        let publish =
-            |live| async move { publisher::publish(&live, "".into(), queue, &bytes, properties).await };
+        let outgoing = Outgoing {
+            exchange: "".into(),
+            key: self.names.queue(to),
+            properties: properties(to, message.expires),
+            bytes: message.parcel.to_bytes(),
+        };
+        let publish = |live| async move { publisher::publish(&live, outgoing).await };
         match self.publishing.call(PUBLISH_TIMEOUT, publish).await? {
             Routed::Taken => Ok(()),
             Routed::NoQueue => Err(Error::NoQueue(to.clone())),
@@ -168,10 +171,14 @@ impl Queue for RabbitMq {
     }
 
     async fn broadcast(&self, event: Bytes) -> Result<(), Error> {
-        let exchange = self.names.events();
-        let properties = BasicProperties::default().with_delivery_mode(TRANSIENT);
+        let outgoing = Outgoing {
+            exchange: self.names.events(),
+            key: "".into(),
+            bytes: event,
+            properties: BasicProperties::default().with_delivery_mode(TRANSIENT),
+        };
         let publish = |live| async move {
-            match publisher::publish(&live, exchange, "".into(), &event, properties).await {
+            match publisher::publish(&live, outgoing).await {
                 // No exchange: nobody can have subscribed.
                 Err(failure) if failure.is_not_found() => Ok(()),
                 published => published.map(drop),
