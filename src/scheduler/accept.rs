@@ -1,39 +1,37 @@
 //! Async invocations: committed together with whoever else is waiting (group commit), answered, and
-//! then published; what cannot be published now is found by the sweeper.
+//! then published (`announce.rs`); what cannot be published now is found by the sweeper.
 
 use std::{
     collections::HashSet,
     sync::{
-        Arc, RwLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 
-use super::functions::Known;
+use super::{
+    announce::{self, Announced, Committed, Held},
+    functions::Known,
+};
 use crate::{
-    http::chain,
-    model::{
-        Body, FunctionId, FunctionName, InvocationId, Mode, RevisionNumber,
-        message::{self, Invoke, Parcel},
-    },
-    queue::{self, Address, Message, Queue},
-    store::{self, NewInvocation, Store},
+    model::{Body, FunctionId, InvocationId},
+    queue::Queue,
+    store::{self, Announcement, Due, NewInvocation, Store},
 };
 
 /// Rows in one commit, and requests that wait for the next one.
 const BATCH: usize = 512;
 /// Payloads in one commit, in bytes: the next one takes the rest.
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
-/// Publishes under way at once.
-const PUBLISHES: usize = 256;
+/// Batches that wait to be published. While a broker is slower than that, the sweeper has the rest.
+const BEHIND: usize = 64;
 
 /// What the caller is told.
 pub type Accepted = Result<bool, Arc<store::Error>>;
@@ -51,17 +49,6 @@ pub struct Acceptor {
     held: Arc<Held>,
 }
 
-/// Functions whose queue was full: who comes now must not overtake what waits in the store for room, and
-/// is left to the sweeper, too.
-#[derive(Default)]
-struct Held(RwLock<HashSet<FunctionId>>);
-
-impl Held {
-    fn contains(&self, function: FunctionId) -> bool {
-        self.0.read().expect("no holder panics").contains(&function)
-    }
-}
-
 impl Acceptor {
     pub fn backlog(&self) -> u64 {
         self.backlog.load(Ordering::Relaxed)
@@ -71,9 +58,21 @@ impl Acceptor {
         self.backlog.store(rows, Ordering::Relaxed);
     }
 
-    /// As the sweeper has just found them.
+    /// What a queue in memory has refused since it was asked last: it counts as published, which is for the
+    /// sweeper to take back. A sweep begins with it, and ends with [`Acceptor::hold`].
+    pub fn take_refused(&self) -> Vec<Due> {
+        self.held.take_refused()
+    }
+
+    /// It could not be taken back yet.
+    pub fn refused(&self, rows: Vec<Due>) {
+        self.held.refused(rows);
+    }
+
+    /// Functions whose queue the sweep has found full. Those of which a message was refused since it began
+    /// stay held, too.
     pub fn hold(&self, functions: HashSet<FunctionId>) {
-        *self.held.0.write().expect("no holder panics") = functions;
+        self.held.hold(functions);
     }
 
     /// True once the row is on disk; false when its function is gone. An error says whether anything
@@ -107,39 +106,71 @@ async fn run(
     backlog: Arc<AtomicU64>,
     held: Arc<Held>,
 ) {
-    let publishing = tokio_util::task::TaskTracker::new();
+    let is_durable = queue.is_durable();
+    let (committed, announcing) = mpsc::channel(BEHIND);
+    let announcing = tokio::spawn({
+        let (store, held) = (store.clone(), held.clone());
+        async move {
+            match is_durable {
+                true => announce::confirmed(store, queue, announcing).await,
+                false => announce::in_memory(queue, announcing, held).await,
+            }
+        }
+    });
     let mut batch = Vec::with_capacity(BATCH);
     while !batch.is_empty() || waiting.recv_many(&mut batch, BATCH).await > 0 {
         let mut rows = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
-        for Request { row, function, tell } in batch.drain(..fitting(&batch)) {
-            callers.push((Announced::of(&row, &function), function, tell));
+        for Request { mut row, function, tell } in batch.drain(..fitting(&batch)) {
+            row.announcement = match is_durable {
+                _ if held.contains(row.function) => Announcement::LeftToSweeper,
+                true => Announcement::ToBeNoted,
+                false => Announcement::InMemory,
+            };
+            callers.push((function, tell));
             rows.push(row);
         }
         match store.accept(&rows).await {
             Ok(accepted) => {
-                let mut announced = Vec::with_capacity(callers.len());
+                let mut announced = Vec::with_capacity(rows.len());
                 let mut count = 0;
-                for ((announce, function, tell), accepted) in callers.into_iter().zip(accepted) {
+                for ((row, (function, tell)), accepted) in rows.iter().zip(callers).zip(accepted) {
                     let _ = tell.send(Ok(accepted));
                     count += u64::from(accepted);
-                    if accepted && !held.contains(announce.function) {
-                        announced.push((announce, function));
+                    if accepted && row.announcement != Announcement::LeftToSweeper {
+                        announced.push((Announced::of(row, &function), function));
                     }
                 }
                 backlog.fetch_add(count, Ordering::Relaxed);
-                publishing.spawn(publish(store.clone(), queue.clone(), announced));
+                announce(&committed, is_durable, announced).await;
             }
             Err(error) => {
                 let error = Arc::new(error);
-                for (_, _, tell) in callers {
+                for (_, tell) in callers {
                     let _ = tell.send(Err(error.clone()));
                 }
             }
         }
     }
-    publishing.close();
-    publishing.wait().await;
+    drop(committed);
+    let _ = announcing.await;
+}
+
+/// Nobody is refused because a broker is slow: what is not passed on here is due in a second.
+async fn announce(
+    committed: &mpsc::Sender<Committed>,
+    is_durable: bool,
+    rows: Vec<(Announced, Arc<Known>)>,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let rows = Committed { rows, at: Instant::now() };
+    // An error is the end of a task that ends only by a panic.
+    match is_durable {
+        true => drop(committed.try_send(rows)),
+        false => drop(committed.send(rows).await),
+    }
 }
 
 /// How many of these go into one commit: at least one.
@@ -150,85 +181,6 @@ fn fitting(batch: &[Request]) -> usize {
         bytes <= BATCH_BYTES
     });
     within.count().max(1)
-}
-
-/// What a message about an async invocation says; the payload stays in the store.
-pub struct Announced {
-    pub id: InvocationId,
-    pub function: FunctionId,
-    pub name: FunctionName,
-    pub revision: RevisionNumber,
-    pub accepted_at_ms: i64,
-}
-
-impl Announced {
-    fn of(row: &NewInvocation, function: &Known) -> Self {
-        Self {
-            id: row.id,
-            function: row.function,
-            name: row.name.clone(),
-            revision: function.revision,
-            accepted_at_ms: row.accepted_at.as_millisecond(),
-        }
-    }
-
-    pub fn message(self) -> (Address, Message) {
-        let address = Address::Function(self.function, Mode::Async);
-        let invoke = Invoke {
-            v: message::VERSION,
-            id: self.id,
-            mode: Mode::Async,
-            function: self.function,
-            name: self.name,
-            revision: self.revision,
-            accepted_at_ms: self.accepted_at_ms,
-            slot_deadline_ms: None,
-            content_type: String::new(),
-            headers: std::collections::BTreeMap::new(),
-            reply_to: None,
-        };
-        (address, Message { parcel: Parcel::new(invoke, Bytes::new()), expires: None })
-    }
-}
-
-async fn publish(store: Arc<dyn Store>, queue: Arc<dyn Queue>, announced: Vec<(Announced, Arc<Known>)>) {
-    let published: Vec<Option<InvocationId>> = stream::iter(announced)
-        .map(|(announce, function)| {
-            let queue = queue.clone();
-            async move {
-                let id = announce.id;
-                let (_, message) = announce.message();
-                match super::invoke::publish(&*queue, &function, Mode::Async, message).await {
-                    Ok(()) => Some(id),
-                    Err(error) => {
-                        // The sweeper will; the queue has said that it is lost.
-                        tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
-                        None
-                    }
-                }
-            }
-        })
-        .buffer_unordered(PUBLISHES)
-        .collect()
-        .await;
-    let published: Vec<InvocationId> = published.into_iter().flatten().collect();
-    if let Err(error) = store.mark_published(&published).await {
-        // They are published a second time then, which the claim makes harmless.
-        tracing::debug!(error = %chain(&error), "publishing not noted");
-    }
-}
-
-/// Publishes a row that the sweeper has found; a missing queue is declared.
-pub async fn republish(queue: &dyn Queue, announced: Announced) -> Result<(), queue::Error> {
-    let function = announced.function;
-    let (address, message) = announced.message();
-    match queue.publish(&address, message.clone()).await {
-        Err(queue::Error::NoQueue(_)) => {
-            queue.declare(function).await?;
-            queue.publish(&address, message).await
-        }
-        other => other,
-    }
 }
 
 /// How long a caller of a full platform is told to wait.
@@ -248,5 +200,7 @@ pub fn row(
         headers: serde_json::to_string(headers).expect("a map of strings is JSON"),
         accepted_at: jiff::Timestamp::now(),
         parent: None,
+        // Decided when it is committed.
+        announcement: Announcement::LeftToSweeper,
     }
 }

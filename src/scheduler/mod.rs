@@ -8,6 +8,7 @@
 //! ```
 
 mod accept;
+mod announce;
 mod answer;
 mod functions;
 mod invoke;

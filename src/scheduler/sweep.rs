@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Scheduler,
-    accept::{self, Announced},
+    announce::{self, Announced},
     replies,
 };
 use crate::{
     http::chain,
-    model::{FunctionId, OwnerId},
-    queue,
+    model::{FunctionId, Mode, OwnerId},
+    queue::{self, Address},
     store::{self, Due},
 };
 
@@ -79,6 +79,11 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
         tracing::debug!(error = %chain(&error), "no sweep without a broker");
         return Ok(());
     }
+    let refused = scheduler.accept.take_refused();
+    if let Err(error) = untake(scheduler, &refused).await {
+        scheduler.accept.refused(refused);
+        return Err(error.into());
+    }
     // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
     let mut full = HashSet::new();
     loop {
@@ -93,11 +98,8 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
                 _ => broken = true,
             }
         }
-        if !refused.is_empty() {
-            // Otherwise they would count as published, and wait for a minute or more.
-            let rows: Vec<Due> = refused.into_iter().map(|(row, _)| row).collect();
-            scheduler.store.untake(&rows).await?;
-        }
+        let rows: Vec<Due> = refused.into_iter().map(|(row, _)| row).collect();
+        untake(scheduler, &rows).await?;
         if is_last || broken {
             scheduler.accept.hold(full);
             return Ok(());
@@ -105,9 +107,24 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
     }
 }
 
-/// Answers what was not published, and why.
+/// Otherwise they would count as published, and wait for a minute or more.
+async fn untake(scheduler: &Scheduler, rows: &[Due]) -> Result<(), store::Error> {
+    match rows {
+        [] => Ok(()),
+        rows => scheduler.store.untake(rows).await,
+    }
+}
+
+/// Answers what was not published, and why. Behind one that found its queue full, none of that function is
+/// tried: there may be room by then, and it would overtake.
 async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error)> {
-    let publishing = stream::iter(due).map(|row| async move {
+    let full = Mutex::new(HashSet::new());
+    let is_full = |function| full.lock().expect("no holder panics").contains(&function);
+    let publishing = stream::iter(due).map(|row| async {
+        if is_full(row.function) {
+            let address = Address::Function(row.function, Mode::Async);
+            return Some((row, queue::Error::Full(address)));
+        }
         let announced = Announced {
             id: row.id,
             function: row.function,
@@ -115,13 +132,16 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
             revision: row.active_revision,
             accepted_at_ms: row.accepted_at.as_millisecond(),
         };
-        match accept::republish(&*scheduler.queue, announced).await {
+        match announce::republish(&*scheduler.queue, announced).await {
             Ok(()) => {
                 tracing::debug!(invocation = %row.id, "published by the sweeper");
                 None
             }
             Err(error) => {
                 tracing::debug!(invocation = %row.id, error = %chain(&error), "not published");
+                if matches!(error, queue::Error::Full(_)) {
+                    full.lock().expect("no holder panics").insert(row.function);
+                }
                 Some((row, error))
             }
         }

@@ -93,6 +93,7 @@ pub trait Store: Send + Sync {
     // Async invocations.
 
     /// Inserts rows as `queued` and counts them, in one commit that is on disk when this returns.
+    /// [`NewInvocation::announcement`] says who publishes.
     /// One answer per row, in order: false when its function is gone (that row was not inserted).
     async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error>;
     /// Notes that messages for these rows were confirmed by the queue.
@@ -189,6 +190,31 @@ pub struct NewInvocation {
     pub headers: String,
     pub accepted_at: Timestamp,
     pub parent: Option<InvocationId>,
+    pub announcement: Announcement,
+}
+
+/// Who sees to the message about a row that is being accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// Whoever accepts publishes it and notes that ([`Store::mark_published`]) within a second; otherwise the
+    /// sweeper does.
+    ToBeNoted,
+    /// It goes, after the commit, into a queue of this very process, and is gone with it: so it counts as
+    /// published from the beginning. What the queue refuses has to be taken back ([`Store::untake`]).
+    InMemory,
+    /// The sweeper, as soon as it looks.
+    LeftToSweeper,
+}
+
+impl Announcement {
+    /// How often it counts as published, and in how many milliseconds it needs a (further) message.
+    fn columns(self) -> (i64, i64) {
+        match self {
+            Self::ToBeNoted => (0, 1000),
+            Self::InMemory => (1, rows::millis(REPUBLISH_AFTER)),
+            Self::LeftToSweeper => (0, 0),
+        }
+    }
 }
 
 /// What a successful claim hands out.

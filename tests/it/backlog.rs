@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashSet,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,8 +20,9 @@ use cloudfunc::{
     queue::{self, Address, ConsumeOptions, Consumer, Queue},
     scheduler,
     shutdown::Shutdown,
-    store::{self, NewInvocation, NewRevision, Store},
+    store::{self, Announcement, NewInvocation, NewRevision, Store},
 };
+use futures_util::{StreamExt as _, stream};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
@@ -44,8 +46,10 @@ impl Scheduler {
         Self { store, shutdown: Shutdown::default(), task: None, _folder: folder }
     }
 
-    async fn start(&mut self, queue: &Arc<dyn Queue>) {
+    /// Answers its address.
+    async fn start(&mut self, queue: &Arc<dyn Queue>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let backends = scheduler::Backends {
             platform: platform(),
             store: self.store.clone(),
@@ -54,6 +58,7 @@ impl Scheduler {
         let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
         let run = scheduler::run(backends, Limits::default(), server, self.shutdown.clone());
         self.task = Some(tokio::spawn(run));
+        address
     }
 
     async fn stop(self) {
@@ -94,6 +99,7 @@ impl Scheduler {
             headers: "{}".to_owned(),
             accepted_at: jiff::Timestamp::now(),
             parent: None,
+            announcement: Announcement::ToBeNoted,
         };
         let rows: Vec<_> = std::iter::repeat_with(row).take(count).collect();
         for rows in rows.chunks(1000) {
@@ -151,6 +157,45 @@ async fn a_backlog_is_queued_in_order_through_a_window_and_starves_nobody() {
     for id in left {
         assert_eq!(next(&mut of_flooded).await, id, "in the order of acceptance");
     }
+    scheduler.stop().await;
+}
+
+/// More than the embedded queue keeps, accepted while nobody consumes: what it refuses counted as published
+/// since its commit, and has to come all the same, soon and before what is accepted later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_queue_refuses_comes_as_soon_as_there_is_room_and_is_not_overtaken() {
+    let mut scheduler = Scheduler::new().await;
+    let queue = queue::connect(&queue::Config::Embedded, &platform()).await.unwrap();
+    let function = scheduler.deploy("flooded").await;
+    let at = scheduler.start(&queue).await;
+    let client = cloudfunc::http::client().unwrap();
+    let accept = async || {
+        let request = client
+            .post(format!("http://{at}/v1/functions/flooded/invoke"))
+            .bearer_auth("token")
+            .header("prefer", "respond-async")
+            .body("{}");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        answer.json::<serde_json::Value>().await.unwrap()["id"].as_str().unwrap().parse().unwrap()
+    };
+    let mut early = HashSet::<InvocationId>::new();
+    let flood = stream::iter(0..10_100).map(|_| accept()).buffer_unordered(64);
+    early.extend(flood.collect::<Vec<_>>().await);
+    let mut late = Vec::<InvocationId>::new();
+    for _ in 0..20 {
+        late.push(accept().await);
+    }
+    let begun = Instant::now();
+    let address = Address::Function(function.id, Mode::Async);
+    let mut consumer = queue.consume(&address, ONE).await.unwrap();
+    for _ in 0..early.len() {
+        assert!(early.remove(&next(&mut consumer).await), "each once, and first who came first");
+    }
+    for id in late {
+        assert_eq!(next(&mut consumer).await, id, "in the order of acceptance");
+    }
+    assert!(begun.elapsed() < store::REPUBLISH_AFTER / 2, "{:?}", begun.elapsed());
     scheduler.stop().await;
 }
 

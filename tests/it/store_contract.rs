@@ -18,7 +18,7 @@ use cloudfunc::{
         AttemptRecord, Body, Code, Digest, Function, FunctionName, FunctionSpec, InvocationId, Language,
         ManagerId, Network, OwnerId, Package, Scaling, State,
     },
-    store::{Config, Finish, NewInvocation, NewRevision, Store, connect},
+    store::{Announcement, Config, Finish, NewInvocation, NewRevision, Store, connect},
 };
 use jiff::Timestamp;
 
@@ -79,6 +79,7 @@ contract! {
         a_claim_that_nobody_heard_of_does_not_stay_running,
         the_claim_beyond_the_last_ends_it,
         what_was_never_published_is_due_after_a_second,
+        a_row_says_from_the_beginning_who_publishes,
         two_sweepers_do_not_take_the_same_row,
         the_sweeper_takes_the_oldest_first,
         what_could_not_be_published_is_as_due_as_before,
@@ -229,6 +230,7 @@ fn invocation(function: &Function) -> NewInvocation {
         headers: r#"{"x-request":"1"}"#.to_owned(),
         accepted_at: now(),
         parent: None,
+        announcement: Announcement::ToBeNoted,
     }
 }
 

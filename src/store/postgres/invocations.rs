@@ -45,15 +45,16 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
     let accepted: Vec<i64> = query_scalar(
         "WITH input AS (
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[],
-                                 $7::text[], $8::bytea[]) WITH ORDINALITY
-                AS t (id, function_id, name, accepted_at, parent, headers, payload_type, payload, number)
+                                 $7::text[], $8::bytea[], $9::bigint[], $10::bigint[]) WITH ORDINALITY
+                AS t (id, function_id, name, accepted_at, parent, headers, payload_type, payload, publications,
+                      message_in, number)
          ), there AS (
             SELECT id FROM functions WHERE id IN (SELECT function_id FROM input) ORDER BY id FOR KEY SHARE
          ), inserted AS (
-            INSERT INTO invocations (id, function_id, function_name, mode, state, message_at, accepted_at,
-                                     parent, headers, payload_type, payload)
-            SELECT i.id, i.function_id, i.name, 'async', 'queued', now_ms() + 1000, i.accepted_at,
-                   i.parent, i.headers, i.payload_type, i.payload
+            INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
+                                     accepted_at, parent, headers, payload_type, payload)
+            SELECT i.id, i.function_id, i.name, 'async', 'queued', i.publications, now_ms() + i.message_in,
+                   i.accepted_at, i.parent, i.headers, i.payload_type, i.payload
             FROM input AS i JOIN there ON there.id = i.function_id
             ON CONFLICT DO NOTHING RETURNING id
          ), counted AS (
@@ -69,6 +70,8 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
     .bind(columns(rows, |row| clean(&row.headers)))
     .bind(columns(rows, |row| clean(&row.payload.content_type)))
     .bind(columns(rows, |row| &row.payload.bytes[..]))
+    .bind(columns(rows, |row| row.announcement.columns().0))
+    .bind(columns(rows, |row| row.announcement.columns().1))
     .fetch_all(connection)
     .await?;
     Ok(flags(rows.len(), &accepted))

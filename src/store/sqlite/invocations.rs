@@ -50,15 +50,19 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
         let mut inserted = 0;
         for piece in pieces(&new) {
             let mut insert = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO invocations (id, function_id, function_name, mode, state, message_at, accepted_at,
-                                          parent, headers, payload_type, payload) ",
+                "INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
+                                          accepted_at, parent, headers, payload_type, payload) ",
             );
             insert.push_values(piece, |mut values, row| {
+                let (publications, message_in) = row.announcement.columns();
                 values
                     .push_bind(Id(row.id.0))
                     .push_bind(Id(row.function.0))
                     .push_bind(row.name.as_str())
-                    .push(concat!("'async', 'queued', ", now!(), " + 1000"))
+                    .push("'async', 'queued'")
+                    .push_bind(publications)
+                    .push(concat!(now!(), " + "))
+                    .push_bind_unseparated(message_in)
                     .push_bind(row.accepted_at.as_millisecond())
                     .push_bind(row.parent.map(|id| Id(id.0)))
                     .push_bind(clean(&row.headers).into_owned())

@@ -3,8 +3,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloudfunc::{
     model::{Digest, InvocationId, OwnerId, RevisionNumber, State},
-    store::{Config, Error, MAX_CLAIMS, NewRevision, Store, Totals},
+    store::{Announcement, Config, Due, Error, MAX_CLAIMS, NewInvocation, NewRevision, Store, Totals},
 };
+use jiff::Timestamp;
 
 use super::{LONG, accept, deploy, finish, invocation, name, open, owner, revision_of, state, text};
 use crate::support::eventually;
@@ -240,6 +241,35 @@ pub async fn what_was_never_published_is_due_after_a_second(config: Config) {
     // The process and its queue are gone: everything needs a message again.
     store.forget_published().await.unwrap();
     assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 2);
+}
+
+pub async fn a_row_says_from_the_beginning_who_publishes(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let [noted, in_memory, left] =
+        [Announcement::ToBeNoted, Announcement::InMemory, Announcement::LeftToSweeper]
+            .map(|announcement| NewInvocation { announcement, ..invocation(&f) });
+    let rows = [noted.clone(), in_memory.clone(), left.clone()];
+    assert_eq!(store.accept(&rows).await.unwrap(), [true; 3]);
+    let ids = |due: &[Due]| due.iter().map(|due| due.id).collect::<Vec<_>>();
+    let at_once = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(ids(&at_once), [left.id]);
+    let later = eventually("the one that was not noted is due", || async {
+        Some(store.take_due(10, &[]).await.unwrap()).filter(|due| !due.is_empty())
+    })
+    .await;
+    assert_eq!(ids(&later), [noted.id]);
+    // Refused by the queue in memory: it goes before what waits already.
+    store.untake(&at_once).await.unwrap();
+    let refused = Due { id: in_memory.id, due_at: Timestamp::UNIX_EPOCH, ..later[0].clone() };
+    store.untake(&[refused]).await.unwrap();
+    assert_eq!(ids(&store.take_due(10, &[]).await.unwrap()), [in_memory.id, left.id]);
+    // One that has run meanwhile is left alone.
+    let owner = owner(&store, LONG).await;
+    assert!(store.claim(in_memory.id, owner).await.unwrap().is_some());
+    let late = Due { id: in_memory.id, due_at: Timestamp::UNIX_EPOCH, ..later[0].clone() };
+    store.untake(&[late]).await.unwrap();
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
 }
 
 pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {

@@ -1,0 +1,230 @@
+//! Messages about async invocations that were accepted: they say the id, and the payload stays in the store.
+//!
+//! ```text
+//! committed ─▶ a queue in memory: in order; such a row counts as published since its commit
+//!          │     └─ refused ─▶ its function is held, and the sweeper takes the note back
+//!          └─▶ a broker: confirmed, and noted a moment later, many at once
+//!                └─ not confirmed, or not noted ─▶ it is due after a second: the sweeper
+//! ```
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+use super::functions::Known;
+use crate::{
+    http::chain,
+    model::{
+        FunctionId, FunctionName, InvocationId, Mode, RevisionNumber,
+        message::{self, Invoke, Parcel},
+    },
+    queue::{self, Address, Message, Queue},
+    store::{Due, NewInvocation, Store},
+};
+
+/// Publishes under way at once.
+const PUBLISHES: usize = 256;
+/// What has been committed for this long is due in the store: the sweeper publishes it. Shorter than the
+/// store's second, so that most of it is not published twice.
+const LATE: Duration = Duration::from_millis(900);
+/// Ids are collected for this long before it is noted that they were published: what has been claimed by then
+/// needs no note, and the rest goes into few statements. Well within the second after which it is due.
+const COLLECT: Duration = Duration::from_millis(250);
+/// Notes in one statement: a store with one writer has accepts waiting meanwhile.
+const NOTES: usize = 1000;
+
+/// A batch of the acceptor.
+pub struct Committed {
+    pub rows: Vec<(Announced, Arc<Known>)>,
+    pub at: Instant,
+}
+
+/// What a message about an async invocation says.
+pub struct Announced {
+    pub id: InvocationId,
+    pub function: FunctionId,
+    pub name: FunctionName,
+    pub revision: RevisionNumber,
+    pub accepted_at_ms: i64,
+}
+
+impl Announced {
+    pub fn of(row: &NewInvocation, function: &Known) -> Self {
+        Self {
+            id: row.id,
+            function: row.function,
+            name: row.name.clone(),
+            revision: function.revision,
+            accepted_at_ms: row.accepted_at.as_millisecond(),
+        }
+    }
+
+    pub fn message(self) -> (Address, Message) {
+        let address = Address::Function(self.function, Mode::Async);
+        let invoke = Invoke {
+            v: message::VERSION,
+            id: self.id,
+            mode: Mode::Async,
+            function: self.function,
+            name: self.name,
+            revision: self.revision,
+            accepted_at_ms: self.accepted_at_ms,
+            slot_deadline_ms: None,
+            content_type: String::new(),
+            headers: std::collections::BTreeMap::new(),
+            reply_to: None,
+        };
+        (address, Message { parcel: Parcel::new(invoke, Bytes::new()), expires: None })
+    }
+
+    /// As the sweeper takes it back: before everything else that waits, in the order of acceptance.
+    fn refused(id: InvocationId, function: &Known) -> Due {
+        Due {
+            id,
+            function: function.id,
+            name: function.name.clone(),
+            active_revision: function.revision,
+            accepted_at: Timestamp::UNIX_EPOCH,
+            due_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// Functions whose queue in memory was full: who comes now must not overtake what waits in the store for
+/// room, and is left to the sweeper, too.
+#[derive(Default)]
+pub struct Held(Mutex<HeldState>);
+
+#[derive(Default)]
+struct HeldState {
+    functions: HashSet<FunctionId>,
+    /// Those of them that were found full since the last sweep began.
+    fresh: HashSet<FunctionId>,
+    /// What counts as published, and was not.
+    refused: Vec<Due>,
+}
+
+impl Held {
+    pub fn contains(&self, function: FunctionId) -> bool {
+        self.lock().functions.contains(&function)
+    }
+
+    pub fn take_refused(&self) -> Vec<Due> {
+        let mut state = self.lock();
+        state.fresh.clear();
+        std::mem::take(&mut state.refused)
+    }
+
+    pub fn refused(&self, rows: Vec<Due>) {
+        self.lock().refused.extend(rows);
+    }
+
+    pub fn hold(&self, functions: HashSet<FunctionId>) {
+        let mut state = self.lock();
+        state.functions = functions;
+        let HeldState { functions, fresh, .. } = &mut *state;
+        functions.extend(fresh.iter());
+    }
+
+    fn refuse(&self, row: Due) {
+        let mut state = self.lock();
+        state.functions.insert(row.function);
+        state.fresh.insert(row.function);
+        state.refused.push(row);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HeldState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Publishes to a queue of this process, which takes a message or refuses it, and never has one wait.
+pub async fn in_memory(
+    queue: Arc<dyn Queue>,
+    mut committed: mpsc::Receiver<Committed>,
+    held: Arc<Held>,
+) {
+    while let Some(batch) = committed.recv().await {
+        for (announced, function) in batch.rows {
+            let id = announced.id;
+            // Since its commit one before it was refused.
+            if held.contains(function.id) {
+                held.refuse(Announced::refused(id, &function));
+                continue;
+            }
+            let (_, message) = announced.message();
+            if let Err(error) = super::invoke::publish(&*queue, &function, Mode::Async, message).await {
+                tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
+                held.refuse(Announced::refused(id, &function));
+            }
+        }
+    }
+}
+
+/// Publishes to a broker. What it does not confirm is due soon, and the queue has said that it is lost.
+pub async fn confirmed(
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    mut committed: mpsc::Receiver<Committed>,
+) {
+    let (published, to_note) = mpsc::unbounded_channel();
+    let publishing = async move {
+        stream::poll_fn(|context| committed.poll_recv(context))
+            .flat_map(|batch| stream::iter(batch.rows).map(move |row| (row, batch.at)))
+            .for_each_concurrent(PUBLISHES, async |((announced, function), at)| {
+                if at.elapsed() >= LATE {
+                    return;
+                }
+                let id = announced.id;
+                let (_, message) = announced.message();
+                match super::invoke::publish(&*queue, &function, Mode::Async, message).await {
+                    Ok(()) => drop(published.send(id)),
+                    Err(error) => {
+                        tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
+                    }
+                }
+            })
+            .await;
+        drop(published);
+    };
+    tokio::join!(publishing, note(store, to_note));
+}
+
+async fn note(store: Arc<dyn Store>, mut published: mpsc::UnboundedReceiver<InvocationId>) {
+    while let Some(first) = published.recv().await {
+        sleep(COLLECT).await;
+        let mut ids = vec![first];
+        while let Ok(id) = published.try_recv() {
+            ids.push(id);
+        }
+        for ids in ids.chunks(NOTES) {
+            if let Err(error) = store.mark_published(ids).await {
+                // They are published a second time then, which the claim makes harmless.
+                tracing::debug!(error = %chain(&error), "publishing not noted");
+            }
+        }
+    }
+}
+
+/// Publishes a row that the sweeper has found; a missing queue is declared.
+pub async fn republish(queue: &dyn Queue, announced: Announced) -> Result<(), queue::Error> {
+    let function = announced.function;
+    let (address, message) = announced.message();
+    match queue.publish(&address, message.clone()).await {
+        Err(queue::Error::NoQueue(_)) => {
+            queue.declare(function).await?;
+            queue.publish(&address, message).await
+        }
+        other => other,
+    }
+}
