@@ -65,8 +65,8 @@ impl Acceptor {
     }
 
     /// It could not be taken back yet.
-    pub fn refused(&self, rows: Vec<Due>) {
-        self.held.refused(rows);
+    pub fn put_back(&self, rows: Vec<Due>) {
+        self.held.put_back(rows);
     }
 
     /// Functions whose queue the sweep has found full. Those of which a message was refused since it began
@@ -146,7 +146,12 @@ async fn run(
             }
             Err(error) => {
                 let error = Arc::new(error);
-                for (_, tell) in callers {
+                let is_open = matches!(*error, store::Error::UnknownFate { .. });
+                for (row, (function, tell)) in rows.iter().zip(callers) {
+                    // If it is there, it says that it is published.
+                    if is_open && row.announcement == Announcement::InMemory {
+                        held.refuse(Announced::due_first(row.id, &function));
+                    }
                     let _ = tell.send(Err(error.clone()));
                 }
             }

@@ -34,12 +34,12 @@ use crate::{
 
 /// Publishes under way at once.
 const PUBLISHES: usize = 256;
-/// What has been committed for this long is due in the store: the sweeper publishes it. Shorter than the
-/// store's second, so that most of it is not published twice.
-const LATE: Duration = Duration::from_millis(900);
-/// Ids are collected for this long before it is noted that they were published: what has been claimed by then
-/// needs no note, and the rest goes into few statements. Well within the second after which it is due.
+/// Ids are collected for this long, from the first confirm, before it is noted that they were published: what has
+/// been claimed by then needs no note, and the rest goes into few statements.
 const COLLECT: Duration = Duration::from_millis(250);
+/// What has been committed for this long is left to the sweeper, for whom it is due after the store's second: with
+/// its note it would come too late for that, and be published twice.
+const LATE: Duration = Duration::from_millis(600);
 /// Notes in one statement: a store with one writer has accepts waiting meanwhile.
 const NOTES: usize = 1000;
 
@@ -88,7 +88,7 @@ impl Announced {
     }
 
     /// As the sweeper takes it back: before everything else that waits, in the order of acceptance.
-    fn refused(id: InvocationId, function: &Known) -> Due {
+    pub fn due_first(id: InvocationId, function: &Known) -> Due {
         Due {
             id,
             function: function.id,
@@ -125,7 +125,7 @@ impl Held {
         std::mem::take(&mut state.refused)
     }
 
-    pub fn refused(&self, rows: Vec<Due>) {
+    pub fn put_back(&self, rows: Vec<Due>) {
         self.lock().refused.extend(rows);
     }
 
@@ -136,7 +136,7 @@ impl Held {
         functions.extend(fresh.iter());
     }
 
-    fn refuse(&self, row: Due) {
+    pub fn refuse(&self, row: Due) {
         let mut state = self.lock();
         state.functions.insert(row.function);
         state.fresh.insert(row.function);
@@ -159,13 +159,13 @@ pub async fn in_memory(
             let id = announced.id;
             // Since its commit one before it was refused.
             if held.contains(function.id) {
-                held.refuse(Announced::refused(id, &function));
+                held.refuse(Announced::due_first(id, &function));
                 continue;
             }
             let (_, message) = announced.message();
             if let Err(error) = super::invoke::publish(&*queue, &function, Mode::Async, message).await {
                 tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
-                held.refuse(Announced::refused(id, &function));
+                held.refuse(Announced::due_first(id, &function));
             }
         }
     }

@@ -72,6 +72,20 @@ impl Known {
     }
 }
 
+#[cfg(test)]
+impl Known {
+    pub fn example() -> Arc<Self> {
+        Arc::new(Self {
+            id: FunctionId::new(),
+            name: "example".parse().expect("a name"),
+            revision: RevisionNumber(1),
+            timeout: Duration::from_secs(1),
+            max_instances: 1,
+            load: Arc::default(),
+        })
+    }
+}
+
 pub struct Functions {
     store: Arc<dyn Store>,
     by_name: RwLock<HashMap<FunctionName, Arc<Known>>>,
@@ -147,8 +161,10 @@ impl Functions {
             max_instances: revision.spec.scaling.max_instances,
             load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
         });
+        let mut by_name = self.by_name.write().expect("no holder panics");
+        by_name.insert(function.name, known.clone());
+        // Under the lock: a count of managers that comes in between would size it for the old revision.
         known.room().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
-        self.by_name.write().expect("no holder panics").insert(function.name, known.clone());
         Ok(known)
     }
 }

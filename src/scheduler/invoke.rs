@@ -61,10 +61,11 @@ impl Scheduler {
             owner: None,
             until: slot + function.timeout + LATEST,
             tell: Some(tell),
+            taken_by: slot + UNDERWAY_GRACE,
             _in_flight: in_flight,
-            _place: place,
+            place,
         };
-        if pending._place.is_none() {
+        if pending.place.is_none() {
             self.conclude(id, pending, None, "throttled");
             return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
         }
@@ -85,7 +86,7 @@ impl Scheduler {
         self.await_reply(id, &function, told, accepted).await
     }
 
-    /// The one copy of payload and headers, which is gone from here when it is published.
+    /// Payload and headers are not copied: they go with it.
     fn message(
         &self,
         id: InvocationId,

@@ -81,7 +81,7 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
     }
     let refused = scheduler.accept.take_refused();
     if let Err(error) = untake(scheduler, &refused).await {
-        scheduler.accept.refused(refused);
+        scheduler.accept.put_back(refused);
         return Err(error.into());
     }
     // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
@@ -152,7 +152,11 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
 /// Sync callers whose manager has vanished: its lease has run out, or, as the last resort, the time in
 /// which any answer must have come. A message that was in its hands may have expired since then.
 async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
-    replies::tell_lost(scheduler, scheduler.waiting.take_overdue(Instant::now()));
+    let now = Instant::now();
+    replies::tell_lost(scheduler, scheduler.waiting.take_overdue(now));
+    for (id, pending) in scheduler.waiting.take_abandoned(now) {
+        scheduler.conclude(id, pending, None, "throttled");
+    }
     let owners = scheduler.waiting.owners();
     let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();
     scheduler.functions.set_managers(u32::try_from(live.len()).unwrap_or(u32::MAX));

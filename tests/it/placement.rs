@@ -23,6 +23,7 @@ use crate::support::{
 const SLEEPER: &str =
     "import time\n\ndef handler(event):\n    time.sleep(event['seconds'])\n    return 'slept'\n";
 const ONE_EACH: &str = "[scaling]\nmax_instances = 1\n";
+const TWO_EACH: &str = "[scaling]\nmax_instances = 2\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn warm_managers_are_served_first() {
@@ -35,7 +36,8 @@ async fn warm_managers_are_served_first() {
     let (second, stop) = (Host::bind(&[Role::Manager], &settings).await.unwrap(), Shutdown::default());
     let second = tokio::spawn(second.run(stop.clone()));
 
-    platform.deploy("sleeper", &[("function.py", SLEEPER), ("cloudfunc.toml", ONE_EACH)]).await;
+    // The ack of a call may reach the broker after the next one: the warm manager has room for that, too.
+    platform.deploy("sleeper", &[("function.py", SLEEPER), ("cloudfunc.toml", TWO_EACH)]).await;
     consumers(&platform, 2, "both managers consume").await;
     let first = platform.invoke("sleeper", r#"{"seconds":0}"#).await;
     assert_eq!(first.start, Some(Start::Cold));
@@ -47,10 +49,9 @@ async fn warm_managers_are_served_first() {
     }
     assert!(answers[1..].iter().all(|answer| answer.start == Some(Start::Warm)), "{answers:?}");
     assert_eq!(instances(&answers).len(), 1, "by turns, every second one would be on the other manager");
-    // Each consumer holds one, and two of the three are the warm manager's.
     eventually("the other one takes what the first cannot", || async {
-        let three = join_all([(); 3].map(|()| platform.invoke("sleeper", r#"{"seconds":0.3}"#))).await;
-        (instances(&three).len() == 2).then_some(())
+        let six = join_all([(); 6].map(|()| platform.invoke("sleeper", r#"{"seconds":0.3}"#))).await;
+        (instances(&six).len() > 2).then_some(())
     })
     .await;
 
