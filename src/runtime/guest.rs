@@ -33,6 +33,12 @@ const READ_SIZE: usize = 16 * 1024;
 /// written before the answer is among it; a guest that goes on printing cannot hold us up.
 const MAX_DRAIN: usize = 4 * 1024 * 1024;
 
+/// Of an error's type, in characters; the shims keep to it themselves.
+const MAX_ERROR_TYPE: usize = 256;
+
+/// Of a result's content type, in bytes: it becomes a header of the answer.
+const MAX_CONTENT_TYPE: usize = 256;
+
 /// A connected guest. One invocation at a time. Dropping it hangs up, upon which the guest exits.
 pub struct Guest {
     control: UnixStream,
@@ -112,7 +118,7 @@ impl Guest {
         let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
         match answer {
             Ok((GuestMessage::Ready {}, _)) => Ok(()),
-            Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(error)),
+            Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(bounded(error))),
             Ok((other, _)) => Err(LoadFailure::Guest(unexpected(&other, "ready"))),
             Err(Failure::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
             Err(Failure::Guest(error)) => Err(LoadFailure::Guest(error)),
@@ -130,12 +136,12 @@ impl Guest {
     ) -> Result<Finished, GuestError> {
         match self.exchange(&HostMessage::Invoke(invoke), payload, limit, output).await {
             Ok((GuestMessage::Result { id, content_type }, bytes)) if id == invoke.id => {
-                if !content_type.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-                    return Err(GuestError::Violation("a content type is not plain ASCII".to_owned()));
-                }
+                check_content_type(&content_type)?;
                 Ok(Finished::Result(Body { content_type, bytes }))
             }
-            Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => Ok(Finished::Error(error)),
+            Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => {
+                Ok(Finished::Error(bounded(error)))
+            }
             Ok((GuestMessage::Result { id, .. } | GuestMessage::Error { id, .. }, _)) => {
                 Err(GuestError::Violation(format!("an answer to {id} instead of {}", invoke.id)))
             }
@@ -270,6 +276,30 @@ fn unexpected(message: &GuestMessage, instead_of: &str) -> GuestError {
     GuestError::Violation(format!("'{}' instead of '{instead_of}'", message.name()))
 }
 
+fn check_content_type(content_type: &str) -> Result<(), GuestError> {
+    if !content_type.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(GuestError::Violation("a content type is not plain ASCII".to_owned()));
+    }
+    if content_type.len() > MAX_CONTENT_TYPE {
+        let length = content_type.len();
+        let over = format!("a content type of {length} bytes is over the limit of {MAX_CONTENT_TYPE}");
+        return Err(GuestError::Violation(over));
+    }
+    Ok(())
+}
+
+/// An error's type is a name: one line, and short. The frame's header bounds message and trace.
+fn bounded(error: FunctionError) -> FunctionError {
+    let mut kind = String::with_capacity(error.kind.len().min(MAX_ERROR_TYPE));
+    let mut rest = error.kind.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
+    kind.extend(rest.by_ref().take(MAX_ERROR_TYPE));
+    if rest.next().is_some() {
+        kind.pop();
+        kind.push('…');
+    }
+    FunctionError { kind, ..error }
+}
+
 fn too_large(error: &TooLarge) -> FunctionError {
     FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None }
 }
@@ -351,5 +381,30 @@ impl OutputStream {
                 Err(_) => self.open = false,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errors_type_is_one_short_line() {
+        let kind_of = |kind: &str| {
+            let error = FunctionError { kind: kind.to_owned(), message: String::new(), trace: None };
+            bounded(error).kind
+        };
+        assert_eq!(kind_of("ValueError"), "ValueError");
+        assert_eq!(kind_of("Two\nLines\0"), "Two\u{fffd}Lines\u{fffd}");
+        assert_eq!(kind_of(&"ä".repeat(256)), "ä".repeat(256));
+        assert_eq!(kind_of(&"ä".repeat(70_000)), "ä".repeat(255) + "…");
+    }
+
+    #[test]
+    fn a_content_type_is_short_and_ascii() {
+        assert!(check_content_type(&"x".repeat(256)).is_ok());
+        let error = check_content_type(&"x".repeat(257)).unwrap_err().to_string();
+        assert!(error.contains("a content type of 257 bytes is over the limit of 256"), "{error}");
+        assert!(check_content_type("text/plain\r\nx: y").is_err());
     }
 }

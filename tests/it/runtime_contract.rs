@@ -349,6 +349,7 @@ contract! {
     a_payload_of_6_mib_goes_round
     an_exception_is_an_error_with_the_functions_own_trace
     a_huge_exception_is_cut
+    an_exception_whose_own_parts_misbehave_is_told
     what_is_no_json_is_an_error
     code_that_cannot_be_loaded_says_why
     a_handler_that_exits_is_closed_with_its_code

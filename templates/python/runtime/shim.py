@@ -18,7 +18,8 @@ from _socket import AF_UNIX, SOCK_STREAM, socket
 PROTOCOL = 1
 MAX_HEADER = 64 * 1024
 MAX_BODY = 6 * 1024 * 1024
-# Of an error's text, in characters; with every escape they still fit a header.
+# Of an error's text, in characters. `fit` cuts what escapes make longer than a header.
+MAX_TYPE = 256
 MAX_MESSAGE = 4 * 1024
 MAX_TRACE = 24 * 1024
 
@@ -71,7 +72,7 @@ class Reading:
 
 
 def not_serializable(value):
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    raise TypeError(f"Object of type {name_of(value)} is not JSON serializable")
 
 
 def encode_json(value):
@@ -144,24 +145,46 @@ def receive(reader):
 def describe(error, kind=None):
     """An exception as the fields of an error message, its trace cut to the function's own frames."""
     if isinstance(error, MemoryError):
-        release(error.__traceback__)
-    import traceback
-
-    trace = error.__traceback__
-    while trace is not None and is_ours(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
-    try:
-        message = str(error)
-    except Exception:
-        message = "(the exception's own text raised another one)"
-    text = None
-    if trace is not None or isinstance(error, SyntaxError):
-        text = "".join(traceback.format_exception(type(error), error, trace)).rstrip("\n")
-    fields = {"type": kind or type(error).__name__, "message": printable(message[:MAX_MESSAGE])}
+        release(traceback_of(error))
+    fields = {"type": kind or name_of(error), "message": words_of(error)}
+    text = trace_of(error)
     if text:
         # The end names the error.
         fields["trace"] = printable(text[-MAX_TRACE:])
     return fit(fields)
+
+
+def name_of(value):
+    """The name of a value's class, as Python keeps it: a metaclass may answer with anything."""
+    name = str.__str__(type.__dict__["__name__"].__get__(type(value)))
+    short = name if len(name) <= MAX_TYPE else name[:MAX_TYPE - 1] + "…"
+    return printable("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short))
+
+
+def words_of(error):
+    """An exception's own text, cut."""
+    try:
+        words = str.__str__(str(error))
+    except BaseException:  # whatever it raises, it is this error that has to be told
+        words = "(the exception's own text raised another one)"
+    return printable(words[:MAX_MESSAGE])
+
+
+traceback_of = BaseException.__traceback__.__get__
+
+
+def trace_of(error):
+    import traceback
+
+    try:
+        trace = traceback_of(error)
+        while trace is not None and is_ours(trace.tb_frame.f_code.co_filename):
+            trace = trace.tb_next
+        if trace is not None or isinstance(error, SyntaxError):
+            return "".join(traceback.format_exception(type(error), error, trace)).rstrip("\n")
+    except BaseException:  # the exception's own methods
+        pass
+    return None
 
 
 def release(trace):
@@ -183,12 +206,16 @@ def printable(text):
 
 
 def fit(fields):
-    """Cuts the trace until the header has room for it, however much escaping makes of it."""
+    """Cuts the trace, then the message, until the header has room for them, however much escaping makes of
+    them. The type is short already."""
     while len(encode_json(fields).encode()) > MAX_HEADER - 1024:
-        if len(fields.get("trace", "")) > 1024:
-            fields["trace"] = fields["trace"][-(len(fields["trace"]) // 2):]
+        trace, message = fields.get("trace", ""), fields["message"]
+        if len(trace) > 1024:
+            fields["trace"] = trace[len(trace) // 2:]
+        elif message:
+            fields["message"] = message[:len(message) // 2]
         else:
-            fields["message"] = fields["message"][:len(fields["message"]) // 2]
+            break
     return fields
 
 
@@ -317,7 +344,7 @@ class Function:
         try:
             content_type, result = result_of(value)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            problem = wrong_result(f"the handler returned a {type(value).__name__} that is not JSON: {error}")
+            problem = wrong_result(f"the handler returned a {name_of(value)} that is not JSON: {words_of(error)}")
         except Exception as error:  # a class of the function's own, whose methods json calls
             problem = describe(error, "ResultNotSerializable")
         else:

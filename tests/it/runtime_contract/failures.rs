@@ -24,6 +24,78 @@ pub async fn a_huge_exception_is_cut(fixture: &Fixture) {
     instance.sandbox.remove().await;
 }
 
+pub async fn an_exception_whose_own_parts_misbehave_is_told(fixture: &Fixture) {
+    let code = r#"
+class Meta(type):
+    @property
+    def __name__(cls):
+        raise SystemExit("no name")
+
+class Unnamed(Exception, metaclass=Meta):
+    pass
+
+class Wordless(Exception):
+    def __str__(self):
+        raise KeyboardInterrupt
+
+class Sly(str):
+    def __getitem__(self, key):
+        raise SystemExit
+
+class Words(Exception):
+    def __str__(self):
+        return Sly("words")
+
+class Traceless(Exception):
+    __traceback__ = property(lambda self: 1 / 0)
+
+class Broken(dict):
+    def items(self):
+        raise Wordless
+
+def handler(event):
+    kind, size = event
+    if kind == "long":
+        raise type("Long" * size, (Exception,), {})("x" * size)
+    if kind == "wide":
+        raise type("\N{GRINNING FACE}" * size, (Exception,), {})("\N{GRINNING FACE}" * size)
+    if kind == "control":
+        raise type("\x01\n" * size, (Exception,), {})("\x01" * size)
+    if kind == "surrogate":
+        raise ValueError("\udfff" * size)
+    if kind == "result":
+        return type("R" * size, (), {})()
+    if kind == "broken":
+        return Broken(a=1)
+    raise {"unnamed": Unnamed, "wordless": Wordless, "words": Words, "traceless": Traceless}[kind]("text")
+"#;
+    let mut instance = fixture.ready(code).await;
+    for (event, kind, message) in [
+        ("long\", 20000", "LongLongLong", "xxxx"),
+        ("wide\", 70000", "😀😀", "😀"),
+        ("control\", 70000", "\u{fffd}\u{fffd}", "\u{1}"),
+        ("surrogate\", 70000", "ValueError", "?"),
+        ("result\", 70000", "ResultNotSerializable", "RRR"),
+        ("broken\", 1", "ResultNotSerializable", "the exception's own text raised another one"),
+        ("unnamed\", 1", "Unnamed", "text"),
+        ("wordless\", 1", "Wordless", "the exception's own text raised another one"),
+        ("words\", 1", "Words", "words"),
+        ("traceless\", 1", "Traceless", "text"),
+    ] {
+        let error = instance.error(&format!("[\"{event}]")).await;
+        assert!(error.kind.starts_with(kind), "{event}: {}", error.kind);
+        assert!(error.kind.chars().count() <= 256, "{event}: {}", error.kind.len());
+        assert!(error.message.contains(message), "{event}: {}", error.message);
+    }
+    instance.sandbox.remove().await;
+
+    let long_load = "raise type('Long' * 20_000, (Exception,), {})('while loading')\n";
+    let mut instance = fixture.start(long_load).await;
+    let LoadFailure::Function(error) = instance.load().await.unwrap_err() else { panic!() };
+    assert_eq!((error.kind.chars().count(), error.message.as_str()), (256, "while loading"));
+    instance.sandbox.remove().await;
+}
+
 pub async fn what_is_no_json_is_an_error(fixture: &Fixture) {
     let code = r#"
 def handler(event):
