@@ -7,6 +7,7 @@ mod alone;
 mod answers;
 mod ends;
 mod failures;
+mod handlers;
 mod isolation;
 mod not_root;
 mod output;
@@ -31,7 +32,7 @@ use cloudfunc::{
     },
 };
 
-use self::{alone::*, answers::*, ends::*, failures::*, isolation::*, output::*};
+use self::{alone::*, answers::*, ends::*, failures::*, handlers::*, isolation::*, output::*};
 use crate::{need, support::eventually};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -325,11 +326,12 @@ macro_rules! as_another_user {
 macro_rules! contract {
     (
         all: $($all:ident)*;
+        shim: $($shim:ident)*;
         sandbox: $($sandbox:ident)*;
         images: $($images:ident)*;
         alone: $($alone:ident)*
     ) => {
-        on!(process, super::Kind::Process, {}, $($all)*);
+        on!(process, super::Kind::Process, {}, $($all)* $($shim)*);
         on!(
             docker,
             super::Kind::Docker,
@@ -353,6 +355,9 @@ contract! {
     what_is_no_json_is_an_error
     code_that_cannot_be_loaded_says_why
     a_handler_that_exits_is_closed_with_its_code
+    one_event_loop_serves_an_instance_from_its_load_on
+    a_task_left_behind_goes_on_and_what_it_raises_is_logged
+    whatever_is_raised_fails_and_the_instance_lives_on
     a_handler_that_never_returns_times_out_alone
     a_handler_that_prints_for_ever_times_out_too
     a_guest_that_breaks_the_protocol_is_a_violation
@@ -367,6 +372,10 @@ contract! {
     a_dropped_start_leaves_nothing
     what_is_no_guest_is_a_start_error_with_its_output
     many_start_at_once;
+
+    shim:
+    what_a_callable_takes_itself_decides_what_it_is_given
+    a_generator_is_not_run_and_the_error_says_so;
 
     sandbox:
     too_much_memory_is_the_reason

@@ -28,6 +28,9 @@ RUN = os.environ.get("CLOUDFUNC_RUN", "/run/cloudfunc")
 
 POSITIONAL_VARIADIC = 0x04  # inspect.CO_VARARGS, without the import of inspect
 COROUTINE = 0x80  # inspect.CO_COROUTINE
+ITERABLE_COROUTINE = 0x100  # inspect.CO_ITERABLE_COROUTINE
+# Decorators on top of each other that are looked through, so that a circle of them ends.
+MAX_WRAPPERS = 100
 
 # Modules that most functions want, or an error: imported while a sandbox waits for its function.
 COMMON = ("json", "signal", "traceback")
@@ -198,7 +201,11 @@ def release(trace):
 
 
 def is_ours(filename):
-    return filename == THIS_FILE or filename.startswith("<frozen importlib")
+    return (
+        filename == THIS_FILE
+        or filename.startswith("<frozen importlib")
+        or filename.endswith(("/asyncio/base_events.py", "/asyncio/events.py"))
+    )
 
 
 def printable(text):
@@ -233,6 +240,8 @@ def load(fields):
     os.chdir(TASK)
     make_way({entry.partition(".")[0] for entry in os.listdir()})
     sys.path.insert(0, TASK)
+    if sys.version_info >= (3, 14):
+        sys.meta_path.insert(0, LoopAtImport)
     module_name, dot, attribute = fields["handler"].rpartition(".")
     if not dot or not module_name:
         raise LoadError(
@@ -264,37 +273,87 @@ def make_way(own):
 
 
 def takes_context(handler, name):
-    inner = handler
-    while hasattr(inner, "__wrapped__"):
-        inner = inner.__wrapped__
-    code = getattr(inner, "__code__", None)
-    if code is None:  # a class, an instance with __call__, a builtin, a bound method
-        return takes_context_by_signature(inner, name)
+    """Whether a handler is called with (event, context) rather than with (event): what the callable itself takes
+    decides. Where that is any number, as with most decorators, what it wraps does."""
+    least, count, any_number, keywords = parameters_of(handler)
+    problem = None
+    if keywords:
+        problem = f"it requires the keyword argument '{keywords[0]}'"
+    elif least > 2:
+        problem = f"it requires {least} arguments"
+    elif count == 0 and not any_number:
+        problem = "it takes no argument"
+    if problem:
+        raise LoadError("HandlerInvalid", f"'{name}' must take (event) or (event, context): {problem}")
+    if count >= 2 or not any_number:
+        return count >= 2
+    return wrapped_count(handler) != 1
+
+
+def parameters_of(handler):
+    """How many positional arguments a callable requires and knows, whether it takes any number more, and the
+    names of required keyword-only ones."""
+    code = getattr(handler, "__code__", None)
+    if type(code) is not CodeType and not isinstance(handler, type):
+        call = getattr(handler, "__call__", None)
+        if type(getattr(call, "__code__", None)) is CodeType:
+            handler, code = call, call.__code__
+    if type(code) is not CodeType:  # a class, a builtin, a partial
+        return parameters_by_inspect(handler)
     if code.co_flags & COROUTINE:
         import asyncio  # noqa: F401, so that the first invocation need not wait for it
-    variadic = code.co_flags & POSITIONAL_VARIADIC
-    count = code.co_argcount - (1 if getattr(inner, "__self__", None) is not None else 0)
-    required = count - len(inner.__defaults__ or ())
-    return checked(count, required, variadic, name)
+    bound = 1 if getattr(handler, "__self__", None) is not None else 0
+    count = code.co_argcount
+    least = count - len(handler.__defaults__ or ())
+    keywords = code.co_varnames[count:count + code.co_kwonlyargcount]
+    known = handler.__kwdefaults__ or ()
+    return (
+        max(0, least - bound),
+        max(0, count - bound),
+        bool(code.co_flags & POSITIONAL_VARIADIC),
+        [keyword for keyword in keywords if keyword not in known],
+    )
 
 
-def takes_context_by_signature(handler, name):
+def parameters_by_inspect(handler):
     import inspect
 
     try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        return False
+        parameters = inspect.signature(handler, follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return 1, 1, hasattr(handler, "__wrapped__"), []
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = sum(p.default is p.empty for p in positional)
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return checked(len(positional), required, variadic, name)
+    return (
+        sum(p.default is p.empty for p in positional),
+        len(positional),
+        any(p.kind is p.VAR_POSITIONAL for p in parameters),
+        [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty],
+    )
 
 
-def checked(count, required, variadic, name):
-    if required > 2 or (count == 0 and not variadic):
-        raise LoadError("HandlerInvalid", f"'{name}' must take (event) or (event, context)")
-    return count >= 2 or bool(variadic)
+def wrapped_count(handler):
+    """How many positional arguments the function takes that is called in the end by a callable of any number; None
+    where that is not known."""
+    given = 0  # by a bound method or a partial, in front of ours
+    for _ in range(MAX_WRAPPERS):
+        partial = getattr(sys.modules.get("functools"), "partial", ())
+        if isinstance(handler, partial):
+            given += len(handler.args)
+            inner = handler.func
+        else:
+            inner = getattr(handler, "__wrapped__", None)
+            if inner is None and not isinstance(handler, type):
+                handler = getattr(handler, "__call__", None)
+                inner = getattr(handler, "__wrapped__", None)
+            if inner is None:
+                return None
+            if getattr(handler, "__self__", None) is not None and hasattr(handler, "__func__"):
+                given += 1
+        handler = inner
+        _, count, any_number, _ = parameters_of(handler)
+        if count - given >= 2 or not any_number:
+            return count - given
+    return None
 
 
 def event_of(content_type, body):
@@ -326,6 +385,173 @@ def result_of(value):
     return "application/json", encode_json(value).encode("utf-8")
 
 
+def not_json(value, error):
+    try:
+        kind = type(value)
+        is_async, is_lazy = hasattr(kind, "__anext__"), hasattr(kind, "__next__")
+    except BaseException:  # what its metaclass raises
+        is_async = is_lazy = False
+    if is_async:
+        return "the handler returned an async generator, which is not run: return one value, such as a list of its items"
+    if is_lazy:
+        return f"the handler returned a {name_of(value)}, which is not run: return one value, such as list(...) of it"
+    return f"the handler returned a {name_of(value)} that is not JSON: {words_of(error)}"
+
+
+# ---- the event loop: one for each instance, made when something first asks for it
+
+loop = None
+# Whether a coroutine has run on it: from then on it runs between invocations too.
+is_async = False
+# Tasks that invocations left behind, and those of them that have ended since the last look.
+left = set()
+ended = []
+is_idle = False
+
+
+class LoopAtImport:
+    """From Python 3.14 on nobody makes a loop for code that asks for the current one while its module is loaded:
+    there is one as soon as 'asyncio' is imported."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "asyncio":
+            return None
+        sys.meta_path.remove(cls)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                break
+        else:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            module.set_event_loop(module.new_event_loop())
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def current_loop():
+    """The loop that is current because the function's code asked for it. Makes none."""
+    events = sys.modules.get("asyncio.events")
+    try:
+        current = events._event_loop_policy._local._loop
+    except AttributeError:  # nobody has asked, or a policy of another kind
+        return None
+    return None if current is None or current.is_closed() else current
+
+
+def event_loop():
+    global loop
+    if loop is None or loop.is_closed():
+        import asyncio
+
+        loop = current_loop() or asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+    return loop
+
+
+def is_awaitable(value):
+    kind = type(value)
+    if kind is CoroutineType or hasattr(kind, "__await__"):
+        return True
+    return kind is GeneratorType and bool(value.gi_code.co_flags & ITERABLE_COROUTINE)
+
+
+def complete(awaitable):
+    """What comes of it. Tasks that it leaves behind go on between invocations."""
+    global is_async
+    import asyncio
+
+    is_async = True
+    running = event_loop()
+    future = asyncio.ensure_future(awaitable, loop=running)
+    try:
+        return running.run_until_complete(future)
+    except BaseException:
+        if not future.done():  # interrupted from outside
+            future.cancel()
+        elif not future.cancelled():
+            future.exception()  # told to the caller, not to the log as well
+        raise
+    finally:
+        watch(asyncio.all_tasks(running))
+
+
+def watch(tasks):
+    for task in tasks - left:
+        left.add(task)
+        task.add_done_callback(end_task)
+
+
+def end_task(task):
+    left.discard(task)
+    ended.append(task)
+    if is_idle:
+        report_tasks()
+
+
+def report_tasks():
+    """What tasks raised that nobody has asked for, to the loop's exception handler: it prints to stderr."""
+    while ended:
+        task = ended.pop(0)
+        if not task.cancelled() and getattr(task, "_log_traceback", True) and task.exception():
+            loop.call_exception_handler({
+                "message": "A task that an invocation left behind failed",
+                "exception": task.exception(),
+                "task": task,
+            })
+
+
+def between(control):
+    """Between invocations: where there is a loop with something to do, it runs until the host says something."""
+    global loop, is_idle
+    if loop is None:
+        loop = current_loop()
+    if loop is None or loop.is_closed():
+        return
+    if not is_async:
+        watch(sys.modules["asyncio"].all_tasks(loop))
+    report_tasks()
+    if not (is_async or left):
+        return
+    is_idle = True
+    try:
+        run_until_readable(control)
+    finally:
+        is_idle = False
+
+
+def run_until_readable(control):
+    heard = []
+
+    def hear():
+        heard.append(True)
+        loop.stop()
+
+    loop.add_reader(control, hear)
+    try:
+        while not (heard or loop.is_closed()):
+            try:
+                loop.run_forever()
+            except KeyboardInterrupt:  # of a task, which is reported as any other that failed
+                pass
+    except Exception as error:  # the loop itself is broken: the host is heard without it
+        print_error(error)
+    finally:
+        if not loop.is_closed():
+            loop.remove_reader(control)
+
+
+def print_error(error):
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
 class Function:
     """A loaded handler."""
 
@@ -339,13 +565,17 @@ class Function:
         identifier = fields["id"]
         try:
             value = self.call(fields, body)
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:  # whatever it is, the instance lives on
             return {"error": dict(describe(error), id=identifier)}, b""
         try:
             content_type, result = result_of(value)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            problem = wrong_result(f"the handler returned a {name_of(value)} that is not JSON: {words_of(error)}")
-        except Exception as error:  # a class of the function's own, whose methods json calls
+            problem = wrong_result(not_json(value, error))
+        except SystemExit:
+            raise
+        except BaseException as error:  # a class of the function's own, whose methods json calls
             problem = describe(error, "ResultNotSerializable")
         else:
             if len(result) <= MAX_BODY:
@@ -362,11 +592,7 @@ class Function:
             value = self.handler(event, self.context(fields, body))
         else:
             value = self.handler(event)
-        if type(value) is CoroutineType:
-            import asyncio
-
-            return asyncio.run(value)
-        return value
+        return complete(value) if is_awaitable(value) else value
 
     def context(self, fields, body):
         context = Context()
@@ -388,6 +614,8 @@ async def _coroutine():
 _example = _coroutine()
 CoroutineType = type(_example)
 _example.close()
+GeneratorType = type(_ for _ in ())
+CodeType = type(_coroutine.__code__)
 THIS_FILE = _coroutine.__code__.co_filename
 
 
@@ -409,10 +637,10 @@ def redirect(channel, target):
 
 
 def flush():
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
         try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):  # replaced or closed by the function
+            getattr(sys, name).flush()
+        except Exception:  # replaced, closed or removed by the function
             pass
 
 
@@ -432,13 +660,17 @@ def guest(control):
         function = Function(fields)
     except LoadError as error:
         answer = {"load_error": fit(clean({"type": error.kind, "message": str(error)}))}
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
         answer = {"load_error": describe(error)}
     else:
         answer = {"ready": {}}
     flush()
     send(control, answer)
     while True:
+        if "asyncio" in sys.modules:
+            between(control)
         received = receive(reader)
         if received is None:
             return
@@ -477,9 +709,7 @@ def exit_code(error):
         return 1
     if isinstance(error, ConnectionError):
         return 0  # the host is gone, and so is everybody who could read about it
-    import traceback
-
-    traceback.print_exception(type(error), error, error.__traceback__)
+    print_error(error)
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
