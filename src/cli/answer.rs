@@ -6,12 +6,12 @@ use serde_json::value::RawValue;
 
 use super::{
     Error, Exit, Output,
-    error::{exit_of, exit_of_state},
+    error::{Kind, exit_of, exit_of_state},
     text::milliseconds,
 };
 use crate::{
     client::{self, InvokeAnswer, Outcome},
-    model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code},
+    model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code, rounded},
 };
 
 /// The end of an invocation.
@@ -26,7 +26,13 @@ pub struct Answer {
 
 enum Ending {
     Value(Body),
-    Failed { exit: Exit, message: String, hint: Option<String>, error: Option<FunctionError> },
+    Failed {
+        exit: Exit,
+        message: String,
+        hint: Option<String>,
+        error: Option<FunctionError>,
+        kind: Kind,
+    },
 }
 
 /// The document of `--json`.
@@ -35,6 +41,7 @@ struct Document<'a> {
     id: InvocationId,
     state: State,
     start: Option<Start>,
+    #[serde(serialize_with = "rounded::option")]
     duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
@@ -101,8 +108,9 @@ impl Answer {
         }
         match self.ending {
             Ending::Value(_) => Ok(()),
-            Ending::Failed { exit, message, hint, .. } => {
-                Err(Error { hint, ..Error::new(exit, anyhow::Error::msg(message)) })
+            Ending::Failed { exit, message, hint, kind, .. } => {
+                let kind = Kind { invocation: Some(self.id), ..kind };
+                Err(Error { hint, ..Error::new(exit, anyhow::Error::msg(message)) }.of(kind))
             }
         }
     }
@@ -146,10 +154,13 @@ impl Answer {
 
 impl Ending {
     fn of_problem(problem: Problem) -> Self {
-        let exit = exit_of(&problem);
-        let kind = problem.error_type.unwrap_or(problem.code);
-        let error = FunctionError { kind, message: problem.detail.clone(), trace: problem.trace };
-        Self::Failed { exit, message: problem.detail, hint: problem.hint, error: Some(error) }
+        let (exit, kind) = (exit_of(&problem), Kind::of(&problem));
+        let error = FunctionError {
+            kind: problem.error_type.unwrap_or(problem.code),
+            message: problem.detail.clone(),
+            trace: problem.trace,
+        };
+        Self::Failed { exit, message: problem.detail, hint: problem.hint, error: Some(error), kind }
     }
 
     fn of_record(record: &Record) -> Self {
@@ -164,7 +175,18 @@ impl Ending {
             matches!(reason, "platform" | "interrupted") || reason.starts_with("start_failed")
         });
         let exit = if platform { Exit::Platform } else { exit_of_state(record.state) };
-        Self::Failed { exit, message, hint: None, error }
+        let code = match (record.reason.as_deref(), record.state) {
+            (Some("interrupted"), _) => code::INTERRUPTED.code,
+            (Some(reason), _) if reason.starts_with("start_failed") => code::START_FAILED.code,
+            (Some("throttled"), _) => code::THROTTLED.code,
+            (_, State::TimedOut) => code::FUNCTION_TIMED_OUT.code,
+            (_, State::Crashed) if !platform => code::FUNCTION_CRASHED.code,
+            (_, State::Failed) if !platform => code::FUNCTION_FAILED.code,
+            (_, State::Cancelled | State::Expired) => record.state.as_str(),
+            _ => "platform",
+        };
+        let kind = Kind { code: Some(code.to_owned()), ..Kind::default() };
+        Self::Failed { exit, message, hint: None, error, kind }
     }
 }
 

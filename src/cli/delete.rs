@@ -1,40 +1,89 @@
 //! `cloudfunc delete`
 
-use serde_json::json;
+use serde::Serialize;
 
-use super::{Error, Output, ask, target::Target};
-use crate::model::FunctionName;
+use super::{Error, Exit, Output, ask, error::Report, target::Target};
+use crate::{client::Client, model::FunctionName};
 
-/// Delete a function with all its revisions
+/// Delete functions with all their revisions
 ///
-/// Invocations that wait are cancelled, running ones finish.
+/// All names are checked before the first function goes. Invocations that wait are cancelled, running ones
+/// finish. With --json one line for each function: {"deleted","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The function
-    name: FunctionName,
+    /// The functions
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<FunctionName>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
 }
 
+/// A line of `--json`; with an error, the function is still there.
+#[derive(Serialize)]
+struct Item<'a> {
+    deleted: Option<&'a FunctionName>,
+    error: Option<Report>,
+}
+
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
-        let (client, name) = (target.client(out)?, &self.name);
+        let (client, mut names) = (target.client(out)?, self.names);
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        let listed = names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
+        if !self.yes && !out.can_ask() {
+            return Err(Error::usage(format!(
+                "deleting {listed} needs --yes without a terminal to ask on"
+            )));
+        }
+        check(&client, &names).await?;
         if !self.yes {
-            if !out.can_ask() {
-                return Err(Error::usage(format!(
-                    "deleting {name} needs --yes without a terminal to ask on"
-                )));
-            }
-            if !ask::confirm(format!("Delete {name} with all its revisions?")).await? {
+            let what = if names.len() == 1 { "its" } else { "their" };
+            if !ask::confirm(format!("Delete {listed} with all {what} revisions?")).await? {
                 out.note("nothing was deleted");
                 return Ok(());
             }
         }
-        client.delete(name).await?;
-        if out.json() {
-            return out.document(&json!({ "deleted": name }));
-        }
-        out.line(&format!("deleted {name}"))
+        delete(&client, &names, out).await
     }
+}
+
+/// All of them are there, or nothing is done.
+async fn check(client: &Client, names: &[FunctionName]) -> Result<(), Error> {
+    for name in names {
+        let found = client.function(name).await.map(drop);
+        found.map_err(Error::from).map_err(|error| match names.len() {
+            1 => error,
+            _ => error.context("nothing was deleted".to_owned()),
+        })?;
+    }
+    Ok(())
+}
+
+/// Goes on after a failure, and says of each what came of it. The highest exit code wins.
+async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result<(), Error> {
+    let mut worst = Exit::Ok;
+    for name in names {
+        let error = client.delete(name).await.err().map(Error::from);
+        let error = error.map(|error| error.context(format!("{name} was not deleted")));
+        if out.json() {
+            let report = error.as_ref().map(Error::report);
+            let deleted = error.is_none().then_some(name);
+            out.json_line(&Item { deleted, error: report })?;
+        }
+        match error {
+            Some(error) => {
+                out.error(&error);
+                worst = worst.max(error.exit);
+            }
+            None if out.json() => {}
+            None => out.line(&format!("deleted {name}"))?,
+        }
+    }
+    if worst != Exit::Ok {
+        return Err(Error::silent(worst));
+    }
+    out.next("cloudfunc list");
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Error, Exit, Output, target::Target, text::count};
+use super::{Error, Exit, Output, error::Report, target::Target, text::count};
 use crate::{
     bundle::{self, Listing, Packed},
     client::Client,
@@ -13,10 +13,12 @@ use crate::{
         manifest::{self, Defaults, Manifest},
         units::show_bytes,
     },
-    model::{FunctionName, api::Deployed},
+    model::{FunctionName, RevisionNumber, api::Deployed},
 };
 
 /// Deploy functions: pack each folder, upload it, follow its build
+///
+/// With --json one line for each path: {"path","name","revision","unchanged","image","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders of functions; one that is not here is looked up in ./functions
@@ -24,12 +26,41 @@ pub struct Args {
     paths: Vec<PathBuf>,
 }
 
-/// With several paths under `--json`: one of these for each.
+/// A line of `--json`: of each path one, whatever came of it.
 #[derive(Serialize)]
-#[serde(untagged)]
-enum Item {
-    Deployed(Deployed),
-    Failed { path: PathBuf, error: String },
+struct Item {
+    path: String,
+    name: Option<FunctionName>,
+    /// The active one now.
+    revision: Option<RevisionNumber>,
+    /// It was active already.
+    unchanged: bool,
+    image: Option<String>,
+    error: Option<Report>,
+}
+
+impl Item {
+    fn of(path: &Path, result: &Result<Deployed, Error>) -> Self {
+        let path = path.display().to_string();
+        match result {
+            Ok(Deployed { name, revision, unchanged, image }) => Self {
+                path,
+                name: Some(name.clone()),
+                revision: Some(*revision),
+                unchanged: *unchanged,
+                image: Some(image.clone()),
+                error: None,
+            },
+            Err(error) => Self {
+                path,
+                name: None,
+                revision: None,
+                unchanged: false,
+                image: None,
+                error: Some(error.report()),
+            },
+        }
+    }
 }
 
 impl Args {
@@ -37,24 +68,21 @@ impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
         let single = self.paths.len() == 1;
-        let mut items = Vec::new();
         let mut worst = Exit::Ok;
         for path in self.paths {
-            match deploy(&client, &path, out).await {
-                Ok(deployed) if out.json() => items.push(Item::Deployed(deployed)),
+            let result = deploy(&client, &path, out).await;
+            if out.json() {
+                out.json_line(&Item::of(&path, &result))?;
+            }
+            match result {
+                Ok(_) if out.json() => {}
                 Ok(deployed) => report(&deployed, out)?,
                 Err(error) if single => return Err(error),
                 Err(error) => {
                     out.error(&error);
                     worst = worst.max(error.exit);
-                    items.push(Item::Failed { path, error: error.chain().join(": ") });
                 }
             }
-        }
-        match items.as_slice() {
-            _ if !out.json() => {}
-            [one] if single => out.document(one)?,
-            several => out.document(&several)?,
         }
         if worst == Exit::Ok { Ok(()) } else { Err(Error::silent(worst)) }
     }

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use crate::{
     bundle, client,
     config::{client::SettingsError, document::LocatedError},
-    model::{Fault, Problem, State, code},
+    model::{Fault, InvocationId, Problem, State, code},
 };
 
 /// Exit codes, from design §10.
@@ -38,11 +40,33 @@ pub struct Error {
     /// None: everything has been said.
     pub reason: Option<anyhow::Error>,
     pub hint: Option<String>,
+    /// What kind it is, for programs.
+    pub kind: Kind,
+}
+
+/// What `--json` says of an error besides its words.
+#[derive(Clone, Debug, Default)]
+pub struct Kind {
+    /// A problem's code, or one of [`Error::report`]'s own. None: after the exit code.
+    pub code: Option<String>,
+    pub retry_safe: bool,
+    pub invocation: Option<InvocationId>,
+}
+
+/// An error as `--json` prints it: the members of the API's problems.
+#[derive(Serialize)]
+pub struct Report {
+    pub code: String,
+    pub fault: Fault,
+    pub detail: String,
+    pub hint: Option<String>,
+    pub retry_safe: bool,
+    pub invocation_id: Option<InvocationId>,
 }
 
 impl Error {
     pub fn new(exit: Exit, reason: impl Into<anyhow::Error>) -> Self {
-        Self { exit, reason: Some(reason.into()), hint: None }
+        Self { exit, reason: Some(reason.into()), hint: None, kind: Kind::default() }
     }
 
     /// The caller's fault, in words.
@@ -57,7 +81,17 @@ impl Error {
 
     /// Prints nothing more.
     pub fn silent(exit: Exit) -> Self {
-        Self { exit, reason: None, hint: None }
+        Self { exit, reason: None, hint: None, kind: Kind::default() }
+    }
+
+    pub fn code(mut self, code: &str) -> Self {
+        self.kind.code = Some(code.to_owned());
+        self
+    }
+
+    pub fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -69,6 +103,27 @@ impl Error {
     pub fn context(mut self, what: String) -> Self {
         self.reason = self.reason.map(|reason| reason.context(what));
         self
+    }
+
+    /// For programs; the reasons in one text.
+    pub fn report(&self) -> Report {
+        let (code, fault) = match self.exit {
+            Exit::Function => (code::FUNCTION_FAILED.code, Fault::Function),
+            Exit::InvocationTimeout => (code::FUNCTION_TIMED_OUT.code, Fault::Function),
+            Exit::Throttled => (code::THROTTLED.code, Fault::Caller),
+            Exit::NotAuthorised => (code::UNAUTHORIZED.code, Fault::Caller),
+            Exit::Caller => ("usage", Fault::Caller),
+            Exit::Interrupted => ("stopped_by_signal", Fault::Caller),
+            Exit::Ok | Exit::Platform => ("platform", Fault::Platform),
+        };
+        Report {
+            code: self.kind.code.clone().unwrap_or_else(|| code.to_owned()),
+            fault,
+            detail: self.chain().join(": "),
+            hint: self.hint.clone(),
+            retry_safe: self.kind.retry_safe,
+            invocation_id: self.kind.invocation,
+        }
     }
 
     /// The reasons, outermost first. Of an HTTP library's own layers only the innermost is told.
@@ -94,12 +149,17 @@ impl From<anyhow::Error> for Error {
 
 impl From<client::Error> for Error {
     fn from(error: client::Error) -> Self {
-        let exit = match &error {
-            client::Error::Problem(problem) => exit_of(problem),
-            _ => Exit::Platform,
+        let told = |code: &str, retry_safe| {
+            (Exit::Platform, Kind { code: Some(code.to_owned()), retry_safe, invocation: None })
+        };
+        let (exit, kind) = match &error {
+            client::Error::Problem(problem) => (exit_of(problem), Kind::of(problem)),
+            client::Error::NotReachable { .. } => told("not_reachable", true),
+            client::Error::Lost { .. } => told("connection_lost", false),
+            client::Error::Protocol(_) | client::Error::Client(_) => told("unexpected_answer", false),
         };
         let hint = error.hint();
-        Self { exit, reason: Some(error.into()), hint }
+        Self { exit, reason: Some(error.into()), hint, kind }
     }
 }
 
@@ -111,19 +171,29 @@ impl From<SettingsError> for Error {
 
 impl From<LocatedError> for Error {
     fn from(error: LocatedError) -> Self {
-        Self::new(Exit::Caller, error)
+        Self::new(Exit::Caller, error).code(code::INVALID_MANIFEST.code)
     }
 }
 
 impl From<bundle::Error> for Error {
     fn from(error: bundle::Error) -> Self {
-        Self::new(Exit::Caller, error)
+        Self::new(Exit::Caller, error).code(code::INVALID_UPLOAD.code)
     }
 }
 
 impl From<bundle::CodeError> for Error {
     fn from(error: bundle::CodeError) -> Self {
-        Self::new(Exit::Caller, error)
+        Self::new(Exit::Caller, error).code(code::INVALID_UPLOAD.code)
+    }
+}
+
+impl Kind {
+    pub fn of(problem: &Problem) -> Self {
+        Self {
+            code: Some(problem.code.clone()),
+            retry_safe: problem.retry_safe,
+            invocation: problem.invocation_id,
+        }
     }
 }
 
@@ -171,6 +241,35 @@ mod tests {
             (code::FORBIDDEN, 6),
         ] {
             assert_eq!(exit_of(&Problem::new(code, "")) as u8, exit, "{}", code.code);
+        }
+    }
+
+    #[test]
+    fn a_problem_of_the_platform_is_reported_as_it_came() {
+        let id = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f".parse().unwrap();
+        let problem = Problem::new(code::THROTTLED, "too many").hint("later").invocation(id);
+        let report = Error::from(client::Error::from(problem)).report();
+        assert_eq!(
+            serde_json::to_string(&report).unwrap(),
+            "{\"code\":\"throttled\",\"fault\":\"caller\",\"detail\":\"too many\",\"hint\":\"later\",\
+             \"retry_safe\":true,\"invocation_id\":\"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f\"}"
+        );
+    }
+
+    #[test]
+    fn every_exit_code_has_a_report() {
+        for (exit, code, fault) in [
+            (Exit::Function, "function_failed", Fault::Function),
+            (Exit::Caller, "usage", Fault::Caller),
+            (Exit::Platform, "platform", Fault::Platform),
+            (Exit::InvocationTimeout, "function_timed_out", Fault::Function),
+            (Exit::Throttled, "throttled", Fault::Caller),
+            (Exit::NotAuthorised, "unauthorized", Fault::Caller),
+            (Exit::Interrupted, "stopped_by_signal", Fault::Caller),
+        ] {
+            let report = Error::new(exit, anyhow::Error::msg("why")).report();
+            assert_eq!((report.code.as_str(), report.fault), (code, fault));
+            assert_eq!((report.detail.as_str(), report.retry_safe), ("why", false));
         }
     }
 

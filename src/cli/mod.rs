@@ -31,6 +31,7 @@ mod status;
 mod target;
 mod text;
 mod up;
+mod usage;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -121,10 +122,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version come this way too, with code 0.
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return usage::report(&error, std::env::args_os()),
     };
     let Global { url, token_file, json, color, quiet, verbose } = cli.global;
     let out = Output::new(json, quiet, verbose, color);

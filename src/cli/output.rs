@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::error::{Error, Exit};
+use crate::model::{LogLine, Stream};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -173,9 +174,9 @@ impl Output {
 
     // Everything else, on stderr. That it cannot be written is no reason to fail.
 
-    /// Something worth knowing.
+    /// Something worth knowing, for people: `--json` has it in the document, or it does not matter.
     pub fn note(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.json {
             self.stderr(text);
         }
     }
@@ -193,18 +194,35 @@ impl Output {
         self.note(&format!("{label} {command}"));
     }
 
+    /// A line that a function writes while it is waited for; with `--json` as `logs` prints it.
+    pub fn function_line(&self, line: &LogLine) {
+        match line.stream {
+            _ if self.quiet => {}
+            _ if self.json => self.json_stderr(line),
+            Stream::Stdout => self.stderr(&line.line),
+            Stream::Stderr => self.stderr(&self.style_stderr(Style::Yellow, &line.line)),
+            Stream::Platform => self.stderr(&format!("[{}]", line.line)),
+        }
+    }
+
     /// What a function or a program said about its failure, as it is.
     pub fn report(&self, text: &str) {
         self.stderr(text.trim_end());
     }
 
     pub fn warn(&self, text: &str) {
+        if self.json {
+            return self.json_stderr(&serde_json::json!({ "warning": text }));
+        }
         self.stderr(&format!("{} {text}", self.style_stderr(Style::Yellow, "warning:")));
     }
 
     pub fn error(&self, error: &Error) {
         if error.reason.is_none() {
             return;
+        }
+        if self.json {
+            return self.json_stderr(&error.report());
         }
         let label = self.style_stderr(Style::Red, "error:");
         self.stderr(&format!("{label} {}", error.chain().join(": ")));
@@ -221,6 +239,12 @@ impl Output {
     /// A line on stderr.
     pub fn stderr(&self, text: &str) {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    }
+
+    fn json_stderr(&self, value: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string(value) {
+            self.stderr(&text);
+        }
     }
 
     /// Shows that something is going on, until it is dropped. Off a terminal each step is a line.

@@ -25,7 +25,8 @@ pub struct Problem {
     /// One of the constants of [`code`].
     pub code: String,
     pub fault: Fault,
-    /// Whether sending the same request again cannot make anything happen twice.
+    /// Whether to send the same request again: that may help, and cannot make anything happen twice. Never true of
+    /// a request that has to be changed first.
     pub retry_safe: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_id: Option<InvocationId>,
@@ -88,7 +89,7 @@ pub struct Code {
     pub code: &'static str,
     pub status: u16,
     pub fault: Fault,
-    /// Whether a repeat is harmless.
+    /// Whether a repeat may help and is harmless.
     pub retry_safe: bool,
     pub title: &'static str,
 }
@@ -109,23 +110,23 @@ pub mod code {
     }
 
     codes! {
-        BAD_REQUEST = "bad_request" 400 Caller true "the request is malformed";
-        INVALID_JSON = "invalid_json" 400 Caller true "the payload is not valid JSON";
-        INVALID_NAME = "invalid_name" 400 Caller true "the name is not valid";
-        UNAUTHORIZED = "unauthorized" 401 Caller true "no valid token was sent";
-        FORBIDDEN = "forbidden" 403 Caller true "the request is not allowed";
-        FUNCTION_NOT_FOUND = "function_not_found" 404 Caller true "no such function";
-        REVISION_NOT_FOUND = "revision_not_found" 404 Caller true "no such revision";
-        INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller true "no such invocation";
-        ROUTE_NOT_FOUND = "route_not_found" 404 Caller true "no such route";
-        METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller true "the method is not allowed here";
-        CONFLICT = "conflict" 409 Caller true "the state has changed meanwhile";
-        NOT_FINISHED = "not_finished" 409 Caller true "the invocation has not finished";
-        PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller true "the payload is too large";
-        UPLOAD_TOO_LARGE = "upload_too_large" 413 Caller true "the upload is too large";
-        INVALID_UPLOAD = "invalid_upload" 422 Caller true "the upload cannot be used";
-        INVALID_MANIFEST = "invalid_manifest" 422 Caller true "the manifest is not valid";
-        BUILD_FAILED = "build_failed" 422 Function true "the build failed";
+        BAD_REQUEST = "bad_request" 400 Caller false "the request is malformed";
+        INVALID_JSON = "invalid_json" 400 Caller false "the payload is not valid JSON";
+        INVALID_NAME = "invalid_name" 400 Caller false "the name is not valid";
+        UNAUTHORIZED = "unauthorized" 401 Caller false "no valid token was sent";
+        FORBIDDEN = "forbidden" 403 Caller false "the request is not allowed";
+        FUNCTION_NOT_FOUND = "function_not_found" 404 Caller false "no such function";
+        REVISION_NOT_FOUND = "revision_not_found" 404 Caller false "no such revision";
+        INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller false "no such invocation";
+        ROUTE_NOT_FOUND = "route_not_found" 404 Caller false "no such route";
+        METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller false "the method is not allowed here";
+        CONFLICT = "conflict" 409 Caller false "the state has changed meanwhile";
+        NOT_FINISHED = "not_finished" 409 Caller false "the invocation has not finished";
+        PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller false "the payload is too large";
+        UPLOAD_TOO_LARGE = "upload_too_large" 413 Caller false "the upload is too large";
+        INVALID_UPLOAD = "invalid_upload" 422 Caller false "the upload cannot be used";
+        INVALID_MANIFEST = "invalid_manifest" 422 Caller false "the manifest is not valid";
+        BUILD_FAILED = "build_failed" 422 Function false "the build failed";
         THROTTLED = "throttled" 429 Caller true "too many invocations at once";
         FUNCTION_FAILED = "function_failed" 500 Function false "the function failed";
         FUNCTION_CRASHED = "function_crashed" 502 Function false "the function crashed";
@@ -142,6 +143,20 @@ pub mod code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_has_to_be_changed_is_not_worth_a_repeat() {
+        for code in code::ALL {
+            let status_says_so = (400..500).contains(&code.status) && code.status != 429;
+            assert!(!(status_says_so && code.retry_safe), "{}: a 4xx is not retry_safe", code.code);
+            assert_eq!(
+                code.fault == Fault::Caller && code.retry_safe,
+                code.status == 429,
+                "{}",
+                code.code
+            );
+        }
+    }
 
     #[test]
     fn every_code_is_its_own() {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionName, InstanceId, InvocationId, RevisionNumber};
+use super::{FunctionName, InstanceId, InvocationId, RevisionNumber, rounded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,7 +143,9 @@ pub struct FunctionError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     pub name: String,
+    #[serde(serialize_with = "rounded::value")]
     pub start_ms: f64,
+    #[serde(serialize_with = "rounded::value")]
     pub duration_ms: f64,
 }
 
@@ -180,6 +182,7 @@ pub struct Record {
     pub accepted_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     /// From accepted to finished.
+    #[serde(serialize_with = "rounded::option")]
     pub duration_ms: Option<f64>,
     pub attempts: Vec<AttemptRecord>,
     pub phases: Vec<Phase>,

@@ -10,6 +10,7 @@ pub mod invocation;
 pub mod log;
 pub mod message;
 pub mod name;
+pub mod rounded;
 
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{Code, Function, FunctionSpec, Language, Network, Package, Revision, Scaling};

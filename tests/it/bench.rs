@@ -97,8 +97,9 @@ async fn throttled_answers_are_counted_apart(platform: &TestPlatform) {
     let document: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &document["failed"]), (5, &json!(0)), "{document}");
     assert!(document["throttled"].as_u64().unwrap() > 0, "{document}");
-    let hint = "hint: fewer clients, or a larger `max_instances` in the manifest, are throttled less\n";
-    assert!(stderr.ends_with(hint), "{stderr}");
+    let error: Value = serde_json::from_str(&stderr).unwrap();
+    let hint = "fewer clients, or a larger `max_instances` in the manifest, are throttled less";
+    assert_eq!((&error["code"], &error["hint"]), (&json!("throttled"), &json!(hint)), "{stderr}");
 }
 
 async fn a_function_that_is_not_there_is_not_measured(platform: &TestPlatform) {

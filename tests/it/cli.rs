@@ -98,6 +98,47 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
+fn with_json_every_error_is_one_json_document_on_stderr() {
+    let desk = Desk::new();
+    desk.write("typo/cloudfunc.toml", "timeuot = \"3s\"\n").write("typo/function.py", "");
+    desk.write("empty/readme", "").write("good/function.py", "def handler(event): pass\n");
+    for (arguments, exit, code, fault, detail) in [
+        (vec!["deplyo"], 2, "usage", "caller", "unrecognized subcommand 'deplyo'"),
+        (vec!["invoke"], 2, "usage", "caller", "required arguments were not provided: <NAME>"),
+        (vec!["show", "Hello"], 2, "usage", "caller", "it has an upper-case letter"),
+        (
+            vec!["list", "--color", "blue"],
+            2,
+            "usage",
+            "caller",
+            "[possible values: auto, always, never]",
+        ),
+        (vec![], 2, "usage", "caller", "requires a subcommand"),
+        (vec!["invocation"], 2, "usage", "caller", "a command is missing"),
+        (vec!["delete", "f"], 2, "usage", "caller", "needs --yes"),
+        (vec!["deploy", "typo"], 2, "invalid_manifest", "caller", "typo/cloudfunc.toml:1:1"),
+        (vec!["deploy", "empty"], 2, "invalid_upload", "caller", "no function.py in the folder"),
+        (vec!["deploy", "good"], 3, "not_reachable", "platform", "no platform answers at"),
+        (vec!["list"], 3, "not_reachable", "platform", "no platform answers at"),
+    ] {
+        let ran = desk.cloudfunc(&[&["--json"], arguments.as_slice()].concat()).assert().code(exit);
+        let stderr = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+        let error: serde_json::Value = serde_json::from_str(&stderr)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {stderr}"));
+        let keys: Vec<&String> = error.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["code", "detail", "fault", "hint", "invocation_id", "retry_safe"], "{stderr}");
+        assert_eq!((&error["code"], &error["fault"]), (&code.into(), &fault.into()), "{stderr}");
+        assert_eq!(error["retry_safe"], code == "not_reachable", "{stderr}");
+        assert!(error["detail"].as_str().unwrap().contains(detail), "{stderr}");
+    }
+    // Help is no error.
+    desk.cloudfunc(&["invoke", "--json", "--help"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("Usage:"));
+}
+
+#[test]
 fn a_platform_that_does_not_run_is_said_so() {
     let desk = Desk::new();
     for arguments in [

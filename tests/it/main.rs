@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod cli;
+mod commands;
 mod doctor;
 mod escape;
 mod function_failures;

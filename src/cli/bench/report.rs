@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tally::Tally;
 use crate::{
     cli::{Error, Exit, Output, text::count},
-    model::FunctionName,
+    model::{FunctionName, rounded},
 };
 
 /// Where results do not go to a terminal.
@@ -23,10 +23,12 @@ pub struct Report {
     function: FunctionName,
     clients: usize,
     /// From the end of the warm-up to the last answer.
+    #[serde(serialize_with = "rounded::value")]
     duration_s: f64,
     /// Ended by a signal.
     interrupted: bool,
     /// Answers with a value, per second.
+    #[serde(serialize_with = "rounded::value")]
     succeeded_per_s: f64,
     succeeded: usize,
     /// Answers 429.
@@ -57,23 +59,31 @@ struct WarmUp {
 #[derive(Serialize)]
 struct Quantiles {
     count: usize,
+    #[serde(serialize_with = "rounded::value")]
     p50_ms: f32,
+    #[serde(serialize_with = "rounded::value")]
     p90_ms: f32,
+    #[serde(serialize_with = "rounded::value")]
     p99_ms: f32,
+    #[serde(serialize_with = "rounded::value")]
     p99_9_ms: f32,
+    #[serde(serialize_with = "rounded::value")]
     max_ms: f32,
 }
 
 #[derive(Serialize)]
 struct PhaseTime {
     name: String,
+    #[serde(serialize_with = "rounded::value")]
     p50_ms: f32,
 }
 
 /// Times from `from_ms` on and below `to_ms`; the last one holds the largest, too.
 #[derive(Debug, PartialEq, Serialize)]
 struct Bucket {
+    #[serde(serialize_with = "rounded::value")]
     from_ms: f32,
+    #[serde(serialize_with = "rounded::value")]
     to_ms: f32,
     count: usize,
 }

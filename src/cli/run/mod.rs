@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use self::stage::Window;
 use super::{
-    Error, Exit, Output, Style,
+    Error, Exit, Output,
     answer::Answer,
     data::DataArgs,
     deploy::{self, Function},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::{Dirs, Settings},
-    model::{Body, LogLine, Stream},
+    model::{Body, LogLine},
 };
 
 /// Build a function and invoke it here, without a platform
@@ -125,23 +125,15 @@ async fn along<T>(
             Some(line) = lines.recv() => {
                 // A spinner and lines do not go together.
                 progress = None;
-                show(&line, out);
+                out.function_line(&line);
             }
         }
     };
     drop(progress);
     while let Ok(line) = lines.try_recv() {
-        show(&line, out);
+        out.function_line(&line);
     }
     done
-}
-
-fn show(line: &LogLine, out: &Output) {
-    match line.stream {
-        Stream::Stdout => out.note(&line.line),
-        Stream::Stderr => out.note(&out.style_stderr(Style::Yellow, &line.line)),
-        Stream::Platform => out.note(&format!("[{}]", line.line)),
-    }
 }
 
 /// There is no manager's log to look at.
