@@ -109,6 +109,7 @@ impl Answer {
         match self.ending {
             Ending::Value(_) => Ok(()),
             Ending::Failed { exit, message, hint, kind, .. } => {
+                let message = out.foreign_stderr(&message).into_owned();
                 let kind = Kind { invocation: Some(self.id), ..kind };
                 Err(Error { hint, ..Error::new(exit, anyhow::Error::msg(message)) }.of(kind))
             }

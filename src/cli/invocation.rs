@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::{
     Error, Output,
     answer::Answer,
+    patience::Patience,
+    said,
     target::{IdArg, Target},
     text::{count, exact_moment, milliseconds, moment, parse_since},
 };
@@ -28,14 +30,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the record of an invocation
+    /// Show the record of an invocation, its trace if it failed, and the last lines it wrote
     Show {
-        /// The invocation; @last is the last one made here
+        /// The invocation: its id, the beginning or end of it, or @last, the last one made here
         id: IdArg,
     },
     /// Wait until an invocation has ended and print its result, as `invoke` does
+    ///
+    /// A restart of the platform meanwhile is waited for.
     Wait {
-        /// The invocation; @last is the last one made here
+        /// The invocation: its id, the beginning or end of it, or @last, the last one made here
         id: IdArg,
     },
     /// List invocations, newest first
@@ -69,33 +73,56 @@ impl Args {
 }
 
 async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
-    let id = target.invocation(id)?;
-    let record = target.client(out)?.record(id, None).await?;
+    let client = target.client(out)?;
+    let record = client.record(target.invocation(id)?, None).await?;
     if out.json() {
         return out.document(&record);
     }
     for (key, value) in rows(&record) {
-        out.line(&format!("{key:<9} {value}"))?;
+        out.line(&format!("{key:<9} {}", out.foreign(&value)))?;
     }
-    out.next(&format!("cloudfunc logs {} --invocation {id}", record.function));
+    let error = record.attempts.last().and_then(|attempt| attempt.error.as_ref());
+    if let Some(trace) = error.and_then(|error| error.trace.as_ref()) {
+        out.line("\ntrace:")?;
+        for line in trace.trim_end().lines() {
+            out.line(&out.foreign(line))?;
+        }
+    }
+    said::beside_record(&client, record.id, out).await?;
+    out.next(&format!("cloudfunc logs {} --invocation {}", record.function, record.id));
     Ok(())
 }
 
 async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
-    let (client, id) = (target.client(out)?, target.invocation(id)?);
+    let client = target.client(out)?;
+    // What a part of an id means is settled by the first answer: later there may be more that have it.
+    let mut record = client.record(target.invocation(id)?, None).await?;
+    let id = record.id;
     let progress = out.waiting(&format!("waiting for {id}"));
-    let record = loop {
-        let record = client.record(id, Some(WAIT)).await?;
-        if record.state.is_terminal() {
-            break record;
-        }
+    let mut patience = Patience::default();
+    while !record.state.is_terminal() {
         progress.say(&format!("{} {}", record.function, record.state));
-    };
-    let value = match record.state {
-        State::Succeeded => Some(client.result(id).await?),
-        _ => None,
+        match client.record(id, Some(WAIT)).await {
+            Ok(answer) => {
+                record = answer;
+                patience.answered();
+            }
+            Err(error) => patience.wait(error, out).await?,
+        }
+    }
+    let value = loop {
+        match record.state {
+            State::Succeeded => match client.result(id).await {
+                Ok(value) => break Some(value),
+                Err(error) => patience.wait(error, out).await?,
+            },
+            _ => break None,
+        }
     };
     drop(progress);
+    if value.is_none() && !out.json() {
+        said::beside_failure(&client, id, out).await;
+    }
     Answer::of_record(record, value).print(out)
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Error, Output, answer::Answer, data::DataArgs, target::Target};
-use crate::model::FunctionName;
+use super::{Error, Output, answer::Answer, data::DataArgs, said, target::Target};
+use crate::{client::Outcome, model::FunctionName};
 
 /// Invoke a function and print what it returns
 ///
-/// The result's exact bytes go to stdout, everything else to stderr.
+/// The result's exact bytes go to stdout, everything else to stderr: of a failed invocation also what the
+/// function wrote, and its trace.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
@@ -39,6 +40,9 @@ impl Args {
         let waited = begun.elapsed().as_secs_f64() * 1000.0;
         drop(progress);
         target.remember(answer.id);
+        if matches!(answer.outcome, Outcome::Failed(_)) && !out.json() {
+            said::beside_failure(&client, answer.id, out).await;
+        }
         Answer::of_call(answer, waited).print(out)
     }
 }

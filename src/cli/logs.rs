@@ -1,37 +1,48 @@
 //! `cloudfunc logs`
 
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
 use jiff::Timestamp;
 
 use super::{
     Error, Output, Style,
+    patience::Patience,
     role_log::{self, RoleLog},
     target::{IdArg, Target},
     text::{exact_moment, parse_since},
 };
 use crate::{
     app::Role,
-    client::LogQuery,
-    model::{FunctionName, LogLine, Stream},
+    client::{Client, LogLines, LogQuery},
+    model::{FunctionName, LineKind, LogLine, Stream, Tail},
 };
 
 /// Print what functions wrote, or a role's own log
 ///
-/// Without a name: the logs of all functions.
+/// Without a name: the logs of all functions. Without --tail: the newest 10,000 lines, or fewer when they are
+/// longer than 4 MiB together; older ones are mentioned on stderr. On a terminal control characters in lines
+/// are escaped; elsewhere, and with --json, lines are exact.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The functions
     #[arg(value_name = "NAME")]
     names: Vec<FunctionName>,
-    /// Go on with new lines until Ctrl-C
+    /// Go on with new lines until Ctrl-C; a restart of the platform is waited for
     #[arg(short, long)]
     follow: bool,
     /// Only lines since then: 10m, or a moment like 2026-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     since: Option<Timestamp>,
-    /// Only the last lines, so many
-    #[arg(long, value_name = "LINES")]
-    tail: Option<u32>,
-    /// Only lines of this invocation; @last is the last one made here
+    /// Only the last lines, at most this many, or all
+    #[arg(long, value_name = "LINES|all")]
+    tail: Option<Tail>,
+    /// Say when invocations began and ended, how, and after how long
+    #[arg(long, conflicts_with = "role")]
+    events: bool,
+    /// Only lines of this invocation: its id, the beginning or end of it, or @last, the last one made here
     #[arg(long, value_name = "ID")]
     invocation: Option<IdArg>,
     /// The log of a role of the platform on this host: gateway, registry, scheduler or manager
@@ -42,7 +53,11 @@ pub struct Args {
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         if let Some(role) = self.role {
-            return RoleLog::find(role, target)?.print(self.tail, self.follow, out).await;
+            let tail = match self.tail {
+                Some(Tail::Lines(lines)) => Some(lines),
+                Some(Tail::All) | None => None,
+            };
+            return RoleLog::find(role, target)?.print(tail, self.follow, out).await;
         }
         let invocation = self.invocation.map(|id| target.invocation(&id)).transpose()?;
         let with_name = self.names.len() != 1;
@@ -52,21 +67,125 @@ impl Args {
             since: self.since,
             tail: self.tail,
             invocation,
+            sequence: self.follow,
+            events: self.events,
+            ..LogQuery::default()
         };
-        let mut lines = target.client(out)?.logs(&query).await?;
+        let client = target.client(out)?;
+        let mut lines = client.logs(&query).await?;
+        if self.follow {
+            tell_older(&lines, &query, out);
+            return Following::new(&lines).follow(&client, query, lines, with_name, out).await;
+        }
         let mut printed = false;
         while let Some(line) = lines.next().await? {
             printed = true;
-            if out.json() {
-                out.json_line(&line)?;
-            } else {
-                out.line(&render(&line, with_name, out))?;
-            }
+            print(&line, with_name, out)?;
         }
         if !printed {
             out.note("no log lines");
         }
+        tell_older(&lines, &query, out);
+        if lines.missing > 0 {
+            out.note(&format!(
+                "{} more lines of invocations that have ended are not stored yet, or were lost; another look may \
+                 show them",
+                lines.missing
+            ));
+        }
         Ok(())
+    }
+}
+
+/// That there are older lines; who asked for a number of lines knows.
+fn tell_older(lines: &LogLines, query: &LogQuery, out: &Output) {
+    if query.tail.is_none() && lines.older.is_some() {
+        let count = match &lines.older_lines {
+            Some(count) => match count.strip_suffix('+') {
+                Some(count) => format!("more than {count} older lines are"),
+                None if count == "1" => "1 older line is".to_owned(),
+                None => format!("{count} older lines are"),
+            },
+            None => "older lines are".to_owned(),
+        };
+        out.note(&format!("{count} not shown; `--tail all`, or a number, shows more"));
+    }
+}
+
+fn print(line: &LogLine, with_name: bool, out: &Output) -> Result<(), Error> {
+    if out.json() { out.json_line(line) } else { out.line(&render(line, with_name, out)) }
+}
+
+/// What of a followed log was printed: enough to go on after a restart, with nothing twice.
+struct Following {
+    /// Numbers of the lines of the last seconds: one that is stored late may have a lower number.
+    printed: BTreeMap<i64, Instant>,
+    /// No line before this number is missing.
+    position: i64,
+}
+
+/// A line appears at most so long after one with a higher number.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+/// Numbers that are remembered; of more lines in that time, the oldest are taken as settled.
+const REMEMBERED: usize = 100_000;
+
+impl Following {
+    fn new(lines: &LogLines) -> Self {
+        Self { printed: BTreeMap::new(), position: lines.position }
+    }
+
+    async fn follow(
+        mut self,
+        client: &Client,
+        mut query: LogQuery,
+        mut lines: LogLines,
+        with_name: bool,
+        out: &Output,
+    ) -> Result<(), Error> {
+        let mut patience = Patience::default();
+        loop {
+            let broken = loop {
+                match lines.next().await {
+                    Ok(Some(mut line)) => {
+                        if line.sequence.take().is_none_or(|number| self.is_new(number, Instant::now()))
+                        {
+                            print(&line, with_name, out)?;
+                        }
+                    }
+                    // It stops, and takes its leave.
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            if let Some(error) = broken {
+                patience.wait(error, out).await?;
+            }
+            query.after = Some(self.position);
+            lines = loop {
+                match client.logs(&query).await {
+                    Ok(lines) => break lines,
+                    Err(error) => patience.wait(error, out).await?,
+                }
+            };
+            patience.answered();
+        }
+    }
+
+    fn is_new(&mut self, number: i64, now: Instant) -> bool {
+        let new = self.printed.insert(number, now).is_none();
+        while let Some(first) = self.printed.first_entry() {
+            let settled = now - *first.get() >= SETTLED_AFTER || self.printed.len() > REMEMBERED;
+            if !settled {
+                break;
+            }
+            let Some((number, _)) = self.printed.pop_first() else { break };
+            self.position = self.position.max(number);
+        }
+        if let Some((first, _)) = self.printed.first_key_value() {
+            // The tail that it began with may be older than where it stood then.
+            self.position = self.position.min(first - 1);
+        }
+        new
     }
 }
 
@@ -76,10 +195,12 @@ fn render(line: &LogLine, with_name: bool, out: &Output) -> String {
     let short = &invocation[invocation.len().saturating_sub(8)..];
     let name = if with_name { format!("{} ", line.function) } else { String::new() };
     let prefix = format!("{} {name}{short:>8}", exact_moment(line.ts));
-    let text = match line.stream {
-        Stream::Stdout => line.line.clone(),
-        Stream::Stderr => out.style(Style::Yellow, &line.line),
-        Stream::Platform => format!("[{}]", line.line),
+    let foreign = out.foreign(&line.line);
+    let text = match (line.stream, line.kind) {
+        (Stream::Stdout, _) => foreign.into_owned(),
+        (Stream::Stderr, _) => out.style(Style::Yellow, &foreign),
+        (Stream::Platform, Some(LineKind::Error)) => out.style(Style::Red, &foreign),
+        (Stream::Platform, _) => format!("[{foreign}]"),
     };
     format!("{} {text}", out.style(Style::Dim, &prefix))
 }

@@ -1,9 +1,14 @@
 //! The only place that prints. Results go to stdout, exactly; everything else goes to stderr.
 //!
+//! Foreign text, which functions, callers and servers made, is escaped on a terminal ([`escape`]): in lines of
+//! text, tables, errors and progress. In pipes and in JSON it is exact, and so is a result, which is data that
+//! somebody asked for, wherever it goes.
+//!
 //! Colour and moving progress appear only on a terminal. Who closes the pipe we write to ends the
 //! command quietly.
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
@@ -12,8 +17,11 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::error::{Error, Exit};
-use crate::model::{LogLine, Stream};
+use super::{
+    error::{Error, Exit},
+    escape,
+};
+use crate::model::{LineKind, LogLine, Stream};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -141,16 +149,38 @@ impl Output {
     /// The one JSON document of a command.
     pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-        self.line(&text)
+        self.line(&self.json_text(&text))
     }
 
     /// One of many JSON documents, a line each.
     pub fn json_line(&self, value: &impl Serialize) -> Result<(), Error> {
-        self.line(&serde_json::to_string(value).map_err(anyhow::Error::from)?)
+        let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
+        self.line(&self.json_text(&text))
+    }
+
+    fn json_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.terminal_stdout { escape::json(text) } else { text.into() }
+    }
+
+    /// Foreign text as part of a line on stdout.
+    pub fn foreign<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.terminal_stdout { escape::line(text) } else { text.into() }
+    }
+
+    /// Foreign text as part of a line on stderr.
+    pub fn foreign_stderr<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.terminal_stderr && !self.json { escape::line(text) } else { text.into() }
+    }
+
+    /// Foreign text of several lines on stderr.
+    fn foreign_block<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.terminal_stderr { escape::block(text) } else { text.into() }
     }
 
     /// Columns under headings, aligned.
     pub fn table<const N: usize>(&self, heads: [&str; N], rows: &[[String; N]]) -> Result<(), Error> {
+        let rows: Vec<[Cow<'_, str>; N]> =
+            rows.iter().map(|row| row.each_ref().map(|cell| self.foreign(cell))).collect();
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].chars().count());
             cells.chain([heads[column].len()]).max().unwrap_or(0)
@@ -161,8 +191,8 @@ impl Output {
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         self.line(&self.style(Style::Bold, &line(&heads)))?;
-        for row in rows {
-            self.line(&line(&row.each_ref().map(String::as_str)))?;
+        for row in &rows {
+            self.line(&line(&row.each_ref().map(|cell| &**cell)))?;
         }
         Ok(())
     }
@@ -196,18 +226,21 @@ impl Output {
 
     /// A line that a function writes while it is waited for; with `--json` as `logs` prints it.
     pub fn function_line(&self, line: &LogLine) {
+        let text = self.foreign_stderr(&line.line);
         match line.stream {
             _ if self.quiet => {}
+            // The error is told with the answer.
+            _ if line.kind == Some(LineKind::Error) => {}
             _ if self.json => self.json_stderr(line),
-            Stream::Stdout => self.stderr(&line.line),
-            Stream::Stderr => self.stderr(&self.style_stderr(Style::Yellow, &line.line)),
-            Stream::Platform => self.stderr(&format!("[{}]", line.line)),
+            Stream::Stdout => self.stderr(&text),
+            Stream::Stderr => self.stderr(&self.style_stderr(Style::Yellow, &text)),
+            Stream::Platform => self.stderr(&format!("[{text}]")),
         }
     }
 
-    /// What a function or a program said about its failure, as it is.
+    /// What a function or a program said about its failure.
     pub fn report(&self, text: &str) {
-        self.stderr(text.trim_end());
+        self.stderr(&self.foreign_block(text.trim_end()));
     }
 
     pub fn warn(&self, text: &str) {
@@ -225,9 +258,10 @@ impl Output {
             return self.json_stderr(&error.report());
         }
         let label = self.style_stderr(Style::Red, "error:");
-        self.stderr(&format!("{label} {}", error.chain().join(": ")));
+        self.stderr(&format!("{label} {}", self.foreign_block(&error.chain().join(": "))));
         if let Some(hint) = &error.hint {
-            self.stderr(&format!("{} {hint}", self.style_stderr(Style::Cyan, "hint:")));
+            let label = self.style_stderr(Style::Cyan, "hint:");
+            self.stderr(&format!("{label} {}", self.foreign_block(hint)));
         }
     }
 
@@ -243,7 +277,7 @@ impl Output {
 
     fn json_stderr(&self, value: &impl Serialize) {
         if let Ok(text) = serde_json::to_string(value) {
-            self.stderr(&text);
+            self.stderr(&if self.terminal_stderr { escape::json(&text) } else { text.as_str().into() });
         }
     }
 
@@ -285,8 +319,8 @@ impl Progress {
     /// What is being done now.
     pub fn say(&self, message: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(message.to_owned()),
-            None if self.lines => self.out.note(message),
+            Some(bar) => bar.set_message(escape::line(message).into_owned()),
+            None if self.lines => self.out.note(&self.out.foreign_stderr(message)),
             None => {}
         }
     }

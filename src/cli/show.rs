@@ -43,7 +43,7 @@ impl Args {
 impl Document {
     fn print(&self, out: &Output) -> Result<(), Error> {
         for (key, value) in settings(&self.function) {
-            out.line(&format!("{key:<13} {value}"))?;
+            out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
         }
         out.line("")?;
         let rows: Vec<_> = self.revisions.iter().map(revision).collect();

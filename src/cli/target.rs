@@ -13,7 +13,7 @@ use super::{Error, Output};
 use crate::{
     client::{self, Client},
     config::client::{Given, Settings, SettingsError},
-    model::{InvocationId, api::Page, id::InvalidId},
+    model::{InvocationId, InvocationRef, api::Page, id::InvalidId},
 };
 
 /// The options that say where the platform is.
@@ -42,15 +42,15 @@ impl Target {
         }
     }
 
-    pub fn invocation(&self, id: &IdArg) -> Result<InvocationId, Error> {
-        let IdArg::Id(id) = id else {
+    pub fn invocation(&self, id: &IdArg) -> Result<InvocationRef, Error> {
+        let IdArg::Named(id) = id else {
             let text = fs::read_to_string(self.given().state_dir()?.join("last"));
             return text.ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
                 Error::usage("no invocation yet that @last could mean")
                     .hint("`cloudfunc invocation list` shows the platform's invocations")
             });
         };
-        Ok(*id)
+        Ok(id.clone())
     }
 
     fn given(&self) -> Given<'_> {
@@ -68,17 +68,17 @@ fn write(state: &Path, id: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An invocation's id, or `@last`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An invocation's id or a part of it, or `@last`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdArg {
     Last,
-    Id(InvocationId),
+    Named(InvocationRef),
 }
 
 impl FromStr for IdArg {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        if text == "@last" { Ok(Self::Last) } else { text.parse().map(Self::Id) }
+        if text == "@last" { Ok(Self::Last) } else { text.parse().map(Self::Named) }
     }
 }
 

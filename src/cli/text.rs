@@ -13,7 +13,7 @@ pub fn moment(time: Timestamp) -> String {
 
 /// A moment, to the millisecond.
 pub fn exact_moment(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    crate::model::time::text(time)
 }
 
 pub fn milliseconds(ms: f64) -> String {

@@ -6,6 +6,7 @@
 mod error;
 mod invoke;
 mod lines;
+mod logs;
 mod request;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ use url::Url;
 use crate::{
     config::client::Token,
     model::{
-        Body, FunctionName, InvocationId, LogLine, Problem, ProblemCode, Record, RevisionNumber, State,
+        Body, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber, State,
         api::{
             ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, RevisionInfo,
         },
@@ -31,6 +32,7 @@ use crate::{
 pub use error::Error;
 pub use invoke::{InvokeAnswer, Outcome};
 pub use lines::Lines;
+pub use logs::{LogLines, LogQuery};
 
 /// Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
@@ -49,19 +51,6 @@ pub struct RecordFilter {
     pub since: Option<Timestamp>,
     pub cursor: Option<String>,
     pub limit: Option<u32>,
-}
-
-/// Which log lines to read.
-#[derive(Clone, Debug, Default)]
-pub struct LogQuery {
-    /// None: of all functions.
-    pub functions: Vec<FunctionName>,
-    /// Go on with new lines until the connection is closed.
-    pub follow: bool,
-    pub since: Option<Timestamp>,
-    /// Only the last so many of those that are there.
-    pub tail: Option<u32>,
-    pub invocation: Option<InvocationId>,
 }
 
 impl Client {
@@ -129,14 +118,20 @@ impl Client {
     }
 
     /// The record; with `wait`, as soon as it is terminal, at the latest after that time.
-    pub async fn record(&self, id: InvocationId, wait: Option<Duration>) -> Result<Record, Error> {
+    pub async fn record(
+        &self,
+        id: impl Into<InvocationRef>,
+        wait: Option<Duration>,
+    ) -> Result<Record, Error> {
+        let id = id.into();
         let wait = wait.map(|wait| format!("{}s", wait.as_secs_f64()));
         let request = self.request(Method::GET, &format!("v1/invocations/{id}"));
         self.json(request.query(&[("wait", wait)])).await
     }
 
     /// The value that an invocation returned, byte for byte.
-    pub async fn result(&self, id: InvocationId) -> Result<Body, Error> {
+    pub async fn result(&self, id: impl Into<InvocationRef>) -> Result<Body, Error> {
+        let id = id.into();
         let request = self.request(Method::GET, &format!("v1/invocations/{id}/result"));
         self.body(self.send(request).await?).await
     }
@@ -151,25 +146,6 @@ impl Client {
             ("limit", filter.limit.map(|limit| limit.to_string())),
         ]);
         self.json(request).await
-    }
-
-    /// Log lines, oldest first.
-    pub async fn logs(&self, query: &LogQuery) -> Result<Lines<LogLine>, Error> {
-        let mut parameters: Vec<(&str, String)> = Vec::new();
-        let path = match query.functions.as_slice() {
-            [one] => format!("v1/functions/{one}/logs"),
-            several => {
-                parameters.extend(several.iter().map(|name| ("function", name.to_string())));
-                "v1/logs".to_owned()
-            }
-        };
-        parameters.extend(query.follow.then(|| ("follow", "true".to_owned())));
-        parameters.extend(query.since.map(|since| ("since", since.to_string())));
-        parameters.extend(query.tail.map(|tail| ("tail", tail.to_string())));
-        parameters.extend(query.invocation.map(|id| ("invocation", id.to_string())));
-        let request =
-            self.request(Method::GET, &path).header(ACCEPT, "application/x-ndjson").query(&parameters);
-        Ok(Lines::new(self.send(request).await?))
     }
 
     /// What the gateway says of itself, ready or not.

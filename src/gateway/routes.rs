@@ -16,7 +16,7 @@ use serde_json::{json, value::RawValue};
 use super::Gateway;
 use crate::{
     http::{Answer, Failure, drops_nothing, function_name, health_routes, payload_too_large, read_body},
-    model::{InvocationId, Problem, code, message::MAX_BODY},
+    model::{InvocationRef, Problem, code, message::MAX_BODY},
 };
 
 type Shared = State<Arc<Gateway>>;
@@ -81,7 +81,7 @@ async fn watch_scheduler(State(gateway): Shared, of: RawPathParams, request: Req
 fn check_path(parameters: &RawPathParams) -> Answer<()> {
     for (key, value) in parameters {
         if key == "id" {
-            let id: Result<InvocationId, _> = value.parse();
+            let id: Result<InvocationRef, _> = value.parse();
             id.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.to_string())))?;
         } else {
             function_name(value)?;

@@ -422,7 +422,7 @@ impl Instance {
         phases.push(phase("run", work.taken, begun, ended));
         let prewarmed = self.prewarmed && start == Start::Cold;
         let instance = Some(self.id);
-        (Run { verdict, result, instance, start: Some(start), prewarmed, phases }, usable)
+        (Run { verdict, result, instance, start: Some(start), prewarmed, phases, lines }, usable)
     }
 
     fn tell_story(

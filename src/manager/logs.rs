@@ -2,20 +2,27 @@
 //! invocations, so that none waits.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use jiff::Timestamp;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinHandle,
+};
 
 use super::Shared;
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
-    model::{InstanceId, InvocationId, LogLine, Revision, Stream},
+    model::{
+        FunctionError, FunctionName, InstanceId, InvocationId, LineKind, LogLine, Revision,
+        RevisionNumber, Stream,
+    },
     runtime::Line,
     store::Store,
 };
@@ -28,6 +35,11 @@ const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Of a line besides its text.
 const LINE_BYTES: usize = 200;
+/// Functions, invocations and instances that lost lines and are not told of yet; of more, lines are only counted.
+const MAX_SOURCES: usize = 4_096;
+/// Of an error's trace in a function's log: the last so many bytes and lines.
+const MAX_TRACE: usize = 64 * 1024;
+const MAX_TRACE_LINES: usize = 1_000;
 /// A line is on its way to the store after at most so long.
 const DELAY: Duration = Duration::from_millis(40);
 
@@ -44,6 +56,73 @@ struct Bounds {
     budget: Budget,
     /// Since the process began.
     dropped: AtomicU64,
+    lost: Mutex<HashMap<Source, Lost>>,
+}
+
+/// Whose lines they are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Source {
+    function: FunctionName,
+    revision: RevisionNumber,
+    invocation: Option<InvocationId>,
+    attempt: Option<u32>,
+    instance: InstanceId,
+}
+
+/// Lines of one source that were not stored, and are not told of yet.
+struct Lost {
+    since: Timestamp,
+    lines: u64,
+}
+
+impl Bounds {
+    /// Counts a line that will not be stored, so that a line of the log tells of it.
+    fn lose(&self, line: &LogLine, lines: u64) {
+        self.dropped.fetch_add(lines, Ordering::Relaxed);
+        let source = Source {
+            function: line.function.clone(),
+            revision: line.revision,
+            invocation: line.invocation_id,
+            attempt: line.attempt,
+            instance: line.instance,
+        };
+        let mut lost = self.lost.lock().expect("no holder panics");
+        if lost.len() < MAX_SOURCES || lost.contains_key(&source) {
+            lost.entry(source).or_insert(Lost { since: line.ts, lines: 0 }).lines += lines;
+        }
+    }
+
+    fn take_lost(&self) -> HashMap<Source, Lost> {
+        std::mem::take(&mut *self.lost.lock().expect("no holder panics"))
+    }
+
+    /// Stores a line for each source that lost some; they are kept for the next time when that fails.
+    async fn tell_lost(&self, store: &dyn Store) {
+        let lost = self.take_lost();
+        let lines: Vec<LogLine> = lost.iter().map(|(source, lost)| lost.line(source)).collect();
+        if !lines.is_empty() && store.append_logs(&lines).await.is_err() {
+            self.lost.lock().expect("no holder panics").extend(lost);
+        }
+    }
+}
+
+impl Lost {
+    fn line(&self, source: &Source) -> LogLine {
+        let lines =
+            if self.lines == 1 { "1 line was".to_owned() } else { format!("{} lines were", self.lines) };
+        LogLine {
+            ts: self.since,
+            function: source.function.clone(),
+            revision: source.revision,
+            invocation_id: source.invocation,
+            attempt: source.attempt,
+            instance: source.instance,
+            stream: Stream::Platform,
+            line: format!("lost: {lines} not stored: the store was too slow or away"),
+            kind: Some(LineKind::Lost),
+            sequence: None,
+        }
+    }
 }
 
 impl LogWriter {
@@ -53,10 +132,13 @@ impl LogWriter {
         }
         let bytes = size(&line);
         if !self.bounds.budget.take(bytes) {
-            self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
-        } else if self.lines.try_send(Some(line)).is_err() {
+            return self.bounds.lose(&line, 1);
+        }
+        if let Err(TrySendError::Full(Some(line)) | TrySendError::Closed(Some(line))) =
+            self.lines.try_send(Some(line))
+        {
             self.bounds.budget.give_back(bytes);
-            self.bounds.dropped.fetch_add(1, Ordering::Relaxed);
+            self.bounds.lose(&line, 1);
         }
     }
 
@@ -92,15 +174,32 @@ impl<'a> Sink<'a> {
         Self { shared, revision, instance, invocation, lines: 0 }
     }
 
+    /// Writes what ended an attempt, line by line.
+    pub fn write_error(&mut self, error: &FunctionError) {
+        let (cut, lines) = error_lines(error);
+        if cut > 0 {
+            let text = format!("truncated: {cut} lines of the error are not shown");
+            self.store(Stream::Platform, text, Some(LineKind::Truncated));
+        }
+        for text in lines {
+            self.store(Stream::Platform, text, Some(LineKind::Error));
+        }
+    }
+
+    /// Writes a line of the function's output.
     pub fn write(&mut self, line: Line) {
         let function = self.revision.name.as_str();
         let stream = line.stream.as_str();
-        self.lines += 1;
         if line.stream == Stream::Platform {
             tracing::warn!(function, line = line.text, "function output cut");
         } else {
             tracing::info!(function, stream, line = line.text, "function wrote");
         }
+        self.store(line.stream, line.text, line.kind);
+    }
+
+    fn store(&mut self, stream: Stream, line: String, kind: Option<LineKind>) {
+        self.lines += 1;
         self.shared.logs.write(LogLine {
             ts: Timestamp::now(),
             function: self.revision.name.clone(),
@@ -108,10 +207,33 @@ impl<'a> Sink<'a> {
             invocation_id: self.invocation.map(|(id, _)| id),
             attempt: self.invocation.map(|(_, attempt)| attempt),
             instance: self.instance,
-            stream: line.stream,
-            line: line.text,
+            stream,
+            line,
+            kind,
+            sequence: None,
         });
     }
+}
+
+/// The lines of an error: its trace, and its type and message where the trace does not end with them. The
+/// last ones tell most; how many before them are left out is the first answer.
+fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
+    let mut text = error.trace.clone().unwrap_or_default();
+    if !text.contains(&error.message) || text.trim().is_empty() {
+        text = format!("{text}\n{}: {}", error.kind, error.message);
+    }
+    let all: Vec<&str> = text.trim().lines().collect();
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    for line in all.iter().rev().take(MAX_TRACE_LINES) {
+        bytes += line.len() + 1;
+        if bytes > MAX_TRACE && !lines.is_empty() {
+            break;
+        }
+        let end = line.floor_char_boundary(MAX_TRACE);
+        lines.push(if end < line.len() { format!("{}…", &line[..end]) } else { (*line).to_owned() });
+    }
+    lines.reverse();
+    (all.len() - lines.len(), lines)
 }
 
 pub fn start(
@@ -119,7 +241,11 @@ pub fn start(
     watcher: Option<mpsc::UnboundedSender<LogLine>>,
 ) -> (LogWriter, JoinHandle<()>) {
     let (lines, waiting) = mpsc::channel(MAX_WAITING);
-    let bounds = Bounds { budget: Budget::new(WRITTEN_BEHIND), dropped: AtomicU64::new(0) };
+    let bounds = Bounds {
+        budget: Budget::new(WRITTEN_BEHIND),
+        dropped: AtomicU64::new(0),
+        lost: Mutex::default(),
+    };
     let bounds = Arc::new(bounds);
     let task = tokio::spawn(run(store, waiting, bounds.clone()));
     (LogWriter { lines, watcher, bounds }, task)
@@ -132,7 +258,7 @@ fn size(line: &LogLine) -> usize {
 async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>, bounds: Arc<Bounds>) {
     let (mut open, mut told) = (true, 0);
     while open {
-        let Some(Some(first)) = waiting.recv().await else { return };
+        let Some(Some(first)) = waiting.recv().await else { return bounds.tell_lost(&*store).await };
         let mut bytes = size(&first);
         let mut batch = vec![first];
         let deadline = tokio::time::Instant::now() + DELAY;
@@ -150,9 +276,13 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>
             }
         }
         if !store_batch(&*store, &batch).await {
-            bounds.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            batch.iter().for_each(|line| bounds.lose(line, 1));
         }
         bounds.budget.give_back(bytes);
+        // Behind what had been waiting when lines were lost.
+        if waiting.is_empty() || !open {
+            bounds.tell_lost(&*store).await;
+        }
         let dropped = bounds.dropped.load(Ordering::Relaxed);
         if dropped > told {
             tracing::warn!(lines = dropped - told, "log lines dropped: the store is too slow or away");
@@ -201,6 +331,8 @@ mod tests {
             instance: InstanceId::new(),
             stream: Stream::Stdout,
             line: "x".repeat(6 * 1024 * 1024),
+            kind: None,
+            sequence: None,
         };
         let kept = WRITTEN_BEHIND / size(&line);
         for _ in 0..kept + 3 {
@@ -210,6 +342,45 @@ mod tests {
         writer.close();
         task.await.unwrap();
         assert_eq!(writer.dropped(), 3, "the others are stored");
+        let lost = crate::store::LogFilter {
+            functions: Vec::new(),
+            invocation: None,
+            since: None,
+            after: None,
+            before: None,
+            newest: true,
+            limit: 1,
+            bytes: 0,
+        };
+        let page = store.logs(&lost).await.unwrap();
+        let last = &page.lines[0].line;
+        assert_eq!(last.line, "lost: 3 lines were not stored: the store was too slow or away");
+        assert_eq!((last.stream, last.kind), (Stream::Platform, Some(LineKind::Lost)));
         store.close().await;
+    }
+
+    fn error(message: &str, trace: Option<String>) -> FunctionError {
+        FunctionError { kind: "ValueError".to_owned(), message: message.to_owned(), trace }
+    }
+
+    #[test]
+    fn an_error_is_its_trace_or_its_message() {
+        let trace = "Traceback (most recent call last):\n  File \"f.py\"\nValueError: no\n";
+        let expected = ["Traceback (most recent call last):", "  File \"f.py\"", "ValueError: no"];
+        assert_eq!(
+            error_lines(&error("no", Some(trace.to_owned()))),
+            (0, expected.map(str::to_owned).to_vec())
+        );
+        assert_eq!(error_lines(&error("a\nb", None)).1, ["ValueError: a", "b"]);
+        assert_eq!(error_lines(&error("no", Some("at f:1".to_owned()))).1, ["at f:1", "ValueError: no"]);
+    }
+
+    #[test]
+    fn of_a_long_error_the_end_is_kept() {
+        let (cut, lines) = error_lines(&error("0", Some("x\n".repeat(5_000) + "0")));
+        assert_eq!((cut, lines.len(), lines.last().unwrap().as_str()), (4_001, MAX_TRACE_LINES, "0"));
+        let (cut, lines) = error_lines(&error(&"é".repeat(70_000), None));
+        assert!(cut == 0 && lines.len() == 1 && lines[0].len() <= MAX_TRACE + 3);
+        assert!(lines[0].ends_with("é…"));
     }
 }

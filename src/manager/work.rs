@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::Shared;
+use super::{Shared, logs::Sink};
 use crate::{
     http::chain,
     model::{
@@ -39,13 +39,15 @@ pub struct Run {
     /// A cold start on a prewarmed instance.
     pub prewarmed: bool,
     pub phases: Vec<Phase>,
+    /// Log lines that it wrote.
+    pub lines: u64,
 }
 
 impl Run {
     /// It did not get as far as an instance.
     pub fn without_instance(verdict: Verdict) -> Self {
         let phases = Vec::new();
-        Self { verdict, result: None, instance: None, start: None, prewarmed: false, phases }
+        Self { verdict, result: None, instance: None, start: None, prewarmed: false, phases, lines: 0 }
     }
 }
 
@@ -59,6 +61,13 @@ impl Work {
         if let Verdict::NotRun { delay, .. } = &mut verdict {
             *delay = backed_off(*delay, self.attempt);
         }
+        let error_lines = verdict.error().map_or(0, |error| {
+            let instance = run.instance.unwrap_or(InstanceId(uuid::Uuid::nil()));
+            let attempt = Some((self.invoke.id, self.attempt));
+            let mut sink = Sink::new(shared, &self.revision, instance, attempt);
+            sink.write_error(error);
+            sink.lines
+        });
         let outcome = Outcome {
             v: message::VERSION,
             id: self.invoke.id,
@@ -76,6 +85,7 @@ impl Work {
                 Mode::Async => since_accepted(run.phases, self.invoke.accepted_at_ms, manager_ms),
             },
             manager_ms,
+            lines: Some(run.lines + error_lines).filter(|lines| *lines > 0),
         };
         let body = run.result.map(|body| body.bytes).unwrap_or_default();
         let id = outcome.id;
@@ -213,6 +223,7 @@ fn bare_outcome(
         content_type: None,
         phases: Vec::new(),
         manager_ms: 0.0,
+        lines: None,
     };
     Message { parcel: Parcel::new(outcome, Bytes::new()), expires: None }
 }

@@ -18,6 +18,14 @@ pub mod header {
     pub const INSTANCE: &str = "cloudfunc-instance";
     /// Phases `admit queue start load run`, each with its duration in milliseconds.
     pub const SERVER_TIMING: &str = "server-timing";
+    /// Of an answer with log lines that are not all: `?cursor=` of the page before it.
+    pub const NEXT_CURSOR: &str = "cloudfunc-next-cursor";
+    /// Beside it: how many older lines there are, with a `+` when there are more than were counted.
+    pub const OLDER_LINES: &str = "cloudfunc-older-lines";
+    /// Of an answer that follows: new lines have higher numbers. `?after=` goes on from there.
+    pub const POSITION: &str = "cloudfunc-position";
+    /// How many lines of ended invocations are not stored yet, or were lost.
+    pub const MISSING_LINES: &str = "cloudfunc-missing-lines";
 }
 
 /// A page of a list; `next` goes into `?cursor=` of the next request.
@@ -33,7 +41,9 @@ pub struct FunctionInfo {
     pub name: FunctionName,
     pub id: FunctionId,
     pub active_revision: RevisionNumber,
+    #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
+    #[serde(with = "super::time::moment")]
     pub deployed_at: Timestamp,
     /// Whether a live instance is there (or an external tool says so).
     pub is_warm: bool,
@@ -49,6 +59,7 @@ pub struct FunctionInfo {
 pub struct RevisionInfo {
     pub number: RevisionNumber,
     pub active: bool,
+    #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
     pub source: Digest,
     pub image: String,
@@ -63,6 +74,7 @@ pub struct InstanceInfo {
     pub revision: RevisionNumber,
     /// The engine's id.
     pub sandbox: String,
+    #[serde(with = "super::time::moment")]
     pub started_at: Timestamp,
 }
 

@@ -13,6 +13,7 @@ pub struct Function {
     pub id: FunctionId,
     pub name: FunctionName,
     pub active_revision: RevisionNumber,
+    #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
     /// What an external tool reported through the seed's `PATCH /functions/{name}/warm`.
     pub reported_warm: bool,
@@ -31,6 +32,7 @@ pub struct Revision {
     pub bundle: Option<Digest>,
     /// The engine's id of the image it was built against; informational, since another host rebuilds its own.
     pub image: String,
+    #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
 }
 

@@ -37,8 +37,79 @@ macro_rules! uuid_id {
 
 /// The text was no id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f")]
+#[error(
+    "'{0}' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least {MIN_PART} digits of its \
+     beginning or end will do"
+)]
 pub struct InvalidId(pub String);
+
+/// Digits of an id's part, at least: of fewer there would be too many.
+pub const MIN_PART: usize = 4;
+
+/// How a user names an invocation: by its id, or by a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvocationRef {
+    Id(InvocationId),
+    Part(IdPart),
+}
+
+/// The beginning or the end of an id, as hexadecimal digits in lower case without hyphens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdPart(String);
+
+impl IdPart {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first and the last id that begin with it.
+    pub fn range(&self) -> (InvocationId, InvocationId) {
+        let end = |fill: &str| {
+            let digits = format!("{}{}", self.0, fill.repeat(32 - self.0.len()));
+            InvocationId(Uuid::try_parse(&digits).expect("32 hexadecimal digits"))
+        };
+        (end("0"), end("f"))
+    }
+
+    pub fn is_part_of(&self, id: InvocationId) -> bool {
+        let mut digits = [0; uuid::fmt::Simple::LENGTH];
+        let digits = id.0.simple().encode_lower(&mut digits);
+        digits.starts_with(&self.0) || digits.ends_with(&self.0)
+    }
+}
+
+impl From<InvocationId> for InvocationRef {
+    fn from(id: InvocationId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl fmt::Display for InvocationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Part(part) => f.write_str(&part.0),
+        }
+    }
+}
+
+impl FromStr for InvocationRef {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        let hexadecimal = |b: u8| b.is_ascii_hexdigit() || b == b'-';
+        if text.len() > 36 || !text.bytes().all(hexadecimal) {
+            return Err(InvalidId(text.to_owned()));
+        }
+        let digits = text.replace('-', "").to_ascii_lowercase();
+        match digits.len() {
+            MIN_PART..32 => Ok(Self::Part(IdPart(digits))),
+            _ => Err(InvalidId(text.to_owned())),
+        }
+    }
+}
 
 uuid_id!(
     /// One invocation: it survives retries and is unique across platforms.
@@ -118,3 +189,26 @@ impl<'de> Deserialize<'de> for Digest {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no SHA-256 digest (64 lower-case hexadecimal digits)")]
 pub struct InvalidDigest(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_is_named_by_its_id_or_a_part_of_it() {
+        let id: InvocationId = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f".parse().unwrap();
+        assert_eq!(id.to_string().parse(), Ok(InvocationRef::Id(id)));
+        for text in ["5a1c2e4f", "5A1C2E4F", "2e4f", "01931f5e-7c1a", "01931f5e7", "0d3f5a1c2e4f"] {
+            let Ok(InvocationRef::Part(part)) = text.parse() else { panic!("{text}") };
+            assert!(part.is_part_of(id), "{text}");
+            assert!(!part.is_part_of(InvocationId(Uuid::nil())), "{text}");
+        }
+        let Ok(InvocationRef::Part(part)) = "01931f5e-7".parse() else { panic!() };
+        let (first, last) = part.range();
+        assert!(first < id && id < last);
+        assert_eq!(last.to_string(), "01931f5e-7fff-ffff-ffff-ffffffffffff");
+        for text in ["", "5a1", "----", "5a1c2e4g", "@last", "../../etc", &"f".repeat(33), "é1c2e4f"] {
+            assert_eq!(text.parse::<InvocationRef>(), Err(InvalidId(text.to_owned())));
+        }
+    }
+}

@@ -159,6 +159,9 @@ pub struct AttemptRecord {
     /// The terminal state that this attempt led to; none while it runs or when its manager was lost.
     pub outcome: Option<State>,
     pub error: Option<FunctionError>,
+    /// Lines that it wrote into its function's log; none while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
 }
 
 /// What is told of a result without its bytes; `GET /v1/invocations/{id}/result` has those.
@@ -179,7 +182,9 @@ pub struct Record {
     pub dead_letter: bool,
     pub start: Option<Start>,
     pub prewarmed: bool,
+    #[serde(with = "super::time::moment")]
     pub accepted_at: Timestamp,
+    #[serde(default, with = "super::time::optional")]
     pub finished_at: Option<Timestamp>,
     /// From accepted to finished.
     #[serde(serialize_with = "rounded::option")]

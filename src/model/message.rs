@@ -65,6 +65,9 @@ pub struct Outcome {
     pub phases: Vec<Phase>,
     /// From taking the message to this outcome, milliseconds.
     pub manager_ms: f64,
+    /// Log lines of the attempt that are on their way to the store: who reads logs waits for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
 }
 
 /// How an attempt ended.

@@ -11,12 +11,16 @@ pub mod log;
 pub mod message;
 pub mod name;
 pub mod rounded;
+pub mod time;
 
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{Code, Function, FunctionSpec, Language, Network, Package, Revision, Scaling};
-pub use id::{Digest, FunctionId, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber};
+pub use id::{
+    Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
+    RevisionNumber,
+};
 pub use invocation::{
     AttemptRecord, Body, FunctionError, Mode, Phase, Record, ResultInfo, Start, State,
 };
-pub use log::{LogLine, Stream};
+pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName};

@@ -21,9 +21,10 @@ use super::{
     lines::{Budget, Lines},
     protocol::{Frames, GuestMessage, HostMessage, Invoke, Load, TooLarge, VERSION, encode_head},
 };
-use crate::model::{Body, FunctionError, Stream};
+use crate::model::{Body, FunctionError, LineKind, Stream};
 
-/// Of one invocation's output; then one `truncated` line stands for the rest.
+/// Of one invocation's output, and at most so many lines as `lines.rs` says; then one `truncated` line
+/// stands for the rest.
 pub const MAX_LOG_BYTES: usize = 1024 * 1024;
 
 /// Of one read of output.
@@ -52,6 +53,8 @@ pub struct Guest {
 pub struct Line {
     pub stream: Stream,
     pub text: String,
+    /// Of a line of the platform.
+    pub kind: Option<LineKind>,
 }
 
 /// An answer to `invoke`: both are the function's doing.
@@ -187,8 +190,9 @@ impl Guest {
             Err(_) => Err(GuestError::TimedOut(limit)),
         };
         self.output.drain(output);
+        self.output.budget.finish(output);
         // From here on the output is the instance's own.
-        self.output.budget = Budget::new();
+        self.output.budget = Budget::endless();
         answer.map_err(Failure::Guest)
     }
 
@@ -320,7 +324,7 @@ struct OutputStream {
 
 impl Outputs {
     fn new(stdout: (UnixStream, BytesMut), stderr: (UnixStream, BytesMut)) -> Self {
-        let mut budget = Budget::new();
+        let mut budget = Budget::endless();
         let mut stream = |(socket, rest): (UnixStream, BytesMut), stream| {
             let mut lines = Lines::new(stream);
             lines.push(&rest, &mut budget, &mut |_| {});

@@ -1,54 +1,96 @@
 //! Cuts a stream of output into lines, within a budget.
 
 use super::guest::{Line, MAX_LOG_BYTES};
-use crate::model::Stream;
+use crate::model::{LineKind, Stream};
 
-/// A longer line is cut in pieces of this many bytes, so that a guest that never ends a line costs no
+/// A longer line is cut in pieces of at most this many bytes, so that a guest that never ends a line costs no
 /// more memory than this.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// How much output may still be passed on; what is over it is dropped after one line that says so.
+/// Lines of one invocation: as many as one page of `logs` shows.
+pub(super) const MAX_LOG_LINES: usize = 10_000;
+
+/// How much output may still be passed on; what is over it is dropped, and one line says so.
 pub(super) struct Budget {
-    left: usize,
-    truncated: bool,
+    bytes: usize,
+    lines: usize,
+    dropped: Dropped,
+    /// Output that has no end at which the dropped lines could be counted.
+    endless: bool,
+}
+
+#[derive(Default)]
+struct Dropped {
+    lines: u64,
+    bytes: usize,
 }
 
 impl Budget {
+    /// Of output that ends ([`Budget::finish`]): the dropped lines are counted then.
     pub(super) fn new() -> Self {
-        Self { left: MAX_LOG_BYTES, truncated: false }
+        let dropped = Dropped::default();
+        Self { bytes: MAX_LOG_BYTES, lines: MAX_LOG_LINES, dropped, endless: false }
+    }
+
+    /// Of what an instance prints between invocations.
+    pub(super) fn endless() -> Self {
+        Self { endless: true, ..Self::new() }
+    }
+
+    /// Says how much was dropped.
+    pub(super) fn finish(&mut self, output: &mut dyn FnMut(Line)) {
+        let Dropped { lines, bytes } = std::mem::take(&mut self.dropped);
+        if lines > 0 && !self.endless {
+            output(truncated(&format!(": {lines} lines, {bytes} bytes")));
+        }
     }
 
     /// Passes a line on while there is budget, its line ending counted as one byte.
     fn spend(&mut self, stream: Stream, bytes: &[u8], output: &mut dyn FnMut(Line)) {
-        if self.truncated {
+        if self.dropped.lines > 0 || self.lines == 0 || bytes.len() >= self.bytes {
+            if self.endless && self.dropped.lines == 0 {
+                output(truncated(" from here on"));
+            }
+            self.dropped.lines += 1;
+            self.dropped.bytes += bytes.len() + 1;
             return;
         }
-        if bytes.len() >= self.left {
-            self.truncated = true;
-            let text = format!("truncated: output over {} KiB was dropped", MAX_LOG_BYTES / 1024);
-            output(Line { stream: Stream::Platform, text });
-            return;
-        }
-        self.left -= bytes.len() + 1;
-        output(Line { stream, text: String::from_utf8_lossy(bytes).into_owned() });
+        self.bytes -= bytes.len() + 1;
+        self.lines -= 1;
+        output(Line { stream, text: String::from_utf8_lossy(bytes).into_owned(), kind: None });
     }
+
+    fn is_spent(&self) -> bool {
+        self.dropped.lines > 0
+    }
+}
+
+fn truncated(how_much: &str) -> Line {
+    let text = format!(
+        "truncated: output over {} KiB or {MAX_LOG_LINES} lines was dropped{how_much}",
+        MAX_LOG_BYTES / 1024
+    );
+    Line { stream: Stream::Platform, text, kind: Some(LineKind::Truncated) }
 }
 
 /// One stream's unfinished line.
 pub(super) struct Lines {
     stream: Stream,
     partial: Vec<u8>,
+    /// Pieces of it that were passed on, and their bytes.
+    pieces: usize,
+    passed: usize,
 }
 
 impl Lines {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, partial: Vec::new() }
+        Self { stream, partial: Vec::new(), pieces: 0, passed: 0 }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8], budget: &mut Budget, output: &mut dyn FnMut(Line)) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             match piece.strip_suffix(b"\n") {
-                Some(end) if self.partial.is_empty() && end.len() <= MAX_LINE => {
+                Some(end) if self.pieces == 0 && self.partial.is_empty() && end.len() <= MAX_LINE => {
                     budget.spend(self.stream, without_return(end), output);
                 }
                 Some(end) => {
@@ -62,7 +104,7 @@ impl Lines {
 
     /// Ends an unfinished line: what follows on the stream belongs to something else.
     pub(super) fn finish(&mut self, budget: &mut Budget, output: &mut dyn FnMut(Line)) {
-        if !self.partial.is_empty() {
+        if !self.partial.is_empty() || self.pieces > 0 {
             self.end(budget, output);
         }
     }
@@ -71,17 +113,43 @@ impl Lines {
         while self.partial.len() + bytes.len() > MAX_LINE {
             let (head, rest) = bytes.split_at(MAX_LINE - self.partial.len());
             self.partial.extend_from_slice(head);
-            budget.spend(self.stream, &self.partial, output);
-            self.partial.clear();
+            let whole = self.partial.len() - begun_character(&self.partial);
+            budget.spend(self.stream, &self.partial[..whole], output);
+            self.partial.drain(..whole);
+            self.pieces += 1;
+            self.passed += whole;
             bytes = rest;
         }
         self.partial.extend_from_slice(bytes);
     }
 
     fn end(&mut self, budget: &mut Budget, output: &mut dyn FnMut(Line)) {
-        budget.spend(self.stream, without_return(&self.partial), output);
+        let (pieces, passed) = (std::mem::take(&mut self.pieces), std::mem::take(&mut self.passed));
+        let line = without_return(&self.partial);
+        if pieces == 0 || !line.is_empty() {
+            budget.spend(self.stream, line, output);
+        }
+        if pieces > 0 && !budget.is_spent() {
+            let (stream, bytes) = (self.stream.as_str(), passed + line.len());
+            let pieces = pieces + usize::from(!line.is_empty());
+            let text = format!("cut: a line of {stream} with {bytes} bytes is shown in {pieces} pieces");
+            output(Line { stream: Stream::Platform, text, kind: Some(LineKind::Cut) });
+        }
         self.partial.clear();
     }
+}
+
+/// Bytes at the end that begin a character of UTF-8 without ending it: it belongs to the next piece.
+fn begun_character(bytes: &[u8]) -> usize {
+    (1..=3.min(bytes.len()))
+        .find(|back| bytes[bytes.len() - back] & 0b1100_0000 != 0b1000_0000)
+        .filter(|&back| match bytes[bytes.len() - back] {
+            0xC2..=0xDF => back < 2,
+            0xE0..=0xEF => back < 3,
+            0xF0..=0xF4 => back < 4,
+            _ => false,
+        })
+        .unwrap_or(0)
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -116,23 +184,64 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn a_line_without_end_is_cut_and_the_cut_is_marked() {
         let long = vec![b'x'; MAX_LINE * 2 + 5];
-        let seen: Vec<_> = lines(&[&long[..70_000], &long[70_000..]]).iter().map(String::len).collect();
-        assert_eq!(seen, [MAX_LINE, MAX_LINE, 5]);
+        let seen = lines(&[&long[..70_000], &long[70_000..]]);
+        assert_eq!(seen.iter().take(3).map(String::len).collect::<Vec<_>>(), [MAX_LINE, MAX_LINE, 5]);
+        assert_eq!(seen[3..], ["cut: a line of stdout with 131077 bytes is shown in 3 pieces"]);
+        let exact = vec![b'x'; MAX_LINE];
+        assert_eq!(lines(&[&exact, b"\n", b"next\n"]).len(), 2, "nothing was cut");
     }
 
     #[test]
-    fn what_is_over_the_budget_is_one_line() {
+    fn a_cut_is_between_characters() {
+        for character in ["é", "€", "🦀"] {
+            for shift in 0..4 {
+                let text = "x".repeat(shift) + &character.repeat(MAX_LINE);
+                let seen = lines(&[text.as_bytes(), b"\nnext"]);
+                let cut = seen.iter().position(|line| line.starts_with("cut: ")).unwrap();
+                assert_eq!(seen[..cut].concat(), text);
+                assert!(seen[..cut].iter().all(|piece| piece.len() <= MAX_LINE));
+                assert_eq!(seen[cut + 1..], ["next"]);
+            }
+        }
+        // Not UTF-8 in any case.
+        assert_eq!(lines(&[&vec![0x80; MAX_LINE + 1]]).len(), 3);
+    }
+
+    fn flood(budget: &mut Budget, lines_of: impl Iterator<Item = usize>) -> Vec<Line> {
         let mut seen = Vec::new();
         let mut lines = Lines::new(Stream::Stderr);
-        let mut budget = Budget::new();
-        for _ in 0..3000 {
-            lines.push(&[b'y'; 1023], &mut budget, &mut |line| seen.push(line));
-            lines.push(b"\n", &mut budget, &mut |line| seen.push(line));
+        for length in lines_of {
+            lines.push(&vec![b'y'; length], budget, &mut |line| seen.push(line));
+            lines.push(b"\n", budget, &mut |line| seen.push(line));
         }
+        budget.finish(&mut |line| seen.push(line));
+        seen
+    }
+
+    #[test]
+    fn what_is_over_the_budget_is_one_line_that_counts_it() {
+        let seen = flood(&mut Budget::new(), std::iter::repeat_n(1023, 3000));
         assert_eq!(seen.len(), 1025);
-        assert_eq!(seen[1024].stream, Stream::Platform);
-        assert!(seen[1024].text.starts_with("truncated"));
+        assert_eq!((seen[1024].stream, seen[1024].kind), (Stream::Platform, Some(LineKind::Truncated)));
+        let text =
+            "truncated: output over 1024 KiB or 10000 lines was dropped: 1976 lines, 2023424 bytes";
+        assert_eq!(seen[1024].text, text);
+        assert_eq!(flood(&mut Budget::new(), std::iter::repeat_n(5, 3)).len(), 3);
+    }
+
+    #[test]
+    fn lines_count_however_short_they_are() {
+        let seen = flood(&mut Budget::new(), std::iter::repeat_n(0, 1_000_000));
+        assert_eq!(seen.len(), MAX_LOG_LINES + 1);
+        assert!(seen.last().unwrap().text.ends_with(": 990000 lines, 990000 bytes"));
+    }
+
+    #[test]
+    fn output_that_has_no_end_is_said_to_be_dropped_where_it_is() {
+        let seen = flood(&mut Budget::endless(), std::iter::repeat_n(0, 20_000));
+        assert_eq!(seen.len(), MAX_LOG_LINES + 1);
+        assert!(seen.last().unwrap().text.ends_with("was dropped from here on"));
     }
 }

@@ -157,6 +157,7 @@ fn finish(outcome: Outcome, body: Bytes) -> Finish {
             instance: outcome.instance,
             outcome: Some(state),
             error: outcome.verdict.error().cloned(),
+            lines: outcome.lines,
         },
         phases: outcome.phases,
         result: outcome.content_type.map(|content_type| Body { content_type, bytes: body }),

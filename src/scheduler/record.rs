@@ -47,6 +47,7 @@ pub fn ended_record(
             instance: outcome.instance,
             outcome: outcome.verdict.state(),
             error: outcome.verdict.error().cloned(),
+            lines: outcome.lines,
         });
     SyncRecord {
         function: pending.function.id,

@@ -14,7 +14,7 @@ use super::shards::Shards;
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
     http::chain,
-    model::{InvocationId, api::Dropped},
+    model::{IdPart, InvocationId, api::Dropped},
     store::{Store, SyncRecord},
 };
 
@@ -75,6 +75,16 @@ impl Recorder {
     /// One that is not stored yet.
     pub fn recent(&self, id: InvocationId) -> Option<Arc<SyncRecord>> {
         self.recent.with(id, |record| record.clone())
+    }
+
+    /// All that are not stored yet.
+    pub fn each_recent(&self, mut visit: impl FnMut(&SyncRecord)) {
+        self.recent.for_each(|record| visit(record));
+    }
+
+    /// Those among them whose id has that part.
+    pub fn find(&self, part: &IdPart) -> Vec<InvocationId> {
+        self.recent.ids(part)
     }
 }
 

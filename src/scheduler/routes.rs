@@ -27,12 +27,12 @@ use crate::{
         store_and_queue,
     },
     model::{
-        Body, FunctionName, InvocationId, Problem, Record,
+        Body, FunctionName, InvocationId, InvocationRef, Problem, Record,
         api::{Accepted, Page, header as ours},
         code,
         message::MAX_BODY,
     },
-    store::{self, LogFilter, RecordFilter},
+    store::{self, RecordFilter},
 };
 
 /// Longest `?wait=`.
@@ -40,8 +40,6 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Records in a page, unless asked for fewer.
 const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 500;
-/// Log lines in one answer.
-const MAX_LINES: u32 = 10_000;
 
 type Shared = State<Arc<Scheduler>>;
 
@@ -78,10 +76,6 @@ fn ready(scheduler: Arc<Scheduler>) -> Ready {
             scheduler.replies.get().map(drop).ok_or_else(|| "its reply queue is not open yet".to_owned())
         })
     })
-}
-
-fn id(text: &str) -> Answer<InvocationId> {
-    text.parse().map_err(|error| Problem::new(code::BAD_REQUEST, format!("{error}")).into())
 }
 
 /// Headers that a handler sees as `context.headers`: never credentials.
@@ -166,8 +160,38 @@ impl Scheduler {
         }
     }
 
+    /// The invocation that a user means by an id or a part of one.
+    async fn resolve(&self, text: &str) -> Answer<InvocationId> {
+        /// Candidates that are listed when there are several.
+        const LISTED: u32 = 10;
+        let part = match text.parse::<InvocationRef>().map_err(bad_request)? {
+            InvocationRef::Id(id) => return Ok(id),
+            InvocationRef::Part(part) => part,
+        };
+        let mut found: std::collections::BTreeSet<InvocationId> =
+            self.store.find_invocations(&part, LISTED + 1).await?.into_iter().collect();
+        found.extend(self.recorder.find(&part));
+        found.extend(self.waiting.find(&part));
+        match found.iter().rev().copied().collect::<Vec<_>>().as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let detail = format!("there is no invocation whose id begins or ends with '{text}'");
+                Err(Problem::new(code::INVOCATION_NOT_FOUND, detail).hint(SEE_LIST).into())
+            }
+            several => {
+                let listed: Vec<_> =
+                    several.iter().take(LISTED as usize).map(ToString::to_string).collect();
+                let more = if several.len() > LISTED as usize { ", and others" } else { "" };
+                let listed = listed.join(", ");
+                let detail =
+                    format!("'{text}' is part of the ids of several invocations: {listed}{more}");
+                Err(Problem::new(code::BAD_REQUEST, detail).hint("give more digits of the id").into())
+            }
+        }
+    }
+
     /// From here while it is under way or not stored yet, else from the store.
-    async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
+    pub(super) async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
         if let Some(record) = self.waiting.with(id, |pending| running_record(id, pending)) {
             return Ok(Some(record));
         }
@@ -216,7 +240,7 @@ async fn record(
     Path(text): Path<String>,
     query: Result<Query<RecordQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<Json<Record>> {
-    let id = id(&text)?;
+    let id = scheduler.resolve(&text).await?;
     let Query(query) = query.map_err(bad_query)?;
     let wait = match &query.wait {
         Some(wait) => crate::config::units::parse_duration(wait).map_err(bad_request)?.min(MAX_WAIT),
@@ -225,9 +249,12 @@ async fn record(
     scheduler.record_when_terminal(id, wait).await?.map(Json).ok_or_else(|| not_found(id))
 }
 
+const SEE_LIST: &str =
+    "'cloudfunc invocation list' shows the newest; records are deleted after some days";
+
 fn not_found(id: InvocationId) -> Failure {
     Problem::new(code::INVOCATION_NOT_FOUND, format!("there is no invocation {id}"))
-        .hint("'cloudfunc invocation list' shows the newest; records are deleted after some days")
+        .hint(SEE_LIST)
         .into()
 }
 
@@ -240,7 +267,7 @@ fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> Failure {
 }
 
 async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer {
-    let id = id(&text_id)?;
+    let id = scheduler.resolve(&text_id).await?;
     let recent = scheduler.recorder.recent(id).and_then(|recent| recent.result.clone());
     let body = match recent {
         Some(body) => Some(body),
@@ -249,7 +276,7 @@ async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer
     if let Some(body) = body {
         let mut response = Response::new(HttpBody::from(body.bytes));
         response.headers_mut().insert(header::CONTENT_TYPE, text(&body.content_type));
-        response.headers_mut().insert(ours::INVOCATION_ID, text(&text_id));
+        response.headers_mut().insert(ours::INVOCATION_ID, text(&id.to_string()));
         return Ok(response);
     }
     let record = scheduler.record(id).await?.ok_or_else(|| not_found(id))?;
@@ -284,7 +311,7 @@ struct RecordsQuery {
     function: Option<FunctionName>,
     state: Option<String>,
     since: Option<Timestamp>,
-    cursor: Option<InvocationId>,
+    cursor: Option<String>,
     limit: Option<u32>,
 }
 
@@ -295,11 +322,16 @@ async fn records(
     let Query(query) = query.map_err(bad_query)?;
     let state = query.state.as_deref().map(str::parse).transpose().map_err(bad_request)?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let before = match &query.cursor {
+        Some(cursor) => Some(scheduler.resolve(cursor).await?),
+        None => None,
+    };
     let filter = RecordFilter {
         function: query.function,
         state,
         since: query.since,
-        before: query.cursor,
+        ended_since: None,
+        before,
         limit,
     };
     let items = scheduler.store.records(&filter).await?;
@@ -324,35 +356,43 @@ async fn function_logs(
 }
 
 async fn log_answer(scheduler: Arc<Scheduler>, functions: Vec<FunctionName>, query: &str) -> Answer {
-    let mut filter = LogFilter {
-        functions,
-        invocation: None,
-        since: None,
-        after: None,
-        tail: None,
-        limit: MAX_LINES,
-    };
-    let mut follow = false;
+    let mut wanted = logs::Query { functions, ..logs::Query::default() };
     for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "function" => {
                 let function = function_name(&value)?;
                 scheduler.functions.find(&function).await?;
-                filter.functions.push(function);
+                wanted.functions.push(function);
             }
-            "invocation" => filter.invocation = Some(id(&value)?),
-            "since" => filter.since = Some(value.parse().map_err(bad_request)?),
-            "tail" => filter.tail = Some(value.parse().map_err(bad_request)?),
-            "follow" => follow = !matches!(&*value, "false" | "0"),
+            "invocation" => wanted.invocation = Some(scheduler.resolve(&value).await?),
+            "since" => wanted.since = Some(value.parse().map_err(bad_request)?),
+            "tail" => wanted.tail = Some(value.parse().map_err(bad_request)?),
+            "cursor" => wanted.cursor = Some(number_of_line(&value)?),
+            "after" => wanted.after = Some(number_of_line(&value)?),
+            "follow" => wanted.follow = !matches!(&*value, "false" | "0"),
+            "sequence" => wanted.sequence = !matches!(&*value, "false" | "0"),
+            "events" => wanted.events = !matches!(&*value, "false" | "0"),
             other => {
                 return Err(bad_request(format!(
-                    "unknown parameter '{other}'; accepted are function, invocation, since, tail, follow"
+                    "unknown parameter '{other}'; accepted are function, invocation, since, tail, cursor, after, \
+                     sequence, events, follow"
                 )));
             }
         }
     }
-    let body = logs::body(scheduler, filter, follow).await?;
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    if wanted.cursor.is_some() && wanted.follow {
+        return Err(bad_request(
+            "what is older than a cursor cannot be followed: leave out one of the two",
+        ));
+    }
+    Ok(logs::answer(scheduler, wanted).await?)
+}
+
+fn number_of_line(text: &str) -> Answer<i64> {
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| {
+        bad_request(format!("'{text}' is not a cursor: those come from an answer's headers"))
+    })
 }
 
 /// The seed's route.

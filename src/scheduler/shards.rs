@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use crate::model::InvocationId;
+use crate::model::{IdPart, InvocationId};
 
 const COUNT: usize = 16;
 
@@ -36,6 +36,16 @@ impl<V> Shards<V> {
         for shard in &self.0 {
             shard.lock().expect("no holder panics").values().for_each(&mut visit);
         }
+    }
+
+    /// The ids that have this part.
+    pub fn ids(&self, part: &IdPart) -> Vec<InvocationId> {
+        let mut found = Vec::new();
+        for shard in &self.0 {
+            let map = shard.lock().expect("no holder panics");
+            found.extend(map.keys().filter(|id| part.is_part_of(**id)));
+        }
+        found
     }
 
     /// Takes out everything that `wanted` picks.

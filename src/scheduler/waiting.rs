@@ -15,7 +15,7 @@ use super::{
     room::Place,
     shards::Shards,
 };
-use crate::model::{InvocationId, OwnerId, message::Outcome};
+use crate::model::{IdPart, InvocationId, OwnerId, message::Outcome};
 
 /// What the waiting handler is told.
 pub enum Told {
@@ -65,6 +65,11 @@ impl Waiting {
 
     pub fn with<T>(&self, id: InvocationId, change: impl FnOnce(&mut Pending) -> T) -> Option<T> {
         self.0.with(id, change)
+    }
+
+    /// Those whose id has that part.
+    pub fn find(&self, part: &IdPart) -> Vec<InvocationId> {
+        self.0.ids(part)
     }
 
     /// Those whose time is up.

@@ -28,12 +28,12 @@ macro_rules! store {
 
         use crate::{
             model::{
-                Body, Digest, Function, FunctionId, FunctionName, InvocationId, LogLine, ManagerId,
-                OwnerId, Record, Revision, RevisionNumber,
+                Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
+                ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                Claim, Due, Error, Finish, LogFilter, NewInvocation, NewRevision, RecordFilter,
-                ReportedInstance, Store, StoredLine, SyncRecord, Totals,
+                Claim, Due, Error, Finish, LogFilter, LogPage, NewInvocation, NewRevision, RecordFilter,
+                ReportedInstance, Store, SyncRecord, Totals,
                 methods::{LONG, SOON},
             },
         };
@@ -210,8 +210,24 @@ macro_rules! store {
                 self.write(SOON, records::append_logs(self.relaxed(), lines)).await
             }
 
-            async fn logs(&self, filter: &LogFilter) -> Result<Vec<StoredLine>, Error> {
+            async fn logs(&self, filter: &LogFilter) -> Result<LogPage, Error> {
                 self.read(SOON, reads::logs(self.readers(), filter)).await
+            }
+
+            async fn count_logs(&self, filter: &LogFilter) -> Result<u64, Error> {
+                self.read(SOON, reads::count_logs(self.readers(), filter)).await
+            }
+
+            async fn log_position(&self, filter: &LogFilter, rank: u64) -> Result<Option<i64>, Error> {
+                self.read(SOON, reads::log_position(self.readers(), filter, rank)).await
+            }
+
+            async fn find_invocations(
+                &self,
+                part: &IdPart,
+                limit: u32,
+            ) -> Result<Vec<InvocationId>, Error> {
+                self.read(SOON, reads::find_invocations(self.readers(), part, limit)).await
             }
 
             async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {

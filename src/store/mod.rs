@@ -27,9 +27,9 @@ pub use survey::{Migrations, Survey, survey};
 use crate::{
     config::SecretUrl,
     model::{
-        AttemptRecord, Body, Digest, Function, FunctionId, FunctionName, FunctionSpec, InstanceId,
-        InvocationId, LogLine, ManagerId, OwnerId, Phase, Record, Revision, RevisionNumber, Start,
-        State,
+        AttemptRecord, Body, Digest, Function, FunctionId, FunctionName, FunctionSpec, IdPart,
+        InstanceId, InvocationId, LogLine, ManagerId, OwnerId, Phase, Record, Revision, RevisionNumber,
+        Start, State,
     },
 };
 
@@ -40,6 +40,9 @@ pub const MAX_CLAIMS: u32 = 10;
 /// A queued row that was published but not claimed is published again after this long, doubled
 /// with every time. A duplicate is harmless (the second claim is refused), a lost message is not.
 pub const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
+
+/// How many invocations are looked through for the end of an id, of which there is no index.
+pub const RECENT: u32 = 100_000;
 
 /// Cheap to share; safe to call from many tasks at once.
 #[async_trait]
@@ -161,7 +164,15 @@ pub trait Store: Send + Sync {
     /// Appends lines, in order.
     async fn append_logs(&self, lines: &[LogLine]) -> Result<(), Error>;
     /// Oldest first, see [`LogFilter`].
-    async fn logs(&self, filter: &LogFilter) -> Result<Vec<StoredLine>, Error>;
+    async fn logs(&self, filter: &LogFilter) -> Result<LogPage, Error>;
+    /// How many lines match; none are counted beyond the filter's limit. Its other bounds do not matter.
+    async fn count_logs(&self, filter: &LogFilter) -> Result<u64, Error>;
+    /// The number of the line of that rank among those that match, the newest being 0; none when there
+    /// are fewer.
+    async fn log_position(&self, filter: &LogFilter, rank: u64) -> Result<Option<i64>, Error>;
+    /// Invocations whose id begins or ends with that part, newest first; ends are looked for among the
+    /// newest [`RECENT`] ones only. At most `limit`.
+    async fn find_invocations(&self, part: &IdPart, limit: u32) -> Result<Vec<InvocationId>, Error>;
     /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the
     /// deleted async records are counted as pruned. Returns how many rows went.
     async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error>;
@@ -301,6 +312,8 @@ pub struct RecordFilter {
     pub state: Option<State>,
     /// Accepted at or after.
     pub since: Option<Timestamp>,
+    /// Ended at or after; then the order is that of their ends.
+    pub ended_since: Option<Timestamp>,
     /// Only records older than this one: the last of the page before.
     pub before: Option<InvocationId>,
     /// At most so many.
@@ -316,10 +329,22 @@ pub struct LogFilter {
     pub since: Option<Timestamp>,
     /// Only lines stored after this sequence number.
     pub after: Option<i64>,
-    /// The last so many of what matches (still oldest first).
-    pub tail: Option<u32>,
-    /// At most so many, the oldest of what matches; with `tail`, the smaller bound counts.
+    /// Only lines stored before this sequence number.
+    pub before: Option<i64>,
+    /// The newest of what matches, not the oldest; in either case they are answered oldest first.
+    pub newest: bool,
+    /// At most so many lines.
     pub limit: u32,
+    /// At most so many bytes of text; one line is answered however long it is.
+    pub bytes: u64,
+}
+
+/// Lines, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct LogPage {
+    pub lines: Vec<StoredLine>,
+    /// Whether a bound of the filter left some out.
+    pub more: bool,
 }
 
 /// A line with its place in the store. Numbers grow, but a line of a slower writer may appear after

@@ -10,17 +10,17 @@ macro_rules! record_columns {
 }
 
 macro_rules! reads {
-    ($database:ty, now = $now:literal) => {
+    ($database:ty, now = $now:literal, digits = $digits:literal) => {
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
 
         use crate::{
             model::{
-                Body, Digest, Function, FunctionId, FunctionName, InvocationId, OwnerId, Record, Revision,
+                Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, OwnerId, Record, Revision,
                 RevisionNumber,
             },
             store::{
-                LogFilter, RecordFilter, ReportedInstance, StoredLine, Totals,
-                reads::record_columns,
+                LogFilter, LogPage, RECENT, RecordFilter, ReportedInstance, Totals,
+                reads::{fitting, record_columns},
                 rows::{
                     FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow,
                 },
@@ -173,7 +173,10 @@ macro_rules! reads {
                 " FROM invocations WHERE TRUE"
             ));
             if let Some(function) = &filter.function {
-                query.push(" AND function_name = ").push_bind(function.as_str());
+                // Of what has just ended there is little, whatever the function has done before: so not by
+                // the index over functions.
+                let column = if filter.ended_since.is_some() { "function_name || ''" } else { "function_name" };
+                query.push(" AND ").push(column).push(" = ").push_bind(function.as_str());
             }
             if let Some(state) = filter.state {
                 query.push(" AND state = ").push_bind(state.as_str());
@@ -181,24 +184,25 @@ macro_rules! reads {
             if let Some(since) = filter.since {
                 query.push(" AND accepted_at >= ").push_bind(since.as_millisecond());
             }
+            if let Some(ended) = filter.ended_since {
+                query.push(" AND finished_at >= ").push_bind(ended.as_millisecond());
+            }
             if let Some(before) = filter.before {
                 query.push(" AND id < ").push_bind(Id(before.0));
             }
-            query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            let order = if filter.ended_since.is_some() { "finished_at" } else { "id" };
+            query.push(" ORDER BY ").push(order).push(" DESC LIMIT ").push_bind(i64::from(filter.limit));
             let rows = query.build_query_as::<RecordRow>().fetch_all(pool).await?;
             rows.into_iter().map(RecordRow::into_model).collect()
         }
 
-        pub async fn logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<Vec<StoredLine>> {
-            let mut query = QueryBuilder::<$database>::new(
-                "SELECT sequence, ts, function_name, revision, invocation_id, attempt, instance, stream, line
-                 FROM logs WHERE TRUE",
-            );
+        fn push_conditions(query: &mut QueryBuilder<$database>, filter: &LogFilter) {
+            query.push(" FROM logs WHERE TRUE");
             if !filter.functions.is_empty() {
                 query.push(" AND function_name IN (");
                 let mut names = query.separated(", ");
                 for name in &filter.functions {
-                    names.push_bind(name.as_str());
+                    names.push_bind(name.as_str().to_owned());
                 }
                 query.push(")");
             }
@@ -211,18 +215,97 @@ macro_rules! reads {
             if let Some(after) = filter.after {
                 query.push(" AND sequence > ").push_bind(after);
             }
-            let (order, limit) = match filter.tail {
-                Some(tail) => (" ORDER BY sequence DESC LIMIT ", tail.min(filter.limit)),
-                None => (" ORDER BY sequence LIMIT ", filter.limit),
-            };
-            query.push(order).push_bind(i64::from(limit));
-            let mut rows = query.build_query_as::<LineRow>().fetch_all(pool).await?;
-            if filter.tail.is_some() {
-                rows.reverse();
+            if let Some(before) = filter.before {
+                query.push(" AND sequence < ").push_bind(before);
             }
-            rows.into_iter().map(LineRow::into_model).collect()
+        }
+
+        /// First how long the lines are, then those that fit: however long they are, no more than that is
+        /// ever in memory.
+        pub async fn logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<LogPage> {
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT sequence, CAST(octet_length(line) AS bigint)",
+            );
+            push_conditions(&mut query, filter);
+            query.push(" ORDER BY sequence").push(if filter.newest { " DESC" } else { "" });
+            query.push(" LIMIT ").push_bind(i64::from(filter.limit) + 1);
+            let sizes: Vec<(i64, i64)> = query.build_query_as().fetch_all(pool).await?;
+            let fitting = fitting(&sizes, filter);
+            let Some((&(one_end, _), &(other_end, _))) = sizes[..fitting].first().zip(sizes[..fitting].last())
+            else {
+                return Ok(LogPage { lines: Vec::new(), more: !sizes.is_empty() });
+            };
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT sequence, ts, function_name, revision, invocation_id, attempt, instance, stream, line, kind",
+            );
+            push_conditions(&mut query, filter);
+            query.push(" AND sequence >= ").push_bind(one_end.min(other_end));
+            query.push(" AND sequence <= ").push_bind(one_end.max(other_end));
+            query.push(" ORDER BY sequence");
+            let rows = query.build_query_as::<LineRow>().fetch_all(pool).await?;
+            let lines = rows.into_iter().map(LineRow::into_model).collect::<sqlx::Result<_>>()?;
+            Ok(LogPage { lines, more: fitting < sizes.len() })
+        }
+
+        pub async fn count_logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<u64> {
+            let mut query = QueryBuilder::<$database>::new("SELECT count(*) FROM (SELECT 1 AS one");
+            push_conditions(&mut query, filter);
+            query.push(" LIMIT ").push_bind(i64::from(filter.limit)).push(") AS counted");
+            let count: i64 = query.build_query_scalar().fetch_one(pool).await?;
+            Ok(count.unsigned_abs())
+        }
+
+        pub async fn log_position(
+            pool: &Reader,
+            filter: &LogFilter,
+            rank: u64,
+        ) -> sqlx::Result<Option<i64>> {
+            let mut query = QueryBuilder::<$database>::new("SELECT sequence");
+            push_conditions(&mut query, filter);
+            query.push(" ORDER BY sequence DESC LIMIT 1 OFFSET ");
+            query.push_bind(i64::try_from(rank).unwrap_or(i64::MAX));
+            query.build_query_scalar().fetch_optional(pool).await
+        }
+
+        pub async fn find_invocations(
+            pool: &Reader,
+            part: &IdPart,
+            limit: u32,
+        ) -> sqlx::Result<Vec<InvocationId>> {
+            let (first, last) = part.range();
+            let ids: Vec<Id> = query_scalar(concat!(
+                "SELECT id FROM (
+                    SELECT id FROM (
+                        SELECT id FROM invocations WHERE id >= $1 AND id <= $2 ORDER BY id DESC LIMIT $5
+                    ) AS beginning
+                    UNION
+                    SELECT id FROM (
+                        SELECT id FROM invocations ORDER BY id DESC LIMIT $4
+                    ) AS recent
+                    WHERE ", $digits, " LIKE '%' || $3
+                 ) AS found ORDER BY id DESC LIMIT $5"
+            ))
+            .bind(Id(first.0))
+            .bind(Id(last.0))
+            .bind(part.as_str())
+            .bind(i64::from(RECENT))
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await?;
+            Ok(ids.into_iter().map(|id| InvocationId(id.0)).collect())
         }
     };
 }
 
 pub(super) use {reads, record_columns};
+
+/// How many of these lines, given by number and length, the filter lets through: the first one always.
+pub(super) fn fitting(sizes: &[(i64, i64)], filter: &super::LogFilter) -> usize {
+    let mut bytes = 0;
+    let fits = |&(_, length): &(i64, i64)| {
+        let first = bytes == 0;
+        bytes += length.unsigned_abs() + 1;
+        first || bytes <= filter.bytes
+    };
+    sizes.iter().take(filter.limit as usize).copied().take_while(fits).count()
+}

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::{Claim, Due, ReportedInstance, StoredLine, SyncRecord};
 use crate::model::{
-    AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LogLine,
-    ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
+    AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LineKind,
+    LogLine, ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
 };
 
 /// Any of our ids in a row: `uuid` in Postgres, 16 bytes in SQLite.
@@ -149,6 +149,7 @@ impl RecordRow {
                 instance: None,
                 outcome: None,
                 error: None,
+                lines: None,
             });
         }
         let result = match (self.result_type, self.result_size) {
@@ -283,6 +284,7 @@ pub(super) struct LineRow {
     instance: Id,
     stream: String,
     line: String,
+    kind: Option<String>,
 }
 
 impl LineRow {
@@ -299,6 +301,11 @@ impl LineRow {
                 instance: InstanceId(self.instance.0),
                 stream: word(&STREAMS, |stream| stream.as_str(), &self.stream)?,
                 line: self.line,
+                // A newer program may have written one that is not known here.
+                kind: self.kind.map(|kind| {
+                    word(&LineKind::ALL, |kind| kind.as_str(), &kind).unwrap_or(LineKind::Other)
+                }),
+                sequence: None,
             },
         })
     }

@@ -15,6 +15,7 @@ mod escape;
 mod function_failures;
 mod http_api;
 mod invocations;
+mod logs;
 mod no_engine;
 mod placement;
 mod prewarmed;

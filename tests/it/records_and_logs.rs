@@ -44,6 +44,7 @@ async fn a_record_has_the_frozen_shape(platform: &TestPlatform) {
             "finished_at": "<moment>", "duration_ms": "<ms>",
             "attempts": [{
                 "number": 1, "revision": 1, "instance": "<id>", "outcome": "succeeded", "error": null,
+                "lines": 1,
             }],
             "phases": phases,
             "result": { "content_type": "text/plain; charset=utf-8", "size": 6 },
@@ -176,8 +177,11 @@ async fn log_lines_are_followed_as_they_come(platform: &TestPlatform) {
         keys.sort_unstable();
         assert_eq!(keys, expected);
         until(platform, id, State::Succeeded).await;
-        let only =
-            LogQuery { functions: vec![name.clone()], invocation: Some(id), ..LogQuery::default() };
+        let only = LogQuery {
+            functions: vec![name.clone()],
+            invocation: Some(id.into()),
+            ..LogQuery::default()
+        };
         let mut own = platform.client.logs(&only).await.unwrap();
         assert_eq!(own.next().await.unwrap().unwrap(), line);
         assert_eq!(own.next().await.unwrap(), None);

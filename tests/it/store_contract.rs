@@ -100,6 +100,8 @@ contract! {
         a_record_tells_of_every_attempt,
         nul_characters_are_replaced_not_refused,
         logs_are_filtered_and_oldest_first,
+        log_pages_are_bounded_in_lines_and_bytes,
+        an_invocation_is_found_by_the_beginning_or_the_end_of_its_id,
         pruning_counts_what_it_deletes,
     }
 }
@@ -260,6 +262,7 @@ fn finish(id: InvocationId, attempt: u32, state: State) -> Finish {
             instance: None,
             outcome: Some(state),
             error: None,
+            lines: None,
         },
         phases: Vec::new(),
         result: (state == State::Succeeded).then(|| text("result")),

@@ -20,7 +20,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::{app::Role, cli::Output};
+use crate::{
+    app::Role,
+    cli::{Output, escape},
+};
 
 /// Lines that wait to be printed; more are dropped and counted.
 const WAITING: usize = 4096;
@@ -118,8 +121,7 @@ fn printable(line: &[u8]) -> Cow<'_, str> {
     if is_plain && let Ok(line) = std::str::from_utf8(line) {
         return line.into();
     }
-    let line = String::from_utf8_lossy(line);
-    line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}").into()
+    escape::line(&String::from_utf8_lossy(line)).into_owned().into()
 }
 
 /// Where a role's lines go; outlives its children.
@@ -211,7 +213,7 @@ mod tests {
         assert_eq!(fs::metadata(path.with_extension("log.1")).unwrap().len(), MAX_FILE + 1);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("line 0 \x1b[31m\nline 1"), "the file gets the bytes as they are");
-        assert_eq!(log.last().next(), Some("line 0 \u{fffd}[31m"), "the screen does not");
+        assert_eq!(log.last().next(), Some("line 0 \\x1b[31m"), "the screen does not");
     }
 
     #[test]

@@ -1,3 +1,3 @@
 //! See [`crate::store::reads`].
 
-crate::store::reads::reads!(sqlx::Postgres, now = "now_ms()");
+crate::store::reads::reads!(sqlx::Postgres, now = "now_ms()", digits = "replace(id::text, '-', '')");

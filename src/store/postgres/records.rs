@@ -60,11 +60,11 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
 pub async fn append_logs(pool: &PgPool, lines: &[LogLine]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query(
-        "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line)
-         SELECT t.ts, t.name, t.revision, t.invocation, t.attempt, t.instance, t.stream, t.line
+        "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line, kind)
+         SELECT t.ts, t.name, t.revision, t.invocation, t.attempt, t.instance, t.stream, t.line, t.kind
          FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[],
-                     $8::text[]) WITH ORDINALITY
-            AS t (ts, name, revision, invocation, attempt, instance, stream, line, number)
+                     $8::text[], $9::text[]) WITH ORDINALITY
+            AS t (ts, name, revision, invocation, attempt, instance, stream, line, kind, number)
          ORDER BY t.number",
     )
     .bind(columns(lines, |line| line.ts.as_millisecond()))
@@ -75,6 +75,7 @@ pub async fn append_logs(pool: &PgPool, lines: &[LogLine]) -> Result<(), Failure
     .bind(columns(lines, |line| Id(line.instance.0)))
     .bind(columns(lines, |line| line.stream.as_str()))
     .bind(columns(lines, |line| clean(&line.line)))
+    .bind(columns(lines, |line| line.kind.map(|kind| kind.as_str())))
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -1,3 +1,7 @@
 //! See [`crate::store::reads`].
 
-crate::store::reads::reads!(sqlx::Sqlite, now = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)");
+crate::store::reads::reads!(
+    sqlx::Sqlite,
+    now = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
+    digits = "lower(hex(id))"
+);

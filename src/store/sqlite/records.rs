@@ -66,9 +66,9 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
 pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
         query(
-        "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line)
+        "INSERT INTO logs (ts, function_name, revision, invocation_id, attempt, instance, stream, line, kind)
          SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, unhex(value ->> 5),
-                value ->> 6, value ->> 7
+                value ->> 6, value ->> 7, value ->> 8
          FROM json_each($1) ORDER BY key",
     )
     .bind(rows)
@@ -88,6 +88,7 @@ pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failu
                 line.instance.0.simple().to_string(),
                 line.stream.as_str(),
                 clean(&line.line),
+                line.kind.map(|kind| kind.as_str()),
             )
         })
         .collect();

@@ -191,6 +191,8 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
             instance: InstanceId::new(),
             stream: Stream::Stdout,
             line: "hello".to_owned(),
+            kind: None,
+            sequence: None,
         };
         store.append_logs(&[line]).await.unwrap();
     }
@@ -200,12 +202,20 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
         invocation: None,
         since: None,
         after: None,
-        tail: None,
+        before: None,
+        newest: false,
+        limit: 10,
+        bytes: 100,
+    };
+    let left = store.logs(&all).await.unwrap().lines;
+    assert_eq!(left.iter().map(|l| &l.line.function).collect::<Vec<_>>(), [&g.name]);
+    let of_f = RecordFilter {
+        function: Some(f.name),
+        state: None,
+        since: None,
+        ended_since: None,
+        before: None,
         limit: 10,
     };
-    let left = store.logs(&all).await.unwrap();
-    assert_eq!(left.iter().map(|l| &l.line.function).collect::<Vec<_>>(), [&g.name]);
-    let of_f =
-        RecordFilter { function: Some(f.name), state: None, since: None, before: None, limit: 10 };
     assert_eq!(store.records(&of_f).await.unwrap().len(), 1);
 }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use cloudfunc::{
     model::{
-        AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, LogLine, Mode, Phase,
-        Record, ResultInfo, RevisionNumber, Start, State, Stream,
+        AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, InvocationRef, LineKind,
+        LogLine, Mode, Phase, Record, ResultInfo, RevisionNumber, Start, State, Stream,
     },
     store::{Config, LogFilter, RecordFilter, SyncRecord},
 };
@@ -36,6 +36,7 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
             instance: Some(instance),
             outcome: Some(State::Failed),
             error: Some(error),
+            lines: Some(3),
         }],
         phases: vec![Phase { name: "run".to_owned(), start_ms: 0.5, duration_ms: 11.8 }],
         result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }),
@@ -45,8 +46,14 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
     SyncRecord { function: FunctionId::new(), record, result: Some(text("result")) }
 }
 
-const ALL: RecordFilter =
-    RecordFilter { function: None, state: None, since: None, before: None, limit: 100 };
+const ALL: RecordFilter = RecordFilter {
+    function: None,
+    state: None,
+    since: None,
+    ended_since: None,
+    before: None,
+    limit: 100,
+};
 
 pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
     let store = open(config).await;
@@ -97,6 +104,10 @@ pub async fn records_are_paged_newest_first_and_filtered(config: Config) {
     assert_eq!(list(RecordFilter { state: Some(State::Crashed), ..ALL }).await, [rows[4].record.id]);
     let since = Some(rows[7].record.accepted_at);
     assert_eq!(list(RecordFilter { since, ..ALL }).await, newest_first[..3]);
+    let ended_since = rows[7].record.finished_at;
+    assert_eq!(list(RecordFilter { ended_since, ..ALL }).await, newest_first[..3]);
+    let odd = RecordFilter { ended_since, function: Some(name("odd")), ..ALL };
+    assert_eq!(list(odd).await, [rows[9].record.id, rows[7].record.id]);
     let narrow = RecordFilter { function: Some(name("odd")), state: Some(State::Failed), since, ..ALL };
     assert_eq!(list(narrow).await, [rows[9].record.id, rows[7].record.id]);
     assert_eq!(list(RecordFilter { limit: 0, ..ALL }).await, []);
@@ -115,6 +126,7 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
         instance: None,
         outcome: None,
         error: None,
+        lines: None,
     };
     assert_eq!((record.state, record.mode), (State::Running, Mode::Async));
     assert_eq!(record.attempts, [open_entry(1)]);
@@ -159,6 +171,8 @@ fn line(function: &str, text: &str) -> LogLine {
         instance: InstanceId::new(),
         stream: Stream::Stdout,
         line: text.to_owned(),
+        kind: None,
+        sequence: None,
     }
 }
 
@@ -167,15 +181,17 @@ const LOGS: LogFilter = LogFilter {
     invocation: None,
     since: None,
     after: None,
-    tail: None,
+    before: None,
+    newest: false,
     limit: 100,
+    bytes: 1 << 20,
 };
 
 pub async fn nul_characters_are_replaced_not_refused(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     store.append_logs(&[line("f", "a\0b"), line("f", "\0")]).await.unwrap();
-    let lines = store.logs(&LOGS).await.unwrap();
+    let lines = store.logs(&LOGS).await.unwrap().lines;
     assert_eq!(lines.iter().map(|l| &l.line.line[..]).collect::<Vec<_>>(), ["a\u{fffd}b", "\u{fffd}"]);
 
     let mut sync = sync_record("f", now());
@@ -224,12 +240,13 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
         if i >= 8 {
             (line.invocation_id, line.attempt) = (Some(invocation), Some(2));
             line.stream = Stream::Platform;
+            line.kind = Some(LineKind::Error);
         }
         lines.push(line);
     }
     store.append_logs(&lines[..5]).await.unwrap();
     store.append_logs(&lines[5..]).await.unwrap();
-    let all = store.logs(&LOGS).await.unwrap();
+    let all = store.logs(&LOGS).await.unwrap().lines;
     assert_eq!(
         all.iter().map(|stored| &stored.line).collect::<Vec<_>>(),
         lines.iter().collect::<Vec<_>>()
@@ -237,7 +254,7 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
     assert!(all.is_sorted_by(|a, b| a.sequence < b.sequence));
 
     let list = async |filter: LogFilter| {
-        let lines = store.logs(&filter).await.unwrap();
+        let lines = store.logs(&filter).await.unwrap().lines;
         lines.into_iter().map(|stored| stored.line.line).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(list(LogFilter { functions: vec![name("a"), name("c")], ..LOGS }).await, "0 2 3 5 6 8 9");
@@ -246,16 +263,73 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
     assert_eq!(list(LogFilter { since: Some(lines[7].ts), ..LOGS }).await, "7 8 9");
     assert_eq!(list(LogFilter { after: Some(all[6].sequence), ..LOGS }).await, "7 8 9");
     assert_eq!(list(LogFilter { limit: 3, ..LOGS }).await, "0 1 2");
-    assert_eq!(list(LogFilter { tail: Some(3), ..LOGS }).await, "7 8 9");
-    assert_eq!(list(LogFilter { tail: Some(3), limit: 2, ..LOGS }).await, "8 9");
-    let some =
-        LogFilter { tail: Some(2), functions: vec![name("a")], after: Some(all[0].sequence), ..LOGS };
+    assert_eq!(list(LogFilter { newest: true, limit: 3, ..LOGS }).await, "7 8 9");
+    assert_eq!(list(LogFilter { before: Some(all[2].sequence), ..LOGS }).await, "0 1");
+    let before = Some(all[5].sequence);
+    assert_eq!(list(LogFilter { before, newest: true, limit: 2, ..LOGS }).await, "3 4");
+    let some = LogFilter {
+        functions: vec![name("a")],
+        after: Some(all[0].sequence),
+        newest: true,
+        limit: 2,
+        ..LOGS
+    };
     assert_eq!(list(some).await, "6 9");
     // Nobody follows into the past: numbers are not used again.
     store.prune(Duration::ZERO, 100).await.unwrap();
     let last = all[9].sequence;
     store.append_logs(&[line("a", "next")]).await.unwrap();
     assert_eq!(list(LogFilter { after: Some(last), ..LOGS }).await, "next");
+}
+
+pub async fn log_pages_are_bounded_in_lines_and_bytes(config: Config) {
+    let store = open(config).await;
+    let lines: Vec<_> =
+        [10, 20, 2_000, 5, 5].iter().map(|length| line("a", &"ü".repeat(length / 2))).collect();
+    store.append_logs(&lines).await.unwrap();
+    let page = async |filter: LogFilter| {
+        let page = store.logs(&filter).await.unwrap();
+        (page.lines.iter().map(|stored| stored.line.line.len()).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(page(LOGS).await, (vec![10, 20, 2_000, 4, 4], false));
+    assert_eq!(page(LogFilter { bytes: 40, ..LOGS }).await, (vec![10, 20], true), "in bytes");
+    assert_eq!(page(LogFilter { bytes: 10, newest: true, ..LOGS }).await, (vec![4, 4], true));
+    assert_eq!(page(LogFilter { limit: 1, newest: true, ..LOGS }).await, (vec![4], true));
+    assert!(!page(LogFilter { limit: 5, ..LOGS }).await.1);
+    assert_eq!(page(LogFilter { limit: 0, ..LOGS }).await, (vec![], true));
+    let numbers: Vec<i64> =
+        store.logs(&LOGS).await.unwrap().lines.iter().map(|stored| stored.sequence).collect();
+    let long = LogFilter { after: Some(numbers[1]), bytes: 1, ..LOGS };
+    assert_eq!(page(long).await, (vec![2_000], true), "one line goes however long it is");
+
+    assert_eq!(store.count_logs(&LOGS).await.unwrap(), 5);
+    assert_eq!(store.count_logs(&LogFilter { limit: 3, ..LOGS }).await.unwrap(), 3);
+    assert_eq!(store.count_logs(&LogFilter { before: Some(numbers[2]), ..LOGS }).await.unwrap(), 2);
+    assert_eq!(store.log_position(&LOGS, 0).await.unwrap(), Some(numbers[4]));
+    assert_eq!(store.log_position(&LOGS, 4).await.unwrap(), Some(numbers[0]));
+    assert_eq!(store.log_position(&LOGS, 5).await.unwrap(), None);
+}
+
+pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config: Config) {
+    let store = open(config).await;
+    let ids = ["0193abcd-0000-7000-8000-00000000abcd", "0193abce-0000-7000-8000-0000ffff1234"]
+        .map(|id| id.parse::<InvocationId>().unwrap());
+    let records = ids.map(|id| {
+        let mut record = sync_record("f", now());
+        record.record.id = id;
+        record.into()
+    });
+    store.write_sync(&records).await.unwrap();
+    let find = async |part: &str, limit| {
+        let Ok(InvocationRef::Part(part)) = part.parse() else { panic!("{part}") };
+        store.find_invocations(&part, limit).await.unwrap()
+    };
+    assert_eq!(find("0193abcd", 5).await, [ids[0]]);
+    assert_eq!(find("0000abcd", 5).await, [ids[0]]);
+    assert_eq!(find("ffff1234", 5).await, [ids[1]]);
+    assert_eq!(find("0193abc", 5).await, [ids[1], ids[0]], "newest first");
+    assert_eq!(find("0193", 1).await, [ids[1]]);
+    assert_eq!(find("ffff", 5).await, [], "neither the beginning nor the end");
 }
 
 pub async fn pruning_counts_what_it_deletes(config: Config) {
@@ -286,5 +360,5 @@ pub async fn pruning_counts_what_it_deletes(config: Config) {
     assert!(store.record(waiting).await.unwrap().is_some());
     assert!(store.record(ended[2]).await.unwrap().is_some());
     assert_eq!(store.record(ended[0]).await.unwrap(), None);
-    assert_eq!(store.logs(&LOGS).await.unwrap().len(), 1);
+    assert_eq!(store.logs(&LOGS).await.unwrap().lines.len(), 1);
 }

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod roles;
+pub mod terminal;
 
 use std::{io::Write as _, time::Duration};
 

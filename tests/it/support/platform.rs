@@ -257,18 +257,21 @@ impl TestPlatform {
 
     /// The binary as a user of this platform starts it: exit code, stdout and stderr.
     pub async fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
-        let home = tempfile::tempdir().unwrap();
-        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"))
-            .env_clear()
-            .env("HOME", home.path())
-            .args(["--url", &format!("http://{}", self.platform.addresses.gateway), "--token-file"])
-            .arg(self.platform.data_dir.join("token"))
-            .args(arguments)
-            .output()
-            .await
-            .unwrap();
+        let output = self.command(arguments).output().await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// The same, not started yet. Its home is the platform's folder: `@last` is remembered.
+    pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+        command
+            .env_clear()
+            .env("HOME", self._folder.path())
+            .args(["--url", &format!("http://{}", self.platform.addresses.gateway), "--token-file"])
+            .arg(self.platform.data_dir.join("token"))
+            .args(arguments);
+        command
     }
 
     /// The ids of this platform's containers, running or not.
@@ -312,6 +315,19 @@ impl TestPlatform {
     pub async fn sandboxes(&self, name: &str) -> BTreeSet<String> {
         let page = self.client.instances(&function(name), None).await.unwrap();
         page.items.into_iter().map(|instance| instance.sandbox).collect()
+    }
+
+    /// Stops softly and begins a next life: the same folder, store and ports.
+    pub async fn restart(&mut self) {
+        self.shutdown.soft.cancel();
+        self.task.take().unwrap().await.unwrap().unwrap();
+        self.shutdown = Shutdown::default();
+        let host = Host::bind(&Role::ALL, &self.platform).await.unwrap();
+        self.task = Some(tokio::spawn(host.run(self.shutdown.clone())));
+        super::eventually("the platform is ready again", || async {
+            self.client.health().await.ok().filter(|health| health.ready)
+        })
+        .await;
     }
 
     /// Stops softly; nothing may be left behind.

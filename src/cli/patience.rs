@@ -1,0 +1,60 @@
+//! Waiting for a platform that is restarted: who only waits or follows goes on where it was.
+
+use std::time::{Duration, Instant};
+
+use super::{Error, Output};
+use crate::{client, config::units::show_duration};
+
+/// A platform that has not come back by then is not waited for any longer.
+const AT_MOST: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Pauses between attempts to reach a platform that was there before.
+#[derive(Default)]
+pub struct Patience {
+    /// Since when it does not answer, and the next pause.
+    away: Option<(Instant, Duration)>,
+}
+
+impl Patience {
+    /// It answers.
+    pub fn answered(&mut self) {
+        self.away = None;
+    }
+
+    /// Waits before another attempt; the error when it is none that passes, or when it took too long.
+    pub async fn wait(&mut self, error: client::Error, out: &Output) -> Result<(), Error> {
+        if !passes(&error) {
+            return Err(error.into());
+        }
+        if self.away.is_none() {
+            let most = show_duration(AT_MOST);
+            out.note(&format!(
+                "{}: waiting for it for up to {most}",
+                Error::from(error).chain().join(": ")
+            ));
+            self.away = Some((Instant::now(), FIRST_PAUSE));
+            tokio::time::sleep(FIRST_PAUSE).await;
+            return Ok(());
+        }
+        let (since, pause) = self.away.get_or_insert((Instant::now(), FIRST_PAUSE));
+        if since.elapsed() >= AT_MOST {
+            let waited = format!("the platform did not come back within {}", show_duration(AT_MOST));
+            return Err(Error::from(error).context(waited));
+        }
+        tokio::time::sleep(*pause).await;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+/// Whether a restart may be the reason.
+fn passes(error: &client::Error) -> bool {
+    match error {
+        client::Error::NotReachable { .. } | client::Error::Lost { .. } => true,
+        // A gateway whose roles are not there yet, or are stopping.
+        client::Error::Problem(problem) => problem.status == 503,
+        client::Error::Protocol(_) | client::Error::Client(_) => false,
+    }
+}

@@ -1,0 +1,83 @@
+//! What a function wrote during an invocation, beside what came of it.
+
+use std::collections::VecDeque;
+
+use super::{Error, Output, Style};
+use crate::{
+    client::{self, Client, LogQuery},
+    model::{InvocationId, LineKind, LogLine, Stream, Tail},
+};
+
+/// Lines beside a failure, and beside a record.
+const BESIDE_FAILURE: usize = 100;
+const BESIDE_RECORD: usize = 20;
+/// Lines of an error's trace come after the function's own, and are not counted among them.
+const TRACE: u32 = 1_001;
+
+/// The last lines that an invocation wrote, without those of the error that ended it.
+struct Said {
+    lines: VecDeque<LogLine>,
+    /// Whether there are earlier ones.
+    more: bool,
+    missing: u64,
+}
+
+impl Said {
+    async fn read(client: &Client, id: InvocationId, most: usize) -> Result<Self, client::Error> {
+        let tail = Tail::Lines(TRACE + u32::try_from(most).unwrap_or(u32::MAX - TRACE));
+        let query = LogQuery { invocation: Some(id.into()), tail: Some(tail), ..LogQuery::default() };
+        let mut answer = client.logs(&query).await?;
+        let mut said =
+            Self { lines: VecDeque::new(), more: answer.older.is_some(), missing: answer.missing };
+        while let Some(line) = answer.next().await? {
+            if line.kind == Some(LineKind::Error) {
+                continue;
+            }
+            said.lines.push_back(line);
+            if said.lines.len() > most {
+                said.lines.pop_front();
+                said.more = true;
+            }
+        }
+        Ok(said)
+    }
+}
+
+/// What a failed invocation wrote, on stderr. That it cannot be read is no reason to say less of the failure.
+pub async fn beside_failure(client: &Client, id: InvocationId, out: &Output) {
+    let said = match Said::read(client, id, BESIDE_FAILURE).await {
+        Ok(said) => said,
+        Err(error) => return out.detail(&format!("what it wrote cannot be read: {error}")),
+    };
+    if said.more {
+        out.note(&format!(
+            "[the last {BESIDE_FAILURE} lines; `cloudfunc logs --invocation {id} --tail all` shows all]"
+        ));
+    }
+    said.lines.iter().for_each(|line| out.function_line(line));
+    if said.missing > 0 {
+        out.note(&format!("[{} more lines are not stored yet, or were lost]", said.missing));
+    }
+}
+
+/// The last lines of an invocation, as a part of its record on stdout.
+pub async fn beside_record(client: &Client, id: InvocationId, out: &Output) -> Result<(), Error> {
+    let said = Said::read(client, id, BESIDE_RECORD).await?;
+    if said.lines.is_empty() && said.missing == 0 {
+        return Ok(());
+    }
+    let which = if said.more { format!("the last {BESIDE_RECORD} lines") } else { "output".to_owned() };
+    out.line(&format!("\n{which}:"))?;
+    for line in &said.lines {
+        let text = out.foreign(&line.line);
+        match line.stream {
+            Stream::Stdout => out.line(&text)?,
+            Stream::Stderr => out.line(&out.style(Style::Yellow, &text))?,
+            Stream::Platform => out.line(&format!("[{text}]"))?,
+        }
+    }
+    if said.missing > 0 {
+        out.line(&format!("[{} more lines are not stored yet, or were lost]", said.missing))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! When invocations began and ended, as lines between those that they wrote (`?events=true`). Made of their
+//! records at the time of reading: nothing of it is stored.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::Query;
+use crate::{
+    config::units::show_duration,
+    model::{InstanceId, InvocationId, LineKind, LogLine, Record, RevisionNumber, Stream},
+    scheduler::Scheduler,
+    store::{self, RecordFilter, StoredLine},
+};
+
+/// Invocations whose events are put into one piece, the newest; of more, a line says so.
+const MOST: u32 = 5_000;
+/// A record is stored within this time after its invocation's end: who follows sees it then.
+const STORED_AFTER: SignedDuration = SignedDuration::from_millis(500);
+
+/// Puts events between the lines of one piece after the other.
+pub struct Events {
+    filter: RecordFilter,
+    functions: Vec<crate::model::FunctionName>,
+    invocation: Option<InvocationId>,
+    /// Up to here events were told; none: all that there are.
+    told: Option<Timestamp>,
+    /// What came before the first line is left out, as lines are.
+    cut: bool,
+    /// Begun, and not ended.
+    open: HashSet<InvocationId>,
+}
+
+struct Event {
+    at: Timestamp,
+    /// It stands behind so many lines, at least.
+    behind: usize,
+    line: LogLine,
+}
+
+impl Events {
+    /// `cut`: older lines than those of the first piece are left out.
+    pub fn new(query: &Query, cut: bool) -> Self {
+        let function = match query.functions.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        let filter = RecordFilter {
+            function,
+            state: None,
+            since: None,
+            ended_since: None,
+            before: None,
+            limit: MOST,
+        };
+        let functions = query.functions.clone();
+        let (told, invocation) = (query.since, query.invocation);
+        Self { filter, functions, invocation, told, cut, open: HashSet::new() }
+    }
+
+    /// The lines of a piece with the events up to the last of them; up to now if it is the last piece.
+    pub async fn between(
+        &mut self,
+        scheduler: &Scheduler,
+        lines: Vec<StoredLine>,
+        until: Until,
+    ) -> Result<Vec<StoredLine>, store::Error> {
+        if std::mem::take(&mut self.cut) {
+            let first = lines.first().map_or_else(Timestamp::now, |line| line.line.ts);
+            // What ends in the same millisecond is told.
+            self.told = self.told.max(first.checked_sub(SignedDuration::from_millis(1)).ok());
+        }
+        let until = match until {
+            Until::LastLine => lines.iter().map(|line| line.line.ts).max().unwrap_or(Timestamp::MIN),
+            Until::Now => Timestamp::MAX,
+            Until::Stored => Timestamp::now() - STORED_AFTER,
+        };
+        let (records, more) = self.ended(scheduler, until).await?;
+        let mut events = self.events(&records, &lines);
+        if more && let Some(first) = events.first() {
+            let text = format!("truncated: of the invocations only the last {MOST} are told");
+            let line = LogLine { line: text, kind: Some(LineKind::Truncated), ..first.line.clone() };
+            events.insert(0, Event { at: first.at, behind: 0, line });
+        }
+        self.told = self.told.max(Some(until).filter(|until| *until < Timestamp::MAX));
+        Ok(merged(lines, events))
+    }
+
+    /// Records of invocations that ended since the last piece, and whether there are more.
+    async fn ended(
+        &self,
+        scheduler: &Scheduler,
+        until: Timestamp,
+    ) -> Result<(Vec<Record>, bool), store::Error> {
+        let after = self.told.unwrap_or(Timestamp::UNIX_EPOCH);
+        let wanted = |record: &Record| {
+            // Moments of the store have milliseconds; of the memory more.
+            let whole = |time: Timestamp| time.as_millisecond();
+            let ended = record.finished_at.is_some_and(|end| {
+                (self.told.is_none() || whole(end) > whole(after)) && whole(end) <= whole(until)
+            });
+            ended && (self.functions.is_empty() || self.functions.contains(&record.function))
+        };
+        if let Some(id) = self.invocation {
+            return Ok((scheduler.record(id).await?.into_iter().filter(wanted).collect(), false));
+        }
+        let filter = RecordFilter { ended_since: Some(after), ..self.filter.clone() };
+        let stored = scheduler.store.records(&filter).await?;
+        let more = stored.len() == MOST as usize;
+        let mut records: HashMap<InvocationId, Record> = HashMap::new();
+        records.extend(stored.into_iter().map(|record| (record.id, record)));
+        scheduler.recorder.each_recent(|recent| {
+            records.entry(recent.record.id).or_insert_with(|| recent.record.clone());
+        });
+        Ok((records.into_values().filter(wanted).collect(), more))
+    }
+
+    fn events(&mut self, records: &[Record], lines: &[StoredLine]) -> Vec<Event> {
+        let mut spans: HashMap<InvocationId, (usize, usize)> = HashMap::new();
+        for (index, line) in lines.iter().enumerate() {
+            if let Some(id) = line.line.invocation_id {
+                spans.entry(id).or_insert((index, index)).1 = index;
+            }
+        }
+        let mut events = Vec::new();
+        for record in records {
+            let span = spans.remove(&record.id);
+            let known = self.open.remove(&record.id);
+            let began = began(record).filter(|_| !known);
+            // What began before the window is not told again.
+            let shown = began.filter(|at| self.told.is_none_or(|told| *at > told) || span.is_some());
+            if let Some(at) = shown {
+                let first = span.map(|(first, _)| lines[first].line.ts);
+                let at = first.map_or(at, |first| at.min(first));
+                let behind = span.map_or(0, |(first, _)| first);
+                events.push(Event { at, behind: behind.min(lines.len()), line: start(record, at) });
+            }
+            let end = record.finished_at.unwrap_or(record.accepted_at);
+            // Not before its own beginning, which may be of the same moment.
+            let at_end = began.map_or(end, |began| end.max(began + SignedDuration::from_nanos(1)));
+            let behind = span.map_or(0, |(_, last)| last + 1);
+            events.push(Event { at: at_end, behind, line: end_of(record, end) });
+        }
+        // Those that have not ended, or whose end comes with a later piece.
+        for (id, (first, _)) in spans {
+            if self.open.insert(id) {
+                let line = &lines[first].line;
+                let line = LogLine {
+                    stream: Stream::Platform,
+                    line: started(line.revision, line.attempt),
+                    kind: Some(LineKind::Start),
+                    ..line.clone()
+                };
+                events.push(Event { at: line.ts, behind: first, line });
+            }
+        }
+        // What ends makes room for what begins in the same moment.
+        let begins = |event: &Event| event.line.kind == Some(LineKind::Start);
+        events.sort_by_key(|event| (event.at, begins(event), event.line.invocation_id));
+        events
+    }
+}
+
+/// Up to when a piece tells of events.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    LastLine,
+    Now,
+    /// The moment up to which all records are stored: who follows has the others with the next piece.
+    Stored,
+}
+
+/// Lines in their order, each event before the first line that is later: an end behind the lines of its own
+/// invocation, a start before them.
+fn merged(lines: Vec<StoredLine>, events: Vec<Event>) -> Vec<StoredLine> {
+    let mut merged = Vec::with_capacity(lines.len() + events.len());
+    let mut waiting: Vec<Option<Event>> = events.into_iter().map(Some).collect();
+    let mut first_waiting = 0;
+    let mut sequence = lines.first().map_or(0, |line| line.sequence - 1);
+    for (index, line) in lines.into_iter().enumerate() {
+        for slot in &mut waiting[first_waiting..] {
+            let Some(event) = slot else { continue };
+            let own = event.line.invocation_id == line.line.invocation_id;
+            let begins = event.line.kind == Some(LineKind::Start);
+            let due = event.at <= line.line.ts || (begins && own);
+            // They are in the order of their times: what follows is later still.
+            if event.at > line.line.ts && !(begins && own) {
+                break;
+            }
+            // A start is never behind its first line; an end is behind its last.
+            if due && (begins || event.behind <= index) {
+                merged.extend(slot.take().map(|event| StoredLine { sequence, line: event.line }));
+            }
+        }
+        while waiting.get(first_waiting).is_some_and(Option::is_none) {
+            first_waiting += 1;
+        }
+        sequence = line.sequence;
+        merged.push(line);
+    }
+    let rest = waiting.into_iter().flatten();
+    merged.extend(rest.map(|event| StoredLine { sequence, line: event.line }));
+    merged
+}
+
+/// When its instance began with it: with a cold start, when that began; none when it never ran.
+fn began(record: &Record) -> Option<Timestamp> {
+    let phases = record.phases.iter().filter(|phase| matches!(&*phase.name, "start" | "load" | "run"));
+    let first = phases.map(|phase| phase.start_ms).min_by(f64::total_cmp)?;
+    record.accepted_at.checked_add(SignedDuration::try_from_secs_f64(first / 1000.0).ok()?).ok()
+}
+
+fn started(revision: RevisionNumber, attempt: Option<u32>) -> String {
+    format!("START revision {revision}, attempt {}", attempt.unwrap_or(1))
+}
+
+fn start(record: &Record, at: Timestamp) -> LogLine {
+    let line = event(record, at, LineKind::Start, String::new());
+    LogLine { line: started(line.revision, line.attempt), ..line }
+}
+
+fn end_of(record: &Record, at: Timestamp) -> LogLine {
+    let mut text = format!("END {}", record.state);
+    if let Some(ms) = record.duration_ms {
+        let duration = std::time::Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+        text.push_str(&format!(" after {}", show_duration(duration)));
+    }
+    if let Some(start) = record.start {
+        text.push_str(&format!(", {} start", start.as_str()));
+    }
+    let error = record.attempts.last().and_then(|attempt| attempt.error.as_ref());
+    if let Some(kind) = error.map(|error| &error.kind).or(record.reason.as_ref()) {
+        text.push_str(&format!(": {kind}"));
+    }
+    event(record, at, LineKind::End, text)
+}
+
+fn event(record: &Record, at: Timestamp, kind: LineKind, line: String) -> LogLine {
+    let attempt = record.attempts.last();
+    LogLine {
+        ts: at,
+        function: record.function.clone(),
+        revision: attempt.and_then(|attempt| attempt.revision).unwrap_or(RevisionNumber(0)),
+        invocation_id: Some(record.id),
+        attempt: attempt.map(|attempt| attempt.number),
+        instance: attempt.and_then(|attempt| attempt.instance).unwrap_or(InstanceId(Uuid::nil())),
+        stream: Stream::Platform,
+        line,
+        kind: Some(kind),
+        sequence: None,
+    }
+}

@@ -1,0 +1,95 @@
+//! What was written before somebody reads: managers store lines behind the invocations, so the reader waits
+//! for those of invocations that have just ended. Their records say how many there are.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LogFilter, Query};
+use crate::{
+    model::{InvocationId, Record},
+    scheduler::Scheduler,
+    store::{self, RecordFilter},
+};
+
+/// A reader waits at most for this long; what is not stored by then may be lost, and is reported as missing.
+const AT_MOST: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// Invocations that ended earlier have had their lines stored, or lost them.
+const RECENT: SignedDuration = SignedDuration::from_secs(10);
+/// Invocations that are looked at, the newest: of more that end at once, most lines are read all the same.
+const LOOKED_AT: u32 = 100;
+
+/// Waits for the lines of invocations that have ended before; how many are still missing.
+pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Error> {
+    let deadline = tokio::time::Instant::now() + AT_MOST;
+    let mut awaited = ended(scheduler, query).await?;
+    loop {
+        let mut missing = 0;
+        for (id, lines) in std::mem::take(&mut awaited) {
+            let filter = LogFilter {
+                functions: Vec::new(),
+                invocation: Some(id),
+                since: None,
+                after: None,
+                before: None,
+                newest: false,
+                limit: u32::try_from(lines).unwrap_or(u32::MAX),
+                bytes: 0,
+            };
+            let stored = scheduler.store.count_logs(&filter).await?;
+            if stored < lines {
+                missing += lines - stored;
+                awaited.insert(id, lines);
+            }
+        }
+        if missing == 0 || tokio::time::Instant::now() >= deadline || scheduler.stop.is_cancelled() {
+            return Ok(missing);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// How many lines invocations wrote that have just ended; of one that is asked for, also long ago.
+async fn ended(
+    scheduler: &Scheduler,
+    query: &Query,
+) -> Result<HashMap<InvocationId, u64>, store::Error> {
+    if query.cursor.is_some() || query.after.is_some() {
+        // What is older than something that was read is there; who follows gets what comes.
+        return Ok(HashMap::new());
+    }
+    // An earlier function of the same name took its lines along.
+    let created = match query.functions.as_slice() {
+        [one] => scheduler.store.function(one).await?.map(|function| function.created_at),
+        _ => None,
+    };
+    let mut written = HashMap::new();
+    let mut note = |record: &Record| {
+        let wanted = (query.functions.is_empty() || query.functions.contains(&record.function))
+            && created.is_none_or(|created| record.accepted_at >= created);
+        let lines: u64 = record.attempts.iter().filter_map(|attempt| attempt.lines).sum();
+        if wanted && lines > 0 {
+            written.insert(record.id, lines);
+        }
+    };
+    if let Some(id) = query.invocation {
+        scheduler.record(id).await?.iter().for_each(note);
+        return Ok(written);
+    }
+    let ended_since = Timestamp::now() - RECENT;
+    let filter = RecordFilter {
+        function: match query.functions.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        },
+        state: None,
+        since: None,
+        ended_since: Some(ended_since),
+        before: None,
+        limit: LOOKED_AT,
+    };
+    scheduler.recorder.each_recent(|record| note(&record.record));
+    scheduler.store.records(&filter).await?.iter().for_each(note);
+    Ok(written)
+}
