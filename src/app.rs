@@ -1,6 +1,7 @@
 //! The composition root: builds roles from settings and runs them.
 
 mod backends;
+mod folder;
 mod running;
 
 use std::{collections::HashMap, fmt, time::Duration};
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+pub use self::folder::{Gone, Watched};
 use self::{
     backends::Backends,
     running::{Running, supervise},
@@ -17,7 +19,7 @@ use crate::{
     config::{
         Platform,
         manifest::{self, Defaults},
-        platform::Addresses,
+        platform::{Addresses, Limits},
         state::State,
     },
     gateway,
@@ -65,6 +67,11 @@ impl fmt::Display for Role {
 
 /// On top of what a role itself waits for its running work; then it is stopped hard.
 pub const STOP_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a role's stop takes at most, whatever it waits for.
+pub fn stops_within(limits: &Limits) -> Duration {
+    limits.stop_grace + STOP_MARGIN + running::HARD_STOP
+}
 
 /// Runs roles in this process until they are told to stop. Returns an error when one cannot start
 /// (a taken port, a store that refuses); what merely does not answer yet is waited for.
@@ -119,7 +126,9 @@ impl Host {
             let task = start(role, listener, &doors, &platform, &state, &backends, own.clone())?;
             running.push(Running { role, shutdown: own, task });
         }
-        let result = supervise(&shutdown, running, platform.limits.stop_grace + STOP_MARGIN).await;
+        let watched = Watched::of(&platform);
+        let grace = platform.limits.stop_grace + STOP_MARGIN;
+        let result = supervise(&shutdown, running, grace, &watched).await;
         backends.close().await;
         result
     }
@@ -158,7 +167,9 @@ fn start(
             let defaults = Defaults { python_version: platform.python_version.clone() };
             let languages = registry::Languages { is_fixed: has_one_python(platform), defaults };
             let scheduler = peer(Role::Scheduler)?;
-            tokio::spawn(registry::run(backends, languages, scheduler, server, shutdown))
+            let room =
+                registry::Room { keep_revisions: limits.keep_revisions, retention: limits.retention };
+            tokio::spawn(registry::run(backends, languages, room, scheduler, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };

@@ -17,6 +17,9 @@ use crate::{
     store::{self, Store},
 };
 
+/// Closing waits for a commit under way and says goodbye to a server. A disk that hangs is not waited for.
+const CLOSING: Duration = Duration::from_secs(10);
+
 /// What the roles of this process share; none where no role needs it.
 pub struct Backends {
     /// Of a store that is a file.
@@ -67,12 +70,18 @@ impl Backends {
         }
     }
 
+    /// In bounded time: what a backend still owes then is lost with the process, as in a crash.
     pub async fn close(self) {
-        if let Some(queue) = self.queue {
-            queue.close().await;
-        }
-        if let Some(store) = self.store {
-            store.close().await;
+        let closing = async {
+            if let Some(queue) = &self.queue {
+                queue.close().await;
+            }
+            if let Some(store) = &self.store {
+                store.close().await;
+            }
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!("store and queue were not closed in time and are left as they are");
         }
     }
 }

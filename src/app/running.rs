@@ -5,8 +5,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::Role;
+use super::{Role, Watched};
 use crate::shutdown::Shutdown;
+
+/// A role that is stopped hard still removes its sandboxes. What takes longer does not end by itself.
+pub const HARD_STOP: Duration = Duration::from_secs(10);
 
 /// A role that has been started.
 pub struct Running {
@@ -16,7 +19,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Softly, and hard when that takes longer than `grace`.
+    /// Softly, hard when that takes longer than `grace`, and not at all when even that takes too long.
     async fn stop(mut self, grace: Duration) -> anyhow::Result<()> {
         let role = self.role;
         self.shutdown.soft.cancel();
@@ -25,7 +28,12 @@ impl Running {
             Err(_) => {
                 tracing::warn!(role = role.as_str(), "not stopped in time; stopping it at once");
                 self.shutdown.hard.cancel();
-                self.task.await
+                let ended = tokio::time::timeout(HARD_STOP, &mut self.task).await;
+                ended.unwrap_or_else(|_| {
+                    tracing::error!(role = role.as_str(), "not stopped; it is left behind");
+                    self.task.abort();
+                    Ok(Ok(()))
+                })
             }
         };
         outcome(role, ended)
@@ -36,22 +44,28 @@ fn outcome(role: Role, ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::
     ended.with_context(|| format!("the {role} panicked"))?.with_context(|| format!("the {role} ended"))
 }
 
-/// Waits until they are told to stop or one ends by itself, and stops them in order.
+/// Waits until they are told to stop, one ends by itself or what they stand on is deleted, and stops them in order.
 pub async fn supervise(
     shutdown: &Shutdown,
     mut running: Vec<Running>,
     grace: Duration,
+    watched: &Watched,
 ) -> anyhow::Result<()> {
     let any_ended =
         futures_util::future::select_all(running.iter_mut().map(|running| &mut running.task));
+    let mut result = Ok(());
     let first = tokio::select! {
         // First: who is told to stop hard may end at once.
         biased;
         () = shutdown.soft.cancelled() => None,
         () = shutdown.hard.cancelled() => None,
         (ended, index, _) = any_ended => Some((ended, index)),
+        gone = watched.gone() => {
+            tracing::error!("{gone}");
+            result = Err(gone.into());
+            None
+        }
     };
-    let mut result = Ok(());
     if let Some((ended, index)) = first {
         let role = running.remove(index).role;
         result = outcome(role, ended).and_then(|()| anyhow::bail!("the {role} ended unasked"));

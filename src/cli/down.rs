@@ -1,6 +1,6 @@
 //! `cloudfunc down`: stops what `cloudfunc up` has started on this machine.
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
@@ -11,17 +11,20 @@ use super::{
     status::Place,
     up::{compose::Project, credentials},
 };
-use crate::config::{Dirs, lock};
+use crate::config::{Dirs, lock, wipe};
 
 /// A lock that another process gives up tells nobody: it has to be looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Of what is left.
+const NAMED: usize = 5;
 
 /// Stop the platform on this machine, and Postgres and RabbitMQ if `up` has started them
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Also remove the data: functions, records, messages, passwords
+    /// Also remove the data: functions, records, messages, code, logs, tokens, passwords. What is not the
+    /// platform's stays in the data folder
     #[arg(long)]
     volumes: bool,
     /// Do not ask before data are removed
@@ -44,20 +47,27 @@ impl Args {
         }
         if let Some(project) = project.as_ref().filter(|_| self.volumes) {
             self.ask(&format!("all functions, records and messages of {}", project.name), out).await?;
-        } else if !files.is_empty() {
+        } else if !files.is_empty() || (self.volumes && wipe::is_used(&place.folder)) {
             self.ask(&format!("all functions and records in {}", place.folder.display()), out).await?;
         }
         if place.running {
             stop_up(&place, out).await?;
         }
-        remove(&files, out)?;
+        let is_used = self.volumes && wipe::is_used(&place.folder);
         let Some(project) = project else {
-            if !place.running && files.is_empty() {
+            if self.volumes {
+                wipe_folder(&place.folder, out)?;
+            }
+            if !place.running && files.is_empty() && !is_used {
                 out.note(&format!("nothing is running (data folder {})", place.folder.display()));
             }
             return Ok(());
         };
-        take_down(&project, self.volumes, place.running, out).await
+        take_down(&project, self.volumes, place.running, out).await?;
+        if self.volumes {
+            wipe_folder(&place.folder, out)?;
+        }
+        Ok(())
     }
 
     async fn ask(&self, what: &str, out: &Output) -> Result<(), Error> {
@@ -107,18 +117,30 @@ async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// The store of an embedded platform, which has stopped.
-fn remove(files: &[PathBuf], out: &Output) -> Result<(), Error> {
-    for file in files {
-        let cannot = |error| Error::platform(format!("cannot remove {}: {error}", file.display()));
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
-            _ => {}
-        }
+/// Everything that the platform, which has stopped, has put there.
+fn wipe_folder(folder: &Path, out: &Output) -> Result<(), Error> {
+    if !wipe::is_used(folder) {
+        return Ok(());
     }
-    if let Some(store) = files.first() {
-        out.note(&format!("functions, records and logs are removed with {}", store.display()));
+    if lock::look(folder).is_some() {
+        return Err(Error::platform(format!(
+            "a platform has started on {} meanwhile",
+            folder.display()
+        )));
     }
+    let left = wipe::wipe(folder).map_err(|error| {
+        Error::platform(format!("not everything is removed: {error}"))
+            .hint(format!("what is left of the platform is in {}", folder.display()))
+    })?;
+    let removed = "functions, records, logs, unpacked code and tokens are removed";
+    if left.is_empty() {
+        out.note(&format!("{removed} with {}", folder.display()));
+        return Ok(());
+    }
+    let names: Vec<String> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let more =
+        if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
+    out.note(&format!("{removed}; left, as it is not ours: {}{more}", names.join(", ")));
     Ok(())
 }
 

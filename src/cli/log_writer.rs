@@ -2,7 +2,10 @@
 //! together. A line costs the invocation that it tells of neither a system call nor a wake-up.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -11,6 +14,8 @@ use std::{
 const GATHER: Duration = Duration::from_millis(2);
 /// Bytes that may wait, for example while the disk does not answer; more are dropped and counted.
 const MAX_WAITING: usize = 8 << 20;
+/// How long the end waits for what is not written yet.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Lines in the order in which they were logged, each with what tells where it belongs.
 pub struct Batch<T> {
@@ -75,17 +80,23 @@ impl<T> LogWriter<T> {
     }
 }
 
-/// Ends the thread when it is dropped, after all that was logged until then is written.
+/// Ends the thread when it is dropped, after all that was logged until then is written, which is waited for up
+/// to [`LAST_LINES`].
 pub struct Closing<T> {
     shared: Arc<Shared<T>>,
     thread: Option<JoinHandle<()>>,
+    /// Hung up by the thread at its end.
+    done: Receiver<()>,
 }
 
 impl<T> Drop for Closing<T> {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
+        // A disk that hangs has no bound; the thread goes with its process then.
+        if let Some(thread) = self.thread.take()
+            && self.done.recv_timeout(LAST_LINES) != Err(RecvTimeoutError::Timeout)
+        {
             let _ = thread.join();
         }
     }
@@ -98,7 +109,9 @@ pub fn start<T: Send + 'static>(
     let state = State { batch: Batch::default(), is_asleep: false, is_closed: false };
     let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() });
     let own = shared.clone();
+    let (_running, done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
+        let _running: Sender<()> = _running;
         // The two batches change places, so that their memory is used again.
         let mut batch = Batch::default();
         while next(&own, &mut batch) {
@@ -108,7 +121,7 @@ pub fn start<T: Send + 'static>(
             batch.dropped = 0;
         }
     });
-    (LogWriter(shared.clone()), Closing { shared, thread: Some(thread) })
+    (LogWriter(shared.clone()), Closing { shared, thread: Some(thread), done })
 }
 
 /// False when there is nothing any more and nothing will come.
@@ -134,8 +147,6 @@ fn next<T>(shared: &Shared<T>, batch: &mut Batch<T>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     #[test]

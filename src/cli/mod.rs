@@ -22,6 +22,7 @@ mod logging;
 mod logs;
 mod output;
 mod patience;
+mod prune;
 mod role_log;
 mod roles;
 mod rollback;
@@ -102,6 +103,7 @@ enum Command {
     Rollback(rollback::Args),
     Delete(delete::Args),
     Invocation(invocation::Args),
+    Prune(prune::Args),
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
@@ -202,6 +204,7 @@ impl Command {
             Self::Rollback(args) => args.run(target, out).await,
             Self::Delete(args) => args.run(target, out).await,
             Self::Invocation(args) => args.run(target, out).await,
+            Self::Prune(args) => args.run(target, out).await,
             Self::Up(args) => args.run(out).await,
             Self::Down(args) => args.run(out).await,
             Self::Status(args) => args.run(out).await,

@@ -120,6 +120,11 @@ pub struct SettingsArgs {
     #[arg(long, env = "CLOUDFUNC_RETENTION", value_parser = units::parse_duration)]
     #[arg(value_name = "DURATION", help_heading = "Limits")]
     pub retention: Option<Duration>,
+    /// Revisions of a function that are kept for a rollback, the newest ones; the active one always is
+    /// [default: 10]
+    #[arg(long, env = "CLOUDFUNC_KEEP_REVISIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_name = "COUNT", help_heading = "Limits")]
+    pub keep_revisions: Option<u32>,
 }
 
 impl SettingsArgs {
@@ -158,6 +163,7 @@ impl SettingsArgs {
             max_starts: self.max_starts,
             stop_grace: self.stop_grace,
             retention: self.retention,
+            keep_revisions: self.keep_revisions,
         })
     }
 }
@@ -193,7 +199,8 @@ mod tests {
                      --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 \
-                     --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h";
+                     --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \
+                     --keep-revisions 3";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let dirs = Dirs { config: "/c".into(), state: "/s".into() };
         let platform = parse(&flags).settings().unwrap().platform(&dirs).unwrap();

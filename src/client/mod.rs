@@ -24,7 +24,8 @@ use crate::{
     model::{
         Body, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber, State,
         api::{
-            ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, RevisionInfo,
+            ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, Pruned,
+            RevisionInfo,
         },
     },
 };
@@ -115,6 +116,13 @@ impl Client {
     pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
         let request = self.request(Method::DELETE, &format!("v1/functions/{name}"));
         self.send(request).await.map(drop)
+    }
+
+    /// Gives room back, or says how much that would be.
+    pub async fn prune(&self, dry_run: bool, older_than: Option<Duration>) -> Result<Pruned, Error> {
+        let older_than = older_than.map(|age| format!("{}ms", age.as_millis()));
+        let request = self.request(Method::POST, "v1/prune").query(&[("dry_run", dry_run)]);
+        self.json(request.query(&[("older_than", older_than)])).await
     }
 
     /// The record; with `wait`, as soon as it is terminal, at the latest after that time.

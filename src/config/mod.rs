@@ -12,6 +12,7 @@ mod secret_url;
 pub mod settings;
 pub mod state;
 pub mod units;
+pub mod wipe;
 
 pub use dirs::{Dirs, NoHome};
 pub use platform::{Addresses, Limits, Platform};

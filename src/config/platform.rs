@@ -62,6 +62,7 @@ impl Platform {
             ("CLOUDFUNC_MAX_STARTS", limits.max_starts.to_string()),
             ("CLOUDFUNC_STOP_GRACE", ms(limits.stop_grace)),
             ("CLOUDFUNC_RETENTION", ms(limits.retention)),
+            ("CLOUDFUNC_KEEP_REVISIONS", limits.keep_revisions.to_string()),
         ]
     }
 
@@ -167,6 +168,9 @@ pub struct Limits {
     pub stop_grace: Duration,
     /// Terminal records and logs are kept for so long.
     pub retention: Duration,
+    /// How many revisions of a function are kept, the newest ones; the active one is kept in any case, and one
+    /// that still has instances or running invocations until they have ended.
+    pub keep_revisions: u32,
 }
 
 impl Default for Limits {
@@ -184,6 +188,7 @@ impl Default for Limits {
             load_timeout: Duration::from_secs(30),
             stop_grace: Duration::from_secs(30),
             retention: Duration::from_secs(7 * 24 * 3600),
+            keep_revisions: 10,
         }
     }
 }

@@ -41,7 +41,7 @@ pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> an
     tracing::info!("gateway ready");
     let serving = server.serve(routes::routes(gateway), shutdown.soft.clone());
     tokio::select! {
-        served = serving => served?,
+        () = serving => {}
         () = shutdown.hard.cancelled() => {}
     }
     Ok(())

@@ -48,6 +48,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/v1/functions/{name}/invoke", post(invoke))
         .route("/v1/functions/{name}/logs", any(watch_scheduler))
         .route("/v1/logs", any(watch_scheduler))
+        .route("/v1/prune", any(to_registry))
         .route("/v1/invocations", any(to_scheduler))
         .route("/v1/invocations/{id}", any(watch_scheduler))
         .route("/v1/invocations/{id}/result", any(to_scheduler))

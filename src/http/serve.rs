@@ -12,7 +12,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, Failure, Guard, authorise};
+use super::{Door, Failure, Guard, authorise, connections};
 use crate::{
     model::{
         PlatformName, Problem,
@@ -36,8 +36,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves until `stop`, then finishes what is under way.
-    pub async fn serve(self, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+    /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
+    pub async fn serve(self, routes: Router, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
         let app = routes
             .fallback(|uri: Uri| async move {
@@ -52,13 +52,7 @@ impl Server {
             });
         let _open = door.open(app.clone());
         let app = app.layer(axum::middleware::from_fn_with_state(guard, authorise));
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // Answers are small and awaited: Nagle's algorithm would only hold them back.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
-        axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+        connections::serve(listener, app, stop).await;
     }
 }
 

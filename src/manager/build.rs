@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     bundle,
-    http::chain,
+    http::{chain, chain_of_disk},
     model::{
         Code, Package, Revision, RevisionNumber,
         message::{self, Build, BuildEvent, BuildStep, Parcel},
@@ -96,7 +96,7 @@ async fn perform(
     progress: tokio::sync::mpsc::UnboundedSender<String>,
 ) -> Result<BuildStep, BuildStep> {
     let platform = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
-        message: chain(error),
+        message: chain_of_disk(error),
         user_error: false,
     };
     let (bundle, tree) = match &build.spec.code {
@@ -110,13 +110,16 @@ async fn perform(
             check(source, build).await?;
             let _ = progress.send("unpacking the source".to_owned());
             let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
-            (Some(build.source.clone()), Some(tree.folder().to_owned()))
+            (Some(build.source.clone()), Some(tree))
         }
     };
     for notice in shared.runtime.notices(build.spec.network).await {
         let _ = progress.send(notice);
     }
-    let image = ensure_image(shared, build, tree, progress).await?;
+    // Held to the end: what is in use is not removed.
+    let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
+    let image = ensure_image(shared, build, folder, progress).await?;
+    drop(tree);
     Ok(BuildStep::Done { image, bundle })
 }
 

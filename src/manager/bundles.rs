@@ -1,13 +1,13 @@
 //! Unpacked bundles by digest: a cache that can be deleted at any time and is filled from the store.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, HashSet, VecDeque},
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
 };
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
     bundle,
@@ -154,11 +154,21 @@ pub struct Bundles {
     folder: PathBuf,
     store: Arc<dyn Store>,
     known: Mutex<Known>,
+    /// Those that somebody may be linking from, beside those that are only remembered.
+    in_use: Mutex<HashMap<Digest, Weak<Unpacked>>>,
+    /// Held for reading while one is fetched: until it is in `in_use` it must not be removed.
+    fetching: RwLock<()>,
 }
 
 impl Bundles {
     pub fn new(folder: PathBuf, store: Arc<dyn Store>) -> Self {
-        Self { folder, store, known: Mutex::default() }
+        Self {
+            folder,
+            store,
+            known: Mutex::default(),
+            in_use: Mutex::default(),
+            fetching: RwLock::default(),
+        }
     }
 
     /// From the cache, or from the store.
@@ -174,6 +184,7 @@ impl Bundles {
     }
 
     async fn fetch(&self, digest: &Digest) -> Result<Arc<Unpacked>, Error> {
+        let _fetching = self.fetching.read().await;
         let path = self.folder.join(digest.as_str());
         if !path.exists() {
             let bytes = self.store.blob(digest).await?.ok_or_else(|| Error::Missing(digest.clone()))?;
@@ -183,8 +194,65 @@ impl Bundles {
                 .expect("unpacking does not panic")?;
         }
         let read = tokio::task::spawn_blocking(move || Unpacked::read(path));
-        Ok(Arc::new(read.await.expect("reading a folder does not panic")?))
+        let unpacked = Arc::new(read.await.expect("reading a folder does not panic")?);
+        let mut in_use = self.in_use.lock().expect("no holder panics");
+        in_use.insert(digest.clone(), Arc::downgrade(&unpacked));
+        Ok(unpacked)
     }
+
+    /// What a process that was killed had begun. Only before anything is fetched.
+    pub async fn remove_leftovers(&self) {
+        let _alone = self.fetching.write().await;
+        let names = entries(&self.folder).into_iter().filter(|name| name.starts_with('.')).collect();
+        self.remove(names).await;
+    }
+
+    /// Removes what none of these names and nobody uses; answers how many went. One that is wanted again is
+    /// unpacked anew.
+    pub async fn tidy(&self, named: &HashSet<Digest>) -> usize {
+        let _alone = self.fetching.write().await;
+        self.known.lock().expect("no holder panics").0.retain(|(digest, _)| named.contains(digest));
+        let mut unnamed = Vec::new();
+        {
+            let mut in_use = self.in_use.lock().expect("no holder panics");
+            in_use.retain(|_, unpacked| unpacked.strong_count() > 0);
+            for name in entries(&self.folder) {
+                let Ok(digest) = name.parse::<Digest>() else { continue };
+                if !named.contains(&digest) && !in_use.contains_key(&digest) {
+                    unnamed.push(name);
+                }
+            }
+        }
+        // Renamed first: half of a bundle must not be taken for one.
+        let mut removed = Vec::with_capacity(unnamed.len());
+        for name in unnamed {
+            let gone = format!(".removed-{name}");
+            if fs::rename(self.folder.join(&name), self.folder.join(&gone)).is_ok() {
+                removed.push(gone);
+            }
+        }
+        let count = removed.len();
+        self.remove(removed).await;
+        count
+    }
+
+    async fn remove(&self, names: Vec<String>) {
+        let folder = self.folder.clone();
+        let removing = tokio::task::spawn_blocking(move || {
+            for name in names {
+                let path = folder.join(name);
+                if let Err(error) = fs::remove_dir_all(&path) {
+                    tracing::warn!(path = %path.display(), %error, "not removed");
+                }
+            }
+        });
+        removing.await.expect("removing does not panic");
+    }
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// Beside its place, and then renamed: a bundle is there whole or not at all.

@@ -2,8 +2,11 @@
 //! priority while a live instance is here, so that warm managers are served first.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -31,7 +34,16 @@ const WARM: i32 = 10;
 
 /// Revisions never change, so that what was read once is kept while its function exists.
 #[derive(Default)]
-pub struct Revisions(Mutex<HashMap<(FunctionId, RevisionNumber), Arc<Revision>>>);
+pub struct Revisions {
+    known: Mutex<HashMap<(FunctionId, RevisionNumber), Arc<Revision>>>,
+    /// Functions that were deleted while this manager knew them, newest last; at most [`REMEMBERED_GONE`].
+    gone: Mutex<VecDeque<FunctionId>>,
+    /// Looked at for every line that a function writes.
+    is_any_gone: AtomicBool,
+}
+
+/// Of older ones no instance is left.
+const REMEMBERED_GONE: usize = 1024;
 
 impl Revisions {
     /// None when the function or revision is gone.
@@ -41,19 +53,31 @@ impl Revisions {
         function: FunctionId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Revision>>, store::Error> {
-        let known = self.0.lock().expect("no holder panics").get(&(function, number)).cloned();
+        let known = self.known.lock().expect("no holder panics").get(&(function, number)).cloned();
         if known.is_some() {
             return Ok(known);
         }
         let read = store.revision(function, number).await?.map(Arc::new);
         if let Some(revision) = &read {
-            self.0.lock().expect("no holder panics").insert((function, number), revision.clone());
+            self.known.lock().expect("no holder panics").insert((function, number), revision.clone());
         }
         Ok(read)
     }
 
     fn forget(&self, function: FunctionId) {
-        self.0.lock().expect("no holder panics").retain(|(id, _), _| *id != function);
+        self.known.lock().expect("no holder panics").retain(|(id, _), _| *id != function);
+        let mut gone = self.gone.lock().expect("no holder panics");
+        gone.push_back(function);
+        if gone.len() > REMEMBERED_GONE {
+            gone.pop_front();
+        }
+        self.is_any_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was deleted: what still runs of it belongs to no function of its name.
+    pub fn is_gone(&self, function: FunctionId) -> bool {
+        self.is_any_gone.load(Ordering::Relaxed)
+            && self.gone.lock().expect("no holder panics").contains(&function)
     }
 }
 
@@ -148,6 +172,7 @@ async fn refresh(
         let one = start(shared, dispatch, stop, &function, prefetch);
         consuming.insert(function.id, one);
     }
+    shared.changed.notify_one();
     Ok(())
 }
 
@@ -279,10 +304,7 @@ impl FunctionQueue {
             // Clocks of two hosts may differ.
             .map(|left| left.min(self.shared.limits.queue_wait));
         if delivery.redelivered {
-            // A manager was lost with it in hand; whether it ran is not known.
-            drop(delivery.ack().await);
-            let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, Verdict::Interrupted);
-            return work::reply(&self.shared, invoke.reply_to, reply).await;
+            return self.dispatch.send(Command::Redelivered { invoke: Box::new(invoke), delivery });
         }
         if self.manager_stop.is_cancelled() {
             return work::give_back_sync(&self.shared, &invoke, &payload, left, delivery).await;

@@ -10,6 +10,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
@@ -22,7 +23,11 @@ use super::{
 };
 use crate::{
     config::units::show_duration,
-    model::{FunctionId, FunctionSpec, InvocationId, Revision, RevisionNumber, message::Verdict},
+    model::{
+        FunctionId, FunctionSpec, InvocationId, Revision, RevisionNumber,
+        message::{Invoke, Verdict},
+    },
+    queue::Delivery,
     runtime,
     store::ReportedInstance,
 };
@@ -31,6 +36,9 @@ use crate::{
 const UNDERWAY_AFTER: Duration = Duration::from_secs(1);
 /// How often such invocations are looked for, while there is any sync work at all.
 const UNDERWAY_CHECK: Duration = Duration::from_millis(500);
+/// Another manager that still has a message says so within this time ([`UNDERWAY_AFTER`], looked for every
+/// [`UNDERWAY_CHECK`], and the way), or has answered by then.
+const WORD_OF_OTHERS: Duration = Duration::from_secs(2);
 /// An async invocation whose instance could not be started is tried again after this long.
 const START_RETRY: Duration = Duration::from_secs(5);
 
@@ -62,6 +70,12 @@ pub enum Command {
         revision: Option<RevisionNumber>,
     },
     ImageMade,
+    /// A sync message that has been in somebody's hands before: its caller has to be told, unless it is still
+    /// in ours.
+    Redelivered {
+        invoke: Box<Invoke>,
+        delivery: Delivery,
+    },
     Drain,
 }
 
@@ -96,12 +110,14 @@ struct Instance {
     report: Option<ReportedInstance>,
 }
 
-/// A sync caller who may have to be told that it takes longer.
+/// A sync invocation that waits or runs here, whose caller may have to be told that it takes longer.
 struct Awaited {
     id: InvocationId,
     revision: RevisionNumber,
     reply_to: String,
     taken: Instant,
+    /// He was.
+    told: bool,
 }
 
 struct Dispatcher {
@@ -122,11 +138,17 @@ struct Dispatcher {
     reports: watch::Sender<Vec<ReportedInstance>>,
     next_work: u64,
     draining: bool,
+    /// The manager stops.
+    stop: CancellationToken,
 }
 
 /// Starts the dispatcher; its task ends after [`Dispatch::drain`], when nothing is left.
 /// Instances for `usual` are prewarmed whether anybody asks for them or not.
-pub fn start(shared: Arc<Shared>, usual: &FunctionSpec) -> (Dispatch, JoinHandle<()>) {
+pub fn start(
+    shared: Arc<Shared>,
+    usual: &FunctionSpec,
+    stop: CancellationToken,
+) -> (Dispatch, JoinHandle<()>) {
     let (commands, receiver) = mpsc::unbounded_channel();
     let (live, live_receiver) = watch::channel(Arc::default());
     let (reports, reports_receiver) = watch::channel(Vec::new());
@@ -155,6 +177,7 @@ pub fn start(shared: Arc<Shared>, usual: &FunctionSpec) -> (Dispatch, JoinHandle
         reports,
         next_work: 0,
         draining: false,
+        stop,
     };
     let task = tokio::spawn(dispatcher.run(receiver));
     (Dispatch { commands, live: live_receiver }, task)
@@ -242,6 +265,7 @@ impl Dispatcher {
                 self.apply(Event::Active { function, revision });
             }
             Command::ImageMade => self.apply(Event::ImageMade),
+            Command::Redelivered { invoke, delivery } => self.redelivered(*invoke, delivery),
             Command::Drain => {
                 self.draining = true;
                 self.apply(Event::Drain);
@@ -259,8 +283,10 @@ impl Dispatcher {
         });
         if let Some(reply_to) = work.invoke.reply_to.clone() {
             let revision = work.revision.number;
-            self.awaited
-                .insert(id, Awaited { id: work.invoke.id, revision, reply_to, taken: work.taken });
+            self.awaited.insert(
+                id,
+                Awaited { id: work.invoke.id, revision, reply_to, taken: work.taken, told: false },
+            );
         }
         let spec = &work.revision.spec;
         let needs = Needs {
@@ -383,16 +409,40 @@ impl Dispatcher {
     }
 
     fn tell_underway(&mut self) {
-        let late = self.awaited.extract_if(|_, awaited| awaited.taken.elapsed() >= UNDERWAY_AFTER);
-        let replies: Vec<_> = late
-            .map(|(_, Awaited { id, revision, reply_to, .. })| {
-                (Some(reply_to), work::bare_reply(&self.shared, id, revision, Verdict::Underway))
-            })
-            .collect();
+        let is_late =
+            |awaited: &&mut Awaited| !awaited.told && awaited.taken.elapsed() >= UNDERWAY_AFTER;
+        let mut replies = Vec::new();
+        for awaited in self.awaited.values_mut().filter(is_late) {
+            awaited.told = true;
+            let Awaited { id, revision, .. } = *awaited;
+            let reply = work::bare_reply(&self.shared, id, revision, Verdict::Underway);
+            replies.push((Some(awaited.reply_to.clone()), reply));
+        }
+        if replies.is_empty() {
+            return;
+        }
         self.beside(|shared| async move {
             for (to, reply) in replies {
                 work::reply(&shared, to, reply).await;
             }
+        });
+    }
+
+    /// The broker gives back what is in hand when it loses our connection, and what is in the hands of a manager
+    /// that it has lost. Ours goes on, and its own answer is the true one. Of the other it is not known whether
+    /// it ran: its caller is told so, after a pause in which whoever still has it can say that.
+    fn redelivered(&mut self, invoke: Invoke, delivery: Delivery) {
+        let is_ours = self.awaited.values().any(|awaited| awaited.id == invoke.id);
+        let verdict = if is_ours { Verdict::Underway } else { Verdict::Interrupted };
+        tracing::debug!(invocation = %invoke.id, ?verdict, "delivered again");
+        let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, verdict);
+        let stop = self.stop.clone();
+        self.beside(move |shared| async move {
+            if !is_ours {
+                let _ = tokio::time::timeout(WORD_OF_OTHERS, stop.cancelled()).await;
+            }
+            drop(delivery.ack().await);
+            work::reply(&shared, invoke.reply_to, reply).await;
         });
     }
 

@@ -20,7 +20,7 @@ use super::{
     work::{Run, Work},
 };
 use crate::{
-    http::chain,
+    http::{chain, chain_of_disk},
     model::{
         Body, Code, FunctionError, InstanceId, InvocationId, Package, Phase, Revision, Start,
         message::Verdict,
@@ -121,7 +121,7 @@ async fn start(
     revision: &Arc<Revision>,
 ) -> Result<Instance, Failure> {
     let begun = Instant::now();
-    let platform = |error: &(dyn std::error::Error + 'static)| Failure::Platform(chain(error));
+    let platform = |error: &(dyn std::error::Error + 'static)| Failure::Platform(chain_of_disk(error));
     make_folder(folder).map_err(|error| platform(&error))?;
     let bundle = fill(shared, folder, revision).await?;
     let image = image_of(revision, bundle.as_ref().map(|bundle| bundle.folder()));
@@ -168,7 +168,7 @@ async fn fill(
     folder: &Path,
     revision: &Revision,
 ) -> Result<Option<Arc<Unpacked>>, Failure> {
-    let platform = |error: bundles::Error| Failure::Platform(chain(&error));
+    let platform = |error: bundles::Error| Failure::Platform(chain_of_disk(&error));
     let Some(digest) = &revision.bundle else { return Ok(None) };
     let bundle = shared.bundles.get(digest).await.map_err(platform)?;
     if let Code::Language { package: Package::Bundle, .. } = &revision.spec.code {

@@ -15,6 +15,7 @@ use tokio::{
     sync::mpsc::{self, error::TrySendError},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use crate::{
@@ -46,7 +47,8 @@ const DELAY: Duration = Duration::from_millis(40);
 /// The way in. Cheap to clone; never waits.
 #[derive(Clone)]
 pub struct LogWriter {
-    lines: mpsc::Sender<Option<LogLine>>,
+    lines: mpsc::Sender<LogLine>,
+    closed: CancellationToken,
     /// Somebody in this process reads along. Unbounded, as a guest's output is bounded.
     watcher: Option<mpsc::UnboundedSender<LogLine>>,
     bounds: Arc<Bounds>,
@@ -134,9 +136,7 @@ impl LogWriter {
         if !self.bounds.budget.take(bytes) {
             return self.bounds.lose(&line, 1);
         }
-        if let Err(TrySendError::Full(Some(line)) | TrySendError::Closed(Some(line))) =
-            self.lines.try_send(Some(line))
-        {
+        if let Err(TrySendError::Full(line) | TrySendError::Closed(line)) = self.lines.try_send(line) {
             self.bounds.budget.give_back(bytes);
             self.bounds.lose(&line, 1);
         }
@@ -147,10 +147,14 @@ impl LogWriter {
         self.bounds.dropped.load(Ordering::Relaxed)
     }
 
-    /// Lets the writer end once it has stored what is there.
+    /// Lets the writer end once it has stored what is there; what comes from now on is dropped.
     pub fn close(&self) {
-        // A full channel is being read; the task that reads it also ends when all writers are gone.
-        let _ = self.lines.try_send(None);
+        self.closed.cancel();
+    }
+
+    /// Lines that are not stored yet, but for those being stored.
+    pub fn waiting(&self) -> usize {
+        self.lines.max_capacity() - self.lines.capacity()
     }
 }
 
@@ -199,6 +203,10 @@ impl<'a> Sink<'a> {
     }
 
     fn store(&mut self, stream: Stream, line: String, kind: Option<LineKind>) {
+        // Its log went with it, and the next function of its name has another.
+        if self.shared.revisions.is_gone(self.revision.function) {
+            return;
+        }
         self.lines += 1;
         self.shared.logs.write(LogLine {
             ts: Timestamp::now(),
@@ -247,32 +255,43 @@ pub fn start(
         lost: Mutex::default(),
     };
     let bounds = Arc::new(bounds);
-    let task = tokio::spawn(run(store, waiting, bounds.clone()));
-    (LogWriter { lines, watcher, bounds }, task)
+    let closed = CancellationToken::new();
+    let task = tokio::spawn(run(store, waiting, closed.clone(), bounds.clone()));
+    (LogWriter { lines, closed, watcher, bounds }, task)
 }
 
 fn size(line: &LogLine) -> usize {
     LINE_BYTES + line.line.len()
 }
 
-async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>, bounds: Arc<Bounds>) {
-    let (mut open, mut told) = (true, 0);
-    while open {
-        let Some(Some(first)) = waiting.recv().await else { return bounds.tell_lost(&*store).await };
+async fn run(
+    store: Arc<dyn Store>,
+    mut waiting: mpsc::Receiver<LogLine>,
+    closed: CancellationToken,
+    bounds: Arc<Bounds>,
+) {
+    let mut told = 0;
+    loop {
+        let first = tokio::select! {
+            biased;
+            first = waiting.recv() => first,
+            // What is in the channel is still read, and then it is at its end.
+            () = closed.cancelled(), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+        };
+        let Some(first) = first else { return bounds.tell_lost(&*store).await };
         let mut bytes = size(&first);
         let mut batch = vec![first];
         let deadline = tokio::time::Instant::now() + DELAY;
         while batch.len() < BATCH && bytes < BATCH_BYTES {
             match tokio::time::timeout_at(deadline, waiting.recv()).await {
-                Ok(Some(Some(line))) => {
+                Ok(Some(line)) => {
                     bytes += size(&line);
                     batch.push(line);
                 }
-                Ok(Some(None) | None) => {
-                    open = false;
-                    break;
-                }
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         if !store_batch(&*store, &batch).await {
@@ -280,7 +299,7 @@ async fn run(store: Arc<dyn Store>, mut waiting: mpsc::Receiver<Option<LogLine>>
         }
         bounds.budget.give_back(bytes);
         // Behind what had been waiting when lines were lost.
-        if waiting.is_empty() || !open {
+        if waiting.is_empty() {
             bounds.tell_lost(&*store).await;
         }
         let dropped = bounds.dropped.load(Ordering::Relaxed);
@@ -356,6 +375,36 @@ mod tests {
         let last = &page.lines[0].line;
         assert_eq!(last.line, "lost: 3 lines were not stored: the store was too slow or away");
         assert_eq!((last.stream, last.kind), (Stream::Platform, Some(LineKind::Lost)));
+        assert_eq!(writer.waiting(), 0);
+        store.close().await;
+    }
+
+    /// Somebody still holds the way in, as the manager does to its end.
+    #[tokio::test]
+    async fn a_writer_whose_line_is_full_ends_when_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
+        let (writer, task) = start(store.clone(), None);
+        let line = LogLine {
+            ts: Timestamp::now(),
+            function: "f".parse().unwrap(),
+            revision: RevisionNumber(1),
+            invocation_id: None,
+            attempt: None,
+            instance: InstanceId::new(),
+            stream: Stream::Stdout,
+            line: "x".to_owned(),
+            kind: None,
+            sequence: None,
+        };
+        for _ in 0..MAX_WAITING + 1 {
+            writer.write(line.clone());
+        }
+        assert_eq!((writer.waiting(), writer.dropped()), (MAX_WAITING, 1));
+        writer.close();
+        task.await.unwrap();
+        assert_eq!((writer.waiting(), writer.dropped()), (0, 1), "the others are stored");
         store.close().await;
     }
 

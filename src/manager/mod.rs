@@ -21,12 +21,14 @@ pub mod pool;
 mod prewarm;
 mod shape;
 pub mod stock;
+mod stop;
+mod tidy;
 mod work;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -62,6 +64,8 @@ struct Shared {
     bundles: bundles::Bundles,
     revisions: consumers::Revisions,
     logs: logs::LogWriter,
+    /// What functions and revisions there are has changed.
+    changed: Notify,
     /// `<data>/instances`.
     instances: PathBuf,
     /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
@@ -69,9 +73,6 @@ struct Shared {
     /// What still runs is given up: from now on the end of a guest is our doing and says nothing.
     given_up: CancellationToken,
 }
-
-/// What is given up ends at once, but for the removal of its sandbox.
-const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// Runs a manager until it is told to stop. Soft: what runs is finished (for at most the grace),
 /// what has not begun is given back. In any case none of its sandboxes is left.
@@ -86,6 +87,8 @@ pub async fn run(
     let Backends { store, queue, runtime, lines, usual } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
+    std::fs::create_dir_all(&instances)
+        .with_context(|| format!("cannot create {}", instances.display()))?;
     // What an earlier life of this manager had claimed need not wait until its lease runs out.
     if let Err(error) = store.release_manager(owner.manager).await {
         tracing::warn!(error = %http::chain(&error), "older leases not ended; they run out by themselves");
@@ -98,6 +101,7 @@ pub async fn run(
         owner: OwnerId::new(),
         tracker: TaskTracker::new(),
         given_up: CancellationToken::new(),
+        changed: Notify::new(),
         store,
         queue,
         runtime,
@@ -115,41 +119,27 @@ pub async fn run(
     let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
     let stop_health = CancellationToken::new();
     let health = tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone()));
-    let (dispatch, dispatcher) = dispatch::start(shared.clone(), &usual);
+    let (dispatch, dispatcher) = dispatch::start(shared.clone(), &usual, shutdown.soft.clone());
     let builds = tokio::spawn(build::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone()));
-    consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone()).await;
-
+    tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone()));
+    let consuming = consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone());
+    let consumers = tokio::spawn(consuming);
+    tokio::select! {
+        () = shutdown.soft.cancelled() => {}
+        () = shutdown.hard.cancelled() => {}
+    }
     tracing::info!("manager stops: running invocations finish, the rest is given back");
-    dispatch.drain();
-    drop(dispatch);
-    let finished = async {
-        let _ = dispatcher.await;
-        let _ = builds.await;
-        shared.tracker.close();
-        shared.tracker.wait().await;
+    let tasks = stop::Tasks {
+        consumers,
+        dispatcher,
+        builds,
+        health,
+        logs: log_task,
+        lease,
+        stop_health,
+        stop_lease,
     };
-    let all_finished = tokio::select! {
-        () = finished => true,
-        () = tokio::time::sleep(shared.limits.stop_grace) => false,
-        () = shutdown.hard.cancelled() => false,
-    };
-    if !all_finished {
-        tracing::warn!("running invocations did not finish in time and are given up");
-        shared.given_up.cancel();
-        shared.tracker.close();
-        let _ = tokio::time::timeout(GIVE_UP, shared.tracker.wait()).await;
-    }
-    stop_health.cancel();
-    let _ = health.await;
-    shared.logs.close();
-    let _ = log_task.await;
-    stop_lease.cancel();
-    let _ = lease.await;
-    clean_up(&*shared.runtime, &owner, &shared.instances).await?;
-    if let Err(error) = shared.store.release_lease(shared.owner).await {
-        tracing::warn!(%error, "the lease could not be released; it runs out by itself");
-    }
-    Ok(())
+    stop::stop(&shared, &owner, dispatch, tasks, &shutdown.hard).await
 }
 
 fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
@@ -164,7 +154,12 @@ fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
         }) as _
     });
     let logs = shared.logs.clone();
-    let dropped = Arc::new(move || Dropped { lines: logs.dropped(), ..Dropped::default() });
+    let counting = shared.store.clone();
+    let dropped = Arc::new(move || Dropped {
+        lines: logs.dropped(),
+        refused: counting.refused(),
+        ..Dropped::default()
+    });
     http::health_routes(
         "manager",
         owner.platform.clone(),
@@ -188,11 +183,17 @@ async fn clean_up(
             tracing::warn!(error = %crate::http::chain(&error), "cannot look for left-over sandboxes")
         }
     }
-    if instances.exists() {
-        std::fs::remove_dir_all(instances)
-            .with_context(|| format!("cannot empty {}", instances.display()))?;
+    // Not the folder itself: it must not be made again where somebody has deleted everything.
+    let entries = match std::fs::read_dir(instances) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", instances.display()));
+        }
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    std::fs::create_dir_all(instances)
-        .with_context(|| format!("cannot create {}", instances.display()))?;
     Ok(())
 }

@@ -103,6 +103,26 @@ pub enum DeployLine {
     Error { problem: Problem },
 }
 
+/// `POST /v1/prune`: what was deleted, or would be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pruned {
+    pub dry_run: bool,
+    pub revisions: Amount,
+    /// That no other revision names.
+    pub bundles: Amount,
+    pub invocations: Amount,
+    pub log_lines: Amount,
+    /// By how many bytes the store's file is smaller; none of a dry run, and where the store does that itself.
+    pub given_back: Option<u64>,
+}
+
+/// Without what the store needs around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    pub count: u64,
+    pub bytes: u64,
+}
+
 /// What an async invocation is answered (202).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
@@ -141,4 +161,12 @@ pub struct Dropped {
     /// Records of sync invocations.
     #[serde(default)]
     pub records: u64,
+    /// Writes of any kind that the store's disk refused, because it was full or read-only. Whoever asked for one
+    /// was told so, or tries again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

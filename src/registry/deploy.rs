@@ -16,7 +16,7 @@ use crate::{
         message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, Message},
-    store::NewRevision,
+    store::{self, NewRevision},
 };
 
 /// A build that has said nothing for so long has been lost with its manager, or there is none.
@@ -70,6 +70,7 @@ impl Registry {
     /// Deploys; `report` gets lines for people.
     pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
         let Source { name, spec, digest, archive } = source;
+        let kept = archive.clone();
         let unchanged = self.unchanged(&name, &spec, &digest).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(spec.code, Code::Image { .. });
@@ -85,8 +86,19 @@ impl Registry {
             return Ok(unchanged);
         }
         let revision = NewRevision { name: name.clone(), spec, source: digest, bundle, image };
-        let revision = self.store.add_revision(revision).await?;
-        self.announce_changed(revision.function).await;
+        let revision = match (self.store.add_revision(revision.clone()).await, kept) {
+            // It went, while this was built, with the last revision that had named it.
+            (Err(store::Error::Missing(_)), Some(archive)) => {
+                self.store.put_blob(&revision.source, archive).await?;
+                self.store.add_revision(revision).await?
+            }
+            (added, _) => added?,
+        };
+        let (keep, function) = (self.room.keep_revisions, revision.function);
+        if let Err(error) = self.store.prune_revisions(keep, Some(function)).await {
+            tracing::warn!(error = %chain(&error), "old revisions not deleted; the sweep tries again");
+        }
+        self.announce_changed(function).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
         Ok(Deployed { name, revision: revision.number, unchanged: false, image: revision.image })
     }

@@ -1,6 +1,7 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm.
 
 mod deploy;
+mod prune;
 mod routes;
 mod seed;
 
@@ -30,6 +31,13 @@ pub struct Backends {
     pub queue: Arc<dyn Queue>,
 }
 
+/// What is kept of what has been.
+#[derive(Clone, Copy)]
+pub struct Room {
+    pub keep_revisions: u32,
+    pub retention: Duration,
+}
+
 /// What functions can be written in here.
 pub struct Languages {
     pub defaults: Defaults,
@@ -42,6 +50,7 @@ struct Registry {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     languages: Languages,
+    room: Room,
     /// Of this host: told about changes before a deploy is answered.
     scheduler: Peer,
 }
@@ -51,6 +60,7 @@ struct Registry {
 pub async fn run(
     backends: Backends,
     languages: Languages,
+    room: Room,
     scheduler: Peer,
     server: Server,
     shutdown: Shutdown,
@@ -60,12 +70,13 @@ pub async fn run(
         store: backends.store,
         queue: backends.queue,
         languages,
+        room,
         scheduler,
     });
     tracing::info!("registry ready");
     let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
     tokio::select! {
-        served = serving => served?,
+        () = serving => {}
         () = shutdown.hard.cancelled() => {}
     }
     Ok(())

@@ -17,17 +17,20 @@ use tokio::sync::mpsc;
 use super::{
     Registry,
     deploy::{Report, Source, upload_too_large},
-    seed,
+    prune, seed,
 };
 use crate::{
     bundle,
     http::{
-        Answer, Failure, chain, drops_nothing, function_name, function_not_found, health_routes,
-        read_body, store_and_queue,
+        Answer, Failure, chain, function_name, function_not_found, health_routes, read_body,
+        store_and_queue,
     },
     model::{
         Function, FunctionId, FunctionName, Problem, RevisionNumber,
-        api::{ActiveRevision, DeployLine, Deployed, FunctionInfo, InstanceInfo, Page, RevisionInfo},
+        api::{
+            ActiveRevision, DeployLine, Deployed, Dropped, FunctionInfo, InstanceInfo, Page,
+            RevisionInfo,
+        },
         code,
         message::Change,
     },
@@ -40,17 +43,20 @@ pub fn routes(registry: Arc<Registry>) -> Router {
     let ready = store_and_queue(registry.store.clone(), registry.queue.clone());
     let backends = vec![registry.store.kind().to_owned(), registry.queue.kind().to_owned()];
     let platform = registry.platform.clone();
+    let counting = registry.store.clone();
+    let dropped = Arc::new(move || Dropped { refused: counting.refused(), ..Dropped::default() });
     Router::new()
         .route("/v1/functions", get(list))
         .route("/v1/functions/{name}", get(show).delete(delete))
         .route("/v1/functions/{name}/revisions", get(revisions).post(deploy))
         .route("/v1/functions/{name}/instances", get(instances))
         .route("/v1/functions/{name}/active-revision", put(activate))
+        .route("/v1/prune", post(prune::prune))
         .route("/functions", post(seed::register))
         .route("/functions/{name}", get(seed::show))
         .route("/functions/{name}/warm", patch(seed::report_warm))
         .with_state(registry)
-        .merge(health_routes("registry", platform, backends, ready, drops_nothing()))
+        .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
 async fn deploy(
@@ -73,7 +79,7 @@ async fn deploy(
 }
 
 /// In a task of its own: a client that hangs up does not leave half of it done.
-pub async fn to_the_end<T: Send + 'static>(
+pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Answer<T>> + Send + 'static,
 ) -> Answer<T> {
     tokio::spawn(work).await.unwrap_or_else(|error| {

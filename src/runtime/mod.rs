@@ -18,7 +18,9 @@ mod process;
 mod protocol;
 mod python;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet, fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -113,6 +115,12 @@ pub trait Runtime: Send + Sync {
     /// sentence each, without a full stop; empty when everything holds. Looked up now; makes what the
     /// sandboxes of that network share, if that is not there yet.
     async fn notices(&self, network: Network) -> Vec<String>;
+
+    /// Removes the images that were made for functions of this platform, but those of these tags and ids; answers the tags
+    /// that went, and whether others are still in use and could go later.
+    async fn remove_images(&self, _keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
+        Ok((Vec::new(), false))
+    }
 
     /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
     /// sandboxes need (a network) when no other uses it; answers the engine's ids.

@@ -23,7 +23,7 @@ mod shards;
 mod sweep;
 mod waiting;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,10 @@ struct Scheduler {
 /// How many finished ids somebody who waits for one may lag behind; then he asks the store.
 const FINISHED_BACKLOG: usize = 4096;
 
+/// At a stop, for what is written behind: some 20,000 records at most, which take a store that answers a
+/// second or two.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
 /// Runs a scheduler until it is told to stop. Soft: no new requests, those under way are answered,
 /// what is written behind is written.
 pub async fn run(
@@ -101,22 +105,32 @@ pub async fn run(
     tracing::info!("scheduler ready");
     let serving = server.serve(routes::routes(scheduler.clone()), shutdown.soft.clone());
     tokio::select! {
-        served = serving => served?,
+        () = serving => {}
         () = shutdown.hard.cancelled() => return Ok(()),
         // They end only by a panic, and nothing works without them: the supervisor starts us again.
         ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
     }
     background.cancel();
-    let written = async move {
+    let (recorder, mut accept_task, mut recorder_task) =
+        (scheduler.recorder.closing(), accept_task, recorder_task);
+    let written = async {
         while tasks.join_next().await.is_some() {}
         drop(scheduler);
-        let _ = accept_task.await;
-        let _ = recorder_task.await;
+        let _ = (&mut accept_task).await;
+        let _ = (&mut recorder_task).await;
     };
-    // An answer that nobody reads may still hold what they wait for.
-    tokio::select! {
-        () = written => {}
-        () = shutdown.hard.cancelled() => {}
+    // A store that is away, or an answer that nobody reads, does not hold up the stop.
+    let is_written = tokio::select! {
+        biased;
+        () = written => true,
+        () = tokio::time::sleep(LAST_WRITES) => false,
+        () = shutdown.hard.cancelled() => false,
+    };
+    if !is_written {
+        accept_task.abort();
+        recorder_task.abort();
+        let records = recorder.waiting();
+        tracing::warn!(records, "the last records of sync invocations are not stored");
     }
     Ok(())
 }

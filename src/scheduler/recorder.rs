@@ -72,6 +72,11 @@ impl Recorder {
         self.bounds.dropped()
     }
 
+    /// Tells how much is left, without keeping the writer from its end.
+    pub fn closing(&self) -> Closing {
+        Closing(self.recent.clone())
+    }
+
     /// One that is not stored yet.
     pub fn recent(&self, id: InvocationId) -> Option<Arc<SyncRecord>> {
         self.recent.with(id, |record| record.clone())
@@ -85,6 +90,17 @@ impl Recorder {
     /// Those among them whose id has that part.
     pub fn find(&self, part: &IdPart) -> Vec<InvocationId> {
         self.recent.ids(part)
+    }
+}
+
+pub struct Closing(Arc<Shards<Arc<SyncRecord>>>);
+
+impl Closing {
+    /// Records that are not stored yet.
+    pub fn waiting(&self) -> usize {
+        let mut count = 0;
+        self.0.for_each(|_| count += 1);
+        count
     }
 }
 
@@ -142,7 +158,7 @@ impl Bounds {
     fn dropped(&self) -> Dropped {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (results, records) = (count(&self.dropped_results), count(&self.dropped_records));
-        Dropped { results, records, lines: 0 }
+        Dropped { results, records, ..Dropped::default() }
     }
 
     /// Logs what has come since.

@@ -72,6 +72,13 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
         scheduler.waiting.with(outcome.id, |pending| pending.owner = outcome.owner);
         return;
     }
+    // Another manager has it, and is not known to be lost: its word counts, or the end of its lease.
+    let is_elsewhere = |pending: &mut Pending| pending.owner.is_some_and(|it| Some(it) != outcome.owner);
+    if outcome.verdict == Verdict::Interrupted
+        && scheduler.waiting.with(outcome.id, is_elsewhere) == Some(true)
+    {
+        return tracing::debug!(invocation = %outcome.id, "it was delivered again, and runs elsewhere");
+    }
     let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
         return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
     };

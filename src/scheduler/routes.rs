@@ -28,7 +28,7 @@ use crate::{
     },
     model::{
         Body, FunctionName, InvocationId, InvocationRef, Problem, Record,
-        api::{Accepted, Page, header as ours},
+        api::{Accepted, Dropped, Page, header as ours},
         code,
         message::MAX_BODY,
     },
@@ -46,7 +46,8 @@ type Shared = State<Arc<Scheduler>>;
 pub fn routes(scheduler: Arc<Scheduler>) -> Router {
     let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
     let recorders = scheduler.clone();
-    let dropped = Arc::new(move || recorders.recorder.dropped());
+    let dropped =
+        Arc::new(move || Dropped { refused: recorders.store.refused(), ..recorders.recorder.dropped() });
     Router::new()
         .route("/v1/functions/{name}/invoke", post(invoke))
         .route("/v1/functions/{name}/logs", get(function_logs))
@@ -154,7 +155,7 @@ impl Scheduler {
                 }
                 error => {
                     tracing::error!(error = %crate::http::chain(error), "not accepted");
-                    Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1).into()
+                    crate::http::of_store(error).into()
                 }
             }),
         }

@@ -30,8 +30,23 @@ const PUBLISHES: usize = 256;
 /// Pruning happens every so many sweeps.
 const PRUNE_EVERY: u64 = 60;
 const PRUNE_PAGE: u32 = 5000;
+/// Of a stop.
+const LAST_SWEEP: Duration = Duration::from_secs(3);
 
+/// Until `stop`, which a sweep under way does not hold up for long: what it took and did not publish then is
+/// due again later.
 pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_SWEEP).await;
+    };
+    tokio::select! {
+        () = sweeping(&scheduler, &stop) => {}
+        () = too_long => {}
+    }
+}
+
+async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut count, mut failing) = (0, false);
@@ -40,10 +55,10 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = tell_forsaken(&scheduler).await {
+        if let Err(error) = tell_forsaken(scheduler).await {
             tracing::debug!(error = %chain(&error), "leases not read");
         }
-        match sweep(&scheduler).await {
+        match sweep(scheduler).await {
             Ok(()) if failing => tracing::info!("sweeping again"),
             Err(error) if !failing => {
                 tracing::warn!(error = %chain(&*error), "sweep failed; every second another one tries");
@@ -55,7 +70,7 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
         }
         failing = false;
         if count % PRUNE_EVERY == 0
-            && let Err(error) = prune(&scheduler, &stop).await
+            && let Err(error) = prune(scheduler, stop).await
         {
             tracing::warn!(error = %chain(&error), "old records not deleted");
         }
@@ -63,8 +78,11 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     }
 }
 
-/// Page by page, so that no transaction is long.
+/// Old revisions; then records and lines page by page, so that no transaction is long.
 async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
+    if let Err(error) = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None).await {
+        tracing::warn!(error = %chain(&error), "old revisions not deleted");
+    }
     while !stop.is_cancelled()
         && scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await? >= u64::from(PRUNE_PAGE)
     {

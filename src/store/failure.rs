@@ -47,17 +47,29 @@ impl Failure {
             (Fault::Lost, false) | (Fault::Busy, _) => {
                 Error::Unavailable { address, source: error.into() }
             }
+            (Fault::Unwritable(reason), _) => {
+                Error::Unwritable { address, reason, source: error.into() }
+            }
             (Fault::Other, _) => Error::Internal { address, source: error.into() },
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Of a store that is a file.
+pub(super) const DISK_FULL: &str = "the disk of the data folder is full";
+pub(super) const READ_ONLY: &str = "the disk of the data folder is read-only";
+/// Of a server.
+const SERVER_FULL: &str = "the disk of the database is full";
+const SERVER_READ_ONLY: &str = "the database is read-only";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The connection or the disk failed in the middle.
     Lost,
     /// The store answered that it cannot now, and undid what it had begun; or it was not reached.
     Busy,
+    /// It is full or read-only, as callers are told, and undid what it had begun.
+    Unwritable(&'static str),
     /// Waiting will not help.
     Other,
 }
@@ -89,10 +101,12 @@ fn postgres_fault(code: &str) -> Fault {
     match code {
         // Terminated by an administrator, a crash of another backend, a broken connection.
         "57P01" | "57P02" | "57P05" => Fault::Lost,
-        // Starting up or shutting down; cancelled; serialisation, deadlock, lock timeout; read-only
-        // (a standby that was not promoted yet).
-        "57P03" | "57014" | "40001" | "40P01" | "55P03" | "25006" => Fault::Busy,
-        // Connection exceptions; out of connections, memory, disk.
+        // Starting up or shutting down; cancelled; serialisation, deadlock, lock timeout.
+        "57P03" | "57014" | "40001" | "40P01" | "55P03" => Fault::Busy,
+        // As a standby that was not promoted yet.
+        "25006" => Fault::Unwritable(SERVER_READ_ONLY),
+        "53100" => Fault::Unwritable(SERVER_FULL),
+        // Connection exceptions; out of connections, memory.
         _ if code.starts_with("08") => Fault::Lost,
         _ if code.starts_with("53") => Fault::Busy,
         _ => Fault::Other,
@@ -102,8 +116,10 @@ fn postgres_fault(code: &str) -> Fault {
 /// By result code, whose low byte is the primary one.
 fn sqlite_fault(code: &str) -> Fault {
     match code.parse::<i32>().map(|code| code & 0xff) {
-        Ok(10) => Fault::Lost,         // SQLITE_IOERR
-        Ok(5 | 6 | 13) => Fault::Busy, // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL: rolled back
+        Ok(10) => Fault::Lost,                  // SQLITE_IOERR
+        Ok(5 | 6) => Fault::Busy,               // SQLITE_BUSY, SQLITE_LOCKED: rolled back
+        Ok(13) => Fault::Unwritable(DISK_FULL), // SQLITE_FULL: rolled back
+        Ok(8) => Fault::Unwritable(READ_ONLY),  // SQLITE_READONLY
         _ => Fault::Other,
     }
 }
@@ -129,24 +145,59 @@ pub(super) fn migration(error: sqlx::migrate::MigrateError) -> Failure {
     }
 }
 
-/// Whether `revision` may become the active one, given the function's id, its active revision and
-/// whether that revision exists.
+/// Whether `revision` may become the active one, given the function's id, its active and its last revision,
+/// and whether that revision exists.
 pub(super) fn activation(
     name: &FunctionName,
     revision: RevisionNumber,
     expected: Option<RevisionNumber>,
-    found: Option<(Id, i64, bool)>,
+    found: Option<(Id, i64, i64, bool)>,
 ) -> Result<Id, Failure> {
-    let Some((id, active, exists)) = found else {
+    let Some((id, active, last, exists)) = found else {
         return Err(Failure::Missing(format!("function {name}")));
     };
     if !exists {
-        return Err(Failure::Missing(format!("revision {revision} of '{name}'")));
+        let was_there = i64::from(revision.0) <= last && revision.0 > 0;
+        return Err(Failure::Missing(match was_there {
+            true => format!(
+                "revision {revision} of '{name}' was removed to make room (--keep-revisions says how many are \
+                 kept) and"
+            ),
+            false => format!("revision {revision} of '{name}'"),
+        }));
     }
     match expected {
         Some(expected) if i64::from(expected.0) != active => {
             Err(Failure::Conflict(format!("revision {active} of '{name}' is active, not {expected}")))
         }
         _ => Ok(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_from_a_store_that_is_away_or_broken() {
+        for (code, expected) in [
+            ("53100", Fault::Unwritable(SERVER_FULL)),
+            ("25006", Fault::Unwritable(SERVER_READ_ONLY)),
+            ("53300", Fault::Busy),
+            ("58030", Fault::Other),
+            ("08006", Fault::Lost),
+        ] {
+            assert_eq!(postgres_fault(code), expected, "{code}");
+        }
+        for (code, expected) in [
+            ("13", Fault::Unwritable(DISK_FULL)),
+            ("8", Fault::Unwritable(READ_ONLY)),
+            // SQLITE_READONLY_DBMOVED: the low byte counts.
+            ("1032", Fault::Unwritable(READ_ONLY)),
+            ("5", Fault::Busy),
+            ("778", Fault::Lost),
+        ] {
+            assert_eq!(sqlite_fault(code), expected, "{code}");
+        }
     }
 }

@@ -32,8 +32,8 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                Claim, Due, Error, Finish, LogFilter, LogPage, NewInvocation, NewRevision, RecordFilter,
-                ReportedInstance, Store, SyncRecord, Totals,
+                Claim, Due, Error, Finish, LogFilter, LogPage, NamedBundle, NewInvocation, NewRevision,
+                Prunable, RecordFilter, ReportedInstance, Store, SyncRecord, Totals,
                 methods::{LONG, SOON},
             },
         };
@@ -45,7 +45,18 @@ macro_rules! store {
             }
 
             async fn ping(&self) -> Result<(), Error> {
-                self.read(SOON, reads::ping(self.readers())).await
+                self.read(SOON, reads::ping(self.readers())).await?;
+                if let Some(refused) = self.has_no_room() {
+                    return Err(refused);
+                }
+                match self.refusals.is_refusing() {
+                    true => self.write(SOON, records::try_write(self.synced())).await,
+                    false => Ok(()),
+                }
+            }
+
+            fn refused(&self) -> u64 {
+                self.refusals.count()
             }
 
             async fn put_blob(&self, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
@@ -100,6 +111,26 @@ macro_rules! store {
 
             async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
                 self.write(LONG, functions::delete_function(self.synced(), name)).await
+            }
+
+            async fn prune_revisions(
+                &self,
+                keep: u32,
+                function: Option<FunctionId>,
+            ) -> Result<Vec<FunctionId>, Error> {
+                self.write(LONG, prune::prune_revisions(self.synced(), keep, function)).await
+            }
+
+            async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error> {
+                self.read(LONG, reads::prunable(self.readers(), age, keep)).await
+            }
+
+            async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error> {
+                self.read(SOON, reads::named_bundles(self.readers())).await
+            }
+
+            async fn vacuum(&self) -> Result<Option<u64>, Error> {
+                self.give_back_room().await
             }
 
             async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error> {

@@ -12,6 +12,7 @@ mod lost_claims;
 mod methods;
 mod postgres;
 mod reads;
+mod refusals;
 mod rows;
 mod sqlite;
 mod survey;
@@ -50,8 +51,11 @@ pub trait Store: Send + Sync {
     /// For `status` and the startup text: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 
-    /// A round trip, for readiness.
+    /// A round trip, for readiness. After a write that its disk refused, and where that has next to no room,
+    /// another write is tried: [`Error::Unwritable`] while it is refused, though reads go on.
     async fn ping(&self) -> Result<(), Error>;
+    /// Writes that the disk refused, since the process began.
+    fn refused(&self) -> u64;
 
     // Blobs: sources and bundles, by their digest.
 
@@ -92,6 +96,23 @@ pub trait Store: Send + Sync {
     /// (queued, retrying) end `cancelled` with reason `function_deleted`; running ones go on, and all
     /// records stay. None when no function has this name.
     async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
+
+    /// Deletes revisions beyond the newest `keep` of each function, or of one, with the blobs that no other
+    /// revision names; never the active one, nor one with live instances or running invocations. Without a
+    /// function also blobs that no revision has named for an hour, as deploys that failed leave them. Answers
+    /// the functions that lost one.
+    async fn prune_revisions(
+        &self,
+        keep: u32,
+        function: Option<FunctionId>,
+    ) -> Result<Vec<FunctionId>, Error>;
+    /// What [`Store::prune`] and [`Store::prune_revisions`] would delete now.
+    async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error>;
+    /// What the revisions of all functions are made of.
+    async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error>;
+    /// Gives room that deleted rows leave back to the disk, in bytes; None where the store does that itself.
+    /// Writes wait meanwhile.
+    async fn vacuum(&self) -> Result<Option<u64>, Error>;
 
     // Async invocations.
 
@@ -188,6 +209,26 @@ pub struct NewRevision {
     pub source: Digest,
     pub bundle: Option<Digest>,
     pub image: String,
+}
+
+/// A bundle that a revision names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedBundle {
+    pub function: FunctionName,
+    pub source: Digest,
+    pub bundle: Option<Digest>,
+    /// As the revision has it: the engine's id, or a tag.
+    pub image: String,
+}
+
+/// How much of what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prunable {
+    pub revisions: u64,
+    /// Each a count with its bytes.
+    pub bundles: (u64, u64),
+    pub invocations: (u64, u64),
+    pub log_lines: (u64, u64),
 }
 
 /// An async invocation to be accepted.
@@ -372,6 +413,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Its disk is full, or read-only; nothing happened. It recovers by itself.
+    #[error("the store at {address} cannot write: {reason}")]
+    Unwritable {
+        address: String,
+        /// For callers: `the disk of the data folder is full`.
+        reason: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What a method needs to be there is not.
     #[error("{0} is not there")]
     Missing(String),
@@ -390,7 +440,7 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::UnknownFate { .. })
+        matches!(self, Self::Unavailable { .. } | Self::UnknownFate { .. } | Self::Unwritable { .. })
     }
 }
 

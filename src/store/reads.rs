@@ -9,6 +9,40 @@ macro_rules! record_columns {
     };
 }
 
+/// Revisions that may go: not among the newest `$1` of their function, not active, without live instances and
+/// running invocations.
+macro_rules! doomed {
+    ($($now:tt)*) => {
+        concat!(
+            "SELECT r.function_id, r.number, r.source, r.bundle
+             FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
+             WHERE r.number <> f.active_revision
+             AND (SELECT count(*) FROM revisions AS n
+                  WHERE n.function_id = r.function_id AND n.number > r.number) >= $1
+             AND NOT EXISTS (SELECT 1 FROM instances AS i JOIN leases AS l ON l.owner = i.owner
+                  WHERE i.function_id = r.function_id AND i.revision = r.number AND l.expires_at > ",
+            $($now)*,
+            ")
+             AND NOT EXISTS (SELECT 1 FROM invocations AS v WHERE v.state = 'running'
+                  AND v.function_id = r.function_id AND v.attempt_revision = r.number)"
+        )
+    };
+}
+
+/// Blobs that no revision names. Their age is looked at last: it is stored behind the bytes.
+macro_rules! orphans {
+    ($($now:tt)*) => {
+        concat!(
+            "SELECT digest FROM blobs WHERE digest IN (
+                 SELECT digest FROM blobs EXCEPT SELECT source FROM revisions
+                 EXCEPT SELECT bundle FROM revisions WHERE bundle IS NOT NULL)
+             AND created_at < ",
+            $($now)*,
+            " - 3600000"
+        )
+    };
+}
+
 macro_rules! reads {
     ($database:ty, now = $now:literal, digits = $digits:literal) => {
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
@@ -19,10 +53,10 @@ macro_rules! reads {
                 RevisionNumber,
             },
             store::{
-                LogFilter, LogPage, RECENT, RecordFilter, ReportedInstance, Totals,
-                reads::{fitting, record_columns},
+                LogFilter, LogPage, NamedBundle, Prunable, RECENT, RecordFilter, ReportedInstance, Totals,
+                reads::{doomed, fitting, orphans, record_columns},
                 rows::{
-                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow,
+                    named_bundle,                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow,
                 },
             },
         };
@@ -92,6 +126,67 @@ macro_rules! reads {
             .into_iter()
             .map(RevisionRow::into_model)
             .collect()
+        }
+
+        pub async fn named_bundles(pool: &Reader) -> sqlx::Result<Vec<NamedBundle>> {
+            let rows: Vec<(String, String, Option<String>, String)> = query_as(
+                "SELECT f.name, r.source, r.bundle, r.image
+                 FROM revisions AS r JOIN functions AS f ON f.id = r.function_id",
+            )
+            .fetch_all(pool)
+            .await?;
+            rows.into_iter().map(named_bundle).collect()
+        }
+
+        /// In one snapshot each; the sizes are those of what is stored, not of the rows around it.
+        pub async fn prunable(
+            pool: &Reader,
+            age: std::time::Duration,
+            keep: u32,
+        ) -> sqlx::Result<Prunable> {
+            let amount = |(count, bytes): (i64, i64)| (count.unsigned_abs(), bytes.unsigned_abs());
+            let age = crate::store::rows::millis(age);
+            let revisions: i64 = query_scalar(concat!("SELECT count(*) FROM (", doomed!($now), ") AS d"))
+                .bind(i64::from(keep))
+                .fetch_one(pool)
+                .await?;
+            let bundles: (i64, i64) = query_as(concat!(
+                "WITH doomed AS (", doomed!($now), ")
+                 SELECT count(*), CAST(coalesce(sum(octet_length(bytes)), 0) AS BIGINT) FROM blobs
+                 WHERE digest IN (",
+                orphans!($now),
+                ") OR (digest IN (SELECT source FROM doomed UNION SELECT bundle FROM doomed WHERE bundle IS NOT NULL)
+                 AND NOT EXISTS (SELECT 1 FROM revisions AS r WHERE (r.source = digest OR r.bundle = digest)
+                     AND NOT EXISTS (SELECT 1 FROM doomed AS d
+                         WHERE d.function_id = r.function_id AND d.number = r.number)))"
+            ))
+            .bind(i64::from(keep))
+            .fetch_one(pool)
+            .await?;
+            let invocations: (i64, i64) = query_as(concat!(
+                "SELECT count(*), CAST(coalesce(sum(coalesce(octet_length(payload), 0)
+                     + coalesce(octet_length(result), 0)), 0) AS BIGINT)
+                 FROM invocations WHERE finished_at < ",
+                $now,
+                " - $1"
+            ))
+            .bind(age)
+            .fetch_one(pool)
+            .await?;
+            let lines: (i64, i64) = query_as(concat!(
+                "SELECT count(*), CAST(coalesce(sum(octet_length(line)), 0) AS BIGINT) FROM logs WHERE ts < ",
+                $now,
+                " - $1"
+            ))
+            .bind(age)
+            .fetch_one(pool)
+            .await?;
+            Ok(Prunable {
+                revisions: revisions.unsigned_abs(),
+                bundles: amount(bundles),
+                invocations: amount(invocations),
+                log_lines: amount(lines),
+            })
         }
 
         pub async fn backlog(pool: &Reader) -> sqlx::Result<u64> {
@@ -297,7 +392,7 @@ macro_rules! reads {
     };
 }
 
-pub(super) use {reads, record_columns};
+pub(super) use {doomed, orphans, reads, record_columns};
 
 /// How many of these lines, given by number and length, the filter lets through: the first one always.
 pub(super) fn fitting(sizes: &[(i64, i64)], filter: &super::LogFilter) -> usize {

@@ -14,7 +14,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Claim, Due, ReportedInstance, StoredLine, SyncRecord};
+use super::{Claim, Due, NamedBundle, ReportedInstance, StoredLine, SyncRecord};
 use crate::model::{
     AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LineKind,
     LogLine, ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
@@ -404,6 +404,17 @@ fn from_json<T: DeserializeOwned>(text: &str) -> sqlx::Result<T> {
 
 pub(super) fn time(milliseconds: i64) -> sqlx::Result<Timestamp> {
     Timestamp::from_millisecond(milliseconds).map_err(unreadable)
+}
+
+pub(super) fn named_bundle(
+    (function, source, bundle, image): (String, String, Option<String>, String),
+) -> sqlx::Result<NamedBundle> {
+    Ok(NamedBundle {
+        function: parse(&function)?,
+        source: parse(&source)?,
+        bundle: bundle.as_deref().map(parse).transpose()?,
+        image,
+    })
 }
 
 fn number(value: i64) -> sqlx::Result<u32> {

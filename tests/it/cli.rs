@@ -54,9 +54,19 @@ fn help_and_version_are_on_stdout() {
     let desk = Desk::new();
     assert_eq!(desk.run(&["--version"], 0, ""), format!("cloudfunc {}\n", env!("CARGO_PKG_VERSION")));
     let help = desk.run(&["--help"], 0, "");
-    for command in
-        ["init", "deploy", "invoke", "bench", "logs", "list", "show", "rollback", "delete", "invocation"]
-    {
+    for command in [
+        "init",
+        "deploy",
+        "invoke",
+        "bench",
+        "logs",
+        "list",
+        "show",
+        "rollback",
+        "delete",
+        "invocation",
+        "prune",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
         desk.cloudfunc(&[command, "--help"]).assert().success();
     }

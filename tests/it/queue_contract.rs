@@ -72,6 +72,7 @@ contract! {
     what_is_acked_together_does_not_come_back
     acking_some_together_leaves_what_is_in_hand_before_and_between_them
     a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind
+    what_was_sent_to_a_consumer_that_was_abandoned_while_it_started_bears_no_mark
     a_closed_queue_ends_its_consumers_and_says_so
     what_is_ready_answers_a_ping
 }
@@ -541,6 +542,23 @@ async fn a_consumer_that_is_abandoned_while_it_starts_leaves_nothing_behind(fixt
     }
     received.sort();
     assert_eq!(received, (0..100).collect::<Vec<_>>(), "nothing stays with who is gone");
+}
+
+/// Otherwise its caller would be told that it was interrupted, though nobody ever had it.
+async fn what_was_sent_to_a_consumer_that_was_abandoned_while_it_started_bears_no_mark(
+    fixture: &Fixture,
+) {
+    let address = fixture.sync_queue().await;
+    for step in 0..60 {
+        fixture.queue.publish(&address, message(&step.to_string())).await.unwrap();
+        // Dropped at whatever point it is by then, with the message on its way to it.
+        let patience = Duration::from_micros(100 * step);
+        let _ = tokio::time::timeout(patience, fixture.queue.consume(&address, prefetch(1))).await;
+        let mut staying = fixture.other.consume(&address, prefetch(1)).await.unwrap();
+        let delivery = expect(&mut staying, &step.to_string()).await;
+        assert!(!delivery.redelivered, "after {patience:?}");
+        delivery.ack().await.unwrap();
+    }
 }
 
 async fn a_closed_queue_ends_its_consumers_and_says_so(fixture: &Fixture) {

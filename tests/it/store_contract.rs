@@ -64,6 +64,9 @@ contract! {
         a_blob_goes_with_the_last_revision_that_uses_it,
         a_deploy_at_the_time_of_a_deletion_has_its_bundle_or_fails,
         logs_go_with_their_function_and_records_stay,
+        old_revisions_go_with_what_only_they_named,
+        what_is_in_use_is_no_old_revision,
+        a_revision_that_was_removed_is_told_from_one_that_never_was,
     }
     invocations {
         a_row_of_a_gone_function_is_refused_and_the_others_go_in,

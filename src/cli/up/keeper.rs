@@ -14,7 +14,7 @@ use super::{
     screen::{RoleLog, Screen},
 };
 use crate::{
-    app::{Role, STOP_MARGIN},
+    app::{Role, STOP_MARGIN, Watched},
     config::{Platform, units::show_duration},
     model::ManagerId,
     runtime,
@@ -22,6 +22,9 @@ use crate::{
 
 /// An engine that is too slow to remove a dead manager's sandboxes does not hold up its next start.
 const CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// A killed process whose disk or network file system hangs is gone only when that answers.
+const KILLED: Duration = Duration::from_secs(5);
 
 pub struct Keeper {
     pub role: Role,
@@ -35,6 +38,7 @@ pub struct Keeper {
     pub stop: CancellationToken,
     /// Told to stop at once.
     pub kill: CancellationToken,
+    pub watched: Arc<Watched>,
 }
 
 /// A role that cannot be kept running: what it said last.
@@ -65,6 +69,11 @@ impl Keeper {
             let life = child.started.elapsed();
             let next = restarts.ended(life, status.code());
             self.clean_up().await;
+            // Its next start would make the folder anew. The supervisor sees it too, and stops everything.
+            if self.watched.look().is_err() {
+                self.stop.cancelled().await;
+                return Ok(());
+            }
             let Next::Again(pause) = next else {
                 return Err(self.failed(format!(
                     "ended {MAX_FAILED_STARTS} times in a row at its start ({status})"
@@ -101,7 +110,10 @@ impl Keeper {
             }
         }
         child.kill();
-        child.ended().await.map_err(lost)?;
+        match tokio::time::timeout(KILLED, child.ended()).await {
+            Ok(status) => drop(status.map_err(lost)?),
+            Err(_) => self.screen.note(format!("the {} was killed and is not gone yet", self.role)),
+        }
         self.clean_up().await;
         Ok(())
     }

@@ -109,7 +109,10 @@ async fn serve(
         End::Killed => Err(Error::silent(Exit::Interrupted)),
         End::Failed(failed) => {
             let logs = state.folder().join("logs");
-            Err(failed.hint(format!("the whole story is in {}", logs.display())))
+            match logs.exists() {
+                true => Err(failed.hint(format!("the whole story is in {}", logs.display()))),
+                false => Err(failed.hint("start it again; what was in it is gone")),
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     probe,
 };
 use crate::{
-    app::STOP_MARGIN,
+    app,
     cli::{Error, Exit, Output},
     config::{
         Addresses, Dirs, Platform, Settings, SettingsError, Stack, State, StorePlace,
@@ -48,7 +48,7 @@ pub async fn prepare(
     let folder = settings.data_dir(dirs, stack);
     let state = State::open(&folder).map_err(unusable)?;
     // The roles stop one after the other.
-    let stops_within = (settings.limits().stop_grace + STOP_MARGIN) * 4;
+    let stops_within = app::stops_within(&settings.limits()) * 4;
     let holder = Holder::new(settings.name(), &addresses, stops_within);
     let lock = lock::take(&folder, &holder).map_err(held)?;
     leftovers::wait(&folder, out).await;

@@ -23,7 +23,7 @@ use super::{
     screen::{RoleLog, Screen},
 };
 use crate::{
-    app::Role,
+    app::{Role, Watched},
     cli::{
         Error, Exit, logging,
         signals::{Signals, Stop},
@@ -47,6 +47,7 @@ pub struct Supervisor {
     kill: CancellationToken,
     prober: Prober,
     screen: Screen,
+    watched: Arc<Watched>,
 }
 
 /// How it ended.
@@ -75,6 +76,7 @@ impl Supervisor {
             kill: CancellationToken::new(),
             prober: Prober::new(platform),
             screen,
+            watched: Arc::new(Watched::of(platform)),
         };
         let platform = Arc::new(platform.clone());
         for role in Role::ALL {
@@ -105,6 +107,7 @@ impl Supervisor {
             screen: self.screen.clone(),
             stop,
             kill: self.kill.clone(),
+            watched: self.watched.clone(),
         };
         self.roles.spawn(async move { (role, keeper.run().await) });
         Ok(())
@@ -115,6 +118,7 @@ impl Supervisor {
         let all_ready = all_ready(self.prober.clone(), self.screen.clone());
         tokio::pin!(all_ready);
         let mut ready = Some(ready);
+        let watched = self.watched.clone();
         let end = loop {
             tokio::select! {
                 stop = signals.next() => break End::Stopped(stop),
@@ -123,6 +127,7 @@ impl Supervisor {
                         ready(&health);
                     }
                 }
+                gone = watched.gone() => break End::Failed(Error::new(Exit::Platform, gone)),
                 Some(Err(failed)) = self.ended() => break End::Failed(Error::new(Exit::Platform, failed)),
             }
         };

@@ -10,7 +10,7 @@ use crate::config::{
 };
 
 /// Of the table `[platform]`.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "name",
     "data_dir",
     "store",
@@ -33,6 +33,7 @@ const KEYS: [&str; 22] = [
     "max_starts",
     "stop_grace",
     "retention",
+    "keep_revisions",
 ];
 
 impl Settings {
@@ -103,6 +104,10 @@ impl Settings {
             max_starts: number("max_starts", 10_000)?.map(|count| count as usize),
             stop_grace: duration("stop_grace")?,
             retention: duration("retention")?,
+            keep_revisions: table
+                .get("keep_revisions")
+                .map(|field| field.integer(1, u32::MAX))
+                .transpose()?,
         })
     }
 }

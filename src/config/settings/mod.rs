@@ -50,6 +50,7 @@ pub struct Settings {
     pub max_starts: Option<usize>,
     pub stop_grace: Option<Duration>,
     pub retention: Option<Duration>,
+    pub keep_revisions: Option<u32>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,7 @@ impl Settings {
             max_starts: self.max_starts.or(other.max_starts),
             stop_grace: self.stop_grace.or(other.stop_grace),
             retention: self.retention.or(other.retention),
+            keep_revisions: self.keep_revisions.or(other.keep_revisions),
         }
     }
 
@@ -166,6 +168,7 @@ impl Settings {
             load_timeout: default.load_timeout,
             stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
             retention: self.retention.unwrap_or(default.retention),
+            keep_revisions: self.keep_revisions.unwrap_or(default.keep_revisions),
         }
     }
 

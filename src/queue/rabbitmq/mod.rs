@@ -77,15 +77,17 @@ impl RabbitMq {
         };
         self.replies.call(PUBLISH_TIMEOUT, send).await
     }
+}
 
-    async fn start_consuming(
-        &self,
-        live: Arc<Live>,
-        from: &Address,
-        options: ConsumeOptions,
-    ) -> Result<Consumer, Failure> {
+async fn start_consuming(
+    live: Arc<Live>,
+    publishing: Arc<Link>,
+    from: Address,
+    queue: ShortString,
+    options: ConsumeOptions,
+) -> Result<Consumer, Failure> {
+    let begun = async {
         let channel = OpenChannel::open(&live).await?;
-        let queue = self.names.queue(from);
         declare_queue(&channel, queue.clone()).await?;
         channel.basic_qos(options.prefetch.max(1), BasicQosOptions::default()).await?;
         let mut arguments = FieldTable::default();
@@ -94,11 +96,12 @@ impl RabbitMq {
         let consumer = channel.basic_consume(queue, "".into(), consume, arguments).await?;
         // Only there a mark of redelivery has a meaning that must not be set without reason.
         let returns = match from {
-            Address::Function(_, Mode::Sync) => Returns::Unmarked(self.publishing.clone()),
+            Address::Function(_, Mode::Sync) => Returns::Unmarked(publishing),
             _ => Returns::Marked,
         };
         Ok(Consumer::new(Incoming::new(consumer, channel, returns)))
-    }
+    };
+    live.unless_lost(begun).await
 }
 
 #[async_trait]
@@ -150,7 +153,15 @@ impl Queue for RabbitMq {
         if matches!(from, Address::Reply(_)) {
             return Err(Error::NoQueue(from.clone()));
         }
-        let start = |live| self.start_consuming(live, from, options);
+        let publishing = self.publishing.clone();
+        let (queue, from) = (self.names.queue(from), from.clone());
+        // In a task of its own, which goes on when this future is dropped: from the first moment of a consumer
+        // the broker sends to it, and a channel that is closed then gives all of that back with the mark of
+        // messages that may have run. The consumer that nobody is there to take returns them unmarked.
+        let start = |live| async move {
+            let starting = tokio::spawn(start_consuming(live, publishing, from, queue, options));
+            starting.await.unwrap_or(Err(Failure::Lost))
+        };
         self.consuming.call(CALL_TIMEOUT, start).await
     }
 

@@ -1,7 +1,7 @@
 //! Images: found, pulled or built when they are first needed, then remembered.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::ready,
     path::{Path, PathBuf},
     pin::pin,
@@ -12,7 +12,7 @@ use bollard::{
     Docker, body_try_stream,
     errors::Error as Answer,
     models::ImageInspect,
-    query_parameters::{BuildImageOptions, CreateImageOptions},
+    query_parameters::{BuildImageOptions, CreateImageOptions, ListImagesOptions, RemoveImageOptions},
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -25,12 +25,14 @@ use super::{
     sandbox::USER,
 };
 use crate::{
-    model::{Digest, Language},
+    model::{Digest, Language, PlatformName},
     runtime::context,
 };
 
 /// The label of the language image that a function's image was built on.
 const BASE_LABEL: &str = "cloudfunc.base";
+/// The label of the platform that made a function's image, and may remove it.
+const PLATFORM_LABEL: &str = "cloudfunc.image-platform";
 
 const PULL_HELP: &str = "pull it on a machine with a network";
 
@@ -38,12 +40,14 @@ const PULL_HELP: &str = "pull it on a machine with a network";
 pub(super) struct Images {
     /// Base image of Python, with `{version}` in it.
     python: String,
+    /// Whose images are made for functions.
+    platform: String,
     known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
 }
 
 impl Images {
-    pub(super) fn new(python: String) -> Self {
-        Self { python, known: Mutex::default() }
+    pub(super) fn new(python: String, platform: &PlatformName) -> Self {
+        Self { python, platform: platform.to_string(), known: Mutex::default() }
     }
 
     /// The engine's id of an image. Of many callers at once, one does the work.
@@ -70,6 +74,41 @@ impl Images {
         }
     }
 
+    /// Those of functions of this platform that have none of these tags and ids. One that a container still uses is
+    /// refused by the engine.
+    pub(super) async fn remove_others(
+        &self,
+        engine: &Engine,
+        keep: &HashSet<String>,
+    ) -> Result<(Vec<String>, bool), Error> {
+        let label = format!("{PLATFORM_LABEL}={}", self.platform);
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
+        let client = engine.client().await?;
+        let images = client.list_images(Some(options)).await;
+        let images = images.map_err(engine.failed("list images"))?;
+        let (mut removed, mut are_left) = (Vec::new(), false);
+        let others = images.into_iter().filter(|image| !keep.contains(&image.id));
+        for tag in others.flat_map(|image| image.repo_tags) {
+            if keep.contains(&tag) || !tag.starts_with("cloudfunc/") {
+                continue;
+            }
+            match client.remove_image(&tag, None::<RemoveImageOptions>, None).await {
+                Ok(_) => {
+                    let is_it =
+                        |image: &Image| matches!(image, Image::Function { tag: one, .. } if *one == tag);
+                    self.known.lock().unwrap().retain(|image, _| !is_it(image));
+                    removed.push(tag);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, tag, "image not removed");
+                    are_left = true;
+                }
+            }
+        }
+        Ok((removed, are_left))
+    }
+
     async fn have(&self, engine: &Engine, image: &Image, progress: &Progress) -> Result<String, Error> {
         let work = Work { engine, client: engine.client().await?, progress };
         match image {
@@ -81,7 +120,7 @@ impl Images {
             Image::Function { language, version, tag, bundle } => {
                 let language = Image::Language { language: *language, version: version.clone() };
                 let base = Box::pin(self.ensure(engine, &language, progress)).await?;
-                work.function(tag, bundle, &base).await
+                work.function(tag, bundle, &base, &self.platform).await
             }
         }
     }
@@ -167,7 +206,13 @@ impl Work<'_> {
         self.build(&recipe.tag, stream::once(ready(Ok(context)))).await
     }
 
-    async fn function(&self, tag: &str, bundle: &Path, base: &str) -> Result<String, Error> {
+    async fn function(
+        &self,
+        tag: &str,
+        bundle: &Path,
+        base: &str,
+        platform: &str,
+    ) -> Result<String, Error> {
         if let Some(image) = self.inspect(tag).await? {
             let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
             // Another base is another shim, or a newer base image.
@@ -178,8 +223,9 @@ impl Work<'_> {
             }
         }
         (self.progress)(format!("building {tag}"));
-        let dockerfile =
-            format!("FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base}\n");
+        let dockerfile = format!(
+            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base} {PLATFORM_LABEL}={platform}\n"
+        );
         self.build(tag, bundle_context(bundle.to_owned(), dockerfile)).await
     }
 

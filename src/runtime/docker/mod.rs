@@ -22,7 +22,7 @@ mod survey;
 pub use survey::{Component, LabelledContainer, Survey};
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -74,7 +74,7 @@ impl Docker {
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(config.python_image.clone()), shared }
+        Self { images: Images::new(config.python_image.clone(), &config.owner.platform), shared }
     }
 
     fn subscribe(&self) {
@@ -141,6 +141,10 @@ impl Runtime for Docker {
             Network::None => Vec::new(),
             Network::Egress => self.shared.egress.notices(&self.shared.engine).await,
         }
+    }
+
+    async fn remove_images(&self, keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
+        self.images.remove_others(&self.shared.engine, keep).await
     }
 
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {

@@ -155,6 +155,7 @@ fn build(
     filters: &[u8],
 ) -> io::Result<()> {
     fs::create_dir_all(parent)?;
+    remove_leftovers(parent);
     let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
     let made = making.path();
     make_folder(made, "empty".as_ref())?;
@@ -167,6 +168,18 @@ fn build(
         // Somebody else was quicker.
         Err(_) if home.exists() => Ok(()),
         other => other,
+    }
+}
+
+/// What a process that was killed had begun: nobody takes that long.
+fn remove_leftovers(parent: &Path) {
+    const LONG_AGO: std::time::Duration = std::time::Duration::from_secs(600);
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_begun = entry.file_name().to_string_lossy().starts_with(".making-");
+        let begun = entry.metadata().and_then(|metadata| metadata.modified());
+        if is_begun && begun.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONG_AGO)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -49,6 +49,13 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     {
         return Err(Failure::Missing(format!("bundle {bundle}")));
     }
+    if number == 1 {
+        // Lines of an earlier function of this name that came after it was deleted.
+        query("DELETE FROM logs WHERE function_name = $1")
+            .bind(new.name.as_str())
+            .execute(&mut *tx)
+            .await?;
+    }
     query(
         "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -82,8 +89,8 @@ pub async fn activate(
     expected: Option<RevisionNumber>,
 ) -> Result<Function, Failure> {
     let mut tx = pool.begin().await?;
-    let found: Option<(Id, i64, bool)> = query_as(
-        "SELECT id, active_revision,
+    let found: Option<(Id, i64, i64, bool)> = query_as(
+        "SELECT id, active_revision, last_revision,
                 EXISTS (SELECT 1 FROM revisions WHERE function_id = id AND number = $2)
          FROM functions WHERE name = $1 FOR NO KEY UPDATE",
     )

@@ -8,6 +8,7 @@ mod functions;
 mod invocations;
 mod leases;
 mod patience;
+mod prune;
 mod reads;
 mod records;
 
@@ -23,6 +24,7 @@ use super::{
     failure::{self, Failure},
     lost_claims::LostClaims,
     methods::store,
+    refusals::Refusals,
 };
 use crate::config::SecretUrl;
 
@@ -46,6 +48,7 @@ pub(super) struct Postgres {
     pool: PgPool,
     relaxed: PgPool,
     lost: LostClaims,
+    refusals: Refusals,
     patience: Patience,
     address: String,
 }
@@ -73,6 +76,7 @@ impl Postgres {
             relaxed: pool(RELAXED_CONNECTIONS, relaxed, &patience),
             pool: pool(CONNECTIONS, options, &patience),
             lost: LostClaims::default(),
+            refusals: Refusals::default(),
             patience,
             address: address.to_owned(),
         })
@@ -112,7 +116,17 @@ impl Postgres {
             Ok(written) => written,
             Err(silence) => Err(Failure::committing(silence)),
         };
-        written.map_err(|failure| failure.into_error(&self.address))
+        self.refusals.note(written.map_err(|failure| failure.into_error(&self.address)))
+    }
+
+    /// Autovacuum does that.
+    async fn give_back_room(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
+    /// Only the server sees its disk.
+    fn has_no_room(&self) -> Option<Error> {
+        None
     }
 
     async fn close_connections(&self) {

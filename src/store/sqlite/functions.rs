@@ -54,6 +54,13 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
         .bind(new.name.as_str())
         .fetch_one(&mut *tx)
         .await?;
+        if number == 1 {
+            // Lines of an earlier function of this name that came after it was deleted.
+            query("DELETE FROM logs WHERE function_name = $1")
+                .bind(new.name.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
         query(
             "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -91,8 +98,8 @@ pub async fn activate(
         tx: &mut SqliteConnection,
         (name, revision, expected): &(FunctionName, RevisionNumber, Option<RevisionNumber>),
     ) -> Result<Function, Failure> {
-        let found: Option<(Id, i64, bool)> = query_as(
-            "SELECT id, active_revision,
+        let found: Option<(Id, i64, i64, bool)> = query_as(
+            "SELECT id, active_revision, last_revision,
                 EXISTS (SELECT 1 FROM revisions WHERE function_id = id AND number = $2)
          FROM functions WHERE name = $1",
         )

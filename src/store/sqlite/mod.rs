@@ -8,11 +8,12 @@
 mod functions;
 mod invocations;
 mod leases;
+mod prune;
 mod reads;
 mod records;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
@@ -24,6 +25,7 @@ use super::{
     failure::{self, Failure},
     lost_claims::LostClaims,
     methods::store,
+    refusals::Refusals,
 };
 
 /// The store's clock in SQL: milliseconds since the epoch, constant within a statement.
@@ -53,6 +55,8 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 const BUSY: Duration = Duration::from_secs(5);
 /// Reads at once; further ones wait. SQLite reads are short, and each connection is a thread.
 const READERS: u32 = 4;
+/// A disk with less room, in bytes, counts as full: the next accept of some size finds it so.
+const RESERVE: u64 = 1 << 20;
 /// What the write-ahead log's file may keep of a burst, in bytes.
 const JOURNAL_LIMIT: &str = "67108864";
 
@@ -60,9 +64,13 @@ pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migratio
 
 pub(super) struct Sqlite {
     writer: Writer,
+    /// Of a connection that may write.
+    writing: SqliteConnectOptions,
     readers: SqlitePool,
     lost: LostClaims,
+    refusals: Refusals,
     path: String,
+    folder: PathBuf,
 }
 
 impl Sqlite {
@@ -85,7 +93,7 @@ impl Sqlite {
         let mut connection = connect_when_free(&writing).await?;
         // By the connection that stays: when the last one closes, SQLite empties and deletes its log.
         migrate(&mut connection).await?;
-        let writer = Writer::start(writing, connection);
+        let writer = Writer::start(writing.clone(), connection);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
@@ -93,7 +101,15 @@ impl Sqlite {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(reading.pragma("query_only", "on"));
-        Ok(Self { writer, readers, lost: LostClaims::default(), path: shown.to_owned() })
+        Ok(Self {
+            writer,
+            writing,
+            readers,
+            lost: LostClaims::default(),
+            refusals: Refusals::default(),
+            path: shown.to_owned(),
+            folder: path.parent().unwrap_or(Path::new(".")).to_owned(),
+        })
     }
 
     /// One connection syncs every commit: relaxed writes join the groups of the others.
@@ -122,7 +138,37 @@ impl Sqlite {
         _within: Duration,
         writing: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, Error> {
-        writing.await.map_err(|failure| failure.into_error(&self.path))
+        let written = writing.await.map_err(|failure| failure.into_error(&self.path));
+        // SQLite does not tell a read-only disk from a broken one. What was being committed stays in doubt.
+        let written = match written {
+            Err(Error::Unavailable { address, source } | Error::Internal { address, source })
+                if self.is_read_only() =>
+            {
+                Err(Error::Unwritable { address, reason: failure::READ_ONLY, source })
+            }
+            other => other,
+        };
+        self.refusals.note(written)
+    }
+
+    async fn give_back_room(&self) -> Result<Option<u64>, Error> {
+        let vacuum = prune::vacuum(&self.writing, Path::new(&self.path));
+        self.write(LONG, vacuum).await.map(Some)
+    }
+
+    fn is_read_only(&self) -> bool {
+        rustix::fs::statvfs(&self.folder)
+            .is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
+    /// The log may have room in itself for a while when the disk has none.
+    fn has_no_room(&self) -> Option<Error> {
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        (disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE).then(|| Error::Unwritable {
+            address: self.path.clone(),
+            reason: failure::DISK_FULL,
+            source: std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
+        })
     }
 
     async fn close_connections(&self) {

@@ -65,10 +65,12 @@ async fn one_process_is_a_whole_platform() {
     let first = records["items"].as_array().unwrap().last().unwrap();
     assert_eq!((&first["mode"], &first["start"]), (&"sync".into(), &"cold".into()), "{records}");
     let down = home.run(&["down", "--volumes", "--yes"]).await;
-    let store = home.data_dir().join("store.db");
-    let said = format!("functions, records and logs are removed with {}\n", store.display());
+    let said = format!(
+        "functions, records, logs, unpacked code and tokens are removed with {}\n",
+        home.data_dir().display()
+    );
     assert!(down.stderr.ends_with(&said), "{down:?}");
-    assert!(!store.exists() && up.ended(SOON).await == Some(0));
+    assert!(!home.data_dir().exists() && up.ended(SOON).await == Some(0));
     home.leave().await;
 }
 

@@ -219,3 +219,89 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
     };
     assert_eq!(store.records(&of_f).await.unwrap().len(), 1);
 }
+
+async fn numbers(store: &Arc<dyn cloudfunc::store::Store>, function: FunctionId) -> Vec<u32> {
+    store.revisions(function).await.unwrap().iter().map(|revision| revision.number.0).collect()
+}
+
+pub async fn old_revisions_go_with_what_only_they_named(config: Config) {
+    let store = open(config).await;
+    // The third is made of what the fifth is made of, and another function of what the second is.
+    for content in ["v1", "v2", "v5", "v4", "v5"] {
+        deploy(&store, "f", content).await;
+    }
+    let f = store.function(&name("f")).await.unwrap().unwrap();
+    let other = deploy(&store, "g", "v2").await;
+    let hour = std::time::Duration::from_secs(3600);
+    let prunable = store.prunable(hour, 2).await.unwrap();
+    assert_eq!((prunable.revisions, prunable.bundles), (3, (1, 2)), "v1 only");
+    assert_eq!(store.prune_revisions(2, Some(other.id)).await.unwrap(), []);
+    assert_eq!(numbers(&store, f.id).await, [5, 4, 3, 2, 1]);
+    assert_eq!(store.prune_revisions(2, None).await.unwrap(), [f.id]);
+    assert_eq!(numbers(&store, f.id).await, [5, 4]);
+    assert_eq!(numbers(&store, other.id).await, [1]);
+    let is_there =
+        async |content: &str| store.blob(&Digest::of(content.as_bytes())).await.unwrap().is_some();
+    assert!(
+        !is_there("v1").await && is_there("v2").await && is_there("v4").await && is_there("v5").await
+    );
+    assert_eq!(store.prunable(hour, 2).await.unwrap(), cloudfunc::store::Prunable::default());
+    let named = store.named_bundles().await.unwrap();
+    let mut named: Vec<String> =
+        named.iter().map(|one| format!("{} {}", one.function, one.source)).collect();
+    named.sort();
+    let digest = |content: &str| Digest::of(content.as_bytes());
+    let mut expected =
+        [format!("f {}", digest("v4")), format!("f {}", digest("v5")), format!("g {}", digest("v2"))];
+    expected.sort();
+    assert_eq!(named, expected);
+    // A failed deploy may still be tried again: what nobody names yet stays for an hour.
+    store.put_blob(&digest("v9"), Bytes::from_static(b"v9")).await.unwrap();
+    store.prune_revisions(2, None).await.unwrap();
+    assert!(is_there("v9").await);
+}
+
+pub async fn what_is_in_use_is_no_old_revision(config: Config) {
+    let store = open(config).await;
+    for content in ["v1", "v2", "v3", "v4", "v5"] {
+        deploy(&store, "f", content).await;
+    }
+    let f = store.function(&name("f")).await.unwrap().unwrap();
+    // The active one is 1; 2 has an instance; 3 runs an invocation.
+    let owner = owner(&store, LONG).await;
+    store.activate(&name("f"), RevisionNumber(3), None).await.unwrap();
+    let id = accept(&store, &f).await;
+    assert_eq!(store.claim(id, owner).await.unwrap().unwrap().revision, RevisionNumber(3));
+    store.activate(&name("f"), RevisionNumber(1), None).await.unwrap();
+    let instance = cloudfunc::store::ReportedInstance {
+        id: InstanceId::new(),
+        manager: cloudfunc::model::ManagerId::new(),
+        function: f.id,
+        revision: RevisionNumber(2),
+        sandbox: "x".to_owned(),
+        started_at: now(),
+    };
+    store.report_instances(owner, std::slice::from_ref(&instance)).await.unwrap();
+    assert_eq!(store.prune_revisions(1, None).await.unwrap(), [f.id]);
+    assert_eq!(numbers(&store, f.id).await, [5, 3, 2, 1]);
+    store.report_instances(owner, &[]).await.unwrap();
+    assert_eq!(store.finish(&[finish(id, 1, State::Succeeded)]).await.unwrap(), [true]);
+    store.prune_revisions(1, Some(f.id)).await.unwrap();
+    assert_eq!(numbers(&store, f.id).await, [5, 1], "the newest and the active one");
+}
+
+pub async fn a_revision_that_was_removed_is_told_from_one_that_never_was(config: Config) {
+    let store = open(config).await;
+    for content in ["v1", "v2", "v3"] {
+        deploy(&store, "f", content).await;
+    }
+    store.prune_revisions(1, None).await.unwrap();
+    let activate = async |number| {
+        store.activate(&name("f"), RevisionNumber(number), None).await.unwrap_err().to_string()
+    };
+    assert_eq!(
+        activate(1).await,
+        "revision 1 of 'f' was removed to make room (--keep-revisions says how many are kept) and is not there"
+    );
+    assert_eq!(activate(4).await, "revision 4 of 'f' is not there");
+}

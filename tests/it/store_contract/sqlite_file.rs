@@ -92,7 +92,9 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
         }
         assert!(accepted.len() < 40, "8 MiB hold no 12 MB");
     };
-    assert!(matches!(error, Error::Unavailable { .. }), "certainly not accepted: {error:?}");
+    let full = "the disk of the data folder is full";
+    assert!(matches!(error, Error::Unwritable { reason, .. } if reason == full), "{error:?}");
+    assert!(store.refused() >= 1);
     // Many at once, of which some may find room.
     let many: Vec<_> = (0..16)
         .map(|_| {

@@ -1,7 +1,7 @@
 //! A TCP proxy whose connections a test can cut, stop, forget and speak into.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -15,6 +15,9 @@ use tokio::{
 };
 use tokio_util::sync::DropGuard;
 
+/// Of what a client says, so much is remembered.
+const BEGINNING: usize = 4096;
+
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
@@ -25,6 +28,7 @@ struct Shared {
     accepted: AtomicUsize,
     refuse: AtomicBool,
     cut: broadcast::Sender<()>,
+    cut_named: broadcast::Sender<String>,
     forget: broadcast::Sender<()>,
     inject: broadcast::Sender<&'static [u8]>,
     paused: watch::Sender<bool>,
@@ -38,6 +42,7 @@ impl Proxy {
             accepted: AtomicUsize::new(0),
             refuse: AtomicBool::new(false),
             cut: broadcast::channel(1).0,
+            cut_named: broadcast::channel(1).0,
             forget: broadcast::channel(1).0,
             inject: broadcast::channel(4).0,
             paused: watch::channel(false).0,
@@ -61,6 +66,11 @@ impl Proxy {
     /// Ends all connections of now.
     pub fn cut(&self) {
         let _ = self.shared.cut.send(());
+    }
+
+    /// Ends those whose clients have said this at their beginning.
+    pub fn cut_that_said(&self, text: &str) {
+        let _ = self.shared.cut_named.send(text.to_owned());
     }
 
     /// All connections of now are as if their network were gone: whatever is sent is lost, and no end is
@@ -108,15 +118,27 @@ async fn relay(
     let (up, down) = (shared.paused.subscribe(), shared.paused.subscribe());
     // No bytes: only the server's side is spoken into.
     let silence = broadcast::channel(1);
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let mut cut_named = shared.cut_named.subscribe();
+    let is_meant = async {
+        while let Ok(text) = cut_named.recv().await {
+            let said = said.lock().unwrap();
+            if said.windows(text.len()).any(|part| part == text.as_bytes()) {
+                return;
+            }
+        }
+        std::future::pending().await
+    };
     let copying = async {
         tokio::select! {
-            () = copy(from_client, to_server, up, silence.1) => {}
-            () = copy(from_server, to_client, down, shared.inject.subscribe()) => {}
+            () = copy(from_client, to_server, up, silence.1, Some(&said)) => {}
+            () = copy(from_server, to_client, down, shared.inject.subscribe(), None) => {}
         }
     };
     tokio::pin!(copying);
     tokio::select! {
         _ = cut.recv() => {}
+        () = is_meant => {}
         () = &mut copying => {}
         _ = forget.recv() => {
             // The streams stay open until the test has ended.
@@ -130,6 +152,7 @@ async fn copy(
     mut to: OwnedWriteHalf,
     mut paused: watch::Receiver<bool>,
     mut inject: broadcast::Receiver<&'static [u8]>,
+    said: Option<&Mutex<Vec<u8>>>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -140,6 +163,11 @@ async fn copy(
                 _ => return,
             },
         };
+        if let Some(said) = said {
+            let mut said = said.lock().unwrap();
+            let room = BEGINNING.saturating_sub(said.len()).min(bytes.len());
+            said.extend_from_slice(&bytes[..room]);
+        }
         if paused.wait_for(|paused| !paused).await.is_err() || to.write_all(bytes).await.is_err() {
             return;
         }

@@ -1,0 +1,82 @@
+//! `cloudfunc prune`
+
+use super::{Error, Output, ask, target::Target, text::count};
+use crate::{
+    config::units::{parse_duration, show_bytes, show_duration},
+    model::api::{Amount, Pruned},
+};
+
+/// Delete what nobody needs any more, and give its room back to the disk
+///
+/// Revisions beyond the newest ones (--keep-revisions of `up`), bundles that no revision names, records
+/// and log lines that are older than the retention. The platform deletes all of these by itself, now and
+/// then; this does it now, and shrinks an SQLite store (Postgres does that itself). Active revisions,
+/// and invocations that have not ended, are never touched.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only show what would be deleted
+    #[arg(long)]
+    dry_run: bool,
+    /// Records and log lines older than this, in place of the platform's retention: 24h
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    older_than: Option<std::time::Duration>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Args {
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let client = target.client(out)?;
+        if self.dry_run {
+            let would = client.prune(true, self.older_than).await?;
+            return show(&would, out);
+        }
+        if !self.yes {
+            if !out.can_ask() {
+                return Err(Error::usage("prune needs --yes without a terminal to ask on")
+                    .hint("`cloudfunc prune --dry-run` shows what would be deleted"));
+            }
+            let would = client.prune(true, self.older_than).await?;
+            out.note(&parts(&would).join("\n"));
+            let older = self.older_than.map_or_else(String::new, |age| {
+                format!(" (records and lines older than {})", show_duration(age))
+            });
+            if !ask::confirm(format!("Delete these{older}?")).await? {
+                out.note("nothing was deleted");
+                return Ok(());
+            }
+        }
+        let working = out.progress("pruning");
+        let pruned = client.prune(false, self.older_than).await;
+        drop(working);
+        show(&pruned?, out)
+    }
+}
+
+fn show(pruned: &Pruned, out: &Output) -> Result<(), Error> {
+    if out.json() {
+        return out.document(pruned);
+    }
+    for line in parts(pruned) {
+        out.line(&line)?;
+    }
+    match (pruned.dry_run, pruned.given_back) {
+        (true, _) => out.line("nothing was deleted (--dry-run)"),
+        (false, Some(bytes)) => out.line(&format!("the store's file is {} smaller", show_bytes(bytes))),
+        (false, None) => out.line("the database gives the room back by itself (autovacuum)"),
+    }
+}
+
+fn parts(pruned: &Pruned) -> Vec<String> {
+    let line = |amount: Amount, one: &str, has_size: bool| {
+        let size = if has_size { format!(", {}", show_bytes(amount.bytes)) } else { String::new() };
+        format!("{}{size}", count(usize::try_from(amount.count).unwrap_or(usize::MAX), one))
+    };
+    vec![
+        line(pruned.revisions, "revision", false),
+        line(pruned.bundles, "bundle", true),
+        line(pruned.invocations, "record", true),
+        line(pruned.log_lines, "log line", true),
+    ]
+}

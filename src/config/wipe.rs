@@ -1,0 +1,182 @@
+//! The end of a data folder: what a platform has put there goes, what somebody else has put there stays.
+//!
+//! Any folder can be named with `--data-dir`, also one with files and folders of other people in it that are
+//! called `logs` or `cache`. So everything is known by its name down to the last level, and a folder goes only
+//! when it is empty then.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::model::{Digest, ManagerId};
+
+/// Made by the store, the lock and the roles at the top of the folder.
+const FILES: [&str; 8] = [
+    "store.db",
+    "store.db-wal",
+    "store.db-shm",
+    "store.db.lock",
+    "token",
+    "internal-token",
+    "manager-id",
+    "up.lock",
+];
+const ROLES: [&str; 4] = ["gateway", "registry", "scheduler", "manager"];
+const COMPOSE: [&str; 2] = ["compose.yaml", ".env"];
+
+/// Whether a platform has used this folder, so that what bears our names there is ours.
+pub fn is_used(folder: &Path) -> bool {
+    folder.join("manager-id").is_file()
+}
+
+/// Removes everything of a platform that does not run; answers what is left in the folder, none when it is gone.
+/// A folder that no platform has used is left alone.
+pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if !is_used(folder) {
+        return Ok(Vec::new());
+    }
+    let logs = ROLES.iter().flat_map(|role| [format!("{role}.log"), format!("{role}.log.1")]);
+    for name in logs {
+        remove_file(&folder.join("logs").join(name))?;
+    }
+    for name in COMPOSE {
+        remove_file(&folder.join("compose").join(name))?;
+    }
+    let is_bundle = |name: &str| {
+        name.parse::<Digest>().is_ok() || name.starts_with(".unpack-") || name.starts_with(".removed-")
+    };
+    remove_folders(&folder.join("cache/bundles"), is_bundle)?;
+    remove_folders(&folder.join("instances"), is_id)?;
+    remove_folders(&folder.join("runtime/sandboxes"), is_id)?;
+    let is_root = |name: &str| name.starts_with(".making-") || is_hexadecimal(name);
+    remove_folders(&folder.join("runtime/roots"), is_root)?;
+    let folders = [
+        "logs",
+        "compose",
+        "cache/bundles",
+        "cache",
+        "instances",
+        "runtime/sandboxes",
+        "runtime/roots",
+        "runtime",
+    ];
+    for name in folders {
+        remove_if_empty(&folder.join(name))?;
+    }
+    // Last what says that it was used: interrupted before, it is wiped again.
+    for name in FILES.iter().filter(|name| **name != "manager-id").chain([&"manager-id"]) {
+        remove_file(&folder.join(name))?;
+    }
+    remove_if_empty(folder)?;
+    let left = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut left: Vec<PathBuf> = left.map(|entry| entry.path()).collect();
+    left.sort();
+    Ok(left)
+}
+
+fn is_id(name: &str) -> bool {
+    name.parse::<ManagerId>().is_ok()
+}
+
+fn is_hexadecimal(name: &str) -> bool {
+    name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn remove_folders(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() && entry.file_name().to_str().is_some_and(&is_ours) {
+            gone(fs::remove_dir_all(&path), &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    gone(fs::remove_file(path), path)
+}
+
+fn remove_if_empty(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        // A link to a folder, or the mount point of a file system.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::ResourceBusy) =>
+        {
+            Ok(())
+        }
+        removed => gone(removed, folder),
+    }
+}
+
+fn gone(removed: io::Result<()>, path: &Path) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(folder: &Path, files: &[&str]) {
+        for file in files {
+            let path = folder.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+    }
+
+    fn ours() -> Vec<String> {
+        let digest = Digest::of(b"x");
+        let id = ManagerId::new();
+        let mut files: Vec<String> = FILES.iter().map(|file| (*file).to_owned()).collect();
+        files.extend([
+            "logs/manager.log.1".to_owned(),
+            "compose/.env".to_owned(),
+            format!("cache/bundles/{digest}/function.py"),
+            "cache/bundles/.unpack-abc/tree/function.py".to_owned(),
+            format!("instances/{id}/task/function.py"),
+            format!("runtime/sandboxes/{id}/{id}/pid"),
+            "runtime/roots/0123456789ab/shim.py".to_owned(),
+        ]);
+        files
+    }
+
+    #[test]
+    fn a_folder_of_a_platform_is_gone_with_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("data");
+        make(&folder, &ours().iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(wipe(&folder).unwrap(), Vec::<PathBuf>::new());
+        assert!(!folder.exists());
+        assert_eq!(wipe(&folder).unwrap(), Vec::<PathBuf>::new(), "again: nothing to do");
+    }
+
+    #[test]
+    fn what_others_have_put_there_stays_and_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path();
+        make(folder, &ours().iter().map(String::as_str).collect::<Vec<_>>());
+        let theirs =
+            ["notes.txt", "logs/access.log", "cache/pip/a", "instances/prod/key", "compose/my.yaml"];
+        make(folder, &theirs);
+        let left = wipe(folder).unwrap();
+        let names: Vec<_> =
+            left.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["cache", "compose", "instances", "logs", "notes.txt"]);
+        assert!(theirs.iter().all(|file| folder.join(file).exists()));
+        assert!(!folder.join("cache/bundles").exists() && !folder.join("token").exists());
+    }
+
+    #[test]
+    fn a_folder_that_no_platform_has_used_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path(), &["token", "logs/manager.log"]);
+        wipe(dir.path()).unwrap();
+        assert!(dir.path().join("token").exists() && dir.path().join("logs/manager.log").exists());
+    }
+}

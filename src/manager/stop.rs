@@ -1,0 +1,104 @@
+//! The end of a manager: each step in bounded time, and what nobody else can do first.
+//!
+//! ```text
+//! soft ─▶ consumers end, what runs finishes ──────────▶ sandboxes removed ─▶ lines stored ─▶ lease ended
+//!           │ at most `stop_grace`, or until hard         │ REMOVAL             │ LAST_WRITES, none after hard
+//!           └────▶ given up, GIVE_UP ────────────────────▲
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Shared, clean_up, dispatch::Dispatch};
+use crate::runtime::Owner;
+
+/// What is given up ends at once, but for the removal of its sandbox.
+const GIVE_UP: Duration = Duration::from_secs(1);
+/// An engine that is slower than this is left to the next start, which removes by label.
+const REMOVAL: Duration = Duration::from_secs(8);
+/// Of a store that is slow or away: log lines, then the lease.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+/// The same after a hard stop, for the lease alone: others may then claim at once what was running.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// The tasks of a manager that runs.
+pub(super) struct Tasks {
+    pub consumers: JoinHandle<()>,
+    pub dispatcher: JoinHandle<()>,
+    pub builds: JoinHandle<()>,
+    pub health: JoinHandle<()>,
+    pub logs: JoinHandle<()>,
+    pub lease: JoinHandle<()>,
+    pub stop_health: CancellationToken,
+    pub stop_lease: CancellationToken,
+}
+
+/// After the soft stop. Answers whether everything is as it should be left.
+pub(super) async fn stop(
+    shared: &Arc<Shared>,
+    owner: &Owner,
+    dispatch: Dispatch,
+    mut tasks: Tasks,
+    hard: &CancellationToken,
+) -> anyhow::Result<()> {
+    let finished = async {
+        let _ = (&mut tasks.consumers).await;
+        dispatch.drain();
+        let _ = (&mut tasks.dispatcher).await;
+        let _ = (&mut tasks.builds).await;
+        shared.tracker.close();
+        shared.tracker.wait().await;
+    };
+    if within(shared.limits.stop_grace, hard, finished).await.is_none() {
+        tracing::warn!("running invocations did not finish in time and are given up");
+        dispatch.drain();
+        shared.given_up.cancel();
+        shared.tracker.close();
+        let _ = tokio::time::timeout(GIVE_UP, shared.tracker.wait()).await;
+    }
+    tasks.consumers.abort();
+    tasks.builds.abort();
+    // First: whatever else does not come to its end, no function goes on running.
+    let removed = tokio::time::timeout(REMOVAL, clean_up(&*shared.runtime, owner, &shared.instances));
+    let removed = removed.await.unwrap_or_else(|_| {
+        tracing::warn!("not all sandboxes are removed yet; the next start removes them");
+        Ok(())
+    });
+    tasks.dispatcher.abort();
+    tasks.stop_health.cancel();
+    tasks.health.abort();
+    shared.logs.close();
+    if within(LAST_WRITES, hard, &mut tasks.logs).await.is_none() {
+        tasks.logs.abort();
+        let lines = shared.logs.waiting();
+        tracing::warn!(lines, "log lines are not stored and are lost");
+    }
+    tasks.stop_lease.cancel();
+    tasks.lease.abort();
+    let patience = if hard.is_cancelled() { LAST_WORD } else { LAST_WRITES };
+    match tokio::time::timeout(patience, shared.store.release_lease(shared.owner)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error = crate::http::chain(&error);
+            tracing::warn!(error, "the lease could not be released; it runs out by itself");
+        }
+        Err(_) => tracing::warn!("the lease could not be released in time; it runs out by itself"),
+    }
+    removed
+}
+
+/// None when it took too long, or the stop became a hard one.
+async fn within<T>(
+    limit: Duration,
+    hard: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = hard.cancelled() => None,
+        () = tokio::time::sleep(limit) => None,
+    }
+}
