@@ -6,12 +6,17 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use super::{
-    Error, Exit, Output, ask,
+    Error, Output, ask,
     settings::{PlaceArgs, SettingsArgs},
     status::Place,
+    target::Target,
     up::{compose::Project, credentials},
 };
-use crate::config::{Dirs, lock, wipe};
+use crate::config::{
+    lock,
+    platforms::{self, Platforms, shown},
+    wipe,
+};
 
 /// A lock that another process gives up tells nobody: it has to be looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -33,11 +38,8 @@ pub struct Args {
 }
 
 impl Args {
-    pub async fn run(self, out: &Output) -> Result<(), Error> {
-        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
-        let settings =
-            SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
-        let place = Place::find(&settings, &dirs);
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let place = self.place(target)?;
         let files = if self.volumes { place.store_files() } else { Vec::new() };
         // Data may be there although the folder that knew of them is gone.
         let lost = self.volumes && !place.running && files.is_empty();
@@ -56,16 +58,54 @@ impl Args {
         let is_used = self.volumes && wipe::is_used(&place.folder);
         let Some(project) = project else {
             if self.volumes {
+                self.forget(&place)?;
                 wipe_folder(&place.folder, out)?;
             }
             if !place.running && files.is_empty() && !is_used {
-                out.note(&format!("nothing is running (data folder {})", place.folder.display()));
+                out.note(&format!("nothing is running: {}", place.describe()));
+                self.tell_of_others(&place, out)?;
             }
             return Ok(());
         };
         take_down(&project, self.volumes, place.running, out).await?;
         if self.volumes {
+            self.forget(&place)?;
             wipe_folder(&place.folder, out)?;
+        }
+        Ok(())
+    }
+
+    /// The one that is meant: of this machine, whatever says so.
+    fn place(&self, target: &Target) -> Result<Place, Error> {
+        let dirs = self.place.dirs()?;
+        if let Some(url) = target.url(&self.place)? {
+            let known = Platforms::look(&dirs.state).at_url(&url).cloned();
+            let url = shown(&url);
+            return known.map(Place::of).ok_or_else(|| {
+                Error::usage(format!("no platform of this machine is known at {url}, which --url, CLOUDFUNC_URL or config.toml names"))
+                    .hint("`down` stops platforms on this machine: name one with --platform NAME or --data-dir DIR")
+            });
+        }
+        let settings =
+            SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
+        Place::find(&self.place, &settings, &dirs)
+    }
+
+    /// Nothing is left that a name could lead to.
+    fn forget(&self, place: &Place) -> Result<(), Error> {
+        platforms::forget(&self.place.dirs()?.state, &place.folder);
+        Ok(())
+    }
+
+    /// Somebody may have meant another one.
+    fn tell_of_others(&self, place: &Place, out: &Output) -> Result<(), Error> {
+        let platforms = Platforms::look(&self.place.dirs()?.state);
+        for other in platforms.running().filter(|other| other.data_dir != place.folder) {
+            let name = &other.name;
+            out.note(&format!(
+                "platform {} is running; `cloudfunc down --platform {name}` stops it",
+                other.describe()
+            ));
         }
         Ok(())
     }
@@ -102,7 +142,7 @@ async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {
     let holder = place.holder.as_ref().ok_or_else(unknown)?;
     let (id, patience) = (holder.pid, Duration::from_secs(holder.stops_within));
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or_else(unknown)?;
-    out.note(&format!("stopping `cloudfunc up` (process {id}); running work finishes"));
+    out.note(&format!("stopping {}, process {id}; running work finishes", place.describe()));
     kill_process(pid, Signal::TERM)
         .map_err(|error| Error::platform(format!("cannot stop process {id}: {error}")))?;
     let deadline = Instant::now() + patience;

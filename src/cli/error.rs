@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     bundle, client,
-    config::{client::SettingsError, document::LocatedError},
+    config::{client::SettingsError, document::LocatedError, platforms::ChoiceError},
     model::{Fault, InvocationId, Problem, State, code},
 };
 
@@ -165,7 +165,22 @@ impl From<client::Error> for Error {
 
 impl From<SettingsError> for Error {
     fn from(error: SettingsError) -> Self {
-        Self::new(Exit::Caller, error)
+        match error {
+            SettingsError::Choice(choice) => choice.into(),
+            SettingsError::NotRunning(_) => Self::new(Exit::Platform, error).code("not_running"),
+            _ => Self::new(Exit::Caller, error),
+        }
+    }
+}
+
+impl From<ChoiceError> for Error {
+    fn from(error: ChoiceError) -> Self {
+        let exit = match error {
+            ChoiceError::NoneRuns(_) => Exit::Platform,
+            _ => Exit::Caller,
+        };
+        let hint = error.hint();
+        Self::new(exit, error).hint(hint)
     }
 }
 

@@ -22,6 +22,7 @@ mod logging;
 mod logs;
 mod output;
 mod patience;
+mod platform;
 mod prune;
 mod role_log;
 mod roles;
@@ -46,7 +47,7 @@ pub use error::{Error, Exit};
 pub use output::{Color, Output, Progress, Style};
 use target::Target;
 
-use crate::app::Role;
+use crate::{app::Role, model::PlatformName};
 
 /// A self-hosted serverless function platform in one binary
 ///
@@ -69,6 +70,9 @@ struct Global {
     /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN with the token itself]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The platform of this machine to talk to, by its name; `platform list` shows them
+    #[arg(long, global = true, env = "CLOUDFUNC_PLATFORM", value_name = "NAME")]
+    platform: Option<PlatformName>,
     /// Print the result as one JSON document (streams: one per line)
     #[arg(long, global = true)]
     json: bool,
@@ -107,6 +111,7 @@ enum Command {
     Up(Box<up::Args>),
     Down(down::Args),
     Status(status::Args),
+    Platform(platform::Args),
     Doctor(Box<doctor::Args>),
     /// Run the gateway alone; `up` runs all roles
     Gateway(Box<roles::Args>),
@@ -129,11 +134,13 @@ pub fn main() -> ExitCode {
         // Help and version come this way too, with code 0.
         Err(error) => return usage::report(&error, std::env::args_os()),
     };
-    let Global { url, token_file, json, color, quiet, verbose } = cli.global;
+    let Global { url, token_file, platform, json, color, quiet, verbose } = cli.global;
     let out = Output::new(json, quiet, verbose, color);
-    match execute(cli.command, &Target { url, token_file }, &out) {
+    let target = Target::new(url, token_file, platform);
+    match execute(cli.command, &target, &out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = target.explain(error);
             out.error(&error);
             error.exit.into()
         }
@@ -206,9 +213,10 @@ impl Command {
             Self::Invocation(args) => args.run(target, out).await,
             Self::Prune(args) => args.run(target, out).await,
             Self::Up(args) => args.run(out).await,
-            Self::Down(args) => args.run(out).await,
-            Self::Status(args) => args.run(out).await,
-            Self::Doctor(args) => args.run(out).await,
+            Self::Down(args) => args.run(target, out).await,
+            Self::Status(args) => args.run(target, out).await,
+            Self::Platform(args) => args.run(target, out).await,
+            Self::Doctor(args) => args.run(target, out).await,
             Self::Gateway(args) => args.run(Role::Gateway, out).await,
             Self::Registry(args) => args.run(Role::Registry, out).await,
             Self::Scheduler(args) => args.run(Role::Scheduler, out).await,

@@ -20,6 +20,14 @@ pub struct PlaceArgs {
     pub data_dir: Option<PathBuf>,
 }
 
+impl PlaceArgs {
+    /// This user's folders; without a home everything is in the data folder.
+    pub fn dirs(&self) -> Result<Dirs, Error> {
+        Dirs::from_env(self.data_dir.as_deref())
+            .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or say --data-dir DIR"))
+    }
+}
+
 /// Where the roles listen; 0 takes a free port.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct AddressArgs {
@@ -41,6 +49,14 @@ pub struct AddressArgs {
     /// Port of the manager, on loopback [default: 9001]
     #[arg(long, env = "CLOUDFUNC_MANAGER_PORT", value_name = "PORT", help_heading = "Addresses")]
     pub manager_port: Option<u16>,
+}
+
+impl AddressArgs {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        let ports = [self.gateway_port, self.registry_port, self.scheduler_port, self.manager_port];
+        self.gateway_host.is_none() && ports.iter().all(Option::is_none)
+    }
 }
 
 /// One value: clap would take a `Vec` as a flag that may be repeated.
@@ -131,6 +147,14 @@ impl SettingsArgs {
     /// These flags (clap has looked at the environment) over the user's file.
     pub fn load(self, dirs: &Dirs) -> Result<Settings, Error> {
         Ok(self.settings()?.or(of_user(dirs)?))
+    }
+
+    /// The same for who may have no home, and then has no file.
+    pub fn load_anywhere(self) -> Result<Settings, Error> {
+        match self.place.dirs() {
+            Ok(dirs) => self.load(&dirs),
+            Err(_) => self.settings(),
+        }
     }
 
     /// The same with `--embedded`.

@@ -1,12 +1,15 @@
 //! `cloudfunc status`: what runs on this machine, and what it waits for.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
+use tokio::time::Instant;
+use url::Url;
 
 use super::{
     Error, Exit, Output,
     settings::{AddressArgs, PlaceArgs, SettingsArgs},
+    target::Target,
     up::{
         compose::{self, Project, Service},
         credentials,
@@ -15,21 +18,33 @@ use super::{
 };
 use crate::{
     app::Role,
+    client::{self, Client},
     config::{
-        Dirs, Settings, Stack, StorePlace, current,
+        Dirs, Settings, Stack, StorePlace,
         lock::{self, Holder},
+        platforms::{ChoiceError, Known, Platforms, Wish, shown},
+        units,
     },
-    model::PlatformName,
+    model::{FunctionName, PlatformName, api::Health},
     store,
 };
 
+/// Between two looks of `--wait`.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// Show whether the platform's roles and services on this machine are ready
+///
+/// With --url: whether the gateway there is.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
     addresses: AddressArgs,
+    /// Wait until it is ready, for up to this long [default: 1m]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "1m")]
+    #[arg(value_parser = units::parse_duration)]
+    wait: Option<Duration>,
 }
 
 /// `status --json`.
@@ -37,7 +52,12 @@ pub struct Args {
 struct Status {
     ready: bool,
     platform: PlatformName,
-    data_dir: PathBuf,
+    /// None: of a gateway elsewhere, or not known.
+    stack: Option<Stack>,
+    /// Of the gateway.
+    url: String,
+    /// None: of a gateway elsewhere.
+    data_dir: Option<PathBuf>,
     /// Of `cloudfunc up`; none when it does not run.
     up_pid: Option<u32>,
     roles: Vec<RoleStatus>,
@@ -64,17 +84,69 @@ struct ServiceStatus {
 
 impl Args {
     /// Exit code 3 unless every role is ready.
-    pub async fn run(self, out: &Output) -> Result<(), Error> {
-        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
-        let flags =
-            SettingsArgs { place: self.place, addresses: self.addresses, ..SettingsArgs::default() };
-        let settings = flags.load(&dirs)?;
-        let place = Place::find(&settings, &dirs);
-        let addresses = match &place.holder {
-            Some(holder) => holder.addresses(),
-            None => settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?,
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let deadline = self.wait.map(|wait| Instant::now() + wait);
+        let progress = deadline.map(|_| out.waiting("waiting for the platform"));
+        let (status, verdict) = loop {
+            let looked = self.look(target, out).await;
+            let is_over = deadline.is_none_or(|deadline| Instant::now() + LOOK_EVERY > deadline);
+            match looked {
+                Ok((status, verdict)) if verdict.is_ok() || is_over => break (status, verdict),
+                // Bad settings do not get better.
+                Err(error) if is_over || error.exit == Exit::Caller => return Err(error),
+                _ => tokio::time::sleep(LOOK_EVERY).await,
+            }
         };
-        let prober = Prober::of(place.platform.clone(), addresses);
+        drop(progress);
+        status.show(out)?;
+        match (verdict, self.wait) {
+            (Err(error), Some(wait)) => {
+                Err(error.context(format!("not ready within {}", units::show_duration(wait))))
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// What is so, and whether that is good.
+    async fn look(&self, target: &Target, out: &Output) -> Result<(Status, Result<(), Error>), Error> {
+        let dirs = self.place.dirs();
+        let url = target.url(&self.place)?;
+        let known = |url: &Url| {
+            let dirs = dirs.as_ref().ok()?;
+            Platforms::look(&dirs.state).at_url(url).cloned()
+        };
+        match url {
+            Some(url) => match known(&url) {
+                Some(known) => self.here(Place::of(known), target, out).await,
+                None => elsewhere(&url, target).await,
+            },
+            None => {
+                let dirs = dirs?;
+                let settings = self.settings(&dirs)?;
+                self.here(Place::find(&self.place, &settings, &dirs)?, target, out).await
+            }
+        }
+    }
+
+    fn settings(&self, dirs: &Dirs) -> Result<Settings, Error> {
+        let (place, addresses) = (self.place.clone(), self.addresses.clone());
+        SettingsArgs { place, addresses, ..SettingsArgs::default() }.load(dirs)
+    }
+
+    async fn here(
+        &self,
+        place: Place,
+        target: &Target,
+        out: &Output,
+    ) -> Result<(Status, Result<(), Error>), Error> {
+        let addresses = match &place.holder {
+            Some(holder) if place.running || self.addresses.is_empty() => holder.addresses(),
+            _ => {
+                let settings = self.settings(&self.place.dirs()?)?;
+                settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?
+            }
+        };
+        let prober = Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder);
         let mut roles = Vec::new();
         for role in Role::ALL.into_iter().rev() {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
@@ -87,24 +159,82 @@ impl Args {
             }),
             None => Vec::new(),
         };
+        let ready = roles.iter().all(|role| role.state == "ready");
+        let described = place.describe();
+        let verdict = match (ready, place.running) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Error::platform(format!("{described} is not ready"))),
+            (false, false) if roles.iter().all(|role| role.state == "down") => {
+                let state = target.state_dir();
+                let up = place.up(state.as_deref());
+                Err(Error::platform(format!("{described} is not running"))
+                    .hint(format!("start it with {up}")))
+            }
+            (false, false) => {
+                let hint = "what answers there belongs to somebody else: `cloudfunc platform list` shows yours, \
+                            --url and --token-file reach another";
+                Err(Error::platform(format!("{described} is not running, and its ports are not free"))
+                    .hint(hint))
+            }
+        };
         let status = Status {
-            ready: roles.iter().all(|role| role.state == "ready"),
+            ready,
+            url: roles.first().map(|gateway| gateway.url.clone()).unwrap_or_default(),
             platform: place.platform,
-            data_dir: place.folder,
-            up_pid: place.holder.map(|holder| holder.pid),
+            stack: place.stack,
+            data_dir: Some(place.folder),
+            up_pid: place.holder.filter(|_| place.running).map(|holder| holder.pid),
             roles,
             services: services.iter().map(service_status).collect(),
         };
-        status.show(out)?;
-        match (status.ready, place.running) {
-            (true, _) => Ok(()),
-            (false, true) => Err(Error::platform("the platform is not ready")),
-            (false, false) if status.roles.iter().all(|role| role.state == "down") => {
-                Err(Error::platform("the platform is not running")
-                    .hint("start it with `cloudfunc up` or `cloudfunc up --embedded`"))
-            }
-            (false, false) => Err(Error::platform("not all roles are ready")),
-        }
+        Ok((status, verdict))
+    }
+}
+
+/// A gateway that is no platform of this user on this machine.
+async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Error>), Error> {
+    let settings = target.settings()?;
+    let client = Client::new(settings.url, settings.token)?;
+    let Health { platform, ready, waiting_for, backends, .. } = client.health().await?;
+    let refused = is_refused(&client).await;
+    let detail = match (&waiting_for, refused) {
+        (Some(what), _) => Some(format!("for {what}")),
+        (None, true) => Some("but the token that commands send is not its own".to_owned()),
+        (None, false) => None,
+    };
+    let state = if ready { "ready" } else { "waiting" };
+    let url = shown(url).to_owned();
+    let verdict = match (ready, refused) {
+        (true, false) => Ok(()),
+        (true, true) => Err(Error::new(
+            Exit::NotAuthorised,
+            anyhow::anyhow!(
+                "the gateway at {url} is ready, and does not take the token that commands send"
+            ),
+        )
+        .hint("name the file with its token: --token-file FILE or CLOUDFUNC_TOKEN_FILE")),
+        (false, _) => Err(Error::platform(format!("the platform '{platform}' at {url} is not ready"))),
+    };
+    let role = RoleStatus { role: Role::Gateway.as_str(), url: url.clone(), state, detail, backends };
+    let status = Status {
+        ready,
+        platform,
+        stack: None,
+        url,
+        data_dir: None,
+        up_pid: None,
+        roles: vec![role],
+        services: Vec::new(),
+    };
+    Ok((status, verdict))
+}
+
+/// Whether the token that commands send is not the platform's. Asks for a function, there or not.
+async fn is_refused(client: &Client) -> bool {
+    let any: FunctionName = "status".parse().expect("a valid name");
+    match client.function(&any).await {
+        Err(client::Error::Problem(problem)) => matches!(problem.status, 401 | 403),
+        _ => false,
     }
 }
 
@@ -113,6 +243,10 @@ impl Status {
         if out.json() {
             return out.document(self);
         }
+        let stack = self.stack.map_or_else(String::new, |stack| format!("  {}", stack.as_str()));
+        let folder = self.data_dir.as_ref();
+        let folder = folder.map_or_else(String::new, |folder| format!("  {}", folder.display()));
+        out.line(&format!("{:<10} {}{stack}  {}{folder}", "platform", self.platform, self.url))?;
         for role in &self.roles {
             let detail = role.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             let backends = role.backends.join(", ");
@@ -144,31 +278,65 @@ fn service_status(service: &Service) -> ServiceStatus {
     }
 }
 
-/// The data folder that is meant, and whether an `up` runs on it.
-#[derive(Clone)]
+/// The platform that is meant, and whether an `up` runs on its data folder.
+#[derive(Clone, Debug)]
 pub struct Place {
     pub folder: PathBuf,
     pub platform: PlatformName,
+    /// None: nothing is known of it.
+    pub stack: Option<Stack>,
     pub running: bool,
+    /// Who runs, or ran last.
     pub holder: Option<Holder>,
 }
 
 impl Place {
-    /// The folder that is given; else that of the platform which the other commands reach, too; else
-    /// the one of the stacks' that is in use, or was, compose first.
-    pub fn find(settings: &Settings, dirs: &Dirs) -> Self {
-        let stacks = [Stack::Compose, Stack::External, Stack::Embedded]
-            .map(|stack| settings.data_dir(dirs, stack));
-        let is_told = settings.data_dir.is_some() || settings.name.is_some();
-        let current = if is_told { None } else { current::data_dir(dirs) };
-        let running = current.iter().chain(&stacks).find(|folder| lock::look(folder).is_some());
-        let used = || stacks.iter().find(|folder| folder.exists());
-        let folder = running.or_else(used).unwrap_or(&stacks[0]).clone();
-        let look = lock::look(&folder);
-        let running = look.is_some();
-        let holder = look.flatten();
-        let platform = holder.as_ref().map_or_else(|| settings.name(), |holder| holder.platform.clone());
-        Self { folder, platform, running, holder }
+    pub fn of(known: Known) -> Self {
+        let Known { name, stack, data_dir, is_running, holder, .. } = known;
+        Self { folder: data_dir, platform: name, stack, running: is_running, holder }
+    }
+
+    /// The platform that [`Platforms::choose`] finds; where nothing was started, or none of several runs,
+    /// the folder that is given, else the one of the stacks' that was used, compose first.
+    pub fn find(told: &PlaceArgs, settings: &Settings, dirs: &Dirs) -> Result<Self, Error> {
+        let usual_data_dir = settings.data_dir.as_deref().filter(|_| told.data_dir.is_none());
+        let wish = Wish {
+            data_dir: told.data_dir.as_deref(),
+            name: told.platform.as_ref(),
+            usual_data_dir,
+            usual_name: settings.name.as_ref().filter(|_| told.platform.is_none()),
+        };
+        match Platforms::look(&dirs.state).choose(wish) {
+            Ok(Some(known)) => return Ok(Self::of(known)),
+            Err(error @ (ChoiceError::Several(_) | ChoiceError::SameName(_))) => {
+                return Err(error.into());
+            }
+            Ok(None) | Err(_) => {}
+        }
+        let stacks = Stack::ALL.map(|stack| settings.data_dir(dirs, stack));
+        let folder = stacks.iter().find(|folder| folder.exists()).unwrap_or(&stacks[0]).clone();
+        Ok(Self {
+            stack: Stack::of_folder(&folder).filter(|_| folder.exists()),
+            running: lock::look(&folder).is_some(),
+            platform: settings.name(),
+            holder: None,
+            folder,
+        })
+    }
+
+    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`
+    pub fn describe(&self) -> String {
+        let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
+        let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
+        format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
+    }
+
+    /// The command that starts it, in backticks.
+    pub fn up(&self, state: Option<&std::path::Path>) -> String {
+        match (Known::at(&self.folder), state) {
+            (Some(known), Some(state)) => format!("`{}`", known.up(state)),
+            _ => "`cloudfunc up` or `cloudfunc up --embedded`".to_owned(),
+        }
     }
 
     /// The SQLite file here with what belongs to it; empty where there is none.

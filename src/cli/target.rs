@@ -1,6 +1,7 @@
 //! Which platform the commands talk to, and what the CLI remembers between two commands.
 
 use std::{
+    cell::OnceCell,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -8,12 +9,16 @@ use std::{
 };
 
 use tempfile::NamedTempFile;
+use url::Url;
 
-use super::{Error, Output};
+use super::{Error, Output, settings::PlaceArgs};
 use crate::{
     client::{self, Client},
-    config::client::{Given, Settings, SettingsError},
-    model::{InvocationId, InvocationRef, api::Page, id::InvalidId},
+    config::{
+        client::{Given, Settings, SettingsError},
+        platforms::Platforms,
+    },
+    model::{InvocationId, InvocationRef, PlatformName, api::Page, id::InvalidId},
 };
 
 /// The options that say where the platform is.
@@ -21,18 +26,83 @@ use crate::{
 pub struct Target {
     pub url: Option<String>,
     pub token_file: Option<PathBuf>,
+    pub platform: Option<PlatformName>,
+    /// The platform that was asked, for errors.
+    asked: OnceCell<String>,
 }
 
 impl Target {
+    pub fn new(
+        url: Option<String>,
+        token_file: Option<PathBuf>,
+        platform: Option<PlatformName>,
+    ) -> Self {
+        Self { url, token_file, platform, asked: OnceCell::new() }
+    }
+
     pub fn settings(&self) -> Result<Settings, SettingsError> {
         self.given().resolve()
     }
 
     pub fn client(&self, out: &Output) -> Result<Client, Error> {
-        let settings = self.settings()?;
+        let settings = self.settings()?.must_run().map_err(|error| {
+            let hint = self.start(&error);
+            let error = Error::from(error);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?;
         let token = if settings.token.is_some() { "a token" } else { "no token" };
-        out.detail(&format!("asking {} with {token}", settings.url));
+        let asked = settings.describe();
+        out.detail(&format!("asking {} ({asked}) with {token}", settings.url));
+        let _ = self.asked.set(asked);
         Ok(Client::new(settings.url, settings.token)?)
+    }
+
+    /// How to start what does not run.
+    fn start(&self, error: &SettingsError) -> Option<String> {
+        let SettingsError::NotRunning(platform) = error else { return None };
+        let state = self.state_dir()?;
+        let others = Platforms::look(&state);
+        let choose = others.running().next().map_or_else(String::new, |other| {
+            format!(
+                "; or talk to another one: --platform {} or `cloudfunc platform use {}`",
+                other.name, other.name
+            )
+        });
+        Some(format!("start it with `{}`{choose}", platform.up(&state)))
+    }
+
+    /// Says of an error that comes from the platform, or from where it should be, which one was asked.
+    pub fn explain(&self, error: Error) -> Error {
+        let Some(asked) = self.asked.get() else { return error };
+        let cause = error.reason.as_ref().and_then(|reason| reason.downcast_ref::<client::Error>());
+        let is_about_it = match cause {
+            Some(client::Error::NotReachable { .. } | client::Error::Lost { .. }) => {
+                asked.starts_with("platform ")
+            }
+            Some(client::Error::Problem(problem)) => matches!(problem.status, 401 | 403),
+            Some(client::Error::Protocol(_)) => true,
+            Some(client::Error::Client(_)) | None => false,
+        };
+        if is_about_it { error.context(asked.clone()) } else { error }
+    }
+
+    /// The address that was given, if one was; of the user's file only when nothing else says which
+    /// platform is meant.
+    pub fn url(&self, told: &PlaceArgs) -> Result<Option<Url>, Error> {
+        let given = self.given();
+        let is_told = told.platform.is_some() || told.data_dir.is_some();
+        match given.given_url()? {
+            Some(url) => Ok(Some(url)),
+            None if is_told => Ok(None),
+            None => Ok(given.url_of_file().unwrap_or_default()),
+        }
+    }
+
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        self.given().state_dir().ok()
     }
 
     /// Makes `@last` mean this invocation. Not being able to is not worth failing an invocation for.
@@ -55,7 +125,8 @@ impl Target {
 
     fn given(&self) -> Given<'_> {
         let env = &|name: &str| std::env::var(name).ok();
-        Given { url: self.url.as_deref(), token_file: self.token_file.as_deref(), env }
+        let (url, token_file) = (self.url.as_deref(), self.token_file.as_deref());
+        Given { url, token_file, platform: self.platform.as_ref(), env }
     }
 }
 

@@ -1,20 +1,26 @@
 //! Where a client finds the platform and its token.
 //!
-//! Flag > environment > `$XDG_CONFIG_HOME/cloudfunc/config.toml` > the platform that `cloudfunc up` last
-//! made ready here (`$XDG_STATE_HOME/cloudfunc/current.toml`) > the default address. The two files
-//! have the keys `url` and `token_file`.
+//! `--url` > `CLOUDFUNC_URL` > the platform of this host that `--platform`, `CLOUDFUNC_PLATFORM` or
+//! `CLOUDFUNC_DATA_DIR` names > `url` of `$XDG_CONFIG_HOME/cloudfunc/config.toml` > the one that `platform use`
+//! has chosen > the only one that runs > the default address ([`super::platforms`]).
 //!
 //! A token is only sent where it belongs: one that stands in a file beside a `url` is not used for
 //! another address that a flag or the environment gives.
 
 use std::{
+    ffi::OsString,
     fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use url::Url;
 
-use super::document::{Document, LocatedError};
+use super::{
+    Dirs, NoHome,
+    document::{Document, LocatedError},
+    platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
+};
+use crate::model::PlatformName;
 
 /// Where the gateway listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
@@ -30,6 +36,10 @@ pub struct Settings {
     pub token: Option<Token>,
     /// The platform's own folder, when it is on this host: tokens and the logs of the roles.
     pub data_dir: Option<PathBuf>,
+    /// The platform of this host that has this address.
+    pub platform: Option<Known>,
+    /// Whether somebody gave the address itself.
+    pub is_url_given: bool,
 }
 
 /// A bearer token; `Debug` does not show it.
@@ -67,74 +77,118 @@ pub enum SettingsError {
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
     File(#[from] LocatedError),
-    #[error("neither XDG_STATE_HOME nor HOME is set")]
-    NoHome,
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    #[error("platform {} is not running", .0.describe())]
+    NotRunning(Box<Known>),
 }
 
 /// What was given on the command line, and how to look at the environment.
 pub struct Given<'g> {
     pub url: Option<&'g str>,
     pub token_file: Option<&'g Path>,
+    /// `--platform`, or its variable.
+    pub platform: Option<&'g PlatformName>,
     /// The value of a variable; an empty one counts as not set.
     pub env: &'g dyn Fn(&str) -> Option<String>,
 }
 
-/// A file with the keys `url` and `token_file`.
+/// The keys of `config.toml` that a client wants.
 #[derive(Debug, Default)]
 struct File {
     url: Option<Url>,
     token_file: Option<PathBuf>,
+    /// `platform.name` and `platform.data_dir`, which are the business of `up`.
+    name: Option<PlatformName>,
+    data_dir: Option<PathBuf>,
 }
 
 impl Given<'_> {
     /// Looks everywhere in order.
     pub fn resolve(&self) -> Result<Settings, SettingsError> {
-        let state = self.state_dir()?;
-        let mut files = Vec::new();
-        if let Some(config) = self.base_dir("XDG_CONFIG_HOME", ".config") {
-            files.push(read_file(&config.join("cloudfunc/config.toml"))?);
-        }
-        files.push(read_file(&state.join("current.toml"))?);
-        files.push(File {
-            url: Some(parse_url(DEFAULT_URL, "default")?),
-            token_file: Some(state.join("compose/token")),
-        });
+        let dirs = self.dirs();
+        let file = match &dirs {
+            Ok(dirs) => read_file(&dirs.config_file())?,
+            Err(_) => File::default(),
+        };
+        let known = dirs.as_ref().map(|dirs| Platforms::look(&dirs.state)).unwrap_or_default();
+        let (url, platform, is_url_given) = self.place(&file, &known)?;
+        let mut settings = Settings { url, token: None, data_dir: None, platform, is_url_given };
 
-        let given_url = match (self.url, self.env("CLOUDFUNC_URL")) {
+        let given = || self.env("CLOUDFUNC_TOKEN_FILE").map(PathBuf::from);
+        let text = self.env("CLOUDFUNC_TOKEN").filter(|_| self.token_file.is_none());
+        if let Some(text) = text {
+            settings.token = Some(Token::new(&text)?);
+            return Ok(settings);
+        }
+        let (path, must_exist) = match self.token_file.map(Path::to_owned).or_else(given) {
+            Some(path) => (Some(path), true),
+            // Not there: then the platform was never started, which the connection will tell better.
+            None => (settings.usual_token_file(file, dirs.ok()), false),
+        };
+        if let Some(path) = path {
+            settings.token = read_token(&path, must_exist)?;
+            settings.data_dir = path.parent().map(Path::to_owned);
+        }
+        Ok(settings)
+    }
+
+    /// The address, the platform of this host that has it, and whether the address itself was given.
+    fn place(
+        &self,
+        file: &File,
+        known: &Platforms,
+    ) -> Result<(Url, Option<Known>, bool), SettingsError> {
+        let at = |url: Url| {
+            let platform = known.at_url(&url).cloned();
+            (url, platform, true)
+        };
+        if let Some(url) = self.given_url()? {
+            return Ok(at(url));
+        }
+        let data_dir = self.env("CLOUDFUNC_DATA_DIR").map(PathBuf::from);
+        let is_told = self.platform.is_some() || data_dir.is_some();
+        if let Some(url) = file.url.clone().filter(|_| !is_told) {
+            return Ok(at(url));
+        }
+        let wish = Wish {
+            data_dir: data_dir.as_deref(),
+            name: self.platform,
+            usual_data_dir: file.data_dir.as_deref(),
+            usual_name: file.name.as_ref(),
+        };
+        Ok(match known.choose(wish)? {
+            Some(platform) => (platform.url.clone(), Some(platform), false),
+            None => (parse_url(DEFAULT_URL, "default")?, None, false),
+        })
+    }
+
+    /// The address that a flag or a variable gives.
+    pub fn given_url(&self) -> Result<Option<Url>, SettingsError> {
+        Ok(match (self.url, self.env("CLOUDFUNC_URL")) {
             (Some(flag), _) => Some(parse_url(flag, "--url")?),
             (None, Some(env)) => Some(parse_url(&env, "CLOUDFUNC_URL")?),
             (None, None) => None,
-        };
-        let url = given_url.or_else(|| files.iter().find_map(|file| file.url.clone()));
-        let url = url.expect("the last one has a URL");
-
-        if let Some(path) = self.token_file {
-            return Settings::with_token_file(url, path.to_owned(), true);
-        }
-        if let Some(text) = self.env("CLOUDFUNC_TOKEN") {
-            return Ok(Settings { url, token: Some(Token::new(&text)?), data_dir: None });
-        }
-        if let Some(path) = self.env("CLOUDFUNC_TOKEN_FILE") {
-            return Settings::with_token_file(url, path.into(), true);
-        }
-        let belongs = |file: &&File| file.url.as_ref().is_none_or(|own| *own == url);
-        match files.iter().filter(belongs).find_map(|file| file.token_file.clone()) {
-            // Not there: then the platform was never started, which the connection will tell better.
-            Some(path) => Settings::with_token_file(url, path, false),
-            None => Ok(Settings { url, token: None, data_dir: None }),
-        }
+        })
     }
 
-    /// `$XDG_STATE_HOME/cloudfunc`, by default `~/.local/state/cloudfunc`.
+    /// The address that `config.toml` gives.
+    pub fn url_of_file(&self) -> Result<Option<Url>, SettingsError> {
+        Ok(read_file(&self.dirs()?.config_file())?.url)
+    }
+
+    /// What we keep, as [`Dirs`] finds it.
     pub fn state_dir(&self) -> Result<PathBuf, SettingsError> {
-        let base = self.base_dir("XDG_STATE_HOME", ".local/state").ok_or(SettingsError::NoHome)?;
-        Ok(base.join("cloudfunc"))
+        Ok(self.dirs()?.state)
     }
 
-    fn base_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        // The XDG specification: a path that is not absolute is to be ignored.
-        let given = self.env(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        given.or_else(|| Some(PathBuf::from(self.env("HOME")?).join(below_home)))
+    fn dirs(&self) -> Result<Dirs, NoHome> {
+        Dirs::from(|name| self.env(name).map(OsString::from)).or_else(|none| {
+            let folder = self.env("CLOUDFUNC_DATA_DIR").map(PathBuf::from);
+            folder.map(|folder| Dirs { config: folder.clone(), state: folder }).ok_or(none)
+        })
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -143,13 +197,42 @@ impl Given<'_> {
 }
 
 impl Settings {
-    fn with_token_file(url: Url, path: PathBuf, must_exist: bool) -> Result<Self, SettingsError> {
-        let token = match fs::read_to_string(&path) {
-            Ok(text) => Some(Token::new(&text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => None,
-            Err(source) => return Err(SettingsError::Read { path, source }),
+    /// Where the token is if nobody says.
+    fn usual_token_file(&self, file: File, dirs: Option<Dirs>) -> Option<PathBuf> {
+        let of_file = file.token_file.filter(|_| file.url.is_none_or(|own| own == self.url));
+        let of_platform = || self.platform.as_ref().map(Known::token_file);
+        let default = || {
+            let is_default = same_place(&self.url, &parse_url(DEFAULT_URL, "default").ok()?);
+            Some(dirs?.state.join("compose/token")).filter(|_| is_default)
         };
-        Ok(Self { url, token, data_dir: path.parent().map(Path::to_owned) })
+        of_file.or_else(of_platform).or_else(default)
+    }
+
+    /// Nothing is sent to a port that the platform has left: another program may have it now.
+    pub fn must_run(self) -> Result<Self, SettingsError> {
+        match self.platform {
+            Some(platform) if !platform.is_running && !self.is_url_given => {
+                Err(SettingsError::NotRunning(Box::new(platform)))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`, or only the address.
+    pub fn describe(&self) -> String {
+        match &self.platform {
+            Some(platform) => format!("platform {}", platform.describe()),
+            None => format!("the platform at {}", shown(&self.url)),
+        }
+    }
+}
+
+/// The token of a file; none where the file is missing and may be.
+fn read_token(path: &Path, must_exist: bool) -> Result<Option<Token>, SettingsError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Token::new(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => Ok(None),
+        Err(source) => Err(SettingsError::Read { path: path.to_owned(), source }),
     }
 }
 
@@ -173,6 +256,15 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
         let token_file = field.string("\"token\"")?;
         // Relative to the file that names it.
         file.token_file = Some(path.parent().unwrap_or(Path::new("")).join(token_file));
+    }
+    if let Some(field) = root.get("platform") {
+        let platform = field.section()?;
+        if let Some(field) = platform.get("name") {
+            file.name = Some(field.parsed("\"default\"", str::parse)?);
+        }
+        if let Some(field) = platform.get("data_dir") {
+            file.data_dir = Some(field.string("\"/var/lib/cloudfunc\"")?.into());
+        }
     }
     Ok(file)
 }
@@ -223,10 +315,31 @@ mod tests {
             self
         }
 
+        /// A platform that was started once, and whose lock is not held.
+        fn platform(self, stack: &str, name: &str, port: u16) -> Self {
+            let folder = self.home.path().join(STATE).join(stack);
+            fs::create_dir_all(&folder).unwrap();
+            let local = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+            let addresses = crate::config::Addresses { gateway: local(port), ..Default::default() };
+            let stack = crate::config::Stack::of_folder(&folder).unwrap();
+            let (name, second) = (name.parse().unwrap(), std::time::Duration::from_secs(1));
+            let holder = crate::config::lock::Holder::new(name, stack, &addresses, second);
+            drop(crate::config::lock::take(&folder, &holder).unwrap());
+            fs::write(folder.join("token"), format!("of-{}", holder.platform)).unwrap();
+            self
+        }
+
+        fn named(&self, platform: &str) -> Result<Settings, String> {
+            let env = |name: &str| self.env.get(name).cloned();
+            let name = platform.parse().unwrap();
+            let given = Given { url: None, token_file: None, platform: Some(&name), env: &env };
+            given.resolve().map_err(|error| error.to_string())
+        }
+
         fn resolve(&self, url: Option<&str>, token_file: Option<&str>) -> Result<Settings, String> {
             let token_file = token_file.map(|path| self.home.path().join(path));
             let env = |name: &str| self.env.get(name).cloned();
-            let given = Given { url, token_file: token_file.as_deref(), env: &env };
+            let given = Given { url, token_file: token_file.as_deref(), platform: None, env: &env };
             given.resolve().map_err(|error| error.to_string())
         }
 
@@ -242,8 +355,6 @@ mod tests {
     const FILES: &[(&str, &str)] = &[
         (".config/cloudfunc/config.toml", "url = 'http://config:1'\ntoken_file = 'token'\n"),
         (".config/cloudfunc/token", "of-config\n"),
-        (".local/state/cloudfunc/current.toml", "url = 'http://current:2'\ntoken_file = 'e/token'"),
-        (".local/state/cloudfunc/e/token", "of-current\n"),
         (".local/state/cloudfunc/compose/token", "of-default\n"),
         ("mine", "of-flag\n"),
     ];
@@ -254,16 +365,19 @@ mod tests {
 
     #[test]
     fn the_sources_are_asked_in_order() {
-        let default = World::new(&FILES[4..]);
+        let default = World::new(&FILES[2..]);
         assert_eq!(default.found(None, None), pair("http://127.0.0.1:8000/", "of-default"));
         assert_eq!(
             default.resolve(None, None).unwrap().data_dir,
             Some(default.home.path().join(STATE).join("compose"))
         );
-        let current = World::new(&FILES[2..]);
-        assert_eq!(current.found(None, None), pair("http://current:2/", "of-current"));
-        let config = World::new(FILES);
+        let known = World::new(&FILES[2..]).platform("embedded-team", "team", 2);
+        assert_eq!(known.found(None, None), pair("http://127.0.0.1:2/", "of-team"));
+        let config = World::new(FILES).platform("embedded-team", "team", 2);
         assert_eq!(config.found(None, None), pair("http://config:1/", "of-config"));
+        let named = config.named("team").unwrap();
+        assert_eq!(named.url.as_str(), "http://127.0.0.1:2/");
+        assert_eq!(named.token, Some(Token::new("of-team").unwrap()));
         let env =
             World::new(FILES).env("CLOUDFUNC_URL", "http://env:3/base").env("CLOUDFUNC_TOKEN", "of-env");
         assert_eq!(env.found(None, None), pair("http://env:3/base/", "of-env"));
@@ -272,9 +386,46 @@ mod tests {
 
     #[test]
     fn a_token_of_a_file_is_not_sent_to_another_address() {
-        let world = World::new(FILES);
+        let world = World::new(FILES).platform("embedded-team", "team", 2);
         assert_eq!(world.found(Some("http://elsewhere:9"), None), pair("http://elsewhere:9/", "none"));
-        assert_eq!(world.found(Some("http://current:2"), None), pair("http://current:2/", "of-current"));
+        assert_eq!(
+            world.found(Some("http://127.0.0.1:2"), None),
+            pair("http://127.0.0.1:2/", "of-team")
+        );
+        assert_eq!(
+            world.found(Some("http://localhost:2"), None),
+            pair("http://localhost:2/", "of-team")
+        );
+    }
+
+    #[test]
+    fn a_platform_that_has_stopped_is_sent_nothing_unless_its_address_is_given() {
+        let world = World::new(&[]).platform("embedded-team", "team", 2);
+        let error = world.resolve(None, None).unwrap().must_run().unwrap_err().to_string();
+        let folder = world.home.path().join(STATE).join("embedded-team");
+        let folder = folder.display();
+        assert_eq!(
+            error,
+            format!(
+                "platform 'team' (embedded, http://127.0.0.1:2, data folder {folder}) is not running"
+            )
+        );
+        world.resolve(Some("http://127.0.0.1:2"), None).unwrap().must_run().unwrap();
+    }
+
+    #[test]
+    fn a_data_folder_of_the_environment_is_a_choice_also_without_a_home() {
+        let world = World::new(&[]).platform("embedded-a", "a", 2).platform("embedded-b", "b", 3);
+        let folder = world.home.path().join(STATE).join("embedded-b").display().to_string();
+        let mut world = world.env("CLOUDFUNC_DATA_DIR", &folder);
+        world.env.remove("HOME");
+        assert_eq!(world.found(None, None), pair("http://127.0.0.1:3/", "of-b"));
+        let world = world.env("CLOUDFUNC_DATA_DIR", "/nowhere");
+        assert_eq!(
+            world.resolve(None, None).unwrap_err(),
+            "no platform was ever started in the data folder /nowhere"
+        );
+        assert_eq!(world.found(Some("http://elsewhere:9"), None), pair("http://elsewhere:9/", "none"));
     }
 
     #[test]

@@ -1,39 +1,55 @@
-//! Where this user's files are, after the XDG base directory specification.
+//! Where this user's files are, after the XDG base directory specification; for a service of systemd,
+//! where its unit says.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 /// Our folders. They need not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirs {
-    /// `$XDG_CONFIG_HOME/cloudfunc`: what the user writes.
+    /// `$XDG_CONFIG_HOME/cloudfunc`, `$CONFIGURATION_DIRECTORY` or `~/.config/cloudfunc`: what the user
+    /// writes.
     pub config: PathBuf,
-    /// `$XDG_STATE_HOME/cloudfunc`: what we keep.
+    /// `$XDG_STATE_HOME/cloudfunc`, `$STATE_DIRECTORY` or `~/.local/state/cloudfunc`: what we keep.
     pub state: PathBuf,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither {0} nor HOME names a folder, so there is no place for cloudfunc's files")]
-pub struct NoHome(&'static str);
+#[error(
+    "none of XDG_STATE_HOME, STATE_DIRECTORY and HOME names a folder, so there is no place for cloudfunc's files"
+)]
+pub struct NoHome;
 
 impl Dirs {
-    /// Of this process.
-    pub fn from_env() -> Result<Self, NoHome> {
-        Self::from(|name| std::env::var_os(name))
+    /// Of this process. Without a place of the user's, everything is in the data folder, if one is given.
+    pub fn from_env(data_dir: Option<&Path>) -> Result<Self, NoHome> {
+        Self::from(|name| std::env::var_os(name)).or_else(|none| {
+            let folder =
+                data_dir.map(|given| std::path::absolute(given).unwrap_or_else(|_| given.into()));
+            folder.map(|folder| Self { config: folder.clone(), state: folder }).ok_or(none)
+        })
     }
 
-    /// Relative paths are ignored, as the specification says.
+    /// Relative paths are ignored, as the specification says. Who has a place for the state and none for
+    /// the configuration has both in one.
     pub fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoHome> {
-        let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let under = |name, fallback| {
-            folder(name)
-                .or_else(|| folder("HOME").map(|home| home.join(fallback)))
-                .map(|base| base.join("cloudfunc"))
-                .ok_or(NoHome(name))
+        // Of systemd: several are separated by colons.
+        let first = |path: PathBuf| {
+            let text = path.to_str()?.split(':').next()?.to_owned();
+            Some(PathBuf::from(text))
         };
-        Ok(Self {
-            config: under("XDG_CONFIG_HOME", ".config")?,
-            state: under("XDG_STATE_HOME", ".local/state")?,
-        })
+        let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let find = |xdg, systemd, below_home| {
+            let user = folder(xdg).map(|base| base.join("cloudfunc"));
+            let service = || folder(systemd).and_then(first);
+            let home = || folder("HOME").map(|home| home.join(below_home).join("cloudfunc"));
+            user.or_else(service).or_else(home)
+        };
+        let state = find("XDG_STATE_HOME", "STATE_DIRECTORY", ".local/state").ok_or(NoHome)?;
+        let config = find("XDG_CONFIG_HOME", "CONFIGURATION_DIRECTORY", ".config");
+        Ok(Self { config: config.unwrap_or_else(|| state.clone()), state })
     }
 
     pub fn config_file(&self) -> PathBuf {
@@ -63,6 +79,18 @@ mod tests {
         assert_eq!(given.state, PathBuf::from("/s/cloudfunc"));
         assert_eq!(given.config, PathBuf::from("/home/a/.config/cloudfunc"), "relative: ignored");
 
-        assert_eq!(dirs(&[("XDG_STATE_HOME", "/s")]), Err(NoHome("XDG_CONFIG_HOME")));
+        let alone = dirs(&[("XDG_STATE_HOME", "/s")]).unwrap();
+        assert_eq!((alone.state, alone.config), ("/s/cloudfunc".into(), "/s/cloudfunc".into()));
+        assert_eq!(dirs(&[("HOME", "relative")]), Err(NoHome));
+    }
+
+    #[test]
+    fn a_service_of_systemd_keeps_its_state_where_its_unit_says() {
+        let unit = [("HOME", "/home/a"), ("STATE_DIRECTORY", "/var/lib/cloudfunc:/var/lib/other")];
+        let service = dirs(&unit).unwrap();
+        assert_eq!(service.state, PathBuf::from("/var/lib/cloudfunc"));
+        assert_eq!(service.config, PathBuf::from("/home/a/.config/cloudfunc"));
+        let told = dirs(&[unit[1], ("XDG_STATE_HOME", "/s"), ("CONFIGURATION_DIRECTORY", "/etc/cf")]);
+        assert_eq!(told, Ok(Dirs { config: "/etc/cf".into(), state: "/s/cloudfunc".into() }));
     }
 }

@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -15,7 +15,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Addresses, model::PlatformName};
+use crate::{
+    config::{Addresses, Stack},
+    model::PlatformName,
+};
 
 const NAME: &str = "up.lock";
 /// A look at the lock by `status` holds it for an instant; whoever wants to keep it asks again.
@@ -33,14 +36,23 @@ pub struct Holder {
     pub manager: SocketAddr,
     /// How long its stop may take at most, in seconds.
     pub stops_within: u64,
+    /// None: of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
 }
 
 impl Holder {
     /// This process.
-    pub fn new(platform: PlatformName, addresses: &Addresses, stops_within: Duration) -> Self {
+    pub fn new(
+        platform: PlatformName,
+        stack: Stack,
+        addresses: &Addresses,
+        stops_within: Duration,
+    ) -> Self {
         Self {
             pid: std::process::id(),
             platform,
+            stack: Some(stack),
             gateway: addresses.gateway,
             registry: addresses.registry,
             scheduler: addresses.scheduler,
@@ -57,6 +69,21 @@ impl Holder {
             manager: self.manager,
         }
     }
+
+    /// Of the gateway.
+    pub fn url(&self) -> String {
+        format!("http://{}", reachable(self.gateway))
+    }
+}
+
+/// Who listens everywhere is reached through loopback.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Held until it is dropped.
@@ -156,6 +183,11 @@ pub fn look(folder: &Path) -> Option<Option<Holder>> {
     }
 }
 
+/// Who held the lock of a data folder last.
+pub fn last(folder: &Path) -> Option<Holder> {
+    read(&folder.join(NAME))
+}
+
 fn read(path: &Path) -> Option<Holder> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
@@ -181,9 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn everywhere_is_reached_through_loopback() {
+        assert_eq!(reachable("0.0.0.0:8000".parse().unwrap()), "127.0.0.1:8000".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:8000".parse().unwrap()), "10.0.0.1:8000".parse().unwrap());
+    }
+
+    #[test]
     fn the_second_one_learns_who_is_first() {
         let dir = tempfile::tempdir().unwrap();
-        let me = Holder::new("default".parse().unwrap(), &Addresses::default(), PAUSE);
+        let me = Holder::new("default".parse().unwrap(), Stack::Compose, &Addresses::default(), PAUSE);
         assert_eq!(look(dir.path()), None);
 
         let lock = take(dir.path(), &me).unwrap();

@@ -2,12 +2,12 @@
 //! And where the platform keeps what it needs between two runs.
 
 pub mod client;
-pub mod current;
 mod dirs;
 pub mod document;
 pub mod lock;
 pub mod manifest;
 pub mod platform;
+pub mod platforms;
 mod secret_url;
 pub mod settings;
 pub mod state;

@@ -14,7 +14,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -25,11 +25,21 @@ use crate::model::ManagerId;
 pub enum StateError {
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
-    /// Whoever can write here can replace the tokens.
-    #[error("the data folder {path} can be written by other users (mode {mode:03o})")]
+    /// Who can write here can replace the tokens; who can read, sees what functions are made of.
+    #[error("the data folder {path} can be {} by other users (mode {mode:03o})", access(*mode))]
     Open { path: PathBuf, mode: u32 },
+    /// Who owns it can replace whatever is in it.
+    #[error("{path} belongs to another user (uid {uid})")]
+    NotOurs { path: PathBuf, uid: u32 },
+    #[error("the file {path} can be {} by other users (mode {mode:03o})", access(*mode))]
+    OpenSecret { path: PathBuf, mode: u32 },
     #[error("{path} does not hold {what}")]
     Damaged { path: PathBuf, what: &'static str },
+}
+
+/// What a mode that is not for one user alone lets the others do.
+pub fn access(mode: u32) -> &'static str {
+    if mode & 0o022 == 0 { "read" } else { "written" }
 }
 
 /// An opened data folder.
@@ -43,8 +53,12 @@ impl State {
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         make_folder(folder)?;
         let io = |source| StateError::Io { path: folder.to_owned(), source };
-        let mode = fs::metadata(folder).map_err(io)?.permissions().mode() & 0o777;
-        if mode & 0o022 != 0 {
+        let metadata = fs::metadata(folder).map_err(io)?;
+        let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
+        if uid != rustix::process::geteuid().as_raw() {
+            return Err(StateError::NotOurs { path: folder.to_owned(), uid });
+        }
+        if mode & 0o077 != 0 {
             return Err(StateError::Open { path: folder.to_owned(), mode });
         }
         Ok(Self { folder: folder.to_owned() })
@@ -87,10 +101,23 @@ impl State {
 
     fn secret(&self, name: &str) -> Result<Token, StateError> {
         let text = self.read_or_make(name, random_hex)?;
+        self.check_secret(name)?;
         let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
         // What is short enough to be guessed was not made by us.
         let whole = Some(text).filter(|text| text.len() >= 32);
         whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
+    }
+
+    /// A token that somebody else has put there, or could read, is none.
+    fn check_secret(&self, name: &str) -> Result<(), StateError> {
+        let path = self.folder.join(name);
+        let metadata = fs::metadata(&path);
+        let metadata = metadata.map_err(|source| StateError::Io { path: path.clone(), source })?;
+        let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
+        if uid != rustix::process::geteuid().as_raw() {
+            return Err(StateError::NotOurs { path, uid });
+        }
+        if mode & 0o077 != 0 { Err(StateError::OpenSecret { path, mode }) } else { Ok(()) }
     }
 
     fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
@@ -176,10 +203,47 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_can_write_is_refused() {
+    fn a_folder_that_others_can_write_or_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        for (mode, expected) in [
+            (0o777, "can be written by other users (mode 777)"),
+            (0o720, "can be written by other users (mode 720)"),
+            (0o755, "can be read by other users (mode 755)"),
+        ] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = State::open(dir.path()).unwrap_err().to_string();
+            assert!(error.ends_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        fs::write(state.token_file(), random_hex()).unwrap();
+        fs::set_permissions(state.token_file(), fs::Permissions::from_mode(0o644)).unwrap();
+        let error = state.token().unwrap_err().to_string();
+        let path = state.token_file();
+        assert_eq!(error, format!("the file {} can be read by other users (mode 644)", path.display()));
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let give = |path: &Path| std::os::unix::fs::chown(path, Some(12345), None).unwrap();
+        let state = State::open(dir.path()).unwrap();
+        state.token().unwrap();
+        give(&state.token_file());
+        let error = state.token().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("{} belongs to another user (uid 12345)", state.token_file().display())
+        );
+        give(dir.path());
         let error = State::open(dir.path()).unwrap_err().to_string();
-        assert!(error.ends_with("can be written by other users (mode 777)"), "{error}");
+        assert_eq!(error, format!("{} belongs to another user (uid 12345)", dir.path().display()));
     }
 }

@@ -37,7 +37,8 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     }
     let logs = ROLES.iter().flat_map(|role| [format!("{role}.log"), format!("{role}.log.1")]);
-    for name in logs {
+    // Of a platform in the background.
+    for name in logs.chain(["up.log".to_owned()]) {
         remove_file(&folder.join("logs").join(name))?;
     }
     for name in COMPOSE {

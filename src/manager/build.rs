@@ -14,12 +14,14 @@ use super::{
 };
 use crate::{
     bundle,
+    config::units,
     http::{chain, chain_of_disk},
     model::{
-        Code, Package, Revision, RevisionNumber,
+        Code, FunctionSpec, Package, Revision, RevisionNumber,
         message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, ConsumeOptions, Delivery, Message},
+    runtime::Machine,
 };
 
 /// One build at a time: they take all the cores they can get.
@@ -99,6 +101,7 @@ async fn perform(
         message: chain_of_disk(error),
         user_error: false,
     };
+    fits(shared, build).await?;
     let (bundle, tree) = match &build.spec.code {
         Code::Image { .. } => (None, None),
         Code::Language { .. } => {
@@ -121,6 +124,32 @@ async fn perform(
     let image = ensure_image(shared, build, folder, progress).await?;
     drop(tree);
     Ok(BuildStep::Done { image, bundle })
+}
+
+/// No instance of what is larger than the machine or the budget could ever start.
+async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
+    let machine = shared.runtime.machine().await;
+    let problem = too_large(&build.spec, machine, shared.limits.memory_budget);
+    problem.map_or(Ok(()), |message| Err(BuildStep::Failed { message, user_error: true }))
+}
+
+fn too_large(spec: &FunctionSpec, machine: Machine, budget: u64) -> Option<String> {
+    let (memory, cpus) = (spec.memory_bytes, spec.cpus);
+    if let Some(has) = machine.cpus.filter(|has| cpus > f64::from(*has)) {
+        return Some(format!("`cpus` is {cpus}, and the machine has {has}; name at most {has}"));
+    }
+    if let Some(has) = machine.memory_bytes.filter(|has| memory > *has) {
+        let (memory, has) = (units::show_bytes(memory), units::show_bytes(has));
+        return Some(format!("`memory` is {memory}, and the machine has {has}; name less"));
+    }
+    (memory > budget).then(|| {
+        format!(
+            "`memory` is {}, and all functions together may have {} here; name less, or start the platform with a \
+             larger --memory-budget",
+            units::show_bytes(memory),
+            units::show_bytes(budget)
+        )
+    })
 }
 
 async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
@@ -166,4 +195,38 @@ async fn ensure_image(
         }
         _ => id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::manifest::{self, Defaults};
+
+    #[test]
+    fn what_is_larger_than_the_machine_is_refused_with_its_figures() {
+        let spec = |manifest: &str| {
+            let defaults = Defaults { python_version: "3.11".to_owned() };
+            manifest::parse(manifest, "cloudfunc.toml", &defaults).unwrap().spec
+        };
+        let machine = Machine { cpus: Some(2), memory_bytes: Some(4 << 30) };
+        let refused = |manifest| too_large(&spec(manifest), machine, 3 << 30);
+        assert_eq!(refused("cpus = 2\nmemory = \"3GiB\""), None);
+        assert_eq!(
+            refused("cpus = 2.5").as_deref(),
+            Some("`cpus` is 2.5, and the machine has 2; name at most 2")
+        );
+        assert_eq!(
+            refused("memory = \"5GiB\"").as_deref(),
+            Some("`memory` is 5 GiB, and the machine has 4 GiB; name less")
+        );
+        assert_eq!(
+            refused("memory = \"3500MiB\"").as_deref(),
+            Some(
+                "`memory` is 3.4 GiB, and all functions together may have 3 GiB here; name less, or start the \
+                 platform with a larger --memory-budget"
+            )
+        );
+        let unknown = Machine::default();
+        assert_eq!(too_large(&spec("cpus = 2.5"), unknown, 8 << 30), None);
+    }
 }

@@ -24,7 +24,7 @@ use std::{
 
 use async_trait::async_trait;
 
-pub use docker::{Component, LabelledContainer, Survey as EngineSurvey};
+pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
 pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
 pub use oci::{HostPython, helper, host_python};
 pub use protocol::{Invoke, Load};
@@ -122,9 +122,39 @@ pub trait Runtime: Send + Sync {
         Ok((Vec::new(), false))
     }
 
+    /// The machine that sandboxes run on, asked for now.
+    async fn machine(&self) -> Machine {
+        Machine::here()
+    }
+
     /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
     /// sandboxes need (a network) when no other uses it; answers the engine's ids.
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error>;
+}
+
+/// What the machine that sandboxes run on has; none where it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    pub cpus: Option<u32>,
+    pub memory_bytes: Option<u64>,
+}
+
+impl Machine {
+    /// This one.
+    fn here() -> Self {
+        let cpus = std::thread::available_parallelism().ok();
+        let memory = fs::read_to_string("/proc/meminfo").ok();
+        Self {
+            cpus: cpus.and_then(|cpus| u32::try_from(cpus.get()).ok()),
+            memory_bytes: memory.and_then(|text| total_memory(&text)),
+        }
+    }
+}
+
+/// Of `/proc/meminfo`, whose first line is as in `MemTotal:       24575448 kB`.
+fn total_memory(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 /// Where lines about a slow step go.
@@ -179,8 +209,8 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An image is not there and could not be had. `help` says what the user can do.
-    #[error("image '{image}' is not to be had: {help}")]
+    /// An image is not there and cannot be pulled. `help` says what the user can do.
+    #[error("image '{image}' is not available: {help}")]
     NoImage {
         image: String,
         help: String,
@@ -272,4 +302,20 @@ pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
         Kind::Oci => Arc::new(oci::Oci::new(config)),
         Kind::Process => Arc::new(process::Process::new(config)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_how_much_memory_this_machine_has() {
+        assert_eq!(total_memory("MemTotal:       24575448 kB\nMemFree: 1 kB\n"), Some(24_575_448 << 10));
+        assert_eq!(total_memory(""), None);
+        let here = Machine::here();
+        assert!(
+            here.memory_bytes.is_some_and(|bytes| bytes > 1 << 28) && here.cpus >= Some(1),
+            "{here:?}"
+        );
+    }
 }

@@ -34,6 +34,25 @@ mod light_only {
         a_path_that_leads_to_another_route_of_a_role_is_refused
         an_upload_is_refused_with_the_reason
         the_command_line_says_the_same_before_it_uploads
+        what_is_larger_than_the_machine_is_refused_when_it_is_deployed
+    }
+}
+
+async fn what_is_larger_than_the_machine_is_refused_when_it_is_deployed(platform: &TestPlatform) {
+    let cores = std::thread::available_parallelism().unwrap();
+    let more = cores.get() + 1;
+    for (manifest, expected) in [
+        (
+            format!("cpus = {more}"),
+            format!("`cpus` is {more}, and the machine has {cores}; name at most {cores}"),
+        ),
+        ("memory = \"9000MiB\"".to_owned(), "`memory` is 8.7 GiB, and ".to_owned()),
+    ] {
+        let files = [("function.py", HELLO), ("cloudfunc.toml", manifest.as_str())];
+        let refused = platform.try_deploy("large", &files).await.unwrap_err();
+        let cloudfunc::client::Error::Problem(problem) = refused else { panic!("{refused:?}") };
+        assert_eq!(problem.code, code::BUILD_FAILED.code);
+        assert!(problem.detail.contains(&expected), "{}", problem.detail);
     }
 }
 

@@ -105,7 +105,7 @@ fn without_docker_up_says_so_and_starts_nothing() {
          hint: start it, or set DOCKER_HOST to the engine to use; `cloudfunc up --embedded` does without it\n",
     );
     assert!(!home.path().join("state/cloudfunc/compose/compose").exists());
-    assert!(!home.path().join("state/cloudfunc/current.toml").exists());
+    cloudfunc(&home).args(["status"]).assert().code(3).stderr(contains("is not running"));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_role_alone_needs_a_store_and_a_queue() {
 fn down_where_nothing_runs_says_so() {
     let home = tempfile::tempdir().unwrap();
     cloudfunc(&home).arg("down").assert().success().stdout("").stderr(format!(
-        "nothing is running (data folder {}/state/cloudfunc/compose)\n",
+        "nothing is running: platform 'default' (data folder {}/state/cloudfunc/compose)\n",
         home.path().display()
     ));
 }
@@ -208,7 +208,11 @@ fn status_where_nothing_runs_says_so() {
         .code(3)
         .stdout(contains(format!("gateway    http://127.0.0.1:{}", ports[0])))
         .stdout(contains(" down\n"))
-        .stderr("error: the platform is not running\nhint: start it with `cloudfunc up` or `cloudfunc up --embedded`\n");
+        .stderr(format!(
+            "error: platform 'default' (data folder {}/state/cloudfunc/compose) is not running\n\
+             hint: start it with `cloudfunc up` or `cloudfunc up --embedded`\n",
+            home.path().display()
+        ));
     let json = cloudfunc(&home).args(["status", "--json"]).args(arguments()).assert().code(3);
     let json: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
     assert_eq!(json["ready"], false);

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -56,9 +56,11 @@ fn room(path: &Path) -> Option<Room> {
 fn folder(path: &Path) -> Folder {
     let nearest = nearest(path);
     let mode = fs::metadata(nearest).map_or(0, |data| data.permissions().mode() & 0o777);
+    let owner = fs::metadata(nearest).ok().map(|data| data.uid());
+    let owner = owner.filter(|uid| *uid != rustix::process::geteuid().as_raw());
     // Really written, and gone at once.
     let refused = tempfile::tempfile_in(nearest).err().map(|error| error.to_string());
-    Folder { path: path.display().to_string(), exists: nearest == path, mode, refused }
+    Folder { path: path.display().to_string(), exists: nearest == path, mode, owner, refused }
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::{error::Error, io, time::Duration};
 use tokio::time::error::Elapsed;
 
 use super::{
-    judge::engine::{Component, Engine, Unreachable},
+    judge::engine::{BaseImage, Component, Engine, Unreachable},
     tools,
 };
 use crate::runtime::{self, EngineSurvey};
 
-/// Longer than the connection's own limit, which has the better words.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Longer than the own limits of the connection and of the registry, which have the better words.
+const PATIENCE: Duration = Duration::from_secs(16);
 
 pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
     let address = runtime::engine_address();
@@ -72,6 +72,10 @@ pub fn facts(survey: &EngineSurvey) -> Engine {
         remaps_users: survey.remaps_users,
         default_runtime: survey.default_runtime.clone(),
         warnings: survey.warnings.clone(),
-        has_base_image: survey.has_base_image,
+        base_image: match &survey.base_image {
+            runtime::BaseImage::Here => BaseImage::Here,
+            runtime::BaseImage::Pullable => BaseImage::Pullable,
+            runtime::BaseImage::Missing(reason) => BaseImage::Missing(reason.clone()),
+        },
     }
 }

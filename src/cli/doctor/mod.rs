@@ -27,8 +27,7 @@ mod version;
 use finding::Status;
 use subject::Subject;
 
-use super::{Error, Exit, Output, settings::SettingsArgs, up::backends::ComposeArgs};
-use crate::config::Dirs;
+use super::{Error, Exit, Output, settings::SettingsArgs, target::Target, up::backends::ComposeArgs};
 
 /// Look at this machine: what the platform needs, and what is in its way
 #[derive(Clone, Debug, clap::Args)]
@@ -44,26 +43,28 @@ pub struct Args {
 
 impl Args {
     /// Exit code 3 when something keeps `up` from working.
-    pub async fn run(self, out: &Output) -> Result<(), Error> {
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         if !cfg!(target_os = "linux") {
             return Err(Error::platform(
                 "`cloudfunc doctor` looks at Linux: the platform runs there only",
             )
             .hint("use a gateway on another machine with --url, or WSL2"));
         }
-        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
+        let told = self.settings.place.clone();
+        let dirs = told.dirs()?;
         let settings = match self.embedded {
             true => self.settings.load_embedded(&dirs)?,
             false => self.settings.load(&dirs)?,
         };
-        let subject = Subject::new(settings, self.compose, dirs)?;
+        let subject = Subject::new(&told, settings, self.compose, dirs, target)?;
         let report = {
             let _progress = out.waiting("looking at this machine");
             subject.look().await
         };
         match out.json() {
-            true => out.document(&show::document(&report))?,
+            true => out.document(&show::document(&report, subject.place().into()))?,
             false => {
+                out.line(&subject.describe())?;
                 let lines = show::lines(&report, out.columns(), |style, text| out.style(style, text));
                 lines.iter().try_for_each(|line| out.line(line))?;
             }

@@ -28,7 +28,7 @@ use crate::{
 
 /// Asks every role at once.
 pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
-    let prober = Prober::of(place.platform.clone(), addresses);
+    let prober = Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder);
     let ask = |role: app::Role| {
         let prober = prober.clone();
         async move {
@@ -155,6 +155,7 @@ mod tests {
         let place = Place {
             folder: folder.clone(),
             platform: "team".parse().unwrap(),
+            stack: None,
             running: false,
             holder: None,
         };
@@ -172,8 +173,12 @@ mod tests {
             (orphans, own.count())
         };
         assert_eq!(look(), (vec![vec!["a".to_owned(), "b".to_owned()]], 1));
-        let holder =
-            Holder::new("team".parse().unwrap(), &Addresses::default(), std::time::Duration::ZERO);
+        let holder = Holder::new(
+            "team".parse().unwrap(),
+            crate::config::Stack::Compose,
+            &Addresses::default(),
+            std::time::Duration::ZERO,
+        );
         let lock = lock::take(&folder, &holder).unwrap();
         assert_eq!(look(), (vec![vec!["b".to_owned()]], 0));
         drop(lock);

@@ -1,9 +1,14 @@
 //! How findings look: for people a line each, for programs one document.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::finding::{Group, Report, Status, Verdict};
-use crate::cli::Style;
+use crate::{
+    cli::{Style, status::Place},
+    config::Stack,
+};
 
 /// Where the text of a finding begins.
 const INDENT: usize = 11;
@@ -13,8 +18,25 @@ const NARROWEST: usize = 40;
 /// `doctor --json`.
 #[derive(Serialize)]
 pub struct Document<'r> {
+    subject: Subject<'r>,
     checks: Vec<Check<'r>>,
     stacks: Stacks,
+}
+
+/// The platform that was looked at.
+#[derive(Serialize)]
+pub struct Subject<'r> {
+    platform: &'r str,
+    stack: Option<Stack>,
+    data_dir: &'r Path,
+    running: bool,
+}
+
+impl<'r> From<&'r Place> for Subject<'r> {
+    fn from(place: &'r Place) -> Self {
+        let Place { platform, stack, running, folder, .. } = place;
+        Self { platform: platform.as_str(), stack: *stack, data_dir: folder, running: *running }
+    }
 }
 
 #[derive(Serialize)]
@@ -32,7 +54,7 @@ struct Stacks {
     embedded: Verdict,
 }
 
-pub fn document(report: &Report) -> Document<'_> {
+pub fn document<'r>(report: &'r Report, subject: Subject<'r>) -> Document<'r> {
     let checks = report.findings().map(|(group, finding)| Check {
         group,
         name: finding.name,
@@ -41,6 +63,7 @@ pub fn document(report: &Report) -> Document<'_> {
         advice: finding.advice.as_deref(),
     });
     Document {
+        subject,
         checks: checks.collect(),
         stacks: Stacks { up: report.up(), embedded: report.embedded() },
     }
@@ -167,6 +190,7 @@ mod tests {
     #[test]
     fn the_document_is_this_one() {
         let expected = serde_json::json!({
+            "subject": {"platform": "team", "stack": "embedded", "data_dir": "/d", "running": false},
             "checks": [
                 {"group": "system", "name": "kernel", "status": "ok", "found": "Linux 6.1", "advice": null},
                 {"group": "runtime", "name": "docker", "status": "problem", "found": "no engine answers at unix:///x",
@@ -177,6 +201,12 @@ mod tests {
                 "embedded": {"can_run": true, "why": null},
             },
         });
-        assert_eq!(serde_json::to_value(document(&report())).unwrap(), expected);
+        let subject = Subject {
+            platform: "team",
+            stack: Some(Stack::Embedded),
+            data_dir: Path::new("/d"),
+            running: false,
+        };
+        assert_eq!(serde_json::to_value(document(&report(), subject)).unwrap(), expected);
     }
 }

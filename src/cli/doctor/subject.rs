@@ -11,7 +11,9 @@ use super::{
 use crate::{
     cli::{
         Error, Exit,
+        settings::PlaceArgs,
         status::Place,
+        target::Target,
         up::{
             backends::{ComposeArgs, urls},
             compose::Service,
@@ -20,7 +22,10 @@ use crate::{
             prepare::no_stack,
         },
     },
-    config::{Addresses, Dirs, Settings, Stack},
+    config::{
+        Addresses, Dirs, Settings, Stack,
+        platforms::{Known, Platforms, shown},
+    },
     queue,
     runtime::{EngineSurvey, Kind},
     store,
@@ -44,17 +49,15 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn new(settings: Settings, compose: ComposeArgs, dirs: Dirs) -> Result<Self, Error> {
+    pub fn new(
+        told: &PlaceArgs,
+        settings: Settings,
+        compose: ComposeArgs,
+        dirs: Dirs,
+        target: &Target,
+    ) -> Result<Self, Error> {
         let caller = |error| Error::new(Exit::Caller, error);
-        let mut place = Place::find(&settings, &dirs);
-        let mut stack = settings.stack().map_err(no_stack)?;
-        // Whoever says nothing means what runs.
-        if stack == Stack::Compose && place.running && is_embedded(&place, &settings, &dirs) {
-            stack = Stack::Embedded;
-        }
-        if !place.running {
-            place.folder = settings.data_dir(&dirs, stack);
-        }
+        let (place, stack) = subject(told, &settings, &dirs, target)?;
         let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
         let addresses = match &place.holder {
             Some(holder) => holder.addresses(),
@@ -73,6 +76,23 @@ impl Subject {
             python_image,
             python_version,
         })
+    }
+
+    /// What is looked at, in a sentence.
+    pub fn describe(&self) -> String {
+        let Place { running, holder, .. } = &self.place;
+        let described = self.place.describe();
+        match (running, holder) {
+            (true, Some(holder)) => {
+                format!("looking at {described}, which runs as process {}", holder.pid)
+            }
+            (true, None) => format!("looking at {described}, which is starting"),
+            (false, _) => format!("looking at {described}, which does not run"),
+        }
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// In two rounds: the second needs what the first has found.
@@ -107,6 +127,8 @@ impl Subject {
             base_image: self.python_image.clone(),
             runc_package,
             needed_by: needs_docker(self.has_compose, self.settings.runtime, sandbox.oci.is_ok()),
+            // Functions of the compose stack may run without it, too.
+            image_needed_by: needs_docker(false, self.settings.runtime, sandbox.oci.is_ok()),
         };
         let compose = compose::facts(installed, &services, self.has_compose);
         let wanted = self.wanted;
@@ -209,8 +231,49 @@ impl Subject {
     }
 }
 
-fn is_embedded(place: &Place, settings: &Settings, dirs: &Dirs) -> bool {
-    place.folder == settings.data_dir(dirs, Stack::Embedded)
+/// The platform that flags name; else the one that runs or was chosen; else what `up` would start.
+fn subject(
+    told: &PlaceArgs,
+    settings: &Settings,
+    dirs: &Dirs,
+    target: &Target,
+) -> Result<(Place, Stack), Error> {
+    let stack = settings.stack().map_err(no_stack)?;
+    if let Some(url) = target.url(told)? {
+        let known = Platforms::look(&dirs.state).at_url(&url).cloned();
+        let known = known.ok_or_else(|| {
+            let message = format!(
+                "doctor looks at this machine, and no platform of it is known at {}, which --url, \
+                 CLOUDFUNC_URL or config.toml names",
+                shown(&url)
+            );
+            Error::usage(message).hint("say which one is meant with --platform NAME or --data-dir DIR")
+        })?;
+        let stack = known.stack.unwrap_or(stack);
+        return Ok((Place::of(known), stack));
+    }
+    let folder = settings.data_dir(dirs, stack);
+    let would_be = || Place {
+        platform: settings.name(),
+        stack: Some(stack),
+        running: false,
+        holder: None,
+        folder: folder.clone(),
+    };
+    if stack != Stack::Compose {
+        let place = Known::at(&folder).map_or_else(would_be, Place::of);
+        return Ok((place, stack));
+    }
+    // Whoever says nothing means what runs, or was chosen.
+    let place = Place::find(told, settings, dirs)?;
+    let is_meant = place.running
+        || told.data_dir.is_some()
+        || told.platform.is_some()
+        || Platforms::look(&dirs.state).chosen.as_ref() == Some(&place.folder);
+    Ok(match place.stack.filter(|_| is_meant) {
+        Some(stack) => (place, stack),
+        None => (would_be(), stack),
+    })
 }
 
 /// The stacks that cannot do without an engine. Only the embedded one may choose what functions run in.

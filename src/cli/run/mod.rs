@@ -21,7 +21,7 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    config::{Dirs, Settings},
+    config::Settings,
     model::{Body, LogLine},
 };
 
@@ -69,9 +69,8 @@ impl Args {
     }
 
     async fn order(self, out: &Output) -> Result<Order, Error> {
-        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
         let flags = SettingsArgs { runtime: self.runtime, ..SettingsArgs::default() };
-        let settings = flags.load(&dirs)?;
+        let settings = flags.load_anywhere()?;
         let payload = self.data.read().await?;
         let function = deploy::pack(&self.path, out).await?;
         Ok(Order { function, payload, settings, repeat: self.repeat })

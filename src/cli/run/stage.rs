@@ -20,7 +20,7 @@ use crate::{
     config::{Dirs, Platform, Settings, State, StorePlace},
     model::{InvocationId, LogLine, PlatformName},
     queue,
-    runtime::Owner,
+    runtime::{self, Owner},
     shutdown::Shutdown,
 };
 
@@ -54,8 +54,12 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
     let owner = Owner { platform: name.clone(), manager };
     let place = Place { data_dir: folder.path().to_owned(), owner };
-    let Engine { kind, told } = engine::choose(given.runtime, &place).await?;
-    out.detail(&format!("functions run in {told}"));
+    let Engine { kind, told, .. } = engine::choose(given.runtime, &place, &given.base_image()).await?;
+    match given.runtime.is_none() && kind != runtime::Kind::Docker {
+        // Not what is usual, so that it is said why.
+        true => out.note(&format!("functions run in {told}")),
+        false => out.detail(&format!("functions run in {told}")),
+    }
     if out.is_verbose() || std::env::var_os("CLOUDFUNC_LOG").is_some() {
         logging::init(out);
     }

@@ -88,7 +88,7 @@ impl Child {
 }
 
 /// Also after the file was replaced by a new build.
-fn own_executable() -> io::Result<PathBuf> {
+pub fn own_executable() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     Ok(if path.exists() { path } else { Path::new("/proc/self/exe").to_owned() })
 }

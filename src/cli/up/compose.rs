@@ -93,7 +93,13 @@ impl Project {
             .map_err(|error| Error::new(Exit::Platform, error))?;
         let mut command = self.compose(&["up", "--detach"]).await?;
         command.envs(credentials.variables()).envs(settings.iter().map(|(name, value)| (name, value)));
-        run(command, "start Postgres and RabbitMQ").await.map(drop)
+        match run(command, "start Postgres and RabbitMQ").await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match missing_images().await {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }),
+        }
     }
 
     /// Stops and removes the containers, and the data as well when `volumes` says so.
@@ -144,6 +150,32 @@ impl Project {
         command.arg(self.folder.join("compose.yaml")).args(arguments).current_dir(&self.folder);
         Ok(command)
     }
+}
+
+/// The variables of the compose file that name images, and what they name by default.
+const IMAGES: [(&str, &str); 2] =
+    [("CLOUDFUNC_POSTGRES_IMAGE", "postgres:16"), ("CLOUDFUNC_RABBITMQ_IMAGE", "rabbitmq:3-management")];
+
+/// What to do when the engine has not got all images; none when it has.
+async fn missing_images() -> Option<String> {
+    let mut missing = Vec::new();
+    for (variable, default) in IMAGES {
+        let given = std::env::var(variable).ok().filter(|image| !image.is_empty());
+        let image = given.unwrap_or_else(|| default.to_owned());
+        if docker(&["image", "inspect", "--format", "{{.Id}}", &image]).await.is_err() {
+            missing.push((variable, image));
+        }
+    }
+    if missing.is_empty() {
+        return None;
+    }
+    let (variables, images): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
+    Some(format!(
+        "Docker does not have {}: load it with `docker load` where it cannot be pulled, or set {} to an image that is \
+         there; `cloudfunc up --embedded` needs none",
+        images.join(" and "),
+        variables.join(" and ")
+    ))
 }
 
 /// What a container said last, standard output and error together.
@@ -254,6 +286,13 @@ pub fn was_used(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_images_are_those_of_the_compose_file() {
+        for (variable, default) in IMAGES {
+            assert!(FILE.contains(&format!("image: ${{{variable}:-{default}}}\n")), "{variable}");
+        }
+    }
 
     #[test]
     fn services_are_read_from_what_docker_says() {

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     cli::{Error, Exit},
-    runtime::{self, Kind, Owner},
+    runtime::{self, BaseImage, Kind, Owner},
 };
 
 /// A runtime that answers.
@@ -12,6 +12,8 @@ pub struct Engine {
     pub kind: Kind,
     /// Which one, and why: `docker 20.10.24 (an engine answers at unix:///var/run/docker.sock)`.
     pub told: String,
+    /// Why no function can run in it as it is.
+    pub lacks: Option<String>,
 }
 
 /// Whose sandboxes a runtime would make: what it takes to try one.
@@ -36,7 +38,10 @@ impl Place {
 /// This one and no other. `without` is what does not need Docker.
 pub async fn required(kind: Kind, place: &Place, without: &str) -> Result<Engine, Error> {
     match place.ping(kind).await {
-        Ok(version) => Ok(Engine { kind, told: format!("{}{}", name(kind, &version), address(kind)) }),
+        Ok(version) => {
+            let told = format!("{}{}", name(kind, &version), address(kind));
+            Ok(Engine { kind, told, lacks: None })
+        }
         Err(error) if kind == Kind::Docker => Err(no_docker(error, without)),
         Err(error) => {
             let what = format!("the runtime {} cannot be used", kind.as_str());
@@ -45,31 +50,61 @@ pub async fn required(kind: Kind, place: &Place, without: &str) -> Result<Engine
     }
 }
 
-/// For one process that may choose: the one that is asked for, if one is.
-pub async fn choose(wanted: Option<Kind>, place: &Place) -> Result<Engine, Error> {
+/// For one process that may choose: the one that is asked for, if one is. `image` is what functions that name no
+/// version are built on.
+pub async fn choose(wanted: Option<Kind>, place: &Place, image: &str) -> Result<Engine, Error> {
     match wanted {
-        Some(kind) => required(kind, place, "`--runtime oci`").await,
-        None => any(place).await,
+        Some(kind) => Ok(required(kind, place, "`--runtime oci`").await?.looked_through(image).await),
+        None => any(place, image).await,
     }
 }
 
-/// Docker if an engine answers, else containers without one.
-async fn any(place: &Place) -> Result<Engine, Error> {
-    let lacks = match place.ping(Kind::Docker).await {
-        Ok(version) => {
-            let told =
-                format!("{} (an engine answers{})", name(Kind::Docker, &version), address(Kind::Docker));
-            return Ok(Engine { kind: Kind::Docker, told });
+impl Engine {
+    /// Asks whether Docker has, or can pull, the image that functions are built on.
+    pub async fn looked_through(self, image: &str) -> Self {
+        if self.kind != Kind::Docker {
+            return self;
         }
-        Err(error) => lack(error),
+        let lacks = match runtime::base_image(image).await {
+            Ok(BaseImage::Missing(reason)) => Some(no_image(image, &reason).long),
+            // An engine that is gone again is told of by what needs it.
+            Ok(BaseImage::Here | BaseImage::Pullable) | Err(_) => None,
+        };
+        Self { lacks, ..self }
+    }
+}
+
+/// Docker if an engine answers and a function can be run in it, else containers without one.
+async fn any(place: &Place, image: &str) -> Result<Engine, Error> {
+    let lacks = match in_docker(place, image).await {
+        Ok(engine) => return Ok(engine),
+        Err(lacks) => lacks,
     };
     match place.ping(Kind::Oci).await {
         Ok(version) => {
             let told = format!("{} ({})", name(Kind::Oci, &version), lacks.short);
-            Ok(Engine { kind: Kind::Oci, told })
+            Ok(Engine { kind: Kind::Oci, told, lacks: None })
         }
         Err(error) => Err(neither(&lacks, error)),
     }
+}
+
+async fn in_docker(place: &Place, image: &str) -> Result<Engine, Lack> {
+    let version = place.ping(Kind::Docker).await.map_err(lack)?;
+    let will = match runtime::base_image(image).await.map_err(lack)? {
+        BaseImage::Here => String::new(),
+        BaseImage::Pullable => format!("; the first deploy pulls {image}"),
+        BaseImage::Missing(reason) => return Err(no_image(image, &reason)),
+    };
+    let (name, address) = (name(Kind::Docker, &version), address(Kind::Docker));
+    let told = format!("{name} (an engine answers{address}{will})");
+    Ok(Engine { kind: Kind::Docker, told, lacks: None })
+}
+
+fn no_image(image: &str, reason: &str) -> Lack {
+    let short =
+        format!("Docker at {} does not have {image} and cannot pull it", runtime::engine_address());
+    Lack { long: format!("{short}: {reason}"), short, denied: false }
 }
 
 fn name(kind: Kind, version: &str) -> String {
@@ -124,7 +159,10 @@ fn neither(docker: &Lack, oci: runtime::Error) -> Error {
     let docker = &docker.long;
     let oci = Error::new(Exit::Platform, oci).chain().join(": ");
     Error::platform(format!("functions have nothing to run in\n  docker: {docker}\n  oci: {oci}"))
-        .hint("mend one of the two; `--runtime docker` or `--runtime oci` asks for that one only")
+        .hint(
+            "fix one of the two: an image can be loaded with `docker load`, or named in CLOUDFUNC_PYTHON_IMAGE; \
+             `--runtime docker` or `--runtime oci` asks for that one only",
+        )
 }
 
 /// Of an engine that does not run, or does not want us.
@@ -156,6 +194,19 @@ mod tests {
              unix:///d (connection refused)\n  oci: the container engine at this host does not answer: \
              unsupported"
         );
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_is_a_lack_too() {
+        let docker = no_image("python:3.12-slim", "no such host");
+        let address = runtime::engine_address();
+        let error = neither(&docker, unavailable("this host", io::ErrorKind::Unsupported));
+        let expected = format!(
+            "functions have nothing to run in\n  docker: Docker at {address} does not have python:3.12-slim and cannot \
+             pull it: no such host\n  oci: "
+        );
+        assert!(error.chain().join(": ").starts_with(&expected), "{error:?}");
+        assert!(error.hint.is_some_and(|hint| hint.contains("CLOUDFUNC_PYTHON_IMAGE")));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod backends;
 mod child;
 pub mod compose;
 pub mod credentials;
+mod detached;
 mod embedded;
 pub mod engine;
 mod keeper;
@@ -21,8 +22,10 @@ mod role_lines;
 mod screen;
 mod supervisor;
 
+use std::time::Duration;
+
 use backends::ComposeArgs;
-use prepare::{Prepared, unusable};
+use prepare::Prepared;
 use supervisor::{End, Supervisor};
 
 use super::{
@@ -33,7 +36,8 @@ use super::{
 use crate::{
     config::{
         Dirs, Stack,
-        current::{self, Current},
+        platforms::{Platforms, Wish},
+        units,
     },
     model::api::Health,
 };
@@ -47,6 +51,12 @@ pub struct Args {
     /// embedded
     #[arg(long)]
     embedded: bool,
+    /// Start it in the background, wait until it is ready, and end; `cloudfunc down` stops it
+    #[arg(short, long)]
+    detach: bool,
+    /// With --detach: how long to wait until it is ready [default: 5m]
+    #[arg(long, value_name = "DURATION", requires = "detach", value_parser = units::parse_duration)]
+    wait: Option<Duration>,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -60,37 +70,51 @@ impl Args {
             return Err(Error::platform("`cloudfunc up` runs on Linux only")
                 .hint("use a gateway on another machine with --url, or WSL2"));
         }
-        let dirs = Dirs::from_env().map_err(|error| Error::new(Exit::Caller, error))?;
+        let dirs = self.settings.place.dirs()?;
+        let is_detached = self.detach && detached::is_this();
+        if is_detached {
+            detached::leave_terminal().map_err(|error| Error::new(Exit::Platform, error))?;
+        }
         let settings = match self.embedded {
             true => self.settings.load_embedded(&dirs)?,
             false => self.settings.load(&dirs)?,
         };
+        if self.detach && !is_detached {
+            return detached::start(&settings, &dirs, self.wait, out).await;
+        }
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let prepared = tokio::select! {
             prepared = prepare::prepare(settings, &self.compose, &dirs, out) => prepared?,
             stop = signals.next() => return stopped(stop),
         };
-        serve(&prepared, &dirs, signals, out).await
+        serve(&prepared, &dirs, signals, is_detached, out).await
     }
+}
+
+/// What commands need to say to talk to this platform; nothing where they find it by themselves.
+fn by_name(prepared: &Prepared, dirs: &Dirs) -> String {
+    let chosen = Platforms::look(&dirs.state).choose(Wish::default());
+    let is_found = chosen
+        .is_ok_and(|chosen| chosen.is_some_and(|chosen| chosen.data_dir == prepared.platform.data_dir));
+    if is_found { String::new() } else { format!(" --platform {}", prepared.platform.name) }
 }
 
 async fn serve(
     prepared: &Prepared,
     dirs: &Dirs,
     mut signals: Signals,
+    is_detached: bool,
     out: &Output,
 ) -> Result<(), Error> {
     let Prepared { platform, state, stack, runtime, .. } = prepared;
-    state.token().map_err(unusable)?;
-    let url = format!("http://{}", probe::reachable(platform.addresses.gateway));
-    let current = Current { url, token_file: state.token_file() };
-    let (screen, printed) = screen::Screen::new(out);
+    let (screen, printed) = screen::Screen::new(out, !is_detached);
     let ready = |health: &[Health]| {
-        if let Err(error) = current::write(dirs, &current) {
-            out.warn(&format!("commands will need --url and --token-file: {error}"));
-        }
         // Whoever closed our standard output does not want to know.
-        let _ = ready::show(platform, runtime, &current, health, out);
+        let said = ready::Said { runtime, by_name: by_name(prepared, dirs), is_detached };
+        let _ = ready::show(platform, &said, &state.token_file(), health, out);
+        if is_detached {
+            detached::all_is_said();
+        }
     };
     let end = match stack {
         Stack::Embedded => embedded::run(platform, state, screen, &mut signals, out, ready).await?,
@@ -99,7 +123,6 @@ async fn serve(
             supervisor.run(&mut signals, ready).await
         }
     };
-    current::remove(dirs, &current);
     screen::flush(printed).await;
     if *stack == Stack::Compose {
         out.note("Postgres and RabbitMQ keep running; stop them with `cloudfunc down`");

@@ -1,13 +1,14 @@
 //! Everything before the first role: settings, the data folder and its lock, ports, the runtime, and the
 //! backends of the compose stack.
 
+use std::path::Path;
+
 use super::{
     backends::{self, ComposeArgs},
     compose,
     engine::{self, Engine, Place},
     leftovers,
     ports::{self, Port},
-    probe,
 };
 use crate::{
     app,
@@ -15,10 +16,14 @@ use crate::{
     config::{
         Addresses, Dirs, Platform, Settings, SettingsError, Stack, State, StorePlace,
         lock::{self, Holder, Lock, LockError},
+        platforms,
         state::StateError,
     },
     runtime::{Kind, Owner},
 };
+
+/// What to do about a missing base image.
+const WITHOUT_IMAGE: &str = "load it with `docker load`, name one that is there in CLOUDFUNC_PYTHON_IMAGE, or choose `--runtime oci`";
 
 /// What the roles need.
 pub struct Prepared {
@@ -49,11 +54,19 @@ pub async fn prepare(
     let state = State::open(&folder).map_err(unusable)?;
     // The roles stop one after the other.
     let stops_within = app::stops_within(&settings.limits()) * 4;
-    let holder = Holder::new(settings.name(), &addresses, stops_within);
-    let lock = lock::take(&folder, &holder).map_err(held)?;
+    let holder = Holder::new(settings.name(), stack, &addresses, stops_within);
+    let lock = lock::take(&folder, &holder).map_err(|error| held(error, &folder))?;
+    // Before any port of it answers: who sees that it is ready finds it, and its token, by name.
+    state.token().map_err(unusable)?;
+    if let Err(error) = platforms::note(&dirs.state, &folder, &holder) {
+        out.warn(&format!("commands will need --url and --token-file: {error}"));
+    }
     leftovers::wait(&folder, out).await;
     check_ports(&addresses)?;
-    let Engine { kind, told } = choose_runtime(&settings, &state, stack).await?;
+    let Engine { kind, told, lacks } = choose_runtime(&settings, &state, stack).await?;
+    if let Some(lacks) = lacks {
+        out.warn(&format!("no Python function can be deployed: {lacks} ({WITHOUT_IMAGE})"));
+    }
     settings.runtime = Some(kind);
     if stack == Stack::Compose {
         let name = compose::project_name(&settings.name());
@@ -82,18 +95,20 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
     let place = Place { data_dir: state.folder().to_owned(), owner };
     let wanted = settings.runtime;
     const WITHOUT: &str = "`cloudfunc up --embedded`";
-    match stack {
-        Stack::Embedded => engine::choose(wanted, &place).await,
-        Stack::External => engine::required(wanted.unwrap_or(Kind::Docker), &place, WITHOUT).await,
+    let image = settings.base_image();
+    let chosen = match stack {
+        Stack::Embedded => return engine::choose(wanted, &place, &image).await,
+        Stack::External => engine::required(wanted.unwrap_or(Kind::Docker), &place, WITHOUT).await?,
         Stack::Compose => {
             // Its services run there, whatever functions run in.
             let docker = engine::required(Kind::Docker, &place, WITHOUT).await?;
             match wanted.filter(|kind| *kind != Kind::Docker) {
-                Some(other) => engine::required(other, &place, WITHOUT).await,
-                None => Ok(docker),
+                Some(other) => engine::required(other, &place, WITHOUT).await?,
+                None => docker,
             }
         }
-    }
+    };
+    Ok(chosen.looked_through(&image).await)
 }
 
 /// Of settings that name no stack.
@@ -112,17 +127,25 @@ pub fn unusable(error: StateError) -> Error {
         StateError::Open { path, .. } => {
             format!("chmod 700 {}, or choose another with --data-dir", path.display())
         }
+        StateError::OpenSecret { path, .. } => {
+            let path = path.display();
+            format!("others may know it: remove it, and the next start makes a new one: rm {path}")
+        }
         _ => "choose another folder with --data-dir".to_owned(),
     };
     Error::new(Exit::Caller, error).hint(hint)
 }
 
-fn held(error: LockError) -> Error {
+fn held(error: LockError, folder: &Path) -> Error {
     let LockError::Held(holder) = error else { return Error::new(Exit::Platform, error) };
-    let who = holder.map_or_else(String::new, |holder| {
-        let url = probe::reachable(holder.gateway);
-        format!(" (process {}, gateway http://{url})", holder.pid)
-    });
-    Error::usage(format!("`cloudfunc up` is running already{who}"))
+    let folder = folder.display();
+    let who = match holder {
+        Some(holder) => {
+            let (name, pid, url) = (&holder.platform, holder.pid, holder.url());
+            format!("platform '{name}' is running already (process {pid}, {url}, data folder {folder})")
+        }
+        None => format!("a platform is running already on the data folder {folder}"),
+    };
+    Error::usage(who)
         .hint("see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports")
 }

@@ -1,10 +1,8 @@
 //! Asking a role whether it is ready.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
+pub use crate::config::lock::reachable;
 use crate::{
     app::Role,
     config::{Addresses, Platform},
@@ -31,6 +29,14 @@ pub struct Prober {
     client: reqwest::Client,
     addresses: Addresses,
     platform: PlatformName,
+    tokens: Option<Tokens>,
+}
+
+/// What the roles of one data folder take; none where there is none yet.
+#[derive(Clone)]
+struct Tokens {
+    gateway: Option<String>,
+    internal: Option<String>,
 }
 
 impl Prober {
@@ -43,7 +49,19 @@ impl Prober {
         // The client wants a provider also for plain HTTP; whoever comes first sets it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
-        Self { client: client.expect("a client without options that can fail"), addresses, platform }
+        Self {
+            client: client.expect("a client without options that can fail"),
+            addresses,
+            platform,
+            tokens: None,
+        }
+    }
+
+    /// Believes only who takes the tokens of this data folder: any platform may have any name.
+    pub fn with_tokens_of(self, folder: &Path) -> Self {
+        let read = |name| fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned());
+        let tokens = Tokens { gateway: read("token"), internal: read("internal-token") };
+        Self { tokens: Some(tokens), ..self }
     }
 
     pub async fn ask(&self, role: Role) -> Answer {
@@ -62,9 +80,25 @@ impl Prober {
             Ok(health) if health.platform != self.platform => {
                 Answer::Stranger(format!("the {role} of platform '{}'", health.platform))
             }
+            Ok(_) if !self.is_ours(role).await => {
+                Answer::Stranger(format!("the {role} of another platform named '{}'", self.platform))
+            }
             Ok(health) if ok && health.ready => Answer::Ready(health),
             Ok(health) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
             Err(_) => Answer::Stranger("another program".to_owned()),
+        }
+    }
+
+    /// Whether it takes our token. Every route wants one but health, also one that is not there.
+    async fn is_ours(&self, role: Role) -> bool {
+        let Some(tokens) = &self.tokens else { return true };
+        let token = if role == Role::Gateway { &tokens.gateway } else { &tokens.internal };
+        let Some(token) = token else { return false };
+        let url = format!("http://{}/", reachable(address(&self.addresses, role)));
+        match self.client.get(url).bearer_auth(token).send().await {
+            Ok(response) => !matches!(response.status().as_u16(), 401 | 403),
+            // It is busy, or has just ended: the next look tells.
+            Err(_) => true,
         }
     }
 }
@@ -77,16 +111,6 @@ pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
         Role::Scheduler => addresses.scheduler,
         Role::Manager => addresses.manager,
     }
-}
-
-/// Who listens everywhere is reached through loopback.
-pub fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 #[cfg(test)]
@@ -127,11 +151,5 @@ mod tests {
         health.waiting_for = Some("the store".to_owned());
         let waiting = mine(serve(StatusCode::SERVICE_UNAVAILABLE, health).await);
         assert_eq!(waiting.ask(Role::Gateway).await, Answer::Waiting("the store".to_owned()));
-    }
-
-    #[test]
-    fn everywhere_is_reached_through_loopback() {
-        assert_eq!(reachable("0.0.0.0:8000".parse().unwrap()), "127.0.0.1:8000".parse().unwrap());
-        assert_eq!(reachable("10.0.0.1:8000".parse().unwrap()), "10.0.0.1:8000".parse().unwrap());
     }
 }

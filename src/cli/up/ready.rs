@@ -8,7 +8,7 @@ use super::probe;
 use crate::{
     app::Role,
     cli::{Error, Output},
-    config::{Platform, current::Current},
+    config::Platform,
     model::api::Health,
     queue, store,
 };
@@ -26,14 +26,24 @@ struct Ready<'a> {
     roles: &'a [Health],
 }
 
+/// What the roles do not know.
+pub struct Said<'s> {
+    /// What functions run in, in words.
+    pub runtime: &'s str,
+    /// ` --platform NAME` where commands need it.
+    pub by_name: String,
+    pub is_detached: bool,
+}
+
 /// Addresses, backends and what to type next; `health` is in the order of [`Role::ALL`].
 pub fn show(
     platform: &Platform,
-    runtime: &str,
-    current: &Current,
+    said: &Said<'_>,
+    token_file: &Path,
     health: &[Health],
     out: &Output,
 ) -> Result<(), Error> {
+    let Said { runtime, by_name, is_detached } = said;
     let store = match &platform.store {
         store::Config::Postgres { url } => format!("postgres at {}", url.address()),
         store::Config::Sqlite { path } => format!("sqlite at {}", path.display()),
@@ -43,7 +53,7 @@ pub fn show(
         queue::Config::Embedded => "embedded".to_owned(),
     };
     if out.json() {
-        let (url, token_file) = (current.url.as_str(), current.token_file.as_path());
+        let url = &format!("http://{}", probe::reachable(platform.addresses.gateway));
         let (name, data_dir) = (platform.name.as_str(), platform.data_dir.as_path());
         let ready =
             Ready { url, token_file, platform: name, data_dir, store, queue, runtime, roles: health };
@@ -57,11 +67,16 @@ pub fn show(
     out.line(&format!("  {:<10} {store}", "store"))?;
     out.line(&format!("  {:<10} {queue}", "queue"))?;
     out.line(&format!("  {:<10} {runtime}", "runtime"))?;
-    out.line(&format!("  {:<10} {}", "token", current.token_file.display()))?;
+    out.line(&format!("  {:<10} {}", "token", token_file.display()))?;
     let next = if Path::new("functions/hello_fn").is_dir() {
         "cloudfunc deploy functions/hello_fn"
     } else {
         "cloudfunc init my_fn"
     };
-    out.line(&format!("next, in another terminal: {next}   (Ctrl-C here stops the platform)"))
+    match is_detached {
+        true => out.line(&format!("next: {next}{by_name}   (`cloudfunc down` stops the platform)")),
+        false => out.line(&format!(
+            "next, in another terminal: {next}{by_name}   (Ctrl-C here stops the platform)"
+        )),
+    }
 }

@@ -39,11 +39,13 @@ pub struct Screen {
     lines: SyncSender<String>,
     dropped: Arc<AtomicU64>,
     color: bool,
+    /// Whether it shows what the roles say, which their files have as well.
+    shows_roles: bool,
 }
 
 impl Screen {
     /// The receiver tells when everything has been printed, after the last clone is gone.
-    pub fn new(out: &Output) -> (Self, oneshot::Receiver<()>) {
+    pub fn new(out: &Output, shows_roles: bool) -> (Self, oneshot::Receiver<()>) {
         let (lines, receiver) = sync_channel::<String>(WAITING);
         let (done, printed) = oneshot::channel();
         let dropped = Arc::new(AtomicU64::new(0));
@@ -59,7 +61,7 @@ impl Screen {
             }
             let _ = done.send(());
         });
-        (Self { lines, dropped, color: out.is_colored() }, printed)
+        (Self { lines, dropped, color: out.is_colored(), shows_roles }, printed)
     }
 
     /// Of the supervisor itself.
@@ -75,6 +77,9 @@ impl Screen {
 
     /// Whole lines of a role, together.
     fn role(&self, role: Role, lines: &[u8]) {
+        if !self.shows_roles {
+            return;
+        }
         let prefix = prefix(role, self.color);
         let (mut text, mut count) = (String::with_capacity(lines.len() * 5 / 4), 0);
         for line in lines_of(lines) {
@@ -202,7 +207,7 @@ mod tests {
     fn a_log_is_rotated_and_keeps_its_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("manager.log");
-        let (screen, _printed) = Screen::new(&Output::new(false, true, false, Color::Never));
+        let (screen, _printed) = Screen::new(&Output::new(false, true, false, Color::Never), true);
         let mut log = RoleLog::open(Role::Manager, path.clone(), screen).unwrap();
         let mut long = vec![b'x'; MAX_FILE as usize];
         long.push(b'\n');

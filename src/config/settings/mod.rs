@@ -114,6 +114,13 @@ impl Settings {
         (image, self.python_version.clone().unwrap_or_else(default))
     }
 
+    /// What Docker builds functions on that name no version.
+    pub fn base_image(&self) -> String {
+        let docker = Self { runtime: Some(runtime::Kind::Docker), ..self.clone() };
+        let (image, version) = docker.python();
+        image.replace("{version}", &version)
+    }
+
     /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
     /// its own, so that two platforms of one user do not share tokens and credentials.
     pub fn data_dir(&self, dirs: &Dirs, stack: Stack) -> PathBuf {

@@ -1,10 +1,15 @@
 //! Who provides store and queue, and what goes with what.
 
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
 use super::{Settings, SettingsError, StorePlace};
 use crate::{queue, store};
 
 /// Who provides store and queue; also the name of the data folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stack {
     /// `up` starts both from the embedded compose file.
     Compose,
@@ -15,6 +20,17 @@ pub enum Stack {
 }
 
 impl Stack {
+    pub const ALL: [Self; 3] = [Self::Compose, Self::External, Self::Embedded];
+
+    /// Of a data folder with a usual name: `<stack>` or `<stack>-<platform>`.
+    pub fn of_folder(folder: &Path) -> Option<Self> {
+        let name = folder.file_name()?.to_str()?;
+        Self::ALL.into_iter().find(|stack| {
+            let rest = name.strip_prefix(stack.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        })
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Compose => "compose",

@@ -34,7 +34,7 @@ const BASE_LABEL: &str = "cloudfunc.base";
 /// The label of the platform that made a function's image, and may remove it.
 const PLATFORM_LABEL: &str = "cloudfunc.image-platform";
 
-const PULL_HELP: &str = "pull it on a machine with a network";
+const PULL_HELP: &str = "with a network it is pulled; without, load it with `docker load`";
 
 /// The images known to be there.
 pub(super) struct Images {
@@ -129,7 +129,10 @@ impl Images {
         match language {
             Language::Python => {
                 let reference = self.python.replace("{version}", version);
-                let help = format!("{PULL_HELP}, or set CLOUDFUNC_PYTHON_IMAGE to an image you have");
+                let help = format!(
+                    "{PULL_HELP}, or set CLOUDFUNC_PYTHON_IMAGE to an image you have, or choose `--runtime oci`, \
+                     which needs no image"
+                );
                 let base = work.found_or_pulled(&reference, &help).await?;
                 Ok(Recipe::python(version, &base))
             }
@@ -272,7 +275,7 @@ fn no_image(image: &str, help: &str, source: Option<Answer>) -> Error {
 }
 
 /// What may stand in the path of a request to the engine.
-fn is_reference(text: &str) -> bool {
+pub(super) fn is_reference(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed) && !text.contains("..")
 }

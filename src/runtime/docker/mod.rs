@@ -19,7 +19,7 @@ mod network;
 mod sandbox;
 mod survey;
 
-pub use survey::{Component, LabelledContainer, Survey};
+pub use survey::{BaseImage, Component, LabelledContainer, Survey, base_image};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -35,7 +35,9 @@ pub(super) use self::engine::address;
 use self::{
     container::Container, engine::Engine, events::Ends, groups::Groups, image::Images, network::Egress,
 };
-use super::{Config, Error, Image, Owner, Progress, Runtime, Spec, Started, listener::Listener};
+use super::{
+    Config, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, listener::Listener,
+};
 use crate::model::Network;
 
 /// Of removals at the same time: an engine does not remove faster with more.
@@ -145,6 +147,18 @@ impl Runtime for Docker {
 
     async fn remove_images(&self, keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
         self.images.remove_others(&self.shared.engine, keep).await
+    }
+
+    async fn machine(&self) -> Machine {
+        let info = match self.shared.engine.client().await {
+            Ok(client) => client.info().await.unwrap_or_default(),
+            Err(_) => return Machine::default(),
+        };
+        let count = |number: i64| u64::try_from(number).ok().filter(|number| *number > 0);
+        Machine {
+            cpus: info.ncpu.and_then(count).and_then(|cpus| u32::try_from(cpus).ok()),
+            memory_bytes: info.mem_total.and_then(count),
+        }
     }
 
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {

@@ -1,6 +1,6 @@
 //! What an engine says of itself and which containers of ours it has: for `cloudfunc doctor`.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use bollard::{
     Docker,
@@ -12,6 +12,7 @@ use super::{
     super::Error,
     engine::{self, Engine},
     groups,
+    image::is_reference,
 };
 
 const PLATFORM_LABEL: &str = "cloudfunc.platform";
@@ -40,8 +41,56 @@ pub struct Survey {
     pub default_runtime: String,
     /// Its own words about what it cannot do.
     pub warnings: Vec<String>,
-    pub has_base_image: bool,
+    pub base_image: BaseImage,
     pub containers: Vec<LabelledContainer>,
+}
+
+/// Whether functions can be built on an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BaseImage {
+    #[default]
+    Here,
+    /// The engine does not have it, and its registry does; or that cannot be asked.
+    Pullable,
+    /// The engine does not have it and cannot pull it, for this reason.
+    Missing(String),
+}
+
+/// A registry that a first deploy would wait for longer is as good as none.
+const REGISTRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Looks for an image on the engine that `DOCKER_HOST` or the default socket names; where it is not there, asks
+/// its registry, through the engine, for up to [`REGISTRY_TIMEOUT`].
+pub async fn base_image(reference: &str) -> Result<BaseImage, Error> {
+    let engine = Engine::from_environment();
+    let client = engine.client().await?;
+    find(&engine, client, reference).await
+}
+
+async fn find(engine: &Engine, client: &Docker, reference: &str) -> Result<BaseImage, Error> {
+    if !is_reference(reference) {
+        return Ok(BaseImage::Missing("this is not the name of an image".to_owned()));
+    }
+    match client.inspect_image(reference).await {
+        Ok(_) => return Ok(BaseImage::Here),
+        Err(error) if engine::is_missing(&error) => {}
+        Err(error) => return Err(engine.failed("look for an image")(error)),
+    }
+    let asked = client.inspect_registry_image(reference, None);
+    Ok(match tokio::time::timeout(REGISTRY_TIMEOUT, asked).await {
+        Ok(Ok(_)) => BaseImage::Pullable,
+        // Podman cannot be asked.
+        Ok(Err(error))
+            if engine::is_missing(&error) && engine::text(&error).contains("page not found") =>
+        {
+            BaseImage::Pullable
+        }
+        Ok(Err(error)) => BaseImage::Missing(engine::text(&error)),
+        Err(_) => BaseImage::Missing(format!(
+            "its registry does not answer within {} s",
+            REGISTRY_TIMEOUT.as_secs()
+        )),
+    })
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,14 +115,13 @@ impl Survey {
     pub async fn of_engine(base_image: &str) -> Result<Self, Error> {
         let engine = Engine::from_environment();
         let client = engine.client().await?;
-        let (version, info, containers, has_base_image) = tokio::try_join!(
+        let (version, info, containers, base_image) = tokio::try_join!(
             async { client.version().await.map_err(engine.failed("answer with its version")) },
             async { client.info().await.map_err(engine.failed("describe itself")) },
             list(&engine, client),
-            has_image(&engine, client, base_image),
+            find(&engine, client, base_image),
         )?;
-        let mut survey =
-            Self { address: engine::address(), containers, has_base_image, ..Self::default() };
+        let mut survey = Self { address: engine::address(), containers, base_image, ..Self::default() };
         survey.read_version(version);
         survey.read_info(info);
         Ok(survey)
@@ -121,12 +169,4 @@ fn labelled(container: ContainerSummary) -> Option<LabelledContainer> {
     let mut label = |name: &str| labels.remove(name).unwrap_or_default();
     let (platform, manager) = (label(PLATFORM_LABEL), label(MANAGER_LABEL));
     Some(LabelledContainer { id: container.id?.chars().take(12).collect(), platform, manager })
-}
-
-async fn has_image(engine: &Engine, client: &Docker, reference: &str) -> Result<bool, Error> {
-    match client.inspect_image(reference).await {
-        Ok(_) => Ok(true),
-        Err(error) if engine::is_missing(&error) => Ok(false),
-        Err(error) => Err(engine.failed("look for an image")(error)),
-    }
 }

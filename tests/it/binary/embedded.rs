@@ -49,10 +49,16 @@ async fn one_process_is_a_whole_platform() {
     assert_eq!(home.run(&["invocation", "wait", "@last"]).await.ok(), "Hello Eve!");
 
     let status = home.run(&["status"]).await.ok();
-    assert!(status.lines().all(|line| line.contains(" ready")), "{status}");
+    assert!(status.lines().skip(1).all(|line| line.contains(" ready")), "{status}");
+    let (name, folder) = (&home.name, home.data_dir());
+    let url = status.split_whitespace().nth(3).unwrap();
+    let first = format!("platform   {name}  embedded  {url}  {}", folder.display());
+    assert_eq!(status.lines().next(), Some(first.as_str()));
     let down = home.run(&["down"]).await;
     let said = format!(
-        "stopping `cloudfunc up` (process {}); running work finishes\nthe platform has stopped\n",
+        "stopping platform '{name}' (embedded, {url}, data folder {}), process {}; running work finishes\n\
+         the platform has stopped\n",
+        folder.display(),
         up.id()
     );
     assert_eq!((down.code, down.stderr), (Some(0), said));
@@ -149,10 +155,12 @@ async fn a_second_one_says_who_holds_the_folder_or_the_store() {
     let mut second = home.begin("second", &["--embedded"]);
     assert_eq!(second.ended(SOON).await, Some(2));
     let expected = format!(
-        "error: `cloudfunc up` is running already (process {}, gateway {})\n\
+        "error: platform '{}' is running already (process {}, {}, data folder {})\n\
          hint: see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports\n",
+        home.name,
         up.id(),
-        gateway.as_str().unwrap()
+        gateway.as_str().unwrap(),
+        home.data_dir().display()
     );
     assert_eq!(second.stderr(), expected);
 
@@ -187,7 +195,6 @@ async fn ctrl_c_finishes_what_runs() {
     up.says("stopping: running work finishes, the rest is given back (again: at once)\n", SOON).await;
     assert!(invoked.await.unwrap(), "running work is answered");
     assert_eq!(up.ended(SOON).await, Some(130));
-    assert!(!home.home().join("state/cloudfunc/current.toml").exists());
     home.leave().await;
 }
 
@@ -275,7 +282,8 @@ async fn a_strangers_platform_on_our_ports_is_not_ours() {
     assert_eq!(told.code, Some(3), "{told:?}");
     let foreign = format!("foreign: the gateway of platform '{}' answers", home.name);
     assert!(told.stdout.contains(&foreign), "{told:?}");
-    assert_eq!(told.stderr, "error: not all roles are ready\n");
+    assert!(told.stderr.starts_with("error: platform 'mine' (data folder "), "{told:?}");
+    assert!(told.stderr.contains(" is not running, and its ports are not free\nhint: "), "{told:?}");
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));
     home.leave().await;

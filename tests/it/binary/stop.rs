@@ -76,18 +76,24 @@ async fn starting_twice_says_so() {
     let mut second = desk.begin_up("second", &[]);
     assert_eq!(second.ended(SOON).await, Some(2));
     let expected = format!(
-        "error: `cloudfunc up` is running already (process {}, gateway {})\n\
+        "error: platform '{}' is running already (process {}, {}, data folder {})\n\
          hint: see `cloudfunc status`; stop it with `cloudfunc down`; another platform needs another --platform and other ports\n",
+        desk.name,
         up.id(),
-        client_url.as_str().unwrap()
+        client_url.as_str().unwrap(),
+        desk.data_dir().display()
     );
     assert_eq!(second.stderr(), expected);
 
     let down = desk.run(&["down"]).await;
     assert_eq!(down.code, Some(0), "{down:?}");
     let pid = up.id();
+    let (name, folder) = (&desk.name, desk.data_dir());
     let said = format!(
-        "stopping `cloudfunc up` (process {pid}); running work finishes\nthe platform has stopped\n"
+        "stopping platform '{name}' (external, {}, data folder {}), process {pid}; running work finishes\n\
+         the platform has stopped\n",
+        client_url.as_str().unwrap(),
+        folder.display()
     );
     assert_eq!(down.stderr, said);
     assert_eq!(up.ended(SOON).await, Some(0));

@@ -45,6 +45,8 @@ pub struct Folder {
     pub exists: bool,
     /// Permissions of the folder itself.
     pub mode: u32,
+    /// Whose it is, where it is not this user's.
+    pub owner: Option<u32>,
     /// Why nothing can be written there.
     pub refused: Option<String>,
 }
@@ -65,9 +67,14 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
 fn folder(folder: &Folder, wanted: Wanted) -> Finding {
     let path = &folder.path;
     let stops = |found, advice| Finding::stops(Stops::BOTH, wanted, "data-folder", found, advice);
-    if folder.exists && folder.mode & 0o022 != 0 {
+    if let Some(uid) = folder.owner.filter(|_| folder.exists) {
+        let found = format!("the data folder {path} belongs to another user (uid {uid})");
+        return stops(found, "Choose another with --data-dir.".to_owned());
+    }
+    if folder.exists && folder.mode & 0o077 != 0 {
+        let can = if folder.mode & 0o022 == 0 { "read" } else { "written" };
         let found =
-            format!("the data folder {path} can be written by other users (mode {:03o})", folder.mode);
+            format!("the data folder {path} can be {can} by other users (mode {:03o})", folder.mode);
         return stops(found, format!("Run `chmod 700 {path}`, or choose another with --data-dir."));
     }
     if let Some(why) = &folder.refused {
@@ -136,7 +143,13 @@ mod tests {
 
     fn facts(bytes: u64, inodes: u64, kind: Kind) -> Facts {
         let room = Some(Room { bytes, inodes: Some(inodes), kind });
-        let folder = Folder { path: "/s/compose".to_owned(), exists: true, mode: 0o700, refused: None };
+        let folder = Folder {
+            path: "/s/compose".to_owned(),
+            exists: true,
+            mode: 0o700,
+            owner: None,
+            refused: None,
+        };
         let place = Place {
             of: "the data folder",
             name: "data-room",
@@ -191,6 +204,7 @@ mod tests {
             path: "/s".to_owned(),
             exists,
             mode,
+            owner: None,
             refused: refused.map(str::to_owned),
         };
         let first = |one| shown(&[super::folder(&one, Wanted::Up)]).remove(0);
@@ -199,6 +213,11 @@ mod tests {
             "problem data-folder: the data folder /s can be written by other users (mode 777) | Run `chmod 700 /s`, or \
              choose another with --data-dir."
         );
+        assert!(
+            first(folder(true, 0o755, None)).contains("/s can be read by other users (mode 755) | ")
+        );
+        let foreign = Folder { owner: Some(12345), ..folder(true, 0o700, None) };
+        assert!(first(foreign).contains("/s belongs to another user (uid 12345) | "));
         assert_eq!(
             first(folder(true, 0o500, Some("Permission denied"))),
             "problem data-folder: the data folder /s cannot be written: Permission denied | Choose another with \

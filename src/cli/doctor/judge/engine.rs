@@ -25,7 +25,17 @@ pub struct Engine {
     pub remaps_users: bool,
     pub default_runtime: String,
     pub warnings: Vec<String>,
-    pub has_base_image: bool,
+    pub base_image: BaseImage,
+}
+
+/// Whether functions can be built on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BaseImage {
+    #[default]
+    Here,
+    Pullable,
+    /// Why it cannot be pulled.
+    Missing(String),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -53,6 +63,8 @@ pub struct Facts {
     pub runc_package: Option<String>,
     /// The stacks that cannot do without it.
     pub needed_by: Stops,
+    /// The stacks whose functions run in it.
+    pub image_needed_by: Stops,
 }
 
 /// Engines of this API and newer are tested; older ones lack what we ask for.
@@ -65,7 +77,7 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
             let mut findings = vec![answers(engine), components(engine)];
             findings.extend(runc(engine, facts.runc_package.as_deref()));
             findings.extend([storage(engine), isolation(engine), priority(engine)]);
-            findings.push(image(engine, &facts.base_image));
+            findings.push(image(engine, facts, wanted));
             findings.extend(engine.warnings.iter().map(|text| warned(text)));
             findings
         }
@@ -204,13 +216,22 @@ fn priority(engine: &Engine) -> Finding {
     Finding::note("priority", found, advice)
 }
 
-fn image(engine: &Engine, image: &str) -> Finding {
-    if engine.has_base_image {
-        return Finding::ok("image", format!("the base image {image} is there"));
+fn image(engine: &Engine, facts: &Facts, wanted: Wanted) -> Finding {
+    let image = &facts.base_image;
+    match &engine.base_image {
+        BaseImage::Here => Finding::ok("image", format!("the base image {image} is there")),
+        BaseImage::Pullable => {
+            let advice = "The first deploy pulls it; where there is no network, load it (`docker load`) or set \
+                          CLOUDFUNC_PYTHON_IMAGE to an image you have.";
+            Finding::note("image", format!("the base image {image} is not there"), advice)
+        }
+        BaseImage::Missing(reason) => {
+            let found = format!("the base image {image} is not there and cannot be pulled ({reason})");
+            let advice = "Load it (`docker load`), set CLOUDFUNC_PYTHON_IMAGE to an image you have, or run functions \
+                          without Docker: `--runtime oci`.";
+            Finding::stops(facts.image_needed_by, wanted, "image", found, advice)
+        }
     }
-    let advice = "The first deploy pulls it; where there is no network, load it (`docker load`) or set \
-                  CLOUDFUNC_PYTHON_IMAGE to an image you have.";
-    Finding::note("image", format!("the base image {image} is not there"), advice)
 }
 
 fn warned(text: &str) -> Finding {
@@ -242,14 +263,14 @@ mod tests {
             cgroup_version: "2".to_owned(),
             unranked: Some("the engine's cgroup driver is systemd".to_owned()),
             default_runtime: "runc".to_owned(),
-            has_base_image: true,
             ..Engine::default()
         }
     }
 
     fn judged(engine: Result<Engine, Unreachable>) -> Vec<String> {
         let base_image = "python:3.12-slim".to_owned();
-        let facts = Facts { engine, base_image, runc_package: None, needed_by: Stops::UP };
+        let (needed_by, image_needed_by) = (Stops::UP, Stops::UP);
+        let facts = Facts { engine, base_image, runc_package: None, needed_by, image_needed_by };
         shown(&judge(&facts, Wanted::Up))
     }
 
@@ -277,6 +298,16 @@ mod tests {
 
     const ADVICE: &str =
         "Update runc to 1.2.8, 1.3.3, 1.4.0-rc.3 or newer, or to a package whose changelog names these.";
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_stops_what_runs_functions_in_docker() {
+        let offline =
+            Engine { base_image: BaseImage::Missing("no such host".to_owned()), ..engine("1.3.3", "") };
+        let expected = "problem image: the base image python:3.12-slim is not there and cannot be pulled (no such host) | \
+                        Load it (`docker load`), set CLOUDFUNC_PYTHON_IMAGE to an image you have, or run functions \
+                        without Docker: `--runtime oci`.";
+        assert_eq!(judged(Ok(offline)).last().unwrap(), expected);
+    }
 
     #[test]
     fn an_old_runc_is_named_with_its_holes() {
@@ -348,7 +379,7 @@ mod tests {
             storage_driver: "vfs".to_owned(),
             rootless: true,
             cgroup_driver: "none".to_owned(),
-            has_base_image: false,
+            base_image: BaseImage::Pullable,
             warnings: vec!["WARNING: No swap limit support".to_owned()],
             ..engine("1.3.3", "")
         };
