@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod http;
 pub mod manager;
 pub mod model;
+pub mod payload;
 pub mod queue;
 pub mod registry;
 pub mod runtime;

@@ -9,6 +9,7 @@ use super::error::Error;
 use crate::{
     config::units::show_bytes,
     model::{Body, message::MAX_BODY},
+    payload,
 };
 
 /// Options of every command that invokes.
@@ -23,7 +24,7 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// The exact bytes; whether they are valid JSON is said by the platform.
+    /// The exact bytes, of which the platform would say the same.
     pub async fn read(self) -> Result<Body, Error> {
         let Self { data, content_type } = self;
         let bytes = match data.strip_prefix('@') {
@@ -40,6 +41,10 @@ impl DataArgs {
             let limit = show_bytes(MAX_BODY as u64);
             return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
         }
+        payload::check(&content_type, &bytes).map_err(|refused| {
+            let hint = Some(refused.hint().into_owned());
+            Error { hint, ..Error::usage(refused.to_string()) }
+        })?;
         Ok(Body { content_type, bytes })
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::config::units::{parse_duration, show_duration};
+pub use crate::config::units::parse_since;
+use crate::config::units::show_duration;
 
 /// A moment, to the second.
 pub fn moment(time: Timestamp) -> String {
@@ -36,22 +37,10 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How far back: a duration (`10m`) or a moment (RFC 3339).
-pub fn parse_since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let since = parse_duration(text)
-        .ok()
-        .and_then(|ago| Timestamp::now().checked_sub(SignedDuration::try_from(ago).ok()?).ok());
-    since.ok_or_else(|| {
-        "write how long ago, for example 10m, or a moment, for example 2026-01-31T12:00:00Z".to_owned()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::units::parse_duration;
 
     #[test]
     fn settings_read_like_a_manifest() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 /// `<number><unit>` with unit `ms`, `s`, `m` or `h`; the number may have a fraction (`1.5s`).
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
@@ -18,6 +20,19 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 fn duration_error(text: &str) -> String {
     format!("'{text}' is no duration; write a number and one of ms, s, m, h, for example \"30s\"")
+}
+
+/// How far back: a duration (`10m`) or a moment (RFC 3339).
+pub fn parse_since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let since = parse_duration(text)
+        .ok()
+        .and_then(|ago| Timestamp::now().checked_sub(SignedDuration::try_from(ago).ok()?).ok());
+    since.ok_or_else(|| {
+        "write how long ago, for example 10m, or a moment, for example 2026-01-31T12:00:00Z".to_owned()
+    })
 }
 
 /// `<number><unit>` with unit `B`, `KiB`, `MiB` or `GiB`.

@@ -1,7 +1,7 @@
 //! Passing requests on to a role behind the gateway and its answers back, bodies untouched.
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody as _},
     http::{HeaderMap, HeaderName, Method, header, request::Parts},
     response::Response,
 };
@@ -46,6 +46,11 @@ impl Upstream {
         for name in NOT_PASSED_ON {
             headers.remove(name);
         }
+        self.send_all(method, path, headers, body).await
+    }
+
+    /// The same with all of these headers.
+    pub async fn send_all(&self, method: Method, path: &str, headers: HeaderMap, body: Body) -> Answer {
         let read_only = method == Method::GET;
         let answer = self.peer.send(method, path, headers, body).await;
         answer.map_err(|error| self.failed(&error, read_only))
@@ -81,6 +86,10 @@ impl Upstream {
                 return Err(stopping.retry_after(1).into());
             }
         };
+        // What is there as a whole is not waited for.
+        if answer.body().size_hint().exact().is_some() {
+            return Ok(answer);
+        }
         let (head, body) = answer.into_parts();
         let body = body.into_data_stream().take_until(stop.cancelled_owned());
         Ok(Response::from_parts(head, Body::from_stream(body)))

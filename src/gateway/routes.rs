@@ -10,13 +10,17 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use super::Gateway;
 use crate::{
-    http::{Answer, Failure, drops_nothing, function_name, health_routes, payload_too_large, read_body},
+    http::{
+        Answer, Failure, Query, accepts_gzip, compressed, drops_nothing, end_to_end, function_name,
+        health_routes, payload_too_large, read_decoded, read_document,
+    },
     model::{InvocationRef, Problem, code, message::MAX_BODY},
+    payload,
 };
 
 type Shared = State<Arc<Gateway>>;
@@ -42,7 +46,7 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/functions", any(to_registry))
         .route("/v1/functions/{name}", any(to_registry))
-        .route("/v1/functions/{name}/revisions", any(to_registry))
+        .route("/v1/functions/{name}/revisions", any(to_revisions))
         .route("/v1/functions/{name}/instances", any(to_registry))
         .route("/v1/functions/{name}/active-revision", any(to_registry))
         .route("/v1/functions/{name}/invoke", post(invoke))
@@ -59,23 +63,35 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .merge(health_routes("gateway", platform, Vec::new(), ready, drops_nothing()))
 }
 
-async fn to_registry(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
+async fn to_registry(state: Shared, of: RawPathParams, request: Request) -> Answer {
+    Query::read(request.uri().query(), &[])?;
+    to_revisions(state, of, request).await
+}
+
+async fn to_revisions(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
     check_path(&of)?;
     let (parts, body) = request.into_parts();
-    gateway.registry.forward(parts, body).await
+    // What follows a deploy is not a list.
+    let gzip = parts.method == Method::GET && accepts_gzip(&parts.headers);
+    let answer = gateway.registry.forward(parts, body).await?;
+    Ok(compressed(gzip, answer))
 }
 
 async fn to_scheduler(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
     check_path(&of)?;
     let (parts, body) = request.into_parts();
-    gateway.scheduler.forward(parts, body).await
+    let gzip = accepts_gzip(&parts.headers);
+    let answer = gateway.scheduler.forward(parts, body).await?;
+    Ok(compressed(gzip, answer))
 }
 
 /// What may follow (`?follow=`) or wait (`?wait=`).
 async fn watch_scheduler(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
     check_path(&of)?;
     let (parts, body) = request.into_parts();
-    gateway.scheduler.watch(parts, body, gateway.stop.clone()).await
+    let gzip = accepts_gzip(&parts.headers);
+    let answer = gateway.scheduler.watch(parts, body, gateway.stop.clone()).await?;
+    Ok(compressed(gzip, answer))
 }
 
 /// A path is passed on only with names and ids in it: `..` would lead to another route of the role.
@@ -94,46 +110,37 @@ fn check_path(parameters: &RawPathParams) -> Answer<()> {
 async fn invoke(State(gateway): Shared, Path(name): Path<String>, request: Request) -> Answer {
     function_name(&name)?;
     let (mut parts, body) = request.into_parts();
-    let payload = read_body(body, MAX_BODY, payload_too_large).await?;
-    let payload = with_content_type(&mut parts.headers, payload)?;
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    gateway.scheduler.send(Method::POST, &path, parts.headers, payload.into()).await
+    let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
+    Query::read(parts.uri.query(), &[])?;
+    let payload = checked(&mut parts.headers, payload)?;
+    let gzip = accepts_gzip(&parts.headers);
+    let (path, headers) = (parts.uri.path(), end_to_end(parts.headers)?);
+    let answer = gateway.scheduler.send_all(Method::POST, path, headers, payload.into()).await?;
+    Ok(compressed(gzip, answer))
 }
 
-/// An empty body without a type is the empty event. JSON is checked here and rebuilt by nobody.
-fn with_content_type(headers: &mut HeaderMap, payload: Bytes) -> Answer<Bytes> {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let content_type = headers.entry(header::CONTENT_TYPE).or_insert(JSON);
-    let is_json = content_type.to_str().is_ok_and(|text| {
-        let essence = text.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
-    });
-    if !is_json {
-        return Ok(payload);
+/// A payload that its function can read, rebuilt by nobody; an empty one of JSON, also without a type, is
+/// the empty event.
+fn checked(headers: &mut HeaderMap, payload: Bytes) -> Answer<Bytes> {
+    const JSON: HeaderValue = HeaderValue::from_static(payload::DEFAULT_TYPE);
+    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        let several = Problem::new(code::BAD_REQUEST, "the request has several Content-Type headers");
+        return Err(several.hint("send one").into());
     }
-    if payload.is_empty() {
+    let content_type = headers.entry(header::CONTENT_TYPE).or_insert(JSON);
+    let content_type = String::from_utf8_lossy(content_type.as_bytes());
+    payload::check(&content_type, &payload).map_err(|refused| refused.problem())?;
+    if payload.is_empty() && payload::is_json(&content_type) {
         return Ok(Bytes::from_static(b"{}"));
     }
-    check_json(&payload)?;
     Ok(payload)
-}
-
-fn check_json(payload: &[u8]) -> Answer<()> {
-    match serde_json::from_slice::<IgnoredAny>(payload) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let detail = format!("the payload is not valid JSON: {error}");
-            Err(Problem::new(code::INVALID_JSON, detail)
-                .hint("send valid JSON, or name another type with Content-Type")
-                .into())
-        }
-    }
 }
 
 /// `POST /deploy {name, image, runtime}` → 201 `{message, name, revision}`.
 async fn seed_deploy(State(gateway): Shared, request: Request) -> Answer {
-    let (parts, body) = request.into_parts();
-    let body = read_body(body, MAX_DEPLOY, || {
+    Query::read(request.uri().query(), &[])?;
+    let (mut parts, body) = request.into_parts();
+    let body = read_decoded(&mut parts.headers, body, MAX_DEPLOY, || {
         Problem::new(code::PAYLOAD_TOO_LARGE, "the request is larger than the limit of 64 KiB")
     })
     .await?;
@@ -141,6 +148,7 @@ async fn seed_deploy(State(gateway): Shared, request: Request) -> Answer {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SeedInvoke {
     payload: Option<Box<RawValue>>,
 }
@@ -151,12 +159,12 @@ async fn seed_invoke(
     Path(name): Path<String>,
     request: Request,
 ) -> Answer<Response> {
+    const SHAPE: &str = r#"{"payload": …}, where the payload is any JSON"#;
     let name = function_name(&name)?;
-    let body = read_body(request.into_body(), MAX_BODY + ENVELOPE, payload_too_large).await?;
-    let invalid = |error: serde_json::Error| {
-        Failure::from(Problem::new(code::INVALID_JSON, format!("the body is not valid JSON: {error}")))
-    };
-    let SeedInvoke { payload } = serde_json::from_slice(&body).map_err(invalid)?;
+    Query::read(request.uri().query(), &[])?;
+    let (mut parts, body) = request.into_parts();
+    let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
+    let SeedInvoke { payload } = order;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -43,7 +43,7 @@ impl Guard {
         let sent = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "))
+            .and_then(bearer)
             .ok_or_else(|| {
                 Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT)
             })?;
@@ -57,34 +57,66 @@ impl Guard {
 
     /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
     /// send another `Host`.
+    /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
+    /// send another `Host`.
     fn check_host(&self, headers: &HeaderMap) -> Answer<()> {
-        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let name = match host.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or_default(),
-            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (host, another) = (hosts.next(), hosts.next());
+        if another.is_some() {
+            return Err(Problem::new(code::BAD_REQUEST, "the request has several Host headers").into());
+        }
+        let host = host.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(name) = host_name(host) else {
+            let detail = format!("the Host '{host}' is not a name or an address with or without a port");
+            return Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into());
         };
-        let known = name == "localhost"
+        let known = name.eq_ignore_ascii_case("localhost")
             || name.parse::<std::net::IpAddr>().is_ok()
             || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
         if known {
             Ok(())
         } else {
             let detail = format!("the Host '{name}' is not a name of this server");
-            let problem = Problem::new(code::FORBIDDEN, detail);
-            Err(problem.hint("call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS").into())
+            Err(Problem::new(code::FORBIDDEN, detail).hint(HOST_HINT).into())
         }
     }
 }
 
+/// The token; the scheme is written in any case.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// The name of `name`, `name:port`, `[address]` or `[address]:port`.
+fn host_name(host: &str) -> Option<&str> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (address, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+        }
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
+    port.is_none_or(is_port).then_some(name)
+}
+
+const HOST_HINT: &str =
+    "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 
-/// The layer: lets a request through or answers 401 or 403.
+/// The layer: lets a request through or answers 400, 401 or 403. No answer is taken for a page because of
+/// what its bytes look like.
 pub async fn authorise(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
-    if !open && let Err(failure) = guard.check(request.headers()) {
-        return failure.into_response();
-    }
-    next.run(request).await
+    let mut answer = match guard.check(request.headers()) {
+        Err(failure) if !open => failure.into_response(),
+        _ => next.run(request).await,
+    };
+    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    answer
 }
 
 #[cfg(test)]
@@ -92,24 +124,42 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&str, &str)]) -> HeaderMap {
-        list.iter()
-            .map(|(name, value)| {
-                (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap())
-            })
-            .collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            let name: axum::http::HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        headers
     }
 
     #[test]
     fn only_the_right_token_by_a_known_host_and_no_page_gets_in() {
         let guard = Guard::new("secret").with_hosts(vec!["faas.example".to_owned()]);
         let token = ("authorization", "Bearer secret");
-        for host in ["127.0.0.1:8000", "localhost:8000", "localhost", "[::1]:8000", "faas.example"] {
+        for host in [
+            "127.0.0.1:8000",
+            "localhost:8000",
+            "LOCALHOST",
+            "[::1]:8000",
+            "[::1]",
+            "faas.example",
+            "Faas.Example:80",
+        ] {
             assert!(guard.check(&headers(&[("host", host), token])).is_ok(), "{host}");
         }
         let local = ("host", "localhost");
+        assert!(guard.check(&headers(&[local, ("authorization", "bearer secret")])).is_ok());
         for (list, expected) in [
             (vec![("host", "evil.example:8000"), token], "forbidden"),
             (vec![token], "forbidden"),
+            (vec![("host", "[::1"), token], "forbidden"),
+            (vec![("host", "[::1]evil"), token], "forbidden"),
+            (vec![("host", "[::1]evil:80"), token], "forbidden"),
+            (vec![("host", "[localhost]"), token], "forbidden"),
+            (vec![("host", "localhost:1@evil"), token], "forbidden"),
+            (vec![("host", "localhost:80:80"), token], "forbidden"),
+            (vec![("host", "user@localhost"), token], "forbidden"),
+            (vec![local, ("host", "localhost"), token], "bad_request"),
             (vec![local, token, ("origin", "http://localhost:8000")], "forbidden"),
             (vec![local], "unauthorized"),
             (vec![local, ("authorization", "Bearer secre")], "unauthorized"),

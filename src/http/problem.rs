@@ -97,9 +97,13 @@ impl IntoResponse for Failure {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = problem.retry_after;
         let id = problem.invocation_id;
+        let encoding = problem.code == code::UNSUPPORTED_ENCODING.code;
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if encoding {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(super::encoding::ACCEPTED));
+        }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }

@@ -32,7 +32,7 @@ pub async fn read_body(
     match Limited::new(&mut body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(&mut body)).await;
+            throw_away(&mut body).await;
             Err(too_large().into())
         }
         Err(error) => {
@@ -41,10 +41,15 @@ pub async fn read_body(
     }
 }
 
-/// Of a body that is too large, so much is read and thrown away: an answer in the middle of a request
+/// Of a body that is refused, so much is read and thrown away: an answer in the middle of a request
 /// closes the connection, and a client that is still sending then sees a reset instead of the answer.
 const SWALLOW: usize = 64 * 1024 * 1024;
 const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads the rest of a body that is refused, within bounds.
+pub async fn throw_away(body: &mut Body) {
+    let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(body)).await;
+}
 
 async fn swallow(body: &mut Body) {
     let mut swallowed = 0;

@@ -80,6 +80,7 @@ pub struct InstanceInfo {
 
 /// `PUT …/{name}/active-revision`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActiveRevision {
     pub revision: RevisionNumber,
 }

@@ -123,6 +123,10 @@ pub mod code {
         CONFLICT = "conflict" 409 Caller false "the state has changed meanwhile";
         NOT_FINISHED = "not_finished" 409 Caller false "the invocation has not finished";
         PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller false "the payload is too large";
+        UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type" 415 Caller false "the payload's type is not accepted";
+        UNSUPPORTED_ENCODING = "unsupported_encoding" 415 Caller false "the content encoding is not accepted";
+        INVALID_ENCODING = "invalid_encoding" 400 Caller false "the body is not encoded as it says";
+        HEADERS_TOO_LARGE = "headers_too_large" 431 Caller false "the request's headers are too large";
         UPLOAD_TOO_LARGE = "upload_too_large" 413 Caller false "the upload is too large";
         INVALID_UPLOAD = "invalid_upload" 422 Caller false "the upload cannot be used";
         INVALID_MANIFEST = "invalid_manifest" 422 Caller false "the manifest is not valid";

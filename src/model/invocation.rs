@@ -9,6 +9,8 @@
 //!  queued | retrying ──▶ cancelled (its function was deleted)
 //! ```
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -125,6 +127,15 @@ impl Start {
 pub struct Body {
     pub content_type: String,
     pub bytes: Bytes,
+}
+
+/// A call's headers as a handler sees them, by their names in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallHeaders {
+    /// The values of a repeated one joined by ", " (`cookie`: by "; ").
+    pub joined: BTreeMap<String, String>,
+    /// Every value of every header, in order; none where `joined` says it all.
+    pub list: Option<Vec<(String, String)>>,
 }
 
 /// Why the function's run was no success; `kind` is the exception's type, or one of ours

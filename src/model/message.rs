@@ -37,9 +37,11 @@ pub struct Invoke {
     /// Sync: until then the caller waits for a slot, on the scheduler's clock.
     pub slot_deadline_ms: Option<i64>,
     pub content_type: String,
-    /// Selected request headers, for the handler's `context.headers`.
+    /// The call's headers, for the handler's `context.headers`: see `CallHeaders`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_list: Option<Vec<(String, String)>>,
     /// Sync: where the answer is awaited.
     pub reply_to: Option<String>,
 }

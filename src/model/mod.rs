@@ -20,7 +20,7 @@ pub use id::{
     RevisionNumber,
 };
 pub use invocation::{
-    AttemptRecord, Body, FunctionError, Mode, Phase, Record, ResultInfo, Start, State,
+    AttemptRecord, Body, CallHeaders, FunctionError, Mode, Phase, Record, ResultInfo, Start, State,
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName};

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     bundle,
     http::{
-        Answer, Failure, chain, function_name, function_not_found, health_routes, read_body,
-        store_and_queue,
+        Answer, Failure, Query, chain, function_name, function_not_found, health_routes, read_body,
+        read_decoded, read_document, store_and_queue,
     },
     model::{
         Function, FunctionId, FunctionName, Problem, RevisionNumber,
@@ -36,6 +36,9 @@ use crate::{
     },
     store,
 };
+
+/// Of a document that a route takes.
+pub const MAX_REQUEST: usize = 64 * 1024;
 
 type Shared = State<Arc<Registry>>;
 
@@ -59,14 +62,12 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
-async fn deploy(
-    State(registry): Shared,
-    Path(function): Path<String>,
-    headers: HeaderMap,
-    request: Request,
-) -> Answer {
+async fn deploy(State(registry): Shared, Path(function): Path<String>, request: Request) -> Answer {
     let function = function_name(&function)?;
-    let archive = read_body(request.into_body(), bundle::MAX_PACKED, upload_too_large).await?;
+    let (mut parts, body) = request.into_parts();
+    Query::read(parts.uri.query(), &[])?;
+    let archive = uploaded(&mut parts.headers, body).await?;
+    let headers = parts.headers;
     let source = registry.check(function, archive).await?;
     let streamed = headers
         .get(header::ACCEPT)
@@ -76,6 +77,26 @@ async fn deploy(
         return Ok(deploy_streamed(registry, source));
     }
     to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await.map(created)
+}
+
+/// The archive. A tar that says `Content-Encoding: gzip` of itself is one as it was sent.
+async fn uploaded(headers: &mut HeaderMap, body: Body) -> Answer<Bytes> {
+    const GZIP: &[u8] = &[0x1f, 0x8b];
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    let is_tar = encoding.is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
+    if !is_tar {
+        return read_decoded(headers, body, bundle::MAX_PACKED, upload_too_large).await;
+    }
+    let sent = read_body(body, bundle::MAX_PACKED, upload_too_large).await?;
+    let twice = {
+        let mut inner = [0; 2];
+        let mut decoder = flate2::read::GzDecoder::new(&sent[..]);
+        std::io::Read::read_exact(&mut decoder, &mut inner).is_ok() && inner == GZIP
+    };
+    if !twice {
+        return Ok(sent);
+    }
+    read_decoded(headers, sent.into(), bundle::MAX_PACKED, upload_too_large).await
 }
 
 /// In a task of its own: a client that hangs up does not leave half of it done.
@@ -237,12 +258,14 @@ async fn instances(
 async fn activate(
     State(registry): Shared,
     Path(function): Path<String>,
-    headers: HeaderMap,
-    body: Result<Json<ActiveRevision>, axum::extract::rejection::JsonRejection>,
+    request: Request,
 ) -> Answer<Json<FunctionInfo>> {
     let name = function_name(&function)?;
-    let Json(ActiveRevision { revision }) =
-        body.map_err(|error| Failure::from(Problem::new(code::BAD_REQUEST, error.body_text())))?;
+    let (mut parts, body) = request.into_parts();
+    let shape = r#"{"revision": 3}, with the number of a revision"#;
+    let ActiveRevision { revision } =
+        read_document(&mut parts.headers, body, MAX_REQUEST, shape).await?;
+    let headers = parts.headers;
     let expected = match headers.get(header::IF_MATCH) {
         None => None,
         Some(value) => {

@@ -8,20 +8,23 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Registry, deploy::Source, routes};
+use super::{
+    Registry,
+    deploy::Source,
+    routes::{self, MAX_REQUEST},
+};
 use crate::{
     config::manifest,
-    http::{Answer, Failure, function_name, read_body},
-    model::{Code, Digest, FunctionName, FunctionSpec, Problem, code},
+    http::{Answer, function_name, read_document},
+    model::{Code, Digest, FunctionName, FunctionSpec},
 };
 
-const MAX_REQUEST: usize = 64 * 1024;
-
 #[derive(Deserialize)]
-pub struct Register {
+#[serde(deny_unknown_fields)]
+struct Register {
     name: String,
     image: String,
     /// The seed's clients send the language here; the image holds it already.
@@ -30,19 +33,13 @@ pub struct Register {
     runtime: Option<String>,
 }
 
-async fn json_body<T: DeserializeOwned>(request: Request) -> Answer<T> {
-    let bytes = read_body(request.into_body(), MAX_REQUEST, || {
-        Problem::new(code::PAYLOAD_TOO_LARGE, "the request is larger than the limit of 64 KiB")
-    })
-    .await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::from(Problem::new(code::INVALID_JSON, error.to_string())))
-}
-
 /// `POST /functions {name, image, runtime}`, also the gateway's `POST /deploy`: registers an image
 /// that is there already.
 pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -> Answer<Response> {
-    let Register { name, image, .. } = json_body(request).await?;
+    const SHAPE: &str = r#"{"name": "…", "image": "…"}, with "runtime" if you like"#;
+    let (mut parts, body) = request.into_parts();
+    let Register { name, image, .. } =
+        read_document(&mut parts.headers, body, MAX_REQUEST, SHAPE).await?;
     let name = function_name(&name)?;
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
@@ -82,6 +79,7 @@ pub async fn show(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Warm {
     is_warm: bool,
 }
@@ -93,7 +91,9 @@ pub async fn report_warm(
     request: Request,
 ) -> Answer<Json<Value>> {
     let name: FunctionName = function_name(&function)?;
-    let Warm { is_warm } = json_body(request).await?;
+    let (mut parts, body) = request.into_parts();
+    let shape = r#"{"is_warm": true} or {"is_warm": false}"#;
+    let Warm { is_warm } = read_document(&mut parts.headers, body, MAX_REQUEST, shape).await?;
     match registry.store.report_warm(&name, is_warm).await? {
         Some(_) => {
             Ok(Json(json!({ "message": format!("Function {name} updated"), "is_warm": is_warm })))

@@ -82,6 +82,7 @@ impl Announced {
             slot_deadline_ms: None,
             content_type: String::new(),
             headers: std::collections::BTreeMap::new(),
+            header_list: None,
             reply_to: None,
         };
         (address, Message { parcel: Parcel::new(invoke, Bytes::new()), expires: None })

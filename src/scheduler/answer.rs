@@ -13,7 +13,7 @@ use crate::{
     config::units::show_duration,
     http::Failure,
     model::{
-        Body, FunctionError, InstanceId, InvocationId, Phase, Problem, ProblemCode, Start,
+        Body, Fault, FunctionError, InstanceId, InvocationId, Phase, Problem, ProblemCode, Start,
         api::header,
         code,
         message::{Outcome, Verdict},
@@ -33,6 +33,20 @@ pub struct Answered {
     /// On the scheduler's time line.
     pub phases: Vec<Phase>,
 }
+
+impl Answered {
+    /// Of a form, which is what curl sends unless told otherwise: a handler that fails may have wanted JSON.
+    pub fn hint_at_json(mut self) -> Self {
+        if let Err(problem) = &mut self.ending
+            && problem.fault == Fault::Function
+        {
+            problem.hint.get_or_insert_with(|| FORM_HINT.to_owned());
+        }
+        self
+    }
+}
+
+const FORM_HINT: &str = "the payload came as a form (curl's default), so the handler got bytes; to send JSON, add -H 'content-type: application/json'";
 
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {

@@ -1,10 +1,7 @@
 //! Sync invocations: admitted, published, awaited. What the caller is told is in `answer.rs`, what is
 //! kept of it in `record.rs`.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,7 +17,7 @@ use super::{
 use crate::{
     http::{Answer, Failure, chain},
     model::{
-        Body, FunctionName, InvocationId, Mode,
+        Body, CallHeaders, FunctionName, InvocationId, Mode,
         message::{self, Invoke, Outcome, Parcel},
     },
     queue::{self, Address, Message},
@@ -37,7 +34,7 @@ impl Scheduler {
         &self,
         name: &FunctionName,
         payload: Body,
-        headers: BTreeMap<String, String>,
+        headers: CallHeaders,
     ) -> Answer<Answered> {
         let (accepted, accepted_at) = (Instant::now(), Timestamp::now());
         let function = self.functions.find(name).await?;
@@ -93,7 +90,7 @@ impl Scheduler {
         function: &Known,
         accepted_at: Timestamp,
         payload: Body,
-        headers: BTreeMap<String, String>,
+        headers: CallHeaders,
         reply_to: String,
     ) -> Parcel {
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
@@ -107,7 +104,8 @@ impl Scheduler {
             accepted_at_ms: accepted_at.as_millisecond(),
             slot_deadline_ms: Some(accepted_at.as_millisecond() + queue_wait),
             content_type: payload.content_type,
-            headers,
+            headers: headers.joined,
+            header_list: headers.list,
             reply_to: Some(reply_to),
         };
         Parcel::new(invoke, payload.bytes)

@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Body as HttpBody,
-    extract::{Path, Query, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{Path, Request, State as Role},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -22,16 +21,18 @@ use super::{
     record::running_record,
 };
 use crate::{
+    config::units::parse_duration,
     http::{
-        Answer, Failure, Ready, function_name, health_routes, payload_too_large, read_body,
-        store_and_queue,
+        Answer, Failure, Query, Ready, function_name, handler_headers, health_routes, payload_too_large,
+        read_decoded, read_document, store_and_queue,
     },
     model::{
-        Body, FunctionName, InvocationId, InvocationRef, Problem, Record,
+        Body, FunctionName, InvocationId, InvocationRef, Problem, Record, State,
         api::{Accepted, Dropped, Page, header as ours},
         code,
         message::MAX_BODY,
     },
+    payload,
     store::{self, RecordFilter},
 };
 
@@ -39,9 +40,11 @@ use crate::{
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Records in a page, unless asked for fewer.
 const PAGE: u32 = 50;
-const MAX_PAGE: u32 = 500;
+const MAX_PAGE: u32 = 1000;
+/// Around the payload in the seed's `POST /schedule`.
+const ENVELOPE: usize = 1024;
 
-type Shared = State<Arc<Scheduler>>;
+type Shared = Role<Arc<Scheduler>>;
 
 pub fn routes(scheduler: Arc<Scheduler>) -> Router {
     let backends = vec![scheduler.store.kind().to_owned(), scheduler.queue.kind().to_owned()];
@@ -79,17 +82,6 @@ fn ready(scheduler: Arc<Scheduler>) -> Ready {
     })
 }
 
-/// Headers that a handler sees as `context.headers`: never credentials.
-fn passed_on(headers: &HeaderMap) -> BTreeMap<String, String> {
-    headers
-        .iter()
-        .filter(|(name, _)| {
-            name.as_str().starts_with("x-") || matches!(name.as_str(), "user-agent" | "traceparent")
-        })
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-        .collect()
-}
-
 fn wants_async(headers: &HeaderMap) -> bool {
     headers
         .get_all("prefer")
@@ -103,22 +95,22 @@ fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-async fn invoke(
-    State(scheduler): Shared,
-    Path(function): Path<String>,
-    headers: HeaderMap,
-    request: Request,
-) -> Answer {
+async fn invoke(Role(scheduler): Shared, Path(function): Path<String>, request: Request) -> Answer {
     let function = function_name(&function)?;
-    let bytes = read_body(request.into_body(), MAX_BODY, payload_too_large).await?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let payload = Body { content_type: content_type.unwrap_or("application/json").to_owned(), bytes };
-    if !wants_async(&headers) {
-        let answered = scheduler.invoke(&function, payload, passed_on(&headers)).await?;
+    let (mut parts, body) = request.into_parts();
+    let bytes = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
+    let seen = handler_headers(&parts.headers, bytes.len())?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or(payload::DEFAULT_TYPE).to_owned();
+    let is_form = payload::is_form(&content_type);
+    let payload = Body { content_type, bytes };
+    if !wants_async(&parts.headers) {
+        let answered = scheduler.invoke(&function, payload, seen).await?;
+        let answered = if is_form { answered.hint_at_json() } else { answered };
         return Ok(answered.into_response());
     }
     let known = scheduler.functions.find(&function).await?;
-    let accepted = scheduler.accept(&known, payload, &passed_on(&headers)).await?;
+    let accepted = scheduler.accept(&known, payload, &seen.joined).await?;
     let location = text(&format!("/v1/invocations/{}", accepted.id));
     let id = text(&accepted.id.to_string());
     let mut response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
@@ -146,7 +138,7 @@ impl Scheduler {
         let row = accept::row(function, payload, headers);
         let id = row.id;
         match self.accept.accept(row, function.clone()).await {
-            Ok(true) => Ok(Accepted { id, state: crate::model::State::Queued }),
+            Ok(true) => Ok(Accepted { id, state: State::Queued }),
             Ok(false) => Err(self.functions.not_found(&function.name).into()),
             Err(error) => Err(match &*error {
                 store::Error::UnknownFate { .. } => {
@@ -191,6 +183,13 @@ impl Scheduler {
         }
     }
 
+    /// A function that is there, or was when something of it was recorded; else the problem.
+    async fn once_there(&self, name: FunctionName) -> Answer<()> {
+        let Err(problem) = self.functions.find(&name).await else { return Ok(()) };
+        let any = RecordFilter { function: Some(name), limit: 1, ..RecordFilter::default() };
+        if self.store.records(&any).await?.is_empty() { Err(problem) } else { Ok(()) }
+    }
+
     /// From here while it is under way or not stored yet, else from the store.
     pub(super) async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
         if let Some(record) = self.waiting.with(id, |pending| running_record(id, pending)) {
@@ -230,23 +229,10 @@ impl Scheduler {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordQuery {
-    wait: Option<String>,
-}
-
-async fn record(
-    State(scheduler): Shared,
-    Path(text): Path<String>,
-    query: Result<Query<RecordQuery>, axum::extract::rejection::QueryRejection>,
-) -> Answer<Json<Record>> {
+async fn record(Role(scheduler): Shared, Path(text): Path<String>, uri: Uri) -> Answer<Json<Record>> {
     let id = scheduler.resolve(&text).await?;
-    let Query(query) = query.map_err(bad_query)?;
-    let wait = match &query.wait {
-        Some(wait) => crate::config::units::parse_duration(wait).map_err(bad_request)?.min(MAX_WAIT),
-        None => Duration::ZERO,
-    };
+    let query = Query::read(uri.query(), &["wait"])?;
+    let wait = query.one("wait", parse_duration)?.unwrap_or_default().min(MAX_WAIT);
     scheduler.record_when_terminal(id, wait).await?.map(Json).ok_or_else(|| not_found(id))
 }
 
@@ -263,12 +249,9 @@ fn bad_request(text: impl std::fmt::Display) -> Failure {
     Problem::new(code::BAD_REQUEST, text.to_string()).into()
 }
 
-fn bad_query(rejection: axum::extract::rejection::QueryRejection) -> Failure {
-    bad_request(rejection.body_text())
-}
-
-async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer {
+async fn result(Role(scheduler): Shared, Path(text_id): Path<String>, uri: Uri) -> Answer {
     let id = scheduler.resolve(&text_id).await?;
+    Query::read(uri.query(), &[])?;
     let recent = scheduler.recorder.recent(id).and_then(|recent| recent.result.clone());
     let body = match recent {
         Some(body) => Some(body),
@@ -292,8 +275,8 @@ async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer
         Some(error) => {
             let detail = format!("invocation {id} {state}: {}: {}", error.kind, error.message);
             let code = match state {
-                crate::model::State::TimedOut => code::FUNCTION_TIMED_OUT,
-                crate::model::State::Crashed => code::FUNCTION_CRASHED,
+                State::TimedOut => code::FUNCTION_TIMED_OUT,
+                State::Crashed => code::FUNCTION_CRASHED,
                 _ if error.kind == "platform" => code::START_FAILED,
                 _ => code::FUNCTION_FAILED,
             };
@@ -306,80 +289,75 @@ async fn result(State(scheduler): Shared, Path(text_id): Path<String>) -> Answer
     Err(problem.invocation(id).into())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordsQuery {
-    function: Option<FunctionName>,
-    state: Option<String>,
-    since: Option<Timestamp>,
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
-async fn records(
-    State(scheduler): Shared,
-    query: Result<Query<RecordsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Answer<Json<Page<Record>>> {
-    let Query(query) = query.map_err(bad_query)?;
-    let state = query.state.as_deref().map(str::parse).transpose().map_err(bad_request)?;
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-    let before = match &query.cursor {
+async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>> {
+    let query = Query::read(uri.query(), &["function", "state", "since", "cursor", "limit"])?;
+    let limit = query.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
+    let before = match query.text("cursor")? {
         Some(cursor) => Some(scheduler.resolve(cursor).await?),
         None => None,
     };
     let filter = RecordFilter {
-        function: query.function,
-        state,
-        since: query.since,
+        function: query.one("function", str::parse::<FunctionName>)?,
+        state: query.one("state", str::parse::<State>)?,
+        since: query.since()?,
         ended_since: None,
         before,
         limit,
     };
     let items = scheduler.store.records(&filter).await?;
+    if items.is_empty()
+        && let Some(function) = filter.function
+    {
+        scheduler.once_there(function).await?;
+    }
     let full = items.len() == limit as usize;
     let next = items.last().filter(|_| full).map(|record| record.id.to_string());
     Ok(Json(Page { items, next }))
 }
 
-/// Read by hand: `function` may be repeated.
-async fn all_logs(State(scheduler): Shared, request: Request) -> Answer {
-    log_answer(scheduler, Vec::new(), request.uri().query().unwrap_or_default()).await
+/// `function` may be repeated.
+async fn all_logs(Role(scheduler): Shared, request: Request) -> Answer {
+    log_answer(scheduler, Vec::new(), request.uri().query()).await
 }
 
 async fn function_logs(
-    State(scheduler): Shared,
+    Role(scheduler): Shared,
     Path(function): Path<String>,
     request: Request,
 ) -> Answer {
     let function = function_name(&function)?;
     scheduler.functions.find(&function).await?;
-    log_answer(scheduler, vec![function], request.uri().query().unwrap_or_default()).await
+    log_answer(scheduler, vec![function], request.uri().query()).await
 }
 
-async fn log_answer(scheduler: Arc<Scheduler>, functions: Vec<FunctionName>, query: &str) -> Answer {
-    let mut wanted = logs::Query { functions, ..logs::Query::default() };
-    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        match &*key {
-            "function" => {
-                let function = function_name(&value)?;
-                scheduler.functions.find(&function).await?;
-                wanted.functions.push(function);
-            }
-            "invocation" => wanted.invocation = Some(scheduler.resolve(&value).await?),
-            "since" => wanted.since = Some(value.parse().map_err(bad_request)?),
-            "tail" => wanted.tail = Some(value.parse().map_err(bad_request)?),
-            "cursor" => wanted.cursor = Some(number_of_line(&value)?),
-            "after" => wanted.after = Some(number_of_line(&value)?),
-            "follow" => wanted.follow = !matches!(&*value, "false" | "0"),
-            "sequence" => wanted.sequence = !matches!(&*value, "false" | "0"),
-            "events" => wanted.events = !matches!(&*value, "false" | "0"),
-            other => {
-                return Err(bad_request(format!(
-                    "unknown parameter '{other}'; accepted are function, invocation, since, tail, cursor, after, \
-                     sequence, events, follow"
-                )));
-            }
-        }
+/// Which lines a request may ask for.
+const OF_LOGS: [&str; 9] =
+    ["function", "invocation", "since", "tail", "cursor", "after", "sequence", "events", "follow"];
+
+async fn log_answer(
+    scheduler: Arc<Scheduler>,
+    functions: Vec<FunctionName>,
+    query: Option<&str>,
+) -> Answer {
+    let query = Query::read(query, &OF_LOGS)?;
+    let mut wanted = logs::Query {
+        functions,
+        invocation: None,
+        since: query.since()?,
+        tail: query.one("tail", str::parse)?,
+        cursor: query.one("cursor", number_of_line)?,
+        after: query.one("after", number_of_line)?,
+        follow: query.flag("follow")?,
+        sequence: query.flag("sequence")?,
+        events: query.flag("events")?,
+    };
+    for name in query.all("function") {
+        let function = function_name(name)?;
+        scheduler.functions.find(&function).await?;
+        wanted.functions.push(function);
+    }
+    if let Some(id) = query.text("invocation")? {
+        wanted.invocation = Some(scheduler.resolve(id).await?);
     }
     if wanted.cursor.is_some() && wanted.follow {
         return Err(bad_request(
@@ -389,28 +367,31 @@ async fn log_answer(scheduler: Arc<Scheduler>, functions: Vec<FunctionName>, que
     Ok(logs::answer(scheduler, wanted).await?)
 }
 
-fn number_of_line(text: &str) -> Answer<i64> {
+fn number_of_line(text: &str) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| *number >= 0);
-    number.ok_or_else(|| {
-        bad_request(format!("'{text}' is not a cursor: those come from an answer's headers"))
-    })
+    number.ok_or_else(|| format!("'{text}' is not a cursor: those come from an answer's headers"))
 }
 
 /// The seed's route.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Schedule {
     function: String,
     payload: Option<Box<RawValue>>,
 }
 
-async fn schedule(State(scheduler): Shared, request: Request) -> Answer {
-    let bytes = read_body(request.into_body(), MAX_BODY, payload_too_large).await?;
-    let Schedule { function, payload } = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::from(Problem::new(code::INVALID_JSON, error.to_string())))?;
+async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
+    const SHAPE: &str = r#"{"function": "…", "payload": …}, where the payload is any JSON"#;
+    let (mut parts, body) = request.into_parts();
+    let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
+    let Schedule { function, payload } = order;
     let function = function_name(&function)?;
     let known = scheduler.functions.find(&function).await?;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
-    let payload = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
+    if payload.len() > MAX_BODY {
+        return Err(payload_too_large().into());
+    }
+    let payload = Body { content_type: payload::DEFAULT_TYPE.to_owned(), bytes: payload.into() };
     let warm = !scheduler.store.instances(Some(known.id)).await?.is_empty();
     let accepted = scheduler.accept(&known, payload, &BTreeMap::new()).await?;
     let answer = json!({
@@ -423,7 +404,7 @@ async fn schedule(State(scheduler): Shared, request: Request) -> Answer {
 }
 
 /// The registry of this host says that something has changed, and waits until it is known here.
-async fn refresh(State(scheduler): Shared) -> Answer<StatusCode> {
+async fn refresh(Role(scheduler): Shared) -> Answer<StatusCode> {
     scheduler.functions.refresh().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -347,7 +347,7 @@ impl Totals {
 }
 
 /// Which records; all conditions hold at once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
     pub function: Option<FunctionName>,
     pub state: Option<State>,

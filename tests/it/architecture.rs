@@ -14,17 +14,18 @@ const MAP: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("budget", &[]),
     ("model", &[]),
+    ("payload", &["model"]),
     ("store", &["config", "model"]),
     ("queue", &["config", "model"]),
     ("runtime", &["model"]),
     // The seams for their `Config` types only.
     ("config", &["model", "queue", "runtime", "store"]),
     ("bundle", &["config", "model"]),
-    ("http", &["config", "model", "queue", "store", "suggest"]),
+    ("http", &["config", "model", "payload", "queue", "store", "suggest"]),
     ("client", &["config", "model"]),
-    ("gateway", &["config", "http", "model", "shutdown"]),
+    ("gateway", &["config", "http", "model", "payload", "shutdown"]),
     ("registry", &["bundle", "config", "http", "model", "queue", "shutdown", "store"]),
-    ("scheduler", &["budget", "config", "http", "model", "queue", "shutdown", "store"]),
+    ("scheduler", &["budget", "config", "http", "model", "payload", "queue", "shutdown", "store"]),
     (
         "manager",
         &["budget", "bundle", "config", "http", "model", "queue", "runtime", "shutdown", "store"],
@@ -45,7 +46,13 @@ const MAP: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("cli", &["app", "bundle", "client", "config", "model", "queue", "runtime", "shutdown", "store"]),
+    (
+        "cli",
+        &[
+            "app", "bundle", "client", "config", "model", "payload", "queue", "runtime", "shutdown",
+            "store",
+        ],
+    ),
 ];
 
 const SEAMS: &[&str] = &["store", "queue", "runtime"];

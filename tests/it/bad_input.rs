@@ -112,9 +112,9 @@ async fn a_payload_above_the_limit_is_refused_with_the_limit(platform: &TestPlat
 async fn invalid_json_is_refused_with_its_place(platform: &TestPlatform) {
     platform.deploy("hello_fn", &[("function.py", HELLO)]).await;
     for (payload, place) in [
-        ("{\"name\":\n  Alice}", "expected value at line 2 column 3"),
-        ("{\"a\":1} x", "trailing characters at line 1 column 9"),
-        ("[1,", "EOF while parsing a value at line 1 column 3"),
+        ("{\"name\":\n  Alice}", "expected a value, found 'A' at line 2 column 3 (byte 11)"),
+        ("{\"a\":1} x", "something follows the value at line 1 column 9 (byte 8)"),
+        ("[1,", "it ends in the middle of a value at line 1 column 4 (byte 3)"),
     ] {
         let request = platform.post("/v1/functions/hello_fn/invoke");
         let request = request.header("content-type", "application/json").body(payload);
@@ -150,7 +150,8 @@ async fn names_that_lead_out_are_refused_everywhere(platform: &TestPlatform) {
     assert_eq!(document(request).await, problem(code::INVALID_NAME, &invalid("../etc"), json!({})));
     let id = problem(
         code::BAD_REQUEST,
-        "'../x' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f",
+        "'../x' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least 4 digits of its \
+         beginning or end will do",
         json!({}),
     );
     assert_eq!(document(platform.get("/v1/invocations/..%2Fx/result")).await, id);

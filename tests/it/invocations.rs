@@ -127,7 +127,7 @@ def handler(event, context):
         "body": list(context.body),
         "content_type": context.content_type,
         "headers": {name: value for name, value in context.headers.items() if name.startswith("x-")},
-        "secrets": [name for name in context.headers if name in ("authorization", "cookie", "host")],
+        "secrets": [name for name in context.headers if name in ("authorization", "proxy-authorization")],
         "function": context.function,
         "revision": context.revision,
         "attempt": context.attempt,

@@ -11,6 +11,7 @@ mod binary;
 mod cli;
 mod commands;
 mod doctor;
+mod door;
 mod escape;
 mod function_failures;
 mod http_api;

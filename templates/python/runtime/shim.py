@@ -368,7 +368,7 @@ def event_of(content_type, body):
 
 
 def text_of(parameters, body):
-    _, _, charset = parameters.partition("charset=")
+    _, _, charset = parameters.lower().partition("charset=")
     charset = charset.partition(";")[0].strip().strip('"') or "utf-8"
     try:
         return body.decode(charset, "replace")

@@ -89,10 +89,46 @@ async fn roles_start_alone_in_any_order_and_wait_for_store_and_queue() {
     let hello = call(&["invoke", "hello_fn", "--data", r#"{"name":"Alone"}"#]).await;
     assert_eq!((hello.code, hello.stdout.as_str()), (Some(0), "Hello Alone!"), "{hello:?}");
 
+    let folder = tempfile::tempdir().unwrap();
+    let seer = folder.path().join("seer");
+    std::fs::create_dir(&seer).unwrap();
+    let source = "def handler(event, context):\n    return [event, context.headers]\n";
+    std::fs::write(seer.join("function.py"), source).unwrap();
+    call(&["deploy", seer.to_str().unwrap()]).await.ok();
+    a_call_passes_between_processes_as_it_came(&url, &std::fs::read_to_string(token).unwrap()).await;
+
     // And they stop alone, too: in the order in which they were started.
     for role in [&mut gateway].into_iter().chain(&mut others) {
         role.signal(Signal::TERM);
         assert_eq!(role.ended(SOON).await, Some(0), "{}", role.stderr());
     }
     desk.leave().await;
+}
+
+/// Over the internal ports, too, nothing of a call is lost, and no credential gets on.
+async fn a_call_passes_between_processes_as_it_came(url: &str, token: &str) {
+    let http = cloudfunc::http::client().unwrap();
+    let call = || {
+        let request = http.post(format!("{}/v1/functions/seer/invoke", url.trim_end_matches('/')));
+        let request = request.bearer_auth(token.trim()).header("accept", "*/*");
+        let request = request.header("cookie", "a=1").header("cookie", "b=2").header("x-name", "Zoë");
+        request.header("x-tag", "1").header("x-tag", "2").header("content-type", "application/json")
+    };
+    let answer = call().body("7").send().await.unwrap();
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    let seen: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let host = url.trim_end_matches('/').trim_start_matches("http://");
+    let expected = serde_json::json!([7, {
+        "accept": "*/*", "content-length": "1", "content-type": "application/json",
+        "cookie": "a=1; b=2", "host": host, "x-name": "Zoë", "x-tag": "1, 2",
+    }]);
+    assert_eq!(seen, expected);
+
+    let large = format!("\"{}\"", "x".repeat(100_000));
+    let answer = call().header("accept-encoding", "gzip").body(large).send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert!(answer.bytes().await.unwrap().len() < 5000);
+    // As many headers as are let in still get from role to role.
+    let many = (0..80).fold(call(), |request, _| request.header("x-many", "1"));
+    assert_eq!(many.body("7").send().await.unwrap().status(), 200);
 }

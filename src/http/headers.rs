@@ -1,0 +1,196 @@
+//! Request headers on their way to a handler: all but those of one connection, credentials for the
+//! platform, and the platform's own.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::Answer;
+use crate::{
+    config::units::show_bytes,
+    model::{CallHeaders, Problem, code},
+};
+
+/// Names and values of a call, in bytes. With every character escaped they still fit the header of a
+/// frame to the guest (64 KiB) beside its other fields.
+const MAX_BYTES: usize = 24 * 1024;
+/// Values of a call. A server here reads 100 headers, of which the roles need some among themselves.
+const MAX_COUNT: usize = 90;
+
+/// The `Host` that the caller named, between gateway and scheduler.
+const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
+/// What begins like this is the platform's own, and no handler sees it.
+const OWN: &str = "cloudfunc-";
+
+/// Of one connection, or meant for the gateway.
+fn stays_here(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "authorization"
+            | "connection"
+            | "expect"
+            | "http2-settings"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    ) || name.as_str().starts_with("proxy-")
+}
+
+/// What the gateway passes on of a call, in its order.
+pub fn end_to_end(headers: HeaderMap) -> Answer<HeaderMap> {
+    if headers.len() > MAX_COUNT {
+        return Err(too_large(format!(
+            "the request has {} headers, over the limit of {MAX_COUNT}",
+            headers.len()
+        )));
+    }
+    let named = named_by_connection(&headers);
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    let mut name = None;
+    for (next, value) in headers {
+        // None: another value of the same name.
+        name = next.or(name);
+        let Some(name) = &name else { continue };
+        if *name == header::HOST {
+            kept.insert(HOST_OF_CALLER, value);
+        } else if !stays_here(name) && !name.as_str().starts_with(OWN) && !named.contains(name) {
+            kept.append(name, value);
+        }
+    }
+    Ok(kept)
+}
+
+/// Headers that the caller's connection wants removed.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).map(str::trim);
+    let others = names
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"));
+    others.filter_map(|name| name.parse().ok()).collect()
+}
+
+/// What a handler sees of a call whose payload has `length` bytes.
+pub fn handler_headers(headers: &HeaderMap, length: usize) -> Answer<CallHeaders> {
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    let (mut bytes, mut repeated, mut last) = (0, false, None);
+    for (name, value) in shown(headers) {
+        bytes += name.len() + value.len();
+        if last == Some(name) {
+            repeated = true;
+            let all = joined.entry(name.to_owned()).or_default();
+            all.push_str(if name == "cookie" { "; " } else { ", " });
+            all.push_str(&text(value));
+        } else {
+            joined.insert(name.to_owned(), text(value));
+        }
+        last = Some(name);
+    }
+    if bytes > MAX_BYTES {
+        let limit = show_bytes(MAX_BYTES as u64);
+        return Err(too_large(format!(
+            "the request's headers have {bytes} bytes, over the limit of {limit}"
+        )));
+    }
+    let list =
+        repeated.then(|| shown(headers).map(|(name, value)| (name.to_owned(), text(value))).collect());
+    joined.insert("content-length".to_owned(), length.to_string());
+    Ok(CallHeaders { joined, list })
+}
+
+/// By their names in lower case; values of one name are next to each other.
+fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, &HeaderValue)> {
+    headers.iter().filter_map(|(name, value)| match name.as_str() {
+        // Written anew: what was sent may have been decoded.
+        "content-length" => None,
+        _ if *name == HOST_OF_CALLER => Some(("host", value)),
+        "host" => None,
+        text if stays_here(name) || text.starts_with(OWN) => None,
+        text => Some((text, value)),
+    })
+}
+
+/// UTF-8 where it is valid, else Latin-1, in which every byte is a character.
+fn text(value: &HeaderValue) -> String {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
+fn too_large(detail: String) -> super::Failure {
+    Problem::new(code::HEADERS_TOO_LARGE, detail).hint("send what is large as the payload").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &[u8])]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    fn seen(list: &[(&str, &[u8])]) -> CallHeaders {
+        handler_headers(&end_to_end(headers(list)).unwrap(), 7).unwrap()
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn all_end_to_end_headers_reach_the_handler() {
+        let seen = seen(&[
+            ("host", b"faas.example:8000"),
+            ("authorization", b"Bearer secret"),
+            ("proxy-authorization", b"Basic secret"),
+            ("connection", b"keep-alive, X-Hop"),
+            ("x-hop", b"1"),
+            ("keep-alive", b"timeout=5"),
+            ("te", b"trailers"),
+            ("cloudfunc-host", b"forged"),
+            ("cloudfunc-invocation-id", b"forged"),
+            ("content-length", b"9999"),
+            ("accept", b"text/html"),
+            ("x-name", "Renée".as_bytes()),
+            ("x-latin", b"Ren\xe9e"),
+        ]);
+        let expected = [
+            ("accept", "text/html"),
+            ("content-length", "7"),
+            ("host", "faas.example:8000"),
+            ("x-latin", "Renée"),
+            ("x-name", "Renée"),
+        ];
+        assert_eq!(seen.joined.into_iter().collect::<Vec<_>>(), pairs(&expected));
+        assert_eq!(seen.list, None, "nothing is lost in the map");
+    }
+
+    #[test]
+    fn repeated_headers_are_joined_and_kept_apart_in_the_list() {
+        let seen =
+            seen(&[("x-tag", b"a"), ("cookie", b"one=1"), ("x-tag", b"b, c"), ("cookie", b"two=2")]);
+        let expected = [("content-length", "7"), ("cookie", "one=1; two=2"), ("x-tag", "a, b, c")];
+        assert_eq!(seen.joined.into_iter().collect::<Vec<_>>(), pairs(&expected));
+        let list = [("x-tag", "a"), ("x-tag", "b, c"), ("cookie", "one=1"), ("cookie", "two=2")];
+        assert_eq!(seen.list, Some(pairs(&list)));
+    }
+
+    #[test]
+    fn headers_that_a_frame_has_no_room_for_are_refused() {
+        let value = "\"".repeat(MAX_BYTES - "x-large".len());
+        assert!(handler_headers(&headers(&[("x-large", value.as_bytes())]), 0).is_ok());
+        let more = format!("{value}\"");
+        let refused = handler_headers(&headers(&[("x-large", more.as_bytes())]), 0).unwrap_err().0;
+        assert_eq!(refused.detail, "the request's headers have 24577 bytes, over the limit of 24 KiB");
+        assert_eq!((refused.status, refused.retry_safe), (431, false));
+        let many: Vec<(&str, &[u8])> = vec![("x-many", b"1"); 91];
+        let refused = end_to_end(headers(&many)).unwrap_err().0;
+        assert_eq!(refused.detail, "the request has 91 headers, over the limit of 90");
+    }
+}
