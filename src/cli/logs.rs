@@ -87,7 +87,7 @@ impl Args {
         }
         tell_older(&lines, &query, out);
         if lines.missing > 0 {
-            out.note(&format!(
+            out.notice(&format!(
                 "{} more lines of invocations that have ended are not stored yet, or were lost; another look may \
                  show them",
                 lines.missing
@@ -108,7 +108,7 @@ fn tell_older(lines: &LogLines, query: &LogQuery, out: &Output) {
             },
             None => "older lines are".to_owned(),
         };
-        out.note(&format!("{count} not shown; `--tail all`, or a number, shows more"));
+        out.notice(&format!("{count} not shown; `--tail all`, or a number, shows more"));
     }
 }
 

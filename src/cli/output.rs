@@ -211,6 +211,11 @@ impl Output {
         }
     }
 
+    /// What is left out of an answer, or keeps it waiting: it must not go unnoticed, with `--json` either.
+    pub fn notice(&self, text: &str) {
+        if self.json && !self.quiet { self.warn(text) } else { self.note(text) }
+    }
+
     /// Something worth knowing for who asked for more.
     pub fn detail(&self, text: &str) {
         if self.verbose {

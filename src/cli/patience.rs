@@ -30,7 +30,7 @@ impl Patience {
         }
         if self.away.is_none() {
             let most = show_duration(AT_MOST);
-            out.note(&format!(
+            out.notice(&format!(
                 "{}: waiting for it for up to {most}",
                 Error::from(error).chain().join(": ")
             ));

@@ -85,7 +85,7 @@ async fn the_newest_lines_are_shown_and_older_ones_are_mentioned(platform: &Test
 
     let (_, stdout, stderr) = platform.cli(&["logs", "f", "--json"]).await;
     assert!(stdout.lines().last().unwrap().contains("\"11999\""), "the newest in JSON too");
-    assert_eq!(stderr, older);
+    assert_eq!(stderr, json!({ "warning": older.trim_end() }).to_string() + "\n");
     let (exit, _, stderr) = platform.cli(&["logs", "f", "--tail", "some"]).await;
     assert_eq!(exit, 2);
     assert!(stderr.contains("'some' is not a number of lines; write one, or 'all'"), "{stderr}");
