@@ -50,7 +50,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     remove_folders(&folder.join("cache/bundles"), is_bundle)?;
     remove_folders(&folder.join("instances"), is_id)?;
     remove_folders(&folder.join("runtime/sandboxes"), is_id)?;
-    let is_root = |name: &str| name.starts_with(".making-") || is_hexadecimal(name);
+    let is_root = |name: &str| name.starts_with(".making-") || is_key(name);
     remove_folders(&folder.join("runtime/roots"), is_root)?;
     let folders = [
         "logs",
@@ -80,8 +80,10 @@ fn is_id(name: &str) -> bool {
     name.parse::<ManagerId>().is_ok()
 }
 
-fn is_hexadecimal(name: &str) -> bool {
-    name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// As `3.11.7-2efaab9db903`.
+fn is_key(name: &str) -> bool {
+    name.rsplit_once('-')
+        .is_some_and(|(_, key)| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn remove_folders(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
@@ -142,7 +144,7 @@ mod tests {
             "cache/bundles/.unpack-abc/tree/function.py".to_owned(),
             format!("instances/{id}/task/function.py"),
             format!("runtime/sandboxes/{id}/{id}/pid"),
-            "runtime/roots/0123456789ab/shim.py".to_owned(),
+            "runtime/roots/3.11.7-2efaab9db903/shim.py".to_owned(),
         ]);
         files
     }
