@@ -1,13 +1,17 @@
 //! A function's folder on its way: packed by the client, checked by the registry, unpacked by a manager.
 //!
 //! An archive is a gzipped tar. Whoever made it, it is read by the same rules ([`read`]): files,
-//! folders and links that stay inside; no `..`, no absolute paths, no devices, nothing twice. What
+//! folders and links that stay inside; no `..`, no absolute paths, no devices, nothing twice, and
+//! nothing that another reader of tar archives would understand differently ([`members`]). What
 //! counts as its content is the tree of files and links, so that the [`Listing::digest`] of the same
 //! files is the same from any client, whatever its times, owners, order or compression.
 //!
 //! Everything here blocks (files, compression); async callers use `spawn_blocking`.
 
 mod check;
+mod extension;
+mod header;
+mod members;
 mod pack;
 mod path;
 mod read;
@@ -28,10 +32,17 @@ pub const MAX_PACKED: usize = 64 * 1024 * 1024;
 pub const MAX_UNPACKED: u64 = 512 * 1024 * 1024;
 /// Files and links in one archive.
 pub const MAX_FILES: usize = 20_000;
-/// Of a file whose text is kept in the [`Listing`].
-const MAX_TEXT: u64 = 1024 * 1024;
-/// Files at the top whose text is kept.
-const KEPT_TEXTS: [&str; 2] = [crate::config::manifest::FILE, REQUIREMENTS];
+/// Distinct folders in one archive, those of its files' paths included.
+pub const MAX_FOLDERS: usize = 20_000;
+/// Folders inside one another.
+pub const MAX_DEPTH: usize = 100;
+/// Files at the top whose text is kept in the [`Listing`], and the most that each may have.
+const KEPT_TEXTS: [(&str, u64); 2] = [
+    (crate::config::manifest::FILE, crate::config::manifest::MAX_BYTES as u64),
+    (REQUIREMENTS, 1024 * 1024),
+];
+/// Of a name or text from an archive that an error repeats, in characters.
+const MAX_SHOWN: usize = 100;
 const REQUIREMENTS: &str = "requirements.txt";
 
 /// What is in an archive that was found to be in order.
@@ -72,7 +83,7 @@ enum Kind {
 /// Why a folder cannot be packed, or an archive not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{0} is no folder")]
+    #[error("{0} is not a folder")]
     NotAFolder(PathBuf),
     #[error("cannot read the folder")]
     Walk(#[source] ignore::Error),
@@ -80,8 +91,22 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {path}")]
     Write { path: PathBuf, source: io::Error },
-    #[error("the archive is no gzipped tar, or is cut off")]
+    #[error("the archive is not a gzipped tar, or is cut off")]
     Archive(#[source] io::Error),
+    #[error(
+        "the archive is {0}; it has to be a gzipped tar, as `tar -C folder -czf function.tgz .` makes it"
+    )]
+    OtherFormat(&'static str),
+    /// Counted from 1, extensions included.
+    #[error("header {number} of the archive {problem}; write the archive with tar --format=gnu")]
+    Header { number: usize, problem: &'static str },
+    #[error(
+        "the archive goes on after its end, as when two are put one after the other; write all files into \
+         one archive"
+    )]
+    AfterTheEnd,
+    #[error("more than 20,000 folders; name what the function does not need in .cloudfuncignore")]
+    TooManyFolders,
     #[error("more than {MAX_FILES} files; name what the function does not need in .cloudfuncignore")]
     TooManyFiles,
     #[error("more than 512 MiB of files; name what the function does not need in .cloudfuncignore")]
@@ -94,12 +119,25 @@ pub enum Error {
 
 impl Error {
     fn entry(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Entry { path: path.into(), problem: problem.into() }
+        Self::Entry { path: shorten(&path.into()), problem: problem.into() }
+    }
+
+    /// The same for a name that may be anything.
+    fn entry_bytes(name: &[u8], problem: impl Into<String>) -> Self {
+        Self::entry(String::from_utf8_lossy(name).escape_debug().to_string(), problem)
     }
 
     /// Whether the disk failed, and not the folder or archive.
     pub fn is_io(&self) -> bool {
         matches!(self, Self::Read { .. } | Self::Write { .. } | Self::Walk(_))
+    }
+}
+
+/// A text of which an error repeats no more than its beginning.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

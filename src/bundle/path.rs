@@ -1,19 +1,18 @@
 //! Which paths and links an archive may hold.
 
-use super::Error;
+use super::{Error, shorten};
 
 const MAX_COMPONENT: usize = 255;
 const MAX_PATH: usize = 1024;
 
 /// The path of an entry as `a/b/c`; empty for the folder itself (`./`).
 pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
-    let shown = String::from_utf8_lossy(raw).escape_debug().to_string();
-    let refuse = |problem: &str| Err(Error::entry(shown.clone(), problem));
+    let refuse = |problem: &str| Err(Error::entry_bytes(raw, problem));
     let Ok(text) = std::str::from_utf8(raw) else { return refuse("has a name that is not UTF-8") };
     if text.starts_with('/') {
         return refuse("is an absolute path");
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_control) {
         return refuse("has a control character in its name");
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
@@ -21,7 +20,7 @@ pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
         return refuse("leads out of the folder");
     }
     if text.len() > MAX_PATH || parts.iter().any(|part| part.len() > MAX_COMPONENT) {
-        return refuse("has a name that is too long");
+        return refuse("has a name that is too long: at most 1,024 bytes, and 255 between two slashes");
     }
     Ok(parts.join("/"))
 }
@@ -36,7 +35,10 @@ pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
     let Ok(target) = std::str::from_utf8(raw) else {
         return refuse("is a link whose target is not UTF-8".to_owned());
     };
-    let shown = target.escape_debug();
+    if target.is_empty() {
+        return refuse("is a link without a target".to_owned());
+    }
+    let shown = shorten(&target.escape_debug().to_string());
     let parts: Vec<&str> = target.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let ups = parts.iter().take_while(|part| **part == "..").count();
     let depth = path.matches('/').count();
@@ -49,7 +51,7 @@ pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
     if parts[ups..].contains(&"..") {
         return refuse(format!("is a link to '{shown}', with '..' behind a name; write it without"));
     }
-    if target.len() > MAX_PATH || target.chars().any(char::is_control) {
+    if target.len() > MAX_PATH || target.chars().any(is_control) {
         return refuse("is a link whose target is too long or has a control character".to_owned());
     }
     Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
@@ -58,4 +60,14 @@ pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
 /// The folders that a path lies in, outermost first: `a/b/c` gives `a` and `a/b`.
 pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])
+}
+
+/// Whether a character has no place in a name: control characters, and those that turn the direction of
+/// writing, with which a name reads as another one.
+fn is_control(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control()
 }

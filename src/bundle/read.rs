@@ -1,23 +1,18 @@
 //! Reading an archive that nobody vouches for, without unpacking it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     io::{self, Read},
 };
 
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
-use tar::{Archive, EntryType};
 
-use super::{Error, KEPT_TEXTS, Kind, Listing, MAX_FILES, MAX_TEXT, MAX_UNPACKED, path};
-use crate::model::Digest;
-
-/// Of the tar itself: the files, and for each file up to 20,000 of them a header and padding.
-const MAX_TAR: u64 = MAX_UNPACKED + 64 * 1024 * 1024;
-/// Headers of any kind, folders and long names included.
-const MAX_HEADERS: usize = 5 * MAX_FILES;
-/// Of a long name or a block of extended attributes, which tar readers hold in memory.
-const MAX_EXTENSION: u64 = 64 * 1024;
+use super::{
+    Error, KEPT_TEXTS, Kind, Listing, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
+    members::{MemberKind, Members},
+    path, shorten,
+};
+use crate::{config::units::show_bytes, model::Digest};
 
 /// Checks every rule and says what the archive holds.
 pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
@@ -25,9 +20,9 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     let mut hashes: BTreeMap<String, [u8; 32]> = BTreeMap::new();
     let mut texts = BTreeMap::new();
     let mut size = 0;
-    walk(bytes, |path, kind, content| {
-        if let Some(name) = KEPT_TEXTS.into_iter().find(|name| *name == path) {
-            texts.insert(name, text(path, &kind, content)?);
+    let folders = walk(bytes, |path, kind, content| {
+        if let Some((name, limit)) = KEPT_TEXTS.into_iter().find(|(name, _)| *name == path) {
+            texts.insert(name, text(path, &kind, content, limit)?);
         }
         let mut hasher = Sha256::new();
         if let Some(text) = texts.get(path) {
@@ -44,98 +39,105 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     })?;
     for path in entries.keys() {
         if let Some(parent) = path::parents(path).find(|parent| entries.contains_key(*parent)) {
-            return Err(Error::entry(path, format!("lies in '{parent}', which is no folder")));
+            return Err(Error::entry(
+                path,
+                format!("lies in '{}', which is not a folder", shorten(parent)),
+            ));
         }
+    }
+    if let Some(path) = entries.keys().find(|path| folders.0.contains(*path)) {
+        return Err(Error::entry(path, "is there twice, once as a folder"));
     }
     Ok(Listing { digest: digest(&entries, &hashes), size, entries, texts })
 }
 
 /// Calls `visit` for each file and link, in the archive's order, with its clean path and content.
+/// Answers with the folders that are named or needed.
 pub(super) fn walk(
     bytes: &[u8],
     mut visit: impl FnMut(&str, Kind, &mut dyn Read) -> Result<(), Error>,
-) -> Result<(), Error> {
-    survey(bytes)?;
-    let mut archive = Archive::new(MultiGzDecoder::new(bytes).take(MAX_TAR));
+) -> Result<Folders, Error> {
+    if let Some(other) = other_format(bytes) {
+        return Err(Error::OtherFormat(other));
+    }
+    let mut members = Members::new(bytes);
+    let mut folders = Folders::default();
     let mut files = 0;
     let mut total: u64 = 0;
-    for entry in archive.entries().map_err(Error::Archive)? {
-        let mut entry = entry.map_err(Error::Archive)?;
-        let path = path::clean(&entry.path_bytes())?;
-        let kind = match entry.header().entry_type() {
-            EntryType::Directory | EntryType::XGlobalHeader => continue,
-            _ if path.is_empty() => return Err(Error::entry(".", "is no file name")),
-            EntryType::Regular | EntryType::Continuous => {
-                let mode = entry.header().mode().map_err(Error::Archive)?;
-                Kind::File { executable: mode & 0o111 != 0 }
+    while let Some(member) = members.next()? {
+        let path = path::clean(&member.name)?;
+        let kind = match member.kind {
+            MemberKind::Folder => {
+                folders.add(&path)?;
+                continue;
             }
-            EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                Kind::Link { target: path::clean_link(&path, &target)? }
-            }
-            other => return Err(Error::entry(path, refusal(other))),
+            _ if path.is_empty() => return Err(Error::entry(".", "is not a file name")),
+            MemberKind::File { executable } => Kind::File { executable },
+            MemberKind::Link { target } => Kind::Link { target: path::clean_link(&path, &target)? },
+            MemberKind::Refused(problem) => return Err(Error::entry(path, problem)),
         };
+        folders.add(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         files += 1;
-        total = total.saturating_add(entry.size());
+        total = total.saturating_add(member.size);
         if files > MAX_FILES {
             return Err(Error::TooManyFiles);
         }
         if total > MAX_UNPACKED {
             return Err(Error::TooLarge);
         }
-        visit(&path, kind, &mut entry)?;
+        visit(&path, kind, &mut members.content())?;
     }
-    Ok(())
+    Ok(folders)
 }
 
-/// Looks at the bare headers once, so that the reader proper is never made to hold a huge extension,
-/// and through to the end, so that a cut-off archive is noticed by its checksum.
-fn survey(bytes: &[u8]) -> Result<(), Error> {
-    let mut reader = MultiGzDecoder::new(bytes).take(MAX_TAR);
-    let mut archive = Archive::new(&mut reader);
-    let mut headers = 0;
-    for entry in archive.entries().map_err(Error::Archive)?.raw(true) {
-        let entry = entry.map_err(Error::Archive)?;
-        let kind = entry.header().entry_type();
-        let extension = kind.is_gnu_longname()
-            || kind.is_gnu_longlink()
-            || kind.is_pax_local_extensions()
-            || kind.is_pax_global_extensions();
-        headers += 1;
-        if headers > MAX_HEADERS {
-            return Err(Error::TooManyFiles);
+/// The distinct folders of a tree. They are counted before any is made: a path of 1,024 bytes has room
+/// for 512 of them.
+#[derive(Default)]
+pub(super) struct Folders(HashSet<String>);
+
+impl Folders {
+    /// A folder and those that it lies in; the root is none.
+    pub fn add(&mut self, folder: &str) -> Result<(), Error> {
+        if folder.is_empty() {
+            return Ok(());
         }
-        if entry.size() > MAX_UNPACKED {
-            return Err(Error::TooLarge);
+        if folder.matches('/').count() >= MAX_DEPTH {
+            return Err(Error::entry(folder, format!("lies more than {MAX_DEPTH} folders deep")));
         }
-        if extension && entry.size() > MAX_EXTENSION {
-            let path = String::from_utf8_lossy(&entry.path_bytes()).escape_debug().to_string();
-            return Err(Error::entry(path, "has a name or attributes that are too long"));
+        let mut folder = Some(folder);
+        while let Some(path) = folder.filter(|path| !self.0.contains(*path)) {
+            if self.0.len() == MAX_FOLDERS {
+                return Err(Error::TooManyFolders);
+            }
+            self.0.insert(path.to_owned());
+            folder = path.rsplit_once('/').map(|(parent, _)| parent);
         }
+        Ok(())
     }
-    io::copy(&mut reader, &mut io::sink()).map_err(Error::Archive)?;
-    if reader.limit() == 0 { Err(Error::TooLarge) } else { Ok(()) }
 }
 
-fn refusal(kind: EntryType) -> String {
-    let what = match kind {
-        EntryType::Link => "a hard link",
-        EntryType::Char | EntryType::Block => "a device",
-        EntryType::Fifo => "a named pipe",
-        EntryType::GNUSparse => "a sparse file",
-        _ => "of an unknown kind",
-    };
-    format!("is {what}; only files, folders and symbolic links can be deployed")
+/// What the bytes are, where that is known and not gzip.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    let is_tar = bytes.get(257..262) == Some(b"ustar");
+    let begins = |magic: &[u8]| bytes.starts_with(magic);
+    match () {
+        () if begins(b"PK\x03\x04") => Some("a zip file"),
+        () if begins(b"BZh") => Some("packed with bzip2"),
+        () if begins(b"\xfd7zXZ\0") => Some("packed with xz"),
+        () if begins(b"\x28\xb5\x2f\xfd") => Some("packed with zstd"),
+        () if is_tar => Some("a tar without gzip"),
+        () => None,
+    }
 }
 
-fn text(path: &str, kind: &Kind, content: &mut dyn Read) -> Result<String, Error> {
+fn text(path: &str, kind: &Kind, content: &mut dyn Read, limit: u64) -> Result<String, Error> {
     if !matches!(kind, Kind::File { .. }) {
         return Err(Error::entry(path, "must be a file, not a link"));
     }
     let mut bytes = Vec::new();
-    content.take(MAX_TEXT + 1).read_to_end(&mut bytes).map_err(Error::Archive)?;
-    if bytes.len() as u64 > MAX_TEXT {
-        return Err(Error::entry(path, "is larger than 1 MiB"));
+    content.take(limit + 1).read_to_end(&mut bytes).map_err(Error::Archive)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::entry(path, format!("is larger than {}", show_bytes(limit))));
     }
     String::from_utf8(bytes).map_err(|_| Error::entry(path, "is not UTF-8"))
 }

@@ -147,15 +147,15 @@ fn archives_outside_the_rules_are_refused() {
         (vec![Raw("a/../../x", T::Regular, "")], "'a/../../x' leads out of the folder"),
         (vec![Raw("/etc/passwd", T::Regular, "")], "'/etc/passwd' is an absolute path"),
         (vec![Raw("a\nb", T::Regular, "")], "'a\\nb' has a control character in its name"),
-        (vec![Raw("./", T::Regular, "")], "'.' is no file name"),
+        (vec![Raw(".", T::Regular, "")], "'.' is not a file name"),
         (vec![Raw("a", T::Regular, ""), Raw("./a", T::Regular, "")], "'a' is there twice"),
         (
             vec![Raw("a", T::Regular, ""), Raw("a/b", T::Regular, "")],
-            "'a/b' lies in 'a', which is no folder",
+            "'a/b' lies in 'a', which is not a folder",
         ),
         (
             vec![Raw("a", T::Symlink, "b"), Raw("a/c", T::Regular, "")],
-            "'a/c' lies in 'a', which is no folder",
+            "'a/c' lies in 'a', which is not a folder",
         ),
         (
             vec![Raw("a", T::Symlink, "/etc")],
@@ -173,7 +173,8 @@ fn archives_outside_the_rules_are_refused() {
         ),
         (
             vec![Raw("a", T::Link, "b")],
-            "'a' is a hard link; only files, folders and symbolic links can be deployed",
+            "'a' is a hard link; only files, folders and symbolic links can be deployed; write the archive with tar \
+             --hard-dereference",
         ),
         (
             vec![Raw("null", T::Char, "")],
@@ -196,12 +197,260 @@ fn archives_outside_the_rules_are_refused() {
 #[test]
 fn bytes_that_are_no_archive_are_refused() {
     let whole = archive(&[Raw("a", EntryType::Regular, &"text ".repeat(1000))]);
-    for bytes in
-        [&b""[..], b"PK\x03\x04 a zip file", &whole[..whole.len() / 2], &whole[..whole.len() - 4]]
-    {
+    for bytes in [&b""[..], b"what is this", &whole[..whole.len() / 2], &whole[..whole.len() - 4]] {
         let error = read(bytes).unwrap_err();
-        assert_eq!(error.to_string(), "the archive is no gzipped tar, or is cut off");
+        assert_eq!(error.to_string(), "the archive is not a gzipped tar, or is cut off");
     }
+}
+
+#[test]
+fn other_kinds_of_archives_are_named() {
+    let mut tar = vec![0; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, what) in [
+        (&b"PK\x03\x04 and more"[..], "a zip file"),
+        (b"BZh91AY", "packed with bzip2"),
+        (b"\xfd7zXZ\0\0", "packed with xz"),
+        (b"\x28\xb5\x2f\xfd", "packed with zstd"),
+        (&tar, "a tar without gzip"),
+    ] {
+        let error = read(bytes).unwrap_err().to_string();
+        let expected = format!(
+            "the archive is {what}; it has to be a gzipped tar, as `tar -C folder -czf function.tgz .` makes it"
+        );
+        assert_eq!(error, expected);
+    }
+}
+
+/// An extension as it stands before an entry.
+fn before(kind: u8, content: &str) -> Raw<'_> {
+    Raw("ext", EntryType::new(kind), content)
+}
+
+fn record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let length = (rest..).find(|length| rest + length.to_string().len() == *length).unwrap();
+    format!("{length} {key}={value}\n")
+}
+
+#[test]
+fn pax_records_and_long_names_are_applied() {
+    let long = format!("{}/{}", "d".repeat(120), "n".repeat(120));
+    let target = "t".repeat(150);
+    let records = [
+        record("path", &long),
+        record("mtime", "1.5"),
+        record("size", "4"),
+        record("comment", "c"),
+        record("hdrcharset", "BINARY"),
+        record("SCHILY.xattr.user.x", "y"),
+        record("LIBARCHIVE.creationtime", "1"),
+        record("VENDOR.key", "1"),
+    ]
+    .concat();
+    let link = record("linkpath", &target);
+    let with = |name: &[Raw]| {
+        let mut entries = vec![before(b'g', "")];
+        entries.extend(name.iter().map(|Raw(path, kind, content)| Raw(path, *kind, content)));
+        entries.push(Raw("short", EntryType::Regular, "text"));
+        read(&archive(&entries)).unwrap()
+    };
+    let pax = with(&[before(b'x', &records)]);
+    let gnu = with(&[before(b'L', &format!("{long}\0"))]);
+    assert_eq!(paths(&pax), [&long]);
+    assert_eq!(pax.digest, gnu.digest);
+    for (kind, text) in [(b'x', link), (b'K', format!("{target}\0"))] {
+        let listing =
+            read(&archive(&[before(kind, &text), Raw("l", EntryType::Symlink, "short")])).unwrap();
+        assert_eq!(listing.entries["l"], Kind::Link { target: target.clone() });
+    }
+}
+
+#[test]
+fn records_that_change_what_an_entry_means_and_are_not_applied_are_refused() {
+    const HOLES: &str = "write the archive with GNU tar without -S, or with bsdtar --no-read-sparse";
+    const TWICE: &str = "'f' is named twice, in pax records or long names";
+    let x = |records: &[(&str, &str)]| {
+        let text: String = records.iter().map(|(key, value)| record(key, value)).collect();
+        vec![(b'x', text)]
+    };
+    for (extensions, expected) in [
+        (
+            x(&[("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "big.bin")]),
+            format!("'big.bin' is stored with holes (GNU.sparse.major); {HOLES}"),
+        ),
+        (x(&[("GNU.sparse.map", "0,1")]), format!("'f' is stored with holes (GNU.sparse.map); {HOLES}")),
+        (x(&[("GNU.sparse.name", "big")]), format!("'big' is stored with holes; {HOLES}")),
+        (x(&[("SCHILY.realsize", "9")]), format!("'f' is stored with holes (SCHILY.realsize); {HOLES}")),
+        (x(&[("size", "5")]), "'f' has a pax size that differs from its header's".to_owned()),
+        (x(&[("size", "-4")]), "'f' has a pax size that is not one number".to_owned()),
+        (x(&[("size", "4"), ("size", "4")]), "'f' has a pax size that is not one number".to_owned()),
+        (x(&[("path", "f"), ("path", "f")]), TWICE.to_owned()),
+        (vec![(b'L', "f".to_owned()), (b'x', record("path", "f"))], TWICE.to_owned()),
+        (vec![(b'L', "f".to_owned()), (b'L', "f".to_owned())], TWICE.to_owned()),
+        (x(&[("path", "")]), "'' has a pax path that is empty or has a NUL character".to_owned()),
+        (vec![(b'L', "f\0g".to_owned())], "'f\\0g' has a long name that is empty or has a NUL character".to_owned()),
+        (x(&[("linkpath", "a")]), "'f' has the target of a link and is not one".to_owned()),
+        (vec![(b'K', "a".to_owned())], "'f' has the target of a link and is not one".to_owned()),
+        (
+            x(&[("SCHILY.acl.access", "user::rwx")]),
+            "'f' has an access control list; write the archive without: bsdtar --no-acls, or tar --no-acls".to_owned(),
+        ),
+        (
+            x(&[("hdrcharset", "ISO-IR 8859 1 1998")]),
+            "'f' has a 'hdrcharset' other than UTF-8; write the archive with UTF-8 names".to_owned(),
+        ),
+        (
+            x(&[("SCHILY.filetype", "directory")]),
+            "'f' has the pax record 'SCHILY.filetype', which may change what it means and is not known here; \
+             write the archive with tar --format=gnu".to_owned(),
+        ),
+        (vec![(b'x', "9 a=b\n".to_owned())], "'f' has pax records that cannot be read".to_owned()),
+        (vec![(b'x', "6 a=b".to_owned())], "'f' has pax records that cannot be read".to_owned()),
+        (
+            vec![(b'x', record("mtime", "1")), (b'x', record("mtime", "1"))],
+            "'f' has two blocks of pax records".to_owned(),
+        ),
+        (
+            vec![(b'g', record("path", "g"))],
+            "'ext' sets the pax record 'path' for all entries; write the archive with tar --format=gnu".to_owned(),
+        ),
+        (vec![(b'g', record("GNU.sparse.size", "9"))], format!("'ext' is stored with holes (GNU.sparse.size); {HOLES}")),
+        (vec![(b'x', "x".repeat(64 * 1024 + 1))], "'ext' has a name or attributes of more than 64 KiB".to_owned()),
+    ] {
+        let mut entries: Vec<Raw> =
+            extensions.iter().map(|(kind, text)| before(*kind, text)).collect();
+        entries.push(Raw("f", EntryType::Regular, "text"));
+        assert_eq!(read(&archive(&entries)).unwrap_err().to_string(), expected, "{extensions:?}");
+    }
+    // And one that stands before nothing.
+    let alone = read(&archive(&[before(b'L', "f")])).unwrap_err().to_string();
+    assert_eq!(alone, "the archive is not a gzipped tar, or is cut off");
+}
+
+/// Row 8 of the attacks: with `size=0` in pax records one reading saw a file, the other one a header.
+#[test]
+fn a_header_hidden_in_the_content_of_a_file_is_not_found_by_any_reading() {
+    let hidden = archive(&[Raw("evil", EntryType::Regular, "")]);
+    let mut tar = Vec::new();
+    io::Read::read_to_end(&mut flate2::read::GzDecoder::new(hidden.as_slice()), &mut tar).unwrap();
+    let tar = String::from_utf8(tar).unwrap();
+    let zero = record("size", "0");
+    let entries = [before(b'x', &zero), Raw("f", EntryType::Regular, &tar)];
+    let error = read(&archive(&entries)).unwrap_err().to_string();
+    assert_eq!(error, "'f' has a pax size that differs from its header's");
+}
+
+#[test]
+fn entries_that_readers_understand_differently_are_refused() {
+    use EntryType as T;
+    for (entries, expected) in [
+        (vec![Raw("a/", T::Regular, "x")], "'a/' is a file whose name ends like a folder's"),
+        (vec![Raw("a/.", T::Regular, "")], "'a/.' is a file whose name ends like a folder's"),
+        (vec![Raw("a/", T::Symlink, "b")], "'a/' is a link whose name ends like a folder's"),
+        (vec![Raw("a", T::Directory, "x")], "'a' is a folder or link with content"),
+        (vec![Raw("a", T::Symlink, "")], "'a' is a link without a target"),
+        (
+            vec![Raw("a", T::Directory, ""), Raw("a", T::Regular, "")],
+            "'a' is there twice, once as a folder",
+        ),
+        (
+            vec![Raw("holes", T::GNUSparse, "")],
+            "'holes' is stored with holes; write the archive with GNU tar without -S, or with bsdtar \
+             --no-read-sparse",
+        ),
+        (
+            vec![Raw("v", T::new(b'V'), "")],
+            "'v' is a label; only files, folders and symbolic links can be deployed",
+        ),
+    ] {
+        assert_eq!(read(&archive(&entries)).unwrap_err().to_string(), expected);
+    }
+    let mut twice = Vec::new();
+    for _ in 0..2 {
+        twice.extend(archive(&[Raw("a", T::Regular, "x")]));
+    }
+    assert_eq!(
+        read(&twice).unwrap_err().to_string(),
+        "the archive goes on after its end, as when two are put one after the other; write all files into one archive"
+    );
+    let slash = read(&archive(&[Raw("a/", T::Regular, ""), Raw("a/b", T::Regular, "")])).unwrap();
+    assert_eq!(paths(&slash), ["a/b"], "an old way to write a folder");
+}
+
+#[test]
+fn a_header_that_cannot_be_read_is_named_by_its_number() {
+    let whole = archive(&[Raw("a", EntryType::Regular, ""), Raw("b", EntryType::Regular, "")]);
+    let mut tar = Vec::new();
+    io::Read::read_to_end(&mut flate2::read::GzDecoder::new(whole.as_slice()), &mut tar).unwrap();
+    for (at, byte, problem) in [
+        (0, b'x', "has a wrong checksum"),
+        (257, b'U', "is not of the formats ustar, pax, GNU and Version 7"),
+        (124, b'9', "has a size that is not a number"),
+        (100, b'-', "has a mode that is not a number"),
+    ] {
+        let mut tar = tar.clone();
+        tar[512 + at] = byte;
+        if at > 0 {
+            let mut header = Header::new_old();
+            header.as_mut_bytes().copy_from_slice(&tar[512..1024]);
+            header.set_cksum();
+            tar[512..1024].copy_from_slice(header.as_bytes());
+        }
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&tar).unwrap();
+        assert_eq!(
+            read(&gzip.finish().unwrap()).unwrap_err().to_string(),
+            format!("header 2 of the archive {problem}; write the archive with tar --format=gnu")
+        );
+    }
+}
+
+#[test]
+fn folders_are_counted_before_any_is_made() {
+    let deep = |number: usize| format!("{number}/{}f", "d/".repeat(99));
+    let names: Vec<String> = (0..=200).map(deep).collect();
+    let entries = |count: usize| {
+        let raw = names[..count].iter();
+        raw.flat_map(|name| [before(b'L', name), Raw("f", EntryType::Regular, "")]).collect::<Vec<_>>()
+    };
+    // 100 folders each.
+    assert!(read(&archive(&entries(200))).is_ok());
+    let error = read(&archive(&entries(201))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "more than 20,000 folders; name what the function does not need in .cloudfuncignore"
+    );
+
+    let too_deep = format!("{}f", "d/".repeat(101));
+    let error =
+        read(&archive(&[before(b'L', &too_deep), Raw("f", EntryType::Regular, "")])).unwrap_err();
+    let shown = "d/".repeat(50);
+    assert_eq!(error.to_string(), format!("'{shown}…' lies more than 100 folders deep"));
+}
+
+#[test]
+fn names_that_turn_the_direction_of_writing_are_refused_and_errors_are_short() {
+    for name in ["a\u{202e}gpj.py", "\u{2066}x", "x\u{200f}"] {
+        let error = read(&archive(&[Raw(name, EntryType::Regular, "")])).unwrap_err().to_string();
+        let shown = name.escape_debug();
+        assert_eq!(error, format!("'{shown}' has a control character in its name"));
+        let link = read(&archive(&[Raw("l", EntryType::Symlink, name)])).unwrap_err().to_string();
+        assert_eq!(link, "'l' is a link whose target is too long or has a control character");
+    }
+    let long = "\u{1}".repeat(60_000);
+    let error = read(&archive(&[before(b'L', &long), Raw("f", EntryType::Regular, "")])).unwrap_err();
+    assert!(error.to_string().len() < 500, "{error}");
+}
+
+#[test]
+fn a_manifest_has_at_most_64_kib() {
+    let fits = "#".repeat(64 * 1024);
+    let listing = read(&archive(&[Raw("cloudfunc.toml", EntryType::Regular, &fits)])).unwrap();
+    assert_eq!(listing.manifest().unwrap().len(), 64 * 1024);
+    let larger = fits + "#";
+    let error = read(&archive(&[Raw("cloudfunc.toml", EntryType::Regular, &larger)])).unwrap_err();
+    assert_eq!(error.to_string(), "'cloudfunc.toml' is larger than 64 KiB");
 }
 
 #[test]
@@ -209,6 +458,7 @@ fn a_small_archive_of_huge_files_is_refused() {
     // A header that promises 1 GiB is enough: nothing of it is read.
     let mut header = Header::new_gnu();
     header.set_path("bomb").unwrap();
+    header.set_mode(0o644);
     header.set_size(1 << 30);
     header.set_cksum();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -231,7 +481,7 @@ fn packing_refuses_what_is_no_file() {
     let error = pack(folder.path()).unwrap_err().to_string();
     assert_eq!(error, "'s' is no file, folder or symbolic link; name it in .cloudfuncignore");
     let error = pack(&folder.path().join("nowhere")).unwrap_err().to_string();
-    assert!(error.ends_with("/nowhere is no folder"), "{error}");
+    assert!(error.ends_with("/nowhere is not a folder"), "{error}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn fill(bytes: &[u8], folder: &Path, listing: &Listing) -> Result<(), Error> {
     walk(bytes, |path, kind, content| match kind {
         Kind::File { executable } => write_file(&folder.join(path), executable, content),
         Kind::Link { .. } => Ok(()),
-    })?;
+    })
+    .map(drop)?;
     // Links come last: then no file can be written through one.
     for (path, kind) in &listing.entries {
         if let Kind::Link { target } = kind {

@@ -16,6 +16,9 @@ pub use super::document::LocatedError as ManifestError;
 /// The manifest's name in a function's folder.
 pub const FILE: &str = "cloudfunc.toml";
 
+/// Of the manifest's text. Reading it takes about fifty times as much memory.
+pub const MAX_BYTES: usize = 64 * 1024;
+
 /// The handler of a function that names none: `handler` in `function.py`.
 pub const DEFAULT_HANDLER: &str = "function.handler";
 
@@ -71,6 +74,11 @@ pub struct Defaults {
 /// Reads a manifest; `file` is what errors call it. An empty text is a Python function with all
 /// defaults, which is also what a folder without a manifest means.
 pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, ManifestError> {
+    if text.len() > MAX_BYTES {
+        let (file, limit) = (file.to_owned(), show_bytes(MAX_BYTES as u64));
+        let message = format!("the manifest has more than {limit}");
+        return Err(ManifestError { file, line: 1, column: 1, message });
+    }
     let document = Document::parse(text, file)?;
     let root = document.root();
     for key in LATER_KEYS {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::Registry;
 use crate::{
@@ -24,6 +25,11 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Then the user is told what is waited for.
 const NOTICE: Duration = Duration::from_secs(3);
 
+/// Uploads that are checked at once. Each keeps a processor busy, for seconds when it is large.
+const MAX_CHECKS: usize = 2;
+/// As `nice` has it: 0 is usual, 19 is the lowest priority.
+const CHECK_NICENESS: i32 = 10;
+
 /// Where lines for the user go.
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
@@ -36,6 +42,46 @@ pub struct Source {
     pub archive: Option<Bytes>,
 }
 
+/// Where uploads are checked: few at once, the others wait, and invocations do not notice.
+pub struct Checks(Arc<Semaphore>);
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_CHECKS)))
+    }
+}
+
+impl Checks {
+    /// Runs on a thread of its own, whose priority is low. When the caller goes away, it ends all the
+    /// same, and keeps its place until then.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let place = self.0.clone().acquire_owned().await;
+        let (done, result) = oneshot::channel();
+        let work = move || {
+            // Without a process it is that of the calling thread, on Linux.
+            if let Err(error) = rustix::process::setpriority_process(None, CHECK_NICENESS) {
+                tracing::debug!(%error, "an upload is checked with the usual priority");
+            }
+            let _ = done.send(work());
+            drop(place);
+        };
+        let started = std::thread::Builder::new().name("check upload".to_owned()).spawn(work);
+        let result = match started {
+            Ok(_) => result.await.ok(),
+            Err(error) => {
+                tracing::error!(%error, "no thread to check an upload");
+                None
+            }
+        };
+        result.unwrap_or_else(|| {
+            Err(Problem::new(code::INTERNAL, "the upload could not be checked").into())
+        })
+    }
+}
+
 pub fn upload_too_large() -> Problem {
     let limit = show_bytes(bundle::MAX_PACKED as u64);
     Problem::new(code::UPLOAD_TOO_LARGE, format!("the upload is larger than the limit of {limit}"))
@@ -46,10 +92,8 @@ impl Registry {
     /// Checks an upload without side effects.
     pub async fn check(&self, name: FunctionName, archive: Bytes) -> Answer<Source> {
         let defaults = self.languages.defaults.clone();
-        tokio::task::spawn_blocking(move || check(name, archive, &defaults))
-            .await
-            .expect("checking does not panic")
-            .and_then(|source| self.check_version(source))
+        let checked = self.checks.run(move || check(name, archive, &defaults)).await;
+        checked.and_then(|source| self.check_version(source))
     }
 
     fn check_version(&self, source: Source) -> Answer<Source> {
@@ -204,4 +248,62 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
     bundle::check_code(&listing, &manifest.spec)
         .map_err(|error| Problem::new(code::INVALID_UPLOAD, error.to_string()))?;
     Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn two_uploads_are_checked_at_once_and_the_rest_waits() {
+        let checks = Arc::new(Checks::default());
+        let running = Arc::new(AtomicUsize::new(0));
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let callers: Vec<_> = (0..5)
+            .map(|number| {
+                let (checks, running, begun, wait) =
+                    (checks.clone(), running.clone(), begun.clone(), wait.clone());
+                tokio::spawn(async move {
+                    let work = move || {
+                        let at_once = running.fetch_add(1, Ordering::SeqCst) + 1;
+                        begun.send(at_once).unwrap();
+                        wait.lock().unwrap().recv().unwrap();
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        Ok(number)
+                    };
+                    checks.run(work).await.map_err(|failure| failure.0.detail)
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            assert!(begins.recv().await.unwrap() <= MAX_CHECKS);
+        }
+        assert!(begins.try_recv().is_err());
+        for _ in 0..3 {
+            go.send(()).unwrap();
+            assert!(begins.recv().await.unwrap() <= MAX_CHECKS);
+        }
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        for (number, caller) in callers.into_iter().enumerate() {
+            assert_eq!(caller.await.unwrap(), Ok(number));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_is_an_answer() {
+        let checks = Checks::default();
+        for _ in 0..=MAX_CHECKS {
+            let failed = checks.run::<()>(|| panic!("a test")).await;
+            assert_eq!(failed.unwrap_err().0.code, code::INTERNAL.code);
+        }
+    }
 }

@@ -51,6 +51,7 @@ struct Registry {
     queue: Arc<dyn Queue>,
     languages: Languages,
     room: Room,
+    checks: deploy::Checks,
     /// Of this host: told about changes before a deploy is answered.
     scheduler: Peer,
 }
@@ -71,6 +72,7 @@ pub async fn run(
         queue: backends.queue,
         languages,
         room,
+        checks: deploy::Checks::default(),
         scheduler,
     });
     tracing::info!("registry ready");

@@ -208,7 +208,7 @@ async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
         assert_eq!(upload(platform, "f", files).await, problem(code, detail, json!({})));
     }
     let request = platform.post("/v1/functions/f/revisions").body("this is no archive");
-    let detail = "the archive is no gzipped tar, or is cut off: invalid gzip header";
+    let detail = "the archive is not a gzipped tar, or is cut off: invalid gzip header";
     assert_eq!(document(request).await, problem(code::INVALID_UPLOAD, detail, json!({})));
     let none = (200, json!({ "items": [], "next": null }));
     assert_eq!(document(platform.get("/v1/functions")).await, none);

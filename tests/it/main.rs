@@ -30,5 +30,6 @@ mod runtime_contract;
 mod seed_routes;
 mod stopping;
 mod store_contract;
+mod tar_readers;
 mod up;
 mod warm_pool;

@@ -58,4 +58,5 @@ missing_packages() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   have nix || echo nix-bin
+  have bsdtar || echo libarchive-tools
 }

@@ -1,0 +1,113 @@
+//! The 512-byte block that begins an entry of a tar, read strictly.
+//!
+//! Tar readers differ in what they make of a damaged or unusual header (GNU tar, libarchive and the
+//! `tar` crate each guess in their own way). One that they could read differently is refused here:
+//! what is accepted means the same to all of them. `tests/it/uploads/` compares.
+
+pub(super) const BLOCK: usize = 512;
+
+/// What the block says, before extensions change it.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub name: Vec<u8>,
+    pub link: Vec<u8>,
+    /// The type flag.
+    pub kind: u8,
+    pub size: u64,
+    /// Whether anybody may execute it.
+    pub executable: bool,
+}
+
+impl Header {
+    /// Reads a block; the error says what is wrong with it.
+    pub fn parse(block: &[u8; BLOCK]) -> Result<Self, &'static str> {
+        let sum: u64 = block[..148].iter().chain(&block[156..]).map(|byte| u64::from(*byte)).sum();
+        if number(&block[148..156]) != Some(sum + 8 * u64::from(b' ')) {
+            return Err("has a wrong checksum");
+        }
+        let prefix = match &block[257..265] {
+            b"ustar\x0000" => until_nul(&block[345..500]),
+            // GNU's header has other things there, and that of Version 7 nothing.
+            b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => &[],
+            _ => return Err("is not of the formats ustar, pax, GNU and Version 7"),
+        };
+        let kind = if block[156] == 0 { b'0' } else { block[156] };
+        let size = number(&block[124..136]).ok_or("has a size that is not a number")?;
+        let mode = number(&block[100..108]).ok_or("has a mode that is not a number")?;
+        // Of no effect, but libarchive takes a block for the end of everything that has anything else here.
+        let owner_and_times = [108..116, 116..124, 136..148, 329..337, 337..345];
+        if !owner_and_times.into_iter().all(|field| is_number_or_blank(&block[field])) {
+            return Err("has an owner, time or device that is not a number");
+        }
+        let mut name = prefix.to_vec();
+        if !prefix.is_empty() {
+            name.push(b'/');
+        }
+        name.extend_from_slice(until_nul(&block[..100]));
+        Ok(Self {
+            name,
+            link: until_nul(&block[157..257]).to_vec(),
+            kind,
+            size,
+            executable: mode & 0o111 != 0,
+        })
+    }
+}
+
+fn until_nul(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Octal digits after spaces, filled up with spaces and NULs; or GNU's binary form for large numbers.
+fn number(field: &[u8]) -> Option<u64> {
+    if let Some((0x80, binary)) = field.split_first() {
+        let (high, low) = binary.split_at(binary.len().saturating_sub(7));
+        return high
+            .iter()
+            .all(|byte| *byte == 0)
+            .then(|| low.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)));
+    }
+    let digits = field.trim_ascii_start();
+    let end = digits.iter().position(|byte| !matches!(byte, b'0'..=b'7')).unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    let spaces = field.len() - digits.len() - rest.len();
+    let clean = field[..spaces].iter().all(|byte| *byte == b' ')
+        && rest.iter().all(|byte| matches!(byte, b' ' | 0));
+    if digits.is_empty() || !clean {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0_u64, |value, digit| value.checked_mul(8)?.checked_add(u64::from(digit - b'0')))
+}
+
+fn is_number_or_blank(field: &[u8]) -> bool {
+    field[0] & 0x80 != 0 || field.iter().all(|byte| matches!(byte, b' ' | 0)) || number(field).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_are_read_only_where_all_readers_agree() {
+        for (field, value) in [
+            (&b"0000644\0"[..], Some(0o644)),
+            (b"   644 \0", Some(0o644)),
+            (b"00000000017 ", Some(0o17)),
+            (b"77777777777\0", Some(0o77777777777)),
+            (b"\x80\0\0\0\0\0\0\0\0\0\x10\x01", Some(0x1001)),
+            (b"\x80\xff\0\0\0\0\0\0\0\0\x10\x01", None),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", None),
+            (b"\0\0\0\0\0\0\0\0", None),
+            (b"        ", None),
+            (b"\x000644\0\0", None),
+            (b"0000\x00644", None),
+            (b"00000648", None),
+            (b"-0000001", None),
+            (b"\t000644\0", None),
+        ] {
+            assert_eq!(number(field), value, "{field:?}");
+        }
+    }
+}
