@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use anyhow::Context as _;
 use bytes::Bytes;
 
-use super::error::Error;
+use super::{Output, error::Error, stdin};
 use crate::{
     config::units::show_bytes,
     model::{Body, message::MAX_BODY},
@@ -15,18 +15,33 @@ use crate::{
 /// Options of every command that invokes.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
-    /// The payload: a value, @FILE, or - for stdin
-    #[arg(short, long, value_name = "VALUE", default_value = "{}", allow_hyphen_values = true)]
-    data: String,
+    /// The payload: a value, @FILE, or - for stdin. Left out: what stdin holds, else {}
+    ///
+    /// Left out, stdin is the payload when it is a pipe or a file, read to its end: in a loop that reads the same
+    /// stdin (`while read …`), or where a pipe is never closed, give --data '{}' or </dev/null.
+    #[arg(value_name = "PAYLOAD", conflicts_with = "data", allow_negative_numbers = true)]
+    payload: Option<String>,
+    /// The same as an option
+    #[arg(short, long, value_name = "PAYLOAD", allow_hyphen_values = true)]
+    data: Option<String>,
     /// Media type of the payload
     #[arg(long, value_name = "TYPE", default_value = "application/json")]
     content_type: String,
 }
 
 impl DataArgs {
+    /// What was given as a value.
+    pub fn value(&self) -> Option<&str> {
+        self.payload.as_deref().or(self.data.as_deref())
+    }
+
     /// The exact bytes, of which the platform would say the same.
-    pub async fn read(self) -> Result<Body, Error> {
-        let Self { data, content_type } = self;
+    pub async fn read(self, out: &Output) -> Result<Body, Error> {
+        let Self { payload, data, content_type } = self;
+        let Some(data) = payload.or(data) else {
+            let bytes = stdin::payload(out).await?.unwrap_or_else(|| Bytes::from_static(b"{}"));
+            return checked(content_type, bytes);
+        };
         let bytes = match data.strip_prefix('@') {
             Some(file) => {
                 let file = file.to_owned();
@@ -37,20 +52,24 @@ impl DataArgs {
             }
             None => data.into_bytes().into(),
         };
-        if bytes.len() > MAX_BODY {
-            let limit = show_bytes(MAX_BODY as u64);
-            return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
-        }
-        payload::check(&content_type, &bytes).map_err(|refused| {
-            let hint = Some(refused.hint().into_owned());
-            Error { hint, ..Error::usage(refused.to_string()) }
-        })?;
-        Ok(Body { content_type, bytes })
+        checked(content_type, bytes)
     }
 }
 
+fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
+    if bytes.len() > MAX_BODY {
+        let limit = show_bytes(MAX_BODY as u64);
+        return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
+    }
+    payload::check(&content_type, &bytes).map_err(|refused| {
+        let hint = Some(refused.hint().into_owned());
+        Error { hint, ..Error::usage(refused.to_string()) }
+    })?;
+    Ok(Body { content_type, bytes })
+}
+
 /// Reads one byte more than is accepted, so that too much is noticed and never held.
-fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
+pub(super) fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
     let mut bytes = Vec::new();
     let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));
     read.with_context(|| format!("cannot read {name}"))?;

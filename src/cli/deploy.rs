@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Error, Exit, Output, error::Report, target::Target, text::count};
+use super::{Error, Exit, Output, error::Report, interrupt::Farewell, target::Target, text::count};
 use crate::{
     bundle::{self, Listing, Packed},
     client::Client,
@@ -102,8 +102,49 @@ fn report(deployed: &Deployed, out: &Output) -> Result<(), Error> {
 async fn deploy(client: &Client, path: &Path, out: &Output) -> Result<Deployed, Error> {
     let Function { name, archive, files } = pack(path, out).await?;
     let (files, size) = (count(files, "file"), show_bytes(archive.len() as u64));
-    let progress = out.progress(&format!("deploying {name}: {files}, {size} packed"));
-    Ok(client.deploy(&name, archive, |step| progress.say(step)).await?)
+    let what = format!("deploying {name}: {files}, {size} packed");
+    let progress = out.progress(&what);
+    out.on_interrupt().set(async { Some(cut_off()) });
+    let (ticker, on_interrupt, total) = (progress.ticker(), out.on_interrupt().clone(), archive.len());
+    let (goes_on, sent_all) = (name.clone(), name.clone());
+    let sent = move |bytes: usize| {
+        ticker.say(format!("{what}, {} sent", show_bytes(bytes as u64)));
+        if bytes == total {
+            let name = sent_all.clone();
+            on_interrupt.set(async move { Some(not_known(&name)) });
+        }
+    };
+    let step = |step: &str| {
+        progress.say(step);
+        let name = goes_on.clone();
+        out.on_interrupt().set(async move { Some(build_goes_on(&name)) });
+    };
+    let deployed = client.deploy_watched(&name, archive, sent, step).await;
+    out.on_interrupt().clear();
+    Ok(deployed?)
+}
+
+fn cut_off() -> Farewell {
+    let what = "the upload was cut off, and nothing was deployed".to_owned();
+    Farewell { what, hint: None, invocation: None }
+}
+
+/// Everything is on its way, and nothing has come back.
+fn not_known(name: &FunctionName) -> Farewell {
+    Farewell {
+        what: format!("whether {name} is deployed is not known"),
+        hint: Some(format!("`cloudfunc show {name}` tells")),
+        invocation: None,
+    }
+}
+
+/// The platform has all of the source, and does not stop when nobody waits.
+fn build_goes_on(name: &FunctionName) -> Farewell {
+    Farewell {
+        what: format!("the platform goes on building {name}, and its revision becomes the active one"),
+        hint: Some(format!("`cloudfunc show {name}` tells when it is there")),
+        invocation: None,
+    }
 }
 
 /// A function's folder, checked as far as that goes without a platform.
@@ -135,6 +176,9 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
     } else if path.exists() {
         Err(Error::usage(format!("{} is no folder", path.display()))
             .hint("a function is deployed as the folder that holds it"))
+    } else if path.to_string_lossy().starts_with(['{', '[', '"']) {
+        Err(Error::usage(format!("{} is no folder", path.display()))
+            .hint("a payload comes after the folder: cloudfunc run . '{…}', or --data '{…}'"))
     } else {
         let or = if path.is_relative() { format!(" or {}", example.display()) } else { String::new() };
         Err(Error::usage(format!("there is no folder {}{or}", path.display()))

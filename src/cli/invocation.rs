@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use super::{
     Error, Output,
     answer::Answer,
+    interrupt::Farewell,
     patience::Patience,
     said,
     target::{IdArg, Target},
-    text::{count, exact_moment, milliseconds, moment, parse_since},
+    text::{count, exact_moment, milliseconds, parse_since},
 };
 use crate::{
     client::RecordFilter,
@@ -99,6 +100,13 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     let mut record = client.record(target.invocation(id)?, None).await?;
     let id = record.id;
     let progress = out.waiting(&format!("waiting for {id}"));
+    out.on_interrupt().set(async move {
+        Some(Farewell {
+            what: format!("the invocation goes on, id {id}"),
+            hint: Some(format!("`cloudfunc invocation wait {id}` waits for it again")),
+            invocation: Some(id),
+        })
+    });
     let mut patience = Patience::default();
     while !record.state.is_terminal() {
         progress.say(&format!("{} {}", record.function, record.state));
@@ -119,6 +127,7 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
             _ => break None,
         }
     };
+    out.on_interrupt().clear();
     drop(progress);
     if value.is_none() && !out.json() {
         said::beside_failure(&client, id, out).await;
@@ -145,10 +154,11 @@ impl ListArgs {
             return out.document(&Page { items, next });
         }
         if items.is_empty() {
-            out.note("no invocations");
+            out.note("no invocations that match");
+            out.next("cloudfunc invoke NAME");
             return Ok(());
         }
-        let rows: Vec<_> = items.iter().map(row).collect();
+        let rows: Vec<_> = items.iter().map(|record| row(record, out)).collect();
         out.table(["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION"], &rows)?;
         if next.is_some() {
             out.note(&format!(
@@ -156,18 +166,19 @@ impl ListArgs {
                 count(items.len(), "invocation")
             ));
         }
+        out.next("cloudfunc invocation show ID");
         Ok(())
     }
 }
 
-fn row(record: &Record) -> [String; 7] {
+fn row(record: &Record, out: &Output) -> [String; 7] {
     [
-        record.id.to_string(),
+        out.id(record.id),
         record.function.to_string(),
         record.mode.as_str().to_owned(),
         record.state.to_string(),
         record.start.map_or("", |start| start.as_str()).to_owned(),
-        moment(record.accepted_at),
+        out.moment(record.accepted_at),
         record.duration_ms.map(milliseconds).unwrap_or_default(),
     ]
 }

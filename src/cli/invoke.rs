@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Error, Output, answer::Answer, data::DataArgs, said, target::Target};
-use crate::{client::Outcome, model::FunctionName};
+use super::{Error, Output, answer::Answer, data::DataArgs, interrupt::Farewell, said, target::Target};
+use crate::{
+    client::{Client, Outcome, RecordFilter},
+    model::{FunctionName, Mode, Record},
+};
 
 /// Invoke a function and print what it returns
 ///
@@ -23,7 +26,7 @@ pub struct Args {
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
-        let payload = self.data.read().await?;
+        let payload = self.data.read(out).await?;
         if self.asynchronous {
             let accepted = client.invoke_async(&self.name, payload).await?;
             target.remember(accepted.id);
@@ -35,9 +38,11 @@ impl Args {
             return Ok(());
         }
         let progress = out.waiting(&format!("invoking {}", self.name));
+        out.on_interrupt().set(what_goes_on(client.clone(), self.name.clone()));
         let begun = Instant::now();
         let answer = client.invoke(&self.name, payload).await?;
         let waited = begun.elapsed().as_secs_f64() * 1000.0;
+        out.on_interrupt().clear();
         drop(progress);
         target.remember(answer.id);
         if matches!(answer.outcome, Outcome::Failed(_)) && !out.json() {
@@ -45,4 +50,34 @@ impl Args {
         }
         Answer::of_call(answer, waited).print(out)
     }
+}
+
+/// After Ctrl-C: a call has no id before it is answered, so the platform is asked what is under way.
+async fn what_goes_on(client: Client, name: FunctionName) -> Option<Farewell> {
+    let filter = RecordFilter { function: Some(name.clone()), ..RecordFilter::default() };
+    let is_under_way = |record: &Record| record.mode == Mode::Sync && !record.state.is_terminal();
+    let page = client.records(&filter).await.ok()?;
+    let under_way: Vec<_> = page.items.into_iter().filter(is_under_way).collect();
+    let list = format!("`cloudfunc invocation list --function {name}` shows them");
+    Some(match under_way.as_slice() {
+        [] => Farewell {
+            what: format!("no invocation of {name} is under way: it has ended, or never began"),
+            hint: Some(list),
+            invocation: None,
+        },
+        [one] => Farewell {
+            what: format!("the invocation goes on, id {}", one.id),
+            hint: Some(format!("`cloudfunc invocation wait {}` prints its result", one.id)),
+            invocation: Some(one.id),
+        },
+        [newest, others @ ..] => Farewell {
+            what: format!(
+                "the invocation goes on; it is one of {} of {name} under way, of which {} is the newest",
+                others.len() + 1,
+                newest.id
+            ),
+            hint: Some(list),
+            invocation: None,
+        },
+    })
 }

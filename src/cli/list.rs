@@ -3,7 +3,6 @@
 use super::{
     Error, Output,
     target::{Target, all},
-    text::moment,
 };
 use crate::model::api::{FunctionInfo, Page};
 
@@ -23,18 +22,20 @@ impl Args {
             out.next("cloudfunc init");
             return Ok(());
         }
-        let rows: Vec<_> = items.iter().map(row).collect();
-        out.table(["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "DESCRIPTION"], &rows)
+        let rows: Vec<_> = items.iter().map(|function| row(function, out)).collect();
+        out.table(["NAME", "REVISION", "STATE", "INSTANCES", "DEPLOYED", "DESCRIPTION"], &rows)?;
+        out.next("cloudfunc show NAME");
+        Ok(())
     }
 }
 
-fn row(function: &FunctionInfo) -> [String; 6] {
+fn row(function: &FunctionInfo, out: &Output) -> [String; 6] {
     [
         function.name.to_string(),
         function.active_revision.to_string(),
         if function.is_warm { "warm" } else { "cold" }.to_owned(),
         function.instances.to_string(),
-        moment(function.deployed_at),
+        out.moment(function.deployed_at),
         function.spec.description.clone().unwrap_or_default(),
     ]
 }

@@ -13,6 +13,7 @@ mod down;
 mod error;
 mod escape;
 mod init;
+mod interrupt;
 mod invocation;
 mod invoke;
 mod list;
@@ -24,6 +25,7 @@ mod output;
 mod patience;
 mod platform;
 mod prune;
+mod ps;
 mod role_log;
 mod roles;
 mod rollback;
@@ -33,6 +35,8 @@ mod settings;
 mod show;
 mod signals;
 mod status;
+mod stdin;
+mod table;
 mod target;
 mod text;
 mod up;
@@ -48,6 +52,9 @@ pub use output::{Color, Output, Progress, Style};
 use target::Target;
 
 use crate::{app::Role, model::PlatformName};
+
+/// How long it may take to find out what goes on after Ctrl-C.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A self-hosted serverless function platform in one binary
 ///
@@ -102,9 +109,12 @@ enum Command {
     Bench(bench::Args),
     Invoke(invoke::Args),
     Logs(logs::Args),
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Show(show::Args),
+    Ps(ps::Args),
     Rollback(rollback::Args),
+    #[command(visible_alias = "rm")]
     Delete(delete::Args),
     Invocation(invocation::Args),
     Prune(prune::Args),
@@ -158,24 +168,35 @@ fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error>
         .map_err(|error| anyhow::Error::new(error).context("cannot start the async runtime"))?;
     let result = match command.takes_signals() {
         true => runtime.block_on(command.run(target, out)),
-        false => runtime.block_on(interruptible(command.run(target, out))),
+        false => runtime.block_on(interruptible(command.run(target, out), out)),
     };
     // A thread that still reads stdin must not keep the process.
     runtime.shutdown_background();
     result
 }
 
-/// Ctrl-C drops the command where it waits: progress is cleared, connections are closed.
-async fn interruptible(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+/// Ctrl-C drops the command where it waits: progress is cleared, connections are closed. Then it is said what
+/// goes on without it, for which the platform may be asked for a moment; a second Ctrl-C ends that.
+async fn interruptible(
+    command: impl Future<Output = Result<(), Error>>,
+    out: &Output,
+) -> Result<(), Error> {
     // Before the command begins: from here on the signal does not end the process by itself.
     let interrupt = signal(SignalKind::interrupt());
     let mut interrupt = interrupt.map_err(|error| anyhow::Error::new(error).context("no signals"))?;
-    tokio::select! {
-        result = command => result,
-        _ = interrupt.recv() => {
-            ask::abandon();
-            Err(Error::silent(Exit::Interrupted))
+    {
+        tokio::pin!(command);
+        tokio::select! {
+            result = &mut command => return result,
+            _ = interrupt.recv() => {}
         }
+    }
+    ask::abandon();
+    tokio::select! {
+        ending = tokio::time::timeout(FAREWELL, out.on_interrupt().ending()) => {
+            Err(ending.unwrap_or_else(|_| Error::silent(Exit::Interrupted)))
+        }
+        _ = interrupt.recv() => Err(Error::silent(Exit::Interrupted)),
     }
 }
 
@@ -208,6 +229,7 @@ impl Command {
             Self::Logs(args) => args.run(target, out).await,
             Self::List(args) => args.run(target, out).await,
             Self::Show(args) => args.run(target, out).await,
+            Self::Ps(args) => args.run(target, out).await,
             Self::Rollback(args) => args.run(target, out).await,
             Self::Delete(args) => args.run(target, out).await,
             Self::Invocation(args) => args.run(target, out).await,

@@ -15,13 +15,20 @@ use std::{
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     error::{Error, Exit},
     escape,
+    interrupt::OnInterrupt,
+    table,
+    text::{ago, moment},
 };
-use crate::model::{LineKind, LogLine, Stream};
+use crate::model::{InvocationId, LineKind, LogLine, Stream};
+
+/// Of an id's end, in characters, as `logs` prints it.
+const SHORT_ID: usize = 8;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -70,6 +77,7 @@ pub struct Output {
     color_stderr: bool,
     terminal_stdout: bool,
     terminal_stderr: bool,
+    on_interrupt: OnInterrupt,
 }
 
 impl Output {
@@ -90,7 +98,24 @@ impl Output {
             color_stderr: colored(terminal_stderr),
             terminal_stdout,
             terminal_stderr,
+            on_interrupt: OnInterrupt::default(),
         }
+    }
+
+    /// What Ctrl-C has to say.
+    pub fn on_interrupt(&self) -> &OnInterrupt {
+        &self.on_interrupt
+    }
+
+    /// A moment as a table shows it: to people how long ago, to programs exactly.
+    pub fn moment(&self, time: Timestamp) -> String {
+        if self.terminal_stdout { ago(time, Timestamp::now()) } else { moment(time) }
+    }
+
+    /// An id in a table: to people its end, as `logs` prints it, to programs all of it.
+    pub fn id(&self, id: InvocationId) -> String {
+        let text = id.to_string();
+        if self.terminal_stdout { text[text.len() - SHORT_ID..].to_owned() } else { text }
     }
 
     /// Whether the result is to be JSON.
@@ -108,10 +133,14 @@ impl Output {
         self.color_stderr
     }
 
-    /// The width of the terminal that results go to; none when they go elsewhere.
+    /// The width of the terminal that results go to, or what COLUMNS says of it; none when they go elsewhere.
     pub fn columns(&self) -> Option<usize> {
-        let size = self.terminal_stdout.then(|| rustix::termios::tcgetwinsize(io::stdout()).ok());
-        size.flatten().map(|size| size.ws_col.into()).filter(|columns| *columns > 0)
+        if !self.terminal_stdout {
+            return None;
+        }
+        let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let size = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col.into());
+        told.filter(|columns| *columns > 0).or_else(size).filter(|columns| *columns > 0)
     }
 
     /// Whether someone is there to answer a question.
@@ -177,24 +206,14 @@ impl Output {
         if self.terminal_stderr { escape::block(text) } else { text.into() }
     }
 
-    /// Columns under headings, aligned.
+    /// Columns under headings, aligned; on a terminal cut to its width.
     pub fn table<const N: usize>(&self, heads: [&str; N], rows: &[[String; N]]) -> Result<(), Error> {
         let rows: Vec<[Cow<'_, str>; N]> =
             rows.iter().map(|row| row.each_ref().map(|cell| self.foreign(cell))).collect();
-        let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([heads[column].len()]).max().unwrap_or(0)
-        };
-        let widths: [usize; N] = std::array::from_fn(width);
-        let line = |cells: &[&str]| {
-            let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        self.line(&self.style(Style::Bold, &line(&heads)))?;
-        for row in &rows {
-            self.line(&line(&row.each_ref().map(|cell| &**cell)))?;
-        }
-        Ok(())
+        let mut lines = table::lines(heads, &rows, self.columns()).into_iter();
+        let head = lines.next().unwrap_or_default();
+        self.line(&self.style(Style::Bold, &head))?;
+        lines.try_for_each(|line| self.line(&line))
     }
 
     /// Text for stdout in a style.
@@ -303,7 +322,7 @@ impl Output {
 
     fn spinner(&self) -> Progress {
         let bar = (self.terminal_stderr && !self.quiet).then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg}");
+            let style = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}");
             let bar = ProgressBar::new_spinner();
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -329,12 +348,29 @@ impl Progress {
             None => {}
         }
     }
+
+    /// For another task to say how far it is: only on a terminal.
+    pub fn ticker(&self) -> Ticker {
+        Ticker(self.bar.clone())
+    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// How far an upload is; it ends with the [`Progress`] that it is of.
+#[derive(Clone)]
+pub struct Ticker(Option<ProgressBar>);
+
+impl Ticker {
+    pub fn say(&self, message: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(message);
         }
     }
 }

@@ -5,17 +5,19 @@ use serde::Serialize;
 use super::{
     Error, Output,
     target::{Target, all},
-    text::{count, moment, setting},
+    text::{count, setting},
 };
 use crate::{
     config::units::show_bytes,
     model::{
-        Code, FunctionName, FunctionSpec, Network, Package,
+        Code, FunctionName, FunctionSpec, InstanceId, Network, Package,
         api::{FunctionInfo, InstanceInfo, RevisionInfo},
     },
 };
 
 /// Show a function: its settings, revisions and live instances
+///
+/// The instance is the end of its container's name, which for one that was started ahead is …-prewarmed-….
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
@@ -36,28 +38,33 @@ impl Args {
         let revisions = all(async |cursor| client.revisions(name, cursor.as_deref()).await).await?;
         let instances = all(async |cursor| client.instances(name, cursor.as_deref()).await).await?;
         let document = Document { function, revisions, instances };
-        if out.json() { out.document(&document) } else { document.print(out) }
+        if out.json() {
+            return out.document(&document);
+        }
+        document.print(out)?;
+        out.next(&format!("cloudfunc logs {name}"));
+        Ok(())
     }
 }
 
 impl Document {
     fn print(&self, out: &Output) -> Result<(), Error> {
-        for (key, value) in settings(&self.function) {
+        for (key, value) in settings(&self.function, out) {
             out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
         }
         out.line("")?;
-        let rows: Vec<_> = self.revisions.iter().map(revision).collect();
+        let rows: Vec<_> = self.revisions.iter().map(|one| revision(one, out)).collect();
         out.table(["REVISION", "ACTIVE", "CREATED", "SOURCE", "IMAGE"], &rows)?;
         if !self.instances.is_empty() {
             out.line("")?;
-            let rows: Vec<_> = self.instances.iter().map(instance).collect();
-            out.table(["INSTANCE", "REVISION", "SANDBOX", "STARTED"], &rows)?;
+            let rows: Vec<_> = self.instances.iter().map(|one| instance(one, out)).collect();
+            out.table(["INSTANCE", "REVISION", "CONTAINER", "STARTED"], &rows)?;
         }
         Ok(())
     }
 }
 
-fn settings(function: &FunctionInfo) -> Vec<(&'static str, String)> {
+fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)> {
     let FunctionSpec { description, code, handler, timeout, memory_bytes, cpus, network, env, scaling } =
         &function.spec;
     let state = if function.is_warm { "warm" } else { "cold" };
@@ -77,7 +84,10 @@ fn settings(function: &FunctionInfo) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("name", function.name.to_string()),
         ("state", format!("{state}, {}", count(function.instances as usize, "instance"))),
-        ("revision", format!("{}, deployed {}", function.active_revision, moment(function.deployed_at))),
+        (
+            "revision",
+            format!("{}, deployed {}", function.active_revision, out.moment(function.deployed_at)),
+        ),
         ("runs on", runs_on),
         ("handler", handler.clone()),
         ("timeout", setting(*timeout)),
@@ -97,21 +107,27 @@ fn settings(function: &FunctionInfo) -> Vec<(&'static str, String)> {
     settings
 }
 
-fn revision(revision: &RevisionInfo) -> [String; 5] {
+fn revision(revision: &RevisionInfo, out: &Output) -> [String; 5] {
     [
         revision.number.to_string(),
         if revision.active { "yes" } else { "" }.to_owned(),
-        moment(revision.created_at),
+        out.moment(revision.created_at),
         revision.source.short().to_owned(),
         revision.image.clone(),
     ]
 }
 
-fn instance(instance: &InstanceInfo) -> [String; 4] {
+/// The end of an instance's id, which is also that of its container's name.
+pub fn short(id: InstanceId) -> String {
+    let text = id.to_string();
+    text[text.len() - 12..].to_owned()
+}
+
+fn instance(instance: &InstanceInfo, out: &Output) -> [String; 4] {
     [
-        instance.id.to_string(),
+        short(instance.id),
         instance.revision.to_string(),
         instance.sandbox.chars().take(12).collect(),
-        moment(instance.started_at),
+        out.moment(instance.started_at),
     ]
 }

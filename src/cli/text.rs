@@ -12,6 +12,19 @@ pub fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// How long ago, to one unit; after a month the day.
+pub fn ago(time: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(time).as_secs();
+    match seconds {
+        ..=0 => "now".to_owned(),
+        1..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        86_400..2_592_000 => format!("{} d ago", seconds / 86_400),
+        _ => time.strftime("%Y-%m-%d").to_string(),
+    }
+}
+
 /// A moment, to the millisecond.
 pub fn exact_moment(time: Timestamp) -> String {
     crate::model::time::text(time)
@@ -46,6 +59,21 @@ mod tests {
     fn settings_read_like_a_manifest() {
         for text in ["0s", "250ms", "1500ms", "2s", "90s", "15m", "24h"] {
             assert_eq!(setting(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn how_long_ago_is_told_to_one_unit() {
+        let now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
+        for (time, told) in [
+            ("2026-01-31T12:00:05Z", "now"),
+            ("2026-01-31T11:59:59Z", "1 s ago"),
+            ("2026-01-31T11:57:01Z", "2 min ago"),
+            ("2026-01-31T01:00:00Z", "11 h ago"),
+            ("2026-01-02T12:00:00Z", "29 d ago"),
+            ("2025-12-31T12:00:00Z", "2025-12-31"),
+        ] {
+            assert_eq!(ago(time.parse().unwrap(), now), told);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the arguments are wrong about, said as `--json` asks for it.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::ErrorKind, process::ExitCode};
 
 use super::{Color, Error, Output};
 
@@ -10,7 +10,14 @@ pub fn report(error: &clap::Error, arguments: impl Iterator<Item = OsString>) ->
     if is_error && wants_json(arguments) {
         Output::new(true, false, false, Color::Never).error(&explain(&error.to_string()));
     } else {
-        let _ = error.print();
+        match error.print() {
+            Err(broken) if !is_error && broken.kind() != ErrorKind::BrokenPipe => {
+                let full = Error::platform(format!("cannot write to stdout: {broken}"));
+                Output::new(false, false, false, Color::Auto).error(&full);
+                return full.exit.into();
+            }
+            _ => {}
+        }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

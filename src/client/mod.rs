@@ -15,7 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::{
     Method, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE},
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use url::Url;
 
@@ -34,6 +34,9 @@ pub use error::Error;
 pub use invoke::{InvokeAnswer, Outcome};
 pub use lines::Lines;
 pub use logs::{LogLines, LogQuery};
+
+/// Of an upload, between two reports of how far it is.
+const UPLOAD_PIECE: usize = 64 * 1024;
 
 /// Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
@@ -60,13 +63,25 @@ impl Client {
         &self,
         name: &FunctionName,
         archive: Bytes,
+        progress: impl FnMut(&str),
+    ) -> Result<Deployed, Error> {
+        self.deploy_watched(name, archive, |_| {}, progress).await
+    }
+
+    /// The same; `sent` is told how many bytes are on their way.
+    pub async fn deploy_watched(
+        &self,
+        name: &FunctionName,
+        archive: Bytes,
+        sent: impl FnMut(usize) + Send + 'static,
         mut progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
         let request = self
             .request(Method::POST, &format!("v1/functions/{name}/revisions"))
             .header(CONTENT_TYPE, "application/gzip")
             .header(ACCEPT, "application/x-ndjson")
-            .body(archive);
+            .header(CONTENT_LENGTH, archive.len())
+            .body(upload(archive, sent));
         let mut lines = Lines::<DeployLine>::new(self.send(request).await?);
         while let Some(line) = lines.next().await? {
             match line {
@@ -165,6 +180,21 @@ impl Client {
         let body = self.body(response).await?;
         serde_json::from_slice(&body.bytes).map_err(|error| Error::unreadable("readyz", &error))
     }
+}
+
+/// A body in pieces, so that it can be told how much of it is on its way.
+fn upload(archive: Bytes, mut sent: impl FnMut(usize) + Send + 'static) -> reqwest::Body {
+    let mut rest = archive;
+    let mut done = 0;
+    let pieces = std::iter::from_fn(move || {
+        let piece = rest.split_to(rest.len().min(UPLOAD_PIECE));
+        done += piece.len();
+        (!piece.is_empty()).then(|| {
+            sent(done);
+            Ok::<_, std::convert::Infallible>(piece)
+        })
+    });
+    reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
 }
 
 /// Whether a problem is of this kind.

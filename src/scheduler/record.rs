@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::waiting::Pending;
+use super::waiting::{Pending, Waiting};
 use crate::{
     model::{
         AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State,
         message::{Outcome, Verdict},
     },
-    store::SyncRecord,
+    store::{RecordFilter, SyncRecord},
 };
 
 /// Of one that has ended: with an outcome, or without one for this reason.
@@ -94,6 +94,21 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         parent: None,
         reason: None,
     }
+}
+
+/// Of those under way that a filter picks, in no order.
+pub fn running_records(waiting: &Waiting, filter: &RecordFilter) -> Vec<Record> {
+    let mut records = Vec::new();
+    waiting.for_each(|id, pending| {
+        let function = filter.function.as_ref().is_none_or(|name| *name == pending.function.name);
+        let since = filter.since.is_none_or(|since| pending.accepted_at >= since);
+        let before = filter.before.is_none_or(|before| id < before);
+        if function && since && before {
+            records.push(running_record(id, pending));
+        }
+    });
+    records.retain(|record| filter.state.is_none_or(|state| record.state == state));
+    records
 }
 
 /// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on

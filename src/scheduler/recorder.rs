@@ -84,7 +84,7 @@ impl Recorder {
 
     /// All that are not stored yet.
     pub fn each_recent(&self, mut visit: impl FnMut(&SyncRecord)) {
-        self.recent.for_each(|record| visit(record));
+        self.recent.for_each(|_, record| visit(record));
     }
 
     /// Those among them whose id has that part.
@@ -99,7 +99,7 @@ impl Closing {
     /// Records that are not stored yet.
     pub fn waiting(&self) -> usize {
         let mut count = 0;
-        self.0.for_each(|_| count += 1);
+        self.0.for_each(|_, _| count += 1);
         count
     }
 }

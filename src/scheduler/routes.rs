@@ -18,7 +18,7 @@ use super::{
     accept::{self, OVERLOADED_RETRY},
     functions::Known,
     logs,
-    record::running_record,
+    record::{running_record, running_records},
 };
 use crate::{
     config::units::parse_duration,
@@ -201,6 +201,18 @@ impl Scheduler {
         self.store.record(id).await
     }
 
+    /// Newest first: those of the store, and the sync ones that are under way on this host.
+    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, store::Error> {
+        let mut records = running_records(&self.waiting, filter);
+        let stored = self.store.records(filter).await?;
+        // One that has ended meanwhile is there twice.
+        records.retain(|record| stored.iter().all(|other| other.id != record.id));
+        records.extend(stored);
+        records.sort_unstable_by_key(|record| std::cmp::Reverse(record.id));
+        records.truncate(filter.limit as usize);
+        Ok(records)
+    }
+
     /// The record as soon as it is terminal, or as it is after `wait` or when the scheduler stops.
     async fn record_when_terminal(
         &self,
@@ -304,7 +316,7 @@ async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>
         before,
         limit,
     };
-    let items = scheduler.store.records(&filter).await?;
+    let items = scheduler.records(&filter).await?;
     if items.is_empty()
         && let Some(function) = filter.function
     {

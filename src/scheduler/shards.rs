@@ -32,9 +32,10 @@ impl<V> Shards<V> {
         self.shard(id).get_mut(&id).map(read)
     }
 
-    pub fn for_each(&self, mut visit: impl FnMut(&V)) {
+    pub fn for_each(&self, mut visit: impl FnMut(InvocationId, &V)) {
         for shard in &self.0 {
-            shard.lock().expect("no holder panics").values().for_each(&mut visit);
+            let map = shard.lock().expect("no holder panics");
+            map.iter().for_each(|(id, value)| visit(*id, value));
         }
     }
 

@@ -90,8 +90,12 @@ impl Waiting {
     /// The manager processes that somebody's reply depends on.
     pub fn owners(&self) -> HashSet<OwnerId> {
         let mut owners = HashSet::new();
-        self.0.for_each(|pending| owners.extend(pending.owner));
+        self.0.for_each(|_, pending| owners.extend(pending.owner));
         owners
+    }
+
+    pub fn for_each(&self, visit: impl FnMut(InvocationId, &Pending)) {
+        self.0.for_each(visit);
     }
 
     pub fn take_all(&self) -> Vec<(InvocationId, Pending)> {

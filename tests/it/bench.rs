@@ -92,7 +92,7 @@ async fn throttled_answers_are_counted_apart(platform: &TestPlatform) {
     let manifest = "[scaling]\nmax_instances = 1\n";
     platform.deploy("narrow", &[("function.py", code), ("cloudfunc.toml", manifest)]).await;
     // One runs and a hundred may wait.
-    let arguments = ["bench", "narrow", "-c", "150", "-d", "1s", "--json"];
+    let arguments = ["bench", "narrow", "-c", "150", "--duration", "1s", "--json"];
     let (code, stdout, stderr) = platform.cli(&arguments).await;
     let document: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &document["failed"]), (5, &json!(0)), "{document}");
@@ -104,7 +104,7 @@ async fn throttled_answers_are_counted_apart(platform: &TestPlatform) {
 
 async fn a_function_that_is_not_there_is_not_measured(platform: &TestPlatform) {
     platform.deploy("hello_fn", &[("function.py", HELLO)]).await;
-    let (code, stdout, stderr) = platform.cli(&["bench", "hello_fm", "-d", "1h"]).await;
+    let (code, stdout, stderr) = platform.cli(&["bench", "hello_fm", "--duration", "1h"]).await;
     let (other, _, invoked) = platform.cli(&["invoke", "hello_fm"]).await;
     assert_eq!((code, stdout.as_str(), stderr), (2, "", invoked));
     assert_eq!(other, 2);
@@ -120,7 +120,7 @@ async fn ctrl_c_ends_a_benchmark_and_prints_what_there_is(platform: &TestPlatfor
         .env("HOME", platform.platform.data_dir.join("nobody"))
         .args(["--url", &format!("http://{}", platform.platform.addresses.gateway), "--token-file"])
         .arg(platform.platform.data_dir.join("token"))
-        .args(["bench", "hello_fn", "-d", "1h", "--json"])
+        .args(["bench", "hello_fn", "--duration", "1h", "--json"])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -39,6 +39,14 @@ impl Desk {
         command
     }
 
+    /// The same as a plain command.
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+        command.current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
+        command.args(arguments);
+        command
+    }
+
     /// Runs, expects the exit code and all of stderr, and answers with stdout.
     fn run(&self, arguments: &[&str], code: i32, stderr: &str) -> String {
         let ran = self.cloudfunc(arguments).assert().code(code).stderr(stderr.to_owned());
@@ -62,6 +70,7 @@ fn help_and_version_are_on_stdout() {
         "logs",
         "list",
         "show",
+        "ps",
         "rollback",
         "delete",
         "invocation",
@@ -69,6 +78,33 @@ fn help_and_version_are_on_stdout() {
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
         desk.cloudfunc(&[command, "--help"]).assert().success();
+    }
+}
+
+#[test]
+fn aliases_are_in_the_help() {
+    let help = Desk::new().run(&["--help"], 0, "");
+    for (command, alias) in [("list", "ls"), ("delete", "rm")] {
+        let line = help.lines().find(|line| line.starts_with(&format!("  {command} "))).unwrap();
+        assert!(line.contains(&format!("[aliases: {alias}]")), "{line}");
+    }
+    assert!(help.contains("\n  ps "), "{help}");
+}
+
+#[test]
+fn a_full_or_closed_stdout_is_no_panic() {
+    let desk = Desk::new();
+    for arguments in [&["--help"][..], &["invoke", "--help"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = desk.command(arguments);
+        let output = command.stdout(full).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.starts_with("error: cannot write to stdout: No space left"), "{stderr}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = desk.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
     }
 }
 
@@ -96,8 +132,15 @@ fn usage_errors_exit_2() {
         (vec!["invocation", "list", "--state", "done"], "unknown state 'done'; one of queued,"),
         (vec!["bench", "f", "-c", "0"], "a count of clients is a number from 1 to 1024"),
         (vec!["bench", "f", "-n", "0"], "0 is not in 1..=10000000"),
-        (vec!["bench", "f", "-n", "5", "-d", "5s"], "cannot be used with"),
-        (vec!["bench", "f", "-d", "5"], "invalid value '5' for '--duration <DURATION>'"),
+        (vec!["bench", "f", "-n", "5", "--duration", "5s"], "cannot be used with"),
+        (vec!["bench", "f", "--duration", "5"], "invalid value '5' for '--duration <DURATION>'"),
+        (
+            vec!["bench", "f", "-d", "10s"],
+            "'10s' is a duration, and -d gives the payload, as everywhere",
+        ),
+        (vec!["bench", "f", "-d", "10s"], "hint: for how long: --duration 10s"),
+        (vec!["invoke", "f", "1", "-d", "2"], "cannot be used with"),
+        (vec!["run", "{\"a\":1}"], "hint: a payload comes after the folder: cloudfunc run . '{…}'"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
         (vec!["list", "--color", "blue"], "possible values: auto, always, never"),
     ] {
@@ -352,4 +395,70 @@ fn a_closed_pipe_ends_a_command_quietly() {
     shell.current_dir(desk.path(".")).args(["-c", &script]).env_clear().env("HOME", desk.path("."));
     shell.env("PATH", "/usr/bin:/bin").assert().success().stdout("line\n0\n");
     assert_eq!(desk.read("err"), "");
+}
+
+/// A gateway that reads a whole request and answers with `answer`, then nothing more.
+fn stuck_gateway(answer: &'static str) -> (String, std::sync::mpsc::Receiver<std::net::TcpStream>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut seen, mut piece) = (Vec::new(), [0; 65536]);
+        loop {
+            let text = String::from_utf8_lossy(&seen).into_owned();
+            let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            let body =
+                seen.windows(4).position(|four| four == b"\r\n\r\n").map(|at| seen.len() - at - 4);
+            if body.is_some() && length.and_then(|length| length.parse().ok()) == body {
+                break;
+            }
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "the request ended: {text}");
+            seen.extend_from_slice(&piece[..read]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        tell.send(stream).unwrap();
+    });
+    (url, told)
+}
+
+#[test]
+fn ctrl_c_says_what_becomes_of_a_deploy() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    const PROGRESS: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n\
+                            {\"kind\":\"progress\",\"message\":\"storing\"}\n";
+    let desk = Desk::new();
+    desk.write("f/function.py", "def handler(event): pass\n");
+    for (answer, said, ending) in [
+        (
+            "",
+            "deploying f: 1 file",
+            "error: interrupted: whether f is deployed is not known\nhint: `cloudfunc show f` tells\n",
+        ),
+        (
+            PROGRESS,
+            "storing",
+            "error: interrupted: the platform goes on building f, and its revision becomes the active one\n\
+             hint: `cloudfunc show f` tells when it is there\n",
+        ),
+    ] {
+        let (url, told) = stuck_gateway(answer);
+        let mut command = desk.command(&["deploy", "f", "--url", &url]);
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let _stream = told.recv().unwrap();
+        let mut line = String::new();
+        while !line.starts_with(said) {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it never says '{said}'");
+        }
+        let pid = i32::try_from(child.id()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert_eq!((child.wait().unwrap().code(), rest.as_str()), (Some(130), ending));
+    }
 }

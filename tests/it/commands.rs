@@ -1,8 +1,25 @@
 //! The command line against a platform: the shapes of `--json`, what goes in, what is said when something fails.
 
+use std::{
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::Stdio,
+};
+
+use cloudfunc::{
+    client::RecordFilter,
+    model::{Mode, State},
+};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::{on_stack, support::platform::TestPlatform};
+use crate::{
+    on_stack,
+    support::{
+        eventually,
+        platform::{TestPlatform, function},
+    },
+};
 
 const ECHO: &str = "def handler(event):\n    return event\n";
 
@@ -11,6 +28,12 @@ on_stack! {
     deploy_prints_one_line_of_the_same_shape_for_each_path
     delete_takes_several_names_and_checks_all_before_the_first_goes
     a_failed_invocation_is_a_json_error_with_its_id
+    stdin_is_the_payload_when_it_is_a_pipe_or_a_file
+    stdin_that_is_someone_elses_is_left_alone
+    a_pipe_that_stays_open_is_waited_for_and_that_is_said
+    ps_tells_which_function_a_container_has
+    ctrl_c_tells_which_invocation_goes_on
+    a_sync_invocation_is_listed_while_it_runs
 }
 
 /// A folder with functions.
@@ -93,4 +116,197 @@ async fn a_failed_invocation_is_a_json_error_with_its_id(platform: &TestPlatform
     let error: Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!((exit, stdout.as_str(), &error["code"]), (2, "", &json!("function_not_found")));
     assert_eq!(error["hint"], "'cloudfunc list' shows the functions; 'cloudfunc deploy' makes one");
+}
+
+/// The binary with this stdin: exit code, stdout and stderr.
+async fn fed(
+    platform: &TestPlatform,
+    arguments: &[&str],
+    stdin: impl Into<Stdio>,
+) -> (Option<i32>, String, String) {
+    let mut command = platform.command(arguments);
+    let output = command.stdin(stdin).kill_on_drop(true).output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A pipe with these bytes in it, closed.
+fn pipe(bytes: &[u8]) -> OwnedFd {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(bytes).unwrap();
+    reader.into()
+}
+
+/// Without the line of start, duration and id.
+fn notes(stderr: &str) -> Vec<&str> {
+    stderr.lines().filter(|line| !line.contains(" start · ")).collect()
+}
+
+async fn stdin_is_the_payload_when_it_is_a_pipe_or_a_file(platform: &TestPlatform) {
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"[1, 2]").unwrap();
+    file.rewind().unwrap();
+    let took = |bytes: usize| vec![format!("payload from stdin: {bytes} bytes")];
+    for (stdin, arguments, value, note) in [
+        (pipe(b"{\"a\": 1}"), &["invoke", "echo"][..], r#"{"a":1}"#, took(8)),
+        (file.into(), &["invoke", "echo"], "[1,2]", took(6)),
+        (pipe(b"tea"), &["invoke", "echo", "--content-type", "text/plain"], "tea", took(3)),
+        (pipe(b""), &["invoke", "echo"], "{}", vec![]),
+        (std::fs::File::open("/dev/null").unwrap().into(), &["invoke", "echo"], "{}", vec![]),
+        (pipe(b"7"), &["invoke", "echo", "-d", "8"], "8", vec![]),
+        (pipe(b"7"), &["invoke", "echo", "8"], "8", vec![]),
+        (pipe(b"7"), &["invoke", "echo", "-"], "7", vec![]),
+        (pipe(b"7"), &["invoke", "echo", "-5"], "-5", vec![]),
+    ] {
+        let (code, stdout, stderr) = fed(platform, arguments, stdin).await;
+        assert_eq!((code, stdout.as_str()), (Some(0), value), "{arguments:?}: {stderr}");
+        assert_eq!(notes(&stderr), note, "{arguments:?}");
+    }
+    let (code, stdout, stderr) =
+        fed(platform, &["bench", "echo", "-n", "2", "--json"], pipe(b"3")).await;
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let (code, _, stderr) = fed(platform, &["bench", "echo", "-n", "2"], pipe(b"{")).await;
+    assert_eq!(code, Some(2), "what stdin holds is what is sent: {stderr}");
+}
+
+async fn stdin_that_is_someone_elses_is_left_alone(platform: &TestPlatform) {
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    // As in `while read line; do cloudfunc invoke echo; done < lines`.
+    let mut lines = tempfile::tempfile().unwrap();
+    lines.write_all(b"one\ntwo\n").unwrap();
+    lines.seek(SeekFrom::Start(4)).unwrap();
+    let (code, stdout, stderr) = fed(platform, &["invoke", "echo"], lines.try_clone().unwrap()).await;
+    assert_eq!((code, stdout.as_str()), (Some(0), "{}"));
+    assert!(stderr.contains("stdin is a file that is being read already"), "{stderr}");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "two\n", "the loop goes on");
+    // At its end there is nothing to say.
+    let (_, stdout, stderr) = fed(platform, &["invoke", "echo"], lines).await;
+    assert_eq!((stdout.as_str(), notes(&stderr).len()), ("{}", 0), "{stderr}");
+    // As `ssh` leaves it open.
+    let (silent, _open) = UnixStream::pair().unwrap();
+    let (code, stdout, _) = fed(platform, &["invoke", "echo"], OwnedFd::from(silent)).await;
+    assert_eq!((code, stdout.as_str()), (Some(0), "{}"));
+    let (other, mut told) = UnixStream::pair().unwrap();
+    told.write_all(b"[3]").unwrap();
+    drop(told);
+    let (_, stdout, _) = fed(platform, &["invoke", "echo"], OwnedFd::from(other)).await;
+    assert_eq!(stdout, "[3]");
+}
+
+async fn a_pipe_that_stays_open_is_waited_for_and_that_is_said(platform: &TestPlatform) {
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let errors = tempfile::NamedTempFile::new().unwrap();
+    let mut command = platform.command(&["invoke", "echo"]);
+    let child = command
+        .stdin(reader)
+        .stdout(Stdio::piped())
+        .stderr(errors.reopen().unwrap())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    drop(command);
+    eventually("it says that it waits", || async {
+        let said = std::fs::read_to_string(errors.path()).unwrap();
+        said.contains("waiting for stdin to end: it is the payload").then_some(())
+    })
+    .await;
+    writer.write_all(b"[4]").unwrap();
+    drop(writer);
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"[4]"[..]));
+}
+
+async fn ps_tells_which_function_a_container_has(platform: &TestPlatform) {
+    let (code, stdout, stderr) = platform.cli(&["ps"]).await;
+    assert_eq!((code, stdout.as_str()), (0, ""));
+    assert!(stderr.starts_with("no live instances"), "{stderr}");
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    platform.value("echo", "1").await;
+    let instance = eventually("the instance is known", || async {
+        platform.client.instances(&function("echo"), None).await.unwrap().items.pop()
+    })
+    .await;
+    let (_, stdout, _) = platform.cli(&["ps"]).await;
+    let id = instance.id.to_string();
+    let row: Vec<&str> = stdout.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..3], ["echo", "1", &id[id.len() - 12..]], "{stdout}");
+    let (_, stdout, _) = platform.cli(&["ps", "--json"]).await;
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["items"][0]["function"], "echo");
+    assert_eq!(document["items"][0]["id"], id.as_str());
+    for (alias, command) in [("ls", "list"), ("list", "ls")] {
+        let (_, one, _) = platform.cli(&[alias, "--json"]).await;
+        let (_, other, _) = platform.cli(&[command, "--json"]).await;
+        assert_eq!(one, other);
+    }
+    assert_eq!(platform.cli(&["rm", "echo", "--yes"]).await.1, "deleted echo\n");
+}
+
+const SLOW: &str = "import time\ndef handler(event):\n    time.sleep(event)\n    return 'done'\n";
+
+/// The one that is under way.
+async fn under_way(platform: &TestPlatform) -> cloudfunc::model::Record {
+    eventually("an invocation is under way", || async {
+        let page = platform.client.records(&RecordFilter::default()).await.unwrap();
+        page.items.into_iter().find(|record| !record.state.is_terminal())
+    })
+    .await
+}
+
+fn start(mut command: tokio::process::Command) -> tokio::process::Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.kill_on_drop(true).spawn().unwrap()
+}
+
+fn interrupt(child: &tokio::process::Child) {
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
+}
+
+async fn ctrl_c_tells_which_invocation_goes_on(platform: &TestPlatform) {
+    platform.deploy("slow", &[("function.py", SLOW)]).await;
+    let invoke = start(platform.command(&["invoke", "slow", "3"]));
+    let id = under_way(platform).await.id;
+    let wait = start(platform.command(&["invocation", "wait", &id.to_string(), "--json"]));
+    interrupt(&invoke);
+    let output = invoke.wait_with_output().await.unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "error: interrupted: the invocation goes on, id {id}\n\
+             hint: `cloudfunc invocation wait {id}` prints its result\n"
+        )
+    );
+    interrupt(&wait);
+    let output = wait.wait_with_output().await.unwrap();
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(error["code"], "stopped_by_signal");
+    assert_eq!(error["invocation_id"], id.to_string());
+    let (code, stdout, _) = platform.cli(&["invocation", "wait", &id.to_string()]).await;
+    assert_eq!((code, stdout.as_str()), (0, "done"));
+}
+
+async fn a_sync_invocation_is_listed_while_it_runs(platform: &TestPlatform) {
+    platform.deploy("slow", &[("function.py", SLOW)]).await;
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    let look = async {
+        let record = under_way(platform).await;
+        assert_eq!((record.function.as_str(), record.mode), ("slow", Mode::Sync));
+        let of = async |filter: RecordFilter| platform.client.records(&filter).await.unwrap().items;
+        let of_slow = RecordFilter { function: Some(function("slow")), ..RecordFilter::default() };
+        assert_eq!(of(of_slow).await.len(), 1);
+        let of_echo = RecordFilter { function: Some(function("echo")), ..RecordFilter::default() };
+        assert!(of(of_echo).await.is_empty());
+        let cursor = Some(record.id.to_string());
+        assert!(of(RecordFilter { cursor, ..RecordFilter::default() }).await.is_empty());
+        let failed = RecordFilter { state: Some(State::Failed), ..RecordFilter::default() };
+        assert!(of(failed).await.is_empty());
+    };
+    tokio::join!(look, platform.value("slow", "1"));
 }

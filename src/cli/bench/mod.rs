@@ -35,8 +35,6 @@ const REFUSED: Duration = Duration::from_millis(100);
 /// Each client sends its next invocation when the last one was answered; before that, one invocation of each
 /// warms up and counts only among the cold starts. Nothing is sent to a function that is not there.
 #[derive(Debug, clap::Args)]
-// `-d` is the duration here.
-#[command(mut_arg("data", |data| data.short(clap::builder::Resettable::Reset)))]
 pub struct Args {
     /// The function
     name: FunctionName,
@@ -44,7 +42,7 @@ pub struct Args {
     #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = clients)]
     clients: NonZeroUsize,
     /// For how long
-    #[arg(short, long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     duration: Duration,
     /// So many invocations instead, at most 10000000
     #[arg(short = 'n', long, value_name = "COUNT", conflicts_with = "duration")]
@@ -52,6 +50,17 @@ pub struct Args {
     invocations: Option<u64>,
     #[command(flatten)]
     data: DataArgs,
+}
+
+/// `-d` was the duration once.
+fn refuse_duration(payload: Option<&str>) -> Result<(), Error> {
+    match payload {
+        Some(text) if parse_duration(text).is_ok() => {
+            Err(Error::usage(format!("'{text}' is a duration, and -d gives the payload, as everywhere"))
+                .hint(format!("for how long: --duration {text}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn clients(text: &str) -> Result<NonZeroUsize, String> {
@@ -69,6 +78,7 @@ enum Until {
 impl Args {
     /// Ctrl-C ends it early: what has been measured is printed.
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        refuse_duration(self.data.value())?;
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let client = target.client(out)?;
         let until = match self.invocations {
@@ -76,7 +86,7 @@ impl Args {
             None => Until::Passed(self.duration),
         };
         let prepared = async {
-            let payload = self.data.read().await?;
+            let payload = self.data.read(out).await?;
             // Unknown names, and platforms that are not there, end it here.
             client.function(&self.name).await?;
             Ok::<_, Error>(payload)

@@ -31,7 +31,7 @@ use crate::{
 /// what the function writes and everything else to stderr.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the function; one that is not here is looked up in ./functions
+    /// Folder of the function (before a PAYLOAD, `.` for this one); one that is not here is looked up in ./functions
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
     #[command(flatten)]
@@ -71,7 +71,7 @@ impl Args {
     async fn order(self, out: &Output) -> Result<Order, Error> {
         let flags = SettingsArgs { runtime: self.runtime, ..SettingsArgs::default() };
         let settings = flags.load_anywhere()?;
-        let payload = self.data.read().await?;
+        let payload = self.data.read(out).await?;
         let function = deploy::pack(&self.path, out).await?;
         Ok(Order { function, payload, settings, repeat: self.repeat })
     }

@@ -257,7 +257,7 @@ impl TestPlatform {
 
     /// The binary as a user of this platform starts it: exit code, stdout and stderr.
     pub async fn cli(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = self.command(arguments).output().await.unwrap();
+        let output = self.command(arguments).stdin(std::process::Stdio::null()).output().await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }

@@ -1,0 +1,54 @@
+//! What is said when Ctrl-C ends a command: what goes on without it, and how to see that.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use super::{Error, Exit, error::Kind};
+use crate::model::InvocationId;
+
+/// Said instead of nothing.
+pub struct Farewell {
+    pub what: String,
+    pub hint: Option<String>,
+    pub invocation: Option<InvocationId>,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Option<Farewell>> + Send>>;
+
+/// Shared by all copies of an [`super::Output`].
+#[derive(Clone, Default)]
+pub struct OnInterrupt(Arc<Mutex<Option<Asked>>>);
+
+impl OnInterrupt {
+    /// In place of what was set before. It is asked only when the command has been dropped.
+    pub fn set(&self, farewell: impl Future<Output = Option<Farewell>> + Send + 'static) {
+        *self.0.lock().expect("no holder panics") = Some(Box::pin(farewell));
+    }
+
+    pub fn clear(&self) {
+        *self.0.lock().expect("no holder panics") = None;
+    }
+
+    /// How the interrupted command ends.
+    pub async fn ending(&self) -> Error {
+        let asked = self.0.lock().expect("no holder panics").take();
+        let farewell = match asked {
+            Some(asked) => asked.await,
+            None => None,
+        };
+        let Some(Farewell { what, hint, invocation }) = farewell else {
+            return Error::silent(Exit::Interrupted);
+        };
+        let error = Error::new(Exit::Interrupted, anyhow::Error::msg(format!("interrupted: {what}")));
+        Error { hint, ..error }.of(Kind { invocation, ..Kind::default() })
+    }
+}
+
+impl fmt::Debug for OnInterrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnInterrupt")
+    }
+}

@@ -1,0 +1,99 @@
+//! Stdin as a payload that was not asked for: taken when it is a pipe or a file.
+//!
+//! ```text
+//! a terminal, /dev/null, closed   nothing
+//! a file, from its beginning      its bytes; one that something has begun to read is left alone
+//! a pipe                          everything until it is closed; after a second it says that it waits
+//! a socket                        the same, but only when something comes within a second: `ssh` and
+//!                                 other programs leave one open to what they start
+//! ```
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FileType, SeekFrom, fstat, seek},
+};
+
+use super::{Error, Output, data::read_bounded, text::count};
+
+/// How long is waited in silence.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Of what stdin is made, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    /// Its unread rest is someone else's.
+    Shared,
+    File,
+    Pipe,
+    Socket,
+}
+
+/// The payload that stdin holds; none when it holds nothing.
+pub async fn payload(out: &Output) -> Result<Option<Bytes>, Error> {
+    let kind = look();
+    match kind {
+        Kind::Nothing => return Ok(None),
+        Kind::Shared => {
+            out.note("stdin is a file that is being read already: not taken as the payload (`--data -` takes the rest)");
+            return Ok(None);
+        }
+        Kind::File | Kind::Pipe | Kind::Socket => {}
+    }
+    let mut reading = tokio::task::spawn_blocking(move || read(kind));
+    let read = tokio::select! {
+        biased;
+        read = &mut reading => read,
+        // A socket decides by itself, in the same time.
+        () = tokio::time::sleep(SILENCE + Duration::from_millis(100)) => {
+            out.warn("waiting for stdin to end: it is the payload; without one, give --data '{}' or </dev/null");
+            reading.await
+        }
+    };
+    let read = read.map_err(anyhow::Error::from)?;
+    let bytes = read.map_err(|error| Error::new(super::Exit::Caller, error))?;
+    if let Some(bytes) = bytes.as_ref().filter(|bytes| !bytes.is_empty()) {
+        out.note(&format!("payload from stdin: {}", count(bytes.len(), "byte")));
+    }
+    Ok(bytes.filter(|bytes| !bytes.is_empty()))
+}
+
+fn look() -> Kind {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Kind::Nothing;
+    }
+    let Ok(state) = fstat(&stdin) else { return Kind::Nothing };
+    match FileType::from_raw_mode(state.st_mode) {
+        FileType::RegularFile => match seek(&stdin, SeekFrom::Current(0)) {
+            Ok(0) => Kind::File,
+            // At its end there is nothing to leave to anybody.
+            Ok(position) if i64::try_from(position).is_ok_and(|position| position >= state.st_size) => {
+                Kind::Nothing
+            }
+            _ => Kind::Shared,
+        },
+        FileType::Fifo => Kind::Pipe,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::Nothing,
+    }
+}
+
+/// Blocks. None: nothing came.
+fn read(kind: Kind) -> anyhow::Result<Option<Bytes>> {
+    if kind == Kind::Socket {
+        let stdin = io::stdin();
+        let mut wanted = [PollFd::new(&stdin, PollFlags::IN)];
+        let within = Timespec { tv_sec: 1, tv_nsec: 0 };
+        if poll(&mut wanted, Some(&within))? == 0 {
+            return Ok(None);
+        }
+    }
+    read_bounded(Ok(io::stdin().lock()), "stdin").map(Some)
+}
