@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_token_that_others_can_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let state = State::open(dir.path()).unwrap();
+        let state = State::open(&dir.path().join("data")).unwrap();
         fs::write(state.token_file(), random_hex()).unwrap();
         fs::set_permissions(state.token_file(), fs::Permissions::from_mode(0o644)).unwrap();
         let error = state.token().unwrap_err().to_string();
@@ -234,7 +234,8 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let give = |path: &Path| std::os::unix::fs::chown(path, Some(12345), None).unwrap();
-        let state = State::open(dir.path()).unwrap();
+        let folder = dir.path().join("data");
+        let state = State::open(&folder).unwrap();
         state.token().unwrap();
         give(&state.token_file());
         let error = state.token().unwrap_err().to_string();
@@ -242,8 +243,8 @@ mod tests {
             error,
             format!("{} belongs to another user (uid 12345)", state.token_file().display())
         );
-        give(dir.path());
-        let error = State::open(dir.path()).unwrap_err().to_string();
-        assert_eq!(error, format!("{} belongs to another user (uid 12345)", dir.path().display()));
+        give(&folder);
+        let error = State::open(&folder).unwrap_err().to_string();
+        assert_eq!(error, format!("{} belongs to another user (uid 12345)", folder.display()));
     }
 }

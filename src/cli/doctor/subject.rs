@@ -24,6 +24,7 @@ use crate::{
     },
     config::{
         Addresses, Dirs, Settings, Stack,
+        lock::Holder,
         platforms::{Known, Platforms, shown},
     },
     queue,
@@ -59,7 +60,8 @@ impl Subject {
         let caller = |error| Error::new(Exit::Caller, error);
         let (place, stack) = subject(told, &settings, &dirs, target)?;
         let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
-        let addresses = match &place.holder {
+        // Where it would listen, unless it does already.
+        let addresses = match place.holder.as_ref().filter(|_| place.running) {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
         };
@@ -89,6 +91,11 @@ impl Subject {
             (true, None) => format!("looking at {described}, which is starting"),
             (false, _) => format!("looking at {described}, which does not run"),
         }
+    }
+
+    /// The `up` that runs.
+    fn holder(&self) -> Option<&Holder> {
+        self.place.holder.as_ref().filter(|_| self.place.running)
     }
 
     pub fn place(&self) -> &Place {
@@ -145,7 +152,7 @@ impl Subject {
             group("limits", Some(judge::limits::judge(&limits::gather()))),
             group("platform", platform.map(|facts| judge::platform::judge(&facts))),
         ];
-        Report { groups, running: self.place.holder.as_ref().map(|holder| (wanted, holder.pid)) }
+        Report { groups, running: self.holder().map(|holder| (wanted, holder.pid)) }
     }
 
     /// The command to type next.

@@ -1,7 +1,7 @@
 //! A platform for one command: all roles in this process, on free loopback ports, in a folder that goes
 //! with it.
 
-use std::{path::Path, time::Duration};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -45,7 +45,10 @@ pub struct Window {
 /// Chooses the runtime and starts the roles; does not wait for them: their ports are taken, and who asks
 /// too early waits there. Dropped before it answers, it leaves nothing.
 pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error> {
-    let folder = tempfile::Builder::new().prefix("cloudfunc-run-").tempdir();
+    let folder = tempfile::Builder::new()
+        .prefix("cloudfunc-run-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir();
     let folder = folder.context("cannot make a temporary folder")?;
     let state = State::open(folder.path()).map_err(|error| Error::new(Exit::Platform, error))?;
     let name: PlatformName = format!("run-{}", InvocationId::new().0.simple())
