@@ -312,7 +312,7 @@ async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>
         function: query.one("function", str::parse::<FunctionName>)?,
         state: query.one("state", str::parse::<State>)?,
         since: query.since()?,
-        ended_since: None,
+        ended: None,
         before,
         limit,
     };

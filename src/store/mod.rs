@@ -353,8 +353,8 @@ pub struct RecordFilter {
     pub state: Option<State>,
     /// Accepted at or after.
     pub since: Option<Timestamp>,
-    /// Ended at or after; then the order is that of their ends.
-    pub ended_since: Option<Timestamp>,
+    /// Ended from then until then, both included; then the order is that of their ends, the latest first.
+    pub ended: Option<(Timestamp, Timestamp)>,
     /// Only records older than this one: the last of the page before.
     pub before: Option<InvocationId>,
     /// At most so many.

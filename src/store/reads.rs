@@ -270,7 +270,7 @@ macro_rules! reads {
             if let Some(function) = &filter.function {
                 // Of what has just ended there is little, whatever the function has done before: so not by
                 // the index over functions.
-                let column = if filter.ended_since.is_some() { "function_name || ''" } else { "function_name" };
+                let column = if filter.ended.is_some() { "function_name || ''" } else { "function_name" };
                 query.push(" AND ").push(column).push(" = ").push_bind(function.as_str());
             }
             if let Some(state) = filter.state {
@@ -279,13 +279,14 @@ macro_rules! reads {
             if let Some(since) = filter.since {
                 query.push(" AND accepted_at >= ").push_bind(since.as_millisecond());
             }
-            if let Some(ended) = filter.ended_since {
-                query.push(" AND finished_at >= ").push_bind(ended.as_millisecond());
+            if let Some((from, to)) = filter.ended {
+                query.push(" AND finished_at >= ").push_bind(from.as_millisecond());
+                query.push(" AND finished_at <= ").push_bind(to.as_millisecond());
             }
             if let Some(before) = filter.before {
                 query.push(" AND id < ").push_bind(Id(before.0));
             }
-            let order = if filter.ended_since.is_some() { "finished_at" } else { "id" };
+            let order = if filter.ended.is_some() { "finished_at" } else { "id" };
             query.push(" ORDER BY ").push(order).push(" DESC LIMIT ").push_bind(i64::from(filter.limit));
             let rows = query.build_query_as::<RecordRow>().fetch_all(pool).await?;
             rows.into_iter().map(RecordRow::into_model).collect()

@@ -33,6 +33,11 @@ on_stack! {
     events_say_when_invocations_began_and_ended
 }
 
+on_stack! {
+    @ postgres_rabbitmq_oci:
+    a_reader_sees_what_was_written_before
+}
+
 const PRINTER: &str =
     "def handler(event):\n    for i in range(event['from'], event['to']):\n        print(i)\n";
 

@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// Invocations whose events are put into one piece, the newest; of more, a line says so.
-const MOST: u32 = 5_000;
+const MOST: usize = 5_000;
+/// Records read at once: each may have a long trace, which is not needed.
+const AT_ONCE: u32 = 100;
 /// A record is stored within this time after its invocation's end: who follows sees it then.
 const STORED_AFTER: SignedDuration = SignedDuration::from_millis(500);
 
@@ -50,9 +52,9 @@ impl Events {
             function,
             state: None,
             since: None,
-            ended_since: None,
+            ended: None,
             before: None,
-            limit: MOST,
+            limit: AT_ONCE,
         };
         let functions = query.functions.clone();
         let (told, invocation) = (query.since, query.invocation);
@@ -105,13 +107,21 @@ impl Events {
         if let Some(id) = self.invocation {
             return Ok((scheduler.record(id).await?.into_iter().filter(wanted).collect(), false));
         }
-        let filter = RecordFilter { ended_since: Some(after), ..self.filter.clone() };
-        let stored = scheduler.store.records(&filter).await?;
-        let more = stored.len() == MOST as usize;
         let mut records: HashMap<InvocationId, Record> = HashMap::new();
-        records.extend(stored.into_iter().map(|record| (record.id, record)));
+        let mut to = until;
+        let more = loop {
+            let filter = RecordFilter { ended: Some((after, to)), ..self.filter.clone() };
+            let page = scheduler.store.records(&filter).await?;
+            let (full, known) = (page.len() == AT_ONCE as usize, records.len());
+            to = page.last().and_then(|record| record.finished_at).unwrap_or(to);
+            records.extend(page.into_iter().map(|record| (record.id, without_traces(record))));
+            // Of more that end in one millisecond than are read at once, the rest is left out.
+            if !full || records.len() == known || records.len() >= MOST {
+                break full;
+            }
+        };
         scheduler.recorder.each_recent(|recent| {
-            records.entry(recent.record.id).or_insert_with(|| recent.record.clone());
+            records.entry(recent.record.id).or_insert_with(|| without_traces(recent.record.clone()));
         });
         Ok((records.into_values().filter(wanted).collect(), more))
     }
@@ -160,6 +170,13 @@ impl Events {
         events.sort_by_key(|event| (event.at, begins(event), event.line.invocation_id));
         events
     }
+}
+
+fn without_traces(mut record: Record) -> Record {
+    for error in record.attempts.iter_mut().filter_map(|attempt| attempt.error.as_mut()) {
+        error.trace = None;
+    }
+    record
 }
 
 /// Up to when a piece tells of events.

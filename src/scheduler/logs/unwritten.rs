@@ -77,7 +77,7 @@ async fn ended(
         scheduler.record(id).await?.iter().for_each(note);
         return Ok(written);
     }
-    let ended_since = Timestamp::now() - RECENT;
+    let now = Timestamp::now();
     let filter = RecordFilter {
         function: match query.functions.as_slice() {
             [one] => Some(one.clone()),
@@ -85,7 +85,8 @@ async fn ended(
         },
         state: None,
         since: None,
-        ended_since: Some(ended_since),
+        // A clock of another host may be ahead.
+        ended: Some((now - RECENT, now + RECENT)),
         before: None,
         limit: LOOKED_AT,
     };

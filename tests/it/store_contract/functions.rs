@@ -213,7 +213,7 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
         function: Some(f.name),
         state: None,
         since: None,
-        ended_since: None,
+        ended: None,
         before: None,
         limit: 10,
     };

@@ -46,14 +46,8 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
     SyncRecord { function: FunctionId::new(), record, result: Some(text("result")) }
 }
 
-const ALL: RecordFilter = RecordFilter {
-    function: None,
-    state: None,
-    since: None,
-    ended_since: None,
-    before: None,
-    limit: 100,
-};
+const ALL: RecordFilter =
+    RecordFilter { function: None, state: None, since: None, ended: None, before: None, limit: 100 };
 
 pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
     let store = open(config).await;
@@ -104,9 +98,11 @@ pub async fn records_are_paged_newest_first_and_filtered(config: Config) {
     assert_eq!(list(RecordFilter { state: Some(State::Crashed), ..ALL }).await, [rows[4].record.id]);
     let since = Some(rows[7].record.accepted_at);
     assert_eq!(list(RecordFilter { since, ..ALL }).await, newest_first[..3]);
-    let ended_since = rows[7].record.finished_at;
-    assert_eq!(list(RecordFilter { ended_since, ..ALL }).await, newest_first[..3]);
-    let odd = RecordFilter { ended_since, function: Some(name("odd")), ..ALL };
+    let end = |row: usize| rows[row].record.finished_at.unwrap();
+    let ended = Some((end(7), end(9)));
+    assert_eq!(list(RecordFilter { ended, ..ALL }).await, newest_first[..3]);
+    assert_eq!(list(RecordFilter { ended: Some((end(2), end(3))), ..ALL }).await, newest_first[6..8]);
+    let odd = RecordFilter { ended, function: Some(name("odd")), ..ALL };
     assert_eq!(list(odd).await, [rows[9].record.id, rows[7].record.id]);
     let narrow = RecordFilter { function: Some(name("odd")), state: Some(State::Failed), since, ..ALL };
     assert_eq!(list(narrow).await, [rows[9].record.id, rows[7].record.id]);
