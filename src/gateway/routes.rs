@@ -46,13 +46,13 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/functions", any(to_registry))
         .route("/v1/functions/{name}", any(to_registry))
-        .route("/v1/functions/{name}/revisions", any(to_revisions))
+        .route("/v1/functions/{name}/revisions", any(to_registry_with_query))
         .route("/v1/functions/{name}/instances", any(to_registry))
         .route("/v1/functions/{name}/active-revision", any(to_registry))
         .route("/v1/functions/{name}/invoke", post(invoke))
         .route("/v1/functions/{name}/logs", any(watch_scheduler))
         .route("/v1/logs", any(watch_scheduler))
-        .route("/v1/prune", any(to_registry))
+        .route("/v1/prune", any(to_registry_with_query))
         .route("/v1/invocations", any(to_scheduler))
         .route("/v1/invocations/{id}", any(watch_scheduler))
         .route("/v1/invocations/{id}/result", any(to_scheduler))
@@ -63,12 +63,13 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .merge(health_routes("gateway", platform, Vec::new(), ready, drops_nothing()))
 }
 
+/// What takes no parameters.
 async fn to_registry(state: Shared, of: RawPathParams, request: Request) -> Answer {
     Query::read(request.uri().query(), &[])?;
-    to_revisions(state, of, request).await
+    to_registry_with_query(state, of, request).await
 }
 
-async fn to_revisions(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
+async fn to_registry_with_query(State(gateway): Shared, of: RawPathParams, request: Request) -> Answer {
     check_path(&of)?;
     let (parts, body) = request.into_parts();
     // What follows a deploy is not a list.

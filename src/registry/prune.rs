@@ -2,48 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Query, State, rejection::QueryRejection},
-};
-use serde::Deserialize;
+use axum::{Json, extract::State, http::Uri};
 
 use super::{Registry, routes::to_the_end};
 use crate::{
     config::units::parse_duration,
-    http::Answer,
-    model::{
-        Problem,
-        api::{Amount, Pruned},
-        code,
-    },
+    http::{Answer, Query},
+    model::api::{Amount, Pruned},
     store::Prunable,
 };
 
 /// Rows in one transaction.
 const PAGE: u32 = 5000;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PruneQuery {
-    /// Only says what would go.
-    #[serde(default)]
-    dry_run: bool,
-    /// In place of the platform's retention, for records and log lines.
-    older_than: Option<String>,
-}
-
-/// `POST /v1/prune`
-pub async fn prune(
-    State(registry): State<Arc<Registry>>,
-    query: Result<Query<PruneQuery>, QueryRejection>,
-) -> Answer<Json<Pruned>> {
-    let bad = |text: String| Problem::new(code::BAD_REQUEST, text);
-    let Query(PruneQuery { dry_run, older_than }) = query.map_err(|error| bad(error.body_text()))?;
-    let age = match older_than {
-        Some(age) => parse_duration(&age).map_err(|problem| bad(format!("older_than: {problem}")))?,
-        None => registry.room.retention,
-    };
+/// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
+/// for records and log lines.
+pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<Pruned>> {
+    let query = Query::read(uri.query(), &["dry_run", "older_than"])?;
+    let dry_run = query.flag("dry_run")?;
+    let older_than = query.one("older_than", |text| {
+        parse_duration(text).map_err(|problem| format!("older_than: {problem}"))
+    })?;
+    let age = older_than.unwrap_or(registry.room.retention);
     let prunable = registry.store.prunable(age, registry.room.keep_revisions).await?;
     if dry_run {
         return Ok(Json(report(prunable, true, None)));
