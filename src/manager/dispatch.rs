@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Shared,
     instance::{self, Failure, Job, Live},
+    logs::{LoadOutput, Sink},
     pool::{Action, Event, Key, Limits, Needs, Pool, Rejection, Slot, WorkId},
     prewarm::{self, Complaint},
     shape::{Shape, Shapes},
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     config::units::show_duration,
     model::{
-        FunctionId, FunctionSpec, InvocationId, Revision, RevisionNumber,
+        FunctionId, FunctionSpec, InstanceId, InvocationId, Revision, RevisionNumber,
         message::{Invoke, Verdict},
     },
     queue::Delivery,
@@ -48,6 +49,12 @@ pub enum Command {
     Started {
         slot: Slot,
         result: Result<Live, Failure>,
+    },
+    /// What was written during a load that failed; `Started` with the failure follows.
+    LoadOutput {
+        slot: Slot,
+        instance: InstanceId,
+        output: LoadOutput,
     },
     /// An instance waits to be taken, or was not made.
     Prewarmed {
@@ -134,6 +141,8 @@ struct Dispatcher {
     /// With the class whose prewarmed instances will do.
     revisions: HashMap<Key, (Arc<Revision>, Option<Class>)>,
     failures: HashMap<Slot, Failure>,
+    /// What instances wrote whose load failed, for the invocation that the failure answers.
+    load_outputs: HashMap<Slot, (InstanceId, LoadOutput)>,
     live: watch::Sender<Arc<HashSet<FunctionId>>>,
     reports: watch::Sender<Vec<ReportedInstance>>,
     next_work: u64,
@@ -173,6 +182,7 @@ pub fn start(
         complaint: Complaint::default(),
         revisions: HashMap::new(),
         failures: HashMap::new(),
+        load_outputs: HashMap::new(),
         live,
         reports,
         next_work: 0,
@@ -233,11 +243,19 @@ impl Dispatcher {
                 self.apply(Event::Started { slot });
                 self.instances_changed();
             }
+            Command::LoadOutput { slot, instance, output } => {
+                self.load_outputs.insert(slot, (instance, output));
+            }
             Command::Started { slot, result: Err(failure) } => {
-                self.instances.remove(&slot);
+                let instance = self.instances.remove(&slot);
                 self.failures.insert(slot, failure);
                 self.apply(Event::StartFailed { slot });
                 self.failures.remove(&slot);
+                if let (Some(instance), Some((id, output))) = (instance, self.load_outputs.remove(&slot))
+                {
+                    // Nobody has waited for it until its end.
+                    output.write(Sink::new(&self.shared, &instance.revision, id, None));
+                }
                 self.instances_changed();
             }
             Command::Finished { slot, work, usable } => {
@@ -394,18 +412,24 @@ impl Dispatcher {
     fn reject(&mut self, id: WorkId, why: Rejection) {
         self.awaited.remove(&id);
         let Some(work) = self.waiting.remove(&id) else { return };
-        let run = match why {
+        let mut lines = 0;
+        let verdict = match why {
             Rejection::Draining => {
                 return self.beside(|shared| async move { work.give_back(&shared).await });
             }
             Rejection::Expired => not_run("no instance became free in time", true),
             Rejection::StartFailed(slot) => {
+                if let Some((instance, output)) = self.load_outputs.remove(&slot) {
+                    let invocation = Some((work.invoke.id, work.attempt));
+                    lines = output.write(Sink::new(&self.shared, &work.revision, instance, invocation));
+                }
                 let failure =
                     self.failures.get(&slot).cloned().unwrap_or_else(Failure::unknown_revision);
                 failure.verdict(START_RETRY)
             }
         };
-        self.beside(|shared| async move { work.settle(&shared, Run::without_instance(run)).await });
+        let run = Run { lines, ..Run::without_instance(verdict) };
+        self.beside(|shared| async move { work.settle(&shared, run).await });
     }
 
     fn tell_underway(&mut self) {

@@ -1,6 +1,7 @@
 //! One instance from its start to its removal: one task, which owns the guest.
 
 use std::{
+    fmt::Write as _,
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::Path,
@@ -15,7 +16,7 @@ use super::{
     Shared,
     bundles::{self, Unpacked},
     dispatch::Command,
-    logs::Sink,
+    logs::{LoadOutput, Sink},
     pool::{Slot, WorkId},
     work::{Run, Work},
 };
@@ -36,6 +37,9 @@ use crate::{
 const SHOWN_PAYLOAD: usize = 1024;
 /// A guest that hung up is given so long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
+/// What was written while the code was loaded waits so long for the invocation that it belongs to: there is one at
+/// once, or the instance idles.
+const OUTPUT_WAITS: Duration = Duration::from_secs(1);
 
 /// An instance that runs jobs. When all senders are gone it stops.
 pub struct Live {
@@ -111,6 +115,8 @@ pub(super) struct Instance {
     begun: Instant,
     ready: Instant,
     loaded: Instant,
+    /// What the load wrote, until it is known whose it is.
+    load_output: LoadOutput,
 }
 
 /// A sandbox with the revision's code in it, not loaded yet.
@@ -159,6 +165,7 @@ async fn start(
         begun,
         ready,
         loaded: ready,
+        load_output: LoadOutput::default(),
     })
 }
 
@@ -234,7 +241,8 @@ impl Instance {
         let begun = Instant::now();
         let (shared, prewarmed) = (shared.clone(), true);
         let (ready, loaded) = (begun, begun);
-        Self { shared, id, revision, sandbox, guest, prewarmed, begun, ready, loaded }
+        let load_output = LoadOutput::default();
+        Self { shared, id, revision, sandbox, guest, prewarmed, begun, ready, loaded, load_output }
     }
 
     /// From its sandbox to its removal; see [`live`].
@@ -288,6 +296,7 @@ impl Instance {
         tracing::warn!(function, %revision, ?failure, "start failed");
         self.sandbox.remove().await;
         remove_folder(folder);
+        let _ = commands.send(Command::LoadOutput { slot, instance: self.id, output: self.load_output });
         let _ = commands.send(Command::Started { slot, result: Err(failure) });
     }
 
@@ -310,8 +319,10 @@ impl Instance {
             env: spec.env.clone(),
             secrets: std::collections::BTreeMap::new(),
         };
-        let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
-        match self.guest.load(&load, self.shared.limits.load_timeout, &mut |line| sink.write(line)).await
+        let Self { guest, load_output, .. } = self;
+        match guest
+            .load(&load, self.shared.limits.load_timeout, &mut |line| load_output.push(line))
+            .await
         {
             Ok(()) => {
                 self.loaded = Instant::now();
@@ -333,6 +344,9 @@ impl Instance {
             Err(LoadFailure::Guest(error)) => {
                 let mut error = self.crash(error).await;
                 error.message.push_str(" while its code was loaded");
+                if let Some(tail) = self.load_output.tail() {
+                    let _ = write!(error.message, "; its last output: {tail}");
+                }
                 Err(Failure::Crashed(error))
             }
         }
@@ -347,12 +361,18 @@ impl Instance {
     ) {
         loop {
             let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
+            let is_held = !self.load_output.is_empty();
             let mut between = |line| sink.write(line);
             let job = tokio::select! {
                 biased;
                 job = jobs.recv() => job,
+                () = pause(is_held) => {
+                    self.write_load_output(None);
+                    continue;
+                }
                 error = self.guest.idle(&mut between) => {
                     tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
+                    self.write_load_output(None);
                     let _ = commands.send(Command::Ended { slot });
                     // What was handed over in this moment has not begun.
                     while let Some(job) = jobs.recv().await {
@@ -364,7 +384,13 @@ impl Instance {
                     return;
                 }
             };
-            let Some(Job { id, mut work, start }) = job else { return };
+            let Some(Job { id, mut work, start }) = job else {
+                self.write_load_output(None);
+                return;
+            };
+            // A cold start's invocation is the one that waited.
+            let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt));
+            let load_lines = if is_held { self.write_load_output(waited) } else { 0 };
             let given_up = self.shared.given_up.clone();
             let ran = tokio::select! {
                 biased;
@@ -372,7 +398,8 @@ impl Instance {
                 () = given_up.cancelled() => return work.abandon(&self.shared).await,
                 ran = self.run(&mut work, start) => ran,
             };
-            let (run, usable) = ran;
+            let (mut run, usable) = ran;
+            run.lines += if waited.is_some() { load_lines } else { 0 };
             // Before the answer: whoever has it and comes back at once finds this instance idle.
             let _ = commands.send(Command::Finished { slot, work: id, usable });
             work.settle(&self.shared, run).await;
@@ -380,6 +407,12 @@ impl Instance {
                 return;
             }
         }
+    }
+
+    /// What the load wrote, as that invocation's, or as the instance's own.
+    fn write_load_output(&mut self, invocation: Option<(InvocationId, u32)>) -> u64 {
+        let output = std::mem::take(&mut self.load_output);
+        output.write(Sink::new(&self.shared, &self.revision, self.id, invocation))
     }
 
     async fn run(&mut self, work: &mut Work, start: Start) -> (Run, bool) {
@@ -460,11 +493,20 @@ impl Instance {
                 failure("out_of_memory", message)
             }
             Exit::Code(code) => {
-                failure("exit", format!("the function's process exited with code {code}"))
+                let code = runtime::show_code(code);
+                failure("exit", format!("the function's process exited with {code}"))
             }
             Exit::Removed => failure("exit", "the function's container was removed".to_owned()),
             Exit::Unknown => failure("exit", "the function's process ended".to_owned()),
         }
+    }
+}
+
+/// Ends after [`OUTPUT_WAITS`] where something waits.
+async fn pause(is_held: bool) {
+    match is_held {
+        true => tokio::time::sleep(OUTPUT_WAITS).await,
+        false => std::future::pending().await,
     }
 }
 

@@ -183,15 +183,20 @@ impl<'a> Sink<'a> {
         let (cut, lines) = error_lines(error);
         if cut > 0 {
             let text = format!("truncated: {cut} lines of the error are not shown");
-            self.store(Stream::Platform, text, Some(LineKind::Truncated));
+            self.store(Timestamp::now(), Stream::Platform, text, Some(LineKind::Truncated));
         }
         for text in lines {
-            self.store(Stream::Platform, text, Some(LineKind::Error));
+            self.store(Timestamp::now(), Stream::Platform, text, Some(LineKind::Error));
         }
     }
 
     /// Writes a line of the function's output.
     pub fn write(&mut self, line: Line) {
+        self.write_at(Timestamp::now(), line);
+    }
+
+    /// A line that was written at another time than now.
+    pub fn write_at(&mut self, ts: Timestamp, line: Line) {
         let function = self.revision.name.as_str();
         let stream = line.stream.as_str();
         if line.stream == Stream::Platform {
@@ -199,17 +204,17 @@ impl<'a> Sink<'a> {
         } else {
             tracing::info!(function, stream, line = line.text, "function wrote");
         }
-        self.store(line.stream, line.text, line.kind);
+        self.store(ts, line.stream, line.text, line.kind);
     }
 
-    fn store(&mut self, stream: Stream, line: String, kind: Option<LineKind>) {
+    fn store(&mut self, ts: Timestamp, stream: Stream, line: String, kind: Option<LineKind>) {
         // Its log went with it, and the next function of its name has another.
         if self.shared.revisions.is_gone(self.revision.function) {
             return;
         }
         self.lines += 1;
         self.shared.logs.write(LogLine {
-            ts: Timestamp::now(),
+            ts,
             function: self.revision.name.clone(),
             revision: self.revision.number,
             invocation_id: self.invocation.map(|(id, _)| id),
@@ -242,6 +247,48 @@ fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     }
     lines.reverse();
     (all.len() - lines.len(), lines)
+}
+
+/// What an instance wrote while its code was loaded, with the times: it belongs to the invocation that waited
+/// for that, which is known afterwards. No more than one exchange's bound.
+#[derive(Default)]
+pub struct LoadOutput(Vec<(Timestamp, Line)>);
+
+/// Of the last output in an error's message.
+const TAIL_LINES: usize = 5;
+const TAIL_CHARACTERS: usize = 500;
+
+impl LoadOutput {
+    pub fn push(&mut self, line: Line) {
+        self.0.push((Timestamp::now(), line));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Answers how many lines there were.
+    pub fn write(self, mut sink: Sink<'_>) -> u64 {
+        for (ts, line) in self.0 {
+            sink.write_at(ts, line);
+        }
+        sink.lines
+    }
+
+    /// The last lines in one, for an error's message.
+    pub fn tail(&self) -> Option<String> {
+        let texts = self.0.iter().map(|(_, line)| line.text.trim()).filter(|text| !text.is_empty());
+        let last: Vec<&str> = texts.rev().take(TAIL_LINES).collect();
+        let tail = last.into_iter().rev().collect::<Vec<_>>().join(" / ");
+        let excess = tail.chars().count().saturating_sub(TAIL_CHARACTERS);
+        match excess {
+            0 => Some(tail).filter(|tail| !tail.is_empty()),
+            _ => Some(tail.chars().skip(excess).fold("…".to_owned(), |mut cut, next| {
+                cut.push(next);
+                cut
+            })),
+        }
+    }
 }
 
 pub fn start(
@@ -333,6 +380,19 @@ async fn store_batch(store: &dyn Store, batch: &[LogLine]) -> bool {
 mod tests {
     use super::*;
     use crate::model::RevisionNumber;
+
+    #[test]
+    fn the_tail_of_a_load_is_its_last_lines_within_a_bound() {
+        let mut output = LoadOutput::default();
+        assert_eq!(output.tail(), None);
+        for text in ["1", "2", "", "3", "4", "5", "6 "] {
+            output.push(Line { stream: Stream::Stderr, text: text.to_owned(), kind: None });
+        }
+        assert_eq!(output.tail().unwrap(), "2 / 3 / 4 / 5 / 6");
+        output.push(Line { stream: Stream::Stderr, text: "x".repeat(10_000), kind: None });
+        let tail = output.tail().unwrap();
+        assert_eq!((tail.chars().count(), tail.starts_with("…x")), (TAIL_CHARACTERS + 1, true));
+    }
 
     /// The test's one thread lets the writer run only when it waits: until then nothing is stored.
     #[tokio::test]

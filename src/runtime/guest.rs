@@ -1,8 +1,11 @@
-//! The host's side of one guest: three connected sockets.
+//! The host's side of one guest: its control connection, and its two outputs: connections too, or named pipes.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After
-//! the answer both output sockets are read until the kernel says that they are empty: the guest
+//! the answer both outputs are read until the kernel says that they are empty: the guest
 //! has flushed before it answered, therefore nothing of the invocation is missed.
+//!
+//! The order within each output is kept. Which of two lines on different ones came first nobody tells: what is
+//! there of both at once is passed on in turn, line by line.
 
 use std::{
     io::{self, IoSlice},
@@ -13,13 +16,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{RecvFlags, recv};
 use tokio::{
     io::AsyncReadExt,
-    net::UnixStream,
+    net::{UnixStream, unix::pipe},
     time::{Instant, timeout_at},
 };
 
 use super::{
-    lines::{Budget, Lines},
-    protocol::{Frames, GuestMessage, HostMessage, Invoke, Load, TooLarge, VERSION, encode_head},
+    lines::{Budget, Lines, Turns},
+    protocol::{
+        Frames, GuestMessage, HostMessage, Invoke, Load, OutputKind, TooLarge, VERSION, encode_head,
+    },
 };
 use crate::model::{Body, FunctionError, LineKind, Stream};
 
@@ -30,7 +35,7 @@ pub const MAX_LOG_BYTES: usize = 1024 * 1024;
 /// Of one read of output.
 const READ_SIZE: usize = 16 * 1024;
 
-/// What is read of one stream after an answer, at most. A socket buffer holds less, so that everything
+/// What is read of one stream after an answer, at most. The kernel's buffer holds less, so that everything
 /// written before the answer is among it; a guest that goes on printing cannot hold us up.
 const MAX_DRAIN: usize = 4 * 1024 * 1024;
 
@@ -89,23 +94,14 @@ pub enum GuestError {
 type Output<'a> = &'a mut (dyn FnMut(Line) + Send);
 
 impl Guest {
-    /// From a guest's three connections, each behind its opening frame; `frames` holds what was
-    /// read of control after it. Waits for `hello`.
-    pub(super) async fn greet(
+    /// Of a guest that has said [`hello`]; with each output, what was read of it already.
+    pub(super) fn new(
         control: UnixStream,
         frames: Frames,
-        stdout: (UnixStream, BytesMut),
-        stderr: (UnixStream, BytesMut),
-    ) -> Result<Self, GuestError> {
-        let output = Outputs::new(stdout, stderr);
-        let mut guest = Self { control, frames, output, loaded: false };
-        match guest.answer(&mut |_| {}).await? {
-            (GuestMessage::Hello { protocol: VERSION, .. }, _) => Ok(guest),
-            (GuestMessage::Hello { protocol, .. }, _) => Err(GuestError::Violation(format!(
-                "the guest speaks protocol {protocol}, this program speaks {VERSION}"
-            ))),
-            (other, _) => Err(unexpected(&other, "hello")),
-        }
+        stdout: (Source, BytesMut),
+        stderr: (Source, BytesMut),
+    ) -> Self {
+        Self { control, frames, output: Outputs::new(stdout, stderr), loaded: false }
     }
 
     /// Sends `load` (once) and waits for `ready`, at most `limit`. What the code prints while it
@@ -224,6 +220,21 @@ impl Guest {
     }
 }
 
+/// Waits for `hello` on a control connection, behind its opening frame; answers how the guest writes its output,
+/// if not by connections. Cancel safe.
+pub(super) async fn hello(
+    control: &mut UnixStream,
+    frames: &mut Frames,
+) -> Result<Option<OutputKind>, GuestError> {
+    match next_frame(control, frames).await? {
+        (GuestMessage::Hello { protocol: VERSION, outputs, .. }, _) => Ok(outputs),
+        (GuestMessage::Hello { protocol, .. }, _) => Err(GuestError::Violation(format!(
+            "the guest speaks protocol {protocol}, this program speaks {VERSION}"
+        ))),
+        (other, _) => Err(unexpected(&other, "hello")),
+    }
+}
+
 /// Why no answer came.
 enum Failure {
     TooLarge(TooLarge),
@@ -308,30 +319,70 @@ fn too_large(error: &TooLarge) -> FunctionError {
     FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None }
 }
 
+/// What an output is read from. Neither end ever makes this program wait.
+pub(super) enum Source {
+    Connection(UnixStream),
+    Pipe(pipe::Receiver),
+}
+
+impl Source {
+    async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Connection(socket) => socket.readable().await,
+            Self::Pipe(pipe) => pipe.readable().await,
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Connection(socket) => socket.try_read(buffer),
+            Self::Pipe(pipe) => pipe.try_read(buffer),
+        }
+    }
+
+    /// Asks the kernel, not tokio: its readiness may be older than the answer that was just read.
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match self {
+                Self::Connection(socket) => {
+                    recv(socket, &mut *buffer, RecvFlags::DONTWAIT).map(|(length, _)| length)
+                }
+                // Opened here without waiting, which no other descriptor of it can change.
+                Self::Pipe(pipe) => rustix::io::read(pipe, &mut *buffer),
+            };
+            match read {
+                Err(rustix::io::Errno::INTR) => {}
+                other => return other.map_err(io::Error::from),
+            }
+        }
+    }
+}
+
 /// Both output streams of a guest.
 struct Outputs {
     stdout: OutputStream,
     stderr: OutputStream,
+    turns: Turns,
     budget: Budget,
-    scratch: Box<[u8; READ_SIZE]>,
 }
 
 struct OutputStream {
-    socket: UnixStream,
+    source: Source,
     lines: Lines,
     open: bool,
+    scratch: Box<[u8; READ_SIZE]>,
 }
 
 impl Outputs {
-    fn new(stdout: (UnixStream, BytesMut), stderr: (UnixStream, BytesMut)) -> Self {
+    fn new(stdout: (Source, BytesMut), stderr: (Source, BytesMut)) -> Self {
         let mut budget = Budget::endless();
-        let mut stream = |(socket, rest): (UnixStream, BytesMut), stream| {
+        let mut stream = |(source, rest): (Source, BytesMut), stream| {
             let mut lines = Lines::new(stream);
             lines.push(&rest, &mut budget, &mut |_| {});
-            OutputStream { socket, lines, open: true }
+            OutputStream { source, lines, open: true, scratch: Box::new([0; READ_SIZE]) }
         };
         let (stdout, stderr) = (stream(stdout, Stream::Stdout), stream(stderr, Stream::Stderr));
-        Self { stdout, stderr, budget, scratch: Box::new([0; READ_SIZE]) }
+        Self { stdout, stderr, turns: Turns::default(), budget }
     }
 
     /// Passes lines on as they come, for ever. Cancel safe: nothing is read that is not kept.
@@ -339,76 +390,69 @@ impl Outputs {
         loop {
             // A guest that prints all the time must not keep this task from its time limit.
             tokio::task::consume_budget().await;
-            let stream = tokio::select! {
-                () = self.stdout.readable() => &mut self.stdout,
-                () = self.stderr.readable() => &mut self.stderr,
-            };
-            match stream.socket.try_read(&mut self.scratch[..]) {
-                Ok(0) => stream.open = false,
-                Ok(n) => stream.lines.push(&self.scratch[..n], &mut self.budget, output),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => stream.open = false,
+            tokio::select! {
+                () = self.stdout.readable() => {}
+                () = self.stderr.readable() => {}
             }
+            let [stdout, stderr] = [&mut self.stdout, &mut self.stderr].map(|stream| {
+                let read = stream.source.try_read(&mut stream.scratch[..]);
+                stream.took(read)
+            });
+            self.pass_on([stdout, stderr], output);
         }
     }
 
     /// Reads both until they are empty, and ends unfinished lines.
     fn drain(&mut self, output: Output<'_>) {
-        let Self { stdout, stderr, budget, scratch } = self;
-        for stream in [stdout, stderr] {
-            stream.drain(&mut scratch[..], budget, output);
-            stream.lines.finish(budget, output);
+        let mut left = MAX_DRAIN;
+        while left > 0 {
+            let read = [&mut self.stdout, &mut self.stderr].map(OutputStream::read_now);
+            let most = read[0].max(read[1]);
+            if most == 0 {
+                break;
+            }
+            self.pass_on(read, output);
+            left = left.saturating_sub(most);
         }
+        for stream in [&mut self.stdout, &mut self.stderr] {
+            stream.lines.finish(&mut self.budget, output);
+        }
+        self.turns = Turns::default();
+    }
+
+    /// What was just read of each: so many bytes.
+    fn pass_on(&mut self, [of_stdout, of_stderr]: [usize; 2], output: Output<'_>) {
+        let Self { stdout, stderr, turns, budget } = self;
+        let chunks = [&stdout.scratch[..of_stdout], &stderr.scratch[..of_stderr]];
+        turns.push(chunks, [&mut stdout.lines, &mut stderr.lines], budget, output);
     }
 }
 
 impl OutputStream {
     async fn readable(&self) {
         // A closed stream never has anything again; the guest's end is seen on control.
-        if !self.open || self.socket.readable().await.is_err() {
+        if !self.open || self.source.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Asks the kernel, not tokio: its readiness may be older than the answer that was just read.
-    fn drain(&mut self, scratch: &mut [u8], budget: &mut Budget, output: Output<'_>) {
-        let mut left = MAX_DRAIN;
-        while self.open && left > 0 {
-            match recv(&self.socket, &mut *scratch, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => self.open = false,
-                Ok((n, _)) => {
-                    self.lines.push(&scratch[..n], budget, output);
-                    left = left.saturating_sub(n);
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return,
-                Err(_) => self.open = false,
+    fn read_now(&mut self) -> usize {
+        if !self.open {
+            return 0;
+        }
+        let read = self.source.read_now(&mut self.scratch[..]);
+        self.took(read)
+    }
+
+    /// How many bytes there are in `scratch`; remembers an end.
+    fn took(&mut self, read: io::Result<usize>) -> usize {
+        match read {
+            Ok(length @ 1..) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Ok(0) | Err(_) => {
+                self.open = false;
+                0
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_errors_type_is_one_short_line() {
-        let kind_of = |kind: &str| {
-            let error = FunctionError { kind: kind.to_owned(), message: String::new(), trace: None };
-            bounded(error).kind
-        };
-        assert_eq!(kind_of("ValueError"), "ValueError");
-        assert_eq!(kind_of("Two\nLines\0"), "Two\u{fffd}Lines\u{fffd}");
-        assert_eq!(kind_of(&"ä".repeat(256)), "ä".repeat(256));
-        assert_eq!(kind_of(&"ä".repeat(70_000)), "ä".repeat(255) + "…");
-    }
-
-    #[test]
-    fn a_content_type_is_short_and_ascii() {
-        assert!(check_content_type(&"x".repeat(256)).is_ok());
-        let error = check_content_type(&"x".repeat(257)).unwrap_err().to_string();
-        assert!(error.contains("a content type of 257 bytes is over the limit of 256"), "{error}");
-        assert!(check_content_type("text/plain\r\nx: y").is_err());
     }
 }

@@ -5,6 +5,11 @@ use std::num::NonZero;
 /// Where a sandbox finds the socket.
 pub(super) const RUN_PATH: &str = "/run/cloudfunc";
 
+/// What the environment says of the account that there is not: a name for those who ask for one, and a home that
+/// may be written to.
+pub(super) const ACCOUNT: [(&str, &str); 3] =
+    [("HOME", "/tmp"), ("USER", "function"), ("LOGNAME", "function")];
+
 /// Of `/tmp`, which counts as the function's memory. A write over it fails in the function.
 pub(super) const TMP_BYTES: u64 = 64 * 1024 * 1024;
 

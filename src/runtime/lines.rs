@@ -152,6 +152,50 @@ fn begun_character(bytes: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
+/// Puts together what is there of both streams at once: in turn, a line of each, as they are usually written.
+/// A traceback stays in one piece.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// Whose turn it is: of stdout, 0, or of stderr, 1.
+    next: usize,
+}
+
+impl Turns {
+    /// Of stdout and stderr, in this order.
+    pub(super) fn push(
+        &mut self,
+        mut chunks: [&[u8]; 2],
+        lines: [&mut Lines; 2],
+        budget: &mut Budget,
+        output: &mut dyn FnMut(Line),
+    ) {
+        while chunks.iter().all(|chunk| !chunk.is_empty()) {
+            let (block, rest) = chunks[self.next].split_at(block(chunks[self.next]));
+            lines[self.next].push(block, budget, output);
+            chunks[self.next] = rest;
+            self.next = 1 - self.next;
+        }
+        for (stream, chunk) in chunks.into_iter().enumerate().filter(|(_, chunk)| !chunk.is_empty()) {
+            lines[stream].push(chunk, budget, output);
+            self.next = 1 - stream;
+        }
+    }
+}
+
+/// The length of the first line with those below it that are indented; of a traceback, the line that ends it too.
+fn block(bytes: &[u8]) -> usize {
+    let line =
+        |rest: &[u8]| rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
+    let mut end = line(bytes);
+    while let Some(b' ' | b'\t') = bytes.get(end) {
+        end += line(&bytes[end..]);
+    }
+    if bytes.starts_with(b"Traceback ") {
+        end += line(&bytes[end..]);
+    }
+    end
+}
+
 fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -171,6 +215,36 @@ mod tests {
         }
         lines.finish(&mut budget, &mut output);
         seen
+    }
+
+    /// What is read of both streams at once, in the order in which it is passed on.
+    fn in_turn(reads: &[[&str; 2]]) -> String {
+        let mut seen = String::new();
+        let (mut stdout, mut stderr) = (Lines::new(Stream::Stdout), Lines::new(Stream::Stderr));
+        let (mut turns, mut budget) = (Turns::default(), Budget::new());
+        for chunks in reads {
+            let chunks = chunks.map(str::as_bytes);
+            let mut output = |line: Line| seen.push_str(&format!("{} ", line.text));
+            turns.push(chunks, [&mut stdout, &mut stderr], &mut budget, &mut output);
+        }
+        seen
+    }
+
+    #[test]
+    fn lines_of_both_streams_are_passed_on_in_turn() {
+        assert_eq!(in_turn(&[["o1\no2\no3\n", "e1\ne2\n"]]), "o1 e1 o2 e2 o3 ");
+        assert_eq!(in_turn(&[["o1\n", ""], ["o2\no3\n", "e1\ne2\n"]]), "o1 e1 o2 e2 o3 ");
+        assert_eq!(in_turn(&[["", "e1\n"], ["o1\no2\n", "e2\n"]]), "e1 o1 e2 o2 ");
+        assert_eq!(in_turn(&[["o1\nhalf", "e1\n"], [" line\n", "e2\n"]]), "o1 e1 e2 half line ");
+    }
+
+    #[test]
+    fn a_traceback_stays_in_one_piece() {
+        let trace = "Traceback (most recent call last):\n  File\n    raise\nValueError: no\nafter\n";
+        assert_eq!(
+            in_turn(&[["o1\no2\n", trace]]),
+            "o1 Traceback (most recent call last):   File     raise ValueError: no o2 after "
+        );
     }
 
     #[test]

@@ -1,28 +1,39 @@
-//! Waits for a guest to connect: the socket in an instance's folder, gone once the guest is there.
+//! Waits for a guest to connect: the socket in an instance's folder, gone once the guest is there, and the named
+//! pipes beside it, to which it may write its output.
 
 use std::{
     fs::{self, Permissions},
     io,
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
-use rustix::fs::{AtFlags, Mode, OFlags, open, unlinkat};
+use bytes::BytesMut;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, chmodat, mknodat, open, openat, unlinkat};
 use tokio::{
     io::AsyncReadExt,
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, UnixStream, unix::pipe},
 };
 
 use super::{
     Error,
-    guest::{Guest, GuestError},
-    protocol::{Channel, Frames, Opening, SOCKET_NAME},
+    guest::{Guest, GuestError, Source, hello},
+    protocol::{Channel, Frames, Opening, OutputKind, SOCKET_NAME},
 };
 
-/// A listening socket in `run/` of an instance's folder. Dropping it unlinks the socket.
+/// For everybody inside to write to, and for nobody but this program to read.
+const PIPE_MODE: Mode = Mode::from_raw_mode(0o622);
+
+/// A listening socket in `run/` of an instance's folder, and two named pipes. Dropping it unlinks them.
 pub(super) struct Listener {
     socket: UnixListener,
-    run: rustix::fd::OwnedFd,
+    run: OwnedFd,
+    /// For stdout and stderr, until a guest has said that it uses them. None where there can be none.
+    pipes: Mutex<Option<[pipe::Receiver; 2]>>,
 }
 
 impl Listener {
@@ -42,16 +53,31 @@ impl Listener {
         let short = format!("/proc/self/fd/{}/{SOCKET_NAME}", run.as_raw_fd());
         let socket = UnixListener::bind(&short)?;
         fs::set_permissions(&short, Permissions::from_mode(0o666))?;
-        Ok(Self { socket, run })
+        let pipes = named_pipe(&run, "stdout").and_then(|out| Ok([out, named_pipe(&run, "stderr")?]));
+        let pipes = pipes.inspect_err(|error| tracing::debug!(%error, "no named pipes for a guest"));
+        Ok(Self { socket, run, pipes: Mutex::new(pipes.ok()) })
     }
 
-    /// Takes the guest's three connections, in any order, and its `hello`. Has no limit of its own:
-    /// whoever waits has one.
+    /// Takes the guest's connections, in any order, and its `hello`, which says whether there are three or only
+    /// one. Has no limit of its own: whoever waits has one.
     pub(super) async fn accept(&self) -> Result<Guest, GuestError> {
-        let (mut control, mut stdout, mut stderr) = (None, None, None);
-        while control.is_none() || stdout.is_none() || stderr.is_none() {
-            let (mut socket, _) =
-                self.socket.accept().await.map_err(|error| GuestError::Closed(Some(error)))?;
+        let mut control: Option<(UnixStream, Frames)> = None;
+        let (mut stdout, mut stderr, mut said) = (None, None, None);
+        loop {
+            match said {
+                Some(Some(OutputKind::Fifo)) => break,
+                Some(None) if stdout.is_some() && stderr.is_some() => break,
+                _ => {}
+            }
+            let mut socket = tokio::select! {
+                outputs = greeting(&mut control), if said.is_none() => {
+                    said = Some(outputs?);
+                    continue;
+                }
+                accepted = self.socket.accept() => {
+                    accepted.map_err(|error| GuestError::Closed(Some(error)))?.0
+                }
+            };
             let (channel, frames) = opening(&mut socket).await?;
             let slot = match channel {
                 Channel::Control => &mut control,
@@ -64,23 +90,57 @@ impl Listener {
         }
         let missing = || GuestError::Violation("a channel is missing".to_owned());
         let (control, frames) = control.ok_or_else(missing)?;
+        if let Some(Some(OutputKind::Fifo)) = said {
+            let pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let [stdout, stderr] = pipes.ok_or_else(missing)?.map(Source::Pipe);
+            return Ok(Guest::new(
+                control,
+                frames,
+                (stdout, BytesMut::new()),
+                (stderr, BytesMut::new()),
+            ));
+        }
         let output = |slot: Option<(UnixStream, Frames)>| {
             let (socket, frames) = slot.ok_or_else(missing)?;
-            Ok((socket, frames.into_rest()))
+            Ok((Source::Connection(socket), frames.into_rest()))
         };
-        Guest::greet(control, frames, output(stdout)?, output(stderr)?).await
+        Ok(Guest::new(control, frames, output(stdout)?, output(stderr)?))
     }
+}
+
+/// Makes a named pipe and opens it both ways: so nobody inside can make this end wait or see an end, however many
+/// processes open and close it there. What the guest has as a standard stream, it can open again by
+/// `/dev/stdout`; a socket it could not.
+fn named_pipe(run: &OwnedFd, name: &str) -> io::Result<pipe::Receiver> {
+    let _ = unlinkat(run, name, AtFlags::empty());
+    mknodat(run, name, FileType::Fifo, PIPE_MODE, 0)?;
+    // Whatever the umask.
+    chmodat(run, name, PIPE_MODE, AtFlags::empty())?;
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let pipe = openat(run, name, flags, Mode::empty())?;
+    pipe::Receiver::from_owned_fd(pipe)
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = unlinkat(&self.run, SOCKET_NAME, AtFlags::empty());
+        // Who has a pipe open can open it again by `/proc`, whether it still has a name or not.
+        for name in [SOCKET_NAME, "stdout", "stderr"] {
+            let _ = unlinkat(&self.run, name, AtFlags::empty());
+        }
     }
 }
 
 /// What a sandbox sees as `/run/cloudfunc`.
 pub(super) fn run_folder(folder: &Path) -> PathBuf {
     folder.join("run")
+}
+
+/// `hello`, once there is a control connection. Cancel safe.
+async fn greeting(control: &mut Option<(UnixStream, Frames)>) -> Result<Option<OutputKind>, GuestError> {
+    match control {
+        Some((socket, frames)) => hello(socket, frames).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The first frame of a connection, and what was read after it.
@@ -103,6 +163,8 @@ async fn opening(socket: &mut UnixStream) -> Result<(Channel, Frames), GuestErro
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use tokio::io::AsyncWriteExt;
 
     use super::*;
@@ -138,12 +200,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_guest_that_says_so_writes_to_the_named_pipes_whoever_opens_and_closes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = Listener::bind(folder.path()).unwrap();
+        let pipe = |name: &str| run_folder(folder.path()).join(name);
+        for name in ["stdout", "stderr"] {
+            let mode = fs::metadata(pipe(name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o622, "others write and do not read");
+        }
+        let hello = HELLO.replace("\"pid\":1", "\"pid\":1,\"outputs\":\"fifo\"");
+        let control = connect(&listener, &[CONTROL, &hello]).await;
+        let mut guest = listener.accept().await.unwrap();
+        for text in ["first\n", "second\n"] {
+            let mut opened = fs::OpenOptions::new().write(true).open(pipe("stdout")).unwrap();
+            opened.write_all(text.as_bytes()).unwrap();
+        }
+        drop(control);
+        let mut lines = Vec::new();
+        let error = guest.idle(&mut |line| lines.push(line.text)).await;
+        assert!(matches!(error, GuestError::Closed(_)), "{error}");
+        assert_eq!(lines, ["first", "second"]);
+    }
+
+    #[tokio::test]
     async fn what_is_no_guest_is_refused() {
         let other = HELLO.replace(":1,", ":2,");
         for (connections, reason) in [
             (&[&[CONTROL][..], &[CONTROL]][..], "a second Control channel"),
             (&[&[r#"{"channel":"other"}"#]], "unknown variant"),
             (&[&[STDOUT], &[STDERR], &[CONTROL, &other]], "speaks protocol 2"),
+            (&[&[CONTROL, &HELLO.replace(":1}", ":1,\"outputs\":\"other\"}")]], "unknown variant"),
             (&[&[STDOUT], &[STDERR], &[CONTROL, r#"{"ready":{}}"#]], "'ready' instead of 'hello'"),
             (&[&[STDOUT], &[STDERR], &[CONTROL, HELLO, HELLO]], "nothing asked for"),
         ] {

@@ -194,10 +194,43 @@ impl Exit {
         match self {
             Self::Removed => "it was removed".to_owned(),
             Self::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
-            Self::Code(code) => format!("it exited with code {code} before it said hello"),
+            Self::Code(code) => format!("it exited with {} before it said hello", show_code(code)),
             Self::Unknown => "it is gone, and nobody says why".to_owned(),
         }
     }
+}
+
+/// An exit code for people: 128 and a signal's number stand for the signal.
+pub fn show_code(code: i64) -> String {
+    match code.checked_sub(128).and_then(signal_name) {
+        Some(name) => format!("code {code} (signal {name})"),
+        None => format!("code {code}"),
+    }
+}
+
+/// The signals that end a process, by their numbers on Linux.
+fn signal_name(number: i64) -> Option<&'static str> {
+    Some(match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -317,5 +350,14 @@ mod tests {
             here.memory_bytes.is_some_and(|bytes| bytes > 1 << 28) && here.cpus >= Some(1),
             "{here:?}"
         );
+    }
+
+    #[test]
+    fn a_code_that_stands_for_a_signal_names_it() {
+        assert_eq!(show_code(139), "code 139 (signal SIGSEGV)");
+        assert_eq!(show_code(137), "code 137 (signal SIGKILL)");
+        assert_eq!(show_code(3), "code 3");
+        assert_eq!(show_code(128), "code 128");
+        assert_eq!(show_code(255), "code 255");
     }
 }

@@ -3,11 +3,15 @@
 //! A frame is `u32` header length, `u32` body length (big endian), header JSON, body bytes. The guest
 //! connects three times to [`SOCKET_NAME`] in `/run/cloudfunc`; each connection begins with
 //! `{"channel": "control" | "stdout" | "stderr"}`. Every later header names its message as the only
-//! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`:
+//! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`.
+//!
+//! Instead of connecting `stdout` and `stderr`, a guest may write to the named pipes `stdout` and `stderr` beside the
+//! socket, which its processes can open by `/dev/stdout` too; its `hello` then has `"outputs": "fifo"`.
+//!
 //!
 //! ```text
 //! guest                         host
-//! hello {protocol language pid} ▶
+//! hello {protocol language pid outputs?} ▶
 //!                               ◀ load {revision function handler env secrets}
 //! ready {} | load_error {type message trace} ▶
 //!                               ◀ invoke {id attempt remaining_ms headers content_type} + body
@@ -88,6 +92,7 @@ pub(super) enum GuestMessage {
         language: String,
         #[expect(dead_code, reason = "for people who read the wire")]
         pid: u32,
+        outputs: Option<OutputKind>,
     },
     Ready {},
     LoadError(FunctionError),
@@ -113,6 +118,13 @@ impl GuestMessage {
             Self::Error { .. } => "error",
         }
     }
+}
+
+/// How a guest writes its output where it does not connect for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OutputKind {
+    Fifo,
 }
 
 /// The first frame of a connection.

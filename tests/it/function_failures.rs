@@ -21,7 +21,7 @@ on_stack! {
     a_result_that_is_not_json_is_named
     one_that_never_returns_is_killed_and_nothing_else
     code_that_cannot_be_loaded_answers_each_call_with_its_trace
-    an_exit_while_loading_is_a_crash
+    an_exit_while_loading_says_why_and_its_output_is_the_invocations
     a_failure_says_where_and_how_long_it_ran
     an_async_one_that_fails_ends_failed_after_one_attempt
     one_that_takes_too_much_memory_is_told_its_limit
@@ -164,11 +164,32 @@ async fn code_that_cannot_be_loaded_answers_each_call_with_its_trace(platform: &
     assert_eq!((error.kind.as_str(), record.start), ("SyntaxError", None));
 }
 
-async fn an_exit_while_loading_is_a_crash(platform: &TestPlatform) {
-    platform.deploy("gone", &[("function.py", "import sys\nsys.exit(4)\n")]).await;
-    let (answer, _) = call(platform, "gone", "{}").await;
-    let detail = "the function's process exited with code 4 while its code was loaded";
-    assert_eq!(answer, of_function(code::FUNCTION_CRASHED, detail, "exit"));
+async fn an_exit_while_loading_says_why_and_its_output_is_the_invocations(platform: &TestPlatform) {
+    for (name, end, how) in [
+        ("silent", "os._exit(4)", "code 4 while its code was loaded"),
+        (
+            "words",
+            "print('checking')\nsys.exit('no licence file')",
+            "code 1 while its code was loaded; its last output: checking / no licence file",
+        ),
+        (
+            "segv",
+            "print('going')\nos.kill(os.getpid(), 11)",
+            "code 139 (signal SIGSEGV) while its code was loaded; its last output: going",
+        ),
+        ("abrt", "os.abort()", "code 134 (signal SIGABRT) while its code was loaded"),
+    ] {
+        platform.deploy(name, &[("function.py", &format!("import os, sys\n{end}\n"))]).await;
+        let (answer, _) = call(platform, name, "{}").await;
+        let detail = format!("the function's process exited with {how}");
+        assert_eq!(answer, of_function(code::FUNCTION_CRASHED, &detail, "exit"), "{name}");
+    }
+    let id = platform.problem("words", "{}").await.invocation_id.unwrap().to_string();
+    eventually("the lines of the load are the invocation's", || async {
+        let (_, out, _) = platform.cli(&["logs", "words", "--invocation", &id]).await;
+        (out.contains("checking") && out.contains("no licence file")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

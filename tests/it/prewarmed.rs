@@ -306,9 +306,11 @@ async fn what_the_code_writes_while_it_is_loaded_is_in_its_log(platform: &TestPl
     full(platform, 1).await;
     let code = format!("print('I am loaded')\n{HELLO}");
     platform.deploy("talker", &[("function.py", &code)]).await;
-    assert!(first_of(platform, "talker").await.prewarmed);
-    eventually("the line is stored", || async {
-        let (code, out, _) = platform.cli(&["logs", "talker"]).await;
+    let record = first_of(platform, "talker").await;
+    assert!(record.prewarmed);
+    let id = record.id.to_string();
+    eventually("the line is stored, as one of the invocation that waited for it", || async {
+        let (code, out, _) = platform.cli(&["logs", "talker", "--invocation", &id]).await;
         (code == 0 && out.contains("I am loaded")).then_some(())
     })
     .await;

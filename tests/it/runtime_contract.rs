@@ -5,6 +5,7 @@
 
 mod alone;
 mod answers;
+mod beside_python;
 mod ends;
 mod failures;
 mod handlers;
@@ -32,7 +33,9 @@ use cloudfunc::{
     },
 };
 
-use self::{alone::*, answers::*, ends::*, failures::*, handlers::*, isolation::*, output::*};
+use self::{
+    alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*, output::*,
+};
 use crate::{need, support::eventually};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -328,6 +331,7 @@ macro_rules! contract {
         all: $($all:ident)*;
         shim: $($shim:ident)*;
         sandbox: $($sandbox:ident)*;
+        beside: $($beside:ident)*;
         images: $($images:ident)*;
         alone: $($alone:ident)*
     ) => {
@@ -336,9 +340,9 @@ macro_rules! contract {
             docker,
             super::Kind::Docker,
             { super::need!("CLOUDFUNC_TEST_DOCKER"); },
-            $($all)* $($sandbox)* $($images)*
+            $($all)* $($sandbox)* $($beside)* $($images)*
         );
-        on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)* $($alone)*);
+        on!(oci, super::Kind::Oci, {}, $($all)* $($sandbox)* $($beside)* $($alone)*);
         as_another_user!($($all)* $($sandbox)* $($alone)*);
     };
 }
@@ -364,6 +368,9 @@ contract! {
     a_frame_that_nothing_asked_for_is_a_violation
     a_child_process_prints_into_the_invocation
     what_is_printed_later_belongs_to_the_instance
+    a_function_opens_its_outputs_by_their_paths
+    what_a_function_does_to_its_outputs_is_its_own_loss
+    what_is_written_in_turn_arrives_in_turn
     ten_mib_of_output_are_cut_and_the_result_arrives
     a_guest_ends_when_the_host_hangs_up
     a_busy_guest_ends_too_when_the_host_hangs_up
@@ -380,11 +387,15 @@ contract! {
     sandbox:
     too_much_memory_is_the_reason
     a_sandbox_may_do_little
+    a_function_finds_what_programs_expect_of_a_machine
     a_sandbox_has_room_for_few_processes
     functions_yield_the_processors_and_leave_one_to_the_others
     what_a_function_leaves_behind_is_reaped
     an_image_that_is_not_there_says_what_to_do
     the_engine_says_its_name;
+
+    beside:
+    handlers_do_what_they_do_in_plain_python;
 
     images:
     containers_with_egress_cannot_reach_each_other

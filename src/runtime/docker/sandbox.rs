@@ -12,7 +12,9 @@ use crate::{
     model::Network,
     runtime::{
         Error, Image, Owner, Spec, TASK_PATH,
-        limits::{CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance},
+        limits::{
+            ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
+        },
         listener::run_folder,
     },
 };
@@ -55,8 +57,7 @@ pub(super) fn body(
         image: Some(image.to_owned()),
         hostname: Some("function".to_owned()),
         user: Some(USER.to_owned()),
-        // There is no account, hence no home; what wants to write goes to /tmp.
-        env: Some(vec!["HOME=/tmp".to_owned()]),
+        env: Some(ACCOUNT.map(|(name, value)| format!("{name}={value}")).to_vec()),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         // An own empty network namespace; a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::root::Root;
 use crate::runtime::{
     Spec, TASK_PATH,
-    limits::{OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+    limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
     listener::run_folder,
 };
 
@@ -69,6 +69,11 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     limits.into()
 }
 
+fn environment() -> Vec<String> {
+    let account = ACCOUNT.map(|(name, value)| format!("{name}={value}"));
+    ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"].map(str::to_owned).into_iter().chain(account).collect()
+}
+
 /// `names` is the `resolv.conf` of a sandbox that is connected.
 pub(super) fn config(
     spec: &Spec,
@@ -92,8 +97,7 @@ pub(super) fn config(
             "user": {"uid": id, "gid": id, "additionalGids": groups},
             "cwd": TASK_PATH,
             "args": root.command,
-            // There is no account, hence no home; what wants to write goes to /tmp.
-            "env": ["PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"],
+            "env": environment(),
             "noNewPrivileges": true,
             "oomScoreAdj": OOM_SCORE,
             "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
@@ -119,6 +123,12 @@ fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
     let mut mounts = vec![
         special("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         special("/dev", "tmpfs", &["nosuid", "noexec", "mode=755", "size=65536"]),
+        // For terminals of the function's own; few, since the machine has a bound for all together.
+        special(
+            "/dev/pts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "max=64"],
+        ),
         special("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &bytes(SHM_BYTES)]),
         // Programs in it may run: build tools and packages unpack theirs there.
         special("/tmp", "tmpfs", &["nosuid", "nodev", "mode=1777", &bytes(TMP_BYTES)]),

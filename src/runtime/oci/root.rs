@@ -51,7 +51,24 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/hosts", "127.0.0.1\tlocalhost function\n::1\tlocalhost\n"),
     ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
     ("/etc/resolv.conf", ""),
+    ("/etc/hostname", "function\n"),
 ];
+
+/// What a container has of its base image: names of services, protocols and kinds of files. This machine's, or,
+/// where it has none, a text of ours; looked at when the skeleton is made.
+const TABLES: &[(&str, &str)] = &[
+    ("/etc/services", include_str!("services")),
+    ("/etc/protocols", include_str!("protocols")),
+    ("/etc/rpc", ""),
+    ("/etc/ethertypes", ""),
+    ("/etc/mime.types", ""),
+    ("/etc/os-release", ""),
+];
+
+/// A longer table of this machine's is not taken.
+const MAX_TABLE: u64 = 1024 * 1024;
+
+const LINKS: &[(&str, &str)] = &[("/etc/mtab", "/proc/mounts")];
 
 /// A root file system's parts.
 #[derive(Debug)]
@@ -138,7 +155,9 @@ fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(P
 /// Of everything that a skeleton is made from: another interpreter, another skeleton.
 fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
     let mut hash = Sha256::new();
-    for part in [format!("{interpreter:?}"), format!("{paths:?}{FILES:?}{FOLDERS:?}")] {
+    for part in
+        [format!("{interpreter:?}"), format!("{paths:?}{FILES:?}{FOLDERS:?}{LINKS:?}{:?}", tables())]
+    {
         hash.update(part);
     }
     hash.update(python::SHIM);
@@ -199,6 +218,12 @@ fn skeleton(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
     for (path, text) in FILES {
         make_file(root, inside(path.as_ref()), text)?;
     }
+    for (path, text) in tables() {
+        make_file(root, inside(path.as_ref()), &text)?;
+    }
+    for (path, target) in LINKS {
+        symlink(target, root.join(inside(path.as_ref())))?;
+    }
     for path in paths {
         match path.is_dir() {
             true => make_folder(root, inside(path))?,
@@ -212,6 +237,18 @@ fn skeleton(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Those that are not empty.
+fn tables() -> Vec<(&'static str, String)> {
+    let text = |path: &str, ours: &str| match fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() <= MAX_TABLE => {
+            fs::read_to_string(path).unwrap_or_else(|_| ours.to_owned())
+        }
+        _ => ours.to_owned(),
+    };
+    let tables = TABLES.iter().map(|(path, ours)| (*path, text(path, ours)));
+    tables.filter(|(_, text)| !text.is_empty()).collect()
 }
 
 fn inside(path: &Path) -> &Path {

@@ -627,9 +627,25 @@ def clean(fields):
 # ---- the guest
 
 
-def redirect(channel, target):
-    """Makes a channel a standard stream, also of the processes that the function starts."""
-    descriptor = connect(channel)
+def outputs():
+    """A descriptor for each of both outputs, and whether they are the host's named pipes: these can be opened again,
+    by '/dev/stdout'. Where there are none, or nobody reads them, they are connections."""
+    descriptors = []
+    try:
+        for channel in ("stdout", "stderr"):
+            # Without waiting for a reader: where this opens another pipe than the host's, there is none.
+            descriptors.append(os.open(f"{RUN}/{channel}", os.O_WRONLY | os.O_NONBLOCK))
+        for descriptor in descriptors:
+            os.set_blocking(descriptor, True)
+        return descriptors, True
+    except OSError:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return [connect("stdout"), connect("stderr")], False
+
+
+def redirect(descriptor, target):
+    """Makes an output a standard stream, also of the processes that the function starts."""
     os.dup2(descriptor, target)
     os.close(descriptor)
     raw = io.open(target, "wb", closefd=False)
@@ -645,10 +661,14 @@ def flush():
 
 
 def guest(control):
-    sys.stdout = sys.__stdout__ = redirect("stdout", 1)
-    sys.stderr = sys.__stderr__ = redirect("stderr", 2)
+    (out, err), are_pipes = outputs()
+    sys.stdout = sys.__stdout__ = redirect(out, 1)
+    sys.stderr = sys.__stderr__ = redirect(err, 2)
     reader = io.open(control, "rb", buffering=64 * 1024, closefd=False)
-    send(control, {"hello": {"protocol": PROTOCOL, "language": "python", "pid": os.getpid()}})
+    hello = {"protocol": PROTOCOL, "language": "python", "pid": os.getpid()}
+    if are_pipes:
+        hello["outputs"] = "fifo"
+    send(control, {"hello": hello})
     import_common(control)
     received = receive(reader)
     if received is None:

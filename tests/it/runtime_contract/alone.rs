@@ -103,21 +103,29 @@ def handler(event):
     let etc = [
         "alternatives",
         "ca-certificates",
+        "ethertypes",
         "group",
+        "hostname",
         "hosts",
         "ld.so.cache",
+        "mime.types",
+        "mtab",
         "nsswitch.conf",
+        "os-release",
         "passwd",
         "pki",
+        "protocols",
         "resolv.conf",
+        "rpc",
+        "services",
         "ssl",
     ];
     for name in seen["etc"].as_array().unwrap() {
         assert!(etc.contains(&name.as_str().unwrap()), "/etc/{name}");
     }
     let dev = [
-        "core", "fd", "full", "kcore", "null", "ptmx", "random", "shm", "stderr", "stdin", "stdout",
-        "tty", "urandom", "zero",
+        "core", "fd", "full", "kcore", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
+        "stdout", "tty", "urandom", "zero",
     ];
     for name in seen["dev"].as_array().unwrap() {
         assert!(dev.contains(&name.as_str().unwrap()), "/dev/{name}");

@@ -77,6 +77,26 @@ def handler(event):
     instance.sandbox.remove().await;
 }
 
+pub async fn a_function_finds_what_programs_expect_of_a_machine(fixture: &Fixture) {
+    let code = r#"
+import getpass, os, pty, socket
+def handler(event):
+    main, other = os.openpty()
+    os.write(other, b"typed")
+    names = [socket.getservbyname("https"), socket.getprotobyname("udp")] if event == "names" else None
+    return [getpass.getuser(), os.path.expanduser("~"), names, os.read(main, 9).decode(), os.isatty(other),
+            os.path.ismount("/sys")]
+"#;
+    let mut instance = fixture.ready(code).await;
+    // An image has these tables or not; without one, they are the platform's doing.
+    let (event, expected) = match fixture.kind {
+        Kind::Docker => ("", r#"["function","/tmp",null,"typed",true,true]"#),
+        _ => ("names", r#"["function","/tmp",[443,17],"typed",true,false]"#),
+    };
+    assert_eq!(instance.result(&format!("\"{event}\"")).await, expected);
+    instance.sandbox.remove().await;
+}
+
 /// The folder of the group that limits its processors, as the machine sees it.
 fn cpu_group(fixture: &Fixture, instance: &Instance) -> PathBuf {
     let pid = match fixture.kind {

@@ -51,3 +51,86 @@ pub async fn ten_mib_of_output_are_cut_and_the_result_arrives(fixture: &Fixture)
     }
     instance.sandbox.remove().await;
 }
+
+pub async fn a_function_opens_its_outputs_by_their_paths(fixture: &Fixture) {
+    let code = r#"
+import os, subprocess
+def handler(event):
+    print("one")
+    with open("/dev/stdout", "w") as file:
+        file.write("two\n")
+    with open("/proc/self/fd/1", "ab", buffering=0) as file:
+        file.write(b"three\n")
+    subprocess.run("echo four > /dev/stdout; echo five | tee /dev/stderr; echo six >> /dev/stderr", shell=True)
+    descriptors = [os.open("/dev/stdout", os.O_WRONLY) for _ in range(100)]
+    for descriptor in descriptors:
+        os.write(descriptor, b".")
+        os.close(descriptor)
+    print()
+    print("seven")
+"#;
+    let mut instance = fixture.ready(code).await;
+    let dots = ".".repeat(100);
+    for _ in 0..2 {
+        assert_eq!(instance.result("{}").await, "null");
+        let of = |stream| {
+            let lines = instance.lines.iter().filter(move |line| line.stream == stream);
+            lines.map(|line| line.text.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Stream::Stdout), ["one", "two", "three", "four", "five", &dots, "seven"]);
+        assert_eq!(of(Stream::Stderr), ["five", "six"]);
+    }
+    instance.sandbox.remove().await;
+}
+
+/// Reads its own output, shrinks the pipe, and closes what it was given.
+pub async fn what_a_function_does_to_its_outputs_is_its_own_loss(fixture: &Fixture) {
+    let code = r#"
+import fcntl, os
+def handler(event):
+    os.environ["X"] = "1"
+    try:
+        reader = os.open("/dev/stdout", os.O_RDONLY | os.O_NONBLOCK)
+        os.read(reader, 10)
+    except OSError:
+        pass
+    try:
+        fcntl.fcntl(1, 1031, 4096)
+    except OSError:
+        pass
+    flags = fcntl.fcntl(1, fcntl.F_GETFL)
+    again = os.dup(1)
+    os.close(1)
+    os.dup2(again, 1)
+    os.close(again)
+    for _ in range(1000):
+        os.write(1, b"x" * 99 + b"\n")
+    return flags & os.O_NONBLOCK
+"#;
+    let mut instance = fixture.ready(code).await;
+    for _ in 0..2 {
+        assert_eq!(instance.result("{}").await, "0");
+        assert_eq!(instance.lines.len(), 1000);
+    }
+    instance.sandbox.remove().await;
+}
+
+pub async fn what_is_written_in_turn_arrives_in_turn(fixture: &Fixture) {
+    let code = r#"
+import sys
+def handler(event):
+    for number in range(20):
+        print("out", number)
+        print("err", number, file=sys.stderr)
+"#;
+    let mut instance = fixture.ready(code).await;
+    instance.result("{}").await;
+    let lines: Vec<&str> = instance.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(lines.len(), 40);
+    for (position, text) in lines.iter().enumerate() {
+        // Which of both was first in a moment nobody tells; no more than that.
+        let number: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(number.abs_diff(position / 2) <= 4, "{lines:?}");
+    }
+    instance.sandbox.remove().await;
+}
