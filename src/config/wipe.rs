@@ -27,7 +27,7 @@ const COMPOSE: [&str; 2] = ["compose.yaml", ".env"];
 
 /// Whether a platform has used this folder, so that what bears our names there is ours.
 pub fn is_used(folder: &Path) -> bool {
-    folder.join("manager-id").is_file()
+    folder.join("manager-id").is_file() || folder.join("store.db.lock").is_file()
 }
 
 /// Removes everything of a platform that does not run; answers what is left in the folder, none when it is gone.

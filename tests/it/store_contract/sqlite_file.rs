@@ -105,7 +105,7 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
     for task in many {
         match task.await.unwrap() {
             (id, Ok(_)) => accepted.push(id),
-            (_, Err(error)) => assert!(matches!(error, Error::Unavailable { .. }), "{error:?}"),
+            (_, Err(error)) => assert!(matches!(error, Error::Unwritable { .. }), "{error:?}"),
         }
     }
     let totals = store.totals().await.unwrap();
