@@ -25,7 +25,10 @@ where
 
 /// Undoes what an open question does to the terminal.
 pub fn abandon() {
-    let _ = Term::stderr().show_cursor();
+    let terminal = Term::stderr();
+    if terminal.is_term() {
+        let _ = terminal.show_cursor();
+    }
 }
 
 async fn ask<T: Send + 'static>(

@@ -86,7 +86,7 @@ fn aliases_are_in_the_help() {
     let help = Desk::new().run(&["--help"], 0, "");
     for (command, alias) in [("list", "ls"), ("delete", "rm")] {
         let line = help.lines().find(|line| line.starts_with(&format!("  {command} "))).unwrap();
-        assert!(line.contains(&format!("[aliases: {alias}]")), "{line}");
+        assert!(line.contains(&format!("[alias: {alias}]")), "{line}");
     }
     assert!(help.contains("\n  ps "), "{help}");
 }
