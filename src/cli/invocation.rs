@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     client::RecordFilter,
-    model::{AttemptRecord, FunctionName, Record, State, api::Page},
+    model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page},
 };
 
 /// How long one request waits; then the next one does.
@@ -94,19 +94,28 @@ async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
+/// What Ctrl-C says while an invocation is waited for.
+fn goes_on(asked: &InvocationRef) -> impl Future<Output = Option<Farewell>> + Send + use<> {
+    let farewell = Farewell {
+        what: format!("the invocation goes on, id {asked}"),
+        hint: Some(format!("`cloudfunc invocation wait {asked}` waits for it again")),
+        invocation: match asked {
+            InvocationRef::Id(id) => Some(*id),
+            InvocationRef::Part(_) => None,
+        },
+    };
+    std::future::ready(Some(farewell))
+}
+
 async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     let client = target.client(out)?;
+    let asked = target.invocation(id)?;
+    out.on_interrupt().set(goes_on(&asked));
     // What a part of an id means is settled by the first answer: later there may be more that have it.
-    let mut record = client.record(target.invocation(id)?, None).await?;
+    let mut record = client.record(asked, None).await?;
     let id = record.id;
     let progress = out.waiting(&format!("waiting for {id}"));
-    out.on_interrupt().set(async move {
-        Some(Farewell {
-            what: format!("the invocation goes on, id {id}"),
-            hint: Some(format!("`cloudfunc invocation wait {id}` waits for it again")),
-            invocation: Some(id),
-        })
-    });
+    out.on_interrupt().set(goes_on(&id.into()));
     let mut patience = Patience::default();
     while !record.state.is_terminal() {
         progress.say(&format!("{} {}", record.function, record.state));

@@ -12,6 +12,7 @@ use cloudfunc::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::{
     on_stack,
@@ -271,7 +272,13 @@ async fn ctrl_c_tells_which_invocation_goes_on(platform: &TestPlatform) {
     platform.deploy("slow", &[("function.py", SLOW)]).await;
     let invoke = start(platform.command(&["invoke", "slow", "3"]));
     let id = under_way(platform).await.id;
-    let wait = start(platform.command(&["invocation", "wait", &id.to_string(), "--json"]));
+    let mut wait =
+        start(platform.command(&["invocation", "wait", &id.to_string(), "--json", "--verbose"]));
+    // From here on it takes signals itself.
+    let mut said = BufReader::new(wait.stderr.take().unwrap());
+    let mut asking = String::new();
+    said.read_line(&mut asking).await.unwrap();
+    assert!(asking.contains("asking http"), "{asking}");
     interrupt(&invoke);
     let output = invoke.wait_with_output().await.unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
@@ -283,8 +290,10 @@ async fn ctrl_c_tells_which_invocation_goes_on(platform: &TestPlatform) {
         )
     );
     interrupt(&wait);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).await.unwrap();
     let output = wait.wait_with_output().await.unwrap();
-    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    let error: Value = serde_json::from_str(&rest).unwrap();
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(error["code"], "stopped_by_signal");
     assert_eq!(error["invocation_id"], id.to_string());
