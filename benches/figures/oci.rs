@@ -50,6 +50,7 @@ impl Oci {
             memory_bytes: 128 << 20,
             cpus: 1.0,
             network: Network::None,
+            env: std::collections::BTreeMap::new(),
         };
         let mut started = self.runtime.start(&spec).await.unwrap();
         let load = Load {

@@ -163,6 +163,9 @@ impl World<'_> {
                     self.functions.insert(slot, function);
                     self.happens(now + self.setup.cold_starts[function], Happens::Started(slot));
                 }
+                Action::Check { .. } | Action::TakeForCheck { .. } | Action::Skip { .. } => {
+                    unreachable!("nothing is deployed")
+                }
                 Action::Prewarm { .. } | Action::Take { .. } => {
                     unreachable!("this pool prewarms nothing")
                 }

@@ -160,6 +160,7 @@ impl Ending {
             kind: problem.error_type.unwrap_or(problem.code),
             message: problem.detail.clone(),
             trace: problem.trace,
+            hint: None,
         };
         Self::Failed { exit, message: problem.detail, hint: problem.hint, error: Some(error), kind }
     }
@@ -176,6 +177,7 @@ impl Ending {
             matches!(reason, "platform" | "interrupted") || reason.starts_with("start_failed")
         });
         let exit = if platform { Exit::Platform } else { exit_of_state(record.state) };
+        let hint = error.as_ref().and_then(|error| error.hint.clone());
         let code = match (record.reason.as_deref(), record.state) {
             (Some("interrupted"), _) => code::INTERRUPTED.code,
             (Some(reason), _) if reason.starts_with("start_failed") => code::START_FAILED.code,
@@ -187,7 +189,7 @@ impl Ending {
             _ => "platform",
         };
         let kind = Kind { code: Some(code.to_owned()), ..Kind::default() };
-        Self::Failed { exit, message, hint: None, error, kind }
+        Self::Failed { exit, message, hint, error, kind }
     }
 }
 

@@ -8,22 +8,29 @@ use serde::Serialize;
 use super::{Error, Exit, Output, error::Report, interrupt::Farewell, target::Target, text::count};
 use crate::{
     bundle::{self, Listing, Packed},
-    client::Client,
+    client::{self, Client},
     config::{
         manifest::{self, Defaults, Manifest},
         units::show_bytes,
     },
-    model::{FunctionName, RevisionNumber, api::Deployed},
+    model::{FunctionName, Problem, RevisionNumber, api::Deployed},
 };
 
 /// Deploy functions: pack each folder, upload it, follow its build
 ///
-/// With --json one line for each path: {"path","name","revision","unchanged","image","error"}.
+/// The platform loads the code once before it becomes active, in an instance of its own: top-level code runs one
+/// more time. When that fails nothing is deployed, and the revision that was active goes on.
+///
+/// With --json one line for each path: {"path","name","revision","unchanged","image","error"}, and "notice" and
+/// "output" of that load where there are any.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders of functions; one that is not here is looked up in ./functions
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
+    /// Deploy without loading the code first: what is wrong with it shows at the first invocation
+    #[arg(long)]
+    no_check: bool,
 }
 
 /// A line of `--json`: of each path one, whatever came of it.
@@ -37,19 +44,31 @@ struct Item {
     unchanged: bool,
     image: Option<String>,
     error: Option<Report>,
+    /// The code was not loaded, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+    /// What it wrote while it was loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    /// Of code that could not be loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 impl Item {
     fn of(path: &Path, result: &Result<Deployed, Error>) -> Self {
         let path = path.display().to_string();
         match result {
-            Ok(Deployed { name, revision, unchanged, image }) => Self {
+            Ok(Deployed { name, revision, unchanged, image, notice, output }) => Self {
                 path,
                 name: Some(name.clone()),
                 revision: Some(*revision),
                 unchanged: *unchanged,
                 image: Some(image.clone()),
                 error: None,
+                notice: notice.clone(),
+                output: output.clone(),
+                trace: None,
             },
             Err(error) => Self {
                 path,
@@ -58,6 +77,9 @@ impl Item {
                 unchanged: false,
                 image: None,
                 error: Some(error.report()),
+                notice: None,
+                output: problem(error).and_then(|problem| problem.output.clone()),
+                trace: problem(error).and_then(|problem| problem.trace.clone()),
             },
         }
     }
@@ -70,7 +92,7 @@ impl Args {
         let single = self.paths.len() == 1;
         let mut worst = Exit::Ok;
         for path in self.paths {
-            let result = deploy(&client, &path, out).await;
+            let result = deploy(&client, &path, self.no_check, out).await;
             if out.json() {
                 out.json_line(&Item::of(&path, &result))?;
             }
@@ -90,6 +112,12 @@ impl Args {
 
 fn report(deployed: &Deployed, out: &Output) -> Result<(), Error> {
     let Deployed { name, revision, .. } = deployed;
+    if let Some(output) = &deployed.output {
+        out.detail(&format!("{name} wrote while it was loaded:\n{}", output.trim_end()));
+    }
+    if let Some(notice) = &deployed.notice {
+        out.warn(notice);
+    }
     if deployed.unchanged {
         out.line(&format!("{name} is unchanged: revision {revision} is active already"))?;
     } else {
@@ -99,7 +127,7 @@ fn report(deployed: &Deployed, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-async fn deploy(client: &Client, path: &Path, out: &Output) -> Result<Deployed, Error> {
+async fn deploy(client: &Client, path: &Path, no_check: bool, out: &Output) -> Result<Deployed, Error> {
     let Function { name, archive, files } = pack(path, out).await?;
     let (files, size) = (count(files, "file"), show_bytes(archive.len() as u64));
     let what = format!("deploying {name}: {files}, {size} packed");
@@ -119,9 +147,31 @@ async fn deploy(client: &Client, path: &Path, out: &Output) -> Result<Deployed, 
         let name = goes_on.clone();
         out.on_interrupt().set(async move { Some(build_goes_on(&name)) });
     };
-    let deployed = client.deploy_watched(&name, archive, sent, step).await;
+    let deployed = client.deploy_watched(&name, archive, !no_check, sent, step).await;
     out.on_interrupt().clear();
-    Ok(deployed?)
+    drop(progress);
+    deployed.map_err(|error| {
+        tell_why(&error, out);
+        error.into()
+    })
+}
+
+fn problem(error: &Error) -> Option<&Problem> {
+    match error.reason.as_ref()?.downcast_ref()? {
+        client::Error::Problem(problem) => Some(problem),
+        _ => None,
+    }
+}
+
+/// What the code wrote while it was loaded, and its trace.
+fn tell_why(error: &client::Error, out: &Output) {
+    let client::Error::Problem(problem) = error else { return };
+    if out.json() {
+        return;
+    }
+    for text in [&problem.output, &problem.trace].into_iter().flatten() {
+        out.report(text);
+    }
 }
 
 fn cut_off() -> Farewell {

@@ -65,8 +65,18 @@ impl Document {
 }
 
 fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)> {
-    let FunctionSpec { description, code, handler, timeout, memory_bytes, cpus, network, env, scaling } =
-        &function.spec;
+    let FunctionSpec {
+        description,
+        code,
+        handler,
+        timeout,
+        load_timeout: _,
+        memory_bytes,
+        cpus,
+        network,
+        env,
+        scaling,
+    } = &function.spec;
     let state = if function.is_warm { "warm" } else { "cold" };
     let runs_on = match code {
         Code::Language { language, version, package: Package::Bundle } => {
@@ -91,6 +101,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         ("runs on", runs_on),
         ("handler", handler.clone()),
         ("timeout", setting(*timeout)),
+        ("load timeout", setting(function.spec.load_limit())),
         ("memory", show_bytes(*memory_bytes)),
         ("cpus", cpus.to_string()),
         ("network", network.to_owned()),

@@ -65,19 +65,31 @@ impl Client {
         archive: Bytes,
         progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
-        self.deploy_watched(name, archive, |_| {}, progress).await
+        self.deploy_watched(name, archive, true, |_| {}, progress).await
     }
 
-    /// The same; `sent` is told how many bytes are on their way.
+    /// The same for code that is not loaded before it is registered.
+    pub async fn deploy_unchecked(
+        &self,
+        name: &FunctionName,
+        archive: Bytes,
+        progress: impl FnMut(&str),
+    ) -> Result<Deployed, Error> {
+        self.deploy_watched(name, archive, false, |_| {}, progress).await
+    }
+
+    /// The same; `sent` is told how many bytes are on their way. `check`: the code is loaded before it is registered.
     pub async fn deploy_watched(
         &self,
         name: &FunctionName,
         archive: Bytes,
+        check: bool,
         sent: impl FnMut(usize) + Send + 'static,
         mut progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
+        let query = if check { "" } else { "?check=false" };
         let request = self
-            .request(Method::POST, &format!("v1/functions/{name}/revisions"))
+            .request(Method::POST, &format!("v1/functions/{name}/revisions{query}"))
             .header(CONTENT_TYPE, "application/gzip")
             .header(ACCEPT, "application/x-ndjson")
             .header(CONTENT_LENGTH, archive.len())

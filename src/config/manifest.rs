@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{
     document::{Document, Field, Section},
+    environment,
     units::{parse_bytes, parse_duration, show_bytes},
 };
 use crate::model::{Code, FunctionName, FunctionSpec, Language, Network, Package, Scaling};
@@ -23,6 +24,8 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const DEFAULT_HANDLER: &str = "function.handler";
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// An interpreter on a busy machine takes some of it for itself.
+const MIN_LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Python needs about 10 MiB for itself.
@@ -45,6 +48,7 @@ const KEYS: &[&str] = &[
     "image",
     "handler",
     "timeout",
+    "load_timeout",
     "memory",
     "cpus",
     "network",
@@ -90,6 +94,8 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
 
     let code = code(&root, defaults)?;
     let name = root.get("name").map(|field| name(&field)).transpose()?;
+    let env_of = |field: Field<'_>| env(&field.section()?, &code);
+    let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
         description: root.get("description").map(|field| description(&field)).transpose()?,
         handler: handler(&root, &code)?,
@@ -98,12 +104,16 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
             Some(field) => duration(&field, "\"30s\"", MIN_TIMEOUT..=MAX_TIMEOUT, "from 1ms to 15m")?,
             None => Duration::from_secs(30),
         },
+        load_timeout: root
+            .get("load_timeout")
+            .map(|field| duration(&field, "\"60s\"", MIN_LOAD_TIMEOUT..=MAX_TIMEOUT, "from 1s to 15m"))
+            .transpose()?,
         memory_bytes: root.get("memory").map_or(Ok(128 << 20), |field| memory(&field))?,
         cpus: root.get("cpus").map_or(Ok(1.0), |field| field.number(MIN_CPUS, MAX_CPUS))?,
         network: root.get("network").map_or(Ok(Network::None), |field| {
             field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
         })?,
-        env: root.get("env").map_or_else(|| Ok(BTreeMap::new()), |field| env(&field.section()?))?,
+        env: environment,
         scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
     };
     Ok(Manifest { name, spec })
@@ -208,7 +218,7 @@ fn duration(
     Ok(value)
 }
 
-fn env(section: &Section<'_>) -> Result<BTreeMap<String, String>, ManifestError> {
+fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, ManifestError> {
     let mut env = BTreeMap::new();
     let mut size = 0;
     for (name, field) in section.fields() {
@@ -223,16 +233,27 @@ fn env(section: &Section<'_>) -> Result<BTreeMap<String, String>, ManifestError>
                 field.key_error(format!("`{name}`: names that start with CLOUDFUNC_ are reserved"))
             );
         }
+        if let (Code::Language { language: Language::Python, .. }, Some(why)) =
+            (code, environment::refusal(name))
+        {
+            return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
+        }
         let value = field.string("\"…\"")?;
         if value.contains('\0') {
             return Err(field.error(format!("`env.{name}` has a NUL character")));
         }
+        let value = environment::literal(value).map_err(|variable| {
+            field.error(format!(
+                "`env.{name}` has `{variable}`, but variables are not replaced here; `${variable}` stands for \
+                 this text itself"
+            ))
+        })?;
         size += name.len() + value.len();
         if size > MAX_ENV_BYTES {
             let limit = show_bytes(MAX_ENV_BYTES as u64);
             return Err(field.key_error(format!("`env` has more than {limit} of names and values")));
         }
-        env.insert(name.to_owned(), value.to_owned());
+        env.insert(name.to_owned(), value);
     }
     Ok(env)
 }

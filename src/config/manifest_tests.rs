@@ -15,6 +15,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         },
         handler: "function.handler".to_owned(),
         timeout: Duration::from_secs(30),
+        load_timeout: None,
         memory_bytes: 128 << 20,
         cpus: 1.0,
         network: Network::None,
@@ -132,6 +133,21 @@ fn errors_say_where_and_what_is_accepted() {
         ),
         ("timeout = '0s'", "1:11: `timeout` is '0s'; it must be from 1ms to 15m"),
         ("timeout = '16m'", "1:11: `timeout` is '16m'; it must be from 1ms to 15m"),
+        ("load_timeout = '500ms'", "1:16: `load_timeout` is '500ms'; it must be from 1s to 15m"),
+        ("load_timeout = '16m'", "1:16: `load_timeout` is '16m'; it must be from 1s to 15m"),
+        (
+            "[env]\nURL = 'http://${HOST}/'",
+            "2:7: `env.URL` has `${HOST}`, but variables are not replaced here; `$${HOST}` stands for this text \
+             itself",
+        ),
+        (
+            "env.PYTHONHOME = '/x'",
+            "1:5: `PYTHONHOME` cannot be set: it moves the interpreter's own library, which comes from the platform",
+        ),
+        (
+            "env.PYTHONSTARTUP = '/x'",
+            "1:5: `PYTHONSTARTUP` cannot be set: it is for interactive sessions, and a function is none",
+        ),
         ("memory = '8MiB'", "1:10: `memory` is '8MiB'; it must be from 16 MiB to 64 GiB"),
         (
             "memory = '128MB'",
@@ -165,4 +181,33 @@ fn errors_say_where_and_what_is_accepted() {
         let error = read(text).expect_err(text).to_string();
         assert_eq!(error, format!("cloudfunc.toml:{expected}"), "{text}");
     }
+}
+
+#[test]
+fn code_may_load_for_as_long_as_an_invocation_runs_and_for_half_a_minute_at_least() {
+    let seconds = |text: &str| read(text).unwrap().spec.load_limit().as_secs();
+    assert_eq!(seconds(""), 30);
+    assert_eq!(seconds("timeout = '5s'"), 30);
+    assert_eq!(seconds("timeout = '2m'"), 120);
+    assert_eq!(seconds("timeout = '2m'\nload_timeout = '1s'"), 1);
+    assert_eq!(seconds("load_timeout = '15m'"), 900);
+}
+
+/// A manifest that says nothing of it is stored as it was before the key was known: nothing has changed.
+#[test]
+fn a_spec_without_a_load_timeout_is_what_it_was() {
+    let spec = read("").unwrap().spec;
+    let json = serde_json::to_string(&spec).unwrap();
+    assert!(!json.contains("load"), "{json}");
+    assert_eq!(serde_json::from_str::<FunctionSpec>(&json).unwrap(), spec);
+    let set = read("load_timeout = '90s'").unwrap().spec;
+    let json = serde_json::to_string(&set).unwrap();
+    assert!(json.contains("\"load_timeout_ms\":90000"), "{json}");
+    assert_eq!(serde_json::from_str::<FunctionSpec>(&json).unwrap(), set);
+}
+
+#[test]
+fn a_dollar_and_an_escaped_brace_are_literal() {
+    let env = read("[env]\nA = '$HOME'\nB = '$${HOME}'").unwrap().spec.env;
+    assert_eq!((env["A"].as_str(), env["B"].as_str()), ("$HOME", "${HOME}"));
 }

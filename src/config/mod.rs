@@ -4,6 +4,7 @@
 pub mod client;
 mod dirs;
 pub mod document;
+pub mod environment;
 pub mod lock;
 pub mod manifest;
 pub mod platform;

@@ -162,8 +162,8 @@ pub struct Limits {
     pub prewarm_budget: u64,
     /// Sandboxes being started at once by one manager; others wait their turn.
     pub max_starts: usize,
-    /// Loading a function's code may take so long; then it has failed. Fixed; tests shorten it.
-    pub load_timeout: Duration,
+    /// How long a deploy's load check waits for memory; then it is skipped. Fixed; tests shorten it.
+    pub check_wait: Duration,
     /// How long a soft stop waits for running invocations before it gives up on them.
     pub stop_grace: Duration,
     /// Terminal records and logs are kept for so long.
@@ -185,7 +185,7 @@ impl Default for Limits {
             prewarm_budget: 512 << 20,
             // Docker's starts saturate at about twice the cores (measured: 4 on 2 cores).
             max_starts: 2 * std::thread::available_parallelism().map_or(2, usize::from),
-            load_timeout: Duration::from_secs(30),
+            check_wait: Duration::from_secs(10),
             stop_grace: Duration::from_secs(30),
             retention: Duration::from_secs(7 * 24 * 3600),
             keep_revisions: 10,

@@ -1,61 +1,90 @@
 //! Builds: any manager may take one. The result is a bundle in the store; images are this host's
-//! cache, which other managers make anew for themselves.
+//! cache, which other managers make anew for themselves. Then the code is loaded once, before anything of it
+//! is registered.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
+    bundles::Unpacked,
     consumers::Backoff,
     dispatch::{Command, Dispatch},
     instance::{function_tag, image_of},
+    load_once::{Check, Checked},
 };
 use crate::{
     bundle,
-    config::units,
+    config::units::{self, show_duration},
     http::{chain, chain_of_disk},
     model::{
-        Code, FunctionSpec, Package, Revision, RevisionNumber,
+        Code, Digest, FunctionError, FunctionSpec, Package, Revision, RevisionNumber,
         message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, ConsumeOptions, Delivery, Message},
     runtime::Machine,
 };
 
-/// One build at a time: they take all the cores they can get.
-const AT_ONCE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
+/// A message is taken by who is going to build it now.
+const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
+/// So many may be under way while their code is loaded, which takes a function's own time; then the next build
+/// waits. Of those that are built there is one at a time: they take all the cores they can get.
+const AT_ONCE: usize = 8;
+/// While the code is loaded, whoever waits hears of it.
+const STILL: Duration = Duration::from_secs(30);
 
 /// Takes builds until `stop`; one that is under way is finished.
 pub async fn consume(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
+    let building = Arc::new(Semaphore::new(1));
+    let workers = (0..AT_ONCE).map(|_| work(&shared, &dispatch, &building, &stop));
+    futures_util::future::join_all(workers).await;
+}
+
+async fn work(
+    shared: &Arc<Shared>,
+    dispatch: &Dispatch,
+    building: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) {
     let mut backoff = Backoff::new();
     while !stop.is_cancelled() {
-        let consumer = tokio::select! {
+        let next = async {
+            let place = building.clone().acquire_owned().await.expect("it is never closed");
+            // Only now: what was handed out to a consumer is kept from other managers.
+            (place, shared.queue.consume(&Address::Builds, ONE).await)
+        };
+        let (place, consumer) = tokio::select! {
             () = stop.cancelled() => return,
-            consumer = shared.queue.consume(&Address::Builds, AT_ONCE) => consumer,
+            next = next => next,
         };
         let mut consumer = match consumer {
             Ok(consumer) => consumer,
             Err(error) => {
-                backoff.pause("builds cannot be consumed", &error, &stop).await;
+                backoff.pause("builds cannot be consumed", &error, stop).await;
                 continue;
             }
         };
         backoff = Backoff::new();
-        loop {
-            let delivery = tokio::select! {
-                () = stop.cancelled() => return,
-                delivery = consumer.next() => delivery,
-            };
-            let Some(delivery) = delivery else { break };
-            run(&shared, delivery).await;
-            dispatch.send(Command::ImageMade);
+        let delivery = tokio::select! {
+            () = stop.cancelled() => return,
+            delivery = consumer.next() => delivery,
+        };
+        drop(consumer);
+        if let Some(delivery) = delivery {
+            run(shared, dispatch, delivery, place).await;
         }
     }
 }
 
-async fn run(shared: &Arc<Shared>, delivery: Delivery) {
+async fn run(
+    shared: &Arc<Shared>,
+    dispatch: &Dispatch,
+    delivery: Delivery,
+    place: OwnedSemaphorePermit,
+) {
     let build = match delivery.parcel.open::<Build>() {
         Ok((build, _)) => build,
         Err(error) => {
@@ -71,8 +100,15 @@ async fn run(shared: &Arc<Shared>, delivery: Delivery) {
         }
     };
     let work = async {
-        let step = perform(shared, &build, progress).await;
-        step.unwrap_or_else(|failed| failed)
+        let built = perform(shared, &build, &progress).await;
+        dispatch.send(Command::ImageMade);
+        drop(place);
+        let step = match built {
+            Ok(built) => load(dispatch, &build, built, &progress).await,
+            Err(failed) => failed,
+        };
+        drop(progress);
+        step
     };
     let (step, ()) = tokio::join!(work, forward);
     if let BuildStep::Failed { message, .. } = &step {
@@ -92,24 +128,27 @@ async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
     }
 }
 
+/// What a build made.
+struct Built {
+    image: String,
+    bundle: Option<Digest>,
+    /// Its unpacked source.
+    _tree: Option<Arc<Unpacked>>,
+}
+
 async fn perform(
     shared: &Arc<Shared>,
     build: &Build,
-    progress: tokio::sync::mpsc::UnboundedSender<String>,
-) -> Result<BuildStep, BuildStep> {
-    let platform = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
-        message: chain_of_disk(error),
-        user_error: false,
-    };
+    progress: &UnboundedSender<String>,
+) -> Result<Built, BuildStep> {
+    let platform = |error: &(dyn std::error::Error + 'static)| failed(chain_of_disk(error), false);
     fits(shared, build).await?;
     let (bundle, tree) = match &build.spec.code {
         Code::Image { .. } => (None, None),
         Code::Language { .. } => {
             let source = shared.store.blob(&build.source).await.map_err(|error| platform(&error))?;
-            let source = source.ok_or_else(|| BuildStep::Failed {
-                message: format!("source {} is not in the store", build.source),
-                user_error: false,
-            })?;
+            let source = source
+                .ok_or_else(|| failed(format!("source {} is not in the store", build.source), false))?;
             check(source, build).await?;
             let _ = progress.send("unpacking the source".to_owned());
             let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
@@ -121,16 +160,15 @@ async fn perform(
     }
     // Held to the end: what is in use is not removed.
     let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
-    let image = ensure_image(shared, build, folder, progress).await?;
-    drop(tree);
-    Ok(BuildStep::Done { image, bundle })
+    let image = ensure_image(shared, build, folder, progress.clone()).await?;
+    Ok(Built { image, bundle, _tree: tree })
 }
 
 /// No instance of what is larger than the machine or the budget could ever start.
 async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
     let machine = shared.runtime.machine().await;
     let problem = too_large(&build.spec, machine, shared.limits.memory_budget);
-    problem.map_or(Ok(()), |message| Err(BuildStep::Failed { message, user_error: true }))
+    problem.map_or(Ok(()), |message| Err(failed(message, true)))
 }
 
 fn too_large(spec: &FunctionSpec, machine: Machine, budget: u64) -> Option<String> {
@@ -154,10 +192,7 @@ fn too_large(spec: &FunctionSpec, machine: Machine, budget: u64) -> Option<Strin
 
 async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
     let spec = build.spec.clone();
-    let user = |error: &(dyn std::error::Error + 'static)| BuildStep::Failed {
-        message: chain(error),
-        user_error: true,
-    };
+    let user = |error: &(dyn std::error::Error + 'static)| failed(chain(error), true);
     tokio::task::spawn_blocking(move || {
         let listing = bundle::read(&source).map_err(|error| user(&error))?;
         bundle::check_code(&listing, &spec).map_err(|error| user(&error))
@@ -170,24 +205,14 @@ async fn ensure_image(
     shared: &Arc<Shared>,
     build: &Build,
     tree: Option<PathBuf>,
-    progress: tokio::sync::mpsc::UnboundedSender<String>,
+    progress: UnboundedSender<String>,
 ) -> Result<String, BuildStep> {
-    let revision = Revision {
-        function: crate::model::FunctionId::new(),
-        name: build.name.clone(),
-        number: RevisionNumber(0),
-        spec: build.spec.clone(),
-        source: build.source.clone(),
-        bundle: None,
-        image: String::new(),
-        created_at: jiff::Timestamp::now(),
-    };
-    let image = image_of(&revision, tree.as_deref());
+    let image = image_of(&unregistered(build, None, String::new()), tree.as_deref());
     let report = move |line: String| drop(progress.send(line));
-    let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| BuildStep::Failed {
-        message: chain(&error),
+    let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| {
         // An image of the user's own that is not there is the user's to bring.
-        user_error: matches!(build.spec.code, Code::Image { .. }) && !error.is_transient(),
+        let is_own = matches!(build.spec.code, Code::Image { .. });
+        failed(chain(&error), is_own && !error.is_transient())
     })?;
     Ok(match &build.spec.code {
         Code::Language { package: Package::Image, .. } => {
@@ -195,6 +220,83 @@ async fn ensure_image(
         }
         _ => id,
     })
+}
+
+/// What is built, as a revision that nobody knows.
+fn unregistered(build: &Build, bundle: Option<Digest>, image: String) -> Revision {
+    Revision {
+        function: crate::model::FunctionId::new(),
+        name: build.name.clone(),
+        number: RevisionNumber(0),
+        spec: build.spec.clone(),
+        source: build.source.clone(),
+        bundle,
+        image,
+        created_at: jiff::Timestamp::now(),
+    }
+}
+
+/// Has the code loaded once, where that is asked for. That the platform cannot do it is no reason not to deploy.
+async fn load(
+    dispatch: &Dispatch,
+    build: &Build,
+    built: Built,
+    progress: &UnboundedSender<String>,
+) -> BuildStep {
+    let Built { image, bundle, _tree } = built;
+    let is_wanted =
+        build.check.as_ref().is_some_and(|check| check.unless_image.as_ref() != Some(&image));
+    let (mut notice, mut output) = (None, None);
+    if is_wanted {
+        let _ = progress.send("loading the code once".to_owned());
+        let revision = Arc::new(unregistered(build, bundle.clone(), image.clone()));
+        let (answer, checked) = oneshot::channel();
+        dispatch.send(Command::Check(Box::new(Check { revision, answer })));
+        match answered(checked, build.spec.load_limit(), progress).await {
+            Checked::Loaded { printed } => output = Some(printed).filter(|text| !text.is_empty()),
+            Checked::Failed { error, printed } => return not_loaded(build, error, printed),
+            Checked::Skipped { reason } => {
+                tracing::warn!(function = %build.name, reason, "the code was not loaded");
+                notice = Some(format!("the code was not loaded before it was deployed: {reason}"));
+            }
+        }
+    }
+    BuildStep::Done { image, bundle, notice, output }
+}
+
+async fn answered(
+    mut checked: oneshot::Receiver<Checked>,
+    limit: Duration,
+    progress: &UnboundedSender<String>,
+) -> Checked {
+    let mut passed = Duration::ZERO;
+    loop {
+        match tokio::time::timeout(STILL, &mut checked).await {
+            Ok(Ok(checked)) => return checked,
+            Ok(Err(_)) => return Checked::Skipped { reason: "the manager stopped".to_owned() },
+            Err(_) => {
+                passed += STILL;
+                let (passed, limit) = (show_duration(passed), show_duration(limit));
+                let _ = progress.send(format!("still loading the code: {passed} of at most {limit}"));
+            }
+        }
+    }
+}
+
+/// The type is told of what Python raised, not of our own words.
+fn not_loaded(build: &Build, error: FunctionError, printed: String) -> BuildStep {
+    let is_raised = !matches!(
+        error.kind.as_str(),
+        "exit" | "out_of_memory" | "protocol" | "load" | "start" | "too_large"
+    );
+    let kind = if is_raised { format!("{}: ", error.kind) } else { String::new() };
+    let message = format!("the code of '{}' cannot be loaded: {kind}{}", build.name, error.message);
+    let output = Some(printed).filter(|text| !text.is_empty());
+    BuildStep::Failed { message, user_error: true, error: Some(Box::new(error)), output }
+}
+
+fn failed(message: String, user_error: bool) -> BuildStep {
+    BuildStep::Failed { message, user_error, error: None, output: None }
 }
 
 #[cfg(test)]

@@ -10,14 +10,16 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Shared,
+    checks::CheckId,
     instance::{self, Failure, Job, Live},
+    load_once::{self, Given},
     logs::{LoadOutput, Sink},
     pool::{Action, Event, Key, Limits, Needs, Pool, Rejection, Slot, WorkId},
-    prewarm::{self, Complaint},
+    prewarm::{self, Complaint, Order},
     shape::{Shape, Shapes},
     stock::{Class, Stock},
     work::{self, Run, Work},
@@ -83,6 +85,16 @@ pub enum Command {
         invoke: Box<Invoke>,
         delivery: Delivery,
     },
+    /// A revision's code is to be loaded once, before the revision exists.
+    Check(Given),
+    CheckLoaded {
+        slot: Slot,
+    },
+    /// The prewarmed instance that a check was given was dead.
+    CheckAgain {
+        slot: Slot,
+        check: Given,
+    },
     Drain,
 }
 
@@ -134,8 +146,12 @@ struct Dispatcher {
     waiting: HashMap<WorkId, Box<Work>>,
     awaited: HashMap<WorkId, Awaited>,
     instances: HashMap<Slot, Instance>,
-    /// The prewarmed ones; the sender takes the revision that one is given to.
-    prewarmed: HashMap<Slot, oneshot::Sender<Arc<Revision>>>,
+    /// The prewarmed ones; the sender takes what one is given to.
+    prewarmed: HashMap<Slot, oneshot::Sender<Order>>,
+    /// Those that wait.
+    checks: HashMap<CheckId, Given>,
+    /// Those that have an instance; dropped, the guard stops it.
+    checking: HashMap<Slot, (CheckId, DropGuard)>,
     shapes: Shapes,
     complaint: Complaint,
     /// With the class whose prewarmed instances will do.
@@ -146,6 +162,7 @@ struct Dispatcher {
     live: watch::Sender<Arc<HashSet<FunctionId>>>,
     reports: watch::Sender<Vec<ReportedInstance>>,
     next_work: u64,
+    next_check: u64,
     draining: bool,
     /// The manager stops.
     stop: CancellationToken,
@@ -178,6 +195,8 @@ pub fn start(
         awaited: HashMap::new(),
         instances: HashMap::new(),
         prewarmed: HashMap::new(),
+        checks: HashMap::new(),
+        checking: HashMap::new(),
         shapes,
         complaint: Complaint::default(),
         revisions: HashMap::new(),
@@ -186,6 +205,7 @@ pub fn start(
         live,
         reports,
         next_work: 0,
+        next_check: 0,
         draining: false,
         stop,
     };
@@ -275,6 +295,7 @@ impl Dispatcher {
             Command::Gone { slot } => {
                 self.instances.remove(&slot);
                 self.prewarmed.remove(&slot);
+                self.checking.remove(&slot);
                 self.apply(Event::Gone { slot });
                 self.forget_unused_revisions();
                 self.instances_changed();
@@ -284,6 +305,14 @@ impl Dispatcher {
             }
             Command::ImageMade => self.apply(Event::ImageMade),
             Command::Redelivered { invoke, delivery } => self.redelivered(*invoke, delivery),
+            Command::Check(check) => self.check(check),
+            Command::CheckLoaded { slot } => self.apply(Event::Started { slot }),
+            Command::CheckAgain { slot, check } => {
+                if let Some((id, _)) = self.checking.get(&slot) {
+                    self.checks.insert(*id, check);
+                }
+                self.apply(Event::Ended { slot });
+            }
             Command::Drain => {
                 self.draining = true;
                 self.apply(Event::Drain);
@@ -316,6 +345,16 @@ impl Dispatcher {
         let (mode, deadline) = (work.invoke.mode, work.deadline);
         self.waiting.insert(id, work);
         Event::Arrived { work: id, key, needs, mode, deadline }
+    }
+
+    fn check(&mut self, check: Given) {
+        let id = CheckId(self.next_check);
+        self.next_check += 1;
+        let spec = &check.revision.spec;
+        let class = Shape::of(spec).map(|shape| self.shapes.class(shape));
+        let (memory, deadline) = (spec.memory_bytes, Instant::now() + self.shared.limits.check_wait);
+        self.checks.insert(id, check);
+        self.apply(Event::CheckWanted { check: id, class, memory, deadline });
     }
 
     fn apply(&mut self, event: Event) {
@@ -358,13 +397,47 @@ impl Dispatcher {
             }
             Action::Stop { slot } => {
                 self.prewarmed.remove(&slot);
+                if let Some((check, _)) = self.checking.remove(&slot) {
+                    // One that was to begin again; whoever waits for it sees that it is gone.
+                    self.checks.remove(&check);
+                }
                 if let Some(instance) = self.instances.get_mut(&slot) {
                     tracing::debug!(function = %instance.revision.name, "instance stops");
                     instance.jobs = None;
                 }
             }
+            Action::Check { slot, check } => {
+                let Some((check, stop)) = self.begin_check(slot, check) else {
+                    return self.tell(Command::Gone { slot });
+                };
+                let (shared, commands) = (self.shared.clone(), self.commands.clone());
+                self.shared.tracker.spawn(load_once::start(shared, commands, slot, check, stop));
+            }
+            Action::TakeForCheck { slot, check } => {
+                let sender = self.prewarmed.remove(&slot);
+                if let (Some((check, stop)), Some(sender)) = (self.begin_check(slot, check), sender)
+                    && let Err(Order::Check(check, _)) = sender.send(Order::Check(check, stop))
+                {
+                    // It has just ended, and its `Ended` is on the way.
+                    if let Some((id, _)) = self.checking.get(&slot) {
+                        self.checks.insert(*id, check);
+                    }
+                }
+            }
+            Action::Skip { check, why } => {
+                if let Some(check) = self.checks.remove(&check) {
+                    check.skip(&self.shared, why);
+                }
+            }
             Action::Reject { work, why } => self.reject(work, why),
         }
+    }
+
+    fn begin_check(&mut self, slot: Slot, id: CheckId) -> Option<(Given, CancellationToken)> {
+        let check = self.checks.remove(&id)?;
+        let stop = CancellationToken::new();
+        self.checking.insert(slot, (id, stop.clone().drop_guard()));
+        Some((check, stop))
     }
 
     fn start(&mut self, slot: Slot, key: Key) {
@@ -401,7 +474,7 @@ impl Dispatcher {
     fn take(&mut self, slot: Slot, key: Key) {
         let sender = self.prewarmed.remove(&slot);
         if let (Some(revision), Some(sender)) = (self.starting(slot, key), sender) {
-            let _ = sender.send(revision);
+            let _ = sender.send(Order::Serve(revision));
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Shared,
+    advice::advised,
     bundles::{self, Unpacked},
     dispatch::Command,
     logs::{LoadOutput, Sink},
@@ -21,10 +22,11 @@ use super::{
     work::{Run, Work},
 };
 use crate::{
+    config::environment,
     http::{chain, chain_of_disk},
     model::{
-        Body, Code, FunctionError, InstanceId, InvocationId, Package, Phase, Revision, Start,
-        message::Verdict,
+        Body, Code, FunctionError, FunctionSpec, InstanceId, InvocationId, Package, Phase, Revision,
+        Start, message::Verdict,
     },
     runtime::{
         self, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, Sandbox, Spec,
@@ -62,6 +64,8 @@ pub enum Failure {
     Crashed(FunctionError),
     /// The platform could not make a sandbox.
     Platform(String),
+    /// A sandbox of an image of the user's own did not get ready.
+    Image(String),
     /// A prewarmed guest was dead before it read what to load: no code has run, and another start will do.
     Unreached,
 }
@@ -76,7 +80,9 @@ impl Failure {
         match self {
             Self::Load(error) => Verdict::Failed { error },
             Self::Crashed(error) => Verdict::Crashed { error },
-            Self::Platform(reason) => Verdict::NotRun { reason, throttled: false, delay: retry },
+            Self::Platform(reason) | Self::Image(reason) => {
+                Verdict::NotRun { reason, throttled: false, delay: retry }
+            }
             Self::Unreached => Self::Platform("the instance ended".to_owned()).verdict(retry),
         }
     }
@@ -120,7 +126,7 @@ pub(super) struct Instance {
 }
 
 /// A sandbox with the revision's code in it, not loaded yet.
-async fn start(
+pub(super) async fn start(
     shared: &Arc<Shared>,
     id: InstanceId,
     folder: &Path,
@@ -139,6 +145,7 @@ async fn start(
         memory_bytes: revision.spec.memory_bytes,
         cpus: revision.spec.cpus,
         network: revision.spec.network,
+        env: environment::of_start(&revision.spec),
     };
     let started = match (shared.runtime.start(&spec).await, &revision.spec.code) {
         // Another host than the one that resolved the name; an image of the same name has to do.
@@ -148,12 +155,7 @@ async fn start(
         }
         (started, _) => started,
     };
-    let Started { sandbox, guest } = started.map_err(|error| match &error {
-        runtime::Error::Start { output, .. } if !output.is_empty() => {
-            Failure::Platform(format!("{}; it wrote: {}", chain(&error), output.trim_end()))
-        }
-        _ => platform(&error),
-    })?;
+    let Started { sandbox, guest } = started.map_err(|error| not_started(&error, &revision.spec))?;
     let ready = Instant::now();
     Ok(Instance {
         shared: shared.clone(),
@@ -167,6 +169,23 @@ async fn start(
         loaded: ready,
         load_output: LoadOutput::default(),
     })
+}
+
+fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> Failure {
+    let runtime::Error::Start { output, .. } = error else { return Failure::Platform(chain(error)) };
+    let mut reason = chain(error);
+    if !output.is_empty() {
+        reason.push_str(&format!("; it wrote: {}", output.trim_end()));
+    }
+    match spec.code {
+        Code::Image { .. } => Failure::Image(reason),
+        // Started with variables of its own, it has itself to thank for that.
+        Code::Language { .. } if !environment::of_start(spec).is_empty() => Failure::Crashed(failure(
+            "start",
+            format!("{reason} (it was started with variables of [env])"),
+        )),
+        Code::Language { .. } => Failure::Platform(reason),
+    }
 }
 
 /// Puts the revision's code into an instance's folder, unless its image has it; answers the bundle.
@@ -305,8 +324,18 @@ impl Instance {
         self.sandbox.id().chars().take(12).collect()
     }
 
-    /// Has the guest load the code; that of a prewarmed one is put into its folder first.
-    async fn load(&mut self, folder: &Path) -> Result<(), Failure> {
+    pub(super) fn load_output(&self) -> &LoadOutput {
+        &self.load_output
+    }
+
+    pub(super) async fn remove(self, folder: &Path) {
+        self.sandbox.remove().await;
+        remove_folder(folder);
+    }
+
+    /// Has the guest load the code; that of a prewarmed one is put into its folder first. What the code writes
+    /// is kept in its load output.
+    pub(super) async fn load(&mut self, folder: &Path) -> Result<(), Failure> {
         if self.prewarmed {
             fill(&self.shared, folder, &self.revision).await?;
             self.ready = Instant::now();
@@ -320,18 +349,16 @@ impl Instance {
             secrets: std::collections::BTreeMap::new(),
         };
         let Self { guest, load_output, .. } = self;
-        match guest
-            .load(&load, self.shared.limits.load_timeout, &mut |line| load_output.push(line))
-            .await
-        {
+        match guest.load(&load, spec.load_limit(), &mut |line| load_output.push(line)).await {
             Ok(()) => {
                 self.loaded = Instant::now();
                 Ok(())
             }
-            Err(LoadFailure::Function(error)) => Err(Failure::Load(error)),
+            Err(LoadFailure::Function(error)) => Err(Failure::Load(advised(error, &self.revision.spec))),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
                 let limit = crate::config::units::show_duration(limit);
-                let message = format!("the function's code did not load within {limit}");
+                let message =
+                    format!("the function's code did not load within its load_timeout of {limit}");
                 Err(Failure::Load(failure("load", message)))
             }
             Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
@@ -436,7 +463,9 @@ impl Instance {
         let lines = sink.lines;
         let (verdict, result, usable) = match answer {
             Ok(Finished::Result(body)) => (Verdict::Succeeded, Some(body), true),
-            Ok(Finished::Error(error)) => (Verdict::Failed { error }, None, true),
+            Ok(Finished::Error(error)) => {
+                (Verdict::Failed { error: advised(error, &revision.spec) }, None, true)
+            }
             Err(GuestError::TimedOut(limit)) => {
                 let limit = crate::config::units::show_duration(limit);
                 let message =
@@ -510,8 +539,8 @@ async fn pause(is_held: bool) {
     }
 }
 
-fn failure(kind: &str, message: String) -> FunctionError {
-    FunctionError { kind: kind.to_owned(), message, trace: None }
+pub(super) fn failure(kind: &str, message: String) -> FunctionError {
+    FunctionError { kind: kind.to_owned(), message, trace: None, hint: None }
 }
 
 /// A stretch of time in milliseconds since the work was taken; a start that began for another work

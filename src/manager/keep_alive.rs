@@ -124,6 +124,7 @@ impl KeepAlive {
             Event::Active { .. }
             | Event::Finished { .. }
             | Event::ImageMade
+            | Event::CheckWanted { .. }
             | Event::Tick
             | Event::Drain => {}
         }

@@ -275,6 +275,11 @@ impl LoadOutput {
         sink.lines
     }
 
+    /// All of it, a line each.
+    pub fn text(&self) -> String {
+        self.0.iter().map(|(_, line)| format!("{}\n", line.text)).collect()
+    }
+
     /// The last lines in one, for an error's message.
     pub fn tail(&self) -> Option<String> {
         let texts = self.0.iter().map(|(_, line)| line.text.trim()).filter(|text| !text.is_empty());
@@ -469,7 +474,7 @@ mod tests {
     }
 
     fn error(message: &str, trace: Option<String>) -> FunctionError {
-        FunctionError { kind: "ValueError".to_owned(), message: message.to_owned(), trace }
+        FunctionError { kind: "ValueError".to_owned(), message: message.to_owned(), trace, hint: None }
     }
 
     #[test]

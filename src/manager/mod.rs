@@ -9,13 +9,16 @@
 //! `dispatch` is the one task that owns the pool; one task owns each instance. A delivery is settled
 //! by [`work::Work`] and by nothing else.
 
+mod advice;
 mod build;
 mod bundles;
+pub mod checks;
 mod consumers;
 mod dispatch;
 mod instance;
 mod keep_alive;
 mod lease;
+mod load_once;
 mod logs;
 pub mod pool;
 mod prewarm;

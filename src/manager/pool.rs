@@ -10,13 +10,14 @@
 //! ```
 //!
 //! A start takes a prewarmed instance where one of its class is ready (`stock.rs`): `Take` in place of `Start`.
+//! A deploy has a revision's code loaded once in an instance that never runs anything (`checks.rs`).
 //!
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
 //! - an instance runs one piece of work at a time, of its own revision;
 //! - no more instances of a function than its `max_instances`, no more simultaneous starts than
 //!   `max_starts` (one that takes a prewarmed instance does not count), no more memory than the budget (unless
-//!   a single instance is larger than all of it; and but for prewarmed ones that are on their way out);
+//!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
 //! - nothing waits while an idle instance of its revision is there;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room.
@@ -27,6 +28,7 @@ use std::{
 };
 
 use super::{
+    checks::{CheckId, Checks, Room, Skipped},
     keep_alive::{KeepAlive, Kept},
     stock::{Class, Stock},
 };
@@ -82,13 +84,16 @@ pub enum Event {
     StartFailed { slot: Slot },
     /// A run is over. `usable`: the instance can run again.
     Finished { slot: Slot, usable: bool },
-    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work that
-    /// it was taken for gets another start.
+    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the
+    /// check that it was taken for gets another start.
     Ended { slot: Slot },
     /// A stopped instance is gone: its memory is free again.
     Gone { slot: Slot },
     /// Another revision is active (or none, the function was deleted): instances of others are drained.
     Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
+    /// `Gone` says so, and before that `Started` if the code was loaded.
+    CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
     /// A new image is there: what could not be prewarmed for want of one is tried at once.
     ImageMade,
     /// A moment named by [`Pool::next_deadline`] has come.
@@ -110,6 +115,12 @@ pub enum Action {
     /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
     /// `StartFailed` will do, too); answer with `Gone`.
     Stop { slot: Slot },
+    /// Start an instance for a check; answer with `Gone` when it is over.
+    Check { slot: Slot, check: CheckId },
+    /// Give that prewarmed instance to a check; answer with `Gone`, after `Ended` when it is dead.
+    TakeForCheck { slot: Slot, check: CheckId },
+    /// The check will not be made.
+    Skip { check: CheckId, why: Skipped },
     /// It will not be run.
     Reject { work: WorkId, why: Rejection },
 }
@@ -184,6 +195,7 @@ pub struct Pool {
     keep_alive: KeepAlive,
     instances: BTreeMap<Slot, Instance>,
     stock: Stock,
+    checks: Checks,
     lines: BTreeMap<Key, Line>,
     active: HashMap<FunctionId, Option<RevisionNumber>>,
     draining: bool,
@@ -199,6 +211,7 @@ impl Pool {
             keep_alive: KeepAlive::new(KeepAlivePolicy::Fixed),
             instances: BTreeMap::new(),
             stock: Stock::default(),
+            checks: Checks::default(),
             lines: BTreeMap::new(),
             active: HashMap::new(),
             draining: false,
@@ -223,6 +236,7 @@ impl Pool {
         self.keep_alive.observe(event, now);
         match event {
             _ if self.stock.handle(event, now, &mut actions) => {}
+            _ if self.checks.handle(event, now, &mut self.stock) => {}
             Event::Arrived { work, key, needs, mode, deadline } => {
                 if deadline.is_some_and(|deadline| deadline <= now) {
                     // Its caller has been told already that it was not run.
@@ -243,10 +257,13 @@ impl Pool {
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
             Event::ImageMade => self.stock.retry(),
+            // A check's.
+            Event::CheckWanted { .. } => {}
             Event::Tick => self.expire(now, &mut actions),
             Event::Drain => self.drain(&mut actions),
         }
         self.start_where_wanted(now, &mut actions);
+        self.check_where_wanted(now, &mut actions);
         self.keep_alive.acted(&actions, now);
         if !self.draining {
             let (free, busy_until) = (self.free(), self.busy_until());
@@ -265,7 +282,7 @@ impl Pool {
             line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
         });
         let stock = self.stock.next_deadline().filter(|_| !self.draining);
-        idle.chain(waiting).chain(stock).min()
+        idle.chain(waiting).chain(stock).chain(self.checks.next_deadline()).min()
     }
 
     /// When an instance is stopped unless it is used; none for one that is not idle.
@@ -280,6 +297,7 @@ impl Pool {
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
             && self.stock.is_empty()
+            && self.checks.is_empty()
             && self.lines.values().all(|line| line.len() == 0)
     }
 
@@ -452,6 +470,22 @@ impl Pool {
             self.stop(slot, actions);
         }
         self.stock.stop_all(actions);
+        self.checks.drain(actions);
+    }
+
+    /// After the starts for invocations, with what they leave.
+    fn check_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.checks.is_empty() {
+            return;
+        }
+        if self.draining {
+            return self.checks.drain(actions);
+        }
+        let used = (!self.instances.is_empty()).then(|| self.used());
+        let starts = self.count(|i| i.life == Life::Starting && !i.prewarmed);
+        let starts = self.limits.max_starts.saturating_sub(starts);
+        let room = Room { budget: self.limits.memory_budget, used, starts };
+        self.checks.proceed(room, &mut self.stock, &mut self.next_slot, now, actions);
     }
 
     /// Single flight: as many starts as there is work without one, within the limits.
@@ -537,8 +571,9 @@ impl Pool {
         self.instances.values().map(|i| i.needs.memory).sum()
     }
 
+    /// For prewarmed ones.
     fn free(&self) -> u64 {
-        self.limits.memory_budget.saturating_sub(self.used())
+        self.limits.memory_budget.saturating_sub(self.used() + self.checks.memory())
     }
 
     #[cfg(test)]

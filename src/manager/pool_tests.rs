@@ -190,6 +190,57 @@ fn a_drain_rejects_what_waits_and_lets_finish_what_runs() {
     );
 }
 
+fn check_wanted(check: u64, deadline: Instant) -> Event {
+    Event::CheckWanted { check: CheckId(check), class: None, memory: 128, deadline }
+}
+
+#[test]
+fn a_check_has_what_invocations_leave_and_makes_way_for_them() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 4, memory_budget: 256 }), Instant::now());
+    let needs = needs(2, 60 * SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(Event::Finished { slot: Slot(0), usable: true }, now);
+    let begun = [Action::Check { slot: Slot(1), check: CheckId(1) }];
+    assert_eq!(pool.handle(check_wanted(1, now + SECOND), now), begun);
+    assert_eq!(
+        pool.handle(arrived(2, key(2), needs), now),
+        [Action::Start { slot: Slot(2), key: key(2) }, Action::Stop { slot: Slot(1) }],
+        "the start does not wait, and no instance is evicted"
+    );
+    pool.handle(Event::Gone { slot: Slot(1) }, now);
+    assert_eq!(pool.handle(check_wanted(2, now + SECOND), now), [], "it waits; the idle one stays");
+    assert_eq!(pool.next_deadline(), Some(now + SECOND));
+    let skip = |why| [Action::Skip { check: CheckId(2), why }];
+    assert_eq!(pool.handle(Event::Tick, now + SECOND), skip(Skipped::NoMemory));
+    pool.handle(check_wanted(2, now + 9 * SECOND), now + SECOND);
+    let actions = pool.handle(Event::Drain, now + SECOND);
+    assert!(actions.contains(&skip(Skipped::Draining)[0]), "{actions:?}");
+}
+
+#[test]
+fn a_check_larger_than_the_whole_budget_is_made_when_nothing_else_lives() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 1, memory_budget: 64 }), Instant::now());
+    let begun = [Action::Check { slot: Slot(0), check: CheckId(1) }];
+    assert_eq!(pool.handle(check_wanted(1, now + SECOND), now), begun);
+    assert_eq!(pool.handle(check_wanted(2, now + SECOND), now), [], "one at a time");
+    pool.handle(Event::Gone { slot: Slot(0) }, now);
+}
+
+#[test]
+fn a_check_waits_for_a_start_that_is_free() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 1, memory_budget: 10_000 }), Instant::now());
+    pool.handle(arrived(1, key(1), needs(1, SECOND)), now);
+    assert_eq!(pool.handle(check_wanted(1, now + SECOND), now), []);
+    let actions = pool.handle(Event::Started { slot: Slot(0) }, now);
+    assert!(actions.contains(&Action::Check { slot: Slot(1), check: CheckId(1) }), "{actions:?}");
+    assert_eq!(
+        pool.handle(arrived(2, key(2), needs(1, SECOND)), now),
+        [Action::Start { slot: Slot(2), key: key(2) }],
+        "the check is in no start's way"
+    );
+}
+
 /// What a random outside world does next.
 #[derive(Clone, Debug)]
 enum Step {
@@ -204,6 +255,9 @@ enum Step {
     TakenDies(prop::sample::Index),
     ImageMade,
     Die(prop::sample::Index),
+    Check { class: u32, wait_ms: u64 },
+    CheckOver { index: prop::sample::Index, loaded: bool },
+    CheckDies(prop::sample::Index),
     Activate { function: u32, revision: Option<u32> },
     Pass(u64),
     Drain,
@@ -227,6 +281,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::Die),
         1 => (0..3u32, prop::option::of(1..3u32))
             .prop_map(|(function, revision)| Step::Activate { function, revision }),
+        2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
+        2 => (index(), any::<bool>()).prop_map(|(index, loaded)| Step::CheckOver { index, loaded }),
+        1 => index().prop_map(Step::CheckDies),
         3 => (0..1500u64).prop_map(Step::Pass),
         1 => Just(Step::Drain),
     ]
@@ -254,6 +311,12 @@ struct World {
     ready_stopping: BTreeSet<Slot>,
     /// Of those that start.
     taken: BTreeSet<Slot>,
+    /// All that were ever asked for: the class, and until when they wait.
+    checks: Vec<(Option<Class>, Instant)>,
+    /// Those that have begun and may begin again, and those that have not.
+    checks_waiting: BTreeSet<CheckId>,
+    checking: BTreeMap<Slot, CheckId>,
+    checking_stopping: BTreeSet<Slot>,
 }
 
 /// Two functions have the usual class, one has another.
@@ -300,6 +363,20 @@ impl World {
         all as u64 * 128
     }
 
+    fn begin_check(&mut self, slot: Slot, check: CheckId, class: Option<Class>) {
+        assert!(!self.pool.draining);
+        assert!(self.checks_waiting.remove(&check), "it waited");
+        let (wanted, _) = self.checks[usize::try_from(check.0).unwrap()];
+        assert!(class.is_none() || class == wanted, "of the right class");
+        assert!(self.checking.insert(slot, check).is_none());
+        assert!(self.memory() + self.memory_of_checks() <= BUDGET, "in memory that nobody has");
+    }
+
+    /// With those on their way out.
+    fn memory_of_checks(&self) -> u64 {
+        (self.checking.len() + self.checking_stopping.len()) as u64 * 128
+    }
+
     fn ordinary_starts(&self) -> usize {
         self.starting.keys().filter(|slot| !self.taken.contains(slot)).count()
     }
@@ -344,6 +421,27 @@ impl World {
                 self.making.remove(&slot);
                 self.ready.remove(&slot);
                 assert!(self.ready_stopping.insert(slot), "stopped once");
+            }
+            Action::Check { slot, check } => {
+                let (class, _) = self.checks[usize::try_from(check.0).unwrap()];
+                assert!(self.pool.stock.ready(class).is_none(), "a prewarmed one was there");
+                assert!(self.ordinary_starts() < MAX_STARTS, "too many starts");
+                self.begin_check(slot, check, None);
+            }
+            Action::TakeForCheck { slot, check } => {
+                let class = self.ready.remove(&slot).expect("it was ready, and not given away before");
+                self.begin_check(slot, check, Some(class));
+            }
+            Action::Skip { check, .. } => {
+                assert!(self.checks_waiting.remove(&check), "skipped once");
+                let (_, until) = self.checks[usize::try_from(check.0).unwrap()];
+                assert!(self.pool.draining || until <= self.now, "it gave up too early");
+            }
+            Action::Stop { slot } if self.checking.contains_key(&slot) => {
+                let wanted = self.memory() + self.checking.len() as u64 * 128 > BUDGET;
+                assert!(self.pool.draining || wanted, "nobody wants its memory");
+                self.checking.remove(&slot);
+                self.checking_stopping.insert(slot);
             }
             Action::Stop { slot } => {
                 self.starting.remove(&slot);
@@ -441,6 +539,33 @@ impl World {
                     self.send(Event::Ended { slot });
                 }
             }
+            Step::Check { class, wait_ms } => {
+                let check = CheckId(self.checks.len() as u64);
+                let class = (class < 2).then_some(Class(class));
+                let deadline = self.now + Duration::from_millis(wait_ms);
+                self.checks.push((class, deadline));
+                self.checks_waiting.insert(check);
+                self.send(Event::CheckWanted { check, class, memory: 128, deadline });
+            }
+            Step::CheckOver { index, loaded } => {
+                let all = self.checking.keys().chain(&self.checking_stopping).copied();
+                if let Some(slot) = Self::pick(all, index) {
+                    if loaded && self.checking.contains_key(&slot) {
+                        self.send(Event::Started { slot });
+                    }
+                    self.checking.remove(&slot);
+                    self.checking_stopping.remove(&slot);
+                    self.send(Event::Gone { slot });
+                }
+            }
+            Step::CheckDies(index) => {
+                if let Some(slot) = Self::pick(self.checking.keys().copied(), index) {
+                    let check = self.checking.remove(&slot).expect("it was picked");
+                    self.checking_stopping.insert(slot);
+                    self.checks_waiting.insert(check);
+                    self.send(Event::Ended { slot });
+                }
+            }
             Step::Activate { function, revision } => self.send(Event::Active {
                 function: key(function).function,
                 revision: revision.map(RevisionNumber),
@@ -498,7 +623,10 @@ impl World {
             }
         }
         let (making, ready) = (self.making.len(), self.ready.len());
-        assert!((making + ready) as u64 * 128 + self.memory() <= BUDGET || making + ready == 0);
+        let functions = self.memory() + self.memory_of_checks();
+        assert!((making + ready) as u64 * 128 + functions <= BUDGET || making + ready == 0);
+        let checks = self.checking.len() as u64 * 128;
+        assert!(checks == 0 || self.memory() + checks <= BUDGET, "checks are in the way");
         if self.pool.draining {
             assert!(making + ready == 0, "nothing waits any more");
         }
@@ -525,6 +653,8 @@ impl World {
                 self.step(Step::StartOk(index));
             } else if !self.making.is_empty() {
                 self.step(Step::Made(index));
+            } else if !self.checking.is_empty() || !self.checking_stopping.is_empty() {
+                self.step(Step::CheckOver { index, loaded: true });
             } else if !self.busy.is_empty() {
                 self.step(Step::Finish(index, true));
             } else if !self.idle.is_empty() {
@@ -537,6 +667,7 @@ impl World {
             }
         }
         assert_eq!(self.settled.len(), self.work.len(), "every piece of work was settled");
+        assert!(self.checks_waiting.is_empty(), "every check was begun or skipped");
         if !self.pool.draining {
             let full = usize::try_from(self.prewarm_budget.min(BUDGET) / 128).unwrap();
             assert_eq!(self.ready.values().filter(|class| **class == USUAL).count(), full, "it is full");
@@ -581,6 +712,10 @@ proptest! {
             ready: BTreeMap::new(),
             ready_stopping: BTreeSet::new(),
             taken: BTreeSet::new(),
+            checks: Vec::new(),
+            checks_waiting: BTreeSet::new(),
+            checking: BTreeMap::new(),
+            checking_stopping: BTreeSet::new(),
         };
         for step in steps {
             world.step(step);

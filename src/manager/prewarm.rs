@@ -1,14 +1,16 @@
 //! A prewarmed instance from its making to its end: one task, which waits with a connected guest until it is
 //! given a revision. From then on it is an instance like any other.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Shared,
     dispatch::Command,
     instance::{Instance, make_folder, remove_folder},
+    load_once::{self, Given},
     pool::Slot,
     shape::Shape,
 };
@@ -18,14 +20,22 @@ use crate::{
     runtime::{self, Image, Spec, Started},
 };
 
-/// Tells the dispatcher `Started` twice: when it waits, and when it was taken and is loaded. `taken` brings
-/// the revision; when its sender is dropped the instance is not wanted any more.
+/// Whom a prewarmed instance is given to.
+pub enum Order {
+    /// To run invocations.
+    Serve(Arc<Revision>),
+    /// To load the code once; cancelled when its memory is wanted.
+    Check(Given, CancellationToken),
+}
+
+/// Tells the dispatcher `Started` twice: when it waits, and when it was taken and is loaded. `taken` says
+/// for what; when its sender is dropped the instance is not wanted any more.
 pub async fn live(
     shared: Arc<Shared>,
     commands: mpsc::UnboundedSender<Command>,
     slot: Slot,
     shape: Arc<Shape>,
-    mut taken: oneshot::Receiver<Arc<Revision>>,
+    mut taken: oneshot::Receiver<Order>,
 ) {
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
@@ -51,25 +61,40 @@ pub async fn live(
     let _ = commands.send(Command::Prewarmed { slot, result: Ok(()) });
     // Nobody's function has run: what the guest says now is of no use to anybody.
     let mut unheard = |_| ();
-    let revision = tokio::select! {
+    let order = tokio::select! {
         biased;
         error = guest.idle(&mut unheard) => {
             tracing::info!(container = sandbox.id(), %error, "a prewarmed instance ended");
             // Also to whoever takes it in this moment.
-            let _ = commands.send(Command::Ended { slot });
+            taken.close();
+            let _ = commands.send(match taken.try_recv() {
+                Ok(Order::Check(check, _)) => Command::CheckAgain { slot, check },
+                _ => Command::Ended { slot },
+            });
             None
         }
-        revision = &mut taken => revision.ok(),
+        order = &mut taken => order.ok(),
     };
-    let Some(revision) = revision else {
-        sandbox.remove().await;
-        remove_folder(&folder);
-        let _ = commands.send(Command::Gone { slot });
-        return;
-    };
-    tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
-    let instance = Instance::prewarmed(&shared, id, revision, sandbox, guest);
-    instance.live(&commands, slot, &folder).await;
+    match order {
+        Some(Order::Serve(revision)) => {
+            tracing::info!(
+                function = revision.name.as_str(),
+                revision = revision.number.0,
+                "cold start"
+            );
+            let instance = Instance::prewarmed(&shared, id, revision, sandbox, guest);
+            instance.live(&commands, slot, &folder).await;
+        }
+        Some(Order::Check(check, stop)) => {
+            let instance = Instance::prewarmed(&shared, id, check.revision.clone(), sandbox, guest);
+            load_once::run(instance, commands, slot, check, &folder, stop).await;
+        }
+        None => {
+            sandbox.remove().await;
+            remove_folder(&folder);
+            let _ = commands.send(Command::Gone { slot });
+        }
+    }
 }
 
 /// A sandbox of this shape, with an empty task folder.
@@ -93,6 +118,7 @@ async fn make(
         memory_bytes: shape.memory_bytes,
         cpus: shape.cpus,
         network: shape.network,
+        env: BTreeMap::new(),
     };
     shared.runtime.start(&spec).await
 }

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use super::stock::Class;
-use crate::model::{Code, FunctionSpec, Language, Network, Package};
+use crate::{
+    config::environment,
+    model::{Code, FunctionSpec, Language, Network, Package},
+};
 
 /// Everything of [`runtime::Spec`](crate::runtime::Spec) that is not an instance's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,23 +20,6 @@ pub struct Shape {
     pub network: Network,
 }
 
-/// Variables that an interpreter, its loader or its C library read when the process starts. Whoever sets
-/// one expects a process that was started with it. A name ending in `*` stands for all that begin so.
-const READ_AT_START: [&str; 12] = [
-    "PYTHON*",
-    "LD_*",
-    "MALLOC_*",
-    "GLIBC_*",
-    "GCONV_PATH",
-    "LOCPATH",
-    "LANG",
-    "LANGUAGE",
-    "LC_*",
-    "TZ",
-    "TZDIR",
-    "OPENSSL_*",
-];
-
 impl Shape {
     /// None for a function that is not prewarmed: it has an image of its own, or its environment has
     /// a variable that is read at the interpreter's start.
@@ -41,7 +27,7 @@ impl Shape {
         let Code::Language { language, version, package: Package::Bundle } = &spec.code else {
             return None;
         };
-        if spec.env.keys().any(|name| is_read_at_start(name)) {
+        if !environment::of_start(spec).is_empty() {
             return None;
         }
         Some(Self {
@@ -52,13 +38,6 @@ impl Shape {
             network: spec.network,
         })
     }
-}
-
-fn is_read_at_start(name: &str) -> bool {
-    READ_AT_START.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == *pattern,
-    })
 }
 
 /// The shapes that were seen here, by their class. It only grows: by one for each combination

@@ -158,15 +158,20 @@ impl Stock {
         if self.budget == 0 {
             return;
         }
-        self.seen = None;
-        if self.quiet_until.is_none_or(|until| until <= now) {
-            self.quiet_until = Some(now + REFILL_PAUSE);
-        }
+        self.pause(now);
         let Some(class) = class.filter(|class| Some(*class) != self.usual) else { return };
         let known = self.classes.entry(class).or_insert_with(|| Known::new(memory));
         known.cold_starts.push_back(now);
         if known.cold_starts.len() > MOST_OF_A_CLASS {
             known.cold_starts.pop_front();
+        }
+    }
+
+    /// None is made for a moment: somebody wants the cores now.
+    pub fn pause(&mut self, now: Instant) {
+        self.seen = None;
+        if self.quiet_until.is_none_or(|until| until <= now) {
+            self.quiet_until = Some(now + REFILL_PAUSE);
         }
     }
 

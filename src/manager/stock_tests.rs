@@ -1,4 +1,5 @@
 use super::{
+    super::checks::CheckId,
     super::pool::{Key, Limits, Needs, Pool, WorkId},
     *,
 };
@@ -63,7 +64,10 @@ impl Bench {
                 Action::Stop { slot } => {
                     self.send(Event::Gone { slot });
                 }
-                Action::Reject { .. } => {}
+                Action::Check { slot, .. } | Action::TakeForCheck { slot, .. } => {
+                    self.send(Event::Gone { slot });
+                }
+                Action::Reject { .. } | Action::Skip { .. } => {}
             }
         }
     }
@@ -266,4 +270,24 @@ fn without_a_budget_there_are_none() {
     assert!(matches!(actions[..], [Action::Start { .. }]), "{actions:?}");
     bench.settle();
     assert_eq!(bench.pool.next_deadline(), Some(bench.now + 3600 * SECOND));
+}
+
+#[test]
+fn a_check_takes_one_that_waits_and_another_one_is_made() {
+    let (mut pool, now) = (pool_with_one(), Instant::now());
+    pool.handle(Event::Tick, now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    let (check, deadline) = (CheckId(0), now + REFILL_PAUSE);
+    let wanted = Event::CheckWanted { check, class: Some(Class(0)), memory: 128, deadline };
+    assert_eq!(pool.handle(wanted, now), [Action::TakeForCheck { slot: Slot(0), check }]);
+    let after = now + REFILL_PAUSE;
+    let refill = [Action::Prewarm { slot: Slot(1), class: Class(0) }];
+    assert_eq!(pool.handle(Event::Tick, after), refill, "also while the check goes on");
+    // It was dead: the check gets another start.
+    let again = pool.handle(Event::Ended { slot: Slot(0) }, after);
+    assert_eq!(again, [Action::Check { slot: Slot(2), check }]);
+}
+
+fn pool_with_one() -> Pool {
+    Pool::new(Limits { max_starts: 4, memory_budget: 1024 }).prewarming(Stock::new(128, (Class(0), 128)))
 }

@@ -42,6 +42,9 @@ pub struct Problem {
     /// The function's own traceback, when the function failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// What the code wrote while a deploy loaded it and failed; its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 fn about_blank() -> String {
@@ -64,6 +67,7 @@ impl Problem {
             retry_after: None,
             error_type: None,
             trace: None,
+            output: None,
         }
     }
 

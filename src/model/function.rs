@@ -46,12 +46,30 @@ pub struct FunctionSpec {
     /// Of one invocation on an instance.
     #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
+    /// Of loading the code; none where the manifest says nothing, see [`FunctionSpec::load_limit`].
+    #[serde(
+        default,
+        rename = "load_timeout_ms",
+        with = "opt_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub load_timeout: Option<Duration>,
     pub memory_bytes: u64,
     pub cpus: f64,
     pub network: Network,
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     pub scaling: Scaling,
+}
+
+impl FunctionSpec {
+    /// Without a word in the manifest, code may load for as long as an invocation may run, and for 30 s at least.
+    const LEAST_LOAD: Duration = Duration::from_secs(30);
+
+    /// How long the code may take to load; then it has failed.
+    pub fn load_limit(&self) -> Duration {
+        self.load_timeout.unwrap_or_else(|| self.timeout.max(Self::LEAST_LOAD))
+    }
 }
 
 /// Where a function's code runs.
@@ -104,6 +122,26 @@ pub struct Scaling {
     pub idle_timeout: Duration,
     /// Per manager.
     pub max_instances: u32,
+}
+
+/// The same of what may be missing.
+mod opt_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::millis::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
+    }
 }
 
 /// Durations as whole milliseconds.

@@ -139,7 +139,7 @@ pub struct CallHeaders {
 }
 
 /// Why the function's run was no success; `kind` is the exception's type, or one of ours
-/// (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `platform`).
+/// (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `start`, `platform`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionError {
     #[serde(rename = "type")]
@@ -147,6 +147,9 @@ pub struct FunctionError {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// What to do about it, where the platform knows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// A stretch of an invocation's time, in milliseconds since it was accepted.

@@ -131,6 +131,17 @@ pub struct Build {
     pub spec: FunctionSpec,
     pub source: Digest,
     pub reply_to: String,
+    /// None: the code is not loaded; also what a manager does that does not know the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<LoadCheck>,
+}
+
+/// Has the built code loaded once, in an instance that is removed afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadCheck {
+    /// Not if the build's image is this one: then nothing has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless_image: Option<String>,
 }
 
 /// Progress of a build, on the reply queue of who asked for it. The last one is `Done` or `Failed`.
@@ -150,11 +161,22 @@ pub enum BuildStep {
     Done {
         image: String,
         bundle: Option<Digest>,
+        /// What whoever deploys should know: the code was not loaded, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<String>,
+        /// What the code wrote while it was loaded; its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
     },
     /// `user_error`: what was uploaded is at fault; otherwise the platform is.
     Failed {
         message: String,
         user_error: bool,
+        /// The code could not be loaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Box<FunctionError>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
     },
 }
 
@@ -341,6 +363,19 @@ mod tests {
         for bytes in [&b""[..], b"\0\0", b"\0\0\0\x09{}", b"\0\0\0\x02{}"] {
             assert!(decode::<Event>(Bytes::copy_from_slice(bytes)).is_err(), "{bytes:?}");
         }
+    }
+
+    /// Of a manager or a registry of an earlier version.
+    #[test]
+    fn a_build_without_the_newer_fields_is_read() {
+        let done = r#"{"v":1,"build":"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f","step":{"kind":"done","image":"i","bundle":null}}"#;
+        let (event, _): (BuildEvent, _) =
+            decode(encode(&serde_json::from_str::<serde_json::Value>(done).unwrap(), b"")).unwrap();
+        let step = BuildStep::Done { image: "i".to_owned(), bundle: None, notice: None, output: None };
+        assert_eq!(event.step, step);
+        assert_eq!(serde_json::to_string(&event).unwrap(), done, "and written as before");
+        let check: LoadCheck = serde_json::from_str("{}").unwrap();
+        assert_eq!(check, LoadCheck::default());
     }
 
     #[test]

@@ -11,10 +11,10 @@ use crate::{
     config::{manifest, units::show_bytes},
     http::{Answer, chain},
     model::{
-        Code, Digest, FunctionName, FunctionSpec, InvocationId, Problem,
+        Code, Digest, FunctionError, FunctionName, FunctionSpec, InvocationId, Problem,
         api::Deployed,
         code,
-        message::{self, Build, BuildEvent, BuildStep, Parcel},
+        message::{self, Build, BuildEvent, BuildStep, LoadCheck, Parcel},
     },
     queue::{Address, Message},
     store::{self, NewRevision},
@@ -24,6 +24,10 @@ use crate::{
 const SILENCE: Duration = Duration::from_secs(300);
 /// Then the user is told what is waited for.
 const NOTICE: Duration = Duration::from_secs(3);
+
+/// What to do about code that does not load, when nothing better is known.
+const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
+                          --no-check (?check=false) deploys it without";
 
 /// Uploads that are checked at once. Each keeps a processor busy, for seconds when it is large.
 const MAX_CHECKS: usize = 2;
@@ -40,6 +44,8 @@ pub struct Source {
     pub digest: Digest,
     /// None for an image function without files.
     pub archive: Option<Bytes>,
+    /// Whether the code is loaded once before it is registered.
+    pub check: bool,
 }
 
 /// Where uploads are checked: few at once, the others wait, and invocations do not notice.
@@ -90,10 +96,11 @@ pub fn upload_too_large() -> Problem {
 
 impl Registry {
     /// Checks an upload without side effects.
-    pub async fn check(&self, name: FunctionName, archive: Bytes) -> Answer<Source> {
+    pub async fn check(&self, name: FunctionName, archive: Bytes, load: bool) -> Answer<Source> {
         let defaults = self.languages.defaults.clone();
         let checked = self.checks.run(move || check(name, archive, &defaults)).await;
-        checked.and_then(|source| self.check_version(source))
+        let checked = checked.and_then(|source| self.check_version(source));
+        checked.map(|source| Source { check: load, ..source })
     }
 
     fn check_version(&self, source: Source) -> Answer<Source> {
@@ -113,7 +120,7 @@ impl Registry {
 
     /// Deploys; `report` gets lines for people.
     pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
-        let Source { name, spec, digest, archive } = source;
+        let Source { name, spec, digest, archive, check } = source;
         let kept = archive.clone();
         let unchanged = self.unchanged(&name, &spec, &digest).await?;
         // A name of an image may stand for another one by now: that is looked up first.
@@ -125,7 +132,10 @@ impl Registry {
             report("storing the source".to_owned());
             self.store.put_blob(&digest, archive).await?;
         }
-        let (image, bundle) = self.build(&name, &spec, &digest, &report).await?;
+        let unless_image = unchanged.as_ref().map(|unchanged| unchanged.image.clone());
+        let check = check.then_some(LoadCheck { unless_image });
+        let Built { image, bundle, notice, output } =
+            self.build(&name, &spec, &digest, check, &report).await?;
         if let Some(unchanged) = unchanged.filter(|unchanged| unchanged.image == image) {
             return Ok(unchanged);
         }
@@ -144,7 +154,8 @@ impl Registry {
         }
         self.announce_changed(function).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
-        Ok(Deployed { name, revision: revision.number, unchanged: false, image: revision.image })
+        let (revision, image) = (revision.number, revision.image);
+        Ok(Deployed { name, revision, unchanged: false, image, notice, output })
     }
 
     /// The active revision, when it was made from the same source and manifest.
@@ -162,6 +173,8 @@ impl Registry {
                 revision: active.number,
                 unchanged: true,
                 image: active.image,
+                notice: None,
+                output: None,
             }
         }))
     }
@@ -171,8 +184,9 @@ impl Registry {
         name: &FunctionName,
         spec: &FunctionSpec,
         source: &Digest,
+        check: Option<LoadCheck>,
         report: &Report,
-    ) -> Answer<(String, Option<Digest>)> {
+    ) -> Answer<Built> {
         let (address, mut replies) = self.queue.open_replies().await?;
         let Address::Reply(reply_to) = address else {
             return Err(Problem::new(code::INTERNAL, "the queue gave no reply address").into());
@@ -184,6 +198,7 @@ impl Registry {
             spec: spec.clone(),
             source: source.clone(),
             reply_to,
+            check,
         };
         let message = Message { parcel: Parcel::new(build.clone(), Bytes::new()), expires: None };
         self.queue.publish(&Address::Builds, message).await?;
@@ -217,21 +232,44 @@ impl Registry {
             };
             match step {
                 BuildStep::Progress { message } => report(message),
-                BuildStep::Done { image, bundle } => return Ok((image, bundle)),
-                BuildStep::Failed { message, user_error: true } => {
-                    return Err(Problem::new(code::BUILD_FAILED, message).into());
+                BuildStep::Done { image, bundle, notice, output } => {
+                    return Ok(Built { image, bundle, notice, output });
                 }
-                BuildStep::Failed { message, user_error: false } => {
-                    return Err(Problem::new(
-                        code::UNAVAILABLE,
-                        format!("the build could not be done: {message}"),
-                    )
-                    .hint("'cloudfunc logs --role manager' tells more")
-                    .into());
+                BuildStep::Failed { message, user_error, error, output } => {
+                    return Err(build_failed(message, user_error, error, output).into());
                 }
             }
         }
     }
+}
+
+/// What a manager made.
+struct Built {
+    image: String,
+    bundle: Option<Digest>,
+    notice: Option<String>,
+    output: Option<String>,
+}
+
+fn build_failed(
+    message: String,
+    user_error: bool,
+    error: Option<Box<FunctionError>>,
+    output: Option<String>,
+) -> Problem {
+    if !user_error {
+        let detail = format!("the build could not be done: {message}");
+        return Problem::new(code::UNAVAILABLE, detail)
+            .hint("'cloudfunc logs --role manager' tells more");
+    }
+    let mut problem = Problem::new(code::BUILD_FAILED, message);
+    problem.output = output;
+    if let Some(error) = error {
+        problem.hint = Some(error.hint.unwrap_or_else(|| NOT_LOADED.to_owned()));
+        problem.error_type = Some(error.kind);
+        problem.trace = error.trace;
+    }
+    problem
 }
 
 fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> Answer<Source> {
@@ -247,7 +285,7 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
     }
     bundle::check_code(&listing, &manifest.spec)
         .map_err(|error| Problem::new(code::INVALID_UPLOAD, error.to_string()))?;
-    Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive) })
+    Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive), check: true })
 }
 
 #[cfg(test)]

@@ -62,13 +62,18 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
+/// Whether the code is loaded once before it is registered.
+fn yes_or_no(value: &str) -> Result<bool, &'static str> {
+    value.parse().map_err(|_| "the parameter 'check' of a deploy is true or false")
+}
+
 async fn deploy(State(registry): Shared, Path(function): Path<String>, request: Request) -> Answer {
     let function = function_name(&function)?;
     let (mut parts, body) = request.into_parts();
-    Query::read(parts.uri.query(), &[])?;
+    let check = Query::read(parts.uri.query(), &["check"])?.one("check", yes_or_no)?;
     let archive = uploaded(&mut parts.headers, body).await?;
     let headers = parts.headers;
-    let source = registry.check(function, archive).await?;
+    let source = registry.check(function, archive, check.unwrap_or(true)).await?;
     let streamed = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())

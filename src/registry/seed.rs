@@ -43,7 +43,7 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     let name = function_name(&name)?;
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
-    let source = Source { name: name.clone(), spec, digest, archive: None };
+    let source = Source { name: name.clone(), spec, digest, archive: None, check: true };
     let deployed =
         routes::to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
     let answer = json!({

@@ -316,7 +316,7 @@ fn bounded(error: FunctionError) -> FunctionError {
 }
 
 fn too_large(error: &TooLarge) -> FunctionError {
-    FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None }
+    FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None, hint: None }
 }
 
 /// What an output is read from. Neither end ever makes this program wait.

@@ -19,7 +19,12 @@ mod protocol;
 mod python;
 
 use std::{
-    collections::HashSet, fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration,
+    collections::{BTreeMap, HashSet},
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -74,6 +79,9 @@ pub struct Spec {
     pub memory_bytes: u64,
     pub cpus: f64,
     pub network: Network,
+    /// What the process inside is started with besides the platform's own: a function's variables that are read
+    /// then. They reach nothing outside of the sandbox.
+    pub env: BTreeMap<String, String>,
 }
 
 impl Spec {

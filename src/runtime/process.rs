@@ -63,6 +63,7 @@ impl Process {
     fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
         let mut command = command(spec)?;
         let child = command
+            .envs(&spec.env)
             .env("CLOUDFUNC_TASK", spec.folder.join("task"))
             .env("CLOUDFUNC_RUN", run_folder(&spec.folder))
             .stdin(Stdio::null())
@@ -95,7 +96,7 @@ fn command(spec: &Spec) -> Result<Command, Error> {
             let shim = spec.folder.join("shim.py");
             fs::write(&shim, python::SHIM).map_err(io(shim.clone()))?;
             let mut command = Command::new("python3");
-            command.args(python::OPTIONS).arg(shim);
+            command.args(python::options(&spec.env)).arg(shim).current_dir(spec.folder.join("task"));
             Ok(command)
         }
         Image::Function { tag, .. } => Err(Error::NoImage {

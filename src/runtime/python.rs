@@ -1,11 +1,30 @@
 //! The language Python: its shim, and the image with the shim in it.
 
+use std::collections::BTreeMap;
+
 /// Compiled in, so that the binary needs no file of ours beside it.
 pub(super) const SHIM: &str = include_str!("../../templates/python/runtime/shim.py");
 
 /// Options of the interpreter: isolated from the environment and from the shim's own folder, and no
 /// bytecode written to a read-only file system.
 pub(super) const OPTIONS: [&str; 2] = ["-I", "-B"];
+
+/// Where the variables of the interpreter are to count it cannot be isolated from the environment; its own folder the
+/// shim takes off the path itself.
+const OPTIONS_WITH_VARIABLES: [&str; 1] = ["-B"];
+
+/// The options of an interpreter that is started with these variables.
+pub(super) fn options(env: &BTreeMap<String, String>) -> &'static [&'static str] {
+    if reads(env) { &OPTIONS_WITH_VARIABLES } else { &OPTIONS }
+}
+
+/// Whether one of them is the interpreter's.
+pub(super) fn reads(env: &BTreeMap<String, String>) -> bool {
+    env.keys().any(|name| name.starts_with("PYTHON"))
+}
+
+/// Where an image has the shim.
+pub(super) const SHIM_PATH: &str = "/opt/cloudfunc/shim.pyc";
 
 /// Compiles the shim, and the standard library where the image has no bytecode of it (the public Python
 /// images have none): a start costs 22 ms less.

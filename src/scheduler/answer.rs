@@ -130,6 +130,7 @@ fn of_function(code: ProblemCode, detail: String, error: FunctionError) -> Probl
     let mut problem = Problem::new(code, detail);
     problem.error_type = Some(error.kind);
     problem.trace = error.trace;
+    problem.hint = error.hint;
     problem
 }
 

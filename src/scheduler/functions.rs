@@ -27,6 +27,8 @@ pub struct Known {
     pub name: FunctionName,
     pub revision: RevisionNumber,
     pub timeout: Duration,
+    /// Of loading its code.
+    pub load_limit: Duration,
     pub max_instances: u32,
     load: Arc<Load>,
 }
@@ -80,6 +82,7 @@ impl Known {
             name: "example".parse().expect("a name"),
             revision: RevisionNumber(1),
             timeout: Duration::from_secs(1),
+            load_limit: Duration::from_secs(1),
             max_instances: 1,
             load: Arc::default(),
         })
@@ -158,6 +161,7 @@ impl Functions {
             name: function.name.clone(),
             revision: revision.number,
             timeout: revision.spec.timeout,
+            load_limit: revision.spec.load_limit(),
             max_instances: revision.spec.scaling.max_instances,
             load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
         });

@@ -26,8 +26,8 @@ use crate::{
 /// A manager that took a message in the last moment of its life in the queue has said so by then
 /// (it does after 1 s, looking every 0.5 s).
 const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
-/// Beyond the invocation timeout: a start, a load, and the way back.
-const LATEST: Duration = Duration::from_secs(90);
+/// Beyond the limits of loading and running: a start, and the way back.
+const LATEST: Duration = Duration::from_secs(60);
 
 impl Scheduler {
     pub async fn invoke(
@@ -56,7 +56,7 @@ impl Scheduler {
             accepted_at,
             admitted: Duration::ZERO,
             owner: None,
-            until: slot + function.timeout + LATEST,
+            until: slot + function.load_limit + function.timeout + LATEST,
             tell: Some(tell),
             taken_by: slot + UNDERWAY_GRACE,
             _in_flight: in_flight,

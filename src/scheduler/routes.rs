@@ -297,6 +297,7 @@ async fn result(Role(scheduler): Shared, Path(text_id): Path<String>, uri: Uri) 
         None => Problem::new(code::CONFLICT, format!("invocation {id} is {state} and has no result")),
     };
     problem.error_type = error.as_ref().map(|error| error.kind.clone());
+    problem.hint = error.as_ref().and_then(|error| error.hint.clone());
     problem.trace = error.and_then(|error| error.trace);
     Err(problem.invocation(id).into())
 }

@@ -358,7 +358,7 @@ pub(super) fn attempt_lines(attempts: &[AttemptRecord]) -> sqlx::Result<String> 
 
 /// Of an attempt that did not run because the platform could not.
 pub(super) fn platform_error(reason: &str) -> FunctionError {
-    FunctionError { kind: "platform".to_owned(), message: reason.to_owned(), trace: None }
+    FunctionError { kind: "platform".to_owned(), message: reason.to_owned(), trace: None, hint: None }
 }
 
 /// Media type and size of a sync record's result, as its record shows them.

@@ -74,6 +74,8 @@ const LIBRARIES: &[(&str, &str)] = &[
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
 const PURE: &[&str] = &[
+    "manager/advice.rs",
+    "manager/checks.rs",
     "manager/keep_alive.rs",
     "manager/pool.rs",
     "manager/stock.rs",

@@ -76,6 +76,7 @@ impl Scheduler {
             code: Code::Language { language: Language::Python, version, package: Package::Bundle },
             handler: "function.handler".to_owned(),
             timeout: Duration::from_secs(30),
+            load_timeout: None,
             memory_bytes: 128 << 20,
             cpus: 1.0,
             network: Network::None,

@@ -109,6 +109,7 @@ impl Fixture {
             memory_bytes: 128 * MIB,
             cpus: 1.0,
             network: self.network,
+            env: std::collections::BTreeMap::new(),
         }
     }
 

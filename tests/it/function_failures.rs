@@ -145,7 +145,7 @@ async fn one_that_never_returns_is_killed_and_nothing_else(platform: &TestPlatfo
 }
 
 async fn code_that_cannot_be_loaded_answers_each_call_with_its_trace(platform: &TestPlatform) {
-    platform.deploy("broken", &[("function.py", "def handler(event)\n    return 1\n")]).await;
+    platform.deploy_unchecked("broken", &[("function.py", "def handler(event)\n    return 1\n")]).await;
     let calls = (0..3).map(|_| call(platform, "broken", "{}"));
     for (answer, trace) in futures_util::future::join_all(calls).await {
         let message = "expected ':' (function.py, line 1)";
@@ -179,7 +179,7 @@ async fn an_exit_while_loading_says_why_and_its_output_is_the_invocations(platfo
         ),
         ("abrt", "os.abort()", "code 134 (signal SIGABRT) while its code was loaded"),
     ] {
-        platform.deploy(name, &[("function.py", &format!("import os, sys\n{end}\n"))]).await;
+        platform.deploy_unchecked(name, &[("function.py", &format!("import os, sys\n{end}\n"))]).await;
         let (answer, _) = call(platform, name, "{}").await;
         let detail = format!("the function's process exited with {how}");
         assert_eq!(answer, of_function(code::FUNCTION_CRASHED, &detail, "exit"), "{name}");
@@ -195,14 +195,33 @@ async fn an_exit_while_loading_says_why_and_its_output_is_the_invocations(platfo
 #[tokio::test]
 async fn code_that_does_not_load_in_time_has_failed() {
     let test = "function_failures::code_that_does_not_load_in_time_has_failed";
+    let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
+    let limit = ("cloudfunc.toml", "load_timeout = \"1s\"\n");
+    let slow = [("function.py", "import time\ntime.sleep(3600)\n"), limit];
+    let Err(cloudfunc::client::Error::Problem(problem)) = platform.try_deploy("slow", &slow).await
+    else {
+        panic!("it was deployed");
+    };
+    let words = "the function's code did not load within its load_timeout of 1 s";
+    assert_eq!(problem.detail, format!("the code of 'slow' cannot be loaded: {words}"));
+    platform.deploy_unchecked("slow", &slow).await;
+    let (answer, _) = call(&platform, "slow", "{}").await;
+    let detail = format!("function 'slow' failed: load: {words}");
+    assert_eq!(answer, of_function(code::FUNCTION_FAILED, &detail, "load"));
+    platform.stop().await;
+}
+
+/// Longer than a call waits for an instance: it has one, which is still loading.
+#[tokio::test]
+async fn a_caller_waits_for_code_that_takes_long_to_load() {
+    let test = "function_failures::a_caller_waits_for_code_that_takes_long_to_load";
     let change = |platform: &mut cloudfunc::config::Platform| {
-        platform.limits.load_timeout = std::time::Duration::from_secs(1);
+        platform.limits.queue_wait = std::time::Duration::from_millis(300);
     };
     let Some(platform) = TestPlatform::start_with(Stack::LIGHT, test, change).await else { return };
-    platform.deploy("slow", &[("function.py", "import time\ntime.sleep(3600)\n")]).await;
-    let (answer, _) = call(&platform, "slow", "{}").await;
-    let detail = "function 'slow' failed: load: the function's code did not load within 1 s";
-    assert_eq!(answer, of_function(code::FUNCTION_FAILED, detail, "load"));
+    let code = "import time\ntime.sleep(3.5)\n\ndef handler(event):\n    return 'there'\n";
+    platform.deploy_unchecked("slow", &[("function.py", code)]).await;
+    assert_eq!(platform.value("slow", "{}").await, "there");
     platform.stop().await;
 }
 

@@ -197,7 +197,7 @@ async fn a_function_cannot_tell(platform: &TestPlatform) {
         assert_eq!(record.prewarmed, prewarmed, "{record:?}");
         let text = String::from_utf8(body.bytes.to_vec()).unwrap().replace(name, "NAME");
         let name = format!("broken-{name}");
-        platform.deploy(&name, &[("function.py", broken), ("cloudfunc.toml", manifest)]).await;
+        platform.deploy_unchecked(&name, &[("function.py", broken), ("cloudfunc.toml", manifest)]).await;
         let problem = platform.problem(&name, "{}").await;
         let detail = problem.detail.replace(&name, "NAME");
         full(platform, 2).await;
@@ -241,7 +241,10 @@ async fn demand_prewarms_another_memory(platform: &TestPlatform) {
     full(platform, 1).await;
     let manifest = "memory = \"64MiB\"\n";
     for (name, prewarmed) in [("first", false), ("second", true)] {
+        let count = waiting(platform).len();
         platform.deploy(name, &[("function.py", HELLO), ("cloudfunc.toml", manifest)]).await;
+        // The deploy's own load has taken one.
+        full(platform, count).await;
         let record = first_of(platform, name).await;
         assert_eq!(record.prewarmed, prewarmed, "{record:?}");
         full(platform, 2).await;
@@ -295,7 +298,7 @@ async fn one_that_dies_before_it_has_read_what_to_load_is_no_failure(platform: &
 
 async fn one_that_ends_while_it_loads_is_the_functions_failure(platform: &TestPlatform) {
     full(platform, 1).await;
-    platform.deploy("quits", &[("function.py", "import os\nos._exit(3)\n")]).await;
+    platform.deploy_unchecked("quits", &[("function.py", "import os\nos._exit(3)\n")]).await;
     let problem = platform.problem("quits", "{}").await;
     let detail = problem.detail;
     assert!(detail.contains("exited with code 3 while its code was loaded"), "{detail}");
@@ -306,6 +309,7 @@ async fn what_the_code_writes_while_it_is_loaded_is_in_its_log(platform: &TestPl
     full(platform, 1).await;
     let code = format!("print('I am loaded')\n{HELLO}");
     platform.deploy("talker", &[("function.py", &code)]).await;
+    full(platform, 1).await;
     let record = first_of(platform, "talker").await;
     assert!(record.prewarmed);
     let id = record.id.to_string();
@@ -324,6 +328,7 @@ async fn a_bundle_of_many_files_is_there_as_a_whole(platform: &TestPlatform) {
     let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
     files.push(("function.py", code));
     platform.deploy("large", &files).await;
+    full(platform, 1).await;
     let record = first_of(platform, "large").await;
     assert!(record.prewarmed, "{record:?}");
     assert_eq!(platform.value("large", "{}").await, "601");

@@ -85,6 +85,7 @@ impl Fixture {
             memory_bytes: 128 * MIB,
             cpus: 1.0,
             network: Network::None,
+            env: std::collections::BTreeMap::new(),
         }
     }
 

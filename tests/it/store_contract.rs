@@ -190,6 +190,7 @@ fn spec() -> FunctionSpec {
         },
         handler: "function.handler".to_owned(),
         timeout: Duration::from_secs(30),
+        load_timeout: None,
         memory_bytes: 128 << 20,
         cpus: 1.0,
         network: Network::None,

@@ -172,7 +172,7 @@ impl Settings {
             keep_alive: self.keep_alive.unwrap_or(default.keep_alive),
             prewarm_budget: self.prewarm_budget.unwrap_or(default.prewarm_budget),
             max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
-            load_timeout: default.load_timeout,
+            check_wait: default.check_wait,
             stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
             retention: self.retention.unwrap_or(default.retention),
             keep_revisions: self.keep_revisions.unwrap_or(default.keep_revisions),

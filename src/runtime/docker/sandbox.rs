@@ -16,6 +16,7 @@ use crate::{
             ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
         },
         listener::run_folder,
+        python,
     },
 };
 
@@ -57,7 +58,8 @@ pub(super) fn body(
         image: Some(image.to_owned()),
         hostname: Some("function".to_owned()),
         user: Some(USER.to_owned()),
-        env: Some(ACCOUNT.map(|(name, value)| format!("{name}={value}")).to_vec()),
+        env: Some(environment(spec)),
+        entrypoint: entrypoint(spec),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         // An own empty network namespace; a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),
@@ -65,6 +67,22 @@ pub(super) fn body(
         host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec) }),
         ..Default::default()
     }
+}
+
+fn environment(spec: &Spec) -> Vec<String> {
+    let account = ACCOUNT.into_iter().filter(|(name, _)| !spec.env.contains_key(*name));
+    let given = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    account.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// The image's own, but for an interpreter that is to read its variables.
+fn entrypoint(spec: &Spec) -> Option<Vec<String>> {
+    if matches!(spec.image, Image::Own { .. }) || !python::reads(&spec.env) {
+        return None;
+    }
+    let options = python::options(&spec.env).iter().copied();
+    let words = std::iter::once("python3").chain(options).chain([python::SHIM_PATH]);
+    Some(words.map(str::to_owned).collect())
 }
 
 fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {

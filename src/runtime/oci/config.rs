@@ -69,11 +69,6 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     limits.into()
 }
 
-fn environment() -> Vec<String> {
-    let account = ACCOUNT.map(|(name, value)| format!("{name}={value}"));
-    ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"].map(str::to_owned).into_iter().chain(account).collect()
-}
-
 /// `names` is the `resolv.conf` of a sandbox that is connected.
 pub(super) fn config(
     spec: &Spec,
@@ -96,8 +91,8 @@ pub(super) fn config(
         "process": {
             "user": {"uid": id, "gid": id, "additionalGids": groups},
             "cwd": TASK_PATH,
-            "args": root.command,
-            "env": environment(),
+            "args": root.command(&spec.env),
+            "env": environment(spec),
             "noNewPrivileges": true,
             "oomScoreAdj": OOM_SCORE,
             "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
@@ -110,6 +105,14 @@ pub(super) fn config(
             "readonlyPaths": READ_ONLY,
         },
     })
+}
+
+/// The process's own, given with the call that starts it: nothing outside of the container sees it.
+fn environment(spec: &Spec) -> Vec<String> {
+    let usual = [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")];
+    let usual = usual.into_iter().chain(ACCOUNT).filter(|(name, _)| !spec.env.contains_key(*name));
+    let given = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    usual.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {

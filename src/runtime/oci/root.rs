@@ -2,6 +2,7 @@
 //! the usual shell commands need. Made once per interpreter, shared by all its sandboxes.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, Permissions},
     io,
     os::unix::fs::{PermissionsExt, symlink},
@@ -81,8 +82,8 @@ pub(super) struct Root {
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
-    /// What runs first.
-    pub(super) command: Vec<String>,
+    /// The interpreter, which runs the shim.
+    executable: String,
 }
 
 impl Root {
@@ -99,18 +100,20 @@ impl Root {
             build(parent, &home, interpreter, &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
         }
-        let shim = format!("{SHIM_FOLDER}/shim.pyc");
-        let command = std::iter::once(interpreter.executable.to_string_lossy().into_owned())
-            .chain(python::OPTIONS.map(str::to_owned))
-            .chain([shim])
-            .collect();
         Ok(Self {
             id: format!("host-python-{}-{hash}", interpreter.version),
             mounts: mounts(&home, interpreter, paths),
             folder: home.join("root"),
             filters: home.join(FILTERS),
-            command,
+            executable: interpreter.executable.to_string_lossy().into_owned(),
         })
+    }
+
+    /// What runs first in a sandbox with these variables.
+    pub(super) fn command(&self, env: &BTreeMap<String, String>) -> Vec<String> {
+        let options = python::options(env).iter().copied();
+        let words = std::iter::once(self.executable.as_str()).chain(options).chain([python::SHIM_PATH]);
+        words.map(str::to_owned).collect()
     }
 }
 

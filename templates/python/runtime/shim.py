@@ -13,6 +13,11 @@ import os
 import select
 import sys
 import time
+
+# Where the interpreter reads its own variables it has put this folder first; otherwise it is isolated.
+if not sys.flags.isolated and sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+    del sys.path[0]
+
 from _socket import AF_UNIX, SOCK_STREAM, socket
 
 PROTOCOL = 1

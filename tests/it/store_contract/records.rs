@@ -18,6 +18,7 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
         kind: "ValueError".to_owned(),
         message: "ü".to_owned(),
         trace: Some("line 1\nline 2".to_owned()),
+        hint: Some("do ü".to_owned()),
     };
     let record = Record {
         id: InvocationId::new(),
@@ -146,6 +147,7 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
         kind: "platform".to_owned(),
         message: "the engine\nis \"gone\"".to_owned(),
         trace: None,
+        hint: None,
     };
     let given_back = AttemptRecord { error: Some(given_back), ..open_entry(2) };
     assert_eq!(record.attempts, [open_entry(1), given_back, end.attempt_record]);
@@ -217,6 +219,7 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
         kind: "\0".to_owned(),
         message: "\0".to_owned(),
         trace: Some("\0".to_owned()),
+        hint: None,
     });
     assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
     assert_eq!(

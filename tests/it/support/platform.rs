@@ -189,14 +189,12 @@ impl TestPlatform {
         name: &str,
         files: &[(&str, &str)],
     ) -> Result<Deployed, cloudfunc::client::Error> {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let packed = bundle::pack(folder.path()).unwrap();
-        self.client.deploy(&function(name), packed.bytes, |_| {}).await
+        self.client.deploy(&function(name), packed(files), |_| {}).await
+    }
+
+    /// Deploys code that does not load.
+    pub async fn deploy_unchecked(&self, name: &str, files: &[(&str, &str)]) -> Deployed {
+        self.client.deploy_unchecked(&function(name), packed(files), |_| {}).await.unwrap()
     }
 
     pub async fn invoke(&self, name: &str, payload: &str) -> InvokeAnswer {
@@ -371,6 +369,17 @@ impl Drop for TestPlatform {
         let name = self.platform.name.as_str();
         let _ = std::process::Command::new("sh").args(["-c", script, name]).output();
     }
+}
+
+/// An upload of files given as (path, text).
+pub fn packed(files: &[(&str, &str)]) -> bytes::Bytes {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    bundle::pack(folder.path()).unwrap().bytes
 }
 
 pub fn function(name: &str) -> FunctionName {

@@ -1,0 +1,121 @@
+//! `[env]` of a manifest: which variables a process has to be started with, which cannot work, and how values are
+//! written.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Code, FunctionSpec};
+
+/// Variables that an interpreter, its loader or its C library read when the process starts. A name ending in `*`
+/// stands for all that begin so.
+const READ_AT_START: [&str; 12] = [
+    "PYTHON*",
+    "LD_*",
+    "MALLOC_*",
+    "GLIBC_*",
+    "GCONV_PATH",
+    "LOCPATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TZDIR",
+    "OPENSSL_*",
+];
+
+/// An image's program is found by the one and writes to the other before it is given a function.
+const OF_THE_SANDBOX: [&str; 2] = ["PATH", "HOME"];
+
+const OWN_LIBRARY: &str = "it moves the interpreter's own library, which comes from the platform";
+const INTERACTIVE: &str = "it is for interactive sessions, and a function is none";
+const NOT_LINUX: &str = "it has no effect on Linux";
+
+/// What would have no effect in a Python function, or keep it from starting, and why.
+const REFUSED: [(&str, &str); 9] = [
+    ("PYTHONHOME", OWN_LIBRARY),
+    ("PYTHONPLATLIBDIR", OWN_LIBRARY),
+    ("PYTHONSTARTUP", INTERACTIVE),
+    ("PYTHONINSPECT", INTERACTIVE),
+    ("PYTHON_HISTORY", INTERACTIVE),
+    ("PYTHONEXECUTABLE", NOT_LINUX),
+    ("PYTHONCASEOK", NOT_LINUX),
+    ("PYTHONLEGACYWINDOWSSTDIO", NOT_LINUX),
+    ("PYTHONLEGACYWINDOWSFSENCODING", NOT_LINUX),
+];
+
+/// Why a Python function cannot have this variable.
+pub fn refusal(name: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why)
+}
+
+/// What a function's process has to be started with. The rest of its environment is set with its code.
+pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
+    let is_wanted = |name: &str| match &spec.code {
+        Code::Language { .. } => is_read_at_start(name),
+        // What an image's program reads at its start is its own affair.
+        Code::Image { .. } => !OF_THE_SANDBOX.contains(&name),
+    };
+    let wanted = spec.env.iter().filter(|(name, _)| is_wanted(name));
+    wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn is_read_at_start(name: &str) -> bool {
+    READ_AT_START.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    })
+}
+
+/// A value as it is meant: `$${` is a literal `${`. An error is the `${…}` that is not escaped, cut short.
+pub fn literal(value: &str) -> Result<String, String> {
+    const SHOWN: usize = 40;
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find("${") {
+        let Some(before) = rest[..at].strip_suffix('$') else {
+            let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);
+            return Err(rest[at..end].chars().take(SHOWN).collect());
+        };
+        text.push_str(before);
+        text.push_str("${");
+        rest = &rest[at + 2..];
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::manifest::{self, Defaults};
+
+    #[test]
+    fn only_what_is_read_at_the_start_is_given_at_the_start() {
+        let given = |manifest: &str| {
+            let defaults = Defaults { python_version: "3.12".to_owned() };
+            let spec = manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec;
+            of_start(&spec).into_keys().collect::<Vec<_>>().join(" ")
+        };
+        let env = "[env]\nTZ = 'UTC'\nLC_ALL = 'C'\nPATH = '/x'\nHOME = '/x'\nGREETING = 'x'\n";
+        assert_eq!(given(env), "LC_ALL TZ");
+        assert_eq!(given(&format!("image = 'i'\n{env}")), "GREETING LC_ALL TZ");
+        assert_eq!(given(""), "");
+    }
+
+    #[test]
+    fn two_dollars_before_a_brace_are_one() {
+        for (value, meant) in [
+            ("", Ok("")),
+            ("a $VAR $5 {x} $", Ok("a $VAR $5 {x} $")),
+            ("$${HOME}/x", Ok("${HOME}/x")),
+            ("$${A}$${B}", Ok("${A}${B}")),
+            ("$$${A}", Ok("$${A}")),
+            ("x ${HOME}/y", Err("${HOME}")),
+            ("$${A} ${B", Err("${B")),
+            ("${A:-${B}}", Err("${A:-${B}")),
+        ] {
+            let told = literal(value);
+            assert_eq!(told, meant.map(str::to_owned).map_err(str::to_owned), "{value}");
+        }
+        assert_eq!(literal(&format!("${{{}", "ä".repeat(99))).unwrap_err().chars().count(), 40);
+    }
+}

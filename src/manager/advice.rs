@@ -1,0 +1,166 @@
+//! What to do about a function's error, where its type and its words tell. Looked at only when there is one.
+
+use crate::model::{Code, FunctionError, FunctionSpec, Network};
+
+/// What a package is called whose module has another name. Only what is known: everything else is guessed to have
+/// the module's name, and the hint says so.
+const PACKAGES: &[(&str, &str)] = &[
+    ("Crypto", "pycryptodome"),
+    ("MySQLdb", "mysqlclient"),
+    ("OpenSSL", "pyOpenSSL"),
+    ("PIL", "Pillow"),
+    ("attr", "attrs"),
+    ("bs4", "beautifulsoup4"),
+    ("cv2", "opencv-python-headless"),
+    ("dateutil", "python-dateutil"),
+    ("distutils", "setuptools"),
+    ("docx", "python-docx"),
+    ("dotenv", "python-dotenv"),
+    ("fitz", "PyMuPDF"),
+    ("git", "GitPython"),
+    ("google.protobuf", "protobuf"),
+    ("jose", "python-jose"),
+    ("jwt", "PyJWT"),
+    ("magic", "python-magic"),
+    ("pkg_resources", "setuptools"),
+    ("pptx", "python-pptx"),
+    ("psycopg2", "psycopg2-binary"),
+    ("serial", "pyserial"),
+    ("skimage", "scikit-image"),
+    ("sklearn", "scikit-learn"),
+    ("slugify", "python-slugify"),
+    ("yaml", "PyYAML"),
+    ("zmq", "pyzmq"),
+];
+
+/// Of the types of exceptions that a name look-up raises.
+const LOOKUP: &[&str] = &["gaierror", "herror"];
+
+/// What the C library, and libraries that pass on its words, say when there is no way out.
+const NO_WAY_OUT: &[&str] = &[
+    "Network is unreachable",
+    "[Errno 101]",
+    "No route to host",
+    "[Errno 113]",
+    "Temporary failure in name resolution",
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "[Errno -2]",
+    "[Errno -3]",
+    "[Errno -5]",
+    "Failed to resolve",
+    "DNS resolution failed",
+];
+
+/// The same error with advice, if there is any. A guest's own is not taken.
+pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
+    let hint = missing_module(&error, spec).or_else(|| no_network(&error, spec));
+    FunctionError { hint, ..error }
+}
+
+fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
+    if error.kind != "ModuleNotFoundError" {
+        return None;
+    }
+    // With more behind the name, something of that name is there and is no package.
+    let module = error.message.strip_prefix("No module named '")?.strip_suffix('\'')?;
+    let top = module.split('.').next().unwrap_or(module);
+    if module.is_empty() || !module.chars().all(|c| c.is_alphanumeric() || "._".contains(c)) {
+        return None;
+    }
+    let known = PACKAGES.iter().find(|(name, _)| *name == module || *name == top);
+    let package = known.map_or(top, |(_, package)| package);
+    Some(match &spec.code {
+        Code::Image { .. } => {
+            format!("install the package of '{top}' ({package}) in the function's image")
+        }
+        Code::Language { .. } => format!(
+            "a module of your own has to be in the function's folder; a package is put there by \
+             `pip install --target DIR {package}`, where DIR is that folder. Then deploy again"
+        ),
+    })
+}
+
+fn no_network(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
+    if spec.network != Network::None {
+        return None;
+    }
+    // The trace has the errors that this one was made from.
+    let texts = [Some(error.message.as_str()), error.trace.as_deref()];
+    let says = |text: &str| NO_WAY_OUT.iter().any(|words| text.contains(words));
+    let is_failed = LOOKUP.contains(&error.kind.as_str()) || texts.into_iter().flatten().any(says);
+    is_failed.then(|| {
+        "the function has no network; `network = \"egress\"` in cloudfunc.toml gives it one. Then deploy again"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::manifest::{self, Defaults};
+
+    fn hint(manifest: &str, kind: &str, message: &str, trace: Option<&str>) -> Option<String> {
+        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let spec = manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec;
+        let (kind, message) = (kind.to_owned(), message.to_owned());
+        let (trace, hint) = (trace.map(str::to_owned), Some("the guest's own".to_owned()));
+        advised(FunctionError { kind, message, trace, hint }, &spec).hint
+    }
+
+    #[test]
+    fn a_missing_module_names_the_way_to_install_it() {
+        let of = |message: &str| hint("", "ModuleNotFoundError", message, None);
+        for (module, package) in [
+            ("requests", "requests"),
+            ("yaml", "PyYAML"),
+            ("PIL.Image", "Pillow"),
+            ("google.protobuf.message", "google"),
+            ("google.protobuf", "protobuf"),
+        ] {
+            let hint = of(&format!("No module named '{module}'")).unwrap();
+            assert!(hint.contains(&format!("`pip install --target DIR {package}`")), "{hint}");
+        }
+        for other in [
+            "No module named 'json.x'; 'json' is not a package",
+            "the function's folder has no module 'function'",
+            "No module named '`rm`'",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        let own = hint("image = \"i\"", "ModuleNotFoundError", "No module named 'cv2'", None);
+        assert_eq!(
+            own.unwrap(),
+            "install the package of 'cv2' (opencv-python-headless) in the function's image"
+        );
+    }
+
+    #[test]
+    fn a_failed_connection_without_a_network_names_the_key_that_gives_one() {
+        for (kind, message, trace) in [
+            ("gaierror", "[Errno -3] Temporary failure in name resolution", None),
+            ("OSError", "[Errno 101] Network is unreachable", None),
+            ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", None),
+            (
+                "ConnectionError",
+                "Max retries exceeded (Caused by NameResolutionError(\"Failed to resolve 'a'\"))",
+                None,
+            ),
+            (
+                "RuntimeError",
+                "no prices",
+                Some("OSError: [Errno 101] Network is unreachable\n\nDuring …"),
+            ),
+        ] {
+            let told = hint("", kind, message, trace).unwrap();
+            assert!(told.contains("network = \"egress\""), "{told}");
+            assert_eq!(hint("network = \"egress\"", kind, message, trace), None, "{message}");
+        }
+        for (kind, message) in
+            [("ValueError", "no"), ("ConnectionRefusedError", "[Errno 111] Connection refused")]
+        {
+            assert_eq!(hint("", kind, message, None), None, "{message}");
+        }
+    }
+}
