@@ -195,7 +195,7 @@ async fn a_load_error_is_in_the_log(platform: &TestPlatform) {
         ("bare", "class E(Exception): pass\ndef handler(event):\n    raise E\n", "E"),
     ] {
         // Without a look at the code before.
-        platform.deploy(name, &[("function.py", code)]).await;
+        platform.deploy_unchecked(name, &[("function.py", code)]).await;
         platform.invoke(name, "{}").await;
         let (lines, ..) = read(platform, of(name)).await;
         let last = lines.last().unwrap_or_else(|| panic!("{name} has no lines"));
