@@ -11,17 +11,22 @@
 mod check;
 mod extension;
 mod header;
+mod ignore_rules;
+mod left_out;
 mod members;
 mod pack;
+mod packages;
 mod path;
 mod read;
+mod scan;
 mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use crate::model::Digest;
 
-pub use check::{CodeError, check_code};
+pub use check::{CodeError, check_code, likely_module, usual_function};
+pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;
 pub use unpack::unpack;
@@ -67,6 +72,12 @@ impl Listing {
         self.entries.contains_key(path)
     }
 
+    /// Whether a file or link lies in a folder of this path.
+    pub fn has_folder(&self, path: &str) -> bool {
+        let within = format!("{path}/");
+        self.entries.range(within.clone()..).next().is_some_and(|(path, _)| path.starts_with(&within))
+    }
+
     /// The paths of all files and links, in order.
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &str> {
         self.entries.keys().map(String::as_str)
@@ -85,8 +96,6 @@ enum Kind {
 pub enum Error {
     #[error("{0} is not a folder")]
     NotAFolder(PathBuf),
-    #[error("cannot read the folder")]
-    Walk(#[source] ignore::Error),
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {path}")]
@@ -129,7 +138,7 @@ impl Error {
 
     /// Whether the disk failed, and not the folder or archive.
     pub fn is_io(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Write { .. } | Self::Walk(_))
+        matches!(self, Self::Read { .. } | Self::Write { .. })
     }
 }
 

@@ -3,67 +3,102 @@
 use std::{
     fs,
     io::{self, Read as _, Write},
-    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    },
+    path::Path,
 };
 
 use bytes::Bytes;
 use flate2::{Compression, GzBuilder, write::GzEncoder};
-use ignore::WalkBuilder;
+use rustix::fs::OFlags;
 use tar::{Builder, EntryType, Header};
 
-use super::{Error, Listing, MAX_FILES, MAX_PACKED, MAX_UNPACKED, read};
+use super::{
+    Error, Kind, LeftOut, Listing, MAX_PACKED, MAX_UNPACKED,
+    left_out::shown,
+    packages, path, read,
+    scan::{Scanned, scan},
+};
+use crate::{config::manifest, model::Code};
 
-/// Folders that are never part of a function.
-const NEVER: [&str; 2] = [".git", "__pycache__"];
+/// Links that are warned of, one by one.
+const MAX_LINKS_TOLD: usize = 3;
 
 /// A folder as one archive.
 #[derive(Debug, Clone)]
 pub struct Packed {
     pub bytes: Bytes,
     pub listing: Listing,
+    pub left_out: LeftOut,
+    /// What was packed and will probably not work.
+    pub warnings: Vec<String>,
 }
 
-/// Packs what `.gitignore` (those of parent folders in the same repository included) and
-/// `.cloudfuncignore` leave. The archive obeys every rule that [`read`] checks.
+/// Packs what `.gitignore` (those of parent folders in the same repository included),
+/// `.git/info/exclude` and `.cloudfuncignore` leave, without what no function needs and what may hold
+/// secrets. The archive obeys every rule that [`read`] checks.
 pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
+    let Scanned { files, left_out, records } = scan(folder, brings_an_image(folder))?;
     let gzip = GzBuilder::new().mtime(0).operating_system(255);
     let mut tar = Builder::new(gzip.write(Capped(Vec::new()), Compression::default()));
     let mut total = 0;
-    for file in files(folder)? {
-        append(&mut tar, folder, &file, &mut total)?;
+    for file in &files {
+        append(&mut tar, folder, file, &mut total)?;
     }
     let bytes = tar.into_inner().and_then(GzEncoder::finish).map_err(write_error)?.0;
-    Ok(Packed { listing: read(&bytes)?, bytes: bytes.into() })
+    let listing = read(&bytes)?;
+    let mut warnings = packages::incomplete(folder, &records, &files, &left_out);
+    warnings.extend(lost_links(&listing, &left_out));
+    Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Everything but folders, relative to the folder, in order.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let walk = WalkBuilder::new(folder)
-        .standard_filters(false)
-        .git_ignore(true)
-        .parents(true)
-        .require_git(false)
-        .add_custom_ignore_filename(".cloudfuncignore")
-        .filter_entry(|entry| !NEVER.iter().any(|name| entry.file_name() == *name))
-        .build();
-    let mut files = Vec::new();
-    for entry in walk {
-        let entry = entry.map_err(Error::Walk)?;
-        if entry.depth() == 0 || entry.file_type().is_some_and(|kind| kind.is_dir()) {
-            continue;
+/// Whether the manifest names an image. What is wrong with it is said by who checks it.
+fn brings_an_image(folder: &Path) -> bool {
+    let mut text = String::new();
+    let read = fs::File::open(folder.join(manifest::FILE))
+        .and_then(|file| file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text));
+    // Any version: only the kind of code counts.
+    let defaults = manifest::Defaults { python_version: "3".to_owned() };
+    let parsed = read.ok().and_then(|_| manifest::parse(&text, manifest::FILE, &defaults).ok());
+    parsed.is_some_and(|manifest| matches!(manifest.spec.code, Code::Image { .. }))
+}
+
+/// A warning for each link that leads to nothing in the archive.
+fn lost_links(listing: &Listing, left_out: &LeftOut) -> Vec<String> {
+    let lost = listing.entries.iter().filter_map(|(path, kind)| {
+        let Kind::Link { target } = kind else { return None };
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.pop();
+        for part in target.split('/') {
+            match part {
+                ".." => drop(parts.pop()),
+                "." => {}
+                part => parts.push(part),
+            }
         }
-        if files.len() == MAX_FILES {
-            return Err(Error::TooManyFiles);
-        }
-        let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        files.push(relative.to_owned());
+        let to = parts.join("/");
+        // Through another link it may lead anywhere.
+        let is_unclear = path::parents(&to).any(|parent| listing.has(parent));
+        (!is_unclear && !to.is_empty() && !listing.has(&to) && !listing.has_folder(&to)).then(|| {
+            let why = match left_out.why(&to).or_else(|| left_out.why(&format!("{to}/"))) {
+                Some(reason) => format!("is left out by {reason}"),
+                None => "is not there".to_owned(),
+            };
+            format!("'{}' is a link to '{}', which {why}", shown(path), shown(&to))
+        })
+    });
+    let mut lost: Vec<String> = lost.collect();
+    if lost.len() > MAX_LINKS_TOLD {
+        let more = lost.len() - MAX_LINKS_TOLD;
+        lost.truncate(MAX_LINKS_TOLD);
+        lost.push(format!("{more} more links lead to files that are not packed"));
     }
-    files.sort();
-    Ok(files)
+    lost
 }
 
 fn append<W: Write>(
@@ -88,15 +123,32 @@ fn append<W: Write>(
         return tar.append_link(&mut header, file, target).map_err(write_error);
     }
     if !metadata.is_file() {
-        let problem = "is no file, folder or symbolic link; name it in .cloudfuncignore";
-        return Err(Error::entry(file.display().to_string(), problem));
+        let kind = metadata.file_type();
+        let what = match () {
+            () if kind.is_socket() => "a socket",
+            () if kind.is_fifo() => "a named pipe",
+            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () => "not a file any more",
+        };
+        let problem = format!("is {what}; remove it, or name it in .cloudfuncignore");
+        return Err(Error::entry(shown(&file.display().to_string()), problem));
     }
     let mut content = Vec::new();
-    let opened = fs::File::open(&full).map_err(unreadable)?;
-    opened.take(MAX_UNPACKED + 1 - *total).read_to_end(&mut content).map_err(unreadable)?;
+    // A named pipe that took the file's place meanwhile would not be waited for.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let opened =
+        fs::OpenOptions::new().read(true).custom_flags(flags).open(&full).map_err(unreadable)?;
+    let most = MAX_UNPACKED + 1 - *total;
+    (&opened).take(most).read_to_end(&mut content).map_err(unreadable)?;
     *total += content.len() as u64;
     if *total > MAX_UNPACKED {
         return Err(Error::TooLarge);
+    }
+    let after = opened.metadata().map_err(unreadable)?;
+    let state = |of: &fs::Metadata| (of.dev(), of.ino(), of.len(), of.mtime(), of.mtime_nsec());
+    if state(&metadata) != state(&after) || content.len() as u64 != after.len() {
+        let problem = "changed while it was packed; try again, or name it in .cloudfuncignore";
+        return Err(Error::entry(shown(&file.display().to_string()), problem));
     }
     let executable = metadata.permissions().mode() & 0o111 != 0;
     header.set_entry_type(EntryType::Regular);

@@ -8,7 +8,9 @@ const MAX_PATH: usize = 1024;
 /// The path of an entry as `a/b/c`; empty for the folder itself (`./`).
 pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
     let refuse = |problem: &str| Err(Error::entry_bytes(raw, problem));
-    let Ok(text) = std::str::from_utf8(raw) else { return refuse("has a name that is not UTF-8") };
+    let Ok(text) = std::str::from_utf8(raw) else {
+        return refuse("has a name that is not UTF-8; rename it, or name it in .cloudfuncignore");
+    };
     if text.starts_with('/') {
         return refuse("is an absolute path");
     }
@@ -64,7 +66,7 @@ pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a character has no place in a name: control characters, and those that turn the direction of
 /// writing, with which a name reads as another one.
-fn is_control(character: char) -> bool {
+pub(super) fn is_control(character: char) -> bool {
     let turns = matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

@@ -112,6 +112,213 @@ fn ignored_files_are_left_out() {
     );
 }
 
+fn notes(folder: &Path) -> Vec<String> {
+    let packed = pack(folder).unwrap();
+    let groups = packed.left_out.groups.iter().map(ToString::to_string);
+    groups.chain(packed.warnings).collect()
+}
+
+#[test]
+fn what_is_left_out_is_told_with_count_first_names_and_rule() {
+    let outer = folder(&[
+        (".git/info/exclude", "# mine\n\nlocal.txt\n"),
+        (".gitignore", "*.tmp\n"),
+        ("f/.gitignore", "# compiled\n\n*.so\nbuild/\n!kept.so\n"),
+        ("f/.cloudfuncignore", "notes.md\n!wanted.tmp\n"),
+        ("f/function.py", ""),
+        ("f/kept.so", ""),
+        ("f/wanted.tmp", ""),
+        ("f/a.so", ""),
+        ("f/b.so", ""),
+        ("f/c.so", ""),
+        ("f/pkg/d.so", ""),
+        ("f/pkg/.gitignore", "*.csv\n"),
+        ("f/pkg/data.csv", ""),
+        ("f/build/lib/x", ""),
+        ("f/x.tmp", ""),
+        ("f/notes.md", ""),
+        ("f/local.txt", ""),
+    ]);
+    let folder = outer.path().join("f");
+    assert_eq!(
+        notes(&folder),
+        [
+            "4 left out by .gitignore:3: *.so (a.so, b.so, c.so, …)",
+            "1 left out by .gitignore:4: build/ (build/)",
+            "1 left out by ../.git/info/exclude:3: local.txt (local.txt)",
+            "1 left out by .cloudfuncignore:1: notes.md (notes.md)",
+            "1 left out by pkg/.gitignore:1: *.csv (pkg/data.csv)",
+            "1 left out by ../.gitignore:1: *.tmp (x.tmp)",
+        ]
+    );
+    let packed = pack(&folder).unwrap();
+    assert_eq!(
+        paths(&packed.listing),
+        [".cloudfuncignore", ".gitignore", "function.py", "kept.so", "pkg/.gitignore", "wanted.tmp"]
+    );
+    let why = |path| packed.left_out.why(path).map(ToString::to_string);
+    assert_eq!(why("build/lib/x").as_deref(), Some(".gitignore:4: build/"));
+    assert_eq!(why("function.py"), None);
+}
+
+#[test]
+fn rules_of_a_worktree_and_of_a_repository_inside_are_those_of_git() {
+    let outer = folder(&[
+        (".gitignore", "*.out\n"),
+        ("main/.git/worktrees/w/commondir", "../..\n"),
+        ("main/.git/info/exclude", "secret.txt\n"),
+        ("w/.git", "gitdir: ../main/.git/worktrees/w\n"),
+        ("w/function.py", ""),
+        ("w/secret.txt", ""),
+        ("w/x.out", "above the top of the repository"),
+        ("w/.gitignore", "*.log\n"),
+        ("w/a.log", ""),
+        ("w/inner/.git/HEAD", ""),
+        ("w/inner/b.log", "another repository"),
+    ]);
+    assert_eq!(
+        notes(&outer.path().join("w")),
+        [
+            "2 left out, because no function needs them (.git, inner/.git/)",
+            "1 left out by .gitignore:1: *.log (a.log)",
+            "1 left out by ../main/.git/info/exclude:1: secret.txt (secret.txt)",
+        ]
+    );
+}
+
+#[test]
+fn what_no_function_needs_is_left_out_unless_it_is_taken_back() {
+    let files = [
+        ("function.py", ""),
+        ("function.pyc", "of the source beside it"),
+        ("only.pyc", "a module"),
+        (".git/config", ""),
+        (".venv/pyvenv.cfg", ""),
+        ("venv/bin/python", ""),
+        ("my-env/pyvenv.cfg", "a virtual environment, whatever its name"),
+        (".mypy_cache/x", ""),
+        (".pytest_cache/x", ""),
+        (".ruff_cache/x", ""),
+        (".tox/x", ""),
+        ("pkg/__pycache__/x.pyc", ""),
+        ("node_modules/x/index.js", ""),
+        (".DS_Store", ""),
+    ];
+    let plain = folder(&files);
+    let packed = pack(plain.path()).unwrap();
+    assert_eq!(paths(&packed.listing), ["function.py", "only.pyc"]);
+    assert_eq!(
+        notes(plain.path()),
+        ["12 left out, because no function needs them (.DS_Store, .git/, .mypy_cache/, …)"]
+    );
+    let back = (".cloudfuncignore", "!venv\n!.git\n");
+    let mut files = files.to_vec();
+    files.extend([back, ("cloudfunc.toml", "image = 'x'")]);
+    let packed = pack(folder(&files).path()).unwrap();
+    assert_eq!(
+        paths(&packed.listing),
+        [
+            ".cloudfuncignore",
+            "cloudfunc.toml",
+            "function.py",
+            "node_modules/x/index.js",
+            "only.pyc",
+            "venv/bin/python"
+        ],
+        "an image of its own may want node_modules; .git is never taken back"
+    );
+}
+
+#[test]
+fn files_that_may_hold_secrets_are_never_packed() {
+    let folder = folder(&[
+        (".cloudfuncignore", "!.env\n!.env.*\n"),
+        (".env", "KEY=1"),
+        (".env.production", ""),
+        (".envrc", ""),
+        ("pkg/.env", ""),
+        (".env.example", ""),
+        (".env.sample", ""),
+        ("my.env", ""),
+        ("function.py", ""),
+    ]);
+    let packed = pack(folder.path()).unwrap();
+    assert_eq!(
+        paths(&packed.listing),
+        [".cloudfuncignore", ".env.example", ".env.sample", "function.py", "my.env"]
+    );
+    assert_eq!(
+        notes(folder.path()),
+        [
+            "4 never packed, because they may hold secrets (.env, .env.production, .envrc, …); give the function \
+          its values with [env] in cloudfunc.toml"
+        ]
+    );
+}
+
+#[test]
+fn a_package_of_which_files_are_left_out_is_warned_of() {
+    let record = "numpy/__init__.py,sha256=x,1\n\
+                  numpy/core/_multi.so,sha256=x,1\n\
+                  \"numpy/core/a,b.so\",,\n\
+                  numpy/gone.so,,\n\
+                  numpy/__pycache__/x.cpython-312.pyc,,\n\
+                  ../../bin/f2py,,\n\
+                  numpy-1.26.4.dist-info/RECORD,,\n";
+    let files = [
+        ("function.py", ""),
+        ("numpy/__init__.py", ""),
+        ("numpy/__pycache__/x.cpython-312.pyc", ""),
+        ("numpy/core/_multi.so", ""),
+        ("numpy/core/a,b.so", ""),
+        ("numpy-1.26.4.dist-info/RECORD", record),
+    ];
+    assert_eq!(pack(folder(&files).path()).unwrap().warnings, Vec::<String>::new());
+    for (rules, warning) in [
+        (
+            "*.so\n",
+            "the package numpy-1.26.4 is incomplete: 2 of its files are left out (numpy/core/_multi.so) by \
+             .gitignore:1: *.so; a line `!*.so` in .cloudfuncignore takes them back in",
+        ),
+        (
+            "*.dist-info/\ncore/\n",
+            "the package numpy-1.26.4 is incomplete: 2 of its files are left out (numpy/core/_multi.so) by \
+             .gitignore:2: core/; a line `!core/` in .cloudfuncignore takes them back in",
+        ),
+    ] {
+        let mut files = files.to_vec();
+        files.push((".gitignore", rules));
+        assert_eq!(pack(folder(&files).path()).unwrap().warnings, [warning]);
+        let rule = rules.lines().last().unwrap();
+        let back = format!("!{rule}\n");
+        files.push((".cloudfuncignore", &back));
+        assert_eq!(pack(folder(&files).path()).unwrap().warnings, Vec::<String>::new(), "as advised");
+    }
+}
+
+#[test]
+fn links_that_lead_to_nothing_are_warned_of() {
+    let folder = folder(&[("function.py", ""), ("d/x.log", ""), ("d/y", ""), (".gitignore", "*.log\n")]);
+    for (link, target) in
+        [("a", "nowhere"), ("d/b", "../d/x.log"), ("c", "d"), ("e", "c/y"), ("f", "function.py")]
+    {
+        symlink(target, folder.path().join(link)).unwrap();
+    }
+    assert_eq!(
+        pack(folder.path()).unwrap().warnings,
+        [
+            "'a' is a link to 'nowhere', which is not there",
+            "'d/b' is a link to 'd/x.log', which is left out by .gitignore:1: *.log"
+        ]
+    );
+}
+
+#[test]
+fn names_with_control_characters_are_escaped_in_notes() {
+    let folder = folder(&[("function.py", ""), (".gitignore", "*.log\n"), ("a\u{1b}[2J.log", "")]);
+    assert_eq!(notes(folder.path()), ["1 left out by .gitignore:1: *.log (a\\u{1b}[2J.log)"]);
+}
+
 #[test]
 fn an_archive_unpacks_to_the_tree_that_was_packed() {
     let source = folder(&[("function.py", "code"), ("bin/tool", "#!"), ("empty/", "")]);
@@ -475,13 +682,45 @@ fn too_many_files_are_refused() {
 }
 
 #[test]
-fn packing_refuses_what_is_no_file() {
-    let folder = folder(&[("function.py", "")]);
-    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
-    let error = pack(folder.path()).unwrap_err().to_string();
-    assert_eq!(error, "'s' is no file, folder or symbolic link; name it in .cloudfuncignore");
-    let error = pack(&folder.path().join("nowhere")).unwrap_err().to_string();
-    assert!(error.ends_with("/nowhere is not a folder"), "{error}");
+fn packing_refuses_what_cannot_be_packed() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let refused = |make: &dyn Fn(&Path)| {
+        let folder = folder(&[("function.py", "")]);
+        make(folder.path());
+        pack(folder.path()).unwrap_err().to_string()
+    };
+    let advice = "remove it, or name it in .cloudfuncignore";
+    let socket = refused(&|at| drop(std::os::unix::net::UnixListener::bind(at.join("s")).unwrap()));
+    assert_eq!(socket, format!("'s' is a socket; {advice}"));
+    let pipe = refused(&|at| {
+        let made = std::process::Command::new("mkfifo").arg(at.join("p")).status().unwrap();
+        assert!(made.success());
+    });
+    assert_eq!(pipe, format!("'p' is a named pipe; {advice}"));
+    let name = refused(&|at| fs::write(at.join(OsStr::from_bytes(b"caf\xe9")), "").unwrap());
+    assert_eq!(
+        name,
+        "'caf\u{fffd}' has a name that is not UTF-8; rename it, or name it in .cloudfuncignore"
+    );
+    let long = refused(&|at| {
+        let deep = at.join(format!("{}/", "d".repeat(200)).repeat(6));
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("f"), "").unwrap();
+    });
+    assert!(
+        long.ends_with("has a name that is too long: at most 1,024 bytes, and 255 between two slashes"),
+        "{long}"
+    );
+    let deep = refused(&|at| fs::create_dir_all(at.join("d/".repeat(101))).unwrap());
+    assert!(deep.ends_with("…' lies more than 100 folders deep"), "{deep}");
+    let large = refused(&|at| fs::File::create(at.join("big")).unwrap().set_len(1 << 40).unwrap());
+    assert_eq!(
+        large,
+        "more than 512 MiB of files; name what the function does not need in .cloudfuncignore"
+    );
+
+    let error = pack(Path::new("/nowhere")).unwrap_err().to_string();
+    assert_eq!(error, "/nowhere is not a folder");
 }
 
 #[test]
@@ -512,4 +751,29 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
         "requirements.txt is not installed by this version: install the packages into the folder with `pip \
          install --target . -r requirements.txt`, then name requirements.txt in .cloudfuncignore"
     );
+}
+
+#[test]
+fn an_archive_without_the_handler_gets_advice() {
+    let hint = |names: &[&str]| {
+        let entries: Vec<Raw> = names.iter().map(|name| Raw(name, EntryType::Regular, "")).collect();
+        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let spec = manifest::usual(&defaults);
+        check_code(&read(&archive(&entries)).unwrap(), &spec).unwrap_err().hint().map(str::to_owned)
+    };
+    let top = "everything in the archive lies in the folder 'f': pack what is in it, with \
+               `tar -C f -czf function.tgz .`";
+    assert_eq!(hint(&["f/function.py", "f/data.csv"]).as_deref(), Some(top));
+    assert_eq!(hint(&["f/cloudfunc.toml", "f/src/x"]).as_deref(), Some(top));
+    assert_eq!(hint(&["data/a.csv"]), None);
+    assert_eq!(hint(&[]), None);
+    let other = |module: &str, function: &str| {
+        Some(format!(
+            "there is {module}.py: name the handler in cloudfunc.toml, for example `handler = \"{module}.{function}\"`"
+        ))
+    };
+    assert_eq!(hint(&["lambda_function.py", "other.py"]), other("lambda_function", "lambda_handler"));
+    assert_eq!(hint(&["main.py", "util.py"]), other("main", "handler"));
+    assert_eq!(hint(&["greet.py", "data.csv"]), other("greet", "handler"));
+    assert_eq!(hint(&["one.py", "two.py"]), None);
 }

@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Error, Exit, Output, error::Report, interrupt::Farewell, target::Target, text::count};
+use super::{
+    Error, Exit, Output,
+    error::Report,
+    interrupt::Farewell,
+    pack::{Function, pack},
+    target::Target,
+    text::count,
+};
 use crate::{
-    bundle::{self, Listing, Packed},
     client::{self, Client},
-    config::{
-        manifest::{self, Defaults, Manifest},
-        units::show_bytes,
-    },
+    config::units::show_bytes,
     model::{FunctionName, Problem, RevisionNumber, api::Deployed},
 };
 
@@ -20,6 +22,11 @@ use crate::{
 ///
 /// The platform loads the code once before it becomes active, in an instance of its own: top-level code runs one
 /// more time. When that fails nothing is deployed, and the revision that was active goes on.
+///
+/// Left out, with a note: what .gitignore, .git/info/exclude and .cloudfuncignore name (global excludes
+/// of git have no effect), what no function needs (.git, virtual environments, caches, node_modules), and
+/// .env files, which may hold secrets. A line `!name` in .cloudfuncignore takes something back in, but not
+/// .env files.
 ///
 /// With --json one line for each path: {"path","name","revision","unchanged","image","error"}, and "notice" and
 /// "output" of that load where there are any.
@@ -195,84 +202,4 @@ fn build_goes_on(name: &FunctionName) -> Farewell {
         hint: Some(format!("`cloudfunc show {name}` tells when it is there")),
         invocation: None,
     }
-}
-
-/// A function's folder, checked as far as that goes without a platform.
-pub struct Function {
-    pub name: FunctionName,
-    /// A gzipped tar.
-    pub archive: Bytes,
-    files: usize,
-}
-
-pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
-    let folder = find(path)?;
-    let _progress = out.waiting(&format!("packing {}", folder.display()));
-    let packing = folder.clone();
-    let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
-    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
-    let Packed { bytes, listing } = packed;
-    let name = check(&folder, &listing)?;
-    Ok(Function { name, archive: bytes, files: listing.paths().len() })
-}
-
-/// The folder itself, or the one of that name in `./functions`.
-fn find(path: &Path) -> Result<PathBuf, Error> {
-    let example = Path::new("functions").join(path);
-    if path.is_dir() {
-        Ok(path.to_owned())
-    } else if path.is_relative() && example.is_dir() {
-        Ok(example)
-    } else if path.exists() {
-        Err(Error::usage(format!("{} is no folder", path.display()))
-            .hint("a function is deployed as the folder that holds it"))
-    } else if path.to_string_lossy().starts_with(['{', '[', '"']) {
-        Err(Error::usage(format!("{} is no folder", path.display()))
-            .hint("a payload comes after the folder: cloudfunc run . '{…}', or --data '{…}'"))
-    } else {
-        let or = if path.is_relative() { format!(" or {}", example.display()) } else { String::new() };
-        Err(Error::usage(format!("there is no folder {}{or}", path.display()))
-            .hint("`cloudfunc init` makes a new function"))
-    }
-}
-
-/// What can be said without the platform; it checks all of it again. Answers with the name.
-fn check(folder: &Path, listing: &Listing) -> Result<FunctionName, Error> {
-    let file = folder.join(manifest::FILE);
-    if file.exists() && !listing.has(manifest::FILE) {
-        return Err(left_out(folder, manifest::FILE));
-    }
-    // Only to have one: the platform's own default version counts.
-    let defaults = Defaults { python_version: "3".to_owned() };
-    let text = listing.manifest().unwrap_or_default();
-    let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
-    match bundle::check_code(listing, &spec) {
-        Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
-            return Err(left_out(folder, &file));
-        }
-        checked => checked.map_err(|error| cannot(folder, error))?,
-    }
-    name.map_or_else(|| name_of(folder), Ok)
-}
-
-fn left_out(folder: &Path, file: &str) -> Error {
-    let file = folder.join(file);
-    Error::usage(format!("{} is left out by a .gitignore or .cloudfuncignore", file.display()))
-        .hint("a line `!<file>` in .cloudfuncignore takes a file back in")
-}
-
-/// A manifest without a name has the folder's.
-fn name_of(folder: &Path) -> Result<FunctionName, Error> {
-    let absolute = folder.canonicalize().map_err(|error| {
-        Error::new(Exit::Caller, error).context(format!("cannot resolve {}", folder.display()))
-    })?;
-    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
-    name.parse().map_err(|error| {
-        let hint = format!("give the function a `name` in {}", folder.join(manifest::FILE).display());
-        Error::new(Exit::Caller, error).hint(hint)
-    })
-}
-
-fn cannot(folder: &Path, why: impl Into<Error>) -> Error {
-    why.into().context(format!("cannot deploy {}", folder.display()))
 }

@@ -198,7 +198,8 @@ impl From<bundle::Error> for Error {
 
 impl From<bundle::CodeError> for Error {
     fn from(error: bundle::CodeError) -> Self {
-        Self::new(Exit::Caller, error).code(code::INVALID_UPLOAD.code)
+        let hint = error.hint().map(str::to_owned);
+        Self { hint, ..Self::new(Exit::Caller, error).code(code::INVALID_UPLOAD.code) }
     }
 }
 

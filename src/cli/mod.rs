@@ -22,6 +22,7 @@ mod log_writer;
 mod logging;
 mod logs;
 mod output;
+mod pack;
 mod patience;
 mod platform;
 mod prune;

@@ -283,8 +283,13 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
         let detail = format!("the manifest names the function '{named}', the address names it '{name}'");
         return Err(Problem::new(code::INVALID_MANIFEST, detail).into());
     }
-    bundle::check_code(&listing, &manifest.spec)
-        .map_err(|error| Problem::new(code::INVALID_UPLOAD, error.to_string()))?;
+    bundle::check_code(&listing, &manifest.spec).map_err(|error| {
+        let problem = Problem::new(code::INVALID_UPLOAD, error.to_string());
+        match error.hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    })?;
     Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive), check: true })
 }
 

@@ -187,7 +187,7 @@ async fn a_path_that_leads_to_another_route_of_a_role_is_refused(platform: &Test
 async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
     let unknown_key = "name = \"f\"\n\n[scaling]\n  max_instance = 3\n";
     let cases: [(Files<'_>, ProblemCode, &str); 4] = [
-        (&[("main.py", HELLO)], code::INVALID_UPLOAD, NO_FUNCTION),
+        (&[("notes.md", "")], code::INVALID_UPLOAD, NO_FUNCTION),
         (
             &[("function.py", HELLO), ("requirements.txt", "requests\n")],
             code::INVALID_UPLOAD,
@@ -210,6 +210,22 @@ async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
     let request = platform.post("/v1/functions/f/revisions").body("this is no archive");
     let detail = "the archive is not a gzipped tar, or is cut off: invalid gzip header";
     assert_eq!(document(request).await, problem(code::INVALID_UPLOAD, detail, json!({})));
+    for (file, hint) in [
+        (
+            "lambda_function.py",
+            "there is lambda_function.py: name the handler in cloudfunc.toml, for example `handler = \
+             \"lambda_function.lambda_handler\"`",
+        ),
+        (
+            "f/function.py",
+            "everything in the archive lies in the folder 'f': pack what is in it, with `tar -C f -czf \
+             function.tgz .`",
+        ),
+    ] {
+        let answer = upload(platform, "f", &[(file, HELLO)]).await;
+        let expected = problem(code::INVALID_UPLOAD, NO_FUNCTION, json!({ "hint": hint }));
+        assert_eq!(answer, expected);
+    }
     let none = (200, json!({ "items": [], "next": null }));
     assert_eq!(document(platform.get("/v1/functions")).await, none);
 }
@@ -225,7 +241,7 @@ async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatfor
     let unknown_key = "name = \"f\"\n\n[scaling]\n  max_instance = 3\n";
     let cases: [(Files<'_>, &str); 4] = [
         (
-            &[("main.py", HELLO)],
+            &[("notes.md", "")],
             "cannot deploy FOLDER: no function.py in the folder: the handler \"function.handler\" needs it",
         ),
         (&[("function.py", HELLO), ("cloudfunc.toml", unknown_key)], "FOLDER/UNKNOWN_KEY"),

@@ -283,7 +283,10 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
             "nowhere",
             "error: there is no folder nowhere or functions/nowhere\nhint: `cloudfunc init` makes a new function\n",
         ),
-        ("file", "error: file is no folder\nhint: a function is deployed as the folder that holds it\n"),
+        (
+            "file",
+            "error: file is not a folder\nhint: a function is deployed as the folder that holds it\n",
+        ),
         (
             "empty",
             "error: cannot deploy empty: no function.py in the folder: the handler \"function.handler\" needs it\n",
@@ -303,7 +306,7 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
         ),
         (
             "hidden",
-            "error: hidden/function.py is left out by a .gitignore or .cloudfuncignore\n\
+            "error: hidden/function.py is left out by .gitignore:1: *.py\n\
              hint: a line `!<file>` in .cloudfuncignore takes a file back in\n",
         ),
         (
@@ -314,6 +317,66 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
     ] {
         assert_eq!(desk.run(&["deploy", path], 2, stderr), "", "{path}");
     }
+}
+
+#[test]
+fn deploy_and_run_say_where_the_function_may_be_before_they_read_everything() {
+    let desk = Desk::new();
+    desk.write(
+        "aws/lambda_function.py",
+        "import json\n\ndef lambda_handler(event, context):\n    pass\n",
+    )
+    .write("main/main.py", "def _help(): pass\n\nasync def handle(event): pass\n")
+    .write("only/greet.py", "def hello(event): pass\n")
+    .write("wrapped/app.py", "handler = Mangum(api)\n")
+    .write("repo/README.md", "")
+    .write("repo/functions/one/function.py", "")
+    .write("repo/two/cloudfunc.toml", "");
+    let no_module = "no function.py in the folder: the handler \"function.handler\" needs it";
+    let elsewhere = "name the function's own folder: `cloudfunc deploy FOLDER`; `cloudfunc init hello` makes a new one";
+    let named = |folder: &str, handler: &str| {
+        let module = handler.split('.').next().unwrap();
+        format!(
+            "there is {module}.py: name its handler in {folder}/cloudfunc.toml: handler = \"{handler}\""
+        )
+    };
+    for (path, why, hint) in [
+        ("aws", no_module, named("aws", "lambda_function.lambda_handler")),
+        ("main", no_module, named("main", "main.handle")),
+        ("only", no_module, named("only", "greet.hello")),
+        ("wrapped", no_module, named("wrapped", "app.handler")),
+        (
+            "repo",
+            no_module,
+            "the folder of each function is deployed by itself: `cloudfunc deploy repo/functions/one repo/two`".to_owned(),
+        ),
+        ("/", "it is the root of the file system, not the folder of a function", elsewhere.to_owned()),
+        (".", "it is your home folder, not the folder of a function", elsewhere.to_owned()),
+    ] {
+        let stderr = format!("error: cannot deploy {path}: {why}\nhint: {hint}\n");
+        assert_eq!(desk.run(&["deploy", path], 2, &stderr), "", "{path}");
+        assert_eq!(desk.run(&["run", path], 2, &stderr), "", "{path}");
+    }
+}
+
+#[test]
+fn deploy_says_what_it_leaves_out() {
+    let desk = Desk::new();
+    desk.write("f/function.py", "def handler(event): pass\n")
+        .write("f/.gitignore", "*.so\n")
+        .write("f/pkg/__init__.py", "")
+        .write("f/pkg/native.so", "")
+        .write("f/pkg-1.0.dist-info/RECORD", "pkg/__init__.py,,\npkg/native.so,,\n")
+        .write("f/.venv/pyvenv.cfg", "")
+        .write("f/.env", "KEY=1");
+    let said = "1 never packed, because they may hold secrets (.env); give the function its values with [env] in \
+                cloudfunc.toml\n\
+                1 left out, because no function needs them (.venv/)\n\
+                1 left out by .gitignore:1: *.so (pkg/native.so)\n\
+                warning: the package pkg-1.0 is incomplete: 1 of its files is left out (pkg/native.so) by \
+                .gitignore:1: *.so; a line `!*.so` in .cloudfuncignore takes them back in\n\
+                deploying f: 4 files, ";
+    desk.cloudfunc(&["deploy", "f"]).assert().code(3).stderr(predicate::str::starts_with(said));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::{
     Error, Exit, Output,
     answer::Answer,
     data::DataArgs,
-    deploy::{self, Function},
+    pack::{Function, pack},
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
 };
@@ -72,7 +72,7 @@ impl Args {
         let flags = SettingsArgs { runtime: self.runtime, ..SettingsArgs::default() };
         let settings = flags.load_anywhere()?;
         let payload = self.data.read(out).await?;
-        let function = deploy::pack(&self.path, out).await?;
+        let function = pack(&self.path, out).await?;
         Ok(Order { function, payload, settings, repeat: self.repeat })
     }
 }

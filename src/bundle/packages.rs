@@ -1,0 +1,74 @@
+//! Installed Python packages of which files are left out: they would not import, and say something else.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use super::left_out::{LeftOut, Reason, shown};
+
+/// Of a RECORD that is read, in bytes: that of a package with 10,000 files has one.
+const MAX_RECORD: u64 = 4 * 1024 * 1024;
+
+/// A warning for each package whose `RECORD` names files that are there and left out.
+pub(super) fn incomplete(
+    folder: &Path,
+    records: &[PathBuf],
+    files: &[PathBuf],
+    left_out: &LeftOut,
+) -> Vec<String> {
+    if left_out.groups.is_empty() {
+        return Vec::new();
+    }
+    let packed: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
+    records.iter().filter_map(|record| warning(folder, record, &packed, left_out)).collect()
+}
+
+fn warning(
+    folder: &Path,
+    record: &Path,
+    packed: &BTreeSet<&Path>,
+    left_out: &LeftOut,
+) -> Option<String> {
+    let mut text = Vec::new();
+    File::open(folder.join(record)).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let info = record.parent()?;
+    let base = info.parent()?;
+    let mut missing = text.lines().filter_map(|line| {
+        let path = base.join(path_of(line)?);
+        let is_there = || fs::symlink_metadata(folder.join(&path)).is_ok();
+        if path.starts_with(info) || packed.contains(path.as_path()) || !is_there() {
+            return None;
+        }
+        let path = path.to_str()?.to_owned();
+        left_out.why(&path).map(|reason| (path, reason))
+    });
+    let (first, reason) = missing.next()?;
+    let count = 1 + missing.count();
+    let files = if count == 1 { "1 of its files is" } else { &format!("{count} of its files are") };
+    let package = info.file_stem()?.to_string_lossy();
+    let advice = match reason {
+        Reason::Rule { rule, .. } => {
+            format!("; a line `!{}` in .cloudfuncignore takes them back in", shown(rule))
+        }
+        Reason::NotNeeded | Reason::Secret => String::new(),
+    };
+    Some(format!(
+        "the package {} is incomplete: {files} left out ({}) by {reason}{advice}",
+        shown(&package),
+        shown(&first)
+    ))
+}
+
+/// The first column. Not what lies elsewhere, or what Python makes by itself.
+fn path_of(line: &str) -> Option<&str> {
+    let path = match line.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => line.split(',').next()?,
+    };
+    let is_elsewhere = path.starts_with('/') || path.split('/').any(|part| part == "..");
+    (!path.is_empty() && !is_elsewhere && !path.ends_with(".pyc")).then_some(path)
+}

@@ -1,0 +1,167 @@
+//! Which files of a folder are packed: all but those that a rule names, that no function needs, or that
+//! may hold secrets.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Error, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
+    ignore_rules::{Rules, Verdict},
+    left_out::{LeftOut, Reason},
+    path::clean,
+};
+
+/// Folders that no function needs; a line `!name` in .cloudfuncignore takes one back in.
+const FOLDERS: [&str; 14] = [
+    ".hg",
+    ".svn",
+    "__pycache__",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".tox",
+    ".nox",
+    ".venv",
+    "venv",
+    ".idea",
+    ".vscode",
+    ".ipynb_checkpoints",
+    ".hypothesis",
+];
+/// Files of the same kind.
+const FILES: [&str; 2] = [".DS_Store", "Thumbs.db"];
+/// Endings of `.env.…` files that hold no secrets: they are examples.
+const EXAMPLES: [&str; 4] = ["example", "sample", "template", "dist"];
+
+/// What is packed, and what is not.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    /// Everything but folders, relative to the folder, in order.
+    pub files: Vec<PathBuf>,
+    pub left_out: LeftOut,
+    /// Lists of what installed Python packages consist of: `x-1.dist-info/RECORD`.
+    pub records: Vec<PathBuf>,
+}
+
+/// Looks through a folder. `node_modules` is wanted by functions that bring an image of their own.
+pub(super) fn scan(folder: &Path, wants_node_modules: bool) -> Result<Scanned, Error> {
+    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
+    let top = folder.canonicalize().map_err(unreadable)?;
+    let rules = Rules::above(&top)?;
+    let mut scan = Scan { rules, wants_node_modules, folders: 0, size: 0, found: Scanned::default() };
+    scan.folder(&top, Path::new(""), 0)?;
+    let mut found = scan.found;
+    found.files.sort();
+    Ok(found)
+}
+
+struct Scan {
+    rules: Rules,
+    wants_node_modules: bool,
+    folders: usize,
+    size: u64,
+    found: Scanned,
+}
+
+impl Scan {
+    fn folder(&mut self, full: &Path, relative: &Path, depth: usize) -> Result<(), Error> {
+        self.folders += 1;
+        // The folder itself is not counted.
+        if self.folders > MAX_FOLDERS + 1 {
+            return Err(Error::TooManyFolders);
+        }
+        if depth > MAX_DEPTH {
+            let path = relative.display().to_string();
+            return Err(Error::entry(path, format!("lies more than {MAX_DEPTH} folders deep")));
+        }
+        let unreadable = |source| Error::Read { path: full.to_owned(), source };
+        let mut names: Vec<OsString> = fs::read_dir(full)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
+            .map_err(unreadable)?;
+        names.sort();
+        self.rules.enter(full)?;
+        for name in &names {
+            self.entry(full, relative, name, &names, depth)?;
+        }
+        self.rules.leave();
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        folder: &Path,
+        relative: &Path,
+        name: &OsStr,
+        names: &[OsString],
+        depth: usize,
+    ) -> Result<(), Error> {
+        let full = folder.join(name);
+        let relative = relative.join(name);
+        let metadata =
+            fs::symlink_metadata(&full).map_err(|source| Error::Read { path: full.clone(), source })?;
+        let is_folder = metadata.is_dir();
+        if is_folder && name.as_bytes().ends_with(b".dist-info") && full.join("RECORD").is_file() {
+            self.found.records.push(relative.join("RECORD"));
+        }
+        let slash = if is_folder { "/" } else { "" };
+        if let Some(reason) = self.reason(&full, name, is_folder, names) {
+            self.found.left_out.add(format!("{}{slash}", relative.display()), reason);
+            return Ok(());
+        }
+        if is_folder {
+            return self.folder(&full, &relative, depth + 1);
+        }
+        clean(relative.as_os_str().as_bytes())?;
+        if self.found.files.len() == MAX_FILES {
+            return Err(Error::TooManyFiles);
+        }
+        self.size += if metadata.is_file() { metadata.len() } else { 0 };
+        if self.size > MAX_UNPACKED {
+            return Err(Error::TooLarge);
+        }
+        self.found.files.push(relative);
+        Ok(())
+    }
+
+    fn reason(&self, full: &Path, name: &OsStr, is_folder: bool, names: &[OsString]) -> Option<Reason> {
+        if name == ".git" {
+            return Some(Reason::NotNeeded);
+        }
+        let text = name.to_str().unwrap_or_default();
+        let verdict = self.rules.of(full, is_folder);
+        if self.is_not_needed(full, text, is_folder, names) && verdict != Verdict::TakenBack {
+            return Some(Reason::NotNeeded);
+        }
+        if may_hold_secrets(text) {
+            return Some(Reason::Secret);
+        }
+        match verdict {
+            Verdict::LeftOut { place, rule } => Some(Reason::Rule { place, rule }),
+            Verdict::Nothing | Verdict::TakenBack => None,
+        }
+    }
+
+    fn is_not_needed(&self, full: &Path, name: &str, is_folder: bool, names: &[OsString]) -> bool {
+        if is_folder {
+            return FOLDERS.contains(&name)
+                || name == "node_modules" && !self.wants_node_modules
+                || full.join("pyvenv.cfg").is_file();
+        }
+        // Python takes the source where both are there.
+        let stem = name.strip_suffix(".pyc").or_else(|| name.strip_suffix(".pyo"));
+        let has_source = |stem: &str| {
+            let source = OsString::from(format!("{stem}.py"));
+            names.binary_search(&source).is_ok()
+        };
+        FILES.contains(&name) || stem.is_some_and(has_source)
+    }
+}
+
+fn may_hold_secrets(name: &str) -> bool {
+    let rest = name.strip_prefix(".env.");
+    matches!(name, ".env" | ".envrc") || rest.is_some_and(|rest| !EXAMPLES.contains(&rest))
+}

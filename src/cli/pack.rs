@@ -1,0 +1,168 @@
+//! Packing a function's folder for `deploy` and `run`, with everything that can be said without a platform.
+
+mod elsewhere;
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{Error, Exit, Output};
+use crate::{
+    bundle::{self, Packed},
+    config::manifest::{self, Defaults, Manifest},
+    model::{Code, FunctionName, Language},
+};
+
+/// Rules by which something is left out that are told without `--verbose`.
+const MAX_REASONS_TOLD: usize = 10;
+
+/// A function's folder, checked as far as that goes without a platform.
+pub struct Function {
+    pub name: FunctionName,
+    /// A gzipped tar.
+    pub archive: Bytes,
+    pub files: usize,
+}
+
+/// Packs a folder, says what it left out, and checks it.
+pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
+    let folder = find(path)?;
+    is_a_functions(&folder)?;
+    has_code(&folder)?;
+    let progress = out.waiting(&format!("packing {}", folder.display()));
+    let packing = folder.clone();
+    let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
+    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
+    drop(progress);
+    let name = check(&folder, &packed)?;
+    tell(&packed, out);
+    let Packed { bytes, listing, .. } = packed;
+    Ok(Function { name, archive: bytes, files: listing.paths().len() })
+}
+
+/// Says what is not in the archive, and what in it will not work.
+fn tell(packed: &Packed, out: &Output) {
+    let groups = &packed.left_out.groups;
+    let most = if out.is_verbose() { groups.len() } else { MAX_REASONS_TOLD };
+    for group in groups.iter().take(most) {
+        out.note(&group.to_string());
+    }
+    if groups.len() > most {
+        out.note(&format!("more left out by {} other rules; --verbose lists them", groups.len() - most));
+    }
+    for warning in &packed.warnings {
+        out.warn(warning);
+    }
+}
+
+/// Refuses, before anything is read, what would be everything that there is.
+fn is_a_functions(folder: &Path) -> Result<(), Error> {
+    let Ok(full) = folder.canonicalize() else { return Ok(()) };
+    let home = std::env::var_os("HOME").and_then(|home| PathBuf::from(home).canonicalize().ok());
+    let what = match () {
+        () if full.parent().is_none() => "the root of the file system",
+        () if Some(&full) == home.as_ref() && !full.join(manifest::FILE).is_file() => "your home folder",
+        () => return Ok(()),
+    };
+    let why = Error::usage(format!("it is {what}, not the folder of a function"));
+    Err(cannot(folder, why).hint(
+        "name the function's own folder: `cloudfunc deploy FOLDER`; `cloudfunc init hello` makes a new one",
+    ))
+}
+
+/// Looks for the manifest and the handler's file, so that a folder that is no function is not packed.
+fn has_code(folder: &Path) -> Result<(), Error> {
+    let file = folder.join(manifest::FILE);
+    let mut text = String::new();
+    if let Ok(opened) = File::open(&file) {
+        let read = opened.take(manifest::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+        read.map_err(|source| {
+            cannot(
+                folder,
+                Error::new(Exit::Caller, source).context(format!("cannot read {}", file.display())),
+            )
+        })?;
+    }
+    let spec = manifest::parse(&text, &file.display().to_string(), &any_version())?.spec;
+    let Code::Language { language: Language::Python, .. } = spec.code else { return Ok(()) };
+    let module = spec.handler.rsplit_once('.').map_or(spec.handler.as_str(), |(module, _)| module);
+    let module = module.replace('.', "/");
+    let code = format!("{module}.py");
+    let is_there = |path: &str| folder.join(path).symlink_metadata().is_ok();
+    if is_there(&code) || is_there(&format!("{module}/__init__.py")) {
+        return Ok(());
+    }
+    let hint = elsewhere::hint(folder, &spec.handler);
+    let error = bundle::CodeError::NoModule { file: code, handler: spec.handler, hint };
+    Err(cannot(folder, error))
+}
+
+/// Only to have one: the platform's own default version counts.
+fn any_version() -> Defaults {
+    Defaults { python_version: "3".to_owned() }
+}
+
+/// The folder itself, or the one of that name in `./functions`.
+fn find(path: &Path) -> Result<PathBuf, Error> {
+    let example = Path::new("functions").join(path);
+    if path.is_dir() {
+        Ok(path.to_owned())
+    } else if path.is_relative() && example.is_dir() {
+        Ok(example)
+    } else if path.exists() {
+        Err(Error::usage(format!("{} is not a folder", path.display()))
+            .hint("a function is deployed as the folder that holds it"))
+    } else if path.to_string_lossy().starts_with(['{', '[', '"']) {
+        Err(Error::usage(format!("{} is not a folder", path.display()))
+            .hint("a payload comes after the folder: cloudfunc run . '{…}', or --data '{…}'"))
+    } else {
+        let or = if path.is_relative() { format!(" or {}", example.display()) } else { String::new() };
+        Err(Error::usage(format!("there is no folder {}{or}", path.display()))
+            .hint("`cloudfunc init` makes a new function"))
+    }
+}
+
+/// What can be said without the platform; it checks all of it again. Answers with the name.
+fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
+    let listing = &packed.listing;
+    let file = folder.join(manifest::FILE);
+    if file.exists() && !listing.has(manifest::FILE) {
+        return Err(left_out(folder, manifest::FILE, packed));
+    }
+    let defaults = any_version();
+    let text = listing.manifest().unwrap_or_default();
+    let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
+    match bundle::check_code(listing, &spec) {
+        Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
+            return Err(left_out(folder, &file, packed));
+        }
+        checked => checked.map_err(|error| cannot(folder, error))?,
+    }
+    name.map_or_else(|| name_of(folder), Ok)
+}
+
+fn left_out(folder: &Path, file: &str, packed: &Packed) -> Error {
+    let why = packed.left_out.why(file).map_or_else(String::new, |reason| format!(" by {reason}"));
+    Error::usage(format!("{} is left out{why}", folder.join(file).display()))
+        .hint("a line `!<file>` in .cloudfuncignore takes a file back in")
+}
+
+/// A manifest without a name has the folder's.
+fn name_of(folder: &Path) -> Result<FunctionName, Error> {
+    let absolute = folder.canonicalize().map_err(|error| {
+        Error::new(Exit::Caller, error).context(format!("cannot resolve {}", folder.display()))
+    })?;
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    name.parse().map_err(|error| {
+        let hint = format!("give the function a `name` in {}", folder.join(manifest::FILE).display());
+        Error::new(Exit::Caller, error).hint(hint)
+    })
+}
+
+fn cannot(folder: &Path, why: impl Into<Error>) -> Error {
+    why.into().context(format!("cannot deploy {}", folder.display()))
+}
