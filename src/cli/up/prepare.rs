@@ -56,11 +56,7 @@ pub async fn prepare(
     let stops_within = app::stops_within(&settings.limits()) * 4;
     let holder = Holder::new(settings.name(), stack, &addresses, stops_within);
     let lock = lock::take(&folder, &holder).map_err(|error| held(error, &folder))?;
-    // Before any port of it answers: who sees that it is ready finds it, and its token, by name.
     state.token().map_err(unusable)?;
-    if let Err(error) = platforms::note(&dirs.state, &folder, &holder) {
-        out.warn(&format!("commands will need --url and --token-file: {error}"));
-    }
     leftovers::wait(&folder, out).await;
     check_ports(&addresses)?;
     let Engine { kind, told, lacks } = choose_runtime(&settings, &state, stack).await?;
@@ -73,6 +69,11 @@ pub async fn prepare(
         let project = compose::Project { name, folder: state.compose_folder() };
         let (store, queue) = backends::start(&project, compose, out).await?;
         (settings.store, settings.queue) = (Some(StorePlace::At(store)), Some(queue));
+    }
+    // Before any port of it answers: who sees that it is ready finds it, and its token, by name. And not before it can
+    // start: what never ran is not known.
+    if let Err(error) = platforms::note(&dirs.state, &folder, &holder) {
+        out.warn(&format!("commands will need --url and --token-file: {error}"));
     }
     settings.data_dir = Some(folder);
     let platform = settings.platform(dirs).map_err(|error| Error::new(Exit::Caller, error))?;

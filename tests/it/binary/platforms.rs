@@ -346,7 +346,7 @@ async fn a_platform_in_the_background_is_ready_when_its_command_ends() {
     home.run(&["down"]).await.ok();
     let late = home.run(&["status", "--wait", "200ms"]).await;
     assert_eq!(late.code, Some(3));
-    let expected = format!("error: not ready within 200ms: platform '{}' (embedded, ", home.name);
+    let expected = format!("error: not ready within 200 ms: platform '{}' (embedded, ", home.name);
     assert!(late.stderr.starts_with(&expected), "{late:?}");
     home.leave().await;
 }
