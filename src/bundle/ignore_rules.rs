@@ -161,5 +161,6 @@ fn exclude_file(folder: &Path) -> Option<PathBuf> {
     let own = folder.join(text.strip_prefix("gitdir:")?.trim());
     let common = std::fs::read_to_string(own.join("commondir"));
     let common = common.map_or_else(|_| own.clone(), |common| own.join(common.trim()));
-    Some(common.join("info/exclude"))
+    // Without `..` inside, so that what is said of it is short.
+    Some(common.canonicalize().unwrap_or(common).join("info/exclude"))
 }

@@ -49,10 +49,10 @@ fn tell(packed: &Packed, out: &Output) {
     let groups = &packed.left_out.groups;
     let most = if out.is_verbose() { groups.len() } else { MAX_REASONS_TOLD };
     for group in groups.iter().take(most) {
-        out.note(&group.to_string());
+        out.notice(&group.to_string());
     }
     if groups.len() > most {
-        out.note(&format!("more left out by {} other rules; --verbose lists them", groups.len() - most));
+        out.notice(&format!("more left out by {} other rules; --verbose lists them", groups.len() - most));
     }
     for warning in &packed.warnings {
         out.warn(warning);

@@ -82,7 +82,7 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `handler`, `timeout`, `memory`, `cpus`, `network`, `package`, `env` and `scaling`",
+             `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",
