@@ -230,6 +230,8 @@ async fn modules_of_the_functions_own_are_found_on_either_start(platform: &TestP
         for name in [name, "another"] {
             platform.deploy(name, &files).await;
         }
+        // A deploy loads the code in the one that waits: another one is made.
+        full(platform, 1).await;
         let answer = platform.invoke(name, r#"{"n":1}"#).await;
         let record = platform.client.record(answer.id, None).await.unwrap();
         let Outcome::Value(body) = answer.outcome else { panic!("{answer:?}") };

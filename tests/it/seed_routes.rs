@@ -70,7 +70,7 @@ async fn an_invocation_is_accepted_at_once_and_done_later(platform: &TestPlatfor
     let (_, id) = accepted(platform, Role::Gateway, "/invoke/hello_fn", json!({})).await;
     assert_eq!(value_of(platform, &id).await, "Hello World!");
     let invalid = document(platform.post("/invoke/hello_fn").body("{\"payload\": nope}")).await;
-    let detail = "the body is not valid JSON: expected a value, found 'o' at line 1 column 14 (byte 13)";
+    let detail = "the body is not valid JSON: expected a value, found 'n' at line 1 column 13 (byte 12)";
     let hint = json!({ "hint": r#"send {"payload": …}, where the payload is any JSON"# });
     assert_eq!(invalid, problem(code::INVALID_JSON, detail, hint));
 
