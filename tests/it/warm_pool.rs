@@ -153,6 +153,12 @@ async fn with_most_containers(
     calls: impl Future<Output = Vec<InvokeAnswer>>,
     most: usize,
 ) -> Vec<InvokeAnswer> {
+    if platform.stack.has_containers() {
+        eventually("the instance in which the deploy loaded the code is gone", || async {
+            platform.containers().await.is_empty().then_some(())
+        })
+        .await;
+    }
     let looking = async {
         if !platform.stack.has_containers() {
             return std::future::pending::<()>().await;
