@@ -52,7 +52,10 @@ fn tell(packed: &Packed, out: &Output) {
         out.notice(&group.to_string());
     }
     if groups.len() > most {
-        out.notice(&format!("more left out by {} other rules; --verbose lists them", groups.len() - most));
+        out.notice(&format!(
+            "more left out by {} other rules; --verbose lists them",
+            groups.len() - most
+        ));
     }
     for warning in &packed.warnings {
         out.warn(warning);

@@ -257,6 +257,12 @@ async fn dead_ones_are_replaced_and_no_caller_sees_them(platform: &TestPlatform)
     let count = if platform.stack.has_containers() { 2 } else { 1 };
     full(platform, count).await;
     platform.deploy("hello", &[("function.py", HELLO)]).await;
+    full(platform, count).await;
+    eventually("the instance in which the deploy loaded the code is gone", || async {
+        let alone = !platform.stack.has_containers() || platform.containers().await.len() == count;
+        alone.then_some(())
+    })
+    .await;
     end_all(platform, Signal::KILL).await;
     let record = first_of(platform, "hello").await;
     assert_eq!(record.attempts.len(), 1, "{record:?}");
