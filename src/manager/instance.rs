@@ -1,6 +1,7 @@
 //! One instance from its start to its removal: one task, which owns the guest.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs, io,
     os::unix::fs::DirBuilderExt as _,
@@ -449,11 +450,12 @@ impl Instance {
         tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = start.as_str(), "executing");
         let shown = &work.payload[..work.payload.len().min(SHOWN_PAYLOAD)];
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(shown), "payload");
+        let headers = std::mem::take(&mut work.invoke.headers);
         let invoke = Invoke {
             id: work.invoke.id,
             attempt: work.attempt,
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-            headers: std::mem::take(&mut work.invoke.headers),
+            headers: if self.guest.with_context() { headers } else { BTreeMap::new() },
             content_type: std::mem::take(&mut work.invoke.content_type),
         };
         let begun = Instant::now();

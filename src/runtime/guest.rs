@@ -51,6 +51,7 @@ pub struct Guest {
     frames: Frames,
     output: Outputs,
     loaded: bool,
+    with_context: bool,
 }
 
 /// A line of output.
@@ -101,7 +102,8 @@ impl Guest {
         stdout: (Source, BytesMut),
         stderr: (Source, BytesMut),
     ) -> Self {
-        Self { control, frames, output: Outputs::new(stdout, stderr), loaded: false }
+        let output = Outputs::new(stdout, stderr);
+        Self { control, frames, output, loaded: false, with_context: true }
     }
 
     /// Sends `load` (once) and waits for `ready`, at most `limit`. What the code prints while it
@@ -116,12 +118,21 @@ impl Guest {
         self.loaded = true;
         let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
         match answer {
-            Ok((GuestMessage::Ready {}, _)) => Ok(()),
+            Ok((GuestMessage::Ready { context }, _)) => {
+                self.with_context = context.unwrap_or(true);
+                Ok(())
+            }
             Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(bounded(error))),
             Ok((other, _)) => Err(LoadFailure::Guest(unexpected(&other, "ready"))),
             Err(Failure::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
             Err(Failure::Guest(error)) => Err(LoadFailure::Guest(error)),
         }
+    }
+
+    /// Whether the handler may look at the headers of an invocation; what nobody sees need not be sent.
+    /// True before `load`.
+    pub fn with_context(&self) -> bool {
+        self.with_context
     }
 
     /// Sends `invoke` and waits for its answer, at most `limit`. Every line that was written before

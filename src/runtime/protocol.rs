@@ -94,7 +94,10 @@ pub(super) enum GuestMessage {
         pid: u32,
         outputs: Option<OutputKind>,
     },
-    Ready {},
+    Ready {
+        /// Whether the handler takes a context; a guest that does not say may take one.
+        context: Option<bool>,
+    },
     LoadError(FunctionError),
     Result {
         id: InvocationId,
@@ -112,7 +115,7 @@ impl GuestMessage {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "hello",
-            Self::Ready {} => "ready",
+            Self::Ready { .. } => "ready",
             Self::LoadError(_) => "load_error",
             Self::Result { .. } => "result",
             Self::Error { .. } => "error",
@@ -258,7 +261,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in wire.chunks(cut) {
                 feed(&mut frames, piece);
-                while let Some((GuestMessage::Ready {}, body)) = frames.next().unwrap() {
+                while let Some((GuestMessage::Ready { .. }, body)) = frames.next().unwrap() {
                     seen.push(body.to_vec());
                 }
             }

@@ -459,8 +459,14 @@ def event_loop():
     return loop
 
 
+# What most handlers return; to ask other types for a method that they do not have costs an exception.
+PLAIN = frozenset((str, dict, list, int, float, bool, bytes, tuple, type(None)))
+
+
 def is_awaitable(value):
     kind = type(value)
+    if kind in PLAIN:
+        return False
     if kind is CoroutineType or hasattr(kind, "__await__"):
         return True
     return kind is GeneratorType and bool(value.gi_code.co_flags & ITERABLE_COROUTINE)
@@ -658,11 +664,14 @@ def redirect(descriptor, target):
 
 
 def flush():
-    for name in ("stdout", "stderr"):
-        try:
-            getattr(sys, name).flush()
-        except Exception:  # replaced, closed or removed by the function
-            pass
+    try:
+        sys.stdout.flush()
+    except Exception:  # replaced, closed or removed by the function
+        pass
+    try:
+        sys.stderr.flush()
+    except Exception:
+        pass
 
 
 def guest(control):
@@ -690,7 +699,7 @@ def guest(control):
     except BaseException as error:
         answer = {"load_error": describe(error)}
     else:
-        answer = {"ready": {}}
+        answer = {"ready": {"context": function.with_context}}
     flush()
     send(control, answer)
     while True:
