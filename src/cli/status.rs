@@ -146,7 +146,8 @@ impl Args {
                 settings.addresses().map_err(|error| Error::new(Exit::Caller, error))?
             }
         };
-        let prober = Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder);
+        let prober =
+            Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
         let mut roles = Vec::new();
         for role in Role::ALL.into_iter().rev() {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));

@@ -28,7 +28,8 @@ use crate::{
 
 /// Asks every role at once.
 pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
-    let prober = Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder);
+    let prober =
+        Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
     let ask = |role: app::Role| {
         let prober = prober.clone();
         async move {

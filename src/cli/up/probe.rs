@@ -6,7 +6,7 @@ pub use crate::config::lock::reachable;
 use crate::{
     app::Role,
     config::{Addresses, Platform},
-    model::{PlatformName, api::Health},
+    model::{PlatformName, Problem, api::Health, code},
 };
 
 /// A role answers about itself at once; one that does not is busy dying.
@@ -32,8 +32,8 @@ pub struct Prober {
     tokens: Option<Tokens>,
 }
 
-/// What the roles of one data folder take; none where there is none yet.
-#[derive(Clone)]
+/// What the roles of one data folder take; none where there is none yet, or where nothing runs.
+#[derive(Clone, Default)]
 struct Tokens {
     gateway: Option<String>,
     internal: Option<String>,
@@ -57,10 +57,15 @@ impl Prober {
         }
     }
 
-    /// Believes only who takes the tokens of this data folder: any platform may have any name.
-    pub fn with_tokens_of(self, folder: &Path) -> Self {
+    /// Believes only who takes the tokens of this data folder: any platform may have any name. Where no `up`
+    /// holds the folder's lock, nothing is sent and nobody is believed: another program may have the port now.
+    pub fn with_tokens_of(self, folder: &Path, is_running: bool) -> Self {
         let read = |name| fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned());
-        let tokens = Tokens { gateway: read("token"), internal: read("internal-token") };
+        let tokens = if is_running {
+            Tokens { gateway: read("token"), internal: read("internal-token") }
+        } else {
+            Tokens::default()
+        };
         Self { tokens: Some(tokens), ..self }
     }
 
@@ -73,33 +78,39 @@ impl Prober {
             Err(error) => return Answer::Stranger(error.to_string()),
         };
         let ok = response.status().is_success();
-        match response.json::<Health>().await {
-            Ok(health) if health.role != role.as_str() => {
-                Answer::Stranger(format!("the {}", health.role))
-            }
-            Ok(health) if health.platform != self.platform => {
-                Answer::Stranger(format!("the {role} of platform '{}'", health.platform))
-            }
-            Ok(_) if !self.is_ours(role).await => {
+        let Ok(health) = response.json::<Health>().await else {
+            return Answer::Stranger("another program".to_owned());
+        };
+        if health.role != role.as_str() {
+            return Answer::Stranger(format!("the {}", health.role));
+        }
+        if health.platform != self.platform {
+            return Answer::Stranger(format!("the {role} of platform '{}'", health.platform));
+        }
+        match self.is_ours(role).await {
+            // It is busy, or has just ended: the next look tells.
+            None => Answer::Waiting("an answer".to_owned()),
+            Some(false) => {
                 Answer::Stranger(format!("the {role} of another platform named '{}'", self.platform))
             }
-            Ok(health) if ok && health.ready => Answer::Ready(health),
-            Ok(health) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
-            Err(_) => Answer::Stranger("another program".to_owned()),
+            Some(true) if ok && health.ready => Answer::Ready(health),
+            Some(true) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
         }
     }
 
-    /// Whether it takes our token. Every route wants one but health, also one that is not there.
-    async fn is_ours(&self, role: Role) -> bool {
-        let Some(tokens) = &self.tokens else { return true };
+    /// Whether it takes our token; none: it gave no answer. Every route wants one but health, also one that is
+    /// not there: then a role says so in a way of its own.
+    async fn is_ours(&self, role: Role) -> Option<bool> {
+        let Some(tokens) = &self.tokens else { return Some(true) };
         let token = if role == Role::Gateway { &tokens.gateway } else { &tokens.internal };
-        let Some(token) = token else { return false };
+        let Some(token) = token else { return Some(false) };
         let url = format!("http://{}/", reachable(address(&self.addresses, role)));
-        match self.client.get(url).bearer_auth(token).send().await {
-            Ok(response) => !matches!(response.status().as_u16(), 401 | 403),
-            // It is busy, or has just ended: the next look tells.
-            Err(_) => true,
+        let response = self.client.get(url).bearer_auth(token).send().await.ok()?;
+        if response.status().as_u16() != code::ROUTE_NOT_FOUND.status {
+            return Some(false);
         }
+        let problem = response.json::<Problem>().await;
+        Some(problem.is_ok_and(|problem| problem.code == code::ROUTE_NOT_FOUND.code))
     }
 }
 
@@ -115,22 +126,24 @@ pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Json, Router, http::StatusCode, routing::get};
+    use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
 
     use super::*;
 
     async fn serve(status: StatusCode, health: Health) -> Addresses {
+        let answer = move || async move { (status, Json(health.clone())) };
+        at(Router::new().route("/readyz", get(answer))).await
+    }
+
+    async fn at(router: Router) -> Addresses {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answer = move || async move { (status, Json(health.clone())) };
-        let router = Router::new().route("/readyz", get(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Addresses { gateway: address, registry: address, ..Addresses::default() }
     }
 
-    #[tokio::test]
-    async fn a_role_is_believed_when_it_is_the_right_one() {
-        let mut health = Health {
+    fn ready() -> Health {
+        Health {
             platform: "mine".parse().unwrap(),
             role: "gateway".to_owned(),
             version: "0".to_owned(),
@@ -138,7 +151,12 @@ mod tests {
             waiting_for: None,
             backends: vec![],
             dropped: None,
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_is_believed_when_it_is_the_right_one() {
+        let mut health = ready();
         let mine = |addresses| Prober::of("mine".parse().unwrap(), addresses);
         let ready = mine(serve(StatusCode::OK, health.clone()).await);
         assert_eq!(ready.ask(Role::Gateway).await, Answer::Ready(health.clone()));
@@ -151,5 +169,35 @@ mod tests {
         health.waiting_for = Some("the store".to_owned());
         let waiting = mine(serve(StatusCode::SERVICE_UNAVAILABLE, health).await);
         assert_eq!(waiting.ask(Role::Gateway).await, Answer::Waiting("the store".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_the_platform_has_left_gets_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("token"), "secret\n").unwrap();
+        let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+        let listening = |known: bool| {
+            let sent = sent.clone();
+            let catch = move |headers: axum::http::HeaderMap| async move {
+                let token = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+                sent.send(token).unwrap();
+                let problem = Problem::new(code::ROUTE_NOT_FOUND, "GET /");
+                (
+                    StatusCode::NOT_FOUND,
+                    if known { Json(problem).into_response() } else { ().into_response() },
+                )
+            };
+            at(Router::new().route("/readyz", get(async || Json(ready()))).fallback(catch))
+        };
+        let stranger = Answer::Stranger("the gateway of another platform named 'mine'".to_owned());
+        let ask = async |addresses, is_running| {
+            let prober = Prober::of("mine".parse().unwrap(), addresses);
+            prober.with_tokens_of(folder.path(), is_running).ask(Role::Gateway).await
+        };
+        assert_eq!(ask(listening(true).await, false).await, stranger);
+        assert!(received.try_recv().is_err(), "nothing was sent but the question for its health");
+        assert_eq!(ask(listening(true).await, true).await, Answer::Ready(ready()));
+        assert_eq!(received.try_recv().unwrap().as_deref(), Some("Bearer secret"));
+        assert_eq!(ask(listening(false).await, true).await, stranger, "404 of anything else");
     }
 }
