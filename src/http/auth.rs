@@ -57,8 +57,6 @@ impl Guard {
 
     /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
     /// send another `Host`.
-    /// A page can point a name of its own at 127.0.0.1 (DNS rebinding); it cannot make the browser
-    /// send another `Host`.
     fn check_host(&self, headers: &HeaderMap) -> Answer<()> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (host, another) = (hosts.next(), hosts.next());

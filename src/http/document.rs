@@ -14,8 +14,8 @@ use crate::{
     payload::json,
 };
 
-/// Levels that a document of ours may have around a payload.
-const AROUND: usize = 4;
+/// Levels of a document of ours around a payload: it is one of its fields.
+const AROUND: usize = 1;
 
 /// Reads a document of at most `limit` bytes; `shape` is what it looks like.
 pub async fn read_document<T: DeserializeOwned>(
@@ -92,6 +92,13 @@ mod tests {
         ] {
             assert_eq!(refused(text), format!("{shape}{what}"));
         }
+        let nested = |levels: usize| {
+            format!("{{\"name\":\"a\",\"payload\":{}{}}}", "[".repeat(levels), "]".repeat(levels))
+        };
+        assert!(document::<Order>(&Bytes::from(nested(json::MAX_DEPTH)), "").is_ok());
+        let deep = "invalid_json the body is JSON that not every function can read: it is nested deeper than 501 \
+                    levels at line 1 column 523 (byte 522)";
+        assert_eq!(refused(&nested(json::MAX_DEPTH + 1)), deep);
         let syntax = "invalid_json the body is not valid JSON: it ends in the middle of a value at line 1 column 1 (byte 0)";
         assert_eq!(refused(""), syntax);
     }

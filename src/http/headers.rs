@@ -22,6 +22,9 @@ const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
 /// What begins like this is the platform's own, and no handler sees it.
 const OWN: &str = "cloudfunc-";
 
+/// What the roles read, whatever a connection says of it: it describes the payload or the call.
+const KEPT: [&str; 3] = ["content-encoding", "content-type", "prefer"];
+
 /// Of one connection, or meant for the gateway.
 fn stays_here(name: &HeaderName) -> bool {
     matches!(
@@ -75,13 +78,14 @@ pub fn end_to_end(mut headers: HeaderMap) -> Answer<HeaderMap> {
     Ok(kept)
 }
 
-/// Headers that the caller's connection wants removed.
+/// Headers that the caller's connection wants removed, and may.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(',')).map(str::trim);
     let others = names
         .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"));
-    others.filter_map(|name| name.parse().ok()).collect()
+    let named = others.filter_map(|name| name.parse().ok());
+    named.filter(|name: &HeaderName| !KEPT.contains(&name.as_str())).collect()
 }
 
 /// What a handler sees of a call whose payload has `length` bytes.
@@ -182,6 +186,18 @@ mod tests {
         ];
         assert_eq!(seen.joined.into_iter().collect::<Vec<_>>(), pairs(&expected));
         assert_eq!(seen.list, None, "nothing is lost in the map");
+    }
+
+    #[test]
+    fn a_connection_does_not_take_away_what_describes_the_call() {
+        let kept = end_to_end(headers(&[
+            ("connection", b"Content-Type, prefer, x-hop"),
+            ("content-type", b"text/plain"),
+            ("prefer", b"respond-async"),
+            ("x-hop", b"1"),
+        ]));
+        let kept = kept.unwrap();
+        assert_eq!((kept["content-type"].as_bytes(), kept.len()), (&b"text/plain"[..], 2), "{kept:?}");
     }
 
     #[test]

@@ -51,14 +51,14 @@ impl<'q> Query<'q> {
         Ok(self.all(key).next())
     }
 
-    /// `true` or `false`.
-    pub fn flag(&self, key: &str) -> Answer<bool> {
+    /// `true` or `false`; `usual` where it is not given.
+    pub fn flag(&self, key: &str, usual: bool) -> Answer<bool> {
         let parse = |value: &str| match value {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
-            _ => Err(format!("{key}={}: it is true or false", shown(value))),
+            _ => Err(format!("{key}={}: must be true or false", shown(value))),
         };
-        Ok(self.one(key, parse)?.unwrap_or(false))
+        Ok(self.one(key, parse)?.unwrap_or(usual))
     }
 
     /// A whole number within bounds.
@@ -66,7 +66,7 @@ impl<'q> Query<'q> {
         self.one(key, |value| {
             let number = value.parse().ok().filter(|number| (least..=most).contains(number));
             number.ok_or_else(|| {
-                format!("{key}={}: it is a whole number from {least} to {most}", shown(value))
+                format!("{key}={}: must be a whole number from {least} to {most}", shown(value))
             })
         })
     }
@@ -85,7 +85,8 @@ fn unknown(key: &str, accepted: &[&str]) -> Failure {
         return bad(format!("unknown parameter '{key}'; this route takes none"));
     }
     let near = suggest(&key, accepted.iter().copied());
-    let problem = bad(format!("unknown parameter '{key}'; accepted are {}", accepted.join(", ")));
+    let problem =
+        bad(format!("unknown parameter '{key}'; accepted parameters: {}", accepted.join(", ")));
     match near.first() {
         Some(near) => Failure::from(problem.0.hint(format!("did you mean {near}?"))),
         None => problem,
@@ -129,7 +130,7 @@ mod tests {
         let since = query.since().ok().unwrap().unwrap();
         let ago = Timestamp::now().duration_since(since);
         assert!((86_400..86_410).contains(&ago.as_secs()), "{ago}");
-        assert!(query.flag("follow").ok().unwrap());
+        assert!(query.flag("follow", false).ok().unwrap());
         assert!(Query::read(None, &[]).is_ok());
         assert!(Query::read(Some(""), &[]).is_ok());
     }
@@ -137,8 +138,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_with_what_is_accepted() {
         let keys = ["function", "limit", "since"];
-        let near =
-            "unknown parameter 'limits'; accepted are function, limit, since (did you mean 'limit'?)";
+        let near = "unknown parameter 'limits'; accepted parameters: function, limit, since (did you mean 'limit'?)";
         assert_eq!(refused(Query::read(Some("limits=1"), &keys)), near);
         let none = "unknown parameter 'x'; this route takes none";
         assert_eq!(refused(Query::read(Some("x"), &[])), none);
@@ -146,7 +146,7 @@ mod tests {
         for value in ["0", "11", "-1", "1.5", "many", ""] {
             let query = format!("limit={value}");
             let query = Query::read(Some(&query), &keys).ok().unwrap();
-            let expected = format!("limit={value}: it is a whole number from 1 to 10");
+            let expected = format!("limit={value}: must be a whole number from 1 to 10");
             assert_eq!(refused(query.number("limit", 1, 10)), expected);
         }
         let twice = "the parameter 'limit' is given more than once";

@@ -271,7 +271,7 @@ impl Scanner<'_> {
 
     fn enter(&mut self, object: bool) -> Result<(), What> {
         if self.open.depth >= self.max_depth {
-            return Err(What::Deep(MAX_DEPTH));
+            return Err(What::Deep(self.max_depth));
         }
         self.at += 1;
         self.open.push(object);

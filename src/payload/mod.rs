@@ -77,8 +77,12 @@ pub fn check(content_type: &str, bytes: &[u8]) -> Result<(), Refused> {
     if content_type.len() > MAX_TYPE {
         return Err(Refused::LongType(content_type.len()));
     }
-    let media: MediaType<'_> =
-        media::parse(content_type).ok_or_else(|| Refused::NotAType(shown(content_type)))?;
+    let not_a_type = || Refused::NotAType(shown(content_type));
+    // Those that read it after us would not see a text.
+    if !content_type.is_ascii() {
+        return Err(not_a_type());
+    }
+    let media: MediaType<'_> = media::parse(content_type).ok_or_else(not_a_type)?;
     if media.is_json() {
         if let Some(charset) = &media.charset
             && !media::is_utf8(charset)
@@ -132,9 +136,17 @@ mod tests {
 
     #[test]
     fn a_type_that_is_not_one_is_refused() {
-        for text in
-            ["", "json", "application/", "/json", "a b/c", "a/b, c/d", "a/b; x y=1", "a/b; q=\"x"]
-        {
+        for text in [
+            "",
+            "json",
+            "application/",
+            "/json",
+            "a b/c",
+            "a/b, c/d",
+            "a/b; x y=1",
+            "a/b; q=\"x",
+            "application/octet-stream; x=\"é\"",
+        ] {
             let expected = format!("400 the Content-Type '{text}' is not a media type");
             assert_eq!(refusal(text, b"{}"), expected);
         }

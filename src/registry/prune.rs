@@ -19,7 +19,7 @@ const PAGE: u32 = 5000;
 /// for records and log lines.
 pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<Pruned>> {
     let query = Query::read(uri.query(), &["dry_run", "older_than"])?;
-    let dry_run = query.flag("dry_run")?;
+    let dry_run = query.flag("dry_run", false)?;
     let older_than = query.one("older_than", |text| {
         parse_duration(text).map_err(|problem| format!("older_than: {problem}"))
     })?;

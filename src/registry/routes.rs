@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
     routing::{get, patch, post, put},
 };
@@ -62,18 +62,14 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
-/// Whether the code is loaded once before it is registered.
-fn yes_or_no(value: &str) -> Result<bool, &'static str> {
-    value.parse().map_err(|_| "the parameter 'check' of a deploy is true or false")
-}
-
 async fn deploy(State(registry): Shared, Path(function): Path<String>, request: Request) -> Answer {
     let function = function_name(&function)?;
     let (mut parts, body) = request.into_parts();
-    let check = Query::read(parts.uri.query(), &["check"])?.one("check", yes_or_no)?;
+    // Whether the code is loaded once before it is registered.
+    let check = Query::read(parts.uri.query(), &["check"])?.flag("check", true)?;
     let archive = uploaded(&mut parts.headers, body).await?;
     let headers = parts.headers;
-    let source = registry.check(function, archive, check.unwrap_or(true)).await?;
+    let source = registry.check(function, archive, check).await?;
     let streamed = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -223,7 +219,9 @@ async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer
 async fn revisions(
     State(registry): Shared,
     Path(function): Path<String>,
+    uri: Uri,
 ) -> Answer<Json<Page<RevisionInfo>>> {
+    Query::read(uri.query(), &[])?;
     let function = registry.find(&function_name(&function)?).await?;
     let revisions = registry.store.revisions(function.id).await?;
     let items = revisions

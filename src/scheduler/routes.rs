@@ -100,8 +100,11 @@ async fn invoke(Role(scheduler): Shared, Path(function): Path<String>, request: 
     let (mut parts, body) = request.into_parts();
     let bytes = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
     let seen = handler_headers(&parts.headers, bytes.len())?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or(payload::DEFAULT_TYPE).to_owned();
+    let content_type = match parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
+        Some(Ok(content_type)) => content_type.to_owned(),
+        Some(Err(_)) => return Err(bad_request("the Content-Type is not ASCII")),
+        None => payload::DEFAULT_TYPE.to_owned(),
+    };
     let is_form = payload::is_form(&content_type);
     let payload = Body { content_type, bytes };
     if !wants_async(&parts.headers) {
@@ -360,9 +363,9 @@ async fn log_answer(
         tail: query.one("tail", str::parse)?,
         cursor: query.one("cursor", number_of_line)?,
         after: query.one("after", number_of_line)?,
-        follow: query.flag("follow")?,
-        sequence: query.flag("sequence")?,
-        events: query.flag("events")?,
+        follow: query.flag("follow", false)?,
+        sequence: query.flag("sequence", false)?,
+        events: query.flag("events", false)?,
     };
     for name in query.all("function") {
         let function = function_name(name)?;
@@ -395,6 +398,7 @@ struct Schedule {
 
 async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
     const SHAPE: &str = r#"{"function": "…", "payload": …}, where the payload is any JSON"#;
+    Query::read(request.uri().query(), &[])?;
     let (mut parts, body) = request.into_parts();
     let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
     let Schedule { function, payload } = order;

@@ -106,6 +106,10 @@ async fn a_type_that_cannot_be_read_is_refused_by_name(platform: &TestPlatform) 
             b"application/json, text/plain",
             "400 the Content-Type 'application/json, text/plain' is not a media type",
         ),
+        (
+            "application/octet-stream; x=\"é\"".as_bytes(),
+            "400 the Content-Type 'application/octet-stream; x=\"é\"' is not a media type",
+        ),
         (b"text/\xe9", "400 the Content-Type 'text/\u{fffd}' is not a media type"),
         (
             b"application/json; charset=utf-16",
@@ -124,6 +128,15 @@ async fn a_type_that_cannot_be_read_is_refused_by_name(platform: &TestPlatform) 
     let detail = "the request has several Content-Type headers";
     assert_eq!(twice, problem(code::BAD_REQUEST, detail, json!({ "hint": "send one" })));
     nothing_was_recorded(platform).await;
+
+    // A connection cannot take away the type that was checked.
+    let bytes = platform
+        .post("/v1/functions/echo/invoke")
+        .header("content-type", "application/octet-stream")
+        .header("connection", "content-type, prefer")
+        .body(&b"{\xff"[..]);
+    let bytes = bytes.send().await.unwrap();
+    assert_eq!((bytes.status().as_u16(), &bytes.bytes().await.unwrap()[..]), (200, &b"{\xff"[..]));
 
     let text = platform
         .post("/v1/functions/echo/invoke")

@@ -373,12 +373,28 @@ def event_of(content_type, body):
 
 
 def text_of(parameters, body):
-    _, _, charset = parameters.lower().partition("charset=")
-    charset = charset.partition(";")[0].strip().strip('"') or "utf-8"
     try:
-        return body.decode(charset, "replace")
-    except LookupError:
+        return body.decode(charset_of(parameters) or "utf-8", "replace")
+    except (LookupError, UnicodeError):
         return body.decode("utf-8", "replace")
+
+
+def charset_of(parameters):
+    """The first 'charset' of '; name=value; name="quoted"', as the door has read it; None where there is none."""
+    while parameters:
+        name, _, rest = parameters.lstrip("; \t").partition("=")
+        if rest[:1] == '"':
+            value, at = "", 1
+            while at < len(rest) and rest[at] != '"':
+                at += rest[at] == "\\"
+                value += rest[at:at + 1]
+                at += 1
+            parameters = rest[at + 1:]
+        else:
+            value, _, parameters = rest.partition(";")
+        if name.lower() == "charset":
+            return value.strip()
+    return None
 
 
 def result_of(value):

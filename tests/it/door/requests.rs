@@ -30,8 +30,8 @@ async fn refused(platform: &TestPlatform, method: Method, path: &str) -> String 
 
 async fn a_parameter_without_a_meaning_is_refused_with_what_is_accepted(platform: &TestPlatform) {
     platform.deploy("echo", &[("function.py", ECHO)]).await;
-    let list = "accepted are function, state, since, cursor, limit";
-    let number = "it is a whole number from 1 to 1000";
+    let list = "accepted parameters: function, state, since, cursor, limit";
+    let number = "must be a whole number from 1 to 1000";
     let id = "an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least 4 digits of its beginning or end will do";
     for (path, expected) in [
         ("/v1/invocations?limits=1", format!("unknown parameter 'limits'; {list}")),
@@ -53,7 +53,8 @@ async fn a_parameter_without_a_meaning_is_refused_with_what_is_accepted(platform
         ("/v1/functions?limit=1", "unknown parameter 'limit'; this route takes none".to_owned()),
         ("/v1/functions/echo?x", "unknown parameter 'x'; this route takes none".to_owned()),
         ("/v1/functions/echo/instances?x=1", "unknown parameter 'x'; this route takes none".to_owned()),
-        ("/v1/logs?follow=maybe", "follow=maybe: it is true or false".to_owned()),
+        ("/v1/functions/echo/revisions?limit=0", "unknown parameter 'limit'; this route takes none".to_owned()),
+        ("/v1/logs?follow=maybe", "follow=maybe: must be true or false".to_owned()),
     ] {
         assert_eq!(refused(platform, Method::GET, path).await, format!("400 {expected}"), "{path}");
     }
@@ -66,6 +67,12 @@ async fn a_parameter_without_a_meaning_is_refused_with_what_is_accepted(platform
         let answer = refused(platform, method, path).await;
         assert!(answer.ends_with("; this route takes none"), "{path}: {answer}");
     }
+    let schedule = platform.request(Role::Scheduler, Method::POST, "/schedule?x").body("{}");
+    let (status, answer) = document(schedule).await;
+    assert_eq!(
+        (status, &answer["detail"]),
+        (400, &json!("unknown parameter 'x'; this route takes none"))
+    );
     let unknown =
         document(platform.get("/v1/invocations/01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f/result?x=1"));
     assert_eq!(unknown.await.0, 400);

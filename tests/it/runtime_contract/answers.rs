@@ -23,8 +23,17 @@ pub async fn json_text_and_bytes_go_in_and_come_out(fixture: &Fixture) {
         let (content_type, bytes) = typed(instance.invoke_as(given, payload).await.unwrap());
         assert_eq!((content_type.as_str(), &bytes[..]), (answered, payload), "{given}");
     }
-    let (_, bytes) = typed(instance.invoke_as("text/plain; charset=latin-1", b"gr\xfcn").await.unwrap());
-    assert_eq!(&bytes[..], "grün".as_bytes());
+    for (given, payload) in [
+        ("text/plain; charset=latin-1", &b"gr\xfcn"[..]),
+        ("text/plain; x=\"a;charset=undefined\\\"\"; Charset=\"latin\\-1\" ; charset=utf-8", b"gr\xfcn"),
+        ("text/plain; x=\"charset=undefined\"", "grün".as_bytes()),
+        // Which the door refuses.
+        ("text/plain; charset=undefined", "grün".as_bytes()),
+        ("text/plain; x=\"", "grün".as_bytes()),
+    ] {
+        let (_, bytes) = typed(instance.invoke_as(given, payload).await.unwrap());
+        assert_eq!(&bytes[..], "grün".as_bytes(), "{given}");
+    }
     instance.sandbox.remove().await;
 }
 
