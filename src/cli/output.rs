@@ -1,7 +1,7 @@
 //! The only place that prints. Results go to stdout, exactly; everything else goes to stderr.
 //!
 //! Foreign text, which functions, callers and servers made, is escaped on a terminal ([`escape`]): in lines of
-//! text, tables, errors and progress. In pipes and in JSON it is exact, and so is a result, which is data that
+//! text, tables, notes, errors and progress. In pipes and in JSON it is exact, and so is a result, which is data that
 //! somebody asked for, wherever it goes.
 //!
 //! Colour and moving progress appear only on a terminal. Who closes the pipe we write to ends the
@@ -225,9 +225,13 @@ impl Output {
 
     /// Something worth knowing, for people: `--json` has it in the document, or it does not matter.
     pub fn note(&self, text: &str) {
-        if !self.quiet && !self.json {
-            self.stderr(text);
+        if self.notes() {
+            self.stderr(&self.foreign_block(text));
         }
+    }
+
+    fn notes(&self) -> bool {
+        !self.quiet && !self.json
     }
 
     /// What is left out of an answer, or keeps it waiting: it must not go unnoticed, with `--json` either.
@@ -238,14 +242,16 @@ impl Output {
     /// Something worth knowing for who asked for more.
     pub fn detail(&self, text: &str) {
         if self.verbose {
-            self.stderr(&self.style_stderr(Style::Dim, text));
+            self.stderr(&self.style_stderr(Style::Dim, &self.foreign_block(text)));
         }
     }
 
     /// The command to type next.
     pub fn next(&self, command: &str) {
-        let label = self.style_stderr(Style::Dim, "next:");
-        self.note(&format!("{label} {command}"));
+        if self.notes() {
+            let label = self.style_stderr(Style::Dim, "next:");
+            self.stderr(&format!("{label} {}", self.foreign_block(command)));
+        }
     }
 
     /// A line that a function writes while it is waited for; with `--json` as `logs` prints it.
@@ -271,7 +277,8 @@ impl Output {
         if self.json {
             return self.json_stderr(&serde_json::json!({ "warning": text }));
         }
-        self.stderr(&format!("{} {text}", self.style_stderr(Style::Yellow, "warning:")));
+        let label = self.style_stderr(Style::Yellow, "warning:");
+        self.stderr(&format!("{label} {}", self.foreign_block(text)));
     }
 
     pub fn error(&self, error: &Error) {
@@ -344,7 +351,7 @@ impl Progress {
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(escape::line(message).into_owned()),
-            None if self.lines => self.out.note(&self.out.foreign_stderr(message)),
+            None if self.lines => self.out.note(message),
             None => {}
         }
     }

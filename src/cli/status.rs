@@ -252,7 +252,7 @@ impl Status {
             let detail = role.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             let backends = role.backends.join(", ");
             let line = format!("{:<10} {:<22} {}{detail}  {backends}", role.role, role.url, role.state);
-            out.line(line.trim_end())?;
+            out.line(&out.foreign(line.trim_end()))?;
         }
         for service in &self.services {
             out.line(&format!("{:<10} {:<22} {}", service.service, "compose", service.state))?;

@@ -280,7 +280,14 @@ async fn foreign_text_does_not_steer_a_terminal(platform: &TestPlatform) {
     let (exit, ..) = platform.cli(&["invoke", "f"]).await;
     assert_eq!(exit, 1);
     let escaped = "\\x1b[2K\\x1b]0;title\\x07 one\\rtwo \\u{9b}31m \\u{202e}";
+    // Printed while it is loaded, too.
+    let folder = tempfile::tempdir().unwrap();
+    let at_load = folder.path().join("loud");
+    std::fs::create_dir(&at_load).unwrap();
+    std::fs::write(at_load.join("function.py"), format!("{code}\nprint('\\x1b[31mred')\n")).unwrap();
+    let at_load = at_load.to_str().unwrap();
     for (arguments, expected) in [
+        (vec!["deploy", at_load, "--verbose"], vec!["loud wrote while it was loaded:", "\\x1b[31mred"]),
         (vec!["logs", "f"], vec![escaped, "fake \\x1b[31m \\u{202e}"]),
         (vec!["invoke", "f"], vec![escaped, "a\\nfake \\x1b[31m \\u{202e}"]),
         (vec!["list"], vec!["\\x1b[31mred \\u{202e}"]),
@@ -296,7 +303,8 @@ async fn foreign_text_does_not_steer_a_terminal(platform: &TestPlatform) {
         // A spinner's own codes clear its line.
         let plain = shown.replace("\r\n", "\n").replace("\r\u{1b}[2K", "");
         let hostile = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
-        assert!(!plain.contains(hostile) || arguments[0] == "invoke", "{arguments:?}: {plain:?}");
+        let has_spinner = ["deploy", "invoke"].contains(&arguments[0]);
+        assert!(!plain.contains(hostile) || has_spinner, "{arguments:?}: {plain:?}");
         assert!(
             !plain.contains("\u{1b}]0;") && !plain.contains("\u{1b}[31m"),
             "{arguments:?}: {plain:?}"

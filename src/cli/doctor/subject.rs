@@ -104,7 +104,7 @@ impl Subject {
 
     /// In two rounds: the second needs what the first has found.
     pub async fn look(&self) -> Report {
-        let name = self.settings.name();
+        let name = self.place.platform.clone();
         let (engine, runc_package, mut sandbox, installed, services, roles) = tokio::join!(
             engine::gather(&self.python_image),
             engine::runc_package(),
@@ -162,7 +162,7 @@ impl Subject {
             _ if self.place.running => "cloudfunc status",
             Wanted::Up if up => "cloudfunc up",
             _ if embedded => "cloudfunc up --embedded",
-            _ => "cloudfunc doctor, when the problems are mended",
+            _ => "cloudfunc doctor, when the problems are fixed",
         }
     }
 
