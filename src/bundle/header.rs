@@ -2,7 +2,7 @@
 //!
 //! Tar readers differ in what they make of a damaged or unusual header (GNU tar, libarchive and the
 //! `tar` crate each guess in their own way). One that they could read differently is refused here:
-//! what is accepted means the same to all of them. `tests/it/uploads/` compares.
+//! what is accepted means the same to all of them. `tests/it/tar_readers/` compares.
 
 pub(super) const BLOCK: usize = 512;
 

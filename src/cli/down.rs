@@ -174,13 +174,16 @@ fn wipe_folder(folder: &Path, out: &Output) -> Result<(), Error> {
     })?;
     let removed = "functions, records, logs, unpacked code and tokens are removed";
     if left.is_empty() {
-        out.note(&format!("{removed} with {}", folder.display()));
+        out.note(&format!("{removed}, and the folder {} too", folder.display()));
         return Ok(());
     }
     let names: Vec<String> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
     let more =
         if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
-    out.note(&format!("{removed}; left, as it is not ours: {}{more}", names.join(", ")));
+    out.note(&format!(
+        "{removed}; kept, because the platform did not create it: {}{more}",
+        names.join(", ")
+    ));
     Ok(())
 }
 

@@ -55,11 +55,11 @@ struct ListArgs {
     /// Only in this state: queued, running, retrying, succeeded, failed, timed_out, crashed, …
     #[arg(long)]
     state: Option<State>,
-    /// Only accepted since then: 10m, or a moment like 2026-01-31T12:00:00Z
+    /// Only invocations accepted since, for example 10m, or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     since: Option<Timestamp>,
-    /// At most so many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// At most N records
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
 

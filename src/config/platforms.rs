@@ -156,7 +156,7 @@ impl ChoiceError {
 
 fn known(others: &[Known]) -> String {
     let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
-    if names.is_empty() { String::new() } else { format!("; known are {}", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!("; known platforms: {}", names.join(", ")) }
 }
 
 fn list(all: &[Known]) -> String {

@@ -103,7 +103,7 @@ fn a_name_that_two_have_means_the_one_that_runs() {
     assert_eq!(world.chosen(Some("default")), url(1));
     assert_eq!(
         world.chosen(Some("nobody")).unwrap_err(),
-        "no platform 'nobody' is known here; known are default, default"
+        "no platform 'nobody' is known here; known platforms: default, default"
     );
 }
 

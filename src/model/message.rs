@@ -40,6 +40,8 @@ pub struct Invoke {
     /// The call's headers, for the handler's `context.headers`: see `CallHeaders`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Sync: where several headers have one name, each of them as it was sent. Async: none, as the store keeps
+    /// `headers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_list: Option<Vec<(String, String)>>,
     /// Sync: where the answer is awaited.

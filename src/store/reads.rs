@@ -56,7 +56,7 @@ macro_rules! reads {
                 LogFilter, LogPage, NamedBundle, Prunable, RECENT, RecordFilter, ReportedInstance, Totals,
                 reads::{doomed, fitting, orphans, record_columns},
                 rows::{
-                    named_bundle,                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow,
+                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow, named_bundle,
                 },
             },
         };

@@ -34,7 +34,7 @@ const BASE_LABEL: &str = "cloudfunc.base";
 /// The label of the platform that made a function's image, and may remove it.
 const PLATFORM_LABEL: &str = "cloudfunc.image-platform";
 
-const PULL_HELP: &str = "with a network it is pulled; without, load it with `docker load`";
+const PULL_HELP: &str = "connect to a network so that it can be pulled, or load it with `docker load`";
 
 /// The images known to be there.
 pub(super) struct Images {

@@ -50,7 +50,7 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
     }
 }
 
-/// How many lines invocations wrote that have just ended; of one that is asked for, also long ago.
+/// How many lines invocations wrote that have just ended, or of one that is asked for are about to.
 async fn ended(
     scheduler: &Scheduler,
     query: &Query,
@@ -64,12 +64,13 @@ async fn ended(
         [one] => scheduler.store.function(one).await?.map(|function| function.created_at),
         _ => None,
     };
+    let now = Timestamp::now();
     let mut written = HashMap::new();
     let mut note = |record: &Record| {
         let wanted = (query.functions.is_empty() || query.functions.contains(&record.function))
             && created.is_none_or(|created| record.accepted_at >= created);
         let lines: u64 = record.attempts.iter().filter_map(|attempt| attempt.lines).sum();
-        if wanted && lines > 0 {
+        if wanted && lines > 0 && may_come(record.finished_at, now) {
             written.insert(record.id, lines);
         }
     };
@@ -77,7 +78,6 @@ async fn ended(
         scheduler.record(id).await?.iter().for_each(note);
         return Ok(written);
     }
-    let now = Timestamp::now();
     let filter = RecordFilter {
         function: match query.functions.as_slice() {
             [one] => Some(one.clone()),
@@ -93,4 +93,23 @@ async fn ended(
     scheduler.recorder.each_recent(|record| note(&record.record));
     scheduler.store.records(&filter).await?.iter().for_each(note);
     Ok(written)
+}
+
+/// Whether lines of an invocation may still be on their way to the store. Those of one that finished earlier are there,
+/// or are gone: lost, pruned, or deleted with their function.
+fn may_come(finished_at: Option<Timestamp>, now: Timestamp) -> bool {
+    finished_at.is_none_or(|at| at >= now - RECENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_what_finished_long_ago_are_not_waited_for() {
+        let now = Timestamp::now();
+        assert!(may_come(None, now) && may_come(Some(now), now));
+        assert!(may_come(Some(now + SignedDuration::from_secs(3)), now), "the clock of another host");
+        assert!(!may_come(Some(now - SignedDuration::from_secs(11)), now));
+    }
 }

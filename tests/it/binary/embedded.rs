@@ -72,7 +72,7 @@ async fn one_process_is_a_whole_platform() {
     assert_eq!((&first["mode"], &first["start"]), (&"sync".into(), &"cold".into()), "{records}");
     let down = home.run(&["down", "--volumes", "--yes"]).await;
     let said = format!(
-        "functions, records, logs, unpacked code and tokens are removed with {}\n",
+        "functions, records, logs, unpacked code and tokens are removed, and the folder {} too\n",
         home.data_dir().display()
     );
     assert!(down.stderr.ends_with(&said), "{down:?}");

@@ -96,11 +96,9 @@ async fn two_platforms_of_one_user_are_told_apart_by_name() {
     assert_eq!(run(&home, &["list", "--url", &at]).code, Some(0), "with its token");
     let unknown = run(&home, &["list", "--platform", "nobody"]);
     assert_eq!(unknown.code, Some(2));
-    assert!(
-        unknown.stderr.starts_with(&format!(
-            "error: no platform 'nobody' is known here; known are {one}, {other}\n"
-        ))
-    );
+    assert!(unknown.stderr.starts_with(&format!(
+        "error: no platform 'nobody' is known here; known platforms: {one}, {other}\n"
+    )));
 
     // A choice holds for all of them.
     let used = run(&home, &["platform", "use", &one]);
