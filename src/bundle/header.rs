@@ -6,6 +6,9 @@
 
 pub(super) const BLOCK: usize = 512;
 
+/// Where GNU's header tells holes, whether a further block does, and the size with them.
+const GNU_HOLES: std::ops::Range<usize> = 386..495;
+
 /// What the block says, before extensions change it.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -38,6 +41,11 @@ impl Header {
         let owner_and_times = [108..116, 116..124, 136..148, 329..337, 337..345];
         if !owner_and_times.into_iter().all(|field| is_number_or_blank(&block[field])) {
             return Err("has an owner, time or device that is not a number");
+        }
+        // Libarchive goes by these in an entry of any type.
+        let holes = &block[GNU_HOLES];
+        if block[257..265] == *b"ustar  \0" && kind != b'S' && holes.iter().any(|byte| *byte != 0) {
+            return Err("has a list of holes, and is not of the type that has them");
         }
         let mut name = prefix.to_vec();
         if !prefix.is_empty() {
@@ -87,7 +95,29 @@ fn is_number_or_blank(field: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{BLOCK, GNU_HOLES, Header, number};
+
+    #[test]
+    fn holes_are_told_only_by_an_entry_that_has_them() {
+        let parsed = |changed: Option<usize>| {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("a").unwrap();
+            header.set_mode(0o644);
+            header.set_size(0);
+            let mut block: [u8; BLOCK] = *header.as_bytes();
+            if let Some(place) = changed {
+                block[place] = b'1';
+            }
+            let mut changed = tar::Header::from_byte_slice(&block).clone();
+            changed.set_cksum();
+            Header::parse(changed.as_bytes()).map(|header| header.name)
+        };
+        assert_eq!(parsed(None), Ok(b"a".to_vec()));
+        let refused = Err("has a list of holes, and is not of the type that has them");
+        for place in [GNU_HOLES.start, 400, 482, GNU_HOLES.end - 1] {
+            assert_eq!(parsed(Some(place)), refused, "{place}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_only_where_all_readers_agree() {
