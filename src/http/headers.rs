@@ -23,7 +23,7 @@ const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
 const OWN: &str = "cloudfunc-";
 
 /// What the roles read, whatever a connection says of it: it describes the payload or the call.
-const KEPT: [&str; 3] = ["content-encoding", "content-type", "prefer"];
+const KEPT: [&str; 4] = ["content-encoding", "content-type", "host", "prefer"];
 
 /// Of one connection, or meant for the gateway.
 fn stays_here(name: &HeaderName) -> bool {
@@ -191,13 +191,14 @@ mod tests {
     #[test]
     fn a_connection_does_not_take_away_what_describes_the_call() {
         let kept = end_to_end(headers(&[
-            ("connection", b"Content-Type, prefer, x-hop"),
+            ("connection", b"Content-Type, prefer, Host, x-hop"),
+            ("host", b"localhost"),
             ("content-type", b"text/plain"),
             ("prefer", b"respond-async"),
             ("x-hop", b"1"),
         ]));
         let kept = kept.unwrap();
-        assert_eq!((kept["content-type"].as_bytes(), kept.len()), (&b"text/plain"[..], 2), "{kept:?}");
+        assert_eq!((kept["content-type"].as_bytes(), kept.len()), (&b"text/plain"[..], 3), "{kept:?}");
     }
 
     #[test]

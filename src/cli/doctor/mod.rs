@@ -65,7 +65,12 @@ impl Args {
             true => out.document(&show::document(&report, subject.place().into()))?,
             false => {
                 out.line(&subject.describe())?;
-                let lines = show::lines(&report, out.columns(), |style, text| out.style(style, text));
+                let lines = show::lines(
+                    &report,
+                    out.columns(),
+                    |text| out.foreign(text),
+                    |style, text| out.style(style, text),
+                );
                 lines.iter().try_for_each(|line| out.line(line))?;
             }
         }

@@ -1,6 +1,6 @@
 //! How findings look: for people a line each, for programs one document.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use serde::Serialize;
 
@@ -69,15 +69,18 @@ pub fn document<'r>(report: &'r Report, subject: Subject<'r>) -> Document<'r> {
     }
 }
 
-/// The lines for people. `columns` is the width of their terminal; `paint` gives a text its style.
+/// The lines for people. `columns` is the width of their terminal, `foreign` shows text that may be of others on it,
+/// and `paint` gives a text its style.
 pub fn lines(
     report: &Report,
     columns: Option<usize>,
+    foreign: impl for<'t> Fn(&'t str) -> Cow<'t, str>,
     paint: impl Fn(Style, &str) -> String,
 ) -> Vec<String> {
     let columns = columns.filter(|columns| *columns >= NARROWEST);
     let groups = report.groups.iter().filter(|group| !group.findings.is_empty());
-    let mut lines: Vec<String> = groups.flat_map(|group| of_group(group, columns, &paint)).collect();
+    let mut lines: Vec<String> =
+        groups.flat_map(|group| of_group(group, columns, &foreign, &paint)).collect();
     let stacks = [("cloudfunc up", report.up()), ("cloudfunc up --embedded", report.embedded())];
     for (command, verdict) in stacks {
         let answer = if verdict.can_run { paint(Style::Green, "yes") } else { paint(Style::Red, "no") };
@@ -90,12 +93,14 @@ pub fn lines(
 fn of_group(
     group: &Group,
     columns: Option<usize>,
+    foreign: &impl for<'t> Fn(&'t str) -> Cow<'t, str>,
     paint: &impl Fn(Style, &str) -> String,
 ) -> Vec<String> {
     let mut lines = vec![paint(Style::Bold, group.name)];
     for finding in &group.findings {
         let advice = finding.advice.as_ref().map_or_else(String::new, |advice| format!(". {advice}"));
-        let text = wrapped(&format!("{}: {}{advice}", finding.name, finding.found), columns);
+        let text = format!("{}: {}{advice}", finding.name, finding.found);
+        let text = wrapped(&foreign(&text), columns);
         let status = finding.status.as_str();
         let padding = " ".repeat(INDENT - 2 - status.len());
         lines.push(format!("  {}{padding}{text}", paint(style(finding.status), status)));
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn off_a_terminal_a_finding_is_a_line() {
         assert_eq!(
-            lines(&report(), None, plain),
+            lines(&report(), None, |text| text.into(), plain),
             [
                 "system",
                 "  ok       kernel: Linux 6.1",
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_wraps_between_words() {
-        let lines = lines(&report(), Some(48), plain);
+        let lines = lines(&report(), Some(48), |text| text.into(), plain);
         assert_eq!(
             lines[3],
             "  problem  docker: no engine answers at\n           unix:///x. Start it, or set\n           \
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn colours_change_no_column() {
-        let painted = lines(&report(), None, |_, text| format!("<{text}>"));
+        let painted = lines(&report(), None, |text| text.into(), |_, text| format!("<{text}>"));
         assert_eq!(painted[1], "  <ok>       kernel: Linux 6.1");
     }
 
