@@ -213,11 +213,11 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
         let (start, duration) = (milliseconds(phase.start_ms), milliseconds(phase.duration_ms));
         rows.push(("phase", format!("{:<6} {duration:>9}  after {start}", phase.name)));
     }
-    rows.extend(record.attempts.iter().map(|attempt| ("attempt", describe(attempt))));
+    rows.extend(record.attempts.iter().map(|attempt| ("attempt", describe(attempt, record))));
     rows
 }
 
-fn describe(attempt: &AttemptRecord) -> String {
+fn describe(attempt: &AttemptRecord, record: &Record) -> String {
     let mut text = attempt.number.to_string();
     if let Some(revision) = attempt.revision {
         text.push_str(&format!(", revision {revision}"));
@@ -229,7 +229,10 @@ fn describe(attempt: &AttemptRecord) -> String {
         text.push_str(&format!(": {outcome}"));
     }
     if let Some(error) = &attempt.error {
-        text.push_str(&format!(" ({}: {})", error.kind, error.message));
+        text.push_str(&format!(" ({})", error.summary()));
+    }
+    if attempt.is_lost(record) {
+        text.push_str(": lost with its manager");
     }
     text
 }

@@ -32,7 +32,7 @@ pub enum Outcome {
 }
 
 impl InvokeAnswer {
-    /// From accepted to finished, when the platform says.
+    /// The sum of the phases, when the platform says them: a record's duration has the answer's way as well.
     pub fn duration_ms(&self) -> Option<f64> {
         (!self.phases.is_empty()).then(|| self.phases.iter().map(|(_, ms)| ms).sum())
     }

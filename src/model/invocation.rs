@@ -152,6 +152,16 @@ pub struct FunctionError {
     pub hint: Option<String>,
 }
 
+impl FunctionError {
+    /// `ValueError: no`; of an error without words only its type.
+    pub fn summary(&self) -> String {
+        match self.message.trim().is_empty() {
+            true => self.kind.clone(),
+            false => format!("{}: {}", self.kind, self.message),
+        }
+    }
+}
+
 /// A stretch of an invocation's time, in milliseconds since it was accepted.
 /// Names: `admit queue start load run`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,6 +186,16 @@ pub struct AttemptRecord {
     /// Lines that it wrote into its function's log; none while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
+}
+
+impl AttemptRecord {
+    /// Whether its manager was lost while it had it: it has no outcome, and another attempt followed or none may.
+    pub fn is_lost(&self, record: &Record) -> bool {
+        let is_last = record.attempts.last().is_some_and(|last| last.number == self.number);
+        self.outcome.is_none()
+            && self.error.is_none()
+            && (!is_last || record.reason.as_deref() == Some("platform"))
+    }
 }
 
 /// What is told of a result without its bytes; `GET /v1/invocations/{id}/result` has those.

@@ -288,7 +288,7 @@ async fn result(Role(scheduler): Shared, Path(text_id): Path<String>, uri: Uri) 
     let error = record.attempts.last().and_then(|attempt| attempt.error.clone());
     let mut problem = match &error {
         Some(error) => {
-            let detail = format!("invocation {id} {state}: {}: {}", error.kind, error.message);
+            let detail = format!("invocation {id} {state}: {}", error.summary());
             let code = match state {
                 State::TimedOut => code::FUNCTION_TIMED_OUT,
                 State::Crashed => code::FUNCTION_CRASHED,
@@ -373,7 +373,9 @@ async fn log_answer(
         wanted.functions.push(function);
     }
     if let Some(id) = query.text("invocation")? {
-        wanted.invocation = Some(scheduler.resolve(id).await?);
+        let id = scheduler.resolve(id).await?;
+        not_of_another(&scheduler, id, &wanted.functions).await?;
+        wanted.invocation = Some(id);
     }
     if wanted.cursor.is_some() && wanted.follow {
         return Err(bad_request(
@@ -381,6 +383,28 @@ async fn log_answer(
         ));
     }
     Ok(logs::answer(scheduler, wanted).await?)
+}
+
+/// Of an invocation of a function that is not among those asked for, the log would be empty and look complete.
+async fn not_of_another(
+    scheduler: &Scheduler,
+    id: InvocationId,
+    functions: &[FunctionName],
+) -> Answer<()> {
+    if functions.is_empty() {
+        return Ok(());
+    }
+    match scheduler.record(id).await? {
+        Some(Record { function, .. }) if !functions.contains(&function) => {
+            let detail = format!("invocation {id} is one of '{function}'");
+            let hint = format!("cloudfunc logs {function} --invocation {id}");
+            Err(Problem::new(code::INVOCATION_NOT_FOUND, detail)
+                .invocation(id)
+                .hint(format!("`{hint}`"))
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn number_of_line(text: &str) -> Result<i64, String> {

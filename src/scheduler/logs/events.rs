@@ -31,7 +31,7 @@ pub struct Events {
     /// What came before the first line is left out, as lines are.
     cut: bool,
     /// Begun, and not ended.
-    open: HashSet<InvocationId>,
+    open: HashSet<Attempt>,
 }
 
 struct Event {
@@ -127,48 +127,80 @@ impl Events {
     }
 
     fn events(&mut self, records: &[Record], lines: &[StoredLine]) -> Vec<Event> {
-        let mut spans: HashMap<InvocationId, (usize, usize)> = HashMap::new();
-        for (index, line) in lines.iter().enumerate() {
-            if let Some(id) = line.line.invocation_id {
-                spans.entry(id).or_insert((index, index)).1 = index;
-            }
-        }
+        let mut spans = spans(lines);
         let mut events = Vec::new();
         for record in records {
-            let span = spans.remove(&record.id);
-            let known = self.open.remove(&record.id);
-            let began = began(record).filter(|_| !known);
-            // What began before the window is not told again.
-            let shown = began.filter(|at| self.told.is_none_or(|told| *at > told) || span.is_some());
-            if let Some(at) = shown {
+            let attempts = attempts(record);
+            let began = began(record);
+            let mut behind = 0;
+            for (index, (number, lost)) in attempts.iter().enumerate() {
+                let span = spans.remove(&(record.id, *number));
+                let known = self.open.remove(&(record.id, *number));
+                // The record tells when the last attempt began; of another, its first line is the witness.
+                let own = began.filter(|_| index + 1 == attempts.len());
+                let shown = own.filter(|at| self.told.is_none_or(|told| *at > told) || span.is_some());
                 let first = span.map(|(first, _)| lines[first].line.ts);
-                let at = first.map_or(at, |first| at.min(first));
-                let behind = span.map_or(0, |(first, _)| first);
-                events.push(Event { at, behind: behind.min(lines.len()), line: start(record, at) });
+                let at = shown.map(|at| first.map_or(at, |first| at.min(first))).or(first);
+                if let Some(at) = at.filter(|_| !known) {
+                    let line = match span {
+                        Some((first, _)) => start(&lines[first].line, at),
+                        None => start(&event(record, at, LineKind::Start, String::new()), at),
+                    };
+                    events.push(Event { at, behind: span.map_or(0, |(first, _)| first), line });
+                }
+                behind = span.map_or(behind, |(_, last)| last + 1);
+                // Known to be lost when the next one began, and before its lines.
+                if *lost {
+                    let next =
+                        attempts.get(index + 1).and_then(|(next, _)| spans.get(&(record.id, *next)));
+                    let next = next.map(|(first, _)| lines[*first].line.ts);
+                    let began = began.filter(|_| index + 2 == attempts.len());
+                    let at = began.into_iter().chain(next).min().or(record.finished_at);
+                    let at = at.unwrap_or(record.accepted_at);
+                    if known || span.is_some() || self.told.is_none_or(|told| at > told) {
+                        events.push(Event { at, behind, line: lost_attempt(record, *number, at) });
+                    }
+                }
             }
             let end = record.finished_at.unwrap_or(record.accepted_at);
             // Not before its own beginning, which may be of the same moment.
             let at_end = began.map_or(end, |began| end.max(began + SignedDuration::from_nanos(1)));
-            let behind = span.map_or(0, |(_, last)| last + 1);
             events.push(Event { at: at_end, behind, line: end_of(record, end) });
         }
         // Those that have not ended, or whose end comes with a later piece.
-        for (id, (first, _)) in spans {
-            if self.open.insert(id) {
+        for (attempt, (first, _)) in spans {
+            if self.open.insert(attempt) {
                 let line = &lines[first].line;
-                let line = LogLine {
-                    stream: Stream::Platform,
-                    line: started(line.revision, line.attempt),
-                    kind: Some(LineKind::Start),
-                    ..line.clone()
-                };
-                events.push(Event { at: line.ts, behind: first, line });
+                events.push(Event { at: line.ts, behind: first, line: start(line, line.ts) });
             }
         }
         // What ends makes room for what begins in the same moment.
         let begins = |event: &Event| event.line.kind == Some(LineKind::Start);
         events.sort_by_key(|event| (event.at, begins(event), event.line.invocation_id));
         events
+    }
+}
+
+/// One attempt of an invocation.
+type Attempt = (InvocationId, u32);
+
+/// The first and the last line of each attempt.
+fn spans(lines: &[StoredLine]) -> HashMap<Attempt, (usize, usize)> {
+    let mut spans: HashMap<Attempt, (usize, usize)> = HashMap::new();
+    for (index, StoredLine { line, .. }) in lines.iter().enumerate() {
+        if let Some(id) = line.invocation_id {
+            spans.entry((id, line.attempt.unwrap_or(1))).or_insert((index, index)).1 = index;
+        }
+    }
+    spans
+}
+
+/// The numbers of an ended invocation's attempts, the last one last, and whether each was lost with its manager.
+/// One that could not be tried has a number for its lines, if there are any.
+fn attempts(record: &Record) -> Vec<(u32, bool)> {
+    match record.attempts.as_slice() {
+        [] => vec![(1, false)],
+        attempts => attempts.iter().map(|attempt| (attempt.number, attempt.is_lost(record))).collect(),
     }
 }
 
@@ -198,7 +230,8 @@ fn merged(lines: Vec<StoredLine>, events: Vec<Event>) -> Vec<StoredLine> {
     for (index, line) in lines.into_iter().enumerate() {
         for slot in &mut waiting[first_waiting..] {
             let Some(event) = slot else { continue };
-            let own = event.line.invocation_id == line.line.invocation_id;
+            let attempt = |line: &LogLine| (line.invocation_id, line.attempt);
+            let own = attempt(&event.line) == attempt(&line.line);
             let begins = event.line.kind == Some(LineKind::Start);
             let due = event.at <= line.line.ts || (begins && own);
             // They are in the order of their times: what follows is later still.
@@ -228,13 +261,28 @@ fn began(record: &Record) -> Option<Timestamp> {
     record.accepted_at.checked_add(SignedDuration::try_from_secs_f64(first / 1000.0).ok()?).ok()
 }
 
-fn started(revision: RevisionNumber, attempt: Option<u32>) -> String {
-    format!("START revision {revision}, attempt {}", attempt.unwrap_or(1))
+/// The line before the lines of an attempt, of which one is given.
+fn start(of: &LogLine, at: Timestamp) -> LogLine {
+    LogLine {
+        ts: at,
+        stream: Stream::Platform,
+        line: format!("START revision {}, attempt {}", of.revision, of.attempt.unwrap_or(1)),
+        kind: Some(LineKind::Start),
+        sequence: None,
+        ..of.clone()
+    }
 }
 
-fn start(record: &Record, at: Timestamp) -> LogLine {
-    let line = event(record, at, LineKind::Start, String::new());
-    LogLine { line: started(line.revision, line.attempt), ..line }
+fn lost_attempt(record: &Record, number: u32, at: Timestamp) -> LogLine {
+    let text = format!("END attempt {number}: lost with its manager");
+    let attempt = record.attempts.iter().find(|attempt| attempt.number == number);
+    let line = event(record, at, LineKind::End, text);
+    LogLine {
+        attempt: Some(number),
+        revision: attempt.and_then(|attempt| attempt.revision).unwrap_or(line.revision),
+        instance: attempt.and_then(|attempt| attempt.instance).unwrap_or(InstanceId(Uuid::nil())),
+        ..line
+    }
 }
 
 fn end_of(record: &Record, at: Timestamp) -> LogLine {
@@ -266,5 +314,86 @@ fn event(record: &Record, at: Timestamp, kind: LineKind, line: String) -> LogLin
         line,
         kind: Some(kind),
         sequence: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AttemptRecord, Mode, Phase, State};
+
+    fn attempt(number: u32, outcome: Option<State>) -> AttemptRecord {
+        let (instance, revision) = (None, Some(RevisionNumber(1)));
+        AttemptRecord { number, revision, instance, outcome, error: None, lines: None }
+    }
+
+    /// A second after the other.
+    fn line(second: i64, of: &Record, attempt: u32) -> StoredLine {
+        let ts = Timestamp::from_second(second).unwrap();
+        let line = LogLine {
+            stream: Stream::Stdout,
+            kind: None,
+            attempt: Some(attempt),
+            ..event(of, ts, LineKind::Start, format!("line of {attempt}"))
+        };
+        StoredLine { sequence: second, line }
+    }
+
+    fn lost_and_done() -> Record {
+        Record {
+            id: InvocationId::new(),
+            function: "f".parse().unwrap(),
+            mode: Mode::Async,
+            state: State::Succeeded,
+            dead_letter: false,
+            start: None,
+            prewarmed: false,
+            accepted_at: Timestamp::from_second(10).unwrap(),
+            finished_at: Timestamp::from_second(40).ok(),
+            duration_ms: Some(30_000.0),
+            attempts: vec![attempt(1, None), attempt(2, Some(State::Succeeded))],
+            phases: vec![Phase { name: "run".to_owned(), start_ms: 19_500.0, duration_ms: 9_000.0 }],
+            result: None,
+            parent: None,
+            reason: None,
+        }
+    }
+
+    fn told(record: &Record, lines: Vec<StoredLine>) -> Vec<(String, String)> {
+        let mut events = Events::new(&Query::default(), false);
+        let events = events.events(std::slice::from_ref(record), &lines);
+        let shown = |stored: StoredLine| (stored.line.ts.to_string(), stored.line.line);
+        merged(lines, events).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn each_attempt_begins_at_its_own_time_and_a_lost_one_is_told() {
+        let record = lost_and_done();
+        let lines = vec![line(11, &record, 1), line(12, &record, 1), line(30, &record, 2)];
+        let expected = [
+            ("1970-01-01T00:00:11Z", "START revision 1, attempt 1"),
+            ("1970-01-01T00:00:11Z", "line of 1"),
+            ("1970-01-01T00:00:12Z", "line of 1"),
+            ("1970-01-01T00:00:29.5Z", "END attempt 1: lost with its manager"),
+            ("1970-01-01T00:00:29.5Z", "START revision 1, attempt 2"),
+            ("1970-01-01T00:00:30Z", "line of 2"),
+            ("1970-01-01T00:00:40Z", "END succeeded after 30 s"),
+        ];
+        assert_eq!(told(&record, lines), expected.map(|(at, text)| (at.to_owned(), text.to_owned())));
+        let texts: Vec<_> = told(&record, Vec::new()).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            texts,
+            [expected[3].1, expected[4].1, expected[6].1],
+            "without lines no time of 1 is known"
+        );
+    }
+
+    #[test]
+    fn one_that_was_never_run_has_no_start() {
+        let (state, attempts, phases) = (State::Expired, Vec::new(), Vec::new());
+        let record = Record { state, attempts, phases, ..lost_and_done() };
+        assert_eq!(told(&record, Vec::new()).len(), 1);
+        let shown = told(&record, vec![line(20, &record, 1)]);
+        assert_eq!(shown[0].1, "START revision 0, attempt 1", "with lines it has");
     }
 }

@@ -80,30 +80,38 @@ pub async fn answer(scheduler: Arc<Scheduler>, query: Query) -> Result<Response,
         (None, Some(Tail::Lines(lines))) => Window::of_lines(store, &filter, end, lines).await?,
         (None, None) => Window::of_page(store, &filter, end).await?,
     };
-    let older = match window.cut {
+    let (follow, position) = (query.follow, end.unwrap_or(0));
+    let cut = window.cut || query.after.is_some();
+    let mut next = window.from + 1;
+    let mut is_older = window.cut;
+    let reader = || Reader {
+        scheduler: scheduler.clone(),
+        filter: filter.clone(),
+        window: window.clone(),
+        ended: !query.events,
+        events: query.events.then(|| Events::new(&query, cut)),
+        follower: follow.then(|| Follower::new(window.from)),
+        sequence: query.sequence,
+        ready: Vec::new(),
+    };
+    let mut lines = reader();
+    // Events are lines as well. How many there are is known when all are read, which is not kept.
+    if let (true, Some(Tail::Lines(most)), None) = (query.events, query.tail, query.after) {
+        let excess = reader().count().await?.saturating_sub(most as usize);
+        if let Some(last) = lines.pass_over(excess).await? {
+            (next, is_older) = (last + 1, true);
+        }
+    }
+    let older = match is_older {
         true => {
-            let before = Some(window.from + 1);
+            let before = Some(next);
             store.count_logs(&LogFilter { before, limit: COUNTED + 1, ..filter.clone() }).await?
         }
         false => 0,
     };
-    let next = window.from + 1;
-    let (follow, position) = (query.follow, end.unwrap_or(0));
-    let follower = query.follow.then(|| Follower::new(window.from));
-    let cut = window.cut || query.after.is_some();
-    let events = query.events.then(|| Events::new(&query, cut));
-    let reader = Reader {
-        scheduler: scheduler.clone(),
-        filter,
-        window,
-        ended: events.is_none(),
-        events,
-        follower,
-        sequence: query.sequence,
-    };
-    let pieces = stream::unfold(reader, |mut reader| async move {
-        let piece = reader.next().await.transpose()?;
-        Some((piece, reader))
+    let pieces = stream::unfold(lines, |mut lines| async move {
+        let piece = lines.next().await.transpose()?;
+        Some((piece, lines))
     });
     let body = Body::from_stream(pieces.take_until(scheduler.stop.clone().cancelled_owned()));
     let mut response = ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response();
@@ -127,6 +135,7 @@ pub async fn answer(scheduler: Arc<Scheduler>, query: Query) -> Result<Response,
 }
 
 /// What is answered of what was there when it was asked for.
+#[derive(Clone)]
 struct Window {
     /// The number before its first line, or of the last line that was answered.
     from: i64,
@@ -188,24 +197,64 @@ struct Reader {
     events: Option<Events>,
     follower: Option<Follower>,
     sequence: bool,
+    /// Read, and not answered yet.
+    ready: Vec<StoredLine>,
 }
 
 impl Reader {
     /// The next piece; none at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, store::Error> {
-        while let Some((mut lines, until)) = self.lines().await? {
-            if let Some(events) = &mut self.events {
-                lines = events.between(&self.scheduler, lines, until).await?;
-            }
-            if !lines.is_empty() {
-                return Ok(Some(ndjson(&lines, self.sequence)));
-            }
+        let mut lines = std::mem::take(&mut self.ready);
+        while lines.is_empty() {
+            let piece = match (self.of_window().await?, &mut self.follower) {
+                (Some(piece), _) => piece,
+                (None, Some(follower)) => {
+                    (follower.next(&*self.scheduler.store, &self.filter).await?, Until::Stored)
+                }
+                (None, None) => return Ok(None),
+            };
+            lines = self.with_events(piece).await?;
         }
-        Ok(None)
+        Ok(Some(ndjson(&lines, self.sequence)))
     }
 
-    /// The next lines, maybe none, and up to when their events are told.
-    async fn lines(&mut self) -> Result<Option<(Vec<StoredLine>, Until)>, store::Error> {
+    async fn with_events(
+        &mut self,
+        (lines, until): (Vec<StoredLine>, Until),
+    ) -> Result<Vec<StoredLine>, store::Error> {
+        match &mut self.events {
+            Some(events) => events.between(&self.scheduler, lines, until).await,
+            None => Ok(lines),
+        }
+    }
+
+    /// Lines of the window with their events.
+    async fn count(mut self) -> Result<usize, store::Error> {
+        let mut count = 0;
+        while let Some(piece) = self.of_window().await? {
+            count += self.with_events(piece).await?.len();
+        }
+        Ok(count)
+    }
+
+    /// Leaves out the next lines of the window, events among them. Answers the number of the last line of the
+    /// store that was left out, if one was.
+    async fn pass_over(&mut self, mut excess: usize) -> Result<Option<i64>, store::Error> {
+        let mut last = None;
+        while excess > 0
+            && let Some(piece) = self.of_window().await?
+        {
+            self.ready = self.with_events(piece).await?;
+            let passed: Vec<StoredLine> = self.ready.drain(..excess.min(self.ready.len())).collect();
+            excess -= passed.len();
+            let stored = passed.iter().rev().find(|stored| !is_event(&stored.line));
+            last = stored.map(|stored| stored.sequence).or(last);
+        }
+        Ok(last)
+    }
+
+    /// The next lines of the window, maybe none, and up to when their events are told.
+    async fn of_window(&mut self) -> Result<Option<(Vec<StoredLine>, Until)>, store::Error> {
         let at_end = if self.follower.is_some() { Until::Stored } else { Until::Now };
         if let Some(page) = self.window.page.take() {
             self.passed(&page);
@@ -228,13 +277,7 @@ impl Reader {
             self.ended = true;
             return Ok(Some((Vec::new(), at_end)));
         }
-        match &mut self.follower {
-            Some(follower) => {
-                let lines = follower.next(&*self.scheduler.store, &self.filter).await?;
-                Ok(Some((lines, Until::Stored)))
-            }
-            None => Ok(None),
-        }
+        Ok(None)
     }
 
     fn passed(&mut self, lines: &[StoredLine]) {
@@ -245,11 +288,16 @@ impl Reader {
     }
 }
 
+/// Whether it is made of a record, and not stored.
+fn is_event(line: &LogLine) -> bool {
+    matches!(line.kind, Some(LineKind::Start | LineKind::End))
+}
+
 fn ndjson(lines: &[StoredLine], sequence: bool) -> Bytes {
     let mut text = Vec::new();
     for stored in lines {
         // Those that are made of records have no place of their own.
-        if sequence && !matches!(stored.line.kind, Some(LineKind::Start | LineKind::End)) {
+        if sequence && !is_event(&stored.line) {
             let line = LogLine { sequence: Some(stored.sequence), ..stored.line.clone() };
             serde_json::to_writer(&mut text, &line).expect("a log line is plain data");
         } else {
