@@ -168,7 +168,7 @@ impl Ending {
     fn of_record(record: &Record) -> Self {
         let error = record.attempts.last().and_then(|attempt| attempt.error.clone());
         let why = match (&error, &record.reason) {
-            (Some(error), _) => format!(": {}: {}", error.kind, error.message),
+            (Some(error), _) => format!(": {}", error.summary()),
             (None, Some(reason)) => format!(": {reason}"),
             (None, None) => String::new(),
         };

@@ -55,8 +55,17 @@ const NO_WAY_OUT: &[&str] = &[
 
 /// The same error with advice, if there is any. A guest's own is not taken.
 pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
-    let hint = missing_module(&error, spec).or_else(|| no_network(&error, spec));
+    let hint =
+        missing_module(&error, spec).or_else(|| no_network(&error, spec)).or_else(|| exit(&error));
     FunctionError { hint, ..error }
+}
+
+/// A handler that ends its process in good order has most likely meant to answer.
+fn exit(error: &FunctionError) -> Option<String> {
+    let is_good = error.kind == "exit" && error.message.ends_with("exited with code 0");
+    is_good.then(|| {
+        "return a value instead of exiting: an exit ends the instance without an answer".to_owned()
+    })
 }
 
 fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
@@ -107,6 +116,14 @@ mod tests {
         let (kind, message) = (kind.to_owned(), message.to_owned());
         let (trace, hint) = (trace.map(str::to_owned), Some("the guest's own".to_owned()));
         advised(FunctionError { kind, message, trace, hint }, &spec).hint
+    }
+
+    #[test]
+    fn an_exit_in_good_order_is_told_to_return() {
+        let of = |message: &str| hint("", "exit", message, None);
+        assert!(of("the function's process exited with code 0").unwrap().starts_with("return a value"));
+        assert_eq!(of("the function's process exited with code 3"), None);
+        assert_eq!(of("the function's process exited with code 0 while its code was loaded"), None);
     }
 
     #[test]

@@ -485,23 +485,26 @@ impl Dispatcher {
     fn reject(&mut self, id: WorkId, why: Rejection) {
         self.awaited.remove(&id);
         let Some(work) = self.waiting.remove(&id) else { return };
-        let mut lines = 0;
+        let (mut lines, mut instance_id) = (0, None);
         let verdict = match why {
             Rejection::Draining => {
                 return self.beside(|shared| async move { work.give_back(&shared).await });
             }
             Rejection::Expired => not_run("no instance became free in time", true),
             Rejection::StartFailed(slot) => {
-                if let Some((instance, output)) = self.load_outputs.remove(&slot) {
+                if let Some((instance, output)) = self.load_outputs.get_mut(&slot) {
+                    // The first of those that waited has the output; all know whose load it was.
+                    let (id, output) = (*instance, std::mem::take(output));
+                    instance_id = Some(id);
                     let invocation = Some((work.invoke.id, work.attempt));
-                    lines = output.write(Sink::new(&self.shared, &work.revision, instance, invocation));
+                    lines = output.write(Sink::new(&self.shared, &work.revision, id, invocation));
                 }
                 let failure =
                     self.failures.get(&slot).cloned().unwrap_or_else(Failure::unknown_revision);
                 failure.verdict(START_RETRY)
             }
         };
-        let run = Run { lines, ..Run::without_instance(verdict) };
+        let run = Run { lines, instance: instance_id, ..Run::without_instance(verdict) };
         self.beside(|shared| async move { work.settle(&shared, run).await });
     }
 

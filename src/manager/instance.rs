@@ -18,7 +18,7 @@ use super::{
     advice::advised,
     bundles::{self, Unpacked},
     dispatch::Command,
-    logs::{LoadOutput, Sink},
+    logs::{LAST_OUTPUT, LoadOutput, Sink},
     pool::{Slot, WorkId},
     work::{Run, Work},
 };
@@ -76,6 +76,16 @@ impl Failure {
         Self::Platform("the revision is not known any more".to_owned())
     }
 
+    fn log(&self, revision: &Revision) {
+        let (kind, message) = match self {
+            Self::Load(error) | Self::Crashed(error) => (error.kind.as_str(), error.message.as_str()),
+            Self::Platform(reason) => ("platform", reason.as_str()),
+            Self::Image(reason) => ("image", reason.as_str()),
+            Self::Unreached => ("platform", "the instance ended"),
+        };
+        tracing::warn!(function = %revision.name, revision = %revision.number, kind, message, "start failed");
+    }
+
     /// What it means for the work that waited for this start.
     pub fn verdict(self, retry: Duration) -> Verdict {
         match self {
@@ -103,7 +113,7 @@ pub async fn live(
     match start(&shared, id, &folder, &revision).await {
         Ok(instance) => instance.live(&commands, slot, &folder).await,
         Err(failure) => {
-            tracing::warn!(function = %revision.name, revision = %revision.number, ?failure, "start failed");
+            failure.log(&revision);
             remove_folder(&folder);
             let _ = commands.send(Command::Started { slot, result: Err(failure) });
         }
@@ -303,7 +313,7 @@ impl Instance {
         slot: Slot,
         folder: &Path,
     ) {
-        let (function, revision) = (self.revision.name.as_str(), self.revision.number);
+        let function = self.revision.name.as_str();
         if let Failure::Unreached = failure {
             // At once: somebody waits for the start that takes its place.
             tracing::info!(function, container = self.short_id(), "the prewarmed instance was dead");
@@ -313,7 +323,7 @@ impl Instance {
             let _ = commands.send(Command::Gone { slot });
             return;
         }
-        tracing::warn!(function, %revision, ?failure, "start failed");
+        failure.log(&self.revision);
         self.sandbox.remove().await;
         remove_folder(folder);
         let _ = commands.send(Command::LoadOutput { slot, instance: self.id, output: self.load_output });
@@ -373,7 +383,7 @@ impl Instance {
                 let mut error = self.crash(error).await;
                 error.message.push_str(" while its code was loaded");
                 if let Some(tail) = self.load_output.tail() {
-                    let _ = write!(error.message, "; its last output: {tail}");
+                    let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
                 }
                 Err(Failure::Crashed(error))
             }
@@ -474,7 +484,10 @@ impl Instance {
                     format!("the function did not answer within its timeout of {limit} and was stopped");
                 (Verdict::TimedOut { error: failure("timeout", message) }, None, false)
             }
-            Err(error) => (Verdict::Crashed { error: self.crash(error).await }, None, false),
+            Err(error) => {
+                let error = advised(self.crash(error).await, &revision.spec);
+                (Verdict::Crashed { error }, None, false)
+            }
         };
         let ended = Instant::now();
         self.tell_story(function, work.invoke.id, &verdict, result.as_ref(), lines, ended - begun);

@@ -232,10 +232,18 @@ impl<'a> Sink<'a> {
 /// last ones tell most; how many before them are left out is the first answer.
 fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     let mut text = error.trace.clone().unwrap_or_default();
-    if !text.contains(&error.message) || text.trim().is_empty() {
-        text = format!("{text}\n{}: {}", error.kind, error.message);
+    if !ends_with_it(&text, error) {
+        // What it wrote last stands above as lines of its own.
+        let message = match error.trace {
+            None if OF_A_CRASH.contains(&&*error.kind) => error.message.split(LAST_OUTPUT).next(),
+            _ => None,
+        };
+        let message = message.unwrap_or(&error.message);
+        let error = FunctionError { message: message.to_owned(), ..error.clone() };
+        text = format!("{text}\n{}", error.summary());
     }
-    let all: Vec<&str> = text.trim().lines().collect();
+    // The first line may be indented.
+    let all: Vec<&str> = text.trim_end().lines().skip_while(|line| line.trim().is_empty()).collect();
     let (mut lines, mut bytes) = (Vec::new(), 0);
     for line in all.iter().rev().take(MAX_TRACE_LINES) {
         bytes += line.len() + 1;
@@ -248,6 +256,24 @@ fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     lines.reverse();
     (all.len() - lines.len(), lines)
 }
+
+/// Whether a trace has the error's message. That of a SyntaxError goes on with the place, which the trace has above.
+fn ends_with_it(trace: &str, error: &FunctionError) -> bool {
+    let last = trace.trim_end().lines().last().unwrap_or_default();
+    let said = last.strip_prefix(&*error.kind).and_then(|rest| rest.strip_prefix(": "));
+    let goes_on = said.is_some_and(|said| {
+        error
+            .message
+            .strip_prefix(said)
+            .is_some_and(|rest| rest.starts_with(" (") && rest.ends_with(')'))
+    });
+    !trace.trim().is_empty() && (goes_on || trace.contains(&error.message))
+}
+
+/// In a crash's message while the code is loaded, before what [`LoadOutput::tail`] answers.
+pub const LAST_OUTPUT: &str = "; its last output: ";
+/// The kinds of such errors.
+const OF_A_CRASH: [&str; 3] = ["exit", "out_of_memory", "protocol"];
 
 /// What an instance wrote while its code was loaded, with the times: it belongs to the invocation that waited
 /// for that, which is known afterwards. No more than one exchange's bound.
@@ -487,6 +513,19 @@ mod tests {
         );
         assert_eq!(error_lines(&error("a\nb", None)).1, ["ValueError: a", "b"]);
         assert_eq!(error_lines(&error("no", Some("at f:1".to_owned()))).1, ["at f:1", "ValueError: no"]);
+        assert_eq!(error_lines(&error("", None)).1, ["ValueError"]);
+        let syntax = |message: &str, trace: &str| FunctionError {
+            kind: "SyntaxError".to_owned(),
+            ..error(message, Some(trace.to_owned()))
+        };
+        let trace = "  File \"function.py\", line 1\n    def h(\nSyntaxError: expected ':'\n";
+        assert_eq!(
+            error_lines(&syntax("expected ':' (function.py, line 1)", trace)).1,
+            ["  File \"function.py\", line 1", "    def h(", "SyntaxError: expected ':'"]
+        );
+        let exit =
+            FunctionError { kind: "exit".to_owned(), ..error("it ended; its last output: bye", None) };
+        assert_eq!(error_lines(&exit).1, ["exit: it ended"]);
     }
 
     #[test]

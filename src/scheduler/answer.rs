@@ -82,15 +82,16 @@ pub fn answered(function: &Known, queue_wait: Duration, outcome: Outcome, bytes:
     let problem = match verdict {
         Verdict::Succeeded => None,
         Verdict::Failed { error } => {
-            let detail =
-                format!("function '{}' failed: {}: {}", function.name, error.kind, error.message);
+            let detail = format!("function '{}' failed: {}", function.name, error.summary());
             Some(of_function(code::FUNCTION_FAILED, detail, error))
         }
         Verdict::TimedOut { error } => {
-            Some(of_function(code::FUNCTION_TIMED_OUT, error.message.clone(), error))
+            let detail = format!("function '{}' timed out: {}", function.name, error.message);
+            Some(of_function(code::FUNCTION_TIMED_OUT, detail, error))
         }
         Verdict::Crashed { error } => {
-            Some(of_function(code::FUNCTION_CRASHED, error.message.clone(), error))
+            let detail = format!("function '{}' crashed: {}", function.name, error.message);
+            Some(of_function(code::FUNCTION_CRASHED, detail, error))
         }
         Verdict::NotRun { throttled: true, .. } => Some(no_instance(function, queue_wait)),
         Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),

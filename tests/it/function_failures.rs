@@ -86,8 +86,8 @@ async fn one_that_exits_is_a_crash_with_its_code(platform: &TestPlatform) {
         platform.deploy(name, &[("function.py", &code)]).await;
         for _ in 0..2 {
             let (answer, trace) = call(platform, name, "{}").await;
-            let detail = "the function's process exited with code 3";
-            assert_eq!(answer, of_function(code::FUNCTION_CRASHED, detail, "exit"), "{exit}");
+            let detail = format!("function '{name}' crashed: the function's process exited with code 3");
+            assert_eq!(answer, of_function(code::FUNCTION_CRASHED, &detail, "exit"), "{exit}");
             assert_eq!(trace, "");
         }
     }
@@ -126,7 +126,7 @@ async fn one_that_never_returns_is_killed_and_nothing_else(platform: &TestPlatfo
     let (other, stuck) = both.await;
 
     let (answer, _) = call(platform, "stuck", r#"{"stuck":true}"#).await;
-    let detail = "the function did not answer within its timeout of 1 s and was stopped";
+    let detail = "function 'stuck' timed out: the function did not answer within its timeout of 1 s and was stopped";
     assert_eq!(answer, of_function(code::FUNCTION_TIMED_OUT, detail, "timeout"));
     eventually("the stuck one is gone", || async {
         platform.sandboxes("stuck").await.is_disjoint(&stuck).then_some(())
@@ -181,7 +181,7 @@ async fn an_exit_while_loading_says_why_and_its_output_is_the_invocations(platfo
     ] {
         platform.deploy_unchecked(name, &[("function.py", &format!("import os, sys\n{end}\n"))]).await;
         let (answer, _) = call(platform, name, "{}").await;
-        let detail = format!("the function's process exited with {how}");
+        let detail = format!("function '{name}' crashed: the function's process exited with {how}");
         assert_eq!(answer, of_function(code::FUNCTION_CRASHED, &detail, "exit"), "{name}");
     }
     let id = platform.problem("words", "{}").await.invocation_id.unwrap().to_string();

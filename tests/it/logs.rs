@@ -442,7 +442,15 @@ async fn events_say_when_invocations_began_and_ended(platform: &TestPlatform) {
     let all = [&of_f[..4], &of_silent[..], &of_f[4..]].concat();
     assert_eq!(told(LogQuery::default()).await, all);
     assert_eq!(told(LogQuery { tail: Some(Tail::All), ..LogQuery::default() }).await, all);
-    assert_eq!(told(LogQuery { tail: Some(Tail::Lines(1)), ..of("f") }).await, of_f[4..]);
+    for lines in [0, 1, 2, 4, 5, 7, 9] {
+        let shown = told(LogQuery { tail: Some(Tail::Lines(lines)), ..of("f") }).await;
+        assert_eq!(shown, of_f[of_f.len().saturating_sub(lines as usize)..], "{lines}");
+    }
+    let shown = told(LogQuery { tail: Some(Tail::Lines(1)), ..of("silent") }).await;
+    assert_eq!(shown, of_silent[4..]);
+    let (exit, _, stderr) = platform.cli(&["logs", "f", "--invocation", &failed.to_string()]).await;
+    assert_eq!(exit, 2, "{stderr}");
+    assert!(stderr.contains("is one of 'silent'"), "{stderr}");
     assert_eq!(
         told(LogQuery { invocation: Some(without.into()), ..of("silent") }).await,
         of_silent[..2]

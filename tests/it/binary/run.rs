@@ -144,7 +144,7 @@ async fn the_exit_code_follows_the_fault() {
             SLEEPER,
             "timeout = \"200ms\"",
             4,
-            "error: the function did not answer within its timeout of 200 ms and was stopped\n",
+            "error: function 'slow' timed out: the function did not answer within its timeout of 200 ms and was stopped\n",
         ),
         ("unknown", SLEEPER, "timeot = \"1s\"", 2, "unknown key `timeot`; did you mean `timeout`?"),
         ("unloadable", "import nowhere\n", "", 1, "ModuleNotFoundError: No module named 'nowhere'"),
