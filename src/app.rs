@@ -165,7 +165,11 @@ fn start(
         Role::Registry => {
             let backends = registry::Backends { platform: name, store: store?, queue: queue? };
             let defaults = Defaults { python_version: platform.python_version.clone() };
-            let languages = registry::Languages { is_fixed: has_one_python(platform), defaults };
+            let languages = registry::Languages {
+                is_fixed: has_one_python(platform),
+                is_hosts: platform.runtime == runtime::Kind::Oci,
+                defaults,
+            };
             let scheduler = peer(Role::Scheduler)?;
             let room =
                 registry::Room { keep_revisions: limits.keep_revisions, retention: limits.retention };

@@ -25,7 +25,7 @@ use crate::{
         message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, ConsumeOptions, Delivery, Message},
-    runtime::Machine,
+    runtime::{Error, Machine},
 };
 
 /// A message is taken by who is going to build it now.
@@ -168,7 +168,7 @@ async fn perform(
 async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
     let machine = shared.runtime.machine().await;
     let problem = too_large(&build.spec, machine, shared.limits.memory_budget);
-    problem.map_or(Ok(()), |message| Err(failed(message, true)))
+    problem.map_or(Ok(()), |message| Err(unfit(message)))
 }
 
 fn too_large(spec: &FunctionSpec, machine: Machine, budget: u64) -> Option<String> {
@@ -211,8 +211,12 @@ async fn ensure_image(
     let report = move |line: String| drop(progress.send(line));
     let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| {
         // An image of the user's own that is not there is the user's to bring.
-        let is_own = matches!(build.spec.code, Code::Image { .. });
-        failed(chain(&error), is_own && !error.is_transient())
+        let is_own = matches!(build.spec.code, Code::Image { .. }) && !error.is_transient();
+        if is_own || matches!(error, Error::NoImages { .. }) {
+            unfit(chain(&error))
+        } else {
+            failed(chain(&error), false)
+        }
     })?;
     Ok(match &build.spec.code {
         Code::Language { package: Package::Image, .. } => {
@@ -292,11 +296,22 @@ fn not_loaded(build: &Build, error: FunctionError, printed: String) -> BuildStep
     let kind = if is_raised { format!("{}: ", error.kind) } else { String::new() };
     let message = format!("the code of '{}' cannot be loaded: {kind}{}", build.name, error.message);
     let output = Some(printed).filter(|text| !text.is_empty());
-    BuildStep::Failed { message, user_error: true, error: Some(Box::new(error)), output }
+    BuildStep::Failed {
+        message,
+        user_error: true,
+        manifest: false,
+        error: Some(Box::new(error)),
+        output,
+    }
 }
 
 fn failed(message: String, user_error: bool) -> BuildStep {
-    BuildStep::Failed { message, user_error, error: None, output: None }
+    BuildStep::Failed { message, user_error, manifest: false, error: None, output: None }
+}
+
+/// The manifest asks for what is not here.
+fn unfit(message: String) -> BuildStep {
+    BuildStep::Failed { message, user_error: true, manifest: true, error: None, output: None }
 }
 
 #[cfg(test)]

@@ -174,6 +174,9 @@ pub enum BuildStep {
     Failed {
         message: String,
         user_error: bool,
+        /// Of those: a setting of the manifest is, and not the code.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        manifest: bool,
         /// The code could not be loaded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Box<FunctionError>>,

@@ -107,12 +107,19 @@ impl Registry {
         let only = &self.languages.defaults.python_version;
         match &source.spec.code {
             Code::Language { language, version, .. } if self.languages.is_fixed && version != only => {
-                let detail = format!(
-                    "{language} {version} is not to be had here: this platform has one image, for {only}"
-                );
-                Err(Problem::new(code::INVALID_MANIFEST, detail)
-                    .hint("leave out 'version', or give the platform a CLOUDFUNC_PYTHON_IMAGE with {version} in it")
-                    .into())
+                let (here, hint) = if self.languages.is_hosts {
+                    (
+                        format!("functions run on this machine's Python {only} (runtime oci)"),
+                        "leave out `version`, or start `up` with `--runtime docker`",
+                    )
+                } else {
+                    (
+                        format!("this platform has one image, for {only}"),
+                        "leave out `version`, or give the platform a CLOUDFUNC_PYTHON_IMAGE with {version} in it",
+                    )
+                };
+                let detail = format!("{language} {version} is not available: {here}");
+                Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
             }
             _ => Ok(source),
         }
@@ -235,7 +242,10 @@ impl Registry {
                 BuildStep::Done { image, bundle, notice, output } => {
                     return Ok(Built { image, bundle, notice, output });
                 }
-                BuildStep::Failed { message, user_error, error, output } => {
+                BuildStep::Failed { message, manifest: true, .. } => {
+                    return Err(Problem::new(code::INVALID_MANIFEST, message).into());
+                }
+                BuildStep::Failed { message, user_error, error, output, .. } => {
                     return Err(build_failed(message, user_error, error, output).into());
                 }
             }

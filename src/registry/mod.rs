@@ -43,6 +43,8 @@ pub struct Languages {
     pub defaults: Defaults,
     /// One base image for all: only the default version can be had.
     pub is_fixed: bool,
+    /// Functions run on the host's own interpreter.
+    pub is_hosts: bool,
 }
 
 struct Registry {

@@ -258,6 +258,11 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// An image was asked for, and the runtime has none.
+    #[error(
+        "image '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`"
+    )]
+    NoImages { image: String, runtime: &'static str },
     /// The sandbox ended or stayed silent before `hello`; `output` is what it wrote, bounded.
     #[error("the sandbox did not get ready: {reason}")]
     Start { reason: String, output: String },

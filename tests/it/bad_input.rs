@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cloudfunc::model::{ProblemCode, code};
+use cloudfunc::model::{Fault, ProblemCode, code};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn what_is_larger_than_the_machine_is_refused_when_it_is_deployed(platform
         let files = [("function.py", HELLO), ("cloudfunc.toml", manifest.as_str())];
         let refused = platform.try_deploy("large", &files).await.unwrap_err();
         let cloudfunc::client::Error::Problem(problem) = refused else { panic!("{refused:?}") };
-        assert_eq!(problem.code, code::BUILD_FAILED.code);
+        assert_eq!((problem.code.as_str(), problem.fault), ("invalid_manifest", Fault::Caller));
         assert!(problem.detail.contains(&expected), "{}", problem.detail);
     }
 }

@@ -134,8 +134,7 @@ fn no_images(image: &Image) -> Error {
         Image::Function { tag, .. } => tag.clone(),
         Image::Own { reference } => reference.clone(),
     };
-    let help = "the runtime 'oci' has no images; use --runtime docker".to_owned();
-    Error::NoImage { image, help, source: None }
+    Error::NoImages { image, runtime: "oci" }
 }
 
 impl Shared {

@@ -281,9 +281,15 @@ pub async fn an_image_that_is_not_there_says_what_to_do(fixture: &Fixture) {
     for reference in ["localhost:1/nowhere/nothing:1", "no image?"] {
         let image = Image::Own { reference: reference.to_owned() };
         let error = fixture.runtime.ensure_image(&image, &|_| {}).await.unwrap_err();
-        assert!(matches!(&error, Error::NoImage { image, .. } if image == reference), "{error:?}");
+        let (Error::NoImage { image, .. } | Error::NoImages { image, .. }) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(image, reference);
         if fixture.kind == Kind::Oci {
-            assert!(error.to_string().ends_with("has no images; use --runtime docker"), "{error}");
+            assert!(
+                error.to_string().ends_with("has no images; start `up` with `--runtime docker`"),
+                "{error}"
+            );
         }
     }
 }
