@@ -86,6 +86,10 @@ impl Args {
                     .hint("`down` stops platforms on this machine: name one with --platform NAME or --data-dir DIR")
             });
         }
+        // Data may outlive the folder that knew of them.
+        if !self.volumes {
+            Place::refuse_unknown(&self.place, &dirs)?;
+        }
         let settings =
             SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
         Place::find(&self.place, &settings, &dirs)

@@ -122,6 +122,11 @@ impl Args {
             },
             None => {
                 let dirs = dirs?;
+                // One whose addresses are given may consist of roles that were started one by one; one that is
+                // waited for may be about to start.
+                if self.addresses.is_empty() && self.wait.is_none() {
+                    Place::refuse_unknown(&self.place, &dirs)?;
+                }
                 let settings = self.settings(&dirs)?;
                 self.here(Place::find(&self.place, &settings, &dirs)?, target, out).await
             }
@@ -323,6 +328,18 @@ impl Place {
             holder: None,
             folder,
         })
+    }
+
+    /// A name that is given and leads nowhere is an error; only [`Self::find`] takes it for one to come.
+    pub fn refuse_unknown(told: &PlaceArgs, dirs: &Dirs) -> Result<(), Error> {
+        let wish = Wish { name: told.platform.as_ref(), ..Wish::default() };
+        if told.platform.is_none() || told.data_dir.is_some() {
+            return Ok(());
+        }
+        match Platforms::look(&dirs.state).choose(wish) {
+            Err(error @ ChoiceError::Unknown { .. }) => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`
