@@ -23,7 +23,7 @@ where
         .await
 }
 
-/// Undoes what an open question does to the terminal.
+/// Shows the cursor, which an open question or a progress line may have hidden.
 pub fn abandon() {
     let terminal = Term::stderr();
     if terminal.is_term() {
@@ -31,10 +31,28 @@ pub fn abandon() {
     }
 }
 
+/// While it is there, a question is open. However it ends without an answer, by the signal or by the key, the
+/// terminal is left as it was found.
+struct Open {
+    is_answered: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let terminal = Term::stderr();
+        if !self.is_answered && terminal.is_term() {
+            let _ = terminal.show_cursor();
+            let _ = terminal.write_line("");
+        }
+    }
+}
+
 async fn ask<T: Send + 'static>(
     question: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
+    let mut open = Open { is_answered: false };
     let answer = tokio::task::spawn_blocking(question).await.map_err(anyhow::Error::from)?;
+    open.is_answered = answer.is_ok();
     answer.map_err(|dialoguer::Error::IO(error)| match error.kind() {
         // Ctrl-C, seen here before the signal is.
         ErrorKind::Interrupted => Error::silent(Exit::Interrupted),

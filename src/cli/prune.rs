@@ -38,6 +38,10 @@ impl Args {
                     .hint("`cloudfunc prune --dry-run` shows what would be deleted"));
             }
             let would = client.prune(true, self.older_than).await?;
+            if is_empty(&would) {
+                out.note("nothing to delete");
+                return Ok(());
+            }
             out.note(&parts(&would).join("\n"));
             let older = self.older_than.map_or_else(String::new, |age| {
                 format!(" (records and lines older than {})", show_duration(age))
@@ -66,6 +70,12 @@ fn show(pruned: &Pruned, out: &Output) -> Result<(), Error> {
         (false, Some(bytes)) => out.line(&format!("the store's file is {} smaller", show_bytes(bytes))),
         (false, None) => out.line("the database gives the room back by itself (autovacuum)"),
     }
+}
+
+fn is_empty(pruned: &Pruned) -> bool {
+    [pruned.revisions, pruned.bundles, pruned.invocations, pruned.log_lines]
+        .iter()
+        .all(|amount| amount.count == 0)
 }
 
 fn parts(pruned: &Pruned) -> Vec<String> {
