@@ -94,11 +94,18 @@ impl Answer {
         value: impl FnOnce(&Output, &[u8]) -> Result<(), Error>,
         document: impl FnOnce(&Output, &Document<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        // It has run: whoever cannot read what came of it must not have to run it again.
+        let told = |error: Error| {
+            if error.reason.is_some() {
+                out.warn(&format!("the invocation has ended all the same: {}", self.line()));
+            }
+            error
+        };
         if out.json() {
-            document(out, &self.document())?;
+            document(out, &self.document()).map_err(told)?;
         } else {
             match &self.ending {
-                Ending::Value(body) => value(out, &body.bytes)?,
+                Ending::Value(body) => value(out, &body.bytes).map_err(told)?,
                 Ending::Failed { error: Some(FunctionError { trace: Some(trace), .. }), .. } => {
                     out.report(trace);
                 }

@@ -1,6 +1,6 @@
 //! The payload of an invocation, as it is given on the command line.
 
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -39,7 +39,10 @@ impl DataArgs {
     pub async fn read(self, out: &Output) -> Result<Body, Error> {
         let Self { payload, data, content_type } = self;
         let Some(data) = payload.or(data) else {
-            let bytes = stdin::payload(out).await?.unwrap_or_else(|| Bytes::from_static(b"{}"));
+            // Nothing, as the type has it.
+            let is_json = payload::media::parse(&content_type).is_none_or(|media| media.is_json());
+            let nothing: &[u8] = if is_json { b"{}" } else { b"" };
+            let bytes = stdin::payload(out).await?.unwrap_or(Bytes::from_static(nothing));
             return checked(content_type, bytes);
         };
         let bytes = match data.strip_prefix('@') {
@@ -48,6 +51,9 @@ impl DataArgs {
                 blocking(move || read_bounded(std::fs::File::open(&file), &file)).await?
             }
             None if data == "-" => {
+                if std::io::stdin().is_terminal() {
+                    out.note("reading the payload from the terminal; Ctrl-D on an empty line ends it");
+                }
                 blocking(|| read_bounded(Ok(std::io::stdin().lock()), "stdin")).await?
             }
             None => data.into_bytes().into(),

@@ -198,7 +198,9 @@ fn not_known(name: &FunctionName) -> Farewell {
 /// The platform has all of the source, and does not stop when nobody waits.
 fn build_goes_on(name: &FunctionName) -> Farewell {
     Farewell {
-        what: format!("the platform goes on building {name}, and its revision becomes the active one"),
+        what: format!(
+            "the platform goes on building {name}, and its revision becomes the active one if the code loads"
+        ),
         hint: Some(format!("`cloudfunc show {name}` tells when it is there")),
         invocation: None,
     }

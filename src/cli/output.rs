@@ -123,6 +123,11 @@ impl Output {
         self.json
     }
 
+    /// Whether only what was asked for is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether who asked wants to know more.
     pub fn is_verbose(&self) -> bool {
         self.verbose
@@ -208,9 +213,27 @@ impl Output {
 
     /// Columns under headings, aligned; on a terminal cut to its width.
     pub fn table<const N: usize>(&self, heads: [&str; N], rows: &[[String; N]]) -> Result<(), Error> {
+        self.table_within(heads, rows, self.columns())
+    }
+
+    /// A table whose cells are to be copied: none is cut, the terminal breaks the lines.
+    pub fn whole_table<const N: usize>(
+        &self,
+        heads: [&str; N],
+        rows: &[[String; N]],
+    ) -> Result<(), Error> {
+        self.table_within(heads, rows, None)
+    }
+
+    fn table_within<const N: usize>(
+        &self,
+        heads: [&str; N],
+        rows: &[[String; N]],
+        columns: Option<usize>,
+    ) -> Result<(), Error> {
         let rows: Vec<[Cow<'_, str>; N]> =
             rows.iter().map(|row| row.each_ref().map(|cell| self.foreign(cell))).collect();
-        let mut lines = table::lines(heads, &rows, self.columns()).into_iter();
+        let mut lines = table::lines(heads, &rows, columns).into_iter();
         let head = lines.next().unwrap_or_default();
         self.line(&self.style(Style::Bold, &head))?;
         lines.try_for_each(|line| self.line(&line))

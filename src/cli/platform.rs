@@ -121,7 +121,7 @@ fn list(target: &Target, out: &Output) -> Result<(), Error> {
         ]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
-    out.table(["", "NAME", "STACK", "STATE", "URL", "DATA FOLDER"], &rows)?;
+    out.whole_table(["", "NAME", "STACK", "STATE", "URL", "DATA FOLDER"], &rows)?;
     if is_open {
         out.note("commands need --platform NAME, or a choice: cloudfunc platform use NAME");
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     Error, Output,
-    show::short,
+    show::{container, short},
     target::{Target, all},
 };
 use crate::model::{
@@ -56,7 +56,7 @@ fn row(Item { function, instance }: &Item, out: &Output) -> [String; 5] {
         function.to_string(),
         instance.revision.to_string(),
         short(instance.id),
-        instance.sandbox.chars().take(12).collect(),
+        container(&instance.sandbox),
         out.moment(instance.started_at),
     ]
 }

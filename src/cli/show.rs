@@ -134,11 +134,18 @@ pub fn short(id: InstanceId) -> String {
     text[text.len() - 12..].to_owned()
 }
 
+/// Docker's ids are told by their beginning, as Docker does it; of ours, which begin with the time, the end.
+pub fn container(id: &str) -> String {
+    let digits = id.chars().count();
+    let is_ours = id.contains('-');
+    id.chars().skip(if is_ours { digits.saturating_sub(12) } else { 0 }).take(12).collect()
+}
+
 fn instance(instance: &InstanceInfo, out: &Output) -> [String; 4] {
     [
         short(instance.id),
         instance.revision.to_string(),
-        instance.sandbox.chars().take(12).collect(),
+        container(&instance.sandbox),
         out.moment(instance.started_at),
     ]
 }

@@ -6,7 +6,8 @@ use dialoguer::console::{measure_text_width, truncate_str};
 const GAP: usize = 2;
 /// The last column, which holds the longest text, gives way first, to this width.
 const LAST: usize = 12;
-/// Then the widest ones do, to this one; a terminal that is narrower still breaks the lines.
+/// Then the widest ones do, to this one, and at last the one that names the row; a terminal that is narrower
+/// still breaks the lines.
 const LEAST: usize = 6;
 
 /// The heads and the rows as lines, at most `columns` wide, in which a wide character counts two.
@@ -21,11 +22,19 @@ pub fn lines<const N: usize>(
         cells.chain([heads[column].len()]).max().unwrap_or(0)
     };
     let mut widths: [usize; N] = std::array::from_fn(width);
+    // What names a row: before it there may be a mark.
+    let key = heads.iter().position(|head| !head.is_empty()).unwrap_or(0);
+    let mut shown = [true; N];
     if let Some(columns) = columns {
-        fit(&mut widths, columns);
+        for column in (0..N).rev() {
+            let is_empty = !rows.is_empty() && rows.iter().all(|row| row[column].is_empty());
+            shown[column] = !(is_empty && whole(&widths, &shown) > columns);
+        }
+        fit(&mut widths, &shown, key, columns);
     }
     let line = |cells: &[&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| {
+        let cells = cells.iter().zip(widths).zip(shown).filter(|(_, shown)| *shown);
+        let padded = cells.map(|((cell, width), _)| {
             let cut = truncate_str(cell, width, "…");
             let missing = width.saturating_sub(measure_text_width(&cut));
             format!("{cut}{}", " ".repeat(missing))
@@ -35,18 +44,26 @@ pub fn lines<const N: usize>(
     std::iter::once(line(&heads)).chain(rows.iter().map(line)).collect()
 }
 
-/// Takes away what is too much, from the last column first.
-fn fit(widths: &mut [usize], columns: usize) {
-    let whole = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * (widths.len().max(1) - 1);
-    if let Some(last) = widths.last().copied() {
-        let too_much = whole(widths).saturating_sub(columns);
-        let kept = last.saturating_sub(too_much).max(LAST.min(last));
-        widths[widths.len() - 1] = kept;
+/// The width of a line.
+fn whole(widths: &[usize], shown: &[bool]) -> usize {
+    let shown: Vec<usize> =
+        widths.iter().zip(shown).filter(|(_, shown)| **shown).map(|(width, _)| *width).collect();
+    shown.iter().sum::<usize>() + GAP * (shown.len().max(1) - 1)
+}
+
+/// Takes away what is too much: from the last column first, from the `key` last.
+fn fit(widths: &mut [usize], shown: &[bool], key: usize, columns: usize) {
+    if let Some(last) = shown.iter().rposition(|shown| *shown) {
+        let too_much = whole(widths, shown).saturating_sub(columns);
+        widths[last] = widths[last].saturating_sub(too_much).max(LAST.min(widths[last]));
     }
-    while whole(widths) > columns {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > LEAST => *widest -= 1,
-            _ => break,
+    while whole(widths, shown) > columns {
+        let others = (0..widths.len()).filter(|column| *column != key && shown[*column]);
+        let widest = others.max_by_key(|column| widths[*column]).filter(|one| widths[*one] > LEAST);
+        match widest {
+            Some(widest) => widths[widest] -= 1,
+            None if widths.get(key).is_some_and(|width| *width > LEAST) => widths[key] -= 1,
+            None => break,
         }
     }
 }
@@ -85,6 +102,23 @@ mod tests {
                 "hello_fn  3 min ago  Greets whoever asks, in a se…",
                 "数数      2 h ago    日本語の説明文はとても長いの…",
                 "b         now        two words",
+            ]
+        );
+    }
+
+    #[test]
+    fn empty_columns_go_first_and_names_shrink_last() {
+        let rows = [
+            ["payments_capture_eu", "warm", "", "3 min ago"],
+            ["payments_capture_us", "cold", "", "now"],
+        ];
+        let narrow = lines(["NAME", "STATE", "DESCRIPTION", "DEPLOYED"], &rows, Some(36));
+        assert_eq!(
+            narrow,
+            [
+                "NAME                 STATE  DEPLOYED",
+                "payments_capture_eu  warm   3 min a…",
+                "payments_capture_us  cold   now",
             ]
         );
     }

@@ -29,6 +29,8 @@ pub struct Target {
     pub platform: Option<PlatformName>,
     /// The platform that was asked, for errors.
     asked: OnceCell<String>,
+    /// What gave the token that was sent.
+    token_from: OnceCell<String>,
 }
 
 impl Target {
@@ -37,7 +39,7 @@ impl Target {
         token_file: Option<PathBuf>,
         platform: Option<PlatformName>,
     ) -> Self {
-        Self { url, token_file, platform, asked: OnceCell::new() }
+        Self { url, token_file, platform, asked: OnceCell::new(), token_from: OnceCell::new() }
     }
 
     pub fn settings(&self) -> Result<Settings, SettingsError> {
@@ -57,7 +59,19 @@ impl Target {
         let asked = settings.describe();
         out.detail(&format!("asking {} ({asked}) with {token}", settings.url));
         let _ = self.asked.set(asked);
+        if let Some(from) = self.token_from().filter(|_| settings.token.is_some()) {
+            let _ = self.token_from.set(from);
+        }
         Ok(Client::new(settings.url, settings.token)?)
+    }
+
+    /// What gives the token, where somebody has said so.
+    fn token_from(&self) -> Option<String> {
+        if let Some(file) = &self.token_file {
+            return Some(format!("--token-file {}", file.display()));
+        }
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        ["CLOUDFUNC_TOKEN", "CLOUDFUNC_TOKEN_FILE"].into_iter().find(is_set).map(str::to_owned)
     }
 
     /// How to start what does not run.
@@ -78,6 +92,8 @@ impl Target {
     pub fn explain(&self, error: Error) -> Error {
         let Some(asked) = self.asked.get() else { return error };
         let cause = error.reason.as_ref().and_then(|reason| reason.downcast_ref::<client::Error>());
+        let is_refused = matches!(cause, Some(client::Error::Problem(problem)) if problem.status == 401);
+        let from = self.token_from.get().filter(|_| is_refused);
         let is_about_it = match cause {
             Some(client::Error::NotReachable { .. } | client::Error::Lost { .. }) => {
                 asked.starts_with("platform ")
@@ -85,6 +101,12 @@ impl Target {
             Some(client::Error::Problem(problem)) => matches!(problem.status, 401 | 403),
             Some(client::Error::Protocol(_)) => true,
             Some(client::Error::Client(_)) | None => false,
+        };
+        let error = match from {
+            Some(from) => error.hint(format!(
+                "the token is that of {from}: without it commands send the token of a platform of this machine by themselves"
+            )),
+            None => error,
         };
         if is_about_it { error.context(asked.clone()) } else { error }
     }

@@ -503,7 +503,8 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             PROGRESS,
             "storing",
-            "error: interrupted: the platform goes on building f, and its revision becomes the active one\n\
+            "error: interrupted: the platform goes on building f, and its revision becomes the active one if the code \
+             loads\n\
              hint: `cloudfunc show f` tells when it is there\n",
         ),
     ] {

@@ -82,6 +82,9 @@ pub async fn start(
         let ended = child.wait().await.map_err(|error| Error::new(Exit::Platform, error))?;
         return Err(failed(ended, &path, before, out));
     }
+    if out.is_quiet() && !out.json() {
+        return Ok(());
+    }
     out.bytes_in_row(said.trim_ascii_end())
 }
 
