@@ -143,7 +143,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version come this way too, with code 0.
-        Err(error) => return usage::report(&error, std::env::args_os()),
+        Err(error) => return usage::report(error, std::env::args_os()),
     };
     let Global { url, token_file, platform, json, color, quiet, verbose } = cli.global;
     let out = Output::new(json, quiet, verbose, color);

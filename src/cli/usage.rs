@@ -2,10 +2,13 @@
 
 use std::{ffi::OsString, io::ErrorKind, process::ExitCode};
 
+use clap::error::{ContextKind, ContextValue};
+
 use super::{Color, Error, Output};
 
 /// Prints it; help and version come this way too, with code 0.
-pub fn report(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn report(mut error: clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    drop_value_tip(&mut error);
     let is_error = error.exit_code() != 0;
     if is_error && wants_json(arguments) {
         Output::new(true, false, false, Color::Never).error(&explain(&error.to_string()));
@@ -20,6 +23,13 @@ pub fn report(error: &clap::Error, arguments: impl Iterator<Item = OsString>) ->
         }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// That an option could be passed as a value after `--` is never what was meant here.
+fn drop_value_tip(error: &mut clap::Error) {
+    let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return };
+    let kept = tips.iter().filter(|tip| !tip.to_string().contains(" as a value")).cloned().collect();
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(kept));
 }
 
 /// Read by hand: the arguments could not be parsed.
@@ -72,6 +82,19 @@ mod tests {
             )
         );
         assert_eq!(told("A platform\n\nUsage: x").0, "a command is missing");
+    }
+
+    #[test]
+    fn an_option_is_not_proposed_as_a_value() {
+        use clap::{Arg, Command};
+        let command = Command::new("x").arg(Arg::new("name")).arg(Arg::new("wait").long("wait"));
+        let mut error = command.try_get_matches_from(["x", "f", "--timeout"]).unwrap_err();
+        drop_value_tip(&mut error);
+        assert_eq!(
+            error.to_string().lines().next(),
+            Some("error: unexpected argument '--timeout' found")
+        );
+        assert!(!error.to_string().contains("as a value"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::{
     runtime::LabelledContainer,
 };
 
+/// A control group without a process that is younger is not looked at.
+const SETTLED: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Asks every role at once.
 pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
     let prober =
@@ -137,7 +140,13 @@ fn instances(folder: &Path) -> Option<(String, usize)> {
 }
 
 fn empty_groups() -> Vec<String> {
-    let empty = cgroups::ours().into_iter().filter(|(_, processes)| *processes == 0);
+    // One that is being made or removed has none for a moment.
+    let is_old = |group: &Path| {
+        let changed = fs::metadata(group).and_then(|group| group.modified()).ok();
+        changed.and_then(|changed| changed.elapsed().ok()).is_none_or(|age| age >= SETTLED)
+    };
+    let empty = cgroups::ours().into_iter();
+    let empty = empty.filter(|(group, processes)| *processes == 0 && is_old(group));
     empty.map(|(group, _)| group.display().to_string()).collect()
 }
 

@@ -46,7 +46,7 @@ fn store(store: &Store, wanted: Wanted) -> Finding {
     const NAME: &str = "store";
     let stops = |found, advice| Finding::stops(stack(wanted), wanted, NAME, found, advice);
     let answer = match store {
-        Store::Later => return Finding::ok(NAME, "not there yet: `cloudfunc up` makes it"),
+        Store::Later => return Finding::ok(NAME, "not there yet: the first start makes it"),
         Store::Fails(why) => {
             return stops(
                 why.clone(),
@@ -73,7 +73,7 @@ fn store(store: &Store, wanted: Wanted) -> Finding {
 fn queue(queue: &Queue, wanted: Wanted) -> Finding {
     const NAME: &str = "queue";
     match queue {
-        Queue::Later => Finding::ok(NAME, "not there yet: `cloudfunc up` makes it"),
+        Queue::Later => Finding::ok(NAME, "not there yet: the first start makes it"),
         Queue::Fails(why) => {
             let advice = "Start the broker, or correct --queue; then run `cloudfunc doctor` again.";
             Finding::stops(stack(wanted), wanted, NAME, why.clone(), advice)
@@ -122,7 +122,7 @@ mod tests {
         );
         let empty = Answer { missing: 3, is_empty: true, ..answer() };
         assert_eq!(one(Store::Answers(empty)), format!("{at}, empty; the first start makes its tables"));
-        assert_eq!(one(Store::Later), "ok store: not there yet: `cloudfunc up` makes it");
+        assert_eq!(one(Store::Later), "ok store: not there yet: the first start makes it");
         assert_eq!(
             one(Store::Answers(Answer { unknown: 2, ..answer() })),
             "problem store: PostgreSQL 16.3 at db:5432 was used by a newer cloudfunc (2 migrations are unknown here) | \

@@ -44,7 +44,11 @@ fn synchronised(facts: &Facts) -> Finding {
             "the clock is not synchronised",
             "Run `sudo timedatectl set-ntp true`, or install chrony, where several hosts are one platform.",
         ),
-        None => Finding::ok(NAME, "whether the clock is synchronised cannot be seen here"),
+        None => Finding::note(
+            NAME,
+            "whether the clock is synchronised cannot be seen here",
+            "Where several hosts are one platform, see that something sets it on each.",
+        ),
     }
 }
 
@@ -83,7 +87,8 @@ mod tests {
         );
         assert_eq!(
             shown(&judge(&Facts::default()))[1],
-            "ok ntp: whether the clock is synchronised cannot be seen here"
+            "note ntp: whether the clock is synchronised cannot be seen here | Where several hosts are one platform, see \
+             that something sets it on each."
         );
     }
 

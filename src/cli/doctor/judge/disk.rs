@@ -83,7 +83,7 @@ fn folder(folder: &Folder, wanted: Wanted) -> Finding {
     }
     let state = match folder.exists {
         true => format!("can be written (mode {:03o})", folder.mode),
-        false => "will be made by `cloudfunc up`".to_owned(),
+        false => "will be made by the first start".to_owned(),
     };
     Finding::ok("data-folder", format!("{path} {state}"))
 }
@@ -225,7 +225,7 @@ mod tests {
         );
         assert_eq!(
             first(folder(false, 0o777, None)),
-            "ok data-folder: /s will be made by `cloudfunc up`"
+            "ok data-folder: /s will be made by the first start"
         );
     }
 

@@ -45,14 +45,14 @@ pub struct Facts {
 }
 
 /// So many are named; more would hide the rest.
-const NAMED: usize = 5;
+const NAMED: usize = 3;
 
 pub fn judge(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if facts.is_running {
         findings.extend(facts.roles.iter().map(role));
     } else {
-        findings.push(Finding::ok("up", format!("no `cloudfunc up` runs on {}", facts.data_dir)));
+        findings.push(Finding::ok("up", format!("no platform runs on {}", facts.data_dir)));
     }
     findings.extend(abandoned(facts));
     findings.extend(facts.orphans.iter().map(orphans));
@@ -164,7 +164,18 @@ fn groups(facts: &Facts) -> Option<Finding> {
         [one] => format!("control group {one} has no process"),
         all => format!("{} control groups have no process: {}", all.len(), named(all)),
     };
-    let advice = format!("Run `sudo find {} -depth -type d -exec rmdir {{}} +`.", groups.join(" "));
+    let advice = if groups.len() <= NAMED {
+        format!("Run `sudo find {} -depth -type d -exec rmdir {{}} +`.", groups.join(" "))
+    } else {
+        // It names each control group once; those with processes or groups in them stay.
+        let parents: std::collections::BTreeSet<&str> =
+            groups.iter().filter_map(|group| Some(group.rsplit_once('/')?.0)).collect();
+        let parents: Vec<&str> = parents.into_iter().collect();
+        format!(
+            "While no platform runs: `sudo find {} -depth -type d -path '*/cloudfunc-*' -exec rmdir {{}} +`.",
+            parents.join(" ")
+        )
+    };
     Some(Finding::note(ORPHANS, found, advice))
 }
 
@@ -183,7 +194,7 @@ mod tests {
         assert_eq!(
             shown(&judge(&facts)),
             [
-                "ok up: no `cloudfunc up` runs on /s/compose",
+                "ok up: no platform runs on /s/compose",
                 "ok orphans: no containers, folders or control groups of dead platforms",
             ]
         );
@@ -270,7 +281,7 @@ mod tests {
                     .to_owned(),
                 format!("warning orphans: container aa of platform 'team' has no living manager here | {unless} aa`."),
                 format!(
-                    "warning orphans: 6 containers of platform 'team' have no living manager here: a, b, c, d, e, … | \
+                    "warning orphans: 6 containers of platform 'team' have no living manager here: a, b, c, … | \
                      {unless} a b c d e f`."
                 ),
                 "note orphans: an instance has left its folder in /s/compose/instances | Start that platform again, or \
