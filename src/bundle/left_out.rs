@@ -16,7 +16,10 @@ pub enum Reason {
         rule: String,
     },
     NotNeeded,
-    Secret,
+    Secret {
+        /// A line of `.cloudfuncignore` wants it packed all the same.
+        is_wanted: bool,
+    },
 }
 
 /// Everything that was left out for one reason. A folder counts once, whatever is in it.
@@ -67,7 +70,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Rule { place, rule } => write!(f, "{}: {}", shown(place), shown(rule)),
             Self::NotNeeded => f.write_str("what no function needs"),
-            Self::Secret => f.write_str("what may hold secrets"),
+            Self::Secret { .. } => f.write_str("what may hold secrets"),
         }
     }
 }
@@ -84,11 +87,12 @@ impl fmt::Display for Group {
             Reason::NotNeeded => {
                 write!(f, "{} left out, because no function needs them ({names})", self.count)
             }
-            Reason::Secret => write!(
+            Reason::Secret { is_wanted } => write!(
                 f,
-                "{} never packed, because they may hold secrets ({names}); give the function its values with [env] \
+                "{} never packed, because they may hold secrets ({names}); {}give the function its values with [env] \
                  in cloudfunc.toml",
-                self.count
+                self.count,
+                if *is_wanted { "the line of .cloudfuncignore with `!` is ignored; " } else { "" }
             ),
         }
     }

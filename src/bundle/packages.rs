@@ -54,7 +54,7 @@ fn warning(
         Reason::Rule { rule, .. } => {
             format!("; a line `!{}` in .cloudfuncignore takes them back in", shown(rule))
         }
-        Reason::NotNeeded | Reason::Secret => String::new(),
+        Reason::NotNeeded | Reason::Secret { .. } => String::new(),
     };
     Some(format!(
         "the package {} is incomplete: {files} left out ({}) by {reason}{advice}",

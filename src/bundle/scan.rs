@@ -137,7 +137,7 @@ impl Scan {
             return Some(Reason::NotNeeded);
         }
         if may_hold_secrets(text) {
-            return Some(Reason::Secret);
+            return Some(Reason::Secret { is_wanted: verdict == Verdict::TakenBack });
         }
         match verdict {
             Verdict::LeftOut { place, rule } => Some(Reason::Rule { place, rule }),

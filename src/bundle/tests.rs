@@ -250,8 +250,10 @@ fn files_that_may_hold_secrets_are_never_packed() {
     assert_eq!(
         notes(folder.path()),
         [
-            "4 never packed, because they may hold secrets (.env, .env.production, .envrc, …); give the function \
-          its values with [env] in cloudfunc.toml"
+            "3 never packed, because they may hold secrets (.env, .env.production, pkg/.env); the line of \
+             .cloudfuncignore with `!` is ignored; give the function its values with [env] in cloudfunc.toml",
+            "1 never packed, because they may hold secrets (.envrc); give the function its values with [env] in \
+             cloudfunc.toml",
         ]
     );
 }
