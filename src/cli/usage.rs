@@ -28,8 +28,10 @@ pub fn report(mut error: clap::Error, arguments: impl Iterator<Item = OsString>)
 /// That an option could be passed as a value after `--` is never what was meant here.
 fn drop_value_tip(error: &mut clap::Error) {
     let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return };
-    let kept = tips.iter().filter(|tip| !tip.to_string().contains(" as a value")).cloned().collect();
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(kept));
+    let kept: Vec<_> =
+        tips.iter().filter(|tip| !tip.to_string().contains(" as a value")).cloned().collect();
+    let kept = if kept.is_empty() { ContextValue::None } else { ContextValue::StyledStrs(kept) };
+    error.insert(ContextKind::Suggested, kept);
 }
 
 /// Read by hand: the arguments could not be parsed.
