@@ -50,7 +50,8 @@ pub fn refusal(name: &str) -> Option<&'static str> {
 /// What a function's process has to be started with. The rest of its environment is set with its code.
 pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     let is_wanted = |name: &str| match &spec.code {
-        Code::Language { .. } => is_read_at_start(name),
+        // Revisions of an older version may have names that are refused now; then they had no effect.
+        Code::Language { .. } => is_read_at_start(name) && refusal(name).is_none(),
         // What an image's program reads at its start is its own affair.
         Code::Image { .. } => !OF_THE_SANDBOX.contains(&name),
     };
@@ -99,6 +100,16 @@ mod tests {
         assert_eq!(given(env), "LC_ALL TZ");
         assert_eq!(given(&format!("image = 'i'\n{env}")), "GREETING LC_ALL TZ");
         assert_eq!(given(""), "");
+    }
+
+    #[test]
+    fn names_that_are_refused_now_are_not_given_to_an_older_revision() {
+        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let mut spec = manifest::parse("", manifest::FILE, &defaults).unwrap().spec;
+        for name in ["PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH"] {
+            spec.env.insert(name.to_owned(), "/x".to_owned());
+        }
+        assert_eq!(of_start(&spec).into_keys().collect::<Vec<_>>(), ["PYTHONPATH"]);
     }
 
     #[test]

@@ -203,37 +203,52 @@ impl Bundles {
     /// What a process that was killed had begun. Only before anything is fetched.
     pub async fn remove_leftovers(&self) {
         let _alone = self.fetching.write().await;
-        let names = entries(&self.folder).into_iter().filter(|name| name.starts_with('.')).collect();
+        let names = self.entries().await.into_iter().filter(|name| name.starts_with('.')).collect();
         self.remove(names).await;
+    }
+
+    async fn entries(&self) -> Vec<String> {
+        let folder = self.folder.clone();
+        tokio::task::spawn_blocking(move || entries(&folder))
+            .await
+            .expect("reading a folder does not panic")
     }
 
     /// Removes what none of these names and nobody uses; answers how many went. One that is wanted again is
     /// unpacked anew.
     pub async fn tidy(&self, named: &HashSet<Digest>) -> usize {
-        let _alone = self.fetching.write().await;
+        let alone = self.fetching.write().await;
         self.known.lock().expect("no holder panics").0.retain(|(digest, _)| named.contains(digest));
-        let mut unnamed = Vec::new();
-        {
+        let there = self.entries().await;
+        let unnamed = {
             let mut in_use = self.in_use.lock().expect("no holder panics");
             in_use.retain(|_, unpacked| unpacked.strong_count() > 0);
-            for name in entries(&self.folder) {
-                let Ok(digest) = name.parse::<Digest>() else { continue };
-                if !named.contains(&digest) && !in_use.contains_key(&digest) {
-                    unnamed.push(name);
-                }
-            }
-        }
-        // Renamed first: half of a bundle must not be taken for one.
-        let mut removed = Vec::with_capacity(unnamed.len());
-        for name in unnamed {
-            let gone = format!(".removed-{name}");
-            if fs::rename(self.folder.join(&name), self.folder.join(&gone)).is_ok() {
-                removed.push(gone);
-            }
-        }
-        let count = removed.len();
-        self.remove(removed).await;
+            let is_unnamed = |name: &String| {
+                name.parse().is_ok_and(|digest: Digest| {
+                    !named.contains(&digest) && !in_use.contains_key(&digest)
+                })
+            };
+            there.into_iter().filter(is_unnamed).collect()
+        };
+        let set_aside = self.set_aside(unnamed).await;
+        // Instances start while these are removed.
+        drop(alone);
+        let count = set_aside.len();
+        self.remove(set_aside).await;
         count
+    }
+
+    /// Renames them, as half of a bundle must not be taken for one; answers the new names.
+    async fn set_aside(&self, names: Vec<String>) -> Vec<String> {
+        let folder = self.folder.clone();
+        let renaming = tokio::task::spawn_blocking(move || {
+            let rename = |name: String| {
+                let aside = format!(".removed-{name}");
+                fs::rename(folder.join(&name), folder.join(&aside)).is_ok().then_some(aside)
+            };
+            names.into_iter().filter_map(rename).collect()
+        });
+        renaming.await.expect("renaming does not panic")
     }
 
     async fn remove(&self, names: Vec<String>) {

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -38,8 +38,8 @@ pub struct Revisions {
     known: Mutex<HashMap<(FunctionId, RevisionNumber), Arc<Revision>>>,
     /// Functions that were deleted while this manager knew them, newest last; at most [`REMEMBERED_GONE`].
     gone: Mutex<VecDeque<FunctionId>>,
-    /// Looked at for every line that a function writes.
-    is_any_gone: AtomicBool,
+    /// How many were deleted. Looked at for every line that a function writes.
+    deletions: AtomicU64,
 }
 
 /// Of older ones no instance is left.
@@ -71,13 +71,26 @@ impl Revisions {
         if gone.len() > REMEMBERED_GONE {
             gone.pop_front();
         }
-        self.is_any_gone.store(true, Ordering::Relaxed);
+        self.deletions.fetch_add(1, Ordering::Release);
     }
+}
 
-    /// Whether it was deleted: what still runs of it belongs to no function of its name.
-    pub fn is_gone(&self, function: FunctionId) -> bool {
-        self.is_any_gone.load(Ordering::Relaxed)
-            && self.gone.lock().expect("no holder panics").contains(&function)
+/// Whether a function was deleted: what still runs of it belongs to no function of its name. Looks only when
+/// there was another deletion since it last did.
+#[derive(Default)]
+pub struct Gone {
+    looked: u64,
+    is_gone: bool,
+}
+
+impl Gone {
+    pub fn is_gone(&mut self, revisions: &Revisions, function: FunctionId) -> bool {
+        let deletions = revisions.deletions.load(Ordering::Acquire);
+        if deletions != self.looked {
+            self.looked = deletions;
+            self.is_gone |= revisions.gone.lock().expect("no holder panics").contains(&function);
+        }
+        self.is_gone
     }
 }
 

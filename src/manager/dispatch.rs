@@ -461,7 +461,7 @@ impl Dispatcher {
         let Some(shape) = self.shapes.get(class) else {
             tracing::error!(?class, "an instance of an unknown class");
             let (reason, output) = (format!("{class:?} is unknown"), String::new());
-            let result = Err(runtime::Error::Start { reason, output });
+            let result = Err(runtime::Error::Start { reason, output, code: None });
             return self.tell(Command::Prewarmed { slot, result });
         };
         let (sender, taken) = oneshot::channel();

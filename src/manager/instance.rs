@@ -183,19 +183,33 @@ pub(super) async fn start(
 }
 
 fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> Failure {
-    let runtime::Error::Start { output, .. } = error else { return Failure::Platform(chain(error)) };
+    let runtime::Error::Start { output, code, .. } = error else {
+        return Failure::Platform(chain(error));
+    };
     let mut reason = chain(error);
     if !output.is_empty() {
         reason.push_str(&format!("; it wrote: {}", output.trim_end()));
     }
     match spec.code {
         Code::Image { .. } => Failure::Image(reason),
-        // Started with variables of its own, it has itself to thank for that.
-        Code::Language { .. } if !environment::of_start(spec).is_empty() => Failure::Crashed(failure(
-            "start",
-            format!("{reason} (it was started with variables of [env])"),
-        )),
+        Code::Language { .. }
+            if code.is_some_and(|code| ended_itself(code, output))
+                && !environment::of_start(spec).is_empty() =>
+        {
+            let message = format!("{reason} (it was started with variables of [env])");
+            Failure::Crashed(failure("start", message))
+        }
         Code::Language { .. } => Failure::Platform(reason),
+    }
+}
+
+/// Whether a process that exited with this code did so of its own accord, so that its variables may be why. SIGKILL
+/// and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote nothing.
+fn ended_itself(code: i64, output: &str) -> bool {
+    match code {
+        137 | 143 => false,
+        126..=128 => !output.is_empty(),
+        _ => true,
     }
 }
 
@@ -567,5 +581,33 @@ fn phase(name: &str, zero: Instant, from: Instant, to: Instant) -> Phase {
         name: name.to_owned(),
         start_ms: (from - zero).as_secs_f64() * 1000.0,
         duration_ms: (to - from).as_secs_f64() * 1000.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::manifest::{self, Defaults};
+
+    #[test]
+    fn only_a_process_that_ended_itself_may_have_failed_by_its_variables() {
+        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let spec = |text: &str| manifest::parse(text, manifest::FILE, &defaults).unwrap().spec;
+        let (plain, varied) = (spec(""), spec("[env]\nPYTHONHASHSEED = 'none'\n"));
+        let is_crash = |spec: &FunctionSpec, code: Option<i64>, output: &str| {
+            let (reason, output) = ("a reason".to_owned(), output.to_owned());
+            match not_started(&runtime::Error::Start { reason, output, code }, spec) {
+                Failure::Crashed(_) => true,
+                Failure::Platform(_) => false,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(is_crash(&varied, Some(1), "Fatal Python error"));
+        assert!(is_crash(&varied, Some(139), ""));
+        assert!(is_crash(&varied, Some(127), "error while loading shared libraries"));
+        assert!(!is_crash(&plain, Some(1), "Fatal Python error"));
+        for code in [None, Some(127), Some(137), Some(143)] {
+            assert!(!is_crash(&varied, code, ""), "{code:?}");
+        }
     }
 }

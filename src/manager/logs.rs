@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::{Shared, consumers::Gone};
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
     model::{
@@ -71,6 +71,18 @@ struct Source {
     instance: InstanceId,
 }
 
+impl Source {
+    fn of(line: &LogLine) -> Self {
+        Self {
+            function: line.function.clone(),
+            revision: line.revision,
+            invocation: line.invocation_id,
+            attempt: line.attempt,
+            instance: line.instance,
+        }
+    }
+}
+
 /// Lines of one source that were not stored, and are not told of yet.
 struct Lost {
     since: Timestamp,
@@ -81,13 +93,7 @@ impl Bounds {
     /// Counts a line that will not be stored, so that a line of the log tells of it.
     fn lose(&self, line: &LogLine, lines: u64) {
         self.dropped.fetch_add(lines, Ordering::Relaxed);
-        let source = Source {
-            function: line.function.clone(),
-            revision: line.revision,
-            invocation: line.invocation_id,
-            attempt: line.attempt,
-            instance: line.instance,
-        };
+        let source = Source::of(line);
         let mut lost = self.lost.lock().expect("no holder panics");
         if lost.len() < MAX_SOURCES || lost.contains_key(&source) {
             lost.entry(source).or_insert(Lost { since: line.ts, lines: 0 }).lines += lines;
@@ -103,7 +109,20 @@ impl Bounds {
         let lost = self.take_lost();
         let lines: Vec<LogLine> = lost.iter().map(|(source, lost)| lost.line(source)).collect();
         if !lines.is_empty() && store.append_logs(&lines).await.is_err() {
-            self.lost.lock().expect("no holder panics").extend(lost);
+            self.keep_lost(lost);
+        }
+    }
+
+    /// Adds to what was lost meanwhile; the bound stays.
+    fn keep_lost(&self, kept: HashMap<Source, Lost>) {
+        let mut lost = self.lost.lock().expect("no holder panics");
+        for (source, kept) in kept {
+            if let Some(lost) = lost.get_mut(&source) {
+                lost.since = lost.since.min(kept.since);
+                lost.lines += kept.lines;
+            } else if lost.len() < MAX_SOURCES {
+                lost.insert(source, kept);
+            }
         }
     }
 }
@@ -164,6 +183,7 @@ pub struct Sink<'a> {
     revision: &'a Revision,
     instance: InstanceId,
     invocation: Option<(InvocationId, u32)>,
+    gone: Gone,
     /// How many there were.
     pub lines: u64,
 }
@@ -175,7 +195,7 @@ impl<'a> Sink<'a> {
         instance: InstanceId,
         invocation: Option<(InvocationId, u32)>,
     ) -> Self {
-        Self { shared, revision, instance, invocation, lines: 0 }
+        Self { shared, revision, instance, invocation, gone: Gone::default(), lines: 0 }
     }
 
     /// Writes what ended an attempt, line by line.
@@ -209,7 +229,7 @@ impl<'a> Sink<'a> {
 
     fn store(&mut self, ts: Timestamp, stream: Stream, line: String, kind: Option<LineKind>) {
         // Its log went with it, and the next function of its name has another.
-        if self.shared.revisions.is_gone(self.revision.function) {
+        if self.gone.is_gone(&self.shared.revisions, self.revision.function) {
             return;
         }
         self.lines += 1;
@@ -468,6 +488,44 @@ mod tests {
         assert_eq!((last.stream, last.kind), (Stream::Platform, Some(LineKind::Lost)));
         assert_eq!(writer.waiting(), 0);
         store.close().await;
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_added_to_what_was_lost_meanwhile() {
+        let bounds = Bounds {
+            budget: Budget::new(WRITTEN_BEHIND),
+            dropped: AtomicU64::new(0),
+            lost: Mutex::default(),
+        };
+        let line = |second| LogLine {
+            ts: Timestamp::from_second(second).unwrap(),
+            function: "f".parse().unwrap(),
+            revision: RevisionNumber(1),
+            invocation_id: None,
+            attempt: None,
+            instance: InstanceId(uuid::Uuid::nil()),
+            stream: Stream::Stdout,
+            line: String::new(),
+            kind: None,
+            sequence: None,
+        };
+        bounds.lose(&line(1), 2);
+        let untold = bounds.take_lost();
+        bounds.lose(&line(2), 3);
+        for _ in 1..MAX_SOURCES {
+            bounds.lose(&LogLine { instance: InstanceId::new(), ..line(2) }, 1);
+        }
+        bounds.keep_lost(untold);
+        bounds.keep_lost(
+            [(
+                Source::of(&LogLine { instance: InstanceId::new(), ..line(2) }),
+                Lost { since: line(2).ts, lines: 1 },
+            )]
+            .into(),
+        );
+        let lost = bounds.take_lost();
+        let merged = &lost[&Source::of(&line(1))];
+        assert_eq!((merged.lines, merged.since, lost.len()), (5, line(1).ts, MAX_SOURCES));
     }
 
     /// Somebody still holds the way in, as the manager does to its end.

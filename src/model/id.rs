@@ -38,8 +38,7 @@ macro_rules! uuid_id {
 /// The text was no id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least {MIN_PART} digits of its \
-     beginning or end will do"
+    "'{0}' is not an invocation id; give the whole id, or at least {MIN_PART} digits of its start or end"
 )]
 pub struct InvalidId(pub String);
 

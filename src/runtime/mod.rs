@@ -198,13 +198,29 @@ pub enum Exit {
 
 impl Exit {
     /// As the reason of a start that failed.
-    fn before_hello(self) -> String {
-        match self {
+    fn before_hello(self) -> NoHello {
+        let reason = match self {
             Self::Removed => "it was removed".to_owned(),
             Self::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
-            Self::Code(code) => format!("it exited with {} before it said hello", show_code(code)),
-            Self::Unknown => "it is gone, and nobody says why".to_owned(),
-        }
+            Self::Code(code) => {
+                let reason = format!("it exited with {} before it said hello", show_code(code));
+                return NoHello { reason, code: Some(code) };
+            }
+            Self::Unknown => "it ended for an unknown reason".to_owned(),
+        };
+        reason.into()
+    }
+}
+
+/// Why a sandbox said no `hello`; with the exit code, if its process ended.
+struct NoHello {
+    reason: String,
+    code: Option<i64>,
+}
+
+impl From<String> for NoHello {
+    fn from(reason: String) -> Self {
+        Self { reason, code: None }
     }
 }
 
@@ -263,9 +279,10 @@ pub enum Error {
         "image '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`"
     )]
     NoImages { image: String, runtime: &'static str },
-    /// The sandbox ended or stayed silent before `hello`; `output` is what it wrote, bounded.
+    /// The sandbox ended or stayed silent before `hello`; `output` is what it wrote, bounded, and `code` what its
+    /// process exited with, none where that is not why.
     #[error("the sandbox did not get ready: {reason}")]
-    Start { reason: String, output: String },
+    Start { reason: String, output: String, code: Option<i64> },
     /// The engine refused something.
     #[error("the container engine failed to {action}")]
     Engine {

@@ -72,7 +72,11 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Error::Start { reason: error.to_string(), output: String::new() })?;
+            .map_err(|error| Error::Start {
+                reason: error.to_string(),
+                output: String::new(),
+                code: None,
+            })?;
         let pid = child.id().expect("it was not waited for yet");
         let state = watch::Sender::default();
         let id = pid.to_string();
@@ -129,17 +133,20 @@ impl Runtime for Process {
         let (running, child) = self.spawn(spec)?;
         let (sender, early) = watch::channel(String::new());
         tokio::spawn(tend(child, running.state.clone(), sender));
-        let reason = tokio::select! {
+        let (reason, code) = tokio::select! {
             guest = timeout(START_TIMEOUT, listener.accept()) => match guest {
                 Ok(Ok(guest)) => return Ok(Started { sandbox: Arc::new(running), guest }),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("it did not say hello within {} s", START_TIMEOUT.as_secs()),
+                Ok(Err(error)) => (error.to_string(), None),
+                Err(_) => (format!("it did not say hello within {} s", START_TIMEOUT.as_secs()), None),
             },
-            exit = running.exited() => format!("it ended before it said hello: {exit:?}"),
+            exit = running.exited() => {
+                let reason = format!("it ended before it said hello: {exit:?}");
+                (reason, exit.before_hello().code)
+            }
         };
         running.remove().await;
         let output = ended(early).await;
-        Err(Error::Start { reason, output })
+        Err(Error::Start { reason, output, code })
     }
 
     async fn notices(&self, _network: Network) -> Vec<String> {

@@ -44,7 +44,7 @@ async fn what_is_larger_than_the_machine_is_refused_when_it_is_deployed(platform
     for (manifest, expected) in [
         (
             format!("cpus = {more}"),
-            format!("`cpus` is {more}, and the machine has {cores}; name at most {cores}"),
+            format!("`cpus` is {more}, and the machine has {cores}; set `cpus` to at most {cores}"),
         ),
         ("memory = \"9000MiB\"".to_owned(), "`memory` is 8.7 GiB, and ".to_owned()),
     ] {
@@ -150,8 +150,7 @@ async fn names_that_lead_out_are_refused_everywhere(platform: &TestPlatform) {
     assert_eq!(document(request).await, problem(code::INVALID_NAME, &invalid("../etc"), json!({})));
     let id = problem(
         code::BAD_REQUEST,
-        "'../x' is no id; an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least 4 digits of its \
-         beginning or end will do",
+        "'../x' is not an invocation id; give the whole id, or at least 4 digits of its start or end",
         json!({}),
     );
     assert_eq!(document(platform.get("/v1/invocations/..%2Fx/result")).await, id);

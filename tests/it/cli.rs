@@ -128,7 +128,7 @@ fn usage_errors_exit_2() {
         (vec!["logs", "--since", "yesterday"], "write how long ago, for example 10m"),
         (vec!["logs", "--role", "boss"], "one of gateway, registry, scheduler, manager"),
         (vec!["logs", "f", "--role", "manager"], "cannot be used with"),
-        (vec!["invocation", "show", "7"], "'7' is no id; an id looks like"),
+        (vec!["invocation", "show", "7"], "'7' is not an invocation id; give the whole id"),
         (vec!["invocation", "list", "--state", "done"], "unknown state 'done'; one of queued,"),
         (vec!["bench", "f", "-c", "0"], "a count of clients is a number from 1 to 1024"),
         (vec!["bench", "f", "-n", "0"], "0 is not in 1..=10000000"),

@@ -19,7 +19,8 @@ use tokio::{
 
 use super::{Shared, engine, events::End, groups::Place, sandbox};
 use crate::runtime::{
-    Error, Exit, Guest, GuestError, START_TIMEOUT, Sandbox, Spec, early::EarlyOutput, listener::Listener,
+    Error, Exit, Guest, GuestError, NoHello, START_TIMEOUT, Sandbox, Spec, early::EarlyOutput,
+    listener::Listener,
 };
 
 /// For the last of a dead container's output.
@@ -80,9 +81,12 @@ impl Container {
                 Ok(guest)
             }
             Err(NotReady::Engine(error)) => Err(error),
-            Err(NotReady::Guest(reason)) => {
+            Err(NotReady::Refused(reason)) => {
+                Err(Error::Start { reason, output: String::new(), code: None })
+            }
+            Err(NotReady::Guest(NoHello { reason, code })) => {
                 let _ = timeout(LAST_OUTPUT, collect(&mut output, &mut early)).await;
-                Err(Error::Start { reason, output: early.into_text() })
+                Err(Error::Start { reason, output: early.into_text(), code })
             }
         }
     }
@@ -107,10 +111,10 @@ impl Container {
                 other => other,
             },
             exit = self.end.wait() => Err(NotReady::Guest(exit.before_hello())),
-            () = sleep(START_TIMEOUT) => Err(NotReady::Guest(format!(
+            () = sleep(START_TIMEOUT) => Err(NotReady::Guest(NoHello::from(format!(
                 "it did not say hello within {} s; does the image speak the runtime protocol?",
                 START_TIMEOUT.as_secs()
-            ))),
+            )))),
         }
     }
 
@@ -118,7 +122,7 @@ impl Container {
     fn not_started(&self, error: Answer) -> NotReady {
         let text = engine::text(&error);
         if engine::is_refused(&error) || text.contains("OCI runtime create failed") {
-            NotReady::Guest(text)
+            NotReady::Refused(text)
         } else {
             NotReady::Engine(self.shared.engine.failed("start a container")(error))
         }
@@ -144,12 +148,14 @@ impl Container {
 /// Why there is no guest.
 enum NotReady {
     Engine(Error),
-    Guest(String),
+    /// The engine does not run it.
+    Refused(String),
+    Guest(NoHello),
 }
 
 impl From<GuestError> for NotReady {
     fn from(error: GuestError) -> Self {
-        Self::Guest(error.to_string())
+        Self::Guest(error.to_string().into())
     }
 }
 

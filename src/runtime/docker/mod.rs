@@ -101,7 +101,8 @@ impl Docker {
                     self.shared.egress.forget().await;
                 }
                 Err(error) if engine::is_refused(&error) => {
-                    return Err(Error::Start { reason: engine::text(&error), output: String::new() });
+                    let reason = engine::text(&error);
+                    return Err(Error::Start { reason, output: String::new(), code: None });
                 }
                 other => return other.map_err(self.shared.engine.failed("create a container")),
             }

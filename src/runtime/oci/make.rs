@@ -64,7 +64,7 @@ pub(super) fn make(
         (true, Some(process)) => Ok(Made { process, output, link }),
         _ if traces.cgroup.as_ref().is_some_and(super::cgroup::Cgroup::ran_out_of_memory) => {
             let reason = "it ran out of memory before it was there".to_owned();
-            Err(Error::Start { reason, output: String::new() })
+            Err(Error::Start { reason, output: String::new(), code: None })
         }
         _ => {
             let reason = fs::read_to_string(folder.join(REASON));

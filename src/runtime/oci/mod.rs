@@ -47,8 +47,8 @@ pub use self::{
     host::{HostPython, host_python},
 };
 use super::{
-    Config, Error, Exit, Guest, Image, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec, Started,
-    early::EarlyOutput, listener::Listener,
+    Config, Error, Exit, Guest, Image, NoHello, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec,
+    Started, early::EarlyOutput, listener::Listener,
 };
 use crate::model::Network;
 
@@ -306,14 +306,14 @@ async fn run(
     };
     match outcome {
         Ok(guest) => Ok(guest),
-        Err(reason) => {
+        Err(NoHello { reason, code }) => {
             let _ = timeout(LAST_OUTPUT, collect(output, &mut early)).await;
-            Err(Error::Start { reason, output: early.into_text() })
+            Err(Error::Start { reason, output: early.into_text(), code })
         }
     }
 }
 
-async fn ready(container: &Container, listener: &Listener) -> Result<Guest, String> {
+async fn ready(container: &Container, listener: &Listener) -> Result<Guest, NoHello> {
     tokio::select! {
         biased;
         guest = listener.accept() => match guest {
@@ -321,12 +321,12 @@ async fn ready(container: &Container, listener: &Listener) -> Result<Guest, Stri
             // It may have hung up because it has ended: that is the reason then.
             Err(error) => {
                 let exit = timeout(LAST_OUTPUT, container.exited()).await;
-                Err(exit.map_or(error.to_string(), Exit::before_hello))
+                Err(exit.map_or(error.to_string().into(), Exit::before_hello))
             }
         },
         exit = container.exited() => Err(exit.before_hello()),
         () = tokio::time::sleep(START_TIMEOUT) => {
-            Err(format!("it did not say hello within {} s", START_TIMEOUT.as_secs()))
+            Err(format!("it did not say hello within {} s", START_TIMEOUT.as_secs()).into())
         }
     }
 }

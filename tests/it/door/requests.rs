@@ -32,7 +32,7 @@ async fn a_parameter_without_a_meaning_is_refused_with_what_is_accepted(platform
     platform.deploy("echo", &[("function.py", ECHO)]).await;
     let list = "accepted parameters: function, state, since, cursor, limit";
     let number = "must be a whole number from 1 to 1000";
-    let id = "an id looks like 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f, and at least 4 digits of its beginning or end will do";
+    let id = "give the whole id, or at least 4 digits of its start or end";
     for (path, expected) in [
         ("/v1/invocations?limits=1", format!("unknown parameter 'limits'; {list}")),
         ("/v1/invocations?limit=0", format!("limit=0: {number}")),
@@ -45,7 +45,7 @@ async fn a_parameter_without_a_meaning_is_refused_with_what_is_accepted(platform
             "/v1/invocations?state=done",
             "unknown state 'done'; one of queued, running, retrying, succeeded, failed, timed_out, crashed, cancelled, expired".to_owned(),
         ),
-        ("/v1/invocations?cursor=x", format!("'x' is no id; {id}")),
+        ("/v1/invocations?cursor=x", format!("'x' is not an invocation id; {id}")),
         (
             "/v1/invocations?since=yesterday",
             "since=yesterday: write how long ago, for example 10m, or a moment, for example 2026-01-31T12:00:00Z".to_owned(),

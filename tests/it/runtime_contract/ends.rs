@@ -59,9 +59,12 @@ pub async fn what_is_no_guest_is_a_start_error_with_its_output(fixture: &Fixture
     let mut spec = fixture.spec(ECHO);
     let (image, expected) = fixture.no_guest().await;
     spec.image = image;
-    let Err(Error::Start { reason, output }) = fixture.runtime.start(&spec).await else { panic!() };
+    let Err(Error::Start { reason, output, code }) = fixture.runtime.start(&spec).await else {
+        panic!()
+    };
     assert!(output.contains(expected), "{output}");
     assert!(!reason.is_empty());
+    assert!(code.is_some(), "{reason}");
     assert!(!spec.folder.join("run/runtime.sock").exists());
 }
 
