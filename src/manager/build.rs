@@ -2,10 +2,15 @@
 //! cache, which other managers make anew for themselves. Then the code is loaded once, before anything of it
 //! is registered.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc::UnboundedSender, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -30,16 +35,19 @@ use crate::{
 
 /// A message is taken by who is going to build it now.
 const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
-/// So many may be under way while their code is loaded, which takes a function's own time; then the next build
-/// waits. Of those that are built there is one at a time: they take all the cores they can get.
-const AT_ONCE: usize = 8;
-/// While the code is loaded, whoever waits hears of it.
+/// So many may be under way, most of them waiting for their code to be loaded; then the next build waits. Of those
+/// that are built there is one at a time: they take all the cores they can get.
+const AT_ONCE: usize = 64;
+/// So much code is loaded at once, which takes a function's own time.
+const LOADED_AT_ONCE: usize = 8;
+/// While the code is loaded, or waits for that, whoever deploys hears of it.
 const STILL: Duration = Duration::from_secs(30);
 
 /// Takes builds until `stop`; one that is under way is finished.
 pub async fn consume(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
     let building = Arc::new(Semaphore::new(1));
-    let workers = (0..AT_ONCE).map(|_| work(&shared, &dispatch, &building, &stop));
+    let loading = Loading { places: Semaphore::new(LOADED_AT_ONCE), stop: stop.clone(), still: STILL };
+    let workers = (0..AT_ONCE).map(|_| work(&shared, &dispatch, &building, &loading, &stop));
     futures_util::future::join_all(workers).await;
 }
 
@@ -47,6 +55,7 @@ async fn work(
     shared: &Arc<Shared>,
     dispatch: &Dispatch,
     building: &Arc<Semaphore>,
+    loading: &Loading,
     stop: &CancellationToken,
 ) {
     let mut backoff = Backoff::new();
@@ -74,7 +83,37 @@ async fn work(
         };
         drop(consumer);
         if let Some(delivery) = delivery {
-            run(shared, dispatch, delivery, place).await;
+            run(shared, dispatch, loading, delivery, place).await;
+        }
+    }
+}
+
+/// Tags that images of builds under way have or will have: no revision names them yet, and they stay.
+#[derive(Default)]
+pub struct UnderWay(Mutex<Vec<String>>);
+
+impl UnderWay {
+    pub fn tags(&self) -> Vec<String> {
+        self.0.lock().expect("no holder panics").clone()
+    }
+
+    /// Until the answer is dropped.
+    fn enter(&self, tag: String) -> impl Drop {
+        self.0.lock().expect("no holder panics").push(tag.clone());
+        Entered { under_way: self, tag }
+    }
+}
+
+struct Entered<'a> {
+    under_way: &'a UnderWay,
+    tag: String,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut tags = self.under_way.0.lock().expect("no holder panics");
+        if let Some(place) = tags.iter().position(|tag| *tag == self.tag) {
+            tags.swap_remove(place);
         }
     }
 }
@@ -82,6 +121,7 @@ async fn work(
 async fn run(
     shared: &Arc<Shared>,
     dispatch: &Dispatch,
+    loading: &Loading,
     delivery: Delivery,
     place: OwnedSemaphorePermit,
 ) {
@@ -93,6 +133,7 @@ async fn run(
         }
     };
     tracing::info!(function = %build.name, build = %build.build, "building");
+    let _entered = shared.under_way.enter(function_tag(build.name.as_str(), &build.source));
     let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel();
     let forward = async {
         while let Some(message) = lines.recv().await {
@@ -104,7 +145,7 @@ async fn run(
         dispatch.send(Command::ImageMade);
         drop(place);
         let step = match built {
-            Ok(built) => load(dispatch, &build, built, &progress).await,
+            Ok(built) => load(dispatch, loading, &build, built, &progress).await,
             Err(failed) => failed,
         };
         drop(progress);
@@ -247,6 +288,7 @@ fn unregistered(build: &Build, bundle: Option<Digest>, image: String) -> Revisio
 /// Has the code loaded once, where that is asked for. That the platform cannot do it is no reason not to deploy.
 async fn load(
     dispatch: &Dispatch,
+    loading: &Loading,
     build: &Build,
     built: Built,
     progress: &UnboundedSender<String>,
@@ -256,11 +298,8 @@ async fn load(
         build.check.as_ref().is_some_and(|check| check.unless_image.as_ref() != Some(&image));
     let (mut notice, mut output) = (None, None);
     if is_wanted {
-        let _ = progress.send("loading the code once".to_owned());
         let revision = Arc::new(unregistered(build, bundle.clone(), image.clone()));
-        let (answer, checked) = oneshot::channel();
-        dispatch.send(Command::Check(Box::new(Check { revision, answer })));
-        match answered(checked, build.spec.load_limit(), progress).await {
+        match load_once(dispatch, loading, revision, progress).await {
             Checked::Loaded { printed } => output = Some(printed).filter(|text| !text.is_empty()),
             Checked::Failed { error, printed } => return not_loaded(build, error, printed),
             Checked::Skipped { reason } => {
@@ -270,6 +309,48 @@ async fn load(
         }
     }
     BuildStep::Done { image, bundle, notice, output }
+}
+
+/// Places for code that is loaded.
+struct Loading {
+    places: Semaphore,
+    stop: CancellationToken,
+    /// [`STILL`], but for tests.
+    still: Duration,
+}
+
+impl Loading {
+    /// Waits for one; none when the manager stops.
+    async fn place(&self, progress: &UnboundedSender<String>) -> Option<SemaphorePermit<'_>> {
+        let mut place = pin!(self.places.acquire());
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                place = &mut place => return place.ok(),
+                () = tokio::time::sleep(self.still) => {
+                    let waits = "waiting for the code of other deploys to be loaded first";
+                    let _ = progress.send(waits.to_owned());
+                }
+            }
+        }
+    }
+}
+
+async fn load_once(
+    dispatch: &Dispatch,
+    loading: &Loading,
+    revision: Arc<Revision>,
+    progress: &UnboundedSender<String>,
+) -> Checked {
+    let Some(_place) = loading.place(progress).await else {
+        return Checked::Skipped { reason: "the manager stops".to_owned() };
+    };
+    let _ = progress.send("loading the code once".to_owned());
+    let limit = revision.spec.load_limit();
+    let (answer, checked) = oneshot::channel();
+    dispatch.send(Command::Check(Box::new(Check { revision, answer })));
+    answered(checked, limit, progress).await
 }
 
 async fn answered(
@@ -322,6 +403,44 @@ fn unfit(message: String) -> BuildStep {
 mod tests {
     use super::*;
     use crate::config::manifest::{self, Defaults};
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_load_hears_of_it_and_a_stop_ends_the_wait() {
+        let loading = Loading {
+            places: Semaphore::new(LOADED_AT_ONCE),
+            stop: CancellationToken::new(),
+            still: Duration::from_millis(1),
+        };
+        let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel();
+        let mut taken = Vec::new();
+        for _ in 0..LOADED_AT_ONCE {
+            taken.push(loading.place(&progress).await.unwrap());
+        }
+        assert!(lines.try_recv().is_err());
+        let waiting = loading.place(&progress);
+        let freeing = async {
+            for _ in 0..3 {
+                let line = lines.recv().await.unwrap();
+                assert_eq!(line, "waiting for the code of other deploys to be loaded first");
+            }
+            taken.pop();
+        };
+        let (place, ()) = tokio::join!(waiting, freeing);
+        let _place = place.unwrap();
+        let stopping = async { loading.stop.cancel() };
+        let (none, ()) = tokio::join!(loading.place(&progress), stopping);
+        assert!(none.is_none());
+    }
+
+    #[test]
+    fn the_images_of_builds_under_way_are_known_until_the_last_ends() {
+        let under_way = UnderWay::default();
+        let [first, second] = [0, 1].map(|_| under_way.enter("cloudfunc/f:1".to_owned()));
+        drop(first);
+        assert_eq!(under_way.tags(), ["cloudfunc/f:1"]);
+        drop(second);
+        assert!(under_way.tags().is_empty());
+    }
 
     #[test]
     fn what_is_larger_than_the_machine_is_refused_with_its_figures() {

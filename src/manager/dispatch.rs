@@ -308,8 +308,9 @@ impl Dispatcher {
             Command::Check(check) => self.check(check),
             Command::CheckLoaded { slot } => self.apply(Event::Started { slot }),
             Command::CheckAgain { slot, check } => {
-                if let Some((id, _)) = self.checking.get(&slot) {
-                    self.checks.insert(*id, check);
+                match self.checking.get(&slot) {
+                    Some((id, _)) => drop(self.checks.insert(*id, check)),
+                    None => check.preempt(),
                 }
                 self.apply(Event::Ended { slot });
             }
@@ -397,9 +398,10 @@ impl Dispatcher {
             }
             Action::Stop { slot } => {
                 self.prewarmed.remove(&slot);
-                if let Some((check, _)) = self.checking.remove(&slot) {
-                    // One that was to begin again; whoever waits for it sees that it is gone.
-                    self.checks.remove(&check);
+                if let Some((id, _)) = self.checking.remove(&slot)
+                    && let Some(check) = self.checks.remove(&id)
+                {
+                    check.preempt();
                 }
                 if let Some(instance) = self.instances.get_mut(&slot) {
                     tracing::debug!(function = %instance.revision.name, "instance stops");

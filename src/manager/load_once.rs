@@ -54,6 +54,11 @@ impl Check {
         self.answer(Checked::Skipped { reason });
     }
 
+    /// It was to begin again, and is stopped before.
+    pub fn preempt(self) {
+        self.answer(preempted());
+    }
+
     fn answer(self, checked: Checked) {
         // The build may have been given up.
         let _ = self.answer.send(checked);

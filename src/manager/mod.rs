@@ -66,6 +66,7 @@ struct Shared {
     owner: OwnerId,
     bundles: bundles::Bundles,
     revisions: consumers::Revisions,
+    under_way: build::UnderWay,
     logs: logs::LogWriter,
     /// What functions and revisions there are has changed.
     changed: Notify,
@@ -100,6 +101,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),
         revisions: consumers::Revisions::default(),
+        under_way: build::UnderWay::default(),
         manager: owner.manager,
         owner: OwnerId::new(),
         tracker: TaskTracker::new(),

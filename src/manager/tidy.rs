@@ -38,7 +38,8 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 
 /// Whether nothing is left for soon.
 async fn tidy(shared: &Shared) -> Result<bool, store::Error> {
-    let (mut digests, mut images) = (HashSet::<Digest>::new(), HashSet::new());
+    let mut digests = HashSet::<Digest>::new();
+    let mut images: HashSet<String> = shared.under_way.tags().into_iter().collect();
     for named in shared.store.named_bundles().await? {
         images.insert(function_tag(named.function.as_str(), &named.source));
         // Another function may have been made from it by its id.
@@ -46,6 +47,7 @@ async fn tidy(shared: &Shared) -> Result<bool, store::Error> {
         digests.insert(named.source);
         digests.extend(named.bundle);
     }
+    images.extend(shared.under_way.tags());
     let removed = shared.bundles.tidy(&digests).await;
     if removed > 0 {
         tracing::info!(count = removed, "unpacked bundles removed that no revision names");

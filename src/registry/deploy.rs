@@ -31,6 +31,12 @@ const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revisi
 
 /// Uploads that are checked at once. Each keeps a processor busy, for seconds when it is large.
 const MAX_CHECKS: usize = 2;
+/// Uploads that wait to be checked, each in memory; one more is refused.
+const MAX_WAITING: usize = 16;
+/// In seconds, until an upload that was refused may come again.
+const RETRY_AFTER: u64 = 5;
+/// An archive up to this size is kept until it is registered, in case the stored one is removed meanwhile.
+const MAX_KEPT: usize = 4 * 1024 * 1024;
 /// As `nice` has it: 0 is usual, 19 is the lowest priority.
 const CHECK_NICENESS: i32 = 10;
 
@@ -49,11 +55,18 @@ pub struct Source {
 }
 
 /// Where uploads are checked: few at once, the others wait, and invocations do not notice.
-pub struct Checks(Arc<Semaphore>);
+pub struct Checks {
+    running: Arc<Semaphore>,
+    /// Running or waiting.
+    there: Arc<Semaphore>,
+}
 
 impl Default for Checks {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_CHECKS)))
+        Self {
+            running: Arc::new(Semaphore::new(MAX_CHECKS)),
+            there: Arc::new(Semaphore::new(MAX_CHECKS + MAX_WAITING)),
+        }
     }
 }
 
@@ -64,7 +77,14 @@ impl Checks {
         &self,
         work: impl FnOnce() -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        let place = self.0.clone().acquire_owned().await;
+        let Ok(there) = self.there.clone().try_acquire_owned() else {
+            let detail = format!(
+                "{MAX_WAITING} uploads are waiting to be checked already, and no more can wait; deploy again in a \
+                 few seconds"
+            );
+            return Err(Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER).into());
+        };
+        let place = self.running.clone().acquire_owned().await;
         let (done, result) = oneshot::channel();
         let work = move || {
             // Without a process it is that of the calling thread, on Linux.
@@ -72,7 +92,7 @@ impl Checks {
                 tracing::debug!(%error, "an upload is checked with the usual priority");
             }
             let _ = done.send(work());
-            drop(place);
+            drop((place, there));
         };
         let started = std::thread::Builder::new().name("check upload".to_owned()).spawn(work);
         let result = match started {
@@ -128,7 +148,7 @@ impl Registry {
     /// Deploys; `report` gets lines for people.
     pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
         let Source { name, spec, digest, archive, check } = source;
-        let kept = archive.clone();
+        let kept = archive.clone().filter(|archive| archive.len() <= MAX_KEPT);
         let unchanged = self.unchanged(&name, &spec, &digest).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(spec.code, Code::Image { .. });
@@ -152,6 +172,10 @@ impl Registry {
             (Err(store::Error::Missing(_)), Some(archive)) => {
                 self.store.put_blob(&revision.source, archive).await?;
                 self.store.add_revision(revision).await?
+            }
+            (Err(store::Error::Missing(_)), None) => {
+                let detail = "the uploaded source was removed while it was built; deploy again";
+                return Err(Problem::new(code::UNAVAILABLE, detail).into());
             }
             (added, _) => added?,
         };
@@ -349,6 +373,35 @@ mod tests {
         for (number, caller) in callers.into_iter().enumerate() {
             assert_eq!(caller.await.unwrap(), Ok(number));
         }
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_cannot_wait_is_told_to_come_again() {
+        let checks = Arc::new(Checks::default());
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let begin = || {
+            let (checks, wait) = (checks.clone(), wait.clone());
+            tokio::spawn(async move {
+                let work = move || wait.lock().unwrap().recv().map_err(|_| unreachable!("it is sent"));
+                checks.run(work).await.map_err(|failure| failure.0)
+            })
+        };
+        let callers: Vec<_> = (0..MAX_CHECKS + MAX_WAITING).map(|_| begin()).collect();
+        while checks.there.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = begin().await.unwrap().unwrap_err();
+        assert_eq!((refused.status, refused.retry_after), (503, Some(RETRY_AFTER)), "{refused:?}");
+        callers.iter().for_each(|_| go.send(()).unwrap());
+        for caller in callers {
+            caller.await.unwrap().unwrap();
+        }
+        while checks.there.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        go.send(()).unwrap();
+        begin().await.unwrap().unwrap();
     }
 
     #[tokio::test]

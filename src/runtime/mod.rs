@@ -124,7 +124,7 @@ pub trait Runtime: Send + Sync {
     /// sandboxes of that network share, if that is not there yet.
     async fn notices(&self, network: Network) -> Vec<String>;
 
-    /// Removes the images that were made for functions of this platform, but those of these tags and ids; answers the tags
+    /// Removes the images that this manager made for functions, but those of these tags and ids; answers the tags
     /// that went, and whether others are still in use and could go later.
     async fn remove_images(&self, _keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
         Ok((Vec::new(), false))

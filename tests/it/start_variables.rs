@@ -3,13 +3,17 @@
 use cloudfunc::client::Error;
 use serde_json::{Value, json};
 
-use crate::{on_stack, support::platform::TestPlatform};
+use crate::{
+    on_stack,
+    support::{eventually, platform::TestPlatform},
+};
 
 on_stack! {
     light:
     variables_of_the_start_have_their_effect
     variables_of_the_shell_have_theirs
     one_that_keeps_the_interpreter_from_starting_is_told_at_the_deploy
+    what_is_written_unbuffered_is_there_when_the_process_ends
 }
 
 on_stack! {
@@ -17,6 +21,7 @@ on_stack! {
     variables_of_the_start_have_their_effect
     variables_of_the_shell_have_theirs
     one_that_keeps_the_interpreter_from_starting_is_told_at_the_deploy
+    what_is_written_unbuffered_is_there_when_the_process_ends
 }
 
 on_stack! {
@@ -71,6 +76,17 @@ async fn variables_of_the_start_have_their_effect(platform: &TestPlatform) {
     let second = seen(platform, "second", "PYTHONHASHSEED = \"7\"\n").await;
     assert_eq!(second["hash"], first["hash"], "the same seed");
     assert_eq!(second["optimize"], 0);
+}
+
+async fn what_is_written_unbuffered_is_there_when_the_process_ends(platform: &TestPlatform) {
+    let code = "import os, sys\n\ndef handler(event):\n    print('half a line', end='')\n    \
+                sys.stdout.buffer.write(b' and bytes')\n    os._exit(3)\n";
+    let manifest = "[env]\nPYTHONUNBUFFERED = \"1\"\n";
+    platform.deploy("direct", &[("function.py", code), ("cloudfunc.toml", manifest)]).await;
+    platform.problem("direct", "{}").await;
+    let logs = async || platform.cli(&["logs", "direct"]).await.1;
+    let is_there = async || logs().await.contains("half a line and bytes").then_some(());
+    eventually("it is in the log", is_there).await;
 }
 
 /// They are set with the code: whoever looks them up finds them, and the interpreter is found without them.

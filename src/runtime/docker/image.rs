@@ -25,14 +25,15 @@ use super::{
     sandbox::USER,
 };
 use crate::{
-    model::{Digest, Language, PlatformName},
+    model::{Digest, Language, ManagerId},
     runtime::context,
 };
 
 /// The label of the language image that a function's image was built on.
 const BASE_LABEL: &str = "cloudfunc.base";
-/// The label of the platform that made a function's image, and may remove it.
-const PLATFORM_LABEL: &str = "cloudfunc.image-platform";
+/// The label of the manager that made a function's image, and may remove it: platforms of one name may share an
+/// engine, and a manager's id is kept with its data.
+const MANAGER_LABEL: &str = "cloudfunc.image-manager";
 
 const PULL_HELP: &str = "connect to a network so that it can be pulled, or load it with `docker load`";
 
@@ -41,13 +42,13 @@ pub(super) struct Images {
     /// Base image of Python, with `{version}` in it.
     python: String,
     /// Whose images are made for functions.
-    platform: String,
+    manager: ManagerId,
     known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
 }
 
 impl Images {
-    pub(super) fn new(python: String, platform: &PlatformName) -> Self {
-        Self { python, platform: platform.to_string(), known: Mutex::default() }
+    pub(super) fn new(python: String, manager: ManagerId) -> Self {
+        Self { python, manager, known: Mutex::default() }
     }
 
     /// The engine's id of an image. Of many callers at once, one does the work.
@@ -74,14 +75,14 @@ impl Images {
         }
     }
 
-    /// Those of functions of this platform that have none of these tags and ids. One that a container still uses is
+    /// Those that this manager made for functions that have none of these tags and ids. One that a container still uses is
     /// refused by the engine.
     pub(super) async fn remove_others(
         &self,
         engine: &Engine,
         keep: &HashSet<String>,
     ) -> Result<(Vec<String>, bool), Error> {
-        let label = format!("{PLATFORM_LABEL}={}", self.platform);
+        let label = format!("{MANAGER_LABEL}={}", self.manager);
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
         let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
         let client = engine.client().await?;
@@ -120,7 +121,7 @@ impl Images {
             Image::Function { language, version, tag, bundle } => {
                 let language = Image::Language { language: *language, version: version.clone() };
                 let base = Box::pin(self.ensure(engine, &language, progress)).await?;
-                work.function(tag, bundle, &base, &self.platform).await
+                work.function(tag, bundle, &base, self.manager).await
             }
         }
     }
@@ -214,7 +215,7 @@ impl Work<'_> {
         tag: &str,
         bundle: &Path,
         base: &str,
-        platform: &str,
+        manager: ManagerId,
     ) -> Result<String, Error> {
         if let Some(image) = self.inspect(tag).await? {
             let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
@@ -227,7 +228,7 @@ impl Work<'_> {
         }
         (self.progress)(format!("building {tag}"));
         let dockerfile = format!(
-            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base} {PLATFORM_LABEL}={platform}\n"
+            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base} {MANAGER_LABEL}={manager}\n"
         );
         self.build(tag, bundle_context(bundle.to_owned(), dockerfile)).await
     }

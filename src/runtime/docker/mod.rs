@@ -76,7 +76,7 @@ impl Docker {
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(config.python_image.clone(), &config.owner.platform), shared }
+        Self { images: Images::new(config.python_image.clone(), config.owner.manager), shared }
     }
 
     fn subscribe(&self) {

@@ -675,8 +675,11 @@ def redirect(descriptor, target):
     """Makes an output a standard stream, also of the processes that the function starts."""
     os.dup2(descriptor, target)
     os.close(descriptor)
-    raw = io.open(target, "wb", closefd=False)
-    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    direct = not sys.flags.ignore_environment and bool(os.environ.get("PYTHONUNBUFFERED"))
+    raw = io.open(target, "wb", buffering=0 if direct else -1, closefd=False)
+    return io.TextIOWrapper(
+        raw, encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=direct
+    )
 
 
 def flush():
