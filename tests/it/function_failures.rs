@@ -230,7 +230,7 @@ async fn one_that_takes_too_much_memory_is_told_its_limit(platform: &TestPlatfor
     let memory = ("cloudfunc.toml", "memory = \"64MiB\"\n");
     platform.deploy("eater", &[("function.py", EATS), memory]).await;
     let (answer, _) = call(platform, "eater", "{}").await;
-    let detail = "the function used more than its memory limit of 64 MiB";
+    let detail = "function 'eater' crashed: the function used more than its memory limit of 64 MiB";
     assert_eq!(answer, of_function(code::FUNCTION_CRASHED, detail, "out_of_memory"));
 }
 

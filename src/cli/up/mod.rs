@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long)]
     embedded: bool,
     /// Start it in the background, wait until it is ready, and end; `cloudfunc down` stops it
-    #[arg(short, long)]
+    #[arg(long)]
     detach: bool,
     /// With --detach: how long to wait until it is ready [default: 5m]
     #[arg(long, value_name = "DURATION", requires = "detach", value_parser = units::parse_duration)]

@@ -311,7 +311,7 @@ async fn without_a_home_a_data_folder_is_enough() {
 async fn a_platform_in_the_background_is_ready_when_its_command_ends() {
     let home = Home::new("embedded");
     let up = |flags: &[&str]| {
-        let mut command = home.cloudfunc(&["up", "-d"]);
+        let mut command = home.cloudfunc(&["up", "--detach"]);
         command.args(EMBEDDED).args([
             "--registry-port",
             "0",
