@@ -257,10 +257,10 @@ async fn ensure_image(
     let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| {
         // An image of the user's own that is not there is the user's to bring.
         let is_own = matches!(build.spec.code, Code::Image { .. }) && !error.is_transient();
-        if is_own || matches!(error, Error::NoImages { .. }) {
+        if matches!(error, Error::NoImages { .. }) {
             unfit(chain(&error))
         } else {
-            failed(chain(&error), false)
+            failed(chain(&error), is_own)
         }
     })?;
     Ok(match &build.spec.code {

@@ -506,6 +506,9 @@ async fn who_follows_or_waits_goes_on_after_a_restart() {
         (record.state != State::Queued).then_some(())
     })
     .await;
+    // What waits has had its first answer when a command that began after it has.
+    let (exit, ..) = platform.cli(&["invocation", "show", &id.to_string()]).await;
+    assert_eq!(exit, 0);
     for from in [10, 20] {
         platform.restart().await;
         print_range(&platform, "f", from, from + 10).await;
