@@ -13,7 +13,7 @@ use crate::{config::Platform, store};
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What was deleted or replaced.
+/// The path that was deleted or replaced.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{what} {} was deleted or replaced while the platform ran; what is written now would be lost", path.display())]
 pub struct Gone {

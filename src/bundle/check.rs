@@ -23,7 +23,7 @@ pub enum CodeError {
 }
 
 impl CodeError {
-    /// What to do, where something in the folder tells.
+    /// Advice, where something in the folder gives a clue.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NoModule { hint, .. } => hint.as_deref(),
@@ -77,7 +77,7 @@ fn other_module(listing: &Listing, handler: &str) -> Option<String> {
     ))
 }
 
-/// Of the modules in a folder the one that most likely has the handler: one with a usual name, or the
+/// The module of a folder that most likely has the handler: one with a usual name, or the
 /// only one.
 pub fn likely_module<'m>(modules: impl Iterator<Item = &'m str>) -> Option<&'m str> {
     let is_module = |name: &&str| {
@@ -92,7 +92,7 @@ pub fn likely_module<'m>(modules: impl Iterator<Item = &'m str>) -> Option<&'m s
     }
 }
 
-/// What the handler in such a module is usually called.
+/// Usual names of a handler in such a module.
 pub fn usual_function(module: &str) -> &'static str {
     if module == "lambda_function" { "lambda_handler" } else { "handler" }
 }

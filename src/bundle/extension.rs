@@ -1,10 +1,10 @@
-//! What stands before an entry of a tar and changes what it means: pax records and GNU's long names.
+//! Extensions: they stand before an entry of a tar and change what it means: pax records and GNU's long names.
 //!
 //! A record is applied (`path`, `linkpath`, `size`), known to change nothing here (times, owners,
 //! extended attributes), or refused. Two that speak of the same thing are refused: readers differ in
 //! which one counts.
 
-/// Of one extension, in bytes. It is held in memory.
+/// Limit of one extension, in bytes. It is held in memory.
 pub(super) const MAX: u64 = 64 * 1024;
 
 const WITHOUT_HOLES: &str = "write the archive with GNU tar without -S, or with bsdtar --no-read-sparse";
@@ -16,7 +16,7 @@ pub(super) struct Extensions {
     pub link: Option<Vec<u8>>,
     pub size: Option<u64>,
     has_records: bool,
-    /// What is wrong with them. It is said with the entry's name, which comes later.
+    /// The fault found in them. It is told with the entry's name, which comes later.
     pub problem: Option<String>,
     /// The entry's own name, where another one stands in for it.
     pub shown_name: Option<Vec<u8>>,
@@ -106,7 +106,7 @@ impl Extensions {
     }
 }
 
-/// What is wrong with a global block (`g`), which stands for all entries after it: `git archive` writes
+/// The fault in a global block (`g`), which stands for all entries after it: `git archive` writes
 /// one with a comment. GNU tar applies such records and libarchive does not.
 pub(super) fn check_global(content: &[u8]) -> Result<(), String> {
     let Some(records) = split(content) else {

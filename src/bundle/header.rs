@@ -9,7 +9,7 @@ pub(super) const BLOCK: usize = 512;
 /// Where GNU's header tells holes, whether a further block does, and the size with them.
 const GNU_HOLES: std::ops::Range<usize> = 386..495;
 
-/// What the block says, before extensions change it.
+/// The content of the block, before extensions change it.
 #[derive(Debug)]
 pub(super) struct Header {
     pub name: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What `.gitignore`, `.cloudfuncignore` and `.git/info/exclude` say of a path, and in which line.
+//! The rules of `.gitignore`, `.cloudfuncignore` and `.git/info/exclude` for a path, with the line of each.
 //!
 //! `.cloudfuncignore` goes before the two of git; a file further down goes before one further up, and in
 //! a file the last line that fits counts. Files of parent folders count up to the repository's top. A
@@ -19,7 +19,7 @@ use super::Error;
 
 /// The file of rules that belongs to deploying.
 pub(super) const OWN: &str = ".cloudfuncignore";
-/// Of a file of rules, in bytes.
+/// Limit of a file of rules, in bytes.
 const MAX_RULES: u64 = 1024 * 1024;
 
 /// The rules that count in a folder: those of the folders above it come first.
@@ -33,11 +33,11 @@ pub(super) struct Rules {
 struct Level {
     own: Gitignore,
     git: Gitignore,
-    /// Of a repository's top.
+    /// The top folder of the repository.
     exclude: Option<Gitignore>,
 }
 
-/// What the rules say of a path.
+/// The verdict of the rules on a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Nothing,
@@ -151,7 +151,7 @@ fn left_out(glob: &Glob) -> Verdict {
     Verdict::LeftOut { place, rule: glob.original().to_owned() }
 }
 
-/// Of a repository's top: in a worktree or submodule `.git` is a file that says where the rest is.
+/// The exclude file of a repository: in a worktree or submodule `.git` is a file that says where the rest is.
 fn exclude_file(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
     if git.is_dir() {

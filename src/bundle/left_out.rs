@@ -1,4 +1,4 @@
-//! What packing leaves out, and why: said after every deploy.
+//! The files that packing leaves out, and why: told after every deploy.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -31,7 +31,7 @@ pub struct Group {
     pub first: Vec<String>,
 }
 
-/// What was left out of a folder.
+/// The files that were left out of a folder.
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
     pub groups: Vec<Group>,

@@ -18,7 +18,7 @@ use super::{
     header::{BLOCK, Header},
 };
 
-/// Of the tar itself: the files, and for each file up to 20,000 of them a header and padding.
+/// Limit of the tar itself: the files, and for each file up to 20,000 of them a header and padding.
 const MAX_TAR: u64 = MAX_UNPACKED + 64 * 1024 * 1024;
 /// Headers of any kind, folders and extensions included.
 const MAX_HEADERS: usize = 5 * MAX_FILES;
@@ -47,7 +47,7 @@ pub(super) enum MemberKind {
 pub(super) struct Members<'a> {
     stream: io::Take<MultiGzDecoder<&'a [u8]>>,
     headers: usize,
-    /// Of the current entry: content that was not read yet, then what fills up its last block.
+    /// Bytes of the current entry: content that was not read yet, then the padding of its last block.
     content: u64,
     padding: u64,
 }
@@ -81,7 +81,7 @@ impl<'a> Members<'a> {
         if extensions.is_empty() { Ok(None) } else { Err(cut_off()) }
     }
 
-    /// What is left of the current entry's content.
+    /// The rest of the current entry's content.
     pub fn content(&mut self) -> impl Read {
         Content(self)
     }

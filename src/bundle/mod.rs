@@ -31,9 +31,9 @@ pub use pack::{Packed, pack};
 pub use read::read;
 pub use unpack::unpack;
 
-/// Of an archive. A larger one is refused by client and gateway alike; it is held in memory.
+/// Size limit of an archive. A larger one is refused by client and gateway alike; it is held in memory.
 pub const MAX_PACKED: usize = 64 * 1024 * 1024;
-/// Of all files of an archive together, against archives that are small only while packed.
+/// Limit of all files of an archive together, against archives that are small only while packed.
 pub const MAX_UNPACKED: u64 = 512 * 1024 * 1024;
 /// Files and links in one archive.
 pub const MAX_FILES: usize = 20_000;
@@ -46,7 +46,7 @@ const KEPT_TEXTS: [(&str, u64); 2] = [
     (crate::config::manifest::FILE, crate::config::manifest::MAX_BYTES as u64),
     (REQUIREMENTS, 1024 * 1024),
 ];
-/// Of a name or text from an archive that an error repeats, in characters.
+/// Limit of a name or text from an archive that an error repeats, in characters.
 const MAX_SHOWN: usize = 100;
 const REQUIREMENTS: &str = "requirements.txt";
 

@@ -32,7 +32,7 @@ pub struct Packed {
     pub bytes: Bytes,
     pub listing: Listing,
     pub left_out: LeftOut,
-    /// What was packed and will probably not work.
+    /// Notes on packed files that will probably not work.
     pub warnings: Vec<String>,
 }
 

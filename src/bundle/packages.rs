@@ -9,7 +9,7 @@ use std::{
 
 use super::left_out::{LeftOut, Reason, shown};
 
-/// Of a RECORD that is read, in bytes: that of a package with 10,000 files has one.
+/// Limit of a RECORD that is read, in bytes: that of a package with 10,000 files has one.
 const MAX_RECORD: u64 = 4 * 1024 * 1024;
 
 /// A warning for each package whose `RECORD` names files that are there and left out.

@@ -116,7 +116,7 @@ impl Folders {
     }
 }
 
-/// What the bytes are, where that is known and not gzip.
+/// The kind of the bytes, where it is known and not gzip.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     let is_tar = bytes.get(257..262) == Some(b"ustar");
     let begins = |magic: &[u8]| bytes.starts_with(magic);

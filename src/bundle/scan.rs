@@ -37,7 +37,7 @@ const FILES: [&str; 2] = [".DS_Store", "Thumbs.db"];
 /// Endings of `.env.…` files that hold no secrets: they are examples.
 const EXAMPLES: [&str; 4] = ["example", "sample", "template", "dist"];
 
-/// What is packed, and what is not.
+/// The files that are packed, and those that are not.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     /// Everything but folders, relative to the folder, in order.

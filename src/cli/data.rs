@@ -30,7 +30,7 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// What was given as a value.
+    /// The payload that was given as a value.
     pub fn value(&self) -> Option<&str> {
         self.payload.as_deref().or(self.data.as_deref())
     }

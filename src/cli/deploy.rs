@@ -54,10 +54,10 @@ struct Item {
     /// The code was not loaded, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
-    /// What it wrote while it was loaded.
+    /// Output of the code while it was loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
-    /// Of code that could not be loaded.
+    /// The trace of code that could not be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
 }
@@ -170,7 +170,7 @@ fn problem(error: &Error) -> Option<&Problem> {
     }
 }
 
-/// What the code wrote while it was loaded, and its trace.
+/// Prints the output of the code while it was loaded, and its trace.
 fn tell_why(error: &client::Error, out: &Output) {
     let client::Error::Problem(problem) = error else { return };
     if out.json() {

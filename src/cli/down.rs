@@ -20,7 +20,7 @@ use crate::config::{
 
 /// A lock that another process gives up tells nobody: it has to be looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Of what is left.
+/// The names of what is left that are told, at most.
 const NAMED: usize = 5;
 
 /// Stop the platform on this machine, and Postgres and RabbitMQ if `up` has started them

@@ -40,11 +40,11 @@ pub struct Error {
     /// None: everything has been said.
     pub reason: Option<anyhow::Error>,
     pub hint: Option<String>,
-    /// What kind it is, for programs.
+    /// Its kind, for programs.
     pub kind: Kind,
 }
 
-/// What `--json` says of an error besides its words.
+/// The members of an error with `--json`, besides its text.
 #[derive(Clone, Debug, Default)]
 pub struct Kind {
     /// A problem's code, or one of [`Error::report`]'s own. None: after the exit code.

@@ -1,4 +1,4 @@
-//! What is said when Ctrl-C ends a command: what goes on without it, and how to see that.
+//! The message when Ctrl-C ends a command: what goes on without it, and how to see that.
 
 use std::{
     fmt,

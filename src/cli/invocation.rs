@@ -94,7 +94,7 @@ async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// What Ctrl-C says while an invocation is waited for.
+/// The message of Ctrl-C while an invocation is waited for.
 fn goes_on(asked: &InvocationRef) -> impl Future<Output = Option<Farewell>> + Send + use<> {
     let farewell = Farewell {
         what: format!("the invocation goes on, id {asked}"),

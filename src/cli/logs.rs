@@ -116,7 +116,7 @@ fn print(line: &LogLine, with_name: bool, out: &Output) -> Result<(), Error> {
     if out.json() { out.json_line(line) } else { out.line(&render(line, with_name, out)) }
 }
 
-/// What of a followed log was printed: enough to go on after a restart, with nothing twice.
+/// The part of a followed log that was printed: enough to go on after a restart, with nothing twice.
 struct Following {
     /// Numbers of the lines of the last seconds: one that is stored late may have a lower number.
     printed: BTreeMap<i64, Instant>,

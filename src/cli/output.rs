@@ -27,7 +27,7 @@ use super::{
 };
 use crate::model::{InvocationId, LineKind, LogLine, Stream};
 
-/// Of an id's end, in characters, as `logs` prints it.
+/// Length of the end of an id, in characters, as `logs` prints it.
 const SHORT_ID: usize = 8;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -102,7 +102,7 @@ impl Output {
         }
     }
 
-    /// What Ctrl-C has to say.
+    /// The message of Ctrl-C.
     pub fn on_interrupt(&self) -> &OnInterrupt {
         &self.on_interrupt
     }
@@ -257,7 +257,7 @@ impl Output {
         !self.quiet && !self.json
     }
 
-    /// What is left out of an answer, or keeps it waiting: it must not go unnoticed, with `--json` either.
+    /// A remark on what an answer leaves out, or waits for: it must not go unnoticed, with `--json` either.
     pub fn notice(&self, text: &str) {
         if self.json && !self.quiet { self.warn(text) } else { self.note(text) }
     }
@@ -291,7 +291,7 @@ impl Output {
         }
     }
 
-    /// What a function or a program said about its failure.
+    /// The words of a function or a program about its failure.
     pub fn report(&self, text: &str) {
         self.stderr(&self.foreign_block(text.trim_end()));
     }

@@ -1,4 +1,4 @@
-//! What a function wrote during an invocation, beside what came of it.
+//! The output of a function during an invocation, printed with its outcome.
 
 use std::collections::VecDeque;
 

@@ -54,7 +54,7 @@ struct Status {
     platform: PlatformName,
     /// None: of a gateway elsewhere, or not known.
     stack: Option<Stack>,
-    /// Of the gateway.
+    /// URL of the gateway.
     url: String,
     /// None: of a gateway elsewhere.
     data_dir: Option<PathBuf>,
@@ -107,7 +107,7 @@ impl Args {
         }
     }
 
-    /// What is so, and whether that is good.
+    /// The state of the platform, and whether it is good.
     async fn look(&self, target: &Target, out: &Output) -> Result<(Status, Result<(), Error>), Error> {
         let dirs = self.place.dirs();
         let url = target.url(&self.place)?;
@@ -292,7 +292,7 @@ pub struct Place {
     /// None: nothing is known of it.
     pub stack: Option<Stack>,
     pub running: bool,
-    /// Who runs, or ran last.
+    /// The process that runs, or ran last.
     pub holder: Option<Holder>,
 }
 

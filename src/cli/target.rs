@@ -29,7 +29,7 @@ pub struct Target {
     pub platform: Option<PlatformName>,
     /// The platform that was asked, for errors.
     asked: OnceCell<String>,
-    /// What gave the token that was sent.
+    /// The source of the token that was sent.
     token_from: OnceCell<String>,
 }
 
@@ -65,7 +65,7 @@ impl Target {
         Ok(Client::new(settings.url, settings.token)?)
     }
 
-    /// What gives the token, where somebody has said so.
+    /// The source of the token, where one was named.
     fn token_from(&self) -> Option<String> {
         if let Some(file) = &self.token_file {
             return Some(format!("--token-file {}", file.display()));

@@ -35,7 +35,7 @@ pub use invoke::{InvokeAnswer, Outcome};
 pub use lines::Lines;
 pub use logs::{LogLines, LogQuery};
 
-/// Of an upload, between two reports of how far it is.
+/// Bytes of an upload between two reports of its progress.
 const UPLOAD_PIECE: usize = 64 * 1024;
 
 /// Cheap to clone; connections are kept and shared.

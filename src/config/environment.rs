@@ -29,7 +29,7 @@ const OWN_LIBRARY: &str = "it moves the interpreter's own library, which comes f
 const INTERACTIVE: &str = "it is for interactive sessions, and a function is none";
 const NOT_LINUX: &str = "it has no effect on Linux";
 
-/// What would have no effect in a Python function, or keep it from starting, and why.
+/// Variables that would have no effect in a Python function, or keep it from starting, and why.
 const REFUSED: [(&str, &str); 9] = [
     ("PYTHONHOME", OWN_LIBRARY),
     ("PYTHONPLATLIBDIR", OWN_LIBRARY),
@@ -47,7 +47,7 @@ pub fn refusal(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why)
 }
 
-/// What a function's process has to be started with. The rest of its environment is set with its code.
+/// The variables that a function's process has to be started with. The rest of its environment is set with its code.
 pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     let is_wanted = |name: &str| match &spec.code {
         // Revisions of an older version may have names that are refused now; then they had no effect.

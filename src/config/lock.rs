@@ -70,7 +70,7 @@ impl Holder {
         }
     }
 
-    /// Of the gateway.
+    /// URL of the gateway.
     pub fn url(&self) -> String {
         format!("http://{}", reachable(self.gateway))
     }
@@ -183,7 +183,7 @@ pub fn look(folder: &Path) -> Option<Option<Holder>> {
     }
 }
 
-/// Who held the lock of a data folder last.
+/// The last holder of the lock of a data folder.
 pub fn last(folder: &Path) -> Option<Holder> {
     read(&folder.join(NAME))
 }

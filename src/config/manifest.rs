@@ -17,7 +17,7 @@ pub use super::document::LocatedError as ManifestError;
 /// The manifest's name in a function's folder.
 pub const FILE: &str = "cloudfunc.toml";
 
-/// Of the manifest's text. Reading it takes about fifty times as much memory.
+/// Limit of the manifest's text. Reading it takes about fifty times as much memory.
 pub const MAX_BYTES: usize = 64 * 1024;
 
 /// The handler of a function that names none: `handler` in `function.py`.
@@ -37,7 +37,7 @@ const MAX_CPUS: f64 = 64.0;
 const MAX_INSTANCES: u32 = 1000;
 /// All names and values together; they travel in one frame header.
 const MAX_ENV_BYTES: usize = 64 * 1024;
-/// Of a description, a handler or an image's name.
+/// Limit of a description, a handler or an image's name.
 const MAX_TEXT_BYTES: usize = 1024;
 
 const KEYS: &[&str] = &[

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::model::{Digest, PlatformName};
 
-/// What the files hold. `Known` is what can be said when they are read.
+/// The content of the files. `Known` is what can be said when they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     name: PlatformName,

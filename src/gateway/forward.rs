@@ -19,7 +19,7 @@ pub struct Upstream {
     peer: Peer,
 }
 
-/// Of a readiness answer, in bytes.
+/// Limit of a readiness answer, in bytes.
 const MAX_HEALTH: usize = 64 * 1024;
 
 /// Headers of one connection, and credentials meant for the gateway only.

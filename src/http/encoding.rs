@@ -18,7 +18,7 @@ use futures_util::{StreamExt as _, stream};
 use super::{Answer, read_body, request::throw_away};
 use crate::model::{Problem, code};
 
-/// What a body may be encoded in; sent as `Accept-Encoding` with a refusal.
+/// The encodings that a body may have; sent as `Accept-Encoding` with a refusal.
 pub const ACCEPTED: &str = "gzip, deflate";
 /// Encodings over each other. More than one is rare, and each costs a pass over the body.
 const MAX_ENCODINGS: usize = 2;

@@ -19,13 +19,13 @@ const MAX_COUNT: usize = 90;
 
 /// The `Host` that the caller named, between gateway and scheduler.
 const HOST_OF_CALLER: HeaderName = HeaderName::from_static("cloudfunc-host");
-/// What begins like this is the platform's own, and no handler sees it.
+/// The prefix of headers that are the platform's own, and no handler sees it.
 const OWN: &str = "cloudfunc-";
 
 /// What the roles read, whatever a connection says of it: it describes the payload or the call.
 const KEPT: [&str; 4] = ["content-encoding", "content-type", "host", "prefer"];
 
-/// Of one connection, or meant for the gateway.
+/// Whether a header is of one connection, or meant for the gateway.
 fn stays_here(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -41,7 +41,7 @@ fn stays_here(name: &HeaderName) -> bool {
     ) || name.as_str().starts_with("proxy-")
 }
 
-/// What the gateway passes on of a call; in its order, where a name has several values.
+/// The headers of a call that the gateway passes on; in its order, where a name has several values.
 pub fn end_to_end(mut headers: HeaderMap) -> Answer<HeaderMap> {
     if headers.len() > MAX_COUNT {
         return Err(too_large(format!(
@@ -88,7 +88,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     named.filter(|name: &HeaderName| !KEPT.contains(&name.as_str())).collect()
 }
 
-/// What a handler sees of a call whose payload has `length` bytes.
+/// The headers that a handler sees of a call whose payload has `length` bytes.
 pub fn handler_headers(headers: &HeaderMap, length: usize) -> Answer<CallHeaders> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     let (mut bytes, mut repeated, mut last) = (0, false, None);

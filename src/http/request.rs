@@ -41,7 +41,7 @@ pub async fn read_body(
     }
 }
 
-/// Of a body that is refused, so much is read and thrown away: an answer in the middle of a request
+/// The part of a refused body that is read and thrown away: an answer in the middle of a request
 /// closes the connection, and a client that is still sending then sees a reset instead of the answer.
 const SWALLOW: usize = 64 * 1024 * 1024;
 const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);

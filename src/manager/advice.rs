@@ -1,4 +1,4 @@
-//! What to do about a function's error, where its type and its words tell. Looked at only when there is one.
+//! Advice about a function's error, where its type and its words tell. Looked at only when there is one.
 
 use crate::model::{Code, FunctionError, FunctionSpec, Network};
 
@@ -36,7 +36,7 @@ const PACKAGES: &[(&str, &str)] = &[
 /// Of the types of exceptions that a name look-up raises.
 const LOOKUP: &[&str] = &["gaierror", "herror"];
 
-/// What the C library, and libraries that pass on its words, say when there is no way out.
+/// Texts of the C library, and of libraries that pass them on, when there is no network.
 const NO_WAY_OUT: &[&str] = &[
     "Network is unreachable",
     "[Errno 101]",

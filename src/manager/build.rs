@@ -169,7 +169,7 @@ async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
     }
 }
 
-/// What a build made.
+/// The result of a build.
 struct Built {
     image: String,
     bundle: Option<Digest>,
@@ -271,7 +271,7 @@ async fn ensure_image(
     })
 }
 
-/// What is built, as a revision that nobody knows.
+/// A build as a revision that is not registered.
 fn unregistered(build: &Build, bundle: Option<Digest>, image: String) -> Revision {
     Revision {
         function: crate::model::FunctionId::new(),

@@ -42,7 +42,7 @@ pub enum Skipped {
 struct Wanted {
     check: CheckId,
     class: Option<Class>,
-    /// Of its instance, in bytes.
+    /// Memory of its instance, in bytes.
     memory: u64,
     deadline: Instant,
 }
@@ -54,7 +54,7 @@ struct Live {
     stopping: bool,
 }
 
-/// What the pool has for checks at this moment.
+/// The room that the pool has for checks at this moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub budget: u64,

@@ -42,7 +42,7 @@ pub struct Revisions {
     deletions: AtomicU64,
 }
 
-/// Of older ones no instance is left.
+/// Bound of the list: of older ones no instance is left.
 const REMEMBERED_GONE: usize = 1024;
 
 impl Revisions {

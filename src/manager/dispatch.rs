@@ -52,7 +52,7 @@ pub enum Command {
         slot: Slot,
         result: Result<Live, Failure>,
     },
-    /// What was written during a load that failed; `Started` with the failure follows.
+    /// Output of a load that failed; `Started` with the failure follows.
     LoadOutput {
         slot: Slot,
         instance: InstanceId,
@@ -157,7 +157,7 @@ struct Dispatcher {
     /// With the class whose prewarmed instances will do.
     revisions: HashMap<Key, (Arc<Revision>, Option<Class>)>,
     failures: HashMap<Slot, Failure>,
-    /// What instances wrote whose load failed, for the invocation that the failure answers.
+    /// Output of instances whose load failed, for the invocation that the failure answers.
     load_outputs: HashMap<Slot, (InstanceId, LoadOutput)>,
     live: watch::Sender<Arc<HashSet<FunctionId>>>,
     reports: watch::Sender<Vec<ReportedInstance>>,

@@ -36,7 +36,7 @@ use crate::{
     store::ReportedInstance,
 };
 
-/// Of a payload, in bytes, in the debug log.
+/// Limit of a payload, in bytes, in the debug log.
 const SHOWN_PAYLOAD: usize = 1024;
 /// A guest that hung up is given so long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
@@ -132,7 +132,7 @@ pub(super) struct Instance {
     begun: Instant,
     ready: Instant,
     loaded: Instant,
-    /// What the load wrote, until it is known whose it is.
+    /// Output of the load, until it is known whose it is.
     load_output: LoadOutput,
 }
 
@@ -461,7 +461,7 @@ impl Instance {
         }
     }
 
-    /// What the load wrote, as that invocation's, or as the instance's own.
+    /// Writes the output of the load, as that invocation's, or as the instance's own.
     fn write_load_output(&mut self, invocation: Option<(InvocationId, u32)>) -> u64 {
         let output = std::mem::take(&mut self.load_output);
         output.write(Sink::new(&self.shared, &self.revision, self.id, invocation))

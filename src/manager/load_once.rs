@@ -17,7 +17,7 @@ use crate::{
     model::{FunctionError, InstanceId, Revision},
 };
 
-/// Of what the code wrote while it was loaded, the end; in bytes.
+/// The end of the output of a load that is kept, in bytes.
 const MAX_PRINTED: usize = 16 * 1024;
 
 /// A check that is asked for. The revision is not registered: its function and number are nobody's.
@@ -26,7 +26,7 @@ pub struct Check {
     pub answer: oneshot::Sender<Checked>,
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug)]
 pub enum Checked {
     Loaded {

@@ -34,11 +34,11 @@ const MAX_WAITING: usize = 65_536;
 /// Stored together; of the longest lines (1 MiB of logs an invocation) fewer.
 const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Of a line besides its text.
+/// Size of a line besides its text.
 const LINE_BYTES: usize = 200;
 /// Functions, invocations and instances that lost lines and are not told of yet; of more, lines are only counted.
 const MAX_SOURCES: usize = 4_096;
-/// Of an error's trace in a function's log: the last so many bytes and lines.
+/// Limits of an error's trace in a function's log; the last bytes and lines are kept.
 const MAX_TRACE: usize = 64 * 1024;
 const MAX_TRACE_LINES: usize = 1_000;
 /// A line is on its way to the store after at most so long.
@@ -295,12 +295,12 @@ pub const LAST_OUTPUT: &str = "; its last output: ";
 /// The kinds of such errors.
 const OF_A_CRASH: [&str; 3] = ["exit", "out_of_memory", "protocol"];
 
-/// What an instance wrote while its code was loaded, with the times: it belongs to the invocation that waited
+/// Output of an instance while its code was loaded, with the times: it belongs to the invocation that waited
 /// for that, which is known afterwards. No more than one exchange's bound.
 #[derive(Default)]
 pub struct LoadOutput(Vec<(Timestamp, Line)>);
 
-/// Of the last output in an error's message.
+/// Limit of the last output in an error's message.
 const TAIL_LINES: usize = 5;
 const TAIL_CHARACTERS: usize = 500;
 
@@ -445,14 +445,8 @@ mod tests {
         assert_eq!((tail.chars().count(), tail.starts_with("…x")), (TAIL_CHARACTERS + 1, true));
     }
 
-    /// The test's one thread lets the writer run only when it waits: until then nothing is stored.
-    #[tokio::test]
-    async fn lines_beyond_the_bound_are_dropped_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
-        let (writer, task) = start(store.clone(), None);
-        let line = LogLine {
+    fn printed(text: String) -> LogLine {
+        LogLine {
             ts: Timestamp::now(),
             function: "f".parse().unwrap(),
             revision: RevisionNumber(1),
@@ -460,10 +454,20 @@ mod tests {
             attempt: None,
             instance: InstanceId::new(),
             stream: Stream::Stdout,
-            line: "x".repeat(6 * 1024 * 1024),
+            line: text,
             kind: None,
             sequence: None,
-        };
+        }
+    }
+
+    /// The test's one thread lets the writer run only when it waits: until then nothing is stored.
+    #[tokio::test]
+    async fn lines_beyond_the_bound_are_dropped_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
+        let (writer, task) = start(store.clone(), None);
+        let line = printed("x".repeat(6 * 1024 * 1024));
         let kept = WRITTEN_BEHIND / size(&line);
         for _ in 0..kept + 3 {
             writer.write(line.clone());
@@ -535,18 +539,7 @@ mod tests {
         let path = folder.path().join("store.db");
         let store = crate::store::connect(&crate::store::Config::Sqlite { path }).await.unwrap();
         let (writer, task) = start(store.clone(), None);
-        let line = LogLine {
-            ts: Timestamp::now(),
-            function: "f".parse().unwrap(),
-            revision: RevisionNumber(1),
-            invocation_id: None,
-            attempt: None,
-            instance: InstanceId::new(),
-            stream: Stream::Stdout,
-            line: "x".to_owned(),
-            kind: None,
-            sequence: None,
-        };
+        let line = printed("x".to_owned());
         for _ in 0..MAX_WAITING + 1 {
             writer.write(line.clone());
         }

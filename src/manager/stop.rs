@@ -18,7 +18,7 @@ use crate::runtime::Owner;
 const GIVE_UP: Duration = Duration::from_secs(1);
 /// An engine that is slower than this is left to the next start, which removes by label.
 const REMOVAL: Duration = Duration::from_secs(8);
-/// Of a store that is slow or away: log lines, then the lease.
+/// Time for a store that is slow or away at a stop: log lines, then the lease.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The same after a hard stop, for the lease alone: others may then claim at once what was running.
 const LAST_WORD: Duration = Duration::from_millis(500);

@@ -10,7 +10,7 @@ use crate::{http::chain, model::Digest, store};
 
 /// Without a change.
 const EVERY: Duration = Duration::from_secs(600);
-/// Of an image whose last container is just being removed.
+/// Pause for an image whose last container is just being removed.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Changes that come together are answered by one look.
 const SETTLE: Duration = Duration::from_millis(500);

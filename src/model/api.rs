@@ -93,10 +93,10 @@ pub struct Deployed {
     /// The same source and manifest were active already.
     pub unchanged: bool,
     pub image: String,
-    /// What whoever deploys should know: the code was not loaded, and why.
+    /// A remark for the caller: the code was not loaded, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
-    /// What the code wrote while it was loaded once; its end, at most 16 KiB.
+    /// Output of the code while it was loaded once; its end, at most 16 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }

@@ -42,7 +42,7 @@ pub struct Problem {
     /// The function's own traceback, when the function failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// What the code wrote while a deploy loaded it and failed; its end.
+    /// Output of the code while a deploy loaded it and failed; its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }

@@ -147,7 +147,7 @@ pub struct FunctionError {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// What to do about it, where the platform knows that.
+    /// Advice, where the platform has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

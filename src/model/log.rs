@@ -26,7 +26,7 @@ impl Stream {
     }
 }
 
-/// What the platform says with a line of its own.
+/// The kind of a line of the platform's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LineKind {
@@ -78,7 +78,7 @@ pub struct LogLine {
     pub stream: Stream,
     /// Without its line ending; bytes that are not UTF-8 are replaced.
     pub line: String,
-    /// Of lines of the platform only.
+    /// Set on lines of the platform only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LineKind>,
     /// Its place in the store, for who asked for it (`?sequence=true`).

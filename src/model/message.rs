@@ -163,10 +163,10 @@ pub enum BuildStep {
     Done {
         image: String,
         bundle: Option<Digest>,
-        /// What whoever deploys should know: the code was not loaded, and why.
+        /// A remark for the caller: the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
-        /// What the code wrote while it was loaded; its end.
+        /// Output of the code while it was loaded; its end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },

@@ -16,7 +16,7 @@ use std::fmt;
 /// Levels of arrays and objects. Python allows 1,000 calls within each other, and reading a level is one:
 /// half of them are left to the function, which may walk the value call by call and write it again.
 pub const MAX_DEPTH: usize = 500;
-/// Of an integer: `sys.int_info.default_max_str_digits`, beyond which Python refuses to convert it.
+/// Limit of an integer: `sys.int_info.default_max_str_digits`, beyond which Python refuses to convert it.
 pub const MAX_DIGITS: usize = 4300;
 
 /// Digits and exponents below these are within a 64-bit float.
@@ -102,7 +102,7 @@ impl fmt::Display for What {
 }
 
 impl What {
-    /// What to do next.
+    /// Advice on what to do next.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Utf8(_) | Self::Wide(_) => {

@@ -1,4 +1,4 @@
-//! What a payload may be: the one definition, applied at the door (gateway, classic routes) and by the
+//! The definition of a valid payload: the one definition, applied at the door (gateway, classic routes) and by the
 //! command line before it sends. What passes here can be read by the function.
 //!
 //! | sent as | accepted |
@@ -17,7 +17,7 @@ use crate::model::{Problem, code};
 
 /// The type of a payload that names none.
 pub const DEFAULT_TYPE: &str = "application/json";
-/// What browsers and curl send unless told otherwise.
+/// The type that curl and HTML forms send unless told otherwise.
 pub const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 /// Bytes in a `Content-Type`. It stands twice in the header of a frame to the guest.
 const MAX_TYPE: usize = 1024;

@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// Then the user is told what is waited for.
 const NOTICE: Duration = Duration::from_secs(3);
 
-/// What to do about code that does not load, when nothing better is known.
+/// Advice about code that does not load, when nothing better is known.
 const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
                           --no-check (?check=false) deploys it without";
 
@@ -277,7 +277,7 @@ impl Registry {
     }
 }
 
-/// What a manager made.
+/// The result of a manager's build.
 struct Built {
     image: String,
     bundle: Option<Digest>,

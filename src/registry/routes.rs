@@ -37,7 +37,7 @@ use crate::{
     store,
 };
 
-/// Of a document that a route takes.
+/// Limit of a document that a route takes.
 pub const MAX_REQUEST: usize = 64 * 1024;
 
 type Shared = State<Arc<Registry>>;

@@ -28,21 +28,21 @@ use super::{
 };
 use crate::model::{Body, FunctionError, LineKind, Stream};
 
-/// Of one invocation's output, and at most so many lines as `lines.rs` says; then one `truncated` line
+/// Limit of one invocation's output, in bytes beside the lines that `lines.rs` says; then one `truncated` line
 /// stands for the rest.
 pub const MAX_LOG_BYTES: usize = 1024 * 1024;
 
-/// Of one read of output.
+/// Limit of one read of output.
 const READ_SIZE: usize = 16 * 1024;
 
 /// What is read of one stream after an answer, at most. The kernel's buffer holds less, so that everything
 /// written before the answer is among it; a guest that goes on printing cannot hold us up.
 const MAX_DRAIN: usize = 4 * 1024 * 1024;
 
-/// Of an error's type, in characters; the shims keep to it themselves.
+/// Limit of an error's type, in characters; the shims keep to it themselves.
 const MAX_ERROR_TYPE: usize = 256;
 
-/// Of a result's content type, in bytes: it becomes a header of the answer.
+/// Limit of a result's content type, in bytes: it becomes a header of the answer.
 const MAX_CONTENT_TYPE: usize = 256;
 
 /// A connected guest. One invocation at a time. Dropping it hangs up, upon which the guest exits.
@@ -59,7 +59,7 @@ pub struct Guest {
 pub struct Line {
     pub stream: Stream,
     pub text: String,
-    /// Of a line of the platform.
+    /// The kind of a line of the platform.
     pub kind: Option<LineKind>,
 }
 
@@ -330,7 +330,7 @@ fn too_large(error: &TooLarge) -> FunctionError {
     FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None, hint: None }
 }
 
-/// What an output is read from. Neither end ever makes this program wait.
+/// The source that an output is read from. Neither end ever makes this program wait.
 pub(super) enum Source {
     Connection(UnixStream),
     Pipe(pipe::Receiver),

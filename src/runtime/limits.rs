@@ -10,10 +10,10 @@ pub(super) const RUN_PATH: &str = "/run/cloudfunc";
 pub(super) const ACCOUNT: [(&str, &str); 3] =
     [("HOME", "/tmp"), ("USER", "function"), ("LOGNAME", "function")];
 
-/// Of `/tmp`, which counts as the function's memory. A write over it fails in the function.
+/// Limit of `/tmp`, which counts as the function's memory. A write over it fails in the function.
 pub(super) const TMP_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Of `/dev/shm`, likewise; for locks and queues between processes.
+/// Limit of `/dev/shm`, likewise; for locks and queues between processes.
 pub(super) const SHM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Processes and threads; a fork over it fails in the function.

@@ -140,7 +140,7 @@ pub trait Runtime: Send + Sync {
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error>;
 }
 
-/// What the machine that sandboxes run on has; none where it does not say.
+/// The resources of the machine that sandboxes run on; none where it does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
     pub cpus: Option<u32>,

@@ -25,13 +25,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{FunctionError, InvocationId, RevisionNumber, message::MAX_BODY};
 
-/// Of `hello`; another one is a start error.
+/// Limit of `hello`; another one is a start error.
 pub const VERSION: u32 = 1;
 
 /// Of the socket in the folder that the guest sees as `/run/cloudfunc`.
 pub const SOCKET_NAME: &str = "runtime.sock";
 
-/// Of a frame's header, in bytes. A longer one from the guest is a violation.
+/// Limit of a frame's header, in bytes. A longer one from the guest is a violation.
 pub const MAX_HEADER: usize = 64 * 1024;
 
 /// Both lengths.

@@ -27,7 +27,7 @@ pub struct Known {
     pub name: FunctionName,
     pub revision: RevisionNumber,
     pub timeout: Duration,
-    /// Of loading its code.
+    /// Limit of loading its code.
     pub load_limit: Duration,
     pub max_instances: u32,
     load: Arc<Load>,

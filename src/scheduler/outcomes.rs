@@ -23,7 +23,7 @@ const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 64, priority: 0 };
 const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
 
-/// Of a stop: for what is here already. A store that is away then is not waited for.
+/// Time for a stop: for what is here already. A store that is away then is not waited for.
 const LAST_BATCHES: Duration = Duration::from_secs(3);
 
 /// Takes outcomes until `stop`, and then those that are here: managers stop before schedulers, and a queue

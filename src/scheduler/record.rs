@@ -96,7 +96,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
     }
 }
 
-/// Of those under way that a filter picks, in no order.
+/// Records of invocations under way that a filter picks, in no order.
 pub fn running_records(waiting: &Waiting, filter: &RecordFilter) -> Vec<Record> {
     let mut records = Vec::new();
     waiting.for_each(|id, pending| {

@@ -24,7 +24,7 @@ const MAX_WAITING: usize = 20_000;
 const BATCH: usize = 500;
 /// In one batch, in bytes (one record more may go over it).
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// Of a record besides its result and the traces of its errors.
+/// Size of a record besides its result and the traces of its errors.
 const RECORD_BYTES: usize = 1024;
 /// A record is on its way to the store after at most so long.
 const DELAY: Duration = Duration::from_millis(50);

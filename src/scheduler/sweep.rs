@@ -30,7 +30,7 @@ const PUBLISHES: usize = 256;
 /// Pruning happens every so many sweeps.
 const PRUNE_EVERY: u64 = 60;
 const PRUNE_PAGE: u32 = 5000;
-/// Of a stop.
+/// Time for a stop.
 const LAST_SWEEP: Duration = Duration::from_secs(3);
 
 /// Until `stop`, which a sweep under way does not hold up for long: what it took and did not publish then is

@@ -108,7 +108,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<FunctionId>, Error>;
     /// What [`Store::prune`] and [`Store::prune_revisions`] would delete now.
     async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error>;
-    /// What the revisions of all functions are made of.
+    /// The digests that the revisions of all functions are made of.
     async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error>;
     /// Gives room that deleted rows leave back to the disk, in bytes; None where the store does that itself.
     /// Writes wait meanwhile.

@@ -10,7 +10,7 @@ use crate::{
 
 /// Where results do not go to a terminal.
 const COLUMNS: usize = 80;
-/// Of the histogram.
+/// Width of the histogram.
 const BUCKETS: usize = 12;
 
 /// In the order in which an invocation goes through them, which a first answer need not have all of.

@@ -80,7 +80,7 @@ impl Subject {
         })
     }
 
-    /// What is looked at, in a sentence.
+    /// The subject of the examination, in a sentence.
     pub fn describe(&self) -> String {
         let Place { running, holder, .. } = &self.place;
         let described = self.place.describe();

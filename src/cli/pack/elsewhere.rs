@@ -15,9 +15,9 @@ use crate::{
 const MAX_ENTRIES: usize = 1000;
 /// Functions in folders further down that are named.
 const MAX_NAMED: usize = 3;
-/// Of a module that is read, in bytes.
+/// Limit of a module that is read, in bytes.
 const MAX_MODULE: u64 = 1024 * 1024;
-/// What handlers are called elsewhere, the likeliest first.
+/// Names of handlers on other platforms, the likeliest first.
 const USUAL_HANDLERS: [&str; 6] = ["lambda_handler", "handler", "handle", "main", "run", "app"];
 
 /// A hint for a folder without the handler's file.

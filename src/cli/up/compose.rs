@@ -156,7 +156,7 @@ impl Project {
 const IMAGES: [(&str, &str); 2] =
     [("CLOUDFUNC_POSTGRES_IMAGE", "postgres:16"), ("CLOUDFUNC_RABBITMQ_IMAGE", "rabbitmq:3-management")];
 
-/// What to do when the engine has not got all images; none when it has.
+/// Advice when the engine does not have all images; none when it has.
 async fn missing_images() -> Option<String> {
     let mut missing = Vec::new();
     for (variable, default) in IMAGES {

@@ -34,7 +34,7 @@ use crate::{
 const DETACHED: &str = "CLOUDFUNC_UP_DETACHED";
 /// A first start pulls images and makes a database.
 const READY_WITHIN: Duration = Duration::from_secs(300);
-/// Of what a start that failed has said, this much is shown.
+/// The part of the output of a failed start that is shown, in bytes.
 const MAX_SAID: u64 = 64 << 10;
 
 /// Starts it and waits until it is ready, has ended, or that takes too long.

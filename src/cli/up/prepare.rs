@@ -22,7 +22,7 @@ use crate::{
     runtime::{Kind, Owner},
 };
 
-/// What to do about a missing base image.
+/// Advice about a missing base image.
 const WITHOUT_IMAGE: &str = "load it with `docker load`, name one that is there in CLOUDFUNC_PYTHON_IMAGE, or choose `--runtime oci`";
 
 /// What the roles need.

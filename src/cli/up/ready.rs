@@ -28,7 +28,7 @@ struct Ready<'a> {
 
 /// What the roles do not know.
 pub struct Said<'s> {
-    /// What functions run in, in words.
+    /// The runtime of functions, in words.
     pub runtime: &'s str,
     /// ` --platform NAME` where commands need it.
     pub by_name: String,

@@ -31,7 +31,7 @@ const WAITING: usize = 4096;
 const FLUSH: Duration = Duration::from_secs(1);
 /// A log file is rotated here; one older one is kept.
 const MAX_FILE: u64 = 10 << 20;
-/// Of a child that gave up, so many lines are told again.
+/// The lines of a child that gave up which are told again.
 const LAST_LINES: usize = 5;
 
 #[derive(Clone)]

@@ -114,7 +114,7 @@ impl Settings {
         (image, self.python_version.clone().unwrap_or_else(default))
     }
 
-    /// What Docker builds functions on that name no version.
+    /// The base image of Docker for functions that name no version.
     pub fn base_image(&self) -> String {
         let docker = Self { runtime: Some(runtime::Kind::Docker), ..self.clone() };
         let (image, version) = docker.python();

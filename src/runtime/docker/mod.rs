@@ -40,7 +40,7 @@ use super::{
 };
 use crate::model::Network;
 
-/// Of removals at the same time: an engine does not remove faster with more.
+/// Limit of removals at the same time: an engine does not remove faster with more.
 const PARALLEL_REMOVALS: usize = 4;
 
 /// How often [`Docker::remove_all`] looks again for what another process was still making.

@@ -44,7 +44,7 @@ impl Follower {
         }
     }
 
-    /// What is new; nothing, after a moment, when there is nothing. A store that is away has nothing.
+    /// The new lines; nothing, after a moment, when there is nothing. A store that is away has nothing.
     pub async fn next(
         &mut self,
         store: &dyn Store,

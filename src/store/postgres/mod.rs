@@ -33,7 +33,7 @@ use crate::config::SecretUrl;
 const CLOSE: Duration = Duration::from_secs(5);
 /// How long a method waits for a connection before it answers [`Error::Unavailable`].
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// Of each role. A server allows 100 by default, and statements here are short: more connections
+/// Connections of each role. A server allows 100 by default, and statements here are short: more connections
 /// than the server has cores only queue inside of it.
 const CONNECTIONS: u32 = 10;
 /// What is written behind comes from one or two tasks of a role.

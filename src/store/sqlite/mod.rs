@@ -64,7 +64,7 @@ pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migratio
 
 pub(super) struct Sqlite {
     writer: Writer,
-    /// Of a connection that may write.
+    /// Options of a connection that may write.
     writing: SqliteConnectOptions,
     readers: SqlitePool,
     lost: LostClaims,
