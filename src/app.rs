@@ -16,19 +16,18 @@ use self::{
     running::{Running, supervise},
 };
 use crate::{
-    config::{
-        Platform,
-        manifest::{self, Defaults},
-        platform::{Addresses, Limits},
-        state::State,
-    },
     gateway,
     http::{self, Door, Guard, Peer, Server},
     manager,
+    manifest::{self, Defaults},
     model::LogLine,
+    place::Addresses,
+    place::state::State,
     registry,
     runtime::{self, Owner},
     scheduler,
+    settings::Platform,
+    settings::platform::Limits,
     shutdown::Shutdown,
 };
 

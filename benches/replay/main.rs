@@ -18,12 +18,10 @@ use anyhow::Context as _;
 use clap::Parser;
 use cloudfunc::{
     client::Client,
-    config::{
-        client::Token,
-        platform::KeepAlivePolicy,
-        units::{parse_bytes, parse_duration, show_bytes, show_duration},
-    },
+    place::client::Token,
     runtime::Kind,
+    settings::platform::KeepAlivePolicy,
+    units::{parse_bytes, parse_duration, show_bytes, show_duration},
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};

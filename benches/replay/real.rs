@@ -9,10 +9,13 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    config::{Dirs, Settings, State, StorePlace},
     model::{Body, FunctionName, InstanceId, InvocationId, Start},
+    place::Dirs,
+    place::State,
     queue,
     runtime::Kind,
+    settings::Settings,
+    settings::StorePlace,
     shutdown::Shutdown,
 };
 use tokio::{task::JoinSet, time::Instant};

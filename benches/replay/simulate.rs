@@ -8,9 +8,9 @@ use std::{
 };
 
 use cloudfunc::{
-    config::platform::KeepAlivePolicy,
     manager::pool::{Action, Event, Key, Limits, Needs, Pool, Slot, WorkId},
     model::{FunctionId, Mode, RevisionNumber, Start},
+    settings::platform::KeepAlivePolicy,
 };
 
 use super::trace::Trace;

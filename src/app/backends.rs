@@ -8,11 +8,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Role;
 use crate::{
-    config::{Platform, State, lock::StoreLock},
-    http::chain,
+    error_chain::chain,
     model::LogLine,
+    place::State,
+    place::lock::StoreLock,
     queue::{self, Queue},
     runtime::{self, Runtime},
+    settings::Platform,
     shutdown::Shutdown,
     store::{self, Store},
 };

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::Platform, store};
+use crate::{settings::Platform, store};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 
 use super::{Listing, REQUIREMENTS, left_out::shown};
 use crate::{
-    config::manifest::DEFAULT_HANDLER,
+    manifest::DEFAULT_HANDLER,
     model::{Code, FunctionSpec, Language},
 };
 

@@ -42,10 +42,8 @@ pub const MAX_FOLDERS: usize = 20_000;
 /// Folders inside one another.
 pub const MAX_DEPTH: usize = 100;
 /// Files at the top whose text is kept in the [`Listing`], and the most that each may have.
-const KEPT_TEXTS: [(&str, u64); 2] = [
-    (crate::config::manifest::FILE, crate::config::manifest::MAX_BYTES as u64),
-    (REQUIREMENTS, 1024 * 1024),
-];
+const KEPT_TEXTS: [(&str, u64); 2] =
+    [(crate::manifest::FILE, crate::manifest::MAX_BYTES as u64), (REQUIREMENTS, 1024 * 1024)];
 /// Limit of a name or text from an archive that an error repeats, in characters.
 const MAX_SHOWN: usize = 100;
 const REQUIREMENTS: &str = "requirements.txt";
@@ -64,7 +62,7 @@ pub struct Listing {
 impl Listing {
     /// The text of `cloudfunc.toml`.
     pub fn manifest(&self) -> Option<&str> {
-        self.texts.get(crate::config::manifest::FILE).map(String::as_str)
+        self.texts.get(crate::manifest::FILE).map(String::as_str)
     }
 
     /// Whether there is a file or link of this path (`pkg/mod.py`).

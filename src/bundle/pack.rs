@@ -21,7 +21,7 @@ use super::{
     packages, path, read,
     scan::{Scanned, scan},
 };
-use crate::{config::manifest, model::Code};
+use crate::{manifest, model::Code};
 
 /// Links that are warned of, one by one.
 const MAX_LINKS_TOLD: usize = 3;

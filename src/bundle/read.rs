@@ -12,7 +12,7 @@ use super::{
     members::{MemberKind, Members},
     path, shorten,
 };
-use crate::{config::units::show_bytes, model::Digest};
+use crate::{model::Digest, units::show_bytes};
 
 /// Checks every rule and says what the archive holds.
 pub fn read(bytes: &[u8]) -> Result<Listing, Error> {

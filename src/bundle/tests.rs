@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::manifest::{self, Defaults};
+use crate::manifest::{self, Defaults};
 
 /// A folder of these files; a path that ends in `/` is an empty folder.
 fn folder(files: &[(&str, &str)]) -> TempDir {

@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::{Output, error::Error, stdin};
 use crate::{
-    config::units::show_bytes,
     model::{Body, message::MAX_BODY},
     payload,
+    units::show_bytes,
 };
 
 /// Options of every command that invokes.

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     client::{self, Client},
-    config::units::show_bytes,
     model::{FunctionName, Problem, RevisionNumber, api::Deployed},
+    units::show_bytes,
 };
 
 /// Deploy functions: pack each folder, upload it, follow its build

@@ -12,10 +12,10 @@ use super::{
     target::Target,
     up::{compose::Project, credentials},
 };
-use crate::config::{
-    lock,
-    platforms::{self, Platforms, shown},
-    wipe,
+use crate::{
+    place::lock,
+    place::platforms::{self, Platforms, shown},
+    place::wipe,
 };
 
 /// A lock that another process gives up tells nobody: it has to be looked at.

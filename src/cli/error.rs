@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use crate::{
     bundle, client,
-    config::{client::SettingsError, document::LocatedError, platforms::ChoiceError},
     model::{Fault, InvocationId, Problem, State, code},
+    place::client::SettingsError,
+    place::platforms::ChoiceError,
+    toml_document::LocatedError,
 };
 
 /// Exit codes, from design §10.

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::{
         bundle,
-        config::manifest::{self, Defaults},
+        manifest::{self, Defaults},
     };
 
     #[test]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, Packed},
-    config::manifest::{self, Defaults, Manifest},
+    manifest::{self, Defaults, Manifest},
     model::{Code, FunctionName, Language},
 };
 

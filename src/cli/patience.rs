@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Error, Output};
-use crate::{client, config::units::show_duration};
+use crate::{client, units::show_duration};
 
 /// A platform that has not come back by then is not waited for any longer.
 const AT_MOST: Duration = Duration::from_secs(60);

@@ -7,12 +7,10 @@ use serde::Serialize;
 
 use super::{Error, Exit, Output, target::Target};
 use crate::{
-    config::{
-        Stack,
-        client::SettingsError,
-        platforms::{self, ChoiceError, Known, Platforms, Wish, shown},
-    },
     model::PlatformName,
+    place::Stack,
+    place::client::SettingsError,
+    place::platforms::{self, ChoiceError, Known, Platforms, Wish, shown},
 };
 
 /// The platforms on this machine: list them, choose the one that commands talk to

@@ -2,8 +2,8 @@
 
 use super::{Error, Output, ask, target::Target, text::count};
 use crate::{
-    config::units::{parse_duration, show_bytes, show_duration},
     model::api::{Amount, Pruned},
+    units::{parse_duration, show_bytes, show_duration},
 };
 
 /// Delete what nobody needs any more, and give its room back to the disk

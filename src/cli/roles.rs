@@ -7,7 +7,7 @@ use tokio::{io::AsyncReadExt as _, net::unix::pipe};
 use super::{Error, Exit, Output, settings::SettingsArgs, signals::Signals};
 use crate::{
     app::{self, Role},
-    config::Stack,
+    place::Stack,
     shutdown::Shutdown,
 };
 

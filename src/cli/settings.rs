@@ -4,9 +4,8 @@ use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{Error, Exit};
 use crate::{
-    config::{Dirs, Settings, host_names, platform::KeepAlivePolicy, units},
-    model::PlatformName,
-    runtime,
+    model::PlatformName, place::Dirs, runtime, settings::Settings, settings::host_names,
+    settings::platform::KeepAlivePolicy, units,
 };
 
 /// Which platform, and where its files are.

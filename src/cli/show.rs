@@ -8,11 +8,11 @@ use super::{
     text::{count, setting},
 };
 use crate::{
-    config::units::show_bytes,
     model::{
         Code, FunctionName, FunctionSpec, InstanceId, Network, Package,
         api::{FunctionInfo, InstanceInfo, RevisionInfo},
     },
+    units::show_bytes,
 };
 
 /// Show a function: its settings, revisions and live instances

@@ -19,14 +19,14 @@ use super::{
 use crate::{
     app::Role,
     client::{self, Client},
-    config::{
-        Dirs, Settings, Stack, StorePlace,
-        lock::{self, Holder},
-        platforms::{ChoiceError, Known, Platforms, Wish, shown},
-        units,
-    },
     model::{FunctionName, PlatformName, api::Health},
-    store,
+    place::Dirs,
+    place::Stack,
+    place::lock::{self, Holder},
+    place::platforms::{ChoiceError, Known, Platforms, Wish, shown},
+    settings::Settings,
+    settings::StorePlace,
+    store, units,
 };
 
 /// Between two looks of `--wait`.

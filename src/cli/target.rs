@@ -14,11 +14,9 @@ use url::Url;
 use super::{Error, Output, settings::PlaceArgs};
 use crate::{
     client::{self, Client},
-    config::{
-        client::{Given, Settings, SettingsError},
-        platforms::Platforms,
-    },
     model::{InvocationId, InvocationRef, PlatformName, api::Page, id::InvalidId},
+    place::client::{Given, Settings, SettingsError},
+    place::platforms::Platforms,
 };
 
 /// The options that say where the platform is.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use crate::config::units::parse_since;
-use crate::config::units::show_duration;
+pub use crate::units::parse_since;
+use crate::units::show_duration;
 
 /// A moment, to the second.
 pub fn moment(time: Timestamp) -> String {
@@ -53,7 +53,7 @@ pub fn count(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::units::parse_duration;
+    use crate::units::parse_duration;
 
     #[test]
     fn settings_read_like_a_manifest() {

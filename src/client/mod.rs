@@ -20,7 +20,6 @@ use reqwest::{
 use url::Url;
 
 use crate::{
-    config::client::Token,
     model::{
         Body, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber, State,
         api::{
@@ -28,6 +27,7 @@ use crate::{
             RevisionInfo,
         },
     },
+    place::client::Token,
 };
 
 pub use error::Error;

@@ -8,8 +8,8 @@ use url::{Host, Url};
 
 use super::{Client, Error};
 use crate::{
-    config::client::Token,
     model::{Body, Problem},
+    place::client::Token,
 };
 
 /// A platform that does not take a connection within this time is not there.

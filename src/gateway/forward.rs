@@ -97,7 +97,7 @@ impl Upstream {
 
     fn failed(&self, error: &Unanswered, read_only: bool) -> Failure {
         let role = self.role;
-        tracing::warn!(role, error = %crate::http::chain(error), "role does not answer");
+        tracing::warn!(role, error = %crate::error_chain::chain(error), "role does not answer");
         if !error.begun || read_only {
             return Problem::new(code::UNAVAILABLE, format!("the {role} does not answer"))
                 .retry_after(1)

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Answer, Failure, read_decoded};
 use crate::{
-    config::units::show_bytes,
     model::{Problem, code},
     payload::json,
+    units::show_bytes,
 };
 
 /// Levels of a document of ours around a payload: it is one of its fields.

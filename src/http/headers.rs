@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::Answer;
 use crate::{
-    config::units::show_bytes,
     model::{CallHeaders, Problem, code},
+    units::show_bytes,
 };
 
 /// Names and values of a call, in bytes. With every character escaped they still fit the header of a

@@ -3,7 +3,6 @@
 mod auth;
 mod client;
 mod connections;
-mod disk;
 mod document;
 mod encoding;
 mod headers;
@@ -15,14 +14,12 @@ mod serve;
 
 pub use client::client;
 
-pub use disk::chain_of_disk;
-
 pub use auth::{Guard, authorise};
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{end_to_end, handler_headers};
 pub use peer::{Door, Peer, Unanswered};
-pub use problem::{Answer, Failure, chain, function_not_found, of_store};
+pub use problem::{Answer, Failure, function_not_found, of_store};
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body};
 pub use serve::{Counts, Ready, Server, bind, drops_nothing, health_routes, store_and_queue};

@@ -7,6 +7,7 @@ use axum::{
 };
 
 use crate::{
+    error_chain::chain,
     model::{FunctionName, Problem, code},
     queue, store,
     suggest::suggest,
@@ -67,18 +68,6 @@ impl From<queue::Error> for Failure {
         }
         Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
     }
-}
-
-/// An error with its sources, in one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// 404 with the near names, if any.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Answer, Failure};
 use crate::{
-    config::units::parse_since,
     model::{Problem, code},
     suggest::suggest,
+    units::parse_since,
 };
 
 /// The parameters of a request, each of a key that the route knows.

@@ -8,8 +8,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::Answer;
 use crate::{
-    config::units::show_bytes,
     model::{FunctionName, Problem, code, message::MAX_BODY},
+    units::show_bytes,
 };
 
 /// A function's name from a path or a document.

@@ -108,7 +108,7 @@ fn no_network(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::manifest::{self, Defaults};
+    use crate::manifest::{self, Defaults};
 
     fn hint(manifest: &str, kind: &str, message: &str, trace: Option<&str>) -> Option<String> {
         let defaults = Defaults { python_version: "3.12".to_owned() };

@@ -23,14 +23,14 @@ use super::{
 };
 use crate::{
     bundle,
-    config::units::{self, show_duration},
-    http::{chain, chain_of_disk},
+    error_chain::{chain, chain_of_disk},
     model::{
         Code, Digest, FunctionError, FunctionSpec, Package, Revision, RevisionNumber,
         message::{self, Build, BuildEvent, BuildStep, Parcel},
     },
     queue::{Address, ConsumeOptions, Delivery, Message},
     runtime::{Error, Machine},
+    units::{self, show_duration},
 };
 
 /// A message is taken by who is going to build it now.
@@ -402,7 +402,7 @@ fn unfit(message: String) -> BuildStep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::manifest::{self, Defaults};
+    use crate::manifest::{self, Defaults};
 
     #[tokio::test]
     async fn whoever_waits_for_a_load_hears_of_it_and_a_stop_ends_the_wait() {

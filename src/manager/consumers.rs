@@ -20,7 +20,7 @@ use super::{
     work::{self, Work},
 };
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{
         Function, FunctionId, Mode, Revision, RevisionNumber,
         message::{Invoke, Verdict},

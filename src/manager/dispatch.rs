@@ -25,7 +25,6 @@ use super::{
     work::{self, Run, Work},
 };
 use crate::{
-    config::units::show_duration,
     model::{
         FunctionId, FunctionSpec, InstanceId, InvocationId, Revision, RevisionNumber,
         message::{Invoke, Verdict},
@@ -33,6 +32,7 @@ use crate::{
     queue::Delivery,
     runtime,
     store::ReportedInstance,
+    units::show_duration,
 };
 
 /// A sync invocation that has not ended after this long is reported as under way.
@@ -592,7 +592,7 @@ async fn report_instances(shared: Arc<Shared>, mut reports: watch::Receiver<Vec<
     while reports.changed().await.is_ok() {
         let report = reports.borrow_and_update().clone();
         if let Err(error) = shared.store.report_instances(shared.owner, &report).await {
-            tracing::warn!(error = %crate::http::chain(&error), "instances not reported");
+            tracing::warn!(error = %crate::error_chain::chain(&error), "instances not reported");
             tokio::time::sleep(Duration::from_secs(1)).await;
             reports.mark_changed();
         }

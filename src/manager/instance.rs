@@ -23,8 +23,8 @@ use super::{
     work::{Run, Work},
 };
 use crate::{
-    config::environment,
-    http::{chain, chain_of_disk},
+    error_chain::{chain, chain_of_disk},
+    manifest::environment,
     model::{
         Body, Code, FunctionError, FunctionSpec, InstanceId, InvocationId, Package, Phase, Revision,
         Start, message::Verdict,
@@ -381,7 +381,7 @@ impl Instance {
             }
             Err(LoadFailure::Function(error)) => Err(Failure::Load(advised(error, &self.revision.spec))),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
-                let limit = crate::config::units::show_duration(limit);
+                let limit = crate::units::show_duration(limit);
                 let message =
                     format!("the function's code did not load within its load_timeout of {limit}");
                 Err(Failure::Load(failure("load", message)))
@@ -493,7 +493,7 @@ impl Instance {
                 (Verdict::Failed { error: advised(error, &revision.spec) }, None, true)
             }
             Err(GuestError::TimedOut(limit)) => {
-                let limit = crate::config::units::show_duration(limit);
+                let limit = crate::units::show_duration(limit);
                 let message =
                     format!("the function did not answer within its timeout of {limit} and was stopped");
                 (Verdict::TimedOut { error: failure("timeout", message) }, None, false)
@@ -546,7 +546,7 @@ impl Instance {
         let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
         match exit.unwrap_or(Exit::Unknown) {
             Exit::OutOfMemory => {
-                let limit = crate::config::units::show_bytes(self.revision.spec.memory_bytes);
+                let limit = crate::units::show_bytes(self.revision.spec.memory_bytes);
                 let message = format!("the function used more than its memory limit of {limit}");
                 failure("out_of_memory", message)
             }
@@ -587,7 +587,7 @@ fn phase(name: &str, zero: Instant, from: Instant, to: Instant) -> Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::manifest::{self, Defaults};
+    use crate::manifest::{self, Defaults};
 
     #[test]
     fn only_a_process_that_ended_itself_may_have_failed_by_its_variables() {

@@ -14,7 +14,7 @@ const RENEW: Duration = Duration::from_secs(3);
 /// Takes the lease, for as long as that takes: without one, whatever is claimed counts as lost.
 pub async fn acquire(shared: &Shared) {
     while let Err(error) = shared.store.renew_lease(shared.owner, shared.manager, LEASE).await {
-        tracing::warn!(error = %crate::http::chain(&error), "waiting for the lease");
+        tracing::warn!(error = %crate::error_chain::chain(&error), "waiting for the lease");
         tokio::time::sleep(RENEW / 6).await;
     }
 }
@@ -34,7 +34,7 @@ pub async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %crate::http::chain(&error), "lease not renewed");
+                    tracing::warn!(error = %crate::error_chain::chain(&error), "lease not renewed");
                 }
                 failing = true;
                 RENEW / 6

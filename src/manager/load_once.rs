@@ -13,8 +13,8 @@ use super::{
     pool::Slot,
 };
 use crate::{
-    config::units::show_duration,
     model::{FunctionError, InstanceId, Revision},
+    units::show_duration,
 };
 
 /// The end of the output of a load that is kept, in bytes.

@@ -419,7 +419,7 @@ async fn store_batch(store: &dyn Store, batch: &[LogLine]) -> bool {
                 pause *= 2;
             }
             Err(error) => {
-                let error = crate::http::chain(&error);
+                let error = crate::error_chain::chain(&error);
                 tracing::warn!(lines = batch.len(), %error, "log lines not stored");
                 return false;
             }

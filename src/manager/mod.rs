@@ -35,11 +35,11 @@ use tokio::sync::{Notify, mpsc::UnboundedSender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::platform::Limits,
     http::{self, Server},
     model::{FunctionSpec, LogLine, ManagerId, OwnerId, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
+    settings::platform::Limits,
     shutdown::Shutdown,
     store::Store,
 };
@@ -95,7 +95,7 @@ pub async fn run(
         .with_context(|| format!("cannot create {}", instances.display()))?;
     // What an earlier life of this manager had claimed need not wait until its lease runs out.
     if let Err(error) = store.release_manager(owner.manager).await {
-        tracing::warn!(error = %http::chain(&error), "older leases not ended; they run out by themselves");
+        tracing::warn!(error = %crate::error_chain::chain(&error), "older leases not ended; they run out by themselves");
     }
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
@@ -185,7 +185,7 @@ async fn clean_up(
         Ok(removed) if removed.is_empty() => {}
         Ok(removed) => tracing::info!(count = removed.len(), "left-over sandboxes removed"),
         Err(error) => {
-            tracing::warn!(error = %crate::http::chain(&error), "cannot look for left-over sandboxes")
+            tracing::warn!(error = %crate::error_chain::chain(&error), "cannot look for left-over sandboxes")
         }
     }
     // Not the folder itself: it must not be made again where somebody has deleted everything.

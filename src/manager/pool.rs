@@ -33,8 +33,8 @@ use super::{
     stock::{Class, Stock},
 };
 use crate::{
-    config::platform::KeepAlivePolicy,
     model::{FunctionId, Mode, RevisionNumber, Start},
+    settings::platform::KeepAlivePolicy,
 };
 
 /// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is

@@ -15,7 +15,7 @@ use super::{
     shape::Shape,
 };
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{InstanceId, Revision},
     runtime::{self, Image, Spec, Started},
 };

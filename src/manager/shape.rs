@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::stock::Class;
 use crate::{
-    config::environment,
+    manifest::environment,
     model::{Code, FunctionSpec, Language, Network, Package},
 };
 
@@ -64,7 +64,7 @@ impl Shapes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::manifest::{self, Defaults};
+    use crate::manifest::{self, Defaults};
 
     fn shape(manifest: &str) -> Option<Shape> {
         let defaults = Defaults { python_version: "3.12".to_owned() };

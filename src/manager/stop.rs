@@ -81,7 +81,7 @@ pub(super) async fn stop(
     match tokio::time::timeout(patience, shared.store.release_lease(shared.owner)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            let error = crate::http::chain(&error);
+            let error = crate::error_chain::chain(&error);
             tracing::warn!(error, "the lease could not be released; it runs out by itself");
         }
         Err(_) => tracing::warn!("the lease could not be released in time; it runs out by itself"),

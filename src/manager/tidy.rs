@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, instance::function_tag};
-use crate::{http::chain, model::Digest, store};
+use crate::{error_chain::chain, model::Digest, store};
 
 /// Without a change.
 const EVERY: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{Shared, logs::Sink};
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{
         Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
         message::{self, Invoke, Outcome, Parcel, Verdict},

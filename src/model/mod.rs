@@ -11,6 +11,7 @@ pub mod log;
 pub mod message;
 pub mod name;
 pub mod rounded;
+mod secret_url;
 pub mod time;
 
 pub use error::{Code as ProblemCode, Fault, Problem, code};
@@ -24,3 +25,4 @@ pub use invocation::{
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName};
+pub use secret_url::SecretUrl;

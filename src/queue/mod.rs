@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use crate::{
-    config::SecretUrl,
+    model::SecretUrl,
     model::{FunctionId, Mode, PlatformName, message::Parcel},
 };
 

@@ -8,8 +8,9 @@ use tokio::sync::{Semaphore, oneshot};
 use super::Registry;
 use crate::{
     bundle,
-    config::{manifest, units::show_bytes},
-    http::{Answer, chain},
+    error_chain::chain,
+    http::Answer,
+    manifest,
     model::{
         Code, Digest, FunctionError, FunctionName, FunctionSpec, InvocationId, Problem,
         api::Deployed,
@@ -18,6 +19,7 @@ use crate::{
     },
     queue::{Address, Message},
     store::{self, NewRevision},
+    units::show_bytes,
 };
 
 /// A build that has said nothing for so long has been lost with its manager, or there is none.

@@ -13,8 +13,9 @@ use axum::{
 };
 
 use crate::{
-    config::manifest::Defaults,
-    http::{Peer, Server, chain},
+    error_chain::chain,
+    http::{Peer, Server},
+    manifest::Defaults,
     model::{
         FunctionId, PlatformName,
         message::{self, Change, Event},

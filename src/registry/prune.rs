@@ -6,10 +6,10 @@ use axum::{Json, extract::State, http::Uri};
 
 use super::{Registry, routes::to_the_end};
 use crate::{
-    config::units::parse_duration,
     http::{Answer, Query},
     model::api::{Amount, Pruned},
     store::Prunable,
+    units::parse_duration,
 };
 
 /// Rows in one transaction.

@@ -21,8 +21,9 @@ use super::{
 };
 use crate::{
     bundle,
+    error_chain::chain,
     http::{
-        Answer, Failure, Query, chain, function_name, function_not_found, health_routes, read_body,
+        Answer, Failure, Query, function_name, function_not_found, health_routes, read_body,
         read_decoded, read_document, store_and_queue,
     },
     model::{

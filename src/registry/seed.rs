@@ -17,8 +17,8 @@ use super::{
     routes::{self, MAX_REQUEST},
 };
 use crate::{
-    config::manifest,
     http::{Answer, function_name, read_document},
+    manifest,
     model::{Code, Digest, FunctionName, FunctionSpec},
 };
 

@@ -23,7 +23,7 @@ use tokio::{
 
 use super::functions::Known;
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{
         FunctionId, FunctionName, InvocationId, Mode, RevisionNumber,
         message::{self, Invoke, Parcel},

@@ -10,7 +10,6 @@ use bytes::Bytes;
 
 use super::functions::Known;
 use crate::{
-    config::units::show_duration,
     http::Failure,
     model::{
         Body, Fault, FunctionError, InstanceId, InvocationId, Phase, Problem, ProblemCode, Start,
@@ -18,6 +17,7 @@ use crate::{
         code,
         message::{Outcome, Verdict},
     },
+    units::show_duration,
 };
 
 /// What a throttled caller is told to wait, in seconds.

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Scheduler, room::Room};
 use crate::{
-    http::{Failure, chain, function_not_found},
+    error_chain::chain,
+    http::{Failure, function_not_found},
     model::{Function, FunctionId, FunctionName, Problem, RevisionNumber},
     queue::Consumer,
     store::{self, Store},

@@ -15,7 +15,8 @@ use super::{
     waiting::{Pending, Told},
 };
 use crate::{
-    http::{Answer, Failure, chain},
+    error_chain::chain,
+    http::{Answer, Failure},
     model::{
         Body, CallHeaders, FunctionName, InvocationId, Mode,
         message::{self, Invoke, Outcome, Parcel},

@@ -29,10 +29,10 @@ use tokio::{sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::platform::Limits,
     http::Server,
     model::{InvocationId, PlatformName},
     queue::Queue,
+    settings::platform::Limits,
     shutdown::Shutdown,
     store::Store,
 };

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{
         AttemptRecord, Body,
         message::{Outcome, Verdict},

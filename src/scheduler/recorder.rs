@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::shards::Shards;
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
-    http::chain,
+    error_chain::chain,
     model::{IdPart, InvocationId, api::Dropped},
     store::{Store, SyncRecord},
 };

@@ -13,7 +13,7 @@ use super::{
     waiting::{Pending, Told},
 };
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{
         InvocationId,
         message::{Outcome, Parcel, Verdict},

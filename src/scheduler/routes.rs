@@ -21,7 +21,6 @@ use super::{
     record::{running_record, running_records},
 };
 use crate::{
-    config::units::parse_duration,
     http::{
         Answer, Failure, Query, Ready, function_name, handler_headers, health_routes, payload_too_large,
         read_decoded, read_document, store_and_queue,
@@ -34,6 +33,7 @@ use crate::{
     },
     payload,
     store::{self, RecordFilter},
+    units::parse_duration,
 };
 
 /// Longest `?wait=`.
@@ -149,7 +149,7 @@ impl Scheduler {
                     Problem::new(code::UNKNOWN_FATE, detail).invocation(id).into()
                 }
                 error => {
-                    tracing::error!(error = %crate::http::chain(error), "not accepted");
+                    tracing::error!(error = %crate::error_chain::chain(error), "not accepted");
                     crate::http::of_store(error).into()
                 }
             }),

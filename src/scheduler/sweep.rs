@@ -17,7 +17,7 @@ use super::{
     replies,
 };
 use crate::{
-    http::chain,
+    error_chain::chain,
     model::{FunctionId, Mode, OwnerId},
     queue::{self, Address},
     store::{self, Due},

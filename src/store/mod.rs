@@ -26,7 +26,7 @@ use jiff::Timestamp;
 pub use survey::{Migrations, Survey, survey};
 
 use crate::{
-    config::SecretUrl,
+    model::SecretUrl,
     model::{
         AttemptRecord, Body, Digest, Function, FunctionId, FunctionName, FunctionSpec, IdPart,
         InstanceId, InvocationId, LogLine, ManagerId, OwnerId, Phase, Record, Revision, RevisionNumber,

@@ -12,7 +12,7 @@ use sqlx::{
 };
 
 use super::{Config, Error, failure::Failure, postgres, sqlite};
-use crate::config::SecretUrl;
+use crate::model::SecretUrl;
 
 /// For everything together: a server that is well answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,7 +11,6 @@ use std::{
 
 use bytes::Bytes;
 use cloudfunc::{
-    config::platform::Limits,
     http::{Door, Guard, Server},
     model::{
         Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
@@ -19,6 +18,7 @@ use cloudfunc::{
     },
     queue::{self, Address, ConsumeOptions, Consumer, Queue},
     scheduler,
+    settings::platform::Limits,
     shutdown::Shutdown,
     store::{self, Announcement, NewInvocation, NewRevision, Store},
 };

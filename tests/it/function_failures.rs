@@ -215,7 +215,7 @@ async fn code_that_does_not_load_in_time_has_failed() {
 #[tokio::test]
 async fn a_caller_waits_for_code_that_takes_long_to_load() {
     let test = "function_failures::a_caller_waits_for_code_that_takes_long_to_load";
-    let change = |platform: &mut cloudfunc::config::Platform| {
+    let change = |platform: &mut cloudfunc::settings::Platform| {
         platform.limits.queue_wait = std::time::Duration::from_millis(300);
     };
     let Some(platform) = TestPlatform::start_with(Stack::LIGHT, test, change).await else { return };

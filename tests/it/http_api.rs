@@ -6,8 +6,8 @@ use std::time::Duration;
 use cloudfunc::{
     app::Role,
     client::Outcome,
-    config::Platform,
     model::{Problem, code},
+    settings::Platform,
 };
 use reqwest::Method;
 use serde_json::json;

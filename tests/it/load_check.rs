@@ -2,8 +2,8 @@
 
 use cloudfunc::{
     client::{Error, Outcome},
-    config::Platform,
     model::{Problem, RevisionNumber, Start},
+    settings::Platform,
 };
 use serde_json::{Value, json};
 

@@ -5,8 +5,9 @@ use std::process::Stdio;
 use cloudfunc::{
     app::{Host, Role},
     client::{Client, Outcome},
-    config::{State, platform::Addresses},
     model::{Problem, code},
+    place::Addresses,
+    place::State,
     shutdown::Shutdown,
 };
 

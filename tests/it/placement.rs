@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use cloudfunc::{
     app::{Host, Role},
     client::{InvokeAnswer, Outcome},
-    config::Platform,
     model::Start,
+    settings::Platform,
     shutdown::Shutdown,
     store,
 };

@@ -6,10 +6,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 use assert_cmd::Command;
 use cloudfunc::{
     client::Outcome,
-    config::{
-        Dirs, Settings,
-        manifest::{self, Defaults},
-    },
+    manifest::{self, Defaults},
+    place::Dirs,
+    settings::Settings,
 };
 
 use crate::{

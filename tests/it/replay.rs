@@ -14,7 +14,7 @@ mod trace;
 
 use std::time::Duration;
 
-use cloudfunc::{config::platform::KeepAlivePolicy, model::Start};
+use cloudfunc::{model::Start, settings::platform::KeepAlivePolicy};
 
 use self::{
     generate::generate,

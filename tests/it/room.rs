@@ -19,7 +19,7 @@ async fn deploy(platform: &TestPlatform, name: &str, number: u32) {
 }
 
 async fn with_two_kept(test: &str) -> TestPlatform {
-    let keep = |platform: &mut cloudfunc::config::Platform| platform.limits.keep_revisions = 2;
+    let keep = |platform: &mut cloudfunc::settings::Platform| platform.limits.keep_revisions = 2;
     TestPlatform::start_with(Stack::LIGHT, test, keep).await.unwrap()
 }
 

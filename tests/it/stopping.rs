@@ -32,7 +32,7 @@ use crate::{
 const WITHOUT_GRACE: Duration = Duration::from_secs(30);
 
 async fn patient(test: &str) -> TestPlatform {
-    let grace = |platform: &mut cloudfunc::config::Platform| {
+    let grace = |platform: &mut cloudfunc::settings::Platform| {
         platform.limits.stop_grace = Duration::from_secs(60);
     };
     TestPlatform::start_with(Stack::LIGHT, test, grace).await.unwrap()

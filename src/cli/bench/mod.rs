@@ -21,8 +21,8 @@ use self::{
 use super::{Error, Exit, Output, Progress, data::DataArgs, signals::Signals, target::Target};
 use crate::{
     client::{self, Client, InvokeAnswer},
-    config::units::{parse_duration, show_duration},
     model::{Body, Fault, FunctionName, code},
+    units::{parse_duration, show_duration},
 };
 
 /// More clients than this would measure this program.

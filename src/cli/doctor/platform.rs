@@ -22,7 +22,9 @@ use crate::{
             probe::{self, Prober},
         },
     },
-    config::{Addresses, Dirs, lock},
+    place::Addresses,
+    place::Dirs,
+    place::lock,
     runtime::LabelledContainer,
 };
 
@@ -153,7 +155,7 @@ fn empty_groups() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::lock::Holder;
+    use crate::place::lock::Holder;
 
     #[test]
     fn a_manager_lives_while_its_folder_is_locked() {
@@ -185,7 +187,7 @@ mod tests {
         assert_eq!(look(), (vec![vec!["a".to_owned(), "b".to_owned()]], 1));
         let holder = Holder::new(
             "team".parse().unwrap(),
-            crate::config::Stack::Compose,
+            crate::place::Stack::Compose,
             &Addresses::default(),
             std::time::Duration::ZERO,
         );

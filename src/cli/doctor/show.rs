@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::finding::{Group, Report, Status, Verdict};
 use crate::{
     cli::{Style, status::Place},
-    config::Stack,
+    place::Stack,
 };
 
 /// Where the text of a finding begins.

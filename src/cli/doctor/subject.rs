@@ -22,13 +22,14 @@ use crate::{
             prepare::no_stack,
         },
     },
-    config::{
-        Addresses, Dirs, Settings, Stack,
-        lock::Holder,
-        platforms::{Known, Platforms, shown},
-    },
+    place::Addresses,
+    place::Dirs,
+    place::Stack,
+    place::lock::Holder,
+    place::platforms::{Known, Platforms, shown},
     queue,
     runtime::{EngineSurvey, Kind},
+    settings::Settings,
     store,
 };
 

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     bundle::{likely_module, usual_function},
-    config::manifest::{self, DEFAULT_HANDLER},
+    manifest::{self, DEFAULT_HANDLER},
 };
 
 /// Entries of a folder that are looked at.

@@ -21,8 +21,8 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    config::Settings,
     model::{Body, LogLine},
+    settings::Settings,
 };
 
 /// Build a function and invoke it here, without a platform

@@ -17,10 +17,14 @@ use crate::{
         up::engine::{self, Engine, Place},
     },
     client::Client,
-    config::{Dirs, Platform, Settings, State, StorePlace},
     model::{InvocationId, LogLine, PlatformName},
+    place::Dirs,
+    place::State,
     queue,
     runtime::{self, Owner},
+    settings::Platform,
+    settings::Settings,
+    settings::StorePlace,
     shutdown::Shutdown,
 };
 

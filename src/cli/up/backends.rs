@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cli::{Error, Exit, Output, Progress},
-    config::SecretUrl,
+    model::SecretUrl,
     queue, store,
 };
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::screen::RoleLog;
-use crate::{app::Role, config::Platform};
+use crate::{app::Role, settings::Platform};
 
 /// A longer line is shown in pieces.
 const MAX_LINE: usize = 64 << 10;

@@ -11,8 +11,8 @@ use tokio::process::Command;
 use super::credentials::Credentials;
 use crate::{
     cli::{Error, Exit},
-    config::state::{make_folder, write_private},
     model::PlatformName,
+    place::state::{make_folder, write_private},
 };
 
 const FILE: &str = include_str!("../../../compose/compose.yaml");

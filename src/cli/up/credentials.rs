@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     cli::{Error, Exit},
-    config::state::{random_hex, write_private},
+    place::state::{random_hex, write_private},
 };
 
 const FILE: &str = ".env";

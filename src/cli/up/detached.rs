@@ -27,7 +27,11 @@ use super::{
 };
 use crate::{
     cli::{Error, Exit, Output, signals::Signals},
-    config::{Dirs, Settings, State, state::make_folder, units::show_duration},
+    place::Dirs,
+    place::State,
+    place::state::make_folder,
+    settings::Settings,
+    units::show_duration,
 };
 
 /// Set for the process in the background, not by users.

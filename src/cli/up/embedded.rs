@@ -13,8 +13,10 @@ use super::{
 use crate::{
     app::{Host, Role},
     cli::{Error, Exit, Output, logging, signals::Signals},
-    config::{Platform, State, state::make_folder},
     model::api::Health,
+    place::State,
+    place::state::make_folder,
+    settings::Platform,
     shutdown::Shutdown,
 };
 

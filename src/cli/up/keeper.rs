@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     app::{Role, STOP_MARGIN, Watched},
-    config::{Platform, units::show_duration},
     model::ManagerId,
     runtime,
+    settings::Platform,
+    units::show_duration,
 };
 
 /// An engine that is too slow to remove a dead manager's sandboxes does not hold up its next start.

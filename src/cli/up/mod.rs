@@ -34,12 +34,11 @@ use super::{
     signals::{Signals, Stop},
 };
 use crate::{
-    config::{
-        Dirs, Stack,
-        platforms::{Platforms, Wish},
-        units,
-    },
     model::api::Health,
+    place::Dirs,
+    place::Stack,
+    place::platforms::{Platforms, Wish},
+    units,
 };
 
 /// Start the platform: Postgres and RabbitMQ with Docker Compose, and the four roles

@@ -13,13 +13,18 @@ use super::{
 use crate::{
     app,
     cli::{Error, Exit, Output},
-    config::{
-        Addresses, Dirs, Platform, Settings, SettingsError, Stack, State, StorePlace,
-        lock::{self, Holder, Lock, LockError},
-        platforms,
-        state::StateError,
-    },
+    place::Addresses,
+    place::Dirs,
+    place::Stack,
+    place::State,
+    place::lock::{self, Holder, Lock, LockError},
+    place::platforms,
+    place::state::StateError,
     runtime::{Kind, Owner},
+    settings::Platform,
+    settings::Settings,
+    settings::SettingsError,
+    settings::StorePlace,
 };
 
 /// Advice about a missing base image.

@@ -2,11 +2,12 @@
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
-pub use crate::config::lock::reachable;
+pub use crate::place::lock::reachable;
 use crate::{
     app::Role,
-    config::{Addresses, Platform},
     model::{PlatformName, Problem, api::Health, code},
+    place::Addresses,
+    settings::Platform,
 };
 
 /// A role answers about itself at once; one that does not is busy dying.

@@ -8,9 +8,10 @@ use super::probe;
 use crate::{
     app::Role,
     cli::{Error, Output},
-    config::Platform,
     model::api::Health,
-    queue, store,
+    queue,
+    settings::Platform,
+    store,
 };
 
 /// `up --json` prints this once.

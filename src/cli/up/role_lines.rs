@@ -16,7 +16,7 @@ use crate::{
         Error,
         log_writer::{self, Batch, Closing, LogWriter},
     },
-    config::State,
+    place::State,
 };
 
 /// Where each event comes from; none is what the roles share.

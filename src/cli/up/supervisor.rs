@@ -28,8 +28,10 @@ use crate::{
         Error, Exit, logging,
         signals::{Signals, Stop},
     },
-    config::{Platform, State, state::make_folder},
     model::{ManagerId, api::Health},
+    place::State,
+    place::state::make_folder,
+    settings::Platform,
 };
 
 /// Between two questions to a role that is starting.

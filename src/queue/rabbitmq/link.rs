@@ -32,7 +32,7 @@ use lapin::{
 use rustix::net::Shutdown;
 
 use super::{Address, Error, Names, declare_events, declare_queue, publisher::Pool};
-use crate::{config::SecretUrl, model::PlatformName};
+use crate::{model::PlatformName, model::SecretUrl};
 
 /// For the name lookup, TCP, TLS, AMQP's handshake and what a connection begins with, together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -33,7 +33,7 @@ use self::{
 };
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
 use crate::{
-    config::SecretUrl,
+    model::SecretUrl,
     model::{FunctionId, Mode, PlatformName},
 };
 

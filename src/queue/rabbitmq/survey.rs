@@ -22,7 +22,7 @@ use super::{
     super::{Error, Survey},
     link::{Failure, Link, Live, Purpose},
 };
-use crate::{config::SecretUrl, model::PlatformName};
+use crate::{model::PlatformName, model::SecretUrl};
 
 /// For each of the two connections.
 const PATIENCE: Duration = Duration::from_secs(4);

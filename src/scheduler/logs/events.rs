@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::Query;
 use crate::{
-    config::units::show_duration,
     model::{InstanceId, InvocationId, LineKind, LogLine, Record, RevisionNumber, Stream},
     scheduler::Scheduler,
     store::{self, RecordFilter, StoredLine},
+    units::show_duration,
 };
 
 /// Invocations whose events are put into one piece, the newest; of more, a line says so.

@@ -7,7 +7,7 @@ use std::{
 
 use super::FOLLOW_EVERY;
 use crate::{
-    http::chain,
+    error_chain::chain,
     store::{self, LogFilter, Store, StoredLine},
 };
 

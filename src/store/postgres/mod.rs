@@ -26,7 +26,7 @@ use super::{
     methods::store,
     refusals::Refusals,
 };
-use crate::config::SecretUrl;
+use crate::model::SecretUrl;
 
 /// A connection whose pool asked for a sign of life when the network fell silent waits for TCP to give up;
 /// a stop does not.

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use cloudfunc::{app::Role, config::state::State, model::Network, runtime::Kind};
+use cloudfunc::{app::Role, model::Network, place::state::State, runtime::Kind};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

@@ -10,8 +10,8 @@ use std::{
 
 use cloudfunc::{
     client::Client,
-    config::client::Token,
     model::{InstanceId, InvocationId},
+    place::client::Token,
 };
 use rustix::process::Signal;
 

@@ -7,13 +7,12 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    config::{
-        Platform,
-        platform::{Addresses, Limits},
-        state::State,
-    },
     model::{Body, FunctionName, InstanceId, Problem, ProblemCode, Record, api::Deployed},
+    place::Addresses,
+    place::state::State,
     queue, runtime,
+    settings::Platform,
+    settings::platform::Limits,
     shutdown::Shutdown,
 };
 use reqwest::{Method, RequestBuilder};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Addresses, lock::Lock};
+use crate::{place::Addresses, place::lock::Lock};
 
 /// A state folder.
 struct World(tempfile::TempDir);

@@ -87,7 +87,7 @@ pub fn literal(value: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::manifest::{self, Defaults};
+    use crate::manifest::{self, Defaults};
 
     #[test]
     fn only_what_is_read_at_the_start_is_given_at_the_start() {

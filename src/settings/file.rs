@@ -3,9 +3,10 @@
 use std::{fs, io, path::PathBuf};
 
 use super::{Settings, SettingsError, host_names};
-use crate::config::{
-    Dirs, client,
-    document::{Document, LocatedError, Section},
+use crate::{
+    place::Dirs,
+    place::client,
+    toml_document::{Document, LocatedError, Section},
     units,
 };
 

@@ -1,11 +1,21 @@
-//! A disk that takes nothing, by its name: "no space left on device" of some path below a cache does not tell
-//! the caller what to do.
+//! Errors as text in one line, with their sources.
 
 use std::{error::Error, io};
 
-use super::chain;
+/// An error with its sources, in one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
 
-/// An error with its sources, in one line; begun with what the disk lacks, where that is the cause.
+/// An error with its sources, in one line; begins with what the disk lacks, where that is the cause: "no space left on
+/// device" of some path below a cache does not tell the caller what to do.
 pub fn chain_of_disk(error: &(dyn Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(one) = cause {

@@ -1,44 +1,7 @@
-//! Who provides store and queue, and what goes with what.
-
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
+//! What goes with what: the store, the queue and who provides them.
 
 use super::{Settings, SettingsError, StorePlace};
-use crate::{queue, store};
-
-/// Who provides store and queue; also the name of the data folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stack {
-    /// `up` starts both from the embedded compose file.
-    Compose,
-    /// Both are given.
-    External,
-    /// The queue is inside one process, which runs all roles.
-    Embedded,
-}
-
-impl Stack {
-    pub const ALL: [Self; 3] = [Self::Compose, Self::External, Self::Embedded];
-
-    /// Of a data folder with a usual name: `<stack>` or `<stack>-<platform>`.
-    pub fn of_folder(folder: &Path) -> Option<Self> {
-        let name = folder.file_name()?.to_str()?;
-        Self::ALL.into_iter().find(|stack| {
-            let rest = name.strip_prefix(stack.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        })
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Compose => "compose",
-            Self::External => "external",
-            Self::Embedded => "embedded",
-        }
-    }
-}
+use crate::{place::Stack, queue, store};
 
 impl Settings {
     /// What `--embedded` says: these flags with the store and the queue that they leave open. It is a
@@ -75,7 +38,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::Dirs;
+    use crate::place::Dirs;
 
     fn dirs() -> Dirs {
         Dirs { config: "/c".into(), state: "/s".into() }

@@ -17,16 +17,18 @@ use url::Url;
 
 use super::{
     Dirs, NoHome,
-    document::{Document, LocatedError},
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
 };
-use crate::model::PlatformName;
+use crate::{
+    model::PlatformName,
+    toml_document::{Document, LocatedError},
+};
 
 /// Where the gateway listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
 /// What `config.toml` may say: the client's settings on top, the platform's in a table
-/// ([`super::Settings`]).
+/// ([`crate::settings::Settings`]).
 pub const FILE_KEYS: [&str; 3] = ["url", "token_file", "platform"];
 
 /// What a client needs to know.
@@ -320,11 +322,11 @@ mod tests {
             let folder = self.home.path().join(STATE).join(stack);
             fs::create_dir_all(&folder).unwrap();
             let local = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-            let addresses = crate::config::Addresses { gateway: local(port), ..Default::default() };
-            let stack = crate::config::Stack::of_folder(&folder).unwrap();
+            let addresses = crate::place::Addresses { gateway: local(port), ..Default::default() };
+            let stack = crate::place::Stack::of_folder(&folder).unwrap();
             let (name, second) = (name.parse().unwrap(), std::time::Duration::from_secs(1));
-            let holder = crate::config::lock::Holder::new(name, stack, &addresses, second);
-            drop(crate::config::lock::take(&folder, &holder).unwrap());
+            let holder = crate::place::lock::Holder::new(name, stack, &addresses, second);
+            drop(crate::place::lock::take(&folder, &holder).unwrap());
             fs::write(folder.join("token"), format!("of-{}", holder.platform)).unwrap();
             self
         }

@@ -3,16 +3,17 @@
 //!
 //! What this version does not do is refused instead of ignored.
 
+pub mod environment;
+
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use super::{
-    document::{Document, Field, Section},
-    environment,
+use crate::{
+    model::{Code, FunctionName, FunctionSpec, Language, Network, Package, Scaling},
+    toml_document::{Document, Field, Section},
     units::{parse_bytes, parse_duration, show_bytes},
 };
-use crate::model::{Code, FunctionName, FunctionSpec, Language, Network, Package, Scaling};
 
-pub use super::document::LocatedError as ManifestError;
+pub use crate::toml_document::LocatedError as ManifestError;
 
 /// The manifest's name in a function's folder.
 pub const FILE: &str = "cloudfunc.toml";
@@ -289,5 +290,4 @@ fn is_identifier(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "manifest_tests.rs"]
 mod tests;

@@ -15,10 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::{Addresses, Stack},
-    model::PlatformName,
-};
+use crate::{model::PlatformName, place::Addresses, place::Stack};
 
 const NAME: &str = "up.lock";
 /// A look at the lock by `status` holds it for an instant; whoever wants to keep it asks again.

@@ -1,13 +1,10 @@
 //! The settings of a platform's roles, resolved: flag, environment and file have been looked at.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     model::{ManagerId, PlatformName},
+    place::Addresses,
     queue, runtime, store,
 };
 
@@ -89,28 +86,6 @@ fn queue_url(queue: &queue::Config) -> String {
     match queue {
         queue::Config::RabbitMq { url } => url.expose().to_owned(),
         queue::Config::Embedded => "embedded".to_owned(),
-    }
-}
-
-/// Where each role listens. Port 0 takes a free one (tests).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    pub gateway: SocketAddr,
-    pub registry: SocketAddr,
-    pub scheduler: SocketAddr,
-    pub manager: SocketAddr,
-}
-
-impl Default for Addresses {
-    /// The seed's ports, on loopback.
-    fn default() -> Self {
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self {
-            gateway: local(8000),
-            registry: local(7000),
-            scheduler: local(9000),
-            manager: local(9001),
-        }
     }
 }
 

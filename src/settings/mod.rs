@@ -4,8 +4,9 @@
 //! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
 mod file;
-mod place;
+pub mod platform;
 mod stack;
+mod store_place;
 
 use std::{
     io,
@@ -14,11 +15,15 @@ use std::{
     time::Duration,
 };
 
-pub use place::StorePlace;
-pub use stack::Stack;
+pub use platform::{KeepAlivePolicy, Limits, Platform};
+pub use store_place::StorePlace;
 
-use super::{Addresses, Dirs, Limits, Platform, document::LocatedError, platform::KeepAlivePolicy};
-use crate::{model::PlatformName, queue, runtime};
+use crate::{
+    model::PlatformName,
+    place::{Addresses, Dirs, Stack},
+    queue, runtime,
+    toml_document::LocatedError,
+};
 
 const DEFAULT_NAME: &str = "default";
 const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";

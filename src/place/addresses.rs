@@ -1,0 +1,25 @@
+//! Where the roles of one host listen.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Where each role listens. Port 0 takes a free one (tests).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    pub gateway: SocketAddr,
+    pub registry: SocketAddr,
+    pub scheduler: SocketAddr,
+    pub manager: SocketAddr,
+}
+
+impl Default for Addresses {
+    /// The seed's ports, on loopback.
+    fn default() -> Self {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            gateway: local(8000),
+            registry: local(7000),
+            scheduler: local(9000),
+            manager: local(9001),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Where a platform of this host keeps its things, and which one is meant: folders, locks, tokens, the platforms
+//! of this user.
+
+mod addresses;
+pub mod client;
+mod dirs;
+pub mod lock;
+pub mod platforms;
+mod stack;
+pub mod state;
+pub mod wipe;
+
+pub use addresses::Addresses;
+pub use dirs::{Dirs, NoHome};
+pub use stack::Stack;
+pub use state::State;
