@@ -5,10 +5,12 @@
 //! them together and `cli` is what a user types.
 
 pub mod app;
+pub mod backoff;
 mod budget;
 pub mod bundle;
 pub mod cli;
 pub mod client;
+pub mod clock;
 mod error_chain;
 pub mod gateway;
 pub mod http;

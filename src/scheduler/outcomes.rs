@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
 use crate::{
+    backoff::Backoff,
     error_chain::chain,
     model::{
         AttemptRecord, Body,
@@ -119,7 +120,7 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
 async fn patiently<'a, T>(
     mut store: impl FnMut() -> BoxFuture<'a, Result<T, store::Error>>,
 ) -> Result<T, store::Error> {
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
         match store().await {
             Err(error) if error.is_transient() => {
@@ -127,8 +128,7 @@ async fn patiently<'a, T>(
             }
             stored => return stored,
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
+        backoff.pause().await;
     }
 }
 

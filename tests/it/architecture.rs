@@ -13,6 +13,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("shutdown", &[]),
     ("budget", &[]),
+    ("backoff", &[]),
+    ("clock", &[]),
     ("error_chain", &[]),
     ("toml_document", &[]),
     ("units", &[]),
@@ -36,6 +38,7 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "scheduler",
         &[
+            "backoff",
             "budget",
             "error_chain",
             "http",

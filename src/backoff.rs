@@ -1,0 +1,70 @@
+//! Pauses between the attempts of something that stays away.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+
+/// Pauses that double from `first` up to `longest`, without an end. Each is lengthened by a random part of itself,
+/// so that many that lost the same server do not come back to it in the same moment.
+#[derive(Debug)]
+pub struct Backoff {
+    builder: ExponentialBuilder,
+    pauses: ExponentialBackoff,
+    is_fresh: bool,
+}
+
+impl Backoff {
+    /// Begins with `first`; no pause but for its random part is longer than `longest`.
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        let builder = ExponentialBuilder::new()
+            .with_min_delay(first)
+            .with_max_delay(longest)
+            .without_max_times()
+            .with_jitter();
+        Self { builder, pauses: builder.build(), is_fresh: true }
+    }
+
+    /// The next pause.
+    pub fn next(&mut self) -> Duration {
+        self.is_fresh = false;
+        self.pauses.next().expect("it has no last one")
+    }
+
+    /// Sleeps for the next pause. Dropped, the pause counts as used.
+    pub async fn pause(&mut self) {
+        tokio::time::sleep(self.next()).await;
+    }
+
+    /// Whether there was no pause yet since it was made or last reset.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// After a success: the next pause is the first one again.
+    pub fn reset(&mut self) {
+        *self = Self { builder: self.builder, pauses: self.builder.build(), is_fresh: true };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_begin_anew_after_a_success() {
+        let (first, longest) = (Duration::from_millis(100), Duration::from_secs(5));
+        let mut backoff = Backoff::new(first, longest);
+        for _ in 0..2 {
+            assert!(backoff.is_fresh());
+            let pause = backoff.next();
+            assert!(pause >= first && pause <= 2 * first, "{pause:?}");
+            assert!(!backoff.is_fresh());
+            for _ in 0..20 {
+                backoff.next();
+            }
+            let pause = backoff.next();
+            assert!(pause >= longest && pause <= longest + 2 * longest, "{pause:?}");
+            backoff.reset();
+        }
+    }
+}
