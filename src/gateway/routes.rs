@@ -25,9 +25,9 @@ use crate::{
 
 type Shared = State<Arc<Gateway>>;
 
-/// The seed's `POST /deploy` names an image; it needs no more.
+/// The classic `POST /deploy` names an image; it needs no more.
 const MAX_DEPLOY: usize = 64 * 1024;
-/// Around the payload in the seed's `POST /invoke/{name}`.
+/// Around the payload in the classic `POST /invoke/{name}`.
 const ENVELOPE: usize = 1024;
 
 pub fn routes(gateway: Arc<Gateway>) -> Router {
@@ -56,8 +56,8 @@ pub fn routes(gateway: Arc<Gateway>) -> Router {
         .route("/v1/invocations", any(to_scheduler))
         .route("/v1/invocations/{id}", any(watch_scheduler))
         .route("/v1/invocations/{id}/result", any(to_scheduler))
-        .route("/deploy", post(seed_deploy))
-        .route("/invoke/{name}", post(seed_invoke))
+        .route("/deploy", post(classic_deploy))
+        .route("/invoke/{name}", post(classic_invoke))
         .route("/health", get(async || Json(json!({ "status": "healthy" }))))
         .with_state(gateway)
         .merge(health_routes("gateway", platform, Vec::new(), ready, drops_nothing()))
@@ -138,7 +138,7 @@ fn checked(headers: &mut HeaderMap, payload: Bytes) -> Answer<Bytes> {
 }
 
 /// `POST /deploy {name, image, runtime}` → 201 `{message, name, revision}`.
-async fn seed_deploy(State(gateway): Shared, request: Request) -> Answer {
+async fn classic_deploy(State(gateway): Shared, request: Request) -> Answer {
     Query::read(request.uri().query(), &[])?;
     let (mut parts, body) = request.into_parts();
     let body = read_decoded(&mut parts.headers, body, MAX_DEPLOY, || {
@@ -150,12 +150,12 @@ async fn seed_deploy(State(gateway): Shared, request: Request) -> Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SeedInvoke {
+struct ClassicInvoke {
     payload: Option<Box<RawValue>>,
 }
 
-/// `POST /invoke/{name} {"payload": {…}}` → 202 `{message, function, id}`, as the seed has it.
-async fn seed_invoke(
+/// `POST /invoke/{name} {"payload": {…}}` → 202 `{message, function, id}`, as the classic route has it.
+async fn classic_invoke(
     State(gateway): Shared,
     Path(name): Path<String>,
     request: Request,
@@ -165,7 +165,7 @@ async fn seed_invoke(
     Query::read(request.uri().query(), &[])?;
     let (mut parts, body) = request.into_parts();
     let order = read_document(&mut parts.headers, body, MAX_BODY + ENVELOPE, SHAPE).await?;
-    let SeedInvoke { payload } = order;
+    let ClassicInvoke { payload } = order;
     let payload = payload.map_or_else(|| "{}".to_owned(), |payload| payload.get().to_owned());
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());

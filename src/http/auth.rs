@@ -1,5 +1,5 @@
 //! The one authorisation layer: every route of every role passes through [`authorise`]; `/healthz`,
-//! `/readyz` and the seed's `/health` need no token.
+//! `/readyz` and the classic `/health` need no token.
 
 use std::sync::Arc;
 

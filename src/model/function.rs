@@ -15,7 +15,7 @@ pub struct Function {
     pub active_revision: RevisionNumber,
     #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
-    /// What an external tool reported through the seed's `PATCH /functions/{name}/warm`.
+    /// What an external tool reported through the classic `PATCH /functions/{name}/warm`.
     pub reported_warm: bool,
 }
 

@@ -12,7 +12,7 @@ pub struct Addresses {
 }
 
 impl Default for Addresses {
-    /// The seed's ports, on loopback.
+    /// The usual ports, on loopback.
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {

@@ -1,9 +1,9 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm.
 
+mod classic;
 mod deploy;
 mod prune;
 mod routes;
-mod seed;
 
 use std::{sync::Arc, time::Duration};
 

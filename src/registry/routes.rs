@@ -15,9 +15,9 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::{
-    Registry,
+    Registry, classic,
     deploy::{Report, Source, upload_too_large},
-    prune, seed,
+    prune,
 };
 use crate::{
     bundle,
@@ -56,9 +56,9 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .route("/v1/functions/{name}/instances", get(instances))
         .route("/v1/functions/{name}/active-revision", put(activate))
         .route("/v1/prune", post(prune::prune))
-        .route("/functions", post(seed::register))
-        .route("/functions/{name}", get(seed::show))
-        .route("/functions/{name}/warm", patch(seed::report_warm))
+        .route("/functions", post(classic::register))
+        .route("/functions/{name}", get(classic::show))
+        .route("/functions/{name}/warm", patch(classic::report_warm))
         .with_state(registry)
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }

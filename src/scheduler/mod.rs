@@ -1,27 +1,18 @@
 //! The scheduler: admits invocations, publishes them, waits for replies, keeps their records.
 //!
 //! ```text
-//!  sync:  routes ─▶ invoke ─publish─▶ queue … reply queue ─▶ replies ─▶ caller
-//!                      └── waiting ◀─────────────────────────┘    └───▶ recorder ─▶ store
-//!  async: routes ─▶ accept ─commit─▶ store, then ─publish─▶ queue … outcomes ─▶ store
-//!                                      ▲ └────────── sweep: what is due or stuck ──▶ queue
+//!  sync/       routes ─▶ invoke ─publish─▶ queue … reply queue ─▶ replies ─▶ caller
+//!                           └── pending ◀─────────────────────────┘    └───▶ recorder ─▶ store
+//!  background/ routes ─▶ admit ─commit─▶ store, then ─publish─▶ queue … outcomes ─▶ store
+//!                                          ▲ └────────── sweep: what is due or stuck ──▶ queue
 //! ```
 
-mod accept;
-mod announce;
-mod answer;
-mod functions;
-mod invoke;
+mod background;
+mod function_cache;
 mod logs;
-mod outcomes;
-mod record;
-mod recorder;
-mod replies;
-mod room;
 mod routes;
 mod shards;
-mod sweep;
-mod waiting;
+mod sync;
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +28,19 @@ use crate::{
     store::Store,
 };
 
+use self::{
+    background::{
+        admit::{self, Admission},
+        outcomes, sweep,
+    },
+    function_cache::FunctionCache,
+    sync::{
+        pending::PendingReplies,
+        recorder::{self, Recorder},
+        replies::{self, ReplyAddress},
+    },
+};
+
 /// What a scheduler works with.
 pub struct Backends {
     pub platform: PlatformName,
@@ -50,11 +54,11 @@ struct Scheduler {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     limits: Limits,
-    functions: functions::Functions,
-    waiting: waiting::Waiting,
-    replies: replies::ReplyAddress,
-    recorder: recorder::Recorder,
-    accept: accept::Acceptor,
+    functions: FunctionCache,
+    pending: PendingReplies,
+    replies: ReplyAddress,
+    recorder: Recorder,
+    admission: Admission,
     /// Ids of async invocations that this scheduler has just seen finished.
     finished: broadcast::Sender<InvocationId>,
     /// Told to stop: who only follows or waits for something is let go.
@@ -81,14 +85,14 @@ pub async fn run(
         store.forget_published().await?;
     }
     let (recorder, recorder_task) = recorder::start(store.clone());
-    let (acceptor, accept_task) = accept::start(store.clone(), queue.clone());
+    let (admission, admit_task) = admit::start(store.clone(), queue.clone());
     let scheduler = Arc::new(Scheduler {
         platform,
-        functions: functions::Functions::new(store.clone()),
-        waiting: waiting::Waiting::default(),
-        replies: replies::ReplyAddress::default(),
+        functions: FunctionCache::new(store.clone()),
+        pending: PendingReplies::default(),
+        replies: ReplyAddress::default(),
         finished: broadcast::channel(FINISHED_BACKLOG).0,
-        accept: acceptor,
+        admission,
         recorder,
         stop: shutdown.soft.clone(),
         store,
@@ -98,7 +102,7 @@ pub async fn run(
     // Background work goes on until the last request is answered.
     let background = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(functions::follow(scheduler.clone(), background.clone()));
+    tasks.spawn(function_cache::follow(scheduler.clone(), background.clone()));
     tasks.spawn(replies::receive(scheduler.clone(), background.clone()));
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
@@ -111,12 +115,12 @@ pub async fn run(
         ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
     }
     background.cancel();
-    let (recorder, mut accept_task, mut recorder_task) =
-        (scheduler.recorder.closing(), accept_task, recorder_task);
+    let (recorder, mut admit_task, mut recorder_task) =
+        (scheduler.recorder.closing(), admit_task, recorder_task);
     let written = async {
         while tasks.join_next().await.is_some() {}
         drop(scheduler);
-        let _ = (&mut accept_task).await;
+        let _ = (&mut admit_task).await;
         let _ = (&mut recorder_task).await;
     };
     // A store that is away, or an answer that nobody reads, does not hold up the stop.
@@ -127,7 +131,7 @@ pub async fn run(
         () = shutdown.hard.cancelled() => false,
     };
     if !is_written {
-        accept_task.abort();
+        admit_task.abort();
         recorder_task.abort();
         let records = recorder.waiting();
         tracing::warn!(records, "the last records of sync invocations are not stored");

@@ -15,12 +15,12 @@ use tokio::{
 const TAKEN: u32 = 2;
 
 #[derive(Debug)]
-pub struct Room {
+pub struct SyncSlots {
     slots: Arc<Semaphore>,
     size: Arc<Mutex<Size>>,
 }
 
-/// In places.
+/// Counts of slots.
 #[derive(Debug, Default)]
 struct Size {
     wanted: u32,
@@ -28,21 +28,22 @@ struct Size {
     present: u32,
 }
 
-/// Until it is dropped.
+/// A slot that is taken until this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct SyncSlot {
     permit: Option<OwnedSemaphorePermit>,
     size: Arc<Mutex<Size>>,
 }
 
-impl Default for Room {
+impl Default for SyncSlots {
     fn default() -> Self {
         Self { slots: Arc::new(Semaphore::new(0)), size: Arc::default() }
     }
 }
 
-impl Room {
-    /// For so many managers. What is under way beyond a smaller size ends first.
+impl SyncSlots {
+    /// Sets the size for a function of `max_instances` and this number of managers. When it shrinks, what is
+    /// under way beyond it ends first.
     pub fn resize(&self, max_instances: u32, managers: u32) {
         let mut size = lock(&self.size);
         size.wanted = TAKEN.saturating_mul(max_instances.max(1)).saturating_mul(managers.max(1));
@@ -55,16 +56,16 @@ impl Room {
         }
     }
 
-    /// None: there was none in time.
-    pub async fn enter(&self, until: Instant) -> Option<Place> {
+    /// Waits for a slot. None: there was none in time.
+    pub async fn enter(&self, until: Instant) -> Option<SyncSlot> {
         // The semaphore is never closed.
         let permit = timeout_at(until, self.slots.clone().acquire_owned()).await.ok()?.ok();
-        Some(Place { permit, size: self.size.clone() })
+        Some(SyncSlot { permit, size: self.size.clone() })
     }
 }
 
-impl Drop for Place {
-    /// One place too many goes with its guest: given back it would be the next one's in line.
+impl Drop for SyncSlot {
+    /// A slot beyond the size wanted is not given back: the next one in line would get it.
     fn drop(&mut self) {
         let mut size = lock(&self.size);
         if size.present > size.wanted
@@ -89,23 +90,23 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn a_room_grows_at_once_and_shrinks_as_its_guests_leave() {
-        let room = Room::default();
+    async fn slots_grow_at_once_and_shrink_as_they_are_left() {
+        let slots = SyncSlots::default();
         let soon = || Instant::now() + Duration::from_millis(20);
-        room.resize(1, 1);
-        let (first, second) = (room.enter(soon()).await.unwrap(), room.enter(soon()).await.unwrap());
-        assert!(room.enter(soon()).await.is_none(), "two for one instance");
-        room.resize(1, 2);
-        let others = (room.enter(soon()).await.unwrap(), room.enter(soon()).await.unwrap());
-        assert!(room.enter(soon()).await.is_none());
-        room.resize(1, 1);
+        slots.resize(1, 1);
+        let (first, second) = (slots.enter(soon()).await.unwrap(), slots.enter(soon()).await.unwrap());
+        assert!(slots.enter(soon()).await.is_none(), "two for one instance");
+        slots.resize(1, 2);
+        let others = (slots.enter(soon()).await.unwrap(), slots.enter(soon()).await.unwrap());
+        assert!(slots.enter(soon()).await.is_none());
+        slots.resize(1, 1);
         // Somebody waits all the time, as for a busy function.
-        let waits = tokio::time::timeout(Duration::from_millis(40), room.enter(Instant::now() + LONG));
+        let waits = tokio::time::timeout(Duration::from_millis(40), slots.enter(Instant::now() + LONG));
         let leave = async { drop(others) };
         let (waited, ()) = tokio::join!(waits, leave);
         assert!(waited.is_err(), "the first two are still there");
         drop((first, second));
-        let again = (room.enter(soon()).await, room.enter(soon()).await);
-        assert!(again.0.is_some() && again.1.is_some() && room.enter(soon()).await.is_none());
+        let again = (slots.enter(soon()).await, slots.enter(soon()).await);
+        assert!(again.0.is_some() && again.1.is_some() && slots.enter(soon()).await.is_none());
     }
 }

@@ -1,5 +1,5 @@
 //! Async invocations: committed together with whoever else is waiting (group commit), answered, and
-//! then published (`announce.rs`); what cannot be published now is found by the sweeper.
+//! then published (`publisher.rs`); what cannot be published now is found by the sweeper.
 
 use std::{
     collections::HashSet,
@@ -16,13 +16,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    announce::{self, Announced, Committed, Held},
-    functions::Known,
-};
+use super::publisher::{self, Announced, Committed, Unannounced};
 use crate::{
     model::{Body, FunctionId, InvocationId},
     queue::Queue,
+    scheduler::function_cache::CachedFunction,
     store::{self, Announcement, Due, NewInvocation, Store},
 };
 
@@ -38,18 +36,18 @@ pub type Accepted = Result<bool, Arc<store::Error>>;
 
 struct Request {
     row: NewInvocation,
-    function: Arc<Known>,
+    function: Arc<CachedFunction>,
     tell: oneshot::Sender<Accepted>,
 }
 
-pub struct Acceptor {
+pub struct Admission {
     requests: mpsc::Sender<Request>,
     /// Queued and retrying rows: as last counted, and accepted since.
     backlog: Arc<AtomicU64>,
-    held: Arc<Held>,
+    unannounced: Arc<Unannounced>,
 }
 
-impl Acceptor {
+impl Admission {
     pub fn backlog(&self) -> u64 {
         self.backlog.load(Ordering::Relaxed)
     }
@@ -59,25 +57,25 @@ impl Acceptor {
     }
 
     /// What a queue in memory has refused since it was asked last: it counts as published, which is for the
-    /// sweeper to take back. A sweep begins with it, and ends with [`Acceptor::hold`].
+    /// sweeper to take back. A sweep begins with it, and ends with [`Admission::hold`].
     pub fn take_refused(&self) -> Vec<Due> {
-        self.held.take_refused()
+        self.unannounced.take_refused()
     }
 
     /// It could not be taken back yet.
     pub fn put_back(&self, rows: Vec<Due>) {
-        self.held.put_back(rows);
+        self.unannounced.put_back(rows);
     }
 
     /// Functions whose queue the sweep has found full. Those of which a message was refused since it began
-    /// stay held, too.
+    /// stay unannounced, too.
     pub fn hold(&self, functions: HashSet<FunctionId>) {
-        self.held.hold(functions);
+        self.unannounced.hold(functions);
     }
 
     /// True once the row is on disk; false when its function is gone. An error says whether anything
     /// may have happened.
-    pub async fn accept(&self, row: NewInvocation, function: Arc<Known>) -> Accepted {
+    pub async fn admit(&self, row: NewInvocation, function: Arc<CachedFunction>) -> Accepted {
         let (tell, told) = oneshot::channel();
         let gone = || {
             Arc::new(store::Error::Unavailable {
@@ -90,13 +88,13 @@ impl Acceptor {
     }
 }
 
-/// The task ends when the acceptor is dropped and everything is committed and published.
-pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Acceptor, JoinHandle<()>) {
+/// The task ends when the admission is dropped and everything is committed and published.
+pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
     let (requests, waiting) = mpsc::channel(BATCH);
     let backlog = Arc::new(AtomicU64::new(0));
-    let held = Arc::new(Held::default());
-    let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), held.clone()));
-    (Acceptor { requests, backlog, held }, task)
+    let unannounced = Arc::new(Unannounced::default());
+    let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), unannounced.clone()));
+    (Admission { requests, backlog, unannounced }, task)
 }
 
 async fn run(
@@ -104,16 +102,16 @@ async fn run(
     queue: Arc<dyn Queue>,
     mut waiting: mpsc::Receiver<Request>,
     backlog: Arc<AtomicU64>,
-    held: Arc<Held>,
+    unannounced: Arc<Unannounced>,
 ) {
     let is_durable = queue.is_durable();
     let (committed, announcing) = mpsc::channel(BEHIND);
     let announcing = tokio::spawn({
-        let (store, held) = (store.clone(), held.clone());
+        let (store, unannounced) = (store.clone(), unannounced.clone());
         async move {
             match is_durable {
-                true => announce::confirmed(store, queue, announcing).await,
-                false => announce::in_memory(queue, announcing, held).await,
+                true => publisher::confirmed(store, queue, announcing).await,
+                false => publisher::in_memory(queue, announcing, unannounced).await,
             }
         }
     });
@@ -123,7 +121,7 @@ async fn run(
         let mut callers = Vec::with_capacity(batch.len());
         for Request { mut row, function, tell } in batch.drain(..fitting(&batch)) {
             row.announcement = match is_durable {
-                _ if held.contains(row.function) => Announcement::LeftToSweeper,
+                _ if unannounced.contains(row.function) => Announcement::LeftToSweeper,
                 true => Announcement::ToBeNoted,
                 false => Announcement::InMemory,
             };
@@ -150,7 +148,7 @@ async fn run(
                 for (row, (function, tell)) in rows.iter().zip(callers) {
                     // If it is there, it says that it is published.
                     if is_open && row.announcement == Announcement::InMemory {
-                        held.refuse(Announced::due_first(row.id, &function));
+                        unannounced.refuse(Announced::due_first(row.id, &function));
                     }
                     let _ = tell.send(Err(error.clone()));
                 }
@@ -165,7 +163,7 @@ async fn run(
 async fn announce(
     committed: &mpsc::Sender<Committed>,
     is_durable: bool,
-    rows: Vec<(Announced, Arc<Known>)>,
+    rows: Vec<(Announced, Arc<CachedFunction>)>,
 ) {
     if rows.is_empty() {
         return;
@@ -193,7 +191,7 @@ pub const OVERLOADED_RETRY: Duration = Duration::from_secs(5);
 
 /// A row for the store.
 pub fn row(
-    function: &Known,
+    function: &CachedFunction,
     payload: Body,
     headers: &std::collections::BTreeMap<String, String>,
 ) -> NewInvocation {

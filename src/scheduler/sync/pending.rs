@@ -10,12 +10,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{
-    functions::{InFlight, Known},
-    room::Place,
-    shards::Shards,
+use super::slots::SyncSlot;
+use crate::{
+    model::{IdPart, InvocationId, OwnerId, message::Outcome},
+    scheduler::{
+        function_cache::{CachedFunction, InFlight},
+        shards::Shards,
+    },
 };
-use crate::model::{IdPart, InvocationId, OwnerId, message::Outcome};
 
 /// What the waiting handler is told.
 pub enum Told {
@@ -26,7 +28,7 @@ pub enum Told {
 
 /// One that is under way.
 pub struct Pending {
-    pub function: Arc<Known>,
+    pub function: Arc<CachedFunction>,
     pub accepted: Instant,
     pub accepted_at: Timestamp,
     /// From accepted to published, without the time in which the managers had no room.
@@ -39,7 +41,7 @@ pub struct Pending {
     /// Who has not got it by then, and has not said so, never will.
     pub taken_by: Instant,
     pub _in_flight: InFlight,
-    pub place: Option<Place>,
+    pub sync_slot: Option<SyncSlot>,
 }
 
 impl Pending {
@@ -51,9 +53,9 @@ impl Pending {
 }
 
 #[derive(Default)]
-pub struct Waiting(Shards<Pending>);
+pub struct PendingReplies(Shards<Pending>);
 
-impl Waiting {
+impl PendingReplies {
     pub fn insert(&self, id: InvocationId, pending: Pending) {
         self.0.insert(id, pending);
     }
@@ -108,11 +110,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_hung_up_holds_his_place_no_longer_than_the_queue_holds_his_message() {
-        let function = Known::example();
-        function.room().resize(1, 1);
+    async fn who_hung_up_holds_his_slot_no_longer_than_the_queue_holds_his_message() {
+        let function = CachedFunction::example();
+        function.slots().resize(1, 1);
         let (now, second) = (Instant::now(), Duration::from_secs(1));
-        let waiting = Waiting::default();
+        let replies = PendingReplies::default();
         let mut callers = Vec::new();
         for _ in 0..2 {
             let (tell, told) = oneshot::channel();
@@ -127,15 +129,15 @@ mod tests {
                 tell: Some(tell),
                 taken_by: now + second,
                 _in_flight: function.enter(10).unwrap(),
-                place: function.room().enter(now.into()).await,
+                sync_slot: function.slots().enter(now.into()).await,
             };
-            assert!(pending.place.is_some());
-            waiting.insert(InvocationId::new(), pending);
+            assert!(pending.sync_slot.is_some());
+            replies.insert(InvocationId::new(), pending);
         }
         callers.pop();
-        assert!(waiting.take_abandoned(now).is_empty(), "it may still be taken");
-        assert!(function.room().enter(Instant::now().into()).await.is_none());
-        assert_eq!(waiting.take_abandoned(now + second).len(), 1, "the other one is waited for");
-        assert!(function.room().enter(Instant::now().into()).await.is_some());
+        assert!(replies.take_abandoned(now).is_empty(), "it may still be taken");
+        assert!(function.slots().enter(Instant::now().into()).await.is_none());
+        assert_eq!(replies.take_abandoned(now + second).len(), 1, "the other one is waited for");
+        assert!(function.slots().enter(Instant::now().into()).await.is_some());
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Scheduler, room::Room};
+use super::{Scheduler, sync::slots::SyncSlots};
 use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
@@ -23,7 +23,7 @@ use crate::{
 
 /// What the hot path has to know of a function.
 #[derive(Debug)]
-pub struct Known {
+pub struct CachedFunction {
     pub id: FunctionId,
     pub name: FunctionName,
     pub revision: RevisionNumber,
@@ -39,7 +39,7 @@ pub struct Known {
 struct Load {
     in_flight: AtomicU32,
     declared: AtomicBool,
-    room: Room,
+    slots: SyncSlots,
 }
 
 /// One sync invocation under way; counted until it is dropped.
@@ -52,7 +52,7 @@ impl Drop for InFlight {
     }
 }
 
-impl Known {
+impl CachedFunction {
     /// Counts one more; None when there are `max` already.
     pub fn enter(&self, max: u32) -> Option<InFlight> {
         let before = self.load.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -61,8 +61,8 @@ impl Known {
     }
 
     /// Where it waits until the managers can take it.
-    pub fn room(&self) -> &Room {
-        &self.load.room
+    pub fn slots(&self) -> &SyncSlots {
+        &self.load.slots
     }
 
     /// Whether the function's queues were declared by this process.
@@ -76,7 +76,7 @@ impl Known {
 }
 
 #[cfg(test)]
-impl Known {
+impl CachedFunction {
     pub fn example() -> Arc<Self> {
         Arc::new(Self {
             id: FunctionId::new(),
@@ -90,16 +90,16 @@ impl Known {
     }
 }
 
-pub struct Functions {
+pub struct FunctionCache {
     store: Arc<dyn Store>,
-    by_name: RwLock<HashMap<FunctionName, Arc<Known>>>,
+    by_name: RwLock<HashMap<FunctionName, Arc<CachedFunction>>>,
     /// That live, as last counted.
     managers: AtomicU32,
     /// One reading at a time: an older one that is slow must not overwrite a newer one.
     reading: tokio::sync::Mutex<()>,
 }
 
-impl Functions {
+impl FunctionCache {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (by_name, reading) = (RwLock::default(), tokio::sync::Mutex::default());
         Self { store, by_name, managers: AtomicU32::new(1), reading }
@@ -107,7 +107,7 @@ impl Functions {
 
     /// A name that the cache does not know is looked up in the store before anybody is told that it
     /// does not exist: it may have been deployed this moment.
-    pub async fn find(&self, name: &FunctionName) -> Result<Arc<Known>, Failure> {
+    pub async fn find(&self, name: &FunctionName) -> Result<Arc<CachedFunction>, Failure> {
         let known = self.by_name.read().expect("no holder panics").get(name).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -128,7 +128,7 @@ impl Functions {
     pub fn set_managers(&self, count: u32) {
         self.managers.store(count, Ordering::Relaxed);
         for known in self.by_name.read().expect("no holder panics").values() {
-            known.room().resize(known.max_instances, count);
+            known.slots().resize(known.max_instances, count);
         }
     }
 
@@ -145,7 +145,7 @@ impl Functions {
         Ok(())
     }
 
-    async fn learn(&self, function: Function) -> Result<Arc<Known>, store::Error> {
+    async fn learn(&self, function: Function) -> Result<Arc<CachedFunction>, store::Error> {
         let old = self.by_name.read().expect("no holder panics").get(&function.name).cloned();
         let same_function = old.filter(|known| known.id == function.id);
         if let Some(known) = &same_function
@@ -157,7 +157,7 @@ impl Functions {
             self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
-        let known = Arc::new(Known {
+        let known = Arc::new(CachedFunction {
             id: function.id,
             name: function.name.clone(),
             revision: revision.number,
@@ -169,7 +169,7 @@ impl Functions {
         let mut by_name = self.by_name.write().expect("no holder panics");
         by_name.insert(function.name, known.clone());
         // Under the lock: a count of managers that comes in between would size it for the old revision.
-        known.room().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
+        known.slots().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
         Ok(known)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! committed ─▶ a queue in memory: in order; such a row counts as published since its commit
-//!          │     └─ refused ─▶ its function is held, and the sweeper takes the note back
+//!          │     └─ refused ─▶ it is noted in `Unannounced`, and the sweeper takes the note back
 //!          └─▶ a broker: confirmed, and noted a moment later, many at once
 //!                └─ not confirmed, or not noted ─▶ it is due after a second: the sweeper
 //! ```
@@ -21,7 +21,6 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::functions::Known;
 use crate::{
     error_chain::chain,
     model::{
@@ -29,6 +28,7 @@ use crate::{
         message::{self, Invoke, Parcel},
     },
     queue::{self, Address, Message, Queue},
+    scheduler::{function_cache::CachedFunction, sync::invoke},
     store::{Due, NewInvocation, Store},
 };
 
@@ -43,9 +43,9 @@ const LATE: Duration = Duration::from_millis(600);
 /// Notes in one statement: a store with one writer has accepts waiting meanwhile.
 const NOTES: usize = 1000;
 
-/// A batch of the acceptor.
+/// A batch of the admission.
 pub struct Committed {
-    pub rows: Vec<(Announced, Arc<Known>)>,
+    pub rows: Vec<(Announced, Arc<CachedFunction>)>,
     pub at: Instant,
 }
 
@@ -59,7 +59,7 @@ pub struct Announced {
 }
 
 impl Announced {
-    pub fn of(row: &NewInvocation, function: &Known) -> Self {
+    pub fn of(row: &NewInvocation, function: &CachedFunction) -> Self {
         Self {
             id: row.id,
             function: row.function,
@@ -89,7 +89,7 @@ impl Announced {
     }
 
     /// As the sweeper takes it back: before everything else that waits, in the order of acceptance.
-    pub fn due_first(id: InvocationId, function: &Known) -> Due {
+    pub fn due_first(id: InvocationId, function: &CachedFunction) -> Due {
         Due {
             id,
             function: function.id,
@@ -104,10 +104,10 @@ impl Announced {
 /// Functions whose queue in memory was full: who comes now must not overtake what waits in the store for
 /// room, and is left to the sweeper, too.
 #[derive(Default)]
-pub struct Held(Mutex<HeldState>);
+pub struct Unannounced(Mutex<UnannouncedState>);
 
 #[derive(Default)]
-struct HeldState {
+struct UnannouncedState {
     functions: HashSet<FunctionId>,
     /// Those of them that were found full since the last sweep began.
     fresh: HashSet<FunctionId>,
@@ -115,7 +115,7 @@ struct HeldState {
     refused: Vec<Due>,
 }
 
-impl Held {
+impl Unannounced {
     pub fn contains(&self, function: FunctionId) -> bool {
         self.lock().functions.contains(&function)
     }
@@ -133,7 +133,7 @@ impl Held {
     pub fn hold(&self, functions: HashSet<FunctionId>) {
         let mut state = self.lock();
         state.functions = functions;
-        let HeldState { functions, fresh, .. } = &mut *state;
+        let UnannouncedState { functions, fresh, .. } = &mut *state;
         functions.extend(fresh.iter());
     }
 
@@ -144,7 +144,7 @@ impl Held {
         state.refused.push(row);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HeldState> {
+    fn lock(&self) -> MutexGuard<'_, UnannouncedState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -153,20 +153,20 @@ impl Held {
 pub async fn in_memory(
     queue: Arc<dyn Queue>,
     mut committed: mpsc::Receiver<Committed>,
-    held: Arc<Held>,
+    unannounced: Arc<Unannounced>,
 ) {
     while let Some(batch) = committed.recv().await {
         for (announced, function) in batch.rows {
             let id = announced.id;
             // Since its commit one before it was refused.
-            if held.contains(function.id) {
-                held.refuse(Announced::due_first(id, &function));
+            if unannounced.contains(function.id) {
+                unannounced.refuse(Announced::due_first(id, &function));
                 continue;
             }
             let (_, message) = announced.message();
-            if let Err(error) = super::invoke::publish(&*queue, &function, Mode::Async, message).await {
+            if let Err(error) = invoke::publish(&*queue, &function, Mode::Async, message).await {
                 tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");
-                held.refuse(Announced::due_first(id, &function));
+                unannounced.refuse(Announced::due_first(id, &function));
             }
         }
     }
@@ -188,7 +188,7 @@ pub async fn confirmed(
                 }
                 let id = announced.id;
                 let (_, message) = announced.message();
-                match super::invoke::publish(&*queue, &function, Mode::Async, message).await {
+                match invoke::publish(&*queue, &function, Mode::Async, message).await {
                     Ok(()) => drop(published.send(id)),
                     Err(error) => {
                         tracing::debug!(invocation = %id, error = %chain(&error), "not published yet");

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::shards::Shards;
 use crate::{
     budget::{Budget, WRITTEN_BEHIND},
     error_chain::chain,
     model::{IdPart, InvocationId, api::Dropped},
+    scheduler::shards::Shards,
     store::{Store, SyncRecord},
 };
 

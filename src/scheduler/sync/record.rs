@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::waiting::{Pending, Waiting};
+use super::pending::{Pending, PendingReplies};
 use crate::{
     model::{
         AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State,
@@ -97,7 +97,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
 }
 
 /// Records of invocations under way that a filter picks, in no order.
-pub fn running_records(waiting: &Waiting, filter: &RecordFilter) -> Vec<Record> {
+pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<Record> {
     let mut records = Vec::new();
     waiting.for_each(|id, pending| {
         let function = filter.function.as_ref().is_none_or(|name| *name == pending.function.name);
@@ -111,7 +111,7 @@ pub fn running_records(waiting: &Waiting, filter: &RecordFilter) -> Vec<Record> 
     records
 }
 
-/// All phases on the scheduler's time line: its own, then the manager's. Waiting in the queue goes on
+/// All phases on the scheduler's time line: its own, then the manager's. PendingReplies in the queue goes on
 /// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
     let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;

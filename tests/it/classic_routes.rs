@@ -1,4 +1,4 @@
-//! The routes of the document that the project started from, with the exact JSON that they answer.
+//! The classic routes (`/deploy`, `/invoke`, `/functions`, `/schedule`), with the exact JSON that they answer.
 
 use cloudfunc::{app::Role, model::code};
 use reqwest::Method;

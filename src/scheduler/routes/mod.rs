@@ -15,10 +15,10 @@ use serde_json::{json, value::RawValue};
 
 use super::{
     Scheduler,
-    accept::{self, OVERLOADED_RETRY},
-    functions::Known,
+    background::admit::{self, OVERLOADED_RETRY},
+    function_cache::CachedFunction,
     logs,
-    record::{running_record, running_records},
+    sync::record::{running_record, running_records},
 };
 use crate::{
     http::{
@@ -41,7 +41,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Records in a page, unless asked for fewer.
 const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 1000;
-/// Around the payload in the seed's `POST /schedule`.
+/// Around the payload in the classic `POST /schedule`.
 const ENVELOPE: usize = 1024;
 
 type Shared = Role<Arc<Scheduler>>;
@@ -128,19 +128,19 @@ impl Scheduler {
     /// Accepts an async invocation: when this answers, it is on disk.
     async fn accept(
         &self,
-        function: &Arc<Known>,
+        function: &Arc<CachedFunction>,
         payload: Body,
         headers: &BTreeMap<String, String>,
     ) -> Answer<Accepted> {
-        if self.accept.backlog() >= self.limits.max_backlog {
+        if self.admission.backlog() >= self.limits.max_backlog {
             let detail = format!("{} async invocations are waiting already", self.limits.max_backlog);
             return Err(Problem::new(code::OVERLOADED, detail)
                 .retry_after(OVERLOADED_RETRY.as_secs())
                 .into());
         }
-        let row = accept::row(function, payload, headers);
+        let row = admit::row(function, payload, headers);
         let id = row.id;
-        match self.accept.accept(row, function.clone()).await {
+        match self.admission.admit(row, function.clone()).await {
             Ok(true) => Ok(Accepted { id, state: State::Queued }),
             Ok(false) => Err(self.functions.not_found(&function.name).into()),
             Err(error) => Err(match &*error {
@@ -167,7 +167,7 @@ impl Scheduler {
         let mut found: std::collections::BTreeSet<InvocationId> =
             self.store.find_invocations(&part, LISTED + 1).await?.into_iter().collect();
         found.extend(self.recorder.find(&part));
-        found.extend(self.waiting.find(&part));
+        found.extend(self.pending.find(&part));
         match found.iter().rev().copied().collect::<Vec<_>>().as_slice() {
             [one] => Ok(*one),
             [] => {
@@ -195,7 +195,7 @@ impl Scheduler {
 
     /// From here while it is under way or not stored yet, else from the store.
     pub(super) async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
-        if let Some(record) = self.waiting.with(id, |pending| running_record(id, pending)) {
+        if let Some(record) = self.pending.with(id, |pending| running_record(id, pending)) {
             return Ok(Some(record));
         }
         if let Some(recent) = self.recorder.recent(id) {
@@ -206,7 +206,7 @@ impl Scheduler {
 
     /// Newest first: those of the store, and the sync ones that are under way on this host.
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, store::Error> {
-        let mut records = running_records(&self.waiting, filter);
+        let mut records = running_records(&self.pending, filter);
         let stored = self.store.records(filter).await?;
         // One that has ended meanwhile is there twice.
         records.retain(|record| stored.iter().all(|other| other.id != record.id));
@@ -412,7 +412,7 @@ fn number_of_line(text: &str) -> Result<i64, String> {
     number.ok_or_else(|| format!("'{text}' is not a cursor: those come from an answer's headers"))
 }
 
-/// The seed's route.
+/// The body of `POST /schedule`, a classic route.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Schedule {

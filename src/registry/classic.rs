@@ -1,4 +1,4 @@
-//! The routes of the document that the project started from, kept.
+//! The classic routes (`/functions`, `/deploy`): kept for clients of the first version, with the JSON that they had.
 
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ use crate::{
 struct Register {
     name: String,
     image: String,
-    /// The seed's clients send the language here; the image holds it already.
+    /// Clients of these routes send the language here; the image holds it already.
     #[serde(default)]
-    #[expect(dead_code, reason = "accepted, since the seed's clients send it")]
+    #[expect(dead_code, reason = "accepted, since clients of these routes send it")]
     runtime: Option<String>,
 }
 

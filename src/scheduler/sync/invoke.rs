@@ -1,4 +1,4 @@
-//! Sync invocations: admitted, published, awaited. What the caller is told is in `answer.rs`, what is
+//! Sync invocations: admitted, published, awaited. What the caller is told is in `response.rs`, what is
 //! kept of it in `record.rs`.
 
 use std::time::{Duration, Instant};
@@ -8,11 +8,9 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    Scheduler,
-    answer::{Answered, answered, interrupted, no_broker, no_instance, throttled},
-    functions::Known,
+    pending::{Pending, Told},
     record::ended_record,
-    waiting::{Pending, Told},
+    response::{Answered, answered, interrupted, no_broker, no_instance, throttled},
 };
 use crate::{
     error_chain::chain,
@@ -22,6 +20,7 @@ use crate::{
         message::{self, Invoke, Outcome, Parcel},
     },
     queue::{self, Address, Message},
+    scheduler::{Scheduler, function_cache::CachedFunction},
 };
 
 /// A manager that took a message in the last moment of its life in the queue has said so by then
@@ -48,7 +47,7 @@ impl Scheduler {
         })?;
         let slot = accepted + self.limits.queue_wait;
         let before = Instant::now();
-        let place = function.room().enter(slot.into()).await;
+        let sync_slot = function.slots().enter(slot.into()).await;
         let waited = before.elapsed();
         let (tell, told) = oneshot::channel();
         let pending = Pending {
@@ -61,26 +60,26 @@ impl Scheduler {
             tell: Some(tell),
             taken_by: slot + UNDERWAY_GRACE,
             _in_flight: in_flight,
-            place,
+            sync_slot,
         };
-        if pending.place.is_none() {
+        if pending.sync_slot.is_none() {
             self.conclude(id, pending, None, "throttled");
             return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
         }
         let reply_to = self.replies.get().ok_or_else(no_broker)?;
-        self.waiting.insert(id, pending);
+        self.pending.insert(id, pending);
         // Lost since: whoever waits for its replies was told so before this one came.
         if self.replies.get().as_ref() != Some(&reply_to) {
-            self.waiting.remove(id);
+            self.pending.remove(id);
             return Err(no_broker().into());
         }
         let parcel = self.message(id, &function, accepted_at, payload, headers, reply_to);
         let message = Message { parcel, expires: Some(self.limits.queue_wait.saturating_sub(waited)) };
         if let Err(error) = self.publish_sync(&function, message).await {
-            let pending = self.waiting.remove(id);
+            let pending = self.pending.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
         }
-        self.waiting.with(id, |pending| pending.admitted = accepted.elapsed().saturating_sub(waited));
+        self.pending.with(id, |pending| pending.admitted = accepted.elapsed().saturating_sub(waited));
         self.await_reply(id, &function, told, accepted).await
     }
 
@@ -88,7 +87,7 @@ impl Scheduler {
     fn message(
         &self,
         id: InvocationId,
-        function: &Known,
+        function: &CachedFunction,
         accepted_at: Timestamp,
         payload: Body,
         headers: CallHeaders,
@@ -113,7 +112,11 @@ impl Scheduler {
     }
 
     /// A queue that is gone is made again, unless it went with its function.
-    async fn publish_sync(&self, function: &Known, message: Message) -> Result<(), queue::Error> {
+    async fn publish_sync(
+        &self,
+        function: &CachedFunction,
+        message: Message,
+    ) -> Result<(), queue::Error> {
         match publish(&*self.queue, function, Mode::Sync, message.clone()).await {
             Err(queue::Error::NoQueue(address)) => match self.store.function(&function.name).await {
                 Ok(Some(found)) if found.id == function.id => {
@@ -130,7 +133,7 @@ impl Scheduler {
     /// been sent all the same.
     async fn publish_failed(
         &self,
-        function: &Known,
+        function: &CachedFunction,
         error: queue::Error,
         id: InvocationId,
         pending: Option<Pending>,
@@ -159,7 +162,7 @@ impl Scheduler {
     async fn await_reply(
         &self,
         id: InvocationId,
-        function: &Known,
+        function: &CachedFunction,
         mut told: oneshot::Receiver<Told>,
         accepted: Instant,
     ) -> Answer<Answered> {
@@ -168,14 +171,14 @@ impl Scheduler {
             return self.answer(id, function, told);
         }
         let (underway, until) = self
-            .waiting
+            .pending
             .with(id, |pending| (pending.owner.is_some(), pending.until))
             // The reply has come in this moment and is in the channel.
             .unwrap_or((true, Instant::now() + UNDERWAY_GRACE));
         if underway && let Ok(told) = tokio::time::timeout_at(until.into(), &mut told).await {
             return self.answer(id, function, told);
         }
-        match self.waiting.remove(id) {
+        match self.pending.remove(id) {
             None => self.answer(id, function, told.await),
             Some(pending) if underway => {
                 self.conclude(id, pending, None, "interrupted");
@@ -191,7 +194,7 @@ impl Scheduler {
     fn answer(
         &self,
         id: InvocationId,
-        function: &Known,
+        function: &CachedFunction,
         told: Result<Told, oneshot::error::RecvError>,
     ) -> Answer<Answered> {
         match told {
@@ -218,7 +221,7 @@ impl Scheduler {
 /// Publishes to a function's queue; the first time it is declared.
 pub async fn publish(
     queue: &dyn queue::Queue,
-    function: &Known,
+    function: &CachedFunction,
     mode: Mode,
     message: Message,
 ) -> Result<(), queue::Error> {

@@ -8,9 +8,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Scheduler,
+    pending::{Pending, Told},
     record::phases,
-    waiting::{Pending, Told},
 };
 use crate::{
     error_chain::chain,
@@ -19,6 +18,7 @@ use crate::{
         message::{Outcome, Parcel, Verdict},
     },
     queue::Address,
+    scheduler::Scheduler,
 };
 
 /// Where replies are awaited; none while there is no broker.
@@ -49,7 +49,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                         drop(delivery.ack().await);
                     }
                     scheduler.replies.set(None);
-                    tell_lost(&scheduler, scheduler.waiting.take_all());
+                    tell_lost(&scheduler, scheduler.pending.take_all());
                 }
                 Ok((address, _)) => tracing::error!(?address, "no reply address"),
                 Err(error) => tracing::debug!(error = %chain(&error), "no reply queue yet"),
@@ -69,17 +69,17 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
         Err(error) => return tracing::error!(%error, "reply dropped"),
     };
     if outcome.verdict == Verdict::Underway {
-        scheduler.waiting.with(outcome.id, |pending| pending.owner = outcome.owner);
+        scheduler.pending.with(outcome.id, |pending| pending.owner = outcome.owner);
         return;
     }
     // Another manager has it, and is not known to be lost: its word counts, or the end of its lease.
     let is_elsewhere = |pending: &mut Pending| pending.owner.is_some_and(|it| Some(it) != outcome.owner);
     if outcome.verdict == Verdict::Interrupted
-        && scheduler.waiting.with(outcome.id, is_elsewhere) == Some(true)
+        && scheduler.pending.with(outcome.id, is_elsewhere) == Some(true)
     {
         return tracing::debug!(invocation = %outcome.id, "it was delivered again, and runs elsewhere");
     }
-    let Some(mut pending) = scheduler.waiting.remove(outcome.id) else {
+    let Some(mut pending) = scheduler.pending.remove(outcome.id) else {
         return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
     };
     outcome.phases = phases(&pending, &outcome);

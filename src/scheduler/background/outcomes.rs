@@ -7,7 +7,6 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Scheduler;
 use crate::{
     backoff::Backoff,
     error_chain::chain,
@@ -16,6 +15,7 @@ use crate::{
         message::{Outcome, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
+    scheduler::Scheduler,
     store::{self, Finish},
 };
 

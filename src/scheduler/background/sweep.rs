@@ -11,15 +11,12 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Scheduler,
-    announce::{self, Announced},
-    replies,
-};
+use super::publisher::{self, Announced};
 use crate::{
     error_chain::chain,
     model::{FunctionId, Mode, OwnerId},
     queue::{self, Address},
+    scheduler::{Scheduler, sync::replies},
     store::{self, Due},
 };
 
@@ -91,15 +88,15 @@ async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), st
 }
 
 async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    scheduler.accept.set_backlog(scheduler.store.backlog().await?);
+    scheduler.admission.set_backlog(scheduler.store.backlog().await?);
     // Taking rows and giving them back are writes: not without somebody to publish to.
     if let Err(error) = scheduler.queue.ping().await {
         tracing::debug!(error = %chain(&error), "no sweep without a broker");
         return Ok(());
     }
-    let refused = scheduler.accept.take_refused();
+    let refused = scheduler.admission.take_refused();
     if let Err(error) = untake(scheduler, &refused).await {
-        scheduler.accept.put_back(refused);
+        scheduler.admission.put_back(refused);
         return Err(error.into());
     }
     // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
@@ -119,7 +116,7 @@ async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + 
         let rows: Vec<Due> = refused.into_iter().map(|(row, _)| row).collect();
         untake(scheduler, &rows).await?;
         if is_last || broken {
-            scheduler.accept.hold(full);
+            scheduler.admission.hold(full);
             return Ok(());
         }
     }
@@ -150,7 +147,7 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
             revision: row.active_revision,
             accepted_at_ms: row.accepted_at.as_millisecond(),
         };
-        match announce::republish(&*scheduler.queue, announced).await {
+        match publisher::republish(&*scheduler.queue, announced).await {
             Ok(()) => {
                 tracing::debug!(invocation = %row.id, "published by the sweeper");
                 None
@@ -171,15 +168,15 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
 /// which any answer must have come. A message that was in its hands may have expired since then.
 async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
     let now = Instant::now();
-    replies::tell_lost(scheduler, scheduler.waiting.take_overdue(now));
-    for (id, pending) in scheduler.waiting.take_abandoned(now) {
+    replies::tell_lost(scheduler, scheduler.pending.take_overdue(now));
+    for (id, pending) in scheduler.pending.take_abandoned(now) {
         scheduler.conclude(id, pending, None, "throttled");
     }
-    let owners = scheduler.waiting.owners();
+    let owners = scheduler.pending.owners();
     let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();
     scheduler.functions.set_managers(u32::try_from(live.len()).unwrap_or(u32::MAX));
     // Only those asked about: one that has come since then is not known to be lost.
     let is_lost = |owner| owners.contains(&owner) && !live.contains(&owner);
-    replies::tell_lost(scheduler, scheduler.waiting.take_lost(is_lost));
+    replies::tell_lost(scheduler, scheduler.pending.take_lost(is_lost));
     Ok(())
 }

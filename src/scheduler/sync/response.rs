@@ -8,7 +8,6 @@ use axum::{
 };
 use bytes::Bytes;
 
-use super::functions::Known;
 use crate::{
     http::Failure,
     model::{
@@ -17,6 +16,7 @@ use crate::{
         code,
         message::{Outcome, Verdict},
     },
+    scheduler::function_cache::CachedFunction,
     units::show_duration,
 };
 
@@ -77,7 +77,12 @@ impl IntoResponse for Answered {
 }
 
 /// What the caller is told of an outcome.
-pub fn answered(function: &Known, queue_wait: Duration, outcome: Outcome, bytes: Bytes) -> Answered {
+pub fn answered(
+    function: &CachedFunction,
+    queue_wait: Duration,
+    outcome: Outcome,
+    bytes: Bytes,
+) -> Answered {
     let Outcome { id, start, instance, phases, content_type, verdict, .. } = outcome;
     let problem = match verdict {
         Verdict::Succeeded => None,
@@ -104,7 +109,7 @@ pub fn answered(function: &Known, queue_wait: Duration, outcome: Outcome, bytes:
     Answered { id, ending, start, instance, phases }
 }
 
-pub fn no_instance(function: &Known, queue_wait: Duration) -> Problem {
+pub fn no_instance(function: &CachedFunction, queue_wait: Duration) -> Problem {
     let wait = show_duration(queue_wait);
     throttled(format!("no instance of '{}' became free within {wait}", function.name))
 }
@@ -135,7 +140,7 @@ fn of_function(code: ProblemCode, detail: String, error: FunctionError) -> Probl
     problem
 }
 
-fn start_failed(function: &Known, reason: &str) -> Problem {
+fn start_failed(function: &CachedFunction, reason: &str) -> Problem {
     let detail = format!("function '{}' could not be started: {reason}", function.name);
     Problem::new(code::START_FAILED, detail)
         .retry_after(RETRY_AFTER)

@@ -1,0 +1,7 @@
+//! Invocations that nobody waits for: committed before they are answered, published, and ended by what managers
+//! report; what got stuck is found by the sweeper.
+
+pub mod admit;
+pub mod outcomes;
+pub mod publisher;
+pub mod sweep;
