@@ -25,14 +25,14 @@ impl Backoff {
     }
 
     /// The next pause.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_pause(&mut self) -> Duration {
         self.is_fresh = false;
         self.pauses.next().expect("it has no last one")
     }
 
     /// Sleeps for the next pause. Dropped, the pause counts as used.
     pub async fn pause(&mut self) {
-        tokio::time::sleep(self.next()).await;
+        tokio::time::sleep(self.next_pause()).await;
     }
 
     /// Whether there was no pause yet since it was made or last reset.
@@ -56,13 +56,13 @@ mod tests {
         let mut backoff = Backoff::new(first, longest);
         for _ in 0..2 {
             assert!(backoff.is_fresh());
-            let pause = backoff.next();
+            let pause = backoff.next_pause();
             assert!(pause >= first && pause <= 2 * first, "{pause:?}");
             assert!(!backoff.is_fresh());
             for _ in 0..20 {
-                backoff.next();
+                backoff.next_pause();
             }
-            let pause = backoff.next();
+            let pause = backoff.next_pause();
             assert!(pause >= longest && pause <= longest + 2 * longest, "{pause:?}");
             backoff.reset();
         }
