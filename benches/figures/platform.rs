@@ -12,8 +12,8 @@ use std::{
 use cloudfunc::{
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    config,
     model::{Body, FunctionName, InstanceId, PlatformName, State},
+    place,
     queue,
     store::{self, Totals},
 };
@@ -151,7 +151,7 @@ impl Up {
         };
         let gateway = format!("127.0.0.1:{}", ports[0]).parse().unwrap();
         let url: url::Url = format!("http://{gateway}/").parse().unwrap();
-        let token = place::State::open(&data).and_then(|state| state.token()).unwrap();
+        let token = place::state::State::open(&data).and_then(|state| state.token()).unwrap();
         let text = token.expose().to_owned();
         let client = Client::new(url, Some(token)).unwrap();
         let mut this = Self {
