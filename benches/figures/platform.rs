@@ -13,8 +13,7 @@ use cloudfunc::{
     bundle,
     client::{Client, InvokeAnswer, Outcome},
     model::{Body, FunctionName, InstanceId, PlatformName, State},
-    place,
-    queue,
+    place, queue,
     store::{self, Totals},
 };
 use futures_util::future::join_all;
