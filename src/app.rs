@@ -16,6 +16,7 @@ use self::{
     running::{Running, supervise},
 };
 use crate::{
+    clock::Clock,
     gateway,
     http::{self, Door, Guard, Peer, Server},
     manager,
@@ -176,7 +177,7 @@ fn start(
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };
-            tokio::spawn(scheduler::run(backends, limits, server, shutdown))
+            tokio::spawn(scheduler::run(backends, limits, Clock::system(), server, shutdown))
         }
         Role::Manager => {
             let owner = Owner { platform: name, manager: state.manager_id()? };

@@ -1,14 +1,12 @@
 //! Invoking a function, and what came of it.
 
-use reqwest::{
-    Method,
-    header::{CONTENT_TYPE, HeaderMap},
-};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
 use super::{Client, Error};
 use crate::model::{
     Body, Fault, FunctionName, InvocationId, Problem, Start,
     api::{Accepted, header},
+    route,
 };
 
 /// A sync invocation that was run to an end.
@@ -76,7 +74,7 @@ impl Client {
     }
 
     fn invocation(&self, name: &FunctionName, payload: Body) -> reqwest::RequestBuilder {
-        self.request(Method::POST, &format!("v1/functions/{name}/invoke"))
+        self.request(route::INVOKE.at(name))
             .header(CONTENT_TYPE, payload.content_type)
             .body(payload.bytes)
     }

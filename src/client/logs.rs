@@ -1,10 +1,10 @@
 //! Reading function logs.
 
 use jiff::Timestamp;
-use reqwest::{Method, header::ACCEPT};
+use reqwest::header::ACCEPT;
 
 use super::{Client, Error, Lines};
-use crate::model::{FunctionName, InvocationRef, LogLine, Tail, api::header};
+use crate::model::{FunctionName, InvocationRef, LogLine, Tail, api::header, route};
 
 /// Which log lines to read.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +52,11 @@ impl Client {
     /// Log lines, oldest first.
     pub async fn logs(&self, query: &LogQuery) -> Result<LogLines, Error> {
         let mut parameters: Vec<(&str, String)> = Vec::new();
-        let path = match query.functions.as_slice() {
-            [one] => format!("v1/functions/{one}/logs"),
+        let target = match query.functions.as_slice() {
+            [one] => route::FUNCTION_LOGS.at(one),
             several => {
                 parameters.extend(several.iter().map(|name| ("function", name.to_string())));
-                "v1/logs".to_owned()
+                route::LOGS.target()
             }
         };
         let yes = |wanted: bool| wanted.then(|| "true".to_owned());
@@ -71,8 +71,7 @@ impl Client {
             ("events", yes(query.events)),
         ];
         parameters.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        let request =
-            self.request(Method::GET, &path).header(ACCEPT, "application/x-ndjson").query(&parameters);
+        let request = self.request(target).header(ACCEPT, "application/x-ndjson").query(&parameters);
         let response = self.send(request).await?;
         let said = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let number = |name| said(name).and_then(|text| text.parse().ok());

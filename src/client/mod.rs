@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::{
-    Method, StatusCode,
+    StatusCode,
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use url::Url;
@@ -26,6 +26,7 @@ use crate::{
             ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, Pruned,
             RevisionInfo,
         },
+        route,
     },
     place::client::Token,
 };
@@ -87,9 +88,9 @@ impl Client {
         sent: impl FnMut(usize) + Send + 'static,
         mut progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
-        let query = if check { "" } else { "?check=false" };
         let request = self
-            .request(Method::POST, &format!("v1/functions/{name}/revisions{query}"))
+            .request(route::DEPLOY.at(name))
+            .query(&[("check", (!check).then_some(false))])
             .header(CONTENT_TYPE, "application/gzip")
             .header(ACCEPT, "application/x-ndjson")
             .header(CONTENT_LENGTH, archive.len())
@@ -106,12 +107,12 @@ impl Client {
     }
 
     pub async fn functions(&self, cursor: Option<&str>) -> Result<Page<FunctionInfo>, Error> {
-        let request = self.request(Method::GET, "v1/functions").query(&[("cursor", cursor)]);
+        let request = self.request(route::LIST_FUNCTIONS.target()).query(&[("cursor", cursor)]);
         self.json(request).await
     }
 
     pub async fn function(&self, name: &FunctionName) -> Result<FunctionInfo, Error> {
-        self.json(self.request(Method::GET, &format!("v1/functions/{name}"))).await
+        self.json(self.request(route::SHOW_FUNCTION.at(name))).await
     }
 
     pub async fn revisions(
@@ -119,7 +120,7 @@ impl Client {
         name: &FunctionName,
         cursor: Option<&str>,
     ) -> Result<Page<RevisionInfo>, Error> {
-        let request = self.request(Method::GET, &format!("v1/functions/{name}/revisions"));
+        let request = self.request(route::LIST_REVISIONS.at(name));
         self.json(request.query(&[("cursor", cursor)])).await
     }
 
@@ -128,27 +129,25 @@ impl Client {
         name: &FunctionName,
         cursor: Option<&str>,
     ) -> Result<Page<InstanceInfo>, Error> {
-        let request = self.request(Method::GET, &format!("v1/functions/{name}/instances"));
+        let request = self.request(route::LIST_INSTANCES.at(name));
         self.json(request.query(&[("cursor", cursor)])).await
     }
 
     /// Makes a revision the active one.
     pub async fn activate(&self, name: &FunctionName, revision: RevisionNumber) -> Result<(), Error> {
-        let request = self
-            .request(Method::PUT, &format!("v1/functions/{name}/active-revision"))
-            .json(&ActiveRevision { revision });
+        let request = self.request(route::ACTIVATE.at(name)).json(&ActiveRevision { revision });
         self.send(request).await.map(drop)
     }
 
     pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
-        let request = self.request(Method::DELETE, &format!("v1/functions/{name}"));
+        let request = self.request(route::DELETE_FUNCTION.at(name));
         self.send(request).await.map(drop)
     }
 
     /// Gives room back, or says how much that would be.
     pub async fn prune(&self, dry_run: bool, older_than: Option<Duration>) -> Result<Pruned, Error> {
         let older_than = older_than.map(|age| format!("{}ms", age.as_millis()));
-        let request = self.request(Method::POST, "v1/prune").query(&[("dry_run", dry_run)]);
+        let request = self.request(route::PRUNE.target()).query(&[("dry_run", dry_run)]);
         self.json(request.query(&[("older_than", older_than)])).await
     }
 
@@ -160,20 +159,20 @@ impl Client {
     ) -> Result<Record, Error> {
         let id = id.into();
         let wait = wait.map(|wait| format!("{}s", wait.as_secs_f64()));
-        let request = self.request(Method::GET, &format!("v1/invocations/{id}"));
+        let request = self.request(route::SHOW_INVOCATION.at(&id));
         self.json(request.query(&[("wait", wait)])).await
     }
 
     /// The value that an invocation returned, byte for byte.
     pub async fn result(&self, id: impl Into<InvocationRef>) -> Result<Body, Error> {
         let id = id.into();
-        let request = self.request(Method::GET, &format!("v1/invocations/{id}/result"));
+        let request = self.request(route::RESULT.at(&id));
         self.body(self.send(request).await?).await
     }
 
     /// Newest first.
     pub async fn records(&self, filter: &RecordFilter) -> Result<Page<Record>, Error> {
-        let request = self.request(Method::GET, "v1/invocations").query(&[
+        let request = self.request(route::LIST_INVOCATIONS.target()).query(&[
             ("function", filter.function.as_ref().map(FunctionName::to_string)),
             ("state", filter.state.map(|state| state.to_string())),
             ("since", filter.since.map(|since| since.to_string())),
@@ -185,7 +184,7 @@ impl Client {
 
     /// What the gateway says of itself, ready or not.
     pub async fn health(&self) -> Result<Health, Error> {
-        let response = self.answer(self.request(Method::GET, "readyz")).await?;
+        let response = self.answer(self.request(route::READY.target())).await?;
         if !matches!(response.status(), StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
             return Err(self.refusal(response).await);
         }

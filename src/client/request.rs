@@ -8,7 +8,10 @@ use url::{Host, Url};
 
 use super::{Client, Error};
 use crate::{
-    model::{Body, Problem},
+    model::{
+        Body, Problem,
+        route::{self, Target},
+    },
     place::client::Token,
 };
 
@@ -35,9 +38,17 @@ impl Client {
         Ok(Self { http: http.build().map_err(Error::Client)?, base: url, token })
     }
 
-    /// A request to a route (without its leading slash).
-    pub(super) fn request(&self, method: Method, route: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{route}", self.base));
+    /// A request to a route.
+    pub(super) fn request(&self, target: Target) -> RequestBuilder {
+        let Target { method, path } = target;
+        let method = match method {
+            route::Method::Get => Method::GET,
+            route::Method::Post => Method::POST,
+            route::Method::Put => Method::PUT,
+            route::Method::Delete => Method::DELETE,
+        };
+        // The base ends in a slash, and so the path does not begin with one.
+        let request = self.http.request(method, format!("{}{}", self.base, &path[1..]));
         match &self.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,

@@ -9,8 +9,8 @@ use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::{Answer, Failure, Peer, Unanswered},
-    model::{Problem, api::Health, code},
+    http::{Answer, CallRequest, Failure, Peer, Unanswered},
+    model::{CallAnswer, Problem, api::Health, code},
 };
 
 /// A role of this host.
@@ -40,17 +40,17 @@ impl Upstream {
         Self { role, peer }
     }
 
+    /// Passes a call on. Not answering is told as for [`Upstream::send`].
+    pub async fn call(&self, request: CallRequest) -> Answer<CallAnswer> {
+        self.peer.call(request).await.map_err(|error| self.failed(&error, false))?
+    }
+
     /// Sends a request on to `path` (with its query). Not answering is a 503 when nothing can have
     /// happened, and a 502 that warns of repeating otherwise.
     pub async fn send(&self, method: Method, path: &str, mut headers: HeaderMap, body: Body) -> Answer {
         for name in NOT_PASSED_ON {
             headers.remove(name);
         }
-        self.send_all(method, path, headers, body).await
-    }
-
-    /// The same with all of these headers.
-    pub async fn send_all(&self, method: Method, path: &str, headers: HeaderMap, body: Body) -> Answer {
         let read_only = method == Method::GET;
         let answer = self.peer.send(method, path, headers, body).await;
         answer.map_err(|error| self.failed(&error, read_only))

@@ -1,16 +1,18 @@
 //! The gateway: the public HTTP API. It authorises, limits and checks; the registry and the
-//! scheduler answer.
+//! scheduler answer. There is an adapter per kind of caller, over one table of routes (`model/route.rs`).
 
+mod classic;
 mod forward;
-mod routes;
+mod v1;
 
 use std::sync::Arc;
 
+use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use self::forward::Upstream;
 use crate::{
-    http::{Peer, Server},
+    http::{Peer, Server, drops_nothing, health_routes},
     model::PlatformName,
     shutdown::Shutdown,
 };
@@ -39,10 +41,30 @@ pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> an
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
-    let serving = server.serve(routes::routes(gateway), shutdown.soft.clone());
+    let serving = server.serve(routes(gateway), shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
         () = shutdown.hard.cancelled() => {}
     }
     Ok(())
+}
+
+fn routes(gateway: Arc<Gateway>) -> Router {
+    let platform = gateway.platform.clone();
+    // It has no backend of its own: it is ready when the roles that it asks are.
+    let asked = gateway.clone();
+    let ready = Arc::new(move || {
+        let gateway = asked.clone();
+        Box::pin(async move {
+            gateway.registry.ready().await?;
+            gateway.scheduler.ready().await
+        }) as _
+    });
+    v1::routes().merge(classic::routes()).with_state(gateway).merge(health_routes(
+        "gateway",
+        platform,
+        Vec::new(),
+        ready,
+        drops_nothing(),
+    ))
 }

@@ -1,6 +1,7 @@
 //! What the roles' HTTP servers share: problems as answers, the one authorisation layer, health.
 
 mod auth;
+mod call;
 mod client;
 mod connections;
 mod document;
@@ -10,16 +11,19 @@ mod peer;
 mod problem;
 mod query;
 mod request;
+mod routed;
 mod serve;
 
 pub use client::client;
 
 pub use auth::{Guard, authorise};
+pub use call::CallRequest;
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{end_to_end, handler_headers};
-pub use peer::{Door, Peer, Unanswered};
+pub use peer::{Calls, Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, function_not_found, of_store};
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body};
+pub use routed::{At, FromPath, Routed, check_path, method_router};
 pub use serve::{Counts, Ready, Server, bind, drops_nothing, health_routes, store_and_queue};

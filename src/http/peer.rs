@@ -1,7 +1,7 @@
 //! Asking another role of this host: over loopback, or, when it runs in this very process, without a socket,
 //! a second parsing and two more tasks in between.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,9 +9,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Request, Uri, header},
     response::Response,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
+
+use super::{Answer, CallRequest};
+use crate::model::{
+    Call, CallAnswer,
+    route::{self, Target},
+};
 
 /// Where a role can be asked by the others in its process: open while it serves.
 #[derive(Clone)]
@@ -19,9 +25,18 @@ pub struct Door(watch::Sender<Opening>);
 
 enum Opening {
     NotYet,
-    Open(Router),
+    Open(Role),
     Closed,
 }
+
+#[derive(Clone)]
+struct Role {
+    routes: Router,
+    calls: Option<Calls>,
+}
+
+/// Where a role takes calls. What it returns goes on only while it is polled.
+pub type Calls = Arc<dyn Fn(Call) -> BoxFuture<'static, Answer<CallAnswer>> + Send + Sync>;
 
 /// A role that starts is waited for, as it would be at its port.
 const OPENING: Duration = Duration::from_secs(5);
@@ -33,21 +48,22 @@ impl Default for Door {
 }
 
 impl Door {
-    /// `app` answers as the role's port does, without asking for a token; until what is returned is dropped:
-    /// then the role's routes are let go, and so is everything that they hold.
-    pub(super) fn open(&self, app: Router) -> Open<'_> {
-        self.0.send_replace(Opening::Open(app));
+    /// `routes` answer as the role's port does, without asking for a token; until what is returned is dropped:
+    /// then they and `calls` are let go, and so is everything that they hold.
+    pub(super) fn open(&self, routes: Router, calls: Option<Calls>) -> Open<'_> {
+        self.0.send_replace(Opening::Open(Role { routes, calls }));
         Open(self)
     }
 
-    async fn app(&self) -> Option<Router> {
-        if let Opening::Open(app) = &*self.0.borrow() {
-            return Some(app.clone());
+    /// What `pick` takes of the role; none when it does not serve.
+    async fn role<T>(&self, pick: impl Fn(&Role) -> T) -> Option<T> {
+        if let Opening::Open(role) = &*self.0.borrow() {
+            return Some(pick(role));
         }
         let mut opening = self.0.subscribe();
         let begun = opening.wait_for(|opening| !matches!(opening, Opening::NotYet));
         match &*tokio::time::timeout(OPENING, begun).await.ok()?.ok()? {
-            Opening::Open(app) => Some(app.clone()),
+            Opening::Open(role) => Some(pick(role)),
             Opening::NotYet | Opening::Closed => None,
         }
     }
@@ -81,6 +97,18 @@ pub struct Unanswered {
     source: Option<reqwest::Error>,
 }
 
+impl Unanswered {
+    /// Nothing has happened.
+    fn before() -> Self {
+        Self { begun: false, source: None }
+    }
+
+    /// Something may have happened.
+    fn after() -> Self {
+        Self { begun: true, source: None }
+    }
+}
+
 impl Peer {
     /// In this process.
     pub fn here(door: Door) -> Self {
@@ -98,6 +126,24 @@ impl Peer {
         }))
     }
 
+    /// Passes a call on: within this process to the role itself, else to its port. The inner error is the platform's
+    /// refusal. Dropped, the other role sees its caller hang up.
+    pub async fn call(&self, request: CallRequest) -> Result<Answer<CallAnswer>, Unanswered> {
+        let Way::Here(door) = &self.0 else {
+            let CallRequest { function, headers, payload } = request;
+            let Target { path, .. } = route::INVOKE.at(&function);
+            let response = self.send(Method::POST, &path, headers, payload.into()).await?;
+            return super::call::read(response).await.ok_or(Unanswered::after());
+        };
+        let calls = door.role(|role| role.calls.clone()).await.flatten().ok_or(Unanswered::before())?;
+        let call = match request.typed() {
+            Ok(call) => call,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // As behind a port, a role that breaks down over a call does not take its caller along.
+        AssertUnwindSafe(calls(call)).catch_unwind().await.map_err(|_| Unanswered::after())
+    }
+
     /// `path` with its query. Any answer is an answer, also one that refuses; its body may still be under way.
     /// Dropped, the other role sees its caller hang up.
     pub async fn send(
@@ -109,14 +155,14 @@ impl Peer {
     ) -> Result<Response, Unanswered> {
         match &self.0 {
             Way::Here(door) => {
-                let app = door.app().await.ok_or(Unanswered { begun: false, source: None })?;
+                let app = door.role(|role| role.routes.clone()).await.ok_or(Unanswered::before())?;
                 let mut request = Request::new(body);
                 *request.method_mut() = method;
                 *request.uri_mut() = Uri::try_from(path).expect("a role makes no other paths");
                 *request.headers_mut() = headers;
                 // As behind a port, a role that breaks down over a request does not take its caller along.
                 let answer = AssertUnwindSafe(app.oneshot(request)).catch_unwind().await;
-                answer.map(|Ok(answer)| answer).map_err(|_| Unanswered { begun: true, source: None })
+                answer.map(|Ok(answer)| answer).map_err(|_| Unanswered::after())
             }
             Way::Port { base, authorization, client } => {
                 headers.insert(header::AUTHORIZATION, authorization.clone());

@@ -12,7 +12,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, Failure, Guard, authorise, connections};
+use super::{Calls, Door, Failure, Guard, authorise, connections};
 use crate::{
     model::{
         PlatformName, Problem,
@@ -38,6 +38,15 @@ pub struct Server {
 impl Server {
     /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
     pub async fn serve(self, routes: Router, stop: CancellationToken) {
+        self.serve_both(routes, None, stop).await;
+    }
+
+    /// The same for a role that takes calls: within this process they come to `calls`.
+    pub async fn serve_calls(self, routes: Router, calls: Calls, stop: CancellationToken) {
+        self.serve_both(routes, Some(calls), stop).await;
+    }
+
+    async fn serve_both(self, routes: Router, calls: Option<Calls>, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
         let app = routes
             .fallback(|uri: Uri| async move {
@@ -50,7 +59,7 @@ impl Server {
                 let detail = format!("{} does not take {method}", uri.path());
                 Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
             });
-        let _open = door.open(app.clone());
+        let _open = door.open(app.clone(), calls);
         let app = app.layer(axum::middleware::from_fn_with_state(guard, authorise));
         connections::serve(listener, app, stop).await;
     }

@@ -3,6 +3,7 @@
 //! ours.
 
 pub mod api;
+pub mod call;
 pub mod error;
 pub mod function;
 pub mod id;
@@ -11,9 +12,11 @@ pub mod log;
 pub mod message;
 pub mod name;
 pub mod rounded;
+pub mod route;
 mod secret_url;
 pub mod time;
 
+pub use call::{Call, CallAnswer, Ended};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{Code, Function, FunctionSpec, Language, Network, Package, Revision, Scaling};
 pub use id::{

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::{
     Registry,
+    change::{MAX_REQUEST, to_the_end},
     deploy::Source,
-    routes::{self, MAX_REQUEST},
 };
 use crate::{
     http::{Answer, function_name, read_document},
@@ -44,8 +44,7 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
     let source = Source { name: name.clone(), spec, digest, archive: None, check: true };
-    let deployed =
-        routes::to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
+    let deployed = to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
     let answer = json!({
         "message": format!("Function {name} deployed"),
         "name": name,

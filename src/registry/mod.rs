@@ -1,7 +1,9 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm.
 
+mod change;
 mod classic;
 mod deploy;
+mod functions;
 mod prune;
 mod routes;
 
@@ -91,13 +93,14 @@ impl Registry {
     /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
     /// and wait for it, so that who has an answer to his deploy reaches the new revision.
     async fn announce(&self, change: Change) {
+        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = change;
         let event = Event { v: message::VERSION, change };
         if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
             tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
         const PATIENCE: Duration = Duration::from_secs(2);
-        let refresh =
-            self.scheduler.send(Method::POST, "/internal/v1/refresh", HeaderMap::new(), Body::empty());
+        let path = format!("/internal/v1/refresh?function={function}");
+        let refresh = self.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
         let is_told = match tokio::time::timeout(PATIENCE, refresh).await {
             Ok(Ok(answer)) => answer.status().is_success(),
             Ok(Err(_)) | Err(_) => false,

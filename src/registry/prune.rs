@@ -4,10 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::Uri};
 
-use super::{Registry, routes::to_the_end};
+use super::{Registry, change::to_the_end};
 use crate::{
     http::{Answer, Query},
-    model::api::{Amount, Pruned},
+    model::{
+        api::{Amount, Pruned},
+        route,
+    },
     store::Prunable,
     units::parse_duration,
 };
@@ -18,7 +21,7 @@ const PAGE: u32 = 5000;
 /// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
 /// for records and log lines.
 pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<Pruned>> {
-    let query = Query::read(uri.query(), &["dry_run", "older_than"])?;
+    let query = Query::read(uri.query(), route::PRUNE.endpoint.query)?;
     let dry_run = query.flag("dry_run", false)?;
     let older_than = query.one("older_than", |text| {
         parse_duration(text).map_err(|problem| format!("older_than: {problem}"))

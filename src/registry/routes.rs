@@ -1,21 +1,23 @@
 //! The registry's HTTP API. The gateway passes requests on to it unchanged.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
-    routing::{get, patch, post, put},
+    routing::{get, patch, post},
 };
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::{
-    Registry, classic,
+    Registry,
+    change::{MAX_REQUEST, to_the_end},
+    classic,
     deploy::{Report, Source, upload_too_large},
     prune,
 };
@@ -23,23 +25,20 @@ use crate::{
     bundle,
     error_chain::chain,
     http::{
-        Answer, Failure, Query, function_name, function_not_found, health_routes, read_body,
-        read_decoded, read_document, store_and_queue,
+        Answer, At, Failure, Query, Routed as _, health_routes, read_body, read_decoded, read_document,
+        store_and_queue,
     },
     model::{
-        Function, FunctionId, FunctionName, Problem, RevisionNumber,
+        FunctionName, Problem, RevisionNumber,
         api::{
             ActiveRevision, DeployLine, Deployed, Dropped, FunctionInfo, InstanceInfo, Page,
             RevisionInfo,
         },
         code,
         message::Change,
+        route,
     },
-    store,
 };
-
-/// Limit of a document that a route takes.
-pub const MAX_REQUEST: usize = 64 * 1024;
 
 type Shared = State<Arc<Registry>>;
 
@@ -50,12 +49,14 @@ pub fn routes(registry: Arc<Registry>) -> Router {
     let counting = registry.store.clone();
     let dropped = Arc::new(move || Dropped { refused: counting.refused(), ..Dropped::default() });
     Router::new()
-        .route("/v1/functions", get(list))
-        .route("/v1/functions/{name}", get(show).delete(delete))
-        .route("/v1/functions/{name}/revisions", get(revisions).post(deploy))
-        .route("/v1/functions/{name}/instances", get(instances))
-        .route("/v1/functions/{name}/active-revision", put(activate))
-        .route("/v1/prune", post(prune::prune))
+        .answers(&route::LIST_FUNCTIONS, list)
+        .answers(&route::SHOW_FUNCTION, show)
+        .answers(&route::DELETE_FUNCTION, delete)
+        .answers(&route::LIST_REVISIONS, revisions)
+        .answers(&route::DEPLOY, deploy)
+        .answers(&route::LIST_INSTANCES, instances)
+        .answers(&route::ACTIVATE, activate)
+        .answers(&route::PRUNE, prune::prune)
         .route("/functions", post(classic::register))
         .route("/functions/{name}", get(classic::show))
         .route("/functions/{name}/warm", patch(classic::report_warm))
@@ -63,11 +64,10 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
-async fn deploy(State(registry): Shared, Path(function): Path<String>, request: Request) -> Answer {
-    let function = function_name(&function)?;
+async fn deploy(State(registry): Shared, At(function): At<FunctionName>, request: Request) -> Answer {
     let (mut parts, body) = request.into_parts();
     // Whether the code is loaded once before it is registered.
-    let check = Query::read(parts.uri.query(), &["check"])?.flag("check", true)?;
+    let check = Query::read(parts.uri.query(), route::DEPLOY.endpoint.query)?.flag("check", true)?;
     let archive = uploaded(&mut parts.headers, body).await?;
     let headers = parts.headers;
     let source = registry.check(function, archive, check).await?;
@@ -99,16 +99,6 @@ async fn uploaded(headers: &mut HeaderMap, body: Body) -> Answer<Bytes> {
         return Ok(sent);
     }
     read_decoded(headers, sent.into(), bundle::MAX_PACKED, upload_too_large).await
-}
-
-/// In a task of its own: a client that hangs up does not leave half of it done.
-pub(super) async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Answer<T>> + Send + 'static,
-) -> Answer<T> {
-    tokio::spawn(work).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a change ended unexpectedly");
-        Err(Problem::new(code::INTERNAL, "the change ended unexpectedly").into())
-    })
 }
 
 fn created(deployed: Deployed) -> Response {
@@ -143,66 +133,14 @@ fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
 }
 
 async fn list(State(registry): Shared) -> Answer<Json<Page<FunctionInfo>>> {
-    let functions = registry.store.functions().await?;
-    let mut live: HashMap<FunctionId, u32> = HashMap::new();
-    for instance in registry.store.instances(None).await? {
-        *live.entry(instance.function).or_default() += 1;
-    }
-    let mut items = Vec::with_capacity(functions.len());
-    for function in functions {
-        let instances = live.get(&function.id).copied().unwrap_or_default();
-        items.push(registry.describe(function, instances).await?);
-    }
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page { items: registry.list().await?, next: None }))
 }
 
-impl Registry {
-    pub async fn not_found(&self, name: &FunctionName) -> Problem {
-        let functions = self.store.functions().await.unwrap_or_else(|error| {
-            tracing::debug!(error = %chain(&error), "no names to suggest");
-            Vec::new()
-        });
-        function_not_found(name, functions.iter().map(|function| function.name.as_str()))
-    }
-
-    async fn find(&self, name: &FunctionName) -> Answer<Function> {
-        match self.store.function(name).await? {
-            Some(function) => Ok(function),
-            None => Err(self.not_found(name).await.into()),
-        }
-    }
-
-    pub async fn info(&self, name: &FunctionName) -> Answer<FunctionInfo> {
-        let function = self.find(name).await?;
-        let instances = self.store.instances(Some(function.id)).await?.len();
-        Ok(self.describe(function, u32::try_from(instances).unwrap_or(u32::MAX)).await?)
-    }
-
-    async fn describe(&self, function: Function, instances: u32) -> Result<FunctionInfo, store::Error> {
-        let revision =
-            self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
-                store::Error::Missing(format!("the active revision of '{}'", function.name))
-            })?;
-        Ok(FunctionInfo {
-            name: function.name,
-            id: function.id,
-            active_revision: function.active_revision,
-            created_at: function.created_at,
-            deployed_at: revision.created_at,
-            is_warm: instances > 0 || function.reported_warm,
-            instances,
-            image: revision.image,
-            spec: revision.spec,
-        })
-    }
+async fn show(State(registry): Shared, At(function): At<FunctionName>) -> Answer<Json<FunctionInfo>> {
+    registry.info(&function).await.map(Json)
 }
 
-async fn show(State(registry): Shared, Path(function): Path<String>) -> Answer<Json<FunctionInfo>> {
-    registry.info(&function_name(&function)?).await.map(Json)
-}
-
-async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer<StatusCode> {
-    let name = function_name(&function)?;
+async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer<StatusCode> {
     to_the_end(async move {
         let Some(function) = registry.store.delete_function(&name).await? else {
             return Err(registry.not_found(&name).await.into());
@@ -219,11 +157,11 @@ async fn delete(State(registry): Shared, Path(function): Path<String>) -> Answer
 
 async fn revisions(
     State(registry): Shared,
-    Path(function): Path<String>,
+    At(function): At<FunctionName>,
     uri: Uri,
 ) -> Answer<Json<Page<RevisionInfo>>> {
-    Query::read(uri.query(), &[])?;
-    let function = registry.find(&function_name(&function)?).await?;
+    Query::read(uri.query(), route::LIST_REVISIONS.endpoint.query)?;
+    let function = registry.find(&function).await?;
     let revisions = registry.store.revisions(function.id).await?;
     let items = revisions
         .into_iter()
@@ -241,9 +179,9 @@ async fn revisions(
 
 async fn instances(
     State(registry): Shared,
-    Path(function): Path<String>,
+    At(function): At<FunctionName>,
 ) -> Answer<Json<Page<InstanceInfo>>> {
-    let function = registry.find(&function_name(&function)?).await?;
+    let function = registry.find(&function).await?;
     let instances = registry.store.instances(Some(function.id)).await?;
     let items = instances
         .into_iter()
@@ -261,10 +199,9 @@ async fn instances(
 /// `If-Match: "<number>"` names the revision that the caller believes to be active.
 async fn activate(
     State(registry): Shared,
-    Path(function): Path<String>,
+    At(name): At<FunctionName>,
     request: Request,
 ) -> Answer<Json<FunctionInfo>> {
-    let name = function_name(&function)?;
     let (mut parts, body) = request.into_parts();
     let shape = r#"{"revision": 3}, with the number of a revision"#;
     let ActiveRevision { revision } =

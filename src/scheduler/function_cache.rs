@@ -1,8 +1,9 @@
-//! The functions by name, as the hot path needs them: a cache that is told about changes and reads
-//! everything again when it may have missed some.
+//! The functions by name, as the hot path needs them: a cache that is told which function has changed, and reads
+//! everything again when it may have missed something: after a (re)connect, after an event of a newer version, and
+//! every minute.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -10,13 +11,17 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Scheduler, sync::slots::SyncSlots};
 use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
-    model::{Function, FunctionId, FunctionName, Problem, RevisionNumber},
+    model::{
+        Function, FunctionId, FunctionName, Problem, Revision, RevisionNumber,
+        message::{Change, Event},
+    },
     queue::Consumer,
     store::{self, Store},
 };
@@ -114,7 +119,7 @@ impl FunctionCache {
         }
         let _reading = self.reading.lock().await;
         match self.store.function(name).await? {
-            Some(function) => Ok(self.learn(function).await?),
+            Some(function) => Ok(self.look_up(function).await?),
             None => Err(self.not_found(name).into()),
         }
     }
@@ -132,47 +137,75 @@ impl FunctionCache {
         }
     }
 
-    /// Reads everything anew.
+    /// Reads everything anew, in one query.
     pub async fn refresh(&self) -> Result<(), store::Error> {
         let _reading = self.reading.lock().await;
-        let functions = self.store.functions().await?;
-        let names: std::collections::HashSet<&FunctionName> =
-            functions.iter().map(|function| &function.name).collect();
+        let functions = self.store.active_functions(None).await?;
+        let names: HashSet<&FunctionName> =
+            functions.iter().map(|active| &active.function.name).collect();
         self.by_name.write().expect("no holder panics").retain(|name, _| names.contains(name));
-        for function in functions {
-            self.learn(function).await?;
+        for active in functions {
+            self.learn(&active.revision);
         }
         Ok(())
     }
 
-    async fn learn(&self, function: Function) -> Result<Arc<CachedFunction>, store::Error> {
-        let old = self.by_name.read().expect("no holder panics").get(&function.name).cloned();
-        let same_function = old.filter(|known| known.id == function.id);
-        if let Some(known) = &same_function
-            && known.revision == function.active_revision
-        {
-            return Ok(known.clone());
+    /// Reads what has changed, and nothing else.
+    pub async fn follow(&self, change: &Change) -> Result<(), store::Error> {
+        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = *change;
+        self.refresh_one(function).await
+    }
+
+    /// Reads this function anew; one that is gone is forgotten.
+    pub async fn refresh_one(&self, function: FunctionId) -> Result<(), store::Error> {
+        let _reading = self.reading.lock().await;
+        let found = self.store.active_functions(Some(function)).await?;
+        if found.is_empty() {
+            let mut by_name = self.by_name.write().expect("no holder panics");
+            by_name.retain(|_, known| known.id != function);
         }
+        for active in found {
+            self.learn(&active.revision);
+        }
+        Ok(())
+    }
+
+    /// Looks a function up by its name.
+    async fn look_up(&self, function: Function) -> Result<Arc<CachedFunction>, store::Error> {
         let revision =
             self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
+        Ok(self.learn(&revision))
+    }
+
+    /// Keeps a function whose active revision this is.
+    fn learn(&self, revision: &Revision) -> Arc<CachedFunction> {
+        let mut by_name = self.by_name.write().expect("no holder panics");
+        let same_function = by_name.get(&revision.name).filter(|known| known.id == revision.function);
+        if let Some(known) = same_function
+            && known.revision == revision.number
+        {
+            return known.clone();
+        }
         let known = Arc::new(CachedFunction {
-            id: function.id,
-            name: function.name.clone(),
+            id: revision.function,
+            name: revision.name.clone(),
             revision: revision.number,
             timeout: revision.spec.timeout,
             load_limit: revision.spec.load_limit(),
             max_instances: revision.spec.scaling.max_instances,
             load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
         });
-        let mut by_name = self.by_name.write().expect("no holder panics");
-        by_name.insert(function.name, known.clone());
+        by_name.insert(revision.name.clone(), known.clone());
         // Under the lock: a count of managers that comes in between would size it for the old revision.
         known.slots().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
-        Ok(known)
+        known
     }
 }
+
+/// Everything is read anew this often: an event may be lost in ways that nobody notices.
+const READ_ALL_EVERY: Duration = Duration::from_secs(60);
 
 /// Keeps the cache true until `stop`: subscribes, reads everything, then follows the changes; when the
 /// subscription ends, the same from the start.
@@ -199,10 +232,96 @@ pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 
 /// A change that could not be read is not forgotten: everything is read again from the start.
 async fn refresh_on(scheduler: &Scheduler, mut events: Consumer) -> Result<(), store::Error> {
-    scheduler.functions.refresh().await?;
-    while let Some(event) = events.next().await {
+    let functions = &scheduler.functions;
+    functions.refresh().await?;
+    let mut ticks = tokio::time::interval_at(Instant::now() + READ_ALL_EVERY, READ_ALL_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = ticks.tick() => {
+                // Nothing is known to have changed: the next one will do.
+                if let Err(error) = functions.refresh().await {
+                    tracing::debug!(error = %chain(&error), "functions not read");
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else { return Ok(()) };
+        let opened = event.parcel.open::<Event>();
         drop(event.ack().await);
-        scheduler.functions.refresh().await?;
+        match opened {
+            Ok((event, _)) => functions.follow(&event.change).await?,
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "an event that this version cannot read");
+                functions.refresh().await?;
+            }
+        }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        model::{Code, Digest, FunctionSpec, Network, Scaling},
+        store::{Config, NewRevision},
+    };
+
+    fn spec() -> FunctionSpec {
+        FunctionSpec {
+            description: None,
+            code: Code::Image { image: "image".to_owned() },
+            handler: "function.handler".to_owned(),
+            timeout: Duration::from_secs(1),
+            load_timeout: None,
+            memory_bytes: 1 << 20,
+            cpus: 1.0,
+            network: Network::None,
+            env: BTreeMap::new(),
+            scaling: Scaling { idle_timeout: Duration::from_secs(1), max_instances: 1 },
+        }
+    }
+
+    async fn deploy(store: &dyn Store, name: &str) -> FunctionId {
+        let source = Digest::of(b"source");
+        store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
+        let revision = NewRevision {
+            name: name.parse().unwrap(),
+            spec: spec(),
+            bundle: Some(source.clone()),
+            source,
+            image: "image".to_owned(),
+        };
+        store.add_revision(revision).await.unwrap().function
+    }
+
+    #[tokio::test]
+    async fn a_change_reads_its_function_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
+        let one = deploy(&*store, "one").await;
+        deploy(&*store, "other").await;
+        let functions = FunctionCache::new(store.clone());
+        functions.refresh().await.unwrap();
+        let revision = |name: &str| {
+            let by_name = functions.by_name.read().unwrap();
+            by_name.get(&name.parse::<FunctionName>().unwrap()).map(|known| known.revision.0)
+        };
+        deploy(&*store, "one").await;
+        deploy(&*store, "other").await;
+        functions.follow(&Change::FunctionChanged { function: one }).await.unwrap();
+        assert_eq!((revision("one"), revision("other")), (Some(2), Some(1)));
+        store.delete_function(&"one".parse().unwrap()).await.unwrap();
+        functions.follow(&Change::FunctionDeleted { function: one }).await.unwrap();
+        assert_eq!((revision("one"), revision("other")), (None, Some(1)));
+        functions.refresh().await.unwrap();
+        assert_eq!(revision("other"), Some(2));
+        store.close().await;
+    }
 }

@@ -8,10 +8,13 @@
 //! ```
 
 mod background;
+mod bounds;
 mod function_cache;
 mod logs;
+mod records;
 mod routes;
 mod shards;
+mod submit;
 mod sync;
 
 use std::{sync::Arc, time::Duration};
@@ -20,7 +23,8 @@ use tokio::{sync::broadcast, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::Server,
+    clock::Clock,
+    http::{Calls, Server},
     model::{InvocationId, PlatformName},
     queue::Queue,
     settings::platform::Limits,
@@ -54,6 +58,7 @@ struct Scheduler {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     limits: Limits,
+    clock: Clock,
     functions: FunctionCache,
     pending: PendingReplies,
     replies: ReplyAddress,
@@ -77,6 +82,7 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 pub async fn run(
     backends: Backends,
     limits: Limits,
+    clock: Clock,
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
@@ -98,6 +104,7 @@ pub async fn run(
         store,
         queue,
         limits,
+        clock,
     });
     // Background work goes on until the last request is answered.
     let background = CancellationToken::new();
@@ -107,7 +114,8 @@ pub async fn run(
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
-    let serving = server.serve(routes::routes(scheduler.clone()), shutdown.soft.clone());
+    let routes = routes::routes(scheduler.clone());
+    let serving = server.serve_calls(routes, calls(scheduler.clone()), shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
         () = shutdown.hard.cancelled() => return Ok(()),
@@ -137,4 +145,12 @@ pub async fn run(
         tracing::warn!(records, "the last records of sync invocations are not stored");
     }
     Ok(())
+}
+
+/// The way in for the gateway of this process.
+fn calls(scheduler: Arc<Scheduler>) -> Calls {
+    Arc::new(move |call| {
+        let scheduler = scheduler.clone();
+        Box::pin(async move { scheduler.submit(call).await })
+    })
 }

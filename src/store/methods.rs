@@ -32,8 +32,9 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                Claim, Due, Error, Finish, LogFilter, LogPage, NamedBundle, NewInvocation, NewRevision,
-                Prunable, RecordFilter, ReportedInstance, Store, SyncRecord, Totals,
+                ActiveFunction, Claim, Due, Error, Finish, LogFilter, LogPage, NamedBundle,
+                NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Store, SyncRecord,
+                Totals,
                 methods::{LONG, SOON},
             },
         };
@@ -87,6 +88,13 @@ macro_rules! store {
 
             async fn functions(&self) -> Result<Vec<Function>, Error> {
                 self.read(SOON, reads::functions(self.readers())).await
+            }
+
+            async fn active_functions(
+                &self,
+                only: Option<FunctionId>,
+            ) -> Result<Vec<ActiveFunction>, Error> {
+                self.read(SOON, reads::active_functions(self.readers(), only)).await
             }
 
             async fn revision(

@@ -82,6 +82,8 @@ pub trait Store: Send + Sync {
     async fn function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
     /// All functions, by name.
     async fn functions(&self) -> Result<Vec<Function>, Error>;
+    /// All functions with their active revisions, by name, in one query; or this one, if it is there.
+    async fn active_functions(&self, only: Option<FunctionId>) -> Result<Vec<ActiveFunction>, Error>;
     /// None when the function or that revision is not there.
     async fn revision(
         &self,
@@ -209,6 +211,13 @@ pub struct NewRevision {
     pub source: Digest,
     pub bundle: Option<Digest>,
     pub image: String,
+}
+
+/// A function with the revision that is active.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveFunction {
+    pub function: Function,
+    pub revision: Revision,
 }
 
 /// A bundle that a revision names.

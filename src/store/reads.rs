@@ -53,10 +53,10 @@ macro_rules! reads {
                 RevisionNumber,
             },
             store::{
-                LogFilter, LogPage, NamedBundle, Prunable, RECENT, RecordFilter, ReportedInstance, Totals,
+                ActiveFunction, LogFilter, LogPage, NamedBundle, Prunable, RECENT, RecordFilter, ReportedInstance, Totals,
                 reads::{doomed, fitting, orphans, record_columns},
                 rows::{
-                    FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow, named_bundle,
+                    ActiveRow, FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow, named_bundle,
                 },
             },
         };
@@ -94,6 +94,24 @@ macro_rules! reads {
             .into_iter()
             .map(FunctionRow::into_model)
             .collect()
+        }
+
+        pub async fn active_functions(
+            pool: &Reader,
+            only: Option<FunctionId>,
+        ) -> sqlx::Result<Vec<ActiveFunction>> {
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at,
+                        f.created_at AS function_created_at, f.reported_warm
+                 FROM functions AS f JOIN revisions AS r
+                   ON r.function_id = f.id AND r.number = f.active_revision",
+            );
+            if let Some(function) = only {
+                query.push(" WHERE f.id = ").push_bind(Id(function.0));
+            }
+            query.push(" ORDER BY f.name");
+            let rows = query.build_query_as::<ActiveRow>().fetch_all(pool).await?;
+            rows.into_iter().map(ActiveRow::into_model).collect()
         }
 
         pub async fn revision(

@@ -14,7 +14,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Claim, Due, NamedBundle, ReportedInstance, StoredLine, SyncRecord};
+use super::{ActiveFunction, Claim, Due, NamedBundle, ReportedInstance, StoredLine, SyncRecord};
 use crate::model::{
     AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LineKind,
     LogLine, ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
@@ -112,6 +112,29 @@ impl RevisionRow {
             image: self.image,
             created_at: time(self.created_at)?,
         })
+    }
+}
+
+/// A revision that is active, and what its function says besides.
+#[derive(FromRow)]
+pub(super) struct ActiveRow {
+    #[sqlx(flatten)]
+    revision: RevisionRow,
+    function_created_at: i64,
+    reported_warm: bool,
+}
+
+impl ActiveRow {
+    pub fn into_model(self) -> sqlx::Result<ActiveFunction> {
+        let revision = self.revision.into_model()?;
+        let function = Function {
+            id: revision.function,
+            name: revision.name.clone(),
+            active_revision: revision.number,
+            created_at: time(self.function_created_at)?,
+            reported_warm: self.reported_warm,
+        };
+        Ok(ActiveFunction { function, revision })
     }
 }
 

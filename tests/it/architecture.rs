@@ -40,6 +40,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "backoff",
             "budget",
+            "clock",
             "error_chain",
             "http",
             "model",
@@ -71,6 +72,7 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "clock",
             "error_chain",
             "gateway",
             "http",

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use cloudfunc::{
+    clock::Clock,
     http::{Door, Guard, Server},
     model::{
         Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
@@ -56,7 +57,8 @@ impl Scheduler {
             queue: queue.clone(),
         };
         let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
-        let run = scheduler::run(backends, Limits::default(), server, self.shutdown.clone());
+        let run =
+            scheduler::run(backends, Limits::default(), Clock::system(), server, self.shutdown.clone());
         self.task = Some(tokio::spawn(run));
         address
     }

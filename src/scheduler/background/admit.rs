@@ -2,14 +2,14 @@
 //! then published (`publisher.rs`); what cannot be published now is found by the sweeper.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -20,16 +20,12 @@ use super::publisher::{self, Announced, Committed, Unannounced};
 use crate::{
     model::{Body, FunctionId, InvocationId},
     queue::Queue,
-    scheduler::function_cache::CachedFunction,
+    scheduler::{
+        bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS},
+        function_cache::CachedFunction,
+    },
     store::{self, Announcement, Due, NewInvocation, Store},
 };
-
-/// Rows in one commit, and requests that wait for the next one.
-const BATCH: usize = 512;
-/// Payloads in one commit, in bytes: the next one takes the rest.
-const BATCH_BYTES: usize = 64 * 1024 * 1024;
-/// Batches that wait to be published. While a broker is slower than that, the sweeper has the rest.
-const BEHIND: usize = 64;
 
 /// What the caller is told.
 pub type Accepted = Result<bool, Arc<store::Error>>;
@@ -90,7 +86,7 @@ impl Admission {
 
 /// The task ends when the admission is dropped and everything is committed and published.
 pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
-    let (requests, waiting) = mpsc::channel(BATCH);
+    let (requests, waiting) = mpsc::channel(COMMIT_ROWS);
     let backlog = Arc::new(AtomicU64::new(0));
     let unannounced = Arc::new(Unannounced::default());
     let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), unannounced.clone()));
@@ -105,7 +101,7 @@ async fn run(
     unannounced: Arc<Unannounced>,
 ) {
     let is_durable = queue.is_durable();
-    let (committed, announcing) = mpsc::channel(BEHIND);
+    let (committed, announcing) = mpsc::channel(BATCHES_BEHIND);
     let announcing = tokio::spawn({
         let (store, unannounced) = (store.clone(), unannounced.clone());
         async move {
@@ -115,8 +111,8 @@ async fn run(
             }
         }
     });
-    let mut batch = Vec::with_capacity(BATCH);
-    while !batch.is_empty() || waiting.recv_many(&mut batch, BATCH).await > 0 {
+    let mut batch = Vec::with_capacity(COMMIT_ROWS);
+    while !batch.is_empty() || waiting.recv_many(&mut batch, COMMIT_ROWS).await > 0 {
         let mut rows = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
         for Request { mut row, function, tell } in batch.drain(..fitting(&batch)) {
@@ -181,19 +177,17 @@ fn fitting(batch: &[Request]) -> usize {
     let mut bytes = 0;
     let within = batch.iter().take_while(|request| {
         bytes += request.row.payload.bytes.len();
-        bytes <= BATCH_BYTES
+        bytes <= COMMIT_BYTES
     });
     within.count().max(1)
 }
-
-/// How long a caller of a full platform is told to wait.
-pub const OVERLOADED_RETRY: Duration = Duration::from_secs(5);
 
 /// A row for the store.
 pub fn row(
     function: &CachedFunction,
     payload: Body,
-    headers: &std::collections::BTreeMap<String, String>,
+    headers: &BTreeMap<String, String>,
+    accepted_at: Timestamp,
 ) -> NewInvocation {
     NewInvocation {
         id: InvocationId::new(),
@@ -201,7 +195,7 @@ pub fn row(
         name: function.name.clone(),
         payload,
         headers: serde_json::to_string(headers).expect("a map of strings is JSON"),
-        accepted_at: jiff::Timestamp::now(),
+        accepted_at,
         parent: None,
         // Decided when it is committed.
         announcement: Announcement::LeftToSweeper,

@@ -84,7 +84,7 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
                 Verdict::Underway | Verdict::Interrupted => {
                     tracing::error!(invocation = %outcome.id, "an outcome that is none");
                 }
-                _ => finishes.push(finish(outcome, body)),
+                _ => finishes.push(finish(outcome, body, scheduler.clock.now())),
             },
             Err(error) => tracing::error!(%error, "outcome dropped"),
         }
@@ -143,7 +143,7 @@ fn announce(scheduler: &Scheduler, finishes: &[Finish], ended: &[bool]) {
     }
 }
 
-fn finish(outcome: Outcome, body: Bytes) -> Finish {
+fn finish(outcome: Outcome, body: Bytes, finished_at: Timestamp) -> Finish {
     let state = outcome.verdict.state().expect("an ending verdict");
     Finish {
         id: outcome.id,
@@ -161,6 +161,6 @@ fn finish(outcome: Outcome, body: Bytes) -> Finish {
         },
         phases: outcome.phases,
         result: outcome.content_type.map(|content_type| Body { content_type, bytes: body }),
-        finished_at: Timestamp::now(),
+        finished_at,
     }
 }

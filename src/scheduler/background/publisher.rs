@@ -28,12 +28,10 @@ use crate::{
         message::{self, Invoke, Parcel},
     },
     queue::{self, Address, Message, Queue},
-    scheduler::{function_cache::CachedFunction, sync::invoke},
+    scheduler::{bounds::PUBLISHES, function_cache::CachedFunction, sync::invoke},
     store::{Due, NewInvocation, Store},
 };
 
-/// Publishes under way at once.
-const PUBLISHES: usize = 256;
 /// Ids are collected for this long, from the first confirm, before it is noted that they were published: what has
 /// been claimed by then needs no note, and the rest goes into few statements.
 const COLLECT: Duration = Duration::from_millis(250);

@@ -16,14 +16,13 @@ use crate::{
     error_chain::chain,
     model::{FunctionId, Mode, OwnerId},
     queue::{self, Address},
-    scheduler::{Scheduler, sync::replies},
+    scheduler::{Scheduler, bounds::PUBLISHES, sync::replies},
     store::{self, Due},
 };
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows taken at once; a full page is followed by the next one immediately.
 const PAGE: u32 = 1000;
-const PUBLISHES: usize = 256;
 /// Pruning happens every so many sweeps.
 const PRUNE_EVERY: u64 = 60;
 const PRUNE_PAGE: u32 = 5000;
@@ -170,7 +169,7 @@ async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
     let now = Instant::now();
     replies::tell_lost(scheduler, scheduler.pending.take_overdue(now));
     for (id, pending) in scheduler.pending.take_abandoned(now) {
-        scheduler.conclude(id, pending, None, "throttled");
+        scheduler.conclude(id, &pending.arrival, None, "throttled");
     }
     let owners = scheduler.pending.owners();
     let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();

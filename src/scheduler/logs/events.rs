@@ -69,14 +69,14 @@ impl Events {
         until: Until,
     ) -> Result<Vec<StoredLine>, store::Error> {
         if std::mem::take(&mut self.cut) {
-            let first = lines.first().map_or_else(Timestamp::now, |line| line.line.ts);
+            let first = lines.first().map_or_else(|| scheduler.clock.now(), |line| line.line.ts);
             // What ends in the same millisecond is told.
             self.told = self.told.max(first.checked_sub(SignedDuration::from_millis(1)).ok());
         }
         let until = match until {
             Until::LastLine => lines.iter().map(|line| line.line.ts).max().unwrap_or(Timestamp::MIN),
             Until::Now => Timestamp::MAX,
-            Until::Stored => Timestamp::now() - STORED_AFTER,
+            Until::Stored => scheduler.clock.now() - STORED_AFTER,
         };
         let (records, more) = self.ended(scheduler, until).await?;
         let mut events = self.events(&records, &lines);

@@ -64,7 +64,7 @@ async fn ended(
         [one] => scheduler.store.function(one).await?.map(|function| function.created_at),
         _ => None,
     };
-    let now = Timestamp::now();
+    let now = scheduler.clock.now();
     let mut written = HashMap::new();
     let mut note = |record: &Record| {
         let wanted = (query.functions.is_empty() || query.functions.contains(&record.function))

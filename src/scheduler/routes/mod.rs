@@ -5,34 +5,29 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Body as HttpBody,
-    extract::{Path, Request, State as Role},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    extract::{Request, State as Role},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::post,
 };
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{
-    Scheduler,
-    background::admit::{self, OVERLOADED_RETRY},
-    function_cache::CachedFunction,
-    logs,
-    sync::record::{running_record, running_records},
-};
+use super::{Scheduler, logs, records::SEE_LIST};
 use crate::{
     http::{
-        Answer, Failure, Query, Ready, function_name, handler_headers, health_routes, payload_too_large,
-        read_decoded, read_document, store_and_queue,
+        Answer, At, CallRequest, Failure, Query, Ready, Routed as _, function_name, health_routes,
+        payload_too_large, read_decoded, read_document, store_and_queue,
     },
     model::{
-        Body, FunctionName, InvocationId, InvocationRef, Problem, Record, State,
-        api::{Accepted, Dropped, Page, header as ours},
+        Body, CallAnswer, FunctionId, FunctionName, InvocationId, InvocationRef, Problem, Record, State,
+        api::{Dropped, Page, header as ours},
         code,
         message::MAX_BODY,
+        route,
     },
     payload,
-    store::{self, RecordFilter},
+    store::RecordFilter,
     units::parse_duration,
 };
 
@@ -52,12 +47,12 @@ pub fn routes(scheduler: Arc<Scheduler>) -> Router {
     let dropped =
         Arc::new(move || Dropped { refused: recorders.store.refused(), ..recorders.recorder.dropped() });
     Router::new()
-        .route("/v1/functions/{name}/invoke", post(invoke))
-        .route("/v1/functions/{name}/logs", get(function_logs))
-        .route("/v1/logs", get(all_logs))
-        .route("/v1/invocations", get(records))
-        .route("/v1/invocations/{id}", get(record))
-        .route("/v1/invocations/{id}/result", get(result))
+        .answers(&route::INVOKE, invoke)
+        .answers(&route::FUNCTION_LOGS, function_logs)
+        .answers(&route::LOGS, all_logs)
+        .answers(&route::LIST_INVOCATIONS, records)
+        .answers(&route::SHOW_INVOCATION, record)
+        .answers(&route::RESULT, result)
         .route("/schedule", post(schedule))
         .route("/internal/v1/refresh", post(refresh))
         .with_state(scheduler.clone())
@@ -82,177 +77,31 @@ fn ready(scheduler: Arc<Scheduler>) -> Ready {
     })
 }
 
-fn wants_async(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
-}
-
 fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-async fn invoke(Role(scheduler): Shared, Path(function): Path<String>, request: Request) -> Answer {
-    let function = function_name(&function)?;
+/// From a gateway in another process.
+async fn invoke(
+    Role(scheduler): Shared,
+    At(function): At<FunctionName>,
+    request: Request,
+) -> Answer<CallAnswer> {
     let (mut parts, body) = request.into_parts();
-    let bytes = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
-    let seen = handler_headers(&parts.headers, bytes.len())?;
-    let content_type = match parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
-        Some(Ok(content_type)) => content_type.to_owned(),
-        Some(Err(_)) => return Err(bad_request("the Content-Type is not ASCII")),
-        None => payload::DEFAULT_TYPE.to_owned(),
-    };
-    let is_form = payload::is_form(&content_type);
-    let payload = Body { content_type, bytes };
-    if !wants_async(&parts.headers) {
-        let answered = scheduler.invoke(&function, payload, seen).await?;
-        let answered = if is_form { answered.hint_at_json() } else { answered };
-        return Ok(answered.into_response());
-    }
-    let known = scheduler.functions.find(&function).await?;
-    let accepted = scheduler.accept(&known, payload, &seen.joined).await?;
-    let location = text(&format!("/v1/invocations/{}", accepted.id));
-    let id = text(&accepted.id.to_string());
-    let mut response = (StatusCode::ACCEPTED, Json(accepted)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::LOCATION, location);
-    headers.insert(ours::INVOCATION_ID, id);
-    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
-    Ok(response)
+    let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
+    scheduler.submit(CallRequest { function, headers: parts.headers, payload }.typed()?).await
 }
 
-impl Scheduler {
-    /// Accepts an async invocation: when this answers, it is on disk.
-    async fn accept(
-        &self,
-        function: &Arc<CachedFunction>,
-        payload: Body,
-        headers: &BTreeMap<String, String>,
-    ) -> Answer<Accepted> {
-        if self.admission.backlog() >= self.limits.max_backlog {
-            let detail = format!("{} async invocations are waiting already", self.limits.max_backlog);
-            return Err(Problem::new(code::OVERLOADED, detail)
-                .retry_after(OVERLOADED_RETRY.as_secs())
-                .into());
-        }
-        let row = admit::row(function, payload, headers);
-        let id = row.id;
-        match self.admission.admit(row, function.clone()).await {
-            Ok(true) => Ok(Accepted { id, state: State::Queued }),
-            Ok(false) => Err(self.functions.not_found(&function.name).into()),
-            Err(error) => Err(match &*error {
-                store::Error::UnknownFate { .. } => {
-                    let detail = "the store was lost while it committed; look whether the invocation is there before you repeat it";
-                    Problem::new(code::UNKNOWN_FATE, detail).invocation(id).into()
-                }
-                error => {
-                    tracing::error!(error = %crate::error_chain::chain(error), "not accepted");
-                    crate::http::of_store(error).into()
-                }
-            }),
-        }
-    }
-
-    /// The invocation that a user means by an id or a part of one.
-    async fn resolve(&self, text: &str) -> Answer<InvocationId> {
-        /// Candidates that are listed when there are several.
-        const LISTED: u32 = 10;
-        let part = match text.parse::<InvocationRef>().map_err(bad_request)? {
-            InvocationRef::Id(id) => return Ok(id),
-            InvocationRef::Part(part) => part,
-        };
-        let mut found: std::collections::BTreeSet<InvocationId> =
-            self.store.find_invocations(&part, LISTED + 1).await?.into_iter().collect();
-        found.extend(self.recorder.find(&part));
-        found.extend(self.pending.find(&part));
-        match found.iter().rev().copied().collect::<Vec<_>>().as_slice() {
-            [one] => Ok(*one),
-            [] => {
-                let detail = format!("there is no invocation whose id begins or ends with '{text}'");
-                Err(Problem::new(code::INVOCATION_NOT_FOUND, detail).hint(SEE_LIST).into())
-            }
-            several => {
-                let listed: Vec<_> =
-                    several.iter().take(LISTED as usize).map(ToString::to_string).collect();
-                let more = if several.len() > LISTED as usize { ", and others" } else { "" };
-                let listed = listed.join(", ");
-                let detail =
-                    format!("'{text}' is part of the ids of several invocations: {listed}{more}");
-                Err(Problem::new(code::BAD_REQUEST, detail).hint("give more digits of the id").into())
-            }
-        }
-    }
-
-    /// A function that is there, or was when something of it was recorded; else the problem.
-    async fn once_there(&self, name: FunctionName) -> Answer<()> {
-        let Err(problem) = self.functions.find(&name).await else { return Ok(()) };
-        let any = RecordFilter { function: Some(name), limit: 1, ..RecordFilter::default() };
-        if self.store.records(&any).await?.is_empty() { Err(problem) } else { Ok(()) }
-    }
-
-    /// From here while it is under way or not stored yet, else from the store.
-    pub(super) async fn record(&self, id: InvocationId) -> Result<Option<Record>, store::Error> {
-        if let Some(record) = self.pending.with(id, |pending| running_record(id, pending)) {
-            return Ok(Some(record));
-        }
-        if let Some(recent) = self.recorder.recent(id) {
-            return Ok(Some(recent.record.clone()));
-        }
-        self.store.record(id).await
-    }
-
-    /// Newest first: those of the store, and the sync ones that are under way on this host.
-    async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, store::Error> {
-        let mut records = running_records(&self.pending, filter);
-        let stored = self.store.records(filter).await?;
-        // One that has ended meanwhile is there twice.
-        records.retain(|record| stored.iter().all(|other| other.id != record.id));
-        records.extend(stored);
-        records.sort_unstable_by_key(|record| std::cmp::Reverse(record.id));
-        records.truncate(filter.limit as usize);
-        Ok(records)
-    }
-
-    /// The record as soon as it is terminal, or as it is after `wait` or when the scheduler stops.
-    async fn record_when_terminal(
-        &self,
-        id: InvocationId,
-        wait: Duration,
-    ) -> Result<Option<Record>, store::Error> {
-        /// Another scheduler may see the end instead of this one: the store is asked now and then.
-        const LOOK_AGAIN: Duration = Duration::from_millis(500);
-        let deadline = tokio::time::Instant::now() + wait;
-        let mut finished = self.finished.subscribe();
-        loop {
-            let record = self.record(id).await?;
-            let done = record.as_ref().is_none_or(|record| record.state.is_terminal());
-            let now = tokio::time::Instant::now();
-            if done || now >= deadline {
-                return Ok(record);
-            }
-            let look = deadline.min(now + LOOK_AGAIN);
-            // One who lags behind misses ids; then the next look finds the end.
-            let this_one = async { while !matches!(finished.recv().await, Ok(other) if other == id) {} };
-            tokio::select! {
-                _ = tokio::time::timeout_at(look, this_one) => {}
-                () = self.stop.cancelled() => return Ok(record),
-            }
-        }
-    }
-}
-
-async fn record(Role(scheduler): Shared, Path(text): Path<String>, uri: Uri) -> Answer<Json<Record>> {
-    let id = scheduler.resolve(&text).await?;
-    let query = Query::read(uri.query(), &["wait"])?;
+async fn record(
+    Role(scheduler): Shared,
+    At(wanted): At<InvocationRef>,
+    uri: Uri,
+) -> Answer<Json<Record>> {
+    let id = scheduler.resolve(&wanted).await?;
+    let query = Query::read(uri.query(), route::SHOW_INVOCATION.endpoint.query)?;
     let wait = query.one("wait", parse_duration)?.unwrap_or_default().min(MAX_WAIT);
     scheduler.record_when_terminal(id, wait).await?.map(Json).ok_or_else(|| not_found(id))
 }
-
-const SEE_LIST: &str =
-    "'cloudfunc invocation list' shows the newest; records are deleted after some days";
 
 fn not_found(id: InvocationId) -> Failure {
     Problem::new(code::INVOCATION_NOT_FOUND, format!("there is no invocation {id}"))
@@ -264,15 +113,10 @@ fn bad_request(text: impl std::fmt::Display) -> Failure {
     Problem::new(code::BAD_REQUEST, text.to_string()).into()
 }
 
-async fn result(Role(scheduler): Shared, Path(text_id): Path<String>, uri: Uri) -> Answer {
-    let id = scheduler.resolve(&text_id).await?;
-    Query::read(uri.query(), &[])?;
-    let recent = scheduler.recorder.recent(id).and_then(|recent| recent.result.clone());
-    let body = match recent {
-        Some(body) => Some(body),
-        None => scheduler.store.result(id).await?,
-    };
-    if let Some(body) = body {
+async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri) -> Answer {
+    let id = scheduler.resolve(&wanted).await?;
+    Query::read(uri.query(), route::RESULT.endpoint.query)?;
+    if let Some(body) = scheduler.result(id).await? {
         let mut response = Response::new(HttpBody::from(body.bytes));
         response.headers_mut().insert(header::CONTENT_TYPE, text(&body.content_type));
         response.headers_mut().insert(ours::INVOCATION_ID, text(&id.to_string()));
@@ -306,10 +150,10 @@ async fn result(Role(scheduler): Shared, Path(text_id): Path<String>, uri: Uri) 
 }
 
 async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>> {
-    let query = Query::read(uri.query(), &["function", "state", "since", "cursor", "limit"])?;
+    let query = Query::read(uri.query(), route::LIST_INVOCATIONS.endpoint.query)?;
     let limit = query.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
-    let before = match query.text("cursor")? {
-        Some(cursor) => Some(scheduler.resolve(cursor).await?),
+    let before = match query.one("cursor", str::parse::<InvocationRef>)? {
+        Some(cursor) => Some(scheduler.resolve(&cursor).await?),
         None => None,
     };
     let filter = RecordFilter {
@@ -338,24 +182,19 @@ async fn all_logs(Role(scheduler): Shared, request: Request) -> Answer {
 
 async fn function_logs(
     Role(scheduler): Shared,
-    Path(function): Path<String>,
+    At(function): At<FunctionName>,
     request: Request,
 ) -> Answer {
-    let function = function_name(&function)?;
     scheduler.functions.find(&function).await?;
     log_answer(scheduler, vec![function], request.uri().query()).await
 }
-
-/// Which lines a request may ask for.
-const OF_LOGS: [&str; 9] =
-    ["function", "invocation", "since", "tail", "cursor", "after", "sequence", "events", "follow"];
 
 async fn log_answer(
     scheduler: Arc<Scheduler>,
     functions: Vec<FunctionName>,
     query: Option<&str>,
 ) -> Answer {
-    let query = Query::read(query, &OF_LOGS)?;
+    let query = Query::read(query, route::LOGS.endpoint.query)?;
     let mut wanted = logs::Query {
         functions,
         invocation: None,
@@ -372,8 +211,8 @@ async fn log_answer(
         scheduler.functions.find(&function).await?;
         wanted.functions.push(function);
     }
-    if let Some(id) = query.text("invocation")? {
-        let id = scheduler.resolve(id).await?;
+    if let Some(id) = query.one("invocation", str::parse::<InvocationRef>)? {
+        let id = scheduler.resolve(&id).await?;
         not_of_another(&scheduler, id, &wanted.functions).await?;
         wanted.invocation = Some(id);
     }
@@ -434,18 +273,21 @@ async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
     }
     let payload = Body { content_type: payload::DEFAULT_TYPE.to_owned(), bytes: payload.into() };
     let warm = !scheduler.store.instances(Some(known.id)).await?.is_empty();
-    let accepted = scheduler.accept(&known, payload, &BTreeMap::new()).await?;
+    let id = scheduler.admit(&known, payload, &BTreeMap::new()).await?;
     let answer = json!({
         "message": format!("Function {function} scheduled"),
         "function": function,
         "warm": warm,
-        "id": accepted.id,
+        "id": id,
     });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-/// The registry of this host says that something has changed, and waits until it is known here.
-async fn refresh(Role(scheduler): Shared) -> Answer<StatusCode> {
-    scheduler.functions.refresh().await?;
+/// The registry of this host says which function has changed, and waits until it is known here.
+async fn refresh(Role(scheduler): Shared, uri: Uri) -> Answer<StatusCode> {
+    match Query::read(uri.query(), &["function"])?.one("function", str::parse::<FunctionId>)? {
+        Some(function) => scheduler.functions.refresh_one(function).await?,
+        None => scheduler.functions.refresh().await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    pending::{Pending, Told},
+    pending::{Arrival, Pending, Told},
     record::ended_record,
-    response::{Answered, answered, interrupted, no_broker, no_instance, throttled},
+    response::{answered, interrupted, no_broker, no_instance, throttled},
 };
 use crate::{
     error_chain::chain,
-    http::{Answer, Failure},
+    http::Failure,
     model::{
-        Body, CallHeaders, FunctionName, InvocationId, Mode,
+        Body, CallHeaders, Ended, FunctionName, InvocationId, Mode,
         message::{self, Invoke, Outcome, Parcel},
     },
     queue::{self, Address, Message},
@@ -30,42 +30,37 @@ const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
 const LATEST: Duration = Duration::from_secs(60);
 
 impl Scheduler {
+    /// Publishes a call and waits for what comes of it. Dropped, the invocation goes on: its record is written all
+    /// the same, and its slot is free when it has ended or can no longer be taken.
     pub async fn invoke(
         &self,
         name: &FunctionName,
         payload: Body,
         headers: CallHeaders,
-    ) -> Answer<Answered> {
-        let (accepted, accepted_at) = (Instant::now(), Timestamp::now());
+    ) -> Result<Ended, Failure> {
+        let (accepted, accepted_at) = (Instant::now(), self.clock.now());
         let function = self.functions.find(name).await?;
         let id = InvocationId::new();
-        let in_flight = function
-            .enter(self.limits.max_waiting.saturating_add(function.max_instances))
-            .ok_or_else(|| {
-            let waiting = self.limits.max_waiting;
-            throttled(format!("{waiting} invocations of '{name}' are waiting already"))
-        })?;
+        let in_flight = self.enter(&function)?;
+        let arrival =
+            Arrival { function: function.clone(), accepted, accepted_at, _in_flight: in_flight };
         let slot = accepted + self.limits.queue_wait;
         let before = Instant::now();
-        let sync_slot = function.slots().enter(slot.into()).await;
+        let Some(sync_slot) = function.slots().enter(slot.into()).await else {
+            self.conclude(id, &arrival, None, "throttled");
+            return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
+        };
         let waited = before.elapsed();
         let (tell, told) = oneshot::channel();
         let pending = Pending {
-            function: function.clone(),
-            accepted,
-            accepted_at,
-            admitted: Duration::ZERO,
+            arrival,
+            admitted: None,
             owner: None,
             until: slot + function.load_limit + function.timeout + LATEST,
-            tell: Some(tell),
+            tell,
             taken_by: slot + UNDERWAY_GRACE,
-            _in_flight: in_flight,
             sync_slot,
         };
-        if pending.sync_slot.is_none() {
-            self.conclude(id, pending, None, "throttled");
-            return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
-        }
         let reply_to = self.replies.get().ok_or_else(no_broker)?;
         self.pending.insert(id, pending);
         // Lost since: whoever waits for its replies was told so before this one came.
@@ -79,7 +74,8 @@ impl Scheduler {
             let pending = self.pending.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
         }
-        self.pending.with(id, |pending| pending.admitted = accepted.elapsed().saturating_sub(waited));
+        self.pending
+            .with(id, |pending| pending.admitted = Some(accepted.elapsed().saturating_sub(waited)));
         self.await_reply(id, &function, told, accepted).await
     }
 
@@ -143,7 +139,7 @@ impl Scheduler {
         }
         if matches!(error, queue::Error::Full(_)) {
             if let Some(pending) = pending {
-                self.conclude(id, pending, None, "throttled");
+                self.conclude(id, &pending.arrival, None, "throttled");
             }
             let detail = format!("the queue of '{}' is full", function.name);
             return throttled(detail).invocation(id).into();
@@ -151,7 +147,7 @@ impl Scheduler {
         if error.is_transient() {
             tracing::debug!(invocation = %id, error = %chain(&error), "publishing not confirmed");
             if let Some(pending) = pending {
-                self.conclude(id, pending, None, "interrupted");
+                self.conclude(id, &pending.arrival, None, "interrupted");
             }
             return interrupted(id).into();
         }
@@ -165,7 +161,7 @@ impl Scheduler {
         function: &CachedFunction,
         mut told: oneshot::Receiver<Told>,
         accepted: Instant,
-    ) -> Answer<Answered> {
+    ) -> Result<Ended, Failure> {
         let slot = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
         if let Ok(told) = tokio::time::timeout_at(slot.into(), &mut told).await {
             return self.answer(id, function, told);
@@ -181,11 +177,11 @@ impl Scheduler {
         match self.pending.remove(id) {
             None => self.answer(id, function, told.await),
             Some(pending) if underway => {
-                self.conclude(id, pending, None, "interrupted");
+                self.conclude(id, &pending.arrival, None, "interrupted");
                 Err(interrupted(id).into())
             }
             Some(pending) => {
-                self.conclude(id, pending, None, "throttled");
+                self.conclude(id, &pending.arrival, None, "throttled");
                 Err(no_instance(function, self.limits.queue_wait).invocation(id).into())
             }
         }
@@ -196,7 +192,7 @@ impl Scheduler {
         id: InvocationId,
         function: &CachedFunction,
         told: Result<Told, oneshot::error::RecvError>,
-    ) -> Answer<Answered> {
+    ) -> Result<Ended, Failure> {
         match told {
             Ok(Told::Outcome(outcome, bytes)) => {
                 Ok(answered(function, self.limits.queue_wait, *outcome, bytes))
@@ -205,16 +201,16 @@ impl Scheduler {
         }
     }
 
-    /// Writes the record of a sync invocation that has ended, whether anybody waits for it or not. The
+    /// Writes the record of a sync invocation that has ended, also when its caller has hung up. The
     /// outcome's phases are on our time line.
     pub fn conclude(
         &self,
         id: InvocationId,
-        pending: Pending,
+        arrival: &Arrival,
         outcome: Option<(&Outcome, &Bytes)>,
         reason: &str,
     ) {
-        self.recorder.write(ended_record(id, &pending, outcome, reason));
+        self.recorder.write(ended_record(id, arrival, outcome, reason));
     }
 }
 

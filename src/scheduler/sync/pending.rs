@@ -26,29 +26,34 @@ pub enum Told {
     Lost,
 }
 
-/// One that is under way.
-pub struct Pending {
+/// A call that was let in: what its record says of it, however it ends. Counted until it is dropped.
+pub struct Arrival {
     pub function: Arc<CachedFunction>,
     pub accepted: Instant,
     pub accepted_at: Timestamp,
-    /// From accepted to published, without the time in which the managers had no room.
-    pub admitted: Duration,
+    pub _in_flight: InFlight,
+}
+
+/// A call that has a slot, and is published or about to be: its caller waits for the reply.
+pub struct Pending {
+    pub arrival: Arrival,
+    /// From accepted to published, without the time in which the managers had no room; none until the queue has
+    /// confirmed the message.
+    pub admitted: Option<Duration>,
     /// The manager process that has said that it has it.
     pub owner: Option<OwnerId>,
     /// Nobody waits any longer than this, whatever happens.
     pub until: Instant,
-    pub tell: Option<oneshot::Sender<Told>>,
-    /// Who has not got it by then, and has not said so, never will.
+    pub tell: oneshot::Sender<Told>,
+    /// A manager that has not got it by then, and has not said so, never will.
     pub taken_by: Instant,
-    pub _in_flight: InFlight,
-    pub sync_slot: Option<SyncSlot>,
+    pub sync_slot: SyncSlot,
 }
 
 impl Pending {
     /// Its caller has hung up, no manager has taken it, and in the queue it has expired.
     fn is_abandoned(&self, now: Instant) -> bool {
-        let hung_up = self.tell.as_ref().is_some_and(oneshot::Sender::is_closed);
-        hung_up && self.owner.is_none() && self.taken_by <= now
+        self.tell.is_closed() && self.owner.is_none() && self.taken_by <= now
     }
 }
 
@@ -119,19 +124,21 @@ mod tests {
         for _ in 0..2 {
             let (tell, told) = oneshot::channel();
             callers.push(told);
-            let pending = Pending {
+            let arrival = Arrival {
                 function: function.clone(),
                 accepted: now,
                 accepted_at: Timestamp::now(),
-                admitted: Duration::ZERO,
+                _in_flight: function.enter(10).unwrap(),
+            };
+            let pending = Pending {
+                arrival,
+                admitted: None,
                 owner: None,
                 until: now + 100 * second,
-                tell: Some(tell),
+                tell,
                 taken_by: now + second,
-                _in_flight: function.enter(10).unwrap(),
-                sync_slot: function.slots().enter(now.into()).await,
+                sync_slot: function.slots().enter(now.into()).await.unwrap(),
             };
-            assert!(pending.sync_slot.is_some());
             replies.insert(InvocationId::new(), pending);
         }
         callers.pop();

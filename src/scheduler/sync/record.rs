@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::pending::{Pending, PendingReplies};
+use super::pending::{Arrival, Pending, PendingReplies};
 use crate::{
     model::{
         AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State,
@@ -11,14 +11,14 @@ use crate::{
     store::{RecordFilter, SyncRecord},
 };
 
-/// Of one that has ended: with an outcome, or without one for this reason.
+/// The record of a call that has ended: with an outcome, or without one for this reason.
 pub fn ended_record(
     id: InvocationId,
-    pending: &Pending,
+    arrival: &Arrival,
     outcome: Option<(&Outcome, &Bytes)>,
     reason: &str,
 ) -> SyncRecord {
-    let elapsed = pending.accepted.elapsed();
+    let elapsed = arrival.accepted.elapsed();
     let total_ms = elapsed.as_secs_f64() * 1000.0;
     let (verdict, result) = match outcome {
         Some((outcome, bytes)) => {
@@ -50,17 +50,17 @@ pub fn ended_record(
             lines: outcome.lines,
         });
     SyncRecord {
-        function: pending.function.id,
+        function: arrival.function.id,
         record: Record {
             id,
-            function: pending.function.name.clone(),
+            function: arrival.function.name.clone(),
             mode: Mode::Sync,
             state,
             dead_letter: false,
             start: verdict.and_then(|outcome| outcome.start),
             prewarmed: verdict.is_some_and(|outcome| outcome.prewarmed),
-            accepted_at: pending.accepted_at,
-            finished_at: pending.accepted_at.checked_add(elapsed).ok(),
+            accepted_at: arrival.accepted_at,
+            finished_at: arrival.accepted_at.checked_add(elapsed).ok(),
             duration_ms: Some(total_ms),
             attempts: attempts.into_iter().collect(),
             phases: verdict.map(|outcome| outcome.phases.clone()).unwrap_or_default(),
@@ -79,13 +79,13 @@ pub fn ended_record(
 pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
     Record {
         id,
-        function: pending.function.name.clone(),
+        function: pending.arrival.function.name.clone(),
         mode: Mode::Sync,
         state: if pending.owner.is_some() { State::Running } else { State::Queued },
         dead_letter: false,
         start: None,
         prewarmed: false,
-        accepted_at: pending.accepted_at,
+        accepted_at: pending.arrival.accepted_at,
         finished_at: None,
         duration_ms: None,
         attempts: Vec::new(),
@@ -100,8 +100,9 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
 pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<Record> {
     let mut records = Vec::new();
     waiting.for_each(|id, pending| {
-        let function = filter.function.as_ref().is_none_or(|name| *name == pending.function.name);
-        let since = filter.since.is_none_or(|since| pending.accepted_at >= since);
+        let function =
+            filter.function.as_ref().is_none_or(|name| *name == pending.arrival.function.name);
+        let since = filter.since.is_none_or(|since| pending.arrival.accepted_at >= since);
         let before = filter.before.is_none_or(|before| id < before);
         if function && since && before {
             records.push(running_record(id, pending));
@@ -114,10 +115,10 @@ pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<R
 /// All phases on the scheduler's time line: its own, then the manager's. PendingReplies in the queue goes on
 /// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
-    let total_ms = pending.accepted.elapsed().as_secs_f64() * 1000.0;
+    let total_ms = pending.arrival.accepted.elapsed().as_secs_f64() * 1000.0;
     let taken = (total_ms - outcome.manager_ms).max(0.0);
     // A manager may have it before we have heard that the broker does.
-    let admit = (pending.admitted.as_secs_f64() * 1000.0).min(taken);
+    let admit = (pending.admitted.unwrap_or_default().as_secs_f64() * 1000.0).min(taken);
     let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
     let phase =
         |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };

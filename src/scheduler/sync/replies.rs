@@ -79,25 +79,22 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
     {
         return tracing::debug!(invocation = %outcome.id, "it was delivered again, and runs elsewhere");
     }
-    let Some(mut pending) = scheduler.pending.remove(outcome.id) else {
+    let Some(pending) = scheduler.pending.remove(outcome.id) else {
         return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
     };
     outcome.phases = phases(&pending, &outcome);
-    let tell = pending.tell.take();
-    scheduler.conclude(outcome.id, pending, Some((&outcome, &body)), "");
-    if let Some(tell) = tell {
-        // The caller may have hung up.
-        let _ = tell.send(Told::Outcome(Box::new(outcome), body));
-    }
+    let Pending { arrival, tell, sync_slot, .. } = pending;
+    scheduler.conclude(outcome.id, &arrival, Some((&outcome, &body)), "");
+    drop((arrival, sync_slot));
+    // The caller may have hung up.
+    let _ = tell.send(Told::Outcome(Box::new(outcome), body));
 }
 
 /// Tells those whose reply will not come.
 pub fn tell_lost(scheduler: &Scheduler, lost: Vec<(InvocationId, Pending)>) {
-    for (id, mut pending) in lost {
-        let tell = pending.tell.take();
-        scheduler.conclude(id, pending, None, "interrupted");
-        if let Some(tell) = tell {
-            let _ = tell.send(Told::Lost);
-        }
+    for (id, Pending { arrival, tell, sync_slot, .. }) in lost {
+        scheduler.conclude(id, &arrival, None, "interrupted");
+        drop((arrival, sync_slot));
+        let _ = tell.send(Told::Lost);
     }
 }

@@ -27,6 +27,17 @@ pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Co
     deploy(&store, "a", "v1").await;
     let names = store.functions().await.unwrap().into_iter().map(|f| f.name.to_string());
     assert_eq!(names.collect::<Vec<_>>(), ["a", "f"]);
+    let all = store.active_functions(None).await.unwrap();
+    assert_eq!(
+        all.iter().map(|f| f.function.clone()).collect::<Vec<_>>(),
+        store.functions().await.unwrap()
+    );
+    for active in all {
+        let (id, number) = (active.function.id, active.function.active_revision);
+        assert_eq!(store.revision(id, number).await.unwrap().as_ref(), Some(&active.revision));
+        assert_eq!(store.active_functions(Some(id)).await.unwrap(), [active]);
+    }
+    assert_eq!(store.active_functions(Some(FunctionId::new())).await.unwrap(), []);
 }
 
 pub async fn revisions_added_at_once_get_numbers_of_their_own(config: Config) {

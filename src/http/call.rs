@@ -1,0 +1,232 @@
+//! A call between gateway and scheduler. Between processes it is an HTTP request, and what came of it a response;
+//! within one process both stay what they are: typed values.
+
+use std::fmt::Write as _;
+
+use axum::{
+    Json,
+    body::Body as HttpBody,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+
+use super::{Answer, Failure, handler_headers};
+use crate::{
+    model::{
+        Body, Call, CallAnswer, Ended, FunctionName, InvocationId, Mode, Phase, Problem, Start, State,
+        api::{Accepted, header as ours},
+        code,
+        message::MAX_BODY,
+    },
+    payload,
+};
+
+/// A call as an adapter of the gateway has it: checked, decoded, and with the headers of one connection taken out.
+#[derive(Debug)]
+pub struct CallRequest {
+    pub function: FunctionName,
+    pub headers: HeaderMap,
+    pub payload: Bytes,
+}
+
+impl CallRequest {
+    /// The call as the scheduler takes it.
+    pub fn typed(self) -> Answer<Call> {
+        let Self { function, headers, payload: bytes } = self;
+        let seen = handler_headers(&headers, bytes.len())?;
+        let content_type = match headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
+            Some(Ok(content_type)) => content_type.to_owned(),
+            Some(Err(_)) => {
+                return Err(Problem::new(code::BAD_REQUEST, "the Content-Type is not ASCII").into());
+            }
+            None => payload::DEFAULT_TYPE.to_owned(),
+        };
+        let mode = if wants_async(&headers) { Mode::Async } else { Mode::Sync };
+        Ok(Call { function, payload: Body { content_type, bytes }, headers: seen, mode })
+    }
+}
+
+fn wants_async(headers: &HeaderMap) -> bool {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+impl IntoResponse for CallAnswer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Ended(ended) => ended.into_response(),
+            Self::Accepted(id) => accepted(id),
+        }
+    }
+}
+
+fn accepted(id: InvocationId) -> Response {
+    let answer = Accepted { id, state: State::Queued };
+    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, ascii(format!("/v1/invocations/{id}")));
+    headers.insert(ours::INVOCATION_ID, ascii(id.to_string()));
+    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
+    response
+}
+
+impl IntoResponse for Ended {
+    fn into_response(self) -> Response {
+        let mut response = match self.ending {
+            Ok(Body { content_type, bytes }) => {
+                let mut response = Response::new(HttpBody::from(bytes));
+                // What no header can say is left to the caller's guess, as it is with a handler's own type.
+                response.headers_mut().insert(header::CONTENT_TYPE, ascii(content_type));
+                response
+            }
+            Err(problem) => Failure(problem).into_response(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(ours::INVOCATION_ID, ascii(self.id.to_string()));
+        if let Some(start) = self.start {
+            headers.insert(ours::START, HeaderValue::from_static(start.as_str()));
+        }
+        if let Some(instance) = self.instance {
+            headers.insert(ours::INSTANCE, ascii(instance.to_string()));
+        }
+        if !self.phases.is_empty() {
+            headers.insert(ours::SERVER_TIMING, ascii(server_timing(&self.phases)));
+        }
+        response
+    }
+}
+
+/// A header's value of text that is ASCII by its making; another one is empty.
+fn ascii(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// `admit;dur=0.021, run;dur=1.500`.
+fn server_timing(phases: &[Phase]) -> String {
+    let mut text = String::with_capacity(24 * phases.len());
+    for phase in phases {
+        let comma = if text.is_empty() { "" } else { ", " };
+        write!(text, "{comma}{};dur={:.3}", phase.name, phase.duration_ms).expect("a string takes all");
+    }
+    text
+}
+
+/// Reads what [`CallAnswer`] was written as. None: its body did not come whole.
+pub(super) async fn read(response: Response) -> Option<Answer<CallAnswer>> {
+    let (head, body) = response.into_parts();
+    let headers = head.headers;
+    let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
+    if head.status == StatusCode::ACCEPTED
+        && let Some(id) = id
+    {
+        return Some(Ok(CallAnswer::Accepted(id)));
+    }
+    let bytes = axum::body::to_bytes(body, 2 * MAX_BODY).await.ok()?;
+    let ending = if head.status.is_success() {
+        let content_type = text_of(&headers, &header::CONTENT_TYPE).unwrap_or_default().to_owned();
+        Ok(Body { content_type, bytes })
+    } else {
+        Err(serde_json::from_slice::<Box<Problem>>(&bytes).unwrap_or_else(|error| {
+            tracing::error!(%error, status = head.status.as_u16(), "an answer that is not a problem");
+            Box::new(Problem::new(code::INTERNAL, "the scheduler's answer cannot be read"))
+        }))
+    };
+    let start = match text(&headers, ours::START) {
+        Some("cold") => Some(Start::Cold),
+        Some("warm") => Some(Start::Warm),
+        _ => None,
+    };
+    let instance = text(&headers, ours::INSTANCE).and_then(|id| id.parse().ok());
+    let phases = text(&headers, ours::SERVER_TIMING).map(phases).unwrap_or_default();
+    Some(match (ending, id) {
+        // Of a manager it would say more than the problem.
+        (Err(problem), _) if start.is_none() && phases.is_empty() => Err(Failure(problem)),
+        (ending, Some(id)) => Ok(CallAnswer::Ended(Ended { id, ending, start, instance, phases })),
+        (Err(problem), None) => Err(Failure(problem)),
+        (Ok(_), None) => Err(Problem::new(code::INTERNAL, "the scheduler's answer has no id").into()),
+    })
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Option<&'h str> {
+    text_of(headers, &HeaderName::from_static(name))
+}
+
+fn text_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What [`server_timing`] wrote.
+fn phases(text: &str) -> Vec<Phase> {
+    let mut start_ms = 0.0;
+    let phase = |entry: &str| {
+        let (name, duration) = entry.trim().split_once(";dur=")?;
+        let duration_ms: f64 = duration.parse().ok()?;
+        let phase = Phase { name: name.to_owned(), start_ms, duration_ms };
+        start_ms += duration_ms;
+        Some(phase)
+    };
+    text.split(',').filter_map(phase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn there_and_back(answer: CallAnswer) -> Answer<CallAnswer> {
+        read(answer.into_response()).await.expect("a whole body")
+    }
+
+    fn ended(ending: Result<Body, Box<Problem>>) -> Ended {
+        let phase =
+            |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
+        Ended {
+            id: InvocationId::new(),
+            ending,
+            start: Some(Start::Warm),
+            instance: Some(crate::model::InstanceId::new()),
+            phases: vec![phase("admit", 0.0, 0.125), phase("run", 0.125, 1.5)],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_comes_out_as_it_went_in() {
+        let body = Body { content_type: "text/plain".to_owned(), bytes: Bytes::from_static(b"hello") };
+        let sent = ended(Ok(body.clone()));
+        let (id, instance, phases) = (sent.id, sent.instance, sent.phases.clone());
+        let Ok(CallAnswer::Ended(got)) = there_and_back(CallAnswer::Ended(sent)).await else { panic!() };
+        assert_eq!((got.id, got.instance, got.start), (id, instance, Some(Start::Warm)));
+        assert_eq!(got.phases, phases);
+        let value = got.ending.unwrap();
+        assert_eq!((value.content_type, value.bytes), (body.content_type, body.bytes));
+    }
+
+    #[tokio::test]
+    async fn a_failure_keeps_its_problem_and_where_it_ran() {
+        let problem = Problem::new(code::FUNCTION_FAILED, "it raised").hint("look");
+        let sent = ended(Err(Box::new(problem)));
+        let id = sent.id;
+        let Ok(CallAnswer::Ended(got)) = there_and_back(CallAnswer::Ended(sent)).await else { panic!() };
+        let problem = got.ending.unwrap_err();
+        assert_eq!(
+            (got.id, problem.detail.as_str(), problem.hint.as_deref()),
+            (id, "it raised", Some("look"))
+        );
+        assert_eq!(got.phases.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_and_what_was_refused_are_told_apart() {
+        let id = InvocationId::new();
+        let got = there_and_back(CallAnswer::Accepted(id)).await;
+        assert!(matches!(got, Ok(CallAnswer::Accepted(other)) if other == id));
+        let refused = Failure::from(Problem::new(code::THROTTLED, "too many").retry_after(1));
+        let got = read(refused.into_response()).await.unwrap();
+        let Failure(problem) = got.unwrap_err();
+        assert_eq!((problem.code.as_str(), problem.retry_after), ("throttled", Some(1)));
+    }
+}

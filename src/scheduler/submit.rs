@@ -1,0 +1,86 @@
+//! The one way in for calls, from whatever door they come: a typed call, a typed answer.
+//!
+//! How much may wait here, and what happens beyond it:
+//!
+//! ```text
+//!  sync   of one function   max_waiting + its max_instances   429 throttled
+//!         of those, with managers   sync/slots.rs             the others wait for a slot, up to queue_wait
+//!  async  of the platform   max_backlog                       503 overloaded
+//!         to be committed   bounds::COMMIT_ROWS               the caller waits
+//!         to be published   bounds::BATCHES_BEHIND            the sweeper has the rest
+//! ```
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Scheduler,
+    background::admit,
+    function_cache::{CachedFunction, InFlight},
+    sync::response::throttled,
+};
+use crate::{
+    error_chain::chain,
+    http::{Failure, of_store},
+    model::{Body, Call, CallAnswer, InvocationId, Mode, Problem, code},
+    store,
+};
+
+/// Seconds that a caller of a full platform is told to wait.
+const OVERLOADED_RETRY: u64 = 5;
+
+impl Scheduler {
+    /// Carries out a call. Sync: answers when it has ended; dropped before, the invocation goes on and its record is
+    /// kept. Async: answers when it is on disk; dropped before, it may be there or not. An error says that the
+    /// platform refused it, or that it does not know what came of it.
+    pub async fn submit(&self, call: Call) -> Result<CallAnswer, Failure> {
+        let Call { function, payload, headers, mode } = call;
+        match mode {
+            Mode::Sync => self.invoke(&function, payload, headers).await.map(CallAnswer::Ended),
+            Mode::Async => {
+                let function = self.functions.find(&function).await?;
+                let id = self.admit(&function, payload, &headers.joined).await?;
+                Ok(CallAnswer::Accepted(id))
+            }
+        }
+    }
+
+    /// Lets a sync call in. It counts until what is returned is dropped.
+    pub(super) fn enter(&self, function: &CachedFunction) -> Result<InFlight, Failure> {
+        let waiting = self.limits.max_waiting;
+        let entered = function.enter(waiting.saturating_add(function.max_instances));
+        let name = &function.name;
+        Ok(entered.ok_or_else(|| {
+            throttled(format!("{waiting} invocations of '{name}' are waiting already"))
+        })?)
+    }
+
+    /// Lets an async call in: when this answers, it is on disk.
+    pub(super) async fn admit(
+        &self,
+        function: &Arc<CachedFunction>,
+        payload: Body,
+        headers: &BTreeMap<String, String>,
+    ) -> Result<InvocationId, Failure> {
+        let most = self.limits.max_backlog;
+        if self.admission.backlog() >= most {
+            let detail = format!("{most} async invocations are waiting already");
+            return Err(Problem::new(code::OVERLOADED, detail).retry_after(OVERLOADED_RETRY).into());
+        }
+        let row = admit::row(function, payload, headers, self.clock.now());
+        let id = row.id;
+        match self.admission.admit(row, function.clone()).await {
+            Ok(true) => Ok(id),
+            Ok(false) => Err(self.functions.not_found(&function.name).into()),
+            Err(error) => Err(match &*error {
+                store::Error::UnknownFate { .. } => {
+                    let detail = "the store was lost while it committed; look whether the invocation is there before you repeat it";
+                    Problem::new(code::UNKNOWN_FATE, detail).invocation(id).into()
+                }
+                error => {
+                    tracing::error!(error = %chain(error), "not accepted");
+                    of_store(error).into()
+                }
+            }),
+        }
+    }
+}
