@@ -171,9 +171,8 @@ fn start(
                 defaults,
             };
             let scheduler = peer(Role::Scheduler)?;
-            let room =
-                registry::Room { keep_revisions: limits.keep_revisions, retention: limits.retention };
-            tokio::spawn(registry::run(backends, languages, room, scheduler, server, shutdown))
+            let kept = registry::Kept { revisions: limits.keep_revisions, age: limits.retention };
+            tokio::spawn(registry::run(backends, languages, kept, scheduler, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };

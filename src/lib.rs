@@ -5,6 +5,7 @@
 //! them together and `cli` is what a user types.
 
 pub mod app;
+pub mod backends;
 pub mod backoff;
 mod budget;
 pub mod bundle;

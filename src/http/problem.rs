@@ -7,66 +7,20 @@ use axum::{
 };
 
 use crate::{
-    error_chain::chain,
     model::{FunctionName, Problem, code},
-    queue, store,
     suggest::suggest,
 };
 
 /// What a handler answers.
 pub type Answer<T = Response> = Result<T, Failure>;
 
-/// A problem on its way out. Made from the errors of the seams by `?`: the outside text names no
-/// internals, the inside text is logged here, once.
+/// A problem on its way out. `?` makes it of the errors of store and queue (`backends.rs`).
 #[derive(Debug)]
 pub struct Failure(pub Box<Problem>);
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self(Box::new(problem))
-    }
-}
-
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Self {
-        let problem = of_store(&error);
-        if problem.status >= 500 {
-            tracing::error!(error = %chain(&error), "store failed");
-        }
-        problem.into()
-    }
-}
-
-/// What a caller is told of it; names no internals.
-pub fn of_store(error: &store::Error) -> Problem {
-    match error {
-        store::Error::Unavailable { .. } => {
-            Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1)
-        }
-        store::Error::UnknownFate { .. } => {
-            Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed")
-        }
-        store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
-        store::Error::Missing(text) => {
-            Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
-        }
-        store::Error::Unwritable { reason, .. } => Problem::new(code::DISK_FULL, *reason)
-            .retry_after(DISK_RETRY)
-            .hint("calls that wait for their result are still served; make room there"),
-        store::Error::Internal { .. } => Problem::new(code::INTERNAL, "the store failed"),
-    }
-}
-
-/// Seconds after which somebody may have made room.
-const DISK_RETRY: u64 = 5;
-
-impl From<queue::Error> for Failure {
-    fn from(error: queue::Error) -> Self {
-        // A broker that is away has been logged by the queue.
-        if !error.is_transient() {
-            tracing::error!(error = %chain(&error), "queue failed");
-        }
-        Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
     }
 }
 

@@ -13,14 +13,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Calls, Door, Failure, Guard, authorise, connections};
-use crate::{
-    model::{
-        PlatformName, Problem,
-        api::{Dropped, Health},
-        code,
-    },
-    queue::Queue,
-    store::Store,
+use crate::model::{
+    PlatformName, Problem,
+    api::{Dropped, Health},
+    code,
 };
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
@@ -111,17 +107,6 @@ pub fn health_routes(
             (status, Json(health(waiting_for))).into_response()
         }),
     )
-}
-
-/// For a role that needs a store and a queue.
-pub fn store_and_queue(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Ready {
-    Arc::new(move || {
-        let (store, queue) = (store.clone(), queue.clone());
-        Box::pin(async move {
-            store.ping().await.map_err(|error| error.to_string())?;
-            queue.ping().await.map_err(|error| error.to_string())
-        })
-    })
 }
 
 #[cfg(test)]

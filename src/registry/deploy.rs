@@ -181,7 +181,7 @@ impl Registry {
             }
             (added, _) => added?,
         };
-        let (keep, function) = (self.room.keep_revisions, revision.function);
+        let (keep, function) = (self.kept.revisions, revision.function);
         if let Err(error) = self.store.prune_revisions(keep, Some(function)).await {
             tracing::warn!(error = %chain(&error), "old revisions not deleted; the sweep tries again");
         }

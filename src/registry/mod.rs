@@ -34,11 +34,13 @@ pub struct Backends {
     pub queue: Arc<dyn Queue>,
 }
 
-/// What is kept of what has been.
+/// How much is kept of what is no longer used.
 #[derive(Clone, Copy)]
-pub struct Room {
-    pub keep_revisions: u32,
-    pub retention: Duration,
+pub struct Kept {
+    /// Revisions of a function besides the active one.
+    pub revisions: u32,
+    /// Age up to which records and log lines are kept.
+    pub age: Duration,
 }
 
 /// What functions can be written in here.
@@ -55,7 +57,7 @@ struct Registry {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     languages: Languages,
-    room: Room,
+    kept: Kept,
     checks: deploy::Checks,
     /// Of this host: told about changes before a deploy is answered.
     scheduler: Peer,
@@ -66,7 +68,7 @@ struct Registry {
 pub async fn run(
     backends: Backends,
     languages: Languages,
-    room: Room,
+    kept: Kept,
     scheduler: Peer,
     server: Server,
     shutdown: Shutdown,
@@ -76,7 +78,7 @@ pub async fn run(
         store: backends.store,
         queue: backends.queue,
         languages,
-        room,
+        kept,
         checks: deploy::Checks::default(),
         scheduler,
     });

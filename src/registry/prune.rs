@@ -26,8 +26,8 @@ pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Js
     let older_than = query.one("older_than", |text| {
         parse_duration(text).map_err(|problem| format!("older_than: {problem}"))
     })?;
-    let age = older_than.unwrap_or(registry.room.retention);
-    let prunable = registry.store.prunable(age, registry.room.keep_revisions).await?;
+    let age = older_than.unwrap_or(registry.kept.age);
+    let prunable = registry.store.prunable(age, registry.kept.revisions).await?;
     if dry_run {
         return Ok(Json(report(prunable, true, None)));
     }
@@ -36,7 +36,7 @@ pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Js
 
 impl Registry {
     async fn prune(&self, age: Duration, prunable: Prunable) -> Answer<Pruned> {
-        for function in self.store.prune_revisions(self.room.keep_revisions, None).await? {
+        for function in self.store.prune_revisions(self.kept.revisions, None).await? {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }

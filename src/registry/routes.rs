@@ -22,11 +22,11 @@ use super::{
     prune,
 };
 use crate::{
+    backends::store_and_queue,
     bundle,
     error_chain::chain,
     http::{
         Answer, At, Failure, Query, Routed as _, health_routes, read_body, read_decoded, read_document,
-        store_and_queue,
     },
     model::{
         FunctionName, Problem, RevisionNumber,

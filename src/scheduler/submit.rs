@@ -19,8 +19,9 @@ use super::{
     sync::response::throttled,
 };
 use crate::{
+    backends::of_store,
     error_chain::chain,
-    http::{Failure, of_store},
+    http::Failure,
     model::{Body, Call, CallAnswer, InvocationId, Mode, Problem, code},
     store,
 };

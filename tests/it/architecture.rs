@@ -28,16 +28,29 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),
     ("bundle", &["manifest", "model", "units"]),
-    ("http", &["error_chain", "model", "payload", "queue", "store", "suggest", "units"]),
+    ("http", &["error_chain", "model", "payload", "suggest", "units"]),
+    ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
     ("gateway", &["error_chain", "http", "model", "payload", "shutdown"]),
     (
         "registry",
-        &["bundle", "error_chain", "http", "manifest", "model", "queue", "shutdown", "store", "units"],
+        &[
+            "backends",
+            "bundle",
+            "error_chain",
+            "http",
+            "manifest",
+            "model",
+            "queue",
+            "shutdown",
+            "store",
+            "units",
+        ],
     ),
     (
         "scheduler",
         &[
+            "backends",
             "backoff",
             "budget",
             "clock",

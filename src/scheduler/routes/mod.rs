@@ -15,9 +15,10 @@ use serde_json::{json, value::RawValue};
 
 use super::{Scheduler, logs, records::SEE_LIST};
 use crate::{
+    backends::store_and_queue,
     http::{
         Answer, At, CallRequest, Failure, Query, Ready, Routed as _, function_name, health_routes,
-        payload_too_large, read_decoded, read_document, store_and_queue,
+        payload_too_large, read_decoded, read_document,
     },
     model::{
         Body, CallAnswer, FunctionId, FunctionName, InvocationId, InvocationRef, Problem, Record, State,

@@ -1,0 +1,66 @@
+//! What a role tells others of its store and its queue: whether they answer, and what their errors mean to a caller.
+//! The outside text names no internals; the inside text is logged here, once.
+
+use std::sync::Arc;
+
+use crate::{
+    error_chain::chain,
+    http::{Failure, Ready},
+    model::{Problem, code},
+    queue::{self, Queue},
+    store::{self, Store},
+};
+
+/// The readiness of a role that needs both.
+pub fn store_and_queue(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Ready {
+    Arc::new(move || {
+        let (store, queue) = (store.clone(), queue.clone());
+        Box::pin(async move {
+            store.ping().await.map_err(|error| error.to_string())?;
+            queue.ping().await.map_err(|error| error.to_string())
+        })
+    })
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let problem = of_store(&error);
+        if problem.status >= 500 {
+            tracing::error!(error = %chain(&error), "store failed");
+        }
+        problem.into()
+    }
+}
+
+/// The problem that a caller is told.
+pub fn of_store(error: &store::Error) -> Problem {
+    match error {
+        store::Error::Unavailable { .. } => {
+            Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1)
+        }
+        store::Error::UnknownFate { .. } => {
+            Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed")
+        }
+        store::Error::Conflict(text) => Problem::new(code::CONFLICT, text.clone()),
+        store::Error::Missing(text) => {
+            Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
+        }
+        store::Error::Unwritable { reason, .. } => Problem::new(code::DISK_FULL, *reason)
+            .retry_after(DISK_RETRY)
+            .hint("calls that wait for their result are still served; make room there"),
+        store::Error::Internal { .. } => Problem::new(code::INTERNAL, "the store failed"),
+    }
+}
+
+/// Seconds after which somebody may have made room.
+const DISK_RETRY: u64 = 5;
+
+impl From<queue::Error> for Failure {
+    fn from(error: queue::Error) -> Self {
+        // A broker that is away has been logged by the queue.
+        if !error.is_transient() {
+            tracing::error!(error = %chain(&error), "queue failed");
+        }
+        Problem::new(code::UNAVAILABLE, "the message broker does not answer").retry_after(1).into()
+    }
+}
