@@ -5,17 +5,12 @@
 //! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
 
 mod cgroups;
-mod context;
 mod docker;
-mod early;
 mod forbidden;
 mod guest;
 mod limits;
-mod lines;
-mod listener;
 mod oci;
 mod process;
-mod protocol;
 mod python;
 
 use std::{
@@ -30,9 +25,8 @@ use std::{
 use async_trait::async_trait;
 
 pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
-pub use guest::{Finished, Guest, GuestError, Line, LoadFailure};
+pub use guest::{Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure};
 pub use oci::{HostPython, helper, host_python};
-pub use protocol::{Invoke, Load};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
 

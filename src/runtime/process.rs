@@ -27,9 +27,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{
     Config, Error, Exit, Image, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec, Started,
-    early::EarlyOutput,
-    listener::{Listener, run_folder},
-    protocol::SOCKET_NAME,
+    guest::{EarlyOutput, Listener, SOCKET_NAME, run_folder},
     python,
 };
 use crate::model::Network;

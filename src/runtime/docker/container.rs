@@ -19,8 +19,8 @@ use tokio::{
 
 use super::{Shared, engine, events::End, groups::Place, sandbox};
 use crate::runtime::{
-    Error, Exit, Guest, GuestError, NoHello, START_TIMEOUT, Sandbox, Spec, early::EarlyOutput,
-    listener::Listener,
+    Error, Exit, Guest, GuestError, NoHello, START_TIMEOUT, Sandbox, Spec,
+    guest::{EarlyOutput, Listener},
 };
 
 /// For the last of a dead container's output.

@@ -20,14 +20,11 @@ use tokio::sync::OnceCell;
 
 use super::{
     super::{Error, Image, Progress, TASK_PATH, python},
-    engine,
+    context, engine,
     engine::Engine,
     sandbox::USER,
 };
-use crate::{
-    model::{Digest, Language, ManagerId},
-    runtime::context,
-};
+use crate::model::{Digest, Language, ManagerId};
 
 /// The label of the language image that a function's image was built on.
 const BASE_LABEL: &str = "cloudfunc.base";

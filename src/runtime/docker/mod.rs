@@ -10,6 +10,7 @@
 //! is the one for `egress`, [`firewall`] shuts it off from this host.
 
 mod container;
+mod context;
 mod engine;
 mod events;
 mod firewall;
@@ -35,9 +36,7 @@ pub(super) use self::engine::address;
 use self::{
     container::Container, engine::Engine, events::Ends, groups::Groups, image::Images, network::Egress,
 };
-use super::{
-    Config, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, listener::Listener,
-};
+use super::{Config, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener};
 use crate::model::Network;
 
 /// Limit of removals at the same time: an engine does not remove faster with more.

@@ -12,10 +12,10 @@ use crate::{
     model::Network,
     runtime::{
         Error, Image, Owner, Spec, TASK_PATH,
+        guest::run_folder,
         limits::{
             ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
         },
-        listener::run_folder,
         python,
     },
 };

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::root::Root;
 use crate::runtime::{
     Spec, TASK_PATH,
+    guest::run_folder,
     limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
-    listener::run_folder,
 };
 
 /// The first of the user ids of which every instance has one: from here to 2^31 - 1, no distribution and no

@@ -48,7 +48,8 @@ pub use self::{
 };
 use super::{
     Config, Error, Exit, Guest, Image, NoHello, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec,
-    Started, early::EarlyOutput, listener::Listener,
+    Started,
+    guest::{EarlyOutput, Listener},
 };
 use crate::model::Network;
 

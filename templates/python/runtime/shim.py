@@ -2,7 +2,7 @@
 
 Two processes. The first one is a small init: it reaps what the function leaves behind, ends with the
 second one's exit code, and ends everything when the host hangs up. The second one runs the function,
-in one thread, without anything else in it. Messages: see src/runtime/protocol.rs of CloudFunc.
+in one thread, without anything else in it. Messages: see src/runtime/guest/protocol.rs of CloudFunc.
 """
 
 # Only what is built in, or a library: the modules 'json', 'signal' and 'socket' in front of these cost 10 ms

@@ -20,16 +20,19 @@ use tokio::{
 };
 
 use super::{
-    Error,
-    guest::{Guest, GuestError, Source, hello},
+    Guest,
+    error::GuestError,
+    hello,
+    output::Source,
     protocol::{Channel, Frames, Opening, OutputKind, SOCKET_NAME},
 };
+use crate::runtime::Error;
 
 /// For everybody inside to write to, and for nobody but this program to read.
 const PIPE_MODE: Mode = Mode::from_raw_mode(0o622);
 
 /// A listening socket in `run/` of an instance's folder, and two named pipes. Dropping it unlinks them.
-pub(super) struct Listener {
+pub(in crate::runtime) struct Listener {
     socket: UnixListener,
     run: OwnedFd,
     /// For stdout and stderr, until a guest has said that it uses them. None where there can be none.
@@ -39,7 +42,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Makes `run/` and the socket in it. Other users may connect who can reach the folder: the
     /// guest does through its mount, nobody does on the host, since the instance's folder is 0700.
-    pub(super) fn bind(folder: &Path) -> Result<Self, Error> {
+    pub(in crate::runtime) fn bind(folder: &Path) -> Result<Self, Error> {
         let path = run_folder(folder);
         Self::bind_in(&path).map_err(|source| Error::Io { path, source })
     }
@@ -60,7 +63,7 @@ impl Listener {
 
     /// Takes the guest's connections, in any order, and its `hello`, which says whether there are three or only
     /// one. Has no limit of its own: whoever waits has one.
-    pub(super) async fn accept(&self) -> Result<Guest, GuestError> {
+    pub(in crate::runtime) async fn accept(&self) -> Result<Guest, GuestError> {
         let mut control: Option<(UnixStream, Frames)> = None;
         let (mut stdout, mut stderr, mut said) = (None, None, None);
         loop {
@@ -131,7 +134,7 @@ impl Drop for Listener {
 }
 
 /// What a sandbox sees as `/run/cloudfunc`.
-pub(super) fn run_folder(folder: &Path) -> PathBuf {
+pub(in crate::runtime) fn run_folder(folder: &Path) -> PathBuf {
     folder.join("run")
 }
 

@@ -1,6 +1,6 @@
 //! Cuts a stream of output into lines, within a budget.
 
-use super::guest::{Line, MAX_LOG_BYTES};
+use super::line::{Line, MAX_LOG_BYTES};
 use crate::model::{LineKind, Stream};
 
 /// A longer line is cut in pieces of at most this many bytes, so that a guest that never ends a line costs no

@@ -1,11 +1,21 @@
 //! The host's side of one guest: its control connection, and its two outputs: connections too, or named pipes.
+//! `protocol` is what stands on the wire, `listener` waits for a guest to connect, `early` keeps what a sandbox writes
+//! before that; `output` reads both outputs, `lines` cuts them into lines.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After
 //! the answer both outputs are read until the kernel says that they are empty: the guest
 //! has flushed before it answered, therefore nothing of the invocation is missed.
 //!
-//! The order within each output is kept. Which of two lines on different ones came first nobody tells: what is
+//! The order within each output is kept. Which of two lines on different ones came first is unknown: what is
 //! there of both at once is passed on in turn, line by line.
+
+mod early;
+mod error;
+mod line;
+mod lines;
+mod listener;
+mod output;
+mod protocol;
 
 use std::{
     io::{self, IoSlice},
@@ -13,31 +23,28 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use rustix::net::{RecvFlags, recv};
 use tokio::{
     io::AsyncReadExt,
-    net::{UnixStream, unix::pipe},
+    net::UnixStream,
     time::{Instant, timeout_at},
 };
 
-use super::{
-    lines::{Budget, Lines, Turns},
-    protocol::{
-        Frames, GuestMessage, HostMessage, Invoke, Load, OutputKind, TooLarge, VERSION, encode_head,
-    },
+pub(super) use self::{
+    early::EarlyOutput,
+    listener::{Listener, run_folder},
+    protocol::SOCKET_NAME,
 };
-use crate::model::{Body, FunctionError, LineKind, Stream};
-
-/// Limit of one invocation's output, in bytes beside the lines that `lines.rs` says; then one `truncated` line
-/// stands for the rest.
-pub const MAX_LOG_BYTES: usize = 1024 * 1024;
-
-/// Limit of one read of output.
-const READ_SIZE: usize = 16 * 1024;
-
-/// What is read of one stream after an answer, at most. The kernel's buffer holds less, so that everything
-/// written before the answer is among it; a guest that goes on printing cannot hold us up.
-const MAX_DRAIN: usize = 4 * 1024 * 1024;
+pub use self::{
+    error::GuestError,
+    line::Line,
+    protocol::{Invoke, Load},
+};
+use self::{
+    lines::Budget,
+    output::{Output, Outputs, Source},
+    protocol::{Frames, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head},
+};
+use crate::model::{Body, FunctionError};
 
 /// Limit of an error's type, in characters; the shims keep to it themselves.
 const MAX_ERROR_TYPE: usize = 256;
@@ -52,15 +59,6 @@ pub struct Guest {
     output: Outputs,
     loaded: bool,
     with_context: bool,
-}
-
-/// A line of output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    pub stream: Stream,
-    pub text: String,
-    /// The kind of a line of the platform.
-    pub kind: Option<LineKind>,
 }
 
 /// An answer to `invoke`: both are the function's doing.
@@ -78,25 +76,9 @@ pub enum LoadFailure {
     Guest(GuestError),
 }
 
-/// The guest is of no use any more: kill its sandbox.
-#[derive(Debug, thiserror::Error)]
-pub enum GuestError {
-    /// It hung up: ask the sandbox why.
-    #[error("the guest closed its connection")]
-    Closed(#[source] Option<std::io::Error>),
-    /// It sent what the protocol does not allow.
-    #[error("the guest broke the runtime protocol: {0}")]
-    Violation(String),
-    /// Nothing came in time.
-    #[error("the guest did not answer within {0:?}")]
-    TimedOut(Duration),
-}
-
-type Output<'a> = &'a mut (dyn FnMut(Line) + Send);
-
 impl Guest {
-    /// Of a guest that has said [`hello`]; with each output, what was read of it already.
-    pub(super) fn new(
+    /// A guest that has said [`hello`]; beside each output, what was read of it already.
+    fn new(
         control: UnixStream,
         frames: Frames,
         stdout: (Source, BytesMut),
@@ -124,8 +106,8 @@ impl Guest {
             }
             Ok((GuestMessage::LoadError(error), _)) => Err(LoadFailure::Function(bounded(error))),
             Ok((other, _)) => Err(LoadFailure::Guest(unexpected(&other, "ready"))),
-            Err(Failure::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
-            Err(Failure::Guest(error)) => Err(LoadFailure::Guest(error)),
+            Err(NoAnswer::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
+            Err(NoAnswer::Guest(error)) => Err(LoadFailure::Guest(error)),
         }
     }
 
@@ -156,8 +138,8 @@ impl Guest {
                 Err(GuestError::Violation(format!("an answer to {id} instead of {}", invoke.id)))
             }
             Ok((other, _)) => Err(unexpected(&other, "result")),
-            Err(Failure::TooLarge(error)) => Ok(Finished::Error(too_large(&error))),
-            Err(Failure::Guest(error)) => Err(error),
+            Err(NoAnswer::TooLarge(error)) => Ok(Finished::Error(too_large(&error))),
+            Err(NoAnswer::Guest(error)) => Err(error),
         }
     }
 
@@ -188,8 +170,8 @@ impl Guest {
         body: &Bytes,
         limit: Duration,
         output: Output<'_>,
-    ) -> Result<(GuestMessage, Bytes), Failure> {
-        let head = encode_head(message, body.len()).map_err(Failure::TooLarge)?;
+    ) -> Result<(GuestMessage, Bytes), NoAnswer> {
+        let head = encode_head(message, body.len()).map_err(NoAnswer::TooLarge)?;
         self.output.budget = Budget::new();
         let deadline = Instant::now() + limit;
         let answer = match timeout_at(deadline, self.talk(&head, body, output)).await {
@@ -200,7 +182,7 @@ impl Guest {
         self.output.budget.finish(output);
         // From here on the output is the instance's own.
         self.output.budget = Budget::endless();
-        answer.map_err(Failure::Guest)
+        answer.map_err(NoAnswer::Guest)
     }
 
     async fn talk(
@@ -233,10 +215,7 @@ impl Guest {
 
 /// Waits for `hello` on a control connection, behind its opening frame; answers how the guest writes its output,
 /// if not by connections. Cancel safe.
-pub(super) async fn hello(
-    control: &mut UnixStream,
-    frames: &mut Frames,
-) -> Result<Option<OutputKind>, GuestError> {
+async fn hello(control: &mut UnixStream, frames: &mut Frames) -> Result<Option<OutputKind>, GuestError> {
     match next_frame(control, frames).await? {
         (GuestMessage::Hello { protocol: VERSION, outputs, .. }, _) => Ok(outputs),
         (GuestMessage::Hello { protocol, .. }, _) => Err(GuestError::Violation(format!(
@@ -247,7 +226,7 @@ pub(super) async fn hello(
 }
 
 /// Why no answer came.
-enum Failure {
+enum NoAnswer {
     TooLarge(TooLarge),
     Guest(GuestError),
 }
@@ -328,142 +307,4 @@ fn bounded(error: FunctionError) -> FunctionError {
 
 fn too_large(error: &TooLarge) -> FunctionError {
     FunctionError { kind: "too_large".to_owned(), message: error.to_string(), trace: None, hint: None }
-}
-
-/// The source that an output is read from. Neither end ever makes this program wait.
-pub(super) enum Source {
-    Connection(UnixStream),
-    Pipe(pipe::Receiver),
-}
-
-impl Source {
-    async fn readable(&self) -> io::Result<()> {
-        match self {
-            Self::Connection(socket) => socket.readable().await,
-            Self::Pipe(pipe) => pipe.readable().await,
-        }
-    }
-
-    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Connection(socket) => socket.try_read(buffer),
-            Self::Pipe(pipe) => pipe.try_read(buffer),
-        }
-    }
-
-    /// Asks the kernel, not tokio: its readiness may be older than the answer that was just read.
-    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = match self {
-                Self::Connection(socket) => {
-                    recv(socket, &mut *buffer, RecvFlags::DONTWAIT).map(|(length, _)| length)
-                }
-                // Opened here without waiting, which no other descriptor of it can change.
-                Self::Pipe(pipe) => rustix::io::read(pipe, &mut *buffer),
-            };
-            match read {
-                Err(rustix::io::Errno::INTR) => {}
-                other => return other.map_err(io::Error::from),
-            }
-        }
-    }
-}
-
-/// Both output streams of a guest.
-struct Outputs {
-    stdout: OutputStream,
-    stderr: OutputStream,
-    turns: Turns,
-    budget: Budget,
-}
-
-struct OutputStream {
-    source: Source,
-    lines: Lines,
-    open: bool,
-    scratch: Box<[u8; READ_SIZE]>,
-}
-
-impl Outputs {
-    fn new(stdout: (Source, BytesMut), stderr: (Source, BytesMut)) -> Self {
-        let mut budget = Budget::endless();
-        let mut stream = |(source, rest): (Source, BytesMut), stream| {
-            let mut lines = Lines::new(stream);
-            lines.push(&rest, &mut budget, &mut |_| {});
-            OutputStream { source, lines, open: true, scratch: Box::new([0; READ_SIZE]) }
-        };
-        let (stdout, stderr) = (stream(stdout, Stream::Stdout), stream(stderr, Stream::Stderr));
-        Self { stdout, stderr, turns: Turns::default(), budget }
-    }
-
-    /// Passes lines on as they come, for ever. Cancel safe: nothing is read that is not kept.
-    async fn follow(&mut self, output: Output<'_>) -> std::convert::Infallible {
-        loop {
-            // A guest that prints all the time must not keep this task from its time limit.
-            tokio::task::consume_budget().await;
-            tokio::select! {
-                () = self.stdout.readable() => {}
-                () = self.stderr.readable() => {}
-            }
-            let [stdout, stderr] = [&mut self.stdout, &mut self.stderr].map(|stream| {
-                let read = stream.source.try_read(&mut stream.scratch[..]);
-                stream.took(read)
-            });
-            self.pass_on([stdout, stderr], output);
-        }
-    }
-
-    /// Reads both until they are empty, and ends unfinished lines.
-    fn drain(&mut self, output: Output<'_>) {
-        let mut left = MAX_DRAIN;
-        while left > 0 {
-            let read = [&mut self.stdout, &mut self.stderr].map(OutputStream::read_now);
-            let most = read[0].max(read[1]);
-            if most == 0 {
-                break;
-            }
-            self.pass_on(read, output);
-            left = left.saturating_sub(most);
-        }
-        for stream in [&mut self.stdout, &mut self.stderr] {
-            stream.lines.finish(&mut self.budget, output);
-        }
-        self.turns = Turns::default();
-    }
-
-    /// What was just read of each: so many bytes.
-    fn pass_on(&mut self, [of_stdout, of_stderr]: [usize; 2], output: Output<'_>) {
-        let Self { stdout, stderr, turns, budget } = self;
-        let chunks = [&stdout.scratch[..of_stdout], &stderr.scratch[..of_stderr]];
-        turns.push(chunks, [&mut stdout.lines, &mut stderr.lines], budget, output);
-    }
-}
-
-impl OutputStream {
-    async fn readable(&self) {
-        // A closed stream never has anything again; the guest's end is seen on control.
-        if !self.open || self.source.readable().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn read_now(&mut self) -> usize {
-        if !self.open {
-            return 0;
-        }
-        let read = self.source.read_now(&mut self.scratch[..]);
-        self.took(read)
-    }
-
-    /// How many bytes there are in `scratch`; remembers an end.
-    fn took(&mut self, read: io::Result<usize>) -> usize {
-        match read {
-            Ok(length @ 1..) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Ok(0) | Err(_) => {
-                self.open = false;
-                0
-            }
-        }
-    }
 }

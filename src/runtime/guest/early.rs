@@ -4,16 +4,16 @@
 const MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
-pub(super) struct EarlyOutput(Vec<u8>);
+pub(in crate::runtime) struct EarlyOutput(Vec<u8>);
 
 impl EarlyOutput {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::runtime) fn push(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
         let excess = self.0.len().saturating_sub(MAX_BYTES);
         self.0.drain(..excess);
     }
 
-    pub(super) fn into_text(self) -> String {
+    pub(in crate::runtime) fn into_text(self) -> String {
         String::from_utf8_lossy(&self.0).trim_end().to_owned()
     }
 }
