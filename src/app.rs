@@ -21,7 +21,7 @@ use crate::{
     http::{self, Door, Guard, Peer, Server},
     manager,
     manifest::{self, Defaults},
-    model::LogLine,
+    model::{Language, LogLine},
     place::Addresses,
     place::state::State,
     registry,
@@ -164,11 +164,10 @@ fn start(
         }
         Role::Registry => {
             let backends = registry::Backends { platform: name, store: store?, queue: queue? };
-            let defaults = Defaults { python_version: platform.python_version.clone() };
             let languages = registry::Languages {
-                is_fixed: has_one_python(platform),
+                only_default: with_one_version(platform),
                 is_hosts: platform.runtime == runtime::Kind::Oci,
-                defaults,
+                defaults: Defaults { versions: platform.versions() },
             };
             let scheduler = peer(Role::Scheduler)?;
             let kept = registry::Kept { revisions: limits.keep_revisions, age: limits.retention };
@@ -185,7 +184,7 @@ fn start(
                 queue: queue?,
                 runtime: backends.runtime.clone().context("no runtime")?,
                 lines: backends.lines.clone(),
-                usual: manifest::usual(&Defaults { python_version: platform.python_version.clone() }),
+                usual: manifest::usual(&Defaults { versions: platform.versions() }),
             };
             let data_dir = platform.data_dir.clone();
             tokio::spawn(manager::run(backends, owner, limits, data_dir, server, shutdown))
@@ -193,9 +192,13 @@ fn start(
     })
 }
 
-/// One image for all versions, or the host's own interpreter.
-fn has_one_python(platform: &Platform) -> bool {
-    platform.runtime == runtime::Kind::Oci || !platform.python_image.contains("{version}")
+/// Languages with one image for all versions; all of them where functions run on the host's own interpreters.
+fn with_one_version(platform: &Platform) -> Vec<Language> {
+    let images = platform.base_images();
+    let is_one = |language: &&Language| {
+        platform.runtime == runtime::Kind::Oci || !images.has_versions(**language)
+    };
+    Language::ALL.iter().filter(is_one).copied().collect()
 }
 
 fn address(addresses: &mut Addresses, role: Role) -> &mut std::net::SocketAddr {

@@ -15,6 +15,7 @@ pub mod clock;
 mod error_chain;
 pub mod gateway;
 pub mod http;
+pub mod language;
 pub mod manager;
 pub mod manifest;
 pub mod model;

@@ -40,13 +40,8 @@ pub fn python_version() -> String {
 pub fn runtime(kind: runtime::Kind, folder: &Path) -> (Arc<dyn runtime::Runtime>, Owner) {
     let manager = ManagerId::new();
     let owner = Owner { platform: format!("b{}", manager.0.simple()).parse().unwrap(), manager };
-    let config = runtime::Config {
-        kind,
-        python_image: setting("CLOUDFUNC_PYTHON_IMAGE"),
-        folder: folder.join("runtime"),
-        program: program(),
-        owner: owner.clone(),
-    };
+    let images = runtime::BaseImages::of(Language::Python, setting("CLOUDFUNC_PYTHON_IMAGE"));
+    let config = runtime::Config::new(kind, owner.clone(), images, folder.join("runtime"), program());
     (runtime::connect(&config).unwrap(), owner)
 }
 

@@ -1,14 +1,11 @@
 //! Whether a folder holds what its manifest says: asked by the client before it uploads, and by the
 //! registry, which trusts no client.
 
-use super::{Listing, REQUIREMENTS, left_out::shown};
+use super::{Listing, left_out::shown};
 use crate::{
-    manifest::DEFAULT_HANDLER,
+    language::HandlerGrammar,
     model::{Code, FunctionSpec, Language},
 };
-
-/// Modules that hold the handler elsewhere.
-const USUAL_MODULES: [&str; 5] = ["lambda_function", "main", "app", "handler", "index"];
 
 /// What is missing from the code, or in it without effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,10 +13,10 @@ pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
     #[error(
-        "requirements.txt is not installed by this version: install the packages into the folder with \
-         `pip install --target . -r requirements.txt`, then name requirements.txt in .cloudfuncignore"
+        "{file} is not installed by this version: install the packages into the folder with `{install}`, then name \
+         {file} in .cloudfuncignore"
     )]
-    Requirements,
+    NotInstalled { file: &'static str, install: &'static str },
 }
 
 impl CodeError {
@@ -27,7 +24,7 @@ impl CodeError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NoModule { hint, .. } => hint.as_deref(),
-            Self::Requirements => None,
+            Self::NotInstalled { .. } => None,
         }
     }
 }
@@ -36,28 +33,36 @@ impl CodeError {
 /// keep its code there.
 pub fn check_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
     match spec.code {
-        Code::Language { language: Language::Python, .. } => check_python(listing, &spec.handler),
+        Code::Language { language, version: _, package: _ } => {
+            check_files(listing, language, &spec.handler)
+        }
         Code::Image { .. } => Ok(()),
     }
 }
 
-fn check_python(listing: &Listing, handler: &str) -> Result<(), CodeError> {
-    let module = handler.rsplit_once('.').map_or(handler, |(module, _)| module).replace('.', "/");
-    let file = format!("{module}.py");
-    if !listing.has(&file) && !listing.has(&format!("{module}/__init__.py")) {
-        let hint = top_folder(listing).or_else(|| other_module(listing, handler));
+fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(), CodeError> {
+    let facts = language.facts();
+    let files = (facts.handler.files)(handler);
+    if !files.iter().any(|file| listing.has(file)) {
+        let file = files.into_iter().next().unwrap_or_default();
+        let hint = top_folder(listing, facts.handler.extension)
+            .or_else(|| other_module(listing, &facts.handler, handler));
         return Err(CodeError::NoModule { file, handler: handler.to_owned(), hint });
     }
-    let requirements = listing.texts.get(REQUIREMENTS).map_or("", String::as_str);
-    let asks = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    if requirements.lines().any(asks) { Err(CodeError::Requirements) } else { Ok(()) }
+    let Some(dependencies) = &facts.dependencies else { return Ok(()) };
+    match listing.texts.get(dependencies.file) {
+        Some(text) if (dependencies.asks)(text) => {
+            Err(CodeError::NotInstalled { file: dependencies.file, install: dependencies.install })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An archive of a folder instead of what is in it.
-fn top_folder(listing: &Listing) -> Option<String> {
+fn top_folder(listing: &Listing, extension: &str) -> Option<String> {
     let (folder, _) = listing.paths().next()?.split_once('/')?;
     let within = format!("{folder}/");
-    let has_code = |path: &str| path.ends_with(".py") || path == format!("{within}cloudfunc.toml");
+    let has_code = |path: &str| path.ends_with(extension) || path == format!("{within}cloudfunc.toml");
     if !listing.paths().all(|path| path.starts_with(&within)) || !listing.paths().any(has_code) {
         return None;
     }
@@ -68,31 +73,26 @@ fn top_folder(listing: &Listing) -> Option<String> {
     ))
 }
 
-fn other_module(listing: &Listing, handler: &str) -> Option<String> {
-    let modules = listing.paths().filter_map(|path| path.strip_suffix(".py"));
-    let module = likely_module(modules).filter(|_| handler == DEFAULT_HANDLER)?;
+fn other_module(listing: &Listing, grammar: &HandlerGrammar, handler: &str) -> Option<String> {
+    let modules = listing.paths().filter_map(|path| path.strip_suffix(grammar.extension));
+    let module = likely_module(grammar, modules).filter(|_| handler == grammar.default)?;
+    let named = (grammar.named)(module, (grammar.usual_function)(module));
     Some(format!(
-        "there is {module}.py: name the handler in cloudfunc.toml, for example `handler = \"{module}.{}\"`",
-        usual_function(module)
+        "there is {module}{}: name the handler in cloudfunc.toml, for example `handler = \"{named}\"`",
+        grammar.extension
     ))
 }
 
-/// The module of a folder that most likely has the handler: one with a usual name, or the
-/// only one.
-pub fn likely_module<'m>(modules: impl Iterator<Item = &'m str>) -> Option<&'m str> {
-    let is_module = |name: &&str| {
-        !name.starts_with(|first: char| first.is_ascii_digit())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    let modules: Vec<&str> = modules.filter(is_module).collect();
-    let usual = USUAL_MODULES.into_iter().find_map(|usual| modules.iter().find(|name| **name == usual));
+/// The module of a folder that most likely has the handler: one with a usual name, or the only one.
+pub fn likely_module<'m>(
+    grammar: &HandlerGrammar,
+    modules: impl Iterator<Item = &'m str>,
+) -> Option<&'m str> {
+    let modules: Vec<&str> = modules.filter(|name| (grammar.is_module)(name)).collect();
+    let usual =
+        grammar.usual_modules.iter().find_map(|usual| modules.iter().find(|name| **name == *usual));
     match modules.as_slice() {
         [only] => Some(*only),
         _ => usual.copied(),
     }
-}
-
-/// Usual names of a handler in such a module.
-pub fn usual_function(module: &str) -> &'static str {
-    if module == "lambda_function" { "lambda_handler" } else { "handler" }
 }

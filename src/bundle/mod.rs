@@ -23,9 +23,9 @@ mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use crate::model::Digest;
+use crate::{language, model::Digest};
 
-pub use check::{CodeError, check_code, likely_module, usual_function};
+pub use check::{CodeError, check_code, likely_module};
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;
@@ -41,12 +41,8 @@ pub const MAX_FILES: usize = 20_000;
 pub const MAX_FOLDERS: usize = 20_000;
 /// Folders inside one another.
 pub const MAX_DEPTH: usize = 100;
-/// Files at the top whose text is kept in the [`Listing`], and the most that each may have.
-const KEPT_TEXTS: [(&str, u64); 2] =
-    [(crate::manifest::FILE, crate::manifest::MAX_BYTES as u64), (REQUIREMENTS, 1024 * 1024)];
 /// Limit of a name or text from an archive that an error repeats, in characters.
 const MAX_SHOWN: usize = 100;
-const REQUIREMENTS: &str = "requirements.txt";
 
 /// What is in an archive that was found to be in order.
 #[derive(Debug, Clone)]
@@ -80,6 +76,13 @@ impl Listing {
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
+}
+
+/// Files at the top whose text is kept in the [`Listing`], and the most bytes that each may have.
+fn kept_texts() -> impl Iterator<Item = (&'static str, u64)> {
+    let manifest = (crate::manifest::FILE, crate::manifest::MAX_BYTES as u64);
+    let lists = language::dependency_files().map(|file| (file, language::MAX_DEPENDENCY_FILE));
+    std::iter::once(manifest).chain(lists)
 }
 
 /// What stands at a path.

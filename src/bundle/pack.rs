@@ -19,9 +19,12 @@ use super::{
     Error, Kind, LeftOut, Listing, MAX_PACKED, MAX_UNPACKED,
     left_out::shown,
     packages, path, read,
-    scan::{Scanned, scan},
+    scan::{NODE_MODULES, Scanned, scan},
 };
-use crate::{manifest, model::Code};
+use crate::{
+    manifest::{self, Defaults},
+    model::Code,
+};
 
 /// Links that are warned of, one by one.
 const MAX_LINKS_TOLD: usize = 3;
@@ -43,7 +46,7 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
-    let Scanned { files, left_out, records } = scan(folder, brings_an_image(folder))?;
+    let Scanned { files, left_out, records } = scan(folder, wants_node_modules(folder))?;
     let gzip = GzBuilder::new().mtime(0).operating_system(255);
     let mut tar = Builder::new(gzip.write(Capped(Vec::new()), Compression::default()));
     let mut total = 0;
@@ -57,15 +60,21 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Whether the manifest names an image. What is wrong with it is said by who checks it.
-fn brings_an_image(folder: &Path) -> bool {
+/// Whether `node_modules` is packed: for an image, and for a language whose packages it has. Errors in the manifest are
+/// reported by the check that follows.
+fn wants_node_modules(folder: &Path) -> bool {
     let mut text = String::new();
     let read = fs::File::open(folder.join(manifest::FILE))
         .and_then(|file| file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text));
-    // Any version: only the kind of code counts.
-    let defaults = manifest::Defaults { python_version: "3".to_owned() };
-    let parsed = read.ok().and_then(|_| manifest::parse(&text, manifest::FILE, &defaults).ok());
-    parsed.is_some_and(|manifest| matches!(manifest.spec.code, Code::Image { .. }))
+    let parsed =
+        read.ok().and_then(|_| manifest::parse(&text, manifest::FILE, &Defaults::default()).ok());
+    parsed.is_some_and(|manifest| match manifest.spec.code {
+        Code::Image { .. } => true,
+        Code::Language { language, version: _, package: _ } => {
+            let dependencies = language.facts().dependencies.as_ref();
+            dependencies.is_some_and(|dependencies| dependencies.folder == Some(NODE_MODULES))
+        }
+    })
 }
 
 /// A warning for each link that leads to nothing in the archive.

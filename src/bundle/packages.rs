@@ -1,4 +1,4 @@
-//! Installed Python packages of which files are left out: they would not import, and say something else.
+//! Installed packages of which files are left out: they would fail to import, with a misleading error.
 
 use std::{
     collections::BTreeSet,
@@ -63,7 +63,7 @@ fn warning(
     ))
 }
 
-/// The first column. Not what lies elsewhere, or what Python makes by itself.
+/// The first column. Files elsewhere do not count, nor bytecode, which the interpreter makes by itself.
 fn path_of(line: &str) -> Option<&str> {
     let path = match line.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next()?,

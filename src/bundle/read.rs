@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Error, KEPT_TEXTS, Kind, Listing, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
+    Error, Kind, Listing, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
     members::{MemberKind, Members},
     path, shorten,
 };
@@ -21,7 +21,7 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     let mut texts = BTreeMap::new();
     let mut size = 0;
     let folders = walk(bytes, |path, kind, content| {
-        if let Some((name, limit)) = KEPT_TEXTS.into_iter().find(|(name, _)| *name == path) {
+        if let Some((name, limit)) = super::kept_texts().find(|(name, _)| *name == path) {
             texts.insert(name, text(path, &kind, content, limit)?);
         }
         let mut hasher = Sha256::new();

@@ -32,6 +32,8 @@ const FOLDERS: [&str; 14] = [
     ".ipynb_checkpoints",
     ".hypothesis",
 ];
+/// A folder of packages that only some functions can use.
+pub(super) const NODE_MODULES: &str = "node_modules";
 /// Files of the same kind.
 const FILES: [&str; 2] = [".DS_Store", "Thumbs.db"];
 /// Endings of `.env.…` files that hold no secrets: they are examples.
@@ -43,11 +45,11 @@ pub(super) struct Scanned {
     /// Everything but folders, relative to the folder, in order.
     pub files: Vec<PathBuf>,
     pub left_out: LeftOut,
-    /// Lists of what installed Python packages consist of: `x-1.dist-info/RECORD`.
+    /// Lists of what installed packages consist of: `x-1.dist-info/RECORD`.
     pub records: Vec<PathBuf>,
 }
 
-/// Looks through a folder. `node_modules` is wanted by functions that bring an image of their own.
+/// Looks through a folder. `node_modules` is packed only where it is wanted.
 pub(super) fn scan(folder: &Path, wants_node_modules: bool) -> Result<Scanned, Error> {
     let unreadable = |source| Error::Read { path: folder.to_owned(), source };
     let top = folder.canonicalize().map_err(unreadable)?;
@@ -148,10 +150,10 @@ impl Scan {
     fn is_not_needed(&self, full: &Path, name: &str, is_folder: bool, names: &[OsString]) -> bool {
         if is_folder {
             return FOLDERS.contains(&name)
-                || name == "node_modules" && !self.wants_node_modules
+                || name == NODE_MODULES && !self.wants_node_modules
                 || full.join("pyvenv.cfg").is_file();
         }
-        // Python takes the source where both are there.
+        // The interpreter takes the source where both are there.
         let stem = name.strip_suffix(".pyc").or_else(|| name.strip_suffix(".pyo"));
         let has_source = |stem: &str| {
             let source = OsString::from(format!("{stem}.py"));

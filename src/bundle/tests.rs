@@ -729,7 +729,7 @@ fn packing_refuses_what_cannot_be_packed() {
 fn the_code_must_have_the_handlers_module_and_no_requirements() {
     let check = |files: &[(&str, &str)]| {
         let packed = pack(folder(files).path()).unwrap().listing;
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         let text = packed.manifest().unwrap_or_default();
         let spec = manifest::parse(text, manifest::FILE, &defaults).unwrap().spec;
         check_code(&packed, &spec).map_err(|error| error.to_string())
@@ -759,7 +759,7 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
 fn an_archive_without_the_handler_gets_advice() {
     let hint = |names: &[&str]| {
         let entries: Vec<Raw> = names.iter().map(|name| Raw(name, EntryType::Regular, "")).collect();
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         let spec = manifest::usual(&defaults);
         check_code(&read(&archive(&entries)).unwrap(), &spec).unwrap_err().hint().map(str::to_owned)
     };

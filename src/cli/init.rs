@@ -7,11 +7,11 @@ use std::{
     str::FromStr as _,
 };
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use super::{Error, Exit, Output, ask};
-use crate::model::FunctionName;
+use crate::model::{FunctionName, Language};
 
 /// Make the folder of a new function from a template
 ///
@@ -25,29 +25,17 @@ pub struct Args {
     #[arg(long)]
     name: Option<FunctionName>,
     /// What to start from
-    #[arg(long, value_enum, default_value_t)]
-    template: Template,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Template {
-    #[default]
-    Python,
+    #[arg(long, value_parser = template(), default_value = Language::DEFAULT.name())]
+    template: Language,
 }
 
 /// Stands for the function's name in the templates.
 const PLACEHOLDER: &str = "function_name";
 
-impl Template {
-    /// File names with their contents.
-    fn files(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Python => &[
-                ("function.py", include_str!("../../templates/python/function.py")),
-                ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),
-            ],
-        }
-    }
+/// Each language has a template of its name.
+fn template() -> impl TypedValueParser<Value = Language> {
+    let names = PossibleValuesParser::new(Language::ALL.iter().map(|language| language.name()));
+    names.map(|name| Language::named(&name).expect("one of the possible values"))
 }
 
 impl Args {
@@ -68,7 +56,7 @@ impl Args {
                 return Err(Error::usage("no folder given").hint("for example: cloudfunc init hello"));
             }
         };
-        let files = self.template.files();
+        let files = self.template.facts().template;
         write(&folder, &name, files)?;
         if out.json() {
             let files: Vec<_> = files.iter().map(|(file, _)| file).collect();
@@ -128,11 +116,11 @@ mod tests {
 
     #[test]
     fn what_init_makes_can_be_deployed() {
-        for template in Template::value_variants() {
+        for language in Language::ALL {
             let folder = tempfile::tempdir().unwrap();
-            write(folder.path(), &"greeter".parse().unwrap(), template.files()).unwrap();
+            write(folder.path(), &"greeter".parse().unwrap(), language.facts().template).unwrap();
             let listing = bundle::pack(folder.path()).unwrap().listing;
-            let defaults = Defaults { python_version: "3.12".to_owned() };
+            let defaults = Defaults::default();
             let text = listing.manifest().unwrap();
             let read = manifest::parse(text, manifest::FILE, &defaults).unwrap();
             assert_eq!(read.name.unwrap().as_str(), "greeter");

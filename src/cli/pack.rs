@@ -14,7 +14,7 @@ use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, Packed},
     manifest::{self, Defaults, Manifest},
-    model::{Code, FunctionName, Language},
+    model::{Code, FunctionName},
 };
 
 /// Rules by which something is left out that are told without `--verbose`.
@@ -90,23 +90,16 @@ fn has_code(folder: &Path) -> Result<(), Error> {
             )
         })?;
     }
-    let spec = manifest::parse(&text, &file.display().to_string(), &any_version())?.spec;
-    let Code::Language { language: Language::Python, .. } = spec.code else { return Ok(()) };
-    let module = spec.handler.rsplit_once('.').map_or(spec.handler.as_str(), |(module, _)| module);
-    let module = module.replace('.', "/");
-    let code = format!("{module}.py");
-    let is_there = |path: &str| folder.join(path).symlink_metadata().is_ok();
-    if is_there(&code) || is_there(&format!("{module}/__init__.py")) {
+    let spec = manifest::parse(&text, &file.display().to_string(), &Defaults::default())?.spec;
+    let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(()) };
+    let files = (language.facts().handler.files)(&spec.handler);
+    if files.iter().any(|file| folder.join(file).symlink_metadata().is_ok()) {
         return Ok(());
     }
-    let hint = elsewhere::hint(folder, &spec.handler);
-    let error = bundle::CodeError::NoModule { file: code, handler: spec.handler, hint };
+    let hint = elsewhere::hint(folder, language, &spec.handler);
+    let file = files.into_iter().next().unwrap_or_default();
+    let error = bundle::CodeError::NoModule { file, handler: spec.handler, hint };
     Err(cannot(folder, error))
-}
-
-/// Only to have one: the platform's own default version counts.
-fn any_version() -> Defaults {
-    Defaults { python_version: "3".to_owned() }
 }
 
 /// The folder itself, or the one of that name in `./functions`.
@@ -136,7 +129,8 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     if file.exists() && !listing.has(manifest::FILE) {
         return Err(left_out(folder, manifest::FILE, packed));
     }
-    let defaults = any_version();
+    // The version does not matter here: the platform's own default counts.
+    let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
     let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
     match bundle::check_code(listing, &spec) {

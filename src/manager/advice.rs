@@ -111,7 +111,7 @@ mod tests {
     use crate::manifest::{self, Defaults};
 
     fn hint(manifest: &str, kind: &str, message: &str, trace: Option<&str>) -> Option<String> {
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         let spec = manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec;
         let (kind, message) = (kind.to_owned(), message.to_owned());
         let (trace, hint) = (trace.map(str::to_owned), Some("the guest's own".to_owned()));

@@ -402,7 +402,10 @@ fn unfit(message: String) -> BuildStep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{self, Defaults};
+    use crate::{
+        manifest::{self, Defaults},
+        model::Language,
+    };
 
     #[tokio::test]
     async fn whoever_waits_for_a_load_hears_of_it_and_a_stop_ends_the_wait() {
@@ -445,7 +448,7 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_machine_is_refused_with_its_figures() {
         let spec = |manifest: &str| {
-            let defaults = Defaults { python_version: "3.11".to_owned() };
+            let defaults = Defaults::of(Language::Python, "3.11");
             manifest::parse(manifest, "cloudfunc.toml", &defaults).unwrap().spec
         };
         let machine = Machine { cpus: Some(2), memory_bytes: Some(4 << 30) };

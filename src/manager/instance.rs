@@ -591,7 +591,7 @@ mod tests {
 
     #[test]
     fn only_a_process_that_ended_itself_may_have_failed_by_its_variables() {
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         let spec = |text: &str| manifest::parse(text, manifest::FILE, &defaults).unwrap().spec;
         let (plain, varied) = (spec(""), spec("[env]\nPYTHONHASHSEED = 'none'\n"));
         let is_crash = |spec: &FunctionSpec, code: Option<i64>, output: &str| {

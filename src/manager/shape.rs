@@ -67,7 +67,7 @@ mod tests {
     use crate::manifest::{self, Defaults};
 
     fn shape(manifest: &str) -> Option<Shape> {
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         Shape::of(&manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec)
     }
 

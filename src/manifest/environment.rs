@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Code, FunctionSpec};
+use crate::model::{Code, FunctionSpec, Language};
 
-/// Variables that an interpreter, its loader or its C library read when the process starts. A name ending in `*`
-/// stands for all that begin so.
-const READ_AT_START: [&str; 12] = [
-    "PYTHON*",
+/// Variables that any program's loader or C library reads when the process starts; its language adds those of the
+/// interpreter. A name ending in `*` stands for all that begin so.
+const READ_AT_START: [&str; 11] = [
     "LD_*",
     "MALLOC_*",
     "GLIBC_*",
@@ -25,33 +24,19 @@ const READ_AT_START: [&str; 12] = [
 /// An image's program is found by the one and writes to the other before it is given a function.
 const OF_THE_SANDBOX: [&str; 2] = ["PATH", "HOME"];
 
-const OWN_LIBRARY: &str = "it moves the interpreter's own library, which comes from the platform";
-const INTERACTIVE: &str = "it is for interactive sessions, and a function is none";
-const NOT_LINUX: &str = "it has no effect on Linux";
-
-/// Variables that would have no effect in a Python function, or keep it from starting, and why.
-const REFUSED: [(&str, &str); 9] = [
-    ("PYTHONHOME", OWN_LIBRARY),
-    ("PYTHONPLATLIBDIR", OWN_LIBRARY),
-    ("PYTHONSTARTUP", INTERACTIVE),
-    ("PYTHONINSPECT", INTERACTIVE),
-    ("PYTHON_HISTORY", INTERACTIVE),
-    ("PYTHONEXECUTABLE", NOT_LINUX),
-    ("PYTHONCASEOK", NOT_LINUX),
-    ("PYTHONLEGACYWINDOWSSTDIO", NOT_LINUX),
-    ("PYTHONLEGACYWINDOWSFSENCODING", NOT_LINUX),
-];
-
-/// Why a Python function cannot have this variable.
-pub fn refusal(name: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why)
+/// Why a function in this language cannot have this variable.
+pub fn refusal(language: Language, name: &str) -> Option<&'static str> {
+    let refused = language.facts().variables.refused;
+    refused.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why)
 }
 
 /// The variables that a function's process has to be started with. The rest of its environment is set with its code.
 pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     let is_wanted = |name: &str| match &spec.code {
         // Revisions of an older version may have names that are refused now; then they had no effect.
-        Code::Language { .. } => is_read_at_start(name) && refusal(name).is_none(),
+        Code::Language { language, version: _, package: _ } => {
+            is_read_at_start(*language, name) && refusal(*language, name).is_none()
+        }
         // What an image's program reads at its start is its own affair.
         Code::Image { .. } => !OF_THE_SANDBOX.contains(&name),
     };
@@ -59,10 +44,12 @@ pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn is_read_at_start(name: &str) -> bool {
-    READ_AT_START.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == *pattern,
+fn is_read_at_start(language: Language, name: &str) -> bool {
+    READ_AT_START.iter().chain(language.facts().variables.read_at_start).any(|pattern| {
+        match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == *pattern,
+        }
     })
 }
 
@@ -92,7 +79,7 @@ mod tests {
     #[test]
     fn only_what_is_read_at_the_start_is_given_at_the_start() {
         let given = |manifest: &str| {
-            let defaults = Defaults { python_version: "3.12".to_owned() };
+            let defaults = Defaults::default();
             let spec = manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec;
             of_start(&spec).into_keys().collect::<Vec<_>>().join(" ")
         };
@@ -104,7 +91,7 @@ mod tests {
 
     #[test]
     fn names_that_are_refused_now_are_not_given_to_an_older_revision() {
-        let defaults = Defaults { python_version: "3.12".to_owned() };
+        let defaults = Defaults::default();
         let mut spec = manifest::parse("", manifest::FILE, &defaults).unwrap().spec;
         for name in ["PYTHONHOME", "PYTHONINSPECT", "PYTHONPATH"] {
             spec.env.insert(name.to_owned(), "/x".to_owned());

@@ -21,15 +21,12 @@ pub const FILE: &str = "cloudfunc.toml";
 /// Limit of the manifest's text. Reading it takes about fifty times as much memory.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// The handler of a function that names none: `handler` in `function.py`.
-pub const DEFAULT_HANDLER: &str = "function.handler";
-
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 /// An interpreter on a busy machine takes some of it for itself.
 const MIN_LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
-/// Python needs about 10 MiB for itself.
+/// An interpreter needs about 10 MiB for itself.
 const MIN_MEMORY: u64 = 16 << 20;
 const MAX_MEMORY: u64 = 64 << 30;
 /// The least that Docker accepts.
@@ -60,7 +57,6 @@ const KEYS: &[&str] = &[
 /// Keys of the design that this version does not do.
 const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "build", "retry"];
 const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
-const LANGUAGES: &[(&str, Language)] = &[("python", Language::Python)];
 
 /// A manifest, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,12 +67,25 @@ pub struct Manifest {
 }
 
 /// What the platform fills in where a manifest says nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Defaults {
-    pub python_version: String,
+    /// The version of each language for functions that name none; where it is not given, the language's own default.
+    pub versions: BTreeMap<Language, String>,
 }
 
-/// Reads a manifest; `file` is what errors call it. An empty text is a Python function with all
+impl Defaults {
+    /// A version for one language, for which the platform has a default of its own.
+    pub fn of(language: Language, version: impl Into<String>) -> Self {
+        Self { versions: BTreeMap::from([(language, version.into())]) }
+    }
+
+    /// The version of functions in this language that name none.
+    pub fn version(&self, language: Language) -> &str {
+        self.versions.get(&language).map_or(language.facts().versions.default, String::as_str)
+    }
+}
+
+/// Reads a manifest; `file` is what errors call it. An empty text is a function in the default language with all
 /// defaults, which is also what a folder without a manifest means.
 pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, ManifestError> {
     if text.len() > MAX_BYTES {
@@ -120,7 +129,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     Ok(Manifest { name, spec })
 }
 
-/// What a function is whose manifest says nothing.
+/// The function of a manifest that says nothing.
 pub fn usual(defaults: &Defaults) -> FunctionSpec {
     parse("", FILE, defaults).expect("all keys are optional").spec
 }
@@ -137,7 +146,7 @@ fn description(field: &Field<'_>) -> Result<String, ManifestError> {
     Ok(text.to_owned())
 }
 
-/// Exactly one of `language` and `image`; neither means Python.
+/// Exactly one of `language` and `image`; neither means the default language.
 fn code(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
     let Some(image) = root.get("image") else { return language(root, defaults) };
     if let Some(language) = root.get("language") {
@@ -161,10 +170,12 @@ fn code(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> 
 }
 
 fn language(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
-    let language = root.get("language").map_or(Ok(Language::Python), |field| field.one_of(LANGUAGES))?;
-    let version = match (language, root.get("version")) {
-        (Language::Python, Some(field)) => python_version(&field)?,
-        (Language::Python, None) => defaults.python_version.clone(),
+    let languages: Vec<_> = Language::ALL.iter().map(|language| (language.name(), *language)).collect();
+    let language =
+        root.get("language").map_or(Ok(Language::DEFAULT), |field| field.one_of(&languages))?;
+    let version = match root.get("version") {
+        Some(field) => version(&field, language)?,
+        None => defaults.version(language).to_owned(),
     };
     let package = root.get("package").map_or(Ok(Package::Bundle), |field| {
         field.one_of(&[("bundle", Package::Bundle), ("image", Package::Image)])
@@ -172,27 +183,33 @@ fn language(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestErr
     Ok(Code::Language { language, version, package })
 }
 
-fn python_version(field: &Field<'_>) -> Result<String, ManifestError> {
-    let text = field.string("\"3.12\"")?;
-    let minor = text.strip_prefix("3.").unwrap_or_default();
-    if !matches!(minor.len(), 1..=2) || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(field.refuse("a version of Python looks like \"3.12\""));
+fn version(field: &Field<'_>, language: Language) -> Result<String, ManifestError> {
+    let facts = language.facts();
+    let text = field.string(&format!("\"{}\"", facts.versions.example))?;
+    if !(facts.versions.accepts)(text) {
+        return Err(field.refuse(format_args!(
+            "a version of {} looks like \"{}\"",
+            facts.title, facts.versions.example
+        )));
     }
     Ok(text.to_owned())
 }
 
+/// An image's handler has the form that the image wants; one that names none gets the default language's.
 fn handler(root: &Section<'_>, code: &Code) -> Result<String, ManifestError> {
-    let Some(field) = root.get("handler") else { return Ok(DEFAULT_HANDLER.to_owned()) };
-    let text = field.string("\"function.handler\"")?;
-    let fits = match code {
-        Code::Language { language: Language::Python, .. } => {
-            text.contains('.') && text.split('.').all(is_identifier)
-        }
-        // What a handler's name looks like is the image's own affair.
-        Code::Image { .. } => !text.is_empty() && !text.chars().any(char::is_control),
+    let language = match code {
+        Code::Language { language, version: _, package: _ } => Some(*language),
+        Code::Image { .. } => None,
+    };
+    let grammar = &language.unwrap_or(Language::DEFAULT).facts().handler;
+    let Some(field) = root.get("handler") else { return Ok(grammar.default.to_owned()) };
+    let text = field.string(&format!("\"{}\"", grammar.default))?;
+    let fits = match language {
+        Some(_) => (grammar.accepts)(text),
+        None => !text.is_empty() && !text.chars().any(char::is_control),
     };
     if !fits || text.len() > MAX_TEXT_BYTES {
-        return Err(field.refuse("a handler is `module.attribute`, for example \"function.handler\""));
+        return Err(field.refuse(format_args!("a handler is {}", grammar.form)));
     }
     Ok(text.to_owned())
 }
@@ -234,8 +251,8 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
                 field.key_error(format!("`{name}`: names that start with CLOUDFUNC_ are reserved"))
             );
         }
-        if let (Code::Language { language: Language::Python, .. }, Some(why)) =
-            (code, environment::refusal(name))
+        if let Code::Language { language, version: _, package: _ } = code
+            && let Some(why) = environment::refusal(*language, name)
         {
             return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
         }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(text: &str) -> Result<Manifest, ManifestError> {
-    parse(text, "cloudfunc.toml", &Defaults { python_version: "3.12".to_owned() })
+    parse(text, "cloudfunc.toml", &Defaults::default())
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Functions and their revisions.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FunctionId, FunctionName, RevisionNumber};
+use super::{Digest, FunctionId, FunctionName, Language, RevisionNumber};
 
 /// A deployed function. Exactly one of its revisions is active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,20 +80,6 @@ pub enum Code {
     Language { language: Language, version: String, package: Package },
     /// An image of the user's own that speaks the runtime protocol and holds the code.
     Image { image: String },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    Python,
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Python => "python",
-        })
-    }
 }
 
 /// How a bundle reaches its sandbox.

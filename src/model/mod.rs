@@ -1,6 +1,6 @@
 //! The platform's words as pure data: ids, names, functions, invocations and the messages
 //! between roles. Nothing here does I/O, reads a clock (but to make an id) or imports another module of
-//! ours.
+//! ours than [`crate::language`], the list of languages, which is data too.
 
 pub mod api;
 pub mod call;
@@ -17,8 +17,9 @@ mod secret_url;
 pub mod time;
 
 pub use call::{Call, CallAnswer, Ended};
+pub use crate::language::Language;
 pub use error::{Code as ProblemCode, Fault, Problem, code};
-pub use function::{Code, Function, FunctionSpec, Language, Network, Package, Revision, Scaling};
+pub use function::{Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
 pub use id::{
     Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
     RevisionNumber,

@@ -126,25 +126,30 @@ impl Registry {
     }
 
     fn check_version(&self, source: Source) -> Answer<Source> {
-        let only = &self.languages.defaults.python_version;
-        match &source.spec.code {
-            Code::Language { language, version, .. } if self.languages.is_fixed && version != only => {
-                let (here, hint) = if self.languages.is_hosts {
-                    (
-                        format!("functions run on this machine's Python {only} (runtime oci)"),
-                        "leave out `version`, or start `up` with `--runtime docker`",
-                    )
-                } else {
-                    (
-                        format!("this platform has one image, for {only}"),
-                        "leave out `version`, or give the platform a CLOUDFUNC_PYTHON_IMAGE with {version} in it",
-                    )
-                };
-                let detail = format!("{language} {version} is not available: {here}");
-                Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
-            }
-            _ => Ok(source),
+        let Code::Language { language, version, package: _ } = &source.spec.code else {
+            return Ok(source);
+        };
+        let only = self.languages.defaults.version(*language);
+        if !self.languages.only_default.contains(language) || version == only {
+            return Ok(source);
         }
+        let (here, hint) = if self.languages.is_hosts {
+            (
+                format!(
+                    "functions run on this machine's {} {only} (runtime oci)",
+                    language.facts().title
+                ),
+                "leave out `version`, or start `up` with `--runtime docker`".to_owned(),
+            )
+        } else {
+            let variable = language.image_variable();
+            (
+                format!("this platform has one image, for {only}"),
+                format!("leave out `version`, or give the platform a {variable} with {{version}} in it"),
+            )
+        };
+        let detail = format!("{language} {version} is not available: {here}");
+        Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
     }
 
     /// Deploys; `report` gets lines for people.

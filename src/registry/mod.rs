@@ -19,7 +19,7 @@ use crate::{
     http::{Peer, Server},
     manifest::Defaults,
     model::{
-        FunctionId, PlatformName,
+        FunctionId, Language, PlatformName,
         message::{self, Change, Event},
     },
     queue::Queue,
@@ -46,8 +46,8 @@ pub struct Kept {
 /// What functions can be written in here.
 pub struct Languages {
     pub defaults: Defaults,
-    /// One base image for all: only the default version can be had.
-    pub is_fixed: bool,
+    /// Languages with one base image for all versions: only the default version is available.
+    pub only_default: Vec<Language>,
     /// Functions run on the host's own interpreter.
     pub is_hosts: bool,
 }

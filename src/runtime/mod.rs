@@ -4,14 +4,17 @@
 //! and another at `/run/cloudfunc` that holds the socket; the guest inside connects, and from
 //! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
 
+#![warn(missing_docs)]
+
 mod cgroups;
+mod config;
 mod docker;
 mod forbidden;
 mod guest;
+mod hello;
 mod limits;
 mod oci;
 mod process;
-mod python;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -24,9 +27,10 @@ use std::{
 
 use async_trait::async_trait;
 
+pub use config::{BaseImages, Config, Kind};
 pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
 pub use guest::{Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure};
-pub use oci::{HostPython, helper, host_python};
+pub use oci::{HostInterpreter, helper, host_interpreter};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
 
@@ -43,18 +47,36 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Image {
     /// The platform's image of a language: base, shim, compiled bytecode.
-    Language { language: Language, version: String },
+    Language {
+        /// Whose shim runs.
+        language: Language,
+        /// As a manifest names it, never empty.
+        version: String,
+    },
     /// A function's own image: the language's image with a bundle copied to `/var/task`.
-    /// Rebuilt from `bundle` (an unpacked folder) where it is missing.
-    Function { language: Language, version: String, tag: String, bundle: PathBuf },
-    /// Somebody else's image, by reference; it must speak the runtime protocol.
-    Own { reference: String },
+    Function {
+        /// Whose shim runs.
+        language: Language,
+        /// As a manifest names it, never empty.
+        version: String,
+        /// The image's name in the engine.
+        tag: String,
+        /// The unpacked folder that the image is rebuilt from where it is missing.
+        bundle: PathBuf,
+    },
+    /// An image from elsewhere; it must speak the runtime protocol.
+    Own {
+        /// Its name, or its id in the engine.
+        reference: String,
+    },
 }
 
-/// Whose sandboxes: the labels `cloudfunc.platform` and `cloudfunc.manager`.
+/// The owner of sandboxes: the labels `cloudfunc.platform` and `cloudfunc.manager`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
+    /// The platform's name; two of one name may share an engine.
     pub platform: PlatformName,
+    /// The manager's id, which is kept with its data.
     pub manager: ManagerId,
 }
 
@@ -62,16 +84,21 @@ pub struct Owner {
 /// unchecked.
 #[derive(Clone, Debug)]
 pub struct Spec {
+    /// The id of the instance; no other sandbox has it.
     pub instance: InstanceId,
     /// For the label `cloudfunc.function` and people who list containers, and for what the instances of a
     /// function may use together; empty for a prewarmed one.
     pub function: String,
+    /// What the sandbox is made from.
     pub image: Image,
     /// The instance's own folder on the host, mode 0700, made by the caller. `task/` in it is mounted
     /// at `/var/task` (unless the image holds the code); the backend makes `run/` for the socket.
     pub folder: PathBuf,
+    /// Limit of memory, in bytes, `/tmp` included; over it the kernel kills a process.
     pub memory_bytes: u64,
+    /// Limit of processor time, in processors; one processor of the machine is always left to others.
     pub cpus: f64,
+    /// What it may connect to.
     pub network: Network,
     /// What the process inside is started with besides the platform's own: a function's variables that are read
     /// then. They reach nothing outside of the sandbox.
@@ -90,7 +117,9 @@ impl Spec {
 
 /// A sandbox whose guest has said `hello`.
 pub struct Started {
+    /// The sandbox; dropping it removes it.
     pub sandbox: Arc<dyn Sandbox>,
+    /// The connection to the guest inside, which has no code yet.
     pub guest: Guest,
 }
 
@@ -137,7 +166,9 @@ pub trait Runtime: Send + Sync {
 /// The resources of the machine that sandboxes run on; none where it does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
+    /// Processors.
     pub cpus: Option<u32>,
+    /// Memory as a whole, in bytes.
     pub memory_bytes: Option<u64>,
 }
 
@@ -190,34 +221,6 @@ pub enum Exit {
     Unknown,
 }
 
-impl Exit {
-    /// As the reason of a start that failed.
-    fn before_hello(self) -> NoHello {
-        let reason = match self {
-            Self::Removed => "it was removed".to_owned(),
-            Self::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
-            Self::Code(code) => {
-                let reason = format!("it exited with {} before it said hello", show_code(code));
-                return NoHello { reason, code: Some(code) };
-            }
-            Self::Unknown => "it ended for an unknown reason".to_owned(),
-        };
-        reason.into()
-    }
-}
-
-/// Why a sandbox said no `hello`; with the exit code, if its process ended.
-struct NoHello {
-    reason: String,
-    code: Option<i64>,
-}
-
-impl From<String> for NoHello {
-    fn from(reason: String) -> Self {
-        Self { reason, code: None }
-    }
-}
-
 /// An exit code for people: 128 and a signal's number stand for the signal.
 pub fn show_code(code: i64) -> String {
     match code.checked_sub(128).and_then(signal_name) {
@@ -251,20 +254,26 @@ fn signal_name(number: i64) -> Option<&'static str> {
     })
 }
 
+/// Why a sandbox or an image could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine cannot be reached; trying later may help.
     #[error("the container engine at {address} does not answer")]
     Unavailable {
+        /// Where it was asked.
         address: String,
+        /// The answer, or why there was none.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An image is not there and cannot be pulled. `help` says what the user can do.
+    /// An image is not there and cannot be pulled.
     #[error("image '{image}' is not available: {help}")]
     NoImage {
+        /// Its reference, or language and version.
         image: String,
+        /// What the user can do.
         help: String,
+        /// The engine's answer, where it was asked.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -272,21 +281,37 @@ pub enum Error {
     #[error(
         "image '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`"
     )]
-    NoImages { image: String, runtime: &'static str },
-    /// The sandbox ended or stayed silent before `hello`; `output` is what it wrote, bounded, and `code` what its
-    /// process exited with, none where that is not why.
+    NoImages {
+        /// What was asked for.
+        image: String,
+        /// The runtime's kind.
+        runtime: &'static str,
+    },
+    /// The sandbox ended or stayed silent before `hello`.
     #[error("the sandbox did not get ready: {reason}")]
-    Start { reason: String, output: String, code: Option<i64> },
+    Start {
+        /// Why, in words.
+        reason: String,
+        /// The end of what it wrote, at most 64 KiB.
+        output: String,
+        /// What its process exited with; none where that is not the reason.
+        code: Option<i64>,
+    },
     /// The engine refused something.
     #[error("the container engine failed to {action}")]
     Engine {
+        /// What it was asked to do, after "failed to".
         action: &'static str,
+        /// Its answer.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file or folder of the host failed.
     #[error("cannot use {path}")]
     Io {
+        /// The file, or what stands for it.
         path: PathBuf,
+        /// The kernel's answer.
         #[source]
         source: std::io::Error,
     },
@@ -299,53 +324,6 @@ impl Error {
     }
 }
 
-/// Which runtime, and the base image of each language.
-#[derive(Clone, Debug)]
-pub struct Config {
-    pub kind: Kind,
-    /// Base image of Python; `{version}` in it is replaced by the version asked for.
-    pub python_image: String,
-    /// A folder of the platform's own for what a backend has to keep: a runtime without a daemon keeps
-    /// there what it knows of its sandboxes. Made when it is needed.
-    pub folder: PathBuf,
-    /// This program, for a backend that has to run itself; [`THIS_PROGRAM`] unless the process is
-    /// another one, as a test is.
-    pub program: PathBuf,
-    pub owner: Owner,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The engine that `DOCKER_HOST` or the default socket names.
-    Docker,
-    /// Containers made by this program itself, from the host's own interpreters: no engine, no images.
-    Oci,
-    /// The real shim as a plain child process, without any isolation: for tests only.
-    Process,
-}
-
-impl std::str::FromStr for Kind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "docker" => Ok(Self::Docker),
-            "oci" => Ok(Self::Oci),
-            "process" => Ok(Self::Process),
-            _ => Err("not a runtime; accepted are docker and oci".to_owned()),
-        }
-    }
-}
-
-impl Kind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Oci => "oci",
-            Self::Process => "process",
-        }
-    }
-}
-
 /// Where the Docker engine is that [`Kind::Docker`] means.
 pub fn engine_address() -> String {
     docker::address()
@@ -354,10 +332,10 @@ pub fn engine_address() -> String {
 /// Connects. Answers also when the engine is down: the first use then fails with
 /// [`Error::Unavailable`], and works again when it is back.
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
-    Ok(match config.kind {
-        Kind::Docker => Arc::new(docker::Docker::new(config)),
-        Kind::Oci => Arc::new(oci::Oci::new(config)),
-        Kind::Process => Arc::new(process::Process::new(config)),
+    Ok(match config {
+        Config::Docker { owner, images } => Arc::new(docker::Docker::new(owner, images)),
+        Config::Oci { owner, folder, program } => Arc::new(oci::Oci::new(owner, folder, program)),
+        Config::Process { owner } => Arc::new(process::Process::new(owner)),
     })
 }
 

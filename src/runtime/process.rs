@@ -9,34 +9,28 @@ use std::{
     fs,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    pin::pin,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    process::{Child, ChildStderr, ChildStdout, Command},
+    process::{Child, Command},
     sync::watch,
-    time::timeout,
 };
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Config, Error, Exit, Image, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec, Started,
-    guest::{EarlyOutput, Listener, SOCKET_NAME, run_folder},
-    python,
+    Error, Exit, Image, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    guest::{Listener, SOCKET_NAME, run_folder},
+    hello::hello,
 };
 use crate::model::Network;
 
 /// A socket's address has no room for more.
 const MAX_SOCKET_PATH: usize = 107;
-
-/// For the last of a dead process's output, which a child of it may hold open.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// The backend.
 pub(super) struct Process {
@@ -54,8 +48,8 @@ struct State {
 }
 
 impl Process {
-    pub(super) fn new(config: &Config) -> Self {
-        Self { owner: config.owner.clone(), live: Arc::default() }
+    pub(super) fn new(owner: &Owner) -> Self {
+        Self { owner: owner.clone(), live: Arc::default() }
     }
 
     fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
@@ -86,7 +80,9 @@ impl Process {
 fn command(spec: &Spec) -> Result<Command, Error> {
     match &spec.image {
         Image::Own { reference } => Ok(Command::new(reference)),
-        Image::Language { .. } => {
+        Image::Language { language, version: _ } => {
+            // Of whatever version the machine has: for tests only.
+            let interpreter = &language.facts().interpreter;
             let io = |path: PathBuf| move |source| Error::Io { path, source };
             let socket = run_folder(&spec.folder).join(SOCKET_NAME);
             if socket.as_os_str().len() > MAX_SOCKET_PATH {
@@ -95,13 +91,14 @@ fn command(spec: &Spec) -> Result<Command, Error> {
             }
             let task = spec.folder.join("task");
             fs::create_dir_all(&task).map_err(io(task))?;
-            let shim = spec.folder.join("shim.py");
-            fs::write(&shim, python::SHIM).map_err(io(shim.clone()))?;
-            let mut command = Command::new("python3");
-            command.args(python::options(&spec.env)).arg(shim).current_dir(spec.folder.join("task"));
+            let shim = spec.folder.join(interpreter.source_file);
+            fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
+            let mut command = Command::new(interpreter.program);
+            command.args((interpreter.options)(&spec.env)).arg(shim);
+            command.current_dir(spec.folder.join("task"));
             Ok(command)
         }
-        Image::Function { tag, .. } => Err(Error::NoImage {
+        Image::Function { language: _, version: _, tag, bundle: _ } => Err(Error::NoImage {
             image: tag.clone(),
             help: "the runtime 'process' has no images; use docker".to_owned(),
             source: None,
@@ -122,29 +119,27 @@ impl Runtime for Process {
     async fn ensure_image(&self, image: &Image, _progress: &Progress) -> Result<String, Error> {
         Ok(match image {
             Image::Own { reference } => reference.clone(),
-            Image::Language { language, .. } | Image::Function { language, .. } => language.to_string(),
+            Image::Language { language, version: _ } => language.to_string(),
+            Image::Function { language, version: _, tag: _, bundle: _ } => language.to_string(),
         })
     }
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let listener = Listener::bind(&spec.folder)?;
-        let (running, child) = self.spawn(spec)?;
-        let (sender, early) = watch::channel(String::new());
-        tokio::spawn(tend(child, running.state.clone(), sender));
-        let (reason, code) = tokio::select! {
-            guest = timeout(START_TIMEOUT, listener.accept()) => match guest {
-                Ok(Ok(guest)) => return Ok(Started { sandbox: Arc::new(running), guest }),
-                Ok(Err(error)) => (error.to_string(), None),
-                Err(_) => (format!("it did not say hello within {} s", START_TIMEOUT.as_secs()), None),
-            },
-            exit = running.exited() => {
-                let reason = format!("it ended before it said hello: {exit:?}");
-                (reason, exit.before_hello().code)
+        let (running, mut child) = self.spawn(spec)?;
+        let output = stream::select(
+            stream::iter(child.stdout.take().map(ReaderStream::new)).flatten(),
+            stream::iter(child.stderr.take().map(ReaderStream::new)).flatten(),
+        );
+        tokio::spawn(tend(child, running.state.clone()));
+        // It runs already.
+        match hello(&running, &listener, async { Ok(()) }, output, "").await {
+            Ok(guest) => Ok(Started { sandbox: Arc::new(running), guest }),
+            Err(error) => {
+                running.remove().await;
+                Err(error)
             }
-        };
-        running.remove().await;
-        let output = ended(early).await;
-        Err(Error::Start { reason, output, code })
+        }
     }
 
     async fn notices(&self, _network: Network) -> Vec<String> {
@@ -163,45 +158,11 @@ impl Runtime for Process {
     }
 }
 
-/// Waits for a child's end and reads its output meanwhile; then tells both.
-async fn tend(mut child: Child, state: watch::Sender<State>, told: watch::Sender<String>) {
-    let mut early = EarlyOutput::default();
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let status = {
-        let mut collect = pin!(collect(stdout, stderr, &mut early));
-        let mut open = true;
-        let status = loop {
-            tokio::select! {
-                () = collect.as_mut(), if open => open = false,
-                status = child.wait() => break status,
-            }
-        };
-        if open {
-            let _ = timeout(LAST_OUTPUT, collect).await;
-        }
-        status
-    };
-    told.send_replace(early.into_text());
-    drop(told);
+/// Waits for a child's end and notes its code.
+async fn tend(mut child: Child, state: watch::Sender<State>) {
+    let status = child.wait().await;
     let code = status.ok().and_then(|status| status.code().or_else(|| Some(128 + status.signal()?)));
     state.send_modify(|state| state.code = Some(code.unwrap_or(-1).into()));
-}
-
-/// Until both streams end.
-async fn collect(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, early: &mut EarlyOutput) {
-    let mut chunks = stream::select(
-        stream::iter(stdout.map(ReaderStream::new)).flatten(),
-        stream::iter(stderr.map(ReaderStream::new)).flatten(),
-    );
-    while let Some(chunk) = chunks.next().await {
-        early.push(&chunk.unwrap_or_default());
-    }
-}
-
-/// The text that a channel holds when its sender is gone.
-async fn ended(mut text: watch::Receiver<String>) -> String {
-    while text.changed().await.is_ok() {}
-    text.borrow().clone()
 }
 
 /// Kills a process group and waits for its leader's end.

@@ -19,15 +19,13 @@ pub use platform::{KeepAlivePolicy, Limits, Platform};
 pub use store_place::StorePlace;
 
 use crate::{
-    model::PlatformName,
+    model::{Language, PlatformName},
     place::{Addresses, Dirs, Stack},
     queue, runtime,
     toml_document::LocatedError,
 };
 
 const DEFAULT_NAME: &str = "default";
-const DEFAULT_PYTHON_IMAGE: &str = "python:{version}-slim";
-const DEFAULT_PYTHON_VERSION: &str = "3.12";
 
 /// What a source says about a platform. Keys of the file's table `[platform]` and flags are named
 /// alike, except that `--platform` is its `name`.
@@ -113,7 +111,8 @@ impl Settings {
     /// Python's base image (`{version}` in it is the version's place), and the version of functions that
     /// name none.
     pub fn python(&self) -> (String, String) {
-        let image = self.python_image.clone().unwrap_or_else(|| DEFAULT_PYTHON_IMAGE.to_owned());
+        let image =
+            self.python_image.clone().unwrap_or_else(|| Language::Python.facts().image.base.to_owned());
         // Asked only where it is needed: for some runtimes that runs an interpreter.
         let default = || default_python_version(self.runtime.unwrap_or(runtime::Kind::Docker));
         (image, self.python_version.clone().unwrap_or_else(default))
@@ -213,10 +212,10 @@ impl Settings {
 /// the host has the one that it has. Where it has none the runtime says so.
 fn default_python_version(runtime: runtime::Kind) -> String {
     let host = match runtime {
-        runtime::Kind::Oci => runtime::host_python().ok(),
+        runtime::Kind::Oci => runtime::host_interpreter(Language::Python).ok(),
         runtime::Kind::Docker | runtime::Kind::Process => None,
     };
-    host.map_or_else(|| DEFAULT_PYTHON_VERSION.to_owned(), |python| python.version)
+    host.map_or_else(|| Language::Python.facts().versions.default.to_owned(), |python| python.version)
 }
 
 /// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.

@@ -1,9 +1,9 @@
 //! The settings of a platform's roles, resolved: flag, environment and file have been looked at.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
-    model::{ManagerId, PlatformName},
+    model::{Language, ManagerId, PlatformName},
     place::Addresses,
     queue, runtime, store,
 };
@@ -63,15 +63,27 @@ impl Platform {
         ]
     }
 
+    /// The version of each language for functions that name none.
+    pub fn versions(&self) -> BTreeMap<Language, String> {
+        BTreeMap::from([(Language::Python, self.python_version.clone())])
+    }
+
+    /// The base images that functions run in, by language.
+    pub fn base_images(&self) -> runtime::BaseImages {
+        runtime::BaseImages::of(Language::Python, &*self.python_image)
+    }
+
     /// The runtime as the manager of this data folder sees it: with its labels.
     pub fn runtime_config(&self, manager: ManagerId) -> runtime::Config {
-        runtime::Config {
-            kind: self.runtime,
-            python_image: self.python_image.clone(),
-            folder: self.data_dir.join("runtime"),
-            program: self.program.clone(),
-            owner: runtime::Owner { platform: self.name.clone(), manager },
-        }
+        let owner = runtime::Owner { platform: self.name.clone(), manager };
+        let program = self.program.clone();
+        runtime::Config::new(
+            self.runtime,
+            owner,
+            self.base_images(),
+            self.data_dir.join("runtime"),
+            program,
+        )
     }
 }
 

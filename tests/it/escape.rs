@@ -27,8 +27,8 @@ use bytes::Bytes;
 use cloudfunc::{
     model::{InstanceId, InvocationId, Language, ManagerId, Network, RevisionNumber},
     runtime::{
-        Config, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Load, Owner, Runtime, Sandbox,
-        Spec, connect,
+        BaseImages, Config, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Load, Owner,
+        Runtime, Sandbox, Spec, connect,
     },
 };
 use serde_json::Value;
@@ -166,13 +166,9 @@ impl Drop for Fixture {
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
     let python_image =
         std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
-    Config {
-        kind,
-        python_image,
-        folder: folder.join("runtime"),
-        program: env!("CARGO_BIN_EXE_cloudfunc").into(),
-        owner: owner.clone(),
-    }
+    let images = BaseImages::of(Language::Python, python_image);
+    let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+    Config::new(kind, owner.clone(), images, folder.join("runtime"), program)
 }
 
 /// A sandbox and its loaded guest.

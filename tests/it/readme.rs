@@ -353,7 +353,7 @@ fn append(path: &Path, text: &mut String) {
 }
 
 fn defaults() -> Defaults {
-    Defaults { python_version: "3.12".to_owned() }
+    Defaults::default()
 }
 
 fn parse(text: &str) -> manifest::Manifest {

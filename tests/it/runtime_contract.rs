@@ -10,6 +10,7 @@ mod ends;
 mod failures;
 mod handlers;
 mod isolation;
+mod languages;
 mod not_root;
 mod output;
 
@@ -28,13 +29,14 @@ use cloudfunc::{
         FunctionError, InstanceId, InvocationId, Language, ManagerId, Network, RevisionNumber, Stream,
     },
     runtime::{
-        Config, Error, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Line, Load, LoadFailure,
-        Owner, Runtime, Sandbox, Spec, connect,
+        BaseImages, Config, Error, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Line, Load,
+        LoadFailure, Owner, Runtime, Sandbox, Spec, connect,
     },
 };
 
 use self::{
-    alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*, output::*,
+    alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*,
+    languages::*, output::*,
 };
 use crate::{need, support::eventually};
 
@@ -60,7 +62,7 @@ impl Fixture {
         let owner = owner();
         let runtime = connect(&config(kind, &owner, folder.path())).unwrap();
         let version = match kind {
-            Kind::Oci => cloudfunc::runtime::host_python().unwrap().version,
+            Kind::Oci => cloudfunc::runtime::host_interpreter(Language::Python).unwrap().version,
             Kind::Docker | Kind::Process => "3.11".to_owned(),
         };
         Self { kind, runtime, owner, folder, version }
@@ -113,7 +115,7 @@ impl Fixture {
             Kind::Docker => {
                 let context = self.folder.path().join("context");
                 fs::create_dir_all(&context).unwrap();
-                let base = self.config().python_image;
+                let base = base_image();
                 fs::write(context.join("Dockerfile"), format!("FROM {base}\nCMD [\"id\"]\n")).unwrap();
                 let tag = "cloudfunc-test/no-guest";
                 docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
@@ -188,11 +190,16 @@ fn owner() -> Owner {
     Owner { platform: format!("c{}", manager.0.simple()).parse().unwrap(), manager }
 }
 
+/// With `{version}` in it, or not.
+fn base_image() -> String {
+    std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned())
+}
+
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
-    let python_image =
-        std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned());
+    let python_image = base_image();
     let program = not_root::program();
-    Config { kind, python_image, folder: folder.join("runtime"), program, owner: owner.clone() }
+    let images = BaseImages::of(Language::Python, python_image);
+    Config::new(kind, owner.clone(), images, folder.join("runtime"), program)
 }
 
 /// A sandbox, its guest, and what it wrote since it was last asked.
@@ -204,10 +211,14 @@ struct Instance {
 
 impl Instance {
     async fn load(&mut self) -> Result<(), LoadFailure> {
+        self.load_handler("function.handler").await
+    }
+
+    async fn load_handler(&mut self, handler: &str) -> Result<(), LoadFailure> {
         let load = Load {
             revision: RevisionNumber(7),
             function: "contract".to_owned(),
-            handler: "function.handler".to_owned(),
+            handler: handler.to_owned(),
             env: BTreeMap::from([("GREETING".to_owned(), "Hello".to_owned())]),
             secrets: BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]),
         };
@@ -379,7 +390,9 @@ contract! {
     a_dropped_sandbox_is_removed
     a_dropped_start_leaves_nothing
     what_is_no_guest_is_a_start_error_with_its_output
-    many_start_at_once;
+    many_start_at_once
+    a_languages_template_answers_logs_and_fails
+    a_handler_that_is_not_there_fails_the_load_in_every_language;
 
     shim:
     what_a_callable_takes_itself_decides_what_it_is_given

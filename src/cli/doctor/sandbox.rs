@@ -35,10 +35,8 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
     };
     // A folder of its own, so that nothing is left where a platform would keep its own.
     let folder = tempfile::tempdir().map_err(|error| format!("no folder for a trial: {error}"))?;
-    let config = runtime::Config {
+    let config = runtime::Config::Oci {
         program: runtime::THIS_PROGRAM.into(),
-        kind: runtime::Kind::Oci,
-        python_image: String::new(),
         folder: folder.path().to_owned(),
         owner: runtime::Owner { platform, manager: ManagerId::new() },
     };

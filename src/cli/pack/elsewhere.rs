@@ -6,10 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    bundle::{likely_module, usual_function},
-    manifest::{self, DEFAULT_HANDLER},
-};
+use crate::{bundle::likely_module, language::HandlerGrammar, manifest, model::Language};
 
 /// Entries of a folder that are looked at.
 const MAX_ENTRIES: usize = 1000;
@@ -17,20 +14,20 @@ const MAX_ENTRIES: usize = 1000;
 const MAX_NAMED: usize = 3;
 /// Limit of a module that is read, in bytes.
 const MAX_MODULE: u64 = 1024 * 1024;
-/// Names of handlers on other platforms, the likeliest first.
-const USUAL_HANDLERS: [&str; 6] = ["lambda_handler", "handler", "handle", "main", "run", "app"];
-
 /// A hint for a folder without the handler's file.
-pub fn hint(folder: &Path, handler: &str) -> Option<String> {
-    let modules = modules(folder);
-    if handler == DEFAULT_HANDLER
-        && let Some(module) = likely_module(modules.iter().map(String::as_str))
+pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
+    let grammar = &language.facts().handler;
+    let modules = modules(folder, grammar.extension);
+    if handler == grammar.default
+        && let Some(module) = likely_module(grammar, modules.iter().map(String::as_str))
     {
-        let function = function_of(&folder.join(format!("{module}.py")));
-        let function = function.unwrap_or_else(|| usual_function(module).to_owned());
+        let source = format!("{module}{}", grammar.extension);
+        let function = function_of(grammar, &folder.join(&source));
+        let function = function.unwrap_or_else(|| (grammar.usual_function)(module).to_owned());
+        let named = (grammar.named)(module, &function);
         let file = folder.join(manifest::FILE);
         return Some(format!(
-            "there is {module}.py: name its handler in {}: handler = \"{module}.{function}\"",
+            "there is {source}: name its handler in {}: handler = \"{named}\"",
             file.display()
         ));
     }
@@ -55,27 +52,15 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn modules(folder: &Path) -> Vec<String> {
-    names(folder).iter().filter_map(|name| name.strip_suffix(".py").map(str::to_owned)).collect()
+fn modules(folder: &Path, extension: &str) -> Vec<String> {
+    names(folder).iter().filter_map(|name| name.strip_suffix(extension).map(str::to_owned)).collect()
 }
 
-/// The function at the top of a module that is most likely its handler.
-fn function_of(file: &Path) -> Option<String> {
+/// The function of a module that most likely is its handler.
+fn function_of(grammar: &HandlerGrammar, file: &Path) -> Option<String> {
     let mut text = String::new();
     File::open(file).ok()?.take(MAX_MODULE).read_to_string(&mut text).ok()?;
-    let name = |line: &str| {
-        let rest = line.strip_prefix("async ").unwrap_or(line).strip_prefix("def ")?;
-        rest.split(['(', ' ', '[']).next().map(str::to_owned)
-    };
-    let assigned = |line: &str| line.split_once(" = ").map(|(name, _)| name.to_owned());
-    let defined: Vec<String> = text.lines().filter_map(name).collect();
-    let all: Vec<String> = defined.iter().cloned().chain(text.lines().filter_map(assigned)).collect();
-    let usual = USUAL_HANDLERS.into_iter().find(|usual| all.iter().any(|name| name == usual));
-    match defined.as_slice() {
-        _ if usual.is_some() => usual.map(str::to_owned),
-        [only] => Some(only.clone()),
-        _ => None,
-    }
+    (grammar.likely_function)(&text)
 }
 
 /// Folders of functions up to two levels further down.
@@ -100,5 +85,9 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn is_function(folder: &Path) -> bool {
-    folder.join(manifest::FILE).is_file() || folder.join("function.py").is_file()
+    let has_handler = |language: &Language| {
+        let grammar = &language.facts().handler;
+        (grammar.files)(grammar.default).first().is_some_and(|file| folder.join(file).is_file())
+    };
+    folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
 }

@@ -24,13 +24,9 @@ pub struct Place {
 
 impl Place {
     async fn ping(&self, kind: Kind) -> Result<String, runtime::Error> {
-        let config = runtime::Config {
-            kind,
-            python_image: String::new(),
-            folder: self.data_dir.join("runtime"),
-            program: runtime::THIS_PROGRAM.into(),
-            owner: self.owner.clone(),
-        };
+        let (owner, images) = (self.owner.clone(), runtime::BaseImages::default());
+        let folder = self.data_dir.join("runtime");
+        let config = runtime::Config::new(kind, owner, images, folder, runtime::THIS_PROGRAM.into());
         runtime::connect(&config)?.ping().await
     }
 }

@@ -1,6 +1,6 @@
 //! One container from its making to its removal.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bollard::{
@@ -11,20 +11,13 @@ use bollard::{
     },
 };
 use futures_util::{Stream, StreamExt};
-use tokio::{
-    runtime::Handle,
-    sync::OnceCell,
-    time::{sleep, timeout},
-};
+use tokio::{runtime::Handle, sync::OnceCell, time::timeout};
 
-use super::{Shared, engine, events::End, groups::Place, sandbox};
-use crate::runtime::{
-    Error, Exit, Guest, GuestError, NoHello, START_TIMEOUT, Sandbox, Spec,
-    guest::{EarlyOutput, Listener},
-};
+use super::{Shared, engine, events::End, groups::Membership, sandbox};
+use crate::runtime::{Error, Exit, Guest, Sandbox, Spec, guest::Listener, hello::hello};
 
-/// For the last of a dead container's output.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// An image of the user's own may be any program.
+const ADVICE: &str = "; does the image speak the runtime protocol?";
 
 /// For a removal that somebody else has begun.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +28,7 @@ pub(super) struct Container {
     id: String,
     end: Arc<End>,
     /// Its control group, if one can be made.
-    place: Option<Place>,
+    group: Option<Membership>,
     removed: OnceCell<()>,
     tasks: Handle,
 }
@@ -47,84 +40,46 @@ type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, Answer>> + Send>>;
 pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Result<Container, Answer> {
     let options =
         CreateContainerOptions { name: Some(sandbox::name(&shared.owner, spec)), ..Default::default() };
-    let place = shared.groups.enter(&shared.engine, &spec.function).await;
-    let body = sandbox::body(&shared.owner, spec, image, place.as_ref().map(Place::parent));
+    let group = shared.groups.enter(&shared.engine, &spec.function).await;
+    let body = sandbox::body(&shared.owner, spec, image, group.as_ref().map(Membership::parent));
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
         let client =
-            shared.engine.client().await.map_err(|error| std::io::Error::other(error.to_string()))?;
+            shared.engine.client().await.map_err(|error| io::Error::other(error.to_string()))?;
         let id = client.create_container(Some(options), body).await?.id;
         let end = shared.ends.register(&id);
         drop(_gate);
-        Ok(Container { shared, id, end, place, removed: OnceCell::new(), tasks: Handle::current() })
+        Ok(Container { shared, id, end, group, removed: OnceCell::new(), tasks: Handle::current() })
     });
-    task.await.map_err(|failure| Answer::from(std::io::Error::other(failure)))?
+    task.await.map_err(|failure| Answer::from(io::Error::other(failure)))?
 }
 
 impl Container {
     /// Starts it and waits for its guest.
     pub(super) async fn run(&self, listener: &Listener) -> Result<Guest, Error> {
-        let mut output = self.attach().await?;
-        let mut early = EarlyOutput::default();
-        let outcome = tokio::select! {
-            outcome = self.ready(listener) => outcome,
-            () = async { collect(&mut output, &mut early).await; std::future::pending().await } => {
-                unreachable!("it waits for ever")
-            }
-        };
-        match outcome {
-            Ok(guest) => {
-                if let Some(place) = &self.place {
-                    place.verify(&self.id, self.is_running()).await;
-                }
-                Ok(guest)
-            }
-            Err(NotReady::Engine(error)) => Err(error),
-            Err(NotReady::Refused(reason)) => {
-                Err(Error::Start { reason, output: String::new(), code: None })
-            }
-            Err(NotReady::Guest(NoHello { reason, code })) => {
-                let _ = timeout(LAST_OUTPUT, collect(&mut output, &mut early)).await;
-                Err(Error::Start { reason, output: early.into_text(), code })
-            }
-        }
-    }
-
-    async fn ready(&self, listener: &Listener) -> Result<Guest, NotReady> {
+        let output = self.attach().await?;
+        let output = output.map(|chunk| chunk.map(LogOutput::into_bytes).map_err(io::Error::other));
         // The engine's answer is awaited also when the guest was quicker: newer engines give up a
         // start whose caller has gone.
         let start = async {
-            let client = self.shared.engine.client().await.map_err(NotReady::Engine)?;
+            let client = self.shared.engine.client().await?;
             client.start_container(&self.id, None).await.map_err(|error| self.not_started(error))
         };
-        let hello = async { listener.accept().await.map_err(NotReady::from) };
-        let both = async { tokio::try_join!(start, hello).map(|((), guest)| guest) };
-        tokio::select! {
-            biased;
-            outcome = both => match outcome {
-                // It may have hung up because it has ended: that is the reason then.
-                Err(NotReady::Guest(reason)) => {
-                    let exit = timeout(LAST_OUTPUT, self.end.wait()).await;
-                    Err(NotReady::Guest(exit.map_or(reason, Exit::before_hello)))
-                }
-                other => other,
-            },
-            exit = self.end.wait() => Err(NotReady::Guest(exit.before_hello())),
-            () = sleep(START_TIMEOUT) => Err(NotReady::Guest(NoHello::from(format!(
-                "it did not say hello within {} s; does the image speak the runtime protocol?",
-                START_TIMEOUT.as_secs()
-            )))),
+        let guest = hello(self, listener, start, output, ADVICE).await?;
+        if let Some(group) = &self.group {
+            group.verify(&self.id, self.is_running()).await;
         }
+        Ok(guest)
     }
 
     /// An image whose program cannot be run is the image's fault, not the engine's.
-    fn not_started(&self, error: Answer) -> NotReady {
+    fn not_started(&self, error: Answer) -> Error {
         let text = engine::text(&error);
         if engine::is_refused(&error) || text.contains("OCI runtime create failed") {
-            NotReady::Refused(text)
+            Error::Start { reason: text, output: String::new(), code: None }
         } else {
-            NotReady::Engine(self.shared.engine.failed("start a container")(error))
+            self.shared.engine.failed("start a container")(error)
         }
     }
 
@@ -142,27 +97,6 @@ impl Container {
         let client = self.shared.engine.client().await?;
         let attached = client.attach_container(&self.id, Some(options)).await;
         Ok(attached.map_err(self.shared.engine.failed("attach to a container"))?.output)
-    }
-}
-
-/// Why there is no guest.
-enum NotReady {
-    Engine(Error),
-    /// The engine does not run it.
-    Refused(String),
-    Guest(NoHello),
-}
-
-impl From<GuestError> for NotReady {
-    fn from(error: GuestError) -> Self {
-        Self::Guest(error.to_string().into())
-    }
-}
-
-/// Until the container's output ends.
-async fn collect(output: &mut Output, early: &mut EarlyOutput) {
-    while let Some(Ok(chunk)) = output.next().await {
-        early.push(chunk.as_ref());
     }
 }
 
@@ -189,10 +123,10 @@ impl Drop for Container {
             return;
         }
         let (shared, id) = (self.shared.clone(), std::mem::take(&mut self.id));
-        let place = self.place.take();
+        let group = self.group.take();
         self.tasks.spawn(async move {
             remove(&shared, &id).await;
-            drop(place);
+            drop(group);
         });
     }
 }

@@ -89,7 +89,7 @@ impl Groups {
     }
 
     /// A place for a container of this function; `None` where groups cannot be made.
-    pub(super) async fn enter(self: &Arc<Self>, engine: &Engine, function: &str) -> Option<Place> {
+    pub(super) async fn enter(self: &Arc<Self>, engine: &Engine, function: &str) -> Option<Membership> {
         // An engine that does not answer is asked again; the creation itself says so.
         let cgroups = (*self.cgroups.get_or_try_init(|| look(engine)).await.ok()?)?;
         if self.elsewhere.load(Ordering::Relaxed) {
@@ -104,7 +104,7 @@ impl Groups {
             }
         }
         *members.entry(group.clone()).or_default() += 1;
-        Some(Place { groups: self.clone(), group, cgroups })
+        Some(Membership { groups: self.clone(), group, cgroups })
     }
 
     fn leave(&self, group: &str, cgroups: Cgroups) {
@@ -162,14 +162,14 @@ fn remove(top: &str, group: &str, is_last: bool, cgroups: Cgroups) {
     }
 }
 
-/// A container's place below a function's group, which goes with its last one.
-pub(super) struct Place {
+/// A container's membership in its function's group, which goes with its last member.
+pub(super) struct Membership {
     groups: Arc<Groups>,
     group: String,
     cgroups: Cgroups,
 }
 
-impl Place {
+impl Membership {
     /// As the engine is told.
     pub(super) fn parent(&self) -> String {
         format!("/{}/{}", self.groups.top, self.group)
@@ -188,7 +188,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.groups.leave(&self.group, self.cgroups);
     }

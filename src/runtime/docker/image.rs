@@ -1,7 +1,7 @@
 //! Images: found, pulled or built when they are first needed, then remembered.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     future::ready,
     path::{Path, PathBuf},
     pin::pin,
@@ -19,12 +19,15 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::OnceCell;
 
 use super::{
-    super::{Error, Image, Progress, TASK_PATH, python},
+    super::{BaseImages, Error, Image, Progress, TASK_PATH},
     context, engine,
     engine::Engine,
     sandbox::USER,
 };
-use crate::model::{Digest, Language, ManagerId};
+use crate::{
+    language,
+    model::{Digest, Language, ManagerId},
+};
 
 /// The label of the language image that a function's image was built on.
 const BASE_LABEL: &str = "cloudfunc.base";
@@ -36,16 +39,15 @@ const PULL_HELP: &str = "connect to a network so that it can be pulled, or load 
 
 /// The images known to be there.
 pub(super) struct Images {
-    /// Base image of Python, with `{version}` in it.
-    python: String,
+    bases: BaseImages,
     /// Whose images are made for functions.
     manager: ManagerId,
     known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
 }
 
 impl Images {
-    pub(super) fn new(python: String, manager: ManagerId) -> Self {
-        Self { python, manager, known: Mutex::default() }
+    pub(super) fn new(bases: BaseImages, manager: ManagerId) -> Self {
+        Self { bases, manager, known: Mutex::default() }
     }
 
     /// The engine's id of an image. Of many callers at once, one does the work.
@@ -67,7 +69,7 @@ impl Images {
     pub(super) fn forget(&self, image: &Image) {
         let mut known = self.known.lock().unwrap();
         known.remove(image);
-        if let Image::Function { language, version, .. } = image {
+        if let Image::Function { language, version, tag: _, bundle: _ } = image {
             known.remove(&Image::Language { language: *language, version: version.clone() });
         }
     }
@@ -124,17 +126,14 @@ impl Images {
     }
 
     async fn recipe(&self, work: &Work<'_>, language: Language, version: &str) -> Result<Recipe, Error> {
-        match language {
-            Language::Python => {
-                let reference = self.python.replace("{version}", version);
-                let help = format!(
-                    "{PULL_HELP}, or set CLOUDFUNC_PYTHON_IMAGE to an image you have, or choose `--runtime oci`, \
-                     which needs no image"
-                );
-                let base = work.found_or_pulled(&reference, &help).await?;
-                Ok(Recipe::python(version, &base))
-            }
-        }
+        let reference = self.bases.reference(language, version);
+        let help = format!(
+            "{PULL_HELP}, or set {} to an image you have, or choose `--runtime oci`, which needs no \
+             image",
+            language.image_variable()
+        );
+        let base = work.found_or_pulled(&reference, &help).await?;
+        Ok(Recipe::of(language, version, &base))
     }
 }
 
@@ -146,15 +145,36 @@ struct Recipe {
 }
 
 impl Recipe {
-    fn python(version: &str, base: &str) -> Self {
-        let dockerfile = python::dockerfile(base, USER, TASK_PATH);
-        let content = format!("{dockerfile}\0{}\0{}", python::COMPILE, python::SHIM);
-        Self {
-            tag: format!("cloudfunc/python:{version}-{}", Digest::of(content.as_bytes()).short()),
-            dockerfile,
-            files: vec![("shim.py", python::SHIM), ("compile.py", python::COMPILE)],
-        }
+    fn of(language: Language, version: &str, base: &str) -> Self {
+        let files = language.facts().image.files;
+        let dockerfile = dockerfile(language, base);
+        // With the texts last: another shim is another image.
+        let texts = files.iter().map(|(_, text)| format!("\0{text}")).collect::<String>();
+        let digest = Digest::of(format!("{dockerfile}{texts}").as_bytes());
+        let tag = format!("cloudfunc/{language}:{version}-{}", digest.short());
+        Self { tag, dockerfile, files: files.to_vec() }
     }
+}
+
+/// The build of a language's image. `base` is an image's id; no user's text gets in here.
+fn dockerfile(language: Language, base: &str) -> String {
+    let facts = language.facts();
+    let (folder, interpreter) = (language::Image::FOLDER, &facts.interpreter);
+    let files: String = facts.image.files.iter().map(|(name, _)| format!("{name} ")).collect();
+    let steps: String = facts.image.steps.iter().map(|words| format!("RUN {}\n", json(words))).collect();
+    let env: String =
+        facts.image.env.iter().map(|(name, value)| format!("ENV {name}={value}\n")).collect();
+    let command = interpreter.command(interpreter.program, &BTreeMap::new());
+    format!(
+        "FROM {base}\nUSER 0:0\nCOPY {files}{folder}/\n{steps}LABEL cloudfunc.image=language\n{env}WORKDIR \
+         {TASK_PATH}\nUSER {USER}\nENTRYPOINT {}\nCMD []\n",
+        json(&command)
+    )
+}
+
+/// A command as a Dockerfile has it, without a shell.
+fn json<T: serde::Serialize>(words: &[T]) -> String {
+    serde_json::to_string(words).expect("texts are JSON")
 }
 
 /// One image being made ready.
@@ -304,8 +324,26 @@ mod tests {
     }
 
     #[test]
+    fn a_language_s_image_runs_its_shim() {
+        assert_eq!(
+            dockerfile(Language::Python, "sha256:1"),
+            r#"FROM sha256:1
+USER 0:0
+COPY shim.py compile.py /opt/cloudfunc/
+RUN ["python3","/opt/cloudfunc/compile.py"]
+LABEL cloudfunc.image=language
+ENV LANG=C.UTF-8
+WORKDIR /var/task
+USER 65532:65532
+ENTRYPOINT ["python3","-I","-B","/opt/cloudfunc/shim.pyc"]
+CMD []
+"#
+        );
+    }
+
+    #[test]
     fn another_base_is_another_tag() {
-        let tag = |base| Recipe::python("3.12", base).tag;
+        let tag = |base| Recipe::of(Language::Python, "3.12", base).tag;
         assert_ne!(tag("sha256:1"), tag("sha256:2"));
         assert!(tag("sha256:1").starts_with("cloudfunc/python:3.12-"));
     }

@@ -36,7 +36,9 @@ pub(super) use self::engine::address;
 use self::{
     container::Container, engine::Engine, events::Ends, groups::Groups, image::Images, network::Egress,
 };
-use super::{Config, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener};
+use super::{
+    BaseImages, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
+};
 use crate::model::Network;
 
 /// Limit of removals at the same time: an engine does not remove faster with more.
@@ -65,17 +67,17 @@ struct Shared {
 }
 
 impl Docker {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(owner: &Owner, images: &BaseImages) -> Self {
         let shared = Arc::new(Shared {
             engine: Engine::from_environment(),
-            owner: config.owner.clone(),
+            owner: owner.clone(),
             ends: Ends::default(),
-            egress: Egress::new(&config.owner.platform),
-            groups: Groups::new(&config.owner),
+            egress: Egress::new(&owner.platform),
+            groups: Groups::new(owner),
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(config.python_image.clone(), config.owner.manager), shared }
+        Self { images: Images::new(images.clone(), owner.manager), shared }
     }
 
     fn subscribe(&self) {

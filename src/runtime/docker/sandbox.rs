@@ -16,7 +16,6 @@ use crate::{
         limits::{
             ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
         },
-        python,
     },
 };
 
@@ -77,12 +76,13 @@ fn environment(spec: &Spec) -> Vec<String> {
 
 /// The image's own, but for an interpreter that is to read its variables.
 fn entrypoint(spec: &Spec) -> Option<Vec<String>> {
-    if matches!(spec.image, Image::Own { .. }) || !python::reads(&spec.env) {
-        return None;
-    }
-    let options = python::options(&spec.env).iter().copied();
-    let words = std::iter::once("python3").chain(options).chain([python::SHIM_PATH]);
-    Some(words.map(str::to_owned).collect())
+    let language = match &spec.image {
+        Image::Language { language, version: _ } => language,
+        Image::Function { language, version: _, tag: _, bundle: _ } => language,
+        Image::Own { .. } => return None,
+    };
+    let interpreter = &language.facts().interpreter;
+    interpreter.heeds(&spec.env).then(|| interpreter.command(interpreter.program, &spec.env))
 }
 
 fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {

@@ -23,31 +23,40 @@ const MANAGER_LABEL: &str = "cloudfunc.manager";
 pub struct Survey {
     /// Where it answers.
     pub address: String,
+    /// The engine's own version.
     pub version: String,
+    /// The newest version of its interface that it speaks.
     pub api_version: String,
     /// What it is made of: `Engine`, `containerd`, `runc`, …
     pub components: Vec<Component>,
+    /// How it stores layers of images, as in `overlay2`.
     pub storage_driver: String,
     /// Where it keeps images and containers, on its own host.
     pub root: PathBuf,
+    /// Who makes its control groups: `cgroupfs` or `systemd`.
     pub cgroup_driver: String,
     /// `1` or `2`.
     pub cgroup_version: String,
     /// Why functions yield the processors to other containers only, and not to everything on the machine.
     pub unranked: Option<String>,
+    /// Whether it runs without root.
     pub rootless: bool,
     /// The root of containers is another user on the host.
     pub remaps_users: bool,
+    /// The program that makes its containers, as in `runc`.
     pub default_runtime: String,
     /// Its own words about what it cannot do.
     pub warnings: Vec<String>,
+    /// Whether functions that name no version can be built.
     pub base_image: BaseImage,
+    /// The containers of all platforms, running or not.
     pub containers: Vec<LabelledContainer>,
 }
 
 /// Whether functions can be built on an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BaseImage {
+    /// The engine has it.
     #[default]
     Here,
     /// The engine does not have it, and its registry does; or that cannot be asked.
@@ -93,9 +102,12 @@ async fn find(engine: &Engine, client: &Docker, reference: &str) -> Result<BaseI
     })
 }
 
+/// A program that an engine consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
+    /// Its name.
     pub name: String,
+    /// Its version, as it writes it.
     pub version: String,
     /// What it was built from: a commit, or with distributions the package's version.
     pub build: String,
@@ -106,7 +118,9 @@ pub struct Component {
 pub struct LabelledContainer {
     /// Short, as `docker ps` shows it.
     pub id: String,
+    /// The label `cloudfunc.platform`.
     pub platform: String,
+    /// The label `cloudfunc.manager`.
     pub manager: String,
 }
 

@@ -64,7 +64,9 @@ pub struct Guest {
 /// An answer to `invoke`: both are the function's doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
+    /// The handler returned.
     Result(Body),
+    /// The handler raised, or its payload or result is over a limit.
     Error(FunctionError),
 }
 
@@ -73,6 +75,7 @@ pub enum Finished {
 pub enum LoadFailure {
     /// The guest said why (`load_error`): a syntax error, a missing handler.
     Function(FunctionError),
+    /// There is no answer.
     Guest(GuestError),
 }
 

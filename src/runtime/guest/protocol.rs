@@ -44,10 +44,15 @@ const COPY_LIMIT: usize = 16 * 1024;
 /// `load`: which code to run, sent once per instance.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Load {
+    /// The revision whose code it is.
     pub revision: RevisionNumber,
+    /// The function's name.
     pub function: String,
+    /// The handler, in the form of the function's language.
     pub handler: String,
+    /// Variables to be set before the code is loaded.
     pub env: BTreeMap<String, String>,
+    /// Secrets, likewise; never logged.
     pub secrets: BTreeMap<String, String>,
 }
 
@@ -67,10 +72,15 @@ impl fmt::Debug for Load {
 /// `invoke`: the payload is the frame's body.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Invoke {
+    /// The invocation; its answer names it.
     pub id: InvocationId,
+    /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// Milliseconds until the invocation is killed.
     pub remaining_ms: u64,
+    /// The caller's headers that the handler may see, names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// The payload's media type.
     pub content_type: String,
 }
 

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::{
     container::Traces,
-    helper::{ARGUMENT, CONFIG, PID, REASON, REQUEST, Request, TRIAL},
+    exchange::{ARGUMENT, CONFIG, PID, REASON, REQUEST, Request, TRIAL},
     network::{self, Link},
 };
 use crate::runtime::{Error, START_TIMEOUT};

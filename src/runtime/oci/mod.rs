@@ -8,11 +8,12 @@
 //! ```
 //! [`host`] finds interpreters, [`root`] is what a sandbox sees of the machine, [`config`] and [`seccomp`] say
 //! what it may do, [`cgroup`] how much, [`network`] and [`fence`] whom it reaches; [`helper`] is the process that makes it,
-//! run by [`make`]; [`container`] is one of them, [`orphans`] are those whose maker has died.
+//! run by [`make`], and [`exchange`] what the two tell each other; [`container`] is one of them, [`orphans`] are those whose maker has died.
 
 mod cgroup;
 mod config;
 mod container;
+mod exchange;
 mod fence;
 mod helper;
 mod host;
@@ -25,44 +26,39 @@ mod seccomp;
 use std::{
     collections::HashMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
-    time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::{io::AsyncReadExt, net::unix::pipe, runtime::Handle, time::timeout};
+use tokio::{net::unix::pipe, runtime::Handle};
+use tokio_util::io::ReaderStream;
 
 use self::{
     cgroup::{Cgroup, Cgroups},
     config::User,
     container::{Container, Life, Traces},
-    helper::Request,
+    exchange::Request,
     host::Interpreter,
     make::Made,
     root::Root,
 };
 pub use self::{
     helper::helper,
-    host::{HostPython, host_python},
+    host::{HostInterpreter, host_interpreter},
 };
 use super::{
-    Config, Error, Exit, Guest, Image, NoHello, Owner, Progress, Runtime, START_TIMEOUT, Sandbox, Spec,
-    Started,
-    guest::{EarlyOutput, Listener},
+    Error, Image, Owner, Progress, Runtime, Sandbox, Spec, Started, guest::Listener, hello::hello,
 };
-use crate::model::Network;
-
-/// For the last of a dead container's output.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+use crate::model::{Language, Network};
 
 /// The backend.
 pub(super) struct Oci {
     shared: Arc<Shared>,
     /// What [`Runtime::ping`] found: a machine that can make sandboxes goes on to be able to.
     tried: tokio::sync::OnceCell<String>,
-    /// By version. Held while one is made: others wait for it.
-    roots: tokio::sync::Mutex<HashMap<String, Arc<Root>>>,
+    /// By language and version. Held while one is made: others wait for it.
+    roots: tokio::sync::Mutex<HashMap<(Language, String), Arc<Root>>>,
 }
 
 struct Shared {
@@ -77,11 +73,11 @@ struct Shared {
 }
 
 impl Oci {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(owner: &Owner, folder: &Path, program: &Path) -> Self {
         let shared = Shared {
-            owner: config.owner.clone(),
-            folder: config.folder.clone(),
-            program: config.program.clone(),
+            owner: owner.clone(),
+            folder: folder.to_owned(),
+            program: program.to_owned(),
             cgroups: OnceLock::new(),
             live: Mutex::default(),
             creating: Arc::default(),
@@ -91,15 +87,16 @@ impl Oci {
     }
 
     async fn root(&self, image: &Image) -> Result<Arc<Root>, Error> {
-        let Image::Language { version, .. } = image else { return Err(no_images(image)) };
+        let Image::Language { language, version } = image else { return Err(no_images(image)) };
+        let key = (*language, version.clone());
         let mut roots = self.roots.lock().await;
-        if let Some(root) = roots.get(version) {
+        if let Some(root) = roots.get(&key) {
             return Ok(root.clone());
         }
-        let (folder, wanted) = (self.shared.folder.join("roots"), version.clone());
-        let find = move || Root::make(&folder, &Interpreter::find(&wanted)?);
+        let (folder, (language, wanted)) = (self.shared.folder.join("roots"), key.clone());
+        let find = move || Root::make(&folder, &Interpreter::find(language, &wanted)?);
         let root = Arc::new(blocking(find).await?);
-        roots.insert(version.clone(), root.clone());
+        roots.insert(key, root.clone());
         Ok(root)
     }
 
@@ -215,7 +212,7 @@ impl Runtime for Oci {
 
     async fn ping(&self) -> Result<String, Error> {
         let attempt = || async {
-            host_python_is_there().await?;
+            blocking(|| host_interpreter(Language::DEFAULT).map(drop)).await?;
             let shared = self.shared.clone();
             blocking(move || {
                 make::attempt(&shared.program)?;
@@ -237,8 +234,10 @@ impl Runtime for Oci {
         let root = self.root(&spec.image).await?;
         let listener = Listener::bind(&spec.folder)?;
         spec.make_task_folder()?;
-        let (container, mut output) = self.create(spec, root).await?;
-        match run(&container, &listener, &mut output).await {
+        let (container, output) = self.create(spec, root).await?;
+        // It runs already.
+        let (start, output) = (async { Ok(()) }, ReaderStream::new(output));
+        match hello(&container, &listener, start, output, "").await {
             Ok(guest) => Ok(Started { sandbox: Arc::new(container), guest }),
             Err(error) => {
                 container.remove().await;
@@ -287,55 +286,3 @@ const NOT_ROOT: &str = "all functions run as the platform's own user, though wit
 
 const NO_CGROUPS: &str = "memory is limited for each process and not for the function as a whole, and the cpus \
                           are not limited: this platform may not write cgroups";
-
-async fn host_python_is_there() -> Result<(), Error> {
-    blocking(|| host_python().map(drop)).await
-}
-
-/// Waits for the guest of a container that runs.
-async fn run(
-    container: &Container,
-    listener: &Listener,
-    output: &mut pipe::Receiver,
-) -> Result<Guest, Error> {
-    let mut early = EarlyOutput::default();
-    let outcome = tokio::select! {
-        outcome = ready(container, listener) => outcome,
-        () = async { collect(output, &mut early).await; std::future::pending().await } => {
-            unreachable!("it waits for ever")
-        }
-    };
-    match outcome {
-        Ok(guest) => Ok(guest),
-        Err(NoHello { reason, code }) => {
-            let _ = timeout(LAST_OUTPUT, collect(output, &mut early)).await;
-            Err(Error::Start { reason, output: early.into_text(), code })
-        }
-    }
-}
-
-async fn ready(container: &Container, listener: &Listener) -> Result<Guest, NoHello> {
-    tokio::select! {
-        biased;
-        guest = listener.accept() => match guest {
-            Ok(guest) => Ok(guest),
-            // It may have hung up because it has ended: that is the reason then.
-            Err(error) => {
-                let exit = timeout(LAST_OUTPUT, container.exited()).await;
-                Err(exit.map_or(error.to_string().into(), Exit::before_hello))
-            }
-        },
-        exit = container.exited() => Err(exit.before_hello()),
-        () = tokio::time::sleep(START_TIMEOUT) => {
-            Err(format!("it did not say hello within {} s", START_TIMEOUT.as_secs()).into())
-        }
-    }
-}
-
-/// Until the container's output ends.
-async fn collect(output: &mut pipe::Receiver, early: &mut EarlyOutput) {
-    let mut chunk = [0; 4096];
-    while let Ok(length @ 1..) = output.read(&mut chunk).await {
-        early.push(&chunk[..length]);
-    }
-}

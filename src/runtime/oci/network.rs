@@ -26,7 +26,7 @@ use rustix::{
 };
 
 use super::{
-    helper::{ARGUMENT, CONNECT},
+    exchange::{ARGUMENT, CONNECT},
     host::in_path,
 };
 use crate::{

@@ -13,7 +13,7 @@ use rustix::{
 
 use super::{
     container::{END_TIMEOUT, Traces},
-    helper::PID,
+    exchange::PID,
 };
 
 /// When the first process was started, in the kernel's ticks since it was: a number is given to another

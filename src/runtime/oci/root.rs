@@ -12,10 +12,11 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{host::Interpreter, seccomp};
-use crate::runtime::{Error, TASK_PATH, limits::RUN_PATH, python};
-
-/// Where a sandbox finds the shim.
-const SHIM_FOLDER: &str = "/opt/cloudfunc";
+use crate::{
+    language::Image,
+    model::Language,
+    runtime::{Error, TASK_PATH, limits::RUN_PATH},
+};
 
 /// Libraries and commands of the system, certificates of authorities, time zones, and the links and the
 /// cache by which they are found. Nothing of these is anybody's secret; what is not there is left out.
@@ -44,7 +45,7 @@ const SYSTEM: &[&str] = &[
 const FILTERS: &str = "filters";
 
 /// Where mounts go that are the same in every sandbox.
-const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", SHIM_FOLDER, TASK_PATH, RUN_PATH];
+const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", Image::FOLDER, TASK_PATH, RUN_PATH];
 
 const FILES: &[(&str, &str)] = &[
     ("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/false\n"),
@@ -82,6 +83,7 @@ pub(super) struct Root {
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
+    language: Language,
     /// The interpreter, which runs the shim.
     executable: String,
 }
@@ -95,13 +97,16 @@ impl Root {
             source: error.into(),
         })?;
         let hash = key(interpreter, &paths, &filters);
-        let home = parent.join(format!("{}-{hash}", interpreter.version));
+        let language = interpreter.language;
+        let name = format!("{language}-{}-{hash}", interpreter.release);
+        let home = parent.join(&name);
         if !home.exists() {
             build(parent, &home, interpreter, &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
         }
         Ok(Self {
-            id: format!("host-python-{}-{hash}", interpreter.version),
+            id: format!("host-{name}"),
+            language,
             mounts: mounts(&home, interpreter, paths),
             folder: home.join("root"),
             filters: home.join(FILTERS),
@@ -111,9 +116,7 @@ impl Root {
 
     /// What runs first in a sandbox with these variables.
     pub(super) fn command(&self, env: &BTreeMap<String, String>) -> Vec<String> {
-        let options = python::options(env).iter().copied();
-        let words = std::iter::once(self.executable.as_str()).chain(options).chain([python::SHIM_PATH]);
-        words.map(str::to_owned).collect()
+        self.language.facts().interpreter.command(&self.executable, env)
     }
 }
 
@@ -151,7 +154,7 @@ fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(P
         .collect();
     let mut mounts: Vec<_> = paths.into_iter().map(|path| (path.clone(), path)).collect();
     mounts.extend(hidden);
-    mounts.push((home.join("shim"), SHIM_FOLDER.into()));
+    mounts.push((home.join("shim"), Image::FOLDER.into()));
     mounts
 }
 
@@ -163,7 +166,7 @@ fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
     {
         hash.update(part);
     }
-    hash.update(python::SHIM);
+    hash.update(interpreter.language.facts().interpreter.shim);
     hash.update(filters);
     hex::encode(&hash.finalize()[..6])
 }
@@ -206,9 +209,10 @@ fn remove_leftovers(parent: &Path) {
 }
 
 fn compile_shim(made: &Path, interpreter: &Interpreter) -> io::Result<()> {
-    let source = made.join("shim.py");
-    let target = made.join("shim/shim.pyc");
-    fs::write(&source, python::SHIM)?;
+    let facts = &interpreter.language.facts().interpreter;
+    let source = made.join(facts.source_file);
+    let target = made.join("shim").join(facts.image_file);
+    fs::write(&source, facts.shim)?;
     interpreter.compile(&source, &target).map_err(io::Error::other)?;
     fs::set_permissions(&target, Permissions::from_mode(0o644))
 }

@@ -273,7 +273,8 @@ pub async fn a_program_that_is_no_helper_is_an_error(fixture: &Fixture) {
     for (program, expected) in
         [("/usr/bin/false", "the helper ended without a word"), ("/nowhere", "No such file")]
     {
-        let config = Config { program: program.into(), ..fixture.config() };
+        let folder = fixture.folder.path().join("runtime");
+        let config = Config::Oci { owner: fixture.owner.clone(), folder, program: program.into() };
         let runtime = connect(&config).unwrap();
         let Err(Error::Engine { source, .. }) = runtime.start(&fixture.spec(ECHO)).await else {
             panic!()

@@ -1,0 +1,117 @@
+//! The languages that functions are written in: one file per language, a table of facts.
+//!
+//! Everything else asks the facts and names no language. So a new language is: its file here, `mod` and a line of
+//! [`languages!`] below, the folder of its runtime and its template in `templates/`, and a line of the contract suite
+//! (`tests/it/runtime_contract/languages.rs`).
+
+#![warn(missing_docs)]
+
+mod facts;
+mod python;
+
+pub use self::facts::{
+    Dependencies, Facts, HandlerGrammar, Host, Image, Interpreter, Variables, Versions,
+};
+
+/// Makes [`Language`] from one line per language: its name in code, and its table.
+macro_rules! languages {
+    ($($(#[$about:meta])* $language:ident => $facts:path;)+) => {
+        /// A language. Its text form, in manifests, settings and stored revisions, is [`Facts::name`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum Language {
+            $($(#[$about])* $language,)+
+        }
+
+        impl Language {
+            /// All languages; the first one is meant by a manifest that names none.
+            pub const ALL: &[Self] = &[$(Self::$language,)+];
+
+            /// Everything that is particular to this language.
+            pub fn facts(self) -> &'static Facts {
+                match self {
+                    $(Self::$language => &$facts,)+
+                }
+            }
+        }
+    };
+}
+
+languages! {
+    /// CPython 3.
+    Python => python::FACTS;
+}
+
+impl Language {
+    /// The language of a manifest that names none.
+    pub const DEFAULT: Self = Self::ALL[0];
+
+    /// Its text form, as in `language = "…"`.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The environment variable that names its base image.
+    pub fn image_variable(self) -> String {
+        format!("CLOUDFUNC_{}_IMAGE", self.name().to_uppercase())
+    }
+
+    /// The language of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|language| language.name() == name)
+    }
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Limit of a file that lists dependencies, in bytes.
+pub const MAX_DEPENDENCY_FILE: u64 = 1024 * 1024;
+
+/// Files that list dependencies, of all languages.
+pub fn dependency_files() -> impl Iterator<Item = &'static str> {
+    Language::ALL.iter().filter_map(|language| Some(language.facts().dependencies.as_ref()?.file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_stored_by_its_name() {
+        for language in Language::ALL {
+            let name = language.name();
+            assert_eq!(serde_json::to_string(language).unwrap(), format!("\"{name}\""));
+            assert_eq!(serde_json::from_str::<Language>(&format!("\"{name}\"")).unwrap(), *language);
+            assert_eq!(Language::named(name), Some(*language));
+        }
+        assert_eq!(Language::DEFAULT, Language::Python);
+    }
+
+    #[test]
+    fn the_facts_of_a_language_fit_each_other() {
+        for language in Language::ALL {
+            let facts = language.facts();
+            assert!((facts.versions.accepts)(facts.versions.default), "{language}");
+            assert!((facts.versions.accepts)(facts.versions.example), "{language}");
+            assert_eq!((facts.versions.of_release)(facts.versions.default), facts.versions.default);
+            assert!((facts.handler.accepts)(facts.handler.default), "{language}");
+            let files = (facts.handler.files)(facts.handler.default);
+            let template =
+                |file: &&String| facts.template.iter().any(|(name, _)| *name == file.as_str());
+            assert!(
+                files.iter().any(|file| template(&file)),
+                "{language}: the template has the handler"
+            );
+            assert!(facts.template.iter().any(|(name, _)| *name == "cloudfunc.toml"), "{language}");
+            assert!(
+                facts.image.files.iter().any(|(_, text)| *text == facts.interpreter.shim),
+                "{language}"
+            );
+            assert!(facts.image.base.contains("{version}"), "{language}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which runtime, and what each kind of it needs.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::Owner;
+use crate::model::Language;
+
+/// A runtime and what it needs.
+#[derive(Clone, Debug)]
+pub enum Config {
+    /// Containers of the engine that `DOCKER_HOST` or the default socket names.
+    Docker {
+        /// Whose containers.
+        owner: Owner,
+        /// What the languages' images are built on.
+        images: BaseImages,
+    },
+    /// Containers that this program makes itself.
+    Oci {
+        /// Whose containers.
+        owner: Owner,
+        /// A folder of the platform's own for skeletons and for what is known of each container. Made when it is
+        /// needed.
+        folder: PathBuf,
+        /// This program, which is run again to make a container: [`super::THIS_PROGRAM`], unless the process is another
+        /// program, as a test is.
+        program: PathBuf,
+    },
+    /// Child processes without isolation: for tests only.
+    Process {
+        /// Whose processes.
+        owner: Owner,
+    },
+}
+
+impl Config {
+    /// The configuration of a kind that is known at run time only; the kind takes what it needs.
+    pub fn new(kind: Kind, owner: Owner, images: BaseImages, folder: PathBuf, program: PathBuf) -> Self {
+        match kind {
+            Kind::Docker => Self::Docker { owner, images },
+            Kind::Oci => Self::Oci { owner, folder, program },
+            Kind::Process => Self::Process { owner },
+        }
+    }
+}
+
+/// Base images by language, each a reference in which `{version}` stands for the version. A language that is not named
+/// has its usual one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseImages(pub BTreeMap<Language, String>);
+
+impl BaseImages {
+    /// The base image of one language.
+    pub fn of(language: Language, reference: impl Into<String>) -> Self {
+        Self(BTreeMap::from([(language, reference.into())]))
+    }
+
+    /// The reference of a version's base image.
+    pub fn reference(&self, language: Language, version: &str) -> String {
+        self.pattern(language).replace("{version}", version)
+    }
+
+    /// Whether other versions have other images.
+    pub fn has_versions(&self, language: Language) -> bool {
+        self.pattern(language).contains("{version}")
+    }
+
+    fn pattern(&self, language: Language) -> &str {
+        self.0.get(&language).map_or(language.facts().image.base, String::as_str)
+    }
+}
+
+/// The kinds of runtimes, as the setting `runtime` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The engine that `DOCKER_HOST` or the default socket names.
+    Docker,
+    /// Containers made by this program itself, from the host's own interpreters: no engine, no images.
+    Oci,
+    /// The real shim as a plain child process, without any isolation: for tests only.
+    Process,
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "docker" => Ok(Self::Docker),
+            "oci" => Ok(Self::Oci),
+            "process" => Ok(Self::Process),
+            _ => Err("not a runtime; accepted are docker and oci".to_owned()),
+        }
+    }
+}
+
+impl Kind {
+    /// Its text form, as the setting has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Oci => "oci",
+            Self::Process => "process",
+        }
+    }
+}
