@@ -8,11 +8,11 @@ use crate::{
     http::{Failure, Ready},
     model::{Problem, code},
     queue::{self, Queue},
-    store::{self, Store},
+    store::{self, Health},
 };
 
 /// The readiness of a role that needs both.
-pub fn store_and_queue(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Ready {
+pub fn store_and_queue(store: Arc<dyn Health>, queue: Arc<dyn Queue>) -> Ready {
     Arc::new(move || {
         let (store, queue) = (store.clone(), queue.clone());
         Box::pin(async move {

@@ -1,6 +1,6 @@
 //! CloudFunc: a self-hosted serverless function platform in one binary.
 //!
-//! ARCHITECTURE.md is the map. The seams ([`store`], [`queue`], [`runtime`]) hide their backends;
+//! ARCHITECTURE.md is the map. [`lifecycle`] decides what happens next to an invocation. The seams ([`store`], [`queue`], [`runtime`]) hide their backends;
 //! the roles ([`gateway`], [`registry`], [`scheduler`], [`manager`]) use the seams; `app` puts
 //! them together and `cli` is what a user types.
 
@@ -16,6 +16,7 @@ mod error_chain;
 pub mod gateway;
 pub mod http;
 pub mod language;
+pub mod lifecycle;
 pub mod manager;
 pub mod manifest;
 pub mod model;

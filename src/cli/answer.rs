@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 
 use super::{
     Error, Exit, Output,
-    error::{Kind, exit_of, exit_of_state},
+    error::{Kind, exit_of},
     text::milliseconds,
 };
 use crate::{
     client::{self, InvokeAnswer, Outcome},
+    lifecycle,
     model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code, rounded},
 };
 
@@ -180,21 +181,11 @@ impl Ending {
             (None, None) => String::new(),
         };
         let message = format!("the invocation of {} ended {}{why}", record.function, record.state);
-        let platform = record.reason.as_deref().is_some_and(|reason| {
-            matches!(reason, "platform" | "interrupted") || reason.starts_with("start_failed")
-        });
-        let exit = if platform { Exit::Platform } else { exit_of_state(record.state) };
         let hint = error.as_ref().and_then(|error| error.hint.clone());
-        let code = match (record.reason.as_deref(), record.state) {
-            (Some("interrupted"), _) => code::INTERRUPTED.code,
-            (Some(reason), _) if reason.starts_with("start_failed") => code::START_FAILED.code,
-            (Some("throttled"), _) => code::THROTTLED.code,
-            (_, State::TimedOut) => code::FUNCTION_TIMED_OUT.code,
-            (_, State::Crashed) if !platform => code::FUNCTION_CRASHED.code,
-            (_, State::Failed) if !platform => code::FUNCTION_FAILED.code,
-            (_, State::Cancelled | State::Expired) => record.state.as_str(),
-            _ => "platform",
-        };
+        // One that has not ended, which nobody should ask about, is a failure of the platform.
+        let kind = lifecycle::Ending::of_record(record).map(|ending| ending.kind());
+        let exit = kind.map_or(Exit::Platform, |kind| Exit::from(kind.exit()));
+        let code = kind.map_or("platform", lifecycle::Kind::word);
         let kind = Kind { code: Some(code.to_owned()), ..Kind::default() };
         Self::Failed { exit, message, hint, error, kind }
     }

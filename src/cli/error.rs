@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{
     bundle, client,
-    model::{Fault, InvocationId, Problem, State, code},
+    lifecycle::ExitClass,
+    model::{Fault, InvocationId, Problem, code},
     place::client::SettingsError,
     place::platforms::ChoiceError,
     toml_document::LocatedError,
@@ -229,21 +230,23 @@ pub fn exit_of(problem: &Problem) -> Exit {
     }
 }
 
-/// What a terminal state means for who waited for it.
-pub fn exit_of_state(state: State) -> Exit {
-    match state {
-        State::Succeeded => Exit::Ok,
-        State::Failed | State::Crashed => Exit::Function,
-        State::TimedOut => Exit::InvocationTimeout,
-        State::Expired => Exit::Throttled,
-        State::Cancelled => Exit::Caller,
-        State::Queued | State::Running | State::Retrying => Exit::Platform,
+impl From<ExitClass> for Exit {
+    fn from(class: ExitClass) -> Self {
+        match class {
+            ExitClass::Success => Self::Ok,
+            ExitClass::Function => Self::Function,
+            ExitClass::InvocationTimeout => Self::InvocationTimeout,
+            ExitClass::Throttled => Self::Throttled,
+            ExitClass::Caller => Self::Caller,
+            ExitClass::Platform => Self::Platform,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle;
 
     #[test]
     fn exit_codes_follow_the_fault() {
@@ -259,6 +262,15 @@ mod tests {
             (code::FORBIDDEN, 6),
         ] {
             assert_eq!(exit_of(&Problem::new(code, "")) as u8, exit, "{}", code.code);
+        }
+    }
+
+    #[test]
+    fn an_ending_exits_alike_whether_it_came_as_a_problem_or_in_a_record() {
+        for kind in lifecycle::Kind::ALL {
+            let Some(code) = kind.code() else { continue };
+            let exit = Exit::from(kind.exit());
+            assert_eq!(exit_of(&Problem::new(code, "")) as u8, exit as u8, "{kind:?}");
         }
     }
 

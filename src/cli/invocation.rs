@@ -201,7 +201,7 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
         ("state", record.state.to_string()),
         ("accepted", exact_moment(record.accepted_at)),
     ];
-    rows.extend(record.reason.clone().map(|reason| ("reason", reason)));
+    rows.extend(record.reason.as_ref().map(|reason| ("reason", reason.to_string())));
     let prewarmed = if record.prewarmed { " (prewarmed)" } else { "" };
     rows.extend(record.start.map(|start| ("start", format!("{}{prewarmed}", start.as_str()))));
     rows.extend(record.finished_at.map(|finished| ("finished", exact_moment(finished))));

@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, RwLock};
 use crate::{
     bundle,
     model::Digest,
-    store::{self, Store},
+    store::{self, Functions},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +152,7 @@ impl Known {
 
 pub struct Bundles {
     folder: PathBuf,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Functions>,
     known: Mutex<Known>,
     /// Those that somebody may be linking from, beside those that are only remembered.
     in_use: Mutex<HashMap<Digest, Weak<Unpacked>>>,
@@ -161,7 +161,7 @@ pub struct Bundles {
 }
 
 impl Bundles {
-    pub fn new(folder: PathBuf, store: Arc<dyn Store>) -> Self {
+    pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
         Self {
             folder,
             store,

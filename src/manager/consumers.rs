@@ -49,7 +49,7 @@ impl Revisions {
     /// None when the function or revision is gone.
     pub async fn get(
         &self,
-        store: &dyn store::Store,
+        store: &dyn store::Functions,
         function: FunctionId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Revision>>, store::Error> {
@@ -338,7 +338,8 @@ impl FunctionQueue {
             }
         };
         let deadline = left.map(|left| taken + left);
-        let work = Work { invoke, payload, attempt: 1, revision, taken, deadline, delivery };
+        let work =
+            Work { invoke, payload, attempt: 1, failures: 0, revision, taken, deadline, delivery };
         self.dispatch.send(Command::Work(Box::new(work)));
     }
 
@@ -359,7 +360,7 @@ impl FunctionQueue {
         let Ok(Some(revision)) = revision else {
             // Its function was deleted in this moment, which the sweeper finds, or the store is away.
             let reason = "its revision could not be read";
-            return work::give_back_claim(shared, &invoke, claim.attempt, reason, delivery).await;
+            return work::give_back_claim(shared, &invoke, &claim, reason, delivery).await;
         };
         let headers = serde_json::from_str(&claim.headers).unwrap_or_default();
         let invoke = Invoke { content_type: claim.payload.content_type, headers, ..invoke };
@@ -367,6 +368,7 @@ impl FunctionQueue {
             invoke,
             payload: claim.payload.bytes,
             attempt: claim.attempt,
+            failures: claim.failures,
             revision,
             taken,
             deadline: None,

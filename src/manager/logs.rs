@@ -25,7 +25,7 @@ use crate::{
         RevisionNumber, Stream,
     },
     runtime::Line,
-    store::Store,
+    store::Logs,
 };
 
 /// Lines waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, new lines are dropped and
@@ -105,7 +105,7 @@ impl Bounds {
     }
 
     /// Stores a line for each source that lost some; they are kept for the next time when that fails.
-    async fn tell_lost(&self, store: &dyn Store) {
+    async fn tell_lost(&self, store: &dyn Logs) {
         let lost = self.take_lost();
         let lines: Vec<LogLine> = lost.iter().map(|(source, lost)| lost.line(source)).collect();
         if !lines.is_empty() && store.append_logs(&lines).await.is_err() {
@@ -343,7 +343,7 @@ impl LoadOutput {
 }
 
 pub fn start(
-    store: Arc<dyn Store>,
+    store: Arc<dyn Logs>,
     watcher: Option<mpsc::UnboundedSender<LogLine>>,
 ) -> (LogWriter, JoinHandle<()>) {
     let (lines, waiting) = mpsc::channel(MAX_WAITING);
@@ -363,7 +363,7 @@ fn size(line: &LogLine) -> usize {
 }
 
 async fn run(
-    store: Arc<dyn Store>,
+    store: Arc<dyn Logs>,
     mut waiting: mpsc::Receiver<LogLine>,
     closed: CancellationToken,
     bounds: Arc<Bounds>,
@@ -409,7 +409,7 @@ async fn run(
 }
 
 /// Tries for as long as a short outage may take; false when the batch is lost then.
-async fn store_batch(store: &dyn Store, batch: &[LogLine]) -> bool {
+async fn store_batch(store: &dyn Logs, batch: &[LogLine]) -> bool {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.append_logs(batch).await {

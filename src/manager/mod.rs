@@ -41,12 +41,12 @@ use crate::{
     runtime::{Owner, Runtime},
     settings::platform::Limits,
     shutdown::Shutdown,
-    store::Store,
+    store::ManagerStore,
 };
 
 /// What a manager works with.
 pub struct Backends {
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ManagerStore>,
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
@@ -57,7 +57,7 @@ pub struct Backends {
 
 /// What every task of this manager shares.
 struct Shared {
-    store: Arc<dyn Store>,
+    store: Arc<dyn ManagerStore>,
     queue: Arc<dyn Queue>,
     runtime: Arc<dyn Runtime>,
     limits: Limits,

@@ -13,15 +13,18 @@ use crate::{
     error_chain::chain,
     model::{
         Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
-        message::{self, Invoke, Outcome, Parcel, Verdict},
+        message::{self, Claimed, Invoke, Outcome, Parcel, Verdict},
     },
     queue::{Address, Delivery, Message},
+    store::Claim,
 };
 
 pub struct Work {
     pub invoke: Invoke,
     pub payload: Bytes,
     pub attempt: u32,
+    /// Async: how many earlier attempts the function failed.
+    pub failures: u32,
     pub revision: Arc<Revision>,
     /// When this manager took the message: the zero of the phases it reports.
     pub taken: Instant,
@@ -57,10 +60,7 @@ impl Work {
     /// take a while when the broker is away and happens beside everything else.
     pub async fn settle(self, shared: &Arc<Shared>, run: Run) {
         let manager_ms = self.taken.elapsed().as_secs_f64() * 1000.0;
-        let mut verdict = run.verdict;
-        if let Verdict::NotRun { delay, .. } = &mut verdict {
-            *delay = backed_off(*delay, self.attempt);
-        }
+        let verdict = run.verdict;
         let error_lines = verdict.error().map_or(0, |error| {
             let instance = run.instance.unwrap_or(InstanceId(uuid::Uuid::nil()));
             let attempt = Some((self.invoke.id, self.attempt));
@@ -86,6 +86,7 @@ impl Work {
             },
             manager_ms,
             lines: Some(run.lines + error_lines).filter(|lines| *lines > 0),
+            claimed: claimed(&self.invoke, self.failures),
         };
         let body = run.result.map(|body| body.bytes).unwrap_or_default();
         let id = outcome.id;
@@ -131,12 +132,6 @@ impl Work {
             reply(shared, self.invoke.reply_to, interrupted).await;
         }
     }
-}
-
-/// Doubled with every claim, so that the ten claims of an invocation outlast more than a short outage.
-fn backed_off(delay: Duration, attempt: u32) -> Duration {
-    const LONGEST: Duration = Duration::from_secs(300);
-    delay.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(LONGEST)
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
@@ -186,21 +181,27 @@ pub fn bare_reply(
     revision: RevisionNumber,
     verdict: Verdict,
 ) -> Message {
-    bare_outcome(shared, id, revision, 1, verdict)
+    bare_outcome(shared, id, revision, 1, verdict, None)
 }
 
 /// Gives a claim back that cannot become work.
 pub async fn give_back_claim(
     shared: &Shared,
     invoke: &Invoke,
-    attempt: u32,
+    claim: &Claim,
     reason: &str,
     delivery: Delivery,
 ) {
     let verdict =
         Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
-    send_outcome(shared, bare_outcome(shared, invoke.id, invoke.revision, attempt, verdict), delivery)
-        .await;
+    let claimed = claimed(invoke, claim.failures);
+    let outcome = bare_outcome(shared, invoke.id, claim.revision, claim.attempt, verdict, claimed);
+    send_outcome(shared, outcome, delivery).await;
+}
+
+fn claimed(invoke: &Invoke, failures: u32) -> Option<Claimed> {
+    let Invoke { mode, function, accepted_at_ms, .. } = *invoke;
+    (mode == Mode::Async).then_some(Claimed { function, accepted_at_ms, failures })
 }
 
 fn bare_outcome(
@@ -209,6 +210,7 @@ fn bare_outcome(
     revision: RevisionNumber,
     attempt: u32,
     verdict: Verdict,
+    claimed: Option<Claimed>,
 ) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
@@ -224,6 +226,7 @@ fn bare_outcome(
         phases: Vec::new(),
         manager_ms: 0.0,
         lines: None,
+        claimed,
     };
     Message { parcel: Parcel::new(outcome, Bytes::new()), expires: None }
 }

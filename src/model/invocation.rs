@@ -1,13 +1,5 @@
-//! Invocations: states, what came of an attempt, and the record that users read.
-//!
-//! ```text
-//!            claim                      outcome
-//!  queued ───────────▶ running ───────────────────▶ succeeded | failed | timed_out | crashed
-//!    ▲                  │   ▲
-//!    │   given back     │   │ claim (due, or the owner's lease has expired)
-//!    └────── retrying ◀─┘───┘
-//!  queued | retrying ──▶ cancelled (its function was deleted)
-//! ```
+//! Invocations: states, what came of an attempt, and the record that users read. `lifecycle` says which state follows
+//! which.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionName, InstanceId, InvocationId, RevisionNumber, rounded};
+use super::{FunctionName, InstanceId, InvocationId, Reason, RevisionNumber, rounded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,6 +145,11 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
+    /// The error of an attempt that did not run because the platform could not; `reason` is for users.
+    pub fn platform(reason: impl Into<String>) -> Self {
+        Self { kind: "platform".to_owned(), message: reason.into(), trace: None, hint: None }
+    }
+
     /// `ValueError: no`; of an error without words only its type.
     pub fn summary(&self) -> String {
         match self.message.trim().is_empty() {
@@ -180,7 +177,8 @@ pub struct AttemptRecord {
     pub number: u32,
     pub revision: Option<RevisionNumber>,
     pub instance: Option<InstanceId>,
-    /// The terminal state that this attempt led to; none while it runs or when its manager was lost.
+    /// How it ended, as the terminal state that it would lead to by itself; none while it runs, when it could not run, or
+    /// when its manager was lost.
     pub outcome: Option<State>,
     pub error: Option<FunctionError>,
     /// Lines that it wrote into its function's log; none while that is not known.
@@ -194,7 +192,7 @@ impl AttemptRecord {
         let is_last = record.attempts.last().is_some_and(|last| last.number == self.number);
         self.outcome.is_none()
             && self.error.is_none()
-            && (!is_last || record.reason.as_deref() == Some("platform"))
+            && (!is_last || record.reason == Some(Reason::Platform))
     }
 }
 
@@ -227,8 +225,7 @@ pub struct Record {
     pub phases: Vec<Phase>,
     pub result: Option<ResultInfo>,
     pub parent: Option<InvocationId>,
-    /// Why a record is terminal without an attempt to say so: `function_deleted`, `platform`,
-    /// `throttled`, `interrupted`, or `start_failed: ` with the reason in words.
+    /// Why it is terminal without an attempt to say so; a string in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
 }

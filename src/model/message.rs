@@ -72,6 +72,19 @@ pub struct Outcome {
     /// Log lines of the attempt that are on their way to the store: who reads logs waits for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
+    /// Async: what decides about a further attempt. None in outcomes of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Claimed>,
+}
+
+/// What is known of an async invocation beside the attempt that was claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    pub function: FunctionId,
+    /// Milliseconds since the Unix epoch, on the clock of the scheduler that accepted it.
+    pub accepted_at_ms: i64,
+    /// How many earlier attempts the function failed.
+    pub failures: u32,
 }
 
 /// How an attempt ended.
@@ -94,7 +107,7 @@ pub enum Verdict {
     /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
     Interrupted,
     /// It certainly did not run, because the platform could not; `reason` is for the user.
-    /// Async: it is tried again after `delay`.
+    /// Async: it is tried again after `delay`, which grows with the attempts: see `lifecycle`.
     NotRun {
         reason: String,
         /// Nothing became free in time: the caller may try again soon.

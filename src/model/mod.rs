@@ -11,6 +11,7 @@ pub mod invocation;
 pub mod log;
 pub mod message;
 pub mod name;
+mod reason;
 pub mod rounded;
 pub mod route;
 mod secret_url;
@@ -29,4 +30,5 @@ pub use invocation::{
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName};
+pub use reason::Reason;
 pub use secret_url::SecretUrl;

@@ -24,13 +24,13 @@ use crate::{
     },
     queue::Queue,
     shutdown::Shutdown,
-    store::Store,
+    store::RegistryStore,
 };
 
 /// What a registry works with.
 pub struct Backends {
     pub platform: PlatformName,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
 }
 
@@ -54,7 +54,7 @@ pub struct Languages {
 
 struct Registry {
     platform: PlatformName,
-    store: Arc<dyn Store>,
+    store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
     languages: Languages,
     kept: Kept,

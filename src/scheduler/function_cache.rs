@@ -23,7 +23,7 @@ use crate::{
         message::{Change, Event},
     },
     queue::Consumer,
-    store::{self, Store},
+    store::{self, Functions},
 };
 
 /// What the hot path has to know of a function.
@@ -96,7 +96,7 @@ impl CachedFunction {
 }
 
 pub struct FunctionCache {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Functions>,
     by_name: RwLock<HashMap<FunctionName, Arc<CachedFunction>>>,
     /// That live, as last counted.
     managers: AtomicU32,
@@ -105,7 +105,7 @@ pub struct FunctionCache {
 }
 
 impl FunctionCache {
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub fn new(store: Arc<dyn Functions>) -> Self {
         let (by_name, reading) = (RwLock::default(), tokio::sync::Mutex::default());
         Self { store, by_name, managers: AtomicU32::new(1), reading }
     }
@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    async fn deploy(store: &dyn Store, name: &str) -> FunctionId {
+    async fn deploy(store: &dyn Functions, name: &str) -> FunctionId {
         let source = Digest::of(b"source");
         store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
         let revision = NewRevision {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use sqlx::migrate::{MigrateError, Migrator};
+
 use super::{Error, rows::Id};
 use crate::model::{FunctionName, RevisionNumber};
 
@@ -124,20 +126,22 @@ fn sqlite_fault(code: &str) -> Fault {
     }
 }
 
-/// Of [`sqlx::migrate::Migrator::run`].
-pub(super) fn migration(error: sqlx::migrate::MigrateError) -> Failure {
-    use sqlx::migrate::MigrateError;
+/// The failure of migrating the store at `address` by `known` migrations.
+pub(super) fn migration(error: MigrateError, address: &str, known: &Migrator) -> Failure {
     match error {
-        MigrateError::VersionMissing(version) => Failure::Conflict(format!(
-            "the store was migrated by a newer cloudfunc (its schema has version {version}, which this \
-             program does not know); use that version, or another store"
-        )),
+        MigrateError::VersionMissing(version) => {
+            let known = known.iter().map(|migration| migration.version).max().unwrap_or_default();
+            Failure::Conflict(format!(
+                "the store at {address} was written by a newer version of cloudfunc (schema {version}, this \
+                 program knows {known}); upgrade this host, or use another store"
+            ))
+        }
         MigrateError::VersionMismatch(version) => Failure::Conflict(format!(
-            "the store's schema version {version} is not the one of this cloudfunc; it was made by \
-             another build, use that one, or another store"
+            "schema {version} of the store at {address} is not the one of this cloudfunc; it was made by \
+             another build: use that one, or another store"
         )),
         MigrateError::Dirty(version) => Failure::Conflict(format!(
-            "the migration of the store to schema version {version} was begun but not finished; \
+            "the migration of the store at {address} to schema {version} was begun but not finished; \
              restore the store from a backup, or use another store"
         )),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),

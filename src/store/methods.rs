@@ -1,12 +1,10 @@
-//! [`Store`] for both backends, written once: which statements a method runs on which connections, and
+//! The traits of the store for both backends, written once: which statements a method runs on which connections, and
 //! how long it may take. A backend has modules of the same names and functions, and says what
 //!
 //! - `synced()` and `relaxed()` write through: what others rely on, and what may be lost with the store's
 //!   last moments (records of sync invocations, log lines, reports, notes of publishing);
 //! - `readers()` read through;
-//! - `read` and `write` make of a failure, and of silence, of which only the second may have happened.
-//!
-//! [`Store`]: super::Store
+//! - `read` and `write` make of a failure, and of silence: only what `write` was given may have happened.
 
 use std::time::Duration;
 
@@ -32,15 +30,15 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Claim, Due, Error, Finish, LogFilter, LogPage, NamedBundle,
-                NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Store, SyncRecord,
-                Totals,
+                ActiveFunction, Claim, Due, Error, Functions, Health, History, Invocations, Leases,
+                LogFilter, LogPage, Logs, NamedBundle, NewInvocation, NewRevision, Prunable,
+                RecordFilter, ReportedInstance, Settlement, SyncRecord, Totals,
                 methods::{LONG, SOON},
             },
         };
 
         #[async_trait]
-        impl Store for $backend {
+        impl Health for $backend {
             fn kind(&self) -> &'static str {
                 $kind
             }
@@ -60,6 +58,13 @@ macro_rules! store {
                 self.refusals.count()
             }
 
+            async fn close(&self) {
+                self.close_connections().await;
+            }
+        }
+
+        #[async_trait]
+        impl Functions for $backend {
             async fn put_blob(&self, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
                 self.write(LONG, functions::put_blob(self.synced(), digest, &bytes)).await
             }
@@ -129,18 +134,13 @@ macro_rules! store {
                 self.write(LONG, prune::prune_revisions(self.synced(), keep, function)).await
             }
 
-            async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error> {
-                self.read(LONG, reads::prunable(self.readers(), age, keep)).await
-            }
-
             async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error> {
                 self.read(SOON, reads::named_bundles(self.readers())).await
             }
+        }
 
-            async fn vacuum(&self) -> Result<Option<u64>, Error> {
-                self.give_back_room().await
-            }
-
+        #[async_trait]
+        impl Invocations for $backend {
             async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error> {
                 self.write(SOON, invocations::accept(self.synced(), rows)).await
             }
@@ -149,23 +149,8 @@ macro_rules! store {
                 self.write(SOON, invocations::mark_published(self.relaxed(), ids)).await
             }
 
-            async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error> {
-                self.write(SOON, invocations::claim(self.synced(), &self.lost, id, owner)).await
-            }
-
-            async fn finish(&self, rows: &[Finish]) -> Result<Vec<bool>, Error> {
-                self.write(SOON, invocations::finish(self.synced(), rows)).await
-            }
-
-            async fn give_back(
-                &self,
-                id: InvocationId,
-                attempt: u32,
-                delay: Duration,
-                reason: &str,
-            ) -> Result<bool, Error> {
-                let back = invocations::give_back(self.synced(), id, attempt, delay, reason);
-                self.write(SOON, back).await
+            async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error> {
+                self.write(SOON, invocations::settle(self.synced(), settlements)).await
             }
 
             async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error> {
@@ -186,6 +171,13 @@ macro_rules! store {
 
             async fn totals(&self) -> Result<Totals, Error> {
                 self.read(SOON, reads::totals(self.readers())).await
+            }
+        }
+
+        #[async_trait]
+        impl Leases for $backend {
+            async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error> {
+                self.write(SOON, invocations::claim(self.synced(), &self.lost, id, owner)).await
             }
 
             async fn renew_lease(
@@ -228,7 +220,10 @@ macro_rules! store {
             async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
                 self.read(SOON, reads::live_owners(self.readers())).await
             }
+        }
 
+        #[async_trait]
+        impl History for $backend {
             async fn write_sync(&self, records: &[std::sync::Arc<SyncRecord>]) -> Result<(), Error> {
                 self.write(SOON, records::write_sync(self.relaxed(), records)).await
             }
@@ -245,6 +240,29 @@ macro_rules! store {
                 self.read(SOON, reads::records(self.readers(), filter)).await
             }
 
+            async fn find_invocations(
+                &self,
+                part: &IdPart,
+                limit: u32,
+            ) -> Result<Vec<InvocationId>, Error> {
+                self.read(SOON, reads::find_invocations(self.readers(), part, limit)).await
+            }
+
+            async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {
+                self.write(LONG, records::prune(self.synced(), age, limit)).await
+            }
+
+            async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error> {
+                self.read(LONG, reads::prunable(self.readers(), age, keep)).await
+            }
+
+            async fn vacuum(&self) -> Result<Option<u64>, Error> {
+                self.give_back_room().await
+            }
+        }
+
+        #[async_trait]
+        impl Logs for $backend {
             async fn append_logs(&self, lines: &[LogLine]) -> Result<(), Error> {
                 self.write(SOON, records::append_logs(self.relaxed(), lines)).await
             }
@@ -259,22 +277,6 @@ macro_rules! store {
 
             async fn log_position(&self, filter: &LogFilter, rank: u64) -> Result<Option<i64>, Error> {
                 self.read(SOON, reads::log_position(self.readers(), filter, rank)).await
-            }
-
-            async fn find_invocations(
-                &self,
-                part: &IdPart,
-                limit: u32,
-            ) -> Result<Vec<InvocationId>, Error> {
-                self.read(SOON, reads::find_invocations(self.readers(), part, limit)).await
-            }
-
-            async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {
-                self.write(LONG, records::prune(self.synced(), age, limit)).await
-            }
-
-            async fn close(&self) {
-                self.close_connections().await;
             }
         }
     };

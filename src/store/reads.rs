@@ -4,7 +4,7 @@
 /// What a record is read from: everything but the bytes of payload and result.
 macro_rules! record_columns {
     () => {
-        "id, function_name, mode, state, dead_letter, reason, attempt, attempt_revision, attempts, \
+        "id, function_name, mode, state, dead_letter, reason, cause, attempt, attempt_revision, attempts, \
          accepted_at, finished_at, duration_ms, start, prewarmed, phases, parent, result_type, result_size"
     };
 }

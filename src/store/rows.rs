@@ -14,10 +14,13 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{ActiveFunction, Claim, Due, NamedBundle, ReportedInstance, StoredLine, SyncRecord};
+use super::{
+    ActiveFunction, Announcement, Claim, Due, NamedBundle, REPUBLISH_AFTER, ReportedInstance,
+    StoredLine, SyncRecord,
+};
 use crate::model::{
-    AttemptRecord, Body, Function, FunctionError, FunctionId, InstanceId, InvocationId, LineKind,
-    LogLine, ManagerId, Mode, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
+    AttemptRecord, Body, Function, FunctionId, InstanceId, InvocationId, LineKind, LogLine, ManagerId,
+    Mode, Reason, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
 };
 
 /// Any of our ids in a row: `uuid` in Postgres, 16 bytes in SQLite.
@@ -147,6 +150,7 @@ pub(super) struct RecordRow {
     state: String,
     dead_letter: bool,
     reason: Option<String>,
+    cause: Option<String>,
     attempt: i64,
     attempt_revision: Option<i64>,
     attempts: String,
@@ -196,7 +200,7 @@ impl RecordRow {
             phases: from_json(&self.phases)?,
             result,
             parent: self.parent.map(|id| InvocationId(id.0)),
-            reason: self.reason,
+            reason: self.reason.map(|code| Reason::from_parts(&code, self.cause.as_deref())),
         })
     }
 }
@@ -206,6 +210,7 @@ impl RecordRow {
 pub(super) struct ClaimRow {
     state: String,
     attempt: i64,
+    failures: i64,
     attempt_revision: Option<i64>,
     payload_type: Option<String>,
     payload: Option<Vec<u8>>,
@@ -220,6 +225,7 @@ impl ClaimRow {
         };
         Ok(Some(Claim {
             attempt: number(self.attempt)?,
+            failures: number(self.failures)?,
             revision: revision(active)?,
             payload: Body {
                 content_type: self.payload_type.unwrap_or_default(),
@@ -379,9 +385,20 @@ pub(super) fn attempt_lines(attempts: &[AttemptRecord]) -> sqlx::Result<String> 
     attempts.iter().map(attempt_line).collect()
 }
 
-/// Of an attempt that did not run because the platform could not.
-pub(super) fn platform_error(reason: &str) -> FunctionError {
-    FunctionError { kind: "platform".to_owned(), message: reason.to_owned(), trace: None, hint: None }
+/// A reason as it is stored: its code, and its cause.
+pub(super) fn reason_columns(reason: Option<&Reason>) -> (Option<String>, Option<String>) {
+    let Some((code, cause)) = reason.map(Reason::parts) else { return (None, None) };
+    (Some(clean(code).into_owned()), cause.map(|cause| clean(cause).into_owned()))
+}
+
+/// How often a row counts as published when it is accepted, and in how many milliseconds it needs a (further)
+/// message.
+pub(super) fn announcement_columns(announcement: Announcement) -> (i64, i64) {
+    match announcement {
+        Announcement::ToBeNoted => (0, 1000),
+        Announcement::InMemory => (1, millis(REPUBLISH_AFTER)),
+        Announcement::LeftToSweeper => (0, 0),
+    }
 }
 
 /// Media type and size of a sync record's result, as its record shows them.
@@ -458,5 +475,5 @@ fn word<T: Copy>(values: &[T], name: fn(T) -> &'static str, text: &str) -> sqlx:
         .iter()
         .copied()
         .find(|&value| name(value) == text)
-        .ok_or_else(|| sqlx::Error::Decode(format!("'{text}' is no word of this column").into()))
+        .ok_or_else(|| sqlx::Error::Decode(format!("'{text}' is not a word of this column").into()))
 }

@@ -24,6 +24,7 @@ on_stack! {
     an_exit_while_loading_says_why_and_its_output_is_the_invocations
     a_failure_says_where_and_how_long_it_ran
     an_async_one_that_fails_ends_failed_after_one_attempt
+    an_exception_class_of_any_name_is_the_functions_own
     one_that_takes_too_much_memory_is_told_its_limit
 }
 
@@ -267,4 +268,18 @@ async fn an_async_one_that_fails_ends_failed_after_one_attempt(platform: &TestPl
     // The id is in the detail too.
     let detail = format!("invocation {} failed: ValueError: no luck", record.id);
     assert_eq!((status, value), of_function(code::FUNCTION_FAILED, &detail, "ValueError"));
+}
+
+/// The platform's own failures have the type `platform`.
+async fn an_exception_class_of_any_name_is_the_functions_own(platform: &TestPlatform) {
+    let source =
+        "class platform(Exception):\n    pass\n\n\ndef handler(event):\n    raise platform('no')\n";
+    platform.deploy("raiser", &[("function.py", source)]).await;
+    let record = platform.run_async("raiser", "{}").await;
+    assert_eq!((record.state, &record.reason), (State::Failed, &None));
+    let (status, mut value) =
+        document(platform.get(&format!("/v1/invocations/{}/result", record.id))).await;
+    value.as_object_mut().unwrap().remove("trace");
+    let detail = format!("invocation {} failed: platform: no", record.id);
+    assert_eq!((status, value), of_function(code::FUNCTION_FAILED, &detail, "platform"));
 }

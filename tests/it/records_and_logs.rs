@@ -209,7 +209,7 @@ async fn deleting_a_function_cancels_what_waits(platform: &TestPlatform) {
     for id in waiting {
         let record = platform.client.record(id, Some(Duration::from_secs(30))).await.unwrap();
         assert_eq!(record.state, State::Cancelled, "{record:?}");
-        assert_eq!(record.reason.as_deref(), Some("function_deleted"));
+        assert_eq!(record.reason, Some(cloudfunc::model::Reason::FunctionDeleted));
     }
     let record = platform.client.record(running, Some(Duration::from_secs(30))).await.unwrap();
     assert_eq!(record.state, State::Succeeded, "what runs is finished: {record:?}");

@@ -14,11 +14,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
+    lifecycle::{Ending, Transition},
     model::{
-        AttemptRecord, Body, Code, Digest, Function, FunctionName, FunctionSpec, InvocationId, Language,
-        ManagerId, Network, OwnerId, Package, Scaling, State,
+        AttemptRecord, Body, Code, Digest, Function, FunctionError, FunctionName, FunctionSpec,
+        InvocationId, Language, ManagerId, Network, OwnerId, Package, RevisionNumber, Scaling, State,
     },
-    store::{Announcement, Config, Finish, NewInvocation, NewRevision, Store, connect},
+    store::{Announcement, Config, NewInvocation, NewRevision, Settlement, Store, connect},
 };
 use jiff::Timestamp;
 
@@ -79,6 +80,8 @@ contract! {
         a_stale_attempt_cannot_overwrite_a_newer_one,
         an_invocation_has_exactly_one_terminal_state,
         what_was_given_back_waits_for_its_delay,
+        failures_are_counted_beside_attempts,
+        a_transition_that_changes_nothing_is_not_applied,
         a_claim_that_nobody_heard_of_does_not_stay_running,
         the_claim_beyond_the_last_ends_it,
         what_was_never_published_is_due_after_a_second,
@@ -253,13 +256,13 @@ async fn owner(store: &Arc<dyn Store>, ttl: Duration) -> OwnerId {
     owner
 }
 
-fn finish(id: InvocationId, attempt: u32, state: State) -> Finish {
-    Finish {
+/// The end of an attempt, in a terminal state.
+fn finish(id: InvocationId, attempt: u32, state: State) -> Settlement {
+    let ending = Ending::in_state(state);
+    Settlement {
         id,
         attempt,
-        state,
-        start: None,
-        prewarmed: false,
+        transition: Transition::End { ending, failures: 0 },
         attempt_record: AttemptRecord {
             number: attempt,
             revision: None,
@@ -268,10 +271,28 @@ fn finish(id: InvocationId, attempt: u32, state: State) -> Finish {
             error: None,
             lines: None,
         },
+        start: None,
+        prewarmed: false,
         phases: Vec::new(),
         result: (state == State::Succeeded).then(|| text("result")),
         finished_at: now(),
     }
+}
+
+/// Has an attempt tried again after `after`; false when it is not the one that runs.
+async fn give_back(
+    store: &Arc<dyn Store>,
+    id: InvocationId,
+    attempt: u32,
+    after: Duration,
+    reason: &str,
+) -> bool {
+    let mut row = finish(id, attempt, State::Failed);
+    row.transition = Transition::Retry { after, failures: 0 };
+    row.attempt_record.revision = Some(RevisionNumber(1));
+    row.attempt_record.outcome = None;
+    row.attempt_record.error = Some(FunctionError::platform(reason));
+    store.settle(&[row]).await.unwrap()[0]
 }
 
 async fn state(store: &Arc<dyn Store>, id: InvocationId) -> State {

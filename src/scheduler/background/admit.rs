@@ -24,7 +24,7 @@ use crate::{
         bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS},
         function_cache::CachedFunction,
     },
-    store::{self, Announcement, Due, NewInvocation, Store},
+    store::{self, Announcement, Due, Invocations, NewInvocation},
 };
 
 /// What the caller is told.
@@ -85,7 +85,7 @@ impl Admission {
 }
 
 /// The task ends when the admission is dropped and everything is committed and published.
-pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
+pub fn start(store: Arc<dyn Invocations>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
     let (requests, waiting) = mpsc::channel(COMMIT_ROWS);
     let backlog = Arc::new(AtomicU64::new(0));
     let unannounced = Arc::new(Unannounced::default());
@@ -94,7 +94,7 @@ pub fn start(store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> (Admission, JoinHa
 }
 
 async fn run(
-    store: Arc<dyn Store>,
+    store: Arc<dyn Invocations>,
     queue: Arc<dyn Queue>,
     mut waiting: mpsc::Receiver<Request>,
     backlog: Arc<AtomicU64>,

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     error_chain::chain,
+    lifecycle::{self, Event, Facts, Policy, Transition},
     model::{
-        AttemptRecord, Body,
+        AttemptRecord, Body, FunctionError, State,
         message::{Outcome, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
     scheduler::Scheduler,
-    store::{self, Finish},
+    store::{self, Settlement},
 };
 
 const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 64, priority: 0 };
@@ -73,41 +74,26 @@ async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &Cancell
 }
 
 async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
-    let mut finishes = Vec::with_capacity(batch.len());
-    let mut returns = Vec::new();
+    let mut settlements = Vec::with_capacity(batch.len());
     for delivery in &batch {
         match delivery.parcel.open::<Outcome>() {
-            Ok((outcome, body)) => match outcome.verdict {
-                Verdict::NotRun { ref reason, delay, .. } => {
-                    returns.push((outcome.id, outcome.attempt, delay, reason.clone()));
-                }
-                Verdict::Underway | Verdict::Interrupted => {
-                    tracing::error!(invocation = %outcome.id, "an outcome that is none");
-                }
-                _ => finishes.push(finish(outcome, body, scheduler.clock.now())),
-            },
+            Ok((outcome, body)) => settlements.push(settlement(outcome, body, scheduler.clock.now())),
             Err(error) => tracing::error!(%error, "outcome dropped"),
         }
     }
-    match patiently(|| scheduler.store.finish(&finishes)).await {
-        Ok(ended) => announce(scheduler, &finishes, &ended),
+    match patiently(|| scheduler.store.settle(&settlements)).await {
+        Ok(settled) => announce(scheduler, &settlements, &settled),
         // One of them cannot be stored, and must not hold up the others.
         Err(_) => {
-            for finish in &finishes {
-                let one = std::slice::from_ref(finish);
-                match patiently(|| scheduler.store.finish(one)).await {
-                    Ok(ended) => announce(scheduler, one, &ended),
+            for settlement in &settlements {
+                let one = std::slice::from_ref(settlement);
+                match patiently(|| scheduler.store.settle(one)).await {
+                    Ok(settled) => announce(scheduler, one, &settled),
                     Err(error) => {
-                        tracing::error!(invocation = %finish.id, error = %chain(&error), "outcome lost");
+                        tracing::error!(invocation = %settlement.id, error = %chain(&error), "outcome lost");
                     }
                 }
             }
-        }
-    }
-    for (id, attempt, delay, reason) in &returns {
-        let given_back = || scheduler.store.give_back(*id, *attempt, *delay, reason);
-        if let Err(error) = patiently(given_back).await {
-            tracing::error!(invocation = %id, error = %chain(&error), "not given back");
         }
     }
     if let Err(error) = Delivery::ack_all(batch).await {
@@ -132,35 +118,67 @@ async fn patiently<'a, T>(
     }
 }
 
-fn announce(scheduler: &Scheduler, finishes: &[Finish], ended: &[bool]) {
-    for (finish, ended) in finishes.iter().zip(ended) {
-        // One that was delivered again, or is stale, ends nothing.
-        if *ended {
-            let (attempt, state) = (finish.attempt, finish.state.as_str());
-            tracing::info!(invocation = %finish.id, attempt, state, "finished");
+fn announce(scheduler: &Scheduler, settlements: &[Settlement], settled: &[bool]) {
+    for (settlement, settled) in settlements.iter().zip(settled) {
+        let (id, attempt) = (settlement.id, settlement.attempt);
+        match &settlement.transition {
+            Transition::End { ending, .. } => {
+                // One that was delivered again, or is stale, ends nothing.
+                if *settled {
+                    let state = ending.state.as_str();
+                    tracing::info!(invocation = %id, attempt, state, "finished");
+                }
+                let _ = scheduler.finished.send(id);
+            }
+            Transition::Retry { after, .. } if *settled => {
+                tracing::debug!(invocation = %id, attempt, ?after, "tried again later");
+            }
+            Transition::Retry { .. } | Transition::Run { .. } => {}
+            Transition::Stay => tracing::error!(invocation = %id, "an outcome that says no end"),
         }
-        let _ = scheduler.finished.send(finish.id);
     }
 }
 
-fn finish(outcome: Outcome, body: Bytes, finished_at: Timestamp) -> Finish {
-    let state = outcome.verdict.state().expect("an ending verdict");
-    Finish {
+/// What an outcome does to its invocation, if the row is still running with that attempt.
+fn settlement(outcome: Outcome, body: Bytes, now: Timestamp) -> Settlement {
+    let claimed = outcome.claimed;
+    let accepted_at =
+        claimed.and_then(|claimed| Timestamp::from_millisecond(claimed.accepted_at_ms).ok());
+    let facts = Facts {
+        state: State::Running,
+        attempt: outcome.attempt,
+        failures: claimed.map_or(0, |claimed| claimed.failures),
+        accepted_at: accepted_at.unwrap_or(now),
+    };
+    let event = Event::Outcome { attempt: outcome.attempt, verdict: &outcome.verdict };
+    let transition = lifecycle::decide(facts, event, &Policy::DEFAULT, now, chance());
+    let error = match &outcome.verdict {
+        Verdict::NotRun { reason, .. } => Some(FunctionError::platform(reason.as_str())),
+        verdict => verdict.error().cloned(),
+    };
+    Settlement {
         id: outcome.id,
         attempt: outcome.attempt,
-        state,
-        start: outcome.start,
-        prewarmed: outcome.prewarmed,
+        transition,
         attempt_record: AttemptRecord {
             number: outcome.attempt,
             revision: Some(outcome.revision),
             instance: outcome.instance,
-            outcome: Some(state),
-            error: outcome.verdict.error().cloned(),
+            outcome: outcome.verdict.state(),
+            error,
             lines: outcome.lines,
         },
+        start: outcome.start,
+        prewarmed: outcome.prewarmed,
         phases: outcome.phases,
         result: outcome.content_type.map(|content_type| Body { content_type, bytes: body }),
-        finished_at,
+        finished_at: now,
     }
+}
+
+/// A random number from 0 up to, not including, 1.
+fn chance() -> f64 {
+    // Without a source of randomness every pause is half of its bound.
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(random) / (f64::from(u32::MAX) + 1.0)
 }

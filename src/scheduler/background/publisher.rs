@@ -29,7 +29,7 @@ use crate::{
     },
     queue::{self, Address, Message, Queue},
     scheduler::{bounds::PUBLISHES, function_cache::CachedFunction, sync::invoke},
-    store::{Due, NewInvocation, Store},
+    store::{Due, Invocations, NewInvocation},
 };
 
 /// Ids are collected for this long, from the first confirm, before it is noted that they were published: what has
@@ -172,7 +172,7 @@ pub async fn in_memory(
 
 /// Publishes to a broker. What it does not confirm is due soon, and the queue has said that it is lost.
 pub async fn confirmed(
-    store: Arc<dyn Store>,
+    store: Arc<dyn Invocations>,
     queue: Arc<dyn Queue>,
     mut committed: mpsc::Receiver<Committed>,
 ) {
@@ -199,7 +199,7 @@ pub async fn confirmed(
     tokio::join!(publishing, note(store, to_note));
 }
 
-async fn note(store: Arc<dyn Store>, mut published: mpsc::UnboundedReceiver<InvocationId>) {
+async fn note(store: Arc<dyn Invocations>, mut published: mpsc::UnboundedReceiver<InvocationId>) {
     while let Some(first) = published.recv().await {
         sleep(COLLECT).await;
         let mut ids = vec![first];

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::publisher::{self, Announced};
 use crate::{
     error_chain::chain,
+    lifecycle::Ending,
     model::{FunctionId, Mode, OwnerId},
     queue::{self, Address},
     scheduler::{Scheduler, bounds::PUBLISHES, sync::replies},
@@ -169,7 +170,7 @@ async fn tell_forsaken(scheduler: &Scheduler) -> Result<(), store::Error> {
     let now = Instant::now();
     replies::tell_lost(scheduler, scheduler.pending.take_overdue(now));
     for (id, pending) in scheduler.pending.take_abandoned(now) {
-        scheduler.conclude(id, &pending.arrival, None, "throttled");
+        scheduler.conclude(id, &pending.arrival, Err(Ending::throttled()));
     }
     let owners = scheduler.pending.owners();
     let live: HashSet<OwnerId> = scheduler.store.live_owners().await?.into_iter().collect();

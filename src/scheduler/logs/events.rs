@@ -295,8 +295,10 @@ fn end_of(record: &Record, at: Timestamp) -> LogLine {
         text.push_str(&format!(", {} start", start.as_str()));
     }
     let error = record.attempts.last().and_then(|attempt| attempt.error.as_ref());
-    if let Some(kind) = error.map(|error| &error.kind).or(record.reason.as_ref()) {
-        text.push_str(&format!(": {kind}"));
+    match (error, &record.reason) {
+        (Some(error), _) => text.push_str(&format!(": {}", error.kind)),
+        (None, Some(reason)) => text.push_str(&format!(": {reason}")),
+        (None, None) => {}
     }
     event(record, at, LineKind::End, text)
 }

@@ -8,7 +8,7 @@ use std::{
 use super::FOLLOW_EVERY;
 use crate::{
     error_chain::chain,
-    store::{self, LogFilter, Store, StoredLine},
+    store::{self, LogFilter, Logs, StoredLine},
 };
 
 /// A slower writer's line may appear behind a later number for about so long.
@@ -47,7 +47,7 @@ impl Follower {
     /// The new lines; nothing, after a moment, when there is nothing. A store that is away has nothing.
     pub async fn next(
         &mut self,
-        store: &dyn Store,
+        store: &dyn Logs,
         filter: &LogFilter,
     ) -> Result<Vec<StoredLine>, store::Error> {
         let lines = match self.look(store, filter).await {
@@ -66,11 +66,7 @@ impl Follower {
         Ok(lines)
     }
 
-    async fn look(
-        &self,
-        store: &dyn Store,
-        filter: &LogFilter,
-    ) -> Result<Vec<StoredLine>, store::Error> {
+    async fn look(&self, store: &dyn Logs, filter: &LogFilter) -> Result<Vec<StoredLine>, store::Error> {
         let late = LogFilter {
             after: Some(self.settled),
             before: Some(self.highest + 1),

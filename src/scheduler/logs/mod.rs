@@ -150,7 +150,7 @@ struct Window {
 impl Window {
     /// The newest lines, so many.
     async fn of_lines(
-        store: &dyn store::Store,
+        store: &dyn store::Logs,
         filter: &LogFilter,
         end: Option<i64>,
         lines: u32,
@@ -166,7 +166,7 @@ impl Window {
 
     /// The newest lines that fit into a page.
     async fn of_page(
-        store: &dyn store::Store,
+        store: &dyn store::Logs,
         filter: &LogFilter,
         end: Option<i64>,
     ) -> Result<Self, store::Error> {

@@ -20,6 +20,7 @@ use crate::{
         Answer, At, CallRequest, Failure, Query, Ready, Routed as _, function_name, health_routes,
         payload_too_large, read_decoded, read_document,
     },
+    lifecycle::Ending,
     model::{
         Body, CallAnswer, FunctionId, FunctionName, InvocationId, InvocationRef, Problem, Record, State,
         api::{Dropped, Page, header as ours},
@@ -131,18 +132,12 @@ async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri
         return Err(problem.retry_after(1).into());
     }
     let error = record.attempts.last().and_then(|attempt| attempt.error.clone());
-    let mut problem = match &error {
-        Some(error) => {
-            let detail = format!("invocation {id} {state}: {}", error.summary());
-            let code = match state {
-                State::TimedOut => code::FUNCTION_TIMED_OUT,
-                State::Crashed => code::FUNCTION_CRASHED,
-                _ if error.kind == "platform" => code::START_FAILED,
-                _ => code::FUNCTION_FAILED,
-            };
-            Problem::new(code, detail)
+    let code = Ending::of_record(&record).and_then(|ending| ending.kind().code());
+    let mut problem = match (&error, code) {
+        (Some(error), Some(code)) => {
+            Problem::new(code, format!("invocation {id} {state}: {}", error.summary()))
         }
-        None => Problem::new(code::CONFLICT, format!("invocation {id} is {state} and has no result")),
+        _ => Problem::new(code::CONFLICT, format!("invocation {id} is {state} and has no result")),
     };
     problem.error_type = error.as_ref().map(|error| error.kind.clone());
     problem.hint = error.as_ref().and_then(|error| error.hint.clone());

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     error_chain::chain,
     http::Failure,
+    lifecycle::Ending,
     model::{
         Body, CallHeaders, Ended, FunctionName, InvocationId, Mode,
         message::{self, Invoke, Outcome, Parcel},
@@ -47,7 +48,7 @@ impl Scheduler {
         let slot = accepted + self.limits.queue_wait;
         let before = Instant::now();
         let Some(sync_slot) = function.slots().enter(slot.into()).await else {
-            self.conclude(id, &arrival, None, "throttled");
+            self.conclude(id, &arrival, Err(Ending::throttled()));
             return Err(no_instance(&function, self.limits.queue_wait).invocation(id).into());
         };
         let waited = before.elapsed();
@@ -139,7 +140,7 @@ impl Scheduler {
         }
         if matches!(error, queue::Error::Full(_)) {
             if let Some(pending) = pending {
-                self.conclude(id, &pending.arrival, None, "throttled");
+                self.conclude(id, &pending.arrival, Err(Ending::throttled()));
             }
             let detail = format!("the queue of '{}' is full", function.name);
             return throttled(detail).invocation(id).into();
@@ -147,7 +148,7 @@ impl Scheduler {
         if error.is_transient() {
             tracing::debug!(invocation = %id, error = %chain(&error), "publishing not confirmed");
             if let Some(pending) = pending {
-                self.conclude(id, &pending.arrival, None, "interrupted");
+                self.conclude(id, &pending.arrival, Err(Ending::interrupted()));
             }
             return interrupted(id).into();
         }
@@ -177,11 +178,11 @@ impl Scheduler {
         match self.pending.remove(id) {
             None => self.answer(id, function, told.await),
             Some(pending) if underway => {
-                self.conclude(id, &pending.arrival, None, "interrupted");
+                self.conclude(id, &pending.arrival, Err(Ending::interrupted()));
                 Err(interrupted(id).into())
             }
             Some(pending) => {
-                self.conclude(id, &pending.arrival, None, "throttled");
+                self.conclude(id, &pending.arrival, Err(Ending::throttled()));
                 Err(no_instance(function, self.limits.queue_wait).invocation(id).into())
             }
         }
@@ -207,10 +208,9 @@ impl Scheduler {
         &self,
         id: InvocationId,
         arrival: &Arrival,
-        outcome: Option<(&Outcome, &Bytes)>,
-        reason: &str,
+        end: Result<(&Outcome, &Bytes), Ending>,
     ) {
-        self.recorder.write(ended_record(id, arrival, outcome, reason));
+        self.recorder.write(ended_record(id, arrival, end));
     }
 }
 

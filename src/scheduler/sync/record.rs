@@ -4,41 +4,32 @@ use bytes::Bytes;
 
 use super::pending::{Arrival, Pending, PendingReplies};
 use crate::{
+    lifecycle::Ending,
     model::{
-        AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State,
-        message::{Outcome, Verdict},
+        AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State, message::Outcome,
     },
     store::{RecordFilter, SyncRecord},
 };
 
-/// The record of a call that has ended: with an outcome, or without one for this reason.
+/// The record of a call that has ended: by an outcome, or without one.
 pub fn ended_record(
     id: InvocationId,
     arrival: &Arrival,
-    outcome: Option<(&Outcome, &Bytes)>,
-    reason: &str,
+    end: Result<(&Outcome, &Bytes), Ending>,
 ) -> SyncRecord {
     let elapsed = arrival.accepted.elapsed();
     let total_ms = elapsed.as_secs_f64() * 1000.0;
-    let (verdict, result) = match outcome {
-        Some((outcome, bytes)) => {
+    let (verdict, result, ending) = match end {
+        Ok((outcome, bytes)) => {
             let body = outcome.content_type.clone();
-            (Some(outcome), body.map(|content_type| Body { content_type, bytes: bytes.clone() }))
+            let body = body.map(|content_type| Body { content_type, bytes: bytes.clone() });
+            // One that says no end should not have come here.
+            let ending = Ending::of_verdict(&outcome.verdict).unwrap_or_else(Ending::interrupted);
+            (Some(outcome), body, ending)
         }
-        None => (None, None),
+        Err(ending) => (None, None, ending),
     };
-    let (state, reason) = match verdict.map(|outcome| &outcome.verdict) {
-        Some(Verdict::NotRun { throttled: true, .. }) => (State::Expired, Some("throttled".to_owned())),
-        Some(Verdict::NotRun { reason, .. }) => {
-            (State::Expired, Some(format!("start_failed: {reason}")))
-        }
-        Some(verdict) => match verdict.state() {
-            Some(state) => (state, None),
-            None => (State::Crashed, Some("interrupted".to_owned())),
-        },
-        None if reason == "throttled" => (State::Expired, Some(reason.to_owned())),
-        None => (State::Crashed, Some(reason.to_owned())),
-    };
+    let Ending { state, reason, dead_letter } = ending;
     // What could not be loaded was tried as well; what never got that far was not.
     let attempts =
         verdict.filter(|outcome| outcome.verdict.state().is_some()).map(|outcome| AttemptRecord {
@@ -56,7 +47,7 @@ pub fn ended_record(
             function: arrival.function.name.clone(),
             mode: Mode::Sync,
             state,
-            dead_letter: false,
+            dead_letter,
             start: verdict.and_then(|outcome| outcome.start),
             prewarmed: verdict.is_some_and(|outcome| outcome.prewarmed),
             accepted_at: arrival.accepted_at,

@@ -15,7 +15,7 @@ use crate::{
     error_chain::chain,
     model::{IdPart, InvocationId, api::Dropped},
     scheduler::shards::Shards,
-    store::{Store, SyncRecord},
+    store::{History, SyncRecord},
 };
 
 /// Records waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, a record is dropped and
@@ -111,7 +111,7 @@ fn size(record: &SyncRecord) -> usize {
 }
 
 /// The task ends when the recorder is dropped and everything is stored.
-pub fn start(store: Arc<dyn Store>) -> (Recorder, JoinHandle<()>) {
+pub fn start(store: Arc<dyn History>) -> (Recorder, JoinHandle<()>) {
     let recent = Arc::new(Shards::default());
     let (records, waiting) = mpsc::channel(MAX_WAITING);
     let bounds = Arc::new(Bounds {
@@ -124,7 +124,7 @@ pub fn start(store: Arc<dyn Store>) -> (Recorder, JoinHandle<()>) {
 }
 
 async fn run(
-    store: Arc<dyn Store>,
+    store: Arc<dyn History>,
     mut waiting: mpsc::Receiver<Arc<SyncRecord>>,
     recent: Arc<Shards<Arc<SyncRecord>>>,
     bounds: Arc<Bounds>,
@@ -173,7 +173,7 @@ impl Bounds {
 }
 
 /// Tries for as long as a short outage may take; false when the batch is lost then.
-async fn write(store: &dyn Store, records: &[Arc<SyncRecord>]) -> bool {
+async fn write(store: &dyn History, records: &[Arc<SyncRecord>]) -> bool {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.write_sync(records).await {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error_chain::chain,
+    lifecycle::Ending,
     model::{
         InvocationId,
         message::{Outcome, Parcel, Verdict},
@@ -84,7 +85,7 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
     };
     outcome.phases = phases(&pending, &outcome);
     let Pending { arrival, tell, sync_slot, .. } = pending;
-    scheduler.conclude(outcome.id, &arrival, Some((&outcome, &body)), "");
+    scheduler.conclude(outcome.id, &arrival, Ok((&outcome, &body)));
     drop((arrival, sync_slot));
     // The caller may have hung up.
     let _ = tell.send(Told::Outcome(Box::new(outcome), body));
@@ -93,7 +94,7 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
 /// Tells those whose reply will not come.
 pub fn tell_lost(scheduler: &Scheduler, lost: Vec<(InvocationId, Pending)>) {
     for (id, Pending { arrival, tell, sync_slot, .. }) in lost {
-        scheduler.conclude(id, &arrival, None, "interrupted");
+        scheduler.conclude(id, &arrival, Err(Ending::interrupted()));
         drop((arrival, sync_slot));
         let _ = tell.send(Told::Lost);
     }

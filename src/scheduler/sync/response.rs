@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
+    lifecycle::Ending,
     model::{
         Body, Ended, FunctionError, InvocationId, Problem, ProblemCode, code,
         message::{Outcome, Verdict},
@@ -24,20 +25,17 @@ pub fn answered(
     bytes: Bytes,
 ) -> Ended {
     let Outcome { id, start, instance, phases, content_type, verdict, .. } = outcome;
+    let code = Ending::of_verdict(&verdict).and_then(|ending| ending.kind().code());
+    let code = code.unwrap_or(code::INTERRUPTED);
+    let of_function = |what, words: String, error| {
+        let detail = format!("function '{}' {what}: {words}", function.name);
+        Some(of_function(code, detail, error))
+    };
     let problem = match verdict {
         Verdict::Succeeded => None,
-        Verdict::Failed { error } => {
-            let detail = format!("function '{}' failed: {}", function.name, error.summary());
-            Some(of_function(code::FUNCTION_FAILED, detail, error))
-        }
-        Verdict::TimedOut { error } => {
-            let detail = format!("function '{}' timed out: {}", function.name, error.message);
-            Some(of_function(code::FUNCTION_TIMED_OUT, detail, error))
-        }
-        Verdict::Crashed { error } => {
-            let detail = format!("function '{}' crashed: {}", function.name, error.message);
-            Some(of_function(code::FUNCTION_CRASHED, detail, error))
-        }
+        Verdict::Failed { error } => of_function("failed", error.summary(), error),
+        Verdict::TimedOut { error } => of_function("timed out", error.message.clone(), error),
+        Verdict::Crashed { error } => of_function("crashed", error.message.clone(), error),
         Verdict::NotRun { throttled: true, .. } => Some(no_instance(function, queue_wait)),
         Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
         Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),

@@ -1,4 +1,4 @@
-//! Functions, revisions and blobs: the writes. Whoever locks both a function and blobs takes the
+//! Functions, revisions and blobs: the writes. A transaction that locks both a function and blobs takes the
 //! function first and the blobs by digest, so that a deploy and a deletion cannot wait for each other.
 
 use sqlx::{PgPool, query, query_as, query_scalar};
@@ -9,6 +9,7 @@ use crate::{
         NewRevision,
         failure::{Failure, activation},
         rows::{FunctionRow, Id, clean, json, revision, time},
+        settlement,
     },
 };
 
@@ -163,12 +164,17 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .execute(&mut *tx)
     .await?;
     query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+    let gone = settlement::function_deleted();
     query(
-        "UPDATE invocations SET state = 'cancelled', reason = 'function_deleted', finished_at = now_ms(),
+        "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = now_ms(),
             duration_ms = greatest(0, now_ms() - accepted_at), due_at = NULL, message_at = NULL
          WHERE function_id = $1 AND state IN ('queued', 'retrying')",
     )
     .bind(id)
+    .bind(gone.state)
+    .bind(gone.reason)
+    .bind(gone.cause)
+    .bind(gone.dead_letter)
     .execute(&mut *tx)
     .await?;
     tx.commit().await.map_err(Failure::committing)?;

@@ -1,21 +1,18 @@
 //! Async invocations: the writes. Each is one statement, hence one round trip and one transaction;
 //! batches are arrays that `unnest` makes rows of.
 
-use std::time::Duration;
-
 use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 
 use super::columns;
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
-        Claim, Due, Finish, MAX_CLAIMS, NewInvocation, REPUBLISH_AFTER,
+        Claim, Due, NewInvocation, REPUBLISH_AFTER, Settlement,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{
-            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, json, millis,
-            platform_error,
-        },
+        rows::{ClaimRow, DueRow, Id, announcement_columns, clean, count, due_oldest_first, millis},
+        settlement::{self, SettlementColumns},
+        statements,
     },
 };
 
@@ -70,8 +67,8 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
     .bind(columns(rows, |row| clean(&row.headers)))
     .bind(columns(rows, |row| clean(&row.payload.content_type)))
     .bind(columns(rows, |row| &row.payload.bytes[..]))
-    .bind(columns(rows, |row| row.announcement.columns().0))
-    .bind(columns(rows, |row| row.announcement.columns().1))
+    .bind(columns(rows, |row| announcement_columns(row.announcement).0))
+    .bind(columns(rows, |row| announcement_columns(row.announcement).1))
     .fetch_all(connection)
     .await?;
     Ok(flags(rows.len(), &accepted))
@@ -124,33 +121,19 @@ pub async fn claim(
 ) -> Result<Option<Claim>, Failure> {
     let mut connection = pool.acquire().await?;
     let sent = lost.send(id, owner);
-    let row: Option<ClaimRow> = query_as(
-        "UPDATE invocations AS i SET
-            attempts = i.attempts || CASE WHEN i.attempt_revision IS NULL THEN ''
-                ELSE '{\"number\":' || i.attempt || ',\"revision\":' || i.attempt_revision || '}' || chr(10) END,
-            state = CASE WHEN i.attempt < $4 THEN 'running' ELSE 'failed' END,
-            reason = CASE WHEN i.attempt < $4 THEN NULL ELSE 'platform' END,
-            dead_letter = i.attempt >= $4,
-            attempt_revision = CASE WHEN i.attempt < $4 THEN f.active_revision END,
-            owner = CASE WHEN i.attempt < $4 THEN $2 END,
-            finished_at = CASE WHEN i.attempt < $4 THEN NULL ELSE now_ms() END,
-            duration_ms = CASE WHEN i.attempt < $4 THEN NULL ELSE greatest(0, now_ms() - i.accepted_at) END,
-            message_at = CASE WHEN i.attempt < $4 THEN now_ms() END,
-            attempt = least(i.attempt + 1, $4), claim = $3, due_at = NULL, publications = 0
-         FROM functions AS f
-         WHERE i.id = $1 AND f.id = i.function_id
-           AND (i.state = 'queued' OR (i.state = 'retrying' AND i.due_at <= now_ms())
-                OR (i.state = 'running' AND NOT EXISTS (
-                    SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > now_ms())))
-         RETURNING i.state, i.attempt, i.attempt_revision, i.payload_type, i.payload, i.headers, i.accepted_at",
-    )
-    .bind(Id(id.0))
-    .bind(Id(owner.0))
-    .bind(Id(sent.claim.token))
-    .bind(i64::from(MAX_CLAIMS))
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
+    let (most, exhausted) = settlement::claim_bounds();
+    let row: Option<ClaimRow> = query_as(statements::claim!("now_ms()"))
+        .bind(Id(id.0))
+        .bind(Id(owner.0))
+        .bind(Id(sent.claim.token))
+        .bind(most)
+        .bind(exhausted.state)
+        .bind(exhausted.reason)
+        .bind(exhausted.cause)
+        .bind(exhausted.dead_letter)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(Failure::committing)?;
     sent.answered();
     Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
 }
@@ -173,75 +156,61 @@ pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), F
     Ok(())
 }
 
-pub async fn finish(pool: &PgPool, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
-    // Of two ends for one attempt in a batch the first counts; SQL would take either.
+pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Failure> {
+    // Of two settlements of one attempt in a batch the first counts; SQL would take either.
     let mut seen = std::collections::HashSet::new();
-    let firsts: Vec<(usize, &Finish)> =
-        rows.iter().enumerate().filter(|(_, row)| seen.insert((row.id, row.attempt))).collect();
-    let entries = firsts.iter().map(|(_, row)| attempt_line(&row.attempt_record));
-    let entries = entries.collect::<sqlx::Result<Vec<_>>>()?;
-    let phases = firsts.iter().map(|(_, row)| json(&row.phases)).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut firsts: Vec<(usize, &Settlement, SettlementColumns<'_>)> = Vec::with_capacity(rows.len());
+    for (number, row) in rows.iter().enumerate() {
+        if let Some(values) = settlement::columns(row)?
+            && seen.insert((row.id, row.attempt))
+        {
+            firsts.push((number, row, values));
+        }
+    }
     let mut connection = pool.acquire().await?;
-    let finished: Vec<i64> = query_scalar(
-        "UPDATE invocations AS i SET state = t.state, start = t.start, prewarmed = t.prewarmed,
+    let settled: Vec<i64> = query_scalar(
+        "UPDATE invocations AS i SET state = t.state, reason = t.reason, cause = t.cause,
+            dead_letter = t.dead_letter, failures = t.failures, start = t.start, prewarmed = t.prewarmed,
             attempts = i.attempts || t.entry, attempt_revision = NULL, phases = t.phases,
             result_type = t.result_type, result_size = t.result_size, result = t.result,
-            finished_at = t.finished_at, duration_ms = greatest(0, t.finished_at - i.accepted_at),
-            owner = NULL, message_at = NULL
-         FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bool[], $7::text[],
-                     $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bigint[])
-            AS t (number, id, attempt, state, start, prewarmed, entry, phases, result_type, result_size,
-                  result, finished_at)
+            finished_at = t.finished_at,
+            duration_ms = CASE WHEN t.finished_at IS NOT NULL THEN greatest(0, t.finished_at - i.accepted_at) END,
+            owner = NULL, publications = 0, due_at = now_ms() + t.due_in, message_at = now_ms() + t.due_in
+         FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[],
+                     $8::bigint[], $9::text[], $10::bool[], $11::text[], $12::text[], $13::text[],
+                     $14::bigint[], $15::bytea[], $16::bigint[], $17::bigint[])
+            AS t (number, id, attempt, state, reason, cause, dead_letter, failures, start, prewarmed, entry,
+                  phases, result_type, result_size, result, finished_at, due_in)
          WHERE i.id = t.id AND i.state = 'running' AND i.attempt = t.attempt
          RETURNING t.number",
     )
-    .bind(columns(&firsts, |(number, _)| count(*number) + 1))
-    .bind(columns(&firsts, |(_, row)| Id(row.id.0)))
-    .bind(columns(&firsts, |(_, row)| i64::from(row.attempt)))
-    .bind(columns(&firsts, |(_, row)| row.state.as_str()))
-    .bind(columns(&firsts, |(_, row)| row.start.map(|start| start.as_str())))
-    .bind(columns(&firsts, |(_, row)| row.prewarmed))
-    .bind(entries)
-    .bind(phases)
-    .bind(columns(&firsts, |(_, row)| row.result.as_ref().map(|body| clean(&body.content_type))))
-    .bind(columns(&firsts, |(_, row)| row.result.as_ref().map(|body| count(body.bytes.len()))))
-    .bind(columns(&firsts, |(_, row)| row.result.as_ref().map(|body| &body.bytes[..])))
-    .bind(columns(&firsts, |(_, row)| row.finished_at.as_millisecond()))
+    .bind(columns(&firsts, |(number, ..)| count(*number) + 1))
+    .bind(columns(&firsts, |(_, row, _)| Id(row.id.0)))
+    .bind(columns(&firsts, |(_, row, _)| i64::from(row.attempt)))
+    .bind(columns(&firsts, |(.., values)| values.next.state))
+    .bind(columns(&firsts, |(.., values)| values.next.reason.as_deref()))
+    .bind(columns(&firsts, |(.., values)| values.next.cause.as_deref()))
+    .bind(columns(&firsts, |(.., values)| values.next.dead_letter))
+    .bind(columns(&firsts, |(.., values)| values.failures))
+    .bind(columns(&firsts, |(.., values)| values.start))
+    .bind(columns(&firsts, |(.., values)| values.prewarmed))
+    .bind(columns(&firsts, |(.., values)| values.entry.as_str()))
+    .bind(columns(&firsts, |(.., values)| values.phases.as_str()))
+    .bind(columns(&firsts, |(.., values)| values.result_type.as_deref()))
+    .bind(columns(&firsts, |(.., values)| values.result_size))
+    .bind(columns(&firsts, |(.., values)| values.result))
+    .bind(columns(&firsts, |(.., values)| values.finished_at))
+    .bind(columns(&firsts, |(.., values)| values.due_in))
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::committing)?;
-    Ok(flags(rows.len(), &finished))
-}
-
-pub async fn give_back(
-    pool: &PgPool,
-    id: InvocationId,
-    attempt: u32,
-    delay: Duration,
-    reason: &str,
-) -> Result<bool, Failure> {
-    let error = json(&platform_error(reason))?;
-    let mut connection = pool.acquire().await?;
-    let given = query(
-        "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL,
-            attempts = attempts || '{\"number\":' || attempt || ',\"revision\":'
-                || coalesce(attempt_revision::text, 'null') || ',\"error\":' || $3 || '}' || chr(10),
-            publications = 0, due_at = now_ms() + $4, message_at = now_ms() + $4
-         WHERE id = $1 AND state = 'running' AND attempt = $2",
-    )
-    .bind(Id(id.0))
-    .bind(i64::from(attempt))
-    .bind(error)
-    .bind(millis(delay))
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
-    Ok(given.rows_affected() == 1)
+    Ok(flags(rows.len(), &settled))
 }
 
 pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
     let mut connection = pool.acquire().await?;
-    // Of a deleted function there is nothing to run: what was running when it went and came back.
+    // A deleted function has nothing to run: this finds what was running when it went, and came back.
+    let gone = settlement::function_deleted();
     let rows: Vec<DueRow> = query_as(
         "WITH due AS (
             SELECT i.id, i.message_at AS since FROM invocations AS i
@@ -251,7 +220,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
                    SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > now_ms()))
             ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
          ), orphans AS (
-            UPDATE invocations AS i SET state = 'cancelled', reason = 'function_deleted', owner = NULL,
+            UPDATE invocations AS i SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,
                 finished_at = now_ms(), duration_ms = greatest(0, now_ms() - i.accepted_at), due_at = NULL,
                 message_at = NULL
             FROM due WHERE i.id = due.id AND NOT EXISTS (SELECT 1 FROM functions WHERE id = i.function_id)
@@ -264,6 +233,10 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
     .bind(i64::from(limit))
     .bind(millis(REPUBLISH_AFTER))
     .bind(columns(except, |id| Id(id.0)))
+    .bind(gone.state)
+    .bind(gone.reason)
+    .bind(gone.cause)
+    .bind(gone.dead_letter)
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -16,7 +16,7 @@ use std::str::FromStr as _;
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
 use self::patience::Patience;
@@ -66,8 +66,8 @@ impl Postgres {
             .options([("jit", "off")])
             .disable_statement_logging();
         // A server that does not answer is a failure here, with its reason; the pools go on trying.
-        match tokio::time::timeout(ACQUIRE, migrate(&options)).await {
-            Ok(migrated) => migrated?,
+        match tokio::time::timeout(ACQUIRE, options.connect()).await {
+            Ok(connection) => migrate(connection?, address).await?,
             Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
         }
         let patience = Patience::default();
@@ -166,10 +166,13 @@ fn pool(connections: u32, options: PgConnectOptions, patience: &Patience) -> PgP
 
 /// Under an advisory lock of this database, so that of two processes one waits and then finds nothing
 /// to do. The lock ends with the connection, also when a migration fails.
-async fn migrate(options: &PgConnectOptions) -> Result<(), Failure> {
-    let mut connection = options.connect().await?;
+async fn migrate(mut connection: PgConnection, address: &str) -> Result<(), Failure> {
     // run_direct is what run does; the bounds of run keep the future from being spawned.
-    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(failure::migration)?;
+    let migrating = MIGRATIONS.run_direct(None, &mut connection, false);
+    // Others may be migrating, and a migration may have to change many rows.
+    let migrated = tokio::time::timeout(LONG, migrating).await;
+    let migrated = migrated.map_err(|_| sqlx::Error::PoolTimedOut)?;
+    migrated.map_err(|error| failure::migration(error, address, &MIGRATIONS))?;
     connection.close().await?;
     Ok(())
 }

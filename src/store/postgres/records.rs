@@ -10,7 +10,7 @@ use crate::{
     store::{
         SyncRecord,
         failure::Failure,
-        rows::{Id, attempt_lines, clean, json, millis, stored_result},
+        rows::{Id, attempt_lines, clean, json, millis, reason_columns, stored_result},
     },
 };
 
@@ -19,19 +19,21 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
     let attempts = attempts.collect::<sqlx::Result<Vec<_>>>()?;
     let phases = rows.iter().map(|row| json(&row.record.phases)).collect::<sqlx::Result<Vec<_>>>()?;
     let (types, sizes): (Vec<_>, Vec<_>) = rows.iter().map(|row| stored_result(row).unzip()).unzip();
+    let reasons = rows.iter().map(|row| reason_columns(row.record.reason.as_ref()));
+    let (reasons, causes): (Vec<_>, Vec<_>) = reasons.unzip();
     let mut connection = pool.acquire().await?;
     query(
-        "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, start,
-            prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
+        "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, cause,
+            start, prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
             result_size, result)
-         SELECT t.id, t.function_id, t.name, 'sync', t.state, t.dead_letter, t.reason, t.start,
+         SELECT t.id, t.function_id, t.name, 'sync', t.state, t.dead_letter, t.reason, t.cause, t.start,
             t.prewarmed, t.accepted_at, t.finished_at, t.duration_ms, t.attempts, t.phases, t.parent,
             t.result_type, t.result_size, t.result
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::text[],
                      $8::bool[], $9::bigint[], $10::bigint[], $11::float8[], $12::text[], $13::text[],
-                     $14::uuid[], $15::text[], $16::bigint[], $17::bytea[])
+                     $14::uuid[], $15::text[], $16::bigint[], $17::bytea[], $18::text[])
             AS t (id, function_id, name, state, dead_letter, reason, start, prewarmed, accepted_at,
-                  finished_at, duration_ms, attempts, phases, parent, result_type, result_size, result)
+                  finished_at, duration_ms, attempts, phases, parent, result_type, result_size, result, cause)
          ON CONFLICT DO NOTHING",
     )
     .bind(columns(rows, |row| Id(row.record.id.0)))
@@ -39,7 +41,7 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
     .bind(columns(rows, |row| row.record.function.as_str()))
     .bind(columns(rows, |row| row.record.state.as_str()))
     .bind(columns(rows, |row| row.record.dead_letter))
-    .bind(columns(rows, |row| row.record.reason.as_deref().map(clean)))
+    .bind(reasons)
     .bind(columns(rows, |row| row.record.start.map(|start| start.as_str())))
     .bind(columns(rows, |row| row.record.prewarmed))
     .bind(columns(rows, |row| row.record.accepted_at.as_millisecond()))
@@ -51,6 +53,7 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
     .bind(types)
     .bind(sizes)
     .bind(columns(rows, |row| row.result.as_ref().map(|body| &body.bytes[..])))
+    .bind(causes)
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -10,6 +10,7 @@ use crate::{
         NewRevision,
         failure::{Failure, activation},
         rows::{FunctionRow, Id, clean, json, revision, time},
+        settlement,
     },
 };
 
@@ -168,8 +169,9 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         // Takes the revisions along.
         query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
         query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+        let gone = settlement::function_deleted();
         query(concat!(
-            "UPDATE invocations SET state = 'cancelled', reason = 'function_deleted', finished_at = ",
+            "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = ",
             now!(),
             ", duration_ms = max(0, ",
             now!(),
@@ -177,6 +179,10 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
          WHERE function_id = $1 AND state IN ('queued', 'retrying')"
         ))
         .bind(id)
+        .bind(gone.state)
+        .bind(gone.reason)
+        .bind(gone.cause)
+        .bind(gone.dead_letter)
         .execute(&mut *tx)
         .await?;
         Ok(Some(function))

@@ -1,9 +1,6 @@
 //! Async invocations: the writes.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    time::Duration,
-};
+use std::collections::{HashMap, hash_map::Entry};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_as, query_scalar};
 
@@ -11,13 +8,13 @@ use super::{now, pieces, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
-        Claim, Due, Finish, MAX_CLAIMS, NewInvocation, REPUBLISH_AFTER,
+        Claim, Due, NewInvocation, REPUBLISH_AFTER, Settlement,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
         rows::{
-            ClaimRow, DueRow, Id, attempt_line, clean, count, due_oldest_first, hex_ids, json, millis,
-            platform_error,
+            ClaimRow, DueRow, Id, announcement_columns, clean, due_oldest_first, hex_ids, json, millis,
         },
+        settlement, statements,
     },
 };
 
@@ -54,7 +51,7 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
                                           accepted_at, parent, headers, payload_type, payload) ",
             );
             insert.push_values(piece, |mut values, row| {
-                let (publications, message_in) = row.announcement.columns();
+                let (publications, message_in) = announcement_columns(row.announcement);
                 values
                     .push_bind(Id(row.id.0))
                     .push_bind(Id(row.function.0))
@@ -121,38 +118,18 @@ pub async fn claim(
     owner: OwnerId,
 ) -> Result<Option<Claim>, Failure> {
     async fn run(tx: &mut SqliteConnection, sent: &SentClaim) -> Result<Option<Claim>, Failure> {
-        let row: Option<ClaimRow> = query_as(concat!(
-        "UPDATE invocations AS i SET
-            attempts = attempts || CASE WHEN attempt_revision IS NULL THEN ''
-                ELSE '{\"number\":' || attempt || ',\"revision\":' || attempt_revision || '}' || char(10) END,
-            state = iif(attempt < $4, 'running', 'failed'),
-            reason = iif(attempt < $4, NULL, 'platform'),
-            dead_letter = attempt >= $4,
-            attempt_revision = iif(attempt < $4, f.active_revision, NULL),
-            owner = iif(attempt < $4, $2, NULL),
-            finished_at = iif(attempt < $4, NULL, ",
-        now!(),
-        "), duration_ms = iif(attempt < $4, NULL, max(0, ",
-        now!(),
-        " - accepted_at)), message_at = iif(attempt < $4, ",
-        now!(),
-        ", NULL), attempt = min(attempt + 1, $4), claim = $3, due_at = NULL, publications = 0
-         FROM functions AS f
-         WHERE i.id = $1 AND f.id = i.function_id
-           AND (i.state = 'queued' OR (i.state = 'retrying' AND i.due_at <= ",
-        now!(),
-        ") OR (i.state = 'running' AND NOT EXISTS (
-                SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > ",
-        now!(),
-        ")))
-         RETURNING state, attempt, attempt_revision, payload_type, payload, headers, accepted_at"
-    ))
-    .bind(Id(sent.id.0))
-    .bind(Id(sent.owner.0))
-    .bind(Id(sent.token))
-    .bind(i64::from(MAX_CLAIMS))
-    .fetch_optional(&mut *tx)
-    .await?;
+        let (most, exhausted) = settlement::claim_bounds();
+        let row: Option<ClaimRow> = query_as(statements::claim!(now!()))
+            .bind(Id(sent.id.0))
+            .bind(Id(sent.owner.0))
+            .bind(Id(sent.token))
+            .bind(most)
+            .bind(exhausted.state)
+            .bind(exhausted.reason)
+            .bind(exhausted.cause)
+            .bind(exhausted.dead_letter)
+            .fetch_optional(&mut *tx)
+            .await?;
         Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
     }
     let sent = lost.send(id, owner);
@@ -183,73 +160,49 @@ pub async fn give_back_lost(writer: &Writer, claims: &[SentClaim]) -> Result<(),
     writer.write(claims.to_vec(), |tx, claims| Box::pin(run(tx, claims))).await
 }
 
-pub async fn finish(writer: &Writer, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
-    async fn run(tx: &mut SqliteConnection, rows: &[Finish]) -> Result<Vec<bool>, Failure> {
-        let mut finished = Vec::with_capacity(rows.len());
+pub async fn settle(writer: &Writer, rows: &[Settlement]) -> Result<Vec<bool>, Failure> {
+    async fn run(tx: &mut SqliteConnection, rows: &[Settlement]) -> Result<Vec<bool>, Failure> {
+        let mut settled = Vec::with_capacity(rows.len());
         for row in rows {
-            let done = query(
-            "UPDATE invocations SET state = $3, start = $4, prewarmed = $5, attempts = attempts || $6,
-                attempt_revision = NULL, phases = $7, result_type = $8, result_size = $9, result = $10,
-                finished_at = $11, duration_ms = max(0, $11 - accepted_at), owner = NULL, message_at = NULL
-             WHERE id = $1 AND state = 'running' AND attempt = $2",
-        )
-        .bind(Id(row.id.0))
-        .bind(i64::from(row.attempt))
-        .bind(row.state.as_str())
-        .bind(row.start.map(|start| start.as_str()))
-        .bind(row.prewarmed)
-        .bind(attempt_line(&row.attempt_record)?)
-        .bind(json(&row.phases)?)
-        .bind(row.result.as_ref().map(|body| clean(&body.content_type).into_owned()))
-        .bind(row.result.as_ref().map(|body| count(body.bytes.len())))
-        .bind(row.result.as_ref().map(|body| &body.bytes[..]))
-        .bind(row.finished_at.as_millisecond())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-            finished.push(done == 1);
+            settled.push(settle_one(tx, row).await?);
         }
-        Ok(finished)
+        Ok(settled)
     }
     let bytes = rows.iter().filter_map(|row| row.result.as_ref()).map(|body| body.bytes.len()).sum();
     writer.write_bytes(bytes, rows.to_vec(), |tx, rows| Box::pin(run(tx, rows))).await
 }
 
-pub async fn give_back(
-    writer: &Writer,
-    id: InvocationId,
-    attempt: u32,
-    delay: Duration,
-    reason: &str,
-) -> Result<bool, Failure> {
-    async fn run(
-        tx: &mut SqliteConnection,
-        (id, attempt, delay, error): &(InvocationId, u32, Duration, String),
-    ) -> Result<bool, Failure> {
-        let given = query(concat!(
-            "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL,
-            attempts = attempts || '{\"number\":' || attempt || ',\"revision\":'
-                || coalesce(attempt_revision, 'null') || ',\"error\":' || $3 || '}' || char(10),
-            publications = 0, due_at = ",
-            now!(),
-            " + $4, message_at = ",
-            now!(),
-            " + $4 WHERE id = $1 AND state = 'running' AND attempt = $2"
-        ))
-        .bind(Id(id.0))
-        .bind(i64::from(*attempt))
-        .bind(error.as_str())
-        .bind(millis(*delay))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        Ok(given == 1)
-    }
-    writer
-        .write((id, attempt, delay, json(&platform_error(reason))?), |tx, arguments| {
-            Box::pin(run(tx, arguments))
-        })
-        .await
+async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result<bool> {
+    let Some(values) = settlement::columns(row)? else { return Ok(false) };
+    let settled = query(concat!(
+        "UPDATE invocations SET state = $3, reason = $4, cause = $5, dead_letter = $6, failures = $7,
+            start = $8, prewarmed = $9, attempts = attempts || $10, attempt_revision = NULL, phases = $11,
+            result_type = $12, result_size = $13, result = $14, finished_at = $15,
+            duration_ms = max(0, $15 - accepted_at), owner = NULL, publications = 0, due_at = ",
+        now!(),
+        " + $16, message_at = ",
+        now!(),
+        " + $16 WHERE id = $1 AND state = 'running' AND attempt = $2"
+    ))
+    .bind(Id(row.id.0))
+    .bind(i64::from(row.attempt))
+    .bind(values.next.state)
+    .bind(values.next.reason)
+    .bind(values.next.cause)
+    .bind(values.next.dead_letter)
+    .bind(values.failures)
+    .bind(values.start)
+    .bind(values.prewarmed)
+    .bind(values.entry)
+    .bind(values.phases)
+    .bind(values.result_type)
+    .bind(values.result_size)
+    .bind(values.result)
+    .bind(values.finished_at)
+    .bind(values.due_in)
+    .execute(&mut *tx)
+    .await?;
+    Ok(settled.rows_affected() == 1)
 }
 
 pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
@@ -258,15 +211,20 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
         (limit, except): &(u32, String),
     ) -> Result<Vec<Due>, Failure> {
         let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
-        // Of a deleted function there is nothing to run: what was running when it went and came back.
+        // A deleted function has nothing to run: this finds what was running when it went, and came back.
+        let gone = settlement::function_deleted();
         query(concat!(
-        "UPDATE invocations AS i INDEXED BY invocations_due SET state = 'cancelled', reason = 'function_deleted', owner = NULL,
-            finished_at = $1, duration_ms = max(0, $1 - accepted_at), due_at = NULL, message_at = NULL
+        "UPDATE invocations AS i INDEXED BY invocations_due
+         SET state = $2, reason = $3, cause = $4, dead_letter = $5, owner = NULL, finished_at = $1, duration_ms = max(0, $1 - accepted_at), due_at = NULL, message_at = NULL
          WHERE ",
         due!(),
         " AND NOT EXISTS (SELECT 1 FROM functions AS f WHERE f.id = i.function_id)"
     ))
     .bind(now)
+    .bind(gone.state)
+    .bind(gone.reason)
+    .bind(gone.cause)
+    .bind(gone.dead_letter)
     .execute(&mut *tx)
     .await?;
         let rows: Vec<DueRow> = query_as(concat!(

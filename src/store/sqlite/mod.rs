@@ -92,7 +92,7 @@ impl Sqlite {
             .foreign_keys(true);
         let mut connection = connect_when_free(&writing).await?;
         // By the connection that stays: when the last one closes, SQLite empties and deletes its log.
-        migrate(&mut connection).await?;
+        migrate(&mut connection, shown).await?;
         let writer = Writer::start(writing.clone(), connection);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -190,10 +190,11 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// Under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), Failure> {
+async fn migrate(connection: &mut SqliteConnection, address: &str) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // run_direct is what run does; the bounds of run keep the future from being spawned.
-    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(failure::migration)?;
+    let migrated = MIGRATIONS.run_direct(None, &mut *transaction, false).await;
+    migrated.map_err(|error| failure::migration(error, address, &MIGRATIONS))?;
     transaction.commit().await.map_err(Failure::committing)?;
     Ok(())
 }
@@ -202,6 +203,8 @@ store!(Sqlite, "sqlite");
 
 #[cfg(test)]
 mod tests {
+    use sqlx::ConnectOptions as _;
+
     use super::*;
 
     // Here and not in the contract suite, where nothing can write into the file.
@@ -225,10 +228,64 @@ mod tests {
         later.await.unwrap();
         store.close().await;
         let error = Sqlite::connect(&path).await.err().unwrap();
-        assert!(
-            matches!(&error, Error::Conflict(text) if text.contains("newer cloudfunc")),
-            "{error:?}"
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the store at {} was written by a newer version of cloudfunc (schema 9999, this program knows \
+                 {known}); upgrade this host, or use another store",
+                path.display()
+            )
         );
+    }
+
+    #[tokio::test]
+    async fn a_store_of_schema_2_is_migrated_and_its_reasons_are_read_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let mut connection =
+            SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+        let old = MIGRATIONS.iter().filter(|migration| migration.version <= 2).cloned().collect();
+        let old = sqlx::migrate::Migrator { migrations: old, ..sqlx::migrate::Migrator::DEFAULT };
+        old.run_direct(None, &mut connection, false).await.unwrap();
+        let rows = [
+            ("expired", Some("start_failed: no image: 100%"), 0),
+            ("expired", Some("throttled"), 0),
+            ("failed", Some("platform"), 10),
+            ("cancelled", Some("function_deleted"), 2),
+            ("failed", None, 1),
+        ];
+        let mut ids = Vec::new();
+        for (state, reason, attempt) in rows {
+            let id = InvocationId::new();
+            sqlx::query(
+                "INSERT INTO invocations (id, function_id, function_name, mode, state, reason, attempt,
+                    accepted_at) VALUES ($1, $1, 'f', 'async', $2, $3, $4, 1)",
+            )
+            .bind(id.0.as_bytes().to_vec())
+            .bind(state)
+            .bind(reason)
+            .bind(attempt)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+            ids.push(id);
+        }
+        connection.close().await.unwrap();
+
+        let store = Sqlite::connect(&path).await.unwrap();
+        for (id, (state, reason, _)) in ids.into_iter().zip(rows) {
+            let record = store.record(id).await.unwrap().unwrap();
+            assert_eq!(record.state.as_str(), state);
+            assert_eq!(record.reason.map(|reason| reason.to_string()).as_deref(), reason);
+        }
+        let words: Vec<(String, i64)> =
+            sqlx::query_as("SELECT cause, failures FROM invocations WHERE reason = 'start_failed'")
+                .fetch_all(store.readers())
+                .await
+                .unwrap();
+        assert_eq!(words, [("no image: 100%".to_owned(), 0)]);
+        store.close().await;
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use crate::{
     store::{
         SyncRecord,
         failure::Failure,
-        rows::{Id, attempt_lines, clean, json, millis, stored_result},
+        rows::{Id, attempt_lines, clean, json, millis, reason_columns, stored_result},
     },
 };
 
@@ -23,7 +23,7 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
                 phases.push(json(&row.record.phases)?);
             }
             let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, start,
+            "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, cause, start,
                 prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
                 result_size, result) ",
         );
@@ -31,6 +31,7 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
             insert.push_values(rows, |mut values, (row, (attempts, phases))| {
                 let record = &row.record;
                 let (result_type, result_size) = stored_result(row).unzip();
+                let (reason, cause) = reason_columns(record.reason.as_ref());
                 values
                     .push_bind(Id(record.id.0))
                     .push_bind(Id(row.function.0))
@@ -38,7 +39,8 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
                     .push_bind("sync")
                     .push_bind(record.state.as_str())
                     .push_bind(record.dead_letter)
-                    .push_bind(record.reason.as_deref().map(|reason| clean(reason).into_owned()))
+                    .push_bind(reason)
+                    .push_bind(cause)
                     .push_bind(record.start.map(|start| start.as_str()))
                     .push_bind(record.prewarmed)
                     .push_bind(record.accepted_at.as_millisecond())

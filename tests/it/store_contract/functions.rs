@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{Digest, FunctionId, InstanceId, LogLine, RevisionNumber, State, Stream},
+    model::{Digest, FunctionId, InstanceId, LogLine, Reason, RevisionNumber, State, Stream},
     store::{Config, Error, LogFilter, RecordFilter},
 };
 
-use super::{LONG, accept, deploy, finish, name, now, open, owner, revision_of, state};
+use super::{LONG, accept, deploy, finish, give_back, name, now, open, owner, revision_of, state};
 
 pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Config) {
     let store = open(config).await;
@@ -119,7 +119,7 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
     );
     let of_other = accept(&store, &other).await;
     store.claim(retrying, owner).await.unwrap().unwrap();
-    assert!(store.give_back(retrying, 1, LONG, "no room").await.unwrap());
+    assert!(give_back(&store, retrying, 1, LONG, "no room").await);
     store.claim(running, owner).await.unwrap().unwrap();
 
     assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(function.clone()));
@@ -128,15 +128,12 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
     assert_eq!(store.revision(function.id, RevisionNumber(1)).await.unwrap(), None);
     for id in [queued, retrying] {
         let record = store.record(id).await.unwrap().unwrap();
-        assert_eq!(
-            (record.state, record.reason.as_deref()),
-            (State::Cancelled, Some("function_deleted"))
-        );
+        assert_eq!((record.state, record.reason), (State::Cancelled, Some(Reason::FunctionDeleted)));
         assert!(record.finished_at.is_some() && record.duration_ms.is_some_and(|ms| ms >= 0.0));
         assert_eq!(store.claim(id, owner).await.unwrap(), None);
     }
     assert_eq!(state(&store, running).await, State::Running);
-    assert_eq!(store.finish(&[finish(running, 1, State::Succeeded)]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[finish(running, 1, State::Succeeded)]).await.unwrap(), [true]);
     assert_eq!(state(&store, running).await, State::Succeeded);
     assert_eq!(state(&store, of_other).await, State::Queued);
     assert!(store.totals().await.unwrap().balance());
@@ -296,7 +293,7 @@ pub async fn what_is_in_use_is_no_old_revision(config: Config) {
     assert_eq!(store.prune_revisions(1, None).await.unwrap(), [f.id]);
     assert_eq!(numbers(&store, f.id).await, [5, 3, 2, 1]);
     store.report_instances(owner, &[]).await.unwrap();
-    assert_eq!(store.finish(&[finish(id, 1, State::Succeeded)]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[finish(id, 1, State::Succeeded)]).await.unwrap(), [true]);
     store.prune_revisions(1, Some(f.id)).await.unwrap();
     assert_eq!(numbers(&store, f.id).await, [5, 1], "the newest and the active one");
 }

@@ -2,12 +2,15 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{Digest, InvocationId, OwnerId, RevisionNumber, State},
-    store::{Announcement, Config, Due, Error, MAX_CLAIMS, NewInvocation, NewRevision, Store, Totals},
+    lifecycle::{Ending, Policy, Transition},
+    model::{Digest, InvocationId, OwnerId, Reason, RevisionNumber, State},
+    store::{Announcement, Config, Due, Error, NewInvocation, NewRevision, Settlement, Store, Totals},
 };
 use jiff::Timestamp;
 
-use super::{LONG, accept, deploy, finish, invocation, name, open, owner, revision_of, state, text};
+use super::{
+    LONG, accept, deploy, finish, give_back, invocation, name, open, owner, revision_of, state, text,
+};
 use crate::support::eventually;
 
 /// Makes all queued rows due now instead of in a second.
@@ -131,12 +134,12 @@ pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
     store.release_lease(lost).await.unwrap();
     store.claim(id, next).await.unwrap().unwrap();
 
-    assert_eq!(store.finish(&[finish(id, 1, State::Failed)]).await.unwrap(), [false]);
-    assert!(!store.give_back(id, 1, Duration::ZERO, "stale").await.unwrap());
+    assert_eq!(store.settle(&[finish(id, 1, State::Failed)]).await.unwrap(), [false]);
+    assert!(!give_back(&store, id, 1, Duration::ZERO, "stale").await);
     assert_eq!(state(&store, id).await, State::Running);
     let both = [finish(id, 1, State::Failed), finish(id, 2, State::Succeeded)];
-    assert_eq!(store.finish(&both).await.unwrap(), [false, true]);
-    assert_eq!(store.finish(&[finish(id, 2, State::Crashed)]).await.unwrap(), [false]);
+    assert_eq!(store.settle(&both).await.unwrap(), [false, true]);
+    assert_eq!(store.settle(&[finish(id, 2, State::Crashed)]).await.unwrap(), [false]);
     assert_eq!(state(&store, id).await, State::Succeeded);
     assert_eq!(store.result(id).await.unwrap(), Some(text("result")));
 }
@@ -151,7 +154,7 @@ pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
         let ends = [State::Succeeded, State::Failed, State::TimedOut, State::Crashed];
         let finishing = ends.map(|end| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.finish(&[finish(id, 1, end)]).await.unwrap()[0] })
+            tokio::spawn(async move { store.settle(&[finish(id, 1, end)]).await.unwrap()[0] })
         });
         let mut winners = Vec::new();
         for (end, task) in ends.into_iter().zip(finishing) {
@@ -166,8 +169,45 @@ pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
     let id = accept(&store, &f).await;
     store.claim(id, owner).await.unwrap().unwrap();
     let twice = [finish(id, 1, State::Failed), finish(id, 1, State::Succeeded)];
-    assert_eq!(store.finish(&twice).await.unwrap(), [true, false]);
+    assert_eq!(store.settle(&twice).await.unwrap(), [true, false]);
     assert_eq!(state(&store, id).await, State::Failed);
+}
+
+pub async fn failures_are_counted_beside_attempts(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let owner = owner(&store, LONG).await;
+    let claimed =
+        async || store.claim(id, owner).await.unwrap().map(|claim| (claim.attempt, claim.failures));
+    assert_eq!(claimed().await, Some((1, 0)));
+    assert!(give_back(&store, id, 1, Duration::ZERO, "no room").await);
+    assert_eq!(claimed().await, Some((2, 0)), "the function did not run");
+    let mut failed = finish(id, 2, State::Failed);
+    failed.result = Some(text("not an end, so not stored"));
+    failed.transition = Transition::Retry { after: Duration::ZERO, failures: 1 };
+    assert_eq!(store.settle(&[failed]).await.unwrap(), [true]);
+    let record = store.record(id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.finished_at, record.result), (State::Retrying, None, None));
+    assert_eq!(claimed().await, Some((3, 1)));
+    let mut dead = finish(id, 3, State::Failed);
+    let ending = Ending { dead_letter: true, ..Ending::in_state(State::Failed) };
+    dead.transition = Transition::End { ending, failures: 2 };
+    assert_eq!(store.settle(&[dead]).await.unwrap(), [true]);
+    let record = store.record(id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.dead_letter, record.attempts.len()), (State::Failed, true, 3));
+}
+
+pub async fn a_transition_that_changes_nothing_is_not_applied(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    store.claim(id, owner(&store, LONG).await).await.unwrap().unwrap();
+    let with = |transition| Settlement { transition, ..finish(id, 1, State::Succeeded) };
+    let none = [with(Transition::Stay), with(Transition::Run { attempt: 2 })];
+    assert_eq!(store.settle(&none).await.unwrap(), [false, false]);
+    assert_eq!(state(&store, id).await, State::Running);
+    assert!(store.settle(&[]).await.unwrap().is_empty());
 }
 
 pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
@@ -177,8 +217,8 @@ pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
     let owner = owner(&store, LONG).await;
     for (id, delay) in [(soon, Duration::from_millis(200)), (later, LONG)] {
         store.claim(id, owner).await.unwrap().unwrap();
-        assert!(store.give_back(id, 1, delay, "no room").await.unwrap());
-        assert!(!store.give_back(id, 1, delay, "no room").await.unwrap());
+        assert!(give_back(&store, id, 1, delay, "no room").await);
+        assert!(!give_back(&store, id, 1, delay, "no room").await);
         assert_eq!(state(&store, id).await, State::Retrying);
     }
     assert_eq!(store.claim(later, owner).await.unwrap(), None, "not due yet");
@@ -212,15 +252,16 @@ pub async fn the_claim_beyond_the_last_ends_it(config: Config) {
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
     let owner = owner(&store, LONG).await;
-    for attempt in 1..=MAX_CLAIMS {
+    let max_claims = Policy::DEFAULT.max_claims;
+    for attempt in 1..=max_claims {
         assert_eq!(store.claim(id, owner).await.unwrap().unwrap().attempt, attempt);
-        assert!(store.give_back(id, attempt, Duration::ZERO, "no engine").await.unwrap());
+        assert!(give_back(&store, id, attempt, Duration::ZERO, "no engine").await);
     }
     assert_eq!(store.claim(id, owner).await.unwrap(), None);
     let record = store.record(id).await.unwrap().unwrap();
     assert_eq!((record.state, record.dead_letter), (State::Failed, true));
-    assert_eq!(record.reason.as_deref(), Some("platform"));
-    assert_eq!(record.attempts.len(), MAX_CLAIMS as usize);
+    assert_eq!(record.reason, Some(Reason::Platform));
+    assert_eq!(record.attempts.len(), max_claims as usize);
     assert!(record.finished_at.is_some());
     assert_eq!(store.totals().await.unwrap().terminal, 1);
 }
@@ -398,7 +439,7 @@ pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config
     store.claim(lost, owner).await.unwrap().unwrap();
     store.claim(given_back, owner).await.unwrap().unwrap();
     store.delete_function(&f.name).await.unwrap();
-    assert!(store.give_back(given_back, 1, Duration::ZERO, "stopping").await.unwrap());
+    assert!(give_back(&store, given_back, 1, Duration::ZERO, "stopping").await);
     store.release_lease(owner).await.unwrap();
     for id in [lost, given_back] {
         assert_eq!(store.claim(id, owner).await.unwrap(), None, "there is nothing to run");
@@ -406,10 +447,7 @@ pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     for id in [lost, given_back] {
         let record = store.record(id).await.unwrap().unwrap();
-        assert_eq!(
-            (record.state, record.reason.as_deref()),
-            (State::Cancelled, Some("function_deleted"))
-        );
+        assert_eq!((record.state, record.reason), (State::Cancelled, Some(Reason::FunctionDeleted)));
     }
     assert!(store.totals().await.unwrap().balance());
 }
@@ -443,8 +481,8 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
                 ids.extend(rows.iter().map(|row| row.id));
             }
             4..=6 => drop(store.claim(id, who).await.unwrap()),
-            7 => drop(store.finish(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
-            8 => drop(store.give_back(id, attempt, Duration::ZERO, "no room").await.unwrap()),
+            7 => drop(store.settle(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
+            8 => drop(give_back(&store, id, attempt, Duration::ZERO, "no room").await),
             9 => drop(store.take_due(5, &[]).await.unwrap()),
             10 => drop(store.prune(Duration::ZERO, 3).await.unwrap()),
             _ if dice.throw(4) == 0 => {
@@ -481,7 +519,7 @@ pub async fn six_mebibytes_go_in_and_come_out(config: Config) {
     assert!(claim.payload == body);
     let mut end = finish(row.id, 1, State::Succeeded);
     end.result = Some(body.clone());
-    assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[end]).await.unwrap(), [true]);
     assert!(store.result(row.id).await.unwrap() == Some(body));
     assert_eq!(store.record(row.id).await.unwrap().unwrap().result.unwrap().size, 6 << 20);
 }

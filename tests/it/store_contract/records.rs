@@ -3,13 +3,13 @@ use std::time::Duration;
 use cloudfunc::{
     model::{
         AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, InvocationRef, LineKind,
-        LogLine, Mode, Phase, Record, ResultInfo, RevisionNumber, Start, State, Stream,
+        LogLine, Mode, Phase, Reason, Record, ResultInfo, RevisionNumber, Start, State, Stream,
     },
     store::{Config, LogFilter, RecordFilter, SyncRecord},
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LONG, accept, deploy, finish, name, now, open, owner, text};
+use super::{LONG, accept, deploy, finish, give_back, name, now, open, owner, text};
 
 /// Everything set that can be.
 fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
@@ -131,7 +131,7 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
 
     let next = owner(&store, LONG).await;
     store.claim(id, next).await.unwrap().unwrap();
-    store.give_back(id, 2, Duration::ZERO, "the engine\nis \"gone\"").await.unwrap();
+    give_back(&store, id, 2, Duration::ZERO, "the engine\nis \"gone\"").await;
     deploy(&store, "f", "v2").await;
     store.claim(id, next).await.unwrap().unwrap();
     let mut end = finish(id, 3, State::Succeeded);
@@ -140,7 +140,7 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
     (end.start, end.prewarmed) = (Some(Start::Warm), false);
     end.phases = vec![Phase { name: "queue".to_owned(), start_ms: 1.0, duration_ms: 2.5 }];
     end.finished_at = record.accepted_at + SignedDuration::from_millis(1500);
-    assert_eq!(store.finish(std::slice::from_ref(&end)).await.unwrap(), [true]);
+    assert_eq!(store.settle(std::slice::from_ref(&end)).await.unwrap(), [true]);
 
     let record = store.record(id).await.unwrap().unwrap();
     let given_back = FunctionError {
@@ -194,12 +194,12 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
 
     let mut sync = sync_record("f", now());
     sync.record.attempts[0].error.as_mut().unwrap().message = "a\0b".to_owned();
-    sync.record.reason = Some("a\0b".to_owned());
+    sync.record.reason = Some(Reason::StartFailed("a\0b".to_owned()));
     sync.result.as_mut().unwrap().content_type = "text/\0".to_owned();
     store.write_sync(&[sync.clone().into()]).await.unwrap();
     let record = store.record(sync.record.id).await.unwrap().unwrap();
     assert_eq!(record.attempts, sync.record.attempts, "JSON can hold it");
-    assert_eq!(record.reason.as_deref(), Some("a\u{fffd}b"));
+    assert_eq!(record.reason, Some(Reason::StartFailed("a\u{fffd}b".to_owned())));
     assert_eq!(record.result.unwrap().content_type, "text/\u{fffd}");
 
     let mut row = super::invocation(&f);
@@ -212,7 +212,7 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
         (&claim.payload.bytes[..], &claim.payload.content_type[..]),
         (&b"payload\0"[..], "a/\u{fffd}")
     );
-    assert!(store.give_back(row.id, 1, Duration::ZERO, "a\0b").await.unwrap());
+    assert!(give_back(&store, row.id, 1, Duration::ZERO, "a\0b").await);
     store.claim(row.id, owner).await.unwrap().unwrap();
     let mut end = finish(row.id, 2, State::Failed);
     end.attempt_record.error = Some(FunctionError {
@@ -221,7 +221,7 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
         trace: Some("\0".to_owned()),
         hint: None,
     });
-    assert_eq!(store.finish(&[end]).await.unwrap(), [true]);
+    assert_eq!(store.settle(&[end]).await.unwrap(), [true]);
     assert_eq!(
         store.record(row.id).await.unwrap().unwrap().attempts[0].error.as_ref().unwrap().message,
         "a\0b"
@@ -342,7 +342,7 @@ pub async fn pruning_counts_what_it_deletes(config: Config) {
         store.claim(id, owner).await.unwrap().unwrap();
         let mut end = finish(id, 1, State::Succeeded);
         end.finished_at = age;
-        store.finish(&[end]).await.unwrap();
+        store.settle(&[end]).await.unwrap();
         ended.push(id);
     }
     store.write_sync(&[sync_record("f", old).into(), sync_record("f", now()).into()]).await.unwrap();

@@ -117,7 +117,7 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
         let claim = store.claim(*id, owner).await.unwrap().expect("it was accepted");
         let payload = claim.payload.bytes;
         assert!(payload == large.bytes || payload == Bytes::from_static(b"payload"));
-        assert_eq!(store.finish(&[finish(*id, 1, State::Succeeded)]).await.unwrap(), [true]);
+        assert_eq!(store.settle(&[finish(*id, 1, State::Succeeded)]).await.unwrap(), [true]);
     }
     let totals = store.totals().await.unwrap();
     assert_eq!((totals.terminal, totals.balance()), (accepted.len() as u64, true));

@@ -1,0 +1,176 @@
+//! What happens next to an invocation: every rule about its states, attempts and ends, and nothing else.
+//!
+//! ```text
+//!            claim                      outcome
+//!  queued ───────────▶ running ───────────────────▶ succeeded | failed | timed_out | crashed
+//!                       │   ▲  └─ claim, but there were too many ──▶ failed (platform, dead letter)
+//!        to be tried    │   │ claim (due, or the owner's lease has expired)
+//!        again          ▼   │
+//!                     retrying ──▶ expired (too old)
+//!  queued | retrying | running and lost ──▶ cancelled (its function was deleted)
+//! ```
+//!
+//! A sync invocation has one attempt and no row until it has ended: of the diagram it knows
+//! queued, running and the ends (`expired` when it never ran, `crashed` when it was lost).
+//!
+//! Everything here is pure: time and chance are arguments. [`decide`] answers a [`Transition`] from [`Facts`] that may
+//! be outdated; the store applies it by compare-and-set on state and attempt, so that an outdated one changes nothing.
+//! A claim is the exception: the store makes it in one statement by the bounds of [`Policy::claims`], since
+//! only the store knows the row and its lease. [`decide`] says the same, and the tests hold the two together.
+
+mod ending;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use ending::{Ending, ExitClass, Kind};
+pub use retry::{Claims, Growth, Policy};
+
+use crate::model::{Reason, State, message::Verdict};
+
+/// What is known of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The state it is in, or is believed to be in.
+    pub state: State,
+    /// How often it was claimed: 0 until the first claim. The number of the attempt under way, and its fence.
+    pub attempt: u32,
+    /// How many attempts failed because the function did; at most `attempt`.
+    pub failures: u32,
+    /// When it was accepted, on the clock of the scheduler that accepted it.
+    pub accepted_at: Timestamp,
+}
+
+/// What has happened to an invocation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event<'a> {
+    /// A manager asks for it, and the store would hand it out: it waits and is due, or the lease of the process that
+    /// had it has expired.
+    Claim,
+    /// An attempt came to this.
+    Outcome {
+        /// The number that its claim answered.
+        attempt: u32,
+        /// What came of it.
+        verdict: &'a Verdict,
+    },
+    /// Its function was deleted.
+    FunctionDeleted {
+        /// Whether a manager process with a valid lease has it.
+        held: bool,
+    },
+}
+
+/// What is to be done about an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transition {
+    /// Nothing: the event is stale, or says nothing about the state.
+    Stay,
+    /// It runs, as this attempt.
+    Run {
+        /// From 1.
+        attempt: u32,
+    },
+    /// It is tried again.
+    Retry {
+        /// The pause before, from now on.
+        after: Duration,
+        /// How many attempts the function has failed by now.
+        failures: u32,
+    },
+    /// It has ended. Nothing changes a terminal state.
+    End {
+        /// In which state, and why.
+        ending: Ending,
+        /// How many attempts the function has failed.
+        failures: u32,
+    },
+}
+
+/// Answers what an event does to an invocation. `now` is on the clock of `facts.accepted_at` as far as hosts agree on
+/// theirs; `chance` is a random number from 0 up to, not including, 1.
+pub fn decide(
+    facts: Facts,
+    event: Event<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    chance: f64,
+) -> Transition {
+    if facts.state.is_terminal() {
+        return Transition::Stay;
+    }
+    match event {
+        Event::Claim if facts.attempt < policy.max_claims => {
+            Transition::Run { attempt: facts.attempt + 1 }
+        }
+        Event::Claim => Transition::End { ending: policy.claims().exhausted, failures: facts.failures },
+        Event::FunctionDeleted { held: true } => Transition::Stay,
+        Event::FunctionDeleted { held: false } => {
+            Transition::End { ending: Ending::function_deleted(), failures: facts.failures }
+        }
+        Event::Outcome { attempt, .. } if facts.state != State::Running || attempt != facts.attempt => {
+            Transition::Stay
+        }
+        Event::Outcome { verdict, .. } => after_attempt(facts, verdict, policy, now, chance),
+    }
+}
+
+/// Answers what the outcome of the attempt under way does.
+fn after_attempt(
+    facts: Facts,
+    verdict: &Verdict,
+    policy: &Policy,
+    now: Timestamp,
+    chance: f64,
+) -> Transition {
+    let failures = facts.failures;
+    if let Verdict::NotRun { delay, .. } = verdict {
+        let after = policy.pause_not_run(*delay, facts.attempt);
+        return match policy.is_too_old(facts.accepted_at, now, after) {
+            true => Transition::End { ending: Ending::too_old(), failures },
+            false => Transition::Retry { after, failures },
+        };
+    }
+    match verdict.state() {
+        Some(State::Succeeded) => {
+            Transition::End { ending: Ending::in_state(State::Succeeded), failures }
+        }
+        Some(state) => after_failure(state, facts, policy, now, chance),
+        // No end of an attempt that was claimed.
+        None => Transition::Stay,
+    }
+}
+
+/// Answers what a failure of the function does, which `state` would end the invocation in.
+fn after_failure(
+    state: State,
+    facts: Facts,
+    policy: &Policy,
+    now: Timestamp,
+    chance: f64,
+) -> Transition {
+    let failures = facts.failures.saturating_add(1);
+    if failures < policy.attempts {
+        let after = policy.pause_failed(failures, chance);
+        if !policy.is_too_old(facts.accepted_at, now, after) {
+            return Transition::Retry { after, failures };
+        }
+    }
+    let ending = Ending { dead_letter: policy.attempts > 1, ..Ending::in_state(state) };
+    Transition::End { ending, failures }
+}
+
+impl Ending {
+    /// The end of what waited for a function that was deleted.
+    pub fn function_deleted() -> Self {
+        Self { reason: Some(Reason::FunctionDeleted), ..Self::in_state(State::Cancelled) }
+    }
+
+    fn too_old() -> Self {
+        Self { reason: Some(Reason::TooOld), ..Self::in_state(State::Expired) }
+    }
+}

@@ -1,0 +1,94 @@
+//! Decisions of the lifecycle as values of columns: backends only compare and set.
+
+use super::{
+    Settlement,
+    rows::{attempt_line, clean, count, json, millis, reason_columns},
+};
+use crate::{
+    lifecycle::{Claims, Ending, Policy, Transition},
+    model::State,
+};
+
+/// A state and why it is in it, in columns.
+#[derive(Clone, Debug)]
+pub(super) struct StateColumns {
+    pub state: &'static str,
+    pub reason: Option<String>,
+    pub cause: Option<String>,
+    pub dead_letter: bool,
+}
+
+impl From<&Ending> for StateColumns {
+    fn from(ending: &Ending) -> Self {
+        let (reason, cause) = reason_columns(ending.reason.as_ref());
+        Self { state: ending.state.as_str(), reason, cause, dead_letter: ending.dead_letter }
+    }
+}
+
+impl StateColumns {
+    fn plain(state: State) -> Self {
+        Self { state: state.as_str(), reason: None, cause: None, dead_letter: false }
+    }
+}
+
+/// The bounds of a claim: how many there may be, and the end that the next one is.
+pub(super) fn claim_bounds() -> (i64, StateColumns) {
+    let Claims { most, exhausted } = Policy::DEFAULT.claims();
+    (i64::from(most), StateColumns::from(&exhausted))
+}
+
+/// The end of what waited for a function that was deleted.
+pub(super) fn function_deleted() -> StateColumns {
+    StateColumns::from(&Ending::function_deleted())
+}
+
+/// A settlement in columns. What an end alone has is empty otherwise.
+pub(super) struct SettlementColumns<'a> {
+    pub next: StateColumns,
+    pub failures: i64,
+    pub entry: String,
+    pub start: Option<&'static str>,
+    pub prewarmed: bool,
+    pub phases: String,
+    pub result_type: Option<String>,
+    pub result_size: Option<i64>,
+    pub result: Option<&'a [u8]>,
+    /// Milliseconds since the epoch.
+    pub finished_at: Option<i64>,
+    /// In how many milliseconds it is due again.
+    pub due_in: Option<i64>,
+}
+
+/// None: the transition changes nothing.
+pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns<'_>>> {
+    let entry = attempt_line(&row.attempt_record)?;
+    Ok(Some(match &row.transition {
+        Transition::Stay | Transition::Run { .. } => return Ok(None),
+        Transition::Retry { after, failures } => SettlementColumns {
+            next: StateColumns::plain(State::Retrying),
+            failures: i64::from(*failures),
+            entry,
+            start: None,
+            prewarmed: false,
+            phases: json::<[(); 0]>(&[])?,
+            result_type: None,
+            result_size: None,
+            result: None,
+            finished_at: None,
+            due_in: Some(millis(*after)),
+        },
+        Transition::End { ending, failures } => SettlementColumns {
+            next: StateColumns::from(ending),
+            failures: i64::from(*failures),
+            entry,
+            start: row.start.map(|start| start.as_str()),
+            prewarmed: row.prewarmed,
+            phases: json(&row.phases)?,
+            result_type: row.result.as_ref().map(|body| clean(&body.content_type).into_owned()),
+            result_size: row.result.as_ref().map(|body| count(body.bytes.len())),
+            result: row.result.as_ref().map(|body| &body.bytes[..]),
+            finished_at: Some(row.finished_at.as_millisecond()),
+            due_in: None,
+        },
+    }))
+}
