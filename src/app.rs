@@ -183,6 +183,7 @@ fn start(
                 store: store?,
                 queue: queue?,
                 runtime: backends.runtime.clone().context("no runtime")?,
+                clock: Clock::system(),
                 lines: backends.lines.clone(),
                 usual: manifest::usual(&Defaults { versions: platform.versions() }),
             };

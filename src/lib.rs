@@ -7,6 +7,7 @@
 pub mod app;
 pub mod backends;
 pub mod backoff;
+mod batch;
 mod budget;
 pub mod bundle;
 pub mod cli;
@@ -32,3 +33,4 @@ pub mod store;
 pub mod suggest;
 pub mod toml_document;
 pub mod units;
+mod write_behind;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Role;
 use crate::{
+    backoff::Backoff,
     error_chain::chain,
     model::LogLine,
     place::State,
@@ -22,14 +23,14 @@ use crate::{
 /// Closing waits for a commit under way and says goodbye to a server. A disk that hangs is not waited for.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// What the roles of this process share; none where no role needs it.
+/// Backends that the roles of this process share; none where no role needs it.
 pub struct Backends {
-    /// Of a store that is a file.
+    /// The lock of a store that is a file.
     _lock: Option<StoreLock>,
     pub store: Option<Arc<dyn Store>>,
     pub queue: Option<Arc<dyn Queue>>,
     pub runtime: Option<Arc<dyn Runtime>>,
-    /// Who reads along what functions write.
+    /// A reader of what functions write, line by line.
     pub lines: Option<UnboundedSender<LogLine>>,
 }
 
@@ -94,7 +95,7 @@ async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
     mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,
     is_transient: impl Fn(&E) -> bool,
 ) -> anyhow::Result<T> {
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     let mut said = String::new();
     loop {
         match connect().await {
@@ -110,8 +111,7 @@ async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
                     tracing::warn!(error = %reason, "waiting for the {what}");
                     said = reason;
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(3));
+                backoff.pause().await;
             }
             Err(error) => return Err(error).with_context(|| format!("the {what} cannot be used")),
         }

@@ -37,7 +37,7 @@ pub enum Error {
 
 /// A bundle of more files is read anew for each instance instead of being remembered.
 const REMEMBERED_FILES: usize = 500;
-/// Linking takes some 10 µs a file: so many are sooner linked than handed to another thread.
+/// Linking takes some 10 µs a file: this many are sooner linked than handed to another thread.
 const FEW_FILES: usize = 50;
 
 /// Bundles that are remembered, those used last; another one is read anew, from its folder.
@@ -47,7 +47,7 @@ const REMEMBERED_BUNDLES: usize = 64;
 #[derive(Debug)]
 pub struct Unpacked {
     folder: PathBuf,
-    /// What is in it, in the order in which it can be made anew; none of a large one.
+    /// Files and folders in it, in the order in which it can be made anew; none of a large one.
     entries: Option<Vec<Entry>>,
 }
 
@@ -106,7 +106,7 @@ impl Unpacked {
     }
 }
 
-/// What is in `folder`, itself at `path` of the bundle: each folder before what is in it.
+/// Lists what is in `folder`, itself at `path` of the bundle: each folder before what is in it.
 fn list(folder: &Path, path: &Path, entries: &mut Vec<Entry>) -> Result<(), Error> {
     for entry in fs::read_dir(folder).map_err(io_error(folder))? {
         let entry = entry.map_err(io_error(folder))?;
@@ -125,14 +125,14 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Io { path, source }
 }
 
-/// Single flight: whoever comes first fetches, the others wait for it.
+/// Single flight: the first one fetches, the others wait for it.
 type Cell = Arc<OnceCell<Arc<Unpacked>>>;
 
 /// The one used last is the last one; at most [`REMEMBERED_BUNDLES`].
 #[derive(Default)]
-struct Known(VecDeque<(Digest, Cell)>);
+struct Recent(VecDeque<(Digest, Cell)>);
 
-impl Known {
+impl Recent {
     fn cell(&mut self, digest: &Digest) -> Cell {
         let known = self.0.iter().position(|(of, _)| of == digest);
         let (digest, cell) = known
@@ -150,22 +150,22 @@ impl Known {
     }
 }
 
-pub struct Bundles {
+pub struct BundleCache {
     folder: PathBuf,
     store: Arc<dyn Functions>,
-    known: Mutex<Known>,
+    recent: Mutex<Recent>,
     /// Those that somebody may be linking from, beside those that are only remembered.
     in_use: Mutex<HashMap<Digest, Weak<Unpacked>>>,
     /// Held for reading while one is fetched: until it is in `in_use` it must not be removed.
     fetching: RwLock<()>,
 }
 
-impl Bundles {
+impl BundleCache {
     pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
         Self {
             folder,
             store,
-            known: Mutex::default(),
+            recent: Mutex::default(),
             in_use: Mutex::default(),
             fetching: RwLock::default(),
         }
@@ -173,13 +173,13 @@ impl Bundles {
 
     /// From the cache, or from the store.
     pub async fn get(&self, digest: &Digest) -> Result<Arc<Unpacked>, Error> {
-        let cell = self.known.lock().expect("no holder panics").cell(digest);
+        let cell = self.recent.lock().expect("no holder panics").cell(digest);
         let unpacked = cell.get_or_try_init(|| self.fetch(digest)).await?;
         if unpacked.folder.exists() {
             return Ok(unpacked.clone());
         }
         // Somebody has cleared the cache.
-        self.known.lock().expect("no holder panics").forget(digest);
+        self.recent.lock().expect("no holder panics").forget(digest);
         self.fetch(digest).await
     }
 
@@ -200,7 +200,7 @@ impl Bundles {
         Ok(unpacked)
     }
 
-    /// What a process that was killed had begun. Only before anything is fetched.
+    /// Removes what a process that was killed had begun. Only before anything is fetched.
     pub async fn remove_leftovers(&self) {
         let _alone = self.fetching.write().await;
         let names = self.entries().await.into_iter().filter(|name| name.starts_with('.')).collect();
@@ -218,7 +218,7 @@ impl Bundles {
     /// unpacked anew.
     pub async fn tidy(&self, named: &HashSet<Digest>) -> usize {
         let alone = self.fetching.write().await;
-        self.known.lock().expect("no holder panics").0.retain(|(digest, _)| named.contains(digest));
+        self.recent.lock().expect("no holder panics").0.retain(|(digest, _)| named.contains(digest));
         let there = self.entries().await;
         let unnamed = {
             let mut in_use = self.in_use.lock().expect("no holder panics");
@@ -289,17 +289,17 @@ mod tests {
 
     #[test]
     fn the_bundles_that_were_used_last_are_remembered() {
-        let mut known = Known::default();
+        let mut recent = Recent::default();
         let digest = |number: usize| Digest::of(&number.to_be_bytes());
-        let first = known.cell(&digest(0));
+        let first = recent.cell(&digest(0));
         for number in 1..2 * REMEMBERED_BUNDLES {
-            known.cell(&digest(number));
-            assert!(Arc::ptr_eq(&first, &known.cell(&digest(0))), "it was used before each");
+            recent.cell(&digest(number));
+            assert!(Arc::ptr_eq(&first, &recent.cell(&digest(0))), "it was used before each");
         }
-        assert_eq!(known.0.len(), REMEMBERED_BUNDLES);
-        assert!(known.0.iter().all(|(of, _)| *of != digest(1)));
-        known.forget(&digest(0));
-        assert!(!Arc::ptr_eq(&first, &known.cell(&digest(0))));
+        assert_eq!(recent.0.len(), REMEMBERED_BUNDLES);
+        assert!(recent.0.iter().all(|(of, _)| *of != digest(1)));
+        recent.forget(&digest(0));
+        assert!(!Arc::ptr_eq(&first, &recent.cell(&digest(0))));
     }
 
     /// Also of a bundle that is too large to be remembered.

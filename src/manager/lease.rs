@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
+use super::shared::Shared;
 
-/// A claim of a manager that has not renewed for so long may be taken by another.
+/// A claim of a manager that has not renewed for this long may be taken by another.
 pub const LEASE: Duration = Duration::from_secs(10);
 /// Three renewals fit into a lease, so that one lost renewal does no harm.
 const RENEW: Duration = Duration::from_secs(3);

@@ -9,21 +9,21 @@
 //! `dispatch` is the one task that owns the pool; one task owns each instance. A delivery is settled
 //! by [`work::Work`] and by nothing else.
 
-mod advice;
-mod build;
+mod builds;
 mod bundles;
-pub mod checks;
+mod code_check;
+mod commands;
 mod consumers;
 mod dispatch;
 mod instance;
-mod keep_alive;
 mod lease;
-mod load_once;
+mod left_overs;
 mod logs;
 pub mod pool;
-mod prewarm;
-mod shape;
-pub mod stock;
+mod retry;
+mod revisions;
+mod shared;
+mod start_failure;
 mod stop;
 mod tidy;
 mod work;
@@ -35,47 +35,32 @@ use tokio::sync::{Notify, mpsc::UnboundedSender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock::Clock,
+    error_chain::chain,
     http::{self, Server},
-    model::{FunctionSpec, LogLine, ManagerId, OwnerId, api::Dropped},
+    model::{FunctionSpec, LogLine, OwnerId, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
     settings::platform::Limits,
     shutdown::Shutdown,
     store::ManagerStore,
 };
+use builds::under_way::BuildsUnderWay;
+use bundles::BundleCache;
+use left_overs::clean_up;
+use revisions::RevisionCache;
+use shared::Shared;
 
-/// What a manager works with.
+/// Everything that a manager works with.
 pub struct Backends {
     pub store: Arc<dyn ManagerStore>,
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
+    pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
     /// What a manifest means that says nothing: instances for that are prewarmed.
     pub usual: FunctionSpec,
-}
-
-/// What every task of this manager shares.
-struct Shared {
-    store: Arc<dyn ManagerStore>,
-    queue: Arc<dyn Queue>,
-    runtime: Arc<dyn Runtime>,
-    limits: Limits,
-    manager: ManagerId,
-    /// This life of the process.
-    owner: OwnerId,
-    bundles: bundles::Bundles,
-    revisions: consumers::Revisions,
-    under_way: build::UnderWay,
-    logs: logs::LogWriter,
-    /// What functions and revisions there are has changed.
-    changed: Notify,
-    /// `<data>/instances`.
-    instances: PathBuf,
-    /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
-    tracker: TaskTracker,
-    /// What still runs is given up: from now on the end of a guest is our doing and says nothing.
-    given_up: CancellationToken,
 }
 
 /// Runs a manager until it is told to stop. Soft: what runs is finished (for at most the grace),
@@ -88,20 +73,20 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, lines, usual } = backends;
+    let Backends { store, queue, runtime, clock, lines, usual } = backends;
     let instances = data_dir.join("instances");
     clean_up(&*runtime, &owner, &instances).await?;
     std::fs::create_dir_all(&instances)
         .with_context(|| format!("cannot create {}", instances.display()))?;
     // What an earlier life of this manager had claimed need not wait until its lease runs out.
     if let Err(error) = store.release_manager(owner.manager).await {
-        tracing::warn!(error = %crate::error_chain::chain(&error), "older leases not ended; they run out by themselves");
+        tracing::warn!(error = %chain(&error), "older leases not ended; they run out by themselves");
     }
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
-        bundles: bundles::Bundles::new(data_dir.join("cache/bundles"), store.clone()),
-        revisions: consumers::Revisions::default(),
-        under_way: build::UnderWay::default(),
+        bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
+        revisions: RevisionCache::default(),
+        under_way: BuildsUnderWay::default(),
         manager: owner.manager,
         owner: OwnerId::new(),
         tracker: TaskTracker::new(),
@@ -113,6 +98,7 @@ pub async fn run(
         limits,
         logs,
         instances,
+        clock,
     });
     tokio::select! {
         () = lease::acquire(&shared) => {}
@@ -125,7 +111,7 @@ pub async fn run(
     let stop_health = CancellationToken::new();
     let health = tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone()));
     let (dispatch, dispatcher) = dispatch::start(shared.clone(), &usual, shutdown.soft.clone());
-    let builds = tokio::spawn(build::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone()));
+    let builds = tokio::spawn(builds::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone()));
     tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone()));
     let consuming = consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone());
     let consumers = tokio::spawn(consuming);
@@ -172,33 +158,4 @@ fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
         ready,
         dropped,
     )
-}
-
-/// Removes what an earlier life of this manager has left: sandboxes by label, instance folders. An
-/// engine that does not answer is no reason not to start: it has no sandbox running for us either.
-async fn clean_up(
-    runtime: &dyn Runtime,
-    owner: &Owner,
-    instances: &std::path::Path,
-) -> anyhow::Result<()> {
-    match runtime.remove_all(owner).await {
-        Ok(removed) if removed.is_empty() => {}
-        Ok(removed) => tracing::info!(count = removed.len(), "left-over sandboxes removed"),
-        Err(error) => {
-            tracing::warn!(error = %crate::error_chain::chain(&error), "cannot look for left-over sandboxes")
-        }
-    }
-    // Not the folder itself: it must not be made again where somebody has deleted everything.
-    let entries = match std::fs::read_dir(instances) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot empty {}", instances.display()));
-        }
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-    }
-    Ok(())
 }

@@ -11,10 +11,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, clean_up, dispatch::Dispatch};
+use super::{commands::Dispatch, left_overs::clean_up, shared::Shared};
 use crate::runtime::Owner;
 
-/// What is given up ends at once, but for the removal of its sandbox.
+/// Time for work that is given up: it ends at once, apart from the removal of its sandbox.
 const GIVE_UP: Duration = Duration::from_secs(1);
 /// An engine that is slower than this is left to the next start, which removes by label.
 const REMOVAL: Duration = Duration::from_secs(8);

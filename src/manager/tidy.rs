@@ -1,11 +1,15 @@
 //! Caches that follow what there is: unpacked bundles and images that no revision names any more are removed,
 //! after a change and now and then, for a change may have been missed.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, instance::function_tag};
+use super::{instance::image::function_tag, shared::Shared};
 use crate::{error_chain::chain, model::Digest, store};
 
 /// Without a change.
@@ -14,20 +18,24 @@ const EVERY: Duration = Duration::from_secs(600);
 const AGAIN: Duration = Duration::from_secs(5);
 /// Changes that come together are answered by one look.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Between two looks passes at least this many times what the last one took: it reads every revision there is.
+const REST: u32 = 20;
 
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     shared.bundles.remove_leftovers().await;
     let tidying = async {
         loop {
+            let begun = Instant::now();
             let is_done = tidy(&shared).await.unwrap_or_else(|error| {
                 tracing::warn!(error = %chain(&error), "caches not tidied; trying again later");
                 true
             });
+            let rest = SETTLE.max(begun.elapsed() * REST);
             tokio::select! {
                 () = shared.changed.notified() => {}
                 () = tokio::time::sleep(if is_done { EVERY } else { AGAIN }) => {}
             }
-            tokio::time::sleep(SETTLE).await;
+            tokio::time::sleep(rest).await;
         }
     };
     tokio::select! {

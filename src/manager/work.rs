@@ -8,8 +8,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Shared, logs::Sink};
+use super::{logs::Sink, shared::Shared};
 use crate::{
+    backoff::Backoff,
     error_chain::chain,
     model::{
         Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
@@ -82,7 +83,10 @@ impl Work {
             phases: match self.invoke.mode {
                 // The scheduler knows what came before.
                 Mode::Sync => run.phases,
-                Mode::Async => since_accepted(run.phases, self.invoke.accepted_at_ms, manager_ms),
+                Mode::Async => {
+                    let now_ms = shared.clock.now().as_millisecond();
+                    since_accepted(run.phases, self.invoke.accepted_at_ms, now_ms, manager_ms)
+                }
             },
             manager_ms,
             lines: Some(run.lines + error_lines).filter(|lines| *lines > 0),
@@ -121,7 +125,7 @@ impl Work {
         give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
     }
 
-    /// The manager stops while it runs, which is no outcome. Async: another one claims it as soon as
+    /// The manager stops while it runs, which is not an outcome. Async: another one claims it as soon as
     /// the lease is released. Sync: it cannot be run again, and the caller learns that now.
     pub async fn abandon(self, shared: &Shared) {
         tracing::warn!(invocation = %self.invoke.id, "given up");
@@ -135,9 +139,14 @@ impl Work {
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
-fn since_accepted(mut phases: Vec<Phase>, accepted_at_ms: i64, manager_ms: f64) -> Vec<Phase> {
+fn since_accepted(
+    mut phases: Vec<Phase>,
+    accepted_at_ms: i64,
+    now_ms: i64,
+    manager_ms: f64,
+) -> Vec<Phase> {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of one invocation")]
-    let total = (jiff::Timestamp::now().as_millisecond() - accepted_at_ms) as f64;
+    let total = (now_ms - accepted_at_ms) as f64;
     let queued = (total - manager_ms).max(0.0);
     for phase in &mut phases {
         phase.start_ms += queued;
@@ -166,7 +175,7 @@ pub async fn give_back_sync(
     }
 }
 
-/// Answers a sync caller; nobody may be waiting any more, which is no error.
+/// Answers a sync caller; the caller may have gone, which is not an error.
 pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
     let Some(to) = to else { return };
     if let Err(error) = shared.queue.publish(&Address::Reply(to), message).await {
@@ -234,11 +243,10 @@ fn bare_outcome(
 /// Tries until the queue has it: nothing that was accepted is lost for want of a broker. When this
 /// process ends before, the lease runs out and another manager claims the invocation anew.
 async fn send_outcome(shared: &Shared, message: Message, delivery: Delivery) {
-    let mut pause = Duration::from_millis(100);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     while let Err(error) = shared.queue.publish(&Address::Outcomes, message.clone()).await {
         tracing::debug!(error = %chain(&error), "outcome not published yet");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
+        backoff.pause().await;
     }
     if let Err(error) = delivery.ack().await {
         tracing::debug!(error = %chain(&error), "ack failed; the repeat will be refused its claim");

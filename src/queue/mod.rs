@@ -12,16 +12,15 @@
 //! Delivery is at least once for what is kept on disk, and at most once per living broker for the
 //! rest, with [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
 
+#![warn(missing_docs)]
+
 use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-use crate::{
-    model::SecretUrl,
-    model::{FunctionId, Mode, PlatformName, message::Parcel},
-};
+use crate::model::{FunctionId, Mode, PlatformName, SecretUrl, message::Parcel};
 
 mod embedded;
 mod rabbitmq;
@@ -29,7 +28,7 @@ mod rabbitmq;
 use embedded::Embedded;
 use rabbitmq::RabbitMq;
 
-/// For the log filter of whoever starts the program: the AMQP client logs returned messages with
+/// A directive for the log filter of the program: the AMQP client logs returned messages with
 /// their payloads, and every lost connection a second time.
 pub const LOG_DIRECTIVE: &str = "lapin=off";
 
@@ -41,7 +40,7 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Address {
     /// A function's queue of the given mode; there from [`Queue::declare`] to [`Queue::remove`].
     Function(FunctionId, Mode),
-    /// What came of async attempts; consumed by the schedulers.
+    /// Outcomes of async attempts; consumed by the schedulers.
     Outcomes,
     /// Builds; consumed by the managers.
     Builds,
@@ -49,11 +48,12 @@ pub enum Address {
     Reply(String),
 }
 
-/// What is sent.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Message {
+    /// Header and body; at most [`MAX_BODY`](crate::model::message::MAX_BODY) bytes of body.
     pub parcel: Parcel,
-    /// The queue forgets the message when nobody took it for so long (whole milliseconds, at least
+    /// The queue forgets a message that no consumer took for this long (whole milliseconds, at least
     /// one). None: it stays.
     pub expires: Option<Duration>,
 }
@@ -61,7 +61,7 @@ pub struct Message {
 /// How a consumer wants to be served.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsumeOptions {
-    /// At most so many unsettled deliveries at once; at least 1 (0 would mean unlimited).
+    /// How many unsettled deliveries there are at most at once; at least 1 (0 would mean unlimited).
     pub prefetch: u16,
     /// Of several consumers with room, the highest priority is served first.
     pub priority: i32,
@@ -72,14 +72,14 @@ pub struct ConsumeOptions {
 /// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so
 /// does [`Error::Unavailable`] from it; dropping that of `consume` or `open_replies` leaves no
 /// consumer behind. A lost connection is re-established by the next call; consumers and reply
-/// queues end (their streams yield `None`), and whoever reads them opens new ones. The loss and the
-/// return of a broker are logged here, once; who merely tries again need not say so.
+/// queues end (their streams yield `None`), and their readers open new ones. The loss and the
+/// return of a broker are logged here, once; a caller that merely tries again need not say so.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// For `status` and the startup text: `rabbitmq` or `embedded`.
     fn kind(&self) -> &'static str;
 
-    /// Whether async messages outlive a restart of this program. If not, whoever starts publishes
+    /// Whether async messages outlive a restart of this program. If not, the program's start publishes
     /// again what the store still holds as queued.
     fn is_durable(&self) -> bool;
 
@@ -99,7 +99,7 @@ pub trait Queue: Send + Sync {
     /// by nobody but [`Queue::open_replies`]: [`Error::NoQueue`].
     async fn consume(&self, from: &Address, options: ConsumeOptions) -> Result<Consumer, Error>;
 
-    /// A private queue that ends with its consumer, and the address that others reply to. Deliveries
+    /// Opens a private queue that ends with its consumer, and answers the address that others reply to. Deliveries
     /// need no ack. A reply to a consumer that is gone is lost: the embedded queue says
     /// [`Error::NoQueue`], RabbitMQ says nothing.
     async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
@@ -112,7 +112,8 @@ pub trait Queue: Send + Sync {
     /// Tells every current [`Queue::subscribe`]r, best effort.
     async fn broadcast(&self, event: Bytes) -> Result<(), Error>;
 
-    /// Everything broadcast from now on. Deliveries need no ack.
+    /// Hands out everything that is broadcast from now on; what was broadcast while the subscription was lost is
+    /// lost, too. Deliveries need no ack.
     async fn subscribe(&self) -> Result<Consumer, Error>;
 
     /// A round trip to the broker, for readiness.
@@ -125,7 +126,7 @@ pub trait Queue: Send + Sync {
 /// A stream of deliveries. Dropping it cancels the consumer; unsettled deliveries that were handed
 /// out stay valid and can still be settled as long as the connection lives.
 ///
-/// What was sent to a consumer but never handed out by it goes to other consumers when it is
+/// A message that was sent to a consumer but never handed out by it goes to other consumers when it is
 /// dropped, not marked as redelivered on `Function(_, Sync)`; elsewhere it may be marked.
 pub struct Consumer {
     /// The backend's stream: nothing stands between it and the reader, as a task in between would
@@ -146,6 +147,7 @@ impl Consumer {
 
 /// One message in hand. It is settled once, by value; dropping it unsettled gives it back.
 pub struct Delivery {
+    /// Header and body, as they were sent.
     pub parcel: Parcel,
     /// It was handed out before, to a consumer that was lost or gave it back.
     pub redelivered: bool,
@@ -153,12 +155,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The message is done with. An error means that the broker may deliver it again.
+    /// Tells the broker that the message is done with. An error means that it may deliver it again, and so does
+    /// dropping the future.
     pub async fn ack(self) -> Result<(), Error> {
         self.settle.ack().await
     }
 
-    /// The same for several, in the order in which one consumer handed them out. An error means that the
+    /// Does the same for several, in the order in which one consumer handed them out. An error means that the
     /// broker may deliver any of them again.
     pub async fn ack_all(batch: Vec<Self>) -> Result<(), Error> {
         let mut settles = batch.into_iter().map(|delivery| delivery.settle);
@@ -184,6 +187,7 @@ trait Settle: Any + Send + Sync {
     }
 }
 
+/// Why the queue did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The broker cannot be reached or does not answer in time; trying later may help.
@@ -191,23 +195,27 @@ pub enum Error {
     Unavailable {
         /// Host and port, without credentials.
         address: String,
+        /// The failure of the connection or of the call.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A mandatory message found no queue.
+    /// A mandatory message found no queue; nothing was stored.
     #[error("no queue is there for {0:?}")]
     NoQueue(Address),
     /// The broker refuses: credentials, permissions, a queue declared otherwise before.
     #[error("the message broker at {address} refuses")]
     Refused {
+        /// Host and port, without credentials.
         address: String,
+        /// The broker's words.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// As many messages as a queue may keep in memory wait in it; nothing was sent. Whoever has them
-    /// stored publishes again later.
+    /// As many messages as a queue may keep in memory wait in it; nothing was sent. A message that is stored
+    /// elsewhere is published again later.
     #[error("{0:?} is full")]
     Full(Address),
+    /// [`Queue::close`] was called.
     #[error("this queue is closed")]
     Closed,
 }
@@ -219,10 +227,12 @@ impl Error {
     }
 }
 
-/// Which queue. Parsed from `amqp://user:password@host:port/vhost`, `amqps://…` or `embedded`.
+/// The choice of a queue. Parsed from `amqp://user:password@host:port/vhost`, `amqps://…` or `embedded`.
 #[derive(Clone, Debug)]
 pub enum Config {
+    /// A RabbitMQ broker, which several hosts share.
     RabbitMq {
+        /// With credentials, which no text shows.
         url: SecretUrl,
     },
     /// Inside this process: only roles that run in it can use it.
@@ -252,7 +262,7 @@ pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn
     })
 }
 
-/// What a broker says of itself, for `cloudfunc doctor`.
+/// The broker's own words, for `cloudfunc doctor`.
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// `RabbitMQ 3.13.7`, where it can be seen.

@@ -204,9 +204,6 @@ impl FunctionCache {
     }
 }
 
-/// Everything is read anew this often: an event may be lost in ways that nobody notices.
-const READ_ALL_EVERY: Duration = Duration::from_secs(60);
-
 /// Keeps the cache true until `stop`: subscribes, reads everything, then follows the changes; when the
 /// subscription ends, the same from the start.
 pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
@@ -234,7 +231,8 @@ pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 async fn refresh_on(scheduler: &Scheduler, mut events: Consumer) -> Result<(), store::Error> {
     let functions = &scheduler.functions;
     functions.refresh().await?;
-    let mut ticks = tokio::time::interval_at(Instant::now() + READ_ALL_EVERY, READ_ALL_EVERY);
+    let every = scheduler.limits.reread;
+    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let event = tokio::select! {

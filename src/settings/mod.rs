@@ -177,6 +177,7 @@ impl Settings {
             prewarm_budget: self.prewarm_budget.unwrap_or(default.prewarm_budget),
             max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
             check_wait: default.check_wait,
+            reread: default.reread,
             stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
             retention: self.retention.unwrap_or(default.retention),
             keep_revisions: self.keep_revisions.unwrap_or(default.keep_revisions),

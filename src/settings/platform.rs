@@ -151,6 +151,9 @@ pub struct Limits {
     pub max_starts: usize,
     /// How long a deploy's load check waits for memory; then it is skipped. Fixed; tests shorten it.
     pub check_wait: Duration,
+    /// How often a role that follows the functions reads all of them, as the announcement of a change may have been
+    /// lost. Fixed; tests shorten it.
+    pub reread: Duration,
     /// How long a soft stop waits for running invocations before it gives up on them.
     pub stop_grace: Duration,
     /// Terminal records and logs are kept for so long.
@@ -173,6 +176,7 @@ impl Default for Limits {
             // Docker's starts saturate at about twice the cores (measured: 4 on 2 cores).
             max_starts: 2 * std::thread::available_parallelism().map_or(2, usize::from),
             check_wait: Duration::from_secs(10),
+            reread: Duration::from_secs(60),
             stop_grace: Duration::from_secs(30),
             retention: Duration::from_secs(7 * 24 * 3600),
             keep_revisions: 10,

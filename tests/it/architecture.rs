@@ -12,9 +12,11 @@ use std::{
 const MAP: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("shutdown", &[]),
+    ("batch", &[]),
     ("budget", &[]),
     ("backoff", &[]),
     ("clock", &[]),
+    ("write_behind", &["backoff", "budget", "error_chain"]),
     ("error_chain", &[]),
     ("toml_document", &[]),
     ("units", &[]),
@@ -23,9 +25,9 @@ const MAP: &[(&str, &[&str])] = &[
     ("model", &["language"]),
     ("lifecycle", &["model"]),
     ("payload", &["model"]),
-    ("store", &["lifecycle", "model"]),
-    ("queue", &["model"]),
-    ("runtime", &["language", "model"]),
+    ("store", &["batch", "model"]),
+    ("queue", &["batch", "model"]),
+    ("runtime", &["model"]),
     ("place", &["model", "toml_document"]),
     ("manifest", &["model", "toml_document", "units"]),
     // The seams for their `Config` types only.
@@ -55,6 +57,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "backends",
             "backoff",
+            "batch",
             "budget",
             "clock",
             "error_chain",
@@ -67,13 +70,16 @@ const MAP: &[(&str, &[&str])] = &[
             "shutdown",
             "store",
             "units",
+            "write_behind",
         ],
     ),
     (
         "manager",
         &[
+            "backoff",
             "budget",
             "bundle",
+            "clock",
             "error_chain",
             "http",
             "manifest",
@@ -84,11 +90,13 @@ const MAP: &[(&str, &[&str])] = &[
             "shutdown",
             "store",
             "units",
+            "write_behind",
         ],
     ),
     (
         "app",
         &[
+            "backoff",
             "clock",
             "error_chain",
             "gateway",
@@ -148,11 +156,12 @@ const LIBRARIES: &[(&str, &str)] = &[
 
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
 const PURE: &[&str] = &[
-    "manager/advice.rs",
-    "manager/checks.rs",
-    "manager/keep_alive.rs",
-    "manager/pool.rs",
-    "manager/stock.rs",
+    "manager/instance/advice.rs",
+    "manager/pool/checks.rs",
+    "manager/pool/keep_alive.rs",
+    "manager/pool/events.rs",
+    "manager/pool/mod.rs",
+    "manager/pool/stock.rs",
     "cli/up/restart.rs",
     "cli/doctor/finding.rs",
     "cli/doctor/version.rs",

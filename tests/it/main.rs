@@ -8,6 +8,7 @@ mod backlog;
 mod bad_input;
 mod bench;
 mod binary;
+mod changes;
 mod classic_routes;
 mod cli;
 mod commands;

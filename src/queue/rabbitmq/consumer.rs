@@ -30,8 +30,11 @@ use tokio::runtime::Handle;
 
 use super::{
     super::{Delivery, Error, PUBLISH_TIMEOUT, Settle},
-    link::{Failure, Link, Live},
-    publisher::{self, Outgoing},
+    failure::BrokerFailure,
+    lanes::Outgoing,
+    link::Link,
+    live::Live,
+    publisher,
 };
 
 /// A channel that closes when its last owner is gone.
@@ -43,7 +46,7 @@ pub(super) struct OpenChannel {
 }
 
 impl OpenChannel {
-    pub(super) async fn open(live: &Arc<Live>) -> Result<Arc<Self>, Failure> {
+    pub(super) async fn open(live: &Arc<Live>) -> Result<Arc<Self>, BrokerFailure> {
         let channel = live.connection.create_channel().await?;
         Ok(Arc::new(Self { channel, live: live.clone(), settled: AtomicU64::new(0) }))
     }
@@ -75,7 +78,7 @@ fn send_now(request: impl Future<Output = lapin::Result<()>>) {
     let _ = request.now_or_never();
 }
 
-/// What becomes of messages that the broker sent ahead and nobody was handed.
+/// The way of messages that the broker sent ahead and that were never handed out.
 pub(super) enum Returns {
     /// Nothing: they need no ack.
     Never,
@@ -152,7 +155,7 @@ async fn cancel(
     mut consumer: lapin::Consumer,
     channel: Arc<OpenChannel>,
     returns: Returns,
-) -> Result<(), Failure> {
+) -> Result<(), BrokerFailure> {
     channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
     while let Some(Ok(received)) = consumer.next().await {
         match &returns {
@@ -201,7 +204,7 @@ struct InHand {
 }
 
 impl InHand {
-    async fn send_ack(&self, multiple: bool) -> Result<(), Failure> {
+    async fn send_ack(&self, multiple: bool) -> Result<(), BrokerFailure> {
         Ok(self.channel.basic_ack(self.tag, BasicAckOptions { multiple }).await?)
     }
 

@@ -11,7 +11,6 @@
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
-    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,15 +23,20 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use lapin::{
-    Channel, Connection, ConnectionProperties, ErrorKind,
-    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    Connection, ConnectionProperties,
     tcp::{AMQPUriTcpExt as _, AsyncTcpStream, OwnedTLSConfig, TLSConfig},
     uri::{AMQPScheme, AMQPUri},
 };
 use rustix::net::Shutdown;
 
-use super::{Address, Error, Names, declare_events, declare_queue, publisher::Pool};
-use crate::{model::PlatformName, model::SecretUrl};
+use super::{
+    super::{Address, Error},
+    failure::BrokerFailure,
+    lanes::Lanes,
+    live::Live,
+    topology::{Names, declare_events, declare_queue},
+};
+use crate::model::{PlatformName, SecretUrl};
 
 /// For the name lookup, TCP, TLS, AMQP's handshake and what a connection begins with, together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,14 +44,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds. A peer that is silent for twice as long is lost.
 const HEARTBEAT: u16 = 10;
 
-/// How soon a call notices that its connection was lost, where the library does not tell it: what it
-/// is asked in the moment of the loss, such as opening a channel, it may never answer.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
 /// The broker's answer to a farewell; then the socket is dropped, which the broker notices too.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a connection is for, and so what it begins with.
+/// The purpose of a connection, and so what it begins with.
 pub(super) enum Purpose {
     /// Declares what the platform shares, so that outcomes, builds and events have a place however
     /// the broker was emptied.
@@ -62,14 +62,14 @@ pub(super) enum Purpose {
 /// Whether the broker answers, as all connections of this process see it. That it is lost and that it
 /// is back is said here, once, and by nobody of the many who try again meanwhile.
 #[derive(Default)]
-pub(super) struct Sight {
+pub(super) struct BrokerSight {
     answers: AtomicBool,
     was_lost: AtomicBool,
 }
 
-impl Sight {
-    fn lost(&self, broker: &str, error: &Failure) {
-        // Before its first answer the caller says what he waits for.
+impl BrokerSight {
+    fn lost(&self, broker: &str, error: &BrokerFailure) {
+        // Before its first answer the caller says what it waits for.
         if self.answers.swap(false, Ordering::Relaxed) {
             self.was_lost.store(true, Ordering::Relaxed);
             tracing::warn!(broker, %error, "the message broker is lost; trying again");
@@ -88,7 +88,7 @@ pub(super) struct Link {
     address: String,
     name: String,
     purpose: Purpose,
-    sight: Arc<Sight>,
+    sight: Arc<BrokerSight>,
     state: Mutex<State>,
 }
 
@@ -99,50 +99,14 @@ enum State {
     Closed,
 }
 
-type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, Failure>>>;
-
-/// A connection that was up when it was last looked at.
-pub(super) struct Live {
-    pub(super) connection: Connection,
-    pub(super) pool: Pool,
-    /// Host and port, for errors.
-    pub(super) address: String,
-    shared_channel: Option<Channel>,
-}
-
-impl Live {
-    /// Only of a connection for [`Purpose::Replies`].
-    pub(super) fn shared_channel(&self) -> &Channel {
-        self.shared_channel.as_ref().expect("a connection for replies begins with its channel")
-    }
-
-    /// The work, or an error soon after the connection was lost.
-    pub(super) async fn unless_lost<T>(
-        &self,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let mut work = pin!(work);
-        loop {
-            match tokio::time::timeout(LOOK_INTERVAL, work.as_mut()).await {
-                Ok(done) => return done,
-                Err(_) if !self.is_up() => return Err(Failure::Lost),
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn is_up(&self) -> bool {
-        self.connection.status().connected()
-            && self.shared_channel.as_ref().is_none_or(|channel| channel.status().connected())
-    }
-}
+type Attempt = Shared<BoxFuture<'static, Result<Arc<Live>, BrokerFailure>>>;
 
 impl Link {
     pub(super) fn new(
         url: &SecretUrl,
         platform: &PlatformName,
         purpose: Purpose,
-        sight: &Arc<Sight>,
+        sight: &Arc<BrokerSight>,
     ) -> Result<Arc<Self>, Error> {
         // The parser's own words may repeat the URL and the password in it.
         let mut uri: AMQPUri = url.expose().parse().map_err(|_| Error::Refused {
@@ -172,27 +136,28 @@ impl Link {
         work: impl FnOnce(Arc<Live>) -> F + Send,
     ) -> Result<T, Error>
     where
-        F: Future<Output = Result<T, Failure>> + Send,
+        F: Future<Output = Result<T, BrokerFailure>> + Send,
     {
         let done = async {
             let live = self.get().await?;
             live.unless_lost(work(live.clone())).await
         };
-        let done = tokio::time::timeout(limit, done).await.unwrap_or(Err(Failure::TimedOut(limit)));
+        let done =
+            tokio::time::timeout(limit, done).await.unwrap_or(Err(BrokerFailure::TimedOut(limit)));
         done.map_err(|failure| failure.at(&self.address))
     }
 
     /// The connection, which may be lost by now.
-    async fn get(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
+    async fn get(self: &Arc<Self>) -> Result<Arc<Live>, BrokerFailure> {
         let attempt = {
             let mut state = self.lock();
             match &*state {
-                State::Closed => return Err(Failure::Closed),
+                State::Closed => return Err(BrokerFailure::Closed),
                 State::Up(live) if live.is_up() => return Ok(live.clone()),
                 State::Connecting(attempt) => attempt.clone(),
                 State::Idle | State::Up(_) => {
                     if matches!(*state, State::Up(_)) {
-                        self.sight.lost(&self.address, &Failure::Lost);
+                        self.sight.lost(&self.address, &BrokerFailure::Lost);
                     }
                     let attempt = self.clone().begin();
                     *state = State::Connecting(attempt.clone());
@@ -218,7 +183,7 @@ impl Link {
             let connected = self.connect().await;
             let mut state = self.lock();
             match (&*state, &connected) {
-                (State::Closed, _) => return Err(Failure::Closed),
+                (State::Closed, _) => return Err(BrokerFailure::Closed),
                 (_, Ok(live)) => {
                     self.sight.found(&self.address);
                     *state = State::Up(live.clone());
@@ -231,10 +196,10 @@ impl Link {
             connected
         });
         // It cannot panic; it is cancelled when the runtime ends.
-        task.map(|result| result.unwrap_or(Err(Failure::Closed))).boxed().shared()
+        task.map(|result| result.unwrap_or(Err(BrokerFailure::Closed))).boxed().shared()
     }
 
-    async fn connect(&self) -> Result<Arc<Live>, Failure> {
+    async fn connect(&self) -> Result<Arc<Live>, BrokerFailure> {
         let socket = Arc::default();
         match tokio::time::timeout(CONNECT_TIMEOUT, self.handshake(&socket)).await {
             Ok(connected) => connected,
@@ -244,13 +209,13 @@ impl Link {
                 if let Some(socket) = lock(&socket).take() {
                     let _ = rustix::net::shutdown(socket, Shutdown::Both);
                 }
-                Err(Failure::TimedOut(CONNECT_TIMEOUT))
+                Err(BrokerFailure::TimedOut(CONNECT_TIMEOUT))
             }
         }
     }
 
     /// Leaves a handle of the socket in `socket` while it is underway.
-    async fn handshake(&self, socket: &Arc<Mutex<Option<OwnedFd>>>) -> Result<Arc<Live>, Failure> {
+    async fn handshake(&self, socket: &Arc<Mutex<Option<OwnedFd>>>) -> Result<Arc<Live>, BrokerFailure> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
         let dialled_socket = socket.clone();
         let runtime = lapin::runtime::default_runtime()?;
@@ -294,8 +259,8 @@ impl Link {
             Purpose::Replies => Some(connection.create_channel().await?),
         };
         lock(socket).take();
-        let pool = Pool::new(connection.configuration().channel_max());
-        Ok(Arc::new(Live { connection, pool, address: self.address.clone(), shared_channel }))
+        let lanes = Lanes::new(connection.configuration().channel_max());
+        Ok(Arc::new(Live { connection, lanes, address: self.address.clone(), shared_channel }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -305,59 +270,4 @@ impl Link {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Why something with the broker did not work; cloned for all who waited for one attempt.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("no answer within {} s", .0.as_secs())]
-    TimedOut(Duration),
-    #[error("the connection was lost")]
-    Lost,
-    #[error("the broker did not take the message")]
-    NotTaken,
-    #[error("this queue is closed")]
-    Closed,
-    #[error(transparent)]
-    Broker(#[from] lapin::Error),
-}
-
-impl Failure {
-    pub(super) fn is_not_found(&self) -> bool {
-        self.amqp() == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
-    }
-
-    pub(super) fn at(self, address: &str) -> Error {
-        let address = address.to_owned();
-        match self {
-            Self::Closed => Error::Closed,
-            refused if refused.is_refusal() => Error::Refused { address, source: refused.into() },
-            other => Error::Unavailable { address, source: other.into() },
-        }
-    }
-
-    /// Nothing but a change by somebody helps: credentials, permissions, a virtual host, a queue
-    /// that was declared otherwise.
-    fn is_refusal(&self) -> bool {
-        matches!(
-            self.amqp(),
-            Some(
-                AMQPErrorKind::Soft(
-                    AMQPSoftError::ACCESSREFUSED
-                        | AMQPSoftError::PRECONDITIONFAILED
-                        | AMQPSoftError::RESOURCELOCKED
-                ) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
-            )
-        )
-    }
-
-    fn amqp(&self) -> Option<AMQPErrorKind> {
-        match self {
-            Self::Broker(error) => match error.kind() {
-                ErrorKind::ProtocolError(error) => Some(error.kind().clone()),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
 }

@@ -9,33 +9,37 @@
 //! recovery stays off: it would hide that messages in hand went back to their queues.
 
 mod consumer;
+mod failure;
+mod lanes;
 mod link;
+mod live;
 mod publisher;
 pub(super) mod survey;
+mod topology;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use lapin::{
-    BasicProperties, Channel,
+    BasicProperties,
     options::{
-        BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ExchangeDeclareOptions,
-        ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ExchangeDeleteOptions,
+        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable, ShortString},
 };
 
 use self::{
     consumer::{Incoming, OpenChannel, Returns},
-    link::{Failure, Link, Live, Purpose},
-    publisher::{Outgoing, Routed},
+    failure::BrokerFailure,
+    lanes::{Outgoing, Routed},
+    link::{BrokerSight, Link, Purpose},
+    live::Live,
+    topology::{Names, TRANSIENT, classic, declare_events, declare_queue, properties},
 };
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
-use crate::{
-    model::SecretUrl,
-    model::{FunctionId, Mode, PlatformName},
-};
+use crate::model::{FunctionId, Mode, PlatformName, SecretUrl};
 
 /// Declaring, removing and starting to consume give up after this long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,8 +56,8 @@ pub(super) struct RabbitMq {
 
 impl RabbitMq {
     pub(super) async fn connect(url: &SecretUrl, platform: &PlatformName) -> Result<Self, Error> {
-        let names = Names { prefix: format!("cloudfunc.{platform}") };
-        let sight = Arc::default();
+        let names = Names::of(platform);
+        let sight: Arc<BrokerSight> = Arc::default();
         let link = |purpose| Link::new(url, platform, purpose, &sight);
         let rabbitmq = Self {
             publishing: link(Purpose::Publishing { shared: names.clone() })?,
@@ -65,7 +69,7 @@ impl RabbitMq {
         Ok(rabbitmq)
     }
 
-    /// Answers are not confirmed: whoever waits for one has a deadline anyway.
+    /// Answers are not confirmed: the caller has a deadline anyway.
     async fn reply(&self, name: &str, message: Message) -> Result<(), Error> {
         let bytes = message.parcel.to_bytes();
         let send = |live: Arc<Live>| async move {
@@ -85,7 +89,7 @@ async fn start_consuming(
     from: Address,
     queue: ShortString,
     options: ConsumeOptions,
-) -> Result<Consumer, Failure> {
+) -> Result<Consumer, BrokerFailure> {
     let begun = async {
         let channel = OpenChannel::open(&live).await?;
         declare_queue(&channel, queue.clone()).await?;
@@ -160,7 +164,7 @@ impl Queue for RabbitMq {
         // messages that may have run. The consumer that nobody is there to take returns them unmarked.
         let start = |live| async move {
             let starting = tokio::spawn(start_consuming(live, publishing, from, queue, options));
-            starting.await.unwrap_or(Err(Failure::Lost))
+            starting.await.unwrap_or(Err(BrokerFailure::Lost))
         };
         self.consuming.call(CALL_TIMEOUT, start).await
     }
@@ -215,61 +219,11 @@ impl Queue for RabbitMq {
     }
 }
 
-/// AMQP's delivery modes.
-const TRANSIENT: u8 = 1;
-const PERSISTENT: u8 = 2;
-
-fn properties(to: &Address, expires: Option<Duration>) -> BasicProperties {
-    let mode = if matches!(to, Address::Function(_, Mode::Sync)) { TRANSIENT } else { PERSISTENT };
-    let properties = BasicProperties::default().with_delivery_mode(mode);
-    match expires {
-        // Zero would mean: unless a consumer takes it at once.
-        Some(after) => properties.with_expiration(after.as_millis().max(1).to_string().into()),
-        None => properties,
-    }
-}
-
-/// What this platform's queues are called.
-#[derive(Clone)]
-struct Names {
-    prefix: String,
-}
-
-impl Names {
-    fn queue(&self, address: &Address) -> ShortString {
-        let prefix = &self.prefix;
-        match address {
-            Address::Function(id, mode) => format!("{prefix}.fn.{id}.{}", mode.as_str()).into(),
-            Address::Outcomes => format!("{prefix}.outcomes").into(),
-            Address::Builds => format!("{prefix}.build").into(),
-            Address::Reply(name) => name.as_str().into(),
-        }
-    }
-
-    fn of_function(&self, id: FunctionId) -> [ShortString; 2] {
-        [Mode::Sync, Mode::Async].map(|mode| self.queue(&Address::Function(id, mode)))
-    }
-
-    fn events(&self) -> ShortString {
-        format!("{}.events", self.prefix).into()
-    }
-}
-
-/// Classic by name: a broker may have another type as its default.
-fn classic() -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-    arguments
-}
-
-/// The queue survives a restart of the broker; whether a message does is the message's business.
-async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), Failure> {
-    channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
-    Ok(())
-}
-
 /// The channel can be used for more.
-async fn delete_queues(live: &Arc<Live>, names: [ShortString; 2]) -> Result<Arc<OpenChannel>, Failure> {
+async fn delete_queues(
+    live: &Arc<Live>,
+    names: [ShortString; 2],
+) -> Result<Arc<OpenChannel>, BrokerFailure> {
     let channel = OpenChannel::open(live).await?;
     for name in names {
         channel.queue_delete(name, QueueDeleteOptions::default()).await?;
@@ -281,7 +235,7 @@ async fn delete_queues(live: &Arc<Live>, names: [ShortString; 2]) -> Result<Arc<
 async fn listen(
     live: Arc<Live>,
     events: Option<ShortString>,
-) -> Result<(ShortString, Consumer), Failure> {
+) -> Result<(ShortString, Consumer), BrokerFailure> {
     let channel = OpenChannel::open(&live).await?;
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let queue = channel.queue_declare("".into(), options, classic()).await?.name().clone();
@@ -295,11 +249,4 @@ async fn listen(
     let arguments = FieldTable::default();
     let consumer = channel.basic_consume(queue.clone(), "".into(), consume, arguments).await?;
     Ok((queue, Consumer::new(Incoming::new(consumer, channel, Returns::Never))))
-}
-
-async fn declare_events(channel: &Channel, name: ShortString) -> Result<(), Failure> {
-    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    let arguments = FieldTable::default();
-    channel.exchange_declare(name, lapin::ExchangeKind::Fanout, options, arguments).await?;
-    Ok(())
 }

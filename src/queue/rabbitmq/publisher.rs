@@ -27,187 +27,33 @@
 //! confirmed when they are on disk: each kind has its lane, with channels of its own. So have events,
 //! one by one: without their exchange the broker closes the channel, with all that is on it.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use lapin::{
-    BasicProperties, Channel, Confirmation,
+    Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::ShortString,
 };
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::runtime::Handle;
 
 use super::{
-    TRANSIENT,
-    link::{Failure, Live},
+    failure::BrokerFailure,
+    lanes::{Answer, Entered, Kind, Outgoing, Routed, Waiting},
+    live::Live,
 };
-
-/// Channels of a lane, and so groups under way at once: the broker handles one while the other's
-/// confirms come back.
-const CHANNELS: u16 = 2;
-
-/// Messages in one group; more wait for the next one.
-const GROUP: usize = 128;
-/// Their payloads (one may go over it, and is a group of its own unless those are small): the first is
-/// told when the last is confirmed.
-const GROUP_BYTES: usize = 256 * 1024;
-
-/// What is published. An empty exchange is the default one, where the key names a queue that must exist.
-pub(super) struct Outgoing {
-    pub(super) exchange: ShortString,
-    pub(super) key: ShortString,
-    pub(super) bytes: Bytes,
-    pub(super) properties: BasicProperties,
-}
-
-/// What became of a message that the broker confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Routed {
-    Taken,
-    NoQueue,
-}
-
-type Answer = Result<Routed, Failure>;
 
 /// Sends one message, and waits until the broker has confirmed it and those of its group.
 pub(super) async fn publish(live: &Arc<Live>, message: Outgoing) -> Answer {
     let kind = Kind::of(&message);
-    match live.pool.lane(kind).enter(message) {
+    match live.lanes.lane(kind).enter(message) {
         Entered::Free(channel, message) => {
             let mut lease = Lease::new(live.clone(), kind, channel);
             let answers = lease.send(&[message]).await?;
-            answers.into_iter().next().unwrap_or(Err(Failure::NotTaken))
+            answers.into_iter().next().unwrap_or(Err(BrokerFailure::NotTaken))
         }
         // Nobody tells whose connection is lost; the caller looks for that himself, too.
-        Entered::Waits(told) => told.await.unwrap_or(Err(Failure::Lost)),
+        Entered::Waits(told) => told.await.unwrap_or(Err(BrokerFailure::Lost)),
     }
-}
-
-/// Which lane a message takes.
-#[derive(Clone, Copy)]
-enum Kind {
-    Memory,
-    Disk,
-    Event,
-}
-
-impl Kind {
-    fn of(message: &Outgoing) -> Self {
-        if !message.exchange.as_str().is_empty() {
-            return Self::Event;
-        }
-        match message.properties.delivery_mode() {
-            Some(TRANSIENT) => Self::Memory,
-            _ => Self::Disk,
-        }
-    }
-}
-
-/// The confirming channels of one connection.
-pub(super) struct Pool {
-    memory: Lane,
-    disk: Lane,
-    events: Lane,
-}
-
-impl Pool {
-    /// `most`: the channels that the broker allows on the connection. With fewer than five, declaring
-    /// and such may find none; with fewer than three, publishing too.
-    pub(super) fn new(most: u16) -> Self {
-        let channels = CHANNELS.min(most.saturating_sub(3) / 2).max(1);
-        Self {
-            memory: Lane::new(channels, GROUP),
-            disk: Lane::new(channels, GROUP),
-            events: Lane::new(1, 1),
-        }
-    }
-
-    fn lane(&self, kind: Kind) -> &Lane {
-        match kind {
-            Kind::Memory => &self.memory,
-            Kind::Disk => &self.disk,
-            Kind::Event => &self.events,
-        }
-    }
-}
-
-/// Some channels, and who waits for one. Nobody waits while one is free.
-struct Lane {
-    group: usize,
-    state: Mutex<State>,
-}
-
-struct State {
-    free: u16,
-    /// Open and free; at most `free`.
-    idle: Vec<Channel>,
-    waiting: VecDeque<Waiting>,
-}
-
-struct Waiting {
-    message: Outgoing,
-    tell: oneshot::Sender<Answer>,
-}
-
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost more")]
-enum Entered {
-    /// With a channel, where one is open.
-    Free(Option<Channel>, Outgoing),
-    Waits(oneshot::Receiver<Answer>),
-}
-
-impl Lane {
-    fn new(channels: u16, group: usize) -> Self {
-        let state = State { free: channels, idle: Vec::new(), waiting: VecDeque::new() };
-        Self { group, state: Mutex::new(state) }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(&self, message: Outgoing) -> Entered {
-        let mut state = self.lock();
-        if state.free > 0 {
-            state.free -= 1;
-            return Entered::Free(state.idle.pop(), message);
-        }
-        // All have the same patience, so while the broker takes nothing, those who lost it are in front:
-        // here wait no more than came in that time.
-        while state.waiting.front().is_some_and(|first| first.tell.is_closed()) {
-            state.waiting.pop_front();
-        }
-        let (tell, told) = oneshot::channel();
-        state.waiting.push_back(Waiting { message, tell });
-        Entered::Waits(told)
-    }
-
-    /// The channel becomes free, or goes to a group of those who wait.
-    fn leave(&self, channel: Option<Channel>) -> Option<(Option<Channel>, Vec<Waiting>)> {
-        let mut state = self.lock();
-        state.waiting.retain(|waiting| !waiting.tell.is_closed());
-        let group = fitting(&state.waiting, self.group);
-        if group > 0 {
-            return Some((channel, state.waiting.drain(..group).collect()));
-        }
-        state.free += 1;
-        state.idle.extend(channel);
-        None
-    }
-}
-
-/// How many of these go into one group: at least one, if there is one.
-fn fitting(waiting: &VecDeque<Waiting>, most: usize) -> usize {
-    let mut bytes = 0;
-    let within = waiting.iter().take(most).take_while(|waiting| {
-        bytes += waiting.message.bytes.len();
-        bytes <= GROUP_BYTES
-    });
-    within.count().max(waiting.len().min(1))
 }
 
 /// Sends a group, and hands the channel on to the next one.
@@ -239,7 +85,7 @@ impl Lease {
     }
 
     /// An answer for each. An error is everybody's: any of them may have been stored, or none.
-    async fn send(&mut self, group: &[Outgoing]) -> Result<Vec<Answer>, Failure> {
+    async fn send(&mut self, group: &[Outgoing]) -> Result<Vec<Answer>, BrokerFailure> {
         let channel = match self.channel.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
             None => {
@@ -282,14 +128,14 @@ impl Drop for Lease {
 
 /// In a runtime only.
 fn hand_on(live: Arc<Live>, kind: Kind, channel: Option<Channel>) {
-    if let Some((channel, group)) = live.pool.lane(kind).leave(channel) {
+    if let Some((channel, group)) = live.lanes.lane(kind).leave(channel) {
         tokio::spawn(drive(live, kind, channel, group));
     }
 }
 
 /// Publishes all of them on a channel where nothing else is under way, and waits until the broker has
 /// confirmed every one.
-async fn confirmed(channel: &Channel, group: &[Outgoing]) -> Result<Vec<Answer>, Failure> {
+async fn confirmed(channel: &Channel, group: &[Outgoing]) -> Result<Vec<Answer>, BrokerFailure> {
     let publishes = group.iter().enumerate().map(|(number, message)| {
         let Outgoing { exchange, key, bytes, properties } = message;
         let options =
@@ -310,7 +156,7 @@ async fn confirmed(channel: &Channel, group: &[Outgoing]) -> Result<Vec<Answer>,
         answers.push(match confirmation {
             Confirmation::Ack(_) => Ok(Routed::Taken),
             // Nack: the broker failed inside. Not requested: the channel does not confirm, a bug.
-            Confirmation::Nack(_) | Confirmation::NotRequested => Err(Failure::NotTaken),
+            Confirmation::Nack(_) | Confirmation::NotRequested => Err(BrokerFailure::NotTaken),
         });
         returned.extend(confirmation.take_message());
     }
@@ -318,8 +164,8 @@ async fn confirmed(channel: &Channel, group: &[Outgoing]) -> Result<Vec<Answer>,
         let id = message.properties.message_id().as_ref();
         let number = id.and_then(|id| id.as_str().parse::<usize>().ok());
         // The broker returns messages as they were sent. Should one have lost its number, whose it is
-        // cannot be told, and nobody may believe that his was taken.
-        let answer = number.and_then(|number| answers.get_mut(number)).ok_or(Failure::NotTaken)?;
+        // cannot be told, and no publisher may believe that its message was taken.
+        let answer = number.and_then(|number| answers.get_mut(number)).ok_or(BrokerFailure::NotTaken)?;
         *answer = Ok(Routed::NoQueue);
     }
     Ok(answers)

@@ -20,7 +20,9 @@ use tokio::{
 
 use super::{
     super::{Error, Survey},
-    link::{Failure, Link, Live, Purpose},
+    failure::BrokerFailure,
+    link::{Link, Purpose},
+    live::Live,
 };
 use crate::{model::PlatformName, model::SecretUrl};
 
@@ -45,7 +47,7 @@ pub(in crate::queue) async fn survey(url: &SecretUrl, platform: &PlatformName) -
 }
 
 /// Whether the broker takes nothing from publishers now.
-async fn is_blocked(live: &Live) -> Result<bool, Failure> {
+async fn is_blocked(live: &Live) -> Result<bool, BrokerFailure> {
     let connection: &Connection = &live.connection;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -58,7 +60,7 @@ async fn is_blocked(live: &Live) -> Result<bool, Failure> {
         Ok::<_, lapin::Error>(())
     };
     match timeout(CONFIRM, sent).await {
-        Ok(sent) => sent.map(|()| false).map_err(Failure::from),
+        Ok(sent) => sent.map(|()| false).map_err(BrokerFailure::from),
         Err(_) => Ok(connection.status().blocked()),
     }
 }

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::publisher::{self, Announced, Committed, Unannounced};
 use crate::{
+    batch::fitting,
     model::{Body, FunctionId, InvocationId},
     queue::Queue,
     scheduler::{
@@ -115,7 +116,9 @@ async fn run(
     while !batch.is_empty() || waiting.recv_many(&mut batch, COMMIT_ROWS).await > 0 {
         let mut rows = Vec::with_capacity(batch.len());
         let mut callers = Vec::with_capacity(batch.len());
-        for Request { mut row, function, tell } in batch.drain(..fitting(&batch)) {
+        let sizes = batch.iter().map(|request| request.row.payload.bytes.len());
+        let group = fitting(sizes, COMMIT_ROWS, COMMIT_BYTES);
+        for Request { mut row, function, tell } in batch.drain(..group) {
             row.announcement = match is_durable {
                 _ if unannounced.contains(row.function) => Announcement::LeftToSweeper,
                 true => Announcement::ToBeNoted,
@@ -170,16 +173,6 @@ async fn announce(
         true => drop(committed.try_send(rows)),
         false => drop(committed.send(rows).await),
     }
-}
-
-/// How many of these go into one commit: at least one.
-fn fitting(batch: &[Request]) -> usize {
-    let mut bytes = 0;
-    let within = batch.iter().take_while(|request| {
-        bytes += request.row.payload.bytes.len();
-        bytes <= COMMIT_BYTES
-    });
-    within.count().max(1)
 }
 
 /// A row for the store.

@@ -8,68 +8,74 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
 
 use crate::{
-    budget::{Budget, WRITTEN_BEHIND},
-    error_chain::chain,
     model::{IdPart, InvocationId, api::Dropped},
     scheduler::shards::Shards,
-    store::{History, SyncRecord},
+    store::{self, History, SyncRecord},
+    write_behind::{self, Bounds, Destination, WriteBehind},
 };
 
-/// Records waiting for the store. Beyond it, or beyond [`WRITTEN_BEHIND`] bytes, a record is dropped and
-/// counted (`/healthz` and `doctor` say so): an answer never waits for its record. Before a record its result's bytes are dropped.
-const MAX_WAITING: usize = 20_000;
-const BATCH: usize = 500;
-/// In one batch, in bytes (one record more may go over it).
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Beyond these bounds a record is dropped and counted (`/healthz` and `doctor` say so): an answer never waits for
+/// its record. Before a record its result's bytes are dropped.
+const BOUNDS: Bounds = Bounds {
+    waiting: 20_000,
+    batch: 500,
+    batch_bytes: 16 * 1024 * 1024,
+    delay: Duration::from_millis(50),
+};
 /// Size of a record besides its result and the traces of its errors.
 const RECORD_BYTES: usize = 1024;
-/// A record is on its way to the store after at most so long.
-const DELAY: Duration = Duration::from_millis(50);
 
 pub struct Recorder {
     recent: Arc<Shards<Arc<SyncRecord>>>,
-    records: mpsc::Sender<Arc<SyncRecord>>,
-    bounds: Arc<Bounds>,
+    records: WriteBehind<Arc<SyncRecord>>,
+    dropped: Arc<DroppedCounts>,
 }
 
-/// The counts are since the process began.
-struct Bounds {
-    budget: Budget,
-    dropped_results: AtomicU64,
-    dropped_records: AtomicU64,
+/// Counts since the process began.
+#[derive(Default)]
+struct DroppedCounts {
+    results: AtomicU64,
+    records: AtomicU64,
+}
+
+impl DroppedCounts {
+    fn now(&self) -> Dropped {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (results, records) = (count(&self.results), count(&self.records));
+        Dropped { results, records, ..Dropped::default() }
+    }
 }
 
 impl Recorder {
+    /// Writes a record behind, or drops and counts it; before that it drops the result's bytes alone.
     pub fn write(&self, mut record: SyncRecord) {
-        let bounds = &self.bounds;
-        let mut bytes = size(&record);
+        let dropped = &self.dropped;
+        let mut room = self.records.reserve(size(&record));
         let mut result = None;
-        if !bounds.budget.take(bytes) {
+        if room.is_none() {
             result = record.result.take();
-            bytes = size(&record);
-            if !bounds.budget.take(bytes) {
-                bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
+            room = self.records.reserve(size(&record));
+        }
+        let Some(room) = room else {
+            dropped.records.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        if result.is_some() {
+            dropped.results.fetch_add(1, Ordering::Relaxed);
         }
         let record = Arc::new(record);
-        let id = record.record.id;
-        self.recent.insert(id, record.clone());
-        if self.records.try_send(record).is_err() {
-            self.recent.remove(id);
-            bounds.budget.give_back(bytes);
-            bounds.dropped_records.fetch_add(1, Ordering::Relaxed);
-        } else if result.is_some() {
-            bounds.dropped_results.fetch_add(1, Ordering::Relaxed);
-        }
+        // First: the writer may be done with it in the next moment.
+        self.recent.insert(record.record.id, record.clone());
+        room.send(record);
     }
 
     /// What was not stored, since the process began.
     pub fn dropped(&self) -> Dropped {
-        self.bounds.dropped()
+        self.dropped.now()
     }
 
     /// Tells how much is left, without keeping the writer from its end.
@@ -112,80 +118,52 @@ fn size(record: &SyncRecord) -> usize {
 
 /// The task ends when the recorder is dropped and everything is stored.
 pub fn start(store: Arc<dyn History>) -> (Recorder, JoinHandle<()>) {
-    let recent = Arc::new(Shards::default());
-    let (records, waiting) = mpsc::channel(MAX_WAITING);
-    let bounds = Arc::new(Bounds {
-        budget: Budget::new(WRITTEN_BEHIND),
-        dropped_results: AtomicU64::new(0),
-        dropped_records: AtomicU64::new(0),
-    });
-    let task = tokio::spawn(run(store, waiting, recent.clone(), bounds.clone()));
-    (Recorder { recent, records, bounds }, task)
+    let (recent, dropped) = (Arc::new(Shards::default()), Arc::new(DroppedCounts::default()));
+    let destination =
+        Records { store, recent: recent.clone(), dropped: dropped.clone(), told: Dropped::default() };
+    let (records, task) = write_behind::start(BOUNDS, destination);
+    (Recorder { recent, records, dropped }, task)
 }
 
-async fn run(
+struct Records {
     store: Arc<dyn History>,
-    mut waiting: mpsc::Receiver<Arc<SyncRecord>>,
     recent: Arc<Shards<Arc<SyncRecord>>>,
-    bounds: Arc<Bounds>,
-) {
-    let mut told = Dropped::default();
-    while let Some(first) = waiting.recv().await {
-        let mut bytes = size(&first);
-        let mut batch = vec![first];
-        let deadline = tokio::time::Instant::now() + DELAY;
-        while batch.len() < BATCH && bytes < BATCH_BYTES {
-            match tokio::time::timeout_at(deadline, waiting.recv()).await {
-                Ok(Some(record)) => {
-                    bytes += size(&record);
-                    batch.push(record);
-                }
-                Ok(None) | Err(_) => break,
-            }
-        }
-        if !write(&*store, &batch).await {
-            bounds.dropped_records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+    dropped: Arc<DroppedCounts>,
+    /// What the platform's log speaks of.
+    told: Dropped,
+}
+
+#[async_trait]
+impl Destination for Records {
+    type Item = Arc<SyncRecord>;
+    type Error = store::Error;
+
+    const WHAT: &'static str = "records";
+
+    fn size(record: &Arc<SyncRecord>) -> usize {
+        size(record)
+    }
+
+    async fn store(&self, batch: &[Arc<SyncRecord>]) -> Result<(), store::Error> {
+        self.store.write_sync(batch).await
+    }
+
+    fn is_transient(error: &store::Error) -> bool {
+        error.is_transient()
+    }
+
+    async fn settled(&mut self, batch: Vec<Arc<SyncRecord>>, is_stored: bool, _: bool) {
+        if !is_stored {
+            self.dropped.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         for record in batch {
-            recent.remove(record.record.id);
+            self.recent.remove(record.record.id);
         }
-        bounds.budget.give_back(bytes);
-        bounds.tell(&mut told);
-    }
-}
-
-impl Bounds {
-    fn dropped(&self) -> Dropped {
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (results, records) = (count(&self.dropped_results), count(&self.dropped_records));
-        Dropped { results, records, ..Dropped::default() }
-    }
-
-    /// Logs what has come since.
-    fn tell(&self, told: &mut Dropped) {
-        let now = self.dropped();
-        if now != *told {
-            let (results, records) = (now.results - told.results, now.records - told.records);
+        let now = self.dropped.now();
+        if now != self.told {
+            let (results, records) = (now.results - self.told.results, now.records - self.told.records);
             tracing::warn!(results, records, "dropped: the store is too slow or away");
-            *told = now;
-        }
-    }
-}
-
-/// Tries for as long as a short outage may take; false when the batch is lost then.
-async fn write(store: &dyn History, records: &[Arc<SyncRecord>]) -> bool {
-    let mut pause = Duration::from_millis(100);
-    loop {
-        match store.write_sync(records).await {
-            Ok(()) => return true,
-            Err(error) if error.is_transient() && pause < Duration::from_secs(8) => {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(error) => {
-                tracing::warn!(records = records.len(), error = %chain(&error), "records not stored");
-                return false;
-            }
+            self.told = now;
         }
     }
 }
@@ -195,6 +173,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::budget::WRITTEN_BEHIND;
     use crate::model::{Body, FunctionId, Mode, Record, State};
 
     fn record(bytes: usize) -> SyncRecord {
@@ -233,7 +212,7 @@ mod tests {
         let large = 6 * 1024 * 1024;
         let kept = (WRITTEN_BEHIND - RECORD_BYTES) / (large + RECORD_BYTES);
         let mut ids = Vec::new();
-        for _ in 0..MAX_WAITING + 5 {
+        for _ in 0..BOUNDS.waiting + 5 {
             let record = record(if ids.len() < 50 { large } else { 0 });
             ids.push(record.record.id);
             recorder.write(record);

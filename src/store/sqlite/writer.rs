@@ -32,7 +32,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::BUSY;
-use crate::store::failure::Failure;
+use crate::{batch::fitting, store::failure::Failure};
 
 /// Writes in one commit, and those that wait for the next; further ones wait to be taken in. The first of
 /// a group is answered after the last one's statements, some 20 µs each.
@@ -173,7 +173,8 @@ impl Task {
                     () = stop.cancelled(), if !waiting.is_closed() => waiting.close(),
                 }
             }
-            let group = next.drain(..fitting(&next)).map(|one| one.job);
+            let group = fitting(next.iter().map(|one| one.bytes), GROUP, GROUP_BYTES);
+            let group = next.drain(..group).map(|one| one.job);
             let group: Vec<_> = group.filter(|job| job.take()).collect();
             if !group.is_empty() {
                 self.commit(group).await;
@@ -239,16 +240,6 @@ impl Undone {
     fn by_all(error: sqlx::Error) -> Self {
         Self { failure: error.into(), by_one: false }
     }
-}
-
-/// How many of these go into one commit: at least one.
-fn fitting(waiting: &[Waiting]) -> usize {
-    let mut bytes = 0;
-    let within = waiting.iter().take_while(|one| {
-        bytes += one.bytes;
-        bytes <= GROUP_BYTES
-    });
-    within.count().max(1).min(waiting.len())
 }
 
 /// Switching a new file to the write-ahead log needs it alone and does not wait for that, whatever

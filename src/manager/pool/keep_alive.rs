@@ -29,29 +29,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::pool::{Action, Event, Needs, Slot};
+use super::events::{Action, Event, Needs, Slot};
 use crate::{model::FunctionId, settings::platform::KeepAlivePolicy};
 
 /// No instance is kept for longer, unless its `idle_timeout` says so.
 pub const LONGEST: Duration = Duration::from_secs(3600);
-/// Spells are counted in steps of √2 from here on, so that one is overestimated by at most 41 %.
+/// IdleTimes are counted in steps of √2 from here on, so that one is overestimated by at most 41 %.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// `SHORTEST × √2^BINS` is above `LONGEST`.
 const BINS: usize = 24;
-/// Of the spells that are known, so many would have found the instance.
+/// The share of the known spells that would have found the instance.
 const SHARE: f64 = 0.9;
-/// What a spell weighs against the one after it: the last ten count, in effect.
+/// The weight of a spell against the one after it: the last ten count, in effect.
 const FADE: f64 = 0.9;
 /// The weight of three spells: what is known of less is an accident.
 const ENOUGH: f64 = 1.0 + FADE + FADE * FADE - 1e-9;
-/// A use counts half after so long. Any time from ten minutes to hours does about as well in the replay.
+/// A use counts half after this long. Any time from ten minutes to hours does about as well in the replay.
 const USES_HALF_LIFE: Duration = LONGEST;
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// What is decided when an instance goes idle.
+/// The decision when an instance goes idle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kept {
-    /// It is stopped after so long.
+    /// It is stopped after this long.
     pub time: Duration,
     /// The least goes first when memory is short; among equals the least recently used.
     pub worth: f64,
@@ -73,12 +73,12 @@ struct Begun {
     takes_prewarmed: bool,
 }
 
-/// What is known of a function, whatever its revision. Of bounded size.
+/// Habits of a function, whatever its revision. Their size is bounded.
 #[derive(Debug, Default)]
 struct Habits {
     /// When its instances went idle, also those that are gone by now; the last one is wanted first.
     idle_since: VecDeque<Instant>,
-    long_spells: Spells,
+    long_idle_times: IdleTimes,
     /// For each place in that stack, from the bottom: how often it was wanted, and when for the last time.
     uses: Vec<(f64, Instant)>,
     start_seconds: f64,
@@ -86,7 +86,7 @@ struct Habits {
 
 /// Weights of spells by their length.
 #[derive(Debug, Default)]
-struct Spells {
+struct IdleTimes {
     bins: [f64; BINS],
     /// Longer than [`LONGEST`].
     beyond: f64,
@@ -150,7 +150,7 @@ impl KeepAlive {
         }
         let habits = self.habits.entry(function).or_default();
         let uses = habits.goes_idle(needs.max_instances as usize, now);
-        let learned = habits.long_spells.keep().filter(|_| !needs.idle_timeout.is_zero());
+        let learned = habits.long_idle_times.keep().filter(|_| !needs.idle_timeout.is_zero());
         #[expect(clippy::cast_precision_loss, reason = "a ratio")]
         let mebibytes = (needs.memory as f64 / MIB).max(1.0);
         let worth = self.floor + uses * habits.start_seconds / mebibytes;
@@ -187,7 +187,7 @@ impl Habits {
             let spell = now.saturating_duration_since(since);
             // A shorter one finds its instance anyway.
             if spell > needs.idle_timeout {
-                self.long_spells.add(spell);
+                self.long_idle_times.add(spell);
             }
         }
     }
@@ -211,7 +211,7 @@ impl Habits {
     }
 }
 
-impl Spells {
+impl IdleTimes {
     fn add(&mut self, spell: Duration) {
         for weight in self.bins.iter_mut().chain([&mut self.beyond]) {
             *weight *= FADE;

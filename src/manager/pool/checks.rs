@@ -1,5 +1,5 @@
 //! Load checks in the pool: an instance that loads a new revision's code once, before that revision exists, and
-//! is then removed. Pure, a part of [`Pool`](super::pool::Pool).
+//! is then removed. Pure, a part of [`Pool`](super::Pool).
 //!
 //! ```text
 //!            Check, or TakeForCheck        loaded or not
@@ -19,24 +19,9 @@ use std::{
 };
 
 use super::{
-    pool::{Action, Event, Slot},
-    stock::{Class, Stock},
+    events::{Action, CheckId, Class, Event, Skipped, Slot},
+    stock::Stock,
 };
-
-/// A check; given by the caller, never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CheckId(pub u64);
-
-/// Why a revision's code was not loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Skipped {
-    /// The instances of functions have the memory.
-    NoMemory,
-    /// As many sandboxes are being started as may be at once.
-    NoStart,
-    /// The manager is stopping.
-    Draining,
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Wanted {

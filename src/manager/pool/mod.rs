@@ -22,16 +22,21 @@
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room.
 
+mod checks;
+mod events;
+mod keep_alive;
+mod stock;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use super::{
-    checks::{CheckId, Checks, Room, Skipped},
-    keep_alive::{KeepAlive, Kept},
-    stock::{Class, Stock},
-};
+use checks::{Checks, Room};
+pub use events::{Action, CheckId, Class, Event, Key, Needs, Rejection, Skipped, Slot, WorkId};
+use keep_alive::{KeepAlive, Kept};
+pub use stock::Stock;
+
 use crate::{
     model::{FunctionId, Mode, RevisionNumber, Start},
     settings::platform::KeepAlivePolicy,
@@ -41,98 +46,11 @@ use crate::{
 /// loading its function's code, which may go on for half a minute and must not hold up everybody's.
 const START_COMES_FIRST: Duration = Duration::from_secs(1);
 
-/// What an instance is for. Never shared between functions or revisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    pub function: FunctionId,
-    pub revision: RevisionNumber,
-}
-
-/// An instance in this pool; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(pub u64);
-
-/// A piece of work; given by the caller, never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkId(pub u64);
-
-/// What a revision asks of the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    pub max_instances: u32,
-    pub idle_timeout: Duration,
-    /// Of one instance, in bytes.
-    pub memory: u64,
-    /// Prewarmed instances of this class will do; none: it has to be started for the function.
-    pub class: Option<Class>,
-}
-
 /// Bounds over all functions.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub max_starts: usize,
     pub memory_budget: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum Event {
-    /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
-    Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
-    /// A start is done: the instance can run; or, prewarmed, can be taken.
-    Started { slot: Slot },
-    /// A start has failed; nothing of it is left.
-    StartFailed { slot: Slot },
-    /// A run is over. `usable`: the instance can run again.
-    Finished { slot: Slot, usable: bool },
-    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the
-    /// check that it was taken for gets another start.
-    Ended { slot: Slot },
-    /// A stopped instance is gone: its memory is free again.
-    Gone { slot: Slot },
-    /// Another revision is active (or none, the function was deleted): instances of others are drained.
-    Active { function: FunctionId, revision: Option<RevisionNumber> },
-    /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
-    /// `Gone` says so, and before that `Started` if the code was loaded.
-    CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
-    /// A new image is there: what could not be prewarmed for want of one is tried at once.
-    ImageMade,
-    /// A moment named by [`Pool::next_deadline`] has come.
-    Tick,
-    /// Soft stop: waiting work is rejected, idle instances go, busy ones after their run.
-    Drain,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start an instance; answer with `Started` or `StartFailed`.
-    Start { slot: Slot, key: Key },
-    /// Make a prewarmed instance; answer with `Started` or `StartFailed`.
-    Prewarm { slot: Slot, class: Class },
-    /// Give that prewarmed instance to a revision; answer as to `Start`, or with `Ended` when it is dead.
-    Take { slot: Slot, key: Key },
-    /// Run it on that instance; answer with `Finished`.
-    Run { slot: Slot, work: WorkId, start: Start },
-    /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
-    /// `StartFailed` will do, too); answer with `Gone`.
-    Stop { slot: Slot },
-    /// Start an instance for a check; answer with `Gone` when it is over.
-    Check { slot: Slot, check: CheckId },
-    /// Give that prewarmed instance to a check; answer with `Gone`, after `Ended` when it is dead.
-    TakeForCheck { slot: Slot, check: CheckId },
-    /// The check will not be made.
-    Skip { check: CheckId, why: Skipped },
-    /// It will not be run.
-    Reject { work: WorkId, why: Rejection },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// Nothing became free before its deadline.
-    Expired,
-    /// This start, made for want of an instance, has failed.
-    StartFailed(Slot),
-    /// The manager is stopping.
-    Draining,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +70,7 @@ struct Instance {
     begun: Instant,
     /// Grows with every use: the largest is the most recent.
     used: u64,
-    /// Of an idle one: the least goes first, see [`Kept::worth`].
+    /// Worth of an idle one: the least goes first, see [`Kept::worth`].
     worth: f64,
     /// Its revision is no longer active: it goes as soon as it is idle.
     drained: bool,
@@ -581,7 +499,7 @@ impl Pool {
         &self.stock
     }
 
-    /// So long nothing is prewarmed, for the sake of starts for invocations.
+    /// Until then nothing is prewarmed, for the sake of starts for invocations.
     fn busy_until(&self) -> Option<Instant> {
         let starting = self.instances.values().filter(|i| i.life == Life::Starting && !i.prewarmed);
         starting.map(|i| i.begun + START_COMES_FIRST).max()
@@ -618,5 +536,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-#[path = "pool_tests.rs"]
 mod tests;

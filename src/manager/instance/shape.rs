@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::stock::Class;
+use super::super::pool::Class;
 use crate::{
     manifest::environment,
     model::{Code, FunctionSpec, Language, Network, Package},

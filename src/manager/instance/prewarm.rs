@@ -3,36 +3,30 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
 use super::{
-    Shared,
-    dispatch::Command,
-    instance::{Instance, make_folder, remove_folder},
-    load_once::{self, Given},
-    pool::Slot,
+    super::{
+        commands::{Command, Commands, Order},
+        pool::Slot,
+        shared::Shared,
+    },
+    Instance,
+    folder::{make_folder, remove_folder},
+    load_once,
     shape::Shape,
 };
 use crate::{
     error_chain::chain,
-    model::{InstanceId, Revision},
+    model::InstanceId,
     runtime::{self, Image, Spec, Started},
 };
-
-/// Whom a prewarmed instance is given to.
-pub enum Order {
-    /// To run invocations.
-    Serve(Arc<Revision>),
-    /// To load the code once; cancelled when its memory is wanted.
-    Check(Given, CancellationToken),
-}
 
 /// Tells the dispatcher `Started` twice: when it waits, and when it was taken and is loaded. `taken` says
 /// for what; when its sender is dropped the instance is not wanted any more.
 pub async fn live(
     shared: Arc<Shared>,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: Commands,
     slot: Slot,
     shape: Arc<Shape>,
     mut taken: oneshot::Receiver<Order>,
@@ -123,11 +117,12 @@ async fn make(
     shared.runtime.start(&spec).await
 }
 
-/// What was said of the last failure: the same reason again is not worth a line.
+/// The platform's log about prewarmed instances: the same reason again is not worth a line.
 #[derive(Default)]
-pub struct Complaint(Option<String>);
+pub struct PrewarmLog(Option<String>);
 
-impl Complaint {
+impl PrewarmLog {
+    /// One was not made.
     pub fn failed(&mut self, error: &runtime::Error) {
         let reason = chain(error);
         if self.0.as_ref() == Some(&reason) {
@@ -143,6 +138,7 @@ impl Complaint {
         self.0 = Some(reason);
     }
 
+    /// One was made.
     pub fn made(&mut self) {
         if self.0.take().is_some() {
             tracing::info!("prewarmed instances are made again");

@@ -1,5 +1,5 @@
 //! Prewarmed instances in the pool: sandboxes of a class, started, their guests connected, no function in
-//! them yet. Pure, a part of [`Pool`](super::pool::Pool).
+//! them yet. Pure, a part of [`Pool`](super::Pool).
 //!
 //! ```text
 //!            Prewarm              Take
@@ -21,9 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::pool::{Action, Event, Slot};
+use super::events::{Action, Class, Event, Slot};
 
-/// So long a cold start counts as demand for its class.
+/// A cold start counts as demand for its class for this long.
 const DEMAND: Duration = Duration::from_secs(10 * 60);
 /// Ready instances of a class that is not the usual one.
 const MOST_OF_A_CLASS: usize = 2;
@@ -33,13 +33,8 @@ const REFILL_PAUSE: Duration = Duration::from_millis(100);
 /// After a failure; doubled with each that follows.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(5 * 60);
-/// One that was ready for so long did not end because of how it was made.
+/// One that was ready for this long did not end because of how it was made.
 const STEADY: Duration = Duration::from_secs(60);
-
-/// Sandboxes of a class are alike: any of them can be given to any function of that class. A number, given
-/// by the caller; what it stands for is none of the pool's business.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Class(pub u32);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -55,10 +50,10 @@ struct Prewarmed {
     life: Life,
 }
 
-/// What is known of a class.
+/// Facts about a class.
 #[derive(Debug)]
 struct Known {
-    /// Of one instance, in bytes.
+    /// Memory of one instance, in bytes.
     memory: u64,
     /// When its last cold starts were, the newest last; at most [`MOST_OF_A_CLASS`].
     cold_starts: VecDeque<Instant>,
@@ -86,7 +81,7 @@ pub struct Stock {
     seen: Option<Seen>,
 }
 
-/// What [`Stock::fill`] was told, and when it is due although it is told the same.
+/// The input of [`Stock::fill`], and when it is due although it is told the same.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     free: u64,
@@ -184,7 +179,7 @@ impl Stock {
         }
     }
 
-    /// What could not be made may be possible now: a new image is there.
+    /// Forgets failures: what could not be made may be possible now: a new image is there.
     pub fn retry(&mut self) {
         self.seen = None;
         let classes: Vec<Class> = self.classes.keys().copied().collect();
@@ -317,7 +312,7 @@ impl Stock {
         (missing, surplus.into_iter().map(|(slot, _)| slot).collect())
     }
 
-    /// What should be ready within so much memory, the most wanted first.
+    /// Classes that should be ready within this much memory, the most wanted first.
     fn plan(&self, mut room: u64) -> Vec<Class> {
         let mut plan = Vec::new();
         let mut add = |class: Class| {

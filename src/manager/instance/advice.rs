@@ -2,7 +2,7 @@
 
 use crate::model::{Code, FunctionError, FunctionSpec, Network};
 
-/// What a package is called whose module has another name. Only what is known: everything else is guessed to have
+/// Names of packages whose modules have other names. Only what is known: everything else is guessed to have
 /// the module's name, and the hint says so.
 const PACKAGES: &[(&str, &str)] = &[
     ("Crypto", "pycryptodome"),
@@ -33,7 +33,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zmq", "pyzmq"),
 ];
 
-/// Of the types of exceptions that a name look-up raises.
+/// Types of exceptions that a name look-up raises.
 const LOOKUP: &[&str] = &["gaierror", "herror"];
 
 /// Texts of the C library, and of libraries that pass them on, when there is no network.

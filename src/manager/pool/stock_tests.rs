@@ -1,6 +1,5 @@
 use super::{
-    super::checks::CheckId,
-    super::pool::{Key, Limits, Needs, Pool, WorkId},
+    super::{CheckId, Key, Limits, Needs, Pool, WorkId},
     *,
 };
 use crate::model::{FunctionId, Mode, RevisionNumber, Start};

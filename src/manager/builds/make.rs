@@ -1,0 +1,113 @@
+//! Bundle and image of a build.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    super::{
+        bundles::Unpacked,
+        instance::image::{function_tag, image_of},
+        shared::Shared,
+    },
+    size::too_large,
+};
+use crate::{
+    bundle,
+    error_chain::{chain, chain_of_disk},
+    model::{
+        Code, Digest, Package,
+        message::{Build, BuildStep},
+    },
+    runtime::Error,
+};
+
+/// The result of a build.
+pub(super) struct Built {
+    pub image: String,
+    pub bundle: Option<Digest>,
+    /// Its unpacked source.
+    pub _tree: Option<Arc<Unpacked>>,
+}
+
+/// Makes bundle and image, without loading the code.
+pub(super) async fn perform(
+    shared: &Arc<Shared>,
+    build: &Build,
+    progress: &UnboundedSender<String>,
+) -> Result<Built, BuildStep> {
+    let platform = |error: &(dyn std::error::Error + 'static)| failed(chain_of_disk(error), false);
+    fits(shared, build).await?;
+    let (bundle, tree) = match &build.spec.code {
+        Code::Image { .. } => (None, None),
+        Code::Language { .. } => {
+            let source = shared.store.blob(&build.source).await.map_err(|error| platform(&error))?;
+            let source = source
+                .ok_or_else(|| failed(format!("source {} is not in the store", build.source), false))?;
+            check(source, build).await?;
+            let _ = progress.send("unpacking the source".to_owned());
+            let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
+            (Some(build.source.clone()), Some(tree))
+        }
+    };
+    for notice in shared.runtime.notices(build.spec.network).await {
+        let _ = progress.send(notice);
+    }
+    // Held to the end: what is in use is not removed.
+    let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
+    let image = ensure_image(shared, build, folder, progress.clone()).await?;
+    Ok(Built { image, bundle, _tree: tree })
+}
+
+/// No instance of what is larger than the machine or the budget could ever start.
+async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
+    let machine = shared.runtime.machine().await;
+    let problem = too_large(&build.spec, machine, shared.limits.memory_budget);
+    problem.map_or(Ok(()), |message| Err(unfit(message)))
+}
+
+async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
+    let spec = build.spec.clone();
+    let user = |error: &(dyn std::error::Error + 'static)| failed(chain(error), true);
+    tokio::task::spawn_blocking(move || {
+        let listing = bundle::read(&source).map_err(|error| user(&error))?;
+        bundle::check_code(&listing, &spec).map_err(|error| user(&error))
+    })
+    .await
+    .expect("checking does not panic")
+}
+
+async fn ensure_image(
+    shared: &Arc<Shared>,
+    build: &Build,
+    tree: Option<PathBuf>,
+    progress: UnboundedSender<String>,
+) -> Result<String, BuildStep> {
+    let image = image_of(&build.name, &build.spec, &build.source, tree.as_deref());
+    let report = move |line: String| drop(progress.send(line));
+    let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| {
+        // An image of the user's own that is not there is the user's to bring.
+        let is_own = matches!(build.spec.code, Code::Image { .. }) && !error.is_transient();
+        if matches!(error, Error::NoImages { .. }) {
+            unfit(chain(&error))
+        } else {
+            failed(chain(&error), is_own)
+        }
+    })?;
+    Ok(match &build.spec.code {
+        Code::Language { package: Package::Image, .. } => {
+            function_tag(build.name.as_str(), &build.source)
+        }
+        _ => id,
+    })
+}
+
+pub(super) fn failed(message: String, user_error: bool) -> BuildStep {
+    BuildStep::Failed { message, user_error, manifest: false, error: None, output: None }
+}
+
+/// The manifest asks for what is not here.
+pub(super) fn unfit(message: String) -> BuildStep {
+    BuildStep::Failed { message, user_error: true, manifest: true, error: None, output: None }
+}

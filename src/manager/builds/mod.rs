@@ -1,0 +1,129 @@
+//! Builds: any manager may take one. The result is a bundle in the store; images are this host's
+//! cache, which other managers make anew for themselves. Then the code is loaded once, before anything of it
+//! is registered.
+
+mod load;
+mod make;
+mod size;
+pub mod under_way;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    commands::{Command, Dispatch},
+    instance::image::function_tag,
+    retry::Retry,
+    shared::Shared,
+};
+use crate::{
+    error_chain::chain,
+    model::message::{self, Build, BuildEvent, BuildStep, Parcel},
+    queue::{Address, ConsumeOptions, Delivery, Message},
+};
+use load::{Loading, load};
+use make::perform;
+
+/// A message is taken by who is going to build it now.
+const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
+/// Builds that may be under way, most of them waiting for their code to be loaded; then the next one waits. Of those
+/// that are built there is one at a time: they take all the cores they can get.
+const AT_ONCE: usize = 64;
+/// Takes builds until `stop`; one that is under way is finished.
+pub async fn consume(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
+    let building = Arc::new(Semaphore::new(1));
+    let loading = Loading::new(stop.clone());
+    let workers = (0..AT_ONCE).map(|_| work(&shared, &dispatch, &building, &loading, &stop));
+    futures_util::future::join_all(workers).await;
+}
+
+async fn work(
+    shared: &Arc<Shared>,
+    dispatch: &Dispatch,
+    building: &Arc<Semaphore>,
+    loading: &Loading,
+    stop: &CancellationToken,
+) {
+    let mut retry = Retry::new();
+    while !stop.is_cancelled() {
+        let next = async {
+            let place = building.clone().acquire_owned().await.expect("it is never closed");
+            // Only now: what was handed out to a consumer is kept from other managers.
+            (place, shared.queue.consume(&Address::Builds, ONE).await)
+        };
+        let (place, consumer) = tokio::select! {
+            () = stop.cancelled() => return,
+            next = next => next,
+        };
+        let mut consumer = match consumer {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                retry.pause("builds cannot be consumed", &error, stop).await;
+                continue;
+            }
+        };
+        retry.reset();
+        let delivery = tokio::select! {
+            () = stop.cancelled() => return,
+            delivery = consumer.next() => delivery,
+        };
+        drop(consumer);
+        if let Some(delivery) = delivery {
+            run(shared, dispatch, loading, delivery, place).await;
+        }
+    }
+}
+
+async fn run(
+    shared: &Arc<Shared>,
+    dispatch: &Dispatch,
+    loading: &Loading,
+    delivery: Delivery,
+    place: OwnedSemaphorePermit,
+) {
+    let build = match delivery.parcel.open::<Build>() {
+        Ok((build, _)) => build,
+        Err(error) => {
+            tracing::error!(%error, "build dropped");
+            return drop(delivery.ack().await);
+        }
+    };
+    tracing::info!(function = %build.name, build = %build.build, "building");
+    let _entered = shared.under_way.enter(function_tag(build.name.as_str(), &build.source));
+    let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let forward = async {
+        while let Some(message) = lines.recv().await {
+            tell(shared, &build, BuildStep::Progress { message }).await;
+        }
+    };
+    let work = async {
+        let built = perform(shared, &build, &progress).await;
+        dispatch.send(Command::ImageMade);
+        drop(place);
+        let step = match built {
+            Ok(built) => load(dispatch, loading, &build, built, &progress).await,
+            Err(failed) => failed,
+        };
+        drop(progress);
+        step
+    };
+    let (step, ()) = tokio::join!(work, forward);
+    if let BuildStep::Failed { message, .. } = &step {
+        tracing::info!(function = %build.name, error = message, "build failed");
+    } else {
+        tracing::info!(function = %build.name, "built");
+    }
+    tell(shared, &build, step).await;
+    drop(delivery.ack().await);
+}
+
+async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
+    let event = BuildEvent { v: message::VERSION, build: build.build, step };
+    let message = Message { parcel: Parcel::new(event, Bytes::new()), expires: None };
+    if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
+        tracing::debug!(error = %chain(&error), "nobody waits for this build any more");
+    }
+}

@@ -1,0 +1,127 @@
+//! What the dispatcher is told, and what it hands out.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    code_check::GivenCheck,
+    logs::LoadOutput,
+    pool::{Slot, WorkId},
+    start_failure::StartFailure,
+    work::Work,
+};
+use crate::{
+    model::{FunctionId, InstanceId, Revision, RevisionNumber, Start, message::Invoke},
+    queue::Delivery,
+    runtime,
+    store::ReportedInstance,
+};
+
+/// Everything that the dispatcher is told.
+pub enum Command {
+    Work(Box<Work>),
+    Started {
+        slot: Slot,
+        result: Result<Live, StartFailure>,
+    },
+    /// Output of a load that failed; `Started` with the failure follows.
+    LoadOutput {
+        slot: Slot,
+        instance: InstanceId,
+        output: LoadOutput,
+    },
+    /// An instance waits to be taken, or was not made.
+    Prewarmed {
+        slot: Slot,
+        result: Result<(), runtime::Error>,
+    },
+    Finished {
+        slot: Slot,
+        work: WorkId,
+        usable: bool,
+    },
+    Ended {
+        slot: Slot,
+    },
+    Gone {
+        slot: Slot,
+    },
+    Active {
+        function: FunctionId,
+        revision: Option<RevisionNumber>,
+    },
+    ImageMade,
+    /// A sync message that has been in somebody's hands before: its caller has to be told, unless it is still
+    /// in ours.
+    Redelivered {
+        invoke: Box<Invoke>,
+        delivery: Delivery,
+    },
+    /// A revision's code is to be loaded once, before the revision exists.
+    Check(GivenCheck),
+    CheckLoaded {
+        slot: Slot,
+    },
+    /// The prewarmed instance that a check was given was dead.
+    CheckAgain {
+        slot: Slot,
+        check: GivenCheck,
+    },
+    Drain,
+}
+
+/// The way to the dispatcher. Unbounded, since what is in it is bounded by the prefetch of the
+/// consumers and by the number of instances.
+pub type Commands = mpsc::UnboundedSender<Command>;
+
+/// The dispatcher, as consumers and builds know it.
+#[derive(Clone)]
+pub struct Dispatch {
+    commands: Commands,
+    live: watch::Receiver<Arc<HashSet<FunctionId>>>,
+}
+
+impl Dispatch {
+    /// `live`: the functions that have a live instance here.
+    pub fn new(commands: Commands, live: watch::Receiver<Arc<HashSet<FunctionId>>>) -> Self {
+        Self { commands, live }
+    }
+
+    /// Tells it; never waits.
+    pub fn send(&self, command: Command) {
+        // The dispatcher ends only after a drain, when nobody has anything to say any more.
+        let _ = self.commands.send(command);
+    }
+
+    /// The manager stops; see [`Command::Drain`].
+    pub fn drain(&self) {
+        self.send(Command::Drain);
+    }
+
+    /// The functions that have a live instance here, as it changes.
+    pub fn live(&self) -> watch::Receiver<Arc<HashSet<FunctionId>>> {
+        self.live.clone()
+    }
+}
+
+/// An instance that runs jobs. When all senders are gone it stops.
+pub struct Live {
+    pub jobs: mpsc::UnboundedSender<Job>,
+    pub report: ReportedInstance,
+}
+
+pub struct Job {
+    pub id: WorkId,
+    pub work: Work,
+    pub start: Start,
+}
+
+/// Whom a prewarmed instance is given to.
+pub enum Order {
+    /// To run invocations.
+    Serve(Arc<Revision>),
+    /// To load the code once; cancelled when its memory is wanted.
+    Check(GivenCheck, CancellationToken),
+}

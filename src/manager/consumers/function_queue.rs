@@ -1,0 +1,197 @@
+//! One of a function's queues: its messages become work.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::super::{
+    commands::{Command, Dispatch},
+    retry::Retry,
+    shared::Shared,
+    work::{self, Work},
+};
+use crate::{
+    error_chain::chain,
+    model::{
+        FunctionId, Mode,
+        message::{Invoke, Verdict},
+    },
+    queue::{Address, ConsumeOptions, Consumer, Delivery},
+};
+
+/// Priority of a consumer that is always there, and of one that is there while an instance lives here.
+pub(super) const STANDING_PRIORITY: i32 = 0;
+const WARM_PRIORITY: i32 = 10;
+
+#[derive(Clone)]
+pub(super) struct FunctionQueue {
+    pub shared: Arc<Shared>,
+    pub dispatch: Dispatch,
+    pub function: FunctionId,
+    pub mode: Mode,
+    pub prefetch: u16,
+    /// The manager as a whole stops: what was handed out goes back instead of being run.
+    pub manager_stop: CancellationToken,
+}
+
+impl FunctionQueue {
+    /// Consumes with a higher priority while an instance of the function lives here.
+    pub async fn consume_while_warm(
+        self,
+        mut live: watch::Receiver<Arc<HashSet<FunctionId>>>,
+        stop: CancellationToken,
+    ) {
+        let function = self.function;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                warm = live.wait_for(|live| live.contains(&function)) => if warm.is_err() { return },
+            }
+            let cold = stop.child_token();
+            let consuming = tokio::spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = live.wait_for(|live| !live.contains(&function)) => {}
+            }
+            cold.cancel();
+            let _ = consuming.await;
+        }
+    }
+
+    /// Consumes until `stop`; opens another consumer when one ends.
+    pub async fn consume(self, priority: i32, stop: CancellationToken) {
+        let options = ConsumeOptions { prefetch: self.prefetch, priority };
+        let address = Address::Function(self.function, self.mode);
+        let mut retry = Retry::new();
+        while !stop.is_cancelled() {
+            let consumer = tokio::select! {
+                () = stop.cancelled() => return,
+                consumer = self.shared.queue.consume(&address, options) => consumer,
+            };
+            match consumer {
+                Ok(consumer) => {
+                    retry.reset();
+                    self.take_all(consumer, &stop).await;
+                    // Consuming declares the queue: that of a deleted function must not come back.
+                    if !stop.is_cancelled() && self.is_deleted().await {
+                        return;
+                    }
+                }
+                Err(error) => retry.pause("queue cannot be consumed", &error, &stop).await,
+            }
+        }
+    }
+
+    /// In doubt it is not: then the next refresh ends this consumer.
+    async fn is_deleted(&self) -> bool {
+        matches!(self.shared.store.revisions(self.function).await, Ok(revisions) if revisions.is_empty())
+    }
+
+    /// Takes what the consumer hands out, until `stop`. The rest goes to others, as if it had never been sent here.
+    async fn take_all(&self, mut consumer: Consumer, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                delivery = consumer.next() => match delivery {
+                    Some(delivery) => self.take(delivery).await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    async fn take(&self, delivery: Delivery) {
+        let taken = Instant::now();
+        let (invoke, payload) = match delivery.parcel.open::<Invoke>() {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                // Kept, it would come back for ever. An async one stays in the store and is republished.
+                tracing::error!(%error, function = %self.function, "message dropped");
+                return drop(delivery.ack().await);
+            }
+        };
+        match self.mode {
+            Mode::Sync => self.take_sync(invoke, payload, delivery, taken).await,
+            Mode::Async if self.manager_stop.is_cancelled() => drop(delivery),
+            Mode::Async => {
+                let this = self.clone();
+                // Beside the next delivery; the prefetch bounds how many there are.
+                tokio::spawn(async move { this.claim(invoke, delivery, taken).await });
+            }
+        }
+    }
+
+    async fn take_sync(&self, invoke: Invoke, payload: Bytes, delivery: Delivery, taken: Instant) {
+        let now = self.shared.clock.now().as_millisecond();
+        let left = invoke
+            .slot_deadline_ms
+            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now).unwrap_or(0)))
+            // Clocks of two hosts may differ.
+            .map(|left| left.min(self.shared.limits.queue_wait));
+        if delivery.redelivered {
+            return self.dispatch.send(Command::Redelivered { invoke: Box::new(invoke), delivery });
+        }
+        if self.manager_stop.is_cancelled() {
+            return work::give_back_sync(&self.shared, &invoke, &payload, left, delivery).await;
+        }
+        let revision =
+            self.shared.revisions.get(&*self.shared.store, invoke.function, invoke.revision).await;
+        let revision = match revision {
+            Ok(Some(revision)) => revision,
+            unusable => {
+                let reason = match unusable {
+                    Err(error) => chain(&error),
+                    Ok(_) => "the function was deleted".to_owned(),
+                };
+                drop(delivery.ack().await);
+                let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
+                let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, verdict);
+                return work::reply(&self.shared, invoke.reply_to, reply).await;
+            }
+        };
+        let deadline = left.map(|left| taken + left);
+        let work =
+            Work { invoke, payload, attempt: 1, failures: 0, revision, taken, deadline, delivery };
+        self.dispatch.send(Command::Work(Box::new(work)));
+    }
+
+    /// Nothing async runs without a claim. A refused one is only acked; when the store cannot say,
+    /// the message goes back to the queue after a moment.
+    async fn claim(self, invoke: Invoke, delivery: Delivery, taken: Instant) {
+        let shared = &self.shared;
+        let claim = match shared.store.claim(invoke.id, shared.owner).await {
+            Ok(Some(claim)) => claim,
+            Ok(None) => return drop(delivery.ack().await),
+            Err(error) => {
+                tracing::warn!(invocation = %invoke.id, error = %chain(&error), "claim failed");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return;
+            }
+        };
+        let revision = shared.revisions.get(&*shared.store, invoke.function, claim.revision).await;
+        let Ok(Some(revision)) = revision else {
+            // Its function was deleted in this moment, which the sweeper finds, or the store is away.
+            let reason = "its revision could not be read";
+            return work::give_back_claim(shared, &invoke, &claim, reason, delivery).await;
+        };
+        let headers = serde_json::from_str(&claim.headers).unwrap_or_default();
+        let invoke = Invoke { content_type: claim.payload.content_type, headers, ..invoke };
+        let work = Work {
+            invoke,
+            payload: claim.payload.bytes,
+            attempt: claim.attempt,
+            failures: claim.failures,
+            revision,
+            taken,
+            deadline: None,
+            delivery,
+        };
+        self.dispatch.send(Command::Work(Box::new(work)));
+    }
+}

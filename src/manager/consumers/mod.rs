@@ -1,0 +1,219 @@
+//! Consumers of the functions' queues: for each queue a standing one, and a second one with a higher
+//! priority while a live instance is here, so that warm managers are served first.
+
+mod function_queue;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use function_queue::{FunctionQueue, STANDING_PRIORITY};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    commands::{Command, Dispatch},
+    retry::Retry,
+    shared::Shared,
+};
+use crate::{
+    model::{
+        Function, FunctionId, Mode, RevisionNumber,
+        message::{Change, Event, Parcel},
+    },
+    store::{self, ActiveFunction},
+};
+
+/// The consumers of one function.
+struct Consuming {
+    active: RevisionNumber,
+    prefetch: u16,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Consumes for every function there is, as functions come and go, until `stop`; then everything that
+/// was handed out and has not begun is given back.
+pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
+    let mut followed = Followed {
+        shared,
+        dispatch,
+        stop: stop.clone(),
+        consuming: HashMap::new(),
+        retry: Retry::new(),
+    };
+    while !stop.is_cancelled() {
+        let ended = tokio::select! {
+            () = stop.cancelled() => break,
+            ended = followed.follow() => ended,
+        };
+        if let Err(error) = ended {
+            followed.retry.pause("functions cannot be followed", &*error, &stop).await;
+        }
+    }
+    let consuming = followed.consuming;
+    for one in consuming.values() {
+        one.stop.cancel();
+    }
+    for task in consuming.into_values().flat_map(|one| one.tasks) {
+        let _ = task.await;
+    }
+}
+
+/// The functions that have to be read after an event.
+#[derive(Debug, PartialEq, Eq)]
+enum Reading {
+    One(FunctionId),
+    /// The event is not one that this program knows, or cannot be read: anything may have changed.
+    All,
+}
+
+impl Reading {
+    /// A function that was deleted is read, too: that it is not there says so.
+    fn after(event: &Parcel) -> Self {
+        match event.open::<Event>() {
+            Ok((Event { change: Change::FunctionChanged { function }, .. }, _))
+            | Ok((Event { change: Change::FunctionDeleted { function }, .. }, _)) => Self::One(function),
+            Err(_) => Self::All,
+        }
+    }
+}
+
+/// The functions, as this manager knows them from events and from the store.
+struct Followed {
+    shared: Arc<Shared>,
+    dispatch: Dispatch,
+    stop: CancellationToken,
+    consuming: HashMap<FunctionId, Consuming>,
+    retry: Retry,
+}
+
+impl Followed {
+    /// Subscribes first and reads everything then, so that nothing falls between. An event makes it read the one
+    /// function that it names: with thousands of them a deploy costs no more than with ten. An event may be
+    /// lost: everything is read again now and then. Ends when the subscription does; cancelled or failed, it
+    /// begins anew with everything.
+    async fn follow(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut events = self.shared.queue.subscribe().await?;
+        self.read_all().await?;
+        self.retry.reset();
+        let every = self.shared.limits.reread;
+        let mut tick = tokio::time::interval_at(Instant::now() + every, every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let reading = tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => {
+                        let reading = Reading::after(&event.parcel);
+                        drop(event.ack().await);
+                        reading
+                    }
+                    None => return Ok(()),
+                },
+                _ = tick.tick() => Reading::All,
+            };
+            match reading {
+                Reading::One(function) => self.read_one(function).await?,
+                Reading::All => self.read_all().await?,
+            }
+        }
+    }
+
+    async fn read_one(&mut self, id: FunctionId) -> Result<(), store::Error> {
+        match self.shared.store.active_functions(Some(id)).await?.pop() {
+            Some(found) => self.is_there(found),
+            None => self.is_gone(id),
+        }
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    async fn read_all(&mut self) -> Result<(), store::Error> {
+        let functions = self.shared.store.active_functions(None).await?;
+        let present: HashSet<FunctionId> = functions.iter().map(|found| found.function.id).collect();
+        let gone = self.consuming.keys().filter(|id| !present.contains(id)).copied();
+        for id in gone.collect::<Vec<_>>() {
+            self.is_gone(id);
+        }
+        for found in functions {
+            self.is_there(found);
+        }
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// The function does not exist any more, or was never known here.
+    fn is_gone(&mut self, id: FunctionId) {
+        if let Some(one) = self.consuming.remove(&id) {
+            one.stop.cancel();
+            self.shared.revisions.forget(id);
+            self.dispatch.send(Command::Active { function: id, revision: None });
+        }
+    }
+
+    /// The function exists, perhaps with another revision than was known.
+    fn is_there(&mut self, found: ActiveFunction) {
+        let ActiveFunction { function, revision } = found;
+        let (id, active) = (function.id, function.active_revision);
+        let revision = self.shared.revisions.keep(revision);
+        let prefetch = u16::try_from(revision.spec.scaling.max_instances).unwrap_or(u16::MAX).max(1);
+        let known = self.consuming.get_mut(&id);
+        if known.as_ref().is_none_or(|one| one.active != active) {
+            self.dispatch.send(Command::Active { function: id, revision: Some(active) });
+        }
+        match known {
+            Some(one) if one.prefetch == prefetch => one.active = active,
+            _ => {
+                if let Some(old) = self.consuming.remove(&id) {
+                    old.stop.cancel();
+                }
+                let one = self.start(&function, prefetch);
+                self.consuming.insert(id, one);
+            }
+        }
+    }
+
+    fn start(&self, function: &Function, prefetch: u16) -> Consuming {
+        let token = self.stop.child_token();
+        let mut tasks = Vec::with_capacity(4);
+        for mode in [Mode::Sync, Mode::Async] {
+            let queue = FunctionQueue {
+                shared: self.shared.clone(),
+                dispatch: self.dispatch.clone(),
+                function: function.id,
+                mode,
+                prefetch,
+                manager_stop: self.stop.clone(),
+            };
+            tasks.push(tokio::spawn(queue.clone().consume(STANDING_PRIORITY, token.clone())));
+            tasks.push(tokio::spawn(queue.consume_while_warm(self.dispatch.live(), token.clone())));
+        }
+        Consuming { active: function.active_revision, prefetch, stop: token, tasks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::message::{self, encode};
+
+    #[test]
+    fn an_event_names_the_function_to_read_and_one_that_is_not_known_means_all() {
+        let function = FunctionId::new();
+        for change in [Change::FunctionChanged { function }, Change::FunctionDeleted { function }] {
+            let event = encode(&Event { v: message::VERSION, change }, b"");
+            assert_eq!(Reading::after(&Parcel::from(event)), Reading::One(function));
+        }
+        let newer = serde_json::json!({ "v": 1, "change": { "kind": "secret_changed", "name": "x" } });
+        let version = serde_json::json!({ "v": 2, "change": { "kind": "function_changed" } });
+        for unknown in [encode(&newer, b""), encode(&version, b""), Bytes::from_static(b"x")] {
+            assert_eq!(Reading::after(&Parcel::from(unknown)), Reading::All);
+        }
+    }
+}

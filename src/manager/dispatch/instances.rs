@@ -1,0 +1,69 @@
+//! Instances of the dispatcher: started, prewarmed, taken, stopped.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    super::{
+        commands::{Command, Order},
+        instance::{self, prewarm},
+        pool::{Class, Key, Slot},
+        start_failure::StartFailure,
+    },
+    Dispatcher, Instance,
+};
+use crate::{model::Revision, runtime};
+
+impl Dispatcher {
+    pub(super) fn start(&mut self, slot: Slot, key: Key) {
+        let Some(revision) = self.starting(slot, key) else { return };
+        let (shared, commands) = (self.shared.clone(), self.commands.clone());
+        self.shared.tracker.spawn(instance::live(shared, commands, slot, revision));
+        self.instances_changed();
+    }
+
+    pub(super) fn starting(&mut self, slot: Slot, key: Key) -> Option<Arc<Revision>> {
+        let Some((revision, _)) = self.revisions.get(&key).cloned() else {
+            tracing::error!(?key, "a start without a revision");
+            self.tell(Command::Started { slot, result: Err(StartFailure::unknown_revision()) });
+            return None;
+        };
+        self.instances.insert(slot, Instance { revision: revision.clone(), jobs: None, report: None });
+        Some(revision)
+    }
+
+    pub(super) fn prewarm(&mut self, slot: Slot, class: Class) {
+        let Some(shape) = self.shapes.get(class) else {
+            tracing::error!(?class, "an instance of an unknown class");
+            let (reason, output) = (format!("{class:?} is unknown"), String::new());
+            let result = Err(runtime::Error::Start { reason, output, code: None });
+            return self.tell(Command::Prewarmed { slot, result });
+        };
+        let (sender, taken) = oneshot::channel();
+        self.prewarmed.insert(slot, sender);
+        let (shared, commands) = (self.shared.clone(), self.commands.clone());
+        self.shared.tracker.spawn(prewarm::live(shared, commands, slot, shape, taken));
+    }
+
+    /// One that has just ended does not take the revision any more: its `Ended` is on the way then.
+    pub(super) fn take(&mut self, slot: Slot, key: Key) {
+        let sender = self.prewarmed.remove(&slot);
+        if let (Some(revision), Some(sender)) = (self.starting(slot, key), sender) {
+            let _ = sender.send(Order::Serve(revision));
+        }
+    }
+
+    pub(super) fn stop_instance(&mut self, slot: Slot) {
+        self.prewarmed.remove(&slot);
+        if let Some((id, _)) = self.checking.remove(&slot)
+            && let Some(check) = self.checks.remove(&id)
+        {
+            check.preempt();
+        }
+        if let Some(instance) = self.instances.get_mut(&slot) {
+            tracing::debug!(function = %instance.revision.name, "instance stops");
+            instance.jobs = None;
+        }
+    }
+}

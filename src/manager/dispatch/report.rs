@@ -1,0 +1,43 @@
+//! The live instances, as the consumers and the store are told of them.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{super::shared::Shared, Dispatcher};
+use crate::{model::FunctionId, store::ReportedInstance};
+
+impl Dispatcher {
+    /// Tells the consumers which functions are warm here, and the store which instances live.
+    pub(super) fn instances_changed(&self) {
+        let live: HashSet<FunctionId> = self
+            .instances
+            .values()
+            .filter(|instance| instance.jobs.is_some())
+            .map(|instance| instance.revision.function)
+            .collect();
+        self.live.send_if_modified(|known| {
+            let changed = **known != live;
+            if changed {
+                *known = Arc::new(live);
+            }
+            changed
+        });
+        self.reports.send_replace(self.instances.values().filter_map(|i| i.report.clone()).collect());
+    }
+}
+
+/// Writes the live instances behind whenever they change; the newest state counts.
+pub(super) async fn report_instances(
+    shared: Arc<Shared>,
+    mut reports: watch::Receiver<Vec<ReportedInstance>>,
+) {
+    while reports.changed().await.is_ok() {
+        let report = reports.borrow_and_update().clone();
+        if let Err(error) = shared.store.report_instances(shared.owner, &report).await {
+            tracing::warn!(error = %crate::error_chain::chain(&error), "instances not reported");
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            reports.mark_changed();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Which image a revision runs in.
+
+use std::path::Path;
+
+use crate::{
+    model::{Code, Digest, FunctionName, FunctionSpec, Package, Revision},
+    runtime::Image,
+};
+
+/// The image that a function's instances run in, as its spec names it; `bundle` is the unpacked folder, from
+/// which a function's own image is built on a host that does not have it.
+pub fn image_of(
+    name: &FunctionName,
+    spec: &FunctionSpec,
+    source: &Digest,
+    bundle: Option<&Path>,
+) -> Image {
+    match (&spec.code, bundle) {
+        (Code::Language { language, version, package: Package::Image }, Some(bundle)) => {
+            Image::Function {
+                language: *language,
+                version: version.clone(),
+                tag: function_tag(name.as_str(), source),
+                bundle: bundle.to_owned(),
+            }
+        }
+        (Code::Language { language, version, .. }, _) => {
+            Image::Language { language: *language, version: version.clone() }
+        }
+        (Code::Image { image }, _) => Image::Own { reference: image.clone() },
+    }
+}
+
+/// The same of a revision: an image of the user's own is asked for by the id that its name stood for when it
+/// was deployed, as a revision does not change.
+pub fn image_of_revision(revision: &Revision, bundle: Option<&Path>) -> Image {
+    match &revision.spec.code {
+        Code::Image { .. } if !revision.image.is_empty() => {
+            Image::Own { reference: revision.image.clone() }
+        }
+        _ => image_of(&revision.name, &revision.spec, &revision.source, bundle),
+    }
+}
+
+/// `cloudfunc/<name>:<digest>`: the image of a function with `package = "image"`.
+pub fn function_tag(name: &str, source: &Digest) -> String {
+    format!("cloudfunc/{name}:{}", source.short())
+}

@@ -1,0 +1,69 @@
+//! Loading a function's code in an instance.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Instant};
+
+use super::{
+    super::{
+        logs::LAST_OUTPUT,
+        start_failure::{StartFailure, function_error},
+    },
+    Instance,
+    advice::advised,
+    start::fill,
+};
+use crate::{
+    runtime::{GuestError, Load, LoadFailure},
+    units::show_duration,
+};
+
+impl Instance {
+    /// Has the guest load the code; that of a prewarmed one is put into its folder first. What the code writes
+    /// is kept in its load output.
+    pub(super) async fn load(&mut self, folder: &Path) -> Result<(), StartFailure> {
+        if self.prewarmed {
+            fill(&self.shared, folder, &self.revision).await?;
+            self.ready = Instant::now();
+        }
+        let spec = &self.revision.spec;
+        let load = Load {
+            revision: self.revision.number,
+            function: self.revision.name.to_string(),
+            handler: spec.handler.clone(),
+            env: spec.env.clone(),
+            secrets: BTreeMap::new(),
+        };
+        let Self { shared, guest, load_output, .. } = self;
+        let clock = &shared.clock;
+        match guest.load(&load, spec.load_limit(), &mut |line| load_output.push(clock.now(), line)).await
+        {
+            Ok(()) => {
+                self.loaded = Instant::now();
+                Ok(())
+            }
+            Err(LoadFailure::Function(error)) => {
+                Err(StartFailure::Load(advised(error, &self.revision.spec)))
+            }
+            Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
+                let limit = show_duration(limit);
+                let message =
+                    format!("the function's code did not load within its load_timeout of {limit}");
+                Err(StartFailure::Load(function_error("load", message)))
+            }
+            Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
+                Err(StartFailure::Platform("the manager stopped".to_owned()))
+            }
+            // The kernel says so of a peer that has gone without reading; one that has read just hangs up.
+            Err(LoadFailure::Guest(GuestError::Closed(Some(_)))) if self.prewarmed => {
+                Err(StartFailure::Unreached)
+            }
+            Err(LoadFailure::Guest(error)) => {
+                let mut error = self.crash(error).await;
+                error.message.push_str(" while its code was loaded");
+                if let Some(tail) = self.load_output.tail() {
+                    let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
+                }
+                Err(StartFailure::Crashed(error))
+            }
+        }
+    }
+}

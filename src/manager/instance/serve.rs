@@ -1,0 +1,93 @@
+//! An instance at work: one job after the other, until there are no more.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{
+    super::{
+        commands::{Command, Commands, Job},
+        logs::Sink,
+        pool::Slot,
+        work::Run,
+    },
+    Instance,
+};
+use crate::model::{InvocationId, Start, message::Verdict};
+
+/// Output of the load waits for up to this long for the invocation that it belongs to: there
+/// is one at once, or the instance idles.
+const OUTPUT_WAITS: Duration = Duration::from_secs(1);
+
+impl Instance {
+    /// Runs jobs until there are no more or the guest is of no use.
+    pub(super) async fn serve(
+        &mut self,
+        commands: &Commands,
+        slot: Slot,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+    ) {
+        loop {
+            let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
+            let is_held = !self.load_output.is_empty();
+            let mut between = |line| sink.write(line);
+            let job = tokio::select! {
+                biased;
+                job = jobs.recv() => job,
+                () = pause(is_held) => {
+                    self.write_load_output(None);
+                    continue;
+                }
+                error = self.guest.idle(&mut between) => {
+                    tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
+                    self.write_load_output(None);
+                    let _ = commands.send(Command::Ended { slot });
+                    // What was handed over in this moment has not begun.
+                    while let Some(job) = jobs.recv().await {
+                        let _ = commands.send(Command::Finished { slot, work: job.id, usable: false });
+                        let reason = "the instance ended before it began".to_owned();
+                        let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
+                        job.work.settle(&self.shared, Run::without_instance(verdict)).await;
+                    }
+                    return;
+                }
+            };
+            let Some(Job { id, mut work, start }) = job else {
+                self.write_load_output(None);
+                return;
+            };
+            // A cold start's invocation is the one that waited.
+            let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt));
+            let load_lines = if is_held { self.write_load_output(waited) } else { 0 };
+            let given_up = self.shared.given_up.clone();
+            let ran = tokio::select! {
+                biased;
+                // Its sandbox is about to be removed, which must not look like a crash.
+                () = given_up.cancelled() => return work.abandon(&self.shared).await,
+                ran = self.run(&mut work, start) => ran,
+            };
+            let (mut run, usable) = ran;
+            run.lines += if waited.is_some() { load_lines } else { 0 };
+            // Before the answer: whoever has it and comes back at once finds this instance idle.
+            let _ = commands.send(Command::Finished { slot, work: id, usable });
+            work.settle(&self.shared, run).await;
+            if !usable {
+                return;
+            }
+        }
+    }
+
+    /// Writes the output of the load, as that invocation's, or as the instance's own.
+    fn write_load_output(&mut self, invocation: Option<(InvocationId, u32)>) -> u64 {
+        let output = std::mem::take(&mut self.load_output);
+        output.write(Sink::new(&self.shared, &self.revision, self.id, invocation))
+    }
+}
+
+/// Ends after [`OUTPUT_WAITS`] where something waits.
+async fn pause(is_held: bool) {
+    match is_held {
+        true => tokio::time::sleep(OUTPUT_WAITS).await,
+        false => std::future::pending().await,
+    }
+}

@@ -1,0 +1,142 @@
+//! The start of an instance: its folder, its code, its sandbox.
+
+use std::{path::Path, sync::Arc, time::Instant};
+
+use super::{
+    super::{
+        bundles::{self, Unpacked},
+        logs::LoadOutput,
+        shared::Shared,
+        start_failure::{StartFailure, function_error},
+    },
+    Instance,
+    folder::{TASK, make_folder},
+    image::image_of_revision,
+};
+use crate::{
+    error_chain::{chain, chain_of_disk},
+    manifest::environment,
+    model::{Code, FunctionSpec, InstanceId, Package, Revision},
+    runtime::{self, Image, Spec, Started},
+};
+
+/// A sandbox with the revision's code in it, not loaded yet.
+pub(super) async fn start(
+    shared: &Arc<Shared>,
+    id: InstanceId,
+    folder: &Path,
+    revision: &Arc<Revision>,
+) -> Result<Instance, StartFailure> {
+    let begun = Instant::now();
+    let platform =
+        |error: &(dyn std::error::Error + 'static)| StartFailure::Platform(chain_of_disk(error));
+    make_folder(folder).map_err(|error| platform(&error))?;
+    let bundle = fill(shared, folder, revision).await?;
+    let image = image_of_revision(revision, bundle.as_ref().map(|bundle| bundle.folder()));
+    let spec = Spec {
+        instance: id,
+        function: revision.name.to_string(),
+        image,
+        folder: folder.to_owned(),
+        memory_bytes: revision.spec.memory_bytes,
+        cpus: revision.spec.cpus,
+        network: revision.spec.network,
+        env: environment::of_start(&revision.spec),
+    };
+    let started = match (shared.runtime.start(&spec).await, &revision.spec.code) {
+        // Another host than the one that resolved the name; an image of the same name has to do.
+        (Err(runtime::Error::NoImage { .. }), Code::Image { image }) => {
+            let image = Image::Own { reference: image.clone() };
+            shared.runtime.start(&Spec { image, ..spec }).await
+        }
+        (started, _) => started,
+    };
+    let Started { sandbox, guest } = started.map_err(|error| not_started(&error, &revision.spec))?;
+    let ready = Instant::now();
+    Ok(Instance {
+        shared: shared.clone(),
+        id,
+        revision: revision.clone(),
+        sandbox,
+        guest,
+        prewarmed: false,
+        begun,
+        ready,
+        loaded: ready,
+        load_output: LoadOutput::default(),
+    })
+}
+
+fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
+    let runtime::Error::Start { output, code, .. } = error else {
+        return StartFailure::Platform(chain(error));
+    };
+    let mut reason = chain(error);
+    if !output.is_empty() {
+        reason.push_str(&format!("; it wrote: {}", output.trim_end()));
+    }
+    match spec.code {
+        Code::Image { .. } => StartFailure::Image(reason),
+        Code::Language { .. }
+            if code.is_some_and(|code| ended_itself(code, output))
+                && !environment::of_start(spec).is_empty() =>
+        {
+            let message = format!("{reason} (it was started with variables of [env])");
+            StartFailure::Crashed(function_error("start", message))
+        }
+        Code::Language { .. } => StartFailure::Platform(reason),
+    }
+}
+
+/// Whether a process that exited with this code did so of its own accord, so that its variables may be why. SIGKILL
+/// and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote nothing.
+fn ended_itself(code: i64, output: &str) -> bool {
+    match code {
+        137 | 143 => false,
+        126..=128 => !output.is_empty(),
+        _ => true,
+    }
+}
+
+/// Puts the revision's code into an instance's folder, unless its image has it; answers the bundle.
+pub(super) async fn fill(
+    shared: &Shared,
+    folder: &Path,
+    revision: &Revision,
+) -> Result<Option<Arc<Unpacked>>, StartFailure> {
+    let platform = |error: bundles::Error| StartFailure::Platform(chain_of_disk(&error));
+    let Some(digest) = &revision.bundle else { return Ok(None) };
+    let bundle = shared.bundles.get(digest).await.map_err(platform)?;
+    if let Code::Language { package: Package::Bundle, .. } = &revision.spec.code {
+        bundle.fill(&folder.join(TASK)).await.map_err(platform)?;
+    }
+    Ok(Some(bundle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{self, Defaults};
+
+    #[test]
+    fn only_a_process_that_ended_itself_may_have_failed_by_its_variables() {
+        let defaults = Defaults::default();
+        let spec = |text: &str| manifest::parse(text, manifest::FILE, &defaults).unwrap().spec;
+        let (plain, varied) = (spec(""), spec("[env]\nPYTHONHASHSEED = 'none'\n"));
+        let is_crash = |spec: &FunctionSpec, code: Option<i64>, output: &str| {
+            let (reason, output) = ("a reason".to_owned(), output.to_owned());
+            match not_started(&runtime::Error::Start { reason, output, code }, spec) {
+                StartFailure::Crashed(_) => true,
+                StartFailure::Platform(_) => false,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(is_crash(&varied, Some(1), "Fatal Python error"));
+        assert!(is_crash(&varied, Some(139), ""));
+        assert!(is_crash(&varied, Some(127), "error while loading shared libraries"));
+        assert!(!is_crash(&plain, Some(1), "Fatal Python error"));
+        for code in [None, Some(127), Some(137), Some(143)] {
+            assert!(!is_crash(&varied, code, ""), "{code:?}");
+        }
+    }
+}

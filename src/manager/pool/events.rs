@@ -1,0 +1,116 @@
+//! What happens to the pool, what it wants done, and the names by which both speak of instances, work and
+//! checks.
+
+use std::time::{Duration, Instant};
+
+use crate::model::{FunctionId, Mode, RevisionNumber, Start};
+
+/// Sandboxes of a class are alike: any of them can be given to any function of that class. A number, given
+/// by the caller; what it stands for is none of the pool's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Class(pub u32);
+
+/// A check; given by the caller, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckId(pub u64);
+
+/// Why a revision's code was not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// The instances of functions have the memory.
+    NoMemory,
+    /// As many sandboxes are being started as may be at once.
+    NoStart,
+    /// The manager is stopping.
+    Draining,
+}
+
+/// The purpose of an instance. Never shared between functions or revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub function: FunctionId,
+    pub revision: RevisionNumber,
+}
+
+/// An instance in this pool; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u64);
+
+/// A piece of work; given by the caller, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkId(pub u64);
+
+/// Everything that a revision asks of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub max_instances: u32,
+    pub idle_timeout: Duration,
+    /// Memory of one instance, in bytes.
+    pub memory: u64,
+    /// Prewarmed instances of this class will do; none: it has to be started for the function.
+    pub class: Option<Class>,
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
+    Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
+    /// A start is done: the instance can run; or, prewarmed, can be taken.
+    Started { slot: Slot },
+    /// A start has failed; nothing of it is left.
+    StartFailed { slot: Slot },
+    /// A run is over. `usable`: the instance can run again.
+    Finished { slot: Slot, usable: bool },
+    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the
+    /// check that it was taken for gets another start.
+    Ended { slot: Slot },
+    /// A stopped instance is gone: its memory is free again.
+    Gone { slot: Slot },
+    /// Another revision is active (or none, the function was deleted): instances of others are drained.
+    Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
+    /// `Gone` says so, and before that `Started` if the code was loaded.
+    CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
+    /// A new image is there: what could not be prewarmed for want of one is tried at once.
+    ImageMade,
+    /// A moment named by [`Pool::next_deadline`] has come.
+    Tick,
+    /// Soft stop: waiting work is rejected, idle instances go, busy ones after their run.
+    Drain,
+}
+
+/// Something that has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start an instance; answer with `Started` or `StartFailed`.
+    Start { slot: Slot, key: Key },
+    /// Make a prewarmed instance; answer with `Started` or `StartFailed`.
+    Prewarm { slot: Slot, class: Class },
+    /// Give that prewarmed instance to a revision; answer as to `Start`, or with `Ended` when it is dead.
+    Take { slot: Slot, key: Key },
+    /// Run it on that instance; answer with `Finished`.
+    Run { slot: Slot, work: WorkId, start: Start },
+    /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
+    /// `StartFailed` will do, too); answer with `Gone`.
+    Stop { slot: Slot },
+    /// Start an instance for a check; answer with `Gone` when it is over.
+    Check { slot: Slot, check: CheckId },
+    /// Give that prewarmed instance to a check; answer with `Gone`, after `Ended` when it is dead.
+    TakeForCheck { slot: Slot, check: CheckId },
+    /// The check will not be made.
+    Skip { check: CheckId, why: Skipped },
+    /// It will not be run.
+    Reject { work: WorkId, why: Rejection },
+}
+
+/// Why work will not be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// Nothing became free before its deadline.
+    Expired,
+    /// This start, made for want of an instance, has failed.
+    StartFailed(Slot),
+    /// The manager is stopping.
+    Draining,
+}

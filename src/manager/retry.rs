@@ -1,0 +1,42 @@
+//! Trying again what cannot be consumed or followed now.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{backoff::Backoff, error_chain::chain, queue};
+
+/// Pauses that grow while something stays away, and one line in the log when it begins; but none for
+/// a broker that is away: the queue says so itself, once for all its consumers.
+pub struct Retry(Backoff);
+
+impl Retry {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    pub fn new() -> Self {
+        Self(Backoff::new(Self::FIRST, Self::LONGEST))
+    }
+
+    /// After a success: the next failure is a first one again.
+    pub fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    /// Waits for the next pause, or until `stop`. `what` is for the log.
+    pub async fn pause(
+        &mut self,
+        what: &'static str,
+        error: &(dyn std::error::Error + Send + Sync + 'static),
+        stop: &CancellationToken,
+    ) {
+        let is_said = error.downcast_ref().is_some_and(queue::Error::is_transient);
+        if self.0.is_fresh() && !is_said {
+            tracing::warn!(error = %chain(error), "{what}; trying again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.0.pause() => {}
+        }
+    }
+}

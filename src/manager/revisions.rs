@@ -1,0 +1,79 @@
+//! Revisions that were read from the store, and which functions were deleted meanwhile.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    model::{FunctionId, Revision, RevisionNumber},
+    store,
+};
+
+/// Revisions never change, so that what was read once is kept while its function exists.
+#[derive(Default)]
+pub struct RevisionCache {
+    known: Mutex<HashMap<(FunctionId, RevisionNumber), Arc<Revision>>>,
+    /// Functions that were deleted while this manager knew them, newest last; at most [`REMEMBERED_GONE`].
+    gone: Mutex<VecDeque<FunctionId>>,
+    /// How many were deleted. Looked at for every line that a function writes.
+    deletions: AtomicU64,
+}
+
+/// Bound of the list: of older ones no instance is left.
+const REMEMBERED_GONE: usize = 1024;
+
+impl RevisionCache {
+    /// None when the function or revision is gone.
+    pub async fn get(
+        &self,
+        store: &dyn store::Functions,
+        function: FunctionId,
+        number: RevisionNumber,
+    ) -> Result<Option<Arc<Revision>>, store::Error> {
+        let known = self.known.lock().expect("no holder panics").get(&(function, number)).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        Ok(store.revision(function, number).await?.map(|read| self.keep(read)))
+    }
+
+    /// Keeps a revision that was read, unless it is known.
+    pub fn keep(&self, read: Revision) -> Arc<Revision> {
+        let mut known = self.known.lock().expect("no holder panics");
+        known.entry((read.function, read.number)).or_insert_with(|| Arc::new(read)).clone()
+    }
+
+    /// The function was deleted.
+    pub fn forget(&self, function: FunctionId) {
+        self.known.lock().expect("no holder panics").retain(|(id, _), _| *id != function);
+        let mut gone = self.gone.lock().expect("no holder panics");
+        gone.push_back(function);
+        if gone.len() > REMEMBERED_GONE {
+            gone.pop_front();
+        }
+        self.deletions.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Whether a function was deleted: what still runs of it belongs to no function of its name. Looks only when
+/// there was another deletion since it last did.
+#[derive(Default)]
+pub struct DeletionWatch {
+    looked: u64,
+    is_deleted: bool,
+}
+
+impl DeletionWatch {
+    pub fn is_deleted(&mut self, revisions: &RevisionCache, function: FunctionId) -> bool {
+        let deletions = revisions.deletions.load(Ordering::Acquire);
+        if deletions != self.looked {
+            self.looked = deletions;
+            self.is_deleted |= revisions.gone.lock().expect("no holder panics").contains(&function);
+        }
+        self.is_deleted
+    }
+}

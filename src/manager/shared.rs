@@ -1,0 +1,42 @@
+//! What every task of a manager shares.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, logs::LogWriter, revisions::RevisionCache,
+};
+use crate::{
+    clock::Clock,
+    model::{ManagerId, OwnerId},
+    queue::Queue,
+    runtime::Runtime,
+    settings::platform::Limits,
+    store::ManagerStore,
+};
+
+/// State that every task of this manager shares.
+pub struct Shared {
+    pub store: Arc<dyn ManagerStore>,
+    pub queue: Arc<dyn Queue>,
+    pub runtime: Arc<dyn Runtime>,
+    pub limits: Limits,
+    pub manager: ManagerId,
+    /// This life of the process.
+    pub owner: OwnerId,
+    pub bundles: BundleCache,
+    pub revisions: RevisionCache,
+    pub under_way: BuildsUnderWay,
+    pub logs: LogWriter,
+    /// Told when a function or revision has come or gone.
+    pub changed: Notify,
+    /// `<data>/instances`.
+    pub instances: PathBuf,
+    pub clock: Clock,
+    /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
+    pub tracker: TaskTracker,
+    /// Cancelled when what still runs is given up: from then on the end of a guest is our doing and says nothing.
+    pub given_up: CancellationToken,
+}

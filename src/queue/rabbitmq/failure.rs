@@ -1,0 +1,67 @@
+//! Why something with the broker did not work, and what the callers of the queue are told.
+
+use std::time::Duration;
+
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+};
+
+use super::super::Error;
+
+/// Why something with the broker did not work; cloned for all who waited for one attempt.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum BrokerFailure {
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the connection was lost")]
+    Lost,
+    #[error("the broker did not take the message")]
+    NotTaken,
+    #[error("this queue is closed")]
+    Closed,
+    #[error(transparent)]
+    Broker(#[from] lapin::Error),
+}
+
+impl BrokerFailure {
+    /// Whether it says that the named queue or exchange does not exist.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.amqp() == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
+    }
+
+    /// The same for callers; `address` is the broker's host and port.
+    pub(super) fn at(self, address: &str) -> Error {
+        let address = address.to_owned();
+        match self {
+            Self::Closed => Error::Closed,
+            refused if refused.is_refusal() => Error::Refused { address, source: refused.into() },
+            other => Error::Unavailable { address, source: other.into() },
+        }
+    }
+
+    /// Nothing but a change by somebody helps: credentials, permissions, a virtual host, a queue
+    /// that was declared otherwise.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self.amqp(),
+            Some(
+                AMQPErrorKind::Soft(
+                    AMQPSoftError::ACCESSREFUSED
+                        | AMQPSoftError::PRECONDITIONFAILED
+                        | AMQPSoftError::RESOURCELOCKED
+                ) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            )
+        )
+    }
+
+    fn amqp(&self) -> Option<AMQPErrorKind> {
+        match self {
+            Self::Broker(error) => match error.kind() {
+                ErrorKind::ProtocolError(error) => Some(error.kind().clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Names, kinds and arguments of what a platform has on the broker. They stay as they are: the broker refuses a queue
+//! that was declared otherwise before.
+
+use std::time::Duration;
+
+use lapin::{
+    BasicProperties, Channel, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, ShortString},
+};
+
+use super::{super::Address, failure::BrokerFailure};
+use crate::model::{FunctionId, Mode, PlatformName};
+
+/// AMQP's delivery modes.
+pub(super) const TRANSIENT: u8 = 1;
+const PERSISTENT: u8 = 2;
+
+/// How a message to that address is kept.
+pub(super) fn properties(to: &Address, expires: Option<Duration>) -> BasicProperties {
+    let mode = if matches!(to, Address::Function(_, Mode::Sync)) { TRANSIENT } else { PERSISTENT };
+    let properties = BasicProperties::default().with_delivery_mode(mode);
+    match expires {
+        // Zero would mean: unless a consumer takes it at once.
+        Some(after) => properties.with_expiration(after.as_millis().max(1).to_string().into()),
+        None => properties,
+    }
+}
+
+/// Names of this platform's queues.
+#[derive(Clone)]
+pub(super) struct Names {
+    prefix: String,
+}
+
+impl Names {
+    pub(super) fn of(platform: &PlatformName) -> Self {
+        Self { prefix: format!("cloudfunc.{platform}") }
+    }
+
+    pub(super) fn queue(&self, address: &Address) -> ShortString {
+        let prefix = &self.prefix;
+        match address {
+            Address::Function(id, mode) => format!("{prefix}.fn.{id}.{}", mode.as_str()).into(),
+            Address::Outcomes => format!("{prefix}.outcomes").into(),
+            Address::Builds => format!("{prefix}.build").into(),
+            Address::Reply(name) => name.as_str().into(),
+        }
+    }
+
+    pub(super) fn of_function(&self, id: FunctionId) -> [ShortString; 2] {
+        [Mode::Sync, Mode::Async].map(|mode| self.queue(&Address::Function(id, mode)))
+    }
+
+    pub(super) fn events(&self) -> ShortString {
+        format!("{}.events", self.prefix).into()
+    }
+}
+
+/// Classic by name: a broker may have another type as its default.
+pub(super) fn classic() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+    arguments
+}
+
+/// The queue survives a restart of the broker; whether a message does is the message's business.
+pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
+    channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
+    Ok(())
+}
+
+/// The exchange of what is broadcast.
+pub(super) async fn declare_events(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let arguments = FieldTable::default();
+    channel.exchange_declare(name, ExchangeKind::Fanout, options, arguments).await?;
+    Ok(())
+}

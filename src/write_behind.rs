@@ -1,0 +1,201 @@
+//! Writing behind: items that nobody waits for, stored in batches by a task of their own.
+//!
+//! ```text
+//!  reserve ─▶ send ─▶ waiting, bounded in items and bytes ─▶ batch ─▶ stored, or lost after a short outage
+//!     │ no room: the caller drops and counts                            └─▶ told: Destination::settled
+//! ```
+//!
+//! A crash loses what waits. A stop closes the writer, which then stores what is there and ends.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::mpsc::{self, Permit},
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    budget::{Budget, WRITTEN_BEHIND},
+    error_chain::chain,
+};
+
+/// Pauses between the attempts to store a batch.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// Attempts to store a batch. With their pauses, 13 to 26 s, they outlast a short outage; then it is lost.
+const ATTEMPTS: u32 = 8;
+
+/// Bounds of one writer. Besides these at most [`WRITTEN_BEHIND`] bytes wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Items that wait.
+    pub waiting: usize,
+    /// Items that are stored together.
+    pub batch: usize,
+    /// Bytes that are stored together; the last item may go over it.
+    pub batch_bytes: usize,
+    /// An item is on its way to the store after at most this time.
+    pub delay: Duration,
+}
+
+/// Where the items go.
+#[async_trait]
+pub trait Destination: Send + Sync + 'static {
+    type Item: Send + Sync + 'static;
+    type Error: Error + Send + Sync + 'static;
+
+    /// For the log: `records`.
+    const WHAT: &'static str;
+
+    /// Bytes of memory that an item takes.
+    fn size(item: &Self::Item) -> usize;
+
+    /// Stores them together.
+    async fn store(&self, batch: &[Self::Item]) -> Result<(), Self::Error>;
+
+    /// Whether trying again may help.
+    fn is_transient(error: &Self::Error) -> bool;
+
+    /// A batch is stored, or lost. `is_last`: nothing else waits at the moment.
+    async fn settled(&mut self, batch: Vec<Self::Item>, is_stored: bool, is_last: bool);
+
+    /// The writer ends: everything is stored or lost.
+    async fn ended(&mut self) {}
+}
+
+/// The way in. Cheap to clone; never waits.
+pub struct WriteBehind<T> {
+    items: mpsc::Sender<T>,
+    budget: Arc<Budget>,
+    closed: CancellationToken,
+}
+
+impl<T> Clone for WriteBehind<T> {
+    fn clone(&self) -> Self {
+        let (items, budget) = (self.items.clone(), self.budget.clone());
+        Self { items, budget, closed: self.closed.clone() }
+    }
+}
+
+/// Room for one item. Dropped unused, it is free again.
+pub struct Room<'a, T> {
+    permit: Option<Permit<'a, T>>,
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl<T> Room<'_, T> {
+    /// Sends an item of that size.
+    pub fn send(mut self, item: T) {
+        if let Some(permit) = self.permit.take() {
+            permit.send(item);
+        }
+    }
+}
+
+impl<T> Drop for Room<'_, T> {
+    fn drop(&mut self) {
+        if self.permit.is_some() {
+            self.budget.give_back(self.bytes);
+        }
+    }
+}
+
+impl<T> WriteBehind<T> {
+    /// Room for an item of that size ([`Destination::size`]); none when a bound is reached, or after a close.
+    pub fn reserve(&self, bytes: usize) -> Option<Room<'_, T>> {
+        if !self.budget.take(bytes) {
+            return None;
+        }
+        let permit = self.items.try_reserve().ok();
+        if permit.is_none() {
+            self.budget.give_back(bytes);
+        }
+        permit.map(|permit| Room { permit: Some(permit), budget: &self.budget, bytes })
+    }
+
+    /// Lets the writer end once it has stored what is there; there is no room from now on.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Items that are not stored yet, apart from those being stored.
+    pub fn waiting(&self) -> usize {
+        self.items.max_capacity() - self.items.capacity()
+    }
+}
+
+/// Starts a writer. Its task ends when it was closed, or every way in is dropped, and everything is stored.
+pub fn start<D: Destination>(bounds: Bounds, destination: D) -> (WriteBehind<D::Item>, JoinHandle<()>) {
+    let (items, waiting) = mpsc::channel(bounds.waiting);
+    let (budget, closed) = (Arc::new(Budget::new(WRITTEN_BEHIND)), CancellationToken::new());
+    let task = tokio::spawn(run(bounds, destination, waiting, budget.clone(), closed.clone()));
+    (WriteBehind { items, budget, closed }, task)
+}
+
+async fn run<D: Destination>(
+    bounds: Bounds,
+    mut destination: D,
+    mut waiting: mpsc::Receiver<D::Item>,
+    budget: Arc<Budget>,
+    closed: CancellationToken,
+) {
+    loop {
+        let first = tokio::select! {
+            biased;
+            first = waiting.recv() => first,
+            // What is in the channel is still read, and then it is at its end.
+            () = closed.cancelled(), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+        };
+        let Some(first) = first else { return destination.ended().await };
+        let (batch, bytes) = collect::<D>(bounds, first, &mut waiting).await;
+        let is_stored = store(&destination, &batch).await;
+        budget.give_back(bytes);
+        destination.settled(batch, is_stored, waiting.is_empty()).await;
+    }
+}
+
+/// A batch that begins with `first`, and its bytes.
+async fn collect<D: Destination>(
+    bounds: Bounds,
+    first: D::Item,
+    waiting: &mut mpsc::Receiver<D::Item>,
+) -> (Vec<D::Item>, usize) {
+    let mut bytes = D::size(&first);
+    let mut batch = vec![first];
+    let deadline = Instant::now() + bounds.delay;
+    while batch.len() < bounds.batch && bytes < bounds.batch_bytes {
+        match timeout_at(deadline, waiting.recv()).await {
+            Ok(Some(item)) => {
+                bytes += D::size(&item);
+                batch.push(item);
+            }
+            Ok(None) | Err(_) => break,
+        }
+    }
+    (batch, bytes)
+}
+
+/// Tries for as long as a short outage may take; false when the batch is lost then.
+async fn store<D: Destination>(destination: &D, batch: &[D::Item]) -> bool {
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut attempt = 1;
+    loop {
+        match destination.store(batch).await {
+            Ok(()) => return true,
+            Err(error) if D::is_transient(&error) && attempt < ATTEMPTS => backoff.pause().await,
+            Err(error) => {
+                tracing::warn!(count = batch.len(), error = %chain(&error), "{} not stored", D::WHAT);
+                return false;
+            }
+        }
+        attempt += 1;
+    }
+}
