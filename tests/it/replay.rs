@@ -148,9 +148,9 @@ fn adaptive_starts_cold_less_often_than_fixed_within_the_same_memory() {
 }
 
 #[test]
-fn the_readme_shows_what_comes_out_of_the_included_trace() {
+fn the_benchmarks_page_shows_what_comes_out_of_the_included_trace() {
     let trace = generate(1);
-    let rows: Vec<String> = include_str!("../../README.md")
+    let rows: Vec<String> = include_str!("../../docs/benchmarks.md")
         .lines()
         .filter(|line| line.contains("  virtual  "))
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))

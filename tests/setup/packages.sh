@@ -55,6 +55,7 @@ missing_packages() {
   have docker || echo docker.io
   have docker-compose || docker compose version >/dev/null 2>&1 || echo docker-compose
   have setpriv || echo util-linux
+  have curl || echo curl
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   have nix || echo nix-bin
