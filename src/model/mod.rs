@@ -17,8 +17,8 @@ pub mod route;
 mod secret_url;
 pub mod time;
 
-pub use call::{Call, CallAnswer, Ended};
 pub use crate::language::Language;
+pub use call::{Call, CallAnswer, Ended};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
 pub use id::{
