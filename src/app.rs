@@ -22,13 +22,11 @@ use crate::{
     manager,
     manifest::{self, Defaults},
     model::{Language, LogLine},
-    place::Addresses,
-    place::state::State,
+    place::{Addresses, state::State},
     registry,
     runtime::{self, Owner},
     scheduler,
-    settings::Platform,
-    settings::platform::Limits,
+    settings::{Limits, Platform},
     shutdown::Shutdown,
 };
 

@@ -18,9 +18,9 @@ use anyhow::Context as _;
 use clap::Parser;
 use cloudfunc::{
     client::Client,
-    place::client::Token,
+    place::Token,
     runtime::Kind,
-    settings::platform::KeepAlivePolicy,
+    settings::KeepAlivePolicy,
     units::{parse_bytes, parse_duration, show_bytes, show_duration},
 };
 use serde::Serialize;

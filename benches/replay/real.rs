@@ -9,13 +9,11 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    model::{Body, FunctionName, InstanceId, InvocationId, Start},
-    place::Dirs,
-    place::State,
+    model::{Body, FunctionName, InstanceId, InvocationId, Language, Start},
+    place::{Dirs, State},
     queue,
     runtime::Kind,
-    settings::Settings,
-    settings::StorePlace,
+    settings::{Languages, OfLanguage, Settings, StorePlace},
     shutdown::Shutdown,
 };
 use tokio::{task::JoinSet, time::Instant};
@@ -64,14 +62,22 @@ pub async fn on_own_platform(
     stop: &CancellationToken,
 ) -> anyhow::Result<Measured> {
     let folder = tempfile::Builder::new().prefix("cfr").tempdir_in("/var/tmp")?;
+    let mut languages = Languages::default();
+    for (variable, of) in [
+        ("CLOUDFUNC_PYTHON_IMAGE", OfLanguage::Image),
+        ("CLOUDFUNC_PYTHON_VERSION", OfLanguage::Version),
+    ] {
+        if let Ok(value) = std::env::var(variable) {
+            languages.set(Language::Python, of, &value);
+        }
+    }
     let settings = Settings {
         name: Some(format!("r{}", InstanceId::new().0.simple()).parse()?),
         data_dir: Some(folder.path().join("data")),
         store: Some(StorePlace::DataDir),
         queue: Some(queue::Config::Embedded),
         runtime: Some(runtime),
-        python_image: std::env::var("CLOUDFUNC_PYTHON_IMAGE").ok(),
-        python_version: std::env::var("CLOUDFUNC_PYTHON_VERSION").ok(),
+        languages,
         gateway_port: Some(0),
         registry_port: Some(0),
         scheduler_port: Some(0),

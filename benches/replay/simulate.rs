@@ -10,7 +10,7 @@ use std::{
 use cloudfunc::{
     manager::pool::{Action, Event, Key, Limits, Needs, Pool, Slot, WorkId},
     model::{FunctionId, Mode, RevisionNumber, Start},
-    settings::platform::KeepAlivePolicy,
+    settings::KeepAlivePolicy,
 };
 
 use super::trace::Trace;

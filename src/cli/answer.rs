@@ -4,13 +4,10 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{
-    Error, Exit, Output,
-    error::{Kind, exit_of},
-    text::milliseconds,
-};
+use super::{Error, Exit, Output, text::milliseconds};
 use crate::{
     client::{self, InvokeAnswer, Outcome},
+    error::{Kind, exit_of},
     lifecycle,
     model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code, rounded},
 };

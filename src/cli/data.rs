@@ -1,11 +1,13 @@
 //! The payload of an invocation, as it is given on the command line.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 
-use super::{Output, error::Error, stdin};
+use super::{
+    Error, Output,
+    stdin::{self, read_bounded},
+};
 use crate::{
     model::{Body, message::MAX_BODY},
     payload,
@@ -72,14 +74,6 @@ fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
         Error { hint, ..Error::usage(refused.to_string()) }
     })?;
     Ok(Body { content_type, bytes })
-}
-
-/// Reads one byte more than is accepted, so that too much is noticed and never held.
-pub(super) fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
-    let mut bytes = Vec::new();
-    let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));
-    read.with_context(|| format!("cannot read {name}"))?;
-    Ok(bytes.into())
 }
 
 /// On a thread of its own, so that Ctrl-C works while it waits.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Error, Exit, Output, ask, error::Report, target::Target};
-use crate::{client::Client, model::FunctionName};
+use super::{Error, Exit, Output, ask, target::Target};
+use crate::{client::Client, error::Report, model::FunctionName};
 
 /// Delete functions with all their revisions
 ///

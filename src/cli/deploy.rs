@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::{
     Error, Exit, Output,
-    error::Report,
     interrupt::Farewell,
     pack::{Function, pack},
     target::Target,
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     client::{self, Client},
+    error::Report,
     model::{FunctionName, Problem, RevisionNumber, api::Deployed},
     units::show_bytes,
 };

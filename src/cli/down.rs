@@ -8,14 +8,16 @@ use tokio::time::Instant;
 use super::{
     Error, Output, ask,
     settings::{PlaceArgs, SettingsArgs},
-    status::Place,
     target::Target,
-    up::{compose::Project, credentials},
 };
 use crate::{
-    place::lock,
-    place::platforms::{self, Platforms, shown},
-    place::wipe,
+    compose::{self, Project},
+    local::LocalPlatform,
+    place::{
+        lock,
+        platforms::{self, Platforms, shown},
+        wipe,
+    },
 };
 
 /// A lock that another process gives up tells nobody: it has to be looked at.
@@ -76,33 +78,32 @@ impl Args {
     }
 
     /// The one that is meant: of this machine, whatever says so.
-    fn place(&self, target: &Target) -> Result<Place, Error> {
+    fn place(&self, target: &Target) -> Result<LocalPlatform, Error> {
         let dirs = self.place.dirs()?;
         if let Some(url) = target.url(&self.place)? {
             let known = Platforms::look(&dirs.state).at_url(&url).cloned();
             let url = shown(&url);
-            return known.map(Place::of).ok_or_else(|| {
+            return known.map(LocalPlatform::of).ok_or_else(|| {
                 Error::usage(format!("no platform of this machine is known at {url}, which --url, CLOUDFUNC_URL or config.toml names"))
                     .hint("`down` stops platforms on this machine: name one with --platform NAME or --data-dir DIR")
             });
         }
         // Data may outlive the folder that knew of them.
         if !self.volumes {
-            Place::refuse_unknown(&self.place, &dirs)?;
+            LocalPlatform::refuse_unknown(&self.place.0, &dirs)?;
         }
-        let settings =
-            SettingsArgs { place: self.place.clone(), ..SettingsArgs::default() }.load(&dirs)?;
-        Place::find(&self.place, &settings, &dirs)
+        let settings = SettingsArgs(self.place.0.clone()).load(&dirs)?;
+        LocalPlatform::find(&self.place.0, &settings, &dirs)
     }
 
     /// Nothing is left that a name could lead to.
-    fn forget(&self, place: &Place) -> Result<(), Error> {
+    fn forget(&self, place: &LocalPlatform) -> Result<(), Error> {
         platforms::forget(&self.place.dirs()?.state, &place.folder);
         Ok(())
     }
 
     /// Somebody may have meant another one.
-    fn tell_of_others(&self, place: &Place, out: &Output) -> Result<(), Error> {
+    fn tell_of_others(&self, place: &LocalPlatform, out: &Output) -> Result<(), Error> {
         let platforms = Platforms::look(&self.place.dirs()?.state);
         for other in platforms.running().filter(|other| other.data_dir != place.folder) {
             let name = &other.name;
@@ -141,7 +142,7 @@ async fn refuse_stranger(project: &Project) -> Result<(), Error> {
         .hint(format!("take that one down with `cloudfunc down --data-dir {folder}`")))
 }
 
-async fn stop_up(place: &Place, out: &Output) -> Result<(), Error> {
+async fn stop_up(place: &LocalPlatform, out: &Output) -> Result<(), Error> {
     let unknown = || Error::platform("`cloudfunc up` is starting and cannot be stopped yet; try again");
     let holder = place.holder.as_ref().ok_or_else(unknown)?;
     let (id, patience) = (holder.pid, Duration::from_secs(holder.stops_within));
@@ -209,7 +210,7 @@ async fn take_down(
     project.down(volumes).await?;
     drop(progress);
     if volumes {
-        credentials::remove(&project.folder);
+        compose::remove(&project.folder);
         out.note("Postgres and RabbitMQ are removed with their data");
     } else {
         out.note("Postgres and RabbitMQ are stopped; their data stay (`--volumes` removes them)");

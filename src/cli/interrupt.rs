@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{Error, Exit, error::Kind};
-use crate::model::InvocationId;
+use super::{Error, Exit};
+use crate::{error::Kind, model::InvocationId};
 
 /// Said instead of nothing.
 pub struct Farewell {

@@ -10,7 +10,6 @@ mod delete;
 mod deploy;
 mod doctor;
 mod down;
-mod error;
 mod escape;
 mod init;
 mod interrupt;
@@ -48,7 +47,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub use error::{Error, Exit};
+pub use crate::error::{Error, Exit};
 pub use output::{Color, Output, Progress, Style};
 use target::Target;
 

@@ -19,13 +19,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    error::{Error, Exit},
     escape,
     interrupt::OnInterrupt,
     table,
     text::{ago, moment},
 };
-use crate::model::{InvocationId, LineKind, LogLine, Stream};
+use crate::{
+    error::{Error, Exit},
+    model::{InvocationId, LineKind, LogLine, Stream},
+};
 
 /// Length of the end of an id, in characters, as `logs` prints it.
 const SHORT_ID: usize = 8;

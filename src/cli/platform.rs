@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::{Error, Exit, Output, target::Target};
 use crate::{
     model::PlatformName,
-    place::Stack,
-    place::client::SettingsError,
-    place::platforms::{self, ChoiceError, Known, Platforms, Wish, shown},
+    place::{
+        Stack,
+        client::SettingsError,
+        platforms::{self, ChoiceError, Known, Platforms, Wish, shown},
+    },
 };
 
 /// The platforms on this machine: list them, choose the one that commands talk to

@@ -29,7 +29,7 @@ pub struct Args {
 impl Args {
     /// Until it is told to stop: once to finish its work, twice to stop at once.
     pub async fn run(self, role: Role, out: &Output) -> Result<(), Error> {
-        let dirs = self.settings.place.dirs()?;
+        let dirs = self.settings.place().dirs()?;
         let settings = self.settings.load(&dirs)?;
         match settings.stack().map_err(|error| Error::new(Exit::Caller, error))? {
             Stack::External => {}

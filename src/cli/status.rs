@@ -10,23 +10,22 @@ use super::{
     Error, Exit, Output,
     settings::{AddressArgs, PlaceArgs, SettingsArgs},
     target::Target,
-    up::{
-        compose::{self, Project, Service},
-        credentials,
-        probe::{self, Answer, Prober},
-    },
 };
 use crate::{
     app::Role,
     client::{self, Client},
+    compose::Service,
+    local::{
+        LocalPlatform,
+        probe::{self, Answer, Prober},
+    },
     model::{FunctionName, PlatformName, api::Health},
-    place::Dirs,
-    place::Stack,
-    place::lock::{self, Holder},
-    place::platforms::{ChoiceError, Known, Platforms, Wish, shown},
+    place::{
+        Dirs, Stack,
+        platforms::{Platforms, shown},
+    },
     settings::Settings,
-    settings::StorePlace,
-    store, units,
+    units,
 };
 
 /// Between two looks of `--wait`.
@@ -117,7 +116,7 @@ impl Args {
         };
         match url {
             Some(url) => match known(&url) {
-                Some(known) => self.here(Place::of(known), target, out).await,
+                Some(known) => self.here(LocalPlatform::of(known), target, out).await,
                 None => elsewhere(&url, target).await,
             },
             None => {
@@ -125,22 +124,21 @@ impl Args {
                 // One whose addresses are given may consist of roles that were started one by one; one that is
                 // waited for may be about to start.
                 if self.addresses.is_empty() && self.wait.is_none() {
-                    Place::refuse_unknown(&self.place, &dirs)?;
+                    LocalPlatform::refuse_unknown(&self.place.0, &dirs)?;
                 }
                 let settings = self.settings(&dirs)?;
-                self.here(Place::find(&self.place, &settings, &dirs)?, target, out).await
+                self.here(LocalPlatform::find(&self.place.0, &settings, &dirs)?, target, out).await
             }
         }
     }
 
     fn settings(&self, dirs: &Dirs) -> Result<Settings, Error> {
-        let (place, addresses) = (self.place.clone(), self.addresses.clone());
-        SettingsArgs { place, addresses, ..SettingsArgs::default() }.load(dirs)
+        SettingsArgs(self.place.0.clone().or(self.addresses.0.clone())).load(dirs)
     }
 
     async fn here(
         &self,
-        place: Place,
+        place: LocalPlatform,
         target: &Target,
         out: &Output,
     ) -> Result<(Status, Result<(), Error>), Error> {
@@ -281,101 +279,5 @@ fn service_status(service: &Service) -> ServiceStatus {
         service: service.name.clone(),
         state: service.describe().to_owned(),
         healthy: service.is_healthy(),
-    }
-}
-
-/// The platform that is meant, and whether an `up` runs on its data folder.
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub folder: PathBuf,
-    pub platform: PlatformName,
-    /// None: nothing is known of it.
-    pub stack: Option<Stack>,
-    pub running: bool,
-    /// The process that runs, or ran last.
-    pub holder: Option<Holder>,
-}
-
-impl Place {
-    pub fn of(known: Known) -> Self {
-        let Known { name, stack, data_dir, is_running, holder, .. } = known;
-        Self { folder: data_dir, platform: name, stack, running: is_running, holder }
-    }
-
-    /// The platform that [`Platforms::choose`] finds; where nothing was started, or none of several runs,
-    /// the folder that is given, else the one of the stacks' that was used, compose first.
-    pub fn find(told: &PlaceArgs, settings: &Settings, dirs: &Dirs) -> Result<Self, Error> {
-        let usual_data_dir = settings.data_dir.as_deref().filter(|_| told.data_dir.is_none());
-        let wish = Wish {
-            data_dir: told.data_dir.as_deref(),
-            name: told.platform.as_ref(),
-            usual_data_dir,
-            usual_name: settings.name.as_ref().filter(|_| told.platform.is_none()),
-        };
-        match Platforms::look(&dirs.state).choose(wish) {
-            Ok(Some(known)) => return Ok(Self::of(known)),
-            Err(error @ (ChoiceError::Several(_) | ChoiceError::SameName(_))) => {
-                return Err(error.into());
-            }
-            Ok(None) | Err(_) => {}
-        }
-        let stacks = Stack::ALL.map(|stack| settings.data_dir(dirs, stack));
-        let folder = stacks.iter().find(|folder| folder.exists()).unwrap_or(&stacks[0]).clone();
-        Ok(Self {
-            stack: Stack::of_folder(&folder).filter(|_| folder.exists()),
-            running: lock::look(&folder).is_some(),
-            platform: settings.name(),
-            holder: None,
-            folder,
-        })
-    }
-
-    /// A name that is given and leads nowhere is an error; only [`Self::find`] takes it for one to come.
-    pub fn refuse_unknown(told: &PlaceArgs, dirs: &Dirs) -> Result<(), Error> {
-        let wish = Wish { name: told.platform.as_ref(), ..Wish::default() };
-        if told.platform.is_none() || told.data_dir.is_some() {
-            return Ok(());
-        }
-        match Platforms::look(&dirs.state).choose(wish) {
-            Err(error @ ChoiceError::Unknown { .. }) => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`
-    pub fn describe(&self) -> String {
-        let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
-        let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
-        format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
-    }
-
-    /// The command that starts it, in backticks.
-    pub fn up(&self, state: Option<&std::path::Path>) -> String {
-        match (Known::at(&self.folder), state) {
-            (Some(known), Some(state)) => format!("`{}`", known.up(state)),
-            _ => "`cloudfunc up` or `cloudfunc up --embedded`".to_owned(),
-        }
-    }
-
-    /// The SQLite file here with what belongs to it; empty where there is none.
-    pub fn store_files(&self) -> Vec<PathBuf> {
-        let store::Config::Sqlite { path } = StorePlace::DataDir.within(&self.folder) else {
-            return Vec::new();
-        };
-        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-        ["", "-wal", "-shm"].map(beside).into_iter().filter(|path| path.exists()).collect()
-    }
-
-    /// The compose project that was started from here, if one was.
-    pub fn project(&self) -> Option<Project> {
-        compose::was_used(&self.folder.join("compose")).then(|| self.named_project())
-    }
-
-    /// The compose project that belongs here, whether or not it was ever started.
-    pub fn named_project(&self) -> Project {
-        let folder = self.folder.join("compose");
-        let name =
-            credentials::project(&folder).unwrap_or_else(|| format!("cloudfunc-{}", self.platform));
-        Project { name, folder }
     }
 }

@@ -9,17 +9,19 @@
 //! ```
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Read as _},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, SeekFrom, fstat, seek},
 };
 
-use super::{Error, Output, data::read_bounded, text::count};
+use super::{Error, Output, text::count};
+use crate::model::message::MAX_BODY;
 
 /// How long is waited in silence.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -96,4 +98,11 @@ fn read(kind: Kind) -> anyhow::Result<Option<Bytes>> {
         }
     }
     read_bounded(Ok(io::stdin().lock()), "stdin").map(Some)
+}
+/// Reads one byte more than is accepted, so that too much is noticed and never held.
+pub(super) fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {name}"))?;
+    Ok(bytes.into())
 }

@@ -15,8 +15,10 @@ use super::{Error, Output, settings::PlaceArgs};
 use crate::{
     client::{self, Client},
     model::{InvocationId, InvocationRef, PlatformName, api::Page, id::InvalidId},
-    place::client::{Given, Settings, SettingsError},
-    place::platforms::Platforms,
+    place::{
+        client::{Given, Settings, SettingsError},
+        platforms::Platforms,
+    },
 };
 
 /// The options that say where the platform is.
@@ -113,7 +115,7 @@ impl Target {
     /// platform is meant.
     pub fn url(&self, told: &PlaceArgs) -> Result<Option<Url>, Error> {
         let given = self.given();
-        let is_told = told.platform.is_some() || told.data_dir.is_some();
+        let is_told = told.0.name.is_some() || told.0.data_dir.is_some();
         match given.given_url()? {
             Some(url) => Ok(Some(url)),
             None if is_told => Ok(None),

@@ -28,7 +28,7 @@ use crate::{
         },
         route,
     },
-    place::client::Token,
+    place::Token,
 };
 
 pub use error::Error;

@@ -12,7 +12,7 @@ use crate::{
         Body, Problem,
         route::{self, Target},
     },
-    place::client::Token,
+    place::Token,
 };
 
 /// A platform that does not take a connection within this time is not there.

@@ -15,11 +15,9 @@ use bytes::Bytes;
 use flate2::{Compression, Decompress, FlushDecompress, Status, read::MultiGzDecoder, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
 
-use super::{Answer, read_body, request::throw_away};
+use super::{Answer, problem::ACCEPTED_ENCODINGS, read_body, request::throw_away};
 use crate::model::{Problem, code};
 
-/// The encodings that a body may have; sent as `Accept-Encoding` with a refusal.
-pub const ACCEPTED: &str = "gzip, deflate";
 /// Encodings over each other. More than one is rare, and each costs a pass over the body.
 const MAX_ENCODINGS: usize = 2;
 /// Smaller answers fit into a few packets as they are.
@@ -77,7 +75,7 @@ pub async fn read_decoded(
 /// In the order in which they were applied.
 fn encodings(headers: &HeaderMap) -> Answer<Vec<Encoding>> {
     let refused = |detail: String| {
-        let hint = format!("accepted are {ACCEPTED} and identity");
+        let hint = format!("accepted are {ACCEPTED_ENCODINGS} and identity");
         Problem::new(code::UNSUPPORTED_ENCODING, detail).hint(hint)
     };
     let mut encodings = Vec::new();

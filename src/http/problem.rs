@@ -11,6 +11,9 @@ use crate::{
     suggest::suggest,
 };
 
+/// The encodings that a body may have; sent as `Accept-Encoding` with a refusal.
+pub(super) const ACCEPTED_ENCODINGS: &str = "gzip, deflate";
+
 /// What a handler answers.
 pub type Answer<T = Response> = Result<T, Failure>;
 
@@ -45,7 +48,7 @@ impl IntoResponse for Failure {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if encoding {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(super::encoding::ACCEPTED));
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
         }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -41,7 +41,7 @@ use crate::{
     model::{FunctionSpec, LogLine, OwnerId, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
-    settings::platform::Limits,
+    settings::Limits,
     shutdown::Shutdown,
     store::ManagerStore,
 };

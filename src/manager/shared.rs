@@ -13,7 +13,7 @@ use crate::{
     model::{ManagerId, OwnerId},
     queue::Queue,
     runtime::Runtime,
-    settings::platform::Limits,
+    settings::Limits,
     store::ManagerStore,
 };
 

@@ -9,14 +9,14 @@
 
 use std::{
     ffi::OsString,
-    fmt, fs, io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use url::Url;
 
 use super::{
-    Dirs, NoHome,
+    BadToken, Dirs, NoHome, Token,
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
 };
 use crate::{
@@ -27,9 +27,9 @@ use crate::{
 /// Where the gateway listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
-/// What `config.toml` may say: the client's settings on top, the platform's in a table
+/// What `config.toml` may say: the client's settings on top, the platform's in tables
 /// ([`crate::settings::Settings`]).
-pub const FILE_KEYS: [&str; 3] = ["url", "token_file", "platform"];
+pub const FILE_KEYS: [&str; 4] = ["url", "token_file", "platform", "languages"];
 
 /// What a client needs to know.
 #[derive(Debug)]
@@ -44,37 +44,12 @@ pub struct Settings {
     pub is_url_given: bool,
 }
 
-/// A bearer token; `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// White space around it (a file's last newline) is not part of it.
-    pub fn new(text: &str) -> Result<Self, SettingsError> {
-        let text = text.trim();
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SettingsError::BadToken);
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("'{text}', given by {origin}, is no address of a platform; it looks like {DEFAULT_URL}")]
     BadUrl { text: String, origin: &'static str },
-    #[error("a token is one line of visible ASCII characters")]
-    BadToken,
+    #[error(transparent)]
+    BadToken(#[from] BadToken),
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]

@@ -8,9 +8,11 @@ pub mod lock;
 pub mod platforms;
 mod stack;
 pub mod state;
+mod token;
 pub mod wipe;
 
 pub use addresses::Addresses;
 pub use dirs::{Dirs, NoHome};
 pub use stack::Stack;
 pub use state::State;
+pub use token::{BadToken, Token};

@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::client::Token;
+use super::Token;
 use crate::model::ManagerId;
 
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ use crate::{
     http::{Calls, Server},
     model::{InvocationId, PlatformName},
     queue::Queue,
-    settings::platform::Limits,
+    settings::Limits,
     shutdown::Shutdown,
     store::Store,
 };

@@ -4,57 +4,29 @@
 //! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
 mod file;
-pub mod platform;
+mod keep_alive_policy;
+mod languages;
+mod platform;
 mod stack;
 mod store_place;
+mod table;
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf};
 
-pub use platform::{KeepAlivePolicy, Limits, Platform};
+pub use keep_alive_policy::KeepAlivePolicy;
+pub use languages::{Languages, OfLanguage};
+pub use platform::Platform;
 pub use store_place::StorePlace;
+pub use table::{Group, Limits, Setting, Settings, settings};
 
 use crate::{
-    model::{Language, PlatformName},
+    model::PlatformName,
     place::{Addresses, Dirs, Stack},
-    queue, runtime,
+    runtime,
     toml_document::LocatedError,
 };
 
 const DEFAULT_NAME: &str = "default";
-
-/// What a source says about a platform. Keys of the file's table `[platform]` and flags are named
-/// alike, except that `--platform` is its `name`.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    pub name: Option<PlatformName>,
-    pub data_dir: Option<PathBuf>,
-    pub store: Option<StorePlace>,
-    pub queue: Option<queue::Config>,
-    pub runtime: Option<runtime::Kind>,
-    pub gateway_host: Option<IpAddr>,
-    pub gateway_port: Option<u16>,
-    pub gateway_hosts: Option<Vec<String>>,
-    pub registry_port: Option<u16>,
-    pub scheduler_port: Option<u16>,
-    pub manager_port: Option<u16>,
-    pub python_image: Option<String>,
-    pub python_version: Option<String>,
-    pub queue_wait: Option<Duration>,
-    pub max_waiting: Option<u32>,
-    pub max_backlog: Option<u64>,
-    pub memory_budget: Option<u64>,
-    pub keep_alive: Option<KeepAlivePolicy>,
-    pub prewarm_budget: Option<u64>,
-    pub max_starts: Option<usize>,
-    pub stop_grace: Option<Duration>,
-    pub retention: Option<Duration>,
-    pub keep_revisions: Option<u32>,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -75,54 +47,20 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// These, and where they say nothing, those.
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            name: self.name.or(other.name),
-            data_dir: self.data_dir.or(other.data_dir),
-            store: self.store.or(other.store),
-            queue: self.queue.or(other.queue),
-            runtime: self.runtime.or(other.runtime),
-            gateway_host: self.gateway_host.or(other.gateway_host),
-            gateway_port: self.gateway_port.or(other.gateway_port),
-            gateway_hosts: self.gateway_hosts.or(other.gateway_hosts),
-            registry_port: self.registry_port.or(other.registry_port),
-            scheduler_port: self.scheduler_port.or(other.scheduler_port),
-            manager_port: self.manager_port.or(other.manager_port),
-            python_image: self.python_image.or(other.python_image),
-            python_version: self.python_version.or(other.python_version),
-            queue_wait: self.queue_wait.or(other.queue_wait),
-            max_waiting: self.max_waiting.or(other.max_waiting),
-            max_backlog: self.max_backlog.or(other.max_backlog),
-            memory_budget: self.memory_budget.or(other.memory_budget),
-            keep_alive: self.keep_alive.or(other.keep_alive),
-            prewarm_budget: self.prewarm_budget.or(other.prewarm_budget),
-            max_starts: self.max_starts.or(other.max_starts),
-            stop_grace: self.stop_grace.or(other.stop_grace),
-            retention: self.retention.or(other.retention),
-            keep_revisions: self.keep_revisions.or(other.keep_revisions),
-        }
-    }
-
     pub fn name(&self) -> PlatformName {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
     }
 
-    /// Python's base image (`{version}` in it is the version's place), and the version of functions that
-    /// name none.
-    pub fn python(&self) -> (String, String) {
-        let image =
-            self.python_image.clone().unwrap_or_else(|| Language::Python.facts().image.base.to_owned());
-        // Asked only where it is needed: for some runtimes that runs an interpreter.
-        let default = || default_python_version(self.runtime.unwrap_or(runtime::Kind::Docker));
-        (image, self.python_version.clone().unwrap_or_else(default))
+    /// Everything about languages, with the defaults. A version is looked for on this host where the runtime takes
+    /// the host's own interpreters.
+    pub fn languages(&self) -> Languages {
+        let runtime = self.runtime.unwrap_or(runtime::Kind::Docker);
+        self.languages.clone().with_defaults(runtime)
     }
 
-    /// The base image of Docker for functions that name no version.
-    pub fn base_image(&self) -> String {
-        let docker = Self { runtime: Some(runtime::Kind::Docker), ..self.clone() };
-        let (image, version) = docker.python();
-        image.replace("{version}", &version)
+    /// The same for Docker, whatever the runtime is.
+    pub fn docker_languages(&self) -> Languages {
+        self.languages.clone().with_defaults(runtime::Kind::Docker)
     }
 
     /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
@@ -166,29 +104,11 @@ impl Settings {
         Ok(addresses)
     }
 
-    pub fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            queue_wait: self.queue_wait.unwrap_or(default.queue_wait),
-            max_waiting: self.max_waiting.unwrap_or(default.max_waiting),
-            max_backlog: self.max_backlog.unwrap_or(default.max_backlog),
-            memory_budget: self.memory_budget.unwrap_or(default.memory_budget),
-            keep_alive: self.keep_alive.unwrap_or(default.keep_alive),
-            prewarm_budget: self.prewarm_budget.unwrap_or(default.prewarm_budget),
-            max_starts: self.max_starts.unwrap_or(default.max_starts).max(1),
-            check_wait: default.check_wait,
-            reread: default.reread,
-            stop_grace: self.stop_grace.unwrap_or(default.stop_grace),
-            retention: self.retention.unwrap_or(default.retention),
-            keep_revisions: self.keep_revisions.unwrap_or(default.keep_revisions),
-        }
-    }
-
     /// With the defaults; the store and the queue must be there by now.
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
-        let (python_image, python_version) = self.python();
+        let languages = self.languages();
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -202,21 +122,10 @@ impl Settings {
             program: runtime::THIS_PROGRAM.into(),
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
-            python_image,
-            python_version,
+            languages,
             limits,
         })
     }
-}
-
-/// Of functions that name none, where the platform is told none either: an image is of any version,
-/// the host has the one that it has. Where it has none the runtime says so.
-fn default_python_version(runtime: runtime::Kind) -> String {
-    let host = match runtime {
-        runtime::Kind::Oci => runtime::host_interpreter(Language::Python).ok(),
-        runtime::Kind::Docker | runtime::Kind::Process => None,
-    };
-    host.map_or_else(|| Language::Python.facts().versions.default.to_owned(), |python| python.version)
 }
 
 /// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.
@@ -235,7 +144,10 @@ fn host_name(name: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::model::Language;
 
     fn dirs() -> Dirs {
         Dirs { config: "/c".into(), state: "/s".into() }
@@ -264,7 +176,7 @@ mod tests {
         assert_eq!(platform.limits.queue_wait, Duration::from_secs(2));
         assert_eq!(platform.limits.memory_budget, 1 << 30);
         assert_eq!(platform.limits.keep_alive, KeepAlivePolicy::Adaptive);
-        assert_eq!(platform.python_version, "3.12");
+        assert_eq!(platform.languages.version(Language::Python), "3.12");
         assert_eq!(platform.data_dir, PathBuf::from("/s/external"));
     }
 

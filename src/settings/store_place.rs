@@ -28,6 +28,15 @@ impl FromStr for StorePlace {
 }
 
 impl StorePlace {
+    /// As it is parsed, with its password.
+    pub(super) fn show(&self) -> String {
+        match self {
+            Self::At(store::Config::Postgres { url }) => url.expose().to_owned(),
+            Self::At(store::Config::Sqlite { path }) => format!("sqlite:{}", path.display()),
+            Self::DataDir => "sqlite".to_owned(),
+        }
+    }
+
     pub fn within(self, data_dir: &Path) -> store::Config {
         match self {
             Self::At(config) => config,

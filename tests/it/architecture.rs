@@ -1,11 +1,12 @@
 //! The never-arrows of ARCHITECTURE.md, read off the sources: who imports whom, which library stays in
 //! which folder, what is never global. Comments and strings do not count, tests inside `src/` do.
 
-use std::{
-    collections::BTreeSet,
-    fmt, fs,
-    path::{Path, PathBuf},
-};
+mod circles;
+mod source;
+
+use std::{collections::BTreeSet, fmt};
+
+use self::source::{Source, sources, tokens};
 
 /// Every module at the top of `src/`, and those of ours that it may import. A new arrow is a decision:
 /// draw it in ARCHITECTURE.md too.
@@ -310,7 +311,7 @@ fn what_is_looked_for_is_found() {
     "##;
     let source = Source { path: "http/mod.rs".to_owned(), tokens: tokens(text) };
     let imports: Vec<&str> = source.imports().into_iter().map(|(_, import)| import).collect();
-    assert_eq!(imports, ["config", "model", "store", "queue", "suggest"]);
+    assert_eq!(imports, ["config", "config", "model", "store", "queue", "suggest"]);
     assert!(!source.tokens.iter().any(|token| token.text == "sqlx" || token.text == "gateway"));
     assert_eq!(source.tokens.iter().find(|token| token.text == "queue").unwrap().line, 4);
 }
@@ -328,214 +329,4 @@ impl Violations {
     fn none(self) {
         assert!(self.0.is_empty(), "see ARCHITECTURE.md, \"Never\":\n{}", self.0.join("\n"));
     }
-}
-
-/// A file of `src/`.
-struct Source {
-    /// Below `src/`, with `/`.
-    path: String,
-    tokens: Vec<Token>,
-}
-
-#[derive(Debug)]
-struct Token {
-    /// From 1.
-    line: usize,
-    /// An identifier or number, `::`, or one character.
-    text: String,
-}
-
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path: PathBuf = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let tokens = tokens(&fs::read_to_string(&path).unwrap());
-                let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                found.push(Source { path, tokens });
-            }
-        }
-    }
-    assert!(found.len() > 50, "the sources are not where they were");
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    found
-}
-
-impl Source {
-    /// `store` for `store/mod.rs` and `store/sqlite/reads.rs`, `app` for `app.rs`; none for the roots.
-    fn module(&self) -> Option<&str> {
-        let first = self.path.split('/').next().unwrap_or_default();
-        let first = first.strip_suffix(".rs").unwrap_or(first);
-        (!matches!(first, "main" | "lib")).then_some(first)
-    }
-
-    /// How many `super` lead from the file's own level to the root.
-    fn depth(&self) -> usize {
-        let segments = self.path.split('/').count();
-        if self.path.ends_with("/mod.rs") { segments - 1 } else { segments }
-    }
-
-    /// The modules at the top that the file names, by `crate::…` or by enough `super::`, with the line.
-    fn imports(&self) -> Vec<(usize, &str)> {
-        let mut found = Vec::new();
-        let mut index = 0;
-        // The brace depths at which inline modules began.
-        let (mut braces, mut inline) = (0, Vec::new());
-        while index < self.tokens.len() {
-            match self.text(index) {
-                "mod" if self.text(index + 2) == "{" => {
-                    braces += 1;
-                    inline.push(braces);
-                    index += 2;
-                }
-                "{" => braces += 1,
-                "}" => {
-                    if inline.last() == Some(&braces) {
-                        inline.pop();
-                    }
-                    braces -= 1;
-                }
-                "crate" if self.text(index + 1) == "::" => self.heads(index + 2, &mut found),
-                "super" if self.text(index + 1) == "::" => {
-                    let mut supers = 0;
-                    while self.text(index) == "super" && self.text(index + 1) == "::" {
-                        supers += 1;
-                        index += 2;
-                    }
-                    if supers >= self.depth() + inline.len() {
-                        self.heads(index, &mut found);
-                    }
-                    continue;
-                }
-                _ => {}
-            }
-            index += 1;
-        }
-        found
-    }
-
-    /// The first names of a path's rest: one, or those of a `{…}`.
-    fn heads<'s>(&'s self, start: usize, found: &mut Vec<(usize, &'s str)>) {
-        if self.text(start) != "{" {
-            found.extend(self.tokens.get(start).map(|token| (token.line, token.text.as_str())));
-            return;
-        }
-        let mut depth = 0;
-        for index in start..self.tokens.len() {
-            match self.text(index) {
-                "{" => depth += 1,
-                "}" => depth -= 1,
-                _ if depth == 1 && matches!(self.text(index - 1), "{" | ",") => {
-                    found.push((self.tokens[index].line, self.text(index)));
-                }
-                _ => {}
-            }
-            if depth == 0 {
-                return;
-            }
-        }
-    }
-
-    fn text(&self, index: usize) -> &str {
-        self.tokens.get(index).map_or("", |token| token.text.as_str())
-    }
-}
-
-/// Rust as far as it matters here: no comments, strings, characters and lifetimes.
-fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let (mut rest, mut line) = (text, 1);
-    while let Some(first) = rest.chars().next() {
-        let length = skipped(rest);
-        let taken = if length > 0 {
-            length
-        } else if is_word(first) {
-            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-        } else if rest.starts_with("::") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        if length == 0 && !first.is_whitespace() {
-            tokens.push(Token { line, text: rest[..taken].to_owned() });
-        }
-        line += rest[..taken].matches('\n').count();
-        rest = &rest[taken..];
-    }
-    tokens
-}
-
-/// The length of the comment, string, character or lifetime that begins here; 0 when none does.
-fn skipped(rest: &str) -> usize {
-    let past =
-        |from: usize, end: &str| rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len());
-    if rest.starts_with("//") {
-        return rest.find('\n').unwrap_or(rest.len());
-    }
-    if rest.starts_with("/*") {
-        return block_comment(rest);
-    }
-    let after_prefix = rest.trim_start_matches(['b', 'c']);
-    let prefix = rest.len() - after_prefix.len();
-    if let Some(raw) = after_prefix.strip_prefix('r') {
-        let hashes = raw.len() - raw.trim_start_matches('#').len();
-        if raw[hashes..].starts_with('"') {
-            return past(prefix + 2 + hashes, &format!("\"{}", "#".repeat(hashes)));
-        }
-    }
-    if prefix <= 1 && after_prefix.starts_with('"') {
-        return prefix + quoted(after_prefix, '"');
-    }
-    if let Some(after) = rest.strip_prefix('\'') {
-        let mut characters = after.chars();
-        let is_lifetime = characters.next().is_some_and(is_word) && characters.next() != Some('\'');
-        let name = after.find(|c| !is_word(c)).unwrap_or(after.len());
-        return if is_lifetime { 1 + name } else { quoted(rest, '\'') };
-    }
-    0
-}
-
-fn block_comment(rest: &str) -> usize {
-    let (mut depth, mut at) = (0, 0);
-    while at < rest.len() {
-        let step = match &rest[at..] {
-            inner if inner.starts_with("/*") => {
-                depth += 1;
-                2
-            }
-            inner if inner.starts_with("*/") => {
-                depth -= 1;
-                2
-            }
-            inner => inner.chars().next().map_or(1, char::len_utf8),
-        };
-        at += step;
-        if depth == 0 {
-            break;
-        }
-    }
-    at
-}
-
-/// With both quotes.
-fn quoted(rest: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return at + 1,
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }

@@ -19,7 +19,7 @@ use cloudfunc::{
     },
     queue::{self, Address, ConsumeOptions, Consumer, Queue},
     scheduler,
-    settings::platform::Limits,
+    settings::Limits,
     shutdown::Shutdown,
     store::{self, Announcement, NewInvocation, NewRevision, Store},
 };

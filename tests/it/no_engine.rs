@@ -6,8 +6,7 @@ use cloudfunc::{
     app::{Host, Role},
     client::{Client, Outcome},
     model::{Problem, code},
-    place::Addresses,
-    place::State,
+    place::{Addresses, State},
     shutdown::Shutdown,
 };
 

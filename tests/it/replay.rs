@@ -14,7 +14,7 @@ mod trace;
 
 use std::time::Duration;
 
-use cloudfunc::{model::Start, settings::platform::KeepAlivePolicy};
+use cloudfunc::{model::Start, settings::KeepAlivePolicy};
 
 use self::{
     generate::generate,

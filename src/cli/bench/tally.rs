@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    cli::{Exit, error::exit_of},
     client::{self, InvokeAnswer, Outcome},
+    error::{Exit, exit_of},
     model::{Problem, Start, code},
 };
 

@@ -1,33 +1,22 @@
-//! `cloudfunc doctor`: what this machine has, what keeps the platform from working, and what to do.
-//!
-//! ```text
-//! gather (I/O, each with a deadline) ─▶ facts (plain structs) ─▶ judge (pure) ─▶ findings ─▶ show
-//! ```
-//! A file per group of checks gathers, the one of the same name in [`judge`] says what it means. Nothing
-//! lasting is changed: what is tried (a control group, a file, a port, a message) is gone at once.
+//! `cloudfunc doctor`: what [`crate::doctor`] finds, shown.
 
-mod backends;
-mod cgroups;
-mod clock;
-mod compose;
-mod disk;
-mod engine;
-mod finding;
-mod judge;
-mod limits;
-mod platform;
-mod ports;
-mod sandbox;
 mod show;
-mod subject;
-mod system;
-mod tools;
-mod version;
 
-use finding::Status;
-use subject::Subject;
-
-use super::{Error, Exit, Output, settings::SettingsArgs, target::Target, up::backends::ComposeArgs};
+use super::{
+    Error, Exit, Output,
+    settings::{PlaceArgs, SettingsArgs},
+    target::Target,
+    up::{backends::ComposeArgs, prepare::no_stack},
+};
+use crate::{
+    doctor::{Subject, finding::Status},
+    local::LocalPlatform,
+    place::{
+        Dirs, Stack,
+        platforms::{Known, Platforms, shown},
+    },
+    settings::Settings,
+};
 
 /// Look at this machine: what the platform needs, and what is in its way
 #[derive(Clone, Debug, clap::Args)]
@@ -50,13 +39,14 @@ impl Args {
             )
             .hint("use a gateway on another machine with --url, or WSL2"));
         }
-        let told = self.settings.place.clone();
+        let told = self.settings.place();
         let dirs = told.dirs()?;
         let settings = match self.embedded {
             true => self.settings.load_embedded(&dirs)?,
             false => self.settings.load(&dirs)?,
         };
-        let subject = Subject::new(&told, settings, self.compose, dirs, target)?;
+        let chosen = subject(&told, &settings, &dirs, target)?;
+        let subject = Subject::new(chosen, settings, self.compose.ports().ok(), dirs)?;
         let report = {
             let _progress = out.waiting("looking at this machine");
             subject.look().await
@@ -80,4 +70,49 @@ impl Args {
             _ => Err(Error::silent(Exit::Platform)),
         }
     }
+}
+
+/// The platform that flags name; else the one that runs or was chosen; else what `up` would start.
+fn subject(
+    told: &PlaceArgs,
+    settings: &Settings,
+    dirs: &Dirs,
+    target: &Target,
+) -> Result<(LocalPlatform, Stack), Error> {
+    let stack = settings.stack().map_err(no_stack)?;
+    if let Some(url) = target.url(told)? {
+        let known = Platforms::look(&dirs.state).at_url(&url).cloned();
+        let known = known.ok_or_else(|| {
+            let message = format!(
+                "doctor looks at this machine, and no platform of it is known at {}, which --url, \
+                 CLOUDFUNC_URL or config.toml names",
+                shown(&url)
+            );
+            Error::usage(message).hint("say which one is meant with --platform NAME or --data-dir DIR")
+        })?;
+        let stack = known.stack.unwrap_or(stack);
+        return Ok((LocalPlatform::of(known), stack));
+    }
+    let folder = settings.data_dir(dirs, stack);
+    let would_be = || LocalPlatform {
+        platform: settings.name(),
+        stack: Some(stack),
+        running: false,
+        holder: None,
+        folder: folder.clone(),
+    };
+    if stack != Stack::Compose {
+        let place = Known::at(&folder).map_or_else(would_be, LocalPlatform::of);
+        return Ok((place, stack));
+    }
+    // Whoever says nothing means what runs, or was chosen.
+    let place = LocalPlatform::find(&told.0, settings, dirs)?;
+    let is_meant = place.running
+        || told.0.data_dir.is_some()
+        || told.0.name.is_some()
+        || Platforms::look(&dirs.state).chosen.as_ref() == Some(&place.folder);
+    Ok(match place.stack.filter(|_| is_meant) {
+        Some(stack) => (place, stack),
+        None => (would_be(), stack),
+    })
 }

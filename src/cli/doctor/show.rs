@@ -4,11 +4,8 @@ use std::{borrow::Cow, path::Path};
 
 use serde::Serialize;
 
-use super::finding::{Group, Report, Status, Verdict};
-use crate::{
-    cli::{Style, status::Place},
-    place::Stack,
-};
+use crate::doctor::finding::{Group, Report, Status, Verdict};
+use crate::{cli::Style, local::LocalPlatform, place::Stack};
 
 /// Where the text of a finding begins.
 const INDENT: usize = 11;
@@ -32,9 +29,9 @@ pub struct Subject<'r> {
     running: bool,
 }
 
-impl<'r> From<&'r Place> for Subject<'r> {
-    fn from(place: &'r Place) -> Self {
-        let Place { platform, stack, running, folder, .. } = place;
+impl<'r> From<&'r LocalPlatform> for Subject<'r> {
+    fn from(place: &'r LocalPlatform) -> Self {
+        let LocalPlatform { platform, stack, running, folder, .. } = place;
         Self { platform: platform.as_str(), stack: *stack, data_dir: folder, running: *running }
     }
 }
@@ -135,10 +132,8 @@ fn wrapped(text: &str, columns: Option<usize>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::finding::{Finding, Stops, Wanted},
-        *,
-    };
+    use super::*;
+    use crate::doctor::finding::{Finding, Stops, Wanted};
 
     fn report() -> Report {
         let problem = Finding::stops(

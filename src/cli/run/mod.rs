@@ -69,7 +69,7 @@ impl Args {
     }
 
     async fn order(self, out: &Output) -> Result<Order, Error> {
-        let flags = SettingsArgs { runtime: self.runtime, ..SettingsArgs::default() };
+        let flags = SettingsArgs(self.runtime.0);
         let settings = flags.load_anywhere()?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;

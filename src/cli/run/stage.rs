@@ -17,14 +17,11 @@ use crate::{
         up::engine::{self, Engine, Place},
     },
     client::Client,
-    model::{InvocationId, LogLine, PlatformName},
-    place::Dirs,
-    place::State,
+    model::{InvocationId, Language, LogLine, PlatformName},
+    place::{Dirs, State},
     queue,
     runtime::{self, Owner},
-    settings::Platform,
-    settings::Settings,
-    settings::StorePlace,
+    settings::{Platform, Settings, StorePlace},
     shutdown::Shutdown,
 };
 
@@ -61,7 +58,9 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     let manager = state.manager_id().map_err(|error| Error::new(Exit::Platform, error))?;
     let owner = Owner { platform: name.clone(), manager };
     let place = Place { data_dir: folder.path().to_owned(), owner };
-    let Engine { kind, told, .. } = engine::choose(given.runtime, &place, &given.base_image()).await?;
+    let Engine { kind, told, .. } =
+        engine::choose(given.runtime, &place, &given.docker_languages().usual_image(Language::DEFAULT))
+            .await?;
     match given.runtime.is_none() && kind != runtime::Kind::Docker {
         // Not what is usual, so that it is said why.
         true => out.note(&format!("functions run in {told}")),

@@ -6,16 +6,11 @@ use std::{
 };
 
 use tokio::time::Instant;
-use url::Url;
 
-use super::{
-    compose::{self, Project, Service},
-    credentials::Credentials,
-    ports::{self, Port},
-};
 use crate::{
     cli::{Error, Exit, Output, Progress},
-    model::SecretUrl,
+    compose::{self, Credentials, Project, Service, urls},
+    local::ports::{self, Port},
     queue, store,
 };
 
@@ -128,23 +123,6 @@ fn is_lost(service: &Service) -> bool {
 async fn with_last_lines(problem: String, service: &Service) -> Error {
     let lines = compose::last_lines(&service.id).await.replace('\n', "\n  ");
     Error::platform(format!("{problem}; its last lines:\n  {lines}"))
-}
-
-/// How the compose services are reached on these ports.
-pub fn urls(credentials: &Credentials, postgres: u16, rabbitmq: u16) -> (store::Config, queue::Config) {
-    let with = |base: &str, port, user, password| {
-        let mut url = Url::parse(base).expect("a constant");
-        let whole = url.set_port(Some(port)).is_ok()
-            && url.set_username(credentials.get(user)).is_ok()
-            && url.set_password(Some(credentials.get(password))).is_ok();
-        assert!(whole, "a URL with a host takes port, user and password");
-        url
-    };
-    let mut store = with("postgres://127.0.0.1", postgres, "POSTGRES_USER", "POSTGRES_PASSWORD");
-    store.path_segments_mut().expect("it has a host").push(credentials.get("POSTGRES_DB"));
-    let queue = with("amqp://127.0.0.1/%2f", rabbitmq, "RABBITMQ_USER", "RABBITMQ_PASSWORD");
-    let secret = |url: Url| SecretUrl::new(url.as_str()).expect("made of a URL");
-    (store::Config::Postgres { url: secret(store) }, queue::Config::RabbitMq { url: secret(queue) })
 }
 
 #[cfg(test)]

@@ -27,9 +27,7 @@ use super::{
 };
 use crate::{
     cli::{Error, Exit, Output, signals::Signals},
-    place::Dirs,
-    place::State,
-    place::state::make_folder,
+    place::{Dirs, State, state::make_folder},
     settings::Settings,
     units::show_duration,
 };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::{
-    probe::Prober,
     role_lines::RoleLines,
     screen::Screen,
     supervisor::{End, STOPPING, all_ready},
@@ -13,9 +12,9 @@ use super::{
 use crate::{
     app::{Host, Role},
     cli::{Error, Exit, Output, logging, signals::Signals},
+    local::probe::Prober,
     model::api::Health,
-    place::State,
-    place::state::make_folder,
+    place::{State, state::make_folder},
     settings::Platform,
     shutdown::Shutdown,
 };

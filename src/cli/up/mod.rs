@@ -6,16 +6,12 @@
 
 pub mod backends;
 mod child;
-pub mod compose;
-pub mod credentials;
 mod detached;
 mod embedded;
 pub mod engine;
 mod keeper;
 pub mod leftovers;
-pub mod ports;
 pub mod prepare;
-pub mod probe;
 mod ready;
 mod restart;
 mod role_lines;
@@ -35,9 +31,10 @@ use super::{
 };
 use crate::{
     model::api::Health,
-    place::Dirs,
-    place::Stack,
-    place::platforms::{Platforms, Wish},
+    place::{
+        Dirs, Stack,
+        platforms::{Platforms, Wish},
+    },
     units,
 };
 
@@ -69,7 +66,7 @@ impl Args {
             return Err(Error::platform("`cloudfunc up` runs on Linux only")
                 .hint("use a gateway on another machine with --url, or WSL2"));
         }
-        let dirs = self.settings.place.dirs()?;
+        let dirs = self.settings.place().dirs()?;
         let is_detached = self.detach && detached::is_this();
         if is_detached {
             detached::leave_terminal().map_err(|error| Error::new(Exit::Platform, error))?;

@@ -5,26 +5,23 @@ use std::path::Path;
 
 use super::{
     backends::{self, ComposeArgs},
-    compose,
     engine::{self, Engine, Place},
     leftovers,
-    ports::{self, Port},
 };
 use crate::{
     app,
     cli::{Error, Exit, Output},
-    place::Addresses,
-    place::Dirs,
-    place::Stack,
-    place::State,
-    place::lock::{self, Holder, Lock, LockError},
-    place::platforms,
-    place::state::StateError,
+    compose,
+    local::ports::{self, Port},
+    model::Language,
+    place::{
+        Addresses, Dirs, Stack, State,
+        lock::{self, Holder, Lock, LockError},
+        platforms,
+        state::StateError,
+    },
     runtime::{Kind, Owner},
-    settings::Platform,
-    settings::Settings,
-    settings::SettingsError,
-    settings::StorePlace,
+    settings::{Platform, Settings, SettingsError, StorePlace},
 };
 
 /// Advice about a missing base image.
@@ -101,7 +98,7 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
     let place = Place { data_dir: state.folder().to_owned(), owner };
     let wanted = settings.runtime;
     const WITHOUT: &str = "`cloudfunc up --embedded`";
-    let image = settings.base_image();
+    let image = settings.docker_languages().usual_image(Language::DEFAULT);
     let chosen = match stack {
         Stack::Embedded => return engine::choose(wanted, &place, &image).await,
         Stack::External => engine::required(wanted.unwrap_or(Kind::Docker), &place, WITHOUT).await?,

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::probe;
 use crate::{
     app::Role,
     cli::{Error, Output},
+    local::probe,
     model::api::Health,
     queue,
     settings::Platform,

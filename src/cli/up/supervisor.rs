@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     keeper::{Failed, Keeper},
-    probe::{Answer, Prober},
     screen::{RoleLog, Screen},
 };
 use crate::{
@@ -28,9 +27,9 @@ use crate::{
         Error, Exit, logging,
         signals::{Signals, Stop},
     },
+    local::probe::{Answer, Prober},
     model::{ManagerId, api::Health},
-    place::State,
-    place::state::make_folder,
+    place::{State, state::make_folder},
     settings::Platform,
 };
 

@@ -30,7 +30,7 @@ use std::{
 };
 
 use super::events::{Action, Event, Needs, Slot};
-use crate::{model::FunctionId, settings::platform::KeepAlivePolicy};
+use crate::{model::FunctionId, settings::KeepAlivePolicy};
 
 /// No instance is kept for longer, unless its `idle_timeout` says so.
 pub const LONGEST: Duration = Duration::from_secs(3600);

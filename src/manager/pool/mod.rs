@@ -39,7 +39,7 @@ pub use stock::Stock;
 
 use crate::{
     model::{FunctionId, Mode, RevisionNumber, Start},
-    settings::platform::KeepAlivePolicy,
+    settings::KeepAlivePolicy,
 };
 
 /// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is

@@ -37,6 +37,7 @@ pub async fn a_languages_template_answers_logs_and_fails(fixture: &Fixture) {
         assert!(!error.kind.is_empty() && error.trace.is_some(), "{language}: {error:?}");
         // It lives on.
         assert!(instance.result(r#"{"name":"Bo"}"#).await.contains("Hello Bo!"), "{language}");
+        instance.sandbox.remove().await;
     }
 }
 
@@ -47,5 +48,6 @@ pub async fn a_handler_that_is_not_there_fails_the_load_in_every_language(fixtur
         let mut instance = fixture.start_spec(&template(fixture, *language, version)).await;
         let failure = instance.load_handler(&(grammar.named)(module, "nowhere")).await.unwrap_err();
         assert!(matches!(failure, LoadFailure::Function(_)), "{language}: {failure:?}");
+        instance.sandbox.remove().await;
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use cloudfunc::{
     client::Client,
     model::{InstanceId, InvocationId},
-    place::client::Token,
+    place::Token,
 };
 use rustix::process::Signal;
 

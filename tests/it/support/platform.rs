@@ -7,12 +7,10 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    model::{Body, FunctionName, InstanceId, Problem, ProblemCode, Record, api::Deployed},
-    place::Addresses,
-    place::state::State,
+    model::{Body, FunctionName, InstanceId, Language, Problem, ProblemCode, Record, api::Deployed},
+    place::{Addresses, state::State},
     queue, runtime,
-    settings::Platform,
-    settings::platform::Limits,
+    settings::{Languages, Limits, OfLanguage, Platform, Settings},
     shutdown::Shutdown,
 };
 use reqwest::{Method, RequestBuilder};
@@ -114,8 +112,12 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         server("CLOUDFUNC_TEST_DOCKER", test)?;
     }
     let name = format!("t{}", InstanceId::new().0.simple());
-    let python_image =
-        std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or_else(|_| "python:{version}-slim".to_owned());
+    let mut languages = Languages::default();
+    languages.set(Language::Python, OfLanguage::Version, "3.11");
+    if let Ok(image) = std::env::var("CLOUDFUNC_PYTHON_IMAGE") {
+        languages.set(Language::Python, OfLanguage::Image, &image);
+    }
+    let languages = Settings { languages, ..Settings::default() }.languages();
     let platform = Platform {
         name: name.parse().unwrap(),
         data_dir: folder.join("data"),
@@ -130,8 +132,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
             manager: local(),
         },
         gateway_hosts: Vec::new(),
-        python_image,
-        python_version: "3.11".to_owned(),
+        languages,
         // Nothing is prewarmed unless a test asks for it: many count containers.
         limits: Limits { stop_grace: Duration::from_secs(5), prewarm_budget: 0, ..Limits::default() },
     };

@@ -3,7 +3,7 @@
 use std::{io, net::TcpListener};
 
 use super::judge::ports::{Port, State};
-use crate::cli::up::ports;
+use crate::local::ports;
 
 /// A port, and whether what is meant to listen there was seen to.
 #[derive(Clone, Copy, Debug)]

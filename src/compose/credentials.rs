@@ -6,9 +6,13 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use url::Url;
+
 use crate::{
-    cli::{Error, Exit},
+    error::{Error, Exit},
+    model::SecretUrl,
     place::state::{random_hex, write_private},
+    queue, store,
 };
 
 const FILE: &str = ".env";
@@ -125,6 +129,23 @@ fn read(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Error> {
             Ok(Some(pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).collect()))
         }
     }
+}
+
+/// How the compose services are reached on these ports.
+pub fn urls(credentials: &Credentials, postgres: u16, rabbitmq: u16) -> (store::Config, queue::Config) {
+    let with = |base: &str, port, user, password| {
+        let mut url = Url::parse(base).expect("a constant");
+        let whole = url.set_port(Some(port)).is_ok()
+            && url.set_username(credentials.get(user)).is_ok()
+            && url.set_password(Some(credentials.get(password))).is_ok();
+        assert!(whole, "a URL with a host takes port, user and password");
+        url
+    };
+    let mut store = with("postgres://127.0.0.1", postgres, "POSTGRES_USER", "POSTGRES_PASSWORD");
+    store.path_segments_mut().expect("it has a host").push(credentials.get("POSTGRES_DB"));
+    let queue = with("amqp://127.0.0.1/%2f", rabbitmq, "RABBITMQ_USER", "RABBITMQ_PASSWORD");
+    let secret = |url: Url| SecretUrl::new(url.as_str()).expect("made of a URL");
+    (store::Config::Postgres { url: secret(store) }, queue::Config::RabbitMq { url: secret(queue) })
 }
 
 #[cfg(test)]

@@ -9,39 +9,27 @@ use super::{
     limits, platform, ports, sandbox, system, tools,
 };
 use crate::{
-    cli::{
-        Error, Exit,
-        settings::PlaceArgs,
-        status::Place,
-        target::Target,
-        up::{
-            backends::{ComposeArgs, urls},
-            compose::Service,
-            credentials::Credentials,
-            ports::Port,
-            prepare::no_stack,
-        },
-    },
-    place::Addresses,
-    place::Dirs,
-    place::Stack,
-    place::lock::Holder,
-    place::platforms::{Known, Platforms, shown},
+    compose::{Credentials, Service, urls},
+    error::{Error, Exit},
+    local::{LocalPlatform, ports::Port},
+    model::Language,
+    place::{Addresses, Dirs, Stack, lock::Holder},
     queue,
     runtime::{EngineSurvey, Kind},
     settings::Settings,
     store,
 };
 
-/// Ports inside the compose services' containers, in the order of [`ComposeArgs::ports`].
+/// Ports inside the compose services' containers, in the order of [`Subject`]'s.
 const INSIDE: [(&str, u16); 3] =
     [("postgres", 5432), ("rabbitmq", 5672), ("rabbitmq-management", 15672)];
 
 pub struct Subject {
     settings: Settings,
-    compose: ComposeArgs,
+    /// Those that `up` would give to the compose services; None where they cannot be had.
+    compose_ports: Option<[Port; 3]>,
     dirs: Dirs,
-    place: Place,
+    place: LocalPlatform,
     addresses: Addresses,
     wanted: Wanted,
     /// Whether `up` with these settings starts Postgres and RabbitMQ.
@@ -52,25 +40,24 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(
-        told: &PlaceArgs,
+        (place, stack): (LocalPlatform, Stack),
         settings: Settings,
-        compose: ComposeArgs,
+        compose_ports: Option<[Port; 3]>,
         dirs: Dirs,
-        target: &Target,
     ) -> Result<Self, Error> {
         let caller = |error| Error::new(Exit::Caller, error);
-        let (place, stack) = subject(told, &settings, &dirs, target)?;
         let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
         // Where it would listen, unless it does already.
         let addresses = match place.holder.as_ref().filter(|_| place.running) {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
         };
-        let (image, python_version) = settings.python();
-        let python_image = image.replace("{version}", &python_version);
+        let languages = settings.languages();
+        let python_image = languages.usual_image(Language::DEFAULT);
+        let python_version = languages.version(Language::DEFAULT).to_owned();
         Ok(Self {
             settings,
-            compose,
+            compose_ports,
             dirs,
             place,
             addresses,
@@ -83,7 +70,7 @@ impl Subject {
 
     /// The subject of the examination, in a sentence.
     pub fn describe(&self) -> String {
-        let Place { running, holder, .. } = &self.place;
+        let LocalPlatform { running, holder, .. } = &self.place;
         let described = self.place.describe();
         match (running, holder) {
             (true, Some(holder)) => {
@@ -99,7 +86,7 @@ impl Subject {
         self.place.holder.as_ref().filter(|_| self.place.running)
     }
 
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &LocalPlatform {
         &self.place
     }
 
@@ -204,7 +191,7 @@ impl Subject {
             role("scheduler", "the scheduler", scheduler, "--scheduler-port"),
             role("manager", "the manager", manager, "--manager-port"),
         ];
-        let compose = self.compose.ports().ok().filter(|_| self.has_compose);
+        let compose = self.compose_ports.filter(|_| self.has_compose);
         for (mut port, (name, inside)) in compose.into_iter().flatten().zip(INSIDE) {
             let ours = published(services, inside);
             if let Some(ours) = ours {
@@ -237,51 +224,6 @@ impl Subject {
         let containers = engine.map(|engine| engine.containers.clone()).unwrap_or_default();
         tools::blocking(move || platform::gather(&place, &dirs, &containers, roles)).await
     }
-}
-
-/// The platform that flags name; else the one that runs or was chosen; else what `up` would start.
-fn subject(
-    told: &PlaceArgs,
-    settings: &Settings,
-    dirs: &Dirs,
-    target: &Target,
-) -> Result<(Place, Stack), Error> {
-    let stack = settings.stack().map_err(no_stack)?;
-    if let Some(url) = target.url(told)? {
-        let known = Platforms::look(&dirs.state).at_url(&url).cloned();
-        let known = known.ok_or_else(|| {
-            let message = format!(
-                "doctor looks at this machine, and no platform of it is known at {}, which --url, \
-                 CLOUDFUNC_URL or config.toml names",
-                shown(&url)
-            );
-            Error::usage(message).hint("say which one is meant with --platform NAME or --data-dir DIR")
-        })?;
-        let stack = known.stack.unwrap_or(stack);
-        return Ok((Place::of(known), stack));
-    }
-    let folder = settings.data_dir(dirs, stack);
-    let would_be = || Place {
-        platform: settings.name(),
-        stack: Some(stack),
-        running: false,
-        holder: None,
-        folder: folder.clone(),
-    };
-    if stack != Stack::Compose {
-        let place = Known::at(&folder).map_or_else(would_be, Place::of);
-        return Ok((place, stack));
-    }
-    // Whoever says nothing means what runs, or was chosen.
-    let place = Place::find(told, settings, dirs)?;
-    let is_meant = place.running
-        || told.data_dir.is_some()
-        || told.platform.is_some()
-        || Platforms::look(&dirs.state).chosen.as_ref() == Some(&place.folder);
-    Ok(match place.stack.filter(|_| is_meant) {
-        Some(stack) => (place, stack),
-        None => (would_be(), stack),
-    })
 }
 
 /// The stacks that cannot do without an engine. Only the embedded one may choose what functions run in.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::judge::compose::{Facts, Service};
-use crate::cli::up::compose::{self, Project};
+use crate::compose::{self, Project};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

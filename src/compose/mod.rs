@@ -1,5 +1,7 @@
 //! Postgres and RabbitMQ in containers, by Docker Compose: `docker compose` or `docker-compose`.
 
+mod credentials;
+
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
@@ -8,14 +10,15 @@ use std::{
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::credentials::Credentials;
+pub use self::credentials::{Credentials, project, remove, urls};
+
 use crate::{
-    cli::{Error, Exit},
+    error::{Error, Exit},
     model::PlatformName,
     place::state::{make_folder, write_private},
 };
 
-const FILE: &str = include_str!("../../../compose/compose.yaml");
+const FILE: &str = include_str!("../../compose/compose.yaml");
 const PROJECT_LABEL: &str = "com.docker.compose.project";
 const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
 const SERVICE_LABEL: &str = "com.docker.compose.service";

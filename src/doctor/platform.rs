@@ -15,16 +15,11 @@ use super::{
 };
 use crate::{
     app,
-    cli::{
-        status::Place,
-        up::{
-            leftovers,
-            probe::{self, Prober},
-        },
+    local::{
+        LocalPlatform, leftovers,
+        probe::{self, Prober},
     },
-    place::Addresses,
-    place::Dirs,
-    place::lock,
+    place::{Addresses, Dirs, lock},
     runtime::LabelledContainer,
 };
 
@@ -32,7 +27,7 @@ use crate::{
 const SETTLED: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Asks every role at once.
-pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
+pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> Vec<Role> {
     let prober =
         Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
     let ask = |role: app::Role| {
@@ -52,7 +47,12 @@ pub async fn roles(place: &Place, addresses: Addresses) -> Vec<Role> {
 }
 
 /// `containers` are those that the engine has with labels of ours.
-pub fn gather(place: &Place, dirs: &Dirs, containers: &[LabelledContainer], roles: Vec<Role>) -> Facts {
+pub fn gather(
+    place: &LocalPlatform,
+    dirs: &Dirs,
+    containers: &[LabelledContainer],
+    roles: Vec<Role>,
+) -> Facts {
     let folders = data_folders(place, dirs);
     let (living, dead): (Vec<&PathBuf>, Vec<&PathBuf>) =
         folders.iter().partition(|folder| is_alive(folder));
@@ -70,7 +70,7 @@ pub fn gather(place: &Place, dirs: &Dirs, containers: &[LabelledContainer], role
 }
 
 /// Those of this user, and those of every process of ours that can be seen.
-fn data_folders(place: &Place, dirs: &Dirs) -> BTreeSet<PathBuf> {
+fn data_folders(place: &LocalPlatform, dirs: &Dirs) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::from([place.folder.clone()]);
     folders.extend(below(&dirs.state));
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -164,7 +164,7 @@ mod tests {
         let folder = temporary.path().join("compose");
         fs::create_dir_all(folder.join("instances/one")).unwrap();
         fs::write(folder.join("manager-id"), "m1\n").unwrap();
-        let place = Place {
+        let place = LocalPlatform {
             folder: folder.clone(),
             platform: "team".parse().unwrap(),
             stack: None,

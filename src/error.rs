@@ -8,8 +8,7 @@ use crate::{
     bundle, client,
     lifecycle::ExitClass,
     model::{Fault, InvocationId, Problem, code},
-    place::client::SettingsError,
-    place::platforms::ChoiceError,
+    place::{client::SettingsError, platforms::ChoiceError},
     toml_document::LocatedError,
 };
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::cli::Error;
+use crate::error::Error;
 
 /// A port that something of ours will listen on.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,9 @@
+//! The platforms of this machine as commands and the doctor see them: which one is meant, what its roles answer,
+//! who has its ports, what it has left.
+
+pub mod leftovers;
+mod platform;
+pub mod ports;
+pub mod probe;
+
+pub use self::platform::LocalPlatform;

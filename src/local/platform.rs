@@ -1,0 +1,111 @@
+//! The platform of this machine that a command is about.
+
+use std::path::PathBuf;
+
+use crate::{
+    compose::{self, Project},
+    error::Error,
+    model::PlatformName,
+    place::{
+        Dirs, Stack,
+        lock::{self, Holder},
+        platforms::{ChoiceError, Known, Platforms, Wish},
+    },
+    settings::{Settings, StorePlace},
+    store,
+};
+
+/// The platform that is meant, and whether an `up` runs on its data folder.
+#[derive(Clone, Debug)]
+pub struct LocalPlatform {
+    pub folder: PathBuf,
+    pub platform: PlatformName,
+    /// None: nothing is known of it.
+    pub stack: Option<Stack>,
+    pub running: bool,
+    /// The process that runs, or ran last.
+    pub holder: Option<Holder>,
+}
+
+impl LocalPlatform {
+    pub fn of(known: Known) -> Self {
+        let Known { name, stack, data_dir, is_running, holder, .. } = known;
+        Self { folder: data_dir, platform: name, stack, running: is_running, holder }
+    }
+
+    /// The platform that [`Platforms::choose`] finds; where nothing was started, or none of several runs,
+    /// the folder that is given, else the one of the stacks' that was used, compose first.
+    pub fn find(told: &Settings, settings: &Settings, dirs: &Dirs) -> Result<Self, Error> {
+        let usual_data_dir = settings.data_dir.as_deref().filter(|_| told.data_dir.is_none());
+        let wish = Wish {
+            data_dir: told.data_dir.as_deref(),
+            name: told.name.as_ref(),
+            usual_data_dir,
+            usual_name: settings.name.as_ref().filter(|_| told.name.is_none()),
+        };
+        match Platforms::look(&dirs.state).choose(wish) {
+            Ok(Some(known)) => return Ok(Self::of(known)),
+            Err(error @ (ChoiceError::Several(_) | ChoiceError::SameName(_))) => {
+                return Err(error.into());
+            }
+            Ok(None) | Err(_) => {}
+        }
+        let stacks = Stack::ALL.map(|stack| settings.data_dir(dirs, stack));
+        let folder = stacks.iter().find(|folder| folder.exists()).unwrap_or(&stacks[0]).clone();
+        Ok(Self {
+            stack: Stack::of_folder(&folder).filter(|_| folder.exists()),
+            running: lock::look(&folder).is_some(),
+            platform: settings.name(),
+            holder: None,
+            folder,
+        })
+    }
+
+    /// A name that is given and leads nowhere is an error; only [`Self::find`] takes it for one to come.
+    pub fn refuse_unknown(told: &Settings, dirs: &Dirs) -> Result<(), Error> {
+        let wish = Wish { name: told.name.as_ref(), ..Wish::default() };
+        if told.name.is_none() || told.data_dir.is_some() {
+            return Ok(());
+        }
+        match Platforms::look(&dirs.state).choose(wish) {
+            Err(error @ ChoiceError::Unknown { .. }) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`
+    pub fn describe(&self) -> String {
+        let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
+        let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
+        format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
+    }
+
+    /// The command that starts it, in backticks.
+    pub fn up(&self, state: Option<&std::path::Path>) -> String {
+        match (Known::at(&self.folder), state) {
+            (Some(known), Some(state)) => format!("`{}`", known.up(state)),
+            _ => "`cloudfunc up` or `cloudfunc up --embedded`".to_owned(),
+        }
+    }
+
+    /// The SQLite file here with what belongs to it; empty where there is none.
+    pub fn store_files(&self) -> Vec<PathBuf> {
+        let store::Config::Sqlite { path } = StorePlace::DataDir.within(&self.folder) else {
+            return Vec::new();
+        };
+        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+        ["", "-wal", "-shm"].map(beside).into_iter().filter(|path| path.exists()).collect()
+    }
+
+    /// The compose project that was started from here, if one was.
+    pub fn project(&self) -> Option<Project> {
+        compose::was_used(&self.folder.join("compose")).then(|| self.named_project())
+    }
+
+    /// The compose project that belongs here, whether or not it was ever started.
+    pub fn named_project(&self) -> Project {
+        let folder = self.folder.join("compose");
+        let name = compose::project(&folder).unwrap_or_else(|| format!("cloudfunc-{}", self.platform));
+        Project { name, folder }
+    }
+}
