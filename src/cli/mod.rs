@@ -119,8 +119,8 @@ enum Command {
     Invocation(invocation::Args),
     Prune(prune::Args),
     Up(Box<up::Args>),
-    Down(down::Args),
-    Status(status::Args),
+    Down(Box<down::Args>),
+    Status(Box<status::Args>),
     Platform(platform::Args),
     Doctor(Box<doctor::Args>),
     /// Run the gateway alone; `up` runs all roles

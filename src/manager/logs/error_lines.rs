@@ -1,7 +1,9 @@
 //! What ended an attempt, as lines of the function's log.
 
-use super::load_output::LAST_OUTPUT;
 use crate::model::FunctionError;
+
+/// In a crash's message while the code is loaded, before the last lines of its output.
+pub const LAST_OUTPUT: &str = "; its last output: ";
 
 /// Limits of an error's trace in a function's log; the last bytes and lines are kept.
 const MAX_TRACE: usize = 64 * 1024;

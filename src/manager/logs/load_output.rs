@@ -5,8 +5,6 @@ use jiff::Timestamp;
 use super::sink::Sink;
 use crate::runtime::Line;
 
-/// In a crash's message while the code is loaded, before what [`LoadOutput::tail`] answers.
-pub const LAST_OUTPUT: &str = "; its last output: ";
 /// Output of an instance while its code was loaded, with the times: it belongs to the invocation that waited
 /// for that, which is known afterwards. No more than one exchange's bound.
 #[derive(Default)]

@@ -7,6 +7,7 @@ mod lost;
 mod sink;
 mod writer;
 
-pub use load_output::{LAST_OUTPUT, LoadOutput};
+pub use error_lines::LAST_OUTPUT;
+pub use load_output::LoadOutput;
 pub use sink::Sink;
 pub use writer::{LogWriter, start};

@@ -104,6 +104,9 @@ fn every_variable_is_one_that_we_read() {
     for folder in ["src", "compose", "tests/setup"] {
         append(&root().join(folder), &mut read);
     }
+    for setting in cloudfunc::settings::settings() {
+        read.push_str(&format!(" {} ", setting.variable()));
+    }
     let name = |word: &&str| word.starts_with("CLOUDFUNC_") || word.starts_with("POSTGRES_");
     let known: BTreeSet<&str> = identifiers(&read).collect();
     for page in all().iter().filter(|page| page.path != "CHANGELOG.md") {
