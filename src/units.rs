@@ -19,7 +19,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn duration_error(text: &str) -> String {
-    format!("'{text}' is no duration; write a number and one of ms, s, m, h, for example \"30s\"")
+    format!("'{text}' is not a duration; write a number and one of ms, s, m, h, for example \"30s\"")
 }
 
 /// How far back: a duration (`10m`) or a moment (RFC 3339).
@@ -39,7 +39,7 @@ pub fn parse_since(text: &str) -> Result<Timestamp, String> {
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let error = || {
         format!(
-            "'{text}' is no size; write a number and one of B, KiB, MiB, GiB, for example \"128MiB\""
+            "'{text}' is not a size; write a number and one of B, KiB, MiB, GiB, for example \"128MiB\""
         )
     };
     let (number, unit) = split(text);
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse_duration("6h"), Ok(Duration::from_secs(6 * 3600)));
         for bad in ["", "30", "s", "-1s", "1d", "1..2s", "1 s"] {
-            assert!(parse_duration(bad).unwrap_err().contains("is no duration"), "{bad}");
+            assert!(parse_duration(bad).unwrap_err().contains("is not a duration"), "{bad}");
         }
     }
 
@@ -110,7 +110,7 @@ mod tests {
     fn sizes() {
         assert_eq!(parse_bytes("128MiB"), Ok(128 << 20));
         for bad in ["", "128", "128MB", "-1B", "99999999999GiB", "1.5MiB"] {
-            assert!(parse_bytes(bad).unwrap_err().contains("is no size"), "{bad}");
+            assert!(parse_bytes(bad).unwrap_err().contains("is not a size"), "{bad}");
         }
         assert_eq!(show_bytes(6 << 20), "6 MiB");
         assert_eq!(show_bytes(1536), "1.5 KiB");

@@ -242,7 +242,7 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
     for (name, field) in section.fields() {
         if !is_identifier(name) {
             return Err(field.key_error(format!(
-                "`{name}` is no name of an environment variable; use letters, digits and '_', not \
+                "`{name}` is not a name for an environment variable; use letters, digits and '_', not \
                  starting with a digit"
             )));
         }

@@ -129,7 +129,7 @@ fn errors_say_where_and_what_is_accepted() {
         ("timeout = 30", "1:11: `timeout` is 30; it must be a string: timeout = \"30s\""),
         (
             "timeout = '30'",
-            "1:11: `timeout`: '30' is no duration; write a number and one of ms, s, m, h, for example \"30s\"",
+            "1:11: `timeout`: '30' is not a duration; write a number and one of ms, s, m, h, for example \"30s\"",
         ),
         ("timeout = '0s'", "1:11: `timeout` is '0s'; it must be from 1ms to 15m"),
         ("timeout = '16m'", "1:11: `timeout` is '16m'; it must be from 1ms to 15m"),
@@ -151,7 +151,7 @@ fn errors_say_where_and_what_is_accepted() {
         ("memory = '8MiB'", "1:10: `memory` is '8MiB'; it must be from 16 MiB to 64 GiB"),
         (
             "memory = '128MB'",
-            "1:10: `memory`: '128MB' is no size; write a number and one of B, KiB, MiB, GiB, for example \
+            "1:10: `memory`: '128MB' is not a size; write a number and one of B, KiB, MiB, GiB, for example \
              \"128MiB\"",
         ),
         ("cpus = 0", "1:8: `cpus` is 0; it must be a number from 0.01 to 64"),
@@ -171,7 +171,7 @@ fn errors_say_where_and_what_is_accepted() {
         ("[env]\nPORT = 80", "2:8: `env.PORT` is 80; it must be a string: env.PORT = \"…\""),
         (
             "[env]\n1X = 'a'",
-            "2:1: `1X` is no name of an environment variable; use letters, digits and '_', not starting with \
+            "2:1: `1X` is not a name for an environment variable; use letters, digits and '_', not starting with \
              a digit",
         ),
         ("env.CLOUDFUNC_X = 'a'", "1:5: `CLOUDFUNC_X`: names that start with CLOUDFUNC_ are reserved"),

@@ -186,7 +186,7 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// The text was no SHA-256 in lower-case hexadecimal.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no SHA-256 digest (64 lower-case hexadecimal digits)")]
+#[error("'{0}' is not a SHA-256 digest (64 lower-case hexadecimal digits)")]
 pub struct InvalidDigest(pub String);
 
 #[cfg(test)]

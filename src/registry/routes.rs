@@ -212,7 +212,7 @@ async fn activate(
         Some(value) => {
             let number = value.to_str().ok().and_then(|text| text.trim_matches('"').parse().ok());
             let number = number.ok_or_else(|| {
-                Problem::new(code::BAD_REQUEST, "If-Match is no revision number in quotes")
+                Problem::new(code::BAD_REQUEST, "If-Match is not a revision number in quotes")
             })?;
             Some(RevisionNumber(number))
         }

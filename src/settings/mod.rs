@@ -138,7 +138,7 @@ fn host_name(name: &str) -> Result<String, String> {
     if name.bytes().all(fits) {
         Ok(name.to_ascii_lowercase())
     } else {
-        Err(format!("'{name}' is no host name; write names without ports, separated by commas"))
+        Err(format!("'{name}' is not a host name; write names without ports, separated by commas"))
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
         assert!(host_names("").unwrap().is_empty());
         assert_eq!(
             error("[platform]\ngateway_hosts = \"faas.example:8000\""),
-            "config.toml:2:17: `platform.gateway_hosts`: 'faas.example:8000' is no host name; write names \
+            "config.toml:2:17: `platform.gateway_hosts`: 'faas.example:8000' is not a host name; write names \
              without ports, separated by commas"
         );
     }
@@ -225,6 +225,6 @@ mod tests {
             "config.toml:2:14: `platform.keep_alive`: not a keep-alive policy; accepted are fixed and adaptive"
         );
         assert!(error("[platform]\ngateway_port = 65536").contains("from 0 to 65535"));
-        assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is no duration"));
+        assert!(error("[platform]\nstop_grace = \"30\"").contains("'30' is not a duration"));
     }
 }

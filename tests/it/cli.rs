@@ -215,7 +215,7 @@ fn the_flag_wins_over_the_environment() {
     let desk = Desk::new();
     let stderr = NOT_REACHABLE.replace("127.0.0.1:9", "127.0.0.1:1");
     desk.run(&["list", "--url", "http://127.0.0.1:1"], 3, &stderr);
-    let error = "error: 'here', given by --url, is no address of a platform; it looks like http://127.0.0.1:8000\n";
+    let error = "error: 'here', given by --url, is not the address of a platform; it looks like http://127.0.0.1:8000\n";
     desk.run(&["list", "--url", "here"], 2, error);
     let file = desk.path("nowhere").display().to_string();
     let error = format!("error: cannot read {file}: No such file or directory (os error 2)\n");

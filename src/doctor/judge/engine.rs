@@ -170,7 +170,7 @@ fn runc(engine: &Engine, package: Option<&str>) -> Option<Finding> {
     let (open, mended) = (names(false).join(", "), names(true).join(", "));
     let package = build.map_or_else(String::new, |build| format!(" (package {build})"));
     let has =
-        if mended.is_empty() { String::new() } else { format!("; its package has the fix of {mended}") };
+        if mended.is_empty() { String::new() } else { format!("; its package fixes {mended}") };
     if open.is_empty() {
         return Some(Finding::ok("runc", format!("runc {version}{package}: no known escape{has}")));
     }
@@ -324,7 +324,7 @@ mod tests {
     fn a_runc_that_debian_has_patched_is_believed_as_far_as_that_goes() {
         let patched = "warning runc: runc 1.1.5 (package 1.1.5+ds1-1+deb12u1) has known container escapes, \
                        unless your distribution has patched it: CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; \
-                       its package has the fix of CVE-2024-21626 | ";
+                       its package fixes CVE-2024-21626 | ";
         assert_eq!(of_runc("1.1.5+ds1", "1.1.5+ds1-1+deb12u1", None), format!("{patched}{ADVICE}"));
         assert_eq!(of_runc("1.1.5+ds1", "", Some("1.1.5+ds1-1+deb12u1")), format!("{patched}{ADVICE}"));
         assert!(of_runc("1.1.5+ds1", "1.1.5+ds1-1", None).contains("patched it: CVE-2024-21626, "));

@@ -115,7 +115,7 @@ fn file_systems(facts: &Facts, wanted: Wanted) -> Finding {
                 Stops::BOTH,
                 wanted,
                 NAME,
-                "there is no tmpfs, which /tmp of functions is",
+                "there is no tmpfs, which functions need for /tmp",
                 advice,
             )
         }
@@ -208,7 +208,7 @@ pub mod tests {
                 "ok user-namespaces: this user may make them",
                 "note seccomp: this kernel cannot filter system calls (seccomp) | Use a kernel with \
                  CONFIG_SECCOMP_FILTER.",
-                "problem file-systems: there is no tmpfs, which /tmp of functions is | Use a kernel with \
+                "problem file-systems: there is no tmpfs, which functions need for /tmp | Use a kernel with \
                  CONFIG_TMPFS.",
                 "note tun: there is no /dev/net/tun | Run `sudo modprobe tun` if functions with `network = \
                  \"egress\"` are to run without Docker.",

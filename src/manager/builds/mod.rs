@@ -124,6 +124,6 @@ async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
     let event = BuildEvent { v: message::VERSION, build: build.build, step };
     let message = Message { parcel: Parcel::new(event, Bytes::new()), expires: None };
     if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
-        tracing::debug!(error = %chain(&error), "nobody waits for this build any more");
+        tracing::debug!(error = %chain(&error), "this build is no longer waited for");
     }
 }

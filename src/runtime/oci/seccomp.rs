@@ -43,7 +43,7 @@ pub(super) fn read(mut bytes: &[u8]) -> anyhow::Result<Vec<BpfProgram>> {
         filters.push(filter.chunks_exact(INSTRUCTION).map(instruction).collect());
         bytes = rest;
     }
-    anyhow::ensure!(bytes.is_empty() && !filters.is_empty(), "these are no seccomp filters");
+    anyhow::ensure!(bytes.is_empty() && !filters.is_empty(), "these are not seccomp filters");
     Ok(filters)
 }
 

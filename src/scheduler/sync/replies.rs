@@ -81,7 +81,7 @@ fn take(scheduler: &Scheduler, parcel: &Parcel) {
         return tracing::debug!(invocation = %outcome.id, "it was delivered again, and runs elsewhere");
     }
     let Some(pending) = scheduler.pending.remove(outcome.id) else {
-        return tracing::debug!(invocation = %outcome.id, "a reply for which nobody waits");
+        return tracing::debug!(invocation = %outcome.id, "a reply that is no longer waited for");
     };
     outcome.phases = phases(&pending, &outcome);
     let Pending { arrival, tell, sync_slot, .. } = pending;
