@@ -51,7 +51,10 @@ pub use crate::error::{Error, Exit};
 pub use output::{Color, Output, Progress, Style};
 use target::Target;
 
-use crate::{app::Role, model::PlatformName};
+use crate::{
+    app::Role,
+    model::{PlatformName, name::InvalidName},
+};
 
 /// How long it may take to find out what goes on after Ctrl-C.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -78,8 +81,9 @@ struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The platform of this machine to talk to, by its name; `platform list` shows them
-    #[arg(long, global = true, env = "CLOUDFUNC_PLATFORM", value_name = "NAME")]
-    platform: Option<PlatformName>,
+    // A text, as that of the same name in the settings: both are one option to clap.
+    #[arg(long, global = true, env = "CLOUDFUNC_PLATFORM", value_name = "NAME", value_parser = checked_name)]
+    platform: Option<String>,
     /// Print the result as one JSON document (streams: one per line)
     #[arg(long, global = true)]
     json: bool,
@@ -99,6 +103,10 @@ struct Global {
     /// Say more about what is done
     #[arg(short, long, global = true)]
     verbose: bool,
+}
+
+fn checked_name(text: &str) -> Result<String, InvalidName> {
+    text.parse::<PlatformName>().map(|_| text.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -146,6 +154,7 @@ pub fn main() -> ExitCode {
     };
     let Global { url, token_file, platform, json, color, quiet, verbose } = cli.global;
     let out = Output::new(json, quiet, verbose, color);
+    let platform = platform.map(|name| name.parse().expect("clap has checked it"));
     let target = Target::new(url, token_file, platform);
     match execute(cli.command, &target, &out) {
         Ok(()) => ExitCode::SUCCESS,

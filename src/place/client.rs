@@ -46,7 +46,9 @@ pub struct Settings {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("'{text}', given by {origin}, is not the address of a platform; it looks like {DEFAULT_URL}")]
+    #[error(
+        "'{text}', given by {origin}, is not the address of a platform; it looks like {DEFAULT_URL}"
+    )]
     BadUrl { text: String, origin: &'static str },
     #[error(transparent)]
     BadToken(#[from] BadToken),
