@@ -1,4 +1,4 @@
-//! What happens next to an invocation: every rule about its states, attempts and ends, and nothing else.
+//! The next step of an invocation: every rule about its states, attempts and ends, and nothing else.
 //!
 //! ```text
 //!            claim                      outcome
@@ -13,7 +13,7 @@
 //! A sync invocation has one attempt and no row until it has ended: of the diagram it knows
 //! queued, running and the ends (`expired` when it never ran, `crashed` when it was lost).
 //!
-//! Everything here is pure: time and chance are arguments. [`decide`] answers a [`Transition`] from [`Facts`] that may
+//! Everything here is pure: time and chance are arguments. [`decide`] returns a [`Transition`] from [`Facts`] that may
 //! be outdated; the store applies it by compare-and-set on state and attempt, so that an outdated one changes nothing.
 //! A claim is the exception: the store makes it in one statement by the bounds of [`Policy::claims`], since
 //! only the store knows the row and its lease. [`decide`] says the same, and the tests hold the two together.

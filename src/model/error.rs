@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_request_that_has_to_be_changed_is_not_worth_a_repeat() {
-        // What only came too early or too often does not have to be changed.
+        // A request that only came too early or too often does not have to be changed.
         let waits = [code::NOT_FINISHED, code::THROTTLED];
         for code in code::ALL {
             if (400..500).contains(&code.status) || code.fault == Fault::Caller {

@@ -47,7 +47,7 @@ pub enum State {
     TimedOut,
     /// The function exited, ran out of memory or broke the protocol.
     Crashed,
-    /// Its function was deleted before it ran.
+    /// Its function was deleted while it waited, or after its manager was lost.
     Cancelled,
     /// It grew too old before it ran, or its caller had stopped waiting.
     Expired,
@@ -265,7 +265,7 @@ pub struct Record {
     pub phases: Vec<Phase>,
     /// The description of its result; none without one.
     pub result: Option<ResultInfo>,
-    /// The invocation that called it, where one did.
+    /// The invocation that called it; none in all records so far, since no caller is recorded yet.
     pub parent: Option<InvocationId>,
     /// The reason of an end that no attempt explains; a string in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -206,7 +206,7 @@ pub struct BuildEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BuildStep {
-    /// The build goes on.
+    /// The build is under way.
     Progress {
         /// The step in words, one line.
         message: String,
@@ -438,7 +438,7 @@ mod tests {
         }
     }
 
-    /// Of a manager or a registry of an earlier version.
+    /// Messages of a manager or a registry of an earlier version.
     #[test]
     fn a_build_without_the_newer_fields_is_read() {
         let done = r#"{"v":1,"build":"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f","step":{"kind":"done","image":"i","bundle":null}}"#;

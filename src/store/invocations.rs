@@ -60,7 +60,7 @@ pub struct NewInvocation {
     pub headers: String,
     /// The time of acceptance, on the scheduler's clock.
     pub accepted_at: Timestamp,
-    /// The invocation that called it, where one did.
+    /// The invocation that called it; none so far.
     pub parent: Option<InvocationId>,
     /// The way its message gets published.
     pub announcement: Announcement,
