@@ -1,8 +1,8 @@
 //! The languages that functions are written in: one file per language, a table of facts.
 //!
-//! Everything else asks the facts and names no language. So a new language is: its file here, `mod` and a line of
-//! [`languages!`] below, the folder of its runtime and its template in `templates/`, and a line of the contract suite
-//! (`tests/it/runtime_contract/languages.rs`).
+//! All other code asks the facts and never names a language. So a new language needs: its file here, `mod` and a line
+//! of [`languages!`] below, the folder of its runtime and its template in `templates/`, and a line of the contract
+//! suite (`tests/it/runtime_contract/languages.rs`).
 
 #![warn(missing_docs)]
 
@@ -24,10 +24,10 @@ macro_rules! languages {
         }
 
         impl Language {
-            /// All languages; the first one is meant by a manifest that names none.
+            /// All languages; a manifest that does not name one means the first.
             pub const ALL: &[Self] = &[$(Self::$language,)+];
 
-            /// Everything that is particular to this language.
+            /// Returns everything that is particular to this language.
             pub fn facts(self) -> &'static Facts {
                 match self {
                     $(Self::$language => &$facts,)+
@@ -43,20 +43,20 @@ languages! {
 }
 
 impl Language {
-    /// The language of a manifest that names none.
+    /// The language of a manifest that does not name one.
     pub const DEFAULT: Self = Self::ALL[0];
 
-    /// Its text form, as in `language = "…"`.
+    /// Returns its text form, as in `language = "…"`.
     pub fn name(self) -> &'static str {
         self.facts().name
     }
 
-    /// The environment variable that names its base image.
+    /// Returns the environment variable that names its base image.
     pub fn image_variable(self) -> String {
         format!("CLOUDFUNC_{}_IMAGE", self.name().to_uppercase())
     }
 
-    /// The language of this name.
+    /// Returns the language of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|language| language.name() == name)
     }
@@ -68,10 +68,10 @@ impl std::fmt::Display for Language {
     }
 }
 
-/// Limit of a file that lists dependencies, in bytes.
+/// The limit of a file that lists dependencies, in bytes.
 pub const MAX_DEPENDENCY_FILE: u64 = 1024 * 1024;
 
-/// Files that list dependencies, of all languages.
+/// Returns the names of files that list dependencies, for all languages.
 pub fn dependency_files() -> impl Iterator<Item = &'static str> {
     Language::ALL.iter().filter_map(|language| Some(language.facts().dependencies.as_ref()?.file))
 }

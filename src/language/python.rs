@@ -56,8 +56,8 @@ pub(super) const FACTS: Facts = Facts {
 
 const SHIM: &str = include_str!("../../templates/python/runtime/shim.py");
 
-/// Compiles the shim, and the standard library where the image has no bytecode of it (the public Python
-/// images have none): a start costs 22 ms less.
+/// A program that compiles the shim, and the standard library where the image has no bytecode for it (the public Python
+/// images have none): a start takes 22 ms less.
 const COMPILE: &str = r#"
 import compileall, py_compile, re, sysconfig
 py_compile.compile("/opt/cloudfunc/shim.py", "/opt/cloudfunc/shim.pyc", doraise=True)
@@ -87,25 +87,25 @@ const REFUSED: &[(&str, &str)] = &[
     ("PYTHONLEGACYWINDOWSFSENCODING", NOT_LINUX),
 ];
 
-/// `3.` and one or two digits.
+/// Accepts `3.` and one or two digits.
 fn is_version(text: &str) -> bool {
     let minor = text.strip_prefix("3.").unwrap_or_default();
     matches!(minor.len(), 1..=2) && minor.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `3.11` of `3.11.7`.
+/// Returns `3.11` for `3.11.7`.
 fn minor_of(version: &str) -> &str {
     let minor =
         version.find('.').and_then(|dot| version[dot + 1..].find('.').map(|next| dot + 1 + next));
     minor.map_or(version, |end| &version[..end])
 }
 
-/// Identifiers with dots between them, two at least.
+/// Accepts at least two identifiers with dots between them.
 fn is_handler(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_identifier)
 }
 
-/// `[A-Za-z_][A-Za-z0-9_]*`
+/// Accepts `[A-Za-z_][A-Za-z0-9_]*`.
 fn is_identifier(text: &str) -> bool {
     is_module(text) && !text.is_empty()
 }
@@ -120,7 +120,7 @@ fn files(handler: &str) -> Vec<String> {
     vec![format!("{module}.py"), format!("{module}/__init__.py")]
 }
 
-/// A function with a usual name, or the only one at the top of the module.
+/// Returns a function with a usual name, or the only one at the top of the module.
 fn likely_function(text: &str) -> Option<String> {
     let name = |line: &str| {
         let rest = line.strip_prefix("async ").unwrap_or(line).strip_prefix("def ")?;
@@ -137,9 +137,9 @@ fn likely_function(text: &str) -> Option<String> {
     }
 }
 
-/// Isolated from the environment and from the shim's own folder, and no bytecode written to a read-only file system.
-/// Where the interpreter's variables are to count it cannot be isolated from the environment; its own folder the shim
-/// takes off the path itself.
+/// Returns options that isolate the interpreter from the environment and from the shim's own folder, and keep it from
+/// writing bytecode to a read-only file system. Where the interpreter's variables must have an effect, it cannot be
+/// isolated from the environment; the shim itself then takes its own folder off the path.
 fn options(env: &BTreeMap<String, String>) -> &'static [&'static str] {
     if env.keys().any(|name| name.starts_with("PYTHON")) { &["-B"] } else { &["-I", "-B"] }
 }

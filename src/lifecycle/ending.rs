@@ -1,4 +1,4 @@
-//! How an invocation ended, and what that means to whoever asks: decided here once, for records, answers, results and
+//! The end of an invocation, and what it means to each caller: decided here once, for records, answers, results and
 //! exit codes alike.
 
 use crate::model::{ProblemCode, Reason, Record, State, code, message::Verdict};
@@ -8,19 +8,19 @@ use crate::model::{ProblemCode, Reason, Record, State, code, message::Verdict};
 pub struct Ending {
     /// A terminal state.
     pub state: State,
-    /// None when the state and the last attempt say it all.
+    /// The reason; none when the state and the last attempt explain the end.
     pub reason: Option<Reason>,
-    /// Whether it was given up after several attempts, and waits to be looked at.
+    /// Whether it was given up after several attempts, and waits for someone to look at it.
     pub dead_letter: bool,
 }
 
 impl Ending {
-    /// An end that its state says everything about.
+    /// Returns an end that its state alone explains.
     pub fn in_state(state: State) -> Self {
         Self { state, reason: None, dead_letter: false }
     }
 
-    /// The end of a sync invocation by its only attempt; none while it is under way.
+    /// Returns the end of a sync invocation by its only attempt; none while it is under way.
     pub fn of_verdict(verdict: &Verdict) -> Option<Self> {
         Some(match verdict {
             Verdict::Underway => return None,
@@ -34,23 +34,23 @@ impl Ending {
         })
     }
 
-    /// The end of an invocation whose record this is; none while it has not ended.
+    /// Returns the end in a record; none while the invocation has not ended.
     pub fn of_record(record: &Record) -> Option<Self> {
         let Record { state, dead_letter, .. } = *record;
         state.is_terminal().then(|| Self { state, reason: record.reason.clone(), dead_letter })
     }
 
-    /// The end of a sync invocation that no instance became free for in time.
+    /// Returns the end of a sync invocation for which no instance became free in time.
     pub fn throttled() -> Self {
         Self { reason: Some(Reason::Throttled), ..Self::in_state(State::Expired) }
     }
 
-    /// The end of a sync invocation whose reply will not come: it may have run.
+    /// Returns the end of a sync invocation whose reply will not come: it may have run.
     pub fn interrupted() -> Self {
         Self { reason: Some(Reason::Interrupted), ..Self::in_state(State::Crashed) }
     }
 
-    /// What kind of end it is. A reason of a newer version leaves the state to say it.
+    /// Returns the kind of end. For a reason of a newer version, the state alone decides.
     pub fn kind(&self) -> Kind {
         match (&self.reason, self.state) {
             (Some(Reason::Interrupted), _) => Kind::Interrupted,
@@ -72,21 +72,21 @@ impl Ending {
 pub enum Kind {
     /// The function answered.
     Succeeded,
-    /// The function raised, could not be loaded, or returned what cannot be serialised.
+    /// The function raised, could not be loaded, or returned a value that cannot be serialised.
     Failed,
     /// The function was killed at its timeout.
     TimedOut,
     /// The function exited, ran out of memory or broke the protocol.
     Crashed,
-    /// Nothing became free in time; it did not run.
+    /// No instance became free in time; it did not run.
     Throttled,
     /// No instance could be started; it did not run.
     StartFailed,
     /// A part of the platform was lost; it may have run.
     Interrupted,
-    /// The platform tried as often as it does, and could not run it.
+    /// The platform used up its tries, and could not run it.
     Exhausted,
-    /// It was called off before it ran.
+    /// It was cancelled before it ran.
     Cancelled,
     /// It grew too old before it ran.
     Expired,
@@ -107,7 +107,7 @@ impl Kind {
         Self::Expired,
     ];
 
-    /// The problem that a caller is answered, with its fault and whether a repeat is safe; none where an end is not
+    /// Returns the problem that a caller is told, with its fault and whether a repeat is safe; none where an end is not
     /// a problem, or there is simply no result.
     pub fn code(self) -> Option<ProblemCode> {
         match self {
@@ -121,7 +121,7 @@ impl Kind {
         }
     }
 
-    /// One word for it, in documents of the command line: the problem's code where that is all there is to say.
+    /// Returns one word for it, for documents of the command line: the problem's code, where it has no word of its own.
     pub fn word(self) -> &'static str {
         match self {
             Self::Succeeded => State::Succeeded.as_str(),
@@ -132,7 +132,7 @@ impl Kind {
         }
     }
 
-    /// How a command that waited for it exits.
+    /// Returns the way in which a command that waited for it exits.
     pub fn exit(self) -> ExitClass {
         match self {
             Self::Succeeded => ExitClass::Success,
@@ -145,7 +145,7 @@ impl Kind {
     }
 }
 
-/// What an end means to a command that waited for it. The command line has a number for each.
+/// The meaning of an end to a command that waited for it. The command line has a number for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitClass {
     /// There is a result.
@@ -154,9 +154,9 @@ pub enum ExitClass {
     Function,
     /// The function took too long.
     InvocationTimeout,
-    /// There was no room for it.
+    /// No instance was free for it.
     Throttled,
-    /// It was called off.
+    /// It was cancelled.
     Caller,
     /// The platform failed.
     Platform,

@@ -1,4 +1,4 @@
-//! What happens next to an invocation: every rule about its states, attempts and ends, and nothing else.
+//! The next step of an invocation: every rule about its states, attempts and ends, and nothing else.
 //!
 //! ```text
 //!            claim                      outcome
@@ -13,10 +13,11 @@
 //! A sync invocation has one attempt and no row until it has ended: of the diagram it knows
 //! queued, running and the ends (`expired` when it never ran, `crashed` when it was lost).
 //!
-//! Everything here is pure: time and chance are arguments. [`decide`] answers a [`Transition`] from [`Facts`] that may
+//! Everything here is pure: time and chance are arguments. [`decide`] returns a [`Transition`] from [`Facts`] that may
 //! be outdated; the store applies it by compare-and-set on state and attempt, so that an outdated one changes nothing.
 //! A claim is the exception: the store makes it in one statement by the bounds of [`Policy::claims`], since
 //! only the store knows the row and its lease. [`decide`] says the same, and the tests hold the two together.
+#![warn(missing_docs)]
 
 mod ending;
 mod retry;
@@ -32,30 +33,30 @@ pub use retry::{Claims, Growth, Policy};
 
 use crate::model::{Reason, State, message::Verdict};
 
-/// What is known of an invocation.
+/// The facts about an invocation that a decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The state it is in, or is believed to be in.
     pub state: State,
-    /// How often it was claimed: 0 until the first claim. The number of the attempt under way, and its fence.
+    /// The number of claims: 0 before the first one. It is also the number of the attempt under way, and its fence.
     pub attempt: u32,
-    /// How many attempts failed because the function did; at most `attempt`.
+    /// The number of attempts that failed because the function did; at most `attempt`.
     pub failures: u32,
-    /// When it was accepted, on the clock of the scheduler that accepted it.
+    /// The time of acceptance, on the clock of the scheduler that accepted it.
     pub accepted_at: Timestamp,
 }
 
-/// What has happened to an invocation.
+/// Something that has happened to an invocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<'a> {
     /// A manager asks for it, and the store would hand it out: it waits and is due, or the lease of the process that
     /// had it has expired.
     Claim,
-    /// An attempt came to this.
+    /// An attempt has ended.
     Outcome {
-        /// The number that its claim answered.
+        /// The number that its claim returned.
         attempt: u32,
-        /// What came of it.
+        /// Its outcome.
         verdict: &'a Verdict,
     },
     /// Its function was deleted.
@@ -65,34 +66,34 @@ pub enum Event<'a> {
     },
 }
 
-/// What is to be done about an event.
+/// The change that an event calls for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transition {
-    /// Nothing: the event is stale, or says nothing about the state.
+    /// Nothing: the event is stale, or does not change the state.
     Stay,
     /// It runs, as this attempt.
     Run {
-        /// From 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
     /// It is tried again.
     Retry {
-        /// The pause before, from now on.
+        /// The pause before the next attempt, from now.
         after: Duration,
-        /// How many attempts the function has failed by now.
+        /// The number of attempts that the function has failed by now.
         failures: u32,
     },
     /// It has ended. Nothing changes a terminal state.
     End {
-        /// In which state, and why.
+        /// The state it has ended in, and the reason.
         ending: Ending,
-        /// How many attempts the function has failed.
+        /// The number of attempts that the function has failed.
         failures: u32,
     },
 }
 
-/// Answers what an event does to an invocation. `now` is on the clock of `facts.accepted_at` as far as hosts agree on
-/// theirs; `chance` is a random number from 0 up to, not including, 1.
+/// Decides what an event does to an invocation. `now` is on the clock of `facts.accepted_at`, as far as the hosts'
+/// clocks agree; `chance` is a random number from 0 up to, but not including, 1.
 pub fn decide(
     facts: Facts,
     event: Event<'_>,
@@ -119,7 +120,7 @@ pub fn decide(
     }
 }
 
-/// Answers what the outcome of the attempt under way does.
+/// Decides what the outcome of the attempt under way does.
 fn after_attempt(
     facts: Facts,
     verdict: &Verdict,
@@ -140,12 +141,12 @@ fn after_attempt(
             Transition::End { ending: Ending::in_state(State::Succeeded), failures }
         }
         Some(state) => after_failure(state, facts, policy, now, chance),
-        // No end of an attempt that was claimed.
+        // These are not ends of an attempt that was claimed.
         None => Transition::Stay,
     }
 }
 
-/// Answers what a failure of the function does, which `state` would end the invocation in.
+/// Decides what a failure of the function does; `state` is the end that a last failure leads to.
 fn after_failure(
     state: State,
     facts: Facts,
@@ -165,7 +166,7 @@ fn after_failure(
 }
 
 impl Ending {
-    /// The end of what waited for a function that was deleted.
+    /// Returns the end of an invocation whose function was deleted while it waited.
     pub fn function_deleted() -> Self {
         Self { reason: Some(Reason::FunctionDeleted), ..Self::in_state(State::Cancelled) }
     }

@@ -1,4 +1,4 @@
-//! Whether an invocation is tried again, and when.
+//! The rules for trying an invocation again, and for the pause before.
 
 use std::time::Duration;
 
@@ -7,42 +7,43 @@ use jiff::Timestamp;
 use super::Ending;
 use crate::model::{Reason, State};
 
-/// How often an invocation is tried, and with which pauses.
+/// The number of tries that an invocation has, and the pauses between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// How many attempts the function may fail before that is final; from 1, which means that the first failure is.
+    /// The number of attempts that the function may fail, the last one for good; at least 1, which makes the first
+    /// failure final.
     pub attempts: u32,
-    /// The pauses after failures of the function, with full jitter: many that failed together come back apart.
+    /// The pauses after failures of the function, with full jitter, so that many that failed together come back apart.
     pub after_failure: Growth,
     /// The longest pause after an attempt that the platform could not run.
     pub longest_not_run: Duration,
-    /// How long after it was accepted another attempt may begin; none: however long.
+    /// The longest time from acceptance to the start of another attempt; none: without a limit.
     pub max_age: Option<Duration>,
-    /// How often an invocation is claimed, whatever came of the claims; from 1. The next claim ends it.
+    /// The most claims of an invocation, whatever their outcomes; at least 1. The next claim ends it.
     pub max_claims: u32,
 }
 
-/// Pauses that double.
+/// Pauses that double with every try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
-    /// The first one.
+    /// The first pause.
     pub first: Duration,
-    /// No pause is longer.
+    /// The longest pause.
     pub longest: Duration,
 }
 
-/// What a claim is granted by; the store applies it.
+/// The bounds by which a claim is granted; the store applies them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// An invocation that was claimed that often is not run again.
+    /// The number of claims after which an invocation is not run again.
     pub most: u32,
-    /// How the claim after those ends it.
+    /// The end of an invocation by the claim after those.
     pub exhausted: Ending,
 }
 
 impl Policy {
-    /// A failure of the function is final. What the platform could not run is tried again, ten times with doubled
-    /// pauses: that outlasts more than a short outage.
+    /// The default: a failure of the function is final. An attempt that the platform could not run is tried again, ten
+    /// times with doubled pauses: that is enough to survive more than a short outage.
     pub const DEFAULT: Self = Self {
         attempts: 1,
         after_failure: Growth { first: Duration::from_secs(1), longest: Duration::from_secs(300) },
@@ -51,7 +52,7 @@ impl Policy {
         max_claims: 10,
     };
 
-    /// The bounds of claims.
+    /// Returns the bounds of claims.
     pub fn claims(&self) -> Claims {
         let exhausted = Ending {
             reason: Some(Reason::Platform),
@@ -61,20 +62,20 @@ impl Policy {
         Claims { most: self.max_claims, exhausted }
     }
 
-    /// The pause after a failure of the function, its `failures`th (from 1): a random part, `chance`, of a bound that
-    /// doubles with every failure.
+    /// Returns the pause after a failure of the function, its `failures`th (from 1): a random part, `chance`, of a
+    /// bound that doubles with every failure.
     pub fn pause_failed(&self, failures: u32, chance: f64) -> Duration {
         let Growth { first, longest } = self.after_failure;
         doubled(first, failures, longest).mul_f64(chance.clamp(0.0, 1.0))
     }
 
-    /// The pause after an attempt that could not run: the manager's proposal for the first attempt, doubled with every
-    /// further one.
+    /// Returns the pause after an attempt that could not run: the manager's proposal after the first attempt, doubled
+    /// after every further one.
     pub fn pause_not_run(&self, proposed: Duration, attempt: u32) -> Duration {
         doubled(proposed, attempt, self.longest_not_run)
     }
 
-    /// Whether an attempt that begins `after` from now would come too late.
+    /// Returns whether an attempt that begins `after` from now would come too late.
     pub fn is_too_old(&self, accepted_at: Timestamp, now: Timestamp, after: Duration) -> bool {
         let Some(max_age) = self.max_age else { return false };
         let age = Duration::try_from(now.duration_since(accepted_at)).unwrap_or_default();
@@ -88,9 +89,9 @@ impl Default for Policy {
     }
 }
 
-/// `first` for number 1, doubled with every further number, up to `longest`.
+/// Returns `first` for number 1, doubled with every further number, up to `longest`.
 fn doubled(first: Duration, number: u32, longest: Duration) -> Duration {
-    /// Beyond that, anything but zero is longer than a month.
+    /// With more, every pause but zero is longer than a month.
     const DOUBLINGS: u32 = 22;
     first.saturating_mul(1 << number.saturating_sub(1).min(DOUBLINGS)).min(longest)
 }

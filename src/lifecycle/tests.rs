@@ -5,7 +5,7 @@ use crate::model::{FunctionError, ProblemCode, code};
 
 const ACCEPTED: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// One of the verdicts, by number.
+/// Returns one of the verdicts, by number.
 fn verdict(number: u8) -> Verdict {
     let error = || FunctionError {
         kind: "platform".to_owned(),
@@ -26,7 +26,7 @@ fn verdict(number: u8) -> Verdict {
     }
 }
 
-/// A row as the store keeps it, to which transitions are applied as the store does it.
+/// A row as the store keeps it. Transitions are applied to it as the store applies them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Row {
     facts: Facts,
@@ -56,11 +56,11 @@ impl Row {
     }
 }
 
-/// Something that may come at any time.
+/// An event that may come at any time.
 #[derive(Clone, Debug)]
 enum Step {
     Claim,
-    /// Of the attempt this far before the one under way.
+    /// The outcome of the attempt this far before the one under way.
     Outcome {
         before: u32,
         verdict: Verdict,
@@ -153,7 +153,7 @@ proptest! {
                 Transition::Stay => prop_assert_eq!(row, before),
             }
         }
-        // From wherever it is, being claimed again and again ends it, even if no attempt ever runs.
+        // In any state, repeated claims end it, even if no attempt ever runs.
         for _ in 0..=policy.max_claims {
             let claim = decide(row.facts, Event::Claim, &policy, now, 0.5);
             row.apply(&claim);
@@ -258,7 +258,7 @@ fn every_verdict_has_one_ending_whose_record_problem_and_exit_agree() {
         assert_eq!(ending.reason.as_ref().map(ToString::to_string).as_deref(), reason);
         assert_eq!((ending.kind().code(), ending.kind().exit()), (code, exit), "{ending:?}");
         assert_eq!(ending.kind().word(), code.map_or("succeeded", |code| code.code));
-        // Read back from its record, it is the same end.
+        // The end that is read back from its record is the same.
         let read = Ending { reason: reason.map(Reason::from), ..ending.clone() };
         assert_eq!(read.kind(), ending.kind());
     }

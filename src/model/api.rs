@@ -11,6 +11,7 @@ use super::{
 
 /// Response headers of an invocation.
 pub mod header {
+    /// The id of the invocation (UUID).
     pub const INVOCATION_ID: &str = "cloudfunc-invocation-id";
     /// `cold` or `warm`.
     pub const START: &str = "cloudfunc-start";
@@ -18,85 +19,109 @@ pub mod header {
     pub const INSTANCE: &str = "cloudfunc-instance";
     /// Phases `admit queue start load run`, each with its duration in milliseconds.
     pub const SERVER_TIMING: &str = "server-timing";
-    /// Of an answer with log lines that are not all: `?cursor=` of the page before it.
+    /// The value for `?cursor=` that gives the page before this one; only on an answer that does not hold all log
+    /// lines.
     pub const NEXT_CURSOR: &str = "cloudfunc-next-cursor";
-    /// Beside it: how many older lines there are, with a `+` when there are more than were counted.
+    /// The number of older lines than these, with a `+` when there are more than were counted; only next to
+    /// [`NEXT_CURSOR`].
     pub const OLDER_LINES: &str = "cloudfunc-older-lines";
-    /// Of an answer that follows: new lines have higher numbers. `?after=` goes on from there.
+    /// The position of an answer to `?follow=`: new lines have higher numbers. `?after=` continues from there.
     pub const POSITION: &str = "cloudfunc-position";
-    /// How many lines of ended invocations are not stored yet, or were lost.
+    /// The number of lines of ended invocations that are not stored yet, or were lost.
     pub const MISSING_LINES: &str = "cloudfunc-missing-lines";
 }
 
 /// A page of a list; `next` goes into `?cursor=` of the next request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
+    /// The items, in the order of the list.
     pub items: Vec<T>,
+    /// The cursor of the next page; none on the last one.
     pub next: Option<String>,
 }
 
-/// `GET /v1/functions`, `…/{name}`.
+/// A function, as in the answers to `GET /v1/functions` and `…/{name}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FunctionInfo {
+    /// Its name, unique on the platform.
     pub name: FunctionName,
+    /// Its id: another one after it was deleted and deployed again.
     pub id: FunctionId,
+    /// The revision that new invocations run on.
     pub active_revision: RevisionNumber,
+    /// The time of its first deployment.
     #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
+    /// The time when the active revision was created.
     #[serde(with = "super::time::moment")]
     pub deployed_at: Timestamp,
-    /// Whether a live instance is there (or an external tool says so).
+    /// Whether it has a live instance, or an external tool says so.
     pub is_warm: bool,
-    /// Live ones, over all managers.
+    /// The number of live instances, over all managers.
     pub instances: u32,
-    /// Of the active revision.
+    /// The active revision's image, by the engine's id.
     pub image: String,
+    /// The active revision's manifest.
     pub spec: FunctionSpec,
 }
 
-/// `GET …/{name}/revisions`.
+/// A revision, as in the answer to `GET …/{name}/revisions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RevisionInfo {
+    /// Its number, from 1.
     pub number: RevisionNumber,
+    /// Whether it is the active revision.
     pub active: bool,
+    /// The time of its deployment.
     #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
+    /// The digest of the uploaded source.
     pub source: Digest,
+    /// The image it was built against, by the engine's id.
     pub image: String,
+    /// Its manifest.
     pub spec: FunctionSpec,
 }
 
-/// `GET …/{name}/instances`.
+/// An instance, as in the answer to `GET …/{name}/instances`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceInfo {
+    /// Its id.
     pub id: InstanceId,
+    /// The manager that runs it.
     pub manager: ManagerId,
+    /// The revision whose code it holds.
     pub revision: RevisionNumber,
-    /// The engine's id.
+    /// Its sandbox, by the engine's id.
     pub sandbox: String,
+    /// The time when it started.
     #[serde(with = "super::time::moment")]
     pub started_at: Timestamp,
 }
 
-/// `PUT …/{name}/active-revision`.
+/// The body of `PUT …/{name}/active-revision`; the answer is a [`FunctionInfo`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActiveRevision {
+    /// The revision to make active.
     pub revision: RevisionNumber,
 }
 
-/// What a deploy answers (201, or 200 when nothing changed).
+/// The end of a successful deploy (201, or 200 when nothing changed).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deployed {
+    /// The function that was deployed.
     pub name: FunctionName,
+    /// The active revision.
     pub revision: RevisionNumber,
-    /// The same source and manifest were active already.
+    /// Whether the same source and manifest were active already.
     pub unchanged: bool,
+    /// The image it was built against, by the engine's id.
     pub image: String,
     /// A remark for the caller: the code was not loaded, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
-    /// Output of the code while it was loaded once; its end, at most 16 KiB.
+    /// Output of the code while it was loaded once: the last 16 KiB of it at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }
@@ -105,61 +130,83 @@ pub struct Deployed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DeployLine {
-    Progress { message: String },
+    /// A step of the build.
+    Progress {
+        /// The step in words, one line.
+        message: String,
+    },
+    /// The deploy has succeeded.
     Done(Deployed),
-    Error { problem: Problem },
+    /// The deploy has failed, and nothing was changed.
+    Error {
+        /// The problem, as another route would answer it.
+        problem: Problem,
+    },
 }
 
-/// `POST /v1/prune`: what was deleted, or would be.
+/// The answer to `POST /v1/prune`: the amounts that were deleted, or would be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pruned {
+    /// Whether the amounts were only counted.
     pub dry_run: bool,
+    /// Revisions beyond the newest ones of each function; the active one stays.
     pub revisions: Amount,
-    /// That no other revision names.
+    /// Bundles that no other revision names.
     pub bundles: Amount,
+    /// Records of ended invocations.
     pub invocations: Amount,
+    /// Lines of logs.
     pub log_lines: Amount,
-    /// By how many bytes the store's file is smaller; none of a dry run, and where the store does that itself.
+    /// The number of bytes by which the store's file has shrunk; none after a dry run, and where the store frees space
+    /// by itself.
     pub given_back: Option<u64>,
 }
 
-/// Without what the store needs around it.
+/// A number of things and their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
+    /// How many there are.
     pub count: u64,
+    /// Their size in bytes, without what the store needs around them.
     pub bytes: u64,
 }
 
-/// What an async invocation is answered (202).
+/// The answer to an async invocation (202): it is on disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
+    /// Its id.
     pub id: InvocationId,
+    /// Its state: `queued`.
     pub state: State,
 }
 
-/// `GET /healthz`, `/readyz` of every role.
+/// The answer of every role to `GET /healthz` and `/readyz`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// Ports do not tell whose they are.
+    /// The name of its platform: a port alone does not tell which platform answers on it.
     pub platform: PlatformName,
+    /// The role that answers, in lower case.
     pub role: String,
+    /// The version of the program.
     pub version: String,
+    /// Whether the role can serve requests.
     pub ready: bool,
-    /// What it is waiting for when it is not ready.
+    /// The part that it is waiting for when it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
-    /// Of this role: store, queue, runtime, as far as it uses them.
+    /// The backends of this role: store, queue and runtime, as far as it uses them.
     pub backends: Vec<String>,
-    /// None when nothing was.
+    /// The work that was dropped; none when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Dropped>,
 }
 
-/// What a process has dropped since it began, because the store was too slow or away: of what is written
-/// behind, and in this order when memory for it runs out. Async invocations are never dropped.
+/// The work that a process has dropped since it started, because the store was too slow or unavailable. Only what is
+/// written behind is dropped, in the order of these fields, when memory for it runs out. Async invocations are never
+/// dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
-    /// Bytes that sync invocations returned; the records without them were kept, and the callers had them.
+    /// Results of sync invocations; their records were kept without them, and the callers had received them.
     #[serde(default)]
     pub results: u64,
     /// Lines of logs.
@@ -168,8 +215,8 @@ pub struct Dropped {
     /// Records of sync invocations.
     #[serde(default)]
     pub records: u64,
-    /// Writes of any kind that the store's disk refused, because it was full or read-only. Whoever asked for one
-    /// was told so, or tries again.
+    /// Writes of any kind that the store's disk refused, because it was full or read-only. The caller of each was told
+    /// so, or tries again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,
 }

@@ -1,15 +1,18 @@
-//! What a caller is told when a request fails: RFC 9457 with our own members.
+//! The answer to a request that fails: RFC 9457 with our own members.
 
 use serde::{Deserialize, Serialize};
 
 use super::InvocationId;
 
-/// Who has to act.
+/// The side that has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fault {
+    /// The caller: the request has to be changed, or sent again later.
     Caller,
+    /// The author of the function: its code or its limits.
     Function,
+    /// The operator of the platform.
     Platform,
 }
 
@@ -19,21 +22,26 @@ pub struct Problem {
     /// `about:blank`; the code tells problems apart.
     #[serde(rename = "type", default = "about_blank")]
     pub kind: String,
+    /// A sentence for the kind of problem, the same for every case of it.
     pub title: String,
+    /// The HTTP status, 400 to 599.
     pub status: u16,
+    /// A sentence for this case: what failed, which object, and where.
     pub detail: String,
     /// One of the constants of [`code`].
     pub code: String,
+    /// The side that has to act.
     pub fault: Fault,
-    /// Whether to send the same request again: that may help, and cannot make anything happen twice. Never true of
-    /// a request that has to be changed first.
+    /// Whether to send the same request again: that may help, and cannot make anything happen twice. Never true for a
+    /// request that has to be changed first.
     pub retry_safe: bool,
+    /// The invocation it is about, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation_id: Option<InvocationId>,
-    /// What to do next.
+    /// Advice about the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Seconds; also sent as `Retry-After`.
+    /// The number of seconds to wait before a repeat; also sent as `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// The function's own error type, when the function failed.
@@ -42,7 +50,7 @@ pub struct Problem {
     /// The function's own traceback, when the function failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// Output of the code while a deploy loaded it and failed; its end.
+    /// Output of the code while a deploy loaded it and failed: the end of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }
@@ -71,16 +79,19 @@ impl Problem {
         }
     }
 
+    /// Adds advice about the next step.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
+    /// Names the invocation it is about.
     pub fn invocation(mut self, id: InvocationId) -> Self {
         self.invocation_id = Some(id);
         self
     }
 
+    /// Asks the caller to wait for this number of seconds before a repeat.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -90,15 +101,19 @@ impl Problem {
 /// One kind of problem: everything about it that does not change from case to case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
+    /// The word that programs match on; frozen.
     pub code: &'static str,
+    /// The HTTP status.
     pub status: u16,
+    /// The side that has to act.
     pub fault: Fault,
     /// Whether a repeat may help and is harmless.
     pub retry_safe: bool,
+    /// A sentence for people.
     pub title: &'static str,
 }
 
-/// The kinds of problem there are.
+/// The kinds of problem.
 pub mod code {
     use super::{Code, Fault};
 
@@ -155,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_request_that_has_to_be_changed_is_not_worth_a_repeat() {
-        // What only came too early or too often does not have to be changed.
+        // A request that only came too early or too often does not have to be changed.
         let waits = [code::NOT_FINISHED, code::THROTTLED];
         for code in code::ALL {
             if (400..500).contains(&code.status) || code.fault == Fault::Caller {

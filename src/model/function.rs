@@ -10,43 +10,55 @@ use super::{Digest, FunctionId, FunctionName, Language, RevisionNumber};
 /// A deployed function. Exactly one of its revisions is active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Function {
+    /// Its id, for as long as it exists.
     pub id: FunctionId,
+    /// Its name, unique on the platform.
     pub name: FunctionName,
+    /// The revision that new invocations run on.
     pub active_revision: RevisionNumber,
+    /// The time of its first deployment.
     #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
-    /// What an external tool reported through the classic `PATCH /functions/{name}/warm`.
+    /// Whether an external tool reported it as warm, through the classic `PATCH /functions/{name}/warm`.
     pub reported_warm: bool,
 }
 
 /// An immutable snapshot of code, manifest and resolved image; numbered per function from 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Revision {
+    /// The function it belongs to.
     pub function: FunctionId,
+    /// The function's name.
     pub name: FunctionName,
+    /// Its number, from 1.
     pub number: RevisionNumber,
+    /// Its manifest.
     pub spec: FunctionSpec,
-    /// Of the uploaded source: two uploads with the same digest and spec are the same revision.
+    /// The digest of the uploaded source: two uploads with the same digest and spec are the same revision.
     pub source: Digest,
-    /// Of the built `/var/task` tree, a gzipped tar in the store; none when the image holds the code.
+    /// The digest of the built `/var/task` tree, a gzipped tar in the store; none when the image holds the code.
     pub bundle: Option<Digest>,
-    /// The engine's id of the image it was built against; informational, since another host rebuilds its own.
+    /// The image it was built against, by the engine's id; informational, since another host builds its own.
     pub image: String,
+    /// The time of its deployment.
     #[serde(with = "super::time::moment")]
     pub created_at: Timestamp,
 }
 
-/// What a manifest says, checked, with every default filled in. Stored with the revision as JSON.
+/// A manifest, checked, with every default filled in. Stored with the revision as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FunctionSpec {
+    /// A text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Where the code runs.
     pub code: Code,
+    /// The handler, in the form of its language (`app.handle`).
     pub handler: String,
-    /// Of one invocation on an instance.
+    /// The limit of one invocation on an instance; the function is killed at it.
     #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
-    /// Of loading the code; none where the manifest says nothing, see [`FunctionSpec::load_limit`].
+    /// The limit of loading the code; none where the manifest does not give one, see [`FunctionSpec::load_limit`].
     #[serde(
         default,
         rename = "load_timeout_ms",
@@ -54,35 +66,51 @@ pub struct FunctionSpec {
         skip_serializing_if = "Option::is_none"
     )]
     pub load_timeout: Option<Duration>,
+    /// The memory of one instance, in bytes. An instance that needs more is killed.
     pub memory_bytes: u64,
+    /// The CPU time of one instance, in CPUs: 0.5 is half of one.
     pub cpus: f64,
+    /// The network that an instance can reach.
     pub network: Network,
+    /// Environment variables of the function.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The number of instances, and when idle ones stop.
     pub scaling: Scaling,
 }
 
 impl FunctionSpec {
-    /// Without a word in the manifest, code may load for as long as an invocation may run, and for 30 s at least.
+    /// The least default: without a limit in the manifest, code may load for as long as an invocation may run, and for
+    /// at least 30 s.
     const LEAST_LOAD: Duration = Duration::from_secs(30);
 
-    /// How long the code may take to load; then it has failed.
+    /// The time the code may take to load; after it, the load has failed.
     pub fn load_limit(&self) -> Duration {
         self.load_timeout.unwrap_or_else(|| self.timeout.max(Self::LEAST_LOAD))
     }
 }
 
-/// Where a function's code runs.
+/// The image that a function's code runs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Code {
-    /// The platform's image of a language; `version` is resolved (never empty).
-    Language { language: Language, version: String, package: Package },
+    /// The platform's image of a language.
+    Language {
+        /// The language.
+        language: Language,
+        /// Its version as a manifest names it (`3.12`); resolved, never empty.
+        version: String,
+        /// The way the code reaches its sandbox.
+        package: Package,
+    },
     /// An image of the user's own that speaks the runtime protocol and holds the code.
-    Image { image: String },
+    Image {
+        /// Its reference, as in the manifest.
+        image: String,
+    },
 }
 
-/// How a bundle reaches its sandbox.
+/// The way a bundle reaches its sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Package {
@@ -92,25 +120,28 @@ pub enum Package {
     Image,
 }
 
+/// The network that a sandbox can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Only a loopback device of its own.
     None,
-    /// An own bridge on which containers cannot reach each other.
+    /// A bridge of its own, on which containers cannot reach each other.
     Egress,
 }
 
+/// The limits of a function's instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scaling {
-    /// Starts when an invocation ends; none runs while the instance is busy.
+    /// The time after which an idle instance stops. It starts when an invocation ends, and does not run while the
+    /// instance is busy.
     #[serde(rename = "idle_timeout_ms", with = "millis")]
     pub idle_timeout: Duration,
-    /// Per manager.
+    /// The most instances on one manager.
     pub max_instances: u32,
 }
 
-/// The same of what may be missing.
+/// Optional durations as whole milliseconds.
 mod opt_millis {
     use std::time::Duration;
 
@@ -130,16 +161,18 @@ mod opt_millis {
     }
 }
 
-/// Durations as whole milliseconds.
+/// Durations as whole milliseconds, for `#[serde(with = …)]`.
 pub mod millis {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
+    /// Writes the milliseconds; more than `u64::MAX` become `u64::MAX`.
     pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// Reads whole milliseconds.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)
     }

@@ -13,7 +13,7 @@ macro_rules! uuid_id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id, ordered by the time of its making (UUID version 7).
+            /// Returns a new id; ids sort by the time at which they were made (UUID version 7).
             #[expect(clippy::new_without_default, reason = "an id is never a default value")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
@@ -35,20 +35,22 @@ macro_rules! uuid_id {
     };
 }
 
-/// The text was no id.
+/// An error: the text is not an id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not an invocation id; give the whole id, or at least {MIN_PART} digits of its start or end"
 )]
 pub struct InvalidId(pub String);
 
-/// Digits of an id's part, at least: of fewer there would be too many.
+/// The least number of digits in a part of an id: with fewer, too many ids would match.
 pub const MIN_PART: usize = 4;
 
-/// How a user names an invocation: by its id, or by a part of it.
+/// A user's way to name an invocation: its id, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvocationRef {
+    /// The whole id.
     Id(InvocationId),
+    /// The start or the end of the id.
     Part(IdPart),
 }
 
@@ -57,11 +59,12 @@ pub enum InvocationRef {
 pub struct IdPart(String);
 
 impl IdPart {
+    /// Returns the digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first and the last id that begin with it.
+    /// Returns the first and the last id that begin with this part.
     pub fn range(&self) -> (InvocationId, InvocationId) {
         let end = |fill: &str| {
             let digits = format!("{}{}", self.0, fill.repeat(32 - self.0.len()));
@@ -70,6 +73,7 @@ impl IdPart {
         (end("0"), end("f"))
     }
 
+    /// Returns whether the id begins or ends with this part.
     pub fn is_part_of(&self, id: InvocationId) -> bool {
         let mut digits = [0; uuid::fmt::Simple::LENGTH];
         let digits = id.0.simple().encode_lower(&mut digits);
@@ -111,19 +115,19 @@ impl FromStr for InvocationRef {
 }
 
 uuid_id!(
-    /// One invocation: it survives retries and is unique across platforms.
+    /// An invocation: the id stays the same over retries and is unique across platforms.
     InvocationId
 );
 uuid_id!(
-    /// One function for as long as it exists: a function deleted and deployed again has another.
+    /// A function for as long as it exists: one that was deleted and deployed again has another id.
     FunctionId
 );
 uuid_id!(
-    /// One instance, also the name of its folder and part of its sandbox's name.
+    /// An instance; also the name of its folder and a part of its sandbox's name.
     InstanceId
 );
 uuid_id!(
-    /// One manager, stable across its restarts (kept in its data folder): the label of its sandboxes.
+    /// A manager. It stays the same over restarts (kept in its data folder), and labels the manager's sandboxes.
     ManagerId
 );
 uuid_id!(
@@ -131,7 +135,7 @@ uuid_id!(
     OwnerId
 );
 
-/// Numbers the revisions of one function from 1.
+/// The number of a revision; those of one function count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RevisionNumber(pub u32);
@@ -148,16 +152,18 @@ impl fmt::Display for RevisionNumber {
 pub struct Digest(String);
 
 impl Digest {
+    /// Computes the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self(hex::encode(sha2::Sha256::digest(bytes)))
     }
 
+    /// Returns the 64 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first 12 digits: enough to tell images apart in a tag.
+    /// Returns the first 12 digits: enough to tell images apart in a tag.
     pub fn short(&self) -> &str {
         &self.0[..12]
     }
@@ -177,14 +183,14 @@ impl FromStr for Digest {
     }
 }
 
-// A digest becomes a file name, so that a hostile one must not get past deserialisation.
+// Checked here too: a digest becomes a file name, so a hostile one must not get past deserialisation.
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
-/// The text was no SHA-256 in lower-case hexadecimal.
+/// An error: the text is not a SHA-256 in lower-case hexadecimal.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a SHA-256 digest (64 lower-case hexadecimal digits)")]
 pub struct InvalidDigest(pub String);

@@ -1,5 +1,5 @@
-//! Invocations: states, what came of an attempt, and the record that users read. `lifecycle` says which state follows
-//! which.
+//! Invocations: states, the outcome of an attempt, and the record that users read. `lifecycle` decides which state
+//! follows which.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionName, InstanceId, InvocationId, Reason, RevisionNumber, rounded};
 
+/// The two ways to call a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
+    /// The caller waits for the result.
     Sync,
+    /// The platform answers once the invocation is on disk, and runs it later.
     Async,
 }
 
 impl Mode {
+    /// Returns its word in JSON and in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
@@ -25,25 +29,32 @@ impl Mode {
     }
 }
 
+/// The states of an invocation; [`State::is_terminal`] tells the ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// It waits for its first attempt.
     Queued,
+    /// A manager has claimed it.
     Running,
+    /// It waits for another attempt.
     Retrying,
+    /// The function returned a value.
     Succeeded,
-    /// The function raised, could not be loaded, or returned what cannot be serialised.
+    /// The function raised, could not be loaded, or returned a value that cannot be serialised.
     Failed,
     /// Killed at the invocation timeout.
     TimedOut,
     /// The function exited, ran out of memory or broke the protocol.
     Crashed,
+    /// Its function was deleted while it waited, or after its manager was lost.
     Cancelled,
-    /// Nobody waited for it any longer, or it grew too old, before it ran.
+    /// It grew too old before it ran, or its caller had stopped waiting.
     Expired,
 }
 
 impl State {
+    /// Every state.
     pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::Running,
@@ -56,10 +67,12 @@ impl State {
         Self::Expired,
     ];
 
+    /// Returns whether it is an end, which never changes.
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Running | Self::Retrying)
     }
 
+    /// Returns its word in JSON and in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -91,21 +104,25 @@ impl std::str::FromStr for State {
     }
 }
 
+/// An error: the text is not a state.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown state '{0}'; one of queued, running, retrying, succeeded, failed, timed_out, crashed, cancelled, expired"
 )]
 pub struct UnknownState(pub String);
 
-/// How an invocation began: warm = on an instance that was idle for this revision.
+/// The way an invocation began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
+    /// No idle instance had the code: one was started for it, or a prewarmed one took the code.
     Cold,
+    /// An instance that was idle for this revision ran it.
     Warm,
 }
 
 impl Start {
+    /// Returns its word in JSON and in headers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cold => "cold",
@@ -114,29 +131,34 @@ impl Start {
     }
 }
 
-/// Opaque bytes with their media type: a payload or a result, rebuilt by nobody on the way.
+/// Opaque bytes with their media type: a payload or a result, passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
+    /// The media type, as in `Content-Type`.
     pub content_type: String,
+    /// The bytes, at most [`MAX_BODY`](super::message::MAX_BODY) of them.
     pub bytes: Bytes,
 }
 
 /// A call's headers as a handler sees them, by their names in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallHeaders {
-    /// The values of a repeated one joined by ", " (`cookie`: by "; ").
+    /// The headers by name; the values of a repeated one are joined by ", " (`cookie`: by "; ").
     pub joined: BTreeMap<String, String>,
-    /// Every value of every header, in order; none where `joined` says it all.
+    /// Every value of every header, in order; none where `joined` is the same.
     pub list: Option<Vec<(String, String)>>,
 }
 
-/// Why the function's run was no success; `kind` is the exception's type, or one of ours
-/// (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `start`, `platform`).
+/// The error of a run that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionError {
+    /// The exception's type, or one of ours (`timeout`, `exit`, `out_of_memory`, `protocol`, `load`, `start`,
+    /// `platform`).
     #[serde(rename = "type")]
     pub kind: String,
+    /// The error in words; may be empty.
     pub message: String,
+    /// The function's traceback, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
     /// Advice, where the platform has any.
@@ -145,12 +167,12 @@ pub struct FunctionError {
 }
 
 impl FunctionError {
-    /// The error of an attempt that did not run because the platform could not; `reason` is for users.
+    /// Makes the error of an attempt that the platform could not run; `reason` is for users.
     pub fn platform(reason: impl Into<String>) -> Self {
         Self { kind: "platform".to_owned(), message: reason.into(), trace: None, hint: None }
     }
 
-    /// `ValueError: no`; of an error without words only its type.
+    /// Returns `ValueError: no`, or only the type of an error without a message.
     pub fn summary(&self) -> String {
         match self.message.trim().is_empty() {
             true => self.kind.clone(),
@@ -159,35 +181,41 @@ impl FunctionError {
     }
 }
 
-/// A stretch of an invocation's time, in milliseconds since it was accepted.
-/// Names: `admit queue start load run`.
+/// A part of an invocation's time, in milliseconds since it was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
+    /// One of `admit queue start load run`.
     pub name: String,
+    /// The time from acceptance to its start, in milliseconds.
     #[serde(serialize_with = "rounded::value")]
     pub start_ms: f64,
+    /// Its length in milliseconds.
     #[serde(serialize_with = "rounded::value")]
     pub duration_ms: f64,
 }
 
-/// One try on one instance.
+/// One attempt on one instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
-    /// From 1; the fence of an async claim.
+    /// The number of the attempt, from 1; the fence of an async claim.
     pub number: u32,
+    /// The revision it ran on; none while it is not known.
     pub revision: Option<RevisionNumber>,
+    /// The instance that ran it; none when it did not reach one.
     pub instance: Option<InstanceId>,
-    /// How it ended, as the terminal state that it would lead to by itself; none while it runs, when it could not run, or
-    /// when its manager was lost.
+    /// The terminal state that it would lead to by itself; none while it runs, when it could not run, or when its
+    /// manager was lost.
     pub outcome: Option<State>,
+    /// The error that ended it; none when it succeeded, while it runs, or when its manager was lost.
     pub error: Option<FunctionError>,
-    /// Lines that it wrote into its function's log; none while that is not known.
+    /// The number of lines that it wrote into its function's log; none while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
 }
 
 impl AttemptRecord {
-    /// Whether its manager was lost while it had it: it has no outcome, and another attempt followed or none may.
+    /// Returns whether its manager was lost during the attempt: it has no outcome, and another attempt followed or none
+    /// is allowed.
     pub fn is_lost(&self, record: &Record) -> bool {
         let is_last = record.attempts.last().is_some_and(|last| last.number == self.number);
         self.outcome.is_none()
@@ -196,36 +224,50 @@ impl AttemptRecord {
     }
 }
 
-/// What is told of a result without its bytes; `GET /v1/invocations/{id}/result` has those.
+/// The description of a result without its bytes; `GET /v1/invocations/{id}/result` returns those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultInfo {
+    /// The media type of the result.
     pub content_type: String,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 /// An invocation as users see it; its JSON is frozen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Its id.
     pub id: InvocationId,
+    /// The name of its function.
     pub function: FunctionName,
+    /// The way it was called.
     pub mode: Mode,
+    /// Its state.
     pub state: State,
+    /// Whether it was given up after several attempts, and waits for someone to look at it.
     pub dead_letter: bool,
+    /// The way its last attempt began; none when none ran.
     pub start: Option<Start>,
+    /// Whether a prewarmed instance ran it: one that was started ahead of the call, without code.
     pub prewarmed: bool,
+    /// The time of acceptance, on the clock of the scheduler that accepted it.
     #[serde(with = "super::time::moment")]
     pub accepted_at: Timestamp,
+    /// The time of its end; none while it has not ended.
     #[serde(default, with = "super::time::optional")]
     pub finished_at: Option<Timestamp>,
-    /// From accepted to finished.
+    /// The time from acceptance to end, in milliseconds; none while it has not ended.
     #[serde(serialize_with = "rounded::option")]
     pub duration_ms: Option<f64>,
+    /// Its attempts in order; empty before the first one.
     pub attempts: Vec<AttemptRecord>,
+    /// The parts of its time, in order.
     pub phases: Vec<Phase>,
+    /// The description of its result; none without one.
     pub result: Option<ResultInfo>,
+    /// The invocation that called it; none in all records so far, since no caller is recorded yet.
     pub parent: Option<InvocationId>,
-    /// Why it is terminal without an attempt to say so; a string in JSON.
+    /// The reason of an end that no attempt explains; a string in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
 }

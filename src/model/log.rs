@@ -1,4 +1,4 @@
-//! One line that a function wrote.
+//! The lines that functions write.
 
 use std::{fmt, str::FromStr};
 
@@ -7,16 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionName, InstanceId, InvocationId, RevisionNumber};
 
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
+    /// The function's standard output.
     Stdout,
+    /// The function's standard error.
     Stderr,
-    /// A line that the platform itself put into the function's log (`truncated`, for one).
+    /// The platform itself, which put the line into the function's log (`truncated`, for one).
     Platform,
 }
 
 impl Stream {
+    /// Returns its word in JSON and in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
@@ -26,7 +30,7 @@ impl Stream {
     }
 }
 
-/// The kind of a line of the platform's own.
+/// The kind of a line that the platform wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LineKind {
@@ -36,21 +40,23 @@ pub enum LineKind {
     Cut,
     /// Output over the invocation's limit was dropped.
     Truncated,
-    /// Lines that could not be stored.
+    /// Lines could not be stored.
     Lost,
-    /// An invocation began; made of its record when logs are read, never stored.
+    /// An invocation began; made from its record when logs are read, never stored.
     Start,
-    /// An invocation ended; likewise.
+    /// An invocation ended; made likewise.
     End,
-    /// One that this version does not know.
+    /// A kind that this version does not know.
     #[serde(other)]
     Other,
 }
 
 impl LineKind {
+    /// Every kind.
     pub const ALL: [Self; 7] =
         [Self::Error, Self::Cut, Self::Truncated, Self::Lost, Self::Start, Self::End, Self::Other];
 
+    /// Returns its word in JSON and in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -67,29 +73,37 @@ impl LineKind {
 /// A line of a function's log; its JSON is one line of `GET …/logs`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
+    /// The time when the manager read the line.
     #[serde(with = "super::time::moment")]
     pub ts: Timestamp,
+    /// The function that wrote it.
     pub function: FunctionName,
+    /// The revision that wrote it.
     pub revision: RevisionNumber,
-    /// None for what an instance wrote outside any invocation.
+    /// The invocation that wrote it; none for what an instance wrote outside any invocation.
     pub invocation_id: Option<InvocationId>,
+    /// The number of the attempt, from 1; none outside any invocation.
     pub attempt: Option<u32>,
+    /// The instance that wrote it.
     pub instance: InstanceId,
+    /// Where it comes from.
     pub stream: Stream,
-    /// Without its line ending; bytes that are not UTF-8 are replaced.
+    /// The text without its line ending; bytes that are not UTF-8 are replaced.
     pub line: String,
-    /// Set on lines of the platform only.
+    /// The kind of a line of the platform; none on other lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LineKind>,
-    /// Its place in the store, for who asked for it (`?sequence=true`).
+    /// Its number in the store; only in answers to `?sequence=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
 }
 
-/// How many of the newest lines.
+/// A limit to the newest lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
+    /// At most this number of lines.
     Lines(u32),
+    /// All lines.
     All,
 }
 

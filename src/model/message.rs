@@ -15,75 +15,91 @@ use super::{
     OwnerId, Phase, RevisionNumber, Start, State, function::millis,
 };
 
-/// Of all headers in this file.
+/// The version of all headers in this file.
 pub const VERSION: u16 = 1;
 
 /// The largest payload and the largest result, in bytes; larger ones are refused where they appear.
 pub const MAX_BODY: usize = 6 * 1024 * 1024;
 
-/// An invocation on its way to a manager. Sync: the payload is the message's body. Async: no body,
-/// since the claim answers with it; so a duplicate costs little.
+/// An invocation on its way to a manager. Sync: the payload is the message's body. Async: there is no body, since the
+/// claim returns it; so a duplicate costs little.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invoke {
+    /// The version of the header: [`VERSION`].
     pub v: u16,
+    /// The invocation.
     pub id: InvocationId,
+    /// Sync or async.
     pub mode: Mode,
+    /// Its function.
     pub function: FunctionId,
+    /// The function's name.
     pub name: FunctionName,
-    /// The revision that was active when it was admitted. Async: the claim decides.
+    /// The revision that was active when the invocation was admitted. Async: the claim decides.
     pub revision: RevisionNumber,
-    /// Milliseconds since the Unix epoch, on the scheduler's clock.
+    /// The time of acceptance in milliseconds since the Unix epoch, on the scheduler's clock.
     pub accepted_at_ms: i64,
-    /// Sync: until then the caller waits for a slot, on the scheduler's clock.
+    /// Sync: the time until which the caller waits for a slot, in milliseconds since the Unix epoch, on the scheduler's
+    /// clock.
     pub slot_deadline_ms: Option<i64>,
+    /// The payload's media type.
     pub content_type: String,
     /// The call's headers, for the handler's `context.headers`: see `CallHeaders`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Sync: where several headers have one name, each of them as it was sent. Async: none, as the store keeps
+    /// Sync: where several headers have one name, each of them as it was sent. Async: none, since the store keeps
     /// `headers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_list: Option<Vec<(String, String)>>,
-    /// Sync: where the answer is awaited.
+    /// Sync: the reply queue on which the answer is awaited.
     pub reply_to: Option<String>,
 }
 
-/// What came of one attempt: the reply to a sync caller, or the message on the outcomes queue.
-/// The body is the result's bytes.
+/// The outcome of one attempt: the reply to a sync caller, or the message on the outcomes queue. The body is the
+/// result's bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// The version of the header: [`VERSION`].
     pub v: u16,
+    /// The invocation.
     pub id: InvocationId,
-    /// Of the claim; 1 for sync.
+    /// The number of the claim; 1 for sync.
     pub attempt: u32,
+    /// Async: the owner of the claim.
     pub owner: Option<OwnerId>,
+    /// The revision it ran on.
     pub revision: RevisionNumber,
+    /// The instance that ran it; none when it did not reach one.
     pub instance: Option<InstanceId>,
+    /// The way it began; none when it did not run.
     pub start: Option<Start>,
+    /// Whether a prewarmed instance ran it: one that was started ahead of the call, without code.
     #[serde(default)]
     pub prewarmed: bool,
+    /// How it ended.
     pub verdict: Verdict,
-    /// Of the body, when there is one.
+    /// The media type of the body, when there is one.
     pub content_type: Option<String>,
-    /// What the manager measured (`start load run`), in milliseconds since it took the message.
+    /// The phases that the manager measured (`start load run`), in milliseconds since it took the message.
     pub phases: Vec<Phase>,
-    /// From taking the message to this outcome, milliseconds.
+    /// The time from taking the message to this outcome, in milliseconds.
     pub manager_ms: f64,
-    /// Log lines of the attempt that are on their way to the store: who reads logs waits for them.
+    /// The number of the attempt's log lines that are on their way to the store: a reader of logs waits for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
-    /// Async: what decides about a further attempt. None in outcomes of earlier versions.
+    /// Async: the facts that decide about a further attempt. None in outcomes of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<Claimed>,
 }
 
-/// What is known of an async invocation beside the attempt that was claimed.
+/// The facts about an async invocation that the claimed attempt does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claimed {
+    /// Its function.
     pub function: FunctionId,
-    /// Milliseconds since the Unix epoch, on the clock of the scheduler that accepted it.
+    /// The time of acceptance in milliseconds since the Unix epoch, on the clock of the scheduler that accepted it.
     pub accepted_at_ms: i64,
-    /// How many earlier attempts the function failed.
+    /// The number of earlier attempts that the function failed.
     pub failures: u32,
 }
 
@@ -91,34 +107,42 @@ pub struct Claimed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
+    /// The function returned a value, which is the body.
     Succeeded,
+    /// The function raised, could not be loaded, or returned a value that cannot be serialised.
     Failed {
+        /// The error, for users.
         error: FunctionError,
     },
+    /// The function was killed at its timeout.
     TimedOut {
+        /// The error, for users.
         error: FunctionError,
     },
+    /// The function exited, ran out of memory or broke the protocol.
     Crashed {
+        /// The error, for users.
         error: FunctionError,
     },
-    /// Sync only, and no end: a manager has it, and it takes longer than a moment. Who waits need
-    /// not fear that it was forgotten in the queue.
+    /// Sync only, and not an end: a manager has the invocation, and it takes longer than a moment. It tells the waiting
+    /// scheduler that the invocation was not forgotten in the queue.
     Underway,
     /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
     Interrupted,
-    /// It certainly did not run, because the platform could not; `reason` is for the user.
-    /// Async: it is tried again after `delay`, which grows with the attempts: see `lifecycle`.
+    /// It certainly did not run, because the platform could not run it. Async: it is tried again, see `lifecycle`.
     NotRun {
+        /// The reason, for the user.
         reason: String,
-        /// Nothing became free in time: the caller may try again soon.
+        /// Whether no instance became free in time: the caller may try again soon.
         throttled: bool,
+        /// Async: the pause before the next attempt, which grows with the attempts.
         #[serde(rename = "delay_ms", with = "millis")]
         delay: Duration,
     },
 }
 
 impl Verdict {
-    /// The terminal state that it leads to; none for a platform failure.
+    /// Returns the terminal state that it leads to; none for a failure of the platform.
     pub fn state(&self) -> Option<State> {
         match self {
             Self::Succeeded => Some(State::Succeeded),
@@ -129,6 +153,7 @@ impl Verdict {
         }
     }
 
+    /// Returns the function's error, where it failed.
     pub fn error(&self) -> Option<&FunctionError> {
         match self {
             Self::Failed { error } | Self::TimedOut { error } | Self::Crashed { error } => Some(error),
@@ -140,86 +165,112 @@ impl Verdict {
 /// A build on its way to a manager; the source is in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Build {
+    /// The version of the header: [`VERSION`].
     pub v: u16,
+    /// The id of the build.
     pub build: InvocationId,
+    /// The function to build.
     pub name: FunctionName,
+    /// Its manifest.
     pub spec: FunctionSpec,
+    /// The digest of the source, a blob in the store.
     pub source: Digest,
+    /// The reply queue for the build's events.
     pub reply_to: String,
-    /// None: the code is not loaded; also what a manager does that does not know the field.
+    /// The check that loads the code. None: the code is not loaded. A manager that does not know the field does not
+    /// load it either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<LoadCheck>,
 }
 
-/// Has the built code loaded once, in an instance that is removed afterwards.
+/// A request to load the built code once, in an instance that is removed afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadCheck {
-    /// Not if the build's image is this one: then nothing has changed.
+    /// An image for which the check is skipped: if the build's image is this one, nothing has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unless_image: Option<String>,
 }
 
-/// Progress of a build, on the reply queue of who asked for it. The last one is `Done` or `Failed`.
+/// Progress of a build, on the reply queue of its requester. The last one is `Done` or `Failed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BuildEvent {
+    /// The version of the header: [`VERSION`].
     pub v: u16,
+    /// The id of the build.
     pub build: InvocationId,
+    /// The step.
     pub step: BuildStep,
 }
 
+/// A step of a build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BuildStep {
+    /// The build is under way.
     Progress {
+        /// The step in words, one line.
         message: String,
     },
+    /// The build has succeeded.
     Done {
+        /// The image, by the engine's id.
         image: String,
+        /// The digest of the built tree, in the store; none when the image holds the code.
         bundle: Option<Digest>,
         /// A remark for the caller: the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
-        /// Output of the code while it was loaded; its end.
+        /// Output of the code while it was loaded: the end of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
-    /// `user_error`: what was uploaded is at fault; otherwise the platform is.
+    /// The build has failed.
     Failed {
+        /// The failure in words.
         message: String,
+        /// Whether the upload is at fault; otherwise the platform is.
         user_error: bool,
-        /// Of those: a setting of the manifest is, and not the code.
+        /// Whether, in the upload, a setting of the manifest is at fault, and not the code.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         manifest: bool,
-        /// The code could not be loaded.
+        /// The error of code that could not be loaded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Box<FunctionError>>,
+        /// Output of the code while it was loaded: the end of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
 }
 
-/// Something that every role's caches want to know; broadcast, best effort. Who reconnects reads
-/// everything again.
+/// A change that the caches of every role follow; broadcast, best effort. A role that reconnects reads everything
+/// again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
+    /// The version of the header: [`VERSION`].
     pub v: u16,
+    /// The change.
     pub change: Change,
 }
 
+/// A change of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
     /// It was deployed, or another revision became active.
     FunctionChanged {
+        /// The function.
         function: FunctionId,
     },
+    /// It was deleted.
     FunctionDeleted {
+        /// The function.
         function: FunctionId,
     },
 }
 
 /// A header of this file.
 pub trait Header: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// Returns the version that the header carries.
     fn version(&self) -> u16;
 }
 
@@ -235,13 +286,16 @@ macro_rules! headers {
 
 headers! { Invoke Outcome Build BuildEvent Event }
 
-/// Why bytes were no message.
+/// An error: the bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// They end before the header does.
     #[error("the message is cut short")]
     Truncated,
+    /// The header is not the JSON that was expected.
     #[error("the message's header cannot be read")]
     Header(#[from] serde_json::Error),
+    /// The header has another version than [`VERSION`].
     #[error("the message has version {0}, this program knows version {VERSION}; upgrade it")]
     Version(u16),
 }
@@ -272,11 +326,12 @@ impl<H: Header> Carried for H {
 }
 
 impl Parcel {
+    /// Makes a message from its parts, without encoding them.
     pub fn new<H: Header>(header: H, body: Bytes) -> Self {
         Self(Content::Parts { header: Arc::new(header), body })
     }
 
-    /// In bytes: of the body, and of the header if it has come over a wire.
+    /// Returns the size in bytes: that of the body, and of the header if it has come over a wire.
     pub fn size(&self) -> usize {
         match &self.0 {
             Content::Bytes(bytes) => bytes.len(),
@@ -284,7 +339,7 @@ impl Parcel {
         }
     }
 
-    /// As they go over a wire.
+    /// Returns the message as it goes over a wire.
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
             Content::Bytes(bytes) => bytes.clone(),
@@ -292,7 +347,7 @@ impl Parcel {
         }
     }
 
-    /// The header, and the body without a copy.
+    /// Returns the header, and the body without a copy. Fails when the bytes are not such a message.
     pub fn open<H: Header>(&self) -> Result<(H, Bytes), DecodeError> {
         if let Content::Parts { header, body } = &self.0
             && let Some(header) = header.as_any().downcast_ref::<H>()
@@ -315,7 +370,7 @@ impl fmt::Debug for Parcel {
     }
 }
 
-/// Header and body as one run of bytes. A header that serde cannot write does not exist here.
+/// Writes header and body one after the other. Every header can be written: it is plain data.
 pub fn encode<H: Serialize>(header: &H, body: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(body.len() + 512);
     bytes.put_u32(0);
@@ -326,7 +381,7 @@ pub fn encode<H: Serialize>(header: &H, body: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
-/// The header, and the body as a slice of the same allocation.
+/// Reads the header; the body is a slice of the same allocation. Fails when the bytes are not such a message.
 pub fn decode<H: Header>(mut message: Bytes) -> Result<(H, Bytes), DecodeError> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -383,7 +438,7 @@ mod tests {
         }
     }
 
-    /// Of a manager or a registry of an earlier version.
+    /// Messages of a manager or a registry of an earlier version.
     #[test]
     fn a_build_without_the_newer_fields_is_read() {
         let done = r#"{"v":1,"build":"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f","step":{"kind":"done","image":"i","bundle":null}}"#;

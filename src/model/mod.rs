@@ -1,6 +1,7 @@
-//! The platform's words as pure data: ids, names, functions, invocations and the messages
-//! between roles. Nothing here does I/O, reads a clock (but to make an id) or imports another module of
-//! ours than [`crate::language`], the list of languages, which is data too.
+//! The platform's vocabulary as pure data: ids, names, functions, invocations and the messages between roles. Nothing
+//! here does I/O, reads a clock (except to make an id) or imports another module of ours than [`crate::language`], the
+//! list of languages, which is data too.
+#![warn(missing_docs)]
 
 pub mod api;
 pub mod call;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest name, in bytes: a name fits a DNS label.
+/// The greatest length of a name, in bytes: a name fits a DNS label.
 pub const MAX_NAME_LENGTH: usize = 63;
 
 macro_rules! name {
@@ -15,6 +15,7 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
+            /// Returns the name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -50,12 +51,12 @@ name!(
     "function name"
 );
 name!(
-    /// The name of one platform (all roles that share a store and a queue); the same rule.
+    /// The name of a platform (all roles that share a store and a queue); the same rule.
     PlatformName,
     "platform name"
 );
 
-/// A name outside the rule, with what is wrong and what would be accepted.
+/// An error: a name breaks the rule. It says how, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid {what} '{name}': {problem}; a name is lower-case letters and digits, joined by single '_' or '-', at most 63 characters"

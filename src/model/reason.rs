@@ -1,10 +1,10 @@
-//! Reasons of an end: one word each, and the words of a cause where there is one.
+//! The reasons of an end: a code for each, and a cause in words where there is one.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Why an invocation is terminal without an attempt to say so.
+/// The reason of a terminal state that no attempt explains.
 ///
 /// Its text, in the JSON of records and elsewhere, is the code, followed by `: ` and the cause where there is one;
 /// those texts are frozen. Text of a newer version is kept as it is ([`Reason::Other`]), never refused.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Reason {
     /// `function_deleted`: its function was deleted before it ran.
     FunctionDeleted,
-    /// `platform`: the platform could not run it, however often it tried.
+    /// `platform`: the platform could not run it in any of its tries.
     Platform,
     /// `throttled`: no instance became free in time.
     Throttled,
@@ -20,9 +20,9 @@ pub enum Reason {
     Interrupted,
     /// `start_failed: cause`: no instance could be started; the cause is in words, for users.
     StartFailed(String),
-    /// `too_old`: its function's policy gives it no more time.
+    /// `too_old`: its function's policy does not allow more time.
     TooOld,
-    /// Whatever a newer version wrote: its whole text.
+    /// A reason that a newer version wrote: its whole text.
     Other(String),
 }
 
@@ -31,7 +31,7 @@ const START_FAILED: &str = "start_failed";
 const SEPARATOR: &str = ": ";
 
 impl Reason {
-    /// The reason of a code and its cause, as [`Reason::parts`] made them.
+    /// Returns the reason of a code and its cause, as [`Reason::parts`] made them.
     pub fn from_parts(code: &str, cause: Option<&str>) -> Self {
         match (code, cause) {
             ("function_deleted", None) => Self::FunctionDeleted,
@@ -45,7 +45,7 @@ impl Reason {
         }
     }
 
-    /// The code, which programs compare, and the cause, which users read.
+    /// Returns the code, which programs compare, and the cause, which users read.
     pub fn parts(&self) -> (&str, Option<&str>) {
         match self {
             Self::FunctionDeleted => ("function_deleted", None),

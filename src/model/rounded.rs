@@ -1,13 +1,13 @@
-//! Durations in JSON: at most three decimals, of milliseconds as of seconds. More would be noise.
+//! Durations in JSON: at most three decimals, in milliseconds or seconds. More would be noise.
 
 use serde::{Serialize as _, Serializer};
 
-/// For `#[serde(serialize_with = "rounded::value")]`.
+/// Writes a number with at most three decimals, for `#[serde(serialize_with = "rounded::value")]`.
 pub fn value<T: Copy + Into<f64>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     round((*value).into()).serialize(serializer)
 }
 
-/// The same for what may be missing.
+/// Writes an optional number likewise.
 pub fn option<T: Copy + Into<f64>, S: Serializer>(
     value: &Option<T>,
     serializer: S,

@@ -1,8 +1,8 @@
-//! The public routes, each named once: the gateway's router, the path of the role that answers, and the client's
-//! address are all made of this table.
+//! The public routes, each named once: this table makes the gateway's router, the path at the role that answers, and
+//! the address that the client calls.
 //!
-//! A path's parameter is written by its type: `{function}` is a [`FunctionName`], `{invocation}` an
-//! [`InvocationRef`]. What is not one is refused before anything else looks at it.
+//! A path's parameter is written by its type: `{function}` is a [`FunctionName`], `{invocation}` an [`InvocationRef`].
+//! A text that is not one is refused before anything else looks at it.
 
 use std::{fmt, marker::PhantomData};
 
@@ -11,37 +11,46 @@ use super::{FunctionName, InvocationRef};
 /// The methods that routes take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// `GET`: reads.
     Get,
+    /// `POST`: creates or starts something.
     Post,
+    /// `PUT`: sets a value; safe to repeat.
     Put,
+    /// `DELETE`: deletes; safe to repeat.
     Delete,
 }
 
 /// The role that answers a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
-    /// The gateway itself, in an adapter that makes something else of the request.
+    /// The gateway itself, in an adapter that translates the request.
     Gateway,
+    /// The registry, which has the functions.
     Registry,
+    /// The scheduler, which has the invocations and their logs.
     Scheduler,
 }
 
-/// What the table says of a route, without the type of its parameter.
+/// An entry of the table, without the type of its parameter.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Its method.
     pub method: Method,
-    /// As a router writes it, with the parameter in braces. It is the same at the gateway and at the role.
+    /// The path as a router writes it, with the parameter in braces. It is the same at the gateway and at the role.
     pub path: &'static str,
     /// The parameters that its query may have.
     pub query: &'static [&'static str],
+    /// The role that answers.
     pub by: AnsweredBy,
-    /// Whether an answer may last as long as its caller likes (`?follow=`, `?wait=`): a stop does not wait for it.
+    /// Whether an answer may last as long as its caller likes (`?follow=`, `?wait=`): a shutdown does not wait for it.
     pub watches: bool,
 }
 
 /// A route whose path has a parameter of the type `P`, or none: `()`.
 #[derive(Debug)]
 pub struct Route<P> {
+    /// Its entry in the table.
     pub endpoint: Endpoint,
     parameter: PhantomData<fn() -> P>,
 }
@@ -49,14 +58,15 @@ pub struct Route<P> {
 /// A method and a path with its parameter filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// The method.
     pub method: Method,
-    /// Begins with a slash.
+    /// The path; it begins with a slash.
     pub path: String,
 }
 
 /// A type that may stand in a path.
 pub trait Parameter: fmt::Display {
-    /// As it is written in the table, with its braces.
+    /// The parameter as the table writes it, with its braces.
     const PLACE: &'static str;
 }
 
@@ -69,7 +79,7 @@ impl Parameter for InvocationRef {
 }
 
 impl<P: Parameter> Route<P> {
-    /// The route of this very function or invocation.
+    /// Returns the target for this function or invocation.
     pub fn at(&self, parameter: &P) -> Target {
         let path = self.endpoint.path.replace(P::PLACE, &parameter.to_string());
         Target { method: self.endpoint.method, path }
@@ -77,12 +87,13 @@ impl<P: Parameter> Route<P> {
 }
 
 impl Route<()> {
+    /// Returns the target.
     pub fn target(&self) -> Target {
         Target { method: self.endpoint.method, path: self.endpoint.path.to_owned() }
     }
 }
 
-/// Whether a role is ready: every role answers it.
+/// Tells whether a role is ready; every role answers it.
 pub const READY: Route<()> = Route {
     endpoint: Endpoint {
         method: Method::Get,
@@ -106,7 +117,7 @@ macro_rules! routes {
             },
             parameter: PhantomData,
         };)*
-        /// Every public route, beside `/healthz`, `/readyz` and `/health`.
+        /// Every public route, except `/healthz`, `/readyz` and `/health`.
         pub const ALL: &[&Endpoint] = &[$(&$name.endpoint),*];
     };
     (@watches watches) => { true };
@@ -115,24 +126,38 @@ macro_rules! routes {
 
 routes! {
     // name<parameter>: method path [query] role
+    /// Lists functions: a page of [`FunctionInfo`](super::api::FunctionInfo).
     LIST_FUNCTIONS<()>: Get "/v1/functions" [] Registry;
+    /// Returns one [`FunctionInfo`](super::api::FunctionInfo).
     SHOW_FUNCTION<FunctionName>: Get "/v1/functions/{function}" [] Registry;
+    /// Deletes a function, and ends its waiting invocations as cancelled.
     DELETE_FUNCTION<FunctionName>: Delete "/v1/functions/{function}" [] Registry;
+    /// Lists revisions: a page of [`RevisionInfo`](super::api::RevisionInfo).
     LIST_REVISIONS<FunctionName>: Get "/v1/functions/{function}/revisions" [] Registry;
+    /// Deploys an upload; answers NDJSON of [`DeployLine`](super::api::DeployLine).
     DEPLOY<FunctionName>: Post "/v1/functions/{function}/revisions" ["check"] Registry;
+    /// Lists instances: a page of [`InstanceInfo`](super::api::InstanceInfo).
     LIST_INSTANCES<FunctionName>: Get "/v1/functions/{function}/instances" [] Registry;
+    /// Makes a revision active; takes an [`ActiveRevision`](super::api::ActiveRevision) and answers the
+    /// [`FunctionInfo`](super::api::FunctionInfo). `If-Match` names the revision that must be active before.
     ACTIVATE<FunctionName>: Put "/v1/functions/{function}/active-revision" [] Registry;
+    /// Deletes old data, or with `dry_run` only counts it; answers [`Pruned`](super::api::Pruned).
     PRUNE<()>: Post "/v1/prune" ["dry_run", "older_than"] Registry;
-    /// Calls a function. The gateway checks the payload, and the scheduler is asked for a typed answer.
+    /// Calls a function. The gateway checks the payload, and asks the scheduler for a typed answer.
     INVOKE<FunctionName>: Post "/v1/functions/{function}/invoke" [] Gateway;
+    /// Returns or follows one function's log, one [`LogLine`](super::LogLine) per line.
     FUNCTION_LOGS<FunctionName>: Get "/v1/functions/{function}/logs" ["function", "invocation", "since", "tail", "cursor", "after", "sequence", "events", "follow"] Scheduler watches;
+    /// Returns or follows the logs of all functions, one [`LogLine`](super::LogLine) per line.
     LOGS<()>: Get "/v1/logs" ["function", "invocation", "since", "tail", "cursor", "after", "sequence", "events", "follow"] Scheduler watches;
+    /// Lists invocations: a page of [`Record`](super::Record), the newest first.
     LIST_INVOCATIONS<()>: Get "/v1/invocations" ["function", "state", "since", "cursor", "limit"] Scheduler;
+    /// Returns one [`Record`](super::Record); with `wait`, once the invocation has ended or the wait is over.
     SHOW_INVOCATION<InvocationRef>: Get "/v1/invocations/{invocation}" ["wait"] Scheduler watches;
+    /// Returns the bytes of an invocation's result.
     RESULT<InvocationRef>: Get "/v1/invocations/{invocation}/result" [] Scheduler;
     /// Classic: registers an image.
     CLASSIC_DEPLOY<()>: Post "/deploy" [] Gateway;
-    /// Classic: an async invocation.
+    /// Classic: starts an async invocation.
     CLASSIC_INVOKE<FunctionName>: Post "/invoke/{function}" [] Gateway;
 }
 

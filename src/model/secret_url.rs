@@ -4,12 +4,13 @@ use std::fmt;
 
 use url::Url;
 
-/// Shown as `scheme://host:port/path`, whatever it holds.
+/// A URL that is shown as `scheme://host:port/path`, whatever else it holds.
 #[derive(Clone)]
 pub struct SecretUrl(Url);
 
 impl SecretUrl {
-    /// The error says what is wrong without repeating the text, which may hold a password.
+    /// Parses a URL that names a host. The error says what is wrong without repeating the text, which may hold a
+    /// password.
     pub fn new(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if url.host_str().is_none_or(str::is_empty) {
@@ -18,12 +19,12 @@ impl SecretUrl {
         Ok(Self(url))
     }
 
-    /// The whole URL, credentials included.
+    /// Returns the whole URL, credentials included.
     pub fn expose(&self) -> &str {
         self.0.as_str()
     }
 
-    /// `host:port`, or only the host when no port is given.
+    /// Returns `host:port`, or only the host when the URL gives no port.
     pub fn address(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

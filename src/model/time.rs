@@ -1,33 +1,36 @@
-//! Moments in JSON: always to the millisecond, as the store keeps them, and so always of one width: as
-//! text they sort as they follow one another.
+//! Moments in JSON: always to the millisecond, as the store keeps them. All have one width, so they sort as text in the
+//! order of time.
 
 use jiff::Timestamp;
 use serde::{Deserializer, Serializer};
 
-/// `2026-01-31T12:00:00.120Z`.
+/// Returns the text of a moment: `2026-01-31T12:00:00.120Z`.
 pub fn text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// For `#[serde(with = …)]` on a moment.
+/// Moments, for `#[serde(with = …)]`.
 pub mod moment {
     use super::{Deserializer, Serializer, Timestamp, text};
     use serde::Deserialize as _;
 
+    /// Writes the moment to the millisecond.
     pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&text(*time))
     }
 
+    /// Reads a moment of any precision.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         Timestamp::deserialize(deserializer)
     }
 }
 
-/// The same for one that may not have come yet.
+/// Optional moments, for `#[serde(with = …)]`.
 pub mod optional {
     use super::{Deserializer, Serializer, Timestamp, text};
     use serde::Deserialize as _;
 
+    /// Writes the moment to the millisecond, or `null`.
     pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
             Some(time) => serializer.serialize_str(&text(*time)),
@@ -35,6 +38,7 @@ pub mod optional {
         }
     }
 
+    /// Reads a moment of any precision, or `null`.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Timestamp>, D::Error> {

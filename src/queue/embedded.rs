@@ -6,10 +6,9 @@
 //!              └──────────────────────┴───────────────────────────┘ at its old place
 //! ```
 //!
-//! Invariants: a consumer never holds more than its prefetch, buffered and handed out together; a
-//! message that is not acked is in exactly one of the three places; nothing is handed out after it
-//! expired. The lock over all queues is held for a lookup only; each queue has a lock of its own,
-//! and neither is held across an await.
+//! Invariants: a consumer never holds more than its prefetch, buffered and handed out together; a message that is not
+//! acked is in exactly one of the three places; an expired message is not handed out. The lock over all queues is held
+//! for a lookup only; each queue has a lock of its own, and neither is held across an await.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -30,13 +29,13 @@ use tokio::sync::mpsc;
 use super::{Address, ConsumeOptions, Consumer, Delivery, Error, Message, Queue, Settle};
 use crate::model::{FunctionId, Mode, message::Parcel};
 
-/// Waiting messages of one queue of a function; beyond it publishing is `Full`. Sync: callers in wait are
-/// bounded long before (100 a function), so that reaching it means that nobody consumes. Async: it is the
-/// window onto the backlog that the store holds (100,000); its messages carry no payload, some 500 bytes.
+/// The most waiting messages of one queue of a function; beyond it publishing is `Full`. Sync: waiting callers are
+/// bounded long before (100 a function), so reaching it means that no consumer is active. Async: it is the window onto
+/// the backlog that the store holds (100,000); its messages carry no payload, some 500 bytes each.
 const MAX_WAITING: usize = 10_000;
 
-/// Events that a subscriber may lag behind. One that lags more is ended, and reads everything
-/// again when it subscribes anew, as after a lost connection.
+/// The most events that a subscriber may lag behind. One that lags more is ended, and reads everything again when it
+/// subscribes anew, as after a lost connection.
 const MAX_LAG: usize = 1024;
 
 pub(super) struct Embedded {
@@ -130,7 +129,7 @@ impl Queue for Embedded {
             return Err(Error::NoQueue(from.clone()));
         }
         let (id, buffer) = loop {
-            // A line that was removed in between takes nobody; the next one is new.
+            // A line that was removed in between takes no consumer; the next one is new.
             let line = self.declare_line(from);
             if let Some(joined) = line.join(options) {
                 break (Seat { line, id: joined.0 }, joined.1);
@@ -183,7 +182,7 @@ impl Queue for Embedded {
     }
 }
 
-/// One queue: what waits, and who is served.
+/// One queue: its waiting messages and its consumers.
 struct Line {
     state: Mutex<LineState>,
     limit: Option<usize>,
@@ -191,13 +190,13 @@ struct Line {
 
 #[derive(Default)]
 struct LineState {
-    /// In the order of publishing, also after messages came back.
+    /// The waiting messages in the order of publishing, also after some came back.
     ready: VecDeque<Entry>,
-    /// By priority, highest first; among equals, who was served last comes last.
+    /// The consumers by priority, highest first; among equals, the one that was served last comes last.
     seats: Vec<Served>,
     next_sequence: u64,
     next_seat: u64,
-    /// Removed: nothing comes in any more, and what is out may not come back.
+    /// Whether the line was removed: it takes no new messages, and those in hand may not come back.
     ended: bool,
 }
 
@@ -211,7 +210,7 @@ struct Entry {
 struct Served {
     id: u64,
     priority: i32,
-    /// How many more deliveries it may hold.
+    /// The number of further deliveries it may hold.
     room: u16,
     buffer: mpsc::UnboundedSender<Entry>,
 }
@@ -225,7 +224,7 @@ impl Entry {
 enum Published {
     Taken,
     Full,
-    /// The line is no more.
+    /// The line does not exist any more.
     Nowhere,
 }
 
@@ -259,7 +258,7 @@ impl Line {
         Published::Taken
     }
 
-    /// None: the line is no more.
+    /// Adds a consumer; none: the line does not exist any more.
     fn join(&self, options: ConsumeOptions) -> Option<(u64, mpsc::UnboundedReceiver<Entry>)> {
         let mut state = lock(&self.state);
         if state.ended {
@@ -288,7 +287,8 @@ impl LineState {
         self.seats.insert(at, served);
     }
 
-    /// Back to its old place: the front, except for what was published and came back before it.
+    /// Puts a message back at its old place: the front, except for messages that were published before it and came
+    /// back.
     fn put_back(&mut self, entry: Entry) {
         if !self.ended {
             let at = self.ready.partition_point(|other| other.sequence < entry.sequence);
@@ -296,7 +296,7 @@ impl LineState {
         }
     }
 
-    /// One delivery less in the hands of that consumer, if it is still there.
+    /// Notes that the consumer, if it still exists, holds one delivery less.
     fn free(&mut self, id: u64) {
         if let Some(served) = self.seats.iter_mut().find(|served| served.id == id) {
             served.room += 1;
@@ -317,7 +317,7 @@ impl LineState {
                     served.room -= 1;
                     self.seat(served);
                 }
-                // Its reader is gone: it keeps no seat.
+                // Its reader has ended: it keeps no seat.
                 Err(mpsc::error::SendError(entry)) => self.ready.push_front(entry),
             }
         }
@@ -428,7 +428,7 @@ impl Stream for EventConsumer {
     }
 }
 
-/// A delivery that nobody has to ack.
+/// Makes a delivery that needs no ack.
 fn settled(parcel: Parcel) -> Delivery {
     Delivery { parcel, redelivered: false, settle: Box::new(Settled) }
 }
@@ -442,7 +442,7 @@ impl Settle for Settled {
     }
 }
 
-// No code that runs under these locks can panic halfway through a change.
+// Code that runs under these locks cannot panic halfway through a change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

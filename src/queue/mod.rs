@@ -1,4 +1,4 @@
-//! The queue seam: how messages travel between roles.
+//! The queue seam: the way messages travel between roles.
 //!
 //! A message is opaque bytes here ([`crate::model::message`] gives them their meaning). The
 //! [`Address`] alone decides how a message is kept:
@@ -9,8 +9,8 @@
 //! | `Function(_, Async)`, `Outcomes`, `Builds` | on disk | yes: it is on disk | never |
 //! | `Reply(_)` | in memory, gone with its consumer | no | never |
 //!
-//! Delivery is at least once for what is kept on disk, and at most once per living broker for the
-//! rest, with [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
+//! Delivery is at least once for messages that are kept on disk, and at most once per living broker for the rest, with
+//! [`Delivery::redelivered`] set when a consumer was lost with the message in hand.
 
 #![warn(missing_docs)]
 
@@ -32,13 +32,13 @@ use rabbitmq::RabbitMq;
 /// their payloads, and every lost connection a second time.
 pub const LOG_DIRECTIVE: &str = "lapin=off";
 
-/// A publish gives up after this long, also while the broker blocks publishers.
+/// The time after which a publish gives up, also while the broker blocks publishers.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the messages of one platform can go.
+/// A place where messages of one platform can go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// A function's queue of the given mode; there from [`Queue::declare`] to [`Queue::remove`].
+    /// A function's queue of the given mode; it exists from [`Queue::declare`] to [`Queue::remove`].
     Function(FunctionId, Mode),
     /// Outcomes of async attempts; consumed by the schedulers.
     Outcomes,
@@ -53,84 +53,84 @@ pub enum Address {
 pub struct Message {
     /// Header and body; at most [`MAX_BODY`](crate::model::message::MAX_BODY) bytes of body.
     pub parcel: Parcel,
-    /// The queue forgets a message that no consumer took for this long (whole milliseconds, at least
-    /// one). None: it stays.
+    /// The time, in whole milliseconds and at least one, after which the queue forgets a message that no consumer took.
+    /// None: it stays.
     pub expires: Option<Duration>,
 }
 
-/// How a consumer wants to be served.
+/// The way in which a consumer wants to be served.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsumeOptions {
-    /// How many unsettled deliveries there are at most at once; at least 1 (0 would mean unlimited).
+    /// The most unsettled deliveries at once; at least 1 (0 would mean unlimited).
     pub prefetch: u16,
-    /// Of several consumers with room, the highest priority is served first.
+    /// The priority: of several consumers with room, the highest is served first.
     pub priority: i32,
 }
 
 /// A message queue of one platform. Cheap to share; safe to call from many tasks at once.
 ///
-/// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so
-/// does [`Error::Unavailable`] from it; dropping that of `consume` or `open_replies` leaves no
-/// consumer behind. A lost connection is re-established by the next call; consumers and reply
-/// queues end (their streams yield `None`), and their readers open new ones. The loss and the
-/// return of a broker are logged here, once; a caller that merely tries again need not say so.
+/// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so does
+/// [`Error::Unavailable`] from it; dropping that of `consume` or `open_replies` leaves no consumer behind. A lost
+/// connection is re-established by the next call; consumers and reply queues end (their streams yield `None`), and
+/// their readers open new ones. The loss and the return of a broker are logged here, once; a caller that merely tries
+/// again need not log it.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// For `status` and the startup text: `rabbitmq` or `embedded`.
+    /// Returns the backend, for `status` and the startup text: `rabbitmq` or `embedded`.
     fn kind(&self) -> &'static str;
 
-    /// Whether async messages outlive a restart of this program. If not, the program's start publishes
-    /// again what the store still holds as queued.
+    /// Returns whether async messages outlive a restart of this program. If not, the program publishes at its start
+    /// everything that the store still holds as queued.
     fn is_durable(&self) -> bool;
 
     /// Creates both queues of a function where they are missing.
     async fn declare(&self, function: FunctionId) -> Result<(), Error>;
 
-    /// Deletes both queues of a function with what is in them. No error if they are missing; their
-    /// consumers end.
+    /// Deletes both queues of a function with their messages. It is not an error if they are missing; their consumers
+    /// end.
     async fn remove(&self, function: FunctionId) -> Result<(), Error>;
 
-    /// Sends one message and waits for the confirmation that the address calls for, at most
-    /// [`PUBLISH_TIMEOUT`]. [`Error::NoQueue`] when no queue took it: nothing was stored then. A queue
-    /// that is not durable is [`Error::Full`] for `Function(_, _)` beyond a bound of its own.
+    /// Sends one message and waits for the confirmation that the address calls for, for up to [`PUBLISH_TIMEOUT`].
+    /// [`Error::NoQueue`] when no queue took it: nothing was stored then. A queue that is not durable returns
+    /// [`Error::Full`] for `Function(_, _)` beyond a bound of its own.
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error>;
 
-    /// Starts consuming. Declares the queue first where it is missing. A reply address is consumed
-    /// by nobody but [`Queue::open_replies`]: [`Error::NoQueue`].
+    /// Starts consuming. Declares the queue first where it is missing. Only [`Queue::open_replies`] consumes a reply
+    /// address; here it is [`Error::NoQueue`].
     async fn consume(&self, from: &Address, options: ConsumeOptions) -> Result<Consumer, Error>;
 
-    /// Opens a private queue that ends with its consumer, and answers the address that others reply to. Deliveries
-    /// need no ack. A reply to a consumer that is gone is lost: the embedded queue says
-    /// [`Error::NoQueue`], RabbitMQ says nothing.
+    /// Opens a private queue that ends with its consumer, and returns the address that others reply to. Deliveries need
+    /// no ack. A reply to a consumer that has ended is lost: the embedded queue returns [`Error::NoQueue`], RabbitMQ
+    /// returns no error.
     async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
 
-    /// Deletes what the platform shares (outcomes, builds, events), after the functions' queues were
-    /// removed one by one: for `cloudfunc down --volumes` and tests. Other processes should be gone;
-    /// one that connects again creates them again.
+    /// Deletes the queues that the platform shares (outcomes, builds, events), after the functions' queues were removed
+    /// one by one: for `cloudfunc down --volumes` and tests. Other processes should have ended; one that connects again
+    /// creates them again.
     async fn remove_platform(&self) -> Result<(), Error>;
 
-    /// Tells every current [`Queue::subscribe`]r, best effort.
+    /// Sends an event to every current subscriber ([`Queue::subscribe`]), best effort.
     async fn broadcast(&self, event: Bytes) -> Result<(), Error>;
 
-    /// Hands out everything that is broadcast from now on; what was broadcast while the subscription was lost is
+    /// Returns everything that is broadcast from now on; events that were broadcast while the subscription was lost are
     /// lost, too. Deliveries need no ack.
     async fn subscribe(&self) -> Result<Consumer, Error>;
 
-    /// A round trip to the broker, for readiness.
+    /// Makes a round trip to the broker, for readiness.
     async fn ping(&self) -> Result<(), Error>;
 
     /// Closes the connections; unsettled deliveries go back to their queues.
     async fn close(&self);
 }
 
-/// A stream of deliveries. Dropping it cancels the consumer; unsettled deliveries that were handed
-/// out stay valid and can still be settled as long as the connection lives.
+/// A stream of deliveries. Dropping it cancels the consumer; unsettled deliveries that were handed out stay valid and
+/// can still be settled as long as the connection lives.
 ///
-/// A message that was sent to a consumer but never handed out by it goes to other consumers when it is
-/// dropped, not marked as redelivered on `Function(_, Sync)`; elsewhere it may be marked.
+/// A message that was sent to a consumer but never handed out by it goes to other consumers when it is dropped, not
+/// marked as redelivered on `Function(_, Sync)`; elsewhere it may be marked.
 pub struct Consumer {
-    /// The backend's stream: nothing stands between it and the reader, as a task in between would
-    /// cost every message a wake-up. It stays at its end, and cancels itself when dropped.
+    /// The backend's stream: nothing stands between it and the reader, as a task in between would cost every message a
+    /// wake-up. It stays at its end, and cancels itself when dropped.
     deliveries: Pin<Box<dyn Stream<Item = Delivery> + Send>>,
 }
 
@@ -139,7 +139,7 @@ impl Consumer {
         Self { deliveries: Box::pin(deliveries) }
     }
 
-    /// The next message; `None` once the connection or the queue is gone. Cancel safe.
+    /// Returns the next message; `None` once the connection or the queue has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
         self.deliveries.next().await
     }
@@ -149,19 +149,19 @@ impl Consumer {
 pub struct Delivery {
     /// Header and body, as they were sent.
     pub parcel: Parcel,
-    /// It was handed out before, to a consumer that was lost or gave it back.
+    /// Whether it was handed out before, to a consumer that was lost or gave it back.
     pub redelivered: bool,
     settle: Box<dyn Settle>,
 }
 
 impl Delivery {
-    /// Tells the broker that the message is done with. An error means that it may deliver it again, and so does
+    /// Tells the broker that the message is done with. An error means that the broker may deliver it again, and so does
     /// dropping the future.
     pub async fn ack(self) -> Result<(), Error> {
         self.settle.ack().await
     }
 
-    /// Does the same for several, in the order in which one consumer handed them out. An error means that the
+    /// Does the same for several messages, in the order in which one consumer handed them out. An error means that the
     /// broker may deliver any of them again.
     pub async fn ack_all(batch: Vec<Self>) -> Result<(), Error> {
         let mut settles = batch.into_iter().map(|delivery| delivery.settle);
@@ -177,7 +177,7 @@ impl Delivery {
 trait Settle: Any + Send + Sync {
     async fn ack(self: Box<Self>) -> Result<(), Error>;
 
-    /// Acks this one and later ones, for less than one by one where the backend knows how.
+    /// Acks this one and later ones, at less cost than one by one where the backend can.
     async fn ack_with(self: Box<Self>, later: Vec<Box<dyn Settle>>) -> Result<(), Error> {
         let mut result = self.ack().await;
         for one in later {
@@ -187,7 +187,7 @@ trait Settle: Any + Send + Sync {
     }
 }
 
-/// Why the queue did not do what it was asked for.
+/// The reason why the queue did not do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The broker cannot be reached or does not answer in time; trying later may help.
@@ -202,7 +202,7 @@ pub enum Error {
     /// A mandatory message found no queue; nothing was stored.
     #[error("no queue is there for {0:?}")]
     NoQueue(Address),
-    /// The broker refuses: credentials, permissions, a queue declared otherwise before.
+    /// The broker refuses: credentials, permissions, a queue declared differently before.
     #[error("the message broker at {address} refuses")]
     Refused {
         /// Host and port, without credentials.
@@ -211,8 +211,8 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// As many messages as a queue may keep in memory wait in it; nothing was sent. A message that is stored
-    /// elsewhere is published again later.
+    /// The queue holds as many messages in memory as it may; nothing was sent. A message that is stored elsewhere is
+    /// published again later.
     #[error("{0:?} is full")]
     Full(Address),
     /// [`Queue::close`] was called.
@@ -221,7 +221,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Returns whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Full(_))
     }
@@ -232,10 +232,10 @@ impl Error {
 pub enum Config {
     /// A RabbitMQ broker, which several hosts share.
     RabbitMq {
-        /// With credentials, which no text shows.
+        /// The broker's URL, with credentials, which no text shows.
         url: SecretUrl,
     },
-    /// Inside this process: only roles that run in it can use it.
+    /// A queue inside this process: only roles that run in it can use it.
     Embedded,
 }
 
@@ -253,8 +253,8 @@ impl std::str::FromStr for Config {
     }
 }
 
-/// Connects. For RabbitMQ the first connection is made before this returns, so that a wrong address
-/// or password shows at once. Every embedded queue is one of its own: roles of one process share it.
+/// Connects. For RabbitMQ the first connection is made before this returns, so that a wrong address or password shows
+/// at once. Every embedded queue is separate: roles of one process share one.
 pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn Queue>, Error> {
     Ok(match config {
         Config::RabbitMq { url } => Arc::new(RabbitMq::connect(url, platform).await?),
@@ -262,12 +262,12 @@ pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn
     })
 }
 
-/// The broker's own words, for `cloudfunc doctor`.
+/// A broker's description of itself, for `cloudfunc doctor`.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// `RabbitMQ 3.13.7`, where it can be seen.
+    /// The product and its version, `RabbitMQ 3.13.7`, where it can be seen.
     pub version: Option<String>,
-    /// It takes nothing from publishers: it is short of memory or disk.
+    /// Whether it takes nothing from publishers, because it is short of memory or disk.
     pub blocked: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The kernel's control groups, version 1 and 2: what is alike for every backend that makes some.
+//! The kernel's control groups, version 1 and 2: the parts that are the same for every backend that makes some.
 //!
 //! ```text
 //! cloudfunc-…        all functions: a small share of the processors when others want them too
@@ -15,16 +15,16 @@ use super::limits::{CPU_PERIOD, CPU_SHARES, CPU_WEIGHT, most_cpus};
 
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
 
-/// What instances are limited by.
+/// The controllers that limit instances.
 pub(super) const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// How a group of all functions is called at its beginning; `cloudfunc doctor` looks for it.
+/// The beginning of the name of a group of all functions; `cloudfunc doctor` looks for it.
 const TOP: &str = "cloudfunc-";
 
-/// How a function's is; no name of a function has a dot in it.
+/// The beginning of the name of a function's group; the name of a function has no dot in it.
 const FUNCTION: &str = "function.";
 
-/// How limits can be set on this machine.
+/// The way to set limits on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cgroups {
     V1,
@@ -32,7 +32,7 @@ pub(super) enum Cgroups {
 }
 
 impl Cgroups {
-    /// The version in use here, if its limits may be set by this process.
+    /// Returns the version in use here, if this process may set its limits.
     pub(super) fn usable() -> Option<Self> {
         let writable = |path: &Path| {
             rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok() && path.is_dir()
@@ -53,7 +53,7 @@ impl Cgroups {
         }
     }
 
-    /// The root of the groups with this controller.
+    /// Returns the root of the groups with this controller.
     pub(super) fn hierarchy(self, controller: &str) -> PathBuf {
         match self {
             Self::V1 => Path::new(ROOT).join(controller),
@@ -61,7 +61,7 @@ impl Cgroups {
         }
     }
 
-    /// All roots below which a group may be that somebody else has made for ours.
+    /// Returns all roots below which another program may have made a group for ours.
     pub(super) fn hierarchies(self) -> Vec<PathBuf> {
         match self {
             Self::V1 => {
@@ -71,8 +71,8 @@ impl Cgroups {
         }
     }
 
-    /// Makes the groups above `folder`, and itself, each with what its name stands for. A parent may be removed,
-    /// being empty, while a child of it is made: then once more.
+    /// Makes the groups above `folder`, and `folder` itself, each with the settings that its name stands for. A parent
+    /// may be removed, being empty, while a child of it is made: then it tries once more.
     pub(super) fn make_all(self, folder: &Path) -> io::Result<()> {
         let all = || -> io::Result<()> {
             for parent in above(folder).iter().rev() {
@@ -91,7 +91,7 @@ impl Cgroups {
         }
     }
 
-    /// In a hierarchy without the controller there is nothing to be written.
+    /// Sets the rank of a group. In a hierarchy without the controller there is nothing to write.
     fn rank(self, folder: &Path) -> io::Result<()> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match (self, most_cpus()) {
@@ -109,12 +109,12 @@ impl Cgroups {
     }
 }
 
-/// A function's group; `name` is empty when the function is not known yet. Then nothing is shared.
+/// Returns the name of a function's group; `name` is empty when the function is not known yet. Then nothing is shared.
 pub(super) fn of_function(name: &str) -> String {
     if name.is_empty() { "none".to_owned() } else { format!("{FUNCTION}{name}") }
 }
 
-/// The groups above this one that are ours, the nearest first.
+/// Returns the groups above this one that are ours, the nearest first.
 pub(super) fn above(folder: &Path) -> Vec<&Path> {
     let is_top = |path: &&Path| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(TOP))
@@ -136,10 +136,10 @@ fn enable(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("cgroup.subtree_control"), all)
 }
 
-/// Of a period, in microseconds.
+/// Returns the quota of a period, in microseconds.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of cpus is small")]
 pub(super) fn quota(cpus: f64) -> u64 {
-    // The kernel takes no less than a millisecond.
+    // The kernel takes at least a millisecond.
     ((cpus * f64::from(CPU_PERIOD)) as u64).max(1000)
 }
 
@@ -170,7 +170,7 @@ mod tests {
         assert!(above(Path::new("/sys/fs/cgroup/cpu")).is_empty());
     }
 
-    /// In a plain folder, whose files are made before: nobody's real groups are changed.
+    /// In a plain folder, whose files are made first: no real group is changed.
     #[test]
     fn either_version_is_told_the_rank_of_all_functions_and_the_share_of_one() {
         let root = tempfile::tempdir().unwrap();

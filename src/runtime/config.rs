@@ -1,40 +1,39 @@
-//! Which runtime, and what each kind of it needs.
+//! The choice of a runtime, and the needs of each kind.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::Owner;
 use crate::model::Language;
 
-/// A runtime and what it needs.
+/// A runtime and its settings.
 #[derive(Clone, Debug)]
 pub enum Config {
     /// Containers of the engine that `DOCKER_HOST` or the default socket names.
     Docker {
-        /// Whose containers.
+        /// The owner of the containers.
         owner: Owner,
-        /// What the languages' images are built on.
+        /// The images that the languages' images are built on.
         images: BaseImages,
     },
     /// Containers that this program makes itself.
     Oci {
-        /// Whose containers.
+        /// The owner of the containers.
         owner: Owner,
-        /// A folder of the platform's own for skeletons and for what is known of each container. Made when it is
-        /// needed.
+        /// A folder of the platform's own for skeletons and for the records of each container. Made when it is needed.
         folder: PathBuf,
-        /// This program, which is run again to make a container: [`super::THIS_PROGRAM`], unless the process is another
-        /// program, as a test is.
+        /// This program, which is run again to make a container: [`super::THIS_PROGRAM`], unless the process runs
+        /// another program, as a test does.
         program: PathBuf,
     },
     /// Child processes without isolation: for tests only.
     Process {
-        /// Whose processes.
+        /// The owner of the processes.
         owner: Owner,
     },
 }
 
 impl Config {
-    /// The configuration of a kind that is known at run time only; the kind takes what it needs.
+    /// Returns the configuration of a kind that is known at run time only; the kind takes the parts that it needs.
     pub fn new(kind: Kind, owner: Owner, images: BaseImages, folder: PathBuf, program: PathBuf) -> Self {
         match kind {
             Kind::Docker => Self::Docker { owner, images },
@@ -44,23 +43,23 @@ impl Config {
     }
 }
 
-/// Base images by language, each a reference in which `{version}` stands for the version. A language that is not named
+/// Base images by language, each a reference in which `{version}` stands for the version. A language that is not listed
 /// has its usual one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseImages(pub BTreeMap<Language, String>);
 
 impl BaseImages {
-    /// The base image of one language.
+    /// Returns the base image of one language.
     pub fn of(language: Language, reference: impl Into<String>) -> Self {
         Self(BTreeMap::from([(language, reference.into())]))
     }
 
-    /// The reference of a version's base image.
+    /// Returns the reference of a version's base image.
     pub fn reference(&self, language: Language, version: &str) -> String {
         self.pattern(language).replace("{version}", version)
     }
 
-    /// Whether other versions have other images.
+    /// Returns whether other versions have other images.
     pub fn has_versions(&self, language: Language) -> bool {
         self.pattern(language).contains("{version}")
     }
@@ -94,7 +93,7 @@ impl std::str::FromStr for Kind {
 }
 
 impl Kind {
-    /// Its text form, as the setting has it.
+    /// Returns its text form, as the setting has it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",

@@ -1,14 +1,14 @@
-//! What a function with `network = "egress"` may not reach, whatever the runtime: this host, its
-//! gateways, and every address that is not public. Names must still be resolved, so the host's
-//! resolvers are excepted, on their port only.
+//! The addresses that a function with `network = "egress"` may not reach, whatever the runtime: this host, its
+//! gateways, and every address that is not public. Names must still be resolved, so the host's resolvers are excepted,
+//! on their port only.
 
 use std::{fs, net::Ipv4Addr};
 
-/// Of DNS, the only thing that a resolver on a forbidden address is good for.
+/// The port of DNS, the only thing that a resolver on a forbidden address is needed for.
 pub(super) const DNS_PORT: u16 = 53;
 
-/// Blocks that are not public (RFC 6890): private, link-local with the metadata services of clouds,
-/// loopback, carriers' own, protocol assignments, benchmarks, multicast, reserved and broadcast.
+/// Blocks that are not public (RFC 6890): private, link-local with the metadata services of clouds, loopback, carriers'
+/// own, protocol assignments, benchmarks, multicast, reserved and broadcast.
 pub(super) const BLOCKS: [(Ipv4Addr, u8); 11] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -23,13 +23,13 @@ pub(super) const BLOCKS: [(Ipv4Addr, u8); 11] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The routers that this host sends everything else through; they may have public addresses.
+/// Returns the routers that this host sends everything else through; they may have public addresses.
 pub(super) fn gateways() -> Vec<Ipv4Addr> {
     gateways_in(&fs::read_to_string("/proc/net/route").unwrap_or_default())
 }
 
-/// The servers that this host asks for names. One that listens on the host's loopback only is none that
-/// a sandbox could ask; systemd keeps those behind it in a file of its own.
+/// Returns the servers that this host asks for names. A sandbox cannot ask one that listens on the host's loopback
+/// only; systemd keeps the real servers in a file of its own.
 pub(super) fn resolvers() -> Vec<Ipv4Addr> {
     let read = |path| resolvers_in(&fs::read_to_string(path).unwrap_or_default());
     let (direct, behind): (Vec<_>, Vec<_>) =
@@ -45,7 +45,7 @@ fn gateways_in(table: &str) -> Vec<Ipv4Addr> {
         };
         u32::from_str_radix(gateway, 16).ok()
     };
-    // The kernel prints the number as it lies in memory.
+    // The kernel prints the number in memory order.
     let addresses =
         table.lines().skip(1).filter_map(gateway).map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
     let mut found: Vec<_> = addresses.filter(|address| !address.is_unspecified()).collect();

@@ -1,5 +1,5 @@
-//! Waiting for a guest's `hello`, the same for every backend: start, wait, keep what the sandbox writes meanwhile, and
-//! say why nothing came.
+//! Waiting for a guest's `hello`, the same for every backend: start, wait, keep the sandbox's output meanwhile, and say
+//! why no `hello` came.
 
 use std::{future::pending, io, pin::pin, time::Duration};
 
@@ -13,13 +13,13 @@ use super::{
     show_code,
 };
 
-/// For the reason of an end, and for the last of an ended sandbox's output.
+/// The limit of waiting for the reason of an end, and for the last output of an ended sandbox.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Starts a sandbox and waits for its guest, at most [`START_TIMEOUT`]. `start` is awaited also when the guest is
-/// quicker; its error is passed on as it is. `output` is what the sandbox writes, from its start on. `advice` follows
-/// the message about a guest that stays silent. On error the sandbox is the caller's to remove, as it is when this
-/// future is dropped.
+/// Starts a sandbox and waits for its guest, for up to [`START_TIMEOUT`]. `start` is awaited even when the guest is
+/// quicker; its error is passed on as it is. `output` is the sandbox's output, from its start on. `advice` follows the
+/// message about a guest that stays silent. On error the caller has to remove the sandbox, and also when this future is
+/// dropped.
 pub(super) async fn hello(
     sandbox: &dyn Sandbox,
     listener: &Listener,
@@ -57,7 +57,7 @@ async fn ready(
     tokio::select! {
         biased;
         outcome = both => match outcome {
-            // It may have hung up because it has ended: that is the reason then.
+            // It may have hung up because the sandbox has ended: then that is the reason.
             Err(NotReady::Guest(reason)) => {
                 let exit = timeout(LAST, sandbox.exited()).await;
                 Err(NotReady::Guest(exit.map_or(reason, Exit::before_hello)))
@@ -72,18 +72,18 @@ async fn ready(
     }
 }
 
-/// Until the output ends. Cancel safe: what was read is in `early`.
+/// Reads until the output ends. Cancel safe: all bytes read are in `early`.
 async fn collect(output: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin), early: &mut EarlyOutput) {
     while let Some(Ok(chunk)) = output.next().await {
         early.push(&chunk);
     }
 }
 
-/// Why there is no guest.
+/// The reason why there is no guest.
 enum NotReady {
     /// The sandbox was not started.
     Start(Error),
-    /// It was, and said nothing.
+    /// It was started, and its guest did not say `hello`.
     Guest(NoHello),
 }
 
@@ -94,7 +94,7 @@ impl From<GuestError> for NotReady {
 }
 
 impl Exit {
-    /// The reason of a start that failed.
+    /// Returns the reason of a start that failed.
     fn before_hello(self) -> NoHello {
         let reason = match self {
             Self::Removed => "it was removed".to_owned(),
@@ -109,7 +109,7 @@ impl Exit {
     }
 }
 
-/// Why no `hello` came; with the exit code, if the sandbox's process ended.
+/// The reason why no `hello` came, with the exit code if the sandbox's process ended.
 struct NoHello {
     reason: String,
     code: Option<i64>,

@@ -1,8 +1,8 @@
 //! The runtime seam: sandboxes that speak the runtime protocol.
 //!
-//! A backend makes a sandbox from an image, with a folder of its own mounted read-only at `/var/task`
-//! and another at `/run/cloudfunc` that holds the socket; the guest inside connects, and from
-//! then on everything goes through [`Guest`]. The engine is asked for nothing between start and end.
+//! A backend makes a sandbox from an image, with a folder of its own mounted read-only at `/var/task` and another at
+//! `/run/cloudfunc` that holds the socket; the guest inside connects, and from then on everything goes through
+//! [`Guest`]. The engine is asked for nothing between start and end.
 
 #![warn(missing_docs)]
 
@@ -34,34 +34,35 @@ pub use oci::{HostInterpreter, helper, host_interpreter};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
 
-/// From asking for a sandbox to the guest's `hello`; then it is removed and the start has failed.
+/// The time from asking for a sandbox to the guest's `hello`; after it, the sandbox is removed and the start has
+/// failed.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a sandbox's code path starts inside the sandbox.
+/// The folder of the function's code inside the sandbox.
 pub const TASK_PATH: &str = "/var/task";
 
-/// The file that this process was started from, also when another one has taken its place since.
+/// The file that this process was started from, even when another one has taken its place since.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// What to make a sandbox from.
+/// The source of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Image {
     /// The platform's image of a language: base, shim, compiled bytecode.
     Language {
-        /// Whose shim runs.
+        /// The language whose shim runs.
         language: Language,
-        /// As a manifest names it, never empty.
+        /// The version as a manifest names it, never empty.
         version: String,
     },
     /// A function's own image: the language's image with a bundle copied to `/var/task`.
     Function {
-        /// Whose shim runs.
+        /// The language whose shim runs.
         language: Language,
-        /// As a manifest names it, never empty.
+        /// The version as a manifest names it, never empty.
         version: String,
         /// The image's name in the engine.
         tag: String,
-        /// The unpacked folder that the image is rebuilt from where it is missing.
+        /// The unpacked folder from which the image is built again where it is missing.
         bundle: PathBuf,
     },
     /// An image from elsewhere; it must speak the runtime protocol.
@@ -80,33 +81,32 @@ pub struct Owner {
     pub manager: ManagerId,
 }
 
-/// A sandbox to be made. Everything here is the platform's choice, nothing is passed on from a user
-/// unchecked.
+/// A sandbox to be made. Everything here is the platform's choice; nothing is passed on from a user unchecked.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// The id of the instance; no other sandbox has it.
+    /// The id of the instance; unique among sandboxes.
     pub instance: InstanceId,
-    /// For the label `cloudfunc.function` and people who list containers, and for what the instances of a
-    /// function may use together; empty for a prewarmed one.
+    /// The function's name, for the label `cloudfunc.function` and people who list containers, and for the limits that
+    /// the instances of a function share; empty for a prewarmed one.
     pub function: String,
-    /// What the sandbox is made from.
+    /// The source of the sandbox.
     pub image: Image,
     /// The instance's own folder on the host, mode 0700, made by the caller. `task/` in it is mounted
     /// at `/var/task` (unless the image holds the code); the backend makes `run/` for the socket.
     pub folder: PathBuf,
-    /// Limit of memory, in bytes, `/tmp` included; over it the kernel kills a process.
+    /// The limit of memory, in bytes, `/tmp` included; over it the kernel kills a process.
     pub memory_bytes: u64,
-    /// Limit of processor time, in processors; one processor of the machine is always left to others.
+    /// The limit of processor time, in processors; one processor of the machine is always left to others.
     pub cpus: f64,
-    /// What it may connect to.
+    /// The network that it may connect to.
     pub network: Network,
-    /// What the process inside is started with besides the platform's own: a function's variables that are read
-    /// then. They reach nothing outside of the sandbox.
+    /// Variables that the process inside is started with, in addition to the platform's own: a function's variables
+    /// that are read then. They are not visible outside of the sandbox.
     pub env: BTreeMap<String, String>,
 }
 
 impl Spec {
-    /// Makes sure that `task/` is there: a mount of nothing is an error.
+    /// Makes sure that `task/` exists: mounting a missing folder is an error.
     fn make_task_folder(&self) -> Result<(), Error> {
         let path = self.folder.join("task");
         fs::create_dir_all(&path)
@@ -126,54 +126,53 @@ pub struct Started {
 /// Makes and removes sandboxes. Cheap to share; safe to call from many tasks at once.
 #[async_trait]
 pub trait Runtime: Send + Sync {
-    /// For `status` and the startup text: `docker`, `oci` or `process`.
+    /// Returns the backend, for `status` and the startup text: `docker`, `oci` or `process`.
     fn kind(&self) -> &'static str;
 
-    /// Asks whether sandboxes can be made; answers with the engine's name and version.
+    /// Asks whether sandboxes can be made; returns the engine's name and version.
     async fn ping(&self) -> Result<String, Error>;
 
-    /// Makes sure that an image is there: builds or pulls it where missing (once, however many ask at
-    /// the same time) and answers the engine's id of it. What was found is remembered.
-    /// `progress` gets lines for people.
+    /// Makes sure that an image exists: builds or pulls it where missing (once, however many callers ask at the same
+    /// time) and returns the engine's id of it. The result is remembered. `progress` gets lines for people.
     async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, Error>;
 
-    /// Makes a sandbox, starts it and waits for its guest's `hello`, at most [`START_TIMEOUT`].
-    /// On error, and when this future is dropped, no sandbox is left (in the latter case it goes in
-    /// the background). Calls [`Runtime::ensure_image`] itself.
+    /// Makes a sandbox, starts it and waits for its guest's `hello`, for up to [`START_TIMEOUT`]. On error, and when
+    /// this future is dropped, no sandbox is left (in the latter case it is removed in the background). Calls
+    /// [`Runtime::ensure_image`] itself.
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
-    /// What the owner of a function with this network should know about how it is isolated here: one
-    /// sentence each, without a full stop; empty when everything holds. Looked up now; makes what the
-    /// sandboxes of that network share, if that is not there yet.
+    /// Returns what the owner of a function with this network should know about its isolation here: one sentence each,
+    /// without a full stop; empty when the isolation is complete. Looked up now; makes what the sandboxes of that
+    /// network share, if it does not exist yet.
     async fn notices(&self, network: Network) -> Vec<String>;
 
-    /// Removes the images that this manager made for functions, but those of these tags and ids; answers the tags
-    /// that went, and whether others are still in use and could go later.
+    /// Removes the images that this manager made for functions, except those with these tags and ids; returns the tags
+    /// that were removed, and whether others are still in use and could be removed later.
     async fn remove_images(&self, _keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
         Ok((Vec::new(), false))
     }
 
-    /// The machine that sandboxes run on, asked for now.
+    /// Returns the machine that sandboxes run on, asked for now.
     async fn machine(&self) -> Machine {
         Machine::here()
     }
 
-    /// Removes every sandbox of this owner, whatever process made it, and what only its platform's
-    /// sandboxes need (a network) when no other uses it; answers the engine's ids.
+    /// Removes every sandbox of this owner, whatever process made it, and the things that only its platform's sandboxes
+    /// need (a network) when no other uses them; returns the engine's ids.
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error>;
 }
 
 /// The resources of the machine that sandboxes run on; none where it does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Processors.
+    /// The number of processors.
     pub cpus: Option<u32>,
-    /// Memory as a whole, in bytes.
+    /// The whole memory, in bytes.
     pub memory_bytes: Option<u64>,
 }
 
 impl Machine {
-    /// This one.
+    /// Returns the resources of this machine.
     fn here() -> Self {
         let cpus = std::thread::available_parallelism().ok();
         let memory = fs::read_to_string("/proc/meminfo").ok();
@@ -184,44 +183,44 @@ impl Machine {
     }
 }
 
-/// Of `/proc/meminfo`, whose first line is as in `MemTotal:       24575448 kB`.
+/// Reads `/proc/meminfo`, whose first line looks like `MemTotal:       24575448 kB`.
 fn total_memory(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
 }
 
-/// Where lines about a slow step go.
+/// A receiver of lines about a slow step.
 pub type Progress = dyn Fn(String) + Send + Sync;
 
-/// One live or ended sandbox. Dropping it removes the sandbox in the background.
+/// A sandbox, running or ended. Dropping it removes the sandbox in the background.
 #[async_trait]
 pub trait Sandbox: Send + Sync {
-    /// The engine's id.
+    /// Returns the engine's id.
     fn id(&self) -> &str;
 
-    /// Waits until the sandbox has ended by itself, and says why. Cancel safe; may be called again.
-    /// After [`Sandbox::remove`] it answers [`Exit::Removed`].
+    /// Waits until the sandbox has ended by itself, and returns the reason. Cancel safe; may be called again. After
+    /// [`Sandbox::remove`] it returns [`Exit::Removed`].
     async fn exited(&self) -> Exit;
 
-    /// Kills what runs and deletes everything of it. Idempotent; answers when it is gone. Errors are
-    /// logged: whoever owns the label removes what stays.
+    /// Kills all its processes and deletes everything of it. Idempotent; returns when it is gone. Errors are logged:
+    /// the next removal by label deletes the rest.
     async fn remove(&self);
 }
 
-/// Why a sandbox ended.
+/// The reason why a sandbox ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By our own [`Sandbox::remove`].
+    /// [`Sandbox::remove`] ended it.
     Removed,
-    /// The engine says that the memory limit was hit.
+    /// It hit the memory limit, as the engine says.
     OutOfMemory,
-    /// Exit code (128 + signal for a signal).
+    /// Its process exited with this code (128 + signal for a signal).
     Code(i64),
-    /// It is gone, and the engine does not say why.
+    /// It does not exist any more, and the engine does not say why.
     Unknown,
 }
 
-/// An exit code for people: 128 and a signal's number stand for the signal.
+/// Returns an exit code for people: 128 and a signal's number stand for the signal.
 pub fn show_code(code: i64) -> String {
     match code.checked_sub(128).and_then(signal_name) {
         Some(name) => format!("code {code} (signal {name})"),
@@ -229,7 +228,7 @@ pub fn show_code(code: i64) -> String {
     }
 }
 
-/// The signals that end a process, by their numbers on Linux.
+/// Returns the names of signals that end a process, by their numbers on Linux.
 fn signal_name(number: i64) -> Option<&'static str> {
     Some(match number {
         1 => "SIGHUP",
@@ -254,35 +253,35 @@ fn signal_name(number: i64) -> Option<&'static str> {
     })
 }
 
-/// Why a sandbox or an image could not be made.
+/// The reason why a sandbox or an image could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine cannot be reached; trying later may help.
     #[error("the container engine at {address} does not answer")]
     Unavailable {
-        /// Where it was asked.
+        /// The engine's address.
         address: String,
-        /// The answer, or why there was none.
+        /// The answer, or the reason why there was none.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An image is not there and cannot be pulled.
+    /// An image does not exist and cannot be pulled.
     #[error("image '{image}' is not available: {help}")]
     NoImage {
         /// Its reference, or language and version.
         image: String,
-        /// What the user can do.
+        /// Advice for the user.
         help: String,
         /// The engine's answer, where it was asked.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// An image was asked for, and the runtime has none.
+    /// An image was requested, and the runtime has none.
     #[error(
         "image '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`"
     )]
     NoImages {
-        /// What was asked for.
+        /// The image that was requested.
         image: String,
         /// The runtime's kind.
         runtime: &'static str,
@@ -290,26 +289,26 @@ pub enum Error {
     /// The sandbox ended or stayed silent before `hello`.
     #[error("the sandbox did not get ready: {reason}")]
     Start {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
-        /// The end of what it wrote, at most 64 KiB.
+        /// The end of its output, at most 64 KiB.
         output: String,
-        /// What its process exited with; none where that is not the reason.
+        /// The exit code of its process; none where that is not the reason.
         code: Option<i64>,
     },
     /// The engine refused something.
     #[error("the container engine failed to {action}")]
     Engine {
-        /// What it was asked to do, after "failed to".
+        /// The action that it was asked for, after "failed to".
         action: &'static str,
-        /// Its answer.
+        /// The engine's answer.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file or folder of the host failed.
     #[error("cannot use {path}")]
     Io {
-        /// The file, or what stands for it.
+        /// The file, or a text that stands for it.
         path: PathBuf,
         /// The kernel's answer.
         #[source]
@@ -318,19 +317,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Returns whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 }
 
-/// Where the Docker engine is that [`Kind::Docker`] means.
+/// Returns the address of the Docker engine that [`Kind::Docker`] uses.
 pub fn engine_address() -> String {
     docker::address()
 }
 
-/// Connects. Answers also when the engine is down: the first use then fails with
-/// [`Error::Unavailable`], and works again when it is back.
+/// Connects. Succeeds even when the engine is down: the first use then fails with [`Error::Unavailable`], and works
+/// again when the engine is back.
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
     Ok(match config {
         Config::Docker { owner, images } => Arc::new(docker::Docker::new(owner, images)),

@@ -1,8 +1,8 @@
 //! The real shim as a plain child process, without any isolation: for tests only.
 //!
-//! Memory, cpus and the network are not limited, and the code sees the host's files. What a test
-//! process left behind is not found by [`Runtime::remove_all`], but has ended with the test process:
-//! the shim exits when its socket hangs up. An image [`Image::Own`] is the path of a program.
+//! Memory, cpus and the network are not limited, and the code sees the host's files. [`Runtime::remove_all`] does not
+//! find the processes that a test left behind, but these have ended with the test process: the shim exits when its
+//! socket hangs up. An image [`Image::Own`] is the path of a program.
 
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::model::Network;
 
-/// A socket's address has no room for more.
+/// The limit of a socket's path, in bytes: its address has no room for more.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// The backend.
@@ -38,7 +38,7 @@ pub(super) struct Process {
     live: Arc<Live>,
 }
 
-/// What is running, by process id.
+/// The running processes, by process id.
 type Live = Mutex<HashMap<String, watch::Sender<State>>>;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +81,7 @@ fn command(spec: &Spec) -> Result<Command, Error> {
     match &spec.image {
         Image::Own { reference } => Ok(Command::new(reference)),
         Image::Language { language, version: _ } => {
-            // Of whatever version the machine has: for tests only.
+            // The machine's version, whichever it is: for tests only.
             let interpreter = &language.facts().interpreter;
             let io = |path: PathBuf| move |source| Error::Io { path, source };
             let socket = run_folder(&spec.folder).join(SOCKET_NAME);

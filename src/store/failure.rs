@@ -1,5 +1,5 @@
-//! How a backend's failures become the store's errors: the decision is whether anything can have
-//! happened, see [`Error`].
+//! The conversion of a backend's failures into the store's errors. The question is whether anything can have happened,
+//! see [`Error`].
 
 use std::sync::Arc;
 
@@ -8,15 +8,17 @@ use sqlx::migrate::{MigrateError, Migrator};
 use super::{Error, rows::Id};
 use crate::model::{FunctionName, RevisionNumber};
 
-/// Why a method of a backend failed, before it is known which store it was. One failure may be that of
-/// many writes at once.
+/// The failure of a backend's method, before it is known which store it was. One failure may belong to many writes at
+/// once.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// Nothing happened: it was a read, or the transaction was not yet being committed.
     Before(Arc<sqlx::Error>),
     /// The statement that failed may have committed: `COMMIT`, or a statement that is its own transaction.
     Committing(Arc<sqlx::Error>),
+    /// Something does not exist; the text names it.
     Missing(String),
+    /// The state is not the expected one; the text says how.
     Conflict(String),
 }
 
@@ -27,15 +29,17 @@ impl From<sqlx::Error> for Failure {
 }
 
 impl Failure {
+    /// Makes the failure of a statement that may have committed.
     pub fn committing(error: sqlx::Error) -> Self {
         Self::Committing(Arc::new(error))
     }
 
-    /// Whether an answer was lost, so that the fate of what was sent is open.
+    /// Returns whether an answer was lost, so that the fate of the statement is open.
     pub fn leaves_open(&self) -> bool {
         matches!(self, Self::Committing(error) if fault(error) == Fault::Lost)
     }
 
+    /// Makes the error for callers of the store at `address`.
     pub fn into_error(self, address: &str) -> Error {
         let address = address.to_owned();
         let (error, committing) = match self {
@@ -57,10 +61,10 @@ impl Failure {
     }
 }
 
-/// Of a store that is a file.
+/// The reasons for a store that is a file.
 pub(super) const DISK_FULL: &str = "the disk of the data folder is full";
 pub(super) const READ_ONLY: &str = "the disk of the data folder is read-only";
-/// Of a server.
+/// The reasons for a server.
 const SERVER_FULL: &str = "the disk of the database is full";
 const SERVER_READ_ONLY: &str = "the database is read-only";
 
@@ -68,9 +72,9 @@ const SERVER_READ_ONLY: &str = "the database is read-only";
 enum Fault {
     /// The connection or the disk failed in the middle.
     Lost,
-    /// The store answered that it cannot now, and undid what it had begun; or it was not reached.
+    /// The store answered that it cannot do it now, and undid what it had begun; or it was not reached.
     Busy,
-    /// It is full or read-only, as callers are told, and undid what it had begun.
+    /// Its disk is full or read-only, as callers are told, and it undid what it had begun.
     Unwritable(&'static str),
     /// Waiting will not help.
     Other,
@@ -98,14 +102,14 @@ fn fault(error: &sqlx::Error) -> Fault {
     }
 }
 
-/// By SQLSTATE, see "PostgreSQL Error Codes" in its manual.
+/// Classifies an SQLSTATE, see "PostgreSQL Error Codes" in its manual.
 fn postgres_fault(code: &str) -> Fault {
     match code {
         // Terminated by an administrator, a crash of another backend, a broken connection.
         "57P01" | "57P02" | "57P05" => Fault::Lost,
         // Starting up or shutting down; cancelled; serialisation, deadlock, lock timeout.
         "57P03" | "57014" | "40001" | "40P01" | "55P03" => Fault::Busy,
-        // As a standby that was not promoted yet.
+        // The server is a standby that was not promoted yet.
         "25006" => Fault::Unwritable(SERVER_READ_ONLY),
         "53100" => Fault::Unwritable(SERVER_FULL),
         // Connection exceptions; out of connections, memory.
@@ -115,7 +119,7 @@ fn postgres_fault(code: &str) -> Fault {
     }
 }
 
-/// By result code, whose low byte is the primary one.
+/// Classifies a result code; its low byte is the primary one.
 fn sqlite_fault(code: &str) -> Fault {
     match code.parse::<i32>().map(|code| code & 0xff) {
         Ok(10) => Fault::Lost,                  // SQLITE_IOERR
@@ -126,7 +130,7 @@ fn sqlite_fault(code: &str) -> Fault {
     }
 }
 
-/// The failure of migrating the store at `address` by `known` migrations.
+/// Returns the failure of migrating the store at `address` by `known` migrations.
 pub(super) fn migration(error: MigrateError, address: &str, known: &Migrator) -> Failure {
     match error {
         MigrateError::VersionMissing(version) => {
@@ -149,8 +153,8 @@ pub(super) fn migration(error: MigrateError, address: &str, known: &Migrator) ->
     }
 }
 
-/// Whether `revision` may become the active one, given the function's id, its active and its last revision,
-/// and whether that revision exists.
+/// Checks whether `revision` may become the active one, given the function's id, its active and its last revision, and
+/// whether that revision exists.
 pub(super) fn activation(
     name: &FunctionName,
     revision: RevisionNumber,

@@ -1,19 +1,19 @@
-//! The store itself: whether it answers, and its end.
+//! The store itself: whether it answers, and its shutdown.
 
 use async_trait::async_trait;
 
 use super::Error;
 
-/// What every role asks of a store.
+/// The methods that every role needs.
 #[async_trait]
 pub trait Health: Send + Sync {
-    /// The backend, for `status` and the startup text: `postgres` or `sqlite`.
+    /// Returns the backend, for `status` and the startup text: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
-    /// Makes a round trip, for readiness. After a write that its disk refused, and where that disk has next to no room,
-    /// another write is tried: [`Error::Unwritable`] while it is refused, though reads go on.
+    /// Makes a round trip, for readiness. After a write that the store's disk refused, and where that disk is nearly
+    /// full, it also tries a write: [`Error::Unwritable`] while that is refused, though reads still work.
     async fn ping(&self) -> Result<(), Error>;
-    /// How many writes the disk refused since the process began.
+    /// Returns the number of writes that the disk has refused since the process began.
     fn refused(&self) -> u64;
-    /// Closes the connections after what is under way.
+    /// Closes the connections once the work under way is done.
     async fn close(&self);
 }

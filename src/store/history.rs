@@ -1,4 +1,4 @@
-//! Records of invocations, and how old ones go.
+//! Records of invocations, and the deletion of old ones.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,64 +8,74 @@ use jiff::Timestamp;
 use super::Error;
 use crate::model::{Body, FunctionId, FunctionName, IdPart, InvocationId, Record, State};
 
-/// How many invocations are looked through for the end of an id, of which there is no index.
+/// The number of newest invocations that are searched for the end of an id, for which there is no index.
 pub const RECENT: u32 = 100_000;
 
 /// Records of invocations that run or have ended.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// Inserts finished sync records; a record that is there already is left alone.
+    /// Inserts finished sync records; leaves a record that exists already as it is.
     async fn write_sync(&self, records: &[Arc<SyncRecord>]) -> Result<(), Error>;
-    /// None when there is no such invocation.
+    /// Returns a record; none when there is no such invocation.
     async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error>;
-    /// The result's bytes; None when there is no such invocation or it has no result.
+    /// Returns the result's bytes; none when there is no such invocation or it has no result.
     async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error>;
-    /// Newest first.
+    /// Returns the records that match, newest first.
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error>;
-    /// Invocations whose id begins or ends with that part, newest first; ends are looked for among the
-    /// newest [`RECENT`] ones only. At most `limit`.
+    /// Returns invocations whose id begins or ends with that part, newest first, at most `limit`; ends are looked for
+    /// among the newest [`RECENT`] ones only.
     async fn find_invocations(&self, part: &IdPart, limit: u32) -> Result<Vec<InvocationId>, Error>;
-    /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the
-    /// deleted async records are counted as pruned. Returns how many rows went.
+    /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the deleted async records are
+    /// counted as pruned. Returns the number of deleted rows.
     async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error>;
-    /// Answers what [`History::prune`] with that age and [`Functions::prune_revisions`] with that `keep` would delete now.
+    /// Returns what [`History::prune`] with that age and [`Functions::prune_revisions`] with that `keep` would delete
+    /// now.
     ///
     /// [`Functions::prune_revisions`]: super::Functions::prune_revisions
     async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error>;
-    /// Gives room that deleted rows leave back to the disk, in bytes; None where the store does that itself.
-    /// Writes wait meanwhile.
+    /// Returns the space of deleted rows to the disk, in bytes; none where the store does that itself. Writes wait
+    /// meanwhile.
     async fn vacuum(&self) -> Result<Option<u64>, Error>;
 }
 
 /// A finished sync invocation.
 #[derive(Clone, Debug)]
 pub struct SyncRecord {
+    /// Its function.
     pub function: FunctionId,
+    /// Its record, with a terminal state.
     pub record: Record,
+    /// The result; none without one, or where it was dropped.
     pub result: Option<Body>,
 }
 
-/// How much could be deleted.
+/// The amounts that could be deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prunable {
+    /// The number of revisions.
     pub revisions: u64,
-    /// A count with its bytes; so the others.
+    /// The number of bundles, and their bytes.
     pub bundles: (u64, u64),
+    /// The number of records, and the bytes of their payloads and results.
     pub invocations: (u64, u64),
+    /// The number of log lines, and their bytes.
     pub log_lines: (u64, u64),
 }
 
-/// Which records; all conditions hold at once.
+/// A choice of records; all conditions hold at once.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
+    /// Only those of this function, by name.
     pub function: Option<FunctionName>,
+    /// Only those in this state.
     pub state: Option<State>,
-    /// Accepted at or after.
+    /// Only those accepted at or after this time.
     pub since: Option<Timestamp>,
-    /// Ended from then until then, both included; then the order is that of their ends, the latest first.
+    /// Only those that ended between these times, both included; then the order is that of their ends, the latest
+    /// first.
     pub ended: Option<(Timestamp, Timestamp)>,
     /// Only records older than this one: the last of the page before.
     pub before: Option<InvocationId>,
-    /// At most this many.
+    /// At most this number of records.
     pub limit: u32,
 }

@@ -11,115 +11,133 @@ use crate::{
     model::{AttemptRecord, Body, FunctionId, FunctionName, InvocationId, Phase, RevisionNumber, Start},
 };
 
-/// A queued row that was published but not claimed is published again after this long, doubled
-/// with every time. A duplicate is harmless (the second claim is refused), a lost message is not.
+/// The time after which a queued row that was published but not claimed is published again, doubled each time. A
+/// duplicate is harmless (the second claim is refused), a lost message is not.
 pub const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
 
 /// Async invocations: accepted, announced, settled. Claims are made through [`Leases`](super::Leases).
 #[async_trait]
 pub trait Invocations: Send + Sync {
     /// Inserts rows as `queued` and counts them, in one commit that is on disk when this returns.
-    /// [`NewInvocation::announcement`] says who publishes. Answers one flag per row, in order: false when its function is
-    /// gone, and that row was not inserted. Accepting a row again changes nothing.
+    /// [`NewInvocation::announcement`] says how each is published. Returns one flag per row, in order: false when its
+    /// function no longer exists, and that row was not inserted. Accepting a row again changes nothing.
     async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error>;
-    /// Notes that messages for these rows were confirmed by the queue.
+    /// Notes that the queue has confirmed the messages for these rows.
     async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error>;
-    /// Applies transitions to invocations that run, each only if its row is still `running` with that very attempt.
-    /// Answers one flag per settlement, in order: false where nothing was changed. Of two for one attempt the first counts.
-    /// Repeating them changes nothing.
+    /// Applies transitions to running invocations, each only if its row is still `running` with exactly that attempt.
+    /// Returns one flag per settlement, in order: false where nothing was changed. Of two for one attempt the first
+    /// counts. Repeating them changes nothing.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error>;
-    /// Rows that need a message now: never published for 1 s or more, retrying and due, running with
-    /// an expired lease, or published long ago and still queued. Marks them as published now, so that
-    /// two sweepers do not take the same; at most `limit`, oldest first, none of the functions `except`.
-    /// Where the function of such a row was deleted meanwhile, the row ends
-    /// instead ([`Ending::function_deleted`](crate::lifecycle::Ending::function_deleted)).
+    /// Takes rows that need a message now: never published for 1 s or more, retrying and due, running with an expired
+    /// lease, or published long ago and still queued. Marks them as published now, so that two sweepers do not take the
+    /// same; at most `limit`, oldest first, none of the functions in `except`. Where the function of such a row was
+    /// deleted meanwhile, the row ends instead
+    /// ([`Ending::function_deleted`](crate::lifecycle::Ending::function_deleted)).
     async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error>;
-    /// Takes that back for rows whose messages could not be published: they are as due as they were.
+    /// Undoes that for rows whose messages could not be published: they are as due as they were.
     async fn untake(&self, rows: &[Due]) -> Result<(), Error>;
-    /// Forgets that rows were published, so that [`Invocations::take_due`] answers them again (retrying ones
-    /// when they are due): for a queue that does not outlive the process.
+    /// Forgets that rows were published, so that [`Invocations::take_due`] returns them again (retrying ones when they
+    /// are due): for a queue that does not outlive the process.
     async fn forget_published(&self) -> Result<(), Error>;
-    /// How many rows are queued or retrying.
+    /// Returns the number of rows that are queued or retrying.
     async fn backlog(&self) -> Result<u64, Error>;
-    /// The terms of invariant 5, read in one snapshot.
+    /// Returns the terms of invariant 5, read in one snapshot.
     async fn totals(&self) -> Result<Totals, Error>;
 }
 
 /// An async invocation to be accepted.
 #[derive(Clone, Debug)]
 pub struct NewInvocation {
+    /// Its id.
     pub id: InvocationId,
+    /// Its function.
     pub function: FunctionId,
+    /// The function's name.
     pub name: FunctionName,
+    /// The payload, at most 6 MiB.
     pub payload: Body,
-    /// JSON object of selected request headers.
+    /// The selected request headers, as a JSON object.
     pub headers: String,
+    /// The time of acceptance, on the scheduler's clock.
     pub accepted_at: Timestamp,
+    /// The invocation that called it; none so far.
     pub parent: Option<InvocationId>,
+    /// The way its message gets published.
     pub announcement: Announcement,
 }
 
-/// How the message about a row that is being accepted gets published.
+/// The way in which the message about a row that is being accepted gets published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announcement {
-    /// The caller publishes it and notes that ([`Invocations::mark_published`]) within a second; otherwise the
-    /// sweeper does.
+    /// The caller publishes it and notes that ([`Invocations::mark_published`]) within a second; otherwise the sweeper
+    /// publishes it.
     ToBeNoted,
-    /// It goes, after the commit, into a queue of this very process, and is gone with it: so it counts as
-    /// published from the beginning. What the queue refuses has to be taken back ([`Invocations::untake`]).
+    /// It goes, after the commit, into a queue of this same process, and is lost with it: so it counts as published
+    /// from the beginning. A message that the queue refuses has to be taken back ([`Invocations::untake`]).
     InMemory,
-    /// The sweeper publishes it as soon as it looks.
+    /// The sweeper publishes it on its next pass.
     LeftToSweeper,
 }
 
-/// A transition of an async invocation, with what its attempt came to.
+/// A transition of an async invocation, with the outcome of its attempt.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// Which invocation.
+    /// The invocation.
     pub id: InvocationId,
     /// The claim it belongs to; a stale one changes nothing.
     pub attempt: u32,
     /// [`Transition::Retry`] or [`Transition::End`]; any other changes nothing.
     pub transition: Transition,
-    /// The entry of this attempt in the record: it replaces what the claim noted.
+    /// The entry of this attempt in the record: it replaces the one that the claim made.
     pub attempt_record: AttemptRecord,
-    /// How its instance began. This and what follows is stored with an end only.
+    /// The way its instance began. This and the following fields are stored with an end only.
     pub start: Option<Start>,
     /// Whether it began on a prewarmed instance.
     pub prewarmed: bool,
-    /// Where the time went, in milliseconds since it was accepted.
+    /// The parts of its time, in milliseconds since it was accepted.
     pub phases: Vec<Phase>,
     /// The result, at most 6 MiB.
     pub result: Option<Body>,
-    /// The end, on the writer's clock.
+    /// The time of the end, on the writer's clock.
     pub finished_at: Timestamp,
 }
 
 /// A row that needs a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
+    /// The invocation.
     pub id: InvocationId,
+    /// Its function.
     pub function: FunctionId,
+    /// The function's name.
     pub name: FunctionName,
+    /// The function's active revision.
     pub active_revision: RevisionNumber,
+    /// The time of acceptance, on the scheduler's clock.
     pub accepted_at: Timestamp,
-    /// Since when it needs a message.
+    /// The time since which it has needed a message, on the store's clock.
     pub due_at: Timestamp,
 }
 
-/// Terms of invariant 5, for async invocations.
+/// The terms of invariant 5, for async invocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// All that were ever accepted.
     pub accepted: u64,
+    /// Those that wait for their first attempt.
     pub queued: u64,
+    /// Those that wait for another attempt.
     pub retrying: u64,
+    /// Those that a manager has claimed.
     pub running: u64,
+    /// Those that have ended and whose records exist.
     pub terminal: u64,
+    /// Those whose records were deleted.
     pub pruned: u64,
 }
 
 impl Totals {
-    /// Whether every accepted invocation is accounted for.
+    /// Returns whether every accepted invocation is accounted for.
     pub fn balance(&self) -> bool {
         self.accepted == self.queued + self.retrying + self.running + self.terminal + self.pruned
     }

@@ -1,10 +1,10 @@
-//! Claims whose answer never reached the manager: they must not stay `running` under a lease that
-//! goes on being renewed, for then nobody would ever run them.
+//! Claims whose answer never reached the manager: they must not stay `running` under a lease that keeps being renewed,
+//! for then they would never run.
 //!
-//! A claim is noted before it is sent and forgotten when its answer is there. What is left over (the
-//! connection was lost, or the caller dropped the future) is given back when the same owner next renews
-//! its lease, *before* it is renewed: so the row either becomes due again or its lease expires. Since a
-//! server may still be about to execute what it was sent, that is repeated for [`LATEST`].
+//! A claim is noted before it is sent and forgotten when its answer arrives. The ones left over (the connection was
+//! lost, or the caller dropped the future) are given back when the same owner next renews its lease, *before* it is
+//! renewed: so the row either becomes due again or its lease expires. Since a server may still be about to execute what
+//! it was sent, that is repeated for [`LATEST`].
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,41 +15,43 @@ use uuid::Uuid;
 
 use crate::model::{InvocationId, OwnerId};
 
-/// A statement that was sent has been executed by then, or its connection is found dead: a server
-/// executes what is in its socket within milliseconds unless a lock is in the way.
+/// The time after which a statement that was sent has been executed, or its connection is found dead: a server executes
+/// what is in its socket within milliseconds unless a lock is in the way.
 const LATEST: Duration = Duration::from_secs(60);
 
+/// A claim that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SentClaim {
     pub id: InvocationId,
     pub owner: OwnerId,
-    /// Stored with the row by this claim alone.
+    /// The token that only this claim stores with the row.
     pub token: Uuid,
     sent: Instant,
 }
 
-/// Bounded by the claims that one process has under way at once during one outage.
+/// The claims that were lost; bounded by those that one process has under way at once during one outage.
 #[derive(Default)]
 pub(super) struct LostClaims(Mutex<Vec<SentClaim>>);
 
 impl LostClaims {
-    /// To be kept until the answer is there.
+    /// Notes a claim; the value has to be kept until the answer arrives.
     pub fn send(&self, id: InvocationId, owner: OwnerId) -> Sent<'_> {
         let claim = SentClaim { id, owner, token: Uuid::now_v7(), sent: Instant::now() };
         Sent { claim, lost: Some(self) }
     }
 
+    /// Returns the lost claims of this owner.
     pub fn of(&self, owner: OwnerId) -> Vec<SentClaim> {
         self.lock().iter().copied().filter(|claim| claim.owner == owner).collect()
     }
 
-    /// Forgets those of `claims` that can no longer come into effect.
+    /// Forgets those of `claims` that can no longer take effect.
     pub fn given_back(&self, claims: &[SentClaim]) {
         self.lock().retain(|claim| !claims.contains(claim) || claim.sent.elapsed() < LATEST);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<SentClaim>> {
-        // The list is whole whatever panicked while it was locked.
+        // The list is valid even if a thread panicked while it was locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,6 +63,7 @@ pub(super) struct Sent<'a> {
 }
 
 impl Sent<'_> {
+    /// Forgets the claim: its answer has arrived.
     pub fn answered(mut self) {
         self.lost = None;
     }

@@ -1,20 +1,21 @@
 //! The traits of the store for both backends, written once: which statements a method runs on which connections, and
-//! how long it may take. A backend has modules of the same names and functions, and says what
+//! its time limit. A backend has modules of the same names and functions, and defines:
 //!
-//! - `synced()` and `relaxed()` write through: what others rely on, and what may be lost with the store's
-//!   last moments (records of sync invocations, log lines, reports, notes of publishing);
-//! - `readers()` read through;
-//! - `read` and `write` make of a failure, and of silence: only what `write` was given may have happened.
+//! - `synced()` and `relaxed()`, which write: data that others rely on, and data that may be lost with the store's last
+//!   moments (records of sync invocations, log lines, reports, notes of publishing);
+//! - `readers()`, which read;
+//! - `read` and `write`, which turn a failure, or silence, into an error: only what `write` was given may have
+//!   happened.
 
 use std::time::Duration;
 
-/// For statements over a few rows, the wait for a connection included: they take milliseconds, so that
-/// silence for this long is a lost server or network, which the operating system would notice after
-/// a quarter of an hour. The caller gets [`super::Error::Unavailable`] or, of a write, whose commit may
-/// have happened, [`super::Error::UnknownFate`]. A file is never lost in this way: SQLite's bound is the
-/// wait for the writing connection.
+/// The limit for statements over a few rows, the wait for a connection included. They take milliseconds, so silence for
+/// this long is a lost server or network, which the operating system would notice after a quarter of an hour. The
+/// caller gets [`super::Error::Unavailable`] or, from a write whose commit may have happened,
+/// [`super::Error::UnknownFate`]. A file is never lost in this way: SQLite's bound is the wait for the writing
+/// connection.
 pub(super) const SOON: Duration = Duration::from_secs(10);
-/// For what moves up to 64 MiB or touches thousands of rows.
+/// The limit for statements that move up to 64 MiB or touch thousands of rows.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 
 macro_rules! store {

@@ -1,18 +1,19 @@
-//! The store seam: what must survive. Functions, revisions, bundles, invocations, records, logs.
+//! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs.
 //!
-//! One backend object has several traits, so that a role can say what it touches: [`Functions`], [`Invocations`],
-//! [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] answers an [`Arc`] of all of them, which coerces to one
-//! of any.
+//! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Invocations`],
+//! [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all of them, which coerces to
+//! one of any.
 //!
 //! Every method is one transaction: after an error nothing of it has happened, with the exception of
-//! [`Error::UnknownFate`]. Dropping a future of a method leaves open whether it happened. Times and
-//! leases are read from the store's own clock, so that hosts need not agree on theirs.
+//! [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times and leases are read from
+//! the store's own clock, so that the hosts' clocks need not agree.
 //!
-//! No rule about what happens next to an invocation is made here: a claim is granted by bounds, and everything else
-//! changed to a state, that [`lifecycle`](crate::lifecycle) decided.
+//! The store makes no rule about what happens next to an invocation: it grants a claim by bounds, and every other
+//! change is to a state that [`lifecycle`](crate::lifecycle) decided.
 //!
-//! Invariant 5 is kept inside these transactions: `accepted = queued + retrying + running + terminal
-//! + pruned` for async invocations, see [`Totals`].
+//! Invariant 5 is kept inside these transactions: `accepted = queued + retrying + running + terminal + pruned` for
+//! async invocations, see [`Totals`].
+#![warn(missing_docs)]
 
 mod error;
 mod failure;
@@ -51,24 +52,27 @@ use crate::model::SecretUrl;
 /// A whole store, as the scheduler needs it. Cheap to share; safe to call from many tasks at once.
 pub trait Store: RegistryStore + ManagerStore + Invocations {}
 
-/// What the registry touches: functions, the instances of `status`, and how old things go.
+/// The parts that the registry uses: functions, the instances of `status`, and the deletion of old data.
 pub trait RegistryStore: Functions + Leases + History + Health {}
 
-/// What a manager touches: functions and their code, its lease and claims, its log lines.
+/// The parts that a manager uses: functions and their code, its lease and claims, its log lines.
 pub trait ManagerStore: Functions + Leases + Logs + Health {}
 
 impl<T: RegistryStore + ManagerStore + Invocations> Store for T {}
 impl<T: Functions + Leases + History + Health> RegistryStore for T {}
 impl<T: Functions + Leases + Logs + Health> ManagerStore for T {}
 
-/// Which store. Parsed from `postgres://user:password@host:port/database` or `sqlite:PATH`.
+/// The choice of a store. Parsed from `postgres://user:password@host:port/database` or `sqlite:PATH`.
 #[derive(Clone, Debug)]
 pub enum Config {
+    /// A PostgreSQL server, which several hosts can share.
     Postgres {
+        /// The server's URL, with credentials, which no text shows.
         url: SecretUrl,
     },
-    /// The database file; created with its folder where missing.
+    /// One file on this host.
     Sqlite {
+        /// The database file; created with its folder where missing.
         path: PathBuf,
     },
 }
@@ -88,8 +92,8 @@ impl std::str::FromStr for Config {
     }
 }
 
-/// Connects and applies the migrations that are missing, under a lock, so that several roles may
-/// start at once. A database of a newer program is refused ([`Error::Conflict`]).
+/// Connects and applies the migrations that are missing, under a lock, so that several roles may start at once. A
+/// database of a newer program is refused ([`Error::Conflict`]); one that cannot be reached is [`Error::Unavailable`].
 pub async fn connect(config: &Config) -> Result<Arc<dyn Store>, Error> {
     Ok(match config {
         Config::Postgres { url } => Arc::new(postgres::Postgres::connect(url).await?),

@@ -1,7 +1,7 @@
-//! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type.
-//! Only the name of the store's clock differs.
+//! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type. Only the name of
+//! the store's clock differs.
 
-/// What a record is read from: everything but the bytes of payload and result.
+/// The columns that a record is read from: all but the bytes of payload and result.
 macro_rules! record_columns {
     () => {
         "id, function_name, mode, state, dead_letter, reason, cause, attempt, attempt_revision, attempts, \
@@ -9,7 +9,7 @@ macro_rules! record_columns {
     };
 }
 
-/// Revisions that may go: not among the newest `$1` of their function, not active, without live instances and
+/// Revisions that may be deleted: not among the newest `$1` of their function, not active, without live instances and
 /// running invocations.
 macro_rules! doomed {
     ($($now:tt)*) => {
@@ -29,7 +29,7 @@ macro_rules! doomed {
     };
 }
 
-/// Blobs that no revision names. Their age is looked at last: it is stored behind the bytes.
+/// Blobs that no revision names. Their age is checked last: it is stored after the bytes.
 macro_rules! orphans {
     ($($now:tt)*) => {
         concat!(
@@ -156,7 +156,7 @@ macro_rules! reads {
             rows.into_iter().map(named_bundle).collect()
         }
 
-        /// In one snapshot each; the sizes are those of what is stored, not of the rows around it.
+        /// Reads each number in one snapshot; the sizes are those of the stored values, without the rows around them.
         pub async fn prunable(
             pool: &Reader,
             age: std::time::Duration,
@@ -216,7 +216,7 @@ macro_rules! reads {
             Ok(rows.unsigned_abs())
         }
 
-        /// One statement, hence one snapshot.
+        /// Reads all in one statement, hence in one snapshot.
         pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {
             query_as::<_, TotalsRow>(
                 "SELECT (SELECT value FROM totals WHERE name = 'accepted') AS accepted,
@@ -286,8 +286,8 @@ macro_rules! reads {
                 " FROM invocations WHERE TRUE"
             ));
             if let Some(function) = &filter.function {
-                // Of what has just ended there is little, whatever the function has done before: so not by
-                // the index over functions.
+                // Few invocations have just ended, however many the function has had before: so the index over
+                // functions is not used.
                 let column = if filter.ended.is_some() { "function_name || ''" } else { "function_name" };
                 query.push(" AND ").push(column).push(" = ").push_bind(function.as_str());
             }
@@ -334,7 +334,7 @@ macro_rules! reads {
             }
         }
 
-        /// First how long the lines are, then those that fit: however long they are, no more than that is
+        /// Reads the lengths of the lines first, then the lines that fit: however long they are, no more than that is
         /// ever in memory.
         pub async fn logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<LogPage> {
             let mut query = QueryBuilder::<$database>::new(
@@ -413,7 +413,7 @@ macro_rules! reads {
 
 pub(super) use {doomed, orphans, reads, record_columns};
 
-/// How many of these lines, given by number and length, the filter lets through: the first one always.
+/// Returns how many of these lines, given by number and length, the filter lets through: always the first one.
 pub(super) fn fitting(sizes: &[(i64, i64)], filter: &super::LogFilter) -> usize {
     let mut bytes = 0;
     let fits = |&(_, length): &(i64, i64)| {

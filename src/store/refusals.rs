@@ -1,4 +1,4 @@
-//! What a store's disk refuses: counted, remembered for readiness, and forgotten with the next write that
+//! Writes that a store's disk refuses: counted, remembered for readiness, and forgotten with the next write that
 //! succeeds.
 
 use std::sync::{
@@ -11,12 +11,13 @@ use super::Error;
 #[derive(Default)]
 pub(super) struct Refusals {
     count: AtomicU64,
-    /// So that a write that succeeds, as nearly all do, looks at one flag only.
+    /// Set after a refusal, so that a write that succeeds, as nearly all do, looks at one flag only.
     is_refusing: AtomicBool,
     reason: Mutex<Option<&'static str>>,
 }
 
 impl Refusals {
+    /// Counts a write that was refused, and returns its result as it is.
     pub fn note<T>(&self, written: Result<T, Error>) -> Result<T, Error> {
         match &written {
             Err(Error::Unwritable { reason, .. }) => {
@@ -29,11 +30,12 @@ impl Refusals {
         written
     }
 
-    /// Since the process began.
+    /// Returns the number of refused writes since the process began.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// Returns whether the last write was refused.
     pub fn is_refusing(&self) -> bool {
         self.is_refusing.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Rows as both backends read them, and what they are in the model. What cannot be converted is an
-//! `sqlx::Error::Decode`: the store holds what this program cannot read.
+//! Rows as both backends read them, and their conversion into the model. A value that cannot be converted is an
+//! `sqlx::Error::Decode`: the store holds data that this program cannot read.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -23,7 +23,7 @@ use crate::model::{
     Mode, Reason, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
 };
 
-/// Any of our ids in a row: `uuid` in Postgres, 16 bytes in SQLite.
+/// Any id of ours in a row: `uuid` in Postgres, 16 bytes in SQLite.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Id(pub Uuid);
 
@@ -118,7 +118,7 @@ impl RevisionRow {
     }
 }
 
-/// A revision that is active, and what its function says besides.
+/// A revision that is active, with the fields of its function.
 #[derive(FromRow)]
 pub(super) struct ActiveRow {
     #[sqlx(flatten)]
@@ -141,7 +141,7 @@ impl ActiveRow {
     }
 }
 
-/// Without the bytes of payload and result.
+/// The columns of a record, without the bytes of payload and result.
 #[derive(FromRow)]
 pub(super) struct RecordRow {
     id: Id,
@@ -205,7 +205,7 @@ impl RecordRow {
     }
 }
 
-/// What a claim answers; `running` when it was granted, else the claim ended the invocation.
+/// The answer to a claim; `running` when it was granted, else the claim ended the invocation.
 #[derive(FromRow)]
 pub(super) struct ClaimRow {
     state: String,
@@ -244,7 +244,7 @@ pub(super) struct DueRow {
     function_name: String,
     active_revision: i64,
     accepted_at: i64,
-    /// When it became due; what the answer is ordered by, then by id.
+    /// The time when it became due; the answer is ordered by it, then by id.
     since: i64,
 }
 
@@ -261,7 +261,7 @@ impl DueRow {
     }
 }
 
-/// Rows of an UPDATE come in no order of their own.
+/// Sorts the rows of an UPDATE, which come in no particular order.
 pub(super) fn due_oldest_first(mut rows: Vec<DueRow>) -> sqlx::Result<Vec<Due>> {
     rows.sort_unstable_by_key(|row| (row.since, row.id.0));
     rows.into_iter().map(DueRow::into_model).collect()
@@ -330,7 +330,7 @@ impl LineRow {
                 instance: InstanceId(self.instance.0),
                 stream: word(&STREAMS, |stream| stream.as_str(), &self.stream)?,
                 line: self.line,
-                // A newer program may have written one that is not known here.
+                // A newer program may have written a kind that is not known here.
                 kind: self.kind.map(|kind| {
                     word(&LineKind::ALL, |kind| kind.as_str(), &kind).unwrap_or(LineKind::Other)
                 }),
@@ -366,17 +366,17 @@ impl TotalsRow {
 
 // Into rows.
 
-/// Text without U+0000, which Postgres cannot hold; SQLite could, but both answer the same.
+/// Removes U+0000 from text: Postgres cannot hold it; SQLite could, but both return the same.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
-/// One line of JSON; a NUL in it is escaped.
+/// Writes one line of JSON; a NUL in it is escaped.
 pub(super) fn json<T: Serialize>(value: &T) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
-/// An entry of the `attempts` column.
+/// Writes an entry of the `attempts` column.
 pub(super) fn attempt_line(attempt: &AttemptRecord) -> sqlx::Result<String> {
     json(attempt).map(|line| line + "\n")
 }
@@ -385,13 +385,13 @@ pub(super) fn attempt_lines(attempts: &[AttemptRecord]) -> sqlx::Result<String> 
     attempts.iter().map(attempt_line).collect()
 }
 
-/// A reason as it is stored: its code, and its cause.
+/// Returns a reason as it is stored: its code, and its cause.
 pub(super) fn reason_columns(reason: Option<&Reason>) -> (Option<String>, Option<String>) {
     let Some((code, cause)) = reason.map(Reason::parts) else { return (None, None) };
     (Some(clean(code).into_owned()), cause.map(|cause| clean(cause).into_owned()))
 }
 
-/// How often a row counts as published when it is accepted, and in how many milliseconds it needs a (further)
+/// Returns how often a row counts as published when it is accepted, and in how many milliseconds it needs a (further)
 /// message.
 pub(super) fn announcement_columns(announcement: Announcement) -> (i64, i64) {
     match announcement {
@@ -401,7 +401,7 @@ pub(super) fn announcement_columns(announcement: Announcement) -> (i64, i64) {
     }
 }
 
-/// Media type and size of a sync record's result, as its record shows them.
+/// Returns media type and size of a sync record's result, as its record shows them.
 pub(super) fn stored_result(row: &SyncRecord) -> Option<(String, i64)> {
     let body = row.result.as_ref().map(|body| (&body.content_type, body.bytes.len() as u64));
     let told = row.record.result.as_ref().map(|result| (&result.content_type, result.size));
@@ -409,18 +409,18 @@ pub(super) fn stored_result(row: &SyncRecord) -> Option<(String, i64)> {
     Some((clean(content_type).into_owned(), i64::try_from(size).unwrap_or(i64::MAX)))
 }
 
-/// Ids as a JSON array of hexadecimal digits, for `unhex(value) … json_each($1)`.
+/// Writes ids as a JSON array of hexadecimal digits, for `unhex(value) … json_each($1)`.
 pub(super) fn hex_ids(ids: impl Iterator<Item = Uuid>) -> sqlx::Result<String> {
     json(&ids.map(|id| id.simple().to_string()).collect::<Vec<_>>())
 }
 
-/// Whole milliseconds for an `interval` of the store's clock.
+/// Returns whole milliseconds, for an `interval` of the store's clock.
 pub(super) fn millis(duration: std::time::Duration) -> i64 {
-    // A tenth of the range: far beyond any life of a row, and no sum with a time overflows.
+    // A tenth of the range: far beyond the life of any row, and a sum with a time never overflows.
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(i64::MAX / 10)
 }
 
-/// Sizes and counts of what is in memory.
+/// Converts a size or count of something in memory.
 pub(super) fn count(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -469,7 +469,7 @@ fn start(text: &str) -> sqlx::Result<Start> {
     word(&[Start::Cold, Start::Warm], |start| start.as_str(), text)
 }
 
-/// The value whose word in the store this is.
+/// Returns the value that this word of the store stands for.
 fn word<T: Copy>(values: &[T], name: fn(T) -> &'static str, text: &str) -> sqlx::Result<T> {
     values
         .iter()

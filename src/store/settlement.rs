@@ -1,4 +1,4 @@
-//! Decisions of the lifecycle as values of columns: backends only compare and set.
+//! Decisions of the lifecycle as values of columns: the backends only compare and set.
 
 use super::{
     Settlement,
@@ -9,7 +9,7 @@ use crate::{
     model::State,
 };
 
-/// A state and why it is in it, in columns.
+/// A state and the reason for it, in columns.
 #[derive(Clone, Debug)]
 pub(super) struct StateColumns {
     pub state: &'static str,
@@ -31,18 +31,18 @@ impl StateColumns {
     }
 }
 
-/// The bounds of a claim: how many there may be, and the end that the next one is.
+/// Returns the bounds of a claim: the most claims, and the end that the next one leads to.
 pub(super) fn claim_bounds() -> (i64, StateColumns) {
     let Claims { most, exhausted } = Policy::DEFAULT.claims();
     (i64::from(most), StateColumns::from(&exhausted))
 }
 
-/// The end of what waited for a function that was deleted.
+/// Returns the end of an invocation whose function was deleted while it waited.
 pub(super) fn function_deleted() -> StateColumns {
     StateColumns::from(&Ending::function_deleted())
 }
 
-/// A settlement in columns. What an end alone has is empty otherwise.
+/// A settlement in columns. The columns of an end are empty for other transitions.
 pub(super) struct SettlementColumns<'a> {
     pub next: StateColumns,
     pub failures: i64,
@@ -53,13 +53,13 @@ pub(super) struct SettlementColumns<'a> {
     pub result_type: Option<String>,
     pub result_size: Option<i64>,
     pub result: Option<&'a [u8]>,
-    /// Milliseconds since the epoch.
+    /// The time of the end, in milliseconds since the epoch.
     pub finished_at: Option<i64>,
-    /// In how many milliseconds it is due again.
+    /// The time until it is due again, in milliseconds.
     pub due_in: Option<i64>,
 }
 
-/// None: the transition changes nothing.
+/// Returns the columns; none: the transition changes nothing.
 pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns<'_>>> {
     let entry = attempt_line(&row.attempt_record)?;
     Ok(Some(match &row.transition {

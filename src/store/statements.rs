@@ -1,7 +1,7 @@
-//! Statements over invocations that are the same in both dialects but for the name of the store's clock.
+//! Statements over invocations that are the same in both dialects except for the name of the store's clock.
 
-/// Adds to `attempts` the attempt that was lost with its manager: the row still says which revision it ran, and no
-/// outcome has come.
+/// Adds to `attempts` the attempt that was lost with its manager: the row still says which revision it ran, and its
+/// outcome has not come.
 macro_rules! with_lost_attempt {
     () => {
         "i.attempts || CASE WHEN i.attempt_revision IS NULL THEN ''
@@ -9,8 +9,8 @@ macro_rules! with_lost_attempt {
     };
 }
 
-/// The claim of invocation $1 for owner $2 by call $3. One that was claimed $4 times ends in state $5, for reason $6
-/// and cause $7, as a dead letter if $8.
+/// Claims invocation $1 for owner $2 by call $3. An invocation that was claimed $4 times ends in state $5, for reason
+/// $6 and cause $7, as a dead letter if $8.
 macro_rules! claim {
     ($($now:tt)*) => {
         concat!(

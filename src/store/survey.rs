@@ -1,4 +1,4 @@
-//! What a store says of itself, without changing it: for `cloudfunc doctor`. [`super::connect`] applies
+//! A store's description of itself, read without changing it: for `cloudfunc doctor`. [`super::connect`] applies
 //! migrations; this only looks whether some are missing.
 
 use std::{collections::BTreeSet, path::Path, str::FromStr as _, time::Duration};
@@ -14,30 +14,32 @@ use sqlx::{
 use super::{Config, Error, failure::Failure, postgres, sqlite};
 use crate::model::SecretUrl;
 
-/// For everything together: a server that is well answers in milliseconds.
+/// The limit for the whole survey: a server in good health answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was found.
+/// The findings about a store.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// `PostgreSQL 16.3`, `SQLite 3.46.0`.
+    /// The product and its version: `PostgreSQL 16.3`, `SQLite 3.46.0`.
     pub version: String,
     /// The store's own clock.
     pub clock: Timestamp,
+    /// The state of its schema.
     pub migrations: Migrations,
 }
 
-/// What is compiled in, compared with what was applied.
+/// The migrations that are compiled in, compared with those that were applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migrations {
+    /// The number that were applied.
     pub applied: usize,
-    /// The next start applies them.
+    /// The number that the next start applies.
     pub missing: usize,
-    /// Applied by a newer program: this one would refuse the store.
+    /// The number that a newer program applied: this one would refuse the store.
     pub unknown: usize,
 }
 
-/// Looks at a store. None: it is a file that is not there yet.
+/// Looks at a store. None: it is a file that does not exist yet. Fails after 5 s without an answer.
 pub async fn survey(config: &Config) -> Result<Option<Survey>, Error> {
     let (address, look) = match config {
         Config::Postgres { url } => {

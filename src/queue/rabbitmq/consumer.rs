@@ -1,11 +1,11 @@
-//! Consuming: the library's stream of messages as ours, and what becomes of messages in hand.
+//! Consuming: the library's stream of messages as ours, and the fate of messages in hand.
 //!
-//! Every consumer has a channel to itself, so that an error ends that consumer only. The channel
-//! lives as long as the consumer or one of its deliveries: closing it earlier would return them.
+//! Every consumer has a channel to itself, so that an error ends that consumer only. The channel lives as long as the
+//! consumer or one of its deliveries: closing it earlier would return them.
 //!
-//! One frame acks a whole batch of outcomes. Nothing else is acked together: a manager acks a sync
-//! message at once, before the reply, and an async one when its own run has ended; waiting for others
-//! would cost the one its caller's time and let the other run twice.
+//! One frame acks a whole batch of outcomes. Nothing else is acked together: a manager acks a sync message at once,
+//! before the reply, and an async one when its own run has ended; waiting for others would delay the sync caller and
+//! let the async invocation run twice.
 
 use std::{
     any::Any,
@@ -41,7 +41,7 @@ use super::{
 pub(super) struct OpenChannel {
     channel: Channel,
     live: Arc<Live>,
-    /// No delivery up to this tag is in hand. More may be settled: what is settled alone is not noted.
+    /// The tag up to which no delivery is in hand. More may be settled: those settled alone are not noted.
     settled: AtomicU64,
 }
 
@@ -72,26 +72,26 @@ impl Drop for OpenChannel {
     }
 }
 
-/// Sends a request without waiting for what comes of it: the library queues the frame when the
-/// future is first polled. On a channel that is closed nothing happens.
+/// Sends a request without waiting for its answer: the library queues the frame when the future is first polled. On a
+/// channel that is closed nothing happens.
 fn send_now(request: impl Future<Output = lapin::Result<()>>) {
     let _ = request.now_or_never();
 }
 
-/// The way of messages that the broker sent ahead and that were never handed out.
+/// The treatment of messages that the broker sent ahead and that were never handed out.
 pub(super) enum Returns {
-    /// Nothing: they need no ack.
+    /// Nothing is done: they need no ack.
     Never,
     /// The broker takes them back, as redelivered.
     Marked,
-    /// They are published again, then acked, unless they were marked before. They lose their place
-    /// in the line, and their time in it so far.
+    /// They are published again, then acked, unless they were marked before. They lose their place in the queue, and
+    /// their time in it so far.
     Unmarked(Arc<Link>),
 }
 
 /// The messages of one consumer.
 pub(super) struct Incoming {
-    /// None: at its end.
+    /// The library's consumer; none at its end.
     consumer: Option<lapin::Consumer>,
     channel: Arc<OpenChannel>,
     returns: Returns,
@@ -143,14 +143,14 @@ impl Drop for Incoming {
             let channel = self.channel.clone();
             runtime.spawn(async move {
                 let live = channel.live.clone();
-                // Lost: then the broker has taken everything back.
+                // The connection is lost: then the broker has taken everything back.
                 let _ = live.unless_lost(cancel(consumer, channel, returns)).await;
             });
         }
     }
 }
 
-/// Ends the consumer at the broker, and returns what it had been sent ahead.
+/// Ends the consumer at the broker, and returns the messages that it had been sent ahead.
 async fn cancel(
     mut consumer: lapin::Consumer,
     channel: Arc<OpenChannel>,
@@ -182,7 +182,7 @@ async fn publish_again(
     let Received { data, properties, .. } = received;
     let outgoing =
         Outgoing { exchange: "".into(), key: consumer.queue(), bytes: data.into(), properties };
-    // No queue: its function was removed, and the message goes with it.
+    // No queue: its function was removed, and the message with it.
     let publish = |live| async move { publisher::publish(&live, outgoing).await.map(drop) };
     publishing.call(PUBLISH_TIMEOUT, publish).await
 }
@@ -208,8 +208,8 @@ impl InHand {
         Ok(self.channel.basic_ack(self.tag, BasicAckOptions { multiple }).await?)
     }
 
-    /// Whether these are the next ones on their channel that are not settled. Then one frame acks them,
-    /// which would ack whatever was handed out before them as well; and they count as settled.
+    /// Returns whether these are the next ones on their channel that are not settled, and then counts them as settled.
+    /// Then one frame acks them; it also acks everything that was handed out before them.
     fn settle_together(run: &[Self]) -> bool {
         let [first, .., last] = run else { return false };
         let adjoin = |pair: &[Self]| {
@@ -232,7 +232,7 @@ impl Settle for InHand {
     async fn ack_with(self: Box<Self>, later: Vec<Box<dyn Settle>>) -> Result<(), Error> {
         let mut run = vec![*self];
         for one in later {
-            // Of another kind are only those that need no ack.
+            // Only deliveries that need no ack are of another kind.
             run.extend((one as Box<dyn Any>).downcast::<Self>().ok().map(|one| *one));
         }
         run.iter_mut().for_each(|one| one.settled = true);

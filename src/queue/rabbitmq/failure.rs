@@ -1,4 +1,4 @@
-//! Why something with the broker did not work, and what the callers of the queue are told.
+//! The failures of calls to the broker, and their form for callers of the queue.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use lapin::{
 
 use super::super::Error;
 
-/// Why something with the broker did not work; cloned for all who waited for one attempt.
+/// The failure of a call to the broker; cloned for all callers that waited for one attempt.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum BrokerFailure {
     #[error("no answer within {} s", .0.as_secs())]
@@ -25,12 +25,12 @@ pub(super) enum BrokerFailure {
 }
 
 impl BrokerFailure {
-    /// Whether it says that the named queue or exchange does not exist.
+    /// Returns whether it says that the named queue or exchange does not exist.
     pub(super) fn is_not_found(&self) -> bool {
         self.amqp() == Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
     }
 
-    /// The same for callers; `address` is the broker's host and port.
+    /// Returns the error for callers; `address` is the broker's host and port.
     pub(super) fn at(self, address: &str) -> Error {
         let address = address.to_owned();
         match self {
@@ -40,8 +40,8 @@ impl BrokerFailure {
         }
     }
 
-    /// Nothing but a change by somebody helps: credentials, permissions, a virtual host, a queue
-    /// that was declared otherwise.
+    /// Returns whether only a change by a person helps: credentials, permissions, a virtual host, a queue that was
+    /// declared differently.
     fn is_refusal(&self) -> bool {
         matches!(
             self.amqp(),

@@ -12,14 +12,14 @@ use tokio::sync::oneshot;
 use super::{failure::BrokerFailure, topology::TRANSIENT};
 use crate::batch::fitting;
 
-/// Channels of a lane, and so groups under way at once: the broker handles one while the other's
+/// The number of channels of a lane, and so of groups under way at once: the broker handles one while the other's
 /// confirms come back.
 const CHANNELS: u16 = 2;
 
-/// Messages in one group; more wait for the next one.
+/// The most messages in one group; more wait for the next one.
 const GROUP: usize = 128;
-/// Their payloads (one may go over it, and is a group of its own unless those are small): the first is
-/// told when the last is confirmed.
+/// The most bytes of payload in one group (one message may exceed it, and is a group of its own unless the others are
+/// small): the first is answered when the last is confirmed.
 const GROUP_BYTES: usize = 256 * 1024;
 
 /// A message to publish. An empty exchange is the default one, where the key names a queue that must exist.
@@ -30,7 +30,7 @@ pub(super) struct Outgoing {
     pub(super) properties: BasicProperties,
 }
 
-/// The end of a message that the broker confirmed.
+/// The fate of a message that the broker confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Routed {
     Taken,
@@ -40,7 +40,7 @@ pub(super) enum Routed {
 /// The answer to a publisher.
 pub(super) type Answer = Result<Routed, BrokerFailure>;
 
-/// Which lane a message takes.
+/// The lane that a message takes.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Memory,
@@ -68,8 +68,8 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// `most`: the channels that the broker allows on the connection. With fewer than five, declaring
-    /// and such may find none; with fewer than three, publishing too.
+    /// Makes the lanes; `most` is the number of channels that the broker allows on the connection. With fewer than
+    /// five, declaring and similar calls may find none; with fewer than three, publishing too.
     pub(super) fn new(most: u16) -> Self {
         let channels = CHANNELS.min(most.saturating_sub(3) / 2).max(1);
         Self {
@@ -88,7 +88,7 @@ impl Lanes {
     }
 }
 
-/// Some channels, and who waits for one. Nobody waits while one is free.
+/// Some channels, and the messages that wait for one. None waits while a channel is free.
 pub(super) struct Lane {
     group: usize,
     state: Mutex<State>,
@@ -96,7 +96,7 @@ pub(super) struct Lane {
 
 struct State {
     free: u16,
-    /// Open and free; at most `free`.
+    /// The channels that are open and free; at most `free`.
     idle: Vec<Channel>,
     waiting: VecDeque<Waiting>,
 }
@@ -108,7 +108,7 @@ pub(super) struct Waiting {
 
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost more")]
 pub(super) enum Entered {
-    /// With a channel, where one is open.
+    /// A channel may be used; it comes along where one is open already.
     Free(Option<Channel>, Outgoing),
     Waits(oneshot::Receiver<Answer>),
 }
@@ -130,8 +130,8 @@ impl Lane {
             state.free -= 1;
             return Entered::Free(state.idle.pop(), message);
         }
-        // All have the same patience, so while the broker takes nothing, those who lost it are in front:
-        // here wait no more than came in that time.
+        // All wait for the same time, so while the broker takes nothing, those that gave up are in front: only those
+        // that came within that time wait here.
         while state.waiting.front().is_some_and(|first| first.tell.is_closed()) {
             state.waiting.pop_front();
         }
@@ -140,7 +140,7 @@ impl Lane {
         Entered::Waits(told)
     }
 
-    /// The channel becomes free, or goes to a group of those who wait.
+    /// Frees the channel, or gives it to a group of waiting messages.
     pub(super) fn leave(&self, channel: Option<Channel>) -> Option<(Option<Channel>, Vec<Waiting>)> {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.tell.is_closed());

@@ -6,8 +6,8 @@
 //!   └───────────────┘
 //! ```
 //!
-//! An attempt belongs to nobody: all who come while it runs wait for its one result, and it goes on
-//! when they stop waiting.
+//! An attempt does not belong to one caller: all that come while it runs wait for its one result, and it continues when
+//! they stop waiting.
 
 use std::{
     os::fd::{AsFd as _, OwnedFd},
@@ -38,29 +38,30 @@ use super::{
 };
 use crate::model::{PlatformName, SecretUrl};
 
-/// For the name lookup, TCP, TLS, AMQP's handshake and what a connection begins with, together.
+/// The limit for the name lookup, TCP, TLS, AMQP's handshake and the first calls of a connection, together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Seconds. A peer that is silent for twice as long is lost.
+/// The heartbeat in seconds. A peer that is silent for twice this time is lost.
 const HEARTBEAT: u16 = 10;
 
-/// The broker's answer to a farewell; then the socket is dropped, which the broker notices too.
+/// The limit for the broker's answer when a connection is closed; then the socket is dropped, which the broker notices
+/// too.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The purpose of a connection, and so what it begins with.
+/// The purpose of a connection, which decides how it begins.
 pub(super) enum Purpose {
-    /// Declares what the platform shares, so that outcomes, builds and events have a place however
-    /// the broker was emptied.
+    /// Declares the queues that the platform shares, so that outcomes, builds and events have a place even if the
+    /// broker was emptied.
     Publishing {
         shared: Names,
     },
     Consuming,
-    /// Opens the one channel that all answers are sent on: so those of one sender keep their order.
+    /// Opens the one channel on which all answers are sent, so that those of one sender keep their order.
     Replies,
 }
 
-/// Whether the broker answers, as all connections of this process see it. That it is lost and that it
-/// is back is said here, once, and by nobody of the many who try again meanwhile.
+/// Whether the broker answers, as all connections of this process see it. Its loss and its return are logged here,
+/// once, and not by each of the many callers that try again meanwhile.
 #[derive(Default)]
 pub(super) struct BrokerSight {
     answers: AtomicBool,
@@ -69,7 +70,7 @@ pub(super) struct BrokerSight {
 
 impl BrokerSight {
     fn lost(&self, broker: &str, error: &BrokerFailure) {
-        // Before its first answer the caller says what it waits for.
+        // Before its first answer the caller says what it is waiting for.
         if self.answers.swap(false, Ordering::Relaxed) {
             self.was_lost.store(true, Ordering::Relaxed);
             tracing::warn!(broker, %error, "the message broker is lost; trying again");
@@ -108,7 +109,7 @@ impl Link {
         purpose: Purpose,
         sight: &Arc<BrokerSight>,
     ) -> Result<Arc<Self>, Error> {
-        // The parser's own words may repeat the URL and the password in it.
+        // The parser's own error may repeat the URL and the password in it.
         let mut uri: AMQPUri = url.expose().parse().map_err(|_| Error::Refused {
             address: url.address(),
             source: "the URL is no AMQP URL".into(),
@@ -129,7 +130,7 @@ impl Link {
         }))
     }
 
-    /// Does something with the connection, in limited time.
+    /// Does something with the connection, within a time limit.
     pub(super) async fn call<T, F>(
         self: &Arc<Self>,
         limit: Duration,
@@ -147,7 +148,7 @@ impl Link {
         done.map_err(|failure| failure.at(&self.address))
     }
 
-    /// The connection, which may be lost by now.
+    /// Returns the connection, which may be lost by now.
     async fn get(self: &Arc<Self>) -> Result<Arc<Live>, BrokerFailure> {
         let attempt = {
             let mut state = self.lock();
@@ -168,7 +169,7 @@ impl Link {
         attempt.await
     }
 
-    /// No call brings it back.
+    /// Closes it for good: later calls fail.
     pub(super) async fn close(&self) {
         let before = std::mem::replace(&mut *self.lock(), State::Closed);
         if let State::Up(live) = before {
@@ -204,8 +205,8 @@ impl Link {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.handshake(&socket)).await {
             Ok(connected) => connected,
             Err(_) => {
-                // The library waits without end for a peer that is silent during the handshake, with
-                // a thread of its own. So its socket ends for it.
+                // The library waits without end for a peer that is silent during the handshake, with a thread of its
+                // own. So its socket is closed for it.
                 if let Some(socket) = lock(&socket).take() {
                     let _ = rustix::net::shutdown(socket, Shutdown::Both);
                 }
@@ -214,7 +215,7 @@ impl Link {
         }
     }
 
-    /// Leaves a handle of the socket in `socket` while it is underway.
+    /// Connects; leaves a handle of the socket in `socket` while it is under way.
     async fn handshake(&self, socket: &Arc<Mutex<Option<OwnedFd>>>) -> Result<Arc<Live>, BrokerFailure> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
         let dialled_socket = socket.clone();
@@ -238,7 +239,7 @@ impl Link {
                         }
                     }
                 };
-                // This runs in the library's thread, which nobody's patience ends otherwise.
+                // This runs in the library's thread, which nothing else would end.
                 let timed_out = std::io::Error::from(std::io::ErrorKind::TimedOut);
                 let dialled = tokio::time::timeout(CONNECT_TIMEOUT, dialled).await;
                 dialled.unwrap_or(Err(timed_out)).map_err(lapin::Error::from)

@@ -3,10 +3,10 @@
 //! Names: `cloudfunc.<platform>.fn.<function id>.{sync,async}`, `….outcomes`, `….build`, the fanout
 //! exchange `….events`; reply queues and subscriptions are exclusive and named by the broker.
 //!
-//! Three connections, each made when it is first needed ([`link::Link`]), because the broker stops
-//! reading a connection that publishes while it is short of memory: *publishing* (with confirms),
-//! *consuming* (acks must always get through) and *replies* (answers, events). The library's own
-//! recovery stays off: it would hide that messages in hand went back to their queues.
+//! Three connections, each made when it is first needed ([`link::Link`]), because the broker stops reading a connection
+//! that publishes while it is short of memory: *publishing* (with confirms), *consuming* (acks must always get through)
+//! and *replies* (answers, events). The library's own recovery stays off: it would hide that messages in hand went back
+//! to their queues.
 
 mod consumer;
 mod failure;
@@ -41,10 +41,10 @@ use self::{
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
 use crate::model::{FunctionId, Mode, PlatformName, SecretUrl};
 
-/// Declaring, removing and starting to consume give up after this long.
+/// The time after which declaring, removing and starting to consume give up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A broker that takes longer than this for nothing is not ready.
+/// The limit of a ping: a broker that takes longer for doing nothing is not ready.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) struct RabbitMq {
@@ -69,7 +69,7 @@ impl RabbitMq {
         Ok(rabbitmq)
     }
 
-    /// Answers are not confirmed: the caller has a deadline anyway.
+    /// Sends an answer. Answers are not confirmed: the caller has a deadline anyway.
     async fn reply(&self, name: &str, message: Message) -> Result<(), Error> {
         let bytes = message.parcel.to_bytes();
         let send = |live: Arc<Live>| async move {
@@ -98,7 +98,7 @@ async fn start_consuming(
         arguments.insert("x-priority".into(), AMQPValue::LongInt(options.priority));
         let consume = BasicConsumeOptions::default();
         let consumer = channel.basic_consume(queue, "".into(), consume, arguments).await?;
-        // Only there a mark of redelivery has a meaning that must not be set without reason.
+        // Only there a mark of redelivery has a meaning, and must not be set without reason.
         let returns = match from {
             Address::Function(_, Mode::Sync) => Returns::Unmarked(publishing),
             _ => Returns::Marked,
@@ -159,9 +159,9 @@ impl Queue for RabbitMq {
         }
         let publishing = self.publishing.clone();
         let (queue, from) = (self.names.queue(from), from.clone());
-        // In a task of its own, which goes on when this future is dropped: from the first moment of a consumer
-        // the broker sends to it, and a channel that is closed then gives all of that back with the mark of
-        // messages that may have run. The consumer that nobody is there to take returns them unmarked.
+        // In a separate task, which continues when this future is dropped: from the first moment of a consumer the
+        // broker sends to it, and a channel that is closed then returns all of that with the mark of messages that may
+        // have run. A consumer that its caller no longer takes returns them unmarked.
         let start = |live| async move {
             let starting = tokio::spawn(start_consuming(live, publishing, from, queue, options));
             starting.await.unwrap_or(Err(BrokerFailure::Lost))
@@ -194,7 +194,7 @@ impl Queue for RabbitMq {
         };
         let publish = |live| async move {
             match publisher::publish(&live, outgoing).await {
-                // No exchange: nobody can have subscribed.
+                // No exchange: there cannot be a subscriber.
                 Err(failure) if failure.is_not_found() => Ok(()),
                 published => published.map(drop),
             }
@@ -209,7 +209,7 @@ impl Queue for RabbitMq {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        // The broker answers to the opening of a channel.
+        // The broker answers the opening of a channel.
         let ask = |live| async move { OpenChannel::open(&live).await.map(drop) };
         self.publishing.call(PING_TIMEOUT, ask).await
     }
@@ -219,7 +219,7 @@ impl Queue for RabbitMq {
     }
 }
 
-/// The channel can be used for more.
+/// Deletes queues; the channel can still be used afterwards.
 async fn delete_queues(
     live: &Arc<Live>,
     names: [ShortString; 2],
@@ -231,7 +231,7 @@ async fn delete_queues(
     Ok(channel)
 }
 
-/// Consumes an exclusive queue that goes with its only consumer; `events`: bound to that exchange.
+/// Consumes an exclusive queue that ends with its only consumer; `events`: bound to that exchange.
 async fn listen(
     live: Arc<Live>,
     events: Option<ShortString>,
@@ -244,7 +244,7 @@ async fn listen(
         let (bind, arguments) = (QueueBindOptions::default(), FieldTable::default());
         channel.queue_bind(queue.clone(), exchange, "".into(), bind, arguments).await?;
     }
-    // Without acks: if this consumer is lost, its queue is lost with all that is in it.
+    // Without acks: if this consumer is lost, its queue is lost with all its messages.
     let consume = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
     let arguments = FieldTable::default();
     let consumer = channel.basic_consume(queue.clone(), "".into(), consume, arguments).await?;

@@ -1,8 +1,7 @@
-//! What a broker says of itself, without leaving anything there: for `cloudfunc doctor`.
+//! A broker's description of itself, read without leaving anything there: for `cloudfunc doctor`.
 //!
-//! Product and version are in the first frame that a broker sends, before anybody has logged in. An
-//! alarm (memory, disk) is only told to a connection that publishes; so two messages are published that
-//! no queue takes, and the broker drops them.
+//! Product and version are in the first frame that a broker sends, before any login. An alarm (memory, disk) is only
+//! told to a connection that publishes; so two messages are published that no queue takes, and the broker drops them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,15 +25,15 @@ use super::{
 };
 use crate::{model::PlatformName, model::SecretUrl};
 
-/// For each of the two connections.
+/// The limit for each of the two connections.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// A broker without an alarm confirms within milliseconds.
+/// The limit for a confirm: a broker without an alarm confirms within milliseconds.
 const CONFIRM: Duration = Duration::from_secs(1);
-/// A queue that nobody has.
+/// The name of a queue that does not exist.
 const NOWHERE: &str = "cloudfunc.doctor.nowhere";
-/// AMQP 0-9-1, which is what RabbitMQ speaks first.
+/// AMQP 0-9-1, the version that RabbitMQ speaks first.
 const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
-/// The first frame is a few hundred bytes; more is no broker's.
+/// The limit of the first frame, in bytes: a broker's has a few hundred.
 const MAX_GREETING: u32 = 64 * 1024;
 
 pub(in crate::queue) async fn survey(url: &SecretUrl, platform: &PlatformName) -> Result<Survey, Error> {
@@ -46,13 +45,13 @@ pub(in crate::queue) async fn survey(url: &SecretUrl, platform: &PlatformName) -
     Ok(Survey { version: greeting, blocked })
 }
 
-/// Whether the broker takes nothing from publishers now.
+/// Returns whether the broker takes nothing from publishers now.
 async fn is_blocked(live: &Live) -> Result<bool, BrokerFailure> {
     let connection: &Connection = &live.connection;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let sent = async {
-        // The first one still gets through: only then the broker stops reading.
+        // The first one still gets through: only then does the broker stop reading.
         for _ in 0..2 {
             let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
             channel.basic_publish("".into(), NOWHERE.into(), options, b"", properties).await?.await?;
@@ -65,12 +64,12 @@ async fn is_blocked(live: &Live) -> Result<bool, BrokerFailure> {
     }
 }
 
-/// `RabbitMQ 3.13.7`; none when it is not told, or only under TLS.
+/// Returns `RabbitMQ 3.13.7`; none when the broker does not tell it, or only under TLS.
 async fn greeting(url: &SecretUrl) -> Option<String> {
     let url: url::Url = url.expose().parse().ok().filter(|url: &url::Url| url.scheme() == "amqp")?;
     let mut stream = TcpStream::connect((url.host_str()?, url.port().unwrap_or(5672))).await.ok()?;
     stream.write_all(PROTOCOL).await.ok()?;
-    // A frame: type, channel, size, then as many bytes.
+    // A frame: type, channel, size, then that number of bytes.
     stream.read_exact(&mut [0; 3]).await.ok()?;
     let size = stream.read_u32().await.ok().filter(|size| *size <= MAX_GREETING)?;
     let mut frame = vec![0; size as usize];
@@ -78,9 +77,9 @@ async fn greeting(url: &SecretUrl) -> Option<String> {
     product(&frame)
 }
 
-/// From the payload of the frame `connection.start`.
+/// Reads the payload of the frame `connection.start`.
 fn product(frame: &[u8]) -> Option<String> {
-    // The numbers of class and method.
+    // The numbers of class and method come first.
     let (_, start) = parse_start(frame.strip_prefix(&[0, 10, 0, 10])?).ok()?;
     let properties = start.server_properties.inner();
     let text = |name: &str| match properties.get(name) {

@@ -1,5 +1,5 @@
-//! Names, kinds and arguments of what a platform has on the broker. They stay as they are: the broker refuses a queue
-//! that was declared otherwise before.
+//! Names, kinds and arguments of a platform's queues and exchanges on the broker. They must not change: the broker
+//! refuses a queue that was declared differently before.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::model::{FunctionId, Mode, PlatformName};
 pub(super) const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
-/// How a message to that address is kept.
+/// Returns the properties that decide how a message to that address is kept.
 pub(super) fn properties(to: &Address, expires: Option<Duration>) -> BasicProperties {
     let mode = if matches!(to, Address::Function(_, Mode::Sync)) { TRANSIENT } else { PERSISTENT };
     let properties = BasicProperties::default().with_delivery_mode(mode);
@@ -27,7 +27,7 @@ pub(super) fn properties(to: &Address, expires: Option<Duration>) -> BasicProper
     }
 }
 
-/// Names of this platform's queues.
+/// The names of this platform's queues.
 #[derive(Clone)]
 pub(super) struct Names {
     prefix: String,
@@ -57,20 +57,20 @@ impl Names {
     }
 }
 
-/// Classic by name: a broker may have another type as its default.
+/// Names the classic type: a broker may have another type as its default.
 pub(super) fn classic() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
     arguments
 }
 
-/// The queue survives a restart of the broker; whether a message does is the message's business.
+/// Declares a queue that survives a restart of the broker; whether a message does depends on the message.
 pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
     channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
     Ok(())
 }
 
-/// The exchange of what is broadcast.
+/// Declares the exchange for broadcasts.
 pub(super) async fn declare_events(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let arguments = FieldTable::default();

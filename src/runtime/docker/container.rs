@@ -1,4 +1,4 @@
-//! One container from its making to its removal.
+//! One container, from its creation to its removal.
 
 use std::{io, pin::Pin, sync::Arc, time::Duration};
 
@@ -16,10 +16,10 @@ use tokio::{runtime::Handle, sync::OnceCell, time::timeout};
 use super::{Shared, engine, events::End, groups::Membership, sandbox};
 use crate::runtime::{Error, Exit, Guest, Sandbox, Spec, guest::Listener, hello::hello};
 
-/// An image of the user's own may be any program.
+/// Advice for a silent guest: an image of the user's own may be any program.
 const ADVICE: &str = "; does the image speak the runtime protocol?";
 
-/// For a removal that somebody else has begun.
+/// The limit of waiting for a removal that another caller has begun.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A container of ours; dropping it removes it.
@@ -35,8 +35,8 @@ pub(super) struct Container {
 
 type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, Answer>> + Send>>;
 
-/// Makes a container in a task of its own, so that one whose maker was dropped is known, and removed,
-/// as soon as the engine answers.
+/// Makes a container in a separate task, so that one whose caller stopped waiting is known, and removed, as soon as the
+/// engine answers.
 pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Result<Container, Answer> {
     let options =
         CreateContainerOptions { name: Some(sandbox::name(&shared.owner, spec)), ..Default::default() };
@@ -60,8 +60,8 @@ impl Container {
     pub(super) async fn run(&self, listener: &Listener) -> Result<Guest, Error> {
         let output = self.attach().await?;
         let output = output.map(|chunk| chunk.map(LogOutput::into_bytes).map_err(io::Error::other));
-        // The engine's answer is awaited also when the guest was quicker: newer engines give up a
-        // start whose caller has gone.
+        // The engine's answer is awaited even when the guest was quicker: newer engines give up a start whose caller
+        // has disconnected.
         let start = async {
             let client = self.shared.engine.client().await?;
             client.start_container(&self.id, None).await.map_err(|error| self.not_started(error))
@@ -73,7 +73,7 @@ impl Container {
         Ok(guest)
     }
 
-    /// An image whose program cannot be run is the image's fault, not the engine's.
+    /// Returns the error of a start. An image whose program cannot be run is the image's fault, not the engine's.
     fn not_started(&self, error: Answer) -> Error {
         let text = engine::text(&error);
         if engine::is_refused(&error) || text.contains("OCI runtime create failed") {
@@ -83,14 +83,14 @@ impl Container {
         }
     }
 
-    /// As the engine says: it holds a container while it takes note of its end. Not, when it does not answer.
+    /// Asks the engine, which holds a container while it records its end. False when the engine does not answer.
     async fn is_running(&self) -> bool {
         let Ok(client) = self.shared.engine.client().await else { return false };
         let inspected = client.inspect_container(&self.id, None).await;
         inspected.is_ok_and(|container| container.state.is_some_and(|s| s.running == Some(true)))
     }
 
-    /// Before the start, so that no output is missed.
+    /// Attaches before the start, so that no output is missed.
     async fn attach(&self) -> Result<Output, Error> {
         let options =
             AttachContainerOptions { stream: true, stdout: true, stderr: true, ..Default::default() };
@@ -131,8 +131,8 @@ impl Drop for Container {
     }
 }
 
-/// Kills and deletes in one call; answers when the container is gone. Failures are logged: the next
-/// removal by label gets it.
+/// Kills and deletes in one call; returns when the container is gone. Failures are logged: the next removal by label
+/// deletes it.
 pub(super) async fn remove(shared: &Shared, id: &str) {
     shared.ends.removed(id);
     let Ok(client) = shared.engine.client().await else { return };

@@ -1,4 +1,4 @@
-//! Build contexts: what an engine builds an image from, as a tar.
+//! Build contexts: the files that an engine builds an image from, as a tar.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -8,10 +8,10 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-/// Of one piece of a context on its way to the engine.
+/// The size of one piece of a context on its way to the engine, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// Small files, kept in memory.
+/// Makes a context of small files, kept in memory.
 pub(super) fn of_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Bytes {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, content) in files {
@@ -20,10 +20,10 @@ pub(super) fn of_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> 
     tar.into_inner().expect("a vector takes everything").into()
 }
 
-/// A Dockerfile and `bundle/`, piece by piece. Stops when nobody listens any more.
+/// Writes a Dockerfile and `bundle/`, piece by piece. Stops when the receiver is dropped.
 pub(super) fn write_bundle(folder: &Path, dockerfile: &str, sender: Sender<io::Result<Bytes>>) {
     let mut tar = tar::Builder::new(BufWriter::with_capacity(PIECE, Pieces(sender.clone())));
-    // Times and owners differ from host to host; what is built should not.
+    // Times and owners differ from host to host; the resulting image should not.
     tar.mode(tar::HeaderMode::Deterministic);
     tar.follow_symlinks(false);
     let written = append(&mut tar, "Dockerfile", dockerfile.as_bytes())

@@ -7,13 +7,13 @@ use tokio::{sync::OnceCell, time::timeout};
 
 use super::super::Error;
 
-/// Where an engine listens if nobody says otherwise.
+/// The engine's address, unless another one is set.
 const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
 
-/// For the engine's version: an engine that is there answers in milliseconds.
+/// The limit of asking for the engine's version: a running engine answers in milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For the first byte of any other answer. Creating and starting take a second on a busy host.
+/// The limit of waiting for the first byte of any other answer. Creating and starting take a second on a busy host.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct Engine {
@@ -30,7 +30,7 @@ impl Engine {
         self.client.get_or_try_init(|| self.connect()).await
     }
 
-    /// Name and version, asked for now.
+    /// Returns name and version, asked for now.
     pub(super) async fn ping(&self) -> Result<String, Error> {
         let client = self.client().await?;
         let answer =
@@ -72,7 +72,7 @@ impl Engine {
     }
 }
 
-/// Where `DOCKER_HOST` points, else the default socket.
+/// Returns the address in `DOCKER_HOST`, else the default socket.
 pub(in super::super) fn address() -> String {
     let given = std::env::var("DOCKER_HOST").ok().filter(|address| !address.is_empty());
     given.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
@@ -85,22 +85,22 @@ fn status(error: &Answer) -> Option<u16> {
     }
 }
 
-/// 404: the image, the network or the container is not there (any more).
+/// Returns whether it is a 404: the image, the network or the container does not exist (any more).
 pub(super) fn is_missing(error: &Answer) -> bool {
     status(error) == Some(404)
 }
 
-/// 409: somebody else is doing the same.
+/// Returns whether it is a 409: another caller is doing the same.
 pub(super) fn is_conflict(error: &Answer) -> bool {
     status(error) == Some(409)
 }
 
-/// 400: what we asked for makes no sense, for example an image without a command.
+/// Returns whether it is a 400: our request makes no sense, for example for an image without a command.
 pub(super) fn is_refused(error: &Answer) -> bool {
     status(error) == Some(400)
 }
 
-/// The engine's own words.
+/// Returns the engine's own message.
 pub(super) fn text(error: &Answer) -> String {
     match error {
         Answer::DockerResponseServerError { message, .. } => message.trim().to_owned(),

@@ -1,4 +1,4 @@
-//! Why containers ended: one subscription to the engine's events for all of them.
+//! The reasons why containers ended: one subscription to the engine's events for all of them.
 
 use std::{
     collections::HashMap,
@@ -13,14 +13,14 @@ use tokio::{sync::watch, time::timeout};
 use super::{Shared, engine, sandbox};
 use crate::runtime::Exit;
 
-/// Between tries to subscribe again, doubled up to the second one.
+/// The pauses between tries to subscribe again, doubled from the first up to the second one.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
-/// The exit code of a process that was killed, by the kernel for its memory or by somebody.
+/// The exit code of a process that was killed, by the kernel for its memory or by another process.
 const KILLED: i64 = 128 + 9;
 
-/// How long a kill waits for the engine's word that it was for memory: it comes from another part of
-/// the kernel, and may come later.
+/// The time that a kill waits for the engine's report that it was for memory: it comes from another part of the kernel,
+/// and may come later.
 const LATE_OOM: Duration = Duration::from_millis(250);
 
 /// Everything known about one container's end.
@@ -29,13 +29,13 @@ struct State {
     removed: bool,
     out_of_memory: bool,
     code: Option<i64>,
-    /// It is not there any more, and we have seen no end.
+    /// It does not exist any more, and its end was not seen.
     gone: bool,
 }
 
 impl State {
-    /// Our own kill > the engine's word on memory > the exit code. A process killed for its memory
-    /// that the guest had started itself is no reason: only who was killed counts.
+    /// Our own kill > the engine's report on memory > the exit code. A process killed for its memory that the guest had
+    /// started itself is not a reason: only the process that was killed counts.
     fn exit(&self) -> Option<Exit> {
         if self.removed {
             return Some(Exit::Removed);
@@ -49,7 +49,7 @@ impl State {
     }
 }
 
-/// One container's end, to be waited for.
+/// One container's end, which can be waited for.
 pub(super) struct End {
     state: watch::Sender<State>,
 }
@@ -74,12 +74,12 @@ impl End {
 async fn ended(state: &mut watch::Receiver<State>) -> Exit {
     match state.wait_for(|state| state.exit().is_some()).await {
         Ok(state) => state.exit().unwrap_or(Exit::Unknown),
-        // Cannot be: the sender is in what we borrow.
+        // Cannot happen: the sender is in the value that we borrow.
         Err(_) => Exit::Unknown,
     }
 }
 
-/// The containers whose end somebody wants to know, by id.
+/// The containers whose end is waited for, by id.
 #[derive(Default)]
 pub(super) struct Ends(Mutex<HashMap<String, Weak<End>>>);
 
@@ -90,7 +90,7 @@ impl Ends {
         end
     }
 
-    /// By our own hand, whoever asked for it: nothing else is to be learned.
+    /// Notes that we removed it ourselves, whichever part of this program asked for it: there is nothing else to learn.
     pub(super) fn removed(&self, id: &str) {
         self.update(id, |state| state.removed = true);
         self.0.lock().unwrap().remove(id);
@@ -125,15 +125,13 @@ impl Ends {
     }
 }
 
-/// The time from which a subscription is to tell: whatever happens before it stands is sent
-/// afterwards.
+/// Returns the time from which a subscription should report: the events before it stands are sent afterwards.
 pub(super) fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
 }
 
-/// Follows the engine's events for as long as somebody holds `shared`, and subscribes again when
-/// they break off.
+/// Follows the engine's events for as long as `shared` exists, and subscribes again when they break off.
 pub(super) async fn follow(shared: Weak<Shared>, mut since: String) {
     let mut backoff = BACKOFF[0];
     loop {
@@ -148,7 +146,7 @@ pub(super) async fn follow(shared: Weak<Shared>, mut since: String) {
     }
 }
 
-/// Answers when the stream has broken off: whether it had told anything.
+/// Listens until the stream breaks off; returns whether it had reported anything.
 async fn listen(shared: &Weak<Shared>, since: &str) -> bool {
     let Some(strong) = shared.upgrade() else { return false };
     let options = EventsOptions {
@@ -162,7 +160,7 @@ async fn listen(shared: &Weak<Shared>, since: &str) -> bool {
     };
     let Ok(client) = strong.engine.client().await.cloned() else { return false };
     let mut events = Box::pin(client.events(Some(options)));
-    // What is being told must not keep the backend alive.
+    // An event in progress must not keep the backend alive.
     drop(strong);
     let mut told = false;
     while let Some(event) = events.next().await {
@@ -181,7 +179,7 @@ async fn listen(shared: &Weak<Shared>, since: &str) -> bool {
     told
 }
 
-/// What the events may have missed.
+/// Looks at all containers: the events may have missed an end.
 async fn inspect_all(shared: &Shared) {
     let Ok(client) = shared.engine.client().await else { return };
     for id in shared.ends.ids() {

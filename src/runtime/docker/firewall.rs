@@ -5,10 +5,10 @@
 //!                                              ├─▶ chain of the bridge's name ─▶ rejected, or back
 //!  from the bridge to elsewhere   DOCKER-USER ─┘   (the next rules of the table decide)
 //! ```
-//! The engine asks `DOCKER-USER` first and leaves it alone, also when it restarts. Rejected, not
-//! dropped, so that a function's connect fails at once; with a reset, because the kernel sends one
-//! sandbox no more than about one ICMP message a second. Setting the rules again changes nothing; the chain's content is replaced in one step, so
-//! that there is no moment without it.
+//! The engine asks `DOCKER-USER` first and leaves it alone, even when it restarts. Connections are rejected, not
+//! dropped, so that a function's connect fails at once; with a reset, because the kernel sends one sandbox at most
+//! about one ICMP message a second. Setting the rules again changes nothing; the chain's content is replaced in one
+//! step, so that there is no moment without it.
 
 use std::{fs, io, net::Ipv4Addr, path::Path, process::Stdio};
 
@@ -19,19 +19,19 @@ use tokio::{
 
 use super::super::forbidden;
 
-/// Where forwarded packets pass first; made by the engine.
+/// The chain that forwarded packets pass first; the engine makes it.
 const FORWARDED: &str = "DOCKER-USER";
 
-/// What may set rules, as a bit of the kernel's mask.
+/// The capability to set rules, as a bit of the kernel's mask.
 const CAP_NET_ADMIN: u32 = 12;
 
-/// How long other programs that are setting rules are waited for, in seconds; a start waits meanwhile.
+/// The limit of waiting for other programs that are setting rules, in seconds; a start waits meanwhile.
 const LOCK_WAIT: &str = "5";
 
-/// Of equal rules that several managers set at the same moment; more are not looked for.
+/// The most equal rules that are looked for, which several managers set at the same moment.
 const MOST_DOUBLES: usize = 16;
 
-/// Why there are no rules. What was asked for works all the same, unprotected.
+/// The reason why there are no rules. The network works all the same, unprotected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Open {
     #[error("the engine's bridge {0} is not on this host's network, so rules set here would not hold")]
@@ -48,7 +48,7 @@ pub(super) enum Open {
     Refused(String),
 }
 
-/// Makes the rules of a bridge stand.
+/// Sets the rules of a bridge.
 pub(super) async fn set(bridge: &str) -> Result<(), Open> {
     if !Path::new("/sys/class/net").join(bridge).exists() {
         return Err(Open::Elsewhere(bridge.to_owned()));
@@ -71,7 +71,7 @@ pub(super) async fn set(bridge: &str) -> Result<(), Open> {
     Ok(())
 }
 
-/// Takes the rules of a bridge away, if there are any.
+/// Removes the rules of a bridge, if there are any.
 pub(super) async fn clear(bridge: &str) -> Result<(), Open> {
     if !may_set_rules() || !said_yes(iptables(&["--list-rules", bridge]).await?) {
         return Ok(());
@@ -91,8 +91,8 @@ fn jump<'a>(verb: &'a str, hook: &'a str, bridge: &'a str) -> [&'a str; 6] {
     [verb, hook, "--in-interface", bridge, "--jump", bridge]
 }
 
-/// The chain as a file for `iptables-restore`. `LOCAL` is every address of this host, those that it
-/// gets later too.
+/// Returns the chain as a file for `iptables-restore`. `LOCAL` is every address of this host, including those that it
+/// gets later.
 fn chain(bridge: &str, resolvers: &[Ipv4Addr], gateways: &[Ipv4Addr]) -> String {
     let dns = forbidden::DNS_PORT;
     let excepted = resolvers.iter().flat_map(|resolver| {
@@ -121,14 +121,14 @@ fn may_set_rules() -> bool {
     mask.is_some_and(|mask| mask >> CAP_NET_ADMIN & 1 == 1)
 }
 
-/// What a program answered: fine, or the first line of its complaint.
+/// The answer of a program: success, or the first line of its error.
 type Answer = Result<(), String>;
 
 fn said_yes(answer: Answer) -> bool {
     answer.is_ok()
 }
 
-/// Waits for other programs that are setting rules.
+/// Runs `iptables`, which waits for other programs that are setting rules.
 async fn iptables(arguments: &[&str]) -> Result<Answer, Open> {
     run("iptables", &[&["--wait", LOCK_WAIT], arguments].concat(), "").await
 }

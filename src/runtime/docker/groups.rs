@@ -1,8 +1,8 @@
-//! Control groups around this manager's containers: so they rank below everything else on the machine,
-//! and one function's together leave a processor to the others.
+//! Control groups around this manager's containers: so they rank below everything else on the machine, and one
+//! function's together leave a processor to the others.
 //!
-//! The engine puts a container below any group that it is told, without being asked anything more. What the
-//! group is allowed has to be written here: by root, on the engine's own machine, and where no systemd does the engine's
+//! The engine puts a container below any group that it is given, without further requests. The limits of the group have
+//! to be written here: by root, on the engine's own machine, and only where systemd does not manage the engine's
 //! groups. Elsewhere containers only rank below others of the same engine, by their own share.
 
 use std::{
@@ -23,7 +23,7 @@ use crate::runtime::{
     cgroups::{Cgroups, of_function},
 };
 
-/// Why containers rank only below others of the same engine.
+/// The reason why containers rank only below others of the same engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unranked {
     NotRoot,
@@ -45,7 +45,8 @@ impl fmt::Display for Unranked {
     }
 }
 
-/// Why no groups can be made for the containers of this engine, as far as its own words tell.
+/// Returns the reason why groups cannot be made for the containers of this engine, as far as the engine's own data
+/// tells.
 pub(super) fn reason_against(address: &str, info: &SystemInfo, is_root: bool) -> Option<Unranked> {
     if !address.starts_with("unix://") {
         return Some(Unranked::Remote);
@@ -58,7 +59,7 @@ pub(super) fn reason_against(address: &str, info: &SystemInfo, is_root: bool) ->
     }
 }
 
-/// Whether they can be made.
+/// Returns the version of groups that can be made, or why they cannot.
 fn usable(address: &str, info: &SystemInfo) -> Result<Cgroups, Unranked> {
     let is_root = rustix::process::geteuid().is_root();
     if let Some(reason) = reason_against(address, info, is_root) {
@@ -76,9 +77,9 @@ fn usable(address: &str, info: &SystemInfo) -> Result<Cgroups, Unranked> {
 pub(super) struct Groups {
     top: String,
     cgroups: OnceCell<Option<Cgroups>>,
-    /// Of containers in each function's; held while groups are made or removed.
+    /// The number of containers in each function's group; locked while groups are made or removed.
     members: Mutex<HashMap<String, usize>>,
-    /// A container was not where it should have been: the engine's groups are not this machine's.
+    /// Whether a container was not where it should have been: the engine's groups are not this machine's.
     elsewhere: AtomicBool,
 }
 
@@ -88,9 +89,9 @@ impl Groups {
         Arc::new(Self { top: top(owner), cgroups, members, elsewhere })
     }
 
-    /// A place for a container of this function; `None` where groups cannot be made.
+    /// Makes a place for a container of this function; `None` where groups cannot be made.
     pub(super) async fn enter(self: &Arc<Self>, engine: &Engine, function: &str) -> Option<Membership> {
-        // An engine that does not answer is asked again; the creation itself says so.
+        // An engine that does not answer is asked again; the creation itself reports it.
         let cgroups = (*self.cgroups.get_or_try_init(|| look(engine)).await.ok()?)?;
         if self.elsewhere.load(Ordering::Relaxed) {
             return None;
@@ -119,7 +120,7 @@ impl Groups {
         }
     }
 
-    /// Removes what a dead process of this owner has left, once its containers are gone.
+    /// Removes the groups that a dead process of this owner has left, once its containers are gone.
     pub(super) fn clear(&self, owner: &Owner) {
         let Some(cgroups) = Cgroups::usable() else { return };
         let members = self.members.lock().unwrap();
@@ -138,12 +139,13 @@ impl Groups {
     }
 }
 
-/// Of one manager, so that nobody else removes it, being empty, while the engine makes a group below it.
+/// Returns the group of one manager, so that no other manager removes it, being empty, while the engine makes a group
+/// below it.
 fn top(owner: &Owner) -> String {
     format!("cloudfunc-{}-{}", owner.platform, owner.manager)
 }
 
-/// Asked once per process.
+/// Looks once per process.
 async fn look(engine: &Engine) -> Result<Option<Cgroups>, Error> {
     let info = engine.client().await?.info().await.map_err(engine.failed("describe itself"))?;
     let usable = usable(&super::engine::address(), &info);
@@ -151,8 +153,8 @@ async fn look(engine: &Engine) -> Result<Option<Cgroups>, Error> {
     Ok(usable.inspect_err(told).ok())
 }
 
-/// The engine has made the groups above a container in every hierarchy. While it may be making another one, those
-/// above that one stay.
+/// Removes a group. The engine has made the groups above a container in every hierarchy. While it may be making another
+/// one, those above that one stay.
 fn remove(top: &str, group: &str, is_last: bool, cgroups: Cgroups) {
     for hierarchy in cgroups.hierarchies() {
         let _ = fs::remove_dir(hierarchy.join(top).join(group));
@@ -162,7 +164,7 @@ fn remove(top: &str, group: &str, is_last: bool, cgroups: Cgroups) {
     }
 }
 
-/// A container's membership in its function's group, which goes with its last member.
+/// A container's membership in its function's group, which is removed with its last member.
 pub(super) struct Membership {
     groups: Arc<Groups>,
     group: String,
@@ -170,13 +172,13 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// As the engine is told.
+    /// Returns the parent group in the form for the engine.
     pub(super) fn parent(&self) -> String {
         format!("/{}/{}", self.groups.top, self.group)
     }
 
-    /// Looks whether a container is really there; if not, although it `is_running`, which is asked only
-    /// then, the next ones are not put there either. The group of one that has ended is gone.
+    /// Checks whether a container is really there; if not, although it `is_running`, which is asked only then, the next
+    /// ones are not put there either. The group of a container that has ended is gone.
     pub(super) async fn verify(&self, id: &str, is_running: impl Future<Output = bool>) {
         let folder = self.cgroups.hierarchy("cpu").join(&self.parent()[1..]).join(id);
         if folder.is_dir() || self.groups.elsewhere.load(Ordering::Relaxed) || !is_running.await {

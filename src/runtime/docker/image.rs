@@ -29,18 +29,18 @@ use crate::{
     model::{Digest, Language, ManagerId},
 };
 
-/// The label of the language image that a function's image was built on.
+/// The label for the language image that a function's image was built on.
 const BASE_LABEL: &str = "cloudfunc.base";
-/// The label of the manager that made a function's image, and may remove it: platforms of one name may share an
+/// The label for the manager that made a function's image, and may remove it: platforms of one name may share an
 /// engine, and a manager's id is kept with its data.
 const MANAGER_LABEL: &str = "cloudfunc.image-manager";
 
 const PULL_HELP: &str = "connect to a network so that it can be pulled, or load it with `docker load`";
 
-/// The images known to be there.
+/// The images known to exist.
 pub(super) struct Images {
     bases: BaseImages,
-    /// Whose images are made for functions.
+    /// The manager for whose functions images are made.
     manager: ManagerId,
     known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
 }
@@ -50,14 +50,14 @@ impl Images {
         Self { bases, manager, known: Mutex::default() }
     }
 
-    /// The engine's id of an image. Of many callers at once, one does the work.
+    /// Returns the engine's id of an image. Of many callers at once, one does the work.
     pub(super) async fn ensure(
         &self,
         engine: &Engine,
         image: &Image,
         progress: &Progress,
     ) -> Result<String, Error> {
-        // A name may be given to another image at any time; an id is that image for ever.
+        // A name may be given to another image at any time; an id always stands for the same image.
         if matches!(image, Image::Own { reference } if !reference.starts_with("sha256:")) {
             return self.have(engine, image, progress).await;
         }
@@ -65,7 +65,7 @@ impl Images {
         cell.get_or_try_init(|| self.have(engine, image, progress)).await.cloned()
     }
 
-    /// Somebody removed it behind our back. A function's image may have lost its base too.
+    /// Forgets an image that another program has removed. A function's image may have lost its base too.
     pub(super) fn forget(&self, image: &Image) {
         let mut known = self.known.lock().unwrap();
         known.remove(image);
@@ -74,8 +74,8 @@ impl Images {
         }
     }
 
-    /// Those that this manager made for functions that have none of these tags and ids. One that a container still uses is
-    /// refused by the engine.
+    /// Removes the images that this manager made for functions and that have none of these tags and ids. The engine
+    /// refuses to remove one that a container still uses.
     pub(super) async fn remove_others(
         &self,
         engine: &Engine,
@@ -137,7 +137,7 @@ impl Images {
     }
 }
 
-/// What a language's image is built from; its tag names the content.
+/// The parts that a language's image is built from; its tag names the content.
 struct Recipe {
     tag: String,
     dockerfile: String,
@@ -148,7 +148,7 @@ impl Recipe {
     fn of(language: Language, version: &str, base: &str) -> Self {
         let files = language.facts().image.files;
         let dockerfile = dockerfile(language, base);
-        // With the texts last: another shim is another image.
+        // The texts come last: another shim is another image.
         let texts = files.iter().map(|(_, text)| format!("\0{text}")).collect::<String>();
         let digest = Digest::of(format!("{dockerfile}{texts}").as_bytes());
         let tag = format!("cloudfunc/{language}:{version}-{}", digest.short());
@@ -156,7 +156,7 @@ impl Recipe {
     }
 }
 
-/// The build of a language's image. `base` is an image's id; no user's text gets in here.
+/// Returns the Dockerfile of a language's image. `base` is an image's id; no text of a user gets in here.
 fn dockerfile(language: Language, base: &str) -> String {
     let facts = language.facts();
     let (folder, interpreter) = (language::Image::FOLDER, &facts.interpreter);
@@ -172,7 +172,7 @@ fn dockerfile(language: Language, base: &str) -> String {
     )
 }
 
-/// A command as a Dockerfile has it, without a shell.
+/// Writes a command in the form for a Dockerfile, without a shell.
 fn json<T: serde::Serialize>(words: &[T]) -> String {
     serde_json::to_string(words).expect("texts are JSON")
 }
@@ -209,7 +209,7 @@ impl Work<'_> {
         let mut lines = pin!(self.client.create_image(Some(options), None, None));
         while let Some(line) = lines.next().await {
             let line = line.map_err(|error| no_image(reference, help, Some(error)))?;
-            // Layer by layer only what changes once, not every percent.
+            // Per layer, report only the steps that happen once, not every percent.
             if let (Some(status), None) = (line.status, line.progress_detail.and_then(|d| d.current)) {
                 (self.progress)(line.id.map_or(status.clone(), |id| format!("{id}: {status}")));
             }
@@ -274,7 +274,7 @@ impl Work<'_> {
     }
 }
 
-/// A folder and a Dockerfile as a tar, written by a blocking task while it is sent.
+/// Returns a folder and a Dockerfile as a tar, written by a blocking task while it is sent.
 fn bundle_context(
     bundle: PathBuf,
     dockerfile: String,
@@ -292,13 +292,13 @@ fn no_image(image: &str, help: &str, source: Option<Answer>) -> Error {
     }
 }
 
-/// What may stand in the path of a request to the engine.
+/// Returns whether the text may stand in the path of a request to the engine.
 pub(super) fn is_reference(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed) && !text.contains("..")
 }
 
-/// Without a tag the engine would pull all of them.
+/// Adds the tag `latest` where there is no tag: without one the engine would pull all of them.
 fn with_tag(reference: &str) -> String {
     let last = reference.rsplit('/').next().unwrap_or(reference);
     if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }

@@ -5,9 +5,9 @@
 //!        (known)     │                             │ or the container's end, or the limit
 //!                    └─ from here on a guard removes it, whatever happens
 //! ```
-//! [`engine`] is the connection, [`image`] makes images, [`sandbox`] says what a container may do,
-//! [`container`] is one of them, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`]
-//! is the one for `egress`, [`firewall`] shuts it off from this host.
+//! [`engine`] is the connection, [`image`] makes images, [`sandbox`] defines what a container may do, [`container`] is
+//! one of them, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for
+//! `egress`, [`firewall`] shuts it off from this host.
 
 mod container;
 mod context;
@@ -41,10 +41,10 @@ use super::{
 };
 use crate::model::Network;
 
-/// Limit of removals at the same time: an engine does not remove faster with more.
+/// The limit of removals at the same time: an engine does not remove faster with more.
 const PARALLEL_REMOVALS: usize = 4;
 
-/// How often [`Docker::remove_all`] looks again for what another process was still making.
+/// The number of times that [`Docker::remove_all`] looks again for containers that another process was still making.
 const REMOVAL_ROUNDS: usize = 10;
 
 /// The backend.
@@ -53,7 +53,7 @@ pub(super) struct Docker {
     images: Images,
 }
 
-/// What containers need for as long as they live.
+/// The parts that containers need for as long as they live.
 struct Shared {
     engine: Engine,
     owner: Owner,
@@ -62,7 +62,7 @@ struct Shared {
     groups: Arc<Groups>,
     /// The one event subscription, opened before the first start.
     subscription: Mutex<Option<AbortOnDropHandle<()>>>,
-    /// Held for reading while a container is made: [`Docker::remove_all`] waits for them.
+    /// Locked for reading while a container is made: [`Docker::remove_all`] waits for them.
     creating: tokio::sync::RwLock<()>,
 }
 
@@ -88,8 +88,8 @@ impl Docker {
         }
     }
 
-    /// A container that is not running yet. When somebody has removed the image or the network that
-    /// were remembered, they are made once more.
+    /// Makes a container, not running yet. When the image or the network that it remembers was removed by another
+    /// program, they are made once more.
     async fn create(&self, spec: &Spec) -> Result<Container, Error> {
         for last in [false, true] {
             let image = self.ensure_image(&spec.image, &|_| {}).await?;
@@ -164,7 +164,7 @@ impl Runtime for Docker {
     }
 
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
-        // What this process is making now is there once the lock is ours.
+        // The containers that this process is making now exist once we have the lock.
         let _gate = self.shared.creating.write().await;
         let mut removed = Vec::new();
         for _ in 0..REMOVAL_ROUNDS {

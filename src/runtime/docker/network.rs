@@ -1,5 +1,5 @@
-//! The network of functions with `network = "egress"`: containers on it cannot reach each other, this
-//! host or private addresses, where [`firewall`] can see to that.
+//! The network of functions with `network = "egress"`: containers on it cannot reach each other, this host or private
+//! addresses, where [`firewall`] can prevent it.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ pub(super) fn name(platform: &PlatformName) -> String {
     format!("cloudfunc-{platform}-egress")
 }
 
-/// The same for every manager of a platform, and all that the kernel allows: 15 characters. Of two
-/// networks with one bridge's name the engine refuses the second, so there is never more than one.
+/// Returns the bridge's name, the same for every manager of a platform, and as long as the kernel allows: 15
+/// characters. The engine refuses a second network with the same bridge name, so there is never more than one.
 fn bridge(platform: &PlatformName) -> String {
     format!("cf-{}", &hex::encode(Sha256::digest(platform.as_str()))[..12])
 }
@@ -29,7 +29,7 @@ fn bridge(platform: &PlatformName) -> String {
 /// One platform's network, made when the first function needs it.
 pub(super) struct Egress {
     platform: PlatformName,
-    /// Once the network is there: why it is open, if it was when this process last looked.
+    /// Set once the network exists: why it is open, if it was when this process last looked.
     known: Mutex<Option<Option<Open>>>,
 }
 
@@ -42,8 +42,8 @@ impl Egress {
         *self.known.lock().await = None;
     }
 
-    /// Makes network and rules unless this process knows that they are there. Without rules the network
-    /// is used all the same; the answer says why.
+    /// Makes network and rules unless this process knows that they exist. Without rules the network is used all the
+    /// same; the return value says why.
     pub(super) async fn ensure(&self, engine: &Engine) -> Result<Option<Open>, Error> {
         let mut known = self.known.lock().await;
         if let Some(known) = &*known {
@@ -57,7 +57,7 @@ impl Egress {
         Ok(known.insert(open).clone())
     }
 
-    /// Looks again: rules may have gone since.
+    /// Looks again: the rules may have been removed since.
     pub(super) async fn notices(&self, engine: &Engine) -> Vec<String> {
         self.forget().await;
         match self.ensure(engine).await {
@@ -71,7 +71,8 @@ impl Egress {
         }
     }
 
-    /// The engine refuses while a container is on it, of whichever manager: then network and rules stay.
+    /// Removes network and rules. The engine refuses while a container of any manager is on the network: then both
+    /// stay.
     pub(super) async fn remove_unused(&self, engine: &Engine) {
         let mut known = self.known.lock().await;
         *known = None;
@@ -84,7 +85,7 @@ impl Egress {
         }
         let cleared =
             firewall::clear(&found.map_or(bridge(&self.platform), |network| bridge_of(&network))).await;
-        // Another manager may have made the network again meanwhile, and lost its rules to us.
+        // Another manager may have made the network again meanwhile, and lost its rules because of us.
         if let Ok(network) = client.inspect_network(&name, None).await {
             let _ = close(&network).await;
         }
@@ -102,7 +103,7 @@ impl Egress {
         }
         let made = client.create_network(self.request(&name)).await;
         match (client.inspect_network(&name, None).await, made) {
-            // Of several managers that make it at the same time, one does.
+            // Of several managers that make it at the same time, one succeeds.
             (Ok(network), _) => Ok(network),
             (_, Err(error)) => Err(engine.failed("create the egress network")(error)),
             (Err(error), Ok(_)) => Err(looked(error)),
@@ -134,7 +135,7 @@ async fn close(network: &NetworkInspect) -> Result<(), Open> {
     firewall::set(&bridge_of(network)).await
 }
 
-/// The name of its bridge, which the engine chose where an older version made the network.
+/// Returns the name of its bridge, which the engine chose where an older version made the network.
 fn bridge_of(network: &NetworkInspect) -> String {
     let named = network.options.as_ref().and_then(|options| options.get(BRIDGE_NAME)).cloned();
     named.unwrap_or_else(|| format!("br-{:.12}", network.id.as_deref().unwrap_or_default()))

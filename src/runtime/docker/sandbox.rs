@@ -1,4 +1,4 @@
-//! What a container may do. Nothing here comes from a user unchecked.
+//! The rights of a container. Nothing here comes from a user unchecked.
 
 use std::collections::HashMap;
 
@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// Of user and group; no account of the host or of an image.
+/// The ids of user and group; no account of the host or of an image has them.
 pub(super) const USER: &str = "65532:65532";
 
-/// The labels of everything that an owner made.
+/// Returns the labels of everything that an owner made.
 pub(super) fn owner_filter(owner: &Owner) -> Vec<String> {
     vec![
         format!("cloudfunc.platform={}", owner.platform),
@@ -30,14 +30,14 @@ pub(super) fn owner_filter(owner: &Owner) -> Vec<String> {
     ]
 }
 
-/// For people: `docker ps` shows it. The end of an instance's id is its random part.
+/// Returns the container's name, which `docker ps` shows to people. The end of an instance's id is its random part.
 pub(super) fn name(owner: &Owner, spec: &Spec) -> String {
     let instance = spec.instance.0.simple().to_string();
     let function = if spec.function.is_empty() { "prewarmed" } else { &spec.function };
     format!("cloudfunc-{}-{function}-{}", owner.platform, &instance[instance.len() - 12..])
 }
 
-/// Makes what is mounted.
+/// Makes the folders that are mounted.
 pub(super) fn prepare(spec: &Spec) -> Result<(), Error> {
     if mounts_code(&spec.image) { spec.make_task_folder() } else { Ok(()) }
 }
@@ -46,7 +46,7 @@ fn mounts_code(image: &Image) -> bool {
     matches!(image, Image::Language { .. })
 }
 
-/// `group` is the control group above the container's own.
+/// Returns the request that creates a container; `group` is the control group above the container's own.
 pub(super) fn body(
     owner: &Owner,
     spec: &Spec,
@@ -60,7 +60,7 @@ pub(super) fn body(
         env: Some(environment(spec)),
         entrypoint: entrypoint(spec),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
-        // An own empty network namespace; a third of the time of network mode `none`.
+        // An empty network namespace of its own; takes a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),
         labels: Some(labels(owner, spec)),
         host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec) }),
@@ -74,7 +74,7 @@ fn environment(spec: &Spec) -> Vec<String> {
     account.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-/// The image's own, but for an interpreter that is to read its variables.
+/// Returns the entrypoint: none, so that the image's own is used, unless the interpreter has to read its variables.
 fn entrypoint(spec: &Spec) -> Option<Vec<String>> {
     let language = match &spec.image {
         Image::Language { language, version: _ } => language,
@@ -111,12 +111,12 @@ fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
             hard: Some(number(OPEN_FILES[1])),
         }]),
         memory: Some(memory),
-        // Of memory and swap together: no swap.
+        // The limit of memory and swap together: no swap.
         memory_swap: Some(memory),
         nano_cpus: Some(nano(cpus_of_instance(spec.cpus))),
-        // Among the engine's containers, the platform's own database and broker.
+        // The rank among the engine's containers, such as the platform's own database and broker.
         cpu_shares: Some(CPU_SHARES.into()),
-        // The names of the groups are nothing to a function.
+        // The names of the groups are of no use to a function.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         network_mode: (spec.network == Network::Egress).then(|| network::name(&owner.platform)),
         mounts: Some(mounts(spec)),

@@ -1,4 +1,4 @@
-//! What an engine says of itself and which containers of ours it has: for `cloudfunc doctor`.
+//! An engine's description of itself, and the containers of ours that it has: for `cloudfunc doctor`.
 
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
@@ -21,33 +21,33 @@ const MANAGER_LABEL: &str = "cloudfunc.manager";
 /// An engine, looked at without changing anything.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
-    /// Where it answers.
+    /// The address where it answers.
     pub address: String,
     /// The engine's own version.
     pub version: String,
-    /// The newest version of its interface that it speaks.
+    /// The newest version of its interface that it supports.
     pub api_version: String,
-    /// What it is made of: `Engine`, `containerd`, `runc`, …
+    /// The programs that it consists of: `Engine`, `containerd`, `runc`, …
     pub components: Vec<Component>,
-    /// How it stores layers of images, as in `overlay2`.
+    /// The driver that stores layers of images, such as `overlay2`.
     pub storage_driver: String,
-    /// Where it keeps images and containers, on its own host.
+    /// The folder for images and containers, on the engine's own host.
     pub root: PathBuf,
-    /// Who makes its control groups: `cgroupfs` or `systemd`.
+    /// The program that makes its control groups: `cgroupfs` or `systemd`.
     pub cgroup_driver: String,
-    /// `1` or `2`.
+    /// The version of the kernel's control groups: `1` or `2`.
     pub cgroup_version: String,
-    /// Why functions yield the processors to other containers only, and not to everything on the machine.
+    /// The reason why functions yield the processors to other containers only, and not to everything on the machine.
     pub unranked: Option<String>,
     /// Whether it runs without root.
     pub rootless: bool,
-    /// The root of containers is another user on the host.
+    /// Whether the root of containers is another user on the host.
     pub remaps_users: bool,
-    /// The program that makes its containers, as in `runc`.
+    /// The program that makes its containers, such as `runc`.
     pub default_runtime: String,
-    /// Its own words about what it cannot do.
+    /// Its own warnings about features that it lacks.
     pub warnings: Vec<String>,
-    /// Whether functions that name no version can be built.
+    /// Whether functions that do not name a version can be built.
     pub base_image: BaseImage,
     /// The containers of all platforms, running or not.
     pub containers: Vec<LabelledContainer>,
@@ -59,17 +59,17 @@ pub enum BaseImage {
     /// The engine has it.
     #[default]
     Here,
-    /// The engine does not have it, and its registry does; or that cannot be asked.
+    /// The engine does not have it, and its registry does, or the registry cannot be asked.
     Pullable,
     /// The engine does not have it and cannot pull it, for this reason.
     Missing(String),
 }
 
-/// A registry that a first deploy would wait for longer is as good as none.
+/// The limit of asking a registry: one that a first deploy would wait for longer is of no use.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Looks for an image on the engine that `DOCKER_HOST` or the default socket names; where it is not there, asks
-/// its registry, through the engine, for up to [`REGISTRY_TIMEOUT`].
+/// Looks for an image on the engine that `DOCKER_HOST` or the default socket names; where it is missing, asks its
+/// registry, through the engine, for up to [`REGISTRY_TIMEOUT`].
 pub async fn base_image(reference: &str) -> Result<BaseImage, Error> {
     let engine = Engine::from_environment();
     let client = engine.client().await?;
@@ -109,14 +109,14 @@ pub struct Component {
     pub name: String,
     /// Its version, as it writes it.
     pub version: String,
-    /// What it was built from: a commit, or with distributions the package's version.
+    /// The source that it was built from: a commit, or with distributions the package's version.
     pub build: String,
 }
 
 /// A container with the labels of a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledContainer {
-    /// Short, as `docker ps` shows it.
+    /// Its short id, as `docker ps` shows it.
     pub id: String,
     /// The label `cloudfunc.platform`.
     pub platform: String,
@@ -125,7 +125,7 @@ pub struct LabelledContainer {
 }
 
 impl Survey {
-    /// The engine that `DOCKER_HOST` or the default socket names. `base_image` is looked for.
+    /// Looks at the engine that `DOCKER_HOST` or the default socket names, and looks for `base_image` there.
     pub async fn of_engine(base_image: &str) -> Result<Self, Error> {
         let engine = Engine::from_environment();
         let client = engine.client().await?;
@@ -158,7 +158,7 @@ impl Survey {
         self.unranked = unranked.map(|reason| reason.to_string());
         let option = |name: &str| {
             let options = info.security_options.iter().flatten();
-            // As in `name=rootless`, or `name=seccomp,profile=default`.
+            // Such as `name=rootless`, or `name=seccomp,profile=default`.
             options.flat_map(|text| text.split(',')).any(|part| part.trim_start_matches("name=") == name)
         };
         (self.rootless, self.remaps_users) = (option("rootless"), option("userns"));

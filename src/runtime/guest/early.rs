@@ -1,6 +1,6 @@
-//! What a sandbox writes before its guest is there.
+//! The output of a sandbox before its guest is connected.
 
-/// The newest output is kept: an error comes last.
+/// The limit of the output kept, in bytes. The newest is kept: an error comes last.
 const MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]

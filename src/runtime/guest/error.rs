@@ -1,17 +1,17 @@
-//! Why a guest cannot be used any more.
+//! The reasons why a guest cannot be used any more.
 
 use std::time::Duration;
 
 /// The guest cannot be used any more: its sandbox has to be killed.
 #[derive(Debug, thiserror::Error)]
 pub enum GuestError {
-    /// It hung up: ask the sandbox why.
+    /// It hung up: the sandbox's exit tells the reason.
     #[error("the guest closed its connection")]
     Closed(#[source] Option<std::io::Error>),
-    /// It sent what the protocol does not allow.
+    /// It sent something that the protocol does not allow.
     #[error("the guest broke the runtime protocol: {0}")]
     Violation(String),
-    /// Nothing came in time.
+    /// It did not answer in time.
     #[error("the guest did not answer within {0:?}")]
     TimedOut(Duration),
 }

@@ -1,21 +1,21 @@
-//! Cuts a stream of output into lines, within a budget.
+//! Cutting a stream of output into lines, within a budget.
 
 use super::line::{Line, MAX_LOG_BYTES};
 use crate::model::{LineKind, Stream};
 
-/// A longer line is cut in pieces of at most this many bytes, so that a guest that never ends a line costs no
-/// more memory than this.
+/// The limit of a line, in bytes. A longer one is cut into pieces, so that a guest that never ends a line costs no more
+/// memory than this.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// Lines of one invocation: as many as one page of `logs` shows.
+/// The most lines of one invocation: as many as one page of `logs` shows.
 pub(super) const MAX_LOG_LINES: usize = 10_000;
 
-/// How much output may still be passed on; what is over it is dropped, and one line says so.
+/// The amount of output that may still be passed on; output over it is dropped, and one line says so.
 pub(super) struct Budget {
     bytes: usize,
     lines: usize,
     dropped: Dropped,
-    /// Output that has no end at which the dropped lines could be counted.
+    /// Whether the output has no end at which the dropped lines could be counted.
     endless: bool,
 }
 
@@ -26,18 +26,18 @@ struct Dropped {
 }
 
 impl Budget {
-    /// Of output that ends ([`Budget::finish`]): the dropped lines are counted then.
+    /// Returns the budget of output that ends ([`Budget::finish`]): the dropped lines are counted then.
     pub(super) fn new() -> Self {
         let dropped = Dropped::default();
         Self { bytes: MAX_LOG_BYTES, lines: MAX_LOG_LINES, dropped, endless: false }
     }
 
-    /// Of what an instance prints between invocations.
+    /// Returns the budget of the output that an instance prints between invocations.
     pub(super) fn endless() -> Self {
         Self { endless: true, ..Self::new() }
     }
 
-    /// Says how much was dropped.
+    /// Reports how much was dropped.
     pub(super) fn finish(&mut self, output: &mut dyn FnMut(Line)) {
         let Dropped { lines, bytes } = std::mem::take(&mut self.dropped);
         if lines > 0 && !self.endless {
@@ -45,7 +45,7 @@ impl Budget {
         }
     }
 
-    /// Passes a line on while there is budget, its line ending counted as one byte.
+    /// Passes a line on while there is budget; its line ending counts as one byte.
     fn spend(&mut self, stream: Stream, bytes: &[u8], output: &mut dyn FnMut(Line)) {
         if self.dropped.lines > 0 || self.lines == 0 || bytes.len() >= self.bytes {
             if self.endless && self.dropped.lines == 0 {
@@ -77,7 +77,7 @@ fn truncated(how_much: &str) -> Line {
 pub(super) struct Lines {
     stream: Stream,
     partial: Vec<u8>,
-    /// Pieces of it that were passed on, and their bytes.
+    /// The pieces of it that were passed on, and their bytes.
     pieces: usize,
     passed: usize,
 }
@@ -102,7 +102,7 @@ impl Lines {
         }
     }
 
-    /// Ends an unfinished line: what follows on the stream belongs to something else.
+    /// Ends an unfinished line: the stream continues with something else.
     pub(super) fn finish(&mut self, budget: &mut Budget, output: &mut dyn FnMut(Line)) {
         if !self.partial.is_empty() || self.pieces > 0 {
             self.end(budget, output);
@@ -139,7 +139,8 @@ impl Lines {
     }
 }
 
-/// Bytes at the end that begin a character of UTF-8 without ending it: it belongs to the next piece.
+/// Returns the number of bytes at the end that begin a character of UTF-8 without ending it: they belong to the next
+/// piece.
 fn begun_character(bytes: &[u8]) -> usize {
     (1..=3.min(bytes.len()))
         .find(|back| bytes[bytes.len() - back] & 0b1100_0000 != 0b1000_0000)
@@ -152,16 +153,16 @@ fn begun_character(bytes: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// Puts together what is there of both streams at once: in turn, a line of each, as they are usually written.
-/// A traceback stays in one piece.
+/// Merges the output that both streams hold at the same time: a line of each in turn, as they are usually written. A
+/// traceback stays in one piece.
 #[derive(Default)]
 pub(super) struct Turns {
-    /// Whose turn it is: of stdout, 0, or of stderr, 1.
+    /// The stream whose turn it is: stdout, 0, or stderr, 1.
     next: usize,
 }
 
 impl Turns {
-    /// Of stdout and stderr, in this order.
+    /// Takes bytes of stdout and stderr, in this order.
     pub(super) fn push(
         &mut self,
         mut chunks: [&[u8]; 2],
@@ -182,7 +183,7 @@ impl Turns {
     }
 }
 
-/// The length of the first line with those below it that are indented; of a traceback, the line that ends it too.
+/// Returns the length of the first line with the indented ones below it; in a traceback, also of the line that ends it.
 fn block(bytes: &[u8]) -> usize {
     let line =
         |rest: &[u8]| rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
@@ -204,7 +205,7 @@ fn without_return(line: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    /// The lines that come of pieces, the last one ended.
+    /// Returns the lines that pieces make, the last one ended.
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
         let mut seen = Vec::new();
         let mut lines = Lines::new(Stream::Stdout);
@@ -217,7 +218,7 @@ mod tests {
         seen
     }
 
-    /// What is read of both streams at once, in the order in which it is passed on.
+    /// Returns what is read of both streams at once, in the order in which it is passed on.
     fn in_turn(reads: &[[&str; 2]]) -> String {
         let mut seen = String::new();
         let (mut stdout, mut stderr) = (Lines::new(Stream::Stdout), Lines::new(Stream::Stderr));

@@ -1,5 +1,5 @@
-//! Waits for a guest to connect: the socket in an instance's folder, gone once the guest is there, and the named
-//! pipes beside it, to which it may write its output.
+//! Waiting for a guest to connect: the socket in an instance's folder, removed once the guest is there, and the named
+//! pipes next to it, to which it may write its output.
 
 use std::{
     fs::{self, Permissions},
@@ -28,20 +28,20 @@ use super::{
 };
 use crate::runtime::Error;
 
-/// For everybody inside to write to, and for nobody but this program to read.
+/// All processes inside may write to it, and only this program reads it.
 const PIPE_MODE: Mode = Mode::from_raw_mode(0o622);
 
 /// A listening socket in `run/` of an instance's folder, and two named pipes. Dropping it unlinks them.
 pub(in crate::runtime) struct Listener {
     socket: UnixListener,
     run: OwnedFd,
-    /// For stdout and stderr, until a guest has said that it uses them. None where there can be none.
+    /// The pipes for stdout and stderr, until a guest has said that it uses them. None where they cannot be made.
     pipes: Mutex<Option<[pipe::Receiver; 2]>>,
 }
 
 impl Listener {
-    /// Makes `run/` and the socket in it. Other users may connect who can reach the folder: the
-    /// guest does through its mount, nobody does on the host, since the instance's folder is 0700.
+    /// Makes `run/` and the socket in it. Other users may connect if they can reach the folder: the guest can, through
+    /// its mount; users of the host cannot, since the instance's folder is 0700.
     pub(in crate::runtime) fn bind(folder: &Path) -> Result<Self, Error> {
         let path = run_folder(folder);
         Self::bind_in(&path).map_err(|source| Error::Io { path, source })
@@ -52,7 +52,7 @@ impl Listener {
         fs::set_permissions(path, Permissions::from_mode(0o755))?;
         let run = open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let _ = unlinkat(&run, SOCKET_NAME, AtFlags::empty());
-        // A socket's address has room for 107 bytes only; through the open folder any path will do.
+        // A socket's address has room for 107 bytes only; through the open folder, a path of any length can be used.
         let short = format!("/proc/self/fd/{}/{SOCKET_NAME}", run.as_raw_fd());
         let socket = UnixListener::bind(&short)?;
         fs::set_permissions(&short, Permissions::from_mode(0o666))?;
@@ -61,8 +61,8 @@ impl Listener {
         Ok(Self { socket, run, pipes: Mutex::new(pipes.ok()) })
     }
 
-    /// Takes the guest's connections, in any order, and its `hello`, which says whether there are three or only
-    /// one. Has no limit of its own: whoever waits has one.
+    /// Takes the guest's connections, in any order, and its `hello`, which says whether there are three or only one. It
+    /// has no time limit of its own: the caller sets one.
     pub(in crate::runtime) async fn accept(&self) -> Result<Guest, GuestError> {
         let mut control: Option<(UnixStream, Frames)> = None;
         let (mut stdout, mut stderr, mut said) = (None, None, None);
@@ -111,13 +111,13 @@ impl Listener {
     }
 }
 
-/// Makes a named pipe and opens it both ways: so nobody inside can make this end wait or see an end, however many
-/// processes open and close it there. What the guest has as a standard stream, it can open again by
-/// `/dev/stdout`; a socket it could not.
+/// Makes a named pipe and opens it both ways: so no process inside can make this end wait or see an end, however many
+/// processes open and close it there. A guest whose standard stream is the pipe can open it again by `/dev/stdout`; it
+/// could not do so with a socket.
 fn named_pipe(run: &OwnedFd, name: &str) -> io::Result<pipe::Receiver> {
     let _ = unlinkat(run, name, AtFlags::empty());
     mknodat(run, name, FileType::Fifo, PIPE_MODE, 0)?;
-    // Whatever the umask.
+    // Set separately, whatever the umask is.
     chmodat(run, name, PIPE_MODE, AtFlags::empty())?;
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let pipe = openat(run, name, flags, Mode::empty())?;
@@ -126,19 +126,19 @@ fn named_pipe(run: &OwnedFd, name: &str) -> io::Result<pipe::Receiver> {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Who has a pipe open can open it again by `/proc`, whether it still has a name or not.
+        // A process that has a pipe open can open it again by `/proc`, whether the pipe still has a name or not.
         for name in [SOCKET_NAME, "stdout", "stderr"] {
             let _ = unlinkat(&self.run, name, AtFlags::empty());
         }
     }
 }
 
-/// What a sandbox sees as `/run/cloudfunc`.
+/// Returns the folder that a sandbox sees as `/run/cloudfunc`.
 pub(in crate::runtime) fn run_folder(folder: &Path) -> PathBuf {
     folder.join("run")
 }
 
-/// `hello`, once there is a control connection. Cancel safe.
+/// Waits for `hello`, once there is a control connection. Cancel safe.
 async fn greeting(control: &mut Option<(UnixStream, Frames)>) -> Result<Option<OutputKind>, GuestError> {
     match control {
         Some((socket, frames)) => hello(socket, frames).await,
@@ -146,7 +146,7 @@ async fn greeting(control: &mut Option<(UnixStream, Frames)>) -> Result<Option<O
     }
 }
 
-/// The first frame of a connection, and what was read after it.
+/// Reads the first frame of a connection, and returns it with the bytes after it.
 async fn opening(socket: &mut UnixStream) -> Result<(Channel, Frames), GuestError> {
     let mut frames = Frames::default();
     loop {

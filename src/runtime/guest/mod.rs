@@ -1,13 +1,13 @@
-//! The host's side of one guest: its control connection, and its two outputs: connections too, or named pipes.
-//! `protocol` is what stands on the wire, `listener` waits for a guest to connect, `early` keeps what a sandbox writes
-//! before that; `output` reads both outputs, `lines` cuts them into lines.
+//! The host's side of one guest: its control connection, and its two outputs, which are connections too, or named
+//! pipes. `protocol` defines the wire format, `listener` waits for a guest to connect, `early` keeps the sandbox's
+//! output before that; `output` reads both outputs, `lines` cuts them into lines.
 //!
-//! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After
-//! the answer both outputs are read until the kernel says that they are empty: the guest
-//! has flushed before it answered, therefore nothing of the invocation is missed.
+//! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After the answer both
+//! outputs are read until the kernel says that they are empty: the guest has flushed before it answered, therefore no
+//! output of the invocation is missed.
 //!
-//! The order within each output is kept. Which of two lines on different ones came first is unknown: what is
-//! there of both at once is passed on in turn, line by line.
+//! The order within each output is kept. The order between two lines on different outputs is unknown: when both hold
+//! some at the same time, it is passed on in turn, line by line.
 
 mod early;
 mod error;
@@ -46,13 +46,13 @@ use self::{
 };
 use crate::model::{Body, FunctionError};
 
-/// Limit of an error's type, in characters; the shims keep to it themselves.
+/// The limit of an error's type, in characters; the shims keep to it themselves.
 const MAX_ERROR_TYPE: usize = 256;
 
-/// Limit of a result's content type, in bytes: it becomes a header of the answer.
+/// The limit of a result's content type, in bytes: it becomes a header of the answer.
 const MAX_CONTENT_TYPE: usize = 256;
 
-/// A connected guest. One invocation at a time. Dropping it hangs up, upon which the guest exits.
+/// A connected guest, for one invocation at a time. Dropping it hangs up, and then the guest exits.
 pub struct Guest {
     control: UnixStream,
     frames: Frames,
@@ -61,7 +61,7 @@ pub struct Guest {
     with_context: bool,
 }
 
-/// An answer to `invoke`: both are the function's doing.
+/// An answer to `invoke`: both come from the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
     /// The handler returned.
@@ -70,17 +70,17 @@ pub enum Finished {
     Error(FunctionError),
 }
 
-/// The code could not be loaded.
+/// The failure to load the code.
 #[derive(Debug)]
 pub enum LoadFailure {
-    /// The guest said why (`load_error`): a syntax error, a missing handler.
+    /// The guest gave the reason (`load_error`): a syntax error, a missing handler.
     Function(FunctionError),
     /// There is no answer.
     Guest(GuestError),
 }
 
 impl Guest {
-    /// A guest that has said [`hello`]; beside each output, what was read of it already.
+    /// Makes a guest that has said [`hello`]; each output comes with the bytes that were read from it already.
     fn new(
         control: UnixStream,
         frames: Frames,
@@ -91,8 +91,8 @@ impl Guest {
         Self { control, frames, output, loaded: false, with_context: true }
     }
 
-    /// Sends `load` (once) and waits for `ready`, at most `limit`. What the code prints while it
-    /// loads goes to `output`.
+    /// Sends `load` (once) and waits for `ready`, for up to `limit`. The output of the code while it loads goes to
+    /// `output`.
     pub async fn load(
         &mut self,
         load: &Load,
@@ -114,14 +114,14 @@ impl Guest {
         }
     }
 
-    /// Whether the handler may look at the headers of an invocation; what nobody sees need not be sent.
-    /// True before `load`.
+    /// Returns whether the handler may look at the headers of an invocation; otherwise they need not be sent. True
+    /// before `load`.
     pub fn with_context(&self) -> bool {
         self.with_context
     }
 
-    /// Sends `invoke` and waits for its answer, at most `limit`. Every line that was written before
-    /// the answer reaches `output` before this returns, also when it fails.
+    /// Sends `invoke` and waits for its answer, for up to `limit`. Every line that was written before the answer
+    /// reaches `output` before this returns, even when it fails.
     pub async fn invoke(
         &mut self,
         invoke: &Invoke,
@@ -146,8 +146,8 @@ impl Guest {
         }
     }
 
-    /// Between invocations: passes on what the instance writes, and returns only when the guest hangs
-    /// up or sends what it may not send now. Cancel safe: drop it to invoke.
+    /// Passes on the instance's output between invocations, and returns only when the guest hangs up or sends something
+    /// that it may not send now. Cancel safe: drop it to invoke.
     pub async fn idle(&mut self, output: &mut (dyn FnMut(Line) + Send)) -> GuestError {
         let error = if self.frames.is_empty() {
             let Self { control, frames, output: outputs, .. } = self;
@@ -166,7 +166,7 @@ impl Guest {
         error
     }
 
-    /// One message there, one back, and everything that was printed until then.
+    /// Sends one message and reads one back, with everything that was printed until then.
     async fn exchange(
         &mut self,
         message: &HostMessage<'_>,
@@ -183,7 +183,7 @@ impl Guest {
         };
         self.output.drain(output);
         self.output.budget.finish(output);
-        // From here on the output is the instance's own.
+        // From here on the output belongs to the instance, not to an invocation.
         self.output.budget = Budget::endless();
         answer.map_err(NoAnswer::Guest)
     }
@@ -205,7 +205,7 @@ impl Guest {
         self.answer(output).await
     }
 
-    /// The next frame; there must be nothing behind it.
+    /// Reads the next frame; nothing may follow it.
     async fn answer(&mut self, output: Output<'_>) -> Result<(GuestMessage, Bytes), GuestError> {
         let Self { control, frames, output: outputs, .. } = self;
         tokio::select! {
@@ -216,8 +216,8 @@ impl Guest {
     }
 }
 
-/// Waits for `hello` on a control connection, behind its opening frame; answers how the guest writes its output,
-/// if not by connections. Cancel safe.
+/// Waits for `hello` on a control connection, after its opening frame; returns how the guest writes its output, if not
+/// by connections. Cancel safe.
 async fn hello(control: &mut UnixStream, frames: &mut Frames) -> Result<Option<OutputKind>, GuestError> {
     match next_frame(control, frames).await? {
         (GuestMessage::Hello { protocol: VERSION, outputs, .. }, _) => Ok(outputs),
@@ -228,7 +228,7 @@ async fn hello(control: &mut UnixStream, frames: &mut Frames) -> Result<Option<O
     }
 }
 
-/// Why no answer came.
+/// The reason why no answer came.
 enum NoAnswer {
     TooLarge(TooLarge),
     Guest(GuestError),
@@ -246,7 +246,7 @@ async fn next_frame(
     }
 }
 
-/// Reads something into `frames`, or says that the guest hung up. Cancel safe.
+/// Reads some bytes into `frames`, or fails when the guest has hung up. Cancel safe.
 async fn read_control(control: &mut UnixStream, frames: &mut Frames) -> Result<(), GuestError> {
     match control.read_buf(frames.space()).await {
         Ok(0) => Err(GuestError::Closed(None)),
@@ -255,7 +255,7 @@ async fn read_control(control: &mut UnixStream, frames: &mut Frames) -> Result<(
     }
 }
 
-/// In one write when the socket's buffer has room for it.
+/// Writes a frame, in one call when the socket's buffer has room for it.
 async fn write_frame(socket: &UnixStream, mut head: &[u8], mut body: &[u8]) -> io::Result<()> {
     while !(head.is_empty() && body.is_empty()) {
         socket.writable().await?;
@@ -296,7 +296,7 @@ fn check_content_type(content_type: &str) -> Result<(), GuestError> {
     Ok(())
 }
 
-/// An error's type is a name: one line, and short. The frame's header bounds message and trace.
+/// Cuts an error's type: it is a name, one line, and short. The frame's header bounds message and trace.
 fn bounded(error: FunctionError) -> FunctionError {
     let mut kind = String::with_capacity(error.kind.len().min(MAX_ERROR_TYPE));
     let mut rest = error.kind.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });

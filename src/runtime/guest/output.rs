@@ -12,14 +12,14 @@ use super::{
 };
 use crate::model::Stream;
 
-/// Limit of one read of output.
+/// The limit of one read of output, in bytes.
 const READ_SIZE: usize = 16 * 1024;
 
-/// What is read of one stream after an answer, at most. The kernel's buffer holds less, so that everything
-/// written before the answer is among it; a guest that goes on printing cannot hold us up.
+/// The most bytes read from one stream after an answer. The kernel's buffer holds less, so that everything written
+/// before the answer is included; a guest that keeps printing cannot hold us up.
 const MAX_DRAIN: usize = 4 * 1024 * 1024;
 
-/// Where lines go.
+/// The receiver of lines.
 pub(super) type Output<'a> = &'a mut (dyn FnMut(Line) + Send);
 
 /// The source that an output is read from. Neither end ever makes this program wait.
@@ -50,7 +50,7 @@ impl Source {
                 Self::Connection(socket) => {
                     recv(socket, &mut *buffer, RecvFlags::DONTWAIT).map(|(length, _)| length)
                 }
-                // Opened here without waiting, which no other descriptor of it can change.
+                // Opened here in non-blocking mode, which its other descriptors cannot change.
                 Self::Pipe(pipe) => rustix::io::read(pipe, &mut *buffer),
             };
             match read {
@@ -66,7 +66,7 @@ pub(super) struct Outputs {
     stdout: OutputStream,
     stderr: OutputStream,
     turns: Turns,
-    /// How much of the current invocation's output may still be passed on.
+    /// The amount of the current invocation's output that may still be passed on.
     pub(super) budget: Budget,
 }
 
@@ -78,7 +78,7 @@ struct OutputStream {
 }
 
 impl Outputs {
-    /// Of both outputs, and what was read of each already.
+    /// Makes the outputs, each from its source and the bytes that were read from it already.
     pub(super) fn new(stdout: (Source, BytesMut), stderr: (Source, BytesMut)) -> Self {
         let mut budget = Budget::endless();
         let mut stream = |(source, rest): (Source, BytesMut), stream| {
@@ -90,10 +90,10 @@ impl Outputs {
         Self { stdout, stderr, turns: Turns::default(), budget }
     }
 
-    /// Passes lines on as they come, for ever. Cancel safe: nothing is read that is not kept.
+    /// Passes lines on as they come, and never returns. Cancel safe: all bytes read are kept.
     pub(super) async fn follow(&mut self, output: Output<'_>) -> std::convert::Infallible {
         loop {
-            // A guest that prints all the time must not keep this task from its time limit.
+            // A guest that prints all the time must not keep this task from checking its time limit.
             tokio::task::consume_budget().await;
             tokio::select! {
                 () = self.stdout.readable() => {}
@@ -125,7 +125,7 @@ impl Outputs {
         self.turns = Turns::default();
     }
 
-    /// What was just read of each: so many bytes.
+    /// Passes on the bytes that were just read from each; the arguments are their numbers.
     fn pass_on(&mut self, [of_stdout, of_stderr]: [usize; 2], output: Output<'_>) {
         let Self { stdout, stderr, turns, budget } = self;
         let chunks = [&stdout.scratch[..of_stdout], &stderr.scratch[..of_stderr]];
@@ -135,7 +135,7 @@ impl Outputs {
 
 impl OutputStream {
     async fn readable(&self) {
-        // A closed stream never has anything again; the guest's end is seen on control.
+        // A closed stream never has more output; the guest's end is seen on control.
         if !self.open || self.source.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -149,7 +149,7 @@ impl OutputStream {
         self.took(read)
     }
 
-    /// How many bytes there are in `scratch`; remembers an end.
+    /// Returns how many bytes `scratch` holds; remembers an end.
     fn took(&mut self, read: io::Result<usize>) -> usize {
         match read {
             Ok(length @ 1..) => length,

@@ -5,9 +5,8 @@
 //! `{"channel": "control" | "stdout" | "stderr"}`. Every later header names its message as the only
 //! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`.
 //!
-//! Instead of connecting `stdout` and `stderr`, a guest may write to the named pipes `stdout` and `stderr` beside the
+//! Instead of connecting `stdout` and `stderr`, a guest may write to the named pipes `stdout` and `stderr` next to the
 //! socket, which its processes can open by `/dev/stdout` too; its `hello` then has `"outputs": "fifo"`.
-//!
 //!
 //! ```text
 //! guest                         host
@@ -25,23 +24,23 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{FunctionError, InvocationId, RevisionNumber, message::MAX_BODY};
 
-/// Limit of `hello`; another one is a start error.
+/// The protocol's version in `hello`; another one is a start error.
 pub const VERSION: u32 = 1;
 
-/// Of the socket in the folder that the guest sees as `/run/cloudfunc`.
+/// The name of the socket in the folder that the guest sees as `/run/cloudfunc`.
 pub const SOCKET_NAME: &str = "runtime.sock";
 
-/// Limit of a frame's header, in bytes. A longer one from the guest is a violation.
+/// The limit of a frame's header, in bytes. A longer one from the guest is a violation.
 pub const MAX_HEADER: usize = 64 * 1024;
 
-/// Both lengths.
+/// The size of both lengths, in bytes.
 const PREFIX: usize = 8;
 
-/// A body up to this size is copied out of the read buffer, which then serves the next frame too;
-/// a larger one takes the buffer with it.
+/// The size, in bytes, up to which a body is copied out of the read buffer, which then serves the next frame too; a
+/// larger one takes the buffer with it.
 const COPY_LIMIT: usize = 16 * 1024;
 
-/// `load`: which code to run, sent once per instance.
+/// The message `load`: the code to run, sent once per instance.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Load {
     /// The revision whose code it is.
@@ -50,13 +49,13 @@ pub struct Load {
     pub function: String,
     /// The handler, in the form of the function's language.
     pub handler: String,
-    /// Variables to be set before the code is loaded.
+    /// Variables to set before the code is loaded.
     pub env: BTreeMap<String, String>,
     /// Secrets, likewise; never logged.
     pub secrets: BTreeMap<String, String>,
 }
 
-// By hand, so that no secret gets into a log.
+// Written by hand, so that no secret gets into a log.
 impl fmt::Debug for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Load")
@@ -69,14 +68,14 @@ impl fmt::Debug for Load {
     }
 }
 
-/// `invoke`: the payload is the frame's body.
+/// The message `invoke`: the payload is the frame's body.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Invoke {
-    /// The invocation; its answer names it.
+    /// The id of the invocation; its answer names it.
     pub id: InvocationId,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Milliseconds until the invocation is killed.
+    /// The time until the invocation is killed, in milliseconds.
     pub remaining_ms: u64,
     /// The caller's headers that the handler may see, names in lower case.
     pub headers: BTreeMap<String, String>,
@@ -84,7 +83,7 @@ pub struct Invoke {
     pub content_type: String,
 }
 
-/// What the host sends.
+/// The messages that the host sends.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum HostMessage<'a> {
@@ -92,7 +91,7 @@ pub(super) enum HostMessage<'a> {
     Invoke(&'a Invoke),
 }
 
-/// What the guest sends on the control channel.
+/// The messages that the guest sends on the control channel.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum GuestMessage {
@@ -105,7 +104,7 @@ pub(super) enum GuestMessage {
         outputs: Option<OutputKind>,
     },
     Ready {
-        /// Whether the handler takes a context; a guest that does not say may take one.
+        /// Whether the handler takes a context; a guest that does not say so may take one.
         context: Option<bool>,
     },
     LoadError(FunctionError),
@@ -121,7 +120,7 @@ pub(super) enum GuestMessage {
 }
 
 impl GuestMessage {
-    /// As it stands on the wire.
+    /// Returns its name on the wire.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "hello",
@@ -133,7 +132,7 @@ impl GuestMessage {
     }
 }
 
-/// How a guest writes its output where it does not connect for it.
+/// The way a guest writes its output where it does not connect for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum OutputKind {
@@ -154,7 +153,7 @@ pub(super) enum Channel {
     Stderr,
 }
 
-/// The host's own message is over a bound of the protocol; nothing was sent.
+/// An error: the host's own message is over a bound of the protocol; nothing was sent.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TooLarge {
     #[error("{0} bytes of environment, secrets or headers are over the limit of {MAX_HEADER}")]
@@ -163,7 +162,7 @@ pub(super) enum TooLarge {
     Body(usize),
 }
 
-/// Lengths and header of a frame; the body follows on the wire as it is.
+/// Writes lengths and header of a frame; the body follows on the wire as it is.
 pub(super) fn encode_head(message: &HostMessage<'_>, body: usize) -> Result<BytesMut, TooLarge> {
     let mut head = BytesMut::with_capacity(512);
     head.put_bytes(0, PREFIX);
@@ -181,15 +180,15 @@ pub(super) fn encode_head(message: &HostMessage<'_>, body: usize) -> Result<Byte
     Ok(head)
 }
 
-/// Cuts the bytes of one connection into frames. What was read stays in here until it is a whole
-/// frame, so that a reader may stop at any time.
+/// Cuts the bytes of one connection into frames. Bytes stay in here until they make a whole frame, so that a reader may
+/// stop at any time.
 #[derive(Default)]
 pub(super) struct Frames {
     buffer: BytesMut,
 }
 
 impl Frames {
-    /// Where to read to. Has room for the rest of a frame whose lengths are known.
+    /// Returns the buffer to read into. It has room for the rest of a frame whose lengths are known.
     pub(super) fn space(&mut self) -> &mut BytesMut {
         let missing = match self.lengths() {
             Some((header, body)) => (PREFIX + header + body).saturating_sub(self.buffer.len()),
@@ -203,12 +202,12 @@ impl Frames {
         self.buffer.is_empty()
     }
 
-    /// What was read after the last frame.
+    /// Returns the bytes after the last frame.
     pub(super) fn into_rest(self) -> BytesMut {
         self.buffer
     }
 
-    /// The next frame when all of it is here; an error says what is wrong with it.
+    /// Returns the next frame when all of it is here; an error says what is wrong with it.
     pub(super) fn next<H: DeserializeOwned>(&mut self) -> Result<Option<(H, Bytes)>, String> {
         let Some((header, body)) = self.lengths() else { return Ok(None) };
         if header > MAX_HEADER {

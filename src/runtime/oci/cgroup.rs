@@ -1,9 +1,8 @@
-//! The limits of a sandbox as a whole: memory, cpu time, processes. Version 1 and 2 of the kernel's
-//! interface.
+//! The limits of a sandbox as a whole: memory, cpu time, processes. Version 1 and 2 of the kernel's interface.
 //!
-//! Made and removed here, not by libcontainer: its version 1 puts a container into all twelve
-//! controllers, of which three are of use, and it fails where they may not be written. The helper enters
-//! them before it makes the container.
+//! Made and removed here, not by libcontainer: its version 1 puts a container into all twelve controllers, of which
+//! three are of use, and it fails where they may not be written. The helper enters the groups before it makes the
+//! container.
 
 use std::{
     fs, io,
@@ -24,14 +23,14 @@ use crate::{
     },
 };
 
-/// For the processes of a sandbox to be gone after they were killed; then the folder stays, and the next
-/// removal finds it.
+/// The limit of waiting for killed processes of a sandbox to end; after it the folder stays, and the next removal finds
+/// it.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two tries meanwhile.
+/// The pause between two tries meanwhile.
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
-/// One sandbox's: a folder per hierarchy.
+/// The group of one sandbox: a folder per hierarchy.
 #[derive(Clone, Debug)]
 pub(super) struct Cgroup {
     version: Cgroups,
@@ -39,23 +38,23 @@ pub(super) struct Cgroup {
 }
 
 impl Cgroups {
-    /// Where the groups of an owner's instances are: in a hierarchy with the controller `cpu`, below those of their
-    /// functions.
+    /// Returns the folder for the groups of an owner's instances: in a hierarchy with the controller `cpu`, these are
+    /// below the groups of their functions.
     fn owners(self, owner: &Owner, controller: &str) -> PathBuf {
         self.hierarchy(controller).join(format!("cloudfunc-{}/{}", owner.platform, owner.manager))
     }
 
     fn controllers(self) -> &'static [&'static str] {
-        // Those of version 2 are all at one place.
+        // Version 2 has all of them in one place.
         if self == Self::V1 { &CONTROLLERS } else { &["cpu"] }
     }
 
-    /// Where an instance's limits are to be.
+    /// Returns the group for an instance's limits.
     pub(super) fn of(self, owner: &Owner, function: &str, instance: &str) -> Cgroup {
         self.placed(owner, instance, |_| Some(of_function(function)))
     }
 
-    /// Where they are, whatever its function is.
+    /// Finds the group of an instance, whatever its function is.
     pub(super) fn find(self, owner: &Owner, instance: &str) -> Cgroup {
         let has_it = |function: &fs::DirEntry| function.path().join(instance).is_dir();
         self.placed(owner, instance, |folder| {
@@ -80,7 +79,7 @@ impl Cgroups {
         Cgroup { version: self, folders: self.controllers().iter().map(folder).collect() }
     }
 
-    /// Makes a sandbox's with its limits.
+    /// Makes the group of a sandbox with its limits.
     pub(super) fn make(self, owner: &Owner, spec: &Spec) -> io::Result<Cgroup> {
         let InstanceId(instance) = spec.instance;
         let cgroup = self.of(owner, &spec.function, &instance.to_string());
@@ -101,7 +100,7 @@ impl Cgroup {
         match (self.version, self.folders.as_slice()) {
             (Cgroups::V1, [memory, cpu, pids]) => {
                 write(memory, "memory.limit_in_bytes", spec.memory_bytes)?;
-                // Of memory and swap together: no swap. Kernels may be without.
+                // The limit of memory and swap together: no swap. Some kernels do not have it.
                 write_if_there(memory, "memory.memsw.limit_in_bytes", spec.memory_bytes)?;
                 write(cpu, "cpu.cfs_period_us", CPU_PERIOD)?;
                 write(cpu, "cpu.cfs_quota_us", quota)?;
@@ -116,21 +115,21 @@ impl Cgroup {
         }
     }
 
-    /// The files to which a process of one thread writes `0` to be a member.
+    /// Returns the files to which a process of one thread writes `0` to become a member.
     pub(super) fn entrances(&self) -> Vec<PathBuf> {
         // Of version 1's two files, this one spares the kernel a wait for all its processors.
         let name = if self.version == Cgroups::V1 { "tasks" } else { "cgroup.procs" };
         self.folders.iter().map(|folder| folder.join(name)).collect()
     }
 
-    /// Whether the kernel has killed a process in it because there was no memory left.
+    /// Returns whether the kernel has killed a process in it because there was no memory left.
     pub(super) fn ran_out_of_memory(&self) -> bool {
         let Some(memory) = self.folders.first() else { return false };
         let name = if self.version == Cgroups::V1 { "memory.oom_control" } else { "memory.events" };
         fs::read_to_string(memory.join(name)).is_ok_and(|text| counts_a_kill(&text))
     }
 
-    /// Kills whatever is in it.
+    /// Kills all processes in it.
     pub(super) fn kill(&self) {
         for folder in &self.folders {
             let members = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
@@ -140,8 +139,8 @@ impl Cgroup {
         }
     }
 
-    /// Removes it, and the owner's when it was the last one. What is still in it has been killed, and is
-    /// waited for. Answers whether all of it is gone.
+    /// Removes it, and the owner's when it was the last one. The processes in it have been killed; this waits for their
+    /// end. Returns whether all of it is gone.
     pub(super) fn remove(&self) -> bool {
         let deadline = Instant::now() + REMOVAL_TIMEOUT;
         let mut gone = true;
@@ -161,7 +160,7 @@ impl Cgroup {
                     _ => break,
                 }
             }
-            // The function's, the owner's and the platform's: not while another is in them.
+            // The groups of the function, the owner and the platform: not while another one is in them.
             for parent in above(folder) {
                 if fs::remove_dir(parent).is_err() {
                     break;
@@ -172,7 +171,7 @@ impl Cgroup {
     }
 }
 
-/// Both versions have a line `oom_kill` with a number.
+/// Returns whether the text counts a kill: both versions have a line `oom_kill` with a number.
 fn counts_a_kill(text: &str) -> bool {
     let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
     count.is_some_and(|count| count.trim() != "0")

@@ -1,4 +1,4 @@
-//! What libcontainer is told, in the OCI's own words: `config.json`. Nothing here comes from a user unchecked.
+//! The configuration for libcontainer, in the OCI's own terms: `config.json`. Nothing here comes from a user unchecked.
 
 use std::path::Path;
 
@@ -11,15 +11,15 @@ use crate::runtime::{
     limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
 };
 
-/// The first of the user ids of which every instance has one: from here to 2^31 - 1, no distribution and no
-/// container engine gives any to anybody (systemd's list of user ids calls the range unused).
+/// The first of the user ids from which every instance gets one: from here to 2^31 - 1, no distribution and no
+/// container engine assigns any (systemd's list of user ids calls the range unused).
 const FIRST_USER: u32 = 0x7000_0000;
 
-/// How readily the kernel chooses a function when the whole machine is out of memory: before the platform,
-/// which has 0.
+/// The kernel's preference for killing a function when the whole machine is out of memory: before the platform, which
+/// has 0.
 const OOM_SCORE: i32 = 500;
 
-/// Hidden by Docker too: what tells of, or changes, the machine as a whole.
+/// Files that Docker hides too: those that describe or change the machine as a whole.
 const MASKED: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
@@ -35,12 +35,12 @@ const MASKED: &[&str] = &[
 
 const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// Who runs a function.
+/// The user that runs a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum User {
-    /// An own one for each instance, without an account.
+    /// A user of its own for each instance, without an account.
     OfInstance(u32),
-    /// In a user namespace with one member there is root only: the platform's own user outside.
+    /// In a user namespace with one member there is only root: outside, it is the platform's own user.
     Root,
 }
 
@@ -53,7 +53,7 @@ impl User {
     }
 }
 
-/// The limits of single processes. `without_cgroups` has to do what those would.
+/// Returns the limits of single processes. `without_cgroups`: they take the place of limits by cgroups.
 fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     let limit = |name: &str, [soft, hard]: [u64; 2]| json!({"type": name, "soft": soft, "hard": hard});
     let mut limits = vec![
@@ -62,14 +62,14 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
         limit("RLIMIT_NPROC", [PIDS, PIDS]),
     ];
     if without_cgroups {
-        // What a process may write to in private. The address space as a whole would count the libraries
-        // that it maps too, and every thread's unused stack.
+        // The private memory that a process may write to. The address space as a whole would count the libraries that
+        // it maps too, and every thread's unused stack.
         limits.push(limit("RLIMIT_DATA", [spec.memory_bytes, spec.memory_bytes]));
     }
     limits.into()
 }
 
-/// `names` is the `resolv.conf` of a sandbox that is connected.
+/// Returns the configuration; `names` is the `resolv.conf` of a sandbox that is connected.
 pub(super) fn config(
     spec: &Spec,
     root: &Root,
@@ -82,7 +82,7 @@ pub(super) fn config(
         // It may not set any.
         User::Root => (0, vec![]),
     };
-    // The network namespace is made by the helper, before.
+    // The helper makes the network namespace before.
     let namespaces = ["pid", "mount", "ipc", "uts", "cgroup"].map(|name| json!({"type": name}));
     json!({
         "ociVersion": "1.0.2",
@@ -107,7 +107,8 @@ pub(super) fn config(
     })
 }
 
-/// The process's own, given with the call that starts it: nothing outside of the container sees it.
+/// Returns the environment of the process, given with the call that starts it: it is not visible outside of the
+/// container.
 fn environment(spec: &Spec) -> Vec<String> {
     let usual = [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")];
     let usual = usual.into_iter().chain(ACCOUNT).filter(|(name, _)| !spec.env.contains_key(*name));
@@ -118,7 +119,7 @@ fn environment(spec: &Spec) -> Vec<String> {
 fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
     let bytes = |count: u64| format!("size={count}");
     let special = |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
-    // Each with what is mounted below it, on some machines drivers, as read-only as itself.
+    // Each with the mounts below it, on some machines drivers, as read-only as itself.
     let shown = |from: &Path, to: &Path| {
         let options = ["rbind", "ro", "nosuid", "nodev", "rro", "rnosuid", "rnodev"];
         json!({"destination": to, "type": "bind", "source": from, "options": options})
@@ -126,7 +127,7 @@ fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
     let mut mounts = vec![
         special("/proc", "proc", &["nosuid", "noexec", "nodev"]),
         special("/dev", "tmpfs", &["nosuid", "noexec", "mode=755", "size=65536"]),
-        // For terminals of the function's own; few, since the machine has a bound for all together.
+        // Terminals of the function's own; few, since the machine has a limit for all together.
         special(
             "/dev/pts",
             "devpts",

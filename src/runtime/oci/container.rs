@@ -1,8 +1,8 @@
-//! One container from its start to its removal.
+//! One container, from its start to its removal.
 //!
-//! Its first process is a child of this one. Its end is learned from its pidfd, the reason from its exit
-//! code and its cgroup. Besides there are a folder below the platform's, and the cgroup: both go with the
-//! container, and are found by their names when the process that made it has died.
+//! Its first process is a child of this one. Its end is learned from its pidfd, the reason from its exit code and its
+//! cgroup. It also has a folder below the platform's, and the cgroup: both are removed with the container, and are
+//! found by their names when the process that made it has died.
 
 use std::{
     fs, io,
@@ -27,17 +27,17 @@ use tokio::{
 use super::{cgroup::Cgroup, network::Link};
 use crate::runtime::{Exit, Sandbox};
 
-/// The exit code of a process that was killed, by the kernel for its memory or by somebody.
+/// The exit code of a process that was killed, by the kernel for its memory or by another process.
 const KILLED: i64 = 128 + 9;
 
-/// For what was killed to be gone: only a call into the kernel that hangs takes longer.
+/// The limit of waiting for a killed process to end: only a call into the kernel that hangs takes longer.
 pub(super) const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What there is of a container outside of it.
+/// The traces of a container outside of it.
 #[derive(Clone, Debug)]
 pub(super) struct Traces {
     pub(super) folder: PathBuf,
-    /// `None` where limits cannot be set.
+    /// Its cgroup; `None` where limits cannot be set.
     pub(super) cgroup: Option<Cgroup>,
 }
 
@@ -46,7 +46,7 @@ impl Traces {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
-    /// Once nothing runs any more. The folder goes last, and not before the rest: by it that is found.
+    /// Removes them, once no process runs any more. The folder goes last: the rest is found by it.
     pub(super) fn remove(&self) {
         if self.cgroup.as_ref().is_some_and(|cgroup| !cgroup.remove()) {
             return;
@@ -57,7 +57,7 @@ impl Traces {
             }
             _ => {}
         }
-        // The owner's, when this was its last one.
+        // The owner's folder, when this was its last one.
         let _ = self.folder.parent().map(fs::remove_dir);
     }
 }
@@ -65,13 +65,13 @@ impl Traces {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     removed: bool,
-    /// The exit code, if it could be learned, and whether memory had run out by then.
+    /// The exit code, if it could be learned, and whether memory had run out by then; none before the end.
     ended: Option<(Option<i64>, bool)>,
 }
 
 impl State {
-    /// Our own kill > the kernel's word on memory > the exit code. A process killed for its memory that
-    /// the guest had started itself is no reason: only who was killed counts.
+    /// Our own kill > the kernel's report on memory > the exit code. A process killed for its memory that the guest had
+    /// started itself is not a reason: only the process that was killed counts.
     fn exit(self) -> Option<Exit> {
         match self {
             Self { removed: true, .. } => Some(Exit::Removed),
@@ -83,7 +83,7 @@ impl State {
     }
 }
 
-/// A container that was made: what its owner, its watcher and `remove_all` share.
+/// A container that was made: the parts that its owner, its watcher and `remove_all` share.
 pub(super) struct Life {
     id: String,
     process: OwnedFd,
@@ -93,7 +93,8 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Of a child of this process. Its end is waited for from here on; where that cannot be, there is none.
+    /// Begins with a child of this process, and waits for its end from here on; where waiting is not possible, it
+    /// kills the child and fails.
     pub(super) fn begin(
         id: String,
         process: OwnedFd,
@@ -115,10 +116,10 @@ impl Life {
         Ok(life)
     }
 
-    /// Ends with the process, which it reaps, and disconnects.
+    /// Waits for the end of the process, reaps it, and disconnects.
     async fn watch(self: Arc<Self>, end: AsyncFd<OwnedFd>, link: Option<Link>) {
         if end.readable().await.is_err() {
-            return; // This program is ending, and nobody is left who could ask.
+            return; // This program is ending, and no caller is left.
         }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let status = waitid(WaitId::PidFd(self.process.as_fd()), options);
@@ -134,7 +135,7 @@ impl Life {
         ended.ok().and_then(|state| state.exit()).unwrap_or(Exit::Unknown)
     }
 
-    /// Its processes are those of its first one's namespace: they all die with it.
+    /// Kills the first process of its namespace: all the others die with it.
     fn kill(&self) {
         self.state.send_modify(|state| state.removed = true);
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
@@ -157,7 +158,7 @@ impl Life {
     }
 }
 
-/// A pidfd is readable when its process has ended.
+/// Returns a handle that is readable when the pidfd's process has ended.
 #[expect(
     deprecated,
     reason = "its successor is unsafe for descriptors that may be replaced; this one is owned"
@@ -171,7 +172,7 @@ fn code(status: &WaitIdStatus) -> Option<i64> {
     status.exit_status().map(i64::from).or(signal)
 }
 
-/// Its owner's end of a container; dropping it removes the container.
+/// The owner's handle of a container; dropping it removes the container.
 pub(super) struct Container {
     pub(super) life: Arc<Life>,
     pub(super) tasks: Handle,

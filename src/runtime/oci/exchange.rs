@@ -1,4 +1,4 @@
-//! What the manager and the helper, two processes of this program, tell each other: the helper's arguments, and the
+//! The data that the manager and the helper, two processes of this program, exchange: the helper's arguments, and the
 //! files in the folder of a container.
 
 use std::path::PathBuf;
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 /// The hidden first argument; the second one is the folder.
 pub(super) const ARGUMENT: &str = "oci-helper";
 
-/// What the helper looks for instead of a folder when it is only to try what a container needs.
+/// The argument in place of a folder when the helper only tries the things that a container needs.
 pub(super) const TRIAL: &str = "--trial";
 
-/// What it is given instead when it is to become the program that connects a sandbox, which follows with
+/// The argument in place of a folder when the helper becomes the program that connects a sandbox, which follows with
 /// its arguments.
 pub(super) const CONNECT: &str = "--connect";
 
 /// Files in the folder.
 pub(super) const REQUEST: &str = "request.json";
 pub(super) const CONFIG: &str = "config.json";
-/// The container's first process, as soon as it is there.
+/// The id of the container's first process, as soon as it exists.
 pub(super) const PID: &str = "pid";
-/// Why there is no container.
+/// The reason why there is no container.
 pub(super) const REASON: &str = "reason";
 
-/// What a container needs besides its `config.json`.
+/// The needs of a container in addition to its `config.json`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Request {
     /// Files that take a process into the container's cgroups.
     pub(super) entrances: Vec<PathBuf>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
-    /// Whether root is to be had by a user namespace of its own.
+    /// Whether root comes from a user namespace of its own.
     pub(super) user_namespace: bool,
     /// Whether the manager, which is at the other end of standard input, connects it to a network.
     pub(super) connected: bool,

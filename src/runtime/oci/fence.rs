@@ -1,9 +1,9 @@
-//! What keeps a sandbox with `network = "egress"` from this host: rules of its network namespace, set by
-//! the helper before anything of the function runs. The function has no right to change them.
+//! Rules that keep a sandbox with `network = "egress"` away from this host. They belong to its network namespace, and
+//! the helper sets them before any code of the function runs. The function has no right to change them.
 //!
-//! The kernel asks them for every connection, in this order, before it looks for a route:
-//! DNS of the host's resolvers passes, what may not be reached is refused ("permission denied", which
-//! nothing else answers to a connect), the rest goes through the tap.
+//! The kernel applies them to every connection, in this order, before it looks for a route: DNS of the host's resolvers
+//! passes, forbidden addresses are refused ("permission denied", an error that a connect gets from no other cause), the
+//! rest goes through the tap.
 
 use std::{fs, io, net::Ipv4Addr};
 
@@ -21,13 +21,13 @@ use rustix::net::{
 
 use crate::runtime::forbidden;
 
-/// Behind the kernel's own rule for addresses of the sandbox itself, which is 0.
+/// The number of the first rule, after the kernel's own rule for addresses of the sandbox itself, which is 0.
 const FIRST: u32 = 1;
 
-/// Of the kernel's answer to one rule: an error with the head of what it answers.
+/// The size of the kernel's answer to one rule, in bytes: an error with the head of the rule.
 const ANSWER: usize = 256;
 
-/// To be made while the process is in this host's network, set when it is in the sandbox's.
+/// The rules; to be made while the process is in this host's network, and set when it is in the sandbox's.
 pub(super) struct Fence(Vec<RuleMessage>);
 
 impl Fence {
@@ -43,7 +43,7 @@ impl Fence {
     }
 
     pub(super) fn set(self) -> io::Result<()> {
-        // There is no IPv6 through the tap; nor is there to be any beside it.
+        // There is no IPv6 through the tap, and there must not be any other way for it.
         let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
         // Its protocol 0, the default, is the one for routes and rules.
         let kernel = socket_with(Family::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
@@ -94,8 +94,8 @@ fn passes(resolver: Ipv4Addr, protocol: IpProtocol) -> RuleMessage {
     rule
 }
 
-/// All of this network namespace's, read off the kernel's table of routes: a line with an address, and
-/// one that says what it is.
+/// Returns all addresses of this network namespace, read from the kernel's table of routes: a line with an address, and
+/// one with its kind.
 fn host_addresses(table: &str) -> Vec<Ipv4Addr> {
     let mut found = Vec::new();
     let mut last = None;

@@ -1,8 +1,8 @@
-//! What makes one container: a short-lived process of this same program, which has only one thread.
+//! The maker of one container: a short-lived process of this same program, which has only one thread.
 //!
-//! A container cannot be made by a process of many threads. The helper is given a folder with a
-//! [`Request`] and the container's `config.json`; it ends with code 0 when the container runs, and
-//! otherwise leaves the reason in the folder. Its standard output and error are the container's.
+//! A process of many threads cannot make a container. The helper is given a folder with a [`Request`] and the
+//! container's `config.json`; it ends with code 0 when the container runs, and otherwise leaves the reason in the
+//! folder. Its standard output and error are the container's.
 //!
 //! ```text
 //! manager ── helper ── (CLONE_PARENT) intermediate, a child of the manager: ends at once
@@ -41,7 +41,7 @@ use super::{
 
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
-/// Runs the helper if these are its arguments. To be asked by `main` before it does anything else.
+/// Runs the helper if these are its arguments. `main` has to call it before it does anything else.
 pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     if arguments.nth(1)? != ARGUMENT {
         return None;
@@ -63,8 +63,8 @@ pub fn helper(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode>
     })
 }
 
-/// Answers only when it fails. `slirp4netns` shuts itself in by taking mounts away, and where they are
-/// shared, as systemd's are, that takes them from the whole machine: root's gets mounts of its own.
+/// Becomes the connector; returns only when that fails. `slirp4netns` shuts itself in by removing mounts, and where
+/// they are shared, as systemd's are, that removes them from the whole machine: root's gets mounts of its own.
 fn become_connector(mut command: impl Iterator<Item = OsString>) -> anyhow::Error {
     let Some(program) = command.next() else { return anyhow!("no program") };
     if rustix::process::geteuid().is_root() {
@@ -77,7 +77,7 @@ fn become_connector(mut command: impl Iterator<Item = OsString>) -> anyhow::Erro
         .context(format!("cannot run {program:?}"))
 }
 
-/// Everything that may be forbidden, without a container.
+/// Tries everything that may be forbidden, without a container.
 fn trial() -> anyhow::Result<()> {
     enter_namespaces(!rustix::process::geteuid().is_root())?;
     seccomp::filters()?;
@@ -139,9 +139,9 @@ fn refused(user_namespace: bool) -> String {
     }
 }
 
-/// In a new user namespace: its root is the user who made it.
+/// Enters a new user namespace: its root is the user who made it.
 fn be_root((user, group): (rustix::process::Uid, rustix::process::Gid)) -> anyhow::Result<()> {
-    // Otherwise the kernel takes no groups from somebody who is not root.
+    // Otherwise the kernel refuses groups from a user who is not root.
     fs::write("/proc/self/setgroups", "deny").context("cannot write setgroups")?;
     let maps = [("uid_map", user.as_raw()), ("gid_map", group.as_raw())];
     for (file, id) in maps {
@@ -151,27 +151,27 @@ fn be_root((user, group): (rustix::process::Uid, rustix::process::Gid)) -> anyho
     Ok(())
 }
 
-/// Whatever is mounted from here on stays in this namespace.
+/// Keeps every mount from here on in this namespace.
 fn mount_nothing_outside() -> anyhow::Result<()> {
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
         .context("cannot make the mounts private")
 }
 
-/// The helper is in its cgroups already, or there are none: libcontainer is to find nothing to do. An empty
-/// `tmpfs` looks to it like version 1 without any controller. Where mounts of others cannot be taken away,
-/// a version 2 in which nothing may be written does as well.
+/// Hides the cgroups. The helper is in its own already, or there are none: libcontainer must not find any work to do.
+/// An empty `tmpfs` looks to it like version 1 without any controller. Where the mounts of others cannot be removed, a
+/// version 2 in which nothing may be written works as well.
 fn hide_cgroups(user_namespace: bool) -> nix::Result<()> {
     let nothing = None::<&str>;
     if user_namespace {
         return mount(Some("cgroup2"), CGROUP_ROOT, Some("cgroup2"), MsFlags::empty(), nothing);
     }
-    // Where it is no mount there is nothing to be hidden.
+    // Where it is not a mount there is nothing to hide.
     let _ = umount2(CGROUP_ROOT, MntFlags::MNT_DETACH);
     mount(Some("tmpfs"), CGROUP_ROOT, Some("tmpfs"), MsFlags::MS_RDONLY, nothing)
 }
 
-/// Inside the container, the last thing before the interpreter.
+/// The last step inside the container, before the interpreter.
 #[derive(Clone)]
 struct Entry {
     filters: Vec<BpfProgram>,
@@ -189,14 +189,14 @@ impl Executor for Entry {
 
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
         let error = self.run(spec);
-        // Nobody else is told any more: it is read as the container's own output.
+        // There is no other receiver now: it is read as the container's own output.
         let _ = writeln!(io::stderr(), "{error:#}");
         Err(ExecutorError::Other(error.to_string()))
     }
 }
 
 impl Entry {
-    /// Answers only when it fails.
+    /// Becomes the interpreter; returns only when that fails.
     fn run(&self, spec: &Spec) -> anyhow::Error {
         let process = spec.process().as_ref();
         let arguments = process.and_then(|process| process.args().as_deref()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The interpreters of this machine, which take the place of images.
+//! The interpreters of this machine, which are used in place of images.
 
 use std::{
     env, fs,
@@ -14,13 +14,13 @@ use crate::{model::Language, runtime::Error};
 /// An interpreter that this machine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInterpreter {
-    /// Its executable, without links.
+    /// The path of its executable, without links.
     pub path: PathBuf,
-    /// As a manifest names it: `3.11`.
+    /// The version as a manifest names it: `3.11`.
     pub version: String,
 }
 
-/// The machine's own interpreter of a language: the best name of it in `PATH`. Runs it: blocks for some ten
+/// Returns the machine's own interpreter of a language: the best name of it in `PATH`. Runs it: blocks for some ten
 /// milliseconds.
 pub fn host_interpreter(language: Language) -> Result<HostInterpreter, Error> {
     let names = (language.facts().host.all_names)();
@@ -37,19 +37,19 @@ pub(super) struct Interpreter {
     pub(super) parts: Parts,
 }
 
-/// What an interpreter says of itself. Every path is real: without links.
+/// The description that an interpreter prints about itself. Every path is real: without links.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Parts {
     /// The whole release, as in `3.11.7`.
     #[serde(rename = "version")]
     pub(super) release: String,
     pub(super) executable: PathBuf,
-    /// What its parts are installed below.
+    /// The folder below which its parts are installed.
     pub(super) prefix: PathBuf,
     pub(super) standard_library: Vec<PathBuf>,
     /// The file with the interpreter itself, where the executable only loads it.
     pub(super) shared_library: Vec<PathBuf>,
-    /// Where packages are installed: functions bring their own.
+    /// The folders where packages are installed: functions bring their own.
     pub(super) packages: Vec<PathBuf>,
 }
 
@@ -61,7 +61,7 @@ impl std::ops::Deref for Interpreter {
 }
 
 impl Interpreter {
-    /// The machine's interpreter of this version, as in `3.11`: of the names that it may have, the first that is one.
+    /// Finds the machine's interpreter of this version, such as `3.11`: the first of its possible names that is one.
     pub(super) fn find(language: Language, version: &str) -> Result<Self, Error> {
         let facts = language.facts();
         let wanted = (facts.versions.of_release)(version);
@@ -96,13 +96,13 @@ impl Interpreter {
         Ok(Self { language, parts })
     }
 
-    /// As a manifest names it: `3.11` of `3.11.7`.
+    /// Returns the version as a manifest names it: `3.11` for `3.11.7`.
     pub(super) fn version(&self) -> &str {
         (self.language.facts().versions.of_release)(&self.release)
     }
 }
 
-/// An empty version is any.
+/// Returns the error for a missing interpreter; an empty version means any.
 fn missing(language: Language, version: &str) -> Error {
     let facts = language.facts();
     let mut there: Vec<String> = (facts.host.all_names)()

@@ -1,5 +1,4 @@
-//! Has a container made by the helper, and waits for it. Blocks: from some ten milliseconds to
-//! [`START_TIMEOUT`].
+//! Has a container made by the helper, and waits for it. Blocks: from some ten milliseconds to [`START_TIMEOUT`].
 
 use std::{
     fs, io,
@@ -28,23 +27,23 @@ use super::{
 };
 use crate::runtime::{Error, START_TIMEOUT};
 
-/// A container that runs: its first process, a child of this one, and what it writes.
+/// A container that runs: its first process, a child of this one, and its output.
 pub(super) struct Made {
     pub(super) process: OwnedFd,
     pub(super) output: io::PipeReader,
-    /// With egress.
+    /// The connection, with egress only.
     pub(super) link: Option<Link>,
 }
 
 impl Made {
-    /// Kills and reaps what nobody could find again.
+    /// Kills and reaps a process that no other code could find again.
     pub(super) fn end(self) {
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
         let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
     }
 }
 
-/// On error nothing runs; the traces are the caller's to remove.
+/// Makes a container. On error no process runs; the caller has to remove the traces.
 pub(super) fn make(
     program: &Path,
     traces: &Traces,
@@ -78,7 +77,7 @@ fn engine(action: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::Engine { action, source: source.into() }
 }
 
-/// Tries what a container needs; answers what is missing.
+/// Tries the things that a container needs; the error says which one is missing.
 pub(super) fn attempt(program: &Path) -> Result<(), Error> {
     let output = command(program, TRIAL.as_ref()).stderr(Stdio::piped()).output();
     let output = output.map_err(engine("run the helper"))?;
@@ -95,7 +94,7 @@ fn command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-/// Whether the helper succeeded. If not, everything that it started is dead and reaped.
+/// Returns whether the helper succeeded. If not, every process that it started is dead and reaped.
 fn run(
     program: &Path,
     folder: &Path,
@@ -114,19 +113,19 @@ fn run(
     Ok((succeeded, output, link))
 }
 
-/// Its output, the number of its process group, and itself.
+/// Starts the helper; returns its output, the number of its process group, and a handle of it.
 fn begin(program: &Path, folder: &Path, stdin: Stdio) -> io::Result<(io::PipeReader, Pid, OwnedFd)> {
     let (output, writer) = io::pipe()?;
     let child = command(program, folder)
         .stdin(stdin)
         .stdout(writer.try_clone()?)
         .stderr(writer)
-        // By its group, the helper's own helper is found, whose number nobody tells.
+        // By its group, the helper's own helper is found, whose number is not reported.
         .process_group(0)
         .spawn()?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let group = group.ok_or_else(|| io::Error::other("a child without a number"))?;
-    // A child that nobody has reaped: the number is still its.
+    // The child has not been reaped: the number still belongs to it.
     Ok((output, group, pidfd_open(group, PidfdFlags::empty())?))
 }
 
@@ -149,7 +148,7 @@ fn ends_in_time(process: &OwnedFd) -> bool {
     poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
 }
 
-/// Of a container that was half made. It may have ended already, but has not been reaped.
+/// Ends the first process of a container that was half made. It may have ended already, but has not been reaped.
 fn end_first_process(folder: &Path) {
     if let Some(process) = first_process(folder) {
         let _ = pidfd_send_signal(&process, Signal::KILL);

@@ -6,9 +6,10 @@
 //!        (known)                 │                           │ or the container's end, or the limit
 //!                                └─ from here on a guard removes it, whatever happens
 //! ```
-//! [`host`] finds interpreters, [`root`] is what a sandbox sees of the machine, [`config`] and [`seccomp`] say
-//! what it may do, [`cgroup`] how much, [`network`] and [`fence`] whom it reaches; [`helper`] is the process that makes it,
-//! run by [`make`], and [`exchange`] what the two tell each other; [`container`] is one of them, [`orphans`] are those whose maker has died.
+//! [`host`] finds interpreters, [`root`] defines what a sandbox sees of the machine, [`config`] and [`seccomp`] define
+//! what it may do, [`cgroup`] sets its limits, [`network`] and [`fence`] decide what it reaches; [`helper`] is the
+//! process that makes it, run by [`make`], and [`exchange`] has the data that these two exchange; [`container`] is one
+//! of them, [`orphans`] are those whose maker has died.
 
 mod cgroup;
 mod config;
@@ -55,9 +56,9 @@ use crate::model::{Language, Network};
 /// The backend.
 pub(super) struct Oci {
     shared: Arc<Shared>,
-    /// What [`Runtime::ping`] found: a machine that can make sandboxes goes on to be able to.
+    /// The answer of [`Runtime::ping`]: a machine that can make sandboxes once is able to later.
     tried: tokio::sync::OnceCell<String>,
-    /// By language and version. Held while one is made: others wait for it.
+    /// The roots by language and version. Locked while one is made: other callers wait for it.
     roots: tokio::sync::Mutex<HashMap<(Language, String), Arc<Root>>>,
 }
 
@@ -68,7 +69,7 @@ struct Shared {
     cgroups: OnceLock<Option<Cgroups>>,
     /// The containers of this process, by id.
     live: Mutex<HashMap<String, Weak<Life>>>,
-    /// Held for reading while a container is made: [`Oci::remove_all`] waits for them.
+    /// Locked for reading while a container is made: [`Oci::remove_all`] waits for them.
     creating: Arc<tokio::sync::RwLock<()>>,
 }
 
@@ -100,7 +101,7 @@ impl Oci {
         Ok(root)
     }
 
-    /// In a task of its own, so that a container whose maker was dropped is removed as soon as it is there.
+    /// Makes a container in a separate task, so that one whose caller stopped waiting is removed as soon as it exists.
     async fn create(&self, spec: &Spec, root: Arc<Root>) -> Result<(Container, pipe::Receiver), Error> {
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let gate = shared.creating.clone().read_owned().await;
@@ -115,7 +116,7 @@ impl Oci {
     }
 }
 
-/// Runs to its end, also when nobody waits for it any more.
+/// Runs blocking work to its end, even when its caller no longer waits.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -144,7 +145,7 @@ impl Shared {
         self.folder.join("sandboxes").join(owner.manager.to_string())
     }
 
-    /// Where an instance's folder and cgroup are.
+    /// Returns the folder and cgroup of an instance.
     fn traces(&self, owner: &Owner, id: &str) -> Traces {
         let cgroup = self.cgroups().map(|cgroups| cgroups.find(owner, id));
         Traces { folder: self.folder_of(owner).join(id), cgroup }
@@ -159,7 +160,7 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let cgroup = self.cgroups().map(|cgroups| cgroups.of(&self.owner, &spec.function, &id));
         let traces = Traces { folder: self.folder_of(&self.owner).join(&id), cgroup };
-        // Something of it may be running, whatever failed.
+        // Some of its processes may be running, whatever failed.
         let made = self.make(spec, root, &traces).inspect_err(|_| orphans::remove(&traces))?;
         let life = Life::begin(id.clone(), made.process, made.link, traces.clone(), &tasks);
         let life = life.map_err(|source| {
@@ -259,7 +260,7 @@ impl Runtime for Oci {
     }
 
     async fn remove_all(&self, owner: &Owner) -> Result<Vec<String>, Error> {
-        // What this process is making now is there once the lock is ours.
+        // The containers that this process is making now exist once we have the lock.
         let _gate = self.shared.creating.write().await;
         let mut removed = Vec::new();
         for (id, _) in orphans::list(&self.shared.folder_of(owner)) {

@@ -1,9 +1,9 @@
 //! The network of a sandbox: a namespace of its own, which the helper makes before the container.
 //!
-//! With `network = "egress"` a `slirp4netns` connects it: a process of this host that makes the sandbox's
-//! connections as its own, and needs no right of root's. It is a child of the manager and holds a pipe
-//! whose other end is the manager's [`Link`]: it ends with the sandbox, and with the manager however that
-//! ends. (`pasta`, which others prefer, cannot be tied to anybody's life in its older versions.)
+//! With `network = "egress"` a `slirp4netns` connects it: a process of this host that makes the sandbox's connections
+//! as its own, and does not need root's rights. It is a child of the manager and holds a pipe whose other end is the
+//! manager's [`Link`]: it ends with the sandbox, and with the manager, however the manager ends. (`pasta`, which others
+//! prefer, has no way to end with another process in its older versions.)
 //!
 //! ```text
 //! helper: namespaces ─▶ "there" ──────────────────────────▶ rules ([`super::fence`]) ─▶ container
@@ -41,10 +41,11 @@ const CONNECTOR: &str = "slirp4netns";
 
 const TUN: &str = "/dev/net/tun";
 
-/// Of the link to `slirp4netns`, which is memory and not a wire: the most it takes, as fewer packets cost less.
+/// The MTU of the link to `slirp4netns`, which is memory and not a wire: the largest that it accepts, as fewer packets
+/// cost less.
 const MTU: &str = "65520";
 
-/// Called in the new namespace: functions may talk to themselves, as in Docker.
+/// Sets `lo` up. Called in the new namespace: functions may talk to themselves, as in Docker.
 pub(super) fn loopback_up() -> Result<(), NetworkError> {
     LinkClient::new(create_network_client())?.set_up(LOOPBACK)
 }
@@ -53,17 +54,17 @@ fn connector() -> Option<PathBuf> {
     in_path(CONNECTOR)
 }
 
-/// Whether a sandbox with this network is to be connected, and can be.
+/// Returns whether a sandbox with this network is to be connected, and can be.
 pub(super) fn is_connected(network: Network) -> bool {
     network == Network::Egress && obstacle().is_none()
 }
 
-/// Why no sandbox can be connected.
+/// Returns the reason why no sandbox can be connected.
 fn obstacle() -> Option<Obstacle> {
     if connector().is_none() {
         return Some(Obstacle::NotInstalled);
     }
-    // Opening it makes nothing yet.
+    // Opening it does not make a device yet.
     let opened = fs::File::options().read(true).write(true).open(TUN);
     opened.err().map(|error| Obstacle::Tun(error.kind()))
 }
@@ -79,7 +80,7 @@ enum Obstacle {
     Tun(io::ErrorKind),
 }
 
-/// What the owner of a function with this network should know.
+/// Returns what the owner of a function with this network should know.
 pub(super) fn notice(network: Network) -> Option<String> {
     match network {
         Network::None => None,
@@ -96,7 +97,7 @@ fn missing(obstacle: Option<Obstacle>, resolver: bool) -> Option<String> {
     (!resolver).then(|| names.to_owned())
 }
 
-/// For `ping`: what connects functions with egress.
+/// Returns the program that connects functions with egress, for `ping`.
 pub(super) fn summary() -> &'static str {
     match obstacle() {
         None => "egress by slirp4netns",
@@ -105,7 +106,7 @@ pub(super) fn summary() -> &'static str {
     }
 }
 
-/// What `/etc/resolv.conf` is in a sandbox that is connected.
+/// Returns the `/etc/resolv.conf` of a sandbox that is connected.
 pub(super) fn resolv_conf() -> String {
     let line = |server: Ipv4Addr| format!("nameserver {server}\n");
     forbidden::resolvers().into_iter().map(line).collect()
@@ -114,12 +115,12 @@ pub(super) fn resolv_conf() -> String {
 /// A connected sandbox. Dropping it disconnects.
 pub(super) struct Link {
     process: Child,
-    /// Its end is the process's end.
+    /// The pipe whose end ends the process.
     _hold: io::PipeWriter,
 }
 
-/// Connects the network namespace of this process, which is one of the caller's own children. Blocks for
-/// some ten milliseconds, at most [`START_TIMEOUT`].
+/// Connects the network namespace of this process, which is one of the caller's own children. Blocks for some ten
+/// milliseconds, at most [`START_TIMEOUT`].
 fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
     let connector = connector().ok_or_else(|| io::Error::other("slirp4netns is gone"))?;
     let (held, hold) = io::pipe()?;
@@ -128,7 +129,7 @@ fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
         .args([ARGUMENT, CONNECT])
         .arg(connector)
         .args(["--configure", "--disable-host-loopback", "--disable-dns", "--mtu", MTU])
-        // It works on packets that a function made: it needs no files, and few of the kernel's calls.
+        // It works on packets that a function made: it needs no files, and few system calls.
         .args(["--enable-sandbox", "--enable-seccomp"])
         .args(["--exit-fd=0", "--ready-fd=1", &namespaces.to_string(), "tap0"])
         .env_clear()
@@ -143,7 +144,7 @@ fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
     }
 }
 
-/// It says 1 once it is; before that maybe warnings, by the line.
+/// Waits for its 1, which says that it is ready; before that it may write lines of warnings.
 fn is_ready(said: &mut io::PipeReader) -> bool {
     let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
     let (mut text, mut chunk) = (Vec::new(), [0; 512]);
@@ -160,7 +161,7 @@ fn is_ready(said: &mut io::PipeReader) -> bool {
 }
 
 impl Link {
-    /// What it wrote, once it has ended.
+    /// Returns its output, once it has ended.
     fn complaint(&mut self) -> String {
         let _ = self.process.kill();
         let mut text = String::new();
@@ -181,20 +182,20 @@ impl Drop for Link {
     }
 }
 
-/// The manager's side of a helper's start: connects it when its namespace is there. `None` when the
-/// helper ended before: it leaves the reason itself.
+/// Runs the manager's side of a helper's start: connects the helper when its namespace exists. `None` when the helper
+/// ended before: it leaves the reason itself.
 pub(super) fn accompany(program: &Path, mut helper: UnixStream, pid: Pid) -> io::Result<Option<Link>> {
     helper.set_read_timeout(Some(START_TIMEOUT))?;
     if helper.read_exact(&mut [0]).is_err() {
         return Ok(None);
     }
     let link = connect(program, pid)?;
-    // One that has ended meanwhile does not read it.
+    // A helper that has ended meanwhile does not read it.
     let _ = helper.write_all(b"1");
     Ok(Some(link))
 }
 
-/// The helper's side, which has the manager at its standard input; in the end nobody is there.
+/// Runs the helper's side, which has the manager at its standard input; at the end that input is closed.
 pub(super) fn wait_for_connection() -> io::Result<()> {
     let stdin = rustix::stdio::stdin();
     rustix::io::write(stdin, b"1")?;

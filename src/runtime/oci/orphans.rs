@@ -16,30 +16,30 @@ use super::{
     exchange::PID,
 };
 
-/// When the first process was started, in the kernel's ticks since it was: a number is given to another
-/// process one day, the time is not.
+/// The file with the time when the first process was started, in the kernel's ticks since the kernel's own start: a
+/// process number is used again later, the time is not.
 const BORN: &str = "born";
 
-/// Beside the number, once it is known.
+/// Writes it next to the number, once that is known.
 pub(super) fn remember(folder: &Path) -> std::io::Result<()> {
     let Some(pid) = number(folder) else { return Ok(()) };
     fs::write(folder.join(BORN), born(pid).unwrap_or_default())
 }
 
-/// Names of the folders below an owner's.
+/// Returns the names of the folders below an owner's.
 pub(super) fn list(owner: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(owner).into_iter().flatten().flatten();
     entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect()
 }
 
-/// Kills what still runs of a container, and removes it. Blocks.
+/// Kills the processes of a container that still run, and removes it. Blocks.
 pub(super) fn remove(traces: &Traces) {
     if let Some(process) = alive(&traces.folder) {
         let _ = pidfd_send_signal(&process, Signal::KILL);
         let limit = Timespec { tv_sec: END_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
         let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit));
     }
-    // Also what was half made. Nobody else is ever in it.
+    // This also ends one that was half made. It has no other members.
     if let Some(cgroup) = &traces.cgroup {
         cgroup.kill();
     }
@@ -50,7 +50,7 @@ fn alive(folder: &Path) -> Option<OwnedFd> {
     let remembered = fs::read_to_string(folder.join(BORN)).ok()?;
     let pid = number(folder)?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    // Asked only now: what has been opened stays the same process.
+    // Checked only now: an open handle stays with the same process.
     (born(pid)? == remembered).then_some(process)
 }
 
@@ -58,7 +58,7 @@ fn number(folder: &Path) -> Option<Pid> {
     Pid::from_raw(fs::read_to_string(folder.join(PID)).ok()?.parse().ok()?)
 }
 
-/// The 22nd field; the second one, the name, may hold blanks and parentheses.
+/// Returns the 22nd field; the second one, the name, may contain blanks and parentheses.
 fn born(pid: Pid) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     let (_, rest) = text.rsplit_once(')')?;

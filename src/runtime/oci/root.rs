@@ -1,5 +1,5 @@
-//! What a sandbox sees of this machine: an empty skeleton, and read-only mounts of what an interpreter and
-//! the usual shell commands need. Made once per interpreter, shared by all its sandboxes.
+//! The part of this machine that a sandbox sees: an empty skeleton, and read-only mounts of the files that an
+//! interpreter and the usual shell commands need. Made once per interpreter, shared by all its sandboxes.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,8 @@ use crate::{
     runtime::{Error, TASK_PATH, limits::RUN_PATH},
 };
 
-/// Libraries and commands of the system, certificates of authorities, time zones, and the links and the
-/// cache by which they are found. Nothing of these is anybody's secret; what is not there is left out.
+/// Libraries and commands of the system, certificates of authorities, time zones, and the links and the cache by which
+/// they are found. None of these are secret; those that do not exist are left out.
 const SYSTEM: &[&str] = &[
     "/usr/bin",
     "/usr/lib",
@@ -41,10 +41,10 @@ const SYSTEM: &[&str] = &[
     "/etc/ssl/certs",
 ];
 
-/// Beside the skeleton, not in it.
+/// The file with the filters, next to the skeleton, not in it.
 const FILTERS: &str = "filters";
 
-/// Where mounts go that are the same in every sandbox.
+/// The mount points that are the same in every sandbox.
 const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", Image::FOLDER, TASK_PATH, RUN_PATH];
 
 const FILES: &[(&str, &str)] = &[
@@ -56,8 +56,8 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/hostname", "function\n"),
 ];
 
-/// What a container has of its base image: names of services, protocols and kinds of files. This machine's, or,
-/// where it has none, a text of ours; looked at when the skeleton is made.
+/// Files that a container has from its base image: names of services, protocols and kinds of files. This machine's, or,
+/// where it has none, a text of ours; read when the skeleton is made.
 const TABLES: &[(&str, &str)] = &[
     ("/etc/services", include_str!("services")),
     ("/etc/protocols", include_str!("protocols")),
@@ -67,19 +67,19 @@ const TABLES: &[(&str, &str)] = &[
     ("/etc/os-release", ""),
 ];
 
-/// A longer table of this machine's is not taken.
+/// The limit of this machine's table, in bytes; a longer one is not used.
 const MAX_TABLE: u64 = 1024 * 1024;
 
 const LINKS: &[(&str, &str)] = &[("/etc/mtab", "/proc/mounts")];
 
-/// A root file system's parts.
+/// The parts of a root file system.
 #[derive(Debug)]
 pub(super) struct Root {
-    /// What people see as the image's id.
+    /// The image's id, as people see it.
     pub(super) id: String,
     /// The skeleton.
     pub(super) folder: PathBuf,
-    /// Read-only mounts: from here, to there. In the order in which they are to be made.
+    /// The read-only mounts: from here, to there. In the order in which they have to be made.
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
@@ -89,7 +89,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// The root for this interpreter, made below `parent` where it is missing.
+    /// Returns the root for this interpreter, made below `parent` where it is missing.
     pub(super) fn make(parent: &Path, interpreter: &Interpreter) -> Result<Self, Error> {
         let paths = visible(interpreter);
         let filters = seccomp::compiled().map_err(|error| Error::Engine {
@@ -114,20 +114,20 @@ impl Root {
         })
     }
 
-    /// What runs first in a sandbox with these variables.
+    /// Returns the first command in a sandbox with these variables.
     pub(super) fn command(&self, env: &BTreeMap<String, String>) -> Vec<String> {
         self.language.facts().interpreter.command(&self.executable, env)
     }
 }
 
-/// What is mounted at its own place: a path that lies in another one of them is left out.
+/// Returns the paths that are mounted at their own place; one that lies in another one of them is left out.
 fn visible(interpreter: &Interpreter) -> Vec<PathBuf> {
     let mut wanted: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     wanted.push(interpreter.executable.clone());
     wanted.extend_from_slice(&interpreter.standard_library);
     wanted.extend_from_slice(&interpreter.shared_library);
     if interpreter.executable.starts_with("/nix/store") {
-        // Everything there is public, and its libraries are anywhere in it.
+        // Everything there is public, and the interpreter's libraries can be anywhere in it.
         wanted.push("/nix/store".into());
     }
     if interpreter.prefix.join("conda-meta").is_dir() {
@@ -158,7 +158,7 @@ fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(P
     mounts
 }
 
-/// Of everything that a skeleton is made from: another interpreter, another skeleton.
+/// Returns a digest of everything that a skeleton is made from: another interpreter, another skeleton.
 fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
     let mut hash = Sha256::new();
     for part in
@@ -171,7 +171,7 @@ fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
     hex::encode(&hash.finalize()[..6])
 }
 
-/// Beside its place first, so that nobody sees half of it.
+/// Builds it next to its place first, so that no process sees half of it.
 fn build(
     parent: &Path,
     home: &Path,
@@ -190,13 +190,13 @@ fn build(
     fs::write(made.join(FILTERS), filters)?;
     fs::set_permissions(made, Permissions::from_mode(0o700))?;
     match fs::rename(made, home) {
-        // Somebody else was quicker.
+        // Another process was quicker.
         Err(_) if home.exists() => Ok(()),
         other => other,
     }
 }
 
-/// What a process that was killed had begun: nobody takes that long.
+/// Removes builds that a killed process left unfinished: a live one does not take that long.
 fn remove_leftovers(parent: &Path) {
     const LONG_AGO: std::time::Duration = std::time::Duration::from_secs(600);
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -217,7 +217,7 @@ fn compile_shim(made: &Path, interpreter: &Interpreter) -> io::Result<()> {
     fs::set_permissions(&target, Permissions::from_mode(0o644))
 }
 
-/// Plain folders and files as targets of mounts, and the links that this system has at its root.
+/// Makes plain folders and files as targets of mounts, and the links that this system has at its root.
 fn skeleton(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
     for folder in FOLDERS {
         make_folder(root, inside(folder.as_ref()))?;
@@ -246,7 +246,7 @@ fn skeleton(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// Those that are not empty.
+/// Returns the tables that are not empty.
 fn tables() -> Vec<(&'static str, String)> {
     let text = |path: &str, ours: &str| match fs::metadata(path) {
         Ok(file) if file.is_file() && file.len() <= MAX_TABLE => {
@@ -262,7 +262,7 @@ fn inside(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }
 
-/// With its parents, each to be entered by everybody whatever the umask: what runs inside is another user.
+/// Makes a folder with its parents, each open to all users whatever the umask is: the code inside runs as another user.
 fn make_folder(root: &Path, path: &Path) -> io::Result<()> {
     let mut folder = root.to_owned();
     for part in std::iter::once(Path::new("")).chain(path.iter().map(Path::new)) {

@@ -1,10 +1,10 @@
-//! Which system calls a function may make.
+//! The system calls that a function may make.
 //!
-//! A list of what is allowed, after Docker's: a new or forgotten call is refused, and so are x32's, whose
-//! numbers are not on it (a program of another architecture is killed at its first call). To these the kernel answers "no such call" (`ENOSYS`), which
-//! libraries take as an old kernel and go another way: so does the C library for `clone3`, whose flags no
-//! filter can see. A second filter names what is refused with `EPERM`: calls that a program should be told
-//! that it may not make, and uses of allowed ones.
+//! A list of allowed calls, after Docker's: a new or forgotten call is refused, and so are x32's, whose numbers are not
+//! on it (a program of another architecture is killed at its first call). To these the kernel answers "no such call"
+//! (`ENOSYS`), which libraries take for an old kernel and then use another way: so does the C library for `clone3`,
+//! whose flags a filter cannot see. A second filter refuses with `EPERM`: calls that a program should be told that it
+//! may not make, and uses of allowed ones.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use seccompiler::{
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Of one filter's length, and of one instruction of it.
+/// The size of one filter's length, and of one instruction of it, in bytes.
 const LENGTH: usize = 4;
 const INSTRUCTION: usize = 8;
 
-/// The filters as bytes: they are compiled once, and read at every start.
+/// Returns the filters as bytes: they are compiled once, and read at every start.
 pub(super) fn compiled() -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for filter in filters()? {
@@ -34,7 +34,7 @@ pub(super) fn compiled() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What [`compiled`] wrote: nothing less, and at least one filter.
+/// Reads the output of [`compiled`], complete and with at least one filter.
 pub(super) fn read(mut bytes: &[u8]) -> anyhow::Result<Vec<BpfProgram>> {
     let mut filters = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() {
@@ -57,7 +57,7 @@ fn instruction(bytes: &[u8]) -> sock_filter {
     }
 }
 
-/// To be set one after the other: where both refuse, the last one's answer counts.
+/// Returns the filters, to be set one after the other: where both refuse, the last one's answer counts.
 pub(super) fn filters() -> anyhow::Result<Vec<BpfProgram>> {
     let error = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     let all = |calls: &[&[i64]]| calls.concat().into_iter().map(|call| (call, Vec::new())).collect();
@@ -77,7 +77,7 @@ fn compile(
     filter.and_then(BpfProgram::try_from).context("the seccomp filter is wrong")
 }
 
-/// Allowed calls with arguments that are not.
+/// Returns the rules for allowed calls with arguments that are not allowed.
 fn refused_uses() -> anyhow::Result<Rules> {
     let is = |argument, value| condition(argument, SeccompCmpOp::Eq, value);
     let is_not = |argument, value| condition(argument, SeccompCmpOp::Ne, value);
@@ -116,10 +116,10 @@ const NAMESPACES: &[i32] = &[
 /// `TIOCSTI` and `TIOCLINUX` type into a terminal.
 const TERMINAL_INPUTS: &[u64] = &[0x5412, 0x541c];
 
-/// Asks `personality` for the current one.
+/// The argument that asks `personality` for the current one.
 const QUERY: u64 = 0xffff_ffff;
 
-/// Families of sockets; netlink tells a function of its own network.
+/// Families of sockets; netlink tells a function about its own network.
 const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 #[rustfmt::skip]
@@ -208,7 +208,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_vmsplice, libc::SYS_wait4, libc::SYS_waitid, libc::SYS_write, libc::SYS_writev,
 ];
 
-/// Old calls that newer machines were never given.
+/// Old calls that newer machines never had.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const ALLOWED_HERE: &[i64] = &[

@@ -1,5 +1,5 @@
-//! Functions, revisions and blobs: the writes. A transaction that locks both a function and blobs takes the
-//! function first and the blobs by digest, so that a deploy and a deletion cannot wait for each other.
+//! Functions, revisions and blobs: the writes. A transaction that locks both a function and blobs takes the function
+//! first and the blobs by digest, so that a deploy and a deletion cannot wait for each other.
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
@@ -38,7 +38,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     .bind(new.name.as_str())
     .fetch_one(&mut *tx)
     .await?;
-    // Locked until the commit: a deletion that comes after sees this revision and keeps the blobs.
+    // Locked until the commit: a later deletion sees this revision and keeps the blobs.
     let digests: Vec<&str> = new.bundle.iter().chain([&new.source]).map(Digest::as_str).collect();
     let there: Vec<String> =
         query_scalar("SELECT digest FROM blobs WHERE digest = ANY ($1) ORDER BY digest FOR KEY SHARE")
@@ -51,7 +51,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
         return Err(Failure::Missing(format!("bundle {bundle}")));
     }
     if number == 1 {
-        // Lines of an earlier function of this name that came after it was deleted.
+        // Lines of an earlier function of this name that arrived after it was deleted.
         query("DELETE FROM logs WHERE function_name = $1")
             .bind(new.name.as_str())
             .execute(&mut *tx)
@@ -132,7 +132,7 @@ pub async fn report_warm(
 
 pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Option<Function>, Failure> {
     let mut tx = pool.begin().await?;
-    // Waits for whoever is just accepting for it; everything below sees their rows.
+    // Waits for callers that are accepting for it right now; everything below sees their rows.
     let row: Option<FunctionRow> = query_as(
         "SELECT id, name, active_revision, created_at, reported_warm FROM functions
          WHERE name = $1 FOR UPDATE",
@@ -152,9 +152,9 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(id)
     .fetch_all(&mut *tx)
     .await?;
-    // Takes the revisions along.
+    // Deletes the revisions too.
     query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
-    // A statement of its own: it sees what was committed before the locks were had.
+    // A separate statement: it sees everything that was committed before the locks were taken.
     query(
         "DELETE FROM blobs WHERE digest = ANY ($1)
          AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest)

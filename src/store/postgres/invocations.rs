@@ -1,5 +1,5 @@
-//! Async invocations: the writes. Each is one statement, hence one round trip and one transaction;
-//! batches are arrays that `unnest` makes rows of.
+//! Async invocations: the writes. Each is one statement, hence one round trip and one transaction; batches are arrays
+//! that `unnest` turns into rows.
 
 use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 
@@ -16,11 +16,11 @@ use crate::{
     },
 };
 
-/// How often a statement whose answer was lost is sent again before its fate is called unknown: once
-/// per connection that a restarted server may have left dead in the pool, and once more.
+/// The number of times that a statement whose answer was lost is sent again before its fate is called unknown: once per
+/// connection that a restarted server may have left dead in the pool, and once more.
 const ATTEMPTS: u32 = super::CONNECTIONS + 1;
 
-/// Accepting again what was accepted changes nothing, so a lost answer is asked for again.
+/// Accepts rows. Accepting again what was accepted changes nothing, so a lost answer is asked for again.
 pub async fn accept(pool: &PgPool, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
     let mut lost = None;
     for _ in 0..ATTEMPTS {
@@ -37,8 +37,8 @@ pub async fn accept(pool: &PgPool, rows: &[NewInvocation]) -> Result<Vec<bool>, 
 }
 
 async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> sqlx::Result<Vec<bool>> {
-    // The functions are locked against deletion, or seen to be gone. The counter comes last: its row
-    // is what everybody else waits for.
+    // The functions are locked against deletion, or seen to be deleted. The counter comes last: all other accepts wait
+    // for its row.
     let accepted: Vec<i64> = query_scalar(
         "WITH input AS (
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[],
@@ -74,7 +74,7 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
     Ok(flags(rows.len(), &accepted))
 }
 
-/// One answer per row from the numbers (from 1) of those that it is yes for.
+/// Returns one flag per row, true for the numbers (from 1) given.
 fn flags(rows: usize, numbers: &[i64]) -> Vec<bool> {
     let mut flags = vec![false; rows];
     for flag in numbers.iter().filter_map(|&number| usize::try_from(number - 1).ok()) {
@@ -110,8 +110,8 @@ pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A claim that waits for another one's row lock sees, when it has it, that row anew, hence that it is
-/// taken; but leases as they were before. Should the winner have taken its very first lease in
+/// Claims an invocation. A claim that waits for another one's row lock sees that row anew once it has the lock, hence
+/// sees that it is taken; but it sees leases as they were before. Should the winner have taken its very first lease in
 /// between, both get the row: with different attempts, of which only the second can finish it.
 pub async fn claim(
     pool: &PgPool,
@@ -138,7 +138,7 @@ pub async fn claim(
     Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
 }
 
-/// Makes claims that reached nobody due at once.
+/// Makes claims that did not reach their owner due at once.
 pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query(
@@ -209,7 +209,8 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
 
 pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
     let mut connection = pool.acquire().await?;
-    // A deleted function has nothing to run: this finds what was running when it went, and came back.
+    // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion, and
+    // came back.
     let gone = settlement::function_deleted();
     let rows: Vec<DueRow> = query_as(
         "WITH due AS (
@@ -245,7 +246,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
 
 pub async fn untake(pool: &PgPool, rows: &[Due]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
-    // What was claimed meanwhile has got a message from somewhere.
+    // A row that was claimed meanwhile has received a message by another way.
     query(
         "UPDATE invocations AS i SET publications = i.publications - 1, message_at = due.at
          FROM unnest($1::uuid[], $2::bigint[]) AS due (id, at)

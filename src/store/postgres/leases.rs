@@ -62,7 +62,7 @@ pub async fn report_instances(
     instances: &[ReportedInstance],
 ) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
-    // Not "delete all, insert all": within a statement the two would not see each other.
+    // Not "delete all, insert all": the two would not see each other within one statement.
     query(
         "WITH ended AS (DELETE FROM instances WHERE owner = $1 AND id <> ALL ($2))
          INSERT INTO instances (owner, id, manager, function_id, revision, sandbox, started_at)

@@ -1,8 +1,8 @@
 //! The store in Postgres: a pool of connections, batches as arrays, leases on the server's clock.
 //!
-//! Two pools, since durability is a matter of the session: what others rely on is synced by its commit;
-//! what may be lost with the server's last moments (records of sync invocations, log lines, reports) is
-//! written through [`Postgres::relaxed`] connections, with `synchronous_commit` off.
+//! There are two pools, since durability is a property of the session: writes that others rely on are synced by their
+//! commit; those that may be lost with the server's last moments (records of sync invocations, log lines, reports) go
+//! through [`Postgres::relaxed`] connections, with `synchronous_commit` off.
 
 mod functions;
 mod invocations;
@@ -28,18 +28,18 @@ use super::{
 };
 use crate::model::SecretUrl;
 
-/// A connection whose pool asked for a sign of life when the network fell silent waits for TCP to give up;
-/// a stop does not.
+/// The limit of closing the pools. A connection that its pool was checking when the network fell silent waits for TCP
+/// to give up; a shutdown does not.
 const CLOSE: Duration = Duration::from_secs(5);
-/// How long a method waits for a connection before it answers [`Error::Unavailable`].
+/// The time for which a method waits for a connection before it returns [`Error::Unavailable`].
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// Connections of each role. A server allows 100 by default, and statements here are short: more connections
-/// than the server has cores only queue inside of it.
+/// The number of connections of each role. A server allows 100 by default, and statements here are short: more
+/// connections than the server has cores only queue inside it.
 const CONNECTIONS: u32 = 10;
-/// What is written behind comes from one or two tasks of a role.
+/// The number of connections for data that is written behind, by one or two tasks of a role.
 const RELAXED_CONNECTIONS: u32 = 2;
-/// A connection that idled for longer is tried before it is used: the server may have been restarted.
-/// On the hot path connections idle for less, and nothing is paid.
+/// The idle time after which a connection is tested before it is used: the server may have been restarted. On the hot
+/// path connections are idle for less, and the test costs nothing.
 const TRUST: Duration = Duration::from_secs(1);
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -62,10 +62,10 @@ impl Postgres {
     async fn open(url: &SecretUrl, address: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::from_str(url.expose())?
             .application_name("cloudfunc")
-            // Compiling a statement pays off for reports, of which there are none here.
+            // Compiling a statement pays off for reports, and there are none here.
             .options([("jit", "off")])
             .disable_statement_logging();
-        // A server that does not answer is a failure here, with its reason; the pools go on trying.
+        // A server that does not answer is a failure here, with its reason; the pools would go on trying.
         match tokio::time::timeout(ACQUIRE, options.connect()).await {
             Ok(connection) => migrate(connection?, address).await?,
             Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
@@ -106,7 +106,7 @@ impl Postgres {
         read.map_err(|failure| failure.into_error(&self.address))
     }
 
-    /// Each write is a statement that commits, so that silence leaves open whether it did.
+    /// Runs a write. Each is a statement that commits, so that silence leaves open whether it did.
     async fn write<T>(
         &self,
         within: Duration,
@@ -119,12 +119,12 @@ impl Postgres {
         self.refusals.note(written.map_err(|failure| failure.into_error(&self.address)))
     }
 
-    /// Autovacuum does that.
+    /// Nothing to do: autovacuum does that.
     async fn give_back_room(&self) -> Result<Option<u64>, Error> {
         Ok(None)
     }
 
-    /// Only the server sees its disk.
+    /// Not known: only the server sees its disk.
     fn has_no_room(&self) -> Option<Error> {
         None
     }
@@ -164,10 +164,10 @@ fn pool(connections: u32, options: PgConnectOptions, patience: &Patience) -> PgP
         .connect_lazy_with(options)
 }
 
-/// Under an advisory lock of this database, so that of two processes one waits and then finds nothing
-/// to do. The lock ends with the connection, also when a migration fails.
+/// Applies migrations under an advisory lock of this database, so that of two processes one waits and then finds
+/// nothing to do. The lock ends with the connection, also when a migration fails.
 async fn migrate(mut connection: PgConnection, address: &str) -> Result<(), Failure> {
-    // run_direct is what run does; the bounds of run keep the future from being spawned.
+    // run_direct does the same as run; the bounds of run keep the future from being spawned.
     let migrating = MIGRATIONS.run_direct(None, &mut connection, false);
     // Others may be migrating, and a migration may have to change many rows.
     let migrated = tokio::time::timeout(LONG, migrating).await;
@@ -177,7 +177,7 @@ async fn migrate(mut connection: PgConnection, address: &str) -> Result<(), Fail
     Ok(())
 }
 
-/// One column of a batch.
+/// Returns one column of a batch.
 fn columns<'a, R, T>(rows: &'a [R], column: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(column).collect()
 }

@@ -1,9 +1,9 @@
-//! How long the server is waited for, and what becomes of a connection whose answer was not awaited.
+//! The time limit of a server's answer, and the fate of a connection whose answer was not awaited.
 //!
-//! When a network falls silent, nothing tells: a statement would wait until TCP gives up after a quarter
-//! of an hour. So methods end after their time; but their connection goes back to its pool, which first
-//! asks it for a sign of life, without a bound, and counts it as used meanwhile. Therefore a connection
-//! that comes back while some are in doubt is asked beforehand, with a bound, and closed without an answer.
+//! When a network falls silent, there is no signal: a statement would wait until TCP gives up after a quarter of an
+//! hour. So methods end after their limit; but their connection goes back to its pool, which first tests it, without a
+//! bound, and counts it as used meanwhile. Therefore a connection that comes back while some are in doubt is tested
+//! beforehand, with a bound, and closed when it does not answer.
 
 use std::{
     io,
@@ -14,23 +14,24 @@ use std::{
 
 use sqlx::{Connection as _, PgConnection};
 
-/// For an empty statement, whose answer is one round trip.
+/// The limit of an empty statement, whose answer takes one round trip.
 const PING: Duration = Duration::from_secs(2);
-/// A connection comes back to its pool at once after its statement was given up.
+/// The time for which connections are in doubt: a connection comes back to its pool at once after its statement was
+/// given up.
 const DOUBT: Duration = Duration::from_secs(30);
 
-/// When a statement was last given up; shared by a store and its pools.
+/// The time when a statement was last given up; shared by a store and its pools.
 #[derive(Clone, Default)]
 pub struct Patience(Arc<Mutex<Option<Instant>>>);
 
 impl Patience {
-    /// What `work` answers within this time; else, in words, that nothing was answered.
+    /// Returns the output of `work` within this time; else, in words, that there was no answer.
     pub async fn wait<T>(
         &self,
         within: Duration,
         work: impl Future<Output = T>,
     ) -> Result<T, sqlx::Error> {
-        // In this order: whoever drops this future has noted it before the connection goes back.
+        // In this order: when this future is dropped, that is noted before the connection goes back.
         let work = pin!(work);
         let mut unfinished = Unfinished(Some(self));
         match tokio::time::timeout(within, work).await {
@@ -45,7 +46,7 @@ impl Patience {
         }
     }
 
-    /// Whether a connection that comes back may be one that still owes an answer.
+    /// Returns whether a connection that comes back may be one that still owes an answer.
     pub fn in_doubt(&self) -> bool {
         let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < DOUBT)
@@ -62,7 +63,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// A sign of life, in time.
+/// Tests a connection, with a time limit.
 pub async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {
     let silence = || io::Error::new(io::ErrorKind::TimedOut, "no answer to a ping");
     tokio::time::timeout(PING, connection.ping()).await.map_err(|_| silence())?

@@ -1,4 +1,4 @@
-//! Revisions that nobody needs, with their blobs. Room on the disk is the server's autovacuum's business.
+//! The deletion of revisions that are no longer needed, with their blobs. The server's autovacuum frees the disk space.
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
@@ -35,13 +35,13 @@ pub async fn prune_revisions(
         let orphans: Vec<String> = query_scalar(orphans!("now_ms()")).fetch_all(&mut *tx).await?;
         digests.extend(orphans);
     }
-    // Who is just adding a revision of one of them holds it until his commit.
+    // A transaction that is adding a revision of one of them holds it until its commit.
     let digests: Vec<String> =
         query_scalar("SELECT digest FROM blobs WHERE digest = ANY ($1) ORDER BY digest FOR UPDATE")
             .bind(digests)
             .fetch_all(&mut *tx)
             .await?;
-    // The active revision is looked at once more: it may have changed since.
+    // The active revision is checked once more: it may have changed since.
     query(
         "DELETE FROM revisions AS r USING unnest($1::uuid[], $2::bigint[]) AS d (function_id, number), functions AS f
          WHERE r.function_id = d.function_id AND r.number = d.number
@@ -51,7 +51,7 @@ pub async fn prune_revisions(
     .bind(numbers)
     .execute(&mut *tx)
     .await?;
-    // A statement of its own: it sees what was committed before the locks were had.
+    // A separate statement: it sees everything that was committed before the locks were taken.
     query(
         "DELETE FROM blobs WHERE digest = ANY ($1)
          AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = digest)

@@ -1,4 +1,4 @@
-//! Records of sync invocations, log lines, and the end of both.
+//! Records of sync invocations, log lines, and the deletion of both.
 
 use std::{sync::Arc, time::Duration};
 
@@ -85,7 +85,7 @@ pub async fn append_logs(pool: &PgPool, lines: &[LogLine]) -> Result<(), Failure
     Ok(())
 }
 
-/// Changes nothing, and says whether anything could be.
+/// Changes nothing, and tells whether a write is possible.
 pub async fn try_write(pool: &PgPool) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query("UPDATE totals SET value = value WHERE name = 'accepted'")
@@ -97,7 +97,7 @@ pub async fn try_write(pool: &PgPool) -> Result<(), Failure> {
 
 pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
-    // Leases of managers that ended without releasing theirs: to everybody they are as good as gone.
+    // Leases of managers that ended without releasing theirs: all readers treat them as ended already.
     let gone: i64 = query_scalar(
         "WITH old AS (
             SELECT id FROM invocations WHERE finished_at < now_ms() - $1

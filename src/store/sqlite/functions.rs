@@ -56,7 +56,7 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
         .fetch_one(&mut *tx)
         .await?;
         if number == 1 {
-            // Lines of an earlier function of this name that came after it was deleted.
+            // Lines of an earlier function of this name that arrived after it was deleted.
             query("DELETE FROM logs WHERE function_name = $1")
                 .bind(new.name.as_str())
                 .execute(&mut *tx)
@@ -166,7 +166,7 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         .bind(id)
         .execute(&mut *tx)
         .await?;
-        // Takes the revisions along.
+        // Deletes the revisions too.
         query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
         query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
         let gone = settlement::function_deleted();

@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// The condition of a row `i` that needs a message at the time $1. The index is named where it is used:
-/// left alone, SQLite would walk through all that is queued.
+/// The condition of a row `i` that needs a message at the time $1. Where it is used, the index is named: otherwise
+/// SQLite would walk through all queued rows.
 macro_rules! due {
     () => {
         "i.state IN ('queued', 'retrying', 'running') AND i.message_at <= $1
@@ -66,7 +66,7 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
                     .push_bind(clean(&row.payload.content_type).into_owned())
                     .push_bind(&row.payload.bytes[..]);
             });
-            // An id that is there was accepted by a call whose answer was lost.
+            // An id that exists was accepted by a call whose answer was lost.
             insert.push(" ON CONFLICT DO NOTHING");
             inserted += insert.build().execute(&mut *tx).await?.rows_affected().cast_signed();
         }
@@ -138,7 +138,7 @@ pub async fn claim(
     Ok(claim)
 }
 
-/// Makes claims that reached nobody due at once.
+/// Makes claims that did not reach their owner due at once.
 pub async fn give_back_lost(writer: &Writer, claims: &[SentClaim]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, claims: &[SentClaim]) -> Result<(), Failure> {
         for claim in claims {
@@ -211,7 +211,8 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
         (limit, except): &(u32, String),
     ) -> Result<Vec<Due>, Failure> {
         let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
-        // A deleted function has nothing to run: this finds what was running when it went, and came back.
+        // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion,
+        // and came back.
         let gone = settlement::function_deleted();
         query(concat!(
         "UPDATE invocations AS i INDEXED BY invocations_due
@@ -259,8 +260,8 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
 
 pub async fn untake(writer: &Writer, rows: &[Due]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
-        // What was claimed meanwhile has got a message from somewhere. The `+` keeps SQLite from searching
-        // by state, which would walk through the list for every row that is queued.
+        // A row that was claimed meanwhile has received a message by another way. The `+` keeps SQLite from searching
+        // by state, which would walk through the list for every queued row.
         query(
             "UPDATE invocations SET publications = publications - 1, message_at = due.at
          FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS at FROM json_each($1)) AS due

@@ -1,9 +1,8 @@
 //! The store in one SQLite file: write-ahead log, one connection that writes, a few that read.
 //!
-//! Writers queue in this process for the one writing connection instead of in SQLite, which would
-//! have them poll, and share its commits (`writer.rs`). Every commit is synced (`synchronous = FULL`): a
-//! write that returned is on disk.
-//! Another process may use the same file; the two then wait for each other up to [`BUSY`].
+//! Writers queue in this process for the one writing connection instead of in SQLite, where they would poll, and share
+//! its commits (`writer.rs`). Every commit is synced (`synchronous = FULL`): a write that returned is on disk.
+//! Another process may use the same file; the two then wait for each other for up to [`BUSY`].
 
 mod functions;
 mod invocations;
@@ -36,11 +35,11 @@ macro_rules! now {
 }
 use now;
 
-/// Rows of one INSERT at most: each statement is a round trip to the connection's thread.
+/// The most rows of one INSERT: each statement is a round trip to the connection's thread.
 const MAX_PIECE: usize = 32;
 
-/// Rows in pieces whose lengths are powers of two: so any number of rows is inserted by a few statements,
-/// each of which was prepared once.
+/// Cuts rows into pieces whose lengths are powers of two: so any number of rows is inserted by a few statements, each
+/// of which was prepared once.
 fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let length = MAX_PIECE.min(1 << rows.len().checked_ilog2()?);
@@ -50,21 +49,21 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// How long a method waits for a connection, and for another process' transaction, before it
-/// answers [`Error::Unavailable`].
+/// The time for which a method waits for a connection, and for another process' transaction, before it returns
+/// [`Error::Unavailable`].
 const BUSY: Duration = Duration::from_secs(5);
-/// Reads at once; further ones wait. SQLite reads are short, and each connection is a thread.
+/// The number of reads at once; further ones wait. SQLite reads are short, and each connection is a thread.
 const READERS: u32 = 4;
-/// A disk with less room, in bytes, counts as full: the next accept of some size finds it so.
+/// The free space, in bytes, below which a disk counts as full: the next larger accept would find it so.
 const RESERVE: u64 = 1 << 20;
-/// What the write-ahead log's file may keep of a burst, in bytes.
+/// The size, in bytes, to which the write-ahead log's file is cut back after a burst.
 const JOURNAL_LIMIT: &str = "67108864";
 
 pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
 pub(super) struct Sqlite {
     writer: Writer,
-    /// Options of a connection that may write.
+    /// The options of a connection that may write.
     writing: SqliteConnectOptions,
     readers: SqlitePool,
     lost: LostClaims,
@@ -91,7 +90,7 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
         let mut connection = connect_when_free(&writing).await?;
-        // By the connection that stays: when the last one closes, SQLite empties and deletes its log.
+        // The connection that stays does it: when the last one closes, SQLite empties and deletes its log.
         migrate(&mut connection, shown).await?;
         let writer = Writer::start(writing.clone(), connection);
         let readers = SqlitePoolOptions::new()
@@ -112,7 +111,7 @@ impl Sqlite {
         })
     }
 
-    /// One connection syncs every commit: relaxed writes join the groups of the others.
+    /// The same connection, which syncs every commit: relaxed writes join the groups of the others.
     fn relaxed(&self) -> &Writer {
         &self.writer
     }
@@ -139,7 +138,7 @@ impl Sqlite {
         writing: impl Future<Output = Result<T, Failure>> + Send,
     ) -> Result<T, Error> {
         let written = writing.await.map_err(|failure| failure.into_error(&self.path));
-        // SQLite does not tell a read-only disk from a broken one. What was being committed stays in doubt.
+        // SQLite does not tell a read-only disk from a broken one. A write that was being committed stays in doubt.
         let written = match written {
             Err(Error::Unavailable { address, source } | Error::Internal { address, source })
                 if self.is_read_only() =>
@@ -161,7 +160,7 @@ impl Sqlite {
             .is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 
-    /// The log may have room in itself for a while when the disk has none.
+    /// Looks at the disk: the log may have room in itself for a while when the disk has none.
     fn has_no_room(&self) -> Option<Error> {
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
         (disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE).then(|| Error::Unwritable {
@@ -177,8 +176,8 @@ impl Sqlite {
     }
 }
 
-/// Creates the file with its folder, readable for its owner only: it holds payloads and settings. Its
-/// name is on disk before anything in it can be promised.
+/// Creates the file with its folder, readable for its owner only: it holds payloads and settings. Its name is on disk
+/// before anything in it can be promised.
 fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -189,10 +188,10 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
+/// Applies migrations under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
 async fn migrate(connection: &mut SqliteConnection, address: &str) -> Result<(), Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    // run_direct is what run does; the bounds of run keep the future from being spawned.
+    // run_direct does the same as run; the bounds of run keep the future from being spawned.
     let migrated = MIGRATIONS.run_direct(None, &mut *transaction, false).await;
     migrated.map_err(|error| failure::migration(error, address, &MIGRATIONS))?;
     transaction.commit().await.map_err(Failure::committing)?;
@@ -207,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    // Here and not in the contract suite, where nothing can write into the file.
+    // Here and not in the contract suite, which cannot write into the file.
     #[tokio::test]
     async fn a_newer_schema_is_refused() {
         let folder = tempfile::tempdir().unwrap();

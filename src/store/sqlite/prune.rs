@@ -1,4 +1,4 @@
-//! Room that is given back: revisions that nobody needs, with their blobs, and the file's empty pages.
+//! Returning disk space: revisions that are no longer needed, with their blobs, and the file's empty pages.
 
 use std::path::Path;
 
@@ -65,13 +65,13 @@ pub async fn prune_revisions(
     writer.write((keep, function), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
-/// On a connection of its own: it cannot be part of a transaction. Others' writes wait for it.
+/// Uses a connection of its own: it cannot be part of a transaction. Writes of others wait for it.
 pub async fn vacuum(options: &SqliteConnectOptions, path: &Path) -> Result<u64, Failure> {
     let size = || std::fs::metadata(path).map_or(0, |file| file.len());
     let before = size();
     let mut connection = connect_when_free(options).await?;
     query("VACUUM").execute(&mut connection).await?;
-    // The new pages are in the log until then, and the file keeps its length.
+    // Until then the new pages are in the log, and the file keeps its length.
     query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
     connection.close().await?;
     Ok(before.saturating_sub(size()))

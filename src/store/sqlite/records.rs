@@ -1,4 +1,4 @@
-//! Records of sync invocations, log lines, and the end of both.
+//! Records of sync invocations, log lines, and the deletion of both.
 
 use std::{sync::Arc, time::Duration};
 
@@ -63,8 +63,8 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
     writer.write_bytes(bytes, records.to_vec(), |tx, records| Box::pin(run(tx, records))).await
 }
 
-/// The most frequent batch, and one of small values only: as one JSON array it is one statement, and so
-/// one message to the connection's thread instead of one per line.
+/// Appends lines. This is the most frequent batch, and its values are small: as one JSON array it is one statement, and
+/// so one message to the connection's thread instead of one per line.
 pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
         query(
@@ -99,7 +99,7 @@ pub async fn append_logs(writer: &Writer, lines: &[LogLine]) -> Result<(), Failu
     writer.write_bytes(bytes, rows, |tx, rows| Box::pin(run(tx, rows))).await
 }
 
-/// Changes nothing, and says whether anything could be.
+/// Changes nothing, and tells whether a write is possible.
 pub async fn try_write(writer: &Writer) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection) -> Result<(), Failure> {
         query("UPDATE totals SET value = value WHERE name = 'accepted'").execute(&mut *tx).await?;
@@ -130,7 +130,7 @@ pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Fa
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        // Of managers that ended without releasing theirs; to everybody they are as good as gone already.
+        // Leases of managers that ended without releasing theirs; all readers treat them as ended already.
         query(concat!("DELETE FROM leases WHERE expires_at < ", now!(), " - $1"))
             .bind(millis(*age))
             .execute(&mut *tx)

@@ -5,12 +5,12 @@
 //!                       └─ one fails: ROLLBACK, and each gets a transaction of its own
 //! ```
 //!
-//! Whatever waits when the task looks goes into one transaction, and so into one sync of the disk; nothing
-//! is waited for. So a lone write costs no more than without groups, and of many each sync serves those
-//! that came during the one before.
+//! All writes that wait when the task looks go into one transaction, and so into one sync of the disk; the task never
+//! waits for more. So a lone write costs the same as without groups, and under load each sync serves the writes that
+//! came during the one before.
 //!
-//! Invariants: nobody is answered before the commit that holds his statements; what fails leaves nothing
-//! behind and harms no other of its group; a connection in doubt is never used again.
+//! Invariants: a write is answered only after the commit that holds its statements; a write that fails leaves nothing
+//! behind and does not harm others of its group; a connection in doubt is never used again.
 
 use std::{
     str::FromStr as _,
@@ -34,11 +34,11 @@ use tokio_util::sync::CancellationToken;
 use super::BUSY;
 use crate::{batch::fitting, store::failure::Failure};
 
-/// Writes in one commit, and those that wait for the next; further ones wait to be taken in. The first of
-/// a group is answered after the last one's statements, some 20 µs each.
+/// The most writes in one commit, and the most that wait for the next; further ones wait to be taken in. The first of a
+/// group is answered after the last one's statements, some 20 µs each.
 const GROUP: usize = 256;
-/// Their sizes (one may go over it); the next group takes the rest. SQLite keeps what is not committed in
-/// memory and in the log.
+/// The most bytes in one commit (one write may exceed it); the next group takes the rest. SQLite keeps data that is not
+/// committed in memory and in the log.
 const GROUP_BYTES: usize = 64 * 1024 * 1024;
 
 /// The statements of one write. They may be run again after a rollback.
@@ -52,7 +52,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Over a connection made by [`connect_when_free`]; `options` are for the one that replaces it.
+    /// Starts the task, with a connection made by [`connect_when_free`]; `options` are for the one that replaces it.
     pub fn start(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
         let connection = Some(connection);
         let (waiting, receiver) = mpsc::channel(GROUP);
@@ -62,7 +62,7 @@ impl Writer {
         Self { waiting, stop, task }
     }
 
-    /// Runs statements in a transaction, and answers once that is on disk. In the order of asking.
+    /// Runs statements in a transaction, and returns once that is on disk. Writes run in the order of the calls.
     pub async fn write<A, T>(&self, arguments: A, run: Statements<A, T>) -> Result<T, Failure>
     where
         A: Send + Sync + 'static,
@@ -71,7 +71,7 @@ impl Writer {
         self.write_bytes(0, arguments, run).await
     }
 
-    /// The same for what has a size worth counting.
+    /// Does the same for a write whose size, in bytes, counts.
     pub async fn write_bytes<A, T>(
         &self,
         bytes: usize,
@@ -86,7 +86,7 @@ impl Writer {
         let taken = Arc::new(AtomicBool::new(false));
         let write = Write { arguments, run, output: None, taken: taken.clone(), tell };
         let answered = async {
-            // An error is answered by the channel that went with what was sent.
+            // An error is reported by the channel that went with the write.
             let _ = self.waiting.send(Waiting { bytes, job: Box::new(write) }).await;
             (&mut told).await
         };
@@ -104,7 +104,7 @@ impl Writer {
         })
     }
 
-    /// After what waits was written.
+    /// Closes the connection once all waiting writes are done.
     pub async fn close(&self) {
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
@@ -118,10 +118,10 @@ struct Waiting {
     job: Box<dyn Job>,
 }
 
-/// A write of whatever type.
+/// A write, whatever its type.
 #[async_trait]
 trait Job: Send {
-    /// False when nobody waits for it any more: then nothing of it may happen.
+    /// Returns false when its caller no longer waits for it: then nothing of it may happen.
     fn take(&self) -> bool;
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), Failure>;
     fn answer(self: Box<Self>, committed: Result<(), Failure>);
@@ -130,9 +130,9 @@ trait Job: Send {
 struct Write<A, T> {
     arguments: A,
     run: Statements<A, T>,
-    /// Of the last run.
+    /// The output of the last run.
     output: Option<T>,
-    /// By the task, or back by who waited for too long: whoever sets it decides.
+    /// Set by the task, or back by a caller that waited too long: the one that sets it first decides.
     taken: Arc<AtomicBool>,
     tell: oneshot::Sender<Result<T, Failure>>,
 }
@@ -151,14 +151,14 @@ impl<A: Send + Sync, T: Send> Job for Write<A, T> {
     fn answer(self: Box<Self>, committed: Result<(), Failure>) {
         let Self { output, tell, .. } = *self;
         let answer = committed.map(|()| output.expect("it ran before it was committed"));
-        // Who dropped the future does not want to know.
+        // A caller that dropped the future does not need the answer.
         let _ = tell.send(answer);
     }
 }
 
 struct Task {
     options: SqliteConnectOptions,
-    /// None after a failure that leaves it in doubt: the next transaction makes another.
+    /// The connection; none after a failure that leaves it in doubt: the next transaction makes another.
     connection: Option<SqliteConnection>,
 }
 
@@ -203,7 +203,7 @@ impl Task {
         }
     }
 
-    /// Takes the write lock at once: a transaction that begins as a reader cannot wait to become a writer.
+    /// Begins a transaction with the write lock: one that begins as a reader cannot wait to become a writer.
     async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Undone> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -212,7 +212,7 @@ impl Task {
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(Undone::by_all)?;
         for job in jobs {
             if let Err(failure) = job.run(&mut tx).await {
-                // After some errors, as of a full disk, SQLite has rolled back by itself.
+                // After some errors, such as a full disk, SQLite has rolled back by itself.
                 if tx.rollback().await.is_ok() {
                     self.connection = Some(connection);
                 }
@@ -229,7 +229,7 @@ impl Task {
     }
 }
 
-/// Why a transaction was not committed.
+/// The reason why a transaction was not committed.
 struct Undone {
     failure: Failure,
     /// Nothing has happened, and the others may well succeed without the one that failed.
@@ -242,8 +242,8 @@ impl Undone {
     }
 }
 
-/// Switching a new file to the write-ahead log needs it alone and does not wait for that, whatever
-/// the busy timeout.
+/// Opens a connection. Switching a new file to the write-ahead log needs the file alone and does not wait for that,
+/// whatever the busy timeout is.
 pub async fn connect_when_free(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
     let deadline = Instant::now() + BUSY;
     loop {
