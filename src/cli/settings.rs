@@ -1,4 +1,5 @@
-//! The flags of a platform, shared by `up`, `status`, `down` and the roles: made of the table of settings.
+//! The flags of a platform, shared by `up`, `status`, `down` and the roles; generated from the table of
+//! settings.
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, error::ErrorKind};
 
@@ -8,7 +9,7 @@ use crate::{
     settings::{Group, Setting, Settings, settings},
 };
 
-/// The flags of some groups of settings, with the environment.
+/// Defines the flags of some groups of settings, with their environment variables.
 macro_rules! flags {
     ($($(#[doc = $doc:literal])+ $name:ident: $groups:expr;)+) => {$(
         $(#[doc = $doc])+
@@ -39,13 +40,13 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Which platform, and where its files are.
+    /// The platform's name and the place of its files.
     PlaceArgs: [Group::Place];
-    /// Where the roles listen; 0 takes a free port.
+    /// The addresses on which the roles listen; port 0 takes a free one.
     AddressArgs: [Group::Addresses];
-    /// What functions run in.
+    /// The runtime of functions.
     RuntimeArgs: [Group::Runtime];
-    /// Everything that a role needs to know.
+    /// All settings of a role.
     SettingsArgs: [Group::Place, Group::Addresses, Group::Backends, Group::Runtime, Group::Limits];
 }
 
@@ -64,7 +65,7 @@ fn augment(command: Command, groups: &[Group]) -> Command {
             .help_heading(setting.group().heading())
             .hide_env_values(setting.is_secret());
         match setting.is_secret() {
-            // An error of a value parser repeats the value.
+            // clap's error about an invalid value repeats the value.
             true => arg,
             false => arg.value_parser(move |text: &str| {
                 setting.read(&mut Settings::default(), text).map(|()| text.to_owned())
@@ -86,7 +87,7 @@ fn read(matches: &ArgMatches, groups: &[Group]) -> Result<Settings, clap::Error>
 }
 
 impl PlaceArgs {
-    /// This user's folders; without a home everything is in the data folder.
+    /// Returns this user's folders; without a home, everything is in the data folder.
     pub fn dirs(&self) -> Result<Dirs, Error> {
         Dirs::from_env(self.0.data_dir.as_deref())
             .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or say --data-dir DIR"))
@@ -94,25 +95,25 @@ impl PlaceArgs {
 }
 
 impl AddressArgs {
-    /// Whether nothing is said.
+    /// Whether none of these flags is given.
     pub fn is_empty(&self) -> bool {
         of_groups(&[Group::Addresses]).all(|setting| setting.show(&self.0).is_none())
     }
 }
 
 impl SettingsArgs {
-    /// What is said of the place.
+    /// Returns the flags of the place.
     pub fn place(&self) -> PlaceArgs {
         let Settings { name, data_dir, .. } = self.0.clone();
         PlaceArgs(Settings { name, data_dir, ..Settings::default() })
     }
 
-    /// These flags (clap has looked at the environment) over the user's file.
+    /// Lays these flags (clap has read the environment) over the user's file.
     pub fn load(self, dirs: &Dirs) -> Result<Settings, Error> {
         Ok(self.0.or(of_user(dirs)?))
     }
 
-    /// The same for who may have no home, and then has no file.
+    /// Like [`Self::load`], for a user who may have no home and then has no file.
     pub fn load_anywhere(self) -> Result<Settings, Error> {
         match self.place().dirs() {
             Ok(dirs) => self.load(&dirs),
@@ -120,7 +121,7 @@ impl SettingsArgs {
         }
     }
 
-    /// The same with `--embedded`.
+    /// Like [`Self::load`], with `--embedded`.
     pub fn load_embedded(self, dirs: &Dirs) -> Result<Settings, Error> {
         let flags = self.0.embedded().map_err(|error| Error::new(Exit::Caller, error))?;
         Ok(flags.or(of_user(dirs)?))

@@ -1,30 +1,30 @@
-//! Ports: free, held by the platform itself, or by whom.
+//! Ports: free, held by the platform itself, or held by another program.
 
 use super::{Finding, Stops, Wanted};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Free,
-    /// What is meant to listen there does.
+    /// The program that is meant to listen there does so.
     Ours,
-    /// `python3 (process 1234)`, where it can be seen.
+    /// Another program listens there, such as `python3 (process 1234)`, if it can be seen.
     Taken(Option<String>),
-    /// The address itself cannot be listened on.
+    /// It is not possible to listen on this address.
     Refused(String),
 }
 
 #[derive(Clone, Debug)]
 pub struct Port {
-    /// `the gateway`, `Postgres`.
+    /// The service in a sentence: `the gateway`, `Postgres`.
     pub of: &'static str,
     pub name: &'static str,
-    /// With its port.
+    /// The address with its port.
     pub address: String,
     pub number: u16,
-    /// Changes it.
+    /// The flag that changes the port.
     pub flag: &'static str,
     pub state: State,
-    /// The embedded stack needs it, too.
+    /// Whether the embedded stack needs this port, too.
     pub is_roles: bool,
 }
 
