@@ -13,8 +13,8 @@ pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
     #[error(
-        "{file} is not installed by this version: install the packages into the folder with `{install}`, then name \
-         {file} in .cloudfuncignore"
+        "this version does not install the packages of {file}: install them into the folder with `{install}`, then add \
+         {file} to .cloudfuncignore"
     )]
     NotInstalled { file: &'static str, install: &'static str },
 }

@@ -750,8 +750,8 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
     assert_eq!(check(&[("function.py", ""), ("requirements.txt", "# none\n\n")]), Ok(()));
     assert_eq!(
         check(&[("function.py", ""), ("requirements.txt", "requests==2\n")]).unwrap_err(),
-        "requirements.txt is not installed by this version: install the packages into the folder with `pip \
-         install --target . -r requirements.txt`, then name requirements.txt in .cloudfuncignore"
+        "this version does not install the packages of requirements.txt: install them into the folder with `pip \
+         install --target . -r requirements.txt`, then add requirements.txt to .cloudfuncignore"
     );
 }
 

@@ -189,8 +189,8 @@ fn cut_off() -> Farewell {
 /// The message for when everything has been sent and no answer has come.
 fn not_known(name: &FunctionName) -> Farewell {
     Farewell {
-        what: format!("whether {name} is deployed is not known"),
-        hint: Some(format!("`cloudfunc show {name}` tells")),
+        what: format!("it is not known whether {name} was deployed"),
+        hint: Some(format!("`cloudfunc show {name}` shows the active revision")),
         invocation: None,
     }
 }
@@ -201,7 +201,7 @@ fn build_goes_on(name: &FunctionName) -> Farewell {
         what: format!(
             "the platform goes on building {name}, and its revision becomes the active one if the code loads"
         ),
-        hint: Some(format!("`cloudfunc show {name}` tells when it is there")),
+        hint: Some(format!("`cloudfunc show {name}` shows it as soon as it is active")),
         invocation: None,
     }
 }

@@ -84,7 +84,7 @@ impl Args {
             let known = Platforms::look(&dirs.state).at_url(&url).cloned();
             let url = shown(&url);
             return known.map(LocalPlatform::of).ok_or_else(|| {
-                Error::usage(format!("no platform of this machine is known at {url}, which --url, CLOUDFUNC_URL or config.toml names"))
+                Error::usage(format!("no platform on this machine is known at {url}, the address from --url, CLOUDFUNC_URL or config.toml"))
                     .hint("`down` stops platforms on this machine: name one with --platform NAME or --data-dir DIR")
             });
         }

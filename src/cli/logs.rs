@@ -27,7 +27,7 @@ use crate::{
 /// characters are escaped; elsewhere, and with --json, lines are exact.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The functions
+    /// The functions whose logs to print [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<FunctionName>,
     /// Keep printing new lines until Ctrl-C, also across a restart of the platform

@@ -10,7 +10,7 @@ use crate::{
 ///
 /// Deletes revisions beyond the newest ones (--keep-revisions of `up`), bundles that no revision uses, and
 /// records and log lines older than the retention. The platform deletes all of these by itself from time to
-/// time; this command does it now, and also shrinks an SQLite store (Postgres reuses the space by itself).
+/// time; this command does it now, and also shrinks an SQLite store (Postgres does that by itself).
 /// Active revisions, and invocations that have not ended, are never touched.
 #[derive(Debug, clap::Args)]
 pub struct Args {

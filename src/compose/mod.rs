@@ -42,7 +42,7 @@ pub struct Service {
     pub name: String,
     /// `running`, `exited`, …
     pub state: String,
-    /// `starting`, `healthy`, `unhealthy`; none without a health check.
+    /// `starting`, `healthy` or `unhealthy`; `None` without a health check.
     pub health: Option<String>,
     pub restarts: u32,
     /// Ports of this host that lead to the container, as pairs of the container's port and the host's.

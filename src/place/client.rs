@@ -46,7 +46,9 @@ pub struct Settings {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("'{text}', given by {origin}, is not the address of a platform; it looks like {DEFAULT_URL}")]
+    #[error(
+        "'{text}', given by {origin}, is not the address of a platform; write it like {DEFAULT_URL}"
+    )]
     BadUrl { text: String, origin: &'static str },
     #[error(transparent)]
     BadToken(#[from] BadToken),
@@ -424,7 +426,7 @@ mod tests {
         let world = World::new(&[("empty", "\n")]);
         assert_eq!(
             world.resolve(Some("localhost:8000"), None).unwrap_err(),
-            "'localhost:8000', given by --url, is not the address of a platform; it looks like http://127.0.0.1:8000"
+            "'localhost:8000', given by --url, is not the address of a platform; write it like http://127.0.0.1:8000"
         );
         let error = world.resolve(None, Some("nowhere")).unwrap_err();
         assert_eq!(error, format!("cannot read {}", world.home.path().join("nowhere").display()));

@@ -394,8 +394,8 @@ settings! {
         /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer if the past
         /// of the function predicts further invocations
         keep_alive: KeepAlivePolicy, POLICY, "keep-alive", "POLICY", "fixed";
-        /// Memory of the instances that are started in advance, before their function is known, so that cold
-        /// starts are quick; taken from what is left of --memory-budget. 0B: no such instances
+        /// Part of --memory-budget for instances that are started in advance, before their function is known, so
+        /// that cold starts are quick; they only take what is left of it. 0B: no such instances
         prewarm_budget: u64, BYTES, "prewarm-budget", "SIZE", "512MiB";
         /// Maximum number of instances that a manager starts at the same time; others wait
         max_starts: usize, count::<usize, 1, 10_000>(), "max-starts", "COUNT", "twice the cores" = twice_the_cores();

@@ -215,7 +215,7 @@ fn the_flag_wins_over_the_environment() {
     let desk = Desk::new();
     let stderr = NOT_REACHABLE.replace("127.0.0.1:9", "127.0.0.1:1");
     desk.run(&["list", "--url", "http://127.0.0.1:1"], 3, &stderr);
-    let error = "error: 'here', given by --url, is not the address of a platform; it looks like http://127.0.0.1:8000\n";
+    let error = "error: 'here', given by --url, is not the address of a platform; write it like http://127.0.0.1:8000\n";
     desk.run(&["list", "--url", "here"], 2, error);
     let file = desk.path("nowhere").display().to_string();
     let error = format!("error: cannot read {file}: No such file or directory (os error 2)\n");
@@ -294,8 +294,8 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
         ("typo", "error: typo/cloudfunc.toml:1:1: unknown key `timeot`; did you mean `timeout`?\n"),
         (
             "needy",
-            "error: cannot deploy needy: requirements.txt is not installed by this version: install the packages \
-             into the folder with `pip install --target . -r requirements.txt`, then name requirements.txt in \
+            "error: cannot deploy needy: this version does not install the packages of requirements.txt: install \
+             them into the folder with `pip install --target . -r requirements.txt`, then add requirements.txt to \
              .cloudfuncignore\n",
         ),
         (
@@ -498,14 +498,15 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             "",
             "deploying f: 1 file",
-            "error: interrupted: whether f is deployed is not known\nhint: `cloudfunc show f` tells\n",
+            "error: interrupted: it is not known whether f was deployed\nhint: `cloudfunc show f` shows the active \
+             revision\n",
         ),
         (
             PROGRESS,
             "storing",
             "error: interrupted: the platform goes on building f, and its revision becomes the active one if the code \
              loads\n\
-             hint: `cloudfunc show f` tells when it is there\n",
+             hint: `cloudfunc show f` shows it as soon as it is active\n",
         ),
     ] {
         let (url, told) = stuck_gateway(answer);

@@ -37,7 +37,7 @@ impl Args {
             return Err(Error::platform(
                 "`cloudfunc doctor` looks at Linux: the platform runs there only",
             )
-            .hint("use a gateway on another machine with --url, or WSL2"));
+            .hint("run it in WSL2, or use a platform on another machine with --url"));
         }
         let told = self.settings.place();
         let dirs = told.dirs()?;
@@ -85,11 +85,11 @@ fn subject(
         let known = Platforms::look(&dirs.state).at_url(&url).cloned();
         let known = known.ok_or_else(|| {
             let message = format!(
-                "doctor looks at this machine, and no platform of it is known at {}, which --url, \
-                 CLOUDFUNC_URL or config.toml names",
+                "doctor examines this machine, but no platform on it is known at {}, the address from --url, \
+                 CLOUDFUNC_URL or config.toml",
                 shown(&url)
             );
-            Error::usage(message).hint("say which one is meant with --platform NAME or --data-dir DIR")
+            Error::usage(message).hint("name a platform on this machine with --platform NAME or --data-dir DIR")
         })?;
         let stack = known.stack.unwrap_or(stack);
         return Ok((LocalPlatform::of(known), stack));

@@ -166,10 +166,10 @@ fn neither(docker: &Lack, oci: runtime::Error) -> Error {
 fn no_docker(error: runtime::Error, without: &str) -> Error {
     let lack = lack(error);
     let hint = match lack.denied {
-        true => "join the group of its socket (`docker`, as a rule), and log in again",
+        true => "join the group of its socket (usually `docker`), and log in again",
         false => "start it, or set DOCKER_HOST to the engine to use",
     };
-    Error::platform(lack.long).hint(format!("{hint}; {without} does without it"))
+    Error::platform(lack.long).hint(format!("{hint}; {without} needs no Docker"))
 }
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
         let error = no_docker(unavailable("unix:///d", io::ErrorKind::PermissionDenied), "`x`");
         assert_eq!(error.chain(), ["this user may not use Docker at unix:///d: permission denied"]);
         let hint =
-            "join the group of its socket (`docker`, as a rule), and log in again; `x` does without it";
+            "join the group of its socket (usually `docker`), and log in again; `x` needs no Docker";
         assert_eq!(error.hint.as_deref(), Some(hint));
     }
 }

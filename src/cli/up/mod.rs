@@ -64,7 +64,7 @@ impl Args {
     pub async fn run(self, out: &Output) -> Result<(), Error> {
         if !cfg!(target_os = "linux") {
             return Err(Error::platform("`cloudfunc up` runs on Linux only")
-                .hint("use a gateway on another machine with --url, or WSL2"));
+                .hint("run it in WSL2, or use a platform on another machine with --url"));
         }
         let dirs = self.settings.place().dirs()?;
         let is_detached = self.detach && detached::is_this();

@@ -170,8 +170,7 @@ fn runc(engine: &Engine, package: Option<&str>) -> Option<Finding> {
     };
     let (open, mended) = (names(false).join(", "), names(true).join(", "));
     let package = build.map_or_else(String::new, |build| format!(" (package {build})"));
-    let has =
-        if mended.is_empty() { String::new() } else { format!("; its package fixes {mended}") };
+    let has = if mended.is_empty() { String::new() } else { format!("; its package fixes {mended}") };
     if open.is_empty() {
         return Some(Finding::ok("runc", format!("runc {version}{package}: no known escape{has}")));
     }

@@ -257,7 +257,7 @@ async fn somebody_elses_platform_is_not_called_ready() {
     let down = run(&mine, &["down", "--url", url]);
     assert_eq!(down.code, Some(2), "{down:?}");
     assert!(
-        down.stderr.starts_with(&format!("error: no platform of this machine is known at {url}, ")),
+        down.stderr.starts_with(&format!("error: no platform on this machine is known at {url}, ")),
         "{down:?}"
     );
 
