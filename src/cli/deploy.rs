@@ -199,7 +199,7 @@ fn not_known(name: &FunctionName) -> Farewell {
 fn build_goes_on(name: &FunctionName) -> Farewell {
     Farewell {
         what: format!(
-            "the platform goes on building {name}, and its revision becomes the active one if the code loads"
+            "the platform continues to build {name}, and its revision becomes the active one if the code loads"
         ),
         hint: Some(format!("`cloudfunc show {name}` shows it as soon as it is active")),
         invocation: None,

@@ -121,7 +121,7 @@ impl Args {
         }
         if !out.can_ask() {
             return Err(Error::usage("--volumes removes all functions, records and messages")
-                .hint("say --yes where no one can be asked"));
+                .hint("pass --yes if there is no terminal to ask on"));
         }
         match ask::confirm(format!("Remove {what}?")).await? {
             true => Ok(()),

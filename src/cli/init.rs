@@ -89,10 +89,7 @@ fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(
     for (file, _) in files {
         let path = folder.join(file);
         if path.symlink_metadata().is_ok() {
-            return Err(Error::usage(format!(
-                "{} is there already; nothing was written",
-                path.display()
-            )));
+            return Err(Error::usage(format!("{} already exists; nothing was written", path.display())));
         }
     }
     fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;

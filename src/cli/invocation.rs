@@ -97,7 +97,7 @@ async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
 /// The message of Ctrl-C while waiting for an invocation.
 fn goes_on(asked: &InvocationRef) -> impl Future<Output = Option<Farewell>> + Send + use<> {
     let farewell = Farewell {
-        what: format!("the invocation goes on, id {asked}"),
+        what: format!("the invocation continues, id {asked}"),
         hint: Some(format!("`cloudfunc invocation wait {asked}` waits for it again")),
         invocation: match asked {
             InvocationRef::Id(id) => Some(*id),

@@ -62,18 +62,18 @@ async fn what_goes_on(client: Client, name: FunctionName) -> Option<Farewell> {
     let list = format!("`cloudfunc invocation list --function {name}` shows them");
     Some(match under_way.as_slice() {
         [] => Farewell {
-            what: format!("no invocation of {name} is under way: it has ended, or never began"),
+            what: format!("no invocation of {name} is running: it has ended, or it never began"),
             hint: Some(list),
             invocation: None,
         },
         [one] => Farewell {
-            what: format!("the invocation goes on, id {}", one.id),
+            what: format!("the invocation continues, id {}", one.id),
             hint: Some(format!("`cloudfunc invocation wait {}` prints its result", one.id)),
             invocation: Some(one.id),
         },
         [newest, others @ ..] => Farewell {
             what: format!(
-                "the invocation goes on; it is one of {} of {name} under way, of which {} is the newest",
+                "the invocation continues; it is one of {} of {name} under way, of which {} is the newest",
                 others.len() + 1,
                 newest.id
             ),

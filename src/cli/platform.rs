@@ -166,6 +166,6 @@ fn choose(name: Option<PlatformName>, target: &Target, out: &Output) -> Result<(
 fn state(target: &Target) -> Result<PathBuf, Error> {
     target.state_dir().ok_or_else(|| {
         Error::usage("none of XDG_STATE_HOME, STATE_DIRECTORY and HOME names a folder, so no platform is known by name")
-            .hint("set HOME, or say --url and --token-file")
+            .hint("set HOME, or pass --url and --token-file")
     })
 }

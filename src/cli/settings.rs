@@ -90,7 +90,7 @@ impl PlaceArgs {
     /// Returns this user's folders; without a home, everything is in the data folder.
     pub fn dirs(&self) -> Result<Dirs, Error> {
         Dirs::from_env(self.0.data_dir.as_deref())
-            .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or say --data-dir DIR"))
+            .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or pass --data-dir DIR"))
     }
 }
 

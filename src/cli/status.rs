@@ -175,7 +175,7 @@ impl Args {
                     .hint(format!("start it with {up}")))
             }
             (false, false) => {
-                let hint = "what answers there belongs to somebody else: `cloudfunc platform list` shows yours, \
+                let hint = "another user or program answers there: `cloudfunc platform list` shows yours, \
                             --url and --token-file reach another";
                 Err(Error::platform(format!("{described} is not running, and its ports are not free"))
                     .hint(hint))

@@ -136,9 +136,9 @@ fn usage_errors_exit_2() {
         (vec!["bench", "f", "--duration", "5"], "invalid value '5' for '--duration <DURATION>'"),
         (
             vec!["bench", "f", "-d", "10s"],
-            "'10s' is a duration, and -d gives the payload, as everywhere",
+            "'10s' is a duration, but -d is the payload, as in the other commands",
         ),
-        (vec!["bench", "f", "-d", "10s"], "hint: for how long: --duration 10s"),
+        (vec!["bench", "f", "-d", "10s"], "hint: to set the length: --duration 10s"),
         (vec!["invoke", "f", "1", "-d", "2"], "cannot be used with"),
         (vec!["run", "{\"a\":1}"], "hint: a payload comes after the folder: cloudfunc run . '{…}'"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
@@ -234,13 +234,9 @@ fn init_makes_a_function_and_never_overwrites() {
     desk.run(
         &["init", "greeter"],
         2,
-        "error: greeter/function.py is there already; nothing was written\n",
+        "error: greeter/function.py already exists; nothing was written\n",
     );
-    desk.run(
-        &["init", "other"],
-        2,
-        "error: other/cloudfunc.toml is there already; nothing was written\n",
-    );
+    desk.run(&["init", "other"], 2, "error: other/cloudfunc.toml already exists; nothing was written\n");
     assert_eq!(desk.read("greeter/function.py"), "mine");
     assert!(!desk.path("other/function.py").exists());
 
@@ -504,7 +500,7 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             PROGRESS,
             "storing",
-            "error: interrupted: the platform goes on building f, and its revision becomes the active one if the code \
+            "error: interrupted: the platform continues to build f, and its revision becomes the active one if the code \
              loads\n\
              hint: `cloudfunc show f` shows it as soon as it is active\n",
         ),

@@ -188,7 +188,7 @@ fn down_does_not_remove_data_unasked() {
     let home = tempfile::tempdir().unwrap();
     cloudfunc(&home).args(["down", "--volumes", "--platform", "never-started"]).assert().code(2).stderr(
         "error: --volumes removes all functions, records and messages\n\
-         hint: say --yes where no one can be asked\n",
+         hint: pass --yes if there is no terminal to ask on\n",
     );
 }
 

@@ -57,10 +57,10 @@ pub struct Args {
 /// Refuses a payload that looks like a duration: `-d` was once the option for the duration.
 fn refuse_duration(payload: Option<&str>) -> Result<(), Error> {
     match payload {
-        Some(text) if parse_duration(text).is_ok() => {
-            Err(Error::usage(format!("'{text}' is a duration, and -d gives the payload, as everywhere"))
-                .hint(format!("for how long: --duration {text}")))
-        }
+        Some(text) if parse_duration(text).is_ok() => Err(Error::usage(format!(
+            "'{text}' is a duration, but -d is the payload, as in the other commands"
+        ))
+        .hint(format!("to set the length: --duration {text}"))),
         _ => Ok(()),
     }
 }

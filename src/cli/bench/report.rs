@@ -168,7 +168,7 @@ impl Report {
         }
         match self.exit {
             Exit::Function => format!("`cloudfunc invoke {}` shows the whole error", self.function),
-            _ => "`cloudfunc status` tells which roles are running".to_owned(),
+            _ => "`cloudfunc status` shows which roles are running".to_owned(),
         }
     }
 

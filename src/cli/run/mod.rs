@@ -143,7 +143,7 @@ async fn along<T>(
 fn of_run(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.hint.map(|hint| match hint.contains("--role manager") {
-        true => "`cloudfunc run --verbose` tells more".to_owned(),
+        true => "`cloudfunc run --verbose` shows more".to_owned(),
         false => hint,
     });
     Error { hint, ..error }

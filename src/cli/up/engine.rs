@@ -142,7 +142,7 @@ fn lack(error: runtime::Error) -> Lack {
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     let denied = cause.downcast_ref::<io::Error>().is_some_and(is_denied);
     let short = match denied {
-        true => format!("this user may not use Docker at {address}"),
+        true => format!("this user is not allowed to use Docker at {address}"),
         false => format!("no Docker engine answers at {address}"),
     };
     let long = match denied {
@@ -209,7 +209,10 @@ mod tests {
     #[test]
     fn who_may_not_use_docker_is_told_how_to() {
         let error = no_docker(unavailable("unix:///d", io::ErrorKind::PermissionDenied), "`x`");
-        assert_eq!(error.chain(), ["this user may not use Docker at unix:///d: permission denied"]);
+        assert_eq!(
+            error.chain(),
+            ["this user is not allowed to use Docker at unix:///d: permission denied"]
+        );
         let hint =
             "join the group of its socket (usually `docker`), and log in again; `x` needs no Docker";
         assert_eq!(error.hint.as_deref(), Some(hint));

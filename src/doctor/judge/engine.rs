@@ -89,7 +89,7 @@ fn unreachable(reason: &Unreachable, facts: &Facts, wanted: Wanted) -> Finding {
     let address = &reason.address;
     let (found, advice) = match reason.denied {
         true => (
-            format!("this user may not use Docker at {address}: {}", reason.reason),
+            format!("this user is not allowed to use Docker at {address}: {}", reason.reason),
             "Join the group of its socket (`sudo usermod -aG docker $USER`), and log in again.",
         ),
         false => (
@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(
             judged(Err(denied)),
             [
-                "problem docker: this user may not use Docker at unix:///x: no socket | Join the group of its socket \
+                "problem docker: this user is not allowed to use Docker at unix:///x: no socket | Join the group of its socket \
               (`sudo usermod -aG docker $USER`), and log in again."
             ]
         );

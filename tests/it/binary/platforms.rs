@@ -297,7 +297,7 @@ async fn without_a_home_a_data_folder_is_enough() {
     assert_eq!(
         ran(nothing).stderr,
         "error: none of XDG_STATE_HOME, STATE_DIRECTORY and HOME names a folder, so there is no place for cloudfunc's \
-         files\nhint: set HOME, or say --data-dir DIR\n"
+         files\nhint: set HOME, or pass --data-dir DIR\n"
     );
     let mut service = homeless(&["status"]);
     service.env_remove("CLOUDFUNC_DATA_DIR").env("STATE_DIRECTORY", home.home().join("service"));
