@@ -40,11 +40,11 @@ pub enum Role {
 }
 
 impl Role {
-    /// In the order in which they start.
+    /// All roles, in the order in which they start.
     pub const ALL: [Self; 4] = [Self::Registry, Self::Scheduler, Self::Manager, Self::Gateway];
 
-    /// In the order in which they stop: no new requests, then what runs is finished, then its outcomes
-    /// are taken.
+    /// The order in which the roles stop: first no new requests are accepted, then running work is finished,
+    /// then its outcomes are recorded.
     pub const STOP: [Self; 4] = [Self::Gateway, Self::Manager, Self::Scheduler, Self::Registry];
 
     pub fn as_str(self) -> &'static str {
@@ -63,16 +63,17 @@ impl fmt::Display for Role {
     }
 }
 
-/// On top of what a role itself waits for its running work; then it is stopped hard.
+/// The time that a role gets for its stop in addition to the time for its running work; after that it is
+/// stopped hard.
 pub const STOP_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long a role's stop takes at most, whatever it waits for.
+/// Returns the maximum time that the stop of a role takes, whatever it waits for.
 pub fn stops_within(limits: &Limits) -> Duration {
     limits.stop_grace + STOP_MARGIN + running::HARD_STOP
 }
 
-/// Runs roles in this process until they are told to stop. Returns an error when one cannot start
-/// (a taken port, a store that refuses); what merely does not answer yet is waited for.
+/// Runs roles in this process until they are told to stop. Returns an error if one cannot start (a taken port,
+/// a store that refuses); a backend that does not answer yet is waited for.
 pub async fn run(roles: &[Role], platform: &Platform, shutdown: Shutdown) -> anyhow::Result<()> {
     Host::bind(roles, platform).await?.run(shutdown).await
 }
@@ -85,7 +86,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Takes the ports. [`Host::platform`] then has the real ones where 0 was asked for.
+    /// Takes the ports. [`Host::platform`] then has the real port in place of each 0.
     pub async fn bind(roles: &[Role], platform: &Platform) -> anyhow::Result<Self> {
         let mut platform = platform.clone();
         let mut listeners = Vec::with_capacity(roles.len());
@@ -103,7 +104,8 @@ impl Host {
         &self.platform
     }
 
-    /// What functions write goes there as well: a line at once, and before the answer of its invocation.
+    /// Sends a copy of what functions write to `lines`: each line at once, and before the answer of its
+    /// invocation.
     pub fn watched_by(self, lines: UnboundedSender<LogLine>) -> Self {
         Self { lines: Some(lines), ..self }
     }
@@ -119,7 +121,7 @@ impl Host {
         let doors: HashMap<Role, Door> = roles.iter().map(|role| (*role, Door::default())).collect();
         let mut running = Vec::new();
         for (role, listener) in listeners {
-            // Each has tokens of its own, so that they can be stopped in order.
+            // Each role has tokens of its own, so that the roles can be stopped in order.
             let own = Shutdown { soft: CancellationToken::new(), hard: shutdown.hard.child_token() };
             let task = start(role, listener, &doors, &platform, &state, &backends, own.clone())?;
             running.push(Running { role, shutdown: own, task });
@@ -191,7 +193,8 @@ fn start(
     })
 }
 
-/// Languages with one image for all versions; all of them where functions run on the host's own interpreters.
+/// Returns the languages with one image for all versions; all languages if functions run on the host's own
+/// interpreters.
 fn with_one_version(platform: &Platform) -> Vec<Language> {
     let images = platform.base_images();
     let is_one = |language: &&Language| {

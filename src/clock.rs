@@ -1,20 +1,20 @@
-//! The wall clock, as an input of every role. What is measured within a process is an `Instant`.
+//! The wall clock, as an input of every role. Durations within a process are measured with `Instant`.
 
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
-/// Where a role reads what time it is. Cheap to clone.
+/// The source of the current time for a role. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// This machine's clock. It may jump, and those of two hosts may differ.
+    /// Returns this machine's clock. It may jump, and the clocks of two hosts may differ.
     pub fn system() -> Self {
         Self::new(Timestamp::now)
     }
 
-    /// A clock that shows what `now` answers.
+    /// Makes a clock that shows the result of `now`.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

@@ -1,4 +1,4 @@
-//! How a command fails: an exit code after whose fault it is, a chain of reasons, one hint.
+//! The failure of a command: an exit code that says whose fault it is, a chain of reasons, one hint.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,11 @@ use crate::{
     toml_document::LocatedError,
 };
 
-/// Exit codes, from design §10.
+/// The exit codes, from design §10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
-    /// Also when a pipe was closed: who reads has what it wanted.
+    /// Success; also if a pipe was closed, because its reader has what it wanted.
     Ok = 0,
     /// The function or its build failed.
     Function = 1,
@@ -35,21 +35,21 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Ends a command.
+/// The error that ends a command.
 #[derive(Debug)]
 pub struct Error {
     pub exit: Exit,
-    /// None: everything has been said.
+    /// The reason; `None` if everything has been printed already.
     pub reason: Option<anyhow::Error>,
     pub hint: Option<String>,
-    /// Its kind, for programs.
+    /// The kind of the error, for programs.
     pub kind: Kind,
 }
 
 /// The members of an error with `--json`, besides its text.
 #[derive(Clone, Debug, Default)]
 pub struct Kind {
-    /// A problem's code, or one of [`Error::report`]'s own. None: after the exit code.
+    /// A problem's code, or one of [`Error::report`]'s own. `None`: the code follows from the exit code.
     pub code: Option<String>,
     pub retry_safe: bool,
     pub invocation: Option<InvocationId>,
@@ -71,17 +71,17 @@ impl Error {
         Self { exit, reason: Some(reason.into()), hint: None, kind: Kind::default() }
     }
 
-    /// The caller's fault, in words.
+    /// Makes an error that is the caller's fault.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Caller, anyhow::Error::msg(message.into()))
     }
 
-    /// The platform's fault, in words.
+    /// Makes an error that is the platform's fault.
     pub fn platform(message: impl Into<String>) -> Self {
         Self::new(Exit::Platform, anyhow::Error::msg(message.into()))
     }
 
-    /// Prints nothing more.
+    /// Makes an error that prints nothing more.
     pub fn silent(exit: Exit) -> Self {
         Self { exit, reason: None, hint: None, kind: Kind::default() }
     }
@@ -101,13 +101,13 @@ impl Error {
         self
     }
 
-    /// Says what was tried, before the reason.
+    /// Adds what was tried before the reason.
     pub fn context(mut self, what: String) -> Self {
         self.reason = self.reason.map(|reason| reason.context(what));
         self
     }
 
-    /// For programs; the reasons in one text.
+    /// Returns the error for programs, with the reasons in one text.
     pub fn report(&self) -> Report {
         let (code, fault) = match self.exit {
             Exit::Function => (code::FUNCTION_FAILED.code, Fault::Function),
@@ -128,7 +128,8 @@ impl Error {
         }
     }
 
-    /// The reasons, outermost first. Of an HTTP library's own layers only the innermost is told.
+    /// Returns the reasons, outermost first. Of the layers of an HTTP library, only the innermost one is
+    /// included.
     pub fn chain(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         for reason in self.reason.iter().flat_map(|reason| reason.chain()) {
@@ -142,7 +143,7 @@ impl Error {
     }
 }
 
-/// Whatever has no finer reason is the platform's fault.
+/// An error without a more specific reason is the platform's fault.
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Exit::Platform, error)
@@ -215,7 +216,7 @@ impl Kind {
     }
 }
 
-/// After the fault, except for the problems that have a code of their own.
+/// Returns the exit code for a problem: by fault, except for problems with an exit code of their own.
 pub fn exit_of(problem: &Problem) -> Exit {
     match problem.status {
         401 | 403 => Exit::NotAuthorised,

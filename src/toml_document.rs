@@ -1,7 +1,7 @@
-//! TOML files whose errors say where and what: file, line, column, key, and what would be accepted.
+//! TOML files with precise errors: file, line, column, key, and what would be accepted.
 //!
-//! A [`Section`] is one table of a [`Document`], a [`Field`] one of its values. A reader names the keys
-//! that it knows ([`Section::only`]) and takes each field as the type that it wants.
+//! A [`Section`] is one table of a [`Document`], a [`Field`] one of its values. A reader names the keys that it
+//! knows ([`Section::only`]) and reads each field as the type that it needs.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// What is wrong with a document, and where. Lines and columns count from 1, columns in characters.
+/// A fault in a document, and its position. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct LocatedError {
@@ -20,7 +20,7 @@ pub struct LocatedError {
     pub message: String,
 }
 
-/// The text of a file, for turning an offset into a place.
+/// The text of a file, with which an offset is turned into a position.
 #[derive(Clone, Copy)]
 struct Source<'d> {
     file: &'d str,
@@ -47,7 +47,7 @@ pub struct Document<'d> {
 }
 
 impl<'d> Document<'d> {
-    /// `file` is what errors call it.
+    /// Parses a text; `file` is its name in errors.
     pub fn parse(text: &'d str, file: &'d str) -> Result<Self, LocatedError> {
         let source = Source { file, text };
         match DeTable::parse(text) {
@@ -67,18 +67,18 @@ impl<'d> Document<'d> {
 /// One table of a document.
 pub struct Section<'d> {
     source: Source<'d>,
-    /// Empty for the root.
+    /// The path of the table; empty for the root.
     path: String,
     table: &'d DeTable<'d>,
 }
 
 impl<'d> Section<'d> {
-    /// The value of a key, if it is there.
+    /// Returns the value of a key, if it exists.
     pub fn get(&self, key: &str) -> Option<Field<'d>> {
         self.fields().find(|(name, _)| *name == key).map(|(_, field)| field)
     }
 
-    /// All keys with their values, by key.
+    /// Returns all keys with their values, by key.
     pub fn fields(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
         let (source, table) = (self.source, self.table);
         table.iter().map(move |(key, value)| {
@@ -87,7 +87,7 @@ impl<'d> Section<'d> {
         })
     }
 
-    /// Refuses every key but these, suggesting the nearest one.
+    /// Refuses every key except these, and suggests the nearest one.
     pub fn only(&self, known: &[&str]) -> Result<(), LocatedError> {
         let mut unknown: Vec<_> = self.fields().filter(|(name, _)| !known.contains(name)).collect();
         unknown.sort_by_key(|(_, field)| field.key_at);
@@ -107,34 +107,34 @@ impl<'d> Section<'d> {
 /// One value of a document.
 pub struct Field<'d> {
     source: Source<'d>,
-    /// As a user would name it: `scaling.max_instances`.
+    /// The name that a user would use: `scaling.max_instances`.
     path: String,
     key_at: usize,
     value: &'d Spanned<DeValue<'d>>,
 }
 
 impl<'d> Field<'d> {
-    /// An error at the key.
+    /// Makes an error at the key.
     pub fn key_error(&self, message: impl Into<String>) -> LocatedError {
         self.source.error(self.key_at, message)
     }
 
-    /// An error at the value.
+    /// Makes an error at the value.
     pub fn error(&self, message: impl Into<String>) -> LocatedError {
         self.source.error(self.value.span().start, message)
     }
 
-    /// Says what the value is and what it has to be: `` `timeout` is "0s"; {must}``.
+    /// Makes an error that says what the value is and what it must be: `` `timeout` is "0s"; {must}``.
     pub fn refuse(&self, must: impl fmt::Display) -> LocatedError {
         self.error(format!("`{}` is {}; {must}", self.path, self.written()))
     }
 
-    /// A string; `example` is how the value would be written.
+    /// Reads a string; `example` shows how the value would be written.
     pub fn string(&self, example: &str) -> Result<&'d str, LocatedError> {
         self.value.get_ref().as_str().ok_or_else(|| self.wrong_kind("a string", example))
     }
 
-    /// A string that a parser accepts; the parser's message is the error.
+    /// Reads a string that a parser accepts; the parser's message becomes the error.
     pub fn parsed<T, E: fmt::Display>(
         &self,
         example: &str,
@@ -144,7 +144,7 @@ impl<'d> Field<'d> {
         parse(text).map_err(|problem| self.error(format!("`{}`: {problem}", self.path)))
     }
 
-    /// One of the given words.
+    /// Reads one of the given words.
     pub fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, LocatedError> {
         let text = self.string(&format!("\"{}\"", words[0].0))?;
         words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
@@ -154,7 +154,7 @@ impl<'d> Field<'d> {
         })
     }
 
-    /// A whole number of the range.
+    /// Reads a whole number within the range.
     pub fn integer(&self, min: u32, max: u32) -> Result<u32, LocatedError> {
         let must = format!("it must be a whole number from {min} to {max}");
         let Some(written) = self.value.get_ref().as_integer() else { return Err(self.refuse(must)) };
@@ -164,7 +164,7 @@ impl<'d> Field<'d> {
             .ok_or_else(|| self.refuse(must))
     }
 
-    /// A number with or without a fraction.
+    /// Reads a number with or without a fraction.
     pub fn number(&self, min: f64, max: f64) -> Result<f64, LocatedError> {
         let value = self.value.get_ref();
         let text = value.as_float().map(|float| float.as_str());
@@ -174,7 +174,7 @@ impl<'d> Field<'d> {
             .ok_or_else(|| self.refuse(format!("it must be a number from {min} to {max}")))
     }
 
-    /// A table.
+    /// Reads a table.
     pub fn section(&self) -> Result<Section<'d>, LocatedError> {
         match self.value.get_ref().as_table() {
             Some(table) => Ok(Section { source: self.source, path: self.path.clone(), table }),
@@ -186,7 +186,7 @@ impl<'d> Field<'d> {
         self.refuse(format!("it must be {wanted}: {} = {example}", self.path))
     }
 
-    /// The value as it stands in the file; only the kind of what is long or has several lines.
+    /// Returns the value as it stands in the file; for a long one or one of several lines, only its kind.
     fn written(&self) -> String {
         let value = self.value.get_ref();
         let text = &self.source.text[self.value.span()];
@@ -200,14 +200,14 @@ impl<'d> Field<'d> {
     }
 }
 
-/// The known word that was most likely meant.
+/// Returns the known word that was most likely meant.
 pub fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     let scored =
         known.iter().map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate));
     scored.filter(|(distance, near)| *distance <= 1 + near.len() / 4).min().map(|(_, near)| near)
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// Formats a list: `a`, `a and b`, `a, b and c`.
 fn list(items: impl Iterator<Item = String>) -> String {
     let mut items: Vec<String> = items.collect();
     match items.pop() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// `<number><unit>` with unit `ms`, `s`, `m` or `h`; the number may have a fraction (`1.5s`).
+/// Parses `<number><unit>` with unit `ms`, `s`, `m` or `h`; the number may have a fraction (`1.5s`).
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let factor = match unit {
@@ -22,7 +22,7 @@ fn duration_error(text: &str) -> String {
     format!("'{text}' is not a duration; write a number and one of ms, s, m, h, for example \"30s\"")
 }
 
-/// How far back: a duration (`10m`) or a moment (RFC 3339).
+/// Parses the beginning of a period: a duration before now (`10m`) or a moment (RFC 3339).
 pub fn parse_since(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
@@ -35,7 +35,7 @@ pub fn parse_since(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// `<number><unit>` with unit `B`, `KiB`, `MiB` or `GiB`.
+/// Parses `<number><unit>` with unit `B`, `KiB`, `MiB` or `GiB`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let error = || {
         format!(
@@ -54,7 +54,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(error)
 }
 
-/// `1.2 s`, `60 s`, `350 ms`, `2 m 5 s`: for people, not for parsing.
+/// Formats a duration for people, not for parsing: `1.2 s`, `60 s`, `350 ms`, `2 m 5 s`.
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1000.0;
     if ms < 10.0 {
@@ -71,7 +71,7 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// `128 MiB`, `1.5 KiB`: for people.
+/// Formats a size for people: `128 MiB`, `1.5 KiB`.
 pub fn show_bytes(bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     for (unit, size) in UNITS {

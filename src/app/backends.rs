@@ -19,22 +19,23 @@ use crate::{
     store::{self, Store},
 };
 
-/// Closing waits for a commit under way and says goodbye to a server. A disk that hangs is not waited for.
+/// The time limit of closing, which waits for a running commit and disconnects from a server. A disk that hangs
+/// is not waited for.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// Backends that the roles of this process share; none where no role needs it.
+/// The backends that the roles of this process share; `None` for a backend that no role needs.
 pub struct Backends {
     /// The lock of a store that is a file.
     _lock: Option<StoreLock>,
     pub store: Option<Arc<dyn Store>>,
     pub queue: Option<Arc<dyn Queue>>,
     pub runtime: Option<Arc<dyn Runtime>>,
-    /// A reader of what functions write, line by line.
+    /// Receives every line that functions write.
     pub lines: Option<UnboundedSender<LogLine>>,
 }
 
 impl Backends {
-    /// None when told to stop before everything answered.
+    /// Connects to the backends. Returns `None` if told to stop before all of them answered.
     pub async fn connect(
         roles: &[Role],
         platform: &Platform,
@@ -72,7 +73,8 @@ impl Backends {
         }
     }
 
-    /// In bounded time: what a backend still owes then is lost with the process, as in a crash.
+    /// Closes the backends in bounded time; work that is not finished by then is lost with the process, as in a
+    /// crash.
     pub async fn close(self) {
         let closing = async {
             if let Some(queue) = &self.queue {
@@ -88,7 +90,7 @@ impl Backends {
     }
 }
 
-/// Tries again for as long as trying again can help; says what it waits for when that changes.
+/// Retries for as long as that can help, and logs what it waits for whenever that changes.
 async fn patiently<'a, T, E: std::error::Error + Send + Sync + 'static>(
     what: &str,
     mut connect: impl FnMut() -> BoxFuture<'a, Result<T, E>>,

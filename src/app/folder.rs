@@ -1,5 +1,5 @@
-//! The data folder under a running platform: when it is deleted, or another one takes its place, what is
-//! written goes nowhere, and nothing would say so.
+//! The data folder of a running platform: if it is deleted or replaced, everything written to it is lost, and
+//! without this check nothing would report that.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{settings::Platform, store};
 
-/// Between two looks.
+/// The interval of checks.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The path that was deleted or replaced.
@@ -21,7 +21,7 @@ pub struct Gone {
     path: PathBuf,
 }
 
-/// Files and folders that have to stay what they are. Cheap to ask.
+/// Files and folders that must not be replaced. Cheap to check.
 #[derive(Debug)]
 pub struct Watched(Vec<Entry>);
 
@@ -29,13 +29,13 @@ pub struct Watched(Vec<Entry>);
 struct Entry {
     what: &'static str,
     path: PathBuf,
-    /// Device and inode.
+    /// The device and the inode.
     identity: (u64, u64),
 }
 
 impl Watched {
-    /// The data folder of this platform, and its store where that is a file. What is not there yet is not
-    /// watched.
+    /// Watches the data folder of this platform, and its store if that is a file. An entry that does not exist
+    /// yet is not watched.
     pub fn of(platform: &Platform) -> Self {
         let mut entries = vec![("the data folder", platform.data_dir.clone())];
         entries.push(("the file", platform.data_dir.join("manager-id")));

@@ -1,4 +1,4 @@
-//! Roles that have been started: watched, and stopped in order.
+//! Started roles: watches them and stops them in order.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tokio::task::{JoinError, JoinHandle};
 use super::{Role, Watched};
 use crate::shutdown::Shutdown;
 
-/// A role that is stopped hard still removes its sandboxes. What takes longer does not end by itself.
+/// The time limit of a hard stop, in which a role still removes its sandboxes. A role that takes longer is
+/// aborted.
 pub const HARD_STOP: Duration = Duration::from_secs(10);
 
 /// A role that has been started.
@@ -19,7 +20,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Softly, hard when that takes longer than `grace`, and not at all when even that takes too long.
+    /// Stops the role: softly, then hard after `grace`, and aborts it if even that takes too long.
     async fn stop(mut self, grace: Duration) -> anyhow::Result<()> {
         let role = self.role;
         self.shutdown.soft.cancel();
@@ -44,7 +45,8 @@ fn outcome(role: Role, ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::
     ended.with_context(|| format!("the {role} panicked"))?.with_context(|| format!("the {role} ended"))
 }
 
-/// Waits until they are told to stop, one ends by itself or what they stand on is deleted, and stops them in order.
+/// Waits until the roles are told to stop, one ends by itself, or their data folder or store is deleted; then
+/// stops them in order.
 pub async fn supervise(
     shutdown: &Shutdown,
     mut running: Vec<Running>,
@@ -55,7 +57,7 @@ pub async fn supervise(
         futures_util::future::select_all(running.iter_mut().map(|running| &mut running.task));
     let mut result = Ok(());
     let first = tokio::select! {
-        // First: who is told to stop hard may end at once.
+        // Checked first: a role that was told to stop hard may end at once.
         biased;
         () = shutdown.soft.cancelled() => None,
         () = shutdown.hard.cancelled() => None,

@@ -1,4 +1,4 @@
-//! Whether a folder holds what its manifest says: asked by the client before it uploads, and by the
+//! The check that a folder holds what its manifest names: done by the client before it uploads, and by the
 //! registry, which trusts no client.
 
 use super::{Listing, left_out::shown};
@@ -7,20 +7,20 @@ use crate::{
     model::{Code, FunctionSpec, Language},
 };
 
-/// What is missing from the code, or in it without effect.
+/// A file that is missing from the code, or that has no effect in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
     #[error(
-        "{file} is not installed by this version: install the packages into the folder with `{install}`, then name \
-         {file} in .cloudfuncignore"
+        "this version does not install the packages of {file}: install them into the folder with `{install}`, then add \
+         {file} to .cloudfuncignore"
     )]
     NotInstalled { file: &'static str, install: &'static str },
 }
 
 impl CodeError {
-    /// Advice, where something in the folder gives a clue.
+    /// Returns advice if something in the folder gives a clue.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NoModule { hint, .. } => hint.as_deref(),
@@ -58,7 +58,7 @@ fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(
     }
 }
 
-/// An archive of a folder instead of what is in it.
+/// Returns the folder that holds everything, if the archive contains a folder instead of its content.
 fn top_folder(listing: &Listing, extension: &str) -> Option<String> {
     let (folder, _) = listing.paths().next()?.split_once('/')?;
     let within = format!("{folder}/");
@@ -83,7 +83,7 @@ fn other_module(listing: &Listing, grammar: &HandlerGrammar, handler: &str) -> O
     ))
 }
 
-/// The module of a folder that most likely has the handler: one with a usual name, or the only one.
+/// Returns the module that most likely has the handler: one with a usual name, or the only one.
 pub fn likely_module<'m>(
     grammar: &HandlerGrammar,
     modules: impl Iterator<Item = &'m str>,

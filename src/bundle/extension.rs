@@ -1,10 +1,9 @@
-//! Extensions: they stand before an entry of a tar and change what it means: pax records and GNU's long names.
+//! Extensions: pax records and GNU's long names, which precede an entry of a tar and change its meaning.
 //!
-//! A record is applied (`path`, `linkpath`, `size`), known to change nothing here (times, owners,
-//! extended attributes), or refused. Two that speak of the same thing are refused: readers differ in
-//! which one counts.
+//! A record is applied (`path`, `linkpath`, `size`), known to change nothing here (times, owners, extended
+//! attributes), or refused. Two records about the same thing are refused: readers differ in which one counts.
 
-/// Limit of one extension, in bytes. It is held in memory.
+/// The size limit of one extension, in bytes. It is held in memory.
 pub(super) const MAX: u64 = 64 * 1024;
 
 const WITHOUT_HOLES: &str = "write the archive with GNU tar without -S, or with bsdtar --no-read-sparse";
@@ -16,9 +15,9 @@ pub(super) struct Extensions {
     pub link: Option<Vec<u8>>,
     pub size: Option<u64>,
     has_records: bool,
-    /// The fault found in them. It is told with the entry's name, which comes later.
+    /// The problem found in them. It is reported with the entry's name, which comes later.
     pub problem: Option<String>,
-    /// The entry's own name, where another one stands in for it.
+    /// The entry's own name, if another name stands in for it.
     pub shown_name: Option<Vec<u8>>,
 }
 
@@ -27,19 +26,19 @@ impl Extensions {
         self.path.is_none() && self.link.is_none() && !self.has_records && self.problem.is_none()
     }
 
-    /// GNU's long name (`L`).
+    /// Takes GNU's long name (`L`).
     pub fn long_name(&mut self, content: Vec<u8>) {
         let name = self.text(content, "long name");
         self.set_path(name);
     }
 
-    /// GNU's long target of a link (`K`).
+    /// Takes GNU's long target of a link (`K`).
     pub fn long_link(&mut self, content: Vec<u8>) {
         let target = self.text(content, "long link target");
         self.set_link(target);
     }
 
-    /// The pax records of the next entry (`x`).
+    /// Takes the pax records of the next entry (`x`).
     pub fn records(&mut self, content: &[u8]) {
         if self.has_records {
             self.refuse("has two blocks of pax records".to_owned());
@@ -89,7 +88,7 @@ impl Extensions {
         self.size = size;
     }
 
-    /// A name as C programs read it: without NULs at its end, and none inside.
+    /// Reads a name as C programs do: NULs at its end are dropped, and none is allowed inside.
     fn text(&mut self, mut content: Vec<u8>, what: &str) -> Vec<u8> {
         while content.last() == Some(&0) {
             content.pop();
@@ -100,14 +99,14 @@ impl Extensions {
         content
     }
 
-    /// The first problem counts.
+    /// Records a problem; the first one counts.
     fn refuse(&mut self, problem: String) {
         self.problem.get_or_insert(problem);
     }
 }
 
-/// The fault in a global block (`g`), which stands for all entries after it: `git archive` writes
-/// one with a comment. GNU tar applies such records and libarchive does not.
+/// Checks a global block (`g`), which applies to all entries after it: `git archive` writes one with a comment.
+/// GNU tar applies such records and libarchive does not.
 pub(super) fn check_global(content: &[u8]) -> Result<(), String> {
     let Some(records) = split(content) else {
         return Err("has pax records that cannot be read".to_owned());
@@ -127,7 +126,7 @@ pub(super) fn check_global(content: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// `"{length} {key}={value}\n"`, again and again; None when it is anything else.
+/// Splits `"{length} {key}={value}\n"`, repeated; `None` for anything else.
 fn split(mut content: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut records = Vec::new();
     while !content.is_empty() {
@@ -153,7 +152,7 @@ enum Meaning {
     Path,
     Link,
     Size,
-    /// The name of a file with holes, which is refused.
+    /// The name of a sparse file, which is refused.
     HoledName,
     Refused(String),
 }
@@ -167,7 +166,7 @@ fn meaning(key: &[u8], value: &[u8]) -> Meaning {
         "linkpath" => Meaning::Link,
         "size" => Meaning::Size,
         "atime" | "ctime" | "mtime" | "uid" | "gid" | "uname" | "gname" | "comment" => Meaning::Nothing,
-        // Names are taken as bytes, and have to be UTF-8.
+        // Names are taken as bytes and must be UTF-8.
         "hdrcharset" | "charset" => match value {
             b"BINARY" | b"ISO-IR 10646 2000 UTF-8" => Meaning::Nothing,
             _ => Meaning::Refused(format!(
@@ -199,12 +198,12 @@ fn meaning(key: &[u8], value: &[u8]) -> Meaning {
              archive with tar --format=gnu",
             short(key)
         )),
-        // A vendor's own: no reader applies those.
+        // A vendor's own key: no reader applies those.
         _ => Meaning::Nothing,
     }
 }
 
-/// Whether readers may apply it: names without capitals are kept for the standard.
+/// Whether readers may apply the key: names without capitals are reserved for the standard.
 fn is_reserved(key: &str) -> bool {
     ["GNU.", "SCHILY.", "LIBARCHIVE."].iter().any(|vendor| key.starts_with(vendor))
         || !key.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -214,7 +213,7 @@ fn short(key: &str) -> String {
     super::shorten(&key.escape_debug().to_string())
 }
 
-/// Why an entry of this type flag is not taken.
+/// Returns the reason why an entry of this type flag is refused.
 pub(super) fn refusal(kind: u8) -> String {
     let (what, advice) = match kind {
         b'1' => ("a hard link", "; write the archive with tar --hard-dereference"),

@@ -1,12 +1,12 @@
 //! The 512-byte block that begins an entry of a tar, read strictly.
 //!
-//! Tar readers differ in what they make of a damaged or unusual header (GNU tar, libarchive and the
-//! `tar` crate each guess in their own way). One that they could read differently is refused here:
-//! what is accepted means the same to all of them. `tests/it/tar_readers/` compares.
+//! Tar readers interpret a damaged or unusual header differently (GNU tar, libarchive and the `tar` crate each
+//! guess in their own way). A header that could be read in two ways is refused here: an accepted header means
+//! the same to all of them. `tests/it/tar_readers/` compares them.
 
 pub(super) const BLOCK: usize = 512;
 
-/// Where GNU's header tells holes, whether a further block does, and the size with them.
+/// The bytes where GNU's header describes holes, says whether a further block does, and gives the full size.
 const GNU_HOLES: std::ops::Range<usize> = 386..495;
 
 /// The content of the block, before extensions change it.
@@ -17,7 +17,7 @@ pub(super) struct Header {
     /// The type flag.
     pub kind: u8,
     pub size: u64,
-    /// Whether anybody may execute it.
+    /// Whether anyone may execute it.
     pub executable: bool,
 }
 
@@ -30,19 +30,20 @@ impl Header {
         }
         let prefix = match &block[257..265] {
             b"ustar\x0000" => until_nul(&block[345..500]),
-            // GNU's header has other things there, and that of Version 7 nothing.
+            // GNU's header has other fields there, and that of Version 7 has none.
             b"ustar  \0" | [0, 0, 0, 0, 0, 0, 0, 0] => &[],
             _ => return Err("is not of the formats ustar, pax, GNU and Version 7"),
         };
         let kind = if block[156] == 0 { b'0' } else { block[156] };
         let size = number(&block[124..136]).ok_or("has a size that is not a number")?;
         let mode = number(&block[100..108]).ok_or("has a mode that is not a number")?;
-        // Of no effect, but libarchive takes a block for the end of everything that has anything else here.
+        // These fields have no effect, but libarchive treats a block with anything else here as the end of the
+        // archive.
         let owner_and_times = [108..116, 116..124, 136..148, 329..337, 337..345];
         if !owner_and_times.into_iter().all(|field| is_number_or_blank(&block[field])) {
             return Err("has an owner, time or device that is not a number");
         }
-        // Libarchive goes by these in an entry of any type.
+        // Libarchive evaluates these in an entry of any type.
         let holes = &block[GNU_HOLES];
         if block[257..265] == *b"ustar  \0" && kind != b'S' && holes.iter().any(|byte| *byte != 0) {
             return Err("has a list of holes, and is not of the type that has them");
@@ -66,7 +67,7 @@ fn until_nul(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Octal digits after spaces, filled up with spaces and NULs; or GNU's binary form for large numbers.
+/// Reads octal digits after spaces, padded with spaces and NULs; or GNU's binary form for large numbers.
 fn number(field: &[u8]) -> Option<u64> {
     if let Some((0x80, binary)) = field.split_first() {
         let (high, low) = binary.split_at(binary.len().saturating_sub(7));

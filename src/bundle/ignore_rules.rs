@@ -1,8 +1,8 @@
 //! The rules of `.gitignore`, `.cloudfuncignore` and `.git/info/exclude` for a path, with the line of each.
 //!
-//! `.cloudfuncignore` goes before the two of git; a file further down goes before one further up, and in
-//! a file the last line that fits counts. Files of parent folders count up to the repository's top. A
-//! user's global excludes do not: the same folder has to be the same function on every machine.
+//! `.cloudfuncignore` has precedence over the two of git, and a file in a subfolder over one further up; within
+//! a file, the last matching line counts. Files of parent folders count up to the top of the repository. A
+//! user's global excludes do not: the same folder must be the same function on every machine.
 
 use std::{
     fs::File,
@@ -17,12 +17,12 @@ use ignore::{
 
 use super::Error;
 
-/// The file of rules that belongs to deploying.
+/// The file of rules for deploying.
 pub(super) const OWN: &str = ".cloudfuncignore";
-/// Limit of a file of rules, in bytes.
+/// The size limit of a file of rules, in bytes.
 const MAX_RULES: u64 = 1024 * 1024;
 
-/// The rules that count in a folder: those of the folders above it come first.
+/// The rules that apply in a folder: those of the folders above it come first.
 #[derive(Debug)]
 pub(super) struct Rules {
     top: PathBuf,
@@ -44,15 +44,15 @@ pub(super) enum Verdict {
     /// A line of `.cloudfuncignore` begins with `!`.
     TakenBack,
     LeftOut {
-        /// `.gitignore:3`, from the function's folder.
+        /// The place of the rule, relative to the function's folder: `.gitignore:3`.
         place: String,
-        /// The line.
+        /// The text of the line.
         rule: String,
     },
 }
 
 impl Rules {
-    /// The rules of the folders above `top`, which is an absolute path without links.
+    /// Reads the rules of the folders above `top`, which is an absolute path without links.
     pub fn above(top: &Path) -> Result<Self, Error> {
         let is_repository = |folder: &&Path| folder.join(".git").exists();
         let mut above: Vec<&Path> = Vec::new();
@@ -80,7 +80,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Forgets those of the folder that was entered last.
+    /// Drops the rules of the folder that was entered last.
     pub fn leave(&mut self) {
         self.levels.pop();
     }
@@ -109,7 +109,8 @@ impl Rules {
         Verdict::Nothing
     }
 
-    /// A file that is not there has no rules. A line that is no rule has no effect, as in git.
+    /// Reads a file of rules. A file that does not exist has no rules. A line that is not a valid rule has no
+    /// effect, as in git.
     fn read(&self, folder: &Path, file: &Path) -> Result<Gitignore, Error> {
         let mut bytes = Vec::new();
         let read =
@@ -133,7 +134,7 @@ impl Rules {
         builder.build().map_err(|error| Error::entry(shown, format!("cannot be used: {error}")))
     }
 
-    /// As seen from the function's folder: `pkg/.gitignore`, `../../.gitignore`.
+    /// Shows a path relative to the function's folder: `pkg/.gitignore`, `../../.gitignore`.
     fn shown(&self, file: &Path) -> String {
         let mut ups = String::new();
         for folder in self.top.ancestors() {
@@ -151,7 +152,8 @@ fn left_out(glob: &Glob) -> Verdict {
     Verdict::LeftOut { place, rule: glob.original().to_owned() }
 }
 
-/// The exclude file of a repository: in a worktree or submodule `.git` is a file that says where the rest is.
+/// Returns the exclude file of a repository: in a worktree or submodule, `.git` is a file that says where the
+/// rest is.
 fn exclude_file(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
     if git.is_dir() {
@@ -161,6 +163,6 @@ fn exclude_file(folder: &Path) -> Option<PathBuf> {
     let own = folder.join(text.strip_prefix("gitdir:")?.trim());
     let common = std::fs::read_to_string(own.join("commondir"));
     let common = common.map_or_else(|_| own.clone(), |common| own.join(common.trim()));
-    // Without `..` inside, so that what is said of it is short.
+    // Without `..` inside, messages about it stay short.
     Some(common.canonicalize().unwrap_or(common).join("info/exclude"))
 }

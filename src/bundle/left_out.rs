@@ -1,13 +1,13 @@
-//! The files that packing leaves out, and why: told after every deploy.
+//! The files that packing leaves out, with the reasons: reported after every deploy.
 
 use std::{collections::BTreeMap, fmt};
 
 use super::MAX_FILES;
 
-/// Names that are told of each reason.
+/// The maximum number of names that are shown for each reason.
 const FIRST: usize = 3;
 
-/// Why a file or folder is not packed.
+/// The reason why a file or folder is not packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// A line of a file of rules.
@@ -17,12 +17,12 @@ pub enum Reason {
     },
     NotNeeded,
     Secret {
-        /// A line of `.cloudfuncignore` wants it packed all the same.
+        /// Whether a line of `.cloudfuncignore` asks to pack it nevertheless.
         is_wanted: bool,
     },
 }
 
-/// Everything that was left out for one reason. A folder counts once, whatever is in it.
+/// Everything that was left out for one reason. A folder counts once, whatever it contains.
 #[derive(Debug, Clone)]
 pub struct Group {
     pub reason: Reason,
@@ -35,12 +35,12 @@ pub struct Group {
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
     pub groups: Vec<Group>,
-    /// Each path with its group: of the first ones, so that it stays small.
+    /// Paths with the index of their group: only the first 20,000 ones, so that this stays small.
     paths: BTreeMap<String, usize>,
 }
 
 impl LeftOut {
-    /// Adds a path; that of a folder ends with a slash.
+    /// Adds a path; the path of a folder ends with a slash.
     pub(super) fn add(&mut self, path: String, reason: Reason) {
         let at = self.groups.iter().position(|group| group.reason == reason).unwrap_or_else(|| {
             self.groups.push(Group { reason, count: 0, first: Vec::new() });
@@ -56,7 +56,7 @@ impl LeftOut {
         }
     }
 
-    /// Why a path is left out: by itself, or with a folder that it lies in.
+    /// Returns the reason why a path is left out: by itself, or as part of a folder.
     pub fn why(&self, path: &str) -> Option<&Reason> {
         let folders = path.match_indices('/').map(|(end, _)| &path[..=end]);
         let mut all = folders.chain([path]);
@@ -64,7 +64,7 @@ impl LeftOut {
     }
 }
 
-/// `.gitignore:3: *.so`
+/// Shows a rule as `.gitignore:3: *.so`.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -98,7 +98,7 @@ impl fmt::Display for Group {
     }
 }
 
-/// A name or rule without anything that a terminal would obey, and not longer than a line.
+/// Shows a name or rule without control characters, shortened to one line.
 pub(super) fn shown(text: &str) -> String {
     let escaped = match text.chars().any(super::path::is_control) {
         true => text.escape_debug().to_string(),

@@ -5,8 +5,8 @@
 //!                └─▶ entry: name, kind, content as it is read
 //! ```
 //!
-//! Whatever checks an archive and whatever unpacks it go through here, so that they cannot see two
-//! different ones. Memory is bounded whatever the archive says: a block, and the extensions of one entry.
+//! Both the check of an archive and the unpacking read it here, so that they cannot see two different archives.
+//! Memory is bounded whatever the archive says: a block, and the extensions of one entry.
 
 use std::io::{self, Read};
 
@@ -18,12 +18,12 @@ use super::{
     header::{BLOCK, Header},
 };
 
-/// Limit of the tar itself: the files, and for each file up to 20,000 of them a header and padding.
+/// The size limit of the tar itself: the files, plus a header and padding for each of up to 20,000 files.
 const MAX_TAR: u64 = MAX_UNPACKED + 64 * 1024 * 1024;
-/// Headers of any kind, folders and extensions included.
+/// The limit of headers of any kind, including folders and extensions.
 const MAX_HEADERS: usize = 5 * MAX_FILES;
 
-/// An entry that is no extension.
+/// An entry that is not an extension.
 #[derive(Debug)]
 pub(super) struct Member {
     pub name: Vec<u8>,
@@ -40,14 +40,15 @@ pub(super) enum MemberKind {
     Link {
         target: Vec<u8>,
     },
-    /// Not taken, for this reason.
+    /// An entry that is refused, with the reason.
     Refused(String),
 }
 
 pub(super) struct Members<'a> {
     stream: io::Take<MultiGzDecoder<&'a [u8]>>,
     headers: usize,
-    /// Bytes of the current entry: content that was not read yet, then the padding of its last block.
+    /// Bytes of the current entry that are left: content that was not read yet, then the padding of its last
+    /// block.
     content: u64,
     padding: u64,
 }
@@ -58,8 +59,8 @@ impl<'a> Members<'a> {
         Self { stream, headers: 0, content: 0, padding: 0 }
     }
 
-    /// The next entry; its content is read from [`Members::content`] or skipped. None at the end, which
-    /// was then read to its last byte.
+    /// Returns the next entry; its content is read from [`Members::content`] or skipped. `None` at the end of
+    /// the archive, which was then read to its last byte.
     pub fn next(&mut self) -> Result<Option<Member>, Error> {
         let mut extensions = Extensions::default();
         while let Some(header) = self.header()? {
@@ -81,12 +82,12 @@ impl<'a> Members<'a> {
         if extensions.is_empty() { Ok(None) } else { Err(cut_off()) }
     }
 
-    /// The rest of the current entry's content.
+    /// Returns the rest of the current entry's content.
     pub fn content(&mut self) -> impl Read {
         Content(self)
     }
 
-    /// The next block of the archive that begins something.
+    /// Reads the next block of the archive that begins an entry or extension.
     fn header(&mut self) -> Result<Option<Header>, Error> {
         let rest = self.content + self.padding;
         (self.content, self.padding) = (0, 0);
@@ -118,7 +119,7 @@ impl<'a> Members<'a> {
         Ok(Some(header))
     }
 
-    /// The content of an extension.
+    /// Reads the content of an extension.
     fn extension(&mut self, header: &Header) -> Result<Vec<u8>, Error> {
         if header.size > extension::MAX {
             let problem = "has a name or attributes of more than 64 KiB";
@@ -129,7 +130,8 @@ impl<'a> Members<'a> {
         Ok(content)
     }
 
-    /// After a block of zeros nothing but zeros may come: other readers would not see it either.
+    /// Reads to the end: after a block of zeros only zeros may follow, because other readers would not see
+    /// anything else either.
     fn end(&mut self) -> Result<(), Error> {
         let mut buffer = [0; 16 * BLOCK];
         loop {
@@ -143,7 +145,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Reads until the buffer is full or the stream has ended.
+    /// Reads until the buffer is full or the stream ends.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -183,7 +185,7 @@ fn cut_off() -> Error {
     Error::Archive(io::ErrorKind::UnexpectedEof.into())
 }
 
-/// Puts together what header and extensions say, and refuses what readers understand differently.
+/// Combines header and extensions, and refuses combinations that readers understand differently.
 fn member(header: Header, extensions: Extensions) -> Result<Member, Error> {
     let Header { name, link, kind, size, executable } = header;
     let name = extensions.path.unwrap_or(name);
@@ -199,7 +201,7 @@ fn member(header: Header, extensions: Extensions) -> Result<Member, Error> {
     if extensions.size.is_some_and(|other| other != size) {
         return refuse("has a pax size that differs from its header's".to_owned());
     }
-    // To GNU tar a file `a/.` is a folder, to libarchive it is the file `a`.
+    // To GNU tar, a file `a/.` is a folder; to libarchive, it is the file `a`.
     let ends_as_folder = name.ends_with(b"/") || name.ends_with(b"/.");
     let kind = match kind {
         b'5' => MemberKind::Folder,

@@ -26,22 +26,22 @@ use crate::{
     model::Code,
 };
 
-/// Links that are warned of, one by one.
+/// The maximum number of links with a warning of their own.
 const MAX_LINKS_TOLD: usize = 3;
 
-/// A folder as one archive.
+/// A folder packed as an archive.
 #[derive(Debug, Clone)]
 pub struct Packed {
     pub bytes: Bytes,
     pub listing: Listing,
     pub left_out: LeftOut,
-    /// Notes on packed files that will probably not work.
+    /// Warnings about packed files that will probably not work.
     pub warnings: Vec<String>,
 }
 
-/// Packs what `.gitignore` (those of parent folders in the same repository included),
-/// `.git/info/exclude` and `.cloudfuncignore` leave, without what no function needs and what may hold
-/// secrets. The archive obeys every rule that [`read`] checks.
+/// Packs a folder. Left out are the files that `.gitignore` (including those of parent folders in the same
+/// repository), `.git/info/exclude` and `.cloudfuncignore` name, files that no function needs, and files that
+/// may hold secrets. The archive obeys every rule that [`read`] checks.
 pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
@@ -60,8 +60,8 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Whether `node_modules` is packed: for an image, and for a language whose packages it has. Errors in the manifest are
-/// reported by the check that follows.
+/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder. Errors
+/// in the manifest are reported by the check that follows.
 fn wants_node_modules(folder: &Path) -> bool {
     let mut text = String::new();
     let read = fs::File::open(folder.join(manifest::FILE))
@@ -77,7 +77,7 @@ fn wants_node_modules(folder: &Path) -> bool {
     })
 }
 
-/// A warning for each link that leads to nothing in the archive.
+/// Returns a warning for each link whose target is not in the archive.
 fn lost_links(listing: &Listing, left_out: &LeftOut) -> Vec<String> {
     let lost = listing.entries.iter().filter_map(|(path, kind)| {
         let Kind::Link { target } = kind else { return None };
@@ -91,7 +91,7 @@ fn lost_links(listing: &Listing, left_out: &LeftOut) -> Vec<String> {
             }
         }
         let to = parts.join("/");
-        // Through another link it may lead anywhere.
+        // Through another link, it may lead anywhere.
         let is_unclear = path::parents(&to).any(|parent| listing.has(parent));
         (!is_unclear && !to.is_empty() && !listing.has(&to) && !listing.has_folder(&to)).then(|| {
             let why = match left_out.why(&to).or_else(|| left_out.why(&format!("{to}/"))) {
@@ -143,7 +143,7 @@ fn append<W: Write>(
         return Err(Error::entry(shown(&file.display().to_string()), problem));
     }
     let mut content = Vec::new();
-    // A named pipe that took the file's place meanwhile would not be waited for.
+    // These flags keep it from waiting for a named pipe that took the file's place in the meantime.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let opened =
         fs::OpenOptions::new().read(true).custom_flags(flags).open(&full).map_err(unreadable)?;
@@ -166,7 +166,7 @@ fn append<W: Write>(
     tar.append_data(&mut header, file, content.as_slice()).map_err(write_error)
 }
 
-/// Nothing but the limit can fail when writing into memory.
+/// Maps an error of writing into memory: only the limit can cause one.
 fn write_error(error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::FileTooLarge {
         Error::TooLargePacked
@@ -175,7 +175,7 @@ fn write_error(error: io::Error) -> Error {
     }
 }
 
-/// A buffer that ends at [`MAX_PACKED`].
+/// A buffer that accepts at most [`MAX_PACKED`] bytes.
 struct Capped(Vec<u8>);
 
 impl Write for Capped {

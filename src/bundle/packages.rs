@@ -1,4 +1,4 @@
-//! Installed packages of which files are left out: they would fail to import, with a misleading error.
+//! Installed packages with files that are left out: importing them would fail with a misleading error.
 
 use std::{
     collections::BTreeSet,
@@ -9,10 +9,10 @@ use std::{
 
 use super::left_out::{LeftOut, Reason, shown};
 
-/// Limit of a RECORD that is read, in bytes: that of a package with 10,000 files has one.
+/// The size limit of a RECORD that is read, in bytes: a package with 10,000 files has one of about this size.
 const MAX_RECORD: u64 = 4 * 1024 * 1024;
 
-/// A warning for each package whose `RECORD` names files that are there and left out.
+/// Returns a warning for each package whose `RECORD` names files that exist and are left out.
 pub(super) fn incomplete(
     folder: &Path,
     records: &[PathBuf],
@@ -63,7 +63,8 @@ fn warning(
     ))
 }
 
-/// The first column. Files elsewhere do not count, nor bytecode, which the interpreter makes by itself.
+/// Returns the first column. Files outside the package do not count, nor does bytecode, which the interpreter
+/// makes by itself.
 fn path_of(line: &str) -> Option<&str> {
     let path = match line.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next()?,

@@ -1,11 +1,11 @@
-//! Which paths and links an archive may hold.
+//! The rules for paths and links in an archive.
 
 use super::{Error, shorten};
 
 const MAX_COMPONENT: usize = 255;
 const MAX_PATH: usize = 1024;
 
-/// The path of an entry as `a/b/c`; empty for the folder itself (`./`).
+/// Returns the path of an entry as `a/b/c`; empty for the folder itself (`./`).
 pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
     let refuse = |problem: &str| Err(Error::entry_bytes(raw, problem));
     let Ok(text) = std::str::from_utf8(raw) else {
@@ -27,7 +27,7 @@ pub(super) fn clean(raw: &[u8]) -> Result<String, Error> {
     Ok(parts.join("/"))
 }
 
-/// The target of the link at `path`, as it will be made: some `..`, then names.
+/// Returns the target of the link at `path` in the form in which it is created: any number of `..`, then names.
 ///
 /// A `..` after a name is refused: the name may be a link itself, and `..` would then start from where
 /// that one leads. Without it, a link at a depth of n folders that goes up at most n times stays
@@ -59,13 +59,13 @@ pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
     Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
-/// The folders that a path lies in, outermost first: `a/b/c` gives `a` and `a/b`.
+/// Returns the folders that contain a path, outermost first: `a/b/c` gives `a` and `a/b`.
 pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])
 }
 
-/// Whether a character has no place in a name: control characters, and those that turn the direction of
-/// writing, with which a name reads as another one.
+/// Whether a character is not allowed in a name: control characters, and those that reverse the direction of
+/// writing, which make a name look like another one.
 pub(super) fn is_control(character: char) -> bool {
     let turns = matches!(
         character,

@@ -1,4 +1,4 @@
-//! Reading an archive that nobody vouches for, without unpacking it.
+//! Reads an untrusted archive without unpacking it.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{model::Digest, units::show_bytes};
 
-/// Checks every rule and says what the archive holds.
+/// Checks every rule and returns the content of the archive.
 pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     let mut entries: BTreeMap<String, Kind> = BTreeMap::new();
     let mut hashes: BTreeMap<String, [u8; 32]> = BTreeMap::new();
@@ -51,8 +51,8 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     Ok(Listing { digest: digest(&entries, &hashes), size, entries, texts })
 }
 
-/// Calls `visit` for each file and link, in the archive's order, with its clean path and content.
-/// Answers with the folders that are named or needed.
+/// Calls `visit` for each file and link, in the archive's order, with its clean path and content. Returns the
+/// folders that are named or needed.
 pub(super) fn walk(
     bytes: &[u8],
     mut visit: impl FnMut(&str, Kind, &mut dyn Read) -> Result<(), Error>,
@@ -90,13 +90,13 @@ pub(super) fn walk(
     Ok(folders)
 }
 
-/// The distinct folders of a tree. They are counted before any is made: a path of 1,024 bytes has room
-/// for 512 of them.
+/// The distinct folders of a tree. They are counted before any is created: a path of 1,024 bytes can name 512
+/// of them.
 #[derive(Default)]
 pub(super) struct Folders(HashSet<String>);
 
 impl Folders {
-    /// A folder and those that it lies in; the root is none.
+    /// Adds a folder and the folders that contain it; the root does not count.
     pub fn add(&mut self, folder: &str) -> Result<(), Error> {
         if folder.is_empty() {
             return Ok(());
@@ -116,7 +116,7 @@ impl Folders {
     }
 }
 
-/// The kind of the bytes, where it is known and not gzip.
+/// Returns the format of the bytes, if it is known and not gzip.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     let is_tar = bytes.get(257..262) == Some(b"ustar");
     let begins = |magic: &[u8]| bytes.starts_with(magic);
@@ -156,8 +156,8 @@ fn hash(content: &mut dyn Read, hasher: &mut Sha256) -> io::Result<u64> {
     }
 }
 
-/// Frozen: revisions are compared by it. Per entry, in the order of the paths: a letter for the kind,
-/// the path, a NUL, then the SHA-256 of the content or the target and a NUL.
+/// Computes the digest. Its definition is frozen: revisions are compared by it. Per entry, in the order of the
+/// paths: a letter for the kind, the path, a NUL, then the SHA-256 of the content or the target and a NUL.
 fn digest(entries: &BTreeMap<String, Kind>, hashes: &BTreeMap<String, [u8; 32]>) -> Digest {
     let mut tree = b"cloudfunc tree 1\n".to_vec();
     for (path, kind) in entries {

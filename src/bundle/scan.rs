@@ -1,5 +1,5 @@
-//! Which files of a folder are packed: all but those that a rule names, that no function needs, or that
-//! may hold secrets.
+//! The selection of the files of a folder that are packed: all but those that a rule names, that no function
+//! needs, or that may hold secrets.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ use super::{
     path::clean,
 };
 
-/// Folders that no function needs; a line `!name` in .cloudfuncignore takes one back in.
+/// Folders that no function needs; a line `!name` in .cloudfuncignore includes one again.
 const FOLDERS: [&str; 14] = [
     ".hg",
     ".svn",
@@ -34,22 +34,22 @@ const FOLDERS: [&str; 14] = [
 ];
 /// A folder of packages that only some functions can use.
 pub(super) const NODE_MODULES: &str = "node_modules";
-/// Files of the same kind.
+/// Files that no function needs.
 const FILES: [&str; 2] = [".DS_Store", "Thumbs.db"];
-/// Endings of `.env.…` files that hold no secrets: they are examples.
+/// Suffixes of `.env.…` files that are examples and hold no secrets.
 const EXAMPLES: [&str; 4] = ["example", "sample", "template", "dist"];
 
-/// The files that are packed, and those that are not.
+/// The files that are packed, and those that are left out.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
-    /// Everything but folders, relative to the folder, in order.
+    /// Everything except folders, relative to the folder, in order.
     pub files: Vec<PathBuf>,
     pub left_out: LeftOut,
-    /// Lists of what installed packages consist of: `x-1.dist-info/RECORD`.
+    /// Lists of the files of installed packages: `x-1.dist-info/RECORD`.
     pub records: Vec<PathBuf>,
 }
 
-/// Looks through a folder. `node_modules` is packed only where it is wanted.
+/// Scans a folder. `node_modules` is packed only if wanted.
 pub(super) fn scan(folder: &Path, wants_node_modules: bool) -> Result<Scanned, Error> {
     let unreadable = |source| Error::Read { path: folder.to_owned(), source };
     let top = folder.canonicalize().map_err(unreadable)?;
@@ -72,7 +72,7 @@ struct Scan {
 impl Scan {
     fn folder(&mut self, full: &Path, relative: &Path, depth: usize) -> Result<(), Error> {
         self.folders += 1;
-        // The folder itself is not counted.
+        // The folder itself does not count.
         if self.folders > MAX_FOLDERS + 1 {
             return Err(Error::TooManyFolders);
         }
@@ -153,7 +153,7 @@ impl Scan {
                 || name == NODE_MODULES && !self.wants_node_modules
                 || full.join("pyvenv.cfg").is_file();
         }
-        // The interpreter takes the source where both are there.
+        // The interpreter uses the source if both exist.
         let stem = name.strip_suffix(".pyc").or_else(|| name.strip_suffix(".pyo"));
         let has_source = |stem: &str| {
             let source = OsString::from(format!("{stem}.py"));

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::manifest::{self, Defaults};
 
-/// A folder of these files; a path that ends in `/` is an empty folder.
+/// Makes a folder of these files; a path that ends in `/` is an empty folder.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (path, content) in files {
@@ -30,7 +30,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 /// One entry of a hand-made archive.
 struct Raw<'a>(&'a str, EntryType, &'a str);
 
-/// An archive of entries as they are given, without the checks of tar's own writer.
+/// Makes an archive of entries as given, without the checks of tar's own writer.
 fn archive(entries: &[Raw]) -> Vec<u8> {
     let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for Raw(path, kind, content) in entries {
@@ -74,7 +74,7 @@ fn the_digest_is_of_the_tree_and_not_of_the_archive() {
     let third = read(&archive(&[file("a"), file("b")])).unwrap();
     assert_eq!(one.digest, other.digest);
     assert_ne!(one.digest, third.digest);
-    // Frozen: a change of it would make every deployed function look changed.
+    // The digest is frozen: a change of it would make every deployed function look changed.
     assert_eq!(one.digest.short(), "14920022cefd");
 }
 
@@ -347,7 +347,7 @@ fn an_archive_unpacks_to_the_tree_that_was_packed() {
     assert!(target.join("function.py").exists());
 }
 
-/// Each hostile or odd archive with the whole error that it gets.
+/// Pairs each hostile or unusual archive with the complete error that it causes.
 #[test]
 fn archives_outside_the_rules_are_refused() {
     use EntryType as T;
@@ -431,7 +431,7 @@ fn other_kinds_of_archives_are_named() {
     }
 }
 
-/// An extension as it stands before an entry.
+/// An extension before an entry.
 fn before(kind: u8, content: &str) -> Raw<'_> {
     Raw("ext", EntryType::new(kind), content)
 }
@@ -532,12 +532,12 @@ fn records_that_change_what_an_entry_means_and_are_not_applied_are_refused() {
         entries.push(Raw("f", EntryType::Regular, "text"));
         assert_eq!(read(&archive(&entries)).unwrap_err().to_string(), expected, "{extensions:?}");
     }
-    // And one that stands before nothing.
+    // And an extension that no entry follows.
     let alone = read(&archive(&[before(b'L', "f")])).unwrap_err().to_string();
     assert_eq!(alone, "the archive is not a gzipped tar, or is cut off");
 }
 
-/// Row 8 of the attacks: with `size=0` in pax records one reading saw a file, the other one a header.
+/// Row 8 of the attacks: with `size=0` in pax records, one reader saw a file, the other a header.
 #[test]
 fn a_header_hidden_in_the_content_of_a_file_is_not_found_by_any_reading() {
     let hidden = archive(&[Raw("evil", EntryType::Regular, "")]);
@@ -750,8 +750,8 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
     assert_eq!(check(&[("function.py", ""), ("requirements.txt", "# none\n\n")]), Ok(()));
     assert_eq!(
         check(&[("function.py", ""), ("requirements.txt", "requests==2\n")]).unwrap_err(),
-        "requirements.txt is not installed by this version: install the packages into the folder with `pip \
-         install --target . -r requirements.txt`, then name requirements.txt in .cloudfuncignore"
+        "this version does not install the packages of requirements.txt: install them into the folder with `pip \
+         install --target . -r requirements.txt`, then add requirements.txt to .cloudfuncignore"
     );
 }
 

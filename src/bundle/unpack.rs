@@ -1,4 +1,4 @@
-//! Unpacking an archive into a new folder.
+//! Unpacks an archive into a new folder.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -9,16 +9,16 @@ use std::{
 
 use super::{Error, Kind, Listing, path, read, read::walk};
 
-/// Checks the archive, then unpacks it into `folder`, which must not exist yet. Folders and executable
-/// files get mode 0755, other files 0644, whatever the umask: a sandbox runs as another user. After an
-/// error the folder is gone again.
+/// Checks the archive, then unpacks it into `folder`, which must not exist yet. Folders and executable files
+/// get mode 0755, other files 0644, whatever the umask: a sandbox runs as another user. After an error, the
+/// folder is removed again.
 pub fn unpack(bytes: &[u8], folder: &Path) -> Result<Listing, Error> {
     let listing = read(bytes)?;
     let failed = |source| Error::Write { path: folder.to_owned(), source };
     fs::create_dir(folder).map_err(failed)?;
     let filled = fill(bytes, folder, &listing);
     if filled.is_err() {
-        // The error that counts is the first one; the folder is a leftover at worst.
+        // The first error counts; at worst, the folder stays as a leftover.
         let _ = fs::remove_dir_all(folder);
     }
     filled.map(|()| listing)
@@ -31,7 +31,7 @@ fn fill(bytes: &[u8], folder: &Path, listing: &Listing) -> Result<(), Error> {
         Kind::Link { .. } => Ok(()),
     })
     .map(drop)?;
-    // Links come last: then no file can be written through one.
+    // Links come last, so that no file can be written through one.
     for (path, kind) in &listing.entries {
         if let Kind::Link { target } = kind {
             let path = folder.join(path);

@@ -1,4 +1,4 @@
-//! What came of an invocation, printed alike by `invoke`, `run` and `invocation wait`.
+//! The outcome of an invocation, printed the same way by `invoke`, `run` and `invocation wait`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
@@ -33,7 +33,7 @@ enum Ending {
     },
 }
 
-/// The document of `--json`.
+/// The document that `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
     id: InvocationId,
@@ -48,14 +48,15 @@ struct Document<'a> {
     /// The value itself when it is JSON, a string when it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Box<RawValue>>,
-    /// Other bytes.
+    /// A value that is neither JSON nor text.
     #[serde(skip_serializing_if = "Option::is_none")]
     result_base64: Option<String>,
     error: Option<&'a FunctionError>,
 }
 
 impl Answer {
-    /// `waited_ms` is how long the caller waited, for when the platform does not say.
+    /// Takes the answer of a call. `waited_ms`, the time that the caller waited, is the duration if the
+    /// platform does not give one.
     pub fn of_call(answer: InvokeAnswer, waited_ms: f64) -> Self {
         let duration_ms = answer.duration_ms().or(Some(waited_ms));
         let (state, ending) = match answer.outcome {
@@ -66,7 +67,7 @@ impl Answer {
         Self { id, state, start, duration_ms, instance, ending }
     }
 
-    /// Of a terminal record; `value` is its result if it succeeded.
+    /// Takes a terminal record; `value` is its result if it succeeded.
     pub fn of_record(record: Record, value: Option<Body>) -> Self {
         let ending = match value {
             Some(value) => Ending::Value(value),
@@ -76,12 +77,12 @@ impl Answer {
         Self { id, state, start, duration_ms, instance: None, ending }
     }
 
-    /// The value on stdout, one line on stderr; a failure as the error to end with.
+    /// Prints the value on stdout and one line on stderr; returns a failure as the error to end with.
     pub fn print(self, out: &Output) -> Result<(), Error> {
         self.print_as(out, Output::bytes, |out, document| out.document(document))
     }
 
-    /// The same as one of several: each begins on a line of its own.
+    /// Prints the answer as one of several: each begins on a line of its own.
     pub fn print_in_row(self, out: &Output) -> Result<(), Error> {
         self.print_as(out, Output::bytes_in_row, |out, document| out.json_line(document))
     }
@@ -92,7 +93,8 @@ impl Answer {
         value: impl FnOnce(&Output, &[u8]) -> Result<(), Error>,
         document: impl FnOnce(&Output, &Document<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        // It has run: whoever cannot read what came of it must not have to run it again.
+        // The function has run: a user who cannot read the result should at least know that there is no need to
+        // run it again.
         let told = |error: Error| {
             if error.reason.is_some() {
                 out.warn(&format!("the invocation has ended all the same: {}", self.line()));
@@ -121,7 +123,7 @@ impl Answer {
         }
     }
 
-    /// `cold start · 412 ms · id …`
+    /// Formats the line on stderr: `cold start · 412 ms · id …`.
     fn line(&self) -> String {
         let mut parts = Vec::new();
         if self.state != State::Succeeded {
@@ -179,7 +181,7 @@ impl Ending {
         };
         let message = format!("the invocation of {} ended {}{why}", record.function, record.state);
         let hint = error.as_ref().and_then(|error| error.hint.clone());
-        // One that has not ended, which nobody should ask about, is a failure of the platform.
+        // A record that has not ended should never be asked about; it counts as a failure of the platform.
         let kind = lifecycle::Ending::of_record(record).map(|ending| ending.kind());
         let exit = kind.map_or(Exit::Platform, |kind| Exit::from(kind.exit()));
         let code = kind.map_or("platform", lifecycle::Kind::word);
@@ -198,7 +200,7 @@ fn state_of(problem: &Problem) -> State {
     }
 }
 
-/// JSON as it came, text as a JSON string.
+/// Returns JSON as it came and text as a JSON string.
 fn embedded(body: &Body) -> Option<Box<RawValue>> {
     let text = std::str::from_utf8(&body.bytes).ok()?;
     if body.content_type.starts_with("application/json") {

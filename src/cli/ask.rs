@@ -1,4 +1,4 @@
-//! Questions to the user; only asked when [`super::Output::can_ask`].
+//! Questions to the user, asked only when [`super::Output::can_ask`] allows it.
 //!
 //! They wait on a thread of their own, so that Ctrl-C ends the command while one is open.
 
@@ -8,12 +8,12 @@ use dialoguer::{Confirm, Input, console::Term};
 
 use super::{Error, Exit};
 
-/// No unless the user says yes.
+/// Asks a yes-or-no question; the answer is no unless the user says yes.
 pub async fn confirm(question: String) -> Result<bool, Error> {
     ask(|| Confirm::new().with_prompt(question).default(false).interact_on(&Term::stderr())).await
 }
 
-/// A word that a parser accepts; asked again until it does.
+/// Asks for a word that a parser accepts, and asks again until it gets one.
 pub async fn text<T>(question: &'static str, default: T) -> Result<T, Error>
 where
     T: Clone + ToString + std::str::FromStr + Send + 'static,
@@ -31,8 +31,8 @@ pub fn abandon() {
     }
 }
 
-/// While it is there, a question is open. However it ends without an answer, by the signal or by the key, the
-/// terminal is left as it was found.
+/// An open question. If it ends without an answer, by the signal or by the key, dropping this restores the
+/// terminal.
 struct Open {
     is_answered: bool,
 }
@@ -54,7 +54,7 @@ async fn ask<T: Send + 'static>(
     let answer = tokio::task::spawn_blocking(question).await.map_err(anyhow::Error::from)?;
     open.is_answered = answer.is_ok();
     answer.map_err(|dialoguer::Error::IO(error)| match error.kind() {
-        // Ctrl-C, seen here before the signal is.
+        // Ctrl-C, which arrives here as a key before it arrives as a signal.
         ErrorKind::Interrupted => Error::silent(Exit::Interrupted),
         _ => anyhow::Error::new(error).context("cannot ask").into(),
     })

@@ -1,4 +1,4 @@
-//! The payload of an invocation, as it is given on the command line.
+//! The payload of an invocation as given on the command line.
 
 use std::io::IsTerminal as _;
 
@@ -14,16 +14,16 @@ use crate::{
     units::show_bytes,
 };
 
-/// Options of every command that invokes.
+/// The payload options of every command that invokes a function.
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
-    /// The payload: a value, @FILE, or - for stdin. Left out: what stdin holds, else {}
+    /// The payload: a value, @FILE, or - for stdin [default: what stdin holds, else {}]
     ///
-    /// Left out, stdin is the payload when it is a pipe or a file, read to its end: in a loop that reads the same
-    /// stdin (`while read …`), or where a pipe is never closed, give --data '{}' or </dev/null.
+    /// Without a payload, stdin is read to its end if it is a pipe or a file. In a loop that reads the same
+    /// stdin (`while read …`), or if a pipe is never closed, pass --data '{}' or </dev/null.
     #[arg(value_name = "PAYLOAD", conflicts_with = "data", allow_negative_numbers = true)]
     payload: Option<String>,
-    /// The same as an option
+    /// The payload as an option
     #[arg(short, long, value_name = "PAYLOAD", allow_hyphen_values = true)]
     data: Option<String>,
     /// Media type of the payload
@@ -32,16 +32,16 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// The payload that was given as a value.
+    /// The payload if it was given as a value.
     pub fn value(&self) -> Option<&str> {
         self.payload.as_deref().or(self.data.as_deref())
     }
 
-    /// The exact bytes, of which the platform would say the same.
+    /// Reads the exact bytes, and checks them as the platform would.
     pub async fn read(self, out: &Output) -> Result<Body, Error> {
         let Self { payload, data, content_type } = self;
         let Some(data) = payload.or(data) else {
-            // Nothing, as the type has it.
+            // The empty payload of this type.
             let is_json = payload::media::parse(&content_type).is_none_or(|media| media.is_json());
             let nothing: &[u8] = if is_json { b"{}" } else { b"" };
             let bytes = stdin::payload(out).await?.unwrap_or(Bytes::from_static(nothing));
@@ -76,7 +76,7 @@ fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
     Ok(Body { content_type, bytes })
 }
 
-/// On a thread of its own, so that Ctrl-C works while it waits.
+/// Runs blocking work on a thread of its own, so that Ctrl-C works while it waits.
 async fn blocking(
     read: impl FnOnce() -> anyhow::Result<Bytes> + Send + 'static,
 ) -> Result<Bytes, Error> {

@@ -7,19 +7,19 @@ use crate::{client::Client, error::Report, model::FunctionName};
 
 /// Delete functions with all their revisions
 ///
-/// All names are checked before the first function goes. Invocations that wait are cancelled, running ones
-/// finish. With --json one line for each function: {"deleted","error"}.
+/// All names are checked before the first function is deleted. Waiting invocations are cancelled, running ones
+/// finish. With --json, one line for each function: {"deleted","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The functions
     #[arg(value_name = "NAME", required = true)]
     names: Vec<FunctionName>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
-/// A line of `--json`; with an error, the function is still there.
+/// A line of `--json`; if there is an error, the function still exists.
 #[derive(Serialize)]
 struct Item<'a> {
     deleted: Option<&'a FunctionName>,
@@ -49,7 +49,7 @@ impl Args {
     }
 }
 
-/// All of them are there, or nothing is done.
+/// Checks that all functions exist; if one does not, nothing is deleted.
 async fn check(client: &Client, names: &[FunctionName]) -> Result<(), Error> {
     for name in names {
         let found = client.function(name).await.map(drop);
@@ -61,7 +61,7 @@ async fn check(client: &Client, names: &[FunctionName]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Goes on after a failure, and says of each what came of it. The highest exit code wins.
+/// Deletes each function, goes on after a failure, and reports each result. The highest exit code wins.
 async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result<(), Error> {
     let mut worst = Exit::Ok;
     for name in names {

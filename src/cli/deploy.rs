@@ -20,44 +20,44 @@ use crate::{
 
 /// Deploy functions: pack each folder, upload it, follow its build
 ///
-/// The platform loads the code once before it becomes active, in an instance of its own: top-level code runs one
-/// more time. When that fails nothing is deployed, and the revision that was active goes on.
+/// Before the new revision becomes active, the platform loads its code once in an instance of its own, so
+/// top-level code runs one extra time. If that fails, nothing is deployed and the active revision stays active.
 ///
-/// Left out, with a note: what .gitignore, .git/info/exclude and .cloudfuncignore name (global excludes
-/// of git have no effect), what no function needs (.git, virtual environments, caches, node_modules), and
-/// .env files, which may hold secrets. A line `!name` in .cloudfuncignore takes something back in, but not
+/// Left out, with a note: files that .gitignore, .git/info/exclude or .cloudfuncignore name (git's global
+/// excludes have no effect), files that no function needs (.git, virtual environments, caches, node_modules),
+/// and .env files, which may hold secrets. A line `!name` in .cloudfuncignore includes a file again, except for
 /// .env files.
 ///
-/// With --json one line for each path: {"path","name","revision","unchanged","image","error"}, and "notice" and
-/// "output" of that load where there are any.
+/// With --json, one line for each path: {"path","name","revision","unchanged","image","error"}, plus "notice"
+/// and "output" of loading the code, if there are any.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of functions; one that is not here is looked up in ./functions
+    /// Folders of functions; a folder that does not exist here is looked up in ./functions
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Deploy without loading the code first: what is wrong with it shows at the first invocation
+    /// Deploy without loading the code first: errors in it show at the first invocation
     #[arg(long)]
     no_check: bool,
 }
 
-/// A line of `--json`: of each path one, whatever came of it.
+/// A line of `--json`: one for each path, whatever the result.
 #[derive(Serialize)]
 struct Item {
     path: String,
     name: Option<FunctionName>,
-    /// The active one now.
+    /// The revision that is active now.
     revision: Option<RevisionNumber>,
-    /// It was active already.
+    /// Whether this revision was active already.
     unchanged: bool,
     image: Option<String>,
     error: Option<Report>,
-    /// The code was not loaded, and why.
+    /// The reason why the code was not loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
-    /// Output of the code while it was loaded.
+    /// The output of the code while it was loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
-    /// The trace of code that could not be loaded.
+    /// The traceback of code that could not be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
 }
@@ -170,7 +170,7 @@ fn problem(error: &Error) -> Option<&Problem> {
     }
 }
 
-/// Prints the output of the code while it was loaded, and its trace.
+/// Prints the output of the code while it was loaded, and its traceback.
 fn tell_why(error: &client::Error, out: &Output) {
     let client::Error::Problem(problem) = error else { return };
     if out.json() {
@@ -186,22 +186,22 @@ fn cut_off() -> Farewell {
     Farewell { what, hint: None, invocation: None }
 }
 
-/// Everything is on its way, and nothing has come back.
+/// The message for when everything has been sent and no answer has come.
 fn not_known(name: &FunctionName) -> Farewell {
     Farewell {
-        what: format!("whether {name} is deployed is not known"),
-        hint: Some(format!("`cloudfunc show {name}` tells")),
+        what: format!("it is not known whether {name} was deployed"),
+        hint: Some(format!("`cloudfunc show {name}` shows the active revision")),
         invocation: None,
     }
 }
 
-/// The platform has all of the source, and does not stop when nobody waits.
+/// The message for when the platform has the whole source: the build goes on even if no client waits.
 fn build_goes_on(name: &FunctionName) -> Farewell {
     Farewell {
         what: format!(
-            "the platform goes on building {name}, and its revision becomes the active one if the code loads"
+            "the platform continues to build {name}, and its revision becomes the active one if the code loads"
         ),
-        hint: Some(format!("`cloudfunc show {name}` tells when it is there")),
+        hint: Some(format!("`cloudfunc show {name}` shows it as soon as it is active")),
         invocation: None,
     }
 }

@@ -20,21 +20,21 @@ use crate::{
     },
 };
 
-/// A lock that another process gives up tells nobody: it has to be looked at.
+/// How often the lock is checked: the kernel does not notify when another process releases it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// The names of what is left that are told, at most.
+/// The maximum number of remaining files that are named.
 const NAMED: usize = 5;
 
-/// Stop the platform on this machine, and Postgres and RabbitMQ if `up` has started them
+/// Stop the platform on this machine, and Postgres and RabbitMQ if `up` started them
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Also remove the data: functions, records, messages, code, logs, tokens, passwords. What is not the
-    /// platform's stays in the data folder
+    /// Also remove the data: functions, records, messages, code, logs, tokens, passwords. Other files in the
+    /// data folder are kept
     #[arg(long)]
     volumes: bool,
-    /// Do not ask before data are removed
+    /// Do not ask for confirmation before removing data
     #[arg(long)]
     yes: bool,
 }
@@ -43,7 +43,7 @@ impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let place = self.place(target)?;
         let files = if self.volumes { place.store_files() } else { Vec::new() };
-        // Data may be there although the folder that knew of them is gone.
+        // Data can outlive the folder that recorded them.
         let lost = self.volumes && !place.running && files.is_empty();
         let project = place.project().or_else(|| lost.then(|| place.named_project()));
         if let Some(project) = &project {
@@ -77,32 +77,32 @@ impl Args {
         Ok(())
     }
 
-    /// The one that is meant: of this machine, whatever says so.
+    /// Finds the platform to stop: it must be on this machine, however it is named.
     fn place(&self, target: &Target) -> Result<LocalPlatform, Error> {
         let dirs = self.place.dirs()?;
         if let Some(url) = target.url(&self.place)? {
             let known = Platforms::look(&dirs.state).at_url(&url).cloned();
             let url = shown(&url);
             return known.map(LocalPlatform::of).ok_or_else(|| {
-                Error::usage(format!("no platform of this machine is known at {url}, which --url, CLOUDFUNC_URL or config.toml names"))
+                Error::usage(format!("no platform on this machine is known at {url}, the address from --url, CLOUDFUNC_URL or config.toml"))
                     .hint("`down` stops platforms on this machine: name one with --platform NAME or --data-dir DIR")
             });
         }
-        // Data may outlive the folder that knew of them.
+        // Data can outlive the folder that recorded them.
         if !self.volumes {
             LocalPlatform::refuse_unknown(&self.place.0, &dirs)?;
         }
-        let settings = SettingsArgs(self.place.0.clone()).load(&dirs)?;
+        let settings = SettingsArgs::from(self.place.0.clone()).load(&dirs)?;
         LocalPlatform::find(&self.place.0, &settings, &dirs)
     }
 
-    /// Nothing is left that a name could lead to.
+    /// Forgets the platform: no data is left that its name could lead to.
     fn forget(&self, place: &LocalPlatform) -> Result<(), Error> {
         platforms::forget(&self.place.dirs()?.state, &place.folder);
         Ok(())
     }
 
-    /// Somebody may have meant another one.
+    /// Names other running platforms, in case the user meant one of them.
     fn tell_of_others(&self, place: &LocalPlatform, out: &Output) -> Result<(), Error> {
         let platforms = Platforms::look(&self.place.dirs()?.state);
         for other in platforms.running().filter(|other| other.data_dir != place.folder) {
@@ -121,7 +121,7 @@ impl Args {
         }
         if !out.can_ask() {
             return Err(Error::usage("--volumes removes all functions, records and messages")
-                .hint("say --yes where no one can be asked"));
+                .hint("pass --yes if there is no terminal to ask on"));
         }
         match ask::confirm(format!("Remove {what}?")).await? {
             true => Ok(()),
@@ -130,7 +130,7 @@ impl Args {
     }
 }
 
-/// Projects are found by name, and another data folder may have one of the same name.
+/// Refuses a project of another data folder: projects are found by name, and two folders may use the same one.
 async fn refuse_stranger(project: &Project) -> Result<(), Error> {
     let Some(folder) = project.stranger().await? else { return Ok(()) };
     let folder = folder.parent().unwrap_or(&folder).display().to_string();
@@ -162,7 +162,7 @@ async fn stop_up(place: &LocalPlatform, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Everything that the platform, which has stopped, has put there.
+/// Removes everything that the platform, which has stopped, has put into its data folder.
 fn wipe_folder(folder: &Path, out: &Output) -> Result<(), Error> {
     if !wipe::is_used(folder) {
         return Ok(());

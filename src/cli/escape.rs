@@ -1,19 +1,19 @@
-//! Text that functions, callers and servers made, shown on a terminal: what could move the cursor, set the
-//! title, erase or fake lines, or turn the direction of writing is shown instead of done.
+//! Escapes for text of functions, callers and servers on a terminal: characters that could move the cursor, set
+//! the title, erase or fake lines, or reverse the direction of writing are shown instead of obeyed.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// Text for one line: also a line break in it is shown as `\n`.
+/// Escapes text for one line: a line break is shown as `\n`, too.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_control(c) || c == '\n')
 }
 
-/// Text of several lines.
+/// Escapes text of several lines.
 pub fn block(text: &str) -> Cow<'_, str> {
     escaped(text, is_control)
 }
 
-/// A JSON document: the same value, with escapes for what JSON allows as it is.
+/// Escapes a JSON document: its value stays the same, and characters that JSON allows unescaped are escaped.
 pub fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(is_beyond_json) {
         return text.into();
@@ -21,7 +21,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if is_beyond_json(c) {
-            // All of them are in the basic plane.
+            // All of these characters are in the Basic Multilingual Plane.
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
             shown.push(c);
@@ -47,7 +47,8 @@ fn escaped(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.into()
 }
 
-/// C0 without tab and line feed, DEL, C1, and what is invisible and changes how the rest is shown.
+/// Whether it is C0 (except tab and line feed), DEL, C1, or an invisible character that changes how the rest is
+/// shown.
 fn is_control(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n')) || turns(c)
 }
@@ -56,7 +57,7 @@ fn is_beyond_json(c: char) -> bool {
     (c.is_control() && c >= '\u{7f}') || turns(c)
 }
 
-/// Controls of direction, and separators of lines and paragraphs.
+/// Whether it controls the direction of writing, or separates lines or paragraphs.
 fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -13,26 +13,26 @@ use serde_json::json;
 use super::{Error, Exit, Output, ask};
 use crate::model::{FunctionName, Language};
 
-/// Make the folder of a new function from a template
+/// Create a folder for a new function from a template
 ///
-/// Files that exist are never overwritten.
+/// Existing files are never overwritten.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder; the function's name if left out
+    /// The folder [default: the function's name]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// The function's name; the folder's if left out
+    /// The function's name [default: the folder's name]
     #[arg(long)]
     name: Option<FunctionName>,
-    /// What to start from
+    /// The template to start from
     #[arg(long, value_parser = template(), default_value = Language::DEFAULT.name())]
     template: Language,
 }
 
-/// Stands for the function's name in the templates.
+/// The placeholder for the function's name in the templates.
 const PLACEHOLDER: &str = "function_name";
 
-/// Each language has a template of its name.
+/// Accepts the name of a language: each has a template of that name.
 fn template() -> impl TypedValueParser<Value = Language> {
     let names = PossibleValuesParser::new(Language::ALL.iter().map(|language| language.name()));
     names.map(|name| Language::named(&name).expect("one of the possible values"))
@@ -70,7 +70,7 @@ impl Args {
     }
 }
 
-/// The name that the folder gives; it need not exist yet.
+/// Derives the function's name from the folder, which need not exist yet.
 fn name_of(folder: &Path) -> Result<FunctionName, Error> {
     let absolute = folder.canonicalize().or_else(|_| std::path::absolute(folder));
     let absolute = absolute.unwrap_or_else(|_| folder.to_owned());
@@ -81,7 +81,7 @@ fn name_of(folder: &Path) -> Result<FunctionName, Error> {
     })
 }
 
-/// All files or, when one is there already, none.
+/// Writes all files, or none if one of them exists already.
 fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(), Error> {
     let cannot = |what: &Path, error: std::io::Error| {
         Error::new(Exit::Caller, error).context(format!("cannot make {}", what.display()))
@@ -89,10 +89,7 @@ fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(
     for (file, _) in files {
         let path = folder.join(file);
         if path.symlink_metadata().is_ok() {
-            return Err(Error::usage(format!(
-                "{} is there already; nothing was written",
-                path.display()
-            )));
+            return Err(Error::usage(format!("{} already exists; nothing was written", path.display())));
         }
     }
     fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
@@ -126,7 +123,7 @@ mod tests {
             assert_eq!(read.name.unwrap().as_str(), "greeter");
             bundle::check_code(&listing, &read.spec).unwrap();
 
-            // The commented lines are the defaults, as they say.
+            // The template says that its commented lines are the defaults.
             let shown = text.replace("\n# ", "\n").replace("What follows", "# ").replace("[env]", "#");
             let shown: String = shown
                 .lines()

@@ -1,4 +1,4 @@
-//! The message when Ctrl-C ends a command: what goes on without it, and how to see that.
+//! The message when Ctrl-C ends a command: what continues without it, and how to follow that.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 use super::{Error, Exit};
 use crate::{error::Kind, model::InvocationId};
 
-/// Said instead of nothing.
+/// The message that replaces a silent end.
 pub struct Farewell {
     pub what: String,
     pub hint: Option<String>,
@@ -18,12 +18,12 @@ pub struct Farewell {
 
 type Asked = Pin<Box<dyn Future<Output = Option<Farewell>> + Send>>;
 
-/// Shared by all copies of an [`super::Output`].
+/// The message to show on Ctrl-C, shared by all copies of an [`super::Output`].
 #[derive(Clone, Default)]
 pub struct OnInterrupt(Arc<Mutex<Option<Asked>>>);
 
 impl OnInterrupt {
-    /// In place of what was set before. It is asked only when the command has been dropped.
+    /// Replaces the previous message. The future is polled only after the command has been dropped.
     pub fn set(&self, farewell: impl Future<Output = Option<Farewell>> + Send + 'static) {
         *self.0.lock().expect("no holder panics") = Some(Box::pin(farewell));
     }
@@ -32,7 +32,7 @@ impl OnInterrupt {
         *self.0.lock().expect("no holder panics") = None;
     }
 
-    /// How the interrupted command ends.
+    /// Returns the error with which the interrupted command ends.
     pub async fn ending(&self) -> Error {
         let asked = self.0.lock().expect("no holder panics").take();
         let farewell = match asked {

@@ -19,10 +19,10 @@ use crate::{
     model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page},
 };
 
-/// How long one request waits; then the next one does.
+/// The time that one request waits; then another request is sent.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Look at invocations
+/// Inspect invocations
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -31,16 +31,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the record of an invocation, its trace if it failed, and the last lines it wrote
+    /// Show the record of an invocation, its traceback if it failed, and the last lines it wrote
     Show {
-        /// The invocation: its id, the beginning or end of it, or @last, the last one made here
+        /// The invocation: its id, the beginning or end of its id, or @last for the last one made here
         id: IdArg,
     },
     /// Wait until an invocation has ended and print its result, as `invoke` does
     ///
-    /// A restart of the platform meanwhile is waited for.
+    /// If the platform restarts in the meantime, waiting goes on.
     Wait {
-        /// The invocation: its id, the beginning or end of it, or @last, the last one made here
+        /// The invocation: its id, the beginning or end of its id, or @last for the last one made here
         id: IdArg,
     },
     /// List invocations, newest first
@@ -49,16 +49,16 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Only of this function
+    /// Only invocations of this function
     #[arg(long, value_name = "NAME")]
     function: Option<FunctionName>,
-    /// Only in this state: queued, running, retrying, succeeded, failed, timed_out, crashed, …
+    /// Only invocations in this state: queued, running, retrying, succeeded, failed, timed_out, crashed, …
     #[arg(long)]
     state: Option<State>,
-    /// Only invocations accepted since, for example 10m, or 2026-01-31T12:00:00Z
+    /// Only invocations accepted since then, for example 10m or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     since: Option<Timestamp>,
-    /// At most N records
+    /// Maximum number of records to list
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
@@ -94,10 +94,10 @@ async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// The message of Ctrl-C while an invocation is waited for.
+/// The message of Ctrl-C while waiting for an invocation.
 fn goes_on(asked: &InvocationRef) -> impl Future<Output = Option<Farewell>> + Send + use<> {
     let farewell = Farewell {
-        what: format!("the invocation goes on, id {asked}"),
+        what: format!("the invocation continues, id {asked}"),
         hint: Some(format!("`cloudfunc invocation wait {asked}` waits for it again")),
         invocation: match asked {
             InvocationRef::Id(id) => Some(*id),
@@ -111,7 +111,7 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     let client = target.client(out)?;
     let asked = target.invocation(id)?;
     out.on_interrupt().set(goes_on(&asked));
-    // What a part of an id means is settled by the first answer: later there may be more that have it.
+    // The first answer resolves a partial id: later, more invocations may match it.
     let mut record = client.record(asked, None).await?;
     let id = record.id;
     let progress = out.waiting(&format!("waiting for {id}"));
@@ -192,7 +192,7 @@ fn row(record: &Record, out: &Output) -> [String; 7] {
     ]
 }
 
-/// A record as lines of key and value.
+/// Formats a record as lines of key and value.
 fn rows(record: &Record) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("id", record.id.to_string()),

@@ -10,15 +10,15 @@ use crate::{
 
 /// Invoke a function and print what it returns
 ///
-/// The result's exact bytes go to stdout, everything else to stderr: of a failed invocation also what the
-/// function wrote, and its trace.
+/// The exact bytes of the result go to stdout, everything else to stderr. If the invocation fails, that
+/// includes what the function wrote and its traceback.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
     name: FunctionName,
     #[command(flatten)]
     data: DataArgs,
-    /// Do not wait: print the invocation's id as soon as it is stored
+    /// Do not wait: print the invocation's id as soon as the invocation is stored
     #[arg(long = "async")]
     asynchronous: bool,
 }
@@ -52,7 +52,8 @@ impl Args {
     }
 }
 
-/// After Ctrl-C: a call has no id before it is answered, so the platform is asked what is under way.
+/// The message after Ctrl-C. A call has no id before it is answered, so this asks the platform which
+/// invocations are running.
 async fn what_goes_on(client: Client, name: FunctionName) -> Option<Farewell> {
     let filter = RecordFilter { function: Some(name.clone()), ..RecordFilter::default() };
     let is_under_way = |record: &Record| record.mode == Mode::Sync && !record.state.is_terminal();
@@ -61,18 +62,18 @@ async fn what_goes_on(client: Client, name: FunctionName) -> Option<Farewell> {
     let list = format!("`cloudfunc invocation list --function {name}` shows them");
     Some(match under_way.as_slice() {
         [] => Farewell {
-            what: format!("no invocation of {name} is under way: it has ended, or never began"),
+            what: format!("no invocation of {name} is running: it has ended, or it never began"),
             hint: Some(list),
             invocation: None,
         },
         [one] => Farewell {
-            what: format!("the invocation goes on, id {}", one.id),
+            what: format!("the invocation continues, id {}", one.id),
             hint: Some(format!("`cloudfunc invocation wait {}` prints its result", one.id)),
             invocation: Some(one.id),
         },
         [newest, others @ ..] => Farewell {
             what: format!(
-                "the invocation goes on; it is one of {} of {name} under way, of which {} is the newest",
+                "the invocation continues; it is one of {} of {name} under way, of which {} is the newest",
                 others.len() + 1,
                 newest.id
             ),

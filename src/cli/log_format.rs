@@ -1,7 +1,7 @@
 //! A line of a role's log: `2026-01-31T12:00:00.123Z  INFO what happened key="value"`.
 //!
-//! Looks as the subscriber's own compact format does, at half of its instructions (callgrind): a warm
-//! invocation writes four lines, and with that format they took a tenth of all that it took.
+//! It looks like the subscriber's own compact format and needs half of its instructions (callgrind): a warm
+//! invocation writes four lines, which took a tenth of its instructions with that format.
 
 use std::{
     error::Error,
@@ -18,10 +18,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// UTC, to a millisecond.
+/// Formats UTC times to the millisecond.
 const TIME: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
-/// There are no spans.
+/// Formats events as lines. Spans are not used.
 pub struct Lines {
     pub colored: bool,
 }
@@ -87,7 +87,7 @@ impl Visit for Fields<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         self.write(field, |line| {
-            // Most are words; of the others Debug knows what to escape.
+            // Most values are plain words; `Debug` escapes the others.
             if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
                 line.0.write_char('"')?;
                 line.0.write_str(value)?;
@@ -110,7 +110,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// What is in a message comes from anywhere, and must not steer a terminal.
+/// A writer that escapes messages: their text may come from anywhere and must not control a terminal.
 struct Escaped<'w>(Writer<'w>);
 
 impl Write for Escaped<'_> {
@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of what is logged, without their times.
+    /// The lines that are logged, without their times.
     fn logged(colored: bool, log: impl FnOnce()) -> String {
         struct Sink(Arc<Mutex<Vec<u8>>>);
         impl io::Write for Sink {

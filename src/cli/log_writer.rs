@@ -1,5 +1,5 @@
-//! Log lines on their way out: whoever logs only appends to memory, a thread writes what has come
-//! together. A line costs the invocation that it tells of neither a system call nor a wake-up.
+//! Log lines on their way out: the logging thread only appends to memory, and a thread writes what has
+//! accumulated. A line costs its invocation neither a system call nor a wake-up.
 
 use std::{
     sync::{
@@ -10,19 +10,20 @@ use std::{
     time::Duration,
 };
 
-/// How long the thread lets lines come together before it writes.
+/// The time for which the thread lets lines accumulate before it writes.
 const GATHER: Duration = Duration::from_millis(2);
-/// Bytes that may wait, for example while the disk does not answer; more are dropped and counted.
+/// The limit of bytes that may wait, for example while the disk does not respond; events beyond it are dropped
+/// and counted.
 const MAX_WAITING: usize = 8 << 20;
-/// How long the end waits for what is not written yet.
+/// The time that closing waits for lines that are not written yet.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Lines in the order in which they were logged, each with what tells where it belongs.
+/// Lines in the order in which they were logged, each with a tag that says where it belongs.
 pub struct Batch<T> {
     pub bytes: Vec<u8>,
     /// The end of each line in `bytes`.
     pub lines: Vec<(T, usize)>,
-    /// Events that found no room since the batch before.
+    /// Events since the last batch that were dropped for lack of space.
     pub dropped: u64,
 }
 
@@ -34,7 +35,7 @@ impl<T> Default for Batch<T> {
 
 struct State<T> {
     batch: Batch<T>,
-    /// The thread waits to be woken.
+    /// Whether the thread waits to be woken.
     is_asleep: bool,
     is_closed: bool,
 }
@@ -50,7 +51,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// The way in, for as many threads as there are.
+/// The sending side, which any number of threads can share.
 pub struct LogWriter<T>(Arc<Shared<T>>);
 
 impl<T> Clone for LogWriter<T> {
@@ -60,7 +61,7 @@ impl<T> Clone for LogWriter<T> {
 }
 
 impl<T> LogWriter<T> {
-    /// Appends one event, a line or several with their ends. After the end nothing is kept.
+    /// Appends one event: one or more lines with their line ends. After closing, it is discarded.
     pub fn append(&self, tag: T, event: &[u8]) {
         let mut state = self.0.lock();
         if state.is_closed {
@@ -80,12 +81,12 @@ impl<T> LogWriter<T> {
     }
 }
 
-/// Ends the thread when it is dropped, after all that was logged until then is written, which is waited for up
-/// to [`LAST_LINES`].
+/// Ends the thread when dropped, after everything logged until then is written; waits for that for up to
+/// [`LAST_LINES`].
 pub struct Closing<T> {
     shared: Arc<Shared<T>>,
     thread: Option<JoinHandle<()>>,
-    /// Hung up by the thread at its end.
+    /// Disconnected by the thread when it ends.
     done: Receiver<()>,
 }
 
@@ -93,7 +94,7 @@ impl<T> Drop for Closing<T> {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.wake.notify_one();
-        // A disk that hangs has no bound; the thread goes with its process then.
+        // Joining would wait without a bound for a disk that hangs; the thread then ends with its process.
         if let Some(thread) = self.thread.take()
             && self.done.recv_timeout(LAST_LINES) != Err(RecvTimeoutError::Timeout)
         {
@@ -102,7 +103,7 @@ impl<T> Drop for Closing<T> {
     }
 }
 
-/// Starts the thread, which gives `write` one batch after the other.
+/// Starts the thread, which passes one batch after the other to `write`.
 pub fn start<T: Send + 'static>(
     mut write: impl FnMut(&Batch<T>) + Send + 'static,
 ) -> (LogWriter<T>, Closing<T>) {
@@ -112,7 +113,7 @@ pub fn start<T: Send + 'static>(
     let (_running, done) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let _running: Sender<()> = _running;
-        // The two batches change places, so that their memory is used again.
+        // The two batches are swapped, so that their memory is reused.
         let mut batch = Batch::default();
         while next(&own, &mut batch) {
             write(&batch);
@@ -124,7 +125,7 @@ pub fn start<T: Send + 'static>(
     (LogWriter(shared.clone()), Closing { shared, thread: Some(thread), done })
 }
 
-/// False when there is nothing any more and nothing will come.
+/// Waits for the next batch. Returns false if nothing is left and nothing more can come.
 fn next<T>(shared: &Shared<T>, batch: &mut Batch<T>) -> bool {
     let is_empty = |batch: &Batch<T>| batch.lines.is_empty() && batch.dropped == 0;
     let mut state = shared.lock();

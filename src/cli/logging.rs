@@ -1,4 +1,4 @@
-//! What a role logs: one line per event on standard error, UTC, for people and for `grep`.
+//! The log of a role: one line per event on standard error, in UTC, for people and for `grep`.
 
 use std::io::{self, Write as _};
 
@@ -10,31 +10,31 @@ use super::{
     log_writer::{self, Batch, Closing, LogWriter},
 };
 
-/// Unless `CLOUDFUNC_LOG` says otherwise: our own events, and the troubles of the libraries.
+/// The filter unless `CLOUDFUNC_LOG` gives another: our own events, and warnings of libraries.
 const DEFAULT: &str = "cloudfunc=info,warn";
 const VERBOSE: &str = "cloudfunc=debug,info";
 
-/// The filter in force, also for children.
+/// The active filter, also for child processes.
 pub fn filter(verbose: bool) -> String {
     let given = std::env::var("CLOUDFUNC_LOG").ok().filter(|filter| !filter.is_empty());
     given.unwrap_or_else(|| if verbose { VERBOSE } else { DEFAULT }.to_owned())
 }
 
-/// What no filter may switch on.
+/// Adds the targets that no filter may enable.
 fn with_bans(filter: &str) -> String {
     format!("{filter},{}", crate::queue::LOG_DIRECTIVE)
 }
 
-/// Events go to standard error, each at once. Once per process; a second call changes nothing.
+/// Logs to standard error, each event at once. Works once per process; a second call changes nothing.
 pub fn init(out: &Output) {
     init_to(out, out.is_colored(), io::stderr);
 }
 
-/// The same, written behind until what is returned is dropped.
+/// Logs to standard error in the background until the returned value is dropped.
 pub fn init_behind(out: &Output) -> Closing<()> {
     let (writer, closing) = log_writer::start(|batch: &Batch<()>| {
         let mut stderr = io::stderr().lock();
-        // Who does not read it any more misses it.
+        // If the reader of standard error is gone, the lines are lost.
         let _ = stderr.write_all(&batch.bytes);
         if batch.dropped > 0 {
             let _ = writeln!(stderr, "({} lines found no room and are lost)", batch.dropped);
@@ -58,7 +58,7 @@ impl io::Write for Event {
     }
 }
 
-/// The same to a writer.
+/// Logs to a writer.
 pub fn init_to<W>(out: &Output, colored: bool, writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -68,7 +68,8 @@ where
         EnvFilter::new(with_bans(DEFAULT))
     });
     let _ = tracing_subscriber::fmt()
-        // A supervisor that is gone does not read: that must not end us before we are done.
+        // If the supervisor that reads the log is gone, writing fails; that must not end this process before it
+        // is done.
         .log_internal_errors(false)
         .event_format(Lines { colored })
         .with_writer(writer)

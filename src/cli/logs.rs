@@ -20,32 +20,33 @@ use crate::{
     model::{FunctionName, LineKind, LogLine, Stream, Tail},
 };
 
-/// Print what functions wrote, or a role's own log
+/// Print what functions wrote, or the log of a role
 ///
-/// Without a name: the logs of all functions. Without --tail: the newest 10,000 lines, or fewer when they are
-/// longer than 4 MiB together; older ones are mentioned on stderr. On a terminal control characters in lines
-/// are escaped; elsewhere, and with --json, lines are exact.
+/// Without a name, the logs of all functions are printed. Without --tail, the newest 10,000 lines are printed,
+/// or fewer if they exceed 4 MiB in total; a note on stderr mentions older ones. On a terminal, control
+/// characters are escaped; elsewhere, and with --json, lines are exact.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The functions
+    /// The functions whose logs to print [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<FunctionName>,
-    /// Go on with new lines until Ctrl-C; a restart of the platform is waited for
+    /// Keep printing new lines until Ctrl-C, also across a restart of the platform
     #[arg(short, long)]
     follow: bool,
-    /// Only lines since then: 10m, or a moment like 2026-01-31T12:00:00Z
+    /// Only lines since then, for example 10m or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "WHEN", value_parser = parse_since)]
     since: Option<Timestamp>,
-    /// Only the last lines, at most this many, or all
+    /// Only the last lines: at most this many, or all
     #[arg(long, value_name = "LINES|all")]
     tail: Option<Tail>,
-    /// Say when invocations began and ended, how, and after how long
+    /// Also print when invocations began and ended, with their outcome and duration
     #[arg(long, conflicts_with = "role")]
     events: bool,
-    /// Only lines of this invocation: its id, the beginning or end of it, or @last, the last one made here
+    /// Only lines of this invocation: its id, the beginning or end of its id, or @last for the last one made
+    /// here
     #[arg(long, value_name = "ID")]
     invocation: Option<IdArg>,
-    /// The log of a role of the platform on this host: gateway, registry, scheduler or manager
+    /// Print the log of a role of the platform on this machine: gateway, registry, scheduler or manager
     #[arg(long, value_parser = role_log::parse_role, conflicts_with_all = ["names", "since", "invocation"])]
     role: Option<Role>,
 }
@@ -97,7 +98,7 @@ impl Args {
     }
 }
 
-/// That there are older lines; who asked for a number of lines knows.
+/// Notes that there are older lines, unless the user asked for a number of lines.
 fn tell_older(lines: &LogLines, query: &LogQuery, out: &Output) {
     if query.tail.is_none() && lines.older.is_some() {
         let count = match &lines.older_lines {
@@ -116,17 +117,17 @@ fn print(line: &LogLine, with_name: bool, out: &Output) -> Result<(), Error> {
     if out.json() { out.json_line(line) } else { out.line(&render(line, with_name, out)) }
 }
 
-/// The part of a followed log that was printed: enough to go on after a restart, with nothing twice.
+/// The part of a followed log that was printed: enough to continue after a restart without repeating lines.
 struct Following {
-    /// Numbers of the lines of the last seconds: one that is stored late may have a lower number.
+    /// Numbers of the lines of the last seconds: a line that is stored late may have a lower number.
     printed: BTreeMap<i64, Instant>,
     /// No line before this number is missing.
     position: i64,
 }
 
-/// A line appears at most so long after one with a higher number.
+/// The maximum time by which a line can appear after one with a higher number.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
-/// Numbers that are remembered; of more lines in that time, the oldest are taken as settled.
+/// The limit of remembered numbers; with more lines in that time, the oldest count as settled.
 const REMEMBERED: usize = 100_000;
 
 impl Following {
@@ -152,7 +153,7 @@ impl Following {
                             print(&line, with_name, out)?;
                         }
                     }
-                    // It stops, and takes its leave.
+                    // The platform is stopping and has ended the stream.
                     Ok(None) => break None,
                     Err(error) => break Some(error),
                 }
@@ -182,14 +183,15 @@ impl Following {
             self.position = self.position.max(number);
         }
         if let Some((first, _)) = self.printed.first_key_value() {
-            // The tail that it began with may be older than where it stood then.
+            // The tail that was printed first may be older than the starting position.
             self.position = self.position.min(first - 1);
         }
         new
     }
 }
 
-/// `2026-01-31T12:00:00.123Z 5a1c2e4f greeting Alice`; the second word is the invocation id's end.
+/// Formats a line as `2026-01-31T12:00:00.123Z 5a1c2e4f greeting Alice`; the second word is the end of the
+/// invocation id.
 fn render(line: &LogLine, with_name: bool, out: &Output) -> String {
     let invocation = line.invocation_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let short = &invocation[invocation.len().saturating_sub(8)..];

@@ -1,4 +1,4 @@
-//! What a user types. A command is one file: a clap struct whose doc comments are its help, and `run`.
+//! The command line. A command is one file: a clap struct whose doc comments are its help, and `run`.
 //!
 //! Commands return [`Error`]s with their exit code; only [`output`] prints.
 
@@ -56,7 +56,7 @@ use crate::{
     model::{PlatformName, name::InvalidName},
 };
 
-/// How long it may take to find out what goes on after Ctrl-C.
+/// The time that may be spent after Ctrl-C to find out what continues.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A self-hosted serverless function platform in one binary
@@ -77,14 +77,14 @@ struct Global {
     /// Address of the gateway [env: CLOUDFUNC_URL]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
-    /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN with the token itself]
+    /// File with the token to send [env: CLOUDFUNC_TOKEN_FILE, or CLOUDFUNC_TOKEN for the token itself]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The platform of this machine to talk to, by its name; `platform list` shows them
+    /// Name of the platform on this machine to talk to; `platform list` shows the names
     // A text, as that of the same name in the settings: both are one option to clap.
     #[arg(long, global = true, env = "CLOUDFUNC_PLATFORM", value_name = "NAME", value_parser = checked_name)]
     platform: Option<String>,
-    /// Print the result as one JSON document (streams: one per line)
+    /// Print the result as one JSON document (streams: one document per line)
     #[arg(long, global = true)]
     json: bool,
     /// When to use colours
@@ -100,7 +100,7 @@ struct Global {
     /// Print only results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say more about what is done
+    /// Print more details
     #[arg(short, long, global = true)]
     verbose: bool,
 }
@@ -143,13 +143,13 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    // Before any thread: a container can only be made by a process that has just one.
+    // This must come before any thread is started: only a single-threaded process can make a container.
     if let Some(code) = crate::runtime::helper(std::env::args_os()) {
         return code;
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version come this way too, with code 0.
+        // Help and version also arrive as errors, with code 0.
         Err(error) => return usage::report(error, std::env::args_os()),
     };
     let Global { url, token_file, platform, json, color, quiet, verbose } = cli.global;
@@ -179,18 +179,19 @@ fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error>
         true => runtime.block_on(command.run(target, out)),
         false => runtime.block_on(interruptible(command.run(target, out), out)),
     };
-    // A thread that still reads stdin must not keep the process.
+    // A thread that still reads stdin must not keep the process alive.
     runtime.shutdown_background();
     result
 }
 
-/// Ctrl-C drops the command where it waits: progress is cleared, connections are closed. Then it is said what
-/// goes on without it, for which the platform may be asked for a moment; a second Ctrl-C ends that.
+/// Runs a command until Ctrl-C, which drops it where it waits: progress is cleared and connections are closed.
+/// Then the user is told what continues without it; the platform may be asked about that for a moment, and a
+/// second Ctrl-C ends the wait.
 async fn interruptible(
     command: impl Future<Output = Result<(), Error>>,
     out: &Output,
 ) -> Result<(), Error> {
-    // Before the command begins: from here on the signal does not end the process by itself.
+    // Registered before the command begins: from here on the signal does not end the process by itself.
     let interrupt = signal(SignalKind::interrupt());
     let mut interrupt = interrupt.map_err(|error| anyhow::Error::new(error).context("no signals"))?;
     {
@@ -210,7 +211,7 @@ async fn interruptible(
 }
 
 impl Command {
-    /// What stays until it is told to stop, and then stops in its own time.
+    /// Whether the command runs until it is told to stop, and then stops in its own time.
     fn is_service(&self) -> bool {
         matches!(
             self,
@@ -223,7 +224,7 @@ impl Command {
         )
     }
 
-    /// What Ctrl-C does not just drop.
+    /// Whether the command handles Ctrl-C itself instead of being dropped.
     fn takes_signals(&self) -> bool {
         self.is_service() || matches!(self, Self::Bench(_))
     }

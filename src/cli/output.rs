@@ -1,11 +1,11 @@
 //! The only place that prints. Results go to stdout, exactly; everything else goes to stderr.
 //!
-//! Foreign text, which functions, callers and servers made, is escaped on a terminal ([`escape`]): in lines of
-//! text, tables, notes, errors and progress. In pipes and in JSON it is exact, and so is a result, which is data that
-//! somebody asked for, wherever it goes.
+//! Foreign text (from functions, callers and servers) is escaped on a terminal ([`escape`]): in lines of text,
+//! tables, notes, errors and progress. In pipes and in JSON it is exact. A result is always exact: it is data
+//! that the user asked for.
 //!
-//! Colour and moving progress appear only on a terminal. Who closes the pipe we write to ends the
-//! command quietly.
+//! Colour and moving progress appear only on a terminal. If the reader of a pipe closes it, the command ends
+//! quietly.
 
 use std::{
     borrow::Cow,
@@ -29,19 +29,19 @@ use crate::{
     model::{InvocationId, LineKind, LogLine, Stream},
 };
 
-/// Length of the end of an id, in characters, as `logs` prints it.
+/// The number of characters of the end of an id, as `logs` prints it.
 const SHORT_ID: usize = 8;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// Colours on a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// How text may look.
+/// The styles of text.
 #[derive(Clone, Copy, Debug)]
 pub enum Style {
     Bold,
@@ -69,7 +69,7 @@ impl Style {
     }
 }
 
-/// How a command talks; made once from the global options.
+/// The way a command prints; made once from the global options.
 #[derive(Clone, Debug)]
 pub struct Output {
     json: bool,
@@ -104,33 +104,33 @@ impl Output {
         }
     }
 
-    /// The message of Ctrl-C.
+    /// The message to show on Ctrl-C.
     pub fn on_interrupt(&self) -> &OnInterrupt {
         &self.on_interrupt
     }
 
-    /// A moment as a table shows it: to people how long ago, to programs exactly.
+    /// Formats a moment for a table: for people as the time since then, for programs exactly.
     pub fn moment(&self, time: Timestamp) -> String {
         if self.terminal_stdout { ago(time, Timestamp::now()) } else { moment(time) }
     }
 
-    /// An id in a table: to people its end, as `logs` prints it, to programs all of it.
+    /// Formats an id for a table: for people its end, as `logs` prints it, for programs the whole id.
     pub fn id(&self, id: InvocationId) -> String {
         let text = id.to_string();
         if self.terminal_stdout { text[text.len() - SHORT_ID..].to_owned() } else { text }
     }
 
-    /// Whether the result is to be JSON.
+    /// Whether the result is printed as JSON.
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Whether only what was asked for is to be said.
+    /// Whether only results, warnings and errors are printed.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Whether who asked wants to know more.
+    /// Whether the user wants more details.
     pub fn is_verbose(&self) -> bool {
         self.verbose
     }
@@ -140,7 +140,8 @@ impl Output {
         self.color_stderr
     }
 
-    /// The width of the terminal that results go to, or what COLUMNS says of it; none when they go elsewhere.
+    /// The width of the terminal that results go to, or the value of COLUMNS; `None` if results do not go to a
+    /// terminal.
     pub fn columns(&self) -> Option<usize> {
         if !self.terminal_stdout {
             return None;
@@ -150,19 +151,19 @@ impl Output {
         told.filter(|columns| *columns > 0).or_else(size).filter(|columns| *columns > 0)
     }
 
-    /// Whether someone is there to answer a question.
+    /// Whether a user is there to answer a question.
     pub fn can_ask(&self) -> bool {
         self.terminal_stderr && io::stdin().is_terminal()
     }
 
     // Results, on stdout.
 
-    /// These bytes and nothing else; on a terminal a newline is added where one is missing.
+    /// Prints exactly these bytes; on a terminal, a newline is added if one is missing.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Error> {
         self.bytes_and(bytes, self.terminal_stdout && !bytes.is_empty())
     }
 
-    /// These bytes as one result of several: a newline is added where one is missing.
+    /// Prints these bytes as one result of several: a newline is added if one is missing.
     pub fn bytes_in_row(&self, bytes: &[u8]) -> Result<(), Error> {
         self.bytes_and(bytes, true)
     }
@@ -177,18 +178,18 @@ impl Output {
         written.map_err(write_error)
     }
 
-    /// A line of text.
+    /// Prints a line of text.
     pub fn line(&self, text: &str) -> Result<(), Error> {
         self.bytes(format!("{text}\n").as_bytes())
     }
 
-    /// The one JSON document of a command.
+    /// Prints the one JSON document of a command.
     pub fn document(&self, value: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
         self.line(&self.json_text(&text))
     }
 
-    /// One of many JSON documents, a line each.
+    /// Prints one of several JSON documents, each on a line.
     pub fn json_line(&self, value: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string(value).map_err(anyhow::Error::from)?;
         self.line(&self.json_text(&text))
@@ -198,27 +199,27 @@ impl Output {
         if self.terminal_stdout { escape::json(text) } else { text.into() }
     }
 
-    /// Foreign text as part of a line on stdout.
+    /// Escapes foreign text as part of a line on stdout.
     pub fn foreign<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.terminal_stdout { escape::line(text) } else { text.into() }
     }
 
-    /// Foreign text as part of a line on stderr.
+    /// Escapes foreign text as part of a line on stderr.
     pub fn foreign_stderr<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.terminal_stderr && !self.json { escape::line(text) } else { text.into() }
     }
 
-    /// Foreign text of several lines on stderr.
+    /// Escapes foreign text of several lines on stderr.
     fn foreign_block<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.terminal_stderr { escape::block(text) } else { text.into() }
     }
 
-    /// Columns under headings, aligned; on a terminal cut to its width.
+    /// Prints aligned columns under headings; on a terminal, lines are cut to its width.
     pub fn table<const N: usize>(&self, heads: [&str; N], rows: &[[String; N]]) -> Result<(), Error> {
         self.table_within(heads, rows, self.columns())
     }
 
-    /// A table whose cells are to be copied: none is cut, the terminal breaks the lines.
+    /// Prints a table whose cells are to be copied: none is cut, the terminal breaks the lines.
     pub fn whole_table<const N: usize>(
         &self,
         heads: [&str; N],
@@ -241,14 +242,14 @@ impl Output {
         lines.try_for_each(|line| self.line(&line))
     }
 
-    /// Text for stdout in a style.
+    /// Styles text for stdout.
     pub fn style(&self, style: Style, text: &str) -> String {
         paint(self.color_stdout, style, text)
     }
 
-    // Everything else, on stderr. That it cannot be written is no reason to fail.
+    // Everything else, on stderr. A failure to write there does not fail the command.
 
-    /// Something worth knowing, for people: `--json` has it in the document, or it does not matter.
+    /// Prints information for people: with `--json` the document has it, or it does not matter.
     pub fn note(&self, text: &str) {
         if self.notes() {
             self.stderr(&self.foreign_block(text));
@@ -259,19 +260,19 @@ impl Output {
         !self.quiet && !self.json
     }
 
-    /// A remark on what an answer leaves out, or waits for: it must not go unnoticed, with `--json` either.
+    /// Prints a remark on something that an answer omits or waits for: it must be seen, also with `--json`.
     pub fn notice(&self, text: &str) {
         if self.json && !self.quiet { self.warn(text) } else { self.note(text) }
     }
 
-    /// Something worth knowing for who asked for more.
+    /// Prints information for users who asked for more.
     pub fn detail(&self, text: &str) {
         if self.verbose {
             self.stderr(&self.style_stderr(Style::Dim, &self.foreign_block(text)));
         }
     }
 
-    /// The command to type next.
+    /// Suggests the next command.
     pub fn next(&self, command: &str) {
         if self.notes() {
             let label = self.style_stderr(Style::Dim, "next:");
@@ -279,12 +280,13 @@ impl Output {
         }
     }
 
-    /// A line that a function writes while it is waited for; with `--json` as `logs` prints it.
+    /// Prints a line that a function writes while its invocation is waited for; with `--json` in the format of
+    /// `logs`.
     pub fn function_line(&self, line: &LogLine) {
         let text = self.foreign_stderr(&line.line);
         match line.stream {
             _ if self.quiet => {}
-            // The error is told with the answer.
+            // The error is printed with the answer.
             _ if line.kind == Some(LineKind::Error) => {}
             _ if self.json => self.json_stderr(line),
             Stream::Stdout => self.stderr(&text),
@@ -293,7 +295,7 @@ impl Output {
         }
     }
 
-    /// The words of a function or a program about its failure.
+    /// Prints the message of a function or a program about its failure.
     pub fn report(&self, text: &str) {
         self.stderr(&self.foreign_block(text.trim_end()));
     }
@@ -321,12 +323,12 @@ impl Output {
         }
     }
 
-    /// Text for stderr in a style.
+    /// Styles text for stderr.
     pub fn style_stderr(&self, style: Style, text: &str) -> String {
         paint(self.color_stderr, style, text)
     }
 
-    /// A line on stderr.
+    /// Prints a line on stderr.
     pub fn stderr(&self, text: &str) {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
@@ -337,14 +339,14 @@ impl Output {
         }
     }
 
-    /// Shows that something is going on, until it is dropped. Off a terminal each step is a line.
+    /// Shows that something is going on until it is dropped. Off a terminal, each step is a line.
     pub fn progress(&self, message: &str) -> Progress {
         let progress = self.spinner();
         progress.say(message);
         progress
     }
 
-    /// The same for what needs no trace: off a terminal nothing is shown.
+    /// Shows progress that needs no trace: off a terminal, nothing is printed.
     pub fn waiting(&self, message: &str) -> Progress {
         let mut progress = self.spinner();
         progress.lines = false;
@@ -364,7 +366,7 @@ impl Output {
     }
 }
 
-/// A spinner on a terminal, lines elsewhere, if any.
+/// A spinner on a terminal; elsewhere lines, or nothing.
 pub struct Progress {
     bar: Option<ProgressBar>,
     lines: bool,
@@ -372,7 +374,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is being done now.
+    /// Shows the current step.
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(escape::line(message).into_owned()),
@@ -381,7 +383,7 @@ impl Progress {
         }
     }
 
-    /// For another task to say how far it is: only on a terminal.
+    /// Returns a handle with which another task can show its progress; it works only on a terminal.
     pub fn ticker(&self) -> Ticker {
         Ticker(self.bar.clone())
     }
@@ -395,7 +397,7 @@ impl Drop for Progress {
     }
 }
 
-/// How far an upload is; it ends with the [`Progress`] that it is of.
+/// The progress of an upload; it ends with the [`Progress`] to which it belongs.
 #[derive(Clone)]
 pub struct Ticker(Option<ProgressBar>);
 

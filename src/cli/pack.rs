@@ -1,4 +1,4 @@
-//! Packing a function's folder for `deploy` and `run`, with everything that can be said without a platform.
+//! Packing a function's folder for `deploy` and `run`, with all checks that need no platform.
 
 mod elsewhere;
 
@@ -17,10 +17,10 @@ use crate::{
     model::{Code, FunctionName},
 };
 
-/// Rules by which something is left out that are told without `--verbose`.
+/// The maximum number of reasons for leaving something out that are shown without `--verbose`.
 const MAX_REASONS_TOLD: usize = 10;
 
-/// A function's folder, checked as far as that goes without a platform.
+/// A function's folder, checked as far as possible without a platform.
 pub struct Function {
     pub name: FunctionName,
     /// A gzipped tar.
@@ -28,7 +28,7 @@ pub struct Function {
     pub files: usize,
 }
 
-/// Packs a folder, says what it left out, and checks it.
+/// Packs a folder, reports what was left out, and checks the rest.
 pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     let folder = find(path)?;
     is_a_functions(&folder)?;
@@ -44,7 +44,7 @@ pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     Ok(Function { name, archive: bytes, files: listing.paths().len() })
 }
 
-/// Says what is not in the archive, and what in it will not work.
+/// Reports files that are not in the archive, and files in it that will not work.
 fn tell(packed: &Packed, out: &Output) {
     let groups = &packed.left_out.groups;
     let most = if out.is_verbose() { groups.len() } else { MAX_REASONS_TOLD };
@@ -62,7 +62,7 @@ fn tell(packed: &Packed, out: &Output) {
     }
 }
 
-/// Refuses, before anything is read, what would be everything that there is.
+/// Refuses folders such as the root or the home folder before anything is read.
 fn is_a_functions(folder: &Path) -> Result<(), Error> {
     let Ok(full) = folder.canonicalize() else { return Ok(()) };
     let home = std::env::var_os("HOME").and_then(|home| PathBuf::from(home).canonicalize().ok());
@@ -77,7 +77,7 @@ fn is_a_functions(folder: &Path) -> Result<(), Error> {
     ))
 }
 
-/// Looks for the manifest and the handler's file, so that a folder that is no function is not packed.
+/// Looks for the manifest and the handler's file, so that a folder that is not a function is not packed.
 fn has_code(folder: &Path) -> Result<(), Error> {
     let file = folder.join(manifest::FILE);
     let mut text = String::new();
@@ -102,7 +102,7 @@ fn has_code(folder: &Path) -> Result<(), Error> {
     Err(cannot(folder, error))
 }
 
-/// The folder itself, or the one of that name in `./functions`.
+/// Returns the folder itself, or the one of that name in `./functions`.
 fn find(path: &Path) -> Result<PathBuf, Error> {
     let example = Path::new("functions").join(path);
     if path.is_dir() {
@@ -122,14 +122,15 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// What can be said without the platform; it checks all of it again. Answers with the name.
+/// Checks the folder as far as possible without the platform, which checks everything again. Returns the
+/// function's name.
 fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     let listing = &packed.listing;
     let file = folder.join(manifest::FILE);
     if file.exists() && !listing.has(manifest::FILE) {
         return Err(left_out(folder, manifest::FILE, packed));
     }
-    // The version does not matter here: the platform's own default counts.
+    // The version does not matter here: the platform applies its own default.
     let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
     let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
@@ -148,7 +149,7 @@ fn left_out(folder: &Path, file: &str, packed: &Packed) -> Error {
         .hint("a line `!<file>` in .cloudfuncignore takes a file back in")
 }
 
-/// A manifest without a name has the folder's.
+/// Returns the name for a manifest that has none: that of the folder.
 fn name_of(folder: &Path) -> Result<FunctionName, Error> {
     let absolute = folder.canonicalize().map_err(|error| {
         Error::new(Exit::Caller, error).context(format!("cannot resolve {}", folder.display()))

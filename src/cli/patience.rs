@@ -1,11 +1,11 @@
-//! Waiting for a platform that is restarted: who only waits or follows goes on where it was.
+//! Waiting for a platform that restarts: a command that only waits or follows continues where it was.
 
 use std::time::{Duration, Instant};
 
 use super::{Error, Output};
 use crate::{client, units::show_duration};
 
-/// A platform that has not come back by then is not waited for any longer.
+/// The time after which a platform that has not come back is given up.
 const AT_MOST: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -13,17 +13,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Pauses between attempts to reach a platform that was there before.
 #[derive(Default)]
 pub struct Patience {
-    /// Since when it does not answer, and the next pause.
+    /// The time since which the platform does not answer, and the next pause.
     away: Option<(Instant, Duration)>,
 }
 
 impl Patience {
-    /// It answers.
+    /// Records that the platform answers.
     pub fn answered(&mut self) {
         self.away = None;
     }
 
-    /// Waits before another attempt; the error when it is none that passes, or when it took too long.
+    /// Waits before another attempt; returns the error if it is not a passing one, or if this has taken too
+    /// long.
     pub async fn wait(&mut self, error: client::Error, out: &Output) -> Result<(), Error> {
         if !passes(&error) {
             return Err(error.into());
@@ -49,11 +50,11 @@ impl Patience {
     }
 }
 
-/// Whether a restart may be the reason.
+/// Whether a restart of the platform may be the cause.
 fn passes(error: &client::Error) -> bool {
     match error {
         client::Error::NotReachable { .. } | client::Error::Lost { .. } => true,
-        // A gateway whose roles are not there yet, or are stopping.
+        // A gateway whose roles are not ready yet, or are stopping.
         client::Error::Problem(problem) => problem.status == 503,
         client::Error::Protocol(_) | client::Error::Client(_) => false,
     }

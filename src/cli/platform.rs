@@ -1,5 +1,5 @@
-//! `cloudfunc platform list | use`: the platforms of this user on this machine, and which one commands
-//! talk to.
+//! `cloudfunc platform list | use`: the platforms of this user on this machine, and the one that commands talk
+//! to.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,11 @@ use crate::{
     },
 };
 
-/// The platforms on this machine: list them, choose the one that commands talk to
+/// List the platforms on this machine, or choose the one that commands talk to
 ///
-/// Commands talk to, in this order: --url, CLOUDFUNC_URL, --platform, CLOUDFUNC_PLATFORM, CLOUDFUNC_DATA_DIR, `url` of
-/// config.toml, the one chosen with `platform use`, the only one that runs.
+/// Commands use the first of these that is given: --url, CLOUDFUNC_URL, --platform, CLOUDFUNC_PLATFORM,
+/// CLOUDFUNC_DATA_DIR, `url` of config.toml, the platform chosen with `platform use`, the only platform that is
+/// running.
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Args {
@@ -28,7 +29,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the platforms that were started by this user, running or not; `*` marks the one that commands talk to
+    /// List the platforms that this user has started, running or not; `*` marks the one that commands talk to
     #[command(visible_alias = "ls")]
     List,
     /// Choose the platform that commands talk to, until another one is chosen
@@ -37,15 +38,15 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Use {
-    /// Name of a platform that `platform list` shows
+    /// Name of a platform in `platform list`
     #[arg(value_name = "NAME", required_unless_present = "none")]
     name: Option<PlatformName>,
-    /// Take the choice back: commands talk to the platform that runs
+    /// Clear the choice: commands talk to the platform that is running
     #[arg(long, conflicts_with = "name")]
     none: bool,
 }
 
-/// `platform list --json`: an item.
+/// An item of `platform list --json`.
 #[derive(Serialize)]
 struct Item {
     name: PlatformName,
@@ -54,7 +55,7 @@ struct Item {
     data_dir: PathBuf,
     running: bool,
     pid: Option<u32>,
-    /// Whether commands that are told nothing else talk to it.
+    /// Whether commands talk to it by default.
     used: bool,
     /// Whether `platform use` has chosen it.
     chosen: bool,
@@ -81,7 +82,7 @@ fn list(target: &Target, out: &Output) -> Result<(), Error> {
         platforms::forget(&state, gone);
         out.note(&format!("forgot a platform whose data folder is gone: {}", gone.display()));
     }
-    // What a URL leads to, or nothing can be said about, is none of these.
+    // None is marked if a URL leads elsewhere, or if it cannot be determined.
     let settings = target.settings();
     let is_open = matches!(settings, Err(SettingsError::Choice(ChoiceError::Several(_))));
     let used = settings.ok().and_then(|settings| settings.platform);
@@ -143,7 +144,7 @@ fn choose(name: Option<PlatformName>, target: &Target, out: &Output) -> Result<(
     if let Some(stopped) = known.as_ref().filter(|known| !known.is_running) {
         out.note(&format!("it is not running; start it with `{}`", stopped.up(&state)));
     }
-    // What comes before a choice makes it have no effect.
+    // A setting with precedence over the choice makes the choice ineffective.
     let other = match target.settings() {
         Ok(settings)
             if settings.platform.as_ref().map(|one| &one.data_dir)
@@ -165,6 +166,6 @@ fn choose(name: Option<PlatformName>, target: &Target, out: &Output) -> Result<(
 fn state(target: &Target) -> Result<PathBuf, Error> {
     target.state_dir().ok_or_else(|| {
         Error::usage("none of XDG_STATE_HOME, STATE_DIRECTORY and HOME names a folder, so no platform is known by name")
-            .hint("set HOME, or say --url and --token-file")
+            .hint("set HOME, or pass --url and --token-file")
     })
 }

@@ -6,21 +6,21 @@ use crate::{
     units::{parse_duration, show_bytes, show_duration},
 };
 
-/// Delete what nobody needs any more, and give its room back to the disk
+/// Delete data that is no longer needed, and free its disk space
 ///
-/// Revisions beyond the newest ones (--keep-revisions of `up`), bundles that no revision names, records
-/// and log lines that are older than the retention. The platform deletes all of these by itself, now and
-/// then; this does it now, and shrinks an SQLite store (Postgres does that itself). Active revisions,
-/// and invocations that have not ended, are never touched.
+/// Deletes revisions beyond the newest ones (--keep-revisions of `up`), bundles that no revision uses, and
+/// records and log lines older than the retention. The platform deletes all of these by itself from time to
+/// time; this command does it now, and also shrinks an SQLite store (Postgres does that by itself).
+/// Active revisions, and invocations that have not ended, are never touched.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only show what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Records and log lines older than this, in place of the platform's retention: 24h
+    /// Delete records and log lines older than this instead of the platform's retention, for example 24h
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     older_than: Option<std::time::Duration>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }

@@ -14,7 +14,8 @@ use crate::model::{
 
 /// List the live instances of all functions, with their containers
 ///
-/// The instance is the end of its container's name, which for one that was started ahead is …-prewarmed-….
+/// An instance is shown by the end of its container's name, which for one that was started in advance is
+/// …-prewarmed-….
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

@@ -1,4 +1,4 @@
-//! The log file of a role on this host: `<data folder>/logs/<role>.log`, rotated to `….log.1`.
+//! The log file of a role on this machine: `<data folder>/logs/<role>.log`, rotated to `….log.1`.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use std::{
 use super::{Error, Exit, Output, target::Target};
 use crate::app::Role;
 
-/// How often a followed file is looked at.
+/// The interval at which a followed file is checked.
 const LOOK: Duration = Duration::from_millis(200);
 
 pub fn parse_role(text: &str) -> Result<Role, String> {
@@ -22,18 +22,18 @@ pub fn parse_role(text: &str) -> Result<Role, String> {
         .ok_or_else(|| "one of gateway, registry, scheduler, manager".to_owned())
 }
 
-/// An open log; remembers how far it was read.
+/// An open log, with the position up to which it was read.
 #[derive(Debug)]
 pub struct RoleLog {
     role: Role,
     path: PathBuf,
     file: BufReader<File>,
-    /// The begun line at the end of what was read.
+    /// The incomplete line at the end of the bytes read so far.
     partial: Vec<u8>,
 }
 
 impl RoleLog {
-    /// The log lies where the platform's token lies.
+    /// Finds the log in the data folder, which also has the platform's token.
     pub fn find(role: Role, target: &Target) -> Result<Self, Error> {
         let Some(data_dir) = target.settings()?.data_dir else {
             return Err(Error::usage("the logs of the roles are files on the platform's own host")
@@ -51,7 +51,7 @@ impl RoleLog {
         }
     }
 
-    /// The last `tail` lines, or all, and then, if it is followed, each new one.
+    /// Prints the last `tail` lines, or all, and then each new one if the log is followed.
     pub async fn print(mut self, tail: Option<u32>, follow: bool, out: &Output) -> Result<(), Error> {
         let mut last = VecDeque::new();
         while let Some(line) = self.next_line()? {
@@ -91,7 +91,7 @@ impl RoleLog {
         out.bytes(line)
     }
 
-    /// A whole line with its newline; none when there is none yet.
+    /// Returns a whole line with its newline, or `None` if there is none yet.
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let read = self.file.read_until(b'\n', &mut self.partial);
         read.map_err(|error| self.unreadable(error))?;
@@ -99,7 +99,7 @@ impl RoleLog {
         Ok(whole.then(|| std::mem::take(&mut self.partial)))
     }
 
-    /// Goes on with the new file when the log was rotated, after the old one was read to its end.
+    /// Switches to the new file after a rotation, once the old one was read to its end.
     fn reopen(&mut self) -> Result<bool, Error> {
         let Ok(file) = File::open(&self.path) else { return Ok(false) };
         let same = |one: &File, two: &File| -> io::Result<bool> {
@@ -109,7 +109,7 @@ impl RoleLog {
         if same(self.file.get_ref(), &file).map_err(|error| self.unreadable(error))? {
             return Ok(false);
         }
-        // What was written between the last look and the rotation.
+        // Lines may have been written between the last look and the rotation.
         match self.file.fill_buf().map(<[u8]>::len) {
             Ok(0) => {}
             Ok(_) => return Ok(true),

@@ -11,9 +11,9 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// A role without its supervisor finishes what it can in so long: the next `up` may be waiting.
+/// The time in which a role without its supervisor finishes its work: the next `up` may be waiting.
 const ORPHAN_GRACE: Duration = Duration::from_secs(5);
-/// A hard stop that takes longer is not waited for.
+/// The time after which a hard stop is no longer waited for.
 const HARD_GRACE: Duration = Duration::from_secs(3);
 
 /// Run one role of the platform; `cloudfunc up` runs all of them
@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Until it is told to stop: once to finish its work, twice to stop at once.
+    /// Runs the role until it is told to stop: once to finish its work, twice to stop at once.
     pub async fn run(self, role: Role, out: &Output) -> Result<(), Error> {
         let dirs = self.settings.place().dirs()?;
         let settings = self.settings.load(&dirs)?;
@@ -78,12 +78,12 @@ impl Args {
     }
 }
 
-/// Standard input as a pipe of the reactor: a blocking read of it would keep the process alive.
+/// Opens standard input as a pipe of the reactor: a blocking read would keep the process alive.
 fn supervisor_pipe() -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)
 }
 
-/// Returns when the other end is gone; never when there is none.
+/// Returns when the other end of the pipe is closed; never if there is no pipe.
 async fn end_of(stdin: Option<pipe::Receiver>) {
     let Some(mut stdin) = stdin else { return std::future::pending().await };
     let mut ignored = [0; 64];

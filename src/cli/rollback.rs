@@ -13,7 +13,7 @@ use crate::model::{FunctionName, RevisionNumber};
 pub struct Args {
     /// The function
     name: FunctionName,
-    /// The revision's number; the one before the active one if left out
+    /// The number of the revision [default: the one before the active revision]
     #[arg(long, value_name = "REVISION")]
     to: Option<u32>,
 }

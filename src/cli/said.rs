@@ -8,16 +8,16 @@ use crate::{
     model::{InvocationId, LineKind, LogLine, Stream, Tail},
 };
 
-/// Lines beside a failure, and beside a record.
+/// The maximum number of lines shown with a failure, and with a record.
 const BESIDE_FAILURE: usize = 100;
 const BESIDE_RECORD: usize = 20;
-/// Lines of an error's trace come after the function's own, and are not counted among them.
+/// The limit of lines of an error's trace. They follow the function's own lines and do not count among them.
 const TRACE: u32 = 1_001;
 
 /// The last lines that an invocation wrote, without those of the error that ended it.
 struct Said {
     lines: VecDeque<LogLine>,
-    /// Whether there are earlier ones.
+    /// Whether there are earlier lines.
     more: bool,
     missing: u64,
 }
@@ -43,7 +43,8 @@ impl Said {
     }
 }
 
-/// What a failed invocation wrote, on stderr. That it cannot be read is no reason to say less of the failure.
+/// Prints the output of a failed invocation on stderr. If it cannot be read, the failure is still reported in
+/// full.
 pub async fn beside_failure(client: &Client, id: InvocationId, out: &Output) {
     let said = match Said::read(client, id, BESIDE_FAILURE).await {
         Ok(said) => said,
@@ -60,7 +61,7 @@ pub async fn beside_failure(client: &Client, id: InvocationId, out: &Output) {
     }
 }
 
-/// The last lines of an invocation, as a part of its record on stdout.
+/// Prints the last lines of an invocation on stdout as a part of its record.
 pub async fn beside_record(client: &Client, id: InvocationId, out: &Output) -> Result<(), Error> {
     let said = Said::read(client, id, BESIDE_RECORD).await?;
     if said.lines.is_empty() && said.missing == 0 {

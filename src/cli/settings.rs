@@ -1,6 +1,7 @@
-//! The flags of a platform, shared by `up`, `status`, `down` and the roles: made of the table of settings.
+//! The flags of a platform, shared by `up`, `status`, `down` and the roles; generated from the table of
+//! settings.
 
-use clap::{Arg, ArgMatches, Command, FromArgMatches, error::ErrorKind};
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
 use super::{Error, Exit};
 use crate::{
@@ -8,12 +9,12 @@ use crate::{
     settings::{Group, Setting, Settings, settings},
 };
 
-/// The flags of some groups of settings, with the environment.
+/// Defines the flags of some groups of settings, with their environment variables.
 macro_rules! flags {
     ($($(#[doc = $doc:literal])+ $name:ident: $groups:expr;)+) => {$(
         $(#[doc = $doc])+
         #[derive(Clone, Debug, Default)]
-        pub struct $name(pub Settings);
+        pub struct $name(pub Settings, Refused);
 
         impl clap::Args for $name {
             fn augment_args(command: Command) -> Command {
@@ -27,11 +28,12 @@ macro_rules! flags {
 
         impl FromArgMatches for $name {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-                read(matches, &$groups).map(Self)
+                let (settings, refused) = read(matches, &$groups);
+                Ok(Self(settings, refused))
             }
 
             fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-                self.0 = read(matches, &$groups)?;
+                *self = Self::from_arg_matches(matches)?;
                 Ok(())
             }
         }
@@ -39,13 +41,13 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Which platform, and where its files are.
+    /// The platform's name and the place of its files.
     PlaceArgs: [Group::Place];
-    /// Where the roles listen; 0 takes a free port.
+    /// The addresses on which the roles listen; port 0 takes a free one.
     AddressArgs: [Group::Addresses];
-    /// What functions run in.
+    /// The runtime of functions.
     RuntimeArgs: [Group::Runtime];
-    /// Everything that a role needs to know.
+    /// All settings of a role.
     SettingsArgs: [Group::Place, Group::Addresses, Group::Backends, Group::Runtime, Group::Limits];
 }
 
@@ -64,7 +66,7 @@ fn augment(command: Command, groups: &[Group]) -> Command {
             .help_heading(setting.group().heading())
             .hide_env_values(setting.is_secret());
         match setting.is_secret() {
-            // An error of a value parser repeats the value.
+            // clap's error about an invalid value repeats the value.
             true => arg,
             false => arg.value_parser(move |text: &str| {
                 setting.read(&mut Settings::default(), text).map(|()| text.to_owned())
@@ -73,57 +75,71 @@ fn augment(command: Command, groups: &[Group]) -> Command {
     }))
 }
 
-fn read(matches: &ArgMatches, groups: &[Group]) -> Result<Settings, clap::Error> {
-    let mut read = Settings::default();
+/// Reads the values that clap has checked. A secret one is checked here: an error of clap's repeats it.
+fn read(matches: &ArgMatches, groups: &[Group]) -> (Settings, Refused) {
+    let (mut read, mut refused) = (Settings::default(), None);
     for setting in of_groups(groups) {
         let flag = setting.flag();
         let Some(text) = matches.get_one::<String>(&flag) else { continue };
-        setting.read(&mut read, text).map_err(|problem| {
-            clap::Error::raw(ErrorKind::ValueValidation, format!("--{flag}: {problem}\n"))
-        })?;
+        if let Err(problem) = setting.read(&mut read, text) {
+            refused.get_or_insert(format!("--{flag}: {problem}"));
+        }
     }
-    Ok(read)
+    (read, refused)
 }
 
 impl PlaceArgs {
-    /// This user's folders; without a home everything is in the data folder.
+    /// Returns this user's folders; without a home, everything is in the data folder.
     pub fn dirs(&self) -> Result<Dirs, Error> {
         Dirs::from_env(self.0.data_dir.as_deref())
-            .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or say --data-dir DIR"))
+            .map_err(|error| Error::new(Exit::Caller, error).hint("set HOME, or pass --data-dir DIR"))
     }
 }
 
 impl AddressArgs {
-    /// Whether nothing is said.
+    /// Whether none of these flags is given.
     pub fn is_empty(&self) -> bool {
         of_groups(&[Group::Addresses]).all(|setting| setting.show(&self.0).is_none())
     }
 }
 
 impl SettingsArgs {
-    /// What is said of the place.
+    /// Returns the flags of the place.
     pub fn place(&self) -> PlaceArgs {
         let Settings { name, data_dir, .. } = self.0.clone();
-        PlaceArgs(Settings { name, data_dir, ..Settings::default() })
+        PlaceArgs(Settings { name, data_dir, ..Settings::default() }, None)
     }
 
-    /// These flags (clap has looked at the environment) over the user's file.
+    /// Lays these flags (clap has read the environment) over the user's file.
     pub fn load(self, dirs: &Dirs) -> Result<Settings, Error> {
-        Ok(self.0.or(of_user(dirs)?))
+        Ok(self.settings()?.or(of_user(dirs)?))
     }
 
-    /// The same for who may have no home, and then has no file.
+    /// Like [`Self::load`], for a user who may have no home and then has no file.
     pub fn load_anywhere(self) -> Result<Settings, Error> {
         match self.place().dirs() {
             Ok(dirs) => self.load(&dirs),
-            Err(_) => Ok(self.0),
+            Err(_) => self.settings(),
         }
     }
 
-    /// The same with `--embedded`.
+    /// Like [`Self::load`], with `--embedded`.
     pub fn load_embedded(self, dirs: &Dirs) -> Result<Settings, Error> {
-        let flags = self.0.embedded().map_err(|error| Error::new(Exit::Caller, error))?;
+        let flags = self.settings()?.embedded().map_err(|error| Error::new(Exit::Caller, error))?;
         Ok(flags.or(of_user(dirs)?))
+    }
+
+    fn settings(self) -> Result<Settings, Error> {
+        match self.1 {
+            Some(problem) => Err(Error::usage(problem)),
+            None => Ok(self.0),
+        }
+    }
+}
+
+impl From<Settings> for SettingsArgs {
+    fn from(settings: Settings) -> Self {
+        Self(settings, None)
     }
 }
 
@@ -137,13 +153,9 @@ mod tests {
 
     use super::*;
 
-    fn try_parse(arguments: &[String]) -> Result<SettingsArgs, clap::Error> {
-        let command = SettingsArgs::augment_args(Command::new("x").no_binary_name(true));
-        SettingsArgs::from_arg_matches(&command.try_get_matches_from(arguments)?)
-    }
-
     fn parse(arguments: &[String]) -> SettingsArgs {
-        try_parse(arguments).unwrap()
+        let command = SettingsArgs::augment_args(Command::new("x").no_binary_name(true));
+        SettingsArgs::from_arg_matches(&command.try_get_matches_from(arguments).unwrap()).unwrap()
     }
 
     #[test]
@@ -173,9 +185,9 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_refused_without_repeating_it() {
-        let error = try_parse(&["--store".to_owned(), "mysql://u:hunter2@db".to_owned()]).unwrap_err();
-        let error = error.to_string();
-        assert!(error.starts_with("error: --store: not a store; accepted are"), "{error}");
+        let args = parse(&["--store".to_owned(), "mysql://u:hunter2@db".to_owned()]);
+        let error = args.settings().unwrap_err().chain().join(": ");
+        assert!(error.starts_with("--store: not a store; accepted are"), "{error}");
         assert!(!error.contains("hunter2"));
     }
 }

@@ -17,7 +17,8 @@ use crate::{
 
 /// Show a function: its settings, revisions and live instances
 ///
-/// The instance is the end of its container's name, which for one that was started ahead is …-prewarmed-….
+/// An instance is shown by the end of its container's name, which for one that was started in advance is
+/// …-prewarmed-….
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
@@ -112,7 +113,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         settings.insert(1, ("description", description.clone()));
     }
     if !env.is_empty() {
-        // Only the names: values are often secrets, and --json has them.
+        // Only the names are shown: values are often secrets, and --json has them.
         settings.push(("environment", env.keys().cloned().collect::<Vec<_>>().join(", ")));
     }
     settings
@@ -128,13 +129,14 @@ fn revision(revision: &RevisionInfo, out: &Output) -> [String; 5] {
     ]
 }
 
-/// The end of an instance's id, which is also that of its container's name.
+/// Returns the end of an instance's id, which is also the end of its container's name.
 pub fn short(id: InstanceId) -> String {
     let text = id.to_string();
     text[text.len() - 12..].to_owned()
 }
 
-/// Docker's ids are told by their beginning, as Docker does it; of ours, which begin with the time, the end.
+/// Shortens a container's id: Docker's to its beginning, as Docker does; ours, which begins with the time, to
+/// its end.
 pub fn container(id: &str) -> String {
     let digits = id.chars().count();
     let is_ours = id.contains('-');

@@ -1,10 +1,10 @@
-//! Being told to stop from outside.
+//! Signals that tell this process to stop.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Why to stop.
+/// The reason to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Ctrl-C.
@@ -13,7 +13,8 @@ pub enum Stop {
     Terminate,
 }
 
-/// From its making on, these signals do nothing but being told here.
+/// The signals of this process. From the moment this is created, they only arrive here and have no other
+/// effect.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -29,7 +30,7 @@ impl Signals {
         })
     }
 
-    /// Cancel safe.
+    /// Waits for the next signal. Cancel safe.
     pub async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupt,

@@ -1,4 +1,4 @@
-//! `cloudfunc status`: what runs on this machine, and what it waits for.
+//! `cloudfunc status`: shows what runs on this machine and what it waits for.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -28,36 +28,36 @@ use crate::{
     units,
 };
 
-/// Between two looks of `--wait`.
+/// The pause between two checks of `--wait`.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Show whether the platform's roles and services on this machine are ready
 ///
-/// With --url: whether the gateway there is.
+/// With --url: show whether the gateway at that address is ready.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
     addresses: AddressArgs,
-    /// Wait until it is ready, for up to this long [default: 1m]
+    /// Wait until the platform is ready, for up to this long [default: 1m]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "1m")]
     #[arg(value_parser = units::parse_duration)]
     wait: Option<Duration>,
 }
 
-/// `status --json`.
+/// The document of `status --json`.
 #[derive(Serialize)]
 struct Status {
     ready: bool,
     platform: PlatformName,
-    /// None: of a gateway elsewhere, or not known.
+    /// `None` for a gateway elsewhere, or if it is not known.
     stack: Option<Stack>,
     /// URL of the gateway.
     url: String,
-    /// None: of a gateway elsewhere.
+    /// `None` for a gateway elsewhere.
     data_dir: Option<PathBuf>,
-    /// Of `cloudfunc up`; none when it does not run.
+    /// The process id of `cloudfunc up`; `None` if it is not running.
     up_pid: Option<u32>,
     roles: Vec<RoleStatus>,
     services: Vec<ServiceStatus>,
@@ -69,7 +69,7 @@ struct RoleStatus {
     url: String,
     /// `ready`, `waiting`, `down` or `foreign`.
     state: &'static str,
-    /// What it waits for, or who answers instead.
+    /// The reason why the role waits, or the program that answers instead.
     detail: Option<String>,
     backends: Vec<String>,
 }
@@ -82,7 +82,7 @@ struct ServiceStatus {
 }
 
 impl Args {
-    /// Exit code 3 unless every role is ready.
+    /// Ends with exit code 3 unless every role is ready.
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let deadline = self.wait.map(|wait| Instant::now() + wait);
         let progress = deadline.map(|_| out.waiting("waiting for the platform"));
@@ -91,7 +91,7 @@ impl Args {
             let is_over = deadline.is_none_or(|deadline| Instant::now() + LOOK_EVERY > deadline);
             match looked {
                 Ok((status, verdict)) if verdict.is_ok() || is_over => break (status, verdict),
-                // Bad settings do not get better.
+                // Invalid settings will not become valid by waiting.
                 Err(error) if is_over || error.exit == Exit::Caller => return Err(error),
                 _ => tokio::time::sleep(LOOK_EVERY).await,
             }
@@ -106,7 +106,7 @@ impl Args {
         }
     }
 
-    /// The state of the platform, and whether it is good.
+    /// Returns the state of the platform, and an error unless everything is ready.
     async fn look(&self, target: &Target, out: &Output) -> Result<(Status, Result<(), Error>), Error> {
         let dirs = self.place.dirs();
         let url = target.url(&self.place)?;
@@ -121,8 +121,8 @@ impl Args {
             },
             None => {
                 let dirs = dirs?;
-                // One whose addresses are given may consist of roles that were started one by one; one that is
-                // waited for may be about to start.
+                // A platform whose addresses are given may consist of roles that were started one by one; one
+                // that is waited for may be about to start.
                 if self.addresses.is_empty() && self.wait.is_none() {
                     LocalPlatform::refuse_unknown(&self.place.0, &dirs)?;
                 }
@@ -133,7 +133,7 @@ impl Args {
     }
 
     fn settings(&self, dirs: &Dirs) -> Result<Settings, Error> {
-        SettingsArgs(self.place.0.clone().or(self.addresses.0.clone())).load(dirs)
+        SettingsArgs::from(self.place.0.clone().or(self.addresses.0.clone())).load(dirs)
     }
 
     async fn here(
@@ -175,7 +175,7 @@ impl Args {
                     .hint(format!("start it with {up}")))
             }
             (false, false) => {
-                let hint = "what answers there belongs to somebody else: `cloudfunc platform list` shows yours, \
+                let hint = "another user or program answers there: `cloudfunc platform list` shows yours, \
                             --url and --token-file reach another";
                 Err(Error::platform(format!("{described} is not running, and its ports are not free"))
                     .hint(hint))
@@ -195,7 +195,7 @@ impl Args {
     }
 }
 
-/// A gateway that is no platform of this user on this machine.
+/// Returns the state of a gateway that is not one of this user's platforms on this machine.
 async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Error>), Error> {
     let settings = target.settings()?;
     let client = Client::new(settings.url, settings.token)?;
@@ -233,7 +233,7 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
     Ok((status, verdict))
 }
 
-/// Whether the token that commands send is not the platform's. Asks for a function, there or not.
+/// Whether the gateway rejects the token that commands send. Asks for a function, which need not exist.
 async fn is_refused(client: &Client) -> bool {
     let any: FunctionName = "status".parse().expect("a valid name");
     match client.function(&any).await {

@@ -1,11 +1,11 @@
-//! Stdin as a payload that was not asked for: taken when it is a pipe or a file.
+//! Stdin as an implicit payload: taken when it is a pipe or a file.
 //!
 //! ```text
-//! a terminal, /dev/null, closed   nothing
-//! a file, from its beginning      its bytes; one that something has begun to read is left alone
-//! a pipe                          everything until it is closed; after a second it says that it waits
-//! a socket                        the same, but only when something comes within a second: `ssh` and
-//!                                 other programs leave one open to what they start
+//! a terminal, /dev/null, closed   no payload
+//! a file, from its beginning      its bytes; a file that was partly read already is left alone
+//! a pipe                          everything until it is closed; after a second, a note says that it waits
+//! a socket                        like a pipe, but only if something arrives within a second: `ssh` and
+//!                                 other programs leave a socket open to the programs they start
 //! ```
 
 use std::{
@@ -23,21 +23,21 @@ use rustix::{
 use super::{Error, Output, text::count};
 use crate::model::message::MAX_BODY;
 
-/// How long is waited in silence.
+/// The time after which a note says that the command waits.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Of what stdin is made, as far as it matters here.
+/// The kinds of stdin that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Nothing,
-    /// Its unread rest is someone else's.
+    /// A file that was partly read already: its rest belongs to another program.
     Shared,
     File,
     Pipe,
     Socket,
 }
 
-/// The payload that stdin holds; none when it holds nothing.
+/// Reads the payload from stdin; `None` if it has none.
 pub async fn payload(out: &Output) -> Result<Option<Bytes>, Error> {
     let kind = look();
     match kind {
@@ -52,7 +52,7 @@ pub async fn payload(out: &Output) -> Result<Option<Bytes>, Error> {
     let read = tokio::select! {
         biased;
         read = &mut reading => read,
-        // A socket decides by itself, in the same time.
+        // A socket is decided within the same time.
         () = tokio::time::sleep(SILENCE + Duration::from_millis(100)) => {
             out.warn("waiting for stdin to end: it is the payload; without one, give --data '{}' or </dev/null");
             reading.await
@@ -75,7 +75,7 @@ fn look() -> Kind {
     match FileType::from_raw_mode(state.st_mode) {
         FileType::RegularFile => match seek(&stdin, SeekFrom::Current(0)) {
             Ok(0) => Kind::File,
-            // At its end there is nothing to leave to anybody.
+            // At its end, nothing is left for another program.
             Ok(position) if i64::try_from(position).is_ok_and(|position| position >= state.st_size) => {
                 Kind::Nothing
             }
@@ -87,7 +87,7 @@ fn look() -> Kind {
     }
 }
 
-/// Blocks. None: nothing came.
+/// Reads all of stdin, blocking. Returns `None` if a socket sends nothing.
 fn read(kind: Kind) -> anyhow::Result<Option<Bytes>> {
     if kind == Kind::Socket {
         let stdin = io::stdin();
@@ -99,7 +99,8 @@ fn read(kind: Kind) -> anyhow::Result<Option<Bytes>> {
     }
     read_bounded(Ok(io::stdin().lock()), "stdin").map(Some)
 }
-/// Reads one byte more than is accepted, so that too much is noticed and never held.
+/// Reads one byte more than is accepted, so that a payload that is too large is noticed and never held in
+/// memory.
 pub(super) fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
     let mut bytes = Vec::new();
     let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));

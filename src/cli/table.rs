@@ -1,16 +1,16 @@
-//! Tables for people: aligned by what a terminal shows, cut to its width.
+//! Tables for people: aligned by display width, cut to the width of the terminal.
 
 use dialoguer::console::{measure_text_width, truncate_str};
 
-/// Between two columns.
+/// The gap between two columns.
 const GAP: usize = 2;
-/// The last column, which holds the longest text, gives way first, to this width.
+/// The width to which the last column, which holds the longest text, is cut first.
 const LAST: usize = 12;
-/// Then the widest ones do, to this one, and at last the one that names the row; a terminal that is narrower
-/// still breaks the lines.
+/// The width to which the widest columns are cut next, and the one that names the row last. A terminal that is
+/// narrower than that breaks the lines.
 const LEAST: usize = 6;
 
-/// The heads and the rows as lines, at most `columns` wide, in which a wide character counts two.
+/// Formats the heads and the rows as lines of at most `columns` columns, where a wide character takes two.
 pub fn lines<const N: usize>(
     heads: [&str; N],
     rows: &[[impl AsRef<str>; N]],
@@ -22,7 +22,7 @@ pub fn lines<const N: usize>(
         cells.chain([heads[column].len()]).max().unwrap_or(0)
     };
     let mut widths: [usize; N] = std::array::from_fn(width);
-    // What names a row: before it there may be a mark.
+    // The column that names a row; a mark may come before it.
     let key = heads.iter().position(|head| !head.is_empty()).unwrap_or(0);
     let mut shown = [true; N];
     if let Some(columns) = columns {
@@ -44,14 +44,14 @@ pub fn lines<const N: usize>(
     std::iter::once(line(&heads)).chain(rows.iter().map(line)).collect()
 }
 
-/// The width of a line.
+/// Returns the width of a line.
 fn whole(widths: &[usize], shown: &[bool]) -> usize {
     let shown: Vec<usize> =
         widths.iter().zip(shown).filter(|(_, shown)| **shown).map(|(width, _)| *width).collect();
     shown.iter().sum::<usize>() + GAP * (shown.len().max(1) - 1)
 }
 
-/// Takes away what is too much: from the last column first, from the `key` last.
+/// Narrows the columns until they fit: the last column first, the `key` column last.
 fn fit(widths: &mut [usize], shown: &[bool], key: usize, columns: usize) {
     if let Some(last) = shown.iter().rposition(|shown| *shown) {
         let too_much = whole(widths, shown).saturating_sub(columns);

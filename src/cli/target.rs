@@ -1,4 +1,4 @@
-//! Which platform the commands talk to, and what the CLI remembers between two commands.
+//! The platform that commands talk to, and what the CLI remembers between two commands.
 
 use std::{
     cell::OnceCell,
@@ -21,13 +21,13 @@ use crate::{
     },
 };
 
-/// The options that say where the platform is.
+/// The options that choose the platform.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub url: Option<String>,
     pub token_file: Option<PathBuf>,
     pub platform: Option<PlatformName>,
-    /// The platform that was asked, for errors.
+    /// The platform that was asked, for error messages.
     asked: OnceCell<String>,
     /// The source of the token that was sent.
     token_from: OnceCell<String>,
@@ -65,7 +65,7 @@ impl Target {
         Ok(Client::new(settings.url, settings.token)?)
     }
 
-    /// The source of the token, where one was named.
+    /// Returns the source of the token, if one was named.
     fn token_from(&self) -> Option<String> {
         if let Some(file) = &self.token_file {
             return Some(format!("--token-file {}", file.display()));
@@ -74,7 +74,7 @@ impl Target {
         ["CLOUDFUNC_TOKEN", "CLOUDFUNC_TOKEN_FILE"].into_iter().find(is_set).map(str::to_owned)
     }
 
-    /// How to start what does not run.
+    /// Returns advice on how to start a platform that is not running.
     fn start(&self, error: &SettingsError) -> Option<String> {
         let SettingsError::NotRunning(platform) = error else { return None };
         let state = self.state_dir()?;
@@ -88,7 +88,7 @@ impl Target {
         Some(format!("start it with `{}`{choose}", platform.up(&state)))
     }
 
-    /// Says of an error that comes from the platform, or from where it should be, which one was asked.
+    /// Adds to an error of the platform, or of the connection to it, which platform was asked.
     pub fn explain(&self, error: Error) -> Error {
         let Some(asked) = self.asked.get() else { return error };
         let cause = error.reason.as_ref().and_then(|reason| reason.downcast_ref::<client::Error>());
@@ -111,8 +111,8 @@ impl Target {
         if is_about_it { error.context(asked.clone()) } else { error }
     }
 
-    /// The address that was given, if one was; of the user's file only when nothing else says which
-    /// platform is meant.
+    /// Returns the address if one was given; that of the user's file counts only if nothing else chooses a
+    /// platform.
     pub fn url(&self, told: &PlaceArgs) -> Result<Option<Url>, Error> {
         let given = self.given();
         let is_told = told.0.name.is_some() || told.0.data_dir.is_some();
@@ -127,7 +127,7 @@ impl Target {
         self.given().state_dir().ok()
     }
 
-    /// Makes `@last` mean this invocation. Not being able to is not worth failing an invocation for.
+    /// Makes `@last` refer to this invocation. A failure to do so does not fail the command.
     pub fn remember(&self, id: InvocationId) {
         if let Ok(state) = self.given().state_dir() {
             let _ = write(&state, &id.to_string());
@@ -152,7 +152,7 @@ impl Target {
     }
 }
 
-/// Whole or not at all: two invocations at once must not mix their ids.
+/// Writes the file atomically: two invocations at the same time must not mix their ids.
 fn write(state: &Path, id: &str) -> std::io::Result<()> {
     fs::create_dir_all(state)?;
     let mut file = NamedTempFile::new_in(state)?;
@@ -161,7 +161,7 @@ fn write(state: &Path, id: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An invocation's id or a part of it, or `@last`.
+/// An invocation's id, a part of it, or `@last`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdArg {
     Last,
@@ -175,7 +175,7 @@ impl FromStr for IdArg {
     }
 }
 
-/// The items of all pages.
+/// Returns the items of all pages.
 pub async fn all<T>(
     mut page: impl AsyncFnMut(Option<String>) -> Result<Page<T>, client::Error>,
 ) -> Result<Vec<T>, client::Error> {

@@ -1,4 +1,4 @@
-//! Small pieces of text that several commands use.
+//! Small text functions that several commands use.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use jiff::Timestamp;
 pub use crate::units::parse_since;
 use crate::units::show_duration;
 
-/// A moment, to the second.
+/// Formats a moment to the second.
 pub fn moment(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// How long ago, to one unit; after a month the day.
+/// Formats the time since a moment in one unit; after a month, as a date.
 pub fn ago(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(time).as_secs();
     match seconds {
@@ -25,7 +25,7 @@ pub fn ago(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A moment, to the millisecond.
+/// Formats a moment to the millisecond.
 pub fn exact_moment(time: Timestamp) -> String {
     crate::model::time::text(time)
 }
@@ -34,7 +34,7 @@ pub fn milliseconds(ms: f64) -> String {
     Duration::try_from_secs_f64(ms / 1000.0).map_or_else(|_| "?".to_owned(), show_duration)
 }
 
-/// A setting as a manifest writes it: `30s`, `15m`.
+/// Formats a duration as a manifest writes it: `30s`, `15m`.
 pub fn setting(duration: Duration) -> String {
     let ms = duration.as_millis();
     for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
@@ -45,7 +45,7 @@ pub fn setting(duration: Duration) -> String {
     if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
 }
 
-/// `1 file`, `3 files`.
+/// Formats a count with its noun: `1 file`, `3 files`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! What the arguments are wrong about, said as `--json` asks for it.
+//! Errors in the arguments, printed as text or as JSON.
 
 use std::{ffi::OsString, io::ErrorKind, process::ExitCode};
 
@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use super::{Color, Error, Output};
 
-/// Prints it; help and version come this way too, with code 0.
+/// Prints the error; help and version also arrive here, with code 0.
 pub fn report(mut error: clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     drop_value_tip(&mut error);
     let is_error = error.exit_code() != 0;
@@ -25,7 +25,7 @@ pub fn report(mut error: clap::Error, arguments: impl Iterator<Item = OsString>)
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// That an option could be passed as a value after `--` is never what was meant here.
+/// Drops the tip that an option can be passed as a value after `--`: here it is never what was meant.
 fn drop_value_tip(error: &mut clap::Error) {
     let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return };
     let kept: Vec<_> =
@@ -34,12 +34,12 @@ fn drop_value_tip(error: &mut clap::Error) {
     error.insert(ContextKind::Suggested, kept);
 }
 
-/// Read by hand: the arguments could not be parsed.
+/// Looks for `--json` by hand: the arguments could not be parsed.
 fn wants_json(arguments: impl Iterator<Item = OsString>) -> bool {
     arguments.take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }
 
-/// From clap's text: `error: …`, more lines of it, a `tip:` or several, the usage.
+/// Builds an error from clap's text: `error: …`, further lines, any number of `tip:` lines, the usage.
 fn explain(text: &str) -> Error {
     let mut blocks = text.trim_end().split("\n\n").map(one_line);
     let first = blocks.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why a request was not answered as asked.
+//! The reasons why a request did not get the expected answer.
 
 use url::Url;
 
@@ -6,16 +6,16 @@ use crate::model::Problem;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The platform answered that it does not, or not now, or not like this.
+    /// The platform answered with a problem: it refuses, cannot do it now, or cannot do it in this form.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
-    /// Nothing was sent.
+    /// The connection failed, so nothing was sent.
     #[error("no platform answers at {}", shown(.url))]
     NotReachable { url: Url, source: reqwest::Error },
     /// The connection broke after the request had been sent: whether it was carried out is not known.
     #[error("the connection to {} was lost", shown(.url))]
     Lost { url: Url, source: reqwest::Error },
-    /// What answers there does not speak our API.
+    /// The server at this address does not speak our API.
     #[error("unexpected answer: {0}")]
     Protocol(String),
     /// Nothing was sent: a header has characters that HTTP forbids, or the system's certificates cannot be read.
@@ -24,7 +24,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to do next, if there is something.
+    /// Returns the next step, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Problem(problem) => problem.hint.clone(),
@@ -48,7 +48,7 @@ impl From<Problem> for Error {
     }
 }
 
-/// Without the slash that only helps to append routes.
+/// Shows a URL without the trailing slash, which only helps to append routes.
 fn shown(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
 }

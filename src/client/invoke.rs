@@ -1,4 +1,4 @@
-//! Invoking a function, and what came of it.
+//! Invocations and their outcomes.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
@@ -9,35 +9,36 @@ use crate::model::{
     route,
 };
 
-/// A sync invocation that was run to an end.
+/// A sync invocation that has ended.
 #[derive(Debug)]
 pub struct InvokeAnswer {
     pub id: InvocationId,
     pub start: Option<Start>,
-    /// The id of the instance that ran it ([`Client::instances`] has its container).
+    /// The id of the instance that ran it ([`Client::instances`] gives its container).
     pub instance: Option<String>,
-    /// Phases in their order, in milliseconds.
+    /// The phases in their order, in milliseconds.
     pub phases: Vec<(String, f64)>,
     pub outcome: Outcome,
 }
 
-/// Both are answers: the platform did what it was asked.
+/// The outcome of an invocation. Both are answers: the platform did what it was asked.
 #[derive(Debug)]
 pub enum Outcome {
     Value(Body),
-    /// The function raised, crashed or ran into its timeout.
+    /// The function raised an error, crashed or exceeded its timeout.
     Failed(Box<Problem>),
 }
 
 impl InvokeAnswer {
-    /// The sum of the phases, when the platform says them: a record's duration has the answer's way as well.
+    /// Returns the sum of the phases, if the platform reports them: a record's duration also includes the way
+    /// of the answer.
     pub fn duration_ms(&self) -> Option<f64> {
         (!self.phases.is_empty()).then(|| self.phases.iter().map(|(_, ms)| ms).sum())
     }
 }
 
 impl Client {
-    /// Waits for the result.
+    /// Invokes a function and waits for the result.
     pub async fn invoke(&self, name: &FunctionName, payload: Body) -> Result<InvokeAnswer, Error> {
         let request = self.invocation(name, payload);
         let response = self.answer(request).await?;
@@ -68,7 +69,7 @@ impl Client {
         Ok(InvokeAnswer { id, start, instance, phases, outcome })
     }
 
-    /// Does not wait: answers as soon as the invocation is stored.
+    /// Invokes a function without waiting: returns as soon as the invocation is stored.
     pub async fn invoke_async(&self, name: &FunctionName, payload: Body) -> Result<Accepted, Error> {
         self.json(self.invocation(name, payload).header("prefer", "respond-async")).await
     }
@@ -84,7 +85,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// `queue;dur=1.5, run;dur=20` as pairs; what has no duration is left out.
+/// Reads `queue;dur=1.5, run;dur=20` as pairs; an entry without a duration is skipped.
 fn phases(server_timing: &str) -> Vec<(String, f64)> {
     let phase = |entry: &str| {
         let mut parts = entry.split(';').map(str::trim);

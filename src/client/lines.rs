@@ -1,4 +1,4 @@
-//! NDJSON answers: one JSON document per line, read as they come.
+//! NDJSON answers: one JSON document per line, read as they arrive.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Error;
 
-/// A longer line is refused: nothing that the platform sends as a line comes near it.
+/// The limit of a line, in bytes. A longer line is refused: no line of the platform comes near it.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
 /// The lines of an answer. Dropping it closes the stream.
@@ -18,7 +18,7 @@ pub struct Lines<T> {
     response: Response,
     url: Url,
     buffer: BytesMut,
-    /// So much of the buffer holds no newline.
+    /// The length of the beginning of the buffer that is known to have no newline.
     searched: usize,
     ended: bool,
     item: PhantomData<fn() -> T>,
@@ -30,7 +30,8 @@ impl<T: DeserializeOwned> Lines<T> {
         Self { response, url, buffer: BytesMut::new(), searched: 0, ended: false, item: PhantomData }
     }
 
-    /// None at the end. Empty lines, which keep a connection alive, are skipped.
+    /// Returns the next document, or `None` at the end. Empty lines, which keep a connection alive, are
+    /// skipped.
     pub async fn next(&mut self) -> Result<Option<T>, Error> {
         while let Some(line) = self.line().await? {
             if !line.trim_ascii().is_empty() {
@@ -41,7 +42,7 @@ impl<T: DeserializeOwned> Lines<T> {
         Ok(None)
     }
 
-    /// The next line without its newline. Cancel-safe: what was read stays in the buffer.
+    /// Returns the next line without its newline. Cancel-safe: bytes already read stay in the buffer.
     async fn line(&mut self) -> Result<Option<BytesMut>, Error> {
         loop {
             if let Some(found) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {

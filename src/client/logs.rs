@@ -1,4 +1,4 @@
-//! Reading function logs.
+//! Reads the logs of functions.
 
 use jiff::Timestamp;
 use reqwest::header::ACCEPT;
@@ -6,50 +6,50 @@ use reqwest::header::ACCEPT;
 use super::{Client, Error, Lines};
 use crate::model::{FunctionName, InvocationRef, LogLine, Tail, api::header, route};
 
-/// Which log lines to read.
+/// The selection of log lines to read.
 #[derive(Clone, Debug, Default)]
 pub struct LogQuery {
-    /// None: of all functions.
+    /// Only lines of these functions; an empty list selects all functions.
     pub functions: Vec<FunctionName>,
-    /// Go on with new lines until the connection is closed.
+    /// Whether to go on with new lines until the connection is closed.
     pub follow: bool,
     pub since: Option<Timestamp>,
-    /// None: the newest that fit into a page.
+    /// The number of last lines; `None` selects the newest lines that fit into a page.
     pub tail: Option<Tail>,
     pub invocation: Option<InvocationRef>,
-    /// Only lines before those of an answer that said this of itself ([`LogLines::next`]).
+    /// Only lines before those of the answer with this cursor ([`LogLines::older`]).
     pub cursor: Option<String>,
-    /// All lines after the one of this number.
+    /// Only lines after the one with this number.
     pub after: Option<i64>,
-    /// Each line tells its number.
+    /// Whether each line has its number.
     pub sequence: bool,
-    /// Lines that say when invocations began and ended are put between the others.
+    /// Whether to include lines that say when invocations began and ended.
     pub events: bool,
 }
 
-/// Log lines, oldest first, and what is told of those that are not among them.
+/// Log lines, oldest first, with information about lines that are not among them.
 #[derive(Debug)]
 pub struct LogLines {
     lines: Lines<LogLine>,
-    /// The cursor of the lines before these, when there are any.
+    /// The cursor of the lines before these, if there are any.
     pub older: Option<String>,
-    /// How many those are, as a number, or one with a `+` behind it.
+    /// The number of those lines; with a `+` at its end, a lower bound.
     pub older_lines: Option<String>,
-    /// Lines of ended invocations that are not stored yet, or were lost.
+    /// The number of lines of ended invocations that are not stored yet, or were lost.
     pub missing: u64,
-    /// Who follows: new lines have higher numbers.
+    /// The position for following: new lines have higher numbers.
     pub position: i64,
 }
 
 impl LogLines {
-    /// None at the end.
+    /// Returns the next line, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<LogLine>, Error> {
         self.lines.next().await
     }
 }
 
 impl Client {
-    /// Log lines, oldest first.
+    /// Reads log lines, oldest first.
     pub async fn logs(&self, query: &LogQuery) -> Result<LogLines, Error> {
         let mut parameters: Vec<(&str, String)> = Vec::new();
         let target = match query.functions.as_slice() {

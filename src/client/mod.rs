@@ -1,6 +1,6 @@
 //! A typed client of the HTTP API (design §9), for the CLI and for tests.
 //!
-//! One method per route. What a function did is a value ([`InvokeAnswer`]); everything that kept the
+//! One method per route. The outcome of a function is a value ([`InvokeAnswer`]); everything that kept the
 //! request from being answered is an [`Error`].
 
 mod error;
@@ -36,19 +36,19 @@ pub use invoke::{InvokeAnswer, Outcome};
 pub use lines::Lines;
 pub use logs::{LogLines, LogQuery};
 
-/// Bytes of an upload between two reports of its progress.
+/// The number of bytes of an upload between two reports of its progress.
 const UPLOAD_PIECE: usize = 64 * 1024;
 
-/// Cheap to clone; connections are kept and shared.
+/// A client of one platform. Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    /// Ends in `/`.
+    /// The base address, which ends in `/`.
     base: Url,
     token: Option<Token>,
 }
 
-/// Which records to list.
+/// The selection of records to list.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
     pub function: Option<FunctionName>,
@@ -59,7 +59,7 @@ pub struct RecordFilter {
 }
 
 impl Client {
-    /// Packs nothing: `archive` is a gzipped tar of the function's folder. `progress` is told each step.
+    /// Deploys `archive`, a gzipped tar of the function's folder. `progress` receives each step.
     pub async fn deploy(
         &self,
         name: &FunctionName,
@@ -69,7 +69,7 @@ impl Client {
         self.deploy_watched(name, archive, true, |_| {}, progress).await
     }
 
-    /// The same for code that is not loaded before it is registered.
+    /// Like [`Self::deploy`], but the code is not loaded before it is registered.
     pub async fn deploy_unchecked(
         &self,
         name: &FunctionName,
@@ -79,7 +79,8 @@ impl Client {
         self.deploy_watched(name, archive, false, |_| {}, progress).await
     }
 
-    /// The same; `sent` is told how many bytes are on their way. `check`: the code is loaded before it is registered.
+    /// Like [`Self::deploy`]; `sent` receives the number of bytes handed to the connection. `check` says
+    /// whether the code is loaded before it is registered.
     pub async fn deploy_watched(
         &self,
         name: &FunctionName,
@@ -144,14 +145,14 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
-    /// Gives room back, or says how much that would be.
+    /// Frees space, or with `dry_run` returns how much that would be.
     pub async fn prune(&self, dry_run: bool, older_than: Option<Duration>) -> Result<Pruned, Error> {
         let older_than = older_than.map(|age| format!("{}ms", age.as_millis()));
         let request = self.request(route::PRUNE.target()).query(&[("dry_run", dry_run)]);
         self.json(request.query(&[("older_than", older_than)])).await
     }
 
-    /// The record; with `wait`, as soon as it is terminal, at the latest after that time.
+    /// Returns the record; with `wait`, as soon as it is terminal, but at the latest after that time.
     pub async fn record(
         &self,
         id: impl Into<InvocationRef>,
@@ -163,14 +164,14 @@ impl Client {
         self.json(request.query(&[("wait", wait)])).await
     }
 
-    /// The value that an invocation returned, byte for byte.
+    /// Returns the value that an invocation returned, byte for byte.
     pub async fn result(&self, id: impl Into<InvocationRef>) -> Result<Body, Error> {
         let id = id.into();
         let request = self.request(route::RESULT.at(&id));
         self.body(self.send(request).await?).await
     }
 
-    /// Newest first.
+    /// Lists records, newest first.
     pub async fn records(&self, filter: &RecordFilter) -> Result<Page<Record>, Error> {
         let request = self.request(route::LIST_INVOCATIONS.target()).query(&[
             ("function", filter.function.as_ref().map(FunctionName::to_string)),
@@ -182,7 +183,7 @@ impl Client {
         self.json(request).await
     }
 
-    /// What the gateway says of itself, ready or not.
+    /// Returns the health that the gateway reports, ready or not.
     pub async fn health(&self) -> Result<Health, Error> {
         let response = self.answer(self.request(route::READY.target())).await?;
         if !matches!(response.status(), StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
@@ -193,7 +194,7 @@ impl Client {
     }
 }
 
-/// A body in pieces, so that it can be told how much of it is on its way.
+/// Splits a body into pieces, so that the progress of sending it can be reported.
 fn upload(archive: Bytes, mut sent: impl FnMut(usize) + Send + 'static) -> reqwest::Body {
     let mut rest = archive;
     let mut done = 0;
@@ -208,7 +209,7 @@ fn upload(archive: Bytes, mut sent: impl FnMut(usize) + Send + 'static) -> reqwe
     reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
 }
 
-/// Whether a problem is of this kind.
+/// Whether a problem has this code.
 pub fn is(problem: &Problem, code: ProblemCode) -> bool {
     problem.code == code.code
 }

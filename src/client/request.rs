@@ -1,4 +1,4 @@
-//! Sending a request and reading its answer, the same for all routes.
+//! Sends requests and reads their answers, the same way for all routes.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -15,13 +15,13 @@ use crate::{
     place::Token,
 };
 
-/// A platform that does not take a connection within this time is not there.
+/// The time limit for connecting: a platform that takes longer is treated as absent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Connects to nothing yet. `url` may have a path, below which the API's routes are.
+    /// Makes a client without connecting. `url` may have a path, under which the API's routes are.
     pub fn new(url: Url, token: Option<Token>) -> Result<Self, Error> {
-        // One for the process: whoever comes first installs it, and all install the same one.
+        // One provider per process: the first caller installs it, and all install the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("cloudfunc/", env!("CARGO_PKG_VERSION")))
@@ -29,7 +29,7 @@ impl Client {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none());
         if url.scheme() == "http" {
-            // The system's certificates are not needed, and need not be there.
+            // The system's certificates are not needed, and may be missing.
             http = http.tls_certs_only([]);
         }
         if is_loopback(&url) {
@@ -38,7 +38,7 @@ impl Client {
         Ok(Self { http: http.build().map_err(Error::Client)?, base: url, token })
     }
 
-    /// A request to a route.
+    /// Builds a request to a route.
     pub(super) fn request(&self, target: Target) -> RequestBuilder {
         let Target { method, path } = target;
         let method = match method {
@@ -47,7 +47,7 @@ impl Client {
             route::Method::Put => Method::PUT,
             route::Method::Delete => Method::DELETE,
         };
-        // The base ends in a slash, and so the path does not begin with one.
+        // The base ends in a slash, so the path must not begin with one.
         let request = self.http.request(method, format!("{}{}", self.base, &path[1..]));
         match &self.token {
             Some(token) => request.bearer_auth(token.expose()),
@@ -55,7 +55,7 @@ impl Client {
         }
     }
 
-    /// The answer, whatever its status.
+    /// Returns the answer, whatever its status.
     pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Response, Error> {
         request.send().await.map_err(|source| {
             let (url, source) = (self.base.clone(), source.without_url());
@@ -67,7 +67,7 @@ impl Client {
         })
     }
 
-    /// The answer if its status is a success, else its problem.
+    /// Returns the answer if its status is a success, else its problem as an error.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let response = self.answer(request).await?;
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
@@ -90,7 +90,7 @@ impl Client {
         Ok(Body { content_type, bytes: response.bytes().await.map_err(lost)? })
     }
 
-    /// The problem that an answer without success carries.
+    /// Reads the problem from an answer whose status is not a success.
     pub(super) async fn refusal(&self, response: Response) -> Error {
         let status = response.status();
         match self.body(response).await {
@@ -103,7 +103,7 @@ impl Client {
     }
 }
 
-/// A proxy of the environment is for other hosts.
+/// Whether a URL leads to this host: a proxy from the environment is only for other hosts.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,8 +1,8 @@
-//! The passwords of the compose services: random, made at the first `up`, kept in `compose/.env`
-//! (0600), where `docker compose` run by hand finds them too.
+//! The passwords of the compose services: random, made at the first `up`, kept in `compose/.env` (0600), where
+//! a manual `docker compose` finds them too.
 //!
-//! A database keeps the password that it was made with. So, once written, the file decides; the
-//! environment counts when it is made.
+//! A database keeps the password with which it was created. So the file, once written, decides; the environment
+//! counts only when the file is made.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -18,7 +18,7 @@ use crate::{
 const FILE: &str = ".env";
 const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
-/// What the file holds, each with its default; an empty one stands for a random text.
+/// The variables in the file, each with its default; an empty default stands for a random text.
 const VARIABLES: [(&str, &str); 5] = [
     ("POSTGRES_USER", "cloudfunc"),
     ("POSTGRES_PASSWORD", ""),
@@ -27,13 +27,13 @@ const VARIABLES: [(&str, &str); 5] = [
     ("RABBITMQ_PASSWORD", ""),
 ];
 
-/// Variables of the compose file. `Debug` is not derived: there are passwords among them.
+/// Variables of the compose file. `Debug` is not derived because some of them are passwords.
 #[derive(Clone, PartialEq)]
 pub struct Credentials(BTreeMap<String, String>);
 
 impl Credentials {
-    /// Reads the file, or makes it. `volumes` says whether data of this project are there already.
-    /// Also answers notes for the user.
+    /// Reads the file, or makes it. `volumes` says whether data of this project already exist. Also returns
+    /// notes for the user.
     pub fn load(
         folder: &Path,
         project: &str,
@@ -98,7 +98,7 @@ impl Credentials {
         Ok((Self(variables), Vec::new()))
     }
 
-    /// For the environment of compose.
+    /// Returns the variables for the environment of compose.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -108,12 +108,12 @@ impl Credentials {
     }
 }
 
-/// After the data are gone.
+/// Removes the file; called after the data were removed.
 pub fn remove(folder: &Path) {
     let _ = fs::remove_file(folder.join(FILE));
 }
 
-/// The project that was started from this folder.
+/// Returns the name of the project that was started from this folder.
 pub fn project(folder: &Path) -> Option<String> {
     read(folder).ok()??.remove(PROJECT)
 }
@@ -131,7 +131,7 @@ fn read(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Error> {
     }
 }
 
-/// How the compose services are reached on these ports.
+/// Returns the addresses of the compose services on these ports.
 pub fn urls(credentials: &Credentials, postgres: u16, rabbitmq: u16) -> (store::Config, queue::Config) {
     let with = |base: &str, port, user, password| {
         let mut url = Url::parse(base).expect("a constant");

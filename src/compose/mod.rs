@@ -1,4 +1,4 @@
-//! Postgres and RabbitMQ in containers, by Docker Compose: `docker compose` or `docker-compose`.
+//! Postgres and RabbitMQ in containers, with Docker Compose: `docker compose` or `docker-compose`.
 
 mod credentials;
 
@@ -23,12 +23,12 @@ const PROJECT_LABEL: &str = "com.docker.compose.project";
 const FOLDER_LABEL: &str = "com.docker.compose.project.working_dir";
 const SERVICE_LABEL: &str = "com.docker.compose.service";
 
-/// The name of a platform's compose project.
+/// Returns the name of a platform's compose project.
 pub fn project_name(platform: &PlatformName) -> String {
     format!("cloudfunc-{platform}")
 }
 
-/// A compose project whose file lies in a folder of ours.
+/// A compose project whose file is in the data folder.
 #[derive(Clone, Debug)]
 pub struct Project {
     pub name: String,
@@ -42,10 +42,10 @@ pub struct Service {
     pub name: String,
     /// `running`, `exited`, …
     pub state: String,
-    /// `starting`, `healthy`, `unhealthy`; none without a health check.
+    /// `starting`, `healthy` or `unhealthy`; `None` without a health check.
     pub health: Option<String>,
     pub restarts: u32,
-    /// Ports of this host that lead to it, each behind the container's own.
+    /// Ports of this host that lead to the container, as pairs of the container's port and the host's.
     pub published: Vec<(u16, u16)>,
 }
 
@@ -54,7 +54,7 @@ impl Service {
         self.state == "running" && self.health.as_deref().is_none_or(|health| health == "healthy")
     }
 
-    /// The health where there is one and it runs, else the state.
+    /// Returns the health if there is one and the container runs, else the state.
     pub fn describe(&self) -> &str {
         match &self.health {
             Some(health) if self.state == "running" => health,
@@ -63,7 +63,7 @@ impl Service {
     }
 }
 
-/// Which of the two programs there is.
+/// Finds out which of the two programs is installed.
 async fn tool() -> Result<Vec<&'static str>, Error> {
     if let Some((tool, _)) = installed().await {
         return Ok(tool);
@@ -74,7 +74,7 @@ async fn tool() -> Result<Vec<&'static str>, Error> {
     .hint("install it, or give --store and --queue of servers that you run yourself"))
 }
 
-/// The program that there is, as words of a command, and its version.
+/// Returns the installed program as the words of a command, with its version.
 pub async fn installed() -> Option<(Vec<&'static str>, String)> {
     for tool in [vec!["docker", "compose"], vec!["docker-compose"]] {
         let mut version = Command::new(tool[0]);
@@ -105,9 +105,9 @@ impl Project {
         }
     }
 
-    /// Stops and removes the containers, and the data as well when `volumes` says so.
+    /// Stops and removes the containers, and the data too if `volumes` is true.
     pub async fn down(&self, volumes: bool) -> Result<(), Error> {
-        // The file may be an older one's, or gone: containers are found by the project's name.
+        // The file may be from an older version, or gone: containers are found by the project's name.
         make_folder(&self.folder).map_err(|error| Error::new(Exit::Platform, error))?;
         write_private(&self.folder.join("compose.yaml"), FILE)
             .map_err(|error| Error::new(Exit::Platform, error))?;
@@ -115,7 +115,7 @@ impl Project {
         run(self.compose(arguments).await?, "stop Postgres and RabbitMQ").await.map(drop)
     }
 
-    /// All containers of the project, also those that have ended, by service.
+    /// Returns all containers of the project by service, including those that have ended.
     pub async fn services(&self) -> Result<Vec<Service>, Error> {
         let filter = format!("label={PROJECT_LABEL}={}", self.name);
         let ids = docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]).await?;
@@ -127,8 +127,8 @@ impl Project {
         parse(&inspected)
     }
 
-    /// The folder of another platform's state from which the containers that are there were started.
-    /// None when there are none, or when they were started from here.
+    /// Returns the folder from which the existing containers were started, if that is the data folder of
+    /// another platform. `None` if there are no containers, or if they were started from this folder.
     pub async fn stranger(&self) -> Result<Option<PathBuf>, Error> {
         let filter = format!("label={PROJECT_LABEL}={}", self.name);
         let label = format!("{{{{.Label \"{FOLDER_LABEL}\"}}}}");
@@ -139,7 +139,7 @@ impl Project {
         Ok(folders.find(|folder| *folder != own && *folder != self.folder))
     }
 
-    /// Whether data of the project are there.
+    /// Whether data of the project exist.
     pub async fn has_volumes(&self) -> Result<bool, Error> {
         let filter = format!("label={PROJECT_LABEL}={}", self.name);
         let names = docker(&["volume", "ls", "--quiet", "--filter", &filter]).await?;
@@ -155,11 +155,11 @@ impl Project {
     }
 }
 
-/// The variables of the compose file that name images, and what they name by default.
+/// The variables of the compose file that name images, with their default images.
 const IMAGES: [(&str, &str); 2] =
     [("CLOUDFUNC_POSTGRES_IMAGE", "postgres:16"), ("CLOUDFUNC_RABBITMQ_IMAGE", "rabbitmq:3-management")];
 
-/// Advice when the engine does not have all images; none when it has.
+/// Returns advice if the engine lacks some images; `None` if it has all of them.
 async fn missing_images() -> Option<String> {
     let mut missing = Vec::new();
     for (variable, default) in IMAGES {
@@ -181,7 +181,7 @@ async fn missing_images() -> Option<String> {
     ))
 }
 
-/// What a container said last, standard output and error together.
+/// Returns the last output of a container, standard output and error together.
 pub async fn last_lines(id: &str) -> String {
     let output = Command::new("docker").args(["logs", "--tail", "15", id]).stdin(Stdio::null()).output();
     output.await.map_or_else(
@@ -196,7 +196,7 @@ async fn docker(arguments: &[&str]) -> Result<String, Error> {
     run(command, &format!("ask Docker ({})", arguments[0])).await
 }
 
-/// Its standard output; when it fails, an error with the end of what it said.
+/// Returns the standard output of a program; if it fails, an error with the end of its output.
 async fn run(mut command: Command, what: &str) -> Result<String, Error> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
@@ -216,7 +216,7 @@ async fn run(mut command: Command, what: &str) -> Result<String, Error> {
     Err(Error::platform(format!("cannot {what}: {program} ended with {}\n  {last}", output.status)))
 }
 
-/// Of `docker inspect`.
+/// Parses the output of `docker inspect`.
 fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -231,7 +231,7 @@ fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase", default)]
     struct Network {
-        /// By `5432/tcp`; null for a port that is not published.
+        /// Keyed like `5432/tcp`; null for a port that is not published.
         ports: std::collections::BTreeMap<String, Option<Vec<Binding>>>,
     }
     #[derive(Deserialize)]

@@ -8,10 +8,10 @@ use tokio::time::timeout;
 use super::judge::backends::{Answer, Facts, Queue, Store};
 use crate::{model::PlatformName, queue, store};
 
-/// Longer than their own limits, which have the better words.
+/// The time limit of a check. It exceeds the limits of the backends, whose errors say more.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// And how far the store's clock is before ours, in milliseconds.
+/// Asks the backends; also returns by how many milliseconds the store's clock is ahead of ours.
 pub async fn gather(
     store: Option<&store::Config>,
     queue: Option<&queue::Config>,

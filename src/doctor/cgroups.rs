@@ -1,4 +1,4 @@
-//! Looks at control groups, and really makes one.
+//! Examines control groups, and creates one for a test.
 
 use std::{
     fs,
@@ -10,12 +10,12 @@ use super::{
     tools,
 };
 
-/// What sandboxes are limited by.
+/// The controllers that limit sandboxes.
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// Where groups of ours may be: the runtimes name theirs so.
+/// The prefix of our groups; the runtimes name theirs with it.
 pub const PREFIX: &str = "cloudfunc-";
-/// The group that is made here for a moment.
+/// The name of the group that is created here for a moment.
 const TRIAL: &str = "cloudfunc-doctor-";
 
 pub fn gather() -> Facts {
@@ -48,12 +48,12 @@ pub fn gather() -> Facts {
     }
 }
 
-/// Groups of ours, wherever they are, with the processes in them.
+/// Finds our groups in all hierarchies, with the number of their processes.
 pub fn ours() -> Vec<(PathBuf, usize)> {
     let mounts = tools::read("/proc/self/mounts").unwrap_or_default();
     let mut found = Vec::new();
     for hierarchy in hierarchies(&mounts) {
-        // Below the root, a service's, a session's, a scope's: deeper ones are nobody's of ours.
+        // Below the root come a service, a session, a scope; our groups are not deeper than that.
         walk(&hierarchy.folder, 5, &mut found);
     }
     found
@@ -71,7 +71,7 @@ fn walk(folder: &Path, depth: u32, found: &mut Vec<(PathBuf, usize)>) {
     }
 }
 
-/// In this group and those below it.
+/// Counts the processes in this group and those below it.
 fn processes(group: &Path) -> usize {
     let own = fs::read_to_string(group.join("cgroup.procs")).map_or(0, |all| all.lines().count());
     let below = fs::read_dir(group).into_iter().flatten().flatten();
@@ -82,7 +82,7 @@ fn processes(group: &Path) -> usize {
 struct Hierarchy {
     folder: PathBuf,
     is_old: bool,
-    /// Of an old one: its controllers, among other words.
+    /// The mount options of a v1 hierarchy; they include its controllers.
     options: String,
 }
 
@@ -90,7 +90,7 @@ fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
     let of_line = |line: &str| {
         let fields: Vec<&str> = line.split(' ').collect();
         let [_, folder, kind, options, ..] = fields.as_slice() else { return None };
-        // The named ones of systemd have no controller.
+        // The named hierarchies of systemd have no controller.
         let is_old = *kind == "cgroup" && !options.contains("name=");
         let counts = is_old || *kind == "cgroup2";
         counts.then(|| Hierarchy { folder: folder.into(), is_old, options: (*options).to_owned() })
@@ -98,14 +98,14 @@ fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
     mounts.lines().filter_map(of_line).collect()
 }
 
-/// The folder of this process's group, in the hierarchy of a controller or in the new one.
+/// Returns the folder of this process's group in the v1 hierarchy of a controller, or in the v2 hierarchy.
 fn own_folder(hierarchies: &[Hierarchy], own: &str, controller: Option<&str>) -> Option<PathBuf> {
     let is_of = |list: &str| controller.is_some_and(|name| list.split(',').any(|one| one == name));
     let hierarchy = hierarchies.iter().find(|hierarchy| match controller {
         Some(_) => hierarchy.is_old && is_of(&hierarchy.options),
         None => !hierarchy.is_old,
     })?;
-    // `4:memory:/user.slice`, and `0::/user.slice` for the new one.
+    // `4:memory:/user.slice`; in the v2 hierarchy, `0::/user.slice`.
     let path = own.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, path) = (parts.next()?, parts.next()?);
@@ -122,7 +122,7 @@ fn offers(folder: &Path, controller: &str) -> bool {
     all.split(' ').any(|one| one == controller)
 }
 
-/// Makes a group and removes it.
+/// Creates a group and removes it.
 fn trial(folder: &Path) -> std::io::Result<()> {
     let group = folder.join(format!("{TRIAL}{}", std::process::id()));
     fs::create_dir(&group)?;

@@ -1,4 +1,4 @@
-//! Looks at this machine's clock.
+//! Examines this machine's clock.
 
 use std::{
     fs,
@@ -20,7 +20,8 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// systemd's own client leaves a file; its tool knows of others, too.
+/// Whether the clock is synchronised. systemd's own client leaves a file; its tool also knows about other
+/// clients.
 async fn is_synchronised() -> Option<bool> {
     if Path::new("/run/systemd/timesync/synchronized").exists() {
         return Some(true);

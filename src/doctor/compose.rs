@@ -9,7 +9,7 @@ use crate::compose::{self, Project};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What compose runs for a platform, as `up` sees it.
+/// Returns the services that compose runs for a platform, as `up` sees them.
 pub async fn services(project: &Project) -> Result<Vec<compose::Service>, String> {
     match timeout(PATIENCE, project.services()).await {
         Ok(services) => services.map_err(|error| error.chain().join(": ")),
@@ -37,7 +37,7 @@ pub fn facts(
     Facts { installed, services: services.map_err(|why| first_line(why)), is_needed }
 }
 
-/// Programs tell long stories.
+/// Joins the lines of a program's message into one.
 fn first_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

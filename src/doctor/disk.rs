@@ -1,4 +1,4 @@
-//! Looks at folders and at the room on their disks.
+//! Examines folders and the free space on their disks.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use rustix::fs::{statfs, statvfs};
 
 use super::judge::disk::{Facts, Folder, Kind, Place, Room};
 
-/// Numbers of file systems, from `linux/magic.h` and statfs(2).
+/// The magic numbers of network file systems, from `linux/magic.h` and statfs(2).
 const NETWORK: [(u64, &str); 5] = [
     (0x6969, "NFS"),
     (0xff53_4d42, "CIFS"),
@@ -20,7 +20,7 @@ const NETWORK: [(u64, &str); 5] = [
 ];
 const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
-/// `engine` is where the engine keeps its images, when it is on this machine.
+/// Gathers the facts. `engine` is the folder of the engine's images, if the engine is on this machine.
 pub fn gather(data: &Path, engine: Option<PathBuf>, has_sqlite: bool) -> Facts {
     let mut places = vec![place("the data folder", "data-room", data, true)];
     places.extend(engine.map(|root| place("Docker's images", "docker-room", &root, false)));
@@ -33,7 +33,7 @@ fn place(of: &'static str, name: &'static str, path: &Path, is_needed: bool) -> 
     Place { of, name, path: path.display().to_string(), room: room(nearest), is_needed }
 }
 
-/// The folder, or the first above it that is there.
+/// Returns the folder, or the nearest parent that exists.
 fn nearest(path: &Path) -> &Path {
     path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"))
 }
@@ -58,7 +58,7 @@ fn folder(path: &Path) -> Folder {
     let mode = fs::metadata(nearest).map_or(0, |data| data.permissions().mode() & 0o777);
     let owner = fs::metadata(nearest).ok().map(|data| data.uid());
     let owner = owner.filter(|uid| *uid != rustix::process::geteuid().as_raw());
-    // Really written, and gone at once.
+    // Creates a real file, which is gone at once.
     let refused = tempfile::tempfile_in(nearest).err().map(|error| error.to_string());
     Folder { path: path.display().to_string(), exists: nearest == path, mode, owner, refused }
 }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::runtime::{self, EngineSurvey};
 
-/// Longer than the own limits of the connection and of the registry, which have the better words.
+/// The time limit of a check. It exceeds the limits of the connection and of the registry, whose errors say
+/// more.
 const PATIENCE: Duration = Duration::from_secs(16);
 
 pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
@@ -39,7 +40,7 @@ pub async fn gather(base_image: &str) -> Result<EngineSurvey, Unreachable> {
     }
 }
 
-/// The innermost reason.
+/// Returns the innermost cause of an error.
 fn root<'e>(mut error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     while let Some(source) = error.source() {
         error = source;
@@ -47,7 +48,7 @@ fn root<'e>(mut error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     error
 }
 
-/// Debian's version of the package on this machine.
+/// Returns the version of Debian's runc package on this machine.
 pub async fn runc_package() -> Option<String> {
     let dpkg = tools::find("dpkg-query")?;
     tools::ask(dpkg, &["--show", "--showformat=${Version}", "runc"]).await

@@ -1,17 +1,17 @@
-//! What doctor says: findings, and which stacks they leave.
+//! The output of the doctor: findings, and the stacks that can run according to them.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Ok,
     /// Worth knowing; nothing fails.
     Note,
-    /// It works, and is not as it should be.
+    /// It works, but not as it should.
     Warning,
-    /// It keeps the platform that was asked about from working.
+    /// It keeps the requested platform from working.
     Problem,
 }
 
@@ -26,7 +26,7 @@ impl Status {
     }
 }
 
-/// Which stacks a finding keeps from working.
+/// The stacks that a finding keeps from working.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stops {
     pub up: bool,
@@ -40,7 +40,7 @@ impl Stops {
     pub const BOTH: Self = Self { up: true, embedded: true };
 }
 
-/// Which stack was asked about: `up` as the settings have it, or the embedded one.
+/// The stack that was asked about: `up` as the settings have it, or the embedded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     Up,
@@ -56,15 +56,15 @@ impl Wanted {
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Stable, for scripts: `kernel`, `runc`.
+    /// A stable name for scripts: `kernel`, `runc`.
     pub name: &'static str,
     pub status: Status,
-    /// What is so.
+    /// The fact that was found.
     pub found: String,
-    /// What to do, as a sentence; none when all is well.
+    /// The advice as a sentence; `None` if all is well.
     pub advice: Option<String>,
     #[serde(skip)]
     pub stops: Stops,
@@ -83,8 +83,8 @@ impl Finding {
         Self { status: Status::Warning, ..Self::note(name, found, advice) }
     }
 
-    /// A problem where it stops what is wanted, else a note: who wants Docker's stack need not mend
-    /// what only the other one needs.
+    /// Makes a problem if it stops the wanted stack, else a note: a user who wants the embedded stack need not
+    /// fix what only Docker's stack needs.
     pub fn stops(
         stops: Stops,
         wanted: Wanted,
@@ -97,22 +97,22 @@ impl Finding {
     }
 }
 
-/// Findings of one kind.
+/// The findings of one area.
 #[derive(Clone, Debug)]
 pub struct Group {
     pub name: &'static str,
     pub findings: Vec<Finding>,
 }
 
-/// Everything.
+/// All findings.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub groups: Vec<Group>,
-    /// The `up` that runs on the data folder that was asked about: which stack, as which process.
+    /// The `up` that is running on the data folder that was asked about: its stack and its process id.
     pub running: Option<(Wanted, u32)>,
 }
 
-/// Whether a stack can run here; if not, the first reason, and if it does, as which process.
+/// Whether a stack can run here. If not, this has the first reason; if it is running, its process id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub can_run: bool,

@@ -1,4 +1,4 @@
-//! Looks at limits.
+//! Reads the limits of this process and of the kernel.
 
 use rustix::process::{Resource, getrlimit};
 

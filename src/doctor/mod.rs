@@ -1,10 +1,11 @@
-//! What this machine has, what keeps the platform from working, and what to do.
+//! The examination of this machine: what it has, what keeps the platform from working, and what to do about it.
 //!
 //! ```text
 //! gather (I/O, each with a deadline) ─▶ facts (plain structs) ─▶ judge (pure) ─▶ findings
 //! ```
-//! A file per group of checks gathers, the one of the same name in [`judge`] says what it means. Nothing
-//! lasting is changed: what is tried (a control group, a file, a port, a message) is gone at once.
+//! For each group of checks, one file gathers the facts, and the one of the same name in [`judge`] interprets
+//! them. Nothing is changed for good: what is created for a test (a control group, a file, a port, a message)
+//! is removed at once.
 
 mod backends;
 mod cgroups;

@@ -1,4 +1,4 @@
-//! Looks for living platforms, and for what dead ones have left.
+//! Looks for running platforms, and for leftovers of platforms that have died.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,10 +23,10 @@ use crate::{
     runtime::LabelledContainer,
 };
 
-/// A control group without a process that is younger is not looked at.
+/// The minimum age of a control group without a process to be examined.
 const SETTLED: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// Asks every role at once.
+/// Asks every role at the same time.
 pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> Vec<Role> {
     let prober =
         Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
@@ -46,7 +46,7 @@ pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> Vec<Role> {
     futures_util::future::join_all(app::Role::ALL.into_iter().rev().map(ask)).await
 }
 
-/// `containers` are those that the engine has with labels of ours.
+/// Gathers the facts. `containers` are those that the engine has with our labels.
 pub fn gather(
     place: &LocalPlatform,
     dirs: &Dirs,
@@ -69,7 +69,7 @@ pub fn gather(
     }
 }
 
-/// Those of this user, and those of every process of ours that can be seen.
+/// Finds the data folders of this user, and those of all visible CloudFunc processes.
 fn data_folders(place: &LocalPlatform, dirs: &Dirs) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::from([place.folder.clone()]);
     folders.extend(below(&dirs.state));
@@ -84,7 +84,7 @@ fn below(state: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     entries.map(|entry| entry.path()).filter(|path| path.join("manager-id").exists())
 }
 
-/// Where a process of ours may have its data folder.
+/// Returns the folders where a CloudFunc process may have its data.
 fn of_process(process: &Path) -> Vec<PathBuf> {
     let arguments = words(&process.join("cmdline"));
     let is_ours = arguments.get(1).is_some_and(|word| word == "up" || word == "manager")
@@ -106,13 +106,13 @@ fn of_process(process: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// The parts of a file that end with a zero byte each.
+/// Splits the content of a file at its zero bytes.
 fn words(path: &Path) -> Vec<OsString> {
     let text = fs::read(path).unwrap_or_default();
     text.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
-/// Whether `up` or a role runs on a data folder.
+/// Whether `up` or a role is running on a data folder.
 fn is_alive(folder: &Path) -> bool {
     let has_manager = || {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -142,7 +142,7 @@ fn instances(folder: &Path) -> Option<(String, usize)> {
 }
 
 fn empty_groups() -> Vec<String> {
-    // One that is being made or removed has none for a moment.
+    // A group that is being created or removed has no process for a moment.
     let is_old = |group: &Path| {
         let changed = fs::metadata(group).and_then(|group| group.modified()).ok();
         changed.and_then(|changed| changed.elapsed().ok()).is_none_or(|age| age >= SETTLED)

@@ -1,11 +1,11 @@
-//! Tries the ports that `up` would listen on.
+//! Tests the ports on which `up` would listen.
 
 use std::{io, net::TcpListener};
 
 use super::judge::ports::{Port, State};
 use crate::local::ports;
 
-/// A port, and whether what is meant to listen there was seen to.
+/// A port, and whether the program that is meant to listen there was found to do so.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
     pub port: ports::Port,
@@ -14,7 +14,7 @@ pub struct Wanted {
     pub is_roles: bool,
 }
 
-/// Port 0 takes a free one and needs no look.
+/// Tests the ports. Port 0 takes a free one and needs no test.
 pub fn gather(wanted: &[Wanted]) -> Vec<Port> {
     wanted.iter().filter(|wanted| wanted.port.address.port() != 0).map(look).collect()
 }

@@ -1,4 +1,4 @@
-//! Asks the runtime without a daemon, and looks for what it uses.
+//! Examines the runtime without a daemon and the programs that it uses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     runtime,
 };
 
-/// It makes a trial of its own, with processes.
+/// The time limit for its test, which starts processes.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 pub async fn gather(platform: PlatformName, default_version: String) -> Facts {
@@ -33,7 +33,7 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
         runtime::Error::Unavailable { source, .. } => source.to_string(),
         other => other.to_string(),
     };
-    // A folder of its own, so that nothing is left where a platform would keep its own.
+    // A folder of its own, so that nothing remains where a platform keeps its files.
     let folder = tempfile::tempdir().map_err(|error| format!("no folder for a trial: {error}"))?;
     let config = runtime::Config::Oci {
         program: runtime::THIS_PROGRAM.into(),
@@ -49,7 +49,7 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
 
 async fn python() -> Option<Python> {
     let found = tools::find("python3")?;
-    // A version manager's stand-in leads to another program, which is the one that counts.
+    // The shim of a version manager runs another program, which is the one that counts.
     let script = "import sys; print(sys.executable); print('%d.%d.%d' % sys.version_info[:3])";
     let said = tools::ask(&found, &["-I", "-c", script]).await;
     let mut lines = said.iter().flat_map(|said| said.lines()).map(str::to_owned);
@@ -63,7 +63,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_interpreter_says_where_it_really_is() {
-        // Tests run the real shim: there is one.
+        // The tests run the real shim, so there is an interpreter.
         let python = python().await.unwrap();
         assert!(python.version.is_some_and(|version| version.starts_with("3.")));
         assert!(!python.path.contains("/shims/"), "{}", python.path);

@@ -1,4 +1,4 @@
-//! What is looked at: the platform that the settings mean, on this machine.
+//! The subject of the examination: the platform that the settings mean, on this machine.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -20,13 +20,13 @@ use crate::{
     store,
 };
 
-/// Ports inside the compose services' containers, in the order of [`Subject`]'s.
+/// Ports inside the containers of the compose services, in the order of [`Subject`]'s ports.
 const INSIDE: [(&str, u16); 3] =
     [("postgres", 5432), ("rabbitmq", 5672), ("rabbitmq-management", 15672)];
 
 pub struct Subject {
     settings: Settings,
-    /// Those that `up` would give to the compose services; None where they cannot be had.
+    /// The ports that `up` would give to the compose services; `None` if no free ones are available.
     compose_ports: Option<[Port; 3]>,
     dirs: Dirs,
     place: LocalPlatform,
@@ -47,7 +47,7 @@ impl Subject {
     ) -> Result<Self, Error> {
         let caller = |error| Error::new(Exit::Caller, error);
         let wanted = if stack == Stack::Embedded { Wanted::Embedded } else { Wanted::Up };
-        // Where it would listen, unless it does already.
+        // The addresses where it would listen, or where it listens already.
         let addresses = match place.holder.as_ref().filter(|_| place.running) {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
@@ -68,7 +68,7 @@ impl Subject {
         })
     }
 
-    /// The subject of the examination, in a sentence.
+    /// Describes the subject in a sentence.
     pub fn describe(&self) -> String {
         let LocalPlatform { running, holder, .. } = &self.place;
         let described = self.place.describe();
@@ -81,7 +81,7 @@ impl Subject {
         }
     }
 
-    /// The `up` that runs.
+    /// Returns the `up` that is running.
     fn holder(&self) -> Option<&Holder> {
         self.place.holder.as_ref().filter(|_| self.place.running)
     }
@@ -90,7 +90,7 @@ impl Subject {
         &self.place
     }
 
-    /// In two rounds: the second needs what the first has found.
+    /// Looks in two rounds: the second needs results of the first.
     pub async fn look(&self) -> Report {
         let name = self.place.platform.clone();
         let (engine, runc_package, mut sandbox, installed, services, roles) = tokio::join!(
@@ -122,7 +122,7 @@ impl Subject {
             base_image: self.python_image.clone(),
             runc_package,
             needed_by: needs_docker(self.has_compose, self.settings.runtime, sandbox.oci.is_ok()),
-            // Functions of the compose stack may run without it, too.
+            // The functions of the compose stack may also run without Docker.
             image_needed_by: needs_docker(false, self.settings.runtime, sandbox.oci.is_ok()),
         };
         let compose = compose::facts(installed, &services, self.has_compose);
@@ -143,7 +143,7 @@ impl Subject {
         Report { groups, running: self.holder().map(|holder| (wanted, holder.pid)) }
     }
 
-    /// The command to type next.
+    /// Returns the command to type next.
     pub fn next(&self, report: &Report) -> &'static str {
         let (up, embedded) = (report.up().can_run, report.embedded().can_run);
         match self.wanted {
@@ -154,7 +154,7 @@ impl Subject {
         }
     }
 
-    /// Of the compose project, if one was ever started from here.
+    /// Returns the services of the compose project, if one was ever started from this folder.
     async fn services(&self) -> Result<Vec<Service>, String> {
         match self.place.project().filter(|_| self.has_compose) {
             Some(project) => compose::services(&project).await,
@@ -162,7 +162,7 @@ impl Subject {
         }
     }
 
-    /// Those that are given, or those of the compose services that run.
+    /// Returns the backends that are given, or those of the running compose services.
     fn backends(&self, services: &[Service]) -> (Option<store::Config>, Option<queue::Config>) {
         if !self.has_compose {
             let store = self.settings.store.clone().map(|store| store.within(&self.place.folder));
@@ -170,7 +170,7 @@ impl Subject {
         }
         let [postgres, rabbitmq, _] = INSIDE.map(|(_, inside)| published(services, inside));
         let Some(project) = self.place.project() else { return (None, None) };
-        // That data are there keeps it from making credentials where there are none.
+        // The last argument says that data exist, so that no credentials are created where there are none.
         let credentials = Credentials::load(&project.folder, &project.name, |_| None, true);
         let Ok((credentials, _)) = credentials else { return (None, None) };
         let (store, queue) = urls(&credentials, postgres.unwrap_or(0), rabbitmq.unwrap_or(0));
@@ -226,20 +226,20 @@ impl Subject {
     }
 }
 
-/// The stacks that cannot do without an engine. Only the embedded one may choose what functions run in.
+/// Returns the stacks that need an engine. Only the embedded one may choose the runtime of functions.
 fn needs_docker(has_compose: bool, runtime: Option<Kind>, oci_works: bool) -> Stops {
     let is_chosen = runtime.map(|kind| kind == Kind::Docker);
     Stops { up: has_compose || is_chosen.unwrap_or(true), embedded: is_chosen.unwrap_or(!oci_works) }
 }
 
-/// The port of this host that leads to a running service's own.
+/// Returns the port of this host that leads to this port of a running service.
 fn published(services: &[Service], inside: u16) -> Option<u16> {
     let running = services.iter().filter(|service| service.state == "running");
     let mut ports = running.flat_map(|service| service.published.iter());
     ports.find(|(own, _)| *own == inside).map(|(_, host)| *host)
 }
 
-/// None: looking took too long.
+/// Makes a group; `None` means that the checks took too long.
 fn group(name: &'static str, findings: Option<Vec<Finding>>) -> Group {
     let late = || {
         let found = format!("looking at this took longer than {} s", tools::FILES.as_secs());

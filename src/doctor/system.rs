@@ -1,4 +1,4 @@
-//! Looks at the kernel.
+//! Examines the kernel.
 
 use std::{fs, path::Path};
 
@@ -28,14 +28,14 @@ pub fn gather() -> Facts {
     }
 }
 
-/// Filters, not only the strict mode of old.
+/// Whether the kernel has seccomp filters, and not only the older strict mode.
 fn has_seccomp() -> bool {
     let actions = tools::read("/proc/sys/kernel/seccomp/actions_avail");
     let status = tools::read("/proc/self/status").unwrap_or_default();
     actions.map_or(status.contains("\nSeccomp:"), |actions| actions.contains("errno"))
 }
 
-/// One that is loaded when it is first used.
+/// Whether the overlay module can be loaded at its first use.
 fn has_overlay_module(kernel: &str) -> bool {
     let folder = Path::new("/lib/modules").join(kernel);
     let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(folder.join(list)));

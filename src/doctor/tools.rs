@@ -1,4 +1,4 @@
-//! How facts are gathered: other programs, blocking calls, both with an end.
+//! Tools for gathering facts: other programs and blocking calls, both with a time limit.
 
 use std::{
     env, fs,
@@ -10,12 +10,12 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
-/// Of a program that only says its version.
+/// The time limit of a program that only prints its version.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Of reading a few hundred files of /proc, and of a disk that has to wake up.
+/// The time limit of reading a few hundred files of /proc, or of a disk that has to wake up.
 pub const FILES: Duration = Duration::from_secs(5);
 
-/// Where a program is: on the `PATH`, or where administrators' programs are.
+/// Finds a program on the `PATH`, or in the folders of administrators' programs.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
@@ -25,7 +25,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(is_program)
 }
 
-/// The standard output of a program that succeeds in time, without the spaces around it.
+/// Returns the trimmed standard output of a program that succeeds in time.
 pub async fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
@@ -33,18 +33,18 @@ pub async fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Work of the file system, off the async threads; none when it does not end in time, as with a network
+/// Runs file system work off the async threads; `None` if it does not end in time, for example on a network
 /// file system whose server is gone.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     timeout(FILES, tokio::task::spawn_blocking(work)).await.ok()?.ok()
 }
 
-/// A file of /proc or /sys, without the spaces around it.
+/// Reads a file of /proc or /sys, trimmed.
 pub fn read(path: impl AsRef<Path>) -> Option<String> {
     Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
-/// A number in such a file.
+/// Reads a number from such a file.
 pub fn read_number(path: impl AsRef<Path>) -> Option<u64> {
     read(path)?.parse().ok()
 }

@@ -1,10 +1,10 @@
-//! Versions as programs write them: `1.1.5+ds1`, `v2.29.7`, `1.4.0-rc.3`, `Python 3.12.4`.
+//! Versions as programs print them: `1.1.5+ds1`, `v2.29.7`, `1.4.0-rc.3`, `Python 3.12.4`.
 
-/// Ordered; a release candidate comes before its release.
+/// A version. Versions are ordered; a release candidate comes before its release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     numbers: [u32; 3],
-    /// Of a release: as many as there can be.
+    /// The number of the release candidate; `u32::MAX` for a release.
     candidate: u32,
 }
 
@@ -25,7 +25,7 @@ impl Version {
         self.numbers[1]
     }
 
-    /// The first word that begins with a number, or with a `v` and one. What a distribution adds does
+    /// Reads the first word that begins with a number, or with `v` and a number. Suffixes of a distribution do
     /// not count; missing numbers are 0.
     pub fn parse(text: &str) -> Option<Self> {
         let is_version = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
@@ -36,7 +36,7 @@ impl Version {
         let mut parts = numbers.split('.').filter(|part| !part.is_empty()).map(str::parse);
         let mut next = || parts.next().unwrap_or(Ok(0)).ok();
         let version = Self::new(next()?, next()?, next()?);
-        // `-rc.3`, `-rc3`, `~rc93`.
+        // A release candidate: `-rc.3`, `-rc3`, `~rc93`.
         let rest = rest.trim_start_matches(['-', '~']);
         let candidate = rest.strip_prefix("rc").map(|rest| rest.trim_start_matches('.'));
         let digits = |text: &str| {

@@ -101,7 +101,7 @@ impl Upstream {
         if !error.begun || read_only {
             return Problem::new(code::UNAVAILABLE, format!("the {role} does not answer"))
                 .retry_after(1)
-                .hint("'cloudfunc status' tells which roles are running")
+                .hint("'cloudfunc status' shows which roles are running")
                 .into();
         }
         let detail =

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::app::Role;
 
-/// The processes of the roles that a supervisor has started on this data folder.
+/// Finds the processes of the roles that a supervisor has started on this data folder.
 pub fn find(folder: &Path) -> Vec<i32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
@@ -14,7 +14,7 @@ pub fn find(folder: &Path) -> Vec<i32> {
     .collect()
 }
 
-/// Whether these arguments, each ended by a zero byte, are what a supervisor starts a role with.
+/// Whether these arguments, each ended by a zero byte, are those with which a supervisor starts a role.
 fn is_role_of(command_line: &[u8], folder: &Path) -> bool {
     let arguments: Vec<&[u8]> = command_line.split(|byte| *byte == 0).collect();
     let folder = folder.as_os_str().as_encoded_bytes();

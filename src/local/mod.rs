@@ -1,5 +1,5 @@
-//! The platforms of this machine as commands and the doctor see them: which one is meant, what its roles answer,
-//! who has its ports, what it has left.
+//! The platforms of this machine as commands and the doctor see them: which one is meant, what its roles
+//! answer, which programs hold its ports, what it has left behind.
 
 pub mod leftovers;
 mod platform;

@@ -15,15 +15,15 @@ use crate::{
     store,
 };
 
-/// The platform that is meant, and whether an `up` runs on its data folder.
+/// The platform that is meant, and whether an `up` is running on its data folder.
 #[derive(Clone, Debug)]
 pub struct LocalPlatform {
     pub folder: PathBuf,
     pub platform: PlatformName,
-    /// None: nothing is known of it.
+    /// The stack; `None` if it is not known.
     pub stack: Option<Stack>,
     pub running: bool,
-    /// The process that runs, or ran last.
+    /// The process that is running, or that ran last.
     pub holder: Option<Holder>,
 }
 
@@ -33,8 +33,8 @@ impl LocalPlatform {
         Self { folder: data_dir, platform: name, stack, running: is_running, holder }
     }
 
-    /// The platform that [`Platforms::choose`] finds; where nothing was started, or none of several runs,
-    /// the folder that is given, else the one of the stacks' that was used, compose first.
+    /// Finds the platform with [`Platforms::choose`]. If none was started, or none of several is running, it
+    /// takes the given folder, else the stack's folder that was used, compose first.
     pub fn find(told: &Settings, settings: &Settings, dirs: &Dirs) -> Result<Self, Error> {
         let usual_data_dir = settings.data_dir.as_deref().filter(|_| told.data_dir.is_none());
         let wish = Wish {
@@ -61,7 +61,8 @@ impl LocalPlatform {
         })
     }
 
-    /// A name that is given and leads nowhere is an error; only [`Self::find`] takes it for one to come.
+    /// Refuses a given name that no platform has; only [`Self::find`] accepts it, as the name of a platform to
+    /// come.
     pub fn refuse_unknown(told: &Settings, dirs: &Dirs) -> Result<(), Error> {
         let wish = Wish { name: told.name.as_ref(), ..Wish::default() };
         if told.name.is_none() || told.data_dir.is_some() {
@@ -73,14 +74,14 @@ impl LocalPlatform {
         }
     }
 
-    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`
+    /// Describes it as `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`.
     pub fn describe(&self) -> String {
         let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
         let url = self.holder.as_ref().map_or_else(String::new, |holder| format!("{}, ", holder.url()));
         format!("platform '{}' ({stack}{url}data folder {})", self.platform, self.folder.display())
     }
 
-    /// The command that starts it, in backticks.
+    /// Returns the command that starts it, in backticks.
     pub fn up(&self, state: Option<&std::path::Path>) -> String {
         match (Known::at(&self.folder), state) {
             (Some(known), Some(state)) => format!("`{}`", known.up(state)),
@@ -88,7 +89,7 @@ impl LocalPlatform {
         }
     }
 
-    /// The SQLite file here with what belongs to it; empty where there is none.
+    /// Returns the SQLite file of this folder with its side files; empty if there is none.
     pub fn store_files(&self) -> Vec<PathBuf> {
         let store::Config::Sqlite { path } = StorePlace::DataDir.within(&self.folder) else {
             return Vec::new();
@@ -97,12 +98,12 @@ impl LocalPlatform {
         ["", "-wal", "-shm"].map(beside).into_iter().filter(|path| path.exists()).collect()
     }
 
-    /// The compose project that was started from here, if one was.
+    /// Returns the compose project that was started from this folder, if there is one.
     pub fn project(&self) -> Option<Project> {
         compose::was_used(&self.folder.join("compose")).then(|| self.named_project())
     }
 
-    /// The compose project that belongs here, whether or not it was ever started.
+    /// Returns the compose project of this folder, whether or not it was ever started.
     pub fn named_project(&self) -> Project {
         let folder = self.folder.join("compose");
         let name = compose::project(&folder).unwrap_or_else(|| format!("cloudfunc-{}", self.platform));

@@ -1,4 +1,4 @@
-//! Ports, before anything is started: a taken one is named with the flag that changes it.
+//! Checks ports before anything is started: the error about a taken port names the flag that changes it.
 
 use std::{
     fs, io,
@@ -8,17 +8,17 @@ use std::{
 
 use crate::error::Error;
 
-/// A port that something of ours will listen on.
+/// A port on which one of our programs will listen.
 #[derive(Clone, Copy, Debug)]
 pub struct Port {
-    /// Who: `the gateway`, `Postgres`.
+    /// The listener in a sentence: `the gateway`, `Postgres`.
     pub of: &'static str,
     pub address: SocketAddr,
-    /// Changes it.
+    /// The flag that changes the port.
     pub flag: &'static str,
 }
 
-/// All of them are free, or the first that is not is named.
+/// Checks that all ports are free; the error names the first one that is not.
 pub fn check(ports: &[Port]) -> Result<(), Error> {
     for Port { of, address, flag } in ports {
         let problem = match TcpListener::bind(address) {
@@ -39,9 +39,9 @@ pub fn check(ports: &[Port]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A different free port in place of each 0.
+/// Puts a different free port in place of each 0.
 pub fn choose(ports: &mut [&mut Option<u16>]) -> io::Result<()> {
-    // Held together, so that no two are the same.
+    // All are held at the same time, so that no two are equal.
     let mut held = Vec::new();
     for port in ports.iter_mut().filter(|port| ***port == Some(0)) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -51,7 +51,7 @@ pub fn choose(ports: &mut [&mut Option<u16>]) -> io::Result<()> {
     Ok(())
 }
 
-/// `python3 (process 1234)`, as far as /proc lets us see.
+/// Returns the program that listens on a port, as far as /proc shows it: `python3 (process 1234)`.
 pub fn owner(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
@@ -70,7 +70,7 @@ pub fn owner(port: u16) -> Option<String> {
     })
 }
 
-/// The inodes of the sockets that listen on a port, from a table of /proc/net.
+/// Returns the inodes of the sockets that listen on a port, from a table of /proc/net.
 fn listeners(table: &str, port: u16) -> Vec<String> {
     const LISTEN: &str = "0A";
     let suffix = format!(":{port:04X}");

@@ -1,4 +1,4 @@
-//! Asking a role whether it is ready.
+//! Asks a role whether it is ready.
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
@@ -10,18 +10,18 @@ use crate::{
     settings::Platform,
 };
 
-/// A role answers about itself at once; one that does not is busy dying.
+/// The time limit of an answer. A role answers about itself at once; one that does not is about to end.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a role says of itself.
+/// The answer of a role about itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Ready(Health),
-    /// It runs, but waits for something.
+    /// It runs, but waits for this.
     Waiting(String),
-    /// Nobody listens.
+    /// No program listens at the address.
     Down,
-    /// Somebody answers who is not this role.
+    /// Another program answers at the address.
     Stranger(String),
 }
 
@@ -33,7 +33,7 @@ pub struct Prober {
     tokens: Option<Tokens>,
 }
 
-/// What the roles of one data folder take; none where there is none yet, or where nothing runs.
+/// The tokens of the roles of one data folder; `None` if there is no token yet, or if nothing is running.
 #[derive(Clone, Default)]
 struct Tokens {
     gateway: Option<String>,
@@ -45,9 +45,9 @@ impl Prober {
         Self::of(platform.name.clone(), platform.addresses)
     }
 
-    /// Of the platform of this name.
+    /// Asks the roles of the platform of this name.
     pub fn of(platform: PlatformName, addresses: Addresses) -> Self {
-        // The client wants a provider also for plain HTTP; whoever comes first sets it.
+        // The client needs a provider also for plain HTTP; the first caller installs it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
         Self {
@@ -58,8 +58,9 @@ impl Prober {
         }
     }
 
-    /// Believes only who takes the tokens of this data folder: any platform may have any name. Where no `up`
-    /// holds the folder's lock, nothing is sent and nobody is believed: another program may have the port now.
+    /// Accepts only answers of roles that take the tokens of this data folder: any platform may have any name.
+    /// If no `up` holds the folder's lock, no token is sent and no answer is accepted: another program may have
+    /// the port now.
     pub fn with_tokens_of(self, folder: &Path, is_running: bool) -> Self {
         let read = |name| fs::read_to_string(folder.join(name)).ok().map(|text| text.trim().to_owned());
         let tokens = if is_running {
@@ -89,7 +90,7 @@ impl Prober {
             return Answer::Stranger(format!("the {role} of platform '{}'", health.platform));
         }
         match self.is_ours(role).await {
-            // It is busy, or has just ended: the next look tells.
+            // It is busy or has just ended: the next check will tell.
             None => Answer::Waiting("an answer".to_owned()),
             Some(false) => {
                 Answer::Stranger(format!("the {role} of another platform named '{}'", self.platform))
@@ -99,8 +100,8 @@ impl Prober {
         }
     }
 
-    /// Whether it takes our token; none: it gave no answer. Every route wants one but health, also one that is
-    /// not there: then a role says so in a way of its own.
+    /// Whether the role takes our token; `None` if it gave no answer. Every route except health requires a
+    /// token, even one that does not exist; a role has its own answer for that case.
     async fn is_ours(&self, role: Role) -> Option<bool> {
         let Some(tokens) = &self.tokens else { return Some(true) };
         let token = if role == Role::Gateway { &tokens.gateway } else { &tokens.internal };
@@ -115,7 +116,7 @@ impl Prober {
     }
 }
 
-/// Where a role listens.
+/// Returns the address on which a role listens.
 pub fn address(addresses: &Addresses, role: Role) -> SocketAddr {
     match role {
         Role::Gateway => addresses.gateway,

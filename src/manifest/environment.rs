@@ -1,12 +1,12 @@
-//! `[env]` of a manifest: which variables a process has to be started with, which cannot work, and how values are
-//! written.
+//! `[env]` of a manifest: the variables that a process must be started with, those that cannot work, and the
+//! syntax of values.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Code, FunctionSpec, Language};
 
-/// Variables that any program's loader or C library reads when the process starts; its language adds those of the
-/// interpreter. A name ending in `*` stands for all that begin so.
+/// The variables that any program's loader or C library reads when the process starts; the language adds those
+/// of its interpreter. A name ending in `*` stands for all names with that beginning.
 const READ_AT_START: [&str; 11] = [
     "LD_*",
     "MALLOC_*",
@@ -21,23 +21,25 @@ const READ_AT_START: [&str; 11] = [
     "OPENSSL_*",
 ];
 
-/// An image's program is found by the one and writes to the other before it is given a function.
+/// The variables of the sandbox: an image's program is found by the first and writes to the second before it
+/// receives a function.
 const OF_THE_SANDBOX: [&str; 2] = ["PATH", "HOME"];
 
-/// Why a function in this language cannot have this variable.
+/// Returns the reason why a function in this language cannot have this variable.
 pub fn refusal(language: Language, name: &str) -> Option<&'static str> {
     let refused = language.facts().variables.refused;
     refused.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why)
 }
 
-/// The variables that a function's process has to be started with. The rest of its environment is set with its code.
+/// Returns the variables with which a function's process must be started. The others are set together with its
+/// code.
 pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
     let is_wanted = |name: &str| match &spec.code {
-        // Revisions of an older version may have names that are refused now; then they had no effect.
+        // Revisions of an older version may have names that are now refused; they had no effect then, either.
         Code::Language { language, version: _, package: _ } => {
             is_read_at_start(*language, name) && refusal(*language, name).is_none()
         }
-        // What an image's program reads at its start is its own affair.
+        // An image's program decides itself which variables it reads at its start.
         Code::Image { .. } => !OF_THE_SANDBOX.contains(&name),
     };
     let wanted = spec.env.iter().filter(|(name, _)| is_wanted(name));
@@ -53,7 +55,7 @@ fn is_read_at_start(language: Language, name: &str) -> bool {
     })
 }
 
-/// A value as it is meant: `$${` is a literal `${`. An error is the `${…}` that is not escaped, cut short.
+/// Returns the literal value: `$${` stands for `${`. The error is a `${…}` that is not escaped, shortened.
 pub fn literal(value: &str) -> Result<String, String> {
     const SHOWN: usize = 40;
     let mut text = String::with_capacity(value.len());

@@ -1,7 +1,7 @@
-//! `cloudfunc.toml`: what a function is, in its author's words, turned into a [`FunctionSpec`] with
-//! every default filled in. Client and registry read it with the same code.
+//! `cloudfunc.toml`: the description of a function by its author, turned into a [`FunctionSpec`] with every
+//! default filled in. Client and registry read it with the same code.
 //!
-//! What this version does not do is refused instead of ignored.
+//! A key that this version does not support is refused instead of ignored.
 
 pub mod environment;
 
@@ -18,24 +18,24 @@ pub use crate::toml_document::LocatedError as ManifestError;
 /// The manifest's name in a function's folder.
 pub const FILE: &str = "cloudfunc.toml";
 
-/// Limit of the manifest's text. Reading it takes about fifty times as much memory.
+/// The size limit of the manifest's text, in bytes. Reading it takes about fifty times as much memory.
 pub const MAX_BYTES: usize = 64 * 1024;
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-/// An interpreter on a busy machine takes some of it for itself.
+/// The shortest load timeout: an interpreter on a busy machine needs part of it for itself.
 const MIN_LOAD_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
-/// An interpreter needs about 10 MiB for itself.
+/// The lowest memory limit: an interpreter needs about 10 MiB for itself.
 const MIN_MEMORY: u64 = 16 << 20;
 const MAX_MEMORY: u64 = 64 << 30;
-/// The least that Docker accepts.
+/// The lowest value that Docker accepts.
 const MIN_CPUS: f64 = 0.01;
 const MAX_CPUS: f64 = 64.0;
 const MAX_INSTANCES: u32 = 1000;
-/// All names and values together; they travel in one frame header.
+/// The size limit of all names and values together, in bytes; they travel in one frame header.
 const MAX_ENV_BYTES: usize = 64 * 1024;
-/// Limit of a description, a handler or an image's name.
+/// The size limit of a description, a handler or an image's name, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
 
 const KEYS: &[&str] = &[
@@ -54,39 +54,40 @@ const KEYS: &[&str] = &[
     "env",
     "scaling",
 ];
-/// Keys of the design that this version does not do.
+/// Keys of the design that this version does not support.
 const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "build", "retry"];
 const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
 
-/// A manifest, checked.
+/// A manifest that was checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// None: the folder's name.
+    /// The name; `None` means the name of the folder.
     pub name: Option<FunctionName>,
     pub spec: FunctionSpec,
 }
 
-/// What the platform fills in where a manifest says nothing.
+/// The defaults that the platform fills in where a manifest says nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
-    /// The version of each language for functions that name none; where it is not given, the language's own default.
+    /// The version of each language for functions that name none; a language that is missing here has its own
+    /// default.
     pub versions: BTreeMap<Language, String>,
 }
 
 impl Defaults {
-    /// A version for one language, for which the platform has a default of its own.
+    /// Makes defaults with a version for one language.
     pub fn of(language: Language, version: impl Into<String>) -> Self {
         Self { versions: BTreeMap::from([(language, version.into())]) }
     }
 
-    /// The version of functions in this language that name none.
+    /// Returns the version of functions in this language that name none.
     pub fn version(&self, language: Language) -> &str {
         self.versions.get(&language).map_or(language.facts().versions.default, String::as_str)
     }
 }
 
-/// Reads a manifest; `file` is what errors call it. An empty text is a function in the default language with all
-/// defaults, which is also what a folder without a manifest means.
+/// Reads a manifest; `file` is its name in errors. An empty text means a function in the default language with
+/// all defaults, like a folder without a manifest.
 pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, ManifestError> {
     if text.len() > MAX_BYTES {
         let (file, limit) = (file.to_owned(), show_bytes(MAX_BYTES as u64));
@@ -129,7 +130,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     Ok(Manifest { name, spec })
 }
 
-/// The function of a manifest that says nothing.
+/// Returns the function of an empty manifest.
 pub fn usual(defaults: &Defaults) -> FunctionSpec {
     parse("", FILE, defaults).expect("all keys are optional").spec
 }
@@ -146,7 +147,7 @@ fn description(field: &Field<'_>) -> Result<String, ManifestError> {
     Ok(text.to_owned())
 }
 
-/// Exactly one of `language` and `image`; neither means the default language.
+/// Accepts at most one of `language` and `image`; neither means the default language.
 fn code(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
     let Some(image) = root.get("image") else { return language(root, defaults) };
     if let Some(language) = root.get("language") {
@@ -195,7 +196,8 @@ fn version(field: &Field<'_>, language: Language) -> Result<String, ManifestErro
     Ok(text.to_owned())
 }
 
-/// An image's handler has the form that the image wants; one that names none gets the default language's.
+/// Returns the handler. For an image it has the form that the image expects; an image without one gets the
+/// default language's.
 fn handler(root: &Section<'_>, code: &Code) -> Result<String, ManifestError> {
     let language = match code {
         Code::Language { language, version: _, package: _ } => Some(*language),
@@ -300,7 +302,7 @@ fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
     Ok(scaling)
 }
 
-/// `[A-Za-z_][A-Za-z0-9_]*`
+/// Whether the text matches `[A-Za-z_][A-Za-z0-9_]*`.
 fn is_identifier(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())

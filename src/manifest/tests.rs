@@ -74,7 +74,7 @@ fn an_image_of_ones_own_takes_the_place_of_a_language() {
     assert_eq!(spec.handler, "function.handler");
 }
 
-/// Each text with the whole error that it gets.
+/// Pairs each text with the complete error that it causes.
 #[test]
 fn errors_say_where_and_what_is_accepted() {
     for (text, expected) in [
@@ -193,7 +193,7 @@ fn code_may_load_for_as_long_as_an_invocation_runs_and_for_half_a_minute_at_leas
     assert_eq!(seconds("load_timeout = '15m'"), 900);
 }
 
-/// A manifest that says nothing of it is stored as it was before the key was known: nothing has changed.
+/// A manifest without the key is stored as it was before the key existed, so no function changes.
 #[test]
 fn a_spec_without_a_load_timeout_is_what_it_was() {
     let spec = read("").unwrap().spec;

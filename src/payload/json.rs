@@ -1,36 +1,37 @@
-//! JSON, checked in one pass without building anything.
+//! A check of JSON in one pass that builds nothing.
 //!
-//! What is accepted is what every reader of JSON agrees on (RFC 8259), less what Python's `json` cannot
+//! It accepts what every reader of JSON agrees on (RFC 8259), except for values that Python's `json` cannot
 //! read or a function could not write again:
 //!
 //! - nesting up to [`MAX_DEPTH`];
 //! - integers up to [`MAX_DIGITS`];
-//! - numbers with a fraction or an exponent of any length, as far as a 64-bit float reaches (1.8e308);
+//! - numbers with a fraction or an exponent of any length, up to the range of a 64-bit float (1.8e308);
 //! - no escape of half a surrogate pair, which no encoding can write;
 //! - no byte order mark, no UTF-16, no UTF-32.
 //!
-//! Of a key that stands twice in an object, readers take the last one; that is accepted.
+//! A key may occur twice in an object: readers take the last value.
 
 use std::fmt;
 
-/// Levels of arrays and objects. Python allows 1,000 calls within each other, and reading a level is one:
-/// half of them are left to the function, which may walk the value call by call and write it again.
+/// The limit of nested arrays and objects. Python allows 1,000 nested calls, and reading a level takes one:
+/// half of them are left to the function, which may walk the value recursively and write it again.
 pub const MAX_DEPTH: usize = 500;
-/// Limit of an integer: `sys.int_info.default_max_str_digits`, beyond which Python refuses to convert it.
+/// The limit of the digits of an integer: `sys.int_info.default_max_str_digits`, beyond which Python refuses to
+/// convert it.
 pub const MAX_DIGITS: usize = 4300;
 
-/// Digits and exponents below these are within a 64-bit float.
+/// Numbers with fewer digits and a smaller exponent than this fit into a 64-bit float.
 const SMALL: usize = 300;
 
-/// The first thing that is wrong.
+/// The first fault in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub what: What,
-    /// In bytes from the beginning.
+    /// The offset of the fault, in bytes from the beginning.
     pub offset: usize,
-    /// From 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
 }
 
@@ -51,13 +52,13 @@ impl fmt::Display for Fault {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// It ends too early.
+    /// The document ends too early.
     End,
-    /// Something else than what may stand here.
+    /// An unexpected byte, with what may stand here instead.
     Expected(&'static str, u8),
     /// Something follows the value.
     Trailing,
-    /// `NaN`, `Infinity`, `-Infinity`.
+    /// `NaN`, `Infinity` or `-Infinity`.
     Constant,
     Number,
     Control(u8),
@@ -68,7 +69,7 @@ pub enum What {
     Digits(usize),
     /// A number that would be read as infinite.
     Huge,
-    /// By the name of the encoding.
+    /// A byte order mark, with the name of its encoding.
     Mark(&'static str),
     Wide(&'static str),
 }
@@ -102,7 +103,7 @@ impl fmt::Display for What {
 }
 
 impl What {
-    /// Advice on what to do next.
+    /// Returns advice on what to do next.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Utf8(_) | Self::Wide(_) => {
@@ -121,16 +122,16 @@ impl What {
     }
 }
 
-/// Whether the bytes are one JSON value that a function can read.
+/// Checks that the bytes are one JSON value that a function can read.
 pub fn check(bytes: &[u8]) -> Result<(), Fault> {
     check_within(bytes, MAX_DEPTH)
 }
 
-/// The same for a document that holds a payload at some depth: at most [`MAX_DEPTH`] and a few levels.
+/// Checks a document that holds a payload at some depth: `depth` is at most [`MAX_DEPTH`] and a few levels.
 pub fn check_within(bytes: &[u8], depth: usize) -> Result<(), Fault> {
     let mut scanner = Scanner { bytes, at: 0, beyond_ascii: 0, open: Open::default(), max_depth: depth };
     let scanned = scanner.document();
-    // Outside of strings it would have been wrong already.
+    // Bytes that are not ASCII can only be inside strings: elsewhere the scan has failed already.
     if scanned.is_ok() && (scanner.beyond_ascii == 0 || std::str::from_utf8(bytes).is_ok()) {
         return Ok(());
     }
@@ -138,7 +139,7 @@ pub fn check_within(bytes: &[u8], depth: usize) -> Result<(), Fault> {
     Err(fault(bytes, scanned.err(), at))
 }
 
-/// Says of bytes that are not accepted what is wrong first.
+/// Finds the first fault in bytes that were not accepted.
 #[cold]
 fn fault(bytes: &[u8], what: Option<What>, at: usize) -> Fault {
     let (what, offset) = match (encoding(bytes), std::str::from_utf8(bytes)) {
@@ -158,7 +159,7 @@ fn fault(bytes: &[u8], what: Option<What>, at: usize) -> Fault {
     }
 }
 
-/// Another encoding than plain UTF-8, by its mark or by the zeros between the first characters.
+/// Detects an encoding other than plain UTF-8, by its mark or by zeros between the first characters.
 fn encoding(bytes: &[u8]) -> Option<What> {
     match bytes {
         [0xEF, 0xBB, 0xBF, ..] => Some(What::Mark("UTF-8")),
@@ -172,7 +173,7 @@ fn encoding(bytes: &[u8]) -> Option<What> {
     }
 }
 
-/// Which of the open levels are objects: a bit for each.
+/// The kinds of the open levels: a bit for each, set for objects.
 #[derive(Default)]
 struct Open {
     bits: [u64; MAX_DEPTH / 64 + 1],
@@ -186,7 +187,7 @@ impl Open {
         self.depth += 1;
     }
 
-    /// None outside of everything.
+    /// Returns `None` outside of all levels.
     fn innermost_is_object(&self) -> Option<bool> {
         let level = self.depth.checked_sub(1)?;
         Some(self.bits[level / 64] & 1 << (level % 64) != 0)
@@ -196,7 +197,7 @@ impl Open {
 struct Scanner<'b> {
     bytes: &'b [u8],
     at: usize,
-    /// Not zero once a byte above 127 was seen.
+    /// Not zero after a byte above 127 was seen.
     beyond_ascii: u64,
     open: Open,
     max_depth: usize,
@@ -208,7 +209,7 @@ impl Scanner<'_> {
             if self.value()? {
                 continue;
             }
-            // A value has ended: what it stands in goes on, or ends too.
+            // A value has ended: the level that contains it continues, or ends too.
             loop {
                 let Some(in_object) = self.open.innermost_is_object() else {
                     self.space();
@@ -237,7 +238,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A value, or its beginning: true when a value has to follow inside of it.
+    /// Reads a value or its beginning; returns true if a value must follow inside it.
     fn value(&mut self) -> Result<bool, What> {
         self.space();
         match self.peek() {
@@ -312,8 +313,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Skips what stands for itself, eight bytes at a time; ends at a quote, a backslash, a control
-    /// character, or near the end.
+    /// Skips characters that stand for themselves, eight bytes at a time; stops at a quote, a backslash, a
+    /// control character, or near the end.
     fn plain(&mut self) {
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -321,7 +322,8 @@ impl Scanner<'_> {
             let chunk = u64::from_le_bytes(*chunk);
             let quote = chunk ^ (ONES * u64::from(b'"'));
             let backslash = chunk ^ (ONES * u64::from(b'\\'));
-            // A byte that borrows is one of the three, or stands above one in the word: the lowest is right.
+            // A byte that borrows is one of these three, or is above one in the word: the lowest such byte is
+            // always right.
             let ends = (chunk.wrapping_sub(ONES * 0x20)
                 | quote.wrapping_sub(ONES)
                 | backslash.wrapping_sub(ONES))
@@ -360,7 +362,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The four digits of `\uXXXX` at `at`.
+    /// Reads the four digits of `\uXXXX` at `at`.
     fn unit(&self, at: usize) -> Result<u16, What> {
         let escape = self.bytes.get(at..at + 6).ok_or(What::Escape)?;
         if !escape.starts_with(b"\\u") {
@@ -413,13 +415,13 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Whether the number that began there is read as infinite.
+    /// Whether the number that began at `begun` is read as infinite.
     fn is_infinite(&self, begun: usize) -> bool {
         let text = std::str::from_utf8(&self.bytes[begun..self.at]).unwrap_or_default();
         text.parse::<f64>().is_ok_and(f64::is_infinite)
     }
 
-    /// At least one.
+    /// Skips digits, at least one, and returns their count.
     fn digits(&mut self) -> Result<usize, What> {
         let begun = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {

@@ -77,7 +77,7 @@ fn bytes_that_are_not_utf_8_are_refused_by_their_place() {
     );
     not_valid(b"\"\xed\xa0\x80\"", "the bytes are not UTF-8 (0xed) at line 1 column 2 (byte 1)");
     not_valid(b"\"\xf0\x9f\x98", "the bytes are not UTF-8 (0xf0) at line 1 column 2 (byte 1)");
-    // What is wrong first is said.
+    // The first fault is reported.
     not_valid(b"[x, \"\xe9\"]", "expected a value, found 'x' at line 1 column 2 (byte 1)");
 }
 

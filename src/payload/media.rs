@@ -22,7 +22,7 @@ impl MediaType<'_> {
     }
 }
 
-/// `type/subtype; name=value; …`; empty parameters are skipped, the first `charset` counts.
+/// Parses `type/subtype; name=value; …`; empty parameters are skipped, the first `charset` counts.
 pub fn parse(text: &str) -> Option<MediaType<'_>> {
     let (essence, mut rest) = text.split_once(';').unwrap_or((text, ""));
     let (kind, subtype) = essence.trim().split_once('/')?;
@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Option<MediaType<'_>> {
     }
 }
 
-/// A token or a quoted string, and what follows it.
+/// Reads a token or a quoted string; also returns the rest.
 fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ' ', '\t']).unwrap_or(text.len());
@@ -74,7 +74,7 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// Those that every language reads, by their usual names; a part of them in patterns: `*` is a number.
+/// The charsets that every language can read, by their usual names. In a pattern, `*` stands for a number.
 pub const CHARSETS: &[&str] = &[
     "utf-8",
     "us-ascii",
@@ -98,7 +98,7 @@ pub const CHARSETS: &[&str] = &[
     "gb18030",
 ];
 
-/// Other names for those.
+/// Other names for these charsets.
 const ALIASES: &[&str] = &["utf8", "ascii", "utf16", "utf32", "latin1", "latin-1", "sjis", "shift-jis"];
 
 pub fn is_known(charset: &str) -> bool {
@@ -111,11 +111,11 @@ pub fn is_utf8(charset: &str) -> bool {
     ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// Those in which ASCII is itself, of one byte a character.
+/// Whether the charset encodes ASCII as itself, with one byte per character.
 pub fn extends_ascii(charset: &str) -> bool {
     let lower = charset.to_ascii_lowercase();
     let number = |prefix: &str| lower.strip_prefix(prefix).and_then(|rest| rest.parse::<u8>().ok());
-    // Python knows no part 12, nor does anybody else.
+    // Part 12 does not exist in Python, nor elsewhere.
     number("iso-8859-").is_some_and(|part| (1..=16).contains(&part) && part != 12)
         || number("windows-125").is_some_and(|page| page <= 8)
         || ["latin1", "latin-1"].contains(&lower.as_str())

@@ -1,5 +1,5 @@
-//! The definition of a valid payload: the one definition, applied at the door (gateway, classic routes) and by the
-//! command line before it sends. What passes here can be read by the function.
+//! The definition of a valid payload, applied at the entry (gateway, classic routes) and by the command line
+//! before it sends. A function can read every payload that passes.
 //!
 //! | sent as | accepted |
 //! |---|---|
@@ -15,14 +15,14 @@ use std::borrow::Cow;
 use self::media::MediaType;
 use crate::model::{Problem, code};
 
-/// The type of a payload that names none.
+/// The type of a payload without a `Content-Type`.
 pub const DEFAULT_TYPE: &str = "application/json";
 /// The type that curl and HTML forms send unless told otherwise.
 pub const FORM_TYPE: &str = "application/x-www-form-urlencoded";
-/// Bytes in a `Content-Type`. It stands twice in the header of a frame to the guest.
+/// The size limit of a `Content-Type`, in bytes. It occurs twice in the header of a frame to the guest.
 const MAX_TYPE: usize = 1024;
 
-/// Why a payload is not let in.
+/// The reason why a payload is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     #[error("the Content-Type '{0}' is not a media type")]
@@ -38,7 +38,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// The same as an answer, with what would be accepted.
+    /// Returns the reason as a problem, with what would be accepted.
     pub fn problem(&self) -> Problem {
         let code = match self {
             Self::NotAType(_) | Self::LongType(_) => code::BAD_REQUEST,
@@ -68,9 +68,9 @@ impl Refused {
     }
 }
 
-/// Whether a function can read a payload of this type.
+/// Checks that a function can read a payload of this type.
 pub fn check(content_type: &str, bytes: &[u8]) -> Result<(), Refused> {
-    // The rule, without parsing it.
+    // This is the usual case, which needs no parsing.
     if content_type == DEFAULT_TYPE {
         return check_json(bytes);
     }
@@ -78,7 +78,7 @@ pub fn check(content_type: &str, bytes: &[u8]) -> Result<(), Refused> {
         return Err(Refused::LongType(content_type.len()));
     }
     let not_a_type = || Refused::NotAType(shown(content_type));
-    // Those that read it after us would not see a text.
+    // Programs that read it later would not see it as text.
     if !content_type.is_ascii() {
         return Err(not_a_type());
     }
@@ -106,13 +106,13 @@ pub fn is_json(content_type: &str) -> bool {
     content_type == DEFAULT_TYPE || media::parse(content_type).is_some_and(|media| media.is_json())
 }
 
-/// Whether it is what browsers and curl send unless told otherwise.
+/// Whether it is the type that browsers and curl send unless told otherwise.
 pub fn is_form(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(FORM_TYPE)
 }
 
-/// Without what would change the line that it is printed in.
+/// Replaces control characters, which would change the line that shows the text.
 fn shown(text: &str) -> String {
     text.replace(char::is_control, "?")
 }

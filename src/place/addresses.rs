@@ -1,8 +1,8 @@
-//! Where the roles of one host listen.
+//! The addresses on which the roles of one host listen.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// Where each role listens. Port 0 takes a free one (tests).
+/// The address of each role. Port 0 takes a free one (tests).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     pub gateway: SocketAddr,
@@ -12,7 +12,7 @@ pub struct Addresses {
 }
 
 impl Default for Addresses {
-    /// The usual ports, on loopback.
+    /// Returns the default ports, on loopback.
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {

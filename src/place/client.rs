@@ -1,11 +1,11 @@
-//! Where a client finds the platform and its token.
+//! The platform that a client talks to, and its token.
 //!
 //! `--url` > `CLOUDFUNC_URL` > the platform of this host that `--platform`, `CLOUDFUNC_PLATFORM` or
-//! `CLOUDFUNC_DATA_DIR` names > `url` of `$XDG_CONFIG_HOME/cloudfunc/config.toml` > the one that `platform use`
-//! has chosen > the only one that runs > the default address ([`super::platforms`]).
+//! `CLOUDFUNC_DATA_DIR` names > `url` of `$XDG_CONFIG_HOME/cloudfunc/config.toml` > the platform chosen with
+//! `platform use` > the only one that is running > the default address ([`super::platforms`]).
 //!
-//! A token is only sent where it belongs: one that stands in a file beside a `url` is not used for
-//! another address that a flag or the environment gives.
+//! A token is only sent to its own platform: a token that a file names together with a `url` is not used for
+//! another address from a flag or the environment.
 
 use std::{
     ffi::OsString,
@@ -24,30 +24,30 @@ use crate::{
     toml_document::{Document, LocatedError},
 };
 
-/// Where the gateway listens unless told otherwise.
+/// The address of the gateway unless another one is given.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8000";
 
-/// What `config.toml` may say: the client's settings on top, the platform's in tables
+/// The keys that `config.toml` may have: the client's settings at the top, the platform's in tables
 /// ([`crate::settings::Settings`]).
 pub const FILE_KEYS: [&str; 4] = ["url", "token_file", "platform", "languages"];
 
-/// What a client needs to know.
+/// The settings of a client.
 #[derive(Debug)]
 pub struct Settings {
     pub url: Url,
     pub token: Option<Token>,
-    /// The platform's own folder, when it is on this host: tokens and the logs of the roles.
+    /// The platform's own folder, if it is on this host: tokens and the logs of the roles.
     pub data_dir: Option<PathBuf>,
-    /// The platform of this host that has this address.
+    /// The platform on this host that has this address.
     pub platform: Option<Known>,
-    /// Whether somebody gave the address itself.
+    /// Whether the address itself was given.
     pub is_url_given: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error(
-        "'{text}', given by {origin}, is not the address of a platform; it looks like {DEFAULT_URL}"
+        "'{text}', given by {origin}, is not the address of a platform; write it like {DEFAULT_URL}"
     )]
     BadUrl { text: String, origin: &'static str },
     #[error(transparent)]
@@ -64,28 +64,28 @@ pub enum SettingsError {
     NotRunning(Box<Known>),
 }
 
-/// What was given on the command line, and how to look at the environment.
+/// The values from the command line, and access to the environment.
 pub struct Given<'g> {
     pub url: Option<&'g str>,
     pub token_file: Option<&'g Path>,
-    /// `--platform`, or its variable.
+    /// The value of `--platform` or its variable.
     pub platform: Option<&'g PlatformName>,
-    /// The value of a variable; an empty one counts as not set.
+    /// Returns the value of a variable; an empty one counts as not set.
     pub env: &'g dyn Fn(&str) -> Option<String>,
 }
 
-/// The keys of `config.toml` that a client wants.
+/// The keys of `config.toml` that a client reads.
 #[derive(Debug, Default)]
 struct File {
     url: Option<Url>,
     token_file: Option<PathBuf>,
-    /// `platform.name` and `platform.data_dir`, which are the business of `up`.
+    /// `platform.name` and `platform.data_dir`, which are mainly for `up`.
     name: Option<PlatformName>,
     data_dir: Option<PathBuf>,
 }
 
 impl Given<'_> {
-    /// Looks everywhere in order.
+    /// Looks in all places in order.
     pub fn resolve(&self) -> Result<Settings, SettingsError> {
         let dirs = self.dirs();
         let file = match &dirs {
@@ -104,7 +104,8 @@ impl Given<'_> {
         }
         let (path, must_exist) = match self.token_file.map(Path::to_owned).or_else(given) {
             Some(path) => (Some(path), true),
-            // Not there: then the platform was never started, which the connection will tell better.
+            // If the file does not exist, the platform was never started, which the connection error explains
+            // better.
             None => (settings.usual_token_file(file, dirs.ok()), false),
         };
         if let Some(path) = path {
@@ -114,7 +115,7 @@ impl Given<'_> {
         Ok(settings)
     }
 
-    /// The address, the platform of this host that has it, and whether the address itself was given.
+    /// Returns the address, the platform on this host that has it, and whether the address itself was given.
     fn place(
         &self,
         file: &File,
@@ -144,7 +145,7 @@ impl Given<'_> {
         })
     }
 
-    /// The address that a flag or a variable gives.
+    /// Returns the address that a flag or a variable gives.
     pub fn given_url(&self) -> Result<Option<Url>, SettingsError> {
         Ok(match (self.url, self.env("CLOUDFUNC_URL")) {
             (Some(flag), _) => Some(parse_url(flag, "--url")?),
@@ -153,12 +154,12 @@ impl Given<'_> {
         })
     }
 
-    /// The address that `config.toml` gives.
+    /// Returns the address that `config.toml` gives.
     pub fn url_of_file(&self) -> Result<Option<Url>, SettingsError> {
         Ok(read_file(&self.dirs()?.config_file())?.url)
     }
 
-    /// What we keep, as [`Dirs`] finds it.
+    /// Returns the folder of our state, as [`Dirs`] finds it.
     pub fn state_dir(&self) -> Result<PathBuf, SettingsError> {
         Ok(self.dirs()?.state)
     }
@@ -176,7 +177,7 @@ impl Given<'_> {
 }
 
 impl Settings {
-    /// Where the token is if nobody says.
+    /// Returns the default token file.
     fn usual_token_file(&self, file: File, dirs: Option<Dirs>) -> Option<PathBuf> {
         let of_file = file.token_file.filter(|_| file.url.is_none_or(|own| own == self.url));
         let of_platform = || self.platform.as_ref().map(Known::token_file);
@@ -187,7 +188,7 @@ impl Settings {
         of_file.or_else(of_platform).or_else(default)
     }
 
-    /// Nothing is sent to a port that the platform has left: another program may have it now.
+    /// Refuses a platform that is not running: another program may have its port now, so nothing is sent there.
     pub fn must_run(self) -> Result<Self, SettingsError> {
         match self.platform {
             Some(platform) if !platform.is_running && !self.is_url_given => {
@@ -197,7 +198,8 @@ impl Settings {
         }
     }
 
-    /// `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`, or only the address.
+    /// Describes it as `platform 'team' (embedded, http://127.0.0.1:8000, data folder /…)`, or by its address
+    /// only.
     pub fn describe(&self) -> String {
         match &self.platform {
             Some(platform) => format!("platform {}", platform.describe()),
@@ -206,7 +208,7 @@ impl Settings {
     }
 }
 
-/// The token of a file; none where the file is missing and may be.
+/// Reads the token of a file; `None` if the file is missing and `must_exist` is false.
 fn read_token(path: &Path, must_exist: bool) -> Result<Option<Token>, SettingsError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(Token::new(&text)?)),
@@ -215,7 +217,7 @@ fn read_token(path: &Path, must_exist: bool) -> Result<Option<Token>, SettingsEr
     }
 }
 
-/// An absent file is an empty one.
+/// Reads the file; an absent file counts as an empty one.
 fn read_file(path: &Path) -> Result<File, SettingsError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -233,7 +235,7 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
     }
     if let Some(field) = root.get("token_file") {
         let token_file = field.string("\"token\"")?;
-        // Relative to the file that names it.
+        // A path is relative to the file that names it.
         file.token_file = Some(path.parent().unwrap_or(Path::new("")).join(token_file));
     }
     if let Some(field) = root.get("platform") {
@@ -248,7 +250,7 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
     Ok(file)
 }
 
-/// An `http` or `https` URL whose path ends in `/`, so that routes can be appended.
+/// Parses an `http` or `https` URL and makes its path end in `/`, so that routes can be appended.
 fn parse_url(text: &str, origin: &'static str) -> Result<Url, SettingsError> {
     let bad = || SettingsError::BadUrl { text: text.to_owned(), origin };
     let mut url = Url::parse(text).map_err(|_| bad())?;
@@ -294,7 +296,7 @@ mod tests {
             self
         }
 
-        /// A platform that was started once, and whose lock is not held.
+        /// Adds a platform that was started once, and whose lock is not held.
         fn platform(self, stack: &str, name: &str, port: u16) -> Self {
             let folder = self.home.path().join(STATE).join(stack);
             fs::create_dir_all(&folder).unwrap();
@@ -322,7 +324,7 @@ mod tests {
             given.resolve().map_err(|error| error.to_string())
         }
 
-        /// URL and token, as text.
+        /// Returns URL and token as text.
         fn found(&self, url: Option<&str>, token_file: Option<&str>) -> (String, String) {
             let settings = self.resolve(url, token_file).unwrap();
             let token = settings.token.map_or("none".to_owned(), |token| token.expose().to_owned());
@@ -424,7 +426,7 @@ mod tests {
         let world = World::new(&[("empty", "\n")]);
         assert_eq!(
             world.resolve(Some("localhost:8000"), None).unwrap_err(),
-            "'localhost:8000', given by --url, is not the address of a platform; it looks like http://127.0.0.1:8000"
+            "'localhost:8000', given by --url, is not the address of a platform; write it like http://127.0.0.1:8000"
         );
         let error = world.resolve(None, Some("nowhere")).unwrap_err();
         assert_eq!(error, format!("cannot read {}", world.home.path().join("nowhere").display()));

@@ -1,5 +1,5 @@
-//! Where this user's files are, after the XDG base directory specification; for a service of systemd,
-//! where its unit says.
+//! The folders of this user's files, following the XDG base directory specification; for a systemd service, the
+//! folders of its unit.
 
 use std::{
     ffi::OsString,
@@ -9,10 +9,10 @@ use std::{
 /// Our folders. They need not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirs {
-    /// `$XDG_CONFIG_HOME/cloudfunc`, `$CONFIGURATION_DIRECTORY` or `~/.config/cloudfunc`: what the user
+    /// `$XDG_CONFIG_HOME/cloudfunc`, `$CONFIGURATION_DIRECTORY` or `~/.config/cloudfunc`: files that the user
     /// writes.
     pub config: PathBuf,
-    /// `$XDG_STATE_HOME/cloudfunc`, `$STATE_DIRECTORY` or `~/.local/state/cloudfunc`: what we keep.
+    /// `$XDG_STATE_HOME/cloudfunc`, `$STATE_DIRECTORY` or `~/.local/state/cloudfunc`: files that we write.
     pub state: PathBuf,
 }
 
@@ -23,7 +23,8 @@ pub struct Dirs {
 pub struct NoHome;
 
 impl Dirs {
-    /// Of this process. Without a place of the user's, everything is in the data folder, if one is given.
+    /// Reads the environment of this process. If it names no folder, everything is in the data folder, if one
+    /// is given.
     pub fn from_env(data_dir: Option<&Path>) -> Result<Self, NoHome> {
         Self::from(|name| std::env::var_os(name)).or_else(|none| {
             let folder =
@@ -32,10 +33,10 @@ impl Dirs {
         })
     }
 
-    /// Relative paths are ignored, as the specification says. Who has a place for the state and none for
-    /// the configuration has both in one.
+    /// Finds the folders from these variables. Relative paths are ignored, as the specification says. If there
+    /// is a folder for the state and none for the configuration, both are in the one for the state.
     pub fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoHome> {
-        // Of systemd: several are separated by colons.
+        // systemd separates several folders by colons.
         let first = |path: PathBuf| {
             let text = path.to_str()?.split(':').next()?.to_owned();
             Some(PathBuf::from(text))

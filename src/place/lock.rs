@@ -1,8 +1,9 @@
-//! `up.lock`: at most one `cloudfunc up` per data folder, and who it is. And `<store>.lock`: a store
-//! that is a file belongs to one process whose queue is in its memory, or to any number with a broker.
+//! `up.lock`: at most one `cloudfunc up` per data folder, and its identity. `<store>.lock`: a store that is a
+//! file belongs either to one process whose queue is in its memory, or to any number of processes with a
+//! broker.
 //!
-//! The kernel's lock is what counts: it goes with its process, however that ends, so that a stale file
-//! means nothing. The content only tells others what to talk to.
+//! Only the kernel's lock counts: it is released when its process ends, for whatever reason, so a stale file
+//! means nothing. The content only tells others which addresses to talk to.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -18,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use crate::{model::PlatformName, place::Addresses, place::Stack};
 
 const NAME: &str = "up.lock";
-/// A look at the lock by `status` holds it for an instant; whoever wants to keep it asks again.
+/// The number of attempts to take the lock: `status` holds it for an instant when it checks it.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The `up` that runs.
+/// The `up` that is running.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holder {
     pub pid: u32,
@@ -31,15 +32,15 @@ pub struct Holder {
     pub registry: SocketAddr,
     pub scheduler: SocketAddr,
     pub manager: SocketAddr,
-    /// How long its stop may take at most, in seconds.
+    /// The maximum time that its stop takes, in seconds.
     pub stops_within: u64,
-    /// None: of an older version.
+    /// The stack; `None` if an older version wrote the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<Stack>,
 }
 
 impl Holder {
-    /// This process.
+    /// Describes this process.
     pub fn new(
         platform: PlatformName,
         stack: Stack,
@@ -67,13 +68,13 @@ impl Holder {
         }
     }
 
-    /// URL of the gateway.
+    /// Returns the URL of the gateway.
     pub fn url(&self) -> String {
         format!("http://{}", reachable(self.gateway))
     }
 }
 
-/// Who listens everywhere is reached through loopback.
+/// Returns an address that can be reached: a listener on all addresses is reached through loopback.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -83,7 +84,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Held until it is dropped.
+/// The lock of a data folder, held until dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -91,14 +92,14 @@ pub struct Lock {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// None: it has not written yet who it is.
+    /// Another process holds the lock; `None` if it has not written its identity yet.
     #[error("the lock is held")]
     Held(Option<Box<Holder>>),
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Held until it is dropped.
+/// The lock of a store, held until dropped.
 #[derive(Debug)]
 pub struct StoreLock {
     _file: File,
@@ -120,7 +121,8 @@ fn user(pid: Option<u32>) -> String {
 }
 
 impl StoreLock {
-    /// `alone`: for a queue in memory, which knows nothing of what others put into the store.
+    /// Takes the lock; `alone` is for a queue in memory, which does not see what other processes put into the
+    /// store.
     pub fn take(store: &Path, alone: bool) -> Result<Self, StoreLockError> {
         let path = store.with_added_extension("lock");
         let io = |source| StoreLockError::Io { path: path.clone(), source };
@@ -142,7 +144,7 @@ impl StoreLock {
     }
 }
 
-/// Not truncated: until it is ours, the content is somebody else's.
+/// Opens the file without truncating it: until the lock is taken, the content belongs to another process.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
@@ -170,7 +172,8 @@ pub fn take(folder: &Path, holder: &Holder) -> Result<Lock, LockError> {
     Ok(Lock { _file: file })
 }
 
-/// Whether somebody holds the lock of a data folder: `Some(None)` when it does not say who.
+/// Returns the holder of the lock of a data folder: `None` if it is not held, `Some(None)` if the holder has
+/// not written its identity.
 pub fn look(folder: &Path) -> Option<Option<Holder>> {
     let path = folder.join(NAME);
     let file = File::open(&path).ok()?;
@@ -180,7 +183,7 @@ pub fn look(folder: &Path) -> Option<Option<Holder>> {
     }
 }
 
-/// The last holder of the lock of a data folder.
+/// Returns the last holder of the lock of a data folder.
 pub fn last(folder: &Path) -> Option<Holder> {
     read(&folder.join(NAME))
 }

@@ -1,5 +1,5 @@
-//! Where a platform of this host keeps its things, and which one is meant: folders, locks, tokens, the platforms
-//! of this user.
+//! The files of a platform on this host, and the choice of a platform: folders, locks, tokens, the platforms of
+//! this user.
 
 mod addresses;
 pub mod client;

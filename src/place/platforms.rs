@@ -1,16 +1,18 @@
 //! The platforms of this user on this host, by name.
 //!
-//! `up` notes each one it starts in `platforms/` of the state folder, before any of its ports answers.
-//! What is there is found in three places, and known by its data folder:
+//! `up` records each platform that it starts in `platforms/` of the state folder, before any of its ports
+//! answers. Platforms are found in three places, and identified by their data folders:
 //!
 //! | place | what |
 //! |---|---|
-//! | `platforms/*.toml` | what `up` has noted, also of a data folder elsewhere |
-//! | `<stack>` and `<stack>-<name>` of the state folder | the usual data folders, also of an older version |
-//! | `current.toml` | what an older version's `up` writes |
+//! | `platforms/*.toml` | platforms that `up` has recorded, including those with a data folder elsewhere |
+//! | `<stack>` and `<stack>-<name>` of the state folder | the default data folders, including those of an older
+//! version |
+//! | `current.toml` | the file that an older version's `up` writes |
 //!
-//! Whether one runs is told by its lock alone ([`super::lock`]). So nothing has to be removed when a
-//! platform ends, and none can make another one unreachable. `chosen.toml` holds what `platform use` chose.
+//! Only its lock says whether a platform is running ([`super::lock`]). So nothing has to be removed when a
+//! platform ends, and no platform can make another one unreachable. `chosen.toml` holds the choice of `platform
+//! use`.
 
 use std::{
     fs, io,
@@ -27,7 +29,7 @@ use super::{
 };
 use crate::model::{Digest, PlatformName};
 
-/// The content of the files. `Known` is what can be said when they are read.
+/// The content of the files. [`Known`] is what they mean when they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
     name: PlatformName,
@@ -41,16 +43,16 @@ struct Entry {
 pub struct Known {
     pub name: PlatformName,
     pub stack: Option<Stack>,
-    /// The gateway's.
+    /// The URL of the gateway.
     pub url: Url,
     pub data_dir: PathBuf,
     pub is_running: bool,
-    /// The `up` that runs, or ran last. None: it does not say (yet).
+    /// The `up` that is running, or that ran last; `None` if it has not (yet) written its identity.
     pub holder: Option<Holder>,
 }
 
 impl Known {
-    /// The platform of a data folder; none where none was ever started.
+    /// Returns the platform of a data folder; `None` if none was ever started there.
     pub fn at(data_dir: &Path) -> Option<Self> {
         Self::with(data_dir, None)
     }
@@ -71,18 +73,18 @@ impl Known {
         self.data_dir.join("token")
     }
 
-    /// `'team' (embedded, http://127.0.0.1:8000, data folder /…)`
+    /// Describes it as `'team' (embedded, http://127.0.0.1:8000, data folder /…)`.
     pub fn describe(&self) -> String {
         format!("'{}' ({})", self.name, self.details())
     }
 
-    /// Everything but the name.
+    /// Describes everything but the name.
     pub fn details(&self) -> String {
         let stack = self.stack.map_or_else(String::new, |stack| format!("{}, ", stack.as_str()));
         format!("{stack}{}, data folder {}", shown(&self.url), self.data_dir.display())
     }
 
-    /// The command that starts it.
+    /// Returns the command that starts it.
     pub fn up(&self, state: &Path) -> String {
         let mut command = "cloudfunc up".to_owned();
         command += match self.stack {
@@ -108,14 +110,14 @@ impl Entry {
     }
 }
 
-/// Which platform is meant, as far as somebody has said so.
+/// The platform that is meant, as far as it was given.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish<'w> {
-    /// `--data-dir` or its variable.
+    /// The value of `--data-dir` or its variable.
     pub data_dir: Option<&'w Path>,
-    /// `--platform` or its variable.
+    /// The value of `--platform` or its variable.
     pub name: Option<&'w PlatformName>,
-    /// The user's file says these; they decide only where nothing else does.
+    /// The values of the user's file, for this field and the next one; they decide only if nothing else does.
     pub usual_data_dir: Option<&'w Path>,
     pub usual_name: Option<&'w PlatformName>,
 }
@@ -163,23 +165,23 @@ fn list(all: &[Known]) -> String {
     all.iter().map(|one| format!("\n  {}: {}", one.name, one.details())).collect()
 }
 
-/// Without the slash that only helps to append routes.
+/// Shows a URL without the trailing slash, which only helps to append routes.
 pub fn shown(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
 }
 
-/// All that are known, by name.
+/// All known platforms, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Platforms {
     pub all: Vec<Known>,
-    /// The data folder of the one that `platform use` has chosen; it is among `all`.
+    /// The data folder of the platform that `platform use` has chosen; it is among `all`.
     pub chosen: Option<PathBuf>,
-    /// Data folders that were noted and are gone.
+    /// Recorded data folders that are gone.
     pub gone: Vec<PathBuf>,
 }
 
 impl Platforms {
-    /// Looks at everything in a state folder, which need not exist. Changes nothing.
+    /// Reads a state folder, which need not exist. Changes nothing.
     pub fn look(state: &Path) -> Self {
         let mut entries: Vec<(PathBuf, Option<Entry>)> = Vec::new();
         let noted =
@@ -213,13 +215,13 @@ impl Platforms {
         self.all.iter().filter(|known| known.is_running)
     }
 
-    /// The one whose gateway has this address, rather one that runs.
+    /// Returns the platform whose gateway has this address, preferring one that is running.
     pub fn at_url(&self, url: &Url) -> Option<&Known> {
         let same = |known: &&Known| same_place(&known.url, url);
         self.running().find(same).or_else(|| self.all.iter().find(same))
     }
 
-    /// The one that is meant. None: nothing was ever started, and nobody says otherwise.
+    /// Returns the platform that is meant; `None` if none was ever started and none was given.
     pub fn choose(&self, wish: Wish<'_>) -> Result<Option<Known>, ChoiceError> {
         if let Some(folder) = wish.data_dir {
             let never = || ChoiceError::NeverStarted(folder.to_owned());
@@ -259,7 +261,7 @@ impl Platforms {
         let running: Vec<&Known> = all.iter().copied().filter(|known| known.is_running).collect();
         match (running.as_slice(), all.first()) {
             ([one], _) => Ok((*one).clone()),
-            // What ran last is not known; compose, the default, comes first.
+            // It is not known which one ran last; compose, the default, comes first.
             ([], Some(first)) => Ok((*first).clone()),
             ([], None) => Err(ChoiceError::Unknown { name: name.clone(), others: self.all.clone() }),
             (several, _) => Err(ChoiceError::SameName(several.iter().copied().cloned().collect())),
@@ -269,7 +271,7 @@ impl Platforms {
 
 const CHOSEN: &str = "chosen.toml";
 
-/// Notes a platform that is about to start, and forgets those whose data folders are gone.
+/// Records a platform that is about to start, and forgets those whose data folders are gone.
 pub fn note(state: &Path, data_dir: &Path, holder: &Holder) -> Result<(), StateError> {
     for gone in Platforms::look(state).gone {
         forget(state, &gone);
@@ -277,17 +279,17 @@ pub fn note(state: &Path, data_dir: &Path, holder: &Holder) -> Result<(), StateE
     write(&file_of(state, data_dir), &Entry::of(data_dir, holder))
 }
 
-/// Its data folder is gone, or goes.
+/// Forgets a platform whose data folder is gone, or about to go.
 pub fn forget(state: &Path, data_dir: &Path) {
     let _ = fs::remove_file(file_of(state, data_dir));
-    // Only when it is empty.
+    // Succeeds only if the folder is empty.
     let _ = fs::remove_dir(state.join("platforms"));
     if read::<Entry>(&state.join(CHOSEN)).is_some_and(|chosen| chosen.data_dir == data_dir) {
         let _ = fs::remove_file(state.join(CHOSEN));
     }
 }
 
-/// Makes commands talk to this one; None: to the one that runs.
+/// Makes commands talk to this platform; with `None`, to the one that is running.
 pub fn choose(state: &Path, platform: Option<&Known>) -> Result<(), StateError> {
     let path = state.join(CHOSEN);
     let Some(Known { name, stack, url, data_dir, .. }) = platform else {
@@ -302,13 +304,14 @@ pub fn choose(state: &Path, platform: Option<&Known>) -> Result<(), StateError> 
     write(&path, &Entry { name: name.clone(), stack: *stack, url, data_dir })
 }
 
-/// Named after the data folder, so that two platforms of one name have a file each.
+/// Returns the file of a platform. It is named after the data folder, so that two platforms of the same name
+/// have a file each.
 fn file_of(state: &Path, data_dir: &Path) -> PathBuf {
     let digest = Digest::of(data_dir.as_os_str().as_encoded_bytes());
     state.join("platforms").join(format!("{}.toml", digest.short()))
 }
 
-/// The data folder that an older version's `up` names.
+/// Returns the data folder that an older version's `up` names.
 fn current(state: &Path) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Current {
@@ -333,7 +336,7 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     paths.into_iter()
 }
 
-/// `localhost` is this host as well as its address.
+/// Whether two URLs lead to the same place: `localhost` and its address are both this host.
 pub fn same_place(one: &Url, other: &Url) -> bool {
     let host = |url: &Url| match url.host_str() {
         Some("localhost") => Some("127.0.0.1".to_owned()),

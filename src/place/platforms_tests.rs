@@ -136,7 +136,7 @@ fn a_platform_of_an_older_version_is_found() {
         fs::write(folder.join("up.lock"), text.to_string()).unwrap();
         file
     };
-    // The last one to start is in `current.toml`; of the other one only its folder tells.
+    // The last one to start is in `current.toml`; the other one is only known from its folder.
     let elsewhere = tempfile::tempdir().unwrap();
     let _usual = lock(&world.state().join("embedded-p8"), 8);
     let _elsewhere = lock(elsewhere.path(), 9);

@@ -1,16 +1,16 @@
-//! Who provides store and queue.
+//! The stack: the provider of store and queue.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// Who provides store and queue; also the name of the data folder.
+/// The provider of store and queue; also the name of the data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stack {
     /// `up` starts both from the embedded compose file.
     Compose,
-    /// Both are given.
+    /// Both are given by the settings.
     External,
     /// The queue is inside one process, which runs all roles.
     Embedded,
@@ -19,7 +19,7 @@ pub enum Stack {
 impl Stack {
     pub const ALL: [Self; 3] = [Self::Compose, Self::External, Self::Embedded];
 
-    /// Of a data folder with a usual name: `<stack>` or `<stack>-<platform>`.
+    /// Returns the stack of a data folder with a default name: `<stack>` or `<stack>-<platform>`.
     pub fn of_folder(folder: &Path) -> Option<Self> {
         let name = folder.file_name()?.to_str()?;
         Self::ALL.into_iter().find(|stack| {

@@ -8,8 +8,8 @@
 //! | `up.lock` | held by `cloudfunc up` ([`super::lock`]) |
 //! | `logs/<role>.log`, `compose/` | written by `up` |
 //!
-//! Every role opens the folder at its start, several at once: each secret is written to a file of its
-//! own and then linked to its name, so that the first one wins and everybody reads the same.
+//! Every role opens the folder at its start, several at the same time: each secret is written to a file of its
+//! own and then linked to its name, so that the first one wins and all roles read the same.
 
 use std::{
     fs,
@@ -25,10 +25,10 @@ use crate::model::ManagerId;
 pub enum StateError {
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
-    /// Who can write here can replace the tokens; who can read, sees what functions are made of.
+    /// A user who can write here can replace the tokens; one who can read sees the code of functions.
     #[error("the data folder {path} can be {} by other users (mode {mode:03o})", access(*mode))]
     Open { path: PathBuf, mode: u32 },
-    /// Who owns it can replace whatever is in it.
+    /// The owner can replace whatever is in it.
     #[error("{path} belongs to another user (uid {uid})")]
     NotOurs { path: PathBuf, uid: u32 },
     #[error("the file {path} can be {} by other users (mode {mode:03o})", access(*mode))]
@@ -37,7 +37,7 @@ pub enum StateError {
     Damaged { path: PathBuf, what: &'static str },
 }
 
-/// What a mode that is not for one user alone lets the others do.
+/// Returns what a mode that is not private allows other users to do.
 pub fn access(mode: u32) -> &'static str {
     if mode & 0o022 == 0 { "read" } else { "written" }
 }
@@ -49,7 +49,7 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the folder (mode 0700) where it is missing.
+    /// Opens the folder, and creates it (mode 0700) if it is missing.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         make_folder(folder)?;
         let io = |source| StateError::Io { path: folder.to_owned(), source };
@@ -68,29 +68,29 @@ impl State {
         &self.folder
     }
 
-    /// Where the token lies for the client to find.
+    /// Returns the path of the token, where the client finds it.
     pub fn token_file(&self) -> PathBuf {
         self.folder.join("token")
     }
 
-    /// Of the gateway; made on first use.
+    /// Returns the token of the gateway; it is made on first use.
     pub fn token(&self) -> Result<Token, StateError> {
         self.secret("token")
     }
 
-    /// Of the internal ports; made on first use.
+    /// Returns the token of the internal ports; it is made on first use.
     pub fn internal_token(&self) -> Result<Token, StateError> {
         self.secret("internal-token")
     }
 
-    /// Stable for as long as the folder is kept.
+    /// Returns the id of the manager. It is stable for as long as the folder is kept.
     pub fn manager_id(&self) -> Result<ManagerId, StateError> {
         let text = self.read_or_make("manager-id", || ManagerId::new().to_string())?;
         let path = self.folder.join("manager-id");
         text.parse().map_err(|_| StateError::Damaged { path, what: "a manager's id" })
     }
 
-    /// Where the supervisor keeps what a role says.
+    /// Returns the file where the supervisor keeps the output of a role.
     pub fn log_file(&self, role: &str) -> PathBuf {
         self.folder.join("logs").join(format!("{role}.log"))
     }
@@ -103,12 +103,12 @@ impl State {
         let text = self.read_or_make(name, random_hex)?;
         self.check_secret(name)?;
         let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
-        // What is short enough to be guessed was not made by us.
+        // A text that is short enough to be guessed was not made by us.
         let whole = Some(text).filter(|text| text.len() >= 32);
         whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
     }
 
-    /// A token that somebody else has put there, or could read, is none.
+    /// Refuses a token that belongs to another user, or that others can read.
     fn check_secret(&self, name: &str) -> Result<(), StateError> {
         let path = self.folder.join(name);
         let metadata = fs::metadata(&path);
@@ -138,7 +138,7 @@ impl State {
     }
 }
 
-/// A folder for us alone (0700), with its parents; left as it is where it is there.
+/// Creates a private folder (0700) with its parents; an existing folder is not changed.
 pub fn make_folder(path: &Path) -> Result<(), StateError> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -147,7 +147,7 @@ pub fn make_folder(path: &Path) -> Result<(), StateError> {
         .map_err(|source| StateError::Io { path: path.to_owned(), source })
 }
 
-/// Replaces a file in one step, readable by us alone (0600).
+/// Replaces a file atomically; only this user can read it (0600).
 pub fn write_private(path: &Path, content: &str) -> Result<(), StateError> {
     let io = |source| StateError::Io { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -158,7 +158,7 @@ pub fn write_private(path: &Path, content: &str) -> Result<(), StateError> {
     Ok(())
 }
 
-/// 32 random bytes in hexadecimal.
+/// Returns 32 random bytes in hexadecimal.
 pub fn random_hex() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the system has randomness");

@@ -1,4 +1,4 @@
-//! What a caller shows.
+//! The token that a caller presents.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Token(String);
 
 impl Token {
-    /// White space around it (a file's last newline) is not part of it.
+    /// Makes a token. White space around it (a file's last newline) is not part of it.
     pub fn new(text: &str) -> Result<Self, BadToken> {
         let text = text.trim();
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -27,7 +27,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The text is not a token.
+/// The error about a text that is not a token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a token is one line of visible ASCII characters")]
 pub struct BadToken;

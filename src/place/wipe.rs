@@ -1,8 +1,8 @@
-//! The end of a data folder: what a platform has put there goes, what somebody else has put there stays.
+//! The removal of a data folder: files of the platform are removed, files of others stay.
 //!
-//! Any folder can be named with `--data-dir`, also one with files and folders of other people in it that are
-//! called `logs` or `cache`. So everything is known by its name down to the last level, and a folder goes only
-//! when it is empty then.
+//! `--data-dir` can name any folder, also one in which other people have files and folders called `logs` or
+//! `cache`. So every file is known by its name down to the last level, and a folder is removed only if it is
+//! empty then.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::model::{Digest, ManagerId};
 
-/// Made by the store, the lock and the roles at the top of the folder.
+/// Files at the top of the folder, made by the store, the lock and the roles.
 const FILES: [&str; 8] = [
     "store.db",
     "store.db-wal",
@@ -25,19 +25,19 @@ const FILES: [&str; 8] = [
 const ROLES: [&str; 4] = ["gateway", "registry", "scheduler", "manager"];
 const COMPOSE: [&str; 2] = ["compose.yaml", ".env"];
 
-/// Whether a platform has used this folder, so that what bears our names there is ours.
+/// Whether a platform has used this folder, so that files with our names there are ours.
 pub fn is_used(folder: &Path) -> bool {
     folder.join("manager-id").is_file() || folder.join("store.db.lock").is_file()
 }
 
-/// Removes everything of a platform that does not run; answers what is left in the folder, none when it is gone.
-/// A folder that no platform has used is left alone.
+/// Removes everything of a platform that is not running. Returns what is left in the folder; empty if the
+/// folder is gone. A folder that no platform has used is left alone.
 pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     if !is_used(folder) {
         return Ok(Vec::new());
     }
     let logs = ROLES.iter().flat_map(|role| [format!("{role}.log"), format!("{role}.log.1")]);
-    // Of a platform in the background.
+    // `up.log` is the log of a platform in the background.
     for name in logs.chain(["up.log".to_owned()]) {
         remove_file(&folder.join("logs").join(name))?;
     }
@@ -65,7 +65,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for name in folders {
         remove_if_empty(&folder.join(name))?;
     }
-    // Last what says that it was used: interrupted before, it is wiped again.
+    // The files that show that the folder was used go last: if this is interrupted before, it can be repeated.
     for name in FILES.iter().filter(|name| **name != "manager-id").chain([&"manager-id"]) {
         remove_file(&folder.join(name))?;
     }
@@ -80,7 +80,7 @@ fn is_id(name: &str) -> bool {
     name.parse::<ManagerId>().is_ok()
 }
 
-/// As `3.11.7-2efaab9db903`.
+/// Whether the name looks like `3.11.7-2efaab9db903`.
 fn is_key(name: &str) -> bool {
     name.rsplit_once('-')
         .is_some_and(|(_, key)| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))

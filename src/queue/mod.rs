@@ -200,7 +200,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A mandatory message found no queue; nothing was stored.
-    #[error("no queue is there for {0:?}")]
+    #[error("there is no queue for {0:?}")]
     NoQueue(Address),
     /// The broker refuses: credentials, permissions, a queue declared differently before.
     #[error("the message broker at {address} refuses")]

@@ -256,7 +256,7 @@ impl Registry {
                 Err(_) => {
                     let detail = format!("no manager has built it within {} s", SILENCE.as_secs());
                     return Err(Problem::new(code::UNAVAILABLE, detail)
-                        .hint("'cloudfunc status' tells whether a manager is running")
+                        .hint("'cloudfunc status' shows whether a manager is running")
                         .into());
                 }
             };
@@ -301,7 +301,7 @@ fn build_failed(
     if !user_error {
         let detail = format!("the build could not be done: {message}");
         return Problem::new(code::UNAVAILABLE, detail)
-            .hint("'cloudfunc logs --role manager' tells more");
+            .hint("'cloudfunc logs --role manager' shows more");
     }
     let mut problem = Problem::new(code::BUILD_FAILED, message);
     problem.output = output;

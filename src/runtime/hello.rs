@@ -66,7 +66,7 @@ async fn ready(
         },
         exit = sandbox.exited() => Err(NotReady::Guest(exit.before_hello())),
         () = sleep(START_TIMEOUT) => {
-            let reason = format!("it did not say hello within {} s{advice}", START_TIMEOUT.as_secs());
+            let reason = format!("it sent no 'hello' message within {} s{advice}", START_TIMEOUT.as_secs());
             Err(NotReady::Guest(reason.into()))
         }
     }
@@ -98,9 +98,9 @@ impl Exit {
     fn before_hello(self) -> NoHello {
         let reason = match self {
             Self::Removed => "it was removed".to_owned(),
-            Self::OutOfMemory => "it ran out of memory before it said hello".to_owned(),
+            Self::OutOfMemory => "it ran out of memory while it was starting".to_owned(),
             Self::Code(code) => {
-                let reason = format!("it exited with {} before it said hello", show_code(code));
+                let reason = format!("it exited with {} while it was starting", show_code(code));
                 return NoHello { reason, code: Some(code) };
             }
             Self::Unknown => "it ended for an unknown reason".to_owned(),

@@ -1,4 +1,4 @@
-//! Settings from the user's `config.toml`.
+//! Reads settings from the user's `config.toml`.
 
 use std::{fs, io};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Settings {
-    /// Of the user's `config.toml`; an absent file is an empty one.
+    /// Reads the user's `config.toml`; an absent file counts as an empty one.
     pub fn of_user(dirs: &Dirs) -> Result<Self, SettingsError> {
         let path = dirs.config_file();
         match fs::read_to_string(&path) {

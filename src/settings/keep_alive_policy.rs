@@ -1,12 +1,13 @@
 //! The setting `keep_alive`.
 
-/// How long idle instances are kept; what that means in full stands in the manager's `keep_alive.rs`.
+/// The time for which idle instances are kept; the manager's `keep_alive.rs` has the details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepAlivePolicy {
-    /// For the `idle_timeout` of their revision; the least recently used one is evicted first.
+    /// Idle instances are kept for the `idle_timeout` of their revision; the least recently used one is evicted
+    /// first.
     Fixed,
-    /// For at least that, and longer where the function's past says that it will be wanted again; the one
-    /// that is worth least is evicted first.
+    /// Idle instances are kept for at least that time, and longer if the function's past predicts further
+    /// invocations; the least valuable one is evicted first.
     Adaptive,
 }
 

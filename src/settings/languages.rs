@@ -1,4 +1,4 @@
-//! What the settings say about each language: its base image and the version of functions that name none.
+//! The settings of each language: its base image and the version of functions that name none.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub enum OfLanguage {
 impl OfLanguage {
     pub const ALL: [Self; 2] = [Self::Image, Self::Version];
 
-    /// In the file's table `[languages.<name>]`, and in the names of flags and variables.
+    /// Returns the key in the file's table `[languages.<name>]`, and in the names of flags and variables.
     pub fn key(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -49,27 +49,27 @@ impl OfLanguage {
     }
 }
 
-/// What is said about languages.
+/// The settings of all languages, as far as they are given.
 #[derive(Clone, Debug, Default)]
 pub struct Languages(BTreeMap<(Language, OfLanguage), String>);
 
 impl Languages {
-    /// None where nothing is said.
+    /// Returns a setting; `None` if it is not given.
     pub fn get(&self, language: Language, of: OfLanguage) -> Option<&str> {
         self.0.get(&(language, of)).map(String::as_str)
     }
 
-    /// The base image of a language; `{version}` in it stands for the version.
+    /// Returns the base image of a language; `{version}` in it stands for the version.
     pub fn image(&self, language: Language) -> &str {
         self.get(language, OfLanguage::Image).unwrap_or(language.facts().image.base)
     }
 
-    /// The version of functions that name none.
+    /// Returns the version of functions that name none.
     pub fn version(&self, language: Language) -> &str {
         self.get(language, OfLanguage::Version).unwrap_or(language.facts().versions.default)
     }
 
-    /// The base image of functions that name no version.
+    /// Returns the base image of functions that name no version.
     pub fn usual_image(&self, language: Language) -> String {
         self.image(language).replace("{version}", self.version(language))
     }
@@ -83,8 +83,8 @@ impl Languages {
         other
     }
 
-    /// With a value for everything. An image is of any version; a runtime that takes the host's interpreters has
-    /// the version that is there, and says itself where there is none.
+    /// Fills in all defaults. An image is of any version; a runtime that uses the host's interpreters has the
+    /// version that is installed, and reports itself if there is none.
     pub(super) fn with_defaults(mut self, runtime: runtime::Kind) -> Self {
         for &language in Language::ALL {
             for of in OfLanguage::ALL {
@@ -101,7 +101,7 @@ impl Languages {
         self
     }
 
-    /// From the table `[languages]` of the file. Each of its tables is a language.
+    /// Reads the table `[languages]` of the file. Each table in it is a language.
     pub(super) fn read(&mut self, table: &Section<'_>) -> Result<(), LocatedError> {
         let names: Vec<_> = Language::ALL.iter().map(|language| language.name()).collect();
         table.only(&names)?;

@@ -1,7 +1,7 @@
-//! Settings before they are resolved: what one source (flags with the environment, or the file) says.
+//! Settings before they are resolved: the values of one source (flags with the environment, or the file).
 //!
-//! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds what a source
-//! mentions, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
+//! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds the values that a source
+//! gives, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
 mod file;
 mod keep_alive_policy;
@@ -51,20 +51,20 @@ impl Settings {
         self.name.clone().unwrap_or_else(|| DEFAULT_NAME.parse().expect("a valid name"))
     }
 
-    /// Everything about languages, with the defaults. A version is looked for on this host where the runtime takes
-    /// the host's own interpreters.
+    /// Returns the settings of all languages with the defaults. The version is looked up on this host if the
+    /// runtime uses the host's own interpreters.
     pub fn languages(&self) -> Languages {
         let runtime = self.runtime.unwrap_or(runtime::Kind::Docker);
         self.languages.clone().with_defaults(runtime)
     }
 
-    /// The same for Docker, whatever the runtime is.
+    /// Like [`Self::languages`], but for Docker, whatever the runtime is.
     pub fn docker_languages(&self) -> Languages {
         self.languages.clone().with_defaults(runtime::Kind::Docker)
     }
 
-    /// `$XDG_STATE_HOME/cloudfunc/<stack>`, with `-<name>` behind it for a platform that has a name of
-    /// its own, so that two platforms of one user do not share tokens and credentials.
+    /// Returns the data folder: `$XDG_STATE_HOME/cloudfunc/<stack>`, followed by `-<name>` for a platform with
+    /// a name of its own, so that two platforms of one user do not share tokens and credentials.
     pub fn data_dir(&self, dirs: &Dirs, stack: Stack) -> PathBuf {
         if let Some(given) = &self.data_dir {
             return std::path::absolute(given).unwrap_or_else(|_| given.clone());
@@ -76,7 +76,7 @@ impl Settings {
         }
     }
 
-    /// Internal roles listen on loopback, whatever is said.
+    /// Returns the addresses. Internal roles always listen on loopback.
     pub fn addresses(&self) -> Result<Addresses, SettingsError> {
         let port = |default: SocketAddr, port: Option<u16>| {
             SocketAddr::new(default.ip(), port.unwrap_or(default.port()))
@@ -104,7 +104,7 @@ impl Settings {
         Ok(addresses)
     }
 
-    /// With the defaults; the store and the queue must be there by now.
+    /// Fills in the defaults; the store and the queue must be given by now.
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
@@ -128,7 +128,7 @@ impl Settings {
     }
 }
 
-/// Names of hosts, separated by commas: as in a URL, without a port. An empty text names none.
+/// Parses host names separated by commas: as in a URL, without a port. An empty text gives none.
 pub fn host_names(text: &str) -> Result<Vec<String>, String> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(host_name).collect()
 }

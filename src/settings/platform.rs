@@ -9,27 +9,27 @@ use crate::{
     queue, runtime, store,
 };
 
-/// Everything that a role needs to start. The same for all roles of one host.
+/// The settings that a role needs to start. They are the same for all roles of one host.
 #[derive(Clone, Debug)]
 pub struct Platform {
     pub name: PlatformName,
-    /// Tokens, bundle cache, instance folders, role logs: `$XDG_STATE_HOME/cloudfunc/<stack>`.
+    /// The folder of tokens, bundle cache, instance folders and role logs: `$XDG_STATE_HOME/cloudfunc/<stack>`.
     pub data_dir: PathBuf,
     pub store: store::Config,
     pub queue: queue::Config,
     pub runtime: runtime::Kind,
-    /// This program, for a runtime that runs it again. Not a setting: tests are another program.
+    /// The path of this program, for a runtime that runs it again. Not a setting: tests are another program.
     pub program: PathBuf,
     pub addresses: Addresses,
-    /// Names by which the gateway may be called, besides IP addresses and `localhost`.
+    /// The names by which the gateway may be called, besides IP addresses and `localhost`.
     pub gateway_hosts: Vec<String>,
-    /// Base image and usual version of each language.
+    /// The base image and default version of each language.
     pub languages: Languages,
     pub limits: Limits,
 }
 
 impl Platform {
-    /// The same settings as environment variables, for a role that is started as a process. Store and
+    /// Returns the same settings as environment variables, for a role that is started as a process. Store and
     /// queue may hold passwords, which other users could read in its arguments.
     pub fn environment(&self) -> Vec<(String, String)> {
         let resolved = self.settings();
@@ -37,7 +37,7 @@ impl Platform {
         settings().map(|setting| (setting.variable(), known(setting))).collect()
     }
 
-    /// These settings as a source would say them.
+    /// Returns these settings in the form of a source.
     fn settings(&self) -> Settings {
         let addresses = &self.addresses;
         let settings = Settings {
@@ -58,19 +58,19 @@ impl Platform {
         settings.with_limits(&self.limits)
     }
 
-    /// The version of each language for functions that name none.
+    /// Returns the version of each language for functions that name none.
     pub fn versions(&self) -> BTreeMap<Language, String> {
         let version = |language: &Language| (*language, self.languages.version(*language).to_owned());
         Language::ALL.iter().map(version).collect()
     }
 
-    /// The base images that functions run in, by language.
+    /// Returns the base images of functions, by language.
     pub fn base_images(&self) -> runtime::BaseImages {
         let image = |language: &Language| (*language, self.languages.image(*language).to_owned());
         runtime::BaseImages(Language::ALL.iter().map(image).collect())
     }
 
-    /// The runtime as the manager of this data folder sees it: with its labels.
+    /// Returns the configuration of the runtime for the manager of this data folder: with its labels.
     pub fn runtime_config(&self, manager: ManagerId) -> runtime::Config {
         let owner = runtime::Owner { platform: self.name.clone(), manager };
         let program = self.program.clone();

@@ -1,11 +1,11 @@
-//! What goes with what: the store, the queue and who provides them.
+//! The combinations of store and queue, and who provides them.
 
 use super::{Settings, SettingsError, StorePlace};
 use crate::{place::Stack, queue, store};
 
 impl Settings {
-    /// What `--embedded` says: these flags with the store and the queue that they leave open. It is a
-    /// flag itself, so that it lies over the file.
+    /// Applies `--embedded`: these flags, with the store and the queue that they leave open. As a flag it has
+    /// precedence over the file.
     pub fn embedded(self) -> Result<Self, SettingsError> {
         if let Some(StorePlace::At(store::Config::Postgres { .. })) = &self.store {
             return Err(SettingsError::NotEmbedded { flag: "--store", means: "--store sqlite" });
@@ -17,8 +17,8 @@ impl Settings {
         Ok(Self { store, queue: Some(queue::Config::Embedded), ..self })
     }
 
-    /// Compose when neither store nor queue is given. Nobody but one process can use an embedded queue,
-    /// and that this process alone uses the store can be made sure of for a file only.
+    /// Returns the stack: compose if neither store nor queue is given. An embedded queue can only be used by
+    /// one process, and only for a store that is a file can it be ensured that no other process uses it.
     pub fn stack(&self) -> Result<Stack, SettingsError> {
         match (&self.store, &self.queue) {
             (None, None) => Ok(Stack::Compose),

@@ -1,4 +1,4 @@
-//! Where the store is: somewhere, or in the data folder, which is known later.
+//! The place of the store: a given one, or the data folder, which is known later.
 
 use std::{path::Path, str::FromStr};
 
@@ -7,7 +7,7 @@ use crate::store;
 /// The file's name in the data folder.
 const FILE: &str = "store.db";
 
-/// Parsed from what [`store::Config`] accepts, or `sqlite` alone.
+/// A place, parsed from a text that [`store::Config`] accepts, or from `sqlite` alone.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
     At(store::Config),
@@ -28,7 +28,7 @@ impl FromStr for StorePlace {
 }
 
 impl StorePlace {
-    /// As it is parsed, with its password.
+    /// Returns the text from which it was parsed, with its password.
     pub(super) fn show(&self) -> String {
         match self {
             Self::At(store::Config::Postgres { url }) => url.expose().to_owned(),

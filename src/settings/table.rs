@@ -1,5 +1,6 @@
-//! Every setting of a platform, once. The flags of the commands, the `CLOUDFUNC_…` variables, the keys of the
-//! file's table `[platform]`, the environment of the roles and the table in the manual are made of this one.
+//! The table of all settings of a platform. The flags of the commands, the `CLOUDFUNC_…` variables, the keys of
+//! the file's table `[platform]` and the environment of the roles are generated from it, and the table in the
+//! manual is checked against it.
 
 use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -14,18 +15,18 @@ use crate::{
     units::{parse_bytes, parse_duration},
 };
 
-/// Which commands take a setting, and the heading that it has in their help.
+/// The group of a setting: it decides which commands take it, and its heading in their help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Which platform, and where its files are.
+    /// The platform's name and the place of its files.
     Place,
-    /// Where the roles listen.
+    /// The addresses on which the roles listen.
     Addresses,
     /// Store and queue.
     Backends,
-    /// What functions run in.
+    /// The runtime of functions.
     Runtime,
-    /// Bounds, each with what happens at it.
+    /// Limits, each with what happens when it is reached.
     Limits,
 }
 
@@ -40,16 +41,16 @@ impl Group {
     }
 }
 
-/// One setting: every way in which it can be given.
+/// One setting with all ways in which it can be given.
 #[derive(Clone, Copy)]
 pub enum Setting {
     /// A row of [`TABLE`].
     Platform(&'static Row),
-    /// One of those that each language has.
+    /// A setting that each language has.
     Language(Language, OfLanguage),
 }
 
-/// All settings, in the order of help.
+/// Returns all settings, in the order of help.
 pub fn settings() -> impl Iterator<Item = Setting> {
     let (before, limits) = TABLE.split_at(TABLE.partition_point(|row| row.group != Group::Limits));
     let languages = Language::ALL.iter();
@@ -59,7 +60,7 @@ pub fn settings() -> impl Iterator<Item = Setting> {
 }
 
 impl Setting {
-    /// Without its dashes.
+    /// Returns the flag without its dashes.
     pub fn flag(self) -> String {
         match self {
             Self::Platform(row) => row.flag.to_owned(),
@@ -67,12 +68,13 @@ impl Setting {
         }
     }
 
-    /// The environment variable.
+    /// Returns the environment variable.
     pub fn variable(self) -> String {
         format!("CLOUDFUNC_{}", self.flag().replace('-', "_").to_uppercase())
     }
 
-    /// The key of the file's table `[platform]`. That of a language is `languages.<name>.<key>`, too.
+    /// Returns the key in the file's table `[platform]`. A language's setting also has the key
+    /// `languages.<name>.<key>`.
     pub fn key(self) -> String {
         match self {
             Self::Platform(row) => row.key.to_owned(),
@@ -87,7 +89,7 @@ impl Setting {
         }
     }
 
-    /// What stands for the value in help.
+    /// Returns the placeholder for the value in help.
     pub fn value(self) -> &'static str {
         match self {
             Self::Platform(row) => row.value,
@@ -95,7 +97,7 @@ impl Setting {
         }
     }
 
-    /// One sentence or two without the last full stop, and the default where there is one.
+    /// Returns the help: one or two sentences without the last full stop, and the default if there is one.
     pub fn help(self) -> String {
         let (help, default) = match self {
             Self::Platform(row) => (row.help.to_owned(), row.default),
@@ -114,7 +116,7 @@ impl Setting {
         self.group() == Group::Backends
     }
 
-    /// Takes the value of a flag or a variable. The error says what would be accepted, without the flag's name.
+    /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
     pub fn read(self, settings: &mut Settings, text: &str) -> Result<(), String> {
         match self {
             Self::Platform(row) => return (row.read)(settings, text),
@@ -123,7 +125,7 @@ impl Setting {
         Ok(())
     }
 
-    /// Takes the value of the file.
+    /// Reads the value in the file.
     pub fn read_field(self, settings: &mut Settings, field: &Field<'_>) -> Result<(), LocatedError> {
         match self {
             Self::Platform(row) => return (row.read_field)(settings, field),
@@ -135,7 +137,8 @@ impl Setting {
         Ok(())
     }
 
-    /// The value as [`Setting::read`] takes it; None where nothing is said. It may hold a password.
+    /// Returns the value in the form that [`Setting::read`] takes; `None` if it is not given. It may hold a
+    /// password.
     pub fn show(self, settings: &Settings) -> Option<String> {
         match self {
             Self::Platform(row) => (row.show)(settings),
@@ -144,21 +147,21 @@ impl Setting {
     }
 }
 
-/// A setting that is no language's.
+/// A setting that does not belong to a language.
 pub struct Row {
     key: &'static str,
     flag: &'static str,
     group: Group,
     value: &'static str,
     help: &'static str,
-    /// As it would be written; None where there is none, or where it depends on other settings.
+    /// The default as it would be written; `None` if there is none, or if it depends on other settings.
     default: Option<&'static str>,
     read: fn(&mut Settings, &str) -> Result<(), String>,
     read_field: fn(&mut Settings, &Field<'_>) -> Result<(), LocatedError>,
     show: fn(&Settings) -> Option<String>,
 }
 
-/// How the values of a type are written.
+/// The written form of the values of a type.
 struct Form<T> {
     read: fn(&str) -> Result<T, String>,
     read_field: fn(&Field<'_>) -> Result<T, LocatedError>,
@@ -224,7 +227,7 @@ fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|problem: T::Err| problem.to_string())
 }
 
-/// A whole number of the range.
+/// Accepts a whole number within the range.
 const fn count<T: TryFrom<u32> + Display, const MIN: u32, const MAX: u32>() -> Form<T> {
     Form {
         read: |text| {
@@ -256,7 +259,7 @@ macro_rules! settings {
             $fixed:ident: $fixed_type:ty = $fixed_value:expr;
         )+}
     ) => {
-        /// What one source (flags with the environment, or the file) says about a platform.
+        /// The settings of a platform that one source (flags with the environment, or the file) gives.
         #[derive(Clone, Debug, Default)]
         pub struct Settings {
             $($(#[doc = $doc])+ pub $name: Option<$type>,)+
@@ -264,7 +267,7 @@ macro_rules! settings {
             $($(#[doc = $limit_doc])+ pub $limit: Option<$limit_type>,)+
         }
 
-        /// Bounds, each with what happens at it.
+        /// Limits, each with what happens when it is reached.
         #[derive(Clone, Copy, Debug)]
         pub struct Limits {
             $($(#[doc = $limit_doc])+ pub $limit: $limit_type,)+
@@ -272,7 +275,7 @@ macro_rules! settings {
         }
 
         impl Settings {
-            /// These, and where they say nothing, those.
+            /// Returns these settings, with the other ones where these are not given.
             pub fn or(self, other: Self) -> Self {
                 Self {
                     $($name: self.$name.or(other.$name),)+
@@ -281,7 +284,7 @@ macro_rules! settings {
                 }
             }
 
-            /// The limits, with the defaults where nothing is said.
+            /// Returns the limits, with the defaults where none is given.
             pub fn limits(&self) -> Limits {
                 let default = Limits::default();
                 Limits {
@@ -290,7 +293,7 @@ macro_rules! settings {
                 }
             }
 
-            /// The same settings with these limits.
+            /// Returns the same settings with these limits.
             pub(super) fn with_limits(self, limits: &Limits) -> Self {
                 Self { $($limit: Some(limits.$limit),)+ ..self }
             }
@@ -305,7 +308,7 @@ macro_rules! settings {
             }
         }
 
-        /// Those that are no language's, limits last.
+        /// The settings that do not belong to a language, limits last.
         const TABLE: &[Row] = &[
             $(Row {
                 key: stringify!($name),
@@ -359,7 +362,8 @@ settings! {
         gateway_host: IpAddr, IP, Addresses, "gateway-host", "IP", "127.0.0.1";
         /// Port of the gateway
         gateway_port: u16, PORT, Addresses, "gateway-port", "PORT", "8000";
-        /// Names by which the gateway may be called besides IP addresses and localhost, with commas between
+        /// Names by which the gateway may be called in addition to IP addresses and localhost, separated by
+        /// commas
         gateway_hosts: Vec<String>, HOST_NAMES, Addresses, "gateway-hosts", "NAMES";
         /// Port of the registry, on loopback
         registry_port: u16, PORT, Addresses, "registry-port", "PORT", "7000";
@@ -371,46 +375,49 @@ settings! {
         store: StorePlace, STORE, Backends, "store", "URL";
         /// Queue: amqp://USER:PASSWORD@HOST:PORT/VHOST, or embedded (with sqlite, all roles in one process)
         queue: queue::Config, QUEUE, Backends, "queue", "URL";
-        /// What functions run in: docker, or oci, containers without a daemon. By default docker; a platform
-        /// in one process takes oci where no engine answers
+        /// Runtime of functions: docker, or oci (containers without a daemon). By default docker; a platform in
+        /// one process uses oci if no Docker engine answers
         runtime: runtime::Kind, KIND, Runtime, "runtime", "KIND";
     }
     limits {
-        /// How long a sync call waits for a free instance before it is answered 429
+        /// How long a sync call waits for a free instance; after that it is answered with 429
         queue_wait: Duration, DURATION, "queue-wait", "DURATION", "10s";
-        /// Sync calls of one function that may wait at once; one more is answered 429
+        /// Maximum number of sync calls of one function that wait at the same time; further ones are answered
+        /// with 429
         max_waiting: u32, count::<u32, 0, { u32::MAX }>(), "max-waiting", "COUNT", "100";
-        /// Async invocations that may be queued; one more is answered 503 before anything is stored
+        /// Maximum number of queued async invocations; further ones are answered with 503 before anything is
+        /// stored
         max_backlog: u64, count::<u64, 0, { u32::MAX }>(), "max-backlog", "COUNT", "100000";
-        /// Memory of all instances of a manager together, by their limits. An idle one is evicted at it, and
-        /// where none is idle, a start waits
+        /// Memory of all instances of a manager together, by their limits. When it is used up, an idle instance
+        /// is evicted; if none is idle, a start waits
         memory_budget: u64, BYTES, "memory-budget", "SIZE", "8GiB";
-        /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer where the
-        /// past of the function says that it will be invoked again
+        /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer if the past
+        /// of the function predicts further invocations
         keep_alive: KeepAlivePolicy, POLICY, "keep-alive", "POLICY", "fixed";
-        /// Memory of the instances that wait for a function yet to come, so that a cold start is quick; out of
-        /// what --memory-budget has left. 0B: none waits
+        /// Part of --memory-budget for instances that are started in advance, before their function is known, so
+        /// that cold starts are quick; they only take what is left of it. 0B: no such instances
         prewarm_budget: u64, BYTES, "prewarm-budget", "SIZE", "512MiB";
-        /// Instances that a manager starts at once; others wait their turn
+        /// Maximum number of instances that a manager starts at the same time; others wait
         max_starts: usize, count::<usize, 1, 10_000>(), "max-starts", "COUNT", "twice the cores" = twice_the_cores();
-        /// How long a stop waits for running invocations before it gives up on them
+        /// How long a stop waits for running invocations before it abandons them
         stop_grace: Duration, DURATION, "stop-grace", "DURATION", "30s";
         /// How long records and logs are kept
         retention: Duration, DURATION, "retention", "DURATION", "168h";
-        /// Revisions of a function that are kept for a rollback, the newest ones; the active one always is, and
-        /// one that is still in use until it is not
+        /// Number of newest revisions of a function that are kept for a rollback; the active one is always
+        /// kept, and so are those still in use
         keep_revisions: u32, count::<u32, 1, { u32::MAX }>(), "keep-revisions", "COUNT", "10";
     }
     fixed {
-        /// How long a deploy's load check waits for memory; then it is skipped. Tests shorten it.
+        /// The time for which a deploy's load check waits for memory; after that it is skipped. Tests shorten
+        /// it.
         check_wait: Duration = Duration::from_secs(10);
-        /// How often a role that follows the functions reads all of them, as the announcement of a change may have
-        /// been lost. Tests shorten it.
+        /// The interval at which a role that follows the functions reads all of them, because the announcement
+        /// of a change may have been lost. Tests shorten it.
         reread: Duration = Duration::from_secs(60);
     }
 }
 
-/// Starts saturate an engine at about twice the cores (measured: 4 on 2 cores).
+/// Returns twice the number of cores, which saturates an engine (measured: 4 starts on 2 cores).
 fn twice_the_cores() -> usize {
     2 * std::thread::available_parallelism().map_or(2, usize::from)
 }

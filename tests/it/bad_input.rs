@@ -230,9 +230,9 @@ async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
 }
 
 const NO_FUNCTION: &str = "no function.py in the folder: the handler \"function.handler\" needs it";
-const REQUIREMENTS: &str = "requirements.txt is not installed by this version: install the packages into \
-                            the folder with `pip install --target . -r requirements.txt`, then name \
-                            requirements.txt in .cloudfuncignore";
+const REQUIREMENTS: &str = "this version does not install the packages of requirements.txt: install them into \
+                            the folder with `pip install --target . -r requirements.txt`, then add \
+                            requirements.txt to .cloudfuncignore";
 const UNKNOWN_KEY: &str = "cloudfunc.toml:4:3: unknown key `scaling.max_instance`; did you mean \
                            `scaling.max_instances`?";
 

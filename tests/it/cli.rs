@@ -136,9 +136,9 @@ fn usage_errors_exit_2() {
         (vec!["bench", "f", "--duration", "5"], "invalid value '5' for '--duration <DURATION>'"),
         (
             vec!["bench", "f", "-d", "10s"],
-            "'10s' is a duration, and -d gives the payload, as everywhere",
+            "'10s' is a duration, but -d is the payload, as in the other commands",
         ),
-        (vec!["bench", "f", "-d", "10s"], "hint: for how long: --duration 10s"),
+        (vec!["bench", "f", "-d", "10s"], "hint: to set the length: --duration 10s"),
         (vec!["invoke", "f", "1", "-d", "2"], "cannot be used with"),
         (vec!["run", "{\"a\":1}"], "hint: a payload comes after the folder: cloudfunc run . '{…}'"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
@@ -215,7 +215,7 @@ fn the_flag_wins_over_the_environment() {
     let desk = Desk::new();
     let stderr = NOT_REACHABLE.replace("127.0.0.1:9", "127.0.0.1:1");
     desk.run(&["list", "--url", "http://127.0.0.1:1"], 3, &stderr);
-    let error = "error: 'here', given by --url, is not the address of a platform; it looks like http://127.0.0.1:8000\n";
+    let error = "error: 'here', given by --url, is not the address of a platform; write it like http://127.0.0.1:8000\n";
     desk.run(&["list", "--url", "here"], 2, error);
     let file = desk.path("nowhere").display().to_string();
     let error = format!("error: cannot read {file}: No such file or directory (os error 2)\n");
@@ -234,13 +234,9 @@ fn init_makes_a_function_and_never_overwrites() {
     desk.run(
         &["init", "greeter"],
         2,
-        "error: greeter/function.py is there already; nothing was written\n",
+        "error: greeter/function.py already exists; nothing was written\n",
     );
-    desk.run(
-        &["init", "other"],
-        2,
-        "error: other/cloudfunc.toml is there already; nothing was written\n",
-    );
+    desk.run(&["init", "other"], 2, "error: other/cloudfunc.toml already exists; nothing was written\n");
     assert_eq!(desk.read("greeter/function.py"), "mine");
     assert!(!desk.path("other/function.py").exists());
 
@@ -294,8 +290,8 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
         ("typo", "error: typo/cloudfunc.toml:1:1: unknown key `timeot`; did you mean `timeout`?\n"),
         (
             "needy",
-            "error: cannot deploy needy: requirements.txt is not installed by this version: install the packages \
-             into the folder with `pip install --target . -r requirements.txt`, then name requirements.txt in \
+            "error: cannot deploy needy: this version does not install the packages of requirements.txt: install \
+             them into the folder with `pip install --target . -r requirements.txt`, then add requirements.txt to \
              .cloudfuncignore\n",
         ),
         (
@@ -498,14 +494,15 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             "",
             "deploying f: 1 file",
-            "error: interrupted: whether f is deployed is not known\nhint: `cloudfunc show f` tells\n",
+            "error: interrupted: it is not known whether f was deployed\nhint: `cloudfunc show f` shows the active \
+             revision\n",
         ),
         (
             PROGRESS,
             "storing",
-            "error: interrupted: the platform goes on building f, and its revision becomes the active one if the code \
+            "error: interrupted: the platform continues to build f, and its revision becomes the active one if the code \
              loads\n\
-             hint: `cloudfunc show f` tells when it is there\n",
+             hint: `cloudfunc show f` shows it as soon as it is active\n",
         ),
     ] {
         let (url, told) = stuck_gateway(answer);

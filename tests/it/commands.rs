@@ -285,7 +285,7 @@ async fn ctrl_c_tells_which_invocation_goes_on(platform: &TestPlatform) {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         format!(
-            "error: interrupted: the invocation goes on, id {id}\n\
+            "error: interrupted: the invocation continues, id {id}\n\
              hint: `cloudfunc invocation wait {id}` prints its result\n"
         )
     );

@@ -58,7 +58,7 @@ async fn without_docker_deploy_and_invoke_say_what_is_missing() {
     let reason = "the container engine at unix:///nonexistent/docker.sock does not answer: Socket not \
                   found: /nonexistent/docker.sock";
     let detail = format!("the build could not be done: {reason}");
-    let hint = "'cloudfunc logs --role manager' tells more";
+    let hint = "'cloudfunc logs --role manager' shows more";
     assert_eq!(*problem, Problem::new(code::UNAVAILABLE, detail).hint(hint));
     without.stop().await;
 

@@ -102,7 +102,7 @@ fn without_docker_up_says_so_and_starts_nothing() {
     command.assert().code(3).stdout("").stderr(
         "error: Docker is not running: no engine answers at unix:///nonexistent/docker.sock \
          (Socket not found: /nonexistent/docker.sock)\n\
-         hint: start it, or set DOCKER_HOST to the engine to use; `cloudfunc up --embedded` does without it\n",
+         hint: start it, or set DOCKER_HOST to the engine to use; `cloudfunc up --embedded` needs no Docker\n",
     );
     assert!(!home.path().join("state/cloudfunc/compose/compose").exists());
     cloudfunc(&home).args(["status"]).assert().code(3).stderr(contains("is not running"));
@@ -121,7 +121,7 @@ fn docker_that_is_asked_for_is_not_replaced() {
         command.current_dir(env!("CARGO_MANIFEST_DIR")).assert().code(3).stdout("").stderr(
             "error: Docker is not running: no engine answers at unix:///nonexistent/docker.sock \
              (Socket not found: /nonexistent/docker.sock)\n\
-             hint: start it, or set DOCKER_HOST to the engine to use; `--runtime oci` does without it\n",
+             hint: start it, or set DOCKER_HOST to the engine to use; `--runtime oci` needs no Docker\n",
         );
     }
 }
@@ -188,7 +188,7 @@ fn down_does_not_remove_data_unasked() {
     let home = tempfile::tempdir().unwrap();
     cloudfunc(&home).args(["down", "--volumes", "--platform", "never-started"]).assert().code(2).stderr(
         "error: --volumes removes all functions, records and messages\n\
-         hint: say --yes where no one can be asked\n",
+         hint: pass --yes if there is no terminal to ask on\n",
     );
 }
 

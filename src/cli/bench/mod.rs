@@ -1,7 +1,7 @@
-//! `cloudfunc bench`: how fast a function answers.
+//! `cloudfunc bench`: measures how fast a function answers.
 //!
-//! A closed loop: each client sends its next invocation when the answer to the one before has come. All of
-//! them share this one thread, which does little else: [`tally`] keeps the times, [`report`] says what they mean.
+//! It is a closed loop: each client sends its next invocation when its previous one was answered. All clients
+//! share this one thread, which does little else: [`tally`] keeps the times, [`report`] presents them.
 
 mod report;
 mod tally;
@@ -25,15 +25,17 @@ use crate::{
     units::{parse_duration, show_duration},
 };
 
-/// More clients than this would measure this program.
+/// The maximum of `--clients`. With more, the benchmark would measure this program instead of the platform.
 const MAX_CLIENTS: usize = 1024;
-/// How long a client waits that was refused or found nobody: who is turned away at once must not spin.
+/// The pause of a client that was refused or could not connect: without it, clients that are refused at once
+/// would spin.
 const REFUSED: Duration = Duration::from_millis(100);
 
 /// Measure how fast a function answers
 ///
-/// Each client sends its next invocation when the last one was answered; before that, one invocation of each
-/// warms up and counts only among the cold starts. Nothing is sent to a function that is not there.
+/// Each client sends its next invocation when its last one was answered. Before that, one invocation of each
+/// client warms up the function; it counts only among the cold starts. If the function does not exist, nothing
+/// is sent.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
@@ -41,10 +43,10 @@ pub struct Args {
     /// Clients that invoke at the same time, at most 1024
     #[arg(short, long, value_name = "COUNT", default_value = "1", value_parser = clients)]
     clients: NonZeroUsize,
-    /// For how long
+    /// How long to measure
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     duration: Duration,
-    /// So many invocations instead, at most 10000000
+    /// Number of invocations to send instead of measuring for a time, at most 10000000
     #[arg(short = 'n', long, value_name = "COUNT", conflicts_with = "duration")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_SAMPLES as u64))]
     invocations: Option<u64>,
@@ -52,13 +54,13 @@ pub struct Args {
     data: DataArgs,
 }
 
-/// `-d` was the duration once.
+/// Refuses a payload that looks like a duration: `-d` was once the option for the duration.
 fn refuse_duration(payload: Option<&str>) -> Result<(), Error> {
     match payload {
-        Some(text) if parse_duration(text).is_ok() => {
-            Err(Error::usage(format!("'{text}' is a duration, and -d gives the payload, as everywhere"))
-                .hint(format!("for how long: --duration {text}")))
-        }
+        Some(text) if parse_duration(text).is_ok() => Err(Error::usage(format!(
+            "'{text}' is a duration, but -d is the payload, as in the other commands"
+        ))
+        .hint(format!("to set the length: --duration {text}"))),
         _ => Ok(()),
     }
 }
@@ -68,7 +70,7 @@ fn clients(text: &str) -> Result<NonZeroUsize, String> {
     count.ok_or_else(|| format!("a count of clients is a number from 1 to {MAX_CLIENTS}"))
 }
 
-/// When to stop.
+/// The condition that ends the benchmark.
 #[derive(Clone, Copy)]
 enum Until {
     Passed(Duration),
@@ -76,7 +78,7 @@ enum Until {
 }
 
 impl Args {
-    /// Ctrl-C ends it early: what has been measured is printed.
+    /// Runs the benchmark. Ctrl-C ends it early, and the results so far are printed.
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         refuse_duration(self.data.value())?;
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
@@ -87,7 +89,7 @@ impl Args {
         };
         let prepared = async {
             let payload = self.data.read(out).await?;
-            // Unknown names, and platforms that are not there, end it here.
+            // An unknown name, or a platform that is not running, ends the command here.
             client.function(&self.name).await?;
             Ok::<_, Error>(payload)
         };
@@ -110,7 +112,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Everything that was measured, and whether a signal ended it.
+    /// Runs the warm-up and the measurement; returns the tally, and whether a signal ended it.
     async fn measure(
         &self,
         until: Until,
@@ -140,7 +142,8 @@ impl Bench {
         Ok((tally, interrupted?))
     }
 
-    /// An invocation of each client. What would be so of every further one, too, ends it.
+    /// Sends one invocation per client. An error that every further invocation would get, too, ends the
+    /// benchmark.
     async fn warm_up(&self, tally: &RefCell<Tally>) -> Result<(), Error> {
         let answers = join_all((0..self.clients).map(|_| self.invoke())).await;
         for (time, answer) in answers {
@@ -172,7 +175,7 @@ impl Bench {
         (begun.elapsed(), answer)
     }
 
-    /// Says how far it is, for ever.
+    /// Shows the progress; never returns.
     async fn tell(
         &self,
         until: Until,
@@ -196,7 +199,8 @@ impl Bench {
     }
 }
 
-/// The platform is not there, or does not take such a request from us.
+/// Whether every further request would fail the same way: the platform is not there, or does not accept such a
+/// request from this caller.
 fn is_final(error: &client::Error) -> bool {
     match error {
         client::Error::Problem(problem) => {

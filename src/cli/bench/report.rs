@@ -1,4 +1,4 @@
-//! What is said of a tally: text, or one JSON document.
+//! The report on a tally: as text, or as one JSON document.
 
 use serde::Serialize;
 
@@ -8,43 +8,44 @@ use crate::{
     model::{FunctionName, rounded},
 };
 
-/// Where results do not go to a terminal.
+/// The width of the text where results do not go to a terminal.
 const COLUMNS: usize = 80;
-/// Width of the histogram.
+/// The number of buckets of the histogram.
 const BUCKETS: usize = 12;
 
-/// In the order in which an invocation goes through them, which a first answer need not have all of.
+/// The phases in the order in which an invocation goes through them; the first answer need not have all of
+/// them.
 const PHASES: [&str; 5] = ["admit", "queue", "start", "load", "run"];
 
-/// The document of `--json`. Times are in milliseconds, of invocations that returned a value; what is null was
-/// not measured.
+/// The document that `--json` prints. Times are in milliseconds and only of invocations that returned a value;
+/// null means that it was not measured.
 #[derive(Serialize)]
 pub struct Report {
     function: FunctionName,
     clients: usize,
-    /// From the end of the warm-up to the last answer.
+    /// Time from the end of the warm-up to the last answer.
     #[serde(serialize_with = "rounded::value")]
     duration_s: f64,
-    /// Ended by a signal.
+    /// Whether a signal ended the benchmark.
     interrupted: bool,
     /// Answers with a value, per second.
     #[serde(serialize_with = "rounded::value")]
     succeeded_per_s: f64,
     succeeded: usize,
-    /// Answers 429.
+    /// Answers with status 429.
     throttled: usize,
-    /// Answers with another error, or none at all.
+    /// Answers with another error, and requests that got no answer.
     failed: usize,
-    /// One invocation of each client, before everything else; not part of the numbers above.
+    /// One invocation per client before everything else; not part of the numbers above.
     warm_up: WarmUp,
     warm: Option<Quantiles>,
-    /// Those of the warm-up included.
+    /// The times of cold starts, including those of the warm-up.
     cold: Option<Quantiles>,
-    /// Medians of what the platform says.
+    /// Medians of the phases that the platform reports.
     phases: Vec<PhaseTime>,
-    /// Of all warm ones.
+    /// The times of all warm invocations.
     histogram: Vec<Bucket>,
-    /// By code, most frequent first.
+    /// Failures by code, most frequent first.
     failures: Vec<Failure>,
     #[serde(skip)]
     exit: Exit,
@@ -78,7 +79,8 @@ struct PhaseTime {
     p50_ms: f32,
 }
 
-/// Times from `from_ms` on and below `to_ms`; the last one holds the largest, too.
+/// The number of times from `from_ms` (inclusive) to `to_ms` (exclusive); the last bucket also holds the
+/// largest time.
 #[derive(Debug, PartialEq, Serialize)]
 struct Bucket {
     #[serde(serialize_with = "rounded::value")]
@@ -92,7 +94,7 @@ struct Bucket {
 struct Failure {
     code: String,
     count: usize,
-    /// What the first one said.
+    /// The message of the first one.
     example: String,
 }
 
@@ -137,7 +139,7 @@ impl Report {
         }
     }
 
-    /// Results on stdout; ends with the worst fault as the error, if there was one.
+    /// Prints the results on stdout; returns the worst failure as an error, if there was one.
     pub fn print(self, out: &Output) -> Result<(), Error> {
         if out.json() {
             out.document(&self)?;
@@ -166,7 +168,7 @@ impl Report {
         }
         match self.exit {
             Exit::Function => format!("`cloudfunc invoke {}` shows the whole error", self.function),
-            _ => "`cloudfunc status` tells which roles are running".to_owned(),
+            _ => "`cloudfunc status` shows which roles are running".to_owned(),
         }
     }
 
@@ -212,7 +214,7 @@ impl Report {
 }
 
 impl Quantiles {
-    /// None without times; they are sorted.
+    /// Takes sorted times; returns `None` if there are none.
     fn of(times: &[f32]) -> Option<Self> {
         Some(Self {
             count: times.len(),
@@ -233,13 +235,14 @@ impl Quantiles {
 
 impl Failure {
     fn row(&self) -> [String; 3] {
-        // One line of it; the whole text is in the document.
+        // Only the first line is shown; the document has the whole text.
         let first = self.example.lines().next().unwrap_or_default();
         [self.code.clone(), self.count.to_string(), first.to_owned()]
     }
 }
 
-/// Of sorted times: the smallest that so large a share of them does not exceed; 0 without times.
+/// Returns the smallest of the sorted times that at least this share of them does not exceed; 0 if there are
+/// none.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -251,7 +254,8 @@ fn quantile(sorted: &[f32], quantile: f64) -> f32 {
     sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or_default()
 }
 
-/// Buckets of growing width: each ends by the same factor above its beginning. Empty without times.
+/// Sorts the times into buckets of growing width: each ends at the same multiple of its beginning. Empty if
+/// there are no times.
 fn histogram(sorted: &[f32]) -> Vec<Bucket> {
     let (Some(lowest), Some(highest)) = (sorted.first(), sorted.last()) else { return Vec::new() };
     let lowest = lowest.max(0.001);
@@ -275,7 +279,7 @@ fn histogram(sorted: &[f32]) -> Vec<Bucket> {
         .collect()
 }
 
-/// Lines of at most so many columns: where a bucket begins, its bar, its count.
+/// Draws the buckets as lines of at most `columns` columns: where a bucket begins, its count, its bar.
 fn bars(buckets: &[Bucket], columns: usize) -> Vec<String> {
     let starts: Vec<String> = buckets.iter().map(|bucket| time(bucket.from_ms)).collect();
     let counts: Vec<String> = buckets.iter().map(|bucket| bucket.count.to_string()).collect();
@@ -284,7 +288,7 @@ fn bars(buckets: &[Bucket], columns: usize) -> Vec<String> {
     let most = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0).max(1);
     let room = columns.saturating_sub(start + number + 4).max(1);
     let line = |(index, bucket): (usize, &Bucket)| {
-        // What is not empty is seen.
+        // A bucket that is not empty always has a visible bar.
         let length = (bucket.count * room).div_ceil(most);
         let bar = "█".repeat(length);
         format!("{:>start$}  {:>number$}  {bar}", starts[index], counts[index]).trim_end().to_owned()
@@ -292,7 +296,7 @@ fn bars(buckets: &[Bucket], columns: usize) -> Vec<String> {
     buckets.iter().enumerate().map(line).collect()
 }
 
-/// With three digits that count.
+/// Formats a time with three significant digits.
 fn time(ms: f32) -> String {
     match ms {
         ms if ms < 1.0 => format!("{ms:.3} ms"),

@@ -1,4 +1,5 @@
-//! What a benchmark keeps of each invocation. Pure but for the clock of its beginning and end.
+//! The numbers that a benchmark keeps of each invocation. Pure, except that it reads the clock at its beginning
+//! and end.
 
 use std::{
     collections::BTreeMap,
@@ -11,17 +12,18 @@ use crate::{
     model::{Problem, Start, code},
 };
 
-/// Four bytes each, and as much again for each phase. A longer benchmark ends at this many.
+/// The limit of recorded invocations, at which a longer benchmark ends. Each takes four bytes, and four more
+/// for each phase.
 pub const MAX_SAMPLES: usize = 10_000_000;
 
-/// Times in milliseconds, in no order.
+/// Times in milliseconds, in no particular order.
 pub type Times = Vec<f32>;
 
-/// Invocations that returned no value, of one code.
+/// Invocations that returned no value, grouped by error code.
 #[derive(Debug, PartialEq)]
 pub struct Failures {
     pub count: usize,
-    /// What the first of them said.
+    /// The message of the first one.
     pub example: String,
     pub exit: Exit,
 }
@@ -30,24 +32,25 @@ pub struct Failures {
 pub struct Tally {
     begun: Option<Instant>,
     pub length: Duration,
-    /// Begun by clients since the warm-up.
+    /// Invocations that clients have begun since the warm-up.
     started: usize,
     pub warm_ups: usize,
-    /// Of values.
+    /// Times of warm invocations that returned a value.
     pub warm: Times,
-    /// Of values, those of the warm-up included.
+    /// Times of cold starts that returned a value, including those of the warm-up.
     pub cold: Times,
-    /// How many of `cold` were in the warm-up.
+    /// The number of times in `cold` that belong to the warm-up.
     pub cold_warm_ups: usize,
-    /// Of values that were not in the warm-up, by their order in the answers.
+    /// Times of the phases of invocations that returned a value, without those of the warm-up, in the order in
+    /// which answers list them.
     pub phases: Vec<(String, Times)>,
     pub throttled: usize,
-    /// By code.
+    /// Failures by error code.
     pub failures: BTreeMap<String, Failures>,
 }
 
 impl Tally {
-    /// The warm-up is over.
+    /// Marks the end of the warm-up.
     pub fn begin(&mut self) {
         self.begun = Some(Instant::now());
     }
@@ -56,7 +59,7 @@ impl Tally {
         self.length = self.begun.map(|begun| begun.elapsed()).unwrap_or_default();
     }
 
-    /// Whether a client may send another invocation; it is counted then.
+    /// Returns whether a client may send another invocation, and counts it if so.
     pub fn begins(&mut self, may: impl FnOnce(usize) -> bool) -> bool {
         let begins = self.started < MAX_SAMPLES && may(self.started);
         self.started += usize::from(begins);
@@ -65,7 +68,7 @@ impl Tally {
 
     pub fn warm_up(&mut self, time: Duration, answer: &Result<InvokeAnswer, client::Error>) {
         self.warm_ups += 1;
-        // What fails here fails again, and is counted then.
+        // An invocation that fails here fails again later, and is counted then.
         if let Ok(InvokeAnswer { start: Some(Start::Cold), outcome: Outcome::Value(_), .. }) = answer {
             self.cold.push(milliseconds(time));
             self.cold_warm_ups += 1;
@@ -125,7 +128,7 @@ impl Tally {
         }
     }
 
-    /// Values since the warm-up.
+    /// The number of invocations since the warm-up that returned a value.
     pub fn succeeded(&self) -> usize {
         self.warm.len() + self.cold.len() - self.cold_warm_ups
     }
@@ -134,12 +137,12 @@ impl Tally {
         self.failures.values().map(|failures| failures.count).sum()
     }
 
-    /// Everything that was answered since the warm-up, in whatever way.
+    /// The number of invocations since the warm-up that were answered in any way.
     pub fn count(&self) -> usize {
         self.succeeded() + self.throttled + self.failed()
     }
 
-    /// The highest code, as of `deploy` with several paths.
+    /// The highest exit code of all failures, as for `deploy` with several paths.
     pub fn exit(&self) -> Exit {
         let throttled = if self.throttled > 0 { Exit::Throttled } else { Exit::Ok };
         self.failures.values().map(|failures| failures.exit).fold(throttled, Exit::max)

@@ -1,4 +1,4 @@
-//! `cloudfunc doctor`: what [`crate::doctor`] finds, shown.
+//! `cloudfunc doctor`: shows the findings of [`crate::doctor`].
 
 mod show;
 
@@ -18,10 +18,10 @@ use crate::{
     settings::Settings,
 };
 
-/// Look at this machine: what the platform needs, and what is in its way
+/// Check this machine: what the platform needs, and what keeps it from working
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Look at what `up --embedded` needs
+    /// Check what `up --embedded` needs
     #[arg(long)]
     embedded: bool,
     #[command(flatten)]
@@ -31,13 +31,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// Exit code 3 when something keeps `up` from working.
+    /// Ends with exit code 3 if something keeps `up` from working.
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         if !cfg!(target_os = "linux") {
             return Err(Error::platform(
                 "`cloudfunc doctor` looks at Linux: the platform runs there only",
             )
-            .hint("use a gateway on another machine with --url, or WSL2"));
+            .hint("run it in WSL2, or use a platform on another machine with --url"));
         }
         let told = self.settings.place();
         let dirs = told.dirs()?;
@@ -72,7 +72,8 @@ impl Args {
     }
 }
 
-/// The platform that flags name; else the one that runs or was chosen; else what `up` would start.
+/// Chooses the platform to examine: the one that flags name; else the one that is running or was chosen; else
+/// the one that `up` would start.
 fn subject(
     told: &PlaceArgs,
     settings: &Settings,
@@ -84,11 +85,11 @@ fn subject(
         let known = Platforms::look(&dirs.state).at_url(&url).cloned();
         let known = known.ok_or_else(|| {
             let message = format!(
-                "doctor looks at this machine, and no platform of it is known at {}, which --url, \
-                 CLOUDFUNC_URL or config.toml names",
+                "doctor examines this machine, but no platform on it is known at {}, the address from --url, \
+                 CLOUDFUNC_URL or config.toml",
                 shown(&url)
             );
-            Error::usage(message).hint("say which one is meant with --platform NAME or --data-dir DIR")
+            Error::usage(message).hint("name a platform on this machine with --platform NAME or --data-dir DIR")
         })?;
         let stack = known.stack.unwrap_or(stack);
         return Ok((LocalPlatform::of(known), stack));
@@ -105,7 +106,7 @@ fn subject(
         let place = Known::at(&folder).map_or_else(would_be, LocalPlatform::of);
         return Ok((place, stack));
     }
-    // Whoever says nothing means what runs, or was chosen.
+    // Without flags, the platform that is running or was chosen is meant.
     let place = LocalPlatform::find(&told.0, settings, dirs)?;
     let is_meant = place.running
         || told.0.data_dir.is_some()

@@ -1,4 +1,4 @@
-//! How findings look: for people a line each, for programs one document.
+//! The presentation of findings: a line each for people, one document for programs.
 
 use std::{borrow::Cow, path::Path};
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::doctor::finding::{Group, Report, Status, Verdict};
 use crate::{cli::Style, local::LocalPlatform, place::Stack};
 
-/// Where the text of a finding begins.
+/// The column where the text of a finding begins.
 const INDENT: usize = 11;
-/// A terminal that is narrower is not wrapped for.
+/// The narrowest terminal for which lines are wrapped.
 const NARROWEST: usize = 40;
 
-/// `doctor --json`.
+/// The document of `doctor --json`.
 #[derive(Serialize)]
 pub struct Document<'r> {
     subject: Subject<'r>,
@@ -20,7 +20,7 @@ pub struct Document<'r> {
     stacks: Stacks,
 }
 
-/// The platform that was looked at.
+/// The platform that was examined.
 #[derive(Serialize)]
 pub struct Subject<'r> {
     platform: &'r str,
@@ -66,8 +66,8 @@ pub fn document<'r>(report: &'r Report, subject: Subject<'r>) -> Document<'r> {
     }
 }
 
-/// The lines for people. `columns` is the width of their terminal, `foreign` shows text that may be of others on it,
-/// and `paint` gives a text its style.
+/// Formats the findings for people. `columns` is the width of the terminal, `foreign` escapes text that others
+/// may have written, and `paint` gives a text its style.
 pub fn lines(
     report: &Report,
     columns: Option<usize>,
@@ -114,7 +114,7 @@ fn style(status: Status) -> Style {
     }
 }
 
-/// Broken between words, each further line indented; a longer word stays whole.
+/// Breaks a text between words and indents each further line; a word that is too long stays whole.
 fn wrapped(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns else { return text.to_owned() };
     let mut lines = vec![String::new()];

@@ -1,4 +1,4 @@
-//! Where the handler may be when it is not where the manifest says: what to do about it.
+//! Advice for a handler that is not where the manifest says: where it may be.
 
 use std::{
     fs::{self, File},
@@ -8,13 +8,13 @@ use std::{
 
 use crate::{bundle::likely_module, language::HandlerGrammar, manifest, model::Language};
 
-/// Entries of a folder that are looked at.
+/// The maximum number of entries of a folder that are looked at.
 const MAX_ENTRIES: usize = 1000;
-/// Functions in folders further down that are named.
+/// The maximum number of functions in subfolders that are named.
 const MAX_NAMED: usize = 3;
-/// Limit of a module that is read, in bytes.
+/// The size limit of a module that is read, in bytes.
 const MAX_MODULE: u64 = 1024 * 1024;
-/// A hint for a folder without the handler's file.
+/// Returns a hint for a folder without the handler's file.
 pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
     let grammar = &language.facts().handler;
     let modules = modules(folder, grammar.extension);
@@ -43,7 +43,7 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
     }
 }
 
-/// The names of the folder's entries; nothing where it cannot be read, which packing will say.
+/// Lists the names of the folder's entries; empty if it cannot be read, which packing reports.
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let names = entries.take(MAX_ENTRIES).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -56,14 +56,14 @@ fn modules(folder: &Path, extension: &str) -> Vec<String> {
     names(folder).iter().filter_map(|name| name.strip_suffix(extension).map(str::to_owned)).collect()
 }
 
-/// The function of a module that most likely is its handler.
+/// Returns the function in a module that is most likely its handler.
 fn function_of(grammar: &HandlerGrammar, file: &Path) -> Option<String> {
     let mut text = String::new();
     File::open(file).ok()?.take(MAX_MODULE).read_to_string(&mut text).ok()?;
     (grammar.likely_function)(&text)
 }
 
-/// Folders of functions up to two levels further down.
+/// Finds folders of functions up to two levels below.
 fn functions_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for outer in folders(folder) {

@@ -1,8 +1,8 @@
-//! `cloudfunc run`: one function, once, without a platform.
+//! `cloudfunc run`: runs one function without a running platform.
 //!
 //! ```text
 //! pack ─▶ set the stage ─▶ deploy ─▶ invoke, invoke, … ─▶ clear the stage
-//!            (a platform of its own, in a temporary folder: nothing of it stays)
+//!            (a platform of its own in a temporary folder: nothing of it remains)
 //! ```
 
 mod stage;
@@ -27,16 +27,18 @@ use crate::{
 
 /// Build a function and invoke it here, without a platform
 ///
-/// One process with a temporary state, of which nothing stays. The result's exact bytes go to stdout,
-/// what the function writes and everything else to stderr.
+/// Everything runs in one process, whose temporary state is deleted at the end. The exact bytes of the result
+/// go to stdout; what the function writes and everything else go to stderr.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of the function (before a PAYLOAD, `.` for this one); one that is not here is looked up in ./functions
+    /// Folder of the function (`.` for this one if a PAYLOAD follows); one that does not exist here is looked
+    /// up in ./functions
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// Invoke it so many times, one after the other: the first one is cold. Each result ends a line
+    /// Number of invocations, one after the other; the first one is a cold start. Each result ends with a
+    /// newline
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -44,7 +46,7 @@ pub struct Args {
     runtime: RuntimeArgs,
 }
 
-/// What is run, checked.
+/// The checked input of the command.
 struct Order {
     function: Function,
     payload: Body,
@@ -53,7 +55,7 @@ struct Order {
 }
 
 impl Args {
-    /// Whatever ends it, nothing is left. A signal ends it with exit code 130.
+    /// Runs the function; nothing remains however the command ends. A signal ends it with exit code 130.
     pub async fn run(self, out: &Output) -> Result<(), Error> {
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let order = unless(&mut signals, self.order(out)).await?;
@@ -69,7 +71,7 @@ impl Args {
     }
 
     async fn order(self, out: &Output) -> Result<Order, Error> {
-        let flags = SettingsArgs(self.runtime.0);
+        let flags = SettingsArgs::from(self.runtime.0);
         let settings = flags.load_anywhere()?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;
@@ -77,7 +79,7 @@ impl Args {
     }
 }
 
-/// The work, or an interruption.
+/// Waits for the work or an interruption.
 async fn unless<T>(
     signals: &mut Signals,
     work: impl Future<Output = Result<T, Error>>,
@@ -94,7 +96,7 @@ impl Order {
         let name = &self.function.name;
         let progress = out.waiting(&format!("building {name}"));
         let archive = self.function.archive.clone();
-        // It is about to be loaded anyway.
+        // The load check is skipped: the code is about to be loaded anyway.
         let deployed = client.deploy_unchecked(name, archive, |step| progress.say(step)).await;
         deployed.map_err(of_run)?;
         drop(progress);
@@ -111,7 +113,7 @@ impl Order {
     }
 }
 
-/// Shows what the function writes until `work` is done, and what it wrote before that.
+/// Shows what the function writes while `work` runs, including lines that are left when it is done.
 async fn along<T>(
     lines: &mut UnboundedReceiver<LogLine>,
     what: &str,
@@ -137,11 +139,11 @@ async fn along<T>(
     done
 }
 
-/// There is no manager's log to look at.
+/// Replaces hints that name the manager's log: `run` has none.
 fn of_run(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let hint = error.hint.map(|hint| match hint.contains("--role manager") {
-        true => "`cloudfunc run --verbose` tells more".to_owned(),
+        true => "`cloudfunc run --verbose` shows more".to_owned(),
         false => hint,
     });
     Error { hint, ..error }

@@ -1,5 +1,4 @@
-//! A platform for one command: all roles in this process, on free loopback ports, in a folder that goes
-//! with it.
+//! A platform for one command: all roles in this process, on free loopback ports, in a temporary folder.
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
@@ -25,7 +24,8 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Removing a container takes a tenth of a second; an engine that hangs is not waited for any longer.
+/// The time limit of the clean-up. Removing a container takes a tenth of a second; an engine that hangs is not
+/// waited for any longer.
 const CLEARED_WITHIN: Duration = Duration::from_secs(15);
 
 /// The platform, for as long as the command needs it.
@@ -36,15 +36,15 @@ pub struct Stage {
     roles: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What can be done on it, and seen.
+/// The access to the platform.
 pub struct Window {
     pub client: Client,
-    /// What functions write: all of an invocation before its answer.
+    /// Lines that functions write; all lines of an invocation arrive before its answer.
     pub lines: UnboundedReceiver<LogLine>,
 }
 
-/// Chooses the runtime and starts the roles; does not wait for them: their ports are taken, and who asks
-/// too early waits there. Dropped before it answers, it leaves nothing.
+/// Chooses the runtime and starts the roles. It does not wait for them: their ports are taken, and early
+/// requests wait there. If this future is dropped before it completes, nothing remains.
 pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error> {
     let folder = tempfile::Builder::new()
         .prefix("cloudfunc-run-")
@@ -62,7 +62,7 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
         engine::choose(given.runtime, &place, &given.docker_languages().usual_image(Language::DEFAULT))
             .await?;
     match given.runtime.is_none() && kind != runtime::Kind::Docker {
-        // Not what is usual, so that it is said why.
+        // It is not the usual runtime, so the reason is shown.
         true => out.note(&format!("functions run in {told}")),
         false => out.detail(&format!("functions run in {told}")),
     }
@@ -81,7 +81,8 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     Ok((Stage { folder, platform, shutdown, roles }, Window { client, lines: seen }))
 }
 
-/// Limits and images as the user has them, nothing prewarmed; everything else is of this stage.
+/// Builds settings with the user's limits and images and without prewarming; everything else belongs to this
+/// stage.
 fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platform, Error> {
     let settings = Settings {
         name: Some(name),
@@ -94,7 +95,7 @@ fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platfo
         registry_port: Some(0),
         scheduler_port: Some(0),
         manager_port: Some(0),
-        // It has one function, and starts it at once.
+        // There is only one function, and it is started at once.
         prewarm_budget: Some(0),
         ..given
     };
@@ -103,7 +104,7 @@ fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platfo
 }
 
 impl Stage {
-    /// Waits until it breaks down, which it should not.
+    /// Waits until the platform fails, which should not happen.
     pub async fn broken(&mut self) -> Error {
         match (&mut self.roles).await {
             Ok(Err(error)) => error.into(),
@@ -114,7 +115,7 @@ impl Stage {
         }
     }
 
-    /// Leaves nothing of it. `at_once`: what still runs is given up.
+    /// Removes everything. `at_once` abandons running invocations.
     pub async fn clear(self, at_once: bool, out: &Output) {
         let Self { folder, platform, shutdown, roles } = self;
         if at_once {

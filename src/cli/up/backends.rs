@@ -1,4 +1,5 @@
-//! The compose stack's store and queue: started, watched until healthy, and where they are.
+//! The compose stack's store and queue: starts them, waits until they are healthy, and returns how to reach
+//! them.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -14,11 +15,11 @@ use crate::{
     queue, store,
 };
 
-/// A first start initialises a database, on a slow disk too.
+/// The time limit for becoming healthy. A first start initialises a database, possibly on a slow disk.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(180);
-/// Compose v1 cannot wait for health; each question starts a program.
+/// The interval of health checks. Compose v1 cannot wait for health, and each check starts a program.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// A container that was restarted so often will not get better.
+/// The number of restarts after which a container is not expected to recover.
 const MAX_RESTARTS: u32 = 3;
 
 /// Ports of the compose services, on loopback; 0 takes a free one.
@@ -39,7 +40,7 @@ pub struct ComposeArgs {
 }
 
 impl ComposeArgs {
-    /// With a free port in place of each 0.
+    /// Returns the ports, with a free one in place of each 0.
     pub fn ports(&self) -> Result<[Port; 3], Error> {
         let mut chosen =
             [self.postgres_port, self.rabbitmq_port, self.rabbitmq_management_port].map(Some);
@@ -56,7 +57,7 @@ impl ComposeArgs {
     }
 }
 
-/// Starts what does not run, waits until all of it is healthy, and answers how to reach it.
+/// Starts the services that are not running, waits until all are healthy, and returns how to reach them.
 pub async fn start(
     project: &Project,
     args: &ComposeArgs,

@@ -1,4 +1,4 @@
-//! One role as a child process: how it is started, heard and ended.
+//! A role as a child process: its start, its output and its end.
 
 use std::{
     io,
@@ -20,23 +20,24 @@ use tokio::{
 use super::screen::RoleLog;
 use crate::{app::Role, settings::Platform};
 
-/// A longer line is shown in pieces.
+/// The length at which a line is split into pieces.
 const MAX_LINE: usize = 64 << 10;
-/// What a child has said is still read for so long after its end; somebody it started may hold on.
+/// The time for which the output of an ended child is still read; a process that it started may keep the pipe
+/// open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Dropping it kills the process.
+/// A child process, killed when dropped.
 pub struct Child {
     process: process::Child,
-    /// The other end of the child's standard input. When we are gone, however that came, the kernel
-    /// closes it, and the child stops by itself.
+    /// The other end of the child's standard input. When this process ends, for whatever reason, the kernel
+    /// closes it and the child stops by itself.
     _lifeline: Option<ChildStdin>,
     readers: JoinSet<()>,
     pub started: Instant,
 }
 
 impl Child {
-    /// `log_filter` is its `CLOUDFUNC_LOG`.
+    /// Starts the role; `log_filter` becomes its `CLOUDFUNC_LOG`.
     pub fn start(
         role: Role,
         platform: &Platform,
@@ -45,7 +46,7 @@ impl Child {
     ) -> io::Result<Self> {
         log.lock().expect("no panic while writing a line").begin();
         let mut process = Command::new(own_executable()?)
-            // What `ps` shows; everything, passwords included, is in the environment.
+            // These are for `ps`; all settings, including passwords, are in the environment.
             .args([role.as_str(), "--supervised", "--platform", platform.name.as_str(), "--data-dir"])
             .arg(&platform.data_dir)
             .envs(platform.environment())
@@ -53,7 +54,8 @@ impl Child {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A group of its own: the terminal's Ctrl-C is for the supervisor, who stops in order.
+            // A process group of its own: Ctrl-C at the terminal is for the supervisor, which stops the roles
+            // in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -64,7 +66,7 @@ impl Child {
         Ok(Self { process, _lifeline, readers, started: Instant::now() })
     }
 
-    /// Waits for its end. Cancel safe.
+    /// Waits for the end of the process. Cancel safe.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         let status = self.process.wait().await?;
         let drained = async { while self.readers.join_next().await.is_some() {} };
@@ -72,22 +74,22 @@ impl Child {
         Ok(status)
     }
 
-    /// Asks it to stop: a soft stop the first time.
+    /// Asks the process to stop: the first time, softly.
     pub fn terminate(&self) {
         let pid = self.process.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(pid) = pid {
-            // Not reaped yet, so that the id is still its own.
+            // The process was not reaped yet, so the id is still its own.
             let _ = kill_process(pid, Signal::TERM);
         }
     }
 
-    /// Ends it at once.
+    /// Kills the process.
     pub fn kill(&mut self) {
         let _ = self.process.start_kill();
     }
 }
 
-/// Also after the file was replaced by a new build.
+/// Returns the path of this program, also after the file was replaced by a new build.
 pub fn own_executable() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     Ok(if path.exists() { path } else { Path::new("/proc/self/exe").to_owned() })

@@ -4,7 +4,8 @@
 //! up --detach ──starts──▶ up --detach   ──▶ its standard output is a pipe: what it says when it is ready
 //!      └── waits for the end of the pipe ◀──┘   its standard error is `logs/up.log` of the data folder
 //! ```
-//! A variable of its environment tells it which of the two it is. It has no terminal, so that Ctrl-C and a closed window do not reach it; `down` stops it.
+//! A variable of its environment tells the command which of the two it is. The process in the background has no
+//! terminal, so that Ctrl-C and a closed window do not reach it; `down` stops it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -32,14 +33,14 @@ use crate::{
     units::show_duration,
 };
 
-/// Set for the process in the background, not by users.
+/// The variable that marks the process in the background; not for users.
 const DETACHED: &str = "CLOUDFUNC_UP_DETACHED";
-/// A first start pulls images and makes a database.
+/// The time limit of a start: a first start pulls images and creates a database.
 const READY_WITHIN: Duration = Duration::from_secs(300);
-/// The part of the output of a failed start that is shown, in bytes.
+/// The maximum size of the output of a failed start that is shown, in bytes.
 const MAX_SAID: u64 = 64 << 10;
 
-/// Starts it and waits until it is ready, has ended, or that takes too long.
+/// Starts the process in the background and waits until it is ready, has ended, or the time is over.
 pub async fn start(
     settings: &Settings,
     dirs: &Dirs,
@@ -79,7 +80,7 @@ pub async fn start(
         }
     }
     drop(progress);
-    // Said nothing: it has ended, or is about to.
+    // No output means that the process has ended or is about to end.
     if said.is_empty() {
         let ended = child.wait().await.map_err(|error| Error::new(Exit::Platform, error))?;
         return Err(failed(ended, &path, before, out));
@@ -106,7 +107,7 @@ fn stop(child: &Child) {
     }
 }
 
-/// What it said, as it said it, and its exit code.
+/// Prints the output of the failed process, and returns an error with its exit code.
 fn failed(ended: ExitStatus, log: &Path, before: u64, out: &Output) -> Error {
     let mut said = String::new();
     let read = File::open(log).and_then(|mut file| {
@@ -135,12 +136,12 @@ pub fn is_this() -> bool {
     std::env::var_os(DETACHED).is_some()
 }
 
-/// For the process in the background, before anything else.
+/// Detaches the process in the background from its terminal; called before anything else.
 pub fn leave_terminal() -> io::Result<()> {
     rustix::process::setsid().map(drop).map_err(io::Error::from)
 }
 
-/// Ends the pipe in which the other process waits: from now on nobody reads there.
+/// Closes the pipe that the other process reads: from now on, there is no reader.
 pub fn all_is_said() {
     if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(null);

@@ -19,11 +19,11 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// A stop at once still removes the containers; an engine that is too slow for that is not waited for.
+/// The time limit of an immediate stop, which still removes the containers; a slower engine is not waited for.
 const HARD_GRACE: Duration = Duration::from_secs(10);
 
-/// Calls `ready` once when all roles are, and returns when all have ended. There is nobody who could
-/// start a role again: when one ends, all do, and the store keeps everything.
+/// Calls `ready` once when all roles are ready, and returns when all have ended. There is no supervisor to
+/// restart a role: when one ends, all end, and the store keeps everything.
 pub async fn run(
     platform: &Platform,
     state: &State,

@@ -1,4 +1,4 @@
-//! What functions run in: chosen and tried before anything is started.
+//! The runtime of functions: chosen and tried before anything is started.
 
 use std::{io, path::PathBuf};
 
@@ -10,13 +10,14 @@ use crate::{
 /// A runtime that answers.
 pub struct Engine {
     pub kind: Kind,
-    /// Which one, and why: `docker 20.10.24 (an engine answers at unix:///var/run/docker.sock)`.
+    /// The runtime and the reason for choosing it: `docker 20.10.24 (an engine answers at
+    /// unix:///var/run/docker.sock)`.
     pub told: String,
-    /// Why no function can run in it as it is.
+    /// The reason why no function can run in it in its present state.
     pub lacks: Option<String>,
 }
 
-/// Whose sandboxes a runtime would make: what it takes to try one.
+/// The owner and place of the sandboxes: what is needed to try a runtime.
 pub struct Place {
     pub data_dir: PathBuf,
     pub owner: Owner,
@@ -31,7 +32,7 @@ impl Place {
     }
 }
 
-/// This one and no other. `without` is what does not need Docker.
+/// Tries this runtime and no other. `without` names the option that does not need Docker.
 pub async fn required(kind: Kind, place: &Place, without: &str) -> Result<Engine, Error> {
     match place.ping(kind).await {
         Ok(version) => {
@@ -46,8 +47,8 @@ pub async fn required(kind: Kind, place: &Place, without: &str) -> Result<Engine
     }
 }
 
-/// For one process that may choose: the one that is asked for, if one is. `image` is what functions that name no
-/// version are built on.
+/// Chooses a runtime for a platform in one process: the requested one, if there is one. `image` is the base
+/// image of functions that name no version.
 pub async fn choose(wanted: Option<Kind>, place: &Place, image: &str) -> Result<Engine, Error> {
     match wanted {
         Some(kind) => Ok(required(kind, place, "`--runtime oci`").await?.looked_through(image).await),
@@ -56,21 +57,21 @@ pub async fn choose(wanted: Option<Kind>, place: &Place, image: &str) -> Result<
 }
 
 impl Engine {
-    /// Asks whether Docker has, or can pull, the image that functions are built on.
+    /// Asks whether Docker has, or can pull, the base image of functions.
     pub async fn looked_through(self, image: &str) -> Self {
         if self.kind != Kind::Docker {
             return self;
         }
         let lacks = match runtime::base_image(image).await {
             Ok(BaseImage::Missing(reason)) => Some(no_image(image, &reason).long),
-            // An engine that is gone again is told of by what needs it.
+            // If the engine has gone away, the next step that needs it reports that.
             Ok(BaseImage::Here | BaseImage::Pullable) | Err(_) => None,
         };
         Self { lacks, ..self }
     }
 }
 
-/// Docker if an engine answers and a function can be run in it, else containers without one.
+/// Chooses Docker if an engine answers and can run functions, else containers without a daemon.
 async fn any(place: &Place, image: &str) -> Result<Engine, Error> {
     let lacks = match in_docker(place, image).await {
         Ok(engine) => return Ok(engine),
@@ -118,7 +119,7 @@ fn address(kind: Kind) -> String {
     }
 }
 
-/// Why there is no Docker: for a place in a sentence, and with the cause.
+/// The reason why Docker is not available: short, for use in a sentence, and long, with the cause.
 struct Lack {
     short: String,
     long: String,
@@ -141,7 +142,7 @@ fn lack(error: runtime::Error) -> Lack {
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     let denied = cause.downcast_ref::<io::Error>().is_some_and(is_denied);
     let short = match denied {
-        true => format!("this user may not use Docker at {address}"),
+        true => format!("this user is not allowed to use Docker at {address}"),
         false => format!("no Docker engine answers at {address}"),
     };
     let long = match denied {
@@ -161,14 +162,14 @@ fn neither(docker: &Lack, oci: runtime::Error) -> Error {
         )
 }
 
-/// Of an engine that does not run, or does not want us.
+/// Builds the error for an engine that is not running or denies access.
 fn no_docker(error: runtime::Error, without: &str) -> Error {
     let lack = lack(error);
     let hint = match lack.denied {
-        true => "join the group of its socket (`docker`, as a rule), and log in again",
+        true => "join the group of its socket (usually `docker`), and log in again",
         false => "start it, or set DOCKER_HOST to the engine to use",
     };
-    Error::platform(lack.long).hint(format!("{hint}; {without} does without it"))
+    Error::platform(lack.long).hint(format!("{hint}; {without} needs no Docker"))
 }
 
 #[cfg(test)]
@@ -208,9 +209,12 @@ mod tests {
     #[test]
     fn who_may_not_use_docker_is_told_how_to() {
         let error = no_docker(unavailable("unix:///d", io::ErrorKind::PermissionDenied), "`x`");
-        assert_eq!(error.chain(), ["this user may not use Docker at unix:///d: permission denied"]);
+        assert_eq!(
+            error.chain(),
+            ["this user is not allowed to use Docker at unix:///d: permission denied"]
+        );
         let hint =
-            "join the group of its socket (`docker`, as a rule), and log in again; `x` does without it";
+            "join the group of its socket (usually `docker`), and log in again; `x` needs no Docker";
         assert_eq!(error.hint.as_deref(), Some(hint));
     }
 }

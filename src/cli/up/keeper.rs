@@ -1,4 +1,4 @@
-//! Keeps one role running: starts its child, starts it again when it dies, ends it when told.
+//! Keeps one role running: starts its child, restarts it when it dies, and stops it when told to.
 
 use std::{
     process::ExitStatus,
@@ -21,28 +21,29 @@ use crate::{
     units::show_duration,
 };
 
-/// An engine that is too slow to remove a dead manager's sandboxes does not hold up its next start.
+/// The time limit for removing a dead manager's sandboxes: a slow engine does not delay the next start.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// A killed process whose disk or network file system hangs is gone only when that answers.
+/// The time limit for the end of a killed process: if its disk or network file system hangs, it ends only when
+/// that responds.
 const KILLED: Duration = Duration::from_secs(5);
 
 pub struct Keeper {
     pub role: Role,
     pub platform: Arc<Platform>,
-    /// Of this host: whose sandboxes are removed when the manager dies.
+    /// The id of this host's manager, whose sandboxes are removed when it dies.
     pub manager: ManagerId,
     pub log: Arc<Mutex<RoleLog>>,
     pub log_filter: String,
     pub screen: Screen,
-    /// Told to stop in order.
+    /// Cancelled to stop in order.
     pub stop: CancellationToken,
-    /// Told to stop at once.
+    /// Cancelled to stop at once.
     pub kill: CancellationToken,
     pub watched: Arc<Watched>,
 }
 
-/// A role that cannot be kept running: what it said last.
+/// A role that cannot be kept running, with its last log lines.
 #[derive(Debug, thiserror::Error)]
 #[error("the {role} {problem}{}", last_lines(.last))]
 pub struct Failed {
@@ -56,7 +57,7 @@ fn last_lines(lines: &[String]) -> String {
 }
 
 impl Keeper {
-    /// Until the role has been stopped, or is given up.
+    /// Runs until the role has been stopped or is given up.
     pub async fn run(self) -> Result<(), Failed> {
         let mut restarts = Restarts::new();
         loop {
@@ -70,7 +71,8 @@ impl Keeper {
             let life = child.started.elapsed();
             let next = restarts.ended(life, status.code());
             self.clean_up().await;
-            // Its next start would make the folder anew. The supervisor sees it too, and stops everything.
+            // The next start would create the folder again. The supervisor notices the loss too, and stops
+            // everything.
             if self.watched.look().is_err() {
                 self.stop.cancelled().await;
                 return Ok(());
@@ -93,7 +95,7 @@ impl Keeper {
         }
     }
 
-    /// Softly, then after a while or when told, hard.
+    /// Stops the child softly, and after a while or when told to, hard.
     async fn end(&self, mut child: Child) -> Result<(), Failed> {
         let lost = |error: std::io::Error| self.failed(format!("is lost: {error}"));
         child.terminate();
@@ -126,7 +128,7 @@ impl Keeper {
         }
     }
 
-    /// A dead manager's sandboxes are nobody's: its instances never outlive it for long.
+    /// Removes the sandboxes of a dead manager: no process uses them any more.
     async fn clean_up(&self) {
         if self.role != Role::Manager {
             return;

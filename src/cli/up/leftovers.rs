@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use crate::{cli::Output, local::leftovers::find};
 
-/// Longer than a role without a supervisor takes to stop, softly and then hard.
+/// The time to wait: longer than a role without a supervisor takes to stop, softly and then hard.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Waits until no role of this data folder is left; kills what does not end. Only for who holds the
+/// Waits until no role of this data folder is left, and kills roles that do not end. The caller must hold the
 /// folder's lock: then such a role has no supervisor.
 pub async fn wait(folder: &Path, out: &Output) {
     let deadline = Instant::now() + PATIENCE;

@@ -1,8 +1,8 @@
 //! `cloudfunc up`: the whole platform on this machine, in the foreground.
 //!
-//! Checks and backends first (nothing is started when something is in the way: [`prepare`]), then the
-//! roles: as children under a [`supervisor`], or as tasks of this process ([`embedded`]). Then it stays
-//! until it is told to stop.
+//! Checks and backends come first (if there is a problem, nothing is started: [`prepare`]), then the roles: as
+//! children of a [`supervisor`], or as tasks of this process ([`embedded`]). Then it runs until it is told to
+//! stop.
 
 pub mod backends;
 mod child;
@@ -40,17 +40,17 @@ use crate::{
 
 /// Start the platform: Postgres and RabbitMQ with Docker Compose, and the four roles
 ///
-/// With --embedded: one process that needs nothing else.
+/// With --embedded, everything runs in one process that needs neither.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Everything in this one process, without Postgres and RabbitMQ: the store is sqlite, the queue
+    /// Run everything in this one process, without Postgres and RabbitMQ: the store is SQLite, the queue is
     /// embedded
     #[arg(long)]
     embedded: bool,
-    /// Start it in the background, wait until it is ready, and end; `cloudfunc down` stops it
+    /// Start the platform in the background, wait until it is ready, and exit; `cloudfunc down` stops it
     #[arg(long)]
     detach: bool,
-    /// With --detach: how long to wait until it is ready [default: 5m]
+    /// With --detach: how long to wait until the platform is ready [default: 5m]
     #[arg(long, value_name = "DURATION", requires = "detach", value_parser = units::parse_duration)]
     wait: Option<Duration>,
     #[command(flatten)]
@@ -60,11 +60,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// Until Ctrl-C (exit code 130) or SIGTERM.
+    /// Runs until Ctrl-C (exit code 130) or SIGTERM.
     pub async fn run(self, out: &Output) -> Result<(), Error> {
         if !cfg!(target_os = "linux") {
             return Err(Error::platform("`cloudfunc up` runs on Linux only")
-                .hint("use a gateway on another machine with --url, or WSL2"));
+                .hint("run it in WSL2, or use a platform on another machine with --url"));
         }
         let dirs = self.settings.place().dirs()?;
         let is_detached = self.detach && detached::is_this();
@@ -87,7 +87,7 @@ impl Args {
     }
 }
 
-/// What commands need to say to talk to this platform; nothing where they find it by themselves.
+/// Returns the option with which commands find this platform; empty if they find it without one.
 fn by_name(prepared: &Prepared, dirs: &Dirs) -> String {
     let chosen = Platforms::look(&dirs.state).choose(Wish::default());
     let is_found = chosen
@@ -105,7 +105,7 @@ async fn serve(
     let Prepared { platform, state, stack, runtime, .. } = prepared;
     let (screen, printed) = screen::Screen::new(out, !is_detached);
     let ready = |health: &[Health]| {
-        // Whoever closed our standard output does not want to know.
+        // If standard output is closed, the message is not needed.
         let said = ready::Said { runtime, by_name: by_name(prepared, dirs), is_detached };
         let _ = ready::show(platform, &said, &state.token_file(), health, out);
         if is_detached {
@@ -136,7 +136,7 @@ async fn serve(
     }
 }
 
-/// SIGTERM is the polite end; Ctrl-C is an interruption.
+/// Maps SIGTERM to a normal end and Ctrl-C to an interruption.
 fn stopped(stop: Stop) -> Result<(), Error> {
     match stop {
         Stop::Terminate => Ok(()),

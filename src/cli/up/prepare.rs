@@ -1,4 +1,4 @@
-//! Everything before the first role: settings, the data folder and its lock, ports, the runtime, and the
+//! The steps before the first role starts: settings, the data folder and its lock, ports, the runtime, and the
 //! backends of the compose stack.
 
 use std::path::Path;
@@ -27,12 +27,12 @@ use crate::{
 /// Advice about a missing base image.
 const WITHOUT_IMAGE: &str = "load it with `docker load`, name one that is there in CLOUDFUNC_PYTHON_IMAGE, or choose `--runtime oci`";
 
-/// What the roles need.
+/// The input of the roles.
 pub struct Prepared {
     pub platform: Platform,
     pub state: State,
     pub stack: Stack,
-    /// What functions run in, in words.
+    /// The runtime of functions, in words.
     pub runtime: String,
     _lock: Lock,
 }
@@ -72,8 +72,8 @@ pub async fn prepare(
         let (store, queue) = backends::start(&project, compose, out).await?;
         (settings.store, settings.queue) = (Some(StorePlace::At(store)), Some(queue));
     }
-    // Before any port of it answers: who sees that it is ready finds it, and its token, by name. And not before it can
-    // start: what never ran is not known.
+    // Noted before any of its ports answers, so that a client that sees it ready finds it and its token by
+    // name. And not before it is able to start: a platform that never ran is not listed.
     if let Err(error) = platforms::note(&dirs.state, &folder, &holder) {
         out.warn(&format!("commands will need --url and --token-file: {error}"));
     }
@@ -91,7 +91,8 @@ fn check_ports(addresses: &Addresses) -> Result<(), Error> {
     ])
 }
 
-/// Only where one process is all there is may it choose; elsewhere a missing engine is missing.
+/// Chooses the runtime. Only a platform in one process may choose; for the others, a missing engine is an
+/// error.
 async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Result<Engine, Error> {
     let manager = state.manager_id().map_err(unusable)?;
     let owner = Owner { platform: settings.name(), manager };
@@ -103,7 +104,7 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
         Stack::Embedded => return engine::choose(wanted, &place, &image).await,
         Stack::External => engine::required(wanted.unwrap_or(Kind::Docker), &place, WITHOUT).await?,
         Stack::Compose => {
-            // Its services run there, whatever functions run in.
+            // The services of the compose stack run in Docker, whatever the runtime of functions.
             let docker = engine::required(Kind::Docker, &place, WITHOUT).await?;
             match wanted.filter(|kind| *kind != Kind::Docker) {
                 Some(other) => engine::required(other, &place, WITHOUT).await?,
@@ -114,7 +115,7 @@ async fn choose_runtime(settings: &Settings, state: &State, stack: Stack) -> Res
     Ok(chosen.looked_through(&image).await)
 }
 
-/// Of settings that name no stack.
+/// Builds the error for settings that do not describe a stack.
 pub fn no_stack(error: SettingsError) -> Error {
     let hint = match &error {
         SettingsError::EmbeddedElsewhere => {

@@ -1,4 +1,4 @@
-//! What `up` says when everything is ready.
+//! The message of `up` when everything is ready.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{
     store,
 };
 
-/// `up --json` prints this once.
+/// The document that `up --json` prints once.
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,
@@ -27,16 +27,16 @@ struct Ready<'a> {
     roles: &'a [Health],
 }
 
-/// What the roles do not know.
+/// Facts for the message that the roles do not know.
 pub struct Said<'s> {
     /// The runtime of functions, in words.
     pub runtime: &'s str,
-    /// ` --platform NAME` where commands need it.
+    /// ` --platform NAME`, if commands need it.
     pub by_name: String,
     pub is_detached: bool,
 }
 
-/// Addresses, backends and what to type next; `health` is in the order of [`Role::ALL`].
+/// Prints addresses, backends and the next commands; `health` is in the order of [`Role::ALL`].
 pub fn show(
     platform: &Platform,
     said: &Said<'_>,

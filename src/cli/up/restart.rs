@@ -1,15 +1,15 @@
-//! Whether and when a child that ended is started again: pure.
+//! The decision whether and when an ended child is restarted: pure.
 
 use std::time::Duration;
 
 /// The first pause; it doubles with each end, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A child that lived for so long starts again with the first pause.
+/// The lifetime after which a child that ends is restarted with the first pause again.
 const STABLE: Duration = Duration::from_secs(60);
-/// A child that refuses by itself within this time has failed at its start.
+/// The time within which a child that exits with a refusal has failed to start.
 const START: Duration = Duration::from_secs(5);
-/// So many failed starts in a row, and trying on is pointless: a password is wrong, say.
+/// The number of failed starts in a row after which the role is given up: for example, a password is wrong.
 pub const MAX_FAILED_STARTS: u32 = 5;
 
 /// The history of one role's children.
@@ -30,9 +30,9 @@ impl Restarts {
         Self { pause: FIRST, failed_starts: 0 }
     }
 
-    /// A child ended after `life`; `code` is its exit code, none when a signal killed it.
+    /// Records that a child ended after `life`; `code` is its exit code, `None` if a signal killed it.
     pub fn ended(&mut self, life: Duration, code: Option<i32>) -> Next {
-        // 2 and 3 are how we say that we cannot run; a panic or a kill is another matter.
+        // Exit codes 2 and 3 say that the role cannot run; a panic or a kill is another matter.
         let refused = life < START && matches!(code, Some(2 | 3));
         self.failed_starts = if refused { self.failed_starts + 1 } else { 0 };
         if self.failed_starts == MAX_FAILED_STARTS {

@@ -1,8 +1,8 @@
-//! What the roles of one process log: each line to the role that it comes from.
+//! The logs of several roles in one process: each line goes to the role that it comes from.
 //!
-//! Tasks do not tell whose they are (a span would have to be handed to every task that is spawned), but
-//! an event does: its target is the module that it stands in. What the roles share, as the store,
-//! concerns all of them: it is shown once and kept in every role's file.
+//! A task does not say to which role it belongs (a span would have to be passed to every spawned task), but an
+//! event does: its target is the module that emits it. Events of shared modules, such as the store, concern all
+//! roles: they are shown once and kept in every role's file.
 
 use std::io;
 
@@ -19,15 +19,15 @@ use crate::{
     place::State,
 };
 
-/// Where each event comes from; none is what the roles share.
+/// The origin of an event; `None` for modules that the roles share.
 type Origin = Option<Role>;
 
-/// For the subscriber, which lives as long as the process.
+/// The writer for the subscriber, which lives as long as the process.
 pub struct RoleLines(LogWriter<Origin>);
 
 impl RoleLines {
-    /// The folder of the files must be there. What is returned beside it lets go of files and screen when
-    /// it is dropped: what is logged from then on is lost.
+    /// Opens the log files; their folder must exist. Dropping the returned `Closing` releases files and screen:
+    /// lines logged after that are lost.
     pub fn open(state: &State, screen: &Screen) -> Result<(Self, Closing<Origin>), Error> {
         let open = |role: Role| {
             let path = state.log_file(role.as_str());
@@ -76,7 +76,7 @@ struct Logs {
 }
 
 impl Logs {
-    /// Neighbours of one origin go out together.
+    /// Consecutive lines of the same origin are written together.
     fn write(&mut self, batch: &Batch<Origin>) {
         let mut begin = 0;
         for same in batch.lines.chunk_by(|(one, _), (other, _)| one == other) {
@@ -102,7 +102,7 @@ impl Logs {
     }
 }
 
-/// None for what is no role's own. Sandboxes and bundles are the manager's business.
+/// Returns the role of a target, or `None` for shared modules. Sandboxes and bundles belong to the manager.
 fn role_of(target: &str) -> Option<Role> {
     let mut path = target.split("::");
     if path.next() != Some(env!("CARGO_CRATE_NAME")) {

@@ -1,7 +1,7 @@
-//! What the children say, under coloured role prefixes; and their log files.
+//! The output of the child processes: shown with coloured role prefixes, and written to their log files.
 //!
-//! A terminal that is held (Ctrl-S) or a pipe that nobody reads must not stop the platform: a thread
-//! of its own prints, and what it cannot take is counted instead of waited for. The files get all.
+//! A stopped terminal (Ctrl-S) or a pipe without a reader must not stop the platform: a separate thread prints,
+//! and lines that it cannot take are counted instead of waited for. The files get every line.
 
 use std::{
     borrow::Cow,
@@ -25,13 +25,13 @@ use crate::{
     cli::{Output, escape},
 };
 
-/// Lines that wait to be printed; more are dropped and counted.
+/// The number of lines that may wait to be printed; more are dropped and counted.
 const WAITING: usize = 4096;
-/// At the end, a screen that takes nothing is left alone after so long.
+/// The time for which the end waits for a screen that takes no output.
 const FLUSH: Duration = Duration::from_secs(1);
-/// A log file is rotated here; one older one is kept.
+/// The size at which a log file is rotated; one older file is kept.
 const MAX_FILE: u64 = 10 << 20;
-/// The lines of a child that gave up which are told again.
+/// The number of last lines of a failed child that are shown again.
 const LAST_LINES: usize = 5;
 
 #[derive(Clone)]
@@ -39,12 +39,12 @@ pub struct Screen {
     lines: SyncSender<String>,
     dropped: Arc<AtomicU64>,
     color: bool,
-    /// Whether it shows what the roles say, which their files have as well.
+    /// Whether the screen shows the lines of the roles, which are in their files anyway.
     shows_roles: bool,
 }
 
 impl Screen {
-    /// The receiver tells when everything has been printed, after the last clone is gone.
+    /// The receiver is notified when everything has been printed, after the last clone was dropped.
     pub fn new(out: &Output, shows_roles: bool) -> (Self, oneshot::Receiver<()>) {
         let (lines, receiver) = sync_channel::<String>(WAITING);
         let (done, printed) = oneshot::channel();
@@ -64,7 +64,7 @@ impl Screen {
         (Self { lines, dropped, color: out.is_colored(), shows_roles }, printed)
     }
 
-    /// Of the supervisor itself.
+    /// Prints a line of the supervisor itself.
     pub fn note(&self, text: impl Into<String>) {
         self.print(text.into(), 1);
     }
@@ -75,7 +75,7 @@ impl Screen {
         }
     }
 
-    /// Whole lines of a role, together.
+    /// Prints whole lines of a role together.
     fn role(&self, role: Role, lines: &[u8]) {
         if !self.shows_roles {
             return;
@@ -90,13 +90,13 @@ impl Screen {
         self.print(text, count);
     }
 
-    /// Of what the roles of one process share.
+    /// Prints a line of a module that the roles of one process share.
     pub fn shared(&self, line: &str) {
         self.note(format!("{SHARED} {line}"));
     }
 }
 
-/// Waits for the printing thread, a little.
+/// Waits a short time for the printing thread.
 pub async fn flush(printed: oneshot::Receiver<()>) {
     let _ = tokio::time::timeout(FLUSH, printed).await;
 }
@@ -114,14 +114,14 @@ fn prefix(role: Role, color: bool) -> String {
     if color { format!("\x1b[{code}m{name}\x1b[0m") } else { name }
 }
 
-/// Whole lines as they may be shown: a function's output must not steer the terminal.
+/// Returns whole lines with escapes: the output of a function must not control the terminal.
 pub fn lines_of(lines: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
     let text = lines.strip_suffix(b"\n").unwrap_or(lines);
     text.split(|byte| *byte == b'\n').map(printable)
 }
 
 fn printable(line: &[u8]) -> Cow<'_, str> {
-    // Nearly all are; whoever logs a lot pays for what is done with each byte.
+    // Nearly all lines are plain; with much output, the work per byte matters.
     let is_plain = line.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\t'));
     if is_plain && let Ok(line) = std::str::from_utf8(line) {
         return line.into();
@@ -129,7 +129,7 @@ fn printable(line: &[u8]) -> Cow<'_, str> {
     escape::line(&String::from_utf8_lossy(line)).into_owned().into()
 }
 
-/// Where a role's lines go; outlives its children.
+/// The destination of a role's lines; it outlives the role's children.
 pub struct RoleLog {
     role: Role,
     screen: Screen,
@@ -139,7 +139,7 @@ pub struct RoleLog {
 }
 
 impl RoleLog {
-    /// The folder must be there.
+    /// Opens the file; its folder must exist.
     pub fn open(role: Role, path: PathBuf, screen: Screen) -> io::Result<Self> {
         let mut log = Self { role, screen, path, file: None, last: VecDeque::new() };
         log.reopen()?;
@@ -150,7 +150,7 @@ impl RoleLog {
         self.role
     }
 
-    /// Whole lines. A disk that is full is no reason to stop.
+    /// Writes and prints whole lines. A full disk does not stop the role.
     pub fn lines(&mut self, lines: &[u8]) {
         self.screen.role(self.role, lines);
         self.keep(lines);
@@ -161,7 +161,7 @@ impl RoleLog {
         self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
     }
 
-    /// Lines that are shown already, or elsewhere.
+    /// Writes lines that are already shown, or shown elsewhere.
     pub fn keep(&mut self, lines: &[u8]) {
         if let Err(error) = self.append(lines)
             && self.file.take().is_some()
@@ -170,12 +170,12 @@ impl RoleLog {
         }
     }
 
-    /// A new child speaks from now on.
+    /// Marks the start of a new child.
     pub fn begin(&mut self) {
         self.last.clear();
     }
 
-    /// The last lines of the present child, oldest first.
+    /// Returns the last lines of the current child, oldest first.
     pub fn last(&self) -> impl Iterator<Item = &str> {
         self.last.iter().map(String::as_str)
     }

@@ -4,9 +4,9 @@
 //!  start ──▶ waiting ──all ready──▶ serving ──signal──▶ stopping ──▶ done
 //!               └──── signal, or a role given up ────────▲  └─second signal: killed
 //! ```
-//! They start together (each waits for what it needs) and stop one after the other, whoever takes
-//! work first: the gateway answers what it has taken, the manager finishes what runs and gives the
-//! rest back, the scheduler takes down how that ended, the registry goes last.
+//! The roles start together (each waits for what it needs) and stop one after the other, beginning with those
+//! that accept work: the gateway answers the requests it has taken, the manager finishes running work and gives
+//! the rest back, the scheduler records the outcomes, and the registry stops last.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,12 +33,12 @@ use crate::{
     settings::Platform,
 };
 
-/// Between two questions to a role that is starting.
+/// The interval of checks of a starting role.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-/// A role that is not ready after so long says what it waits for.
+/// The time after which a role that is not ready is reported, with what it waits for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is said when a stop begins.
+/// The message when a stop begins.
 pub const STOPPING: &str = "stopping: running work finishes, the rest is given back (again: at once)";
 
 pub struct Supervisor {
@@ -51,12 +51,12 @@ pub struct Supervisor {
     watched: Arc<Watched>,
 }
 
-/// How it ended.
+/// The outcome of the run.
 pub enum End {
     Stopped(Stop),
-    /// A second signal came while it stopped.
+    /// A second signal came during the stop.
     Killed,
-    /// A role is given up; the others have been stopped.
+    /// A role was given up; the others have been stopped.
     Failed(Error),
 }
 
@@ -114,7 +114,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Calls `ready` once when all roles are, and returns when all have ended.
+    /// Calls `ready` once when all roles are ready, and returns when all have ended.
     pub async fn run(mut self, signals: &mut Signals, ready: impl FnOnce(&[Health])) -> End {
         let all_ready = all_ready(self.prober.clone(), self.screen.clone());
         tokio::pin!(all_ready);
@@ -142,7 +142,7 @@ impl Supervisor {
         }
     }
 
-    /// The next role goes only when the one before has ended.
+    /// Stops the roles in order: the next one is told only when the previous one has ended.
     async fn stop_in_order(&mut self) {
         for role in Role::STOP {
             self.stops[&role].cancel();
@@ -156,7 +156,7 @@ impl Supervisor {
         while self.ended().await.is_some() {}
     }
 
-    /// The next role that ends for good. Cancel safe.
+    /// Waits for the next role that ends for good. Cancel safe.
     async fn ended(&mut self) -> Option<Result<(), Failed>> {
         let (role, result) = self.roles.join_next().await?.expect("a keeper does not panic");
         self.running.remove(&role);
@@ -164,7 +164,7 @@ impl Supervisor {
     }
 }
 
-/// Waits until every role is ready; says what they wait for when that takes long, each text once.
+/// Waits until every role is ready; if that takes long, reports what they wait for, each text once.
 pub async fn all_ready(prober: Prober, screen: Screen) -> Vec<Health> {
     let mut tasks = JoinSet::new();
     for (place, role) in Role::ALL.into_iter().enumerate() {

@@ -4,24 +4,24 @@ use super::{Finding, Stops, Wanted};
 
 #[derive(Clone, Debug)]
 pub enum Store {
-    /// It comes with compose, or with `up`, later.
+    /// The backend is started later, by compose or by `up`.
     Later,
     Answers(Answer),
-    /// Why not, in one line.
+    /// The reason why it does not work, in one line.
     Fails(String),
 }
 
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// `PostgreSQL 16.3`.
+    /// The product and its version, such as `PostgreSQL 16.3`.
     pub version: String,
-    /// Without credentials.
+    /// The address without credentials.
     pub address: String,
-    /// Migrations that the next start applies.
+    /// The number of migrations that the next start applies.
     pub missing: usize,
-    /// Migrations that only a newer program knows.
+    /// The number of migrations that only a newer program knows.
     pub unknown: usize,
-    /// A store that has none yet.
+    /// Whether the store has no migrations yet.
     pub is_empty: bool,
 }
 
@@ -90,7 +90,7 @@ fn queue(queue: &Queue, wanted: Wanted) -> Finding {
     }
 }
 
-/// They belong to the stack that was asked about.
+/// Returns the stack that was asked about, to which the backends belong.
 fn stack(wanted: Wanted) -> Stops {
     match wanted {
         Wanted::Up => Stops::UP,

@@ -7,7 +7,7 @@ pub enum Layout {
     #[default]
     None,
     V1,
-    /// The old hierarchies, and an empty new one beside them.
+    /// The v1 hierarchies, and an empty v2 one in addition.
     Hybrid,
     V2,
 }
@@ -17,7 +17,7 @@ pub enum Layout {
 pub struct Controller {
     pub name: &'static str,
     pub is_there: bool,
-    /// Why no group could be made; none when one was made and removed.
+    /// The reason why no group could be created; `None` if one was created and removed.
     pub refused: Option<String>,
 }
 

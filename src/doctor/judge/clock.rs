@@ -2,18 +2,19 @@
 
 use super::Finding;
 
-/// Leases and due times are on the store's clock; more than this shows in times that people read.
+/// The difference between the clocks from which it shows in times that people read. Leases and due times use
+/// the store's clock.
 const STORE_MAY_DIFFER_MS: i64 = 2000;
 
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Seconds since the epoch.
     pub now: i64,
-    /// When the program's file was written.
+    /// The time when the program's file was written.
     pub program: Option<i64>,
-    /// Whether the clock is kept right by the network; none when nobody says.
+    /// Whether the network keeps the clock right; `None` if that is not known.
     pub is_synchronised: Option<bool>,
-    /// How far the store's clock is before ours.
+    /// The time by which the store's clock is ahead of ours.
     pub store_ahead_ms: Option<i64>,
 }
 
@@ -24,7 +25,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
 }
 
 fn clock(facts: &Facts) -> Finding {
-    // A minute: file systems of other machines have clocks of their own.
+    // A tolerance of a minute: file systems of other machines have clocks of their own.
     match facts.program {
         Some(program) if facts.now + 60 < program => Finding::warning(
             "clock",

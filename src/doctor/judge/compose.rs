@@ -4,11 +4,11 @@ use super::{Finding, Stops, Wanted};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The program, and its version.
+    /// The program and its version.
     pub installed: Option<(String, String)>,
-    /// Why the containers cannot be seen.
+    /// The services, or the reason why they cannot be listed.
     pub services: Result<Vec<Service>, String>,
-    /// Store and queue are given, or embedded.
+    /// Whether compose is needed: false if store and queue are given, or embedded.
     pub is_needed: bool,
 }
 
@@ -16,7 +16,7 @@ pub struct Facts {
 pub struct Service {
     pub name: String,
     pub id: String,
-    /// `healthy`, `exited`, …
+    /// The state, such as `healthy` or `exited`.
     pub state: String,
     pub is_healthy: bool,
 }

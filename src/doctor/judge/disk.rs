@@ -1,30 +1,31 @@
-//! Room on disks, and the data folder.
+//! Free space on disks, and the data folder.
 
 use super::{Finding, Stops, Wanted, size};
 
-/// Images, bundles and the database grow by hundreds of megabytes.
+/// The free space below which there is a warning: images, bundles and the database grow by hundreds of
+/// megabytes.
 const LOW: u64 = 1 << 30;
-/// Below it the first deploy may fail.
+/// The free space below which the first deploy may fail.
 const FULL: u64 = 64 << 20;
-/// A bundle may have 20,000 files.
+/// The number of free inodes below which there is a warning: a bundle may have 20,000 files.
 const LOW_INODES: u64 = 50_000;
 
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// `the data folder`.
+    /// The role of the place in a sentence, such as `the data folder`.
     pub of: &'static str,
     pub name: &'static str,
     pub path: String,
-    /// None: it cannot be asked.
+    /// The free space; `None` if it cannot be determined.
     pub room: Option<Room>,
-    /// A full one keeps the platform from working.
+    /// Whether a full disk keeps the platform from working.
     pub is_needed: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct Room {
     pub bytes: u64,
-    /// None where files are not counted.
+    /// The number of free inodes; `None` if the file system does not count files.
     pub inodes: Option<u64>,
     pub kind: Kind,
 }
@@ -32,22 +33,22 @@ pub struct Room {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Usual,
-    /// Its files are on another machine.
+    /// A network file system: its files are on another machine.
     Network(&'static str),
-    /// Gone with the next start.
+    /// In memory: its files are lost at the next start of the machine.
     Memory,
 }
 
-/// The data folder, or the nearest one above it that is there.
+/// The data folder, or the nearest parent that exists.
 #[derive(Clone, Debug)]
 pub struct Folder {
     pub path: String,
     pub exists: bool,
     /// Permissions of the folder itself.
     pub mode: u32,
-    /// Whose it is, where it is not this user's.
+    /// The owner, if it is not this user.
     pub owner: Option<u32>,
-    /// Why nothing can be written there.
+    /// The reason why nothing can be written there.
     pub refused: Option<String>,
 }
 
@@ -55,7 +56,7 @@ pub struct Folder {
 pub struct Facts {
     pub folder: Folder,
     pub places: Vec<Place>,
-    /// A SQLite file will be in the data folder.
+    /// Whether the data folder will hold an SQLite file.
     pub has_sqlite: bool,
 }
 
@@ -114,7 +115,7 @@ fn room(place: &Place, wanted: Wanted) -> Finding {
     Finding::ok(name, format!("{free} are free for {of} ({path})"))
 }
 
-/// SQLite's write-ahead log is shared memory, which no network file system has (sqlite.org/wal.html).
+/// SQLite's write-ahead log uses shared memory, which no network file system has (sqlite.org/wal.html).
 fn file_system(facts: &Facts) -> Option<Finding> {
     let data = facts.places.first()?;
     match data.room.as_ref()?.kind {

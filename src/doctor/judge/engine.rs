@@ -5,11 +5,11 @@
 //! | CVE-2024-21626 ("Leaky Vessels") | runc 1.1.12 | GHSA-xr7r-f8xq-vfvv |
 //! | CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 | 1.2.8, 1.3.3, 1.4.0-rc.3 | GHSA-9493-h29p-rfm2, GHSA-qw9x-cqr3-wc7r, GHSA-cgrx-mc8f-2prm |
 //!
-//! Distributions mend an old version without renaming it: what Debian says of its own package counts.
+//! Distributions fix an old version without renaming it: what Debian says about its own package counts.
 
 use super::{super::version::Version, Finding, Stops, Wanted};
 
-/// Of an engine that answers.
+/// Facts about an engine that answers.
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
     pub address: String,
@@ -19,7 +19,7 @@ pub struct Engine {
     pub storage_driver: String,
     pub cgroup_driver: String,
     pub cgroup_version: String,
-    /// Why functions yield the processors to other containers only.
+    /// The reason why functions do not yield the processors to all other work, but only to other containers.
     pub unranked: Option<String>,
     pub rootless: bool,
     pub remaps_users: bool,
@@ -28,13 +28,13 @@ pub struct Engine {
     pub base_image: BaseImage,
 }
 
-/// Whether functions can be built on it.
+/// The state of the base image, on which functions are built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BaseImage {
     #[default]
     Here,
     Pullable,
-    /// Why it cannot be pulled.
+    /// The image cannot be pulled, with the reason.
     Missing(String),
 }
 
@@ -42,16 +42,16 @@ pub enum BaseImage {
 pub struct Component {
     pub name: String,
     pub version: String,
-    /// A commit, or the package's version.
+    /// A commit, or the version of the package.
     pub build: String,
 }
 
-/// Why none answers.
+/// The reason why no engine answers.
 #[derive(Clone, Debug)]
 pub struct Unreachable {
     pub address: String,
     pub reason: String,
-    /// Its socket may not be used by this user.
+    /// Whether this user has no permission to use its socket.
     pub denied: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Facts {
     pub image_needed_by: Stops,
 }
 
-/// Engines of this API and newer are tested; older ones lack what we ask for.
+/// The oldest API that is tested; older engines lack features that are needed here.
 const OLDEST_API: Version = Version::new(1, 41, 0);
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
@@ -89,7 +89,7 @@ fn unreachable(reason: &Unreachable, facts: &Facts, wanted: Wanted) -> Finding {
     let address = &reason.address;
     let (found, advice) = match reason.denied {
         true => (
-            format!("this user may not use Docker at {address}: {}", reason.reason),
+            format!("this user is not allowed to use Docker at {address}: {}", reason.reason),
             "Join the group of its socket (`sudo usermod -aG docker $USER`), and log in again.",
         ),
         false => (
@@ -125,11 +125,12 @@ fn components(engine: &Engine) -> Finding {
     )
 }
 
-/// A hole that is known in some versions of runc.
+/// A vulnerability in some versions of runc.
 struct Hole {
     names: &'static str,
     is_open: fn(Version) -> bool,
-    /// Of Debian's packages: what comes before the last number, and from which number on it is mended.
+    /// Debian's fixed packages: the part of the version before the last number, and the first last number with
+    /// the fix.
     mended: &'static [(&'static str, u32)],
 }
 
@@ -137,7 +138,7 @@ const HOLES: [Hole; 2] = [
     Hole {
         names: "CVE-2024-21626",
         is_open: |version| version < Version::new(1, 1, 12),
-        // /usr/share/doc/runc/changelog.Debian.gz of that package.
+        // See /usr/share/doc/runc/changelog.Debian.gz of that package.
         mended: &[("1.1.5+ds1-1+deb12u", 1)],
     },
     Hole {
@@ -157,7 +158,7 @@ fn runc(engine: &Engine, package: Option<&str>) -> Option<Finding> {
         let found = format!("runc's version '{}' is not understood", runc.version);
         return Some(Finding::note("runc", found, "Look yourself whether it is 1.2.8, 1.3.3 or newer."));
     };
-    // What the engine says counts more: it may be on another machine.
+    // The engine's own answer has precedence: it may be on another machine.
     let build = if runc.build.contains('-') { Some(runc.build.as_str()) } else { package };
     let is_mended = |hole: &Hole| {
         let number = |prefix: &str| build?.strip_prefix(prefix)?.split('.').next()?.parse::<u32>().ok();
@@ -365,7 +366,7 @@ mod tests {
         assert_eq!(
             judged(Err(denied)),
             [
-                "problem docker: this user may not use Docker at unix:///x: no socket | Join the group of its socket \
+                "problem docker: this user is not allowed to use Docker at unix:///x: no socket | Join the group of its socket \
               (`sudo usermod -aG docker $USER`), and log in again."
             ]
         );

@@ -2,17 +2,17 @@
 
 use super::Finding;
 
-/// A container takes three connections, a log reader and a folder or two; ten functions with ten
-/// instances each want a thousand.
+/// The lowest sufficient limit of open files. A container takes three connections, a log reader and a folder or
+/// two; ten functions with ten instances each need about a thousand.
 const FILES: u64 = 4096;
-/// Threads and processes of all containers, each of which may have 256.
+/// The lowest sufficient limit of threads and processes; each container may have 256.
 const PROCESSES: u64 = 32_768;
-/// Docker, editors and desktops share them.
+/// The lowest sufficient limit of inotify instances, which Docker, editors and desktops share.
 const INOTIFY: u64 = 128;
 
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// None: without limit.
+    /// The limit of open files; `None` if there is no limit.
     pub files: Option<u64>,
     pub processes: Option<u64>,
     pub inotify: Option<u64>,

@@ -1,4 +1,4 @@
-//! What facts mean: pure functions, a file per group. Nothing here looks at the machine.
+//! The meaning of facts: pure functions, a file per group. Nothing here examines the machine.
 
 pub mod backends;
 pub mod cgroups;
@@ -14,7 +14,7 @@ pub mod system;
 
 use super::finding::{Finding, Stops, Wanted};
 
-/// `1.5 GiB`.
+/// Formats a size, such as `1.5 GiB`.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let (mut amount, mut unit) = (bytes as f64, 0);
@@ -25,7 +25,7 @@ fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{amount:.1} {}", UNITS[unit]) }
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// Formats a list: `a`, `a and b`, `a, b and c`.
 fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {
         [] => String::new(),
@@ -37,7 +37,7 @@ fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// Of findings, as tests compare them.
+/// The parts of findings that tests compare.
 #[cfg(test)]
 fn shown(findings: &[Finding]) -> Vec<String> {
     let line = |finding: &Finding| {

@@ -1,16 +1,16 @@
-//! The platform itself when one runs, and what dead ones have left.
+//! The platform itself if it is running, and leftovers of platforms that have died.
 
 use super::{Finding, list};
 use crate::model::api::Dropped;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// With what it has dropped since it began.
+    /// It is ready. Includes what it has dropped since it began.
     Ready(Dropped),
-    /// For what.
+    /// It waits for this.
     Waiting(String),
     Down,
-    /// Who answers instead.
+    /// This other program answers instead.
     Stranger(String),
 }
 
@@ -21,7 +21,7 @@ pub struct Role {
     pub answer: Answer,
 }
 
-/// Containers of one manager that is not found alive.
+/// Containers of one manager that was not found alive.
 #[derive(Clone, Debug)]
 pub struct Orphans {
     pub platform: String,
@@ -30,12 +30,12 @@ pub struct Orphans {
 
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The data folder that is meant.
+    /// The data folder of the platform that was asked about.
     pub data_dir: String,
-    /// Whether `up` runs on it.
+    /// Whether `up` is running on it.
     pub is_running: bool,
     pub roles: Vec<Role>,
-    /// Of an `up` that was killed.
+    /// Role processes of an `up` that was killed.
     pub abandoned_roles: Vec<i32>,
     pub orphans: Vec<Orphans>,
     /// Data folders without a process, each with its number of instance folders.
@@ -44,7 +44,7 @@ pub struct Facts {
     pub empty_groups: Vec<String>,
 }
 
-/// So many are named; more would hide the rest.
+/// The maximum number of items that are named; more would hide the rest.
 const NAMED: usize = 3;
 
 pub fn judge(facts: &Facts) -> Vec<Finding> {
@@ -167,7 +167,7 @@ fn groups(facts: &Facts) -> Option<Finding> {
     let advice = if groups.len() <= NAMED {
         format!("Run `sudo find {} -depth -type d -exec rmdir {{}} +`.", groups.join(" "))
     } else {
-        // It names each control group once; those with processes or groups in them stay.
+        // Each control group is named once; groups with processes or groups in them stay.
         let parents: std::collections::BTreeSet<&str> =
             groups.iter().filter_map(|group| Some(group.rsplit_once('/')?.0)).collect();
         let parents: Vec<&str> = parents.into_iter().collect();

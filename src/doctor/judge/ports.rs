@@ -1,30 +1,30 @@
-//! Ports: free, held by the platform itself, or by whom.
+//! Ports: free, held by the platform itself, or held by another program.
 
 use super::{Finding, Stops, Wanted};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Free,
-    /// What is meant to listen there does.
+    /// The program that is meant to listen there does so.
     Ours,
-    /// `python3 (process 1234)`, where it can be seen.
+    /// Another program listens there, such as `python3 (process 1234)`, if it can be seen.
     Taken(Option<String>),
-    /// The address itself cannot be listened on.
+    /// It is not possible to listen on this address.
     Refused(String),
 }
 
 #[derive(Clone, Debug)]
 pub struct Port {
-    /// `the gateway`, `Postgres`.
+    /// The service in a sentence: `the gateway`, `Postgres`.
     pub of: &'static str,
     pub name: &'static str,
-    /// With its port.
+    /// The address with its port.
     pub address: String,
     pub number: u16,
-    /// Changes it.
+    /// The flag that changes the port.
     pub flag: &'static str,
     pub state: State,
-    /// The embedded stack needs it, too.
+    /// Whether the embedded stack needs this port, too.
     pub is_roles: bool,
 }
 
@@ -40,7 +40,7 @@ fn finding(port: &Port, wanted: Wanted) -> Finding {
         State::Ours => Finding::ok(name, format!("{of} listens on {address}")),
         State::Taken(owner) => {
             let by = owner.as_ref().map_or_else(
-                || " by a process that this user may not see".to_owned(),
+                || " by a process that this user cannot see".to_owned(),
                 |owner| format!(" by {owner}"),
             );
             let found = format!("port {number}, which {of} needs, is taken{by}");
@@ -94,7 +94,7 @@ mod tests {
                 "ok gateway: the gateway listens on 127.0.0.1:8000",
                 "problem gateway: port 8000, which the gateway needs, is taken by python3 (process 7) | Choose another \
                  with --gateway-port PORT, or stop what holds it.",
-                "problem gateway: port 8000, which the gateway needs, is taken by a process that this user may not see \
+                "problem gateway: port 8000, which the gateway needs, is taken by a process that this user cannot see \
                  | Choose another with --gateway-port PORT, or find what holds it with `sudo ss -ltnp sport = :8000`.",
                 "problem gateway: the gateway cannot listen on 127.0.0.1:8000: Permission denied | Choose another \
                  address or port; --gateway-port is the port's flag.",

@@ -1,18 +1,18 @@
-//! Containers without a daemon, the interpreter they use, and the network of functions.
+//! Containers without a daemon, their interpreter, and the network of functions.
 
 use super::{super::version::Version, Finding, Stops, Wanted};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// What the runtime without a daemon says of itself, or why it cannot work.
+    /// The version of the runtime without a daemon, or the reason why it cannot work.
     pub oci: Result<String, String>,
-    /// By `--runtime`.
+    /// Whether `--runtime` chooses it.
     pub is_chosen: bool,
     pub has_engine: bool,
     pub python: Option<Python>,
-    /// Of functions whose manifest names none.
+    /// The version of functions whose manifest names none.
     pub default_version: String,
-    /// `slirp4netns`.
+    /// The name of the network helper, such as `slirp4netns`.
     pub network_helper: Option<String>,
     pub has_iptables: bool,
 }
@@ -20,7 +20,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Python {
     pub path: String,
-    /// `3.11.7`; none when it does not say.
+    /// The version, such as `3.11.7`; `None` if it does not report one.
     pub version: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     vec![oci(facts, wanted), python(facts, wanted), egress(facts), filter(facts)]
 }
 
-/// That nothing works at all is said by the engine's finding, which knows both.
+/// If no runtime works at all, the engine's finding says so: it knows both.
 fn oci(facts: &Facts, wanted: Wanted) -> Finding {
     match &facts.oci {
         Ok(version) => Finding::ok("oci", format!("containers can be made without Docker ({version})")),

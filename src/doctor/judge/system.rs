@@ -2,22 +2,23 @@
 
 use super::{Finding, Stops, Wanted, list};
 
-/// Kernels before it lack what containers without a daemon use (pidfd, `close_range`).
+/// The oldest supported kernel: earlier ones lack features that containers without a daemon use (pidfd,
+/// `close_range`).
 const OLDEST: (u32, u32) = (5, 9);
 
-/// What the kernel has.
+/// Features of the kernel.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// `6.1.0-18-amd64`.
+    /// The release of the kernel, such as `6.1.0-18-amd64`.
     pub kernel: Option<String>,
-    /// Kinds of namespaces that this kernel does not have.
+    /// The kinds of namespaces that this kernel lacks.
     pub missing_namespaces: Vec<&'static str>,
     pub is_root: bool,
-    /// `user.max_user_namespaces`.
+    /// The value of `user.max_user_namespaces`.
     pub max_user_namespaces: Option<u64>,
-    /// `kernel.unprivileged_userns_clone`, which some distributions have.
+    /// The value of `kernel.unprivileged_userns_clone`, which exists in some distributions.
     pub unprivileged_clone: Option<u64>,
-    /// `kernel.apparmor_restrict_unprivileged_userns`, which Ubuntu has.
+    /// The value of `kernel.apparmor_restrict_unprivileged_userns`, which exists in Ubuntu.
     pub apparmor_restricts: Option<u64>,
     pub has_seccomp: bool,
     pub has_overlay: bool,

@@ -40,7 +40,7 @@ impl fmt::Display for Unranked {
             Self::Remote => to.write_str("the engine is on another machine"),
             Self::Driver(name) => write!(to, "the engine's cgroup driver is {name}"),
             Self::OtherVersion => to.write_str("the engine sees other control groups than this process"),
-            Self::Refused => to.write_str("control groups may not be written here"),
+            Self::Refused => to.write_str("this platform is not allowed to write control groups"),
         }
     }
 }

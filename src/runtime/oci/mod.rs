@@ -282,8 +282,8 @@ impl Runtime for Oci {
     }
 }
 
-const NOT_ROOT: &str = "all functions run as the platform's own user, though without any right of it \
-                        outside their sandboxes: only a platform of root gives each instance a user of its own";
+const NOT_ROOT: &str = "all functions run as the platform's own user, though without its rights outside their \
+                        sandboxes: only a platform that runs as root gives each instance a user of its own";
 
 const NO_CGROUPS: &str = "memory is limited for each process and not for the function as a whole, and the cpus \
                           are not limited: this platform may not write cgroups";

@@ -59,7 +59,7 @@ pub fn no_broker() -> Problem {
 pub fn throttled(detail: String) -> Problem {
     Problem::new(code::THROTTLED, detail)
         .retry_after(RETRY_AFTER)
-        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' tells whether a manager is running")
+        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' shows whether a manager is running")
 }
 
 pub fn interrupted(id: InvocationId) -> Problem {
@@ -82,5 +82,5 @@ fn start_failed(function: &CachedFunction, reason: &str) -> Problem {
     let detail = format!("function '{}' could not be started: {reason}", function.name);
     Problem::new(code::START_FAILED, detail)
         .retry_after(RETRY_AFTER)
-        .hint("'cloudfunc logs --role manager' tells more")
+        .hint("'cloudfunc logs --role manager' shows more")
 }

@@ -257,7 +257,7 @@ async fn somebody_elses_platform_is_not_called_ready() {
     let down = run(&mine, &["down", "--url", url]);
     assert_eq!(down.code, Some(2), "{down:?}");
     assert!(
-        down.stderr.starts_with(&format!("error: no platform of this machine is known at {url}, ")),
+        down.stderr.starts_with(&format!("error: no platform on this machine is known at {url}, ")),
         "{down:?}"
     );
 
@@ -297,7 +297,7 @@ async fn without_a_home_a_data_folder_is_enough() {
     assert_eq!(
         ran(nothing).stderr,
         "error: none of XDG_STATE_HOME, STATE_DIRECTORY and HOME names a folder, so there is no place for cloudfunc's \
-         files\nhint: set HOME, or say --data-dir DIR\n"
+         files\nhint: set HOME, or pass --data-dir DIR\n"
     );
     let mut service = homeless(&["status"]);
     service.env_remove("CLOUDFUNC_DATA_DIR").env("STATE_DIRECTORY", home.home().join("service"));
