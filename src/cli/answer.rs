@@ -179,7 +179,7 @@ impl Ending {
             (None, Some(reason)) => format!(": {reason}"),
             (None, None) => String::new(),
         };
-        let message = format!("the invocation of {} ended {}{why}", record.function, record.state);
+        let message = format!("the invocation of {} ended as {}{why}", record.function, record.state);
         let hint = error.as_ref().and_then(|error| error.hint.clone());
         // A record that has not ended should never be asked about; it counts as a failure of the platform.
         let kind = lifecycle::Ending::of_record(record).map(|ending| ending.kind());

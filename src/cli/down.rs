@@ -92,7 +92,7 @@ impl Args {
         if !self.volumes {
             LocalPlatform::refuse_unknown(&self.place.0, &dirs)?;
         }
-        let settings = SettingsArgs::from(self.place.0.clone()).load(&dirs)?;
+        let settings = SettingsArgs::from(self.place.clone().settings()?).load(&dirs)?;
         LocalPlatform::find(&self.place.0, &settings, &dirs)
     }
 

@@ -9,6 +9,9 @@ use crate::{
     settings::{Group, Setting, Settings, settings},
 };
 
+/// The first value that was refused and why, without the value.
+type Refused = Option<String>;
+
 /// Defines the flags of some groups of settings, with their environment variables.
 macro_rules! flags {
     ($($(#[doc = $doc:literal])+ $name:ident: $groups:expr;)+) => {$(
@@ -23,6 +26,16 @@ macro_rules! flags {
 
             fn augment_args_for_update(command: Command) -> Command {
                 augment(command, &$groups)
+            }
+        }
+
+        impl $name {
+            /// Returns what these flags say, or an error for the first value that was refused.
+            pub fn settings(self) -> Result<Settings, Error> {
+                match self.1 {
+                    Some(problem) => Err(Error::usage(problem)),
+                    None => Ok(self.0),
+                }
             }
         }
 
@@ -99,7 +112,10 @@ impl PlaceArgs {
 impl AddressArgs {
     /// Whether none of these flags is given.
     pub fn is_empty(&self) -> bool {
-        of_groups(&[Group::Addresses]).all(|setting| setting.show(&self.0).is_none())
+        let names = |setting: &Setting| setting.key() == "gateway_hosts";
+        of_groups(&[Group::Addresses])
+            .filter(|setting| !names(setting))
+            .all(|setting| setting.show(&self.0).is_none())
     }
 }
 
@@ -127,13 +143,6 @@ impl SettingsArgs {
     pub fn load_embedded(self, dirs: &Dirs) -> Result<Settings, Error> {
         let flags = self.settings()?.embedded().map_err(|error| Error::new(Exit::Caller, error))?;
         Ok(flags.or(of_user(dirs)?))
-    }
-
-    fn settings(self) -> Result<Settings, Error> {
-        match self.1 {
-            Some(problem) => Err(Error::usage(problem)),
-            None => Ok(self.0),
-        }
     }
 }
 

@@ -133,7 +133,8 @@ impl Args {
     }
 
     fn settings(&self, dirs: &Dirs) -> Result<Settings, Error> {
-        SettingsArgs::from(self.place.0.clone().or(self.addresses.0.clone())).load(dirs)
+        let place = self.place.clone().settings()?;
+        SettingsArgs::from(place.or(self.addresses.clone().settings()?)).load(dirs)
     }
 
     async fn here(

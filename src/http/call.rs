@@ -121,14 +121,18 @@ pub(super) async fn read(response: Response) -> Option<Answer<CallAnswer>> {
     let (head, body) = response.into_parts();
     let headers = head.headers;
     let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
+    // Read in any case: a connection whose answer was not read to its end is not used again.
+    let bytes = axum::body::to_bytes(body, 2 * MAX_BODY).await.ok()?;
     if head.status == StatusCode::ACCEPTED
         && let Some(id) = id
     {
         return Some(Ok(CallAnswer::Accepted(id)));
     }
-    let bytes = axum::body::to_bytes(body, 2 * MAX_BODY).await.ok()?;
     let ending = if head.status.is_success() {
-        let content_type = text_of(&headers, &header::CONTENT_TYPE).unwrap_or_default().to_owned();
+        // An image of the user's own may answer with any bytes.
+        let content_type =
+            headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let content_type = String::from_utf8_lossy(content_type).into_owned();
         Ok(Body { content_type, bytes })
     } else {
         Err(serde_json::from_slice::<Box<Problem>>(&bytes).unwrap_or_else(|error| {
@@ -153,11 +157,7 @@ pub(super) async fn read(response: Response) -> Option<Answer<CallAnswer>> {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Option<&'h str> {
-    text_of(headers, &HeaderName::from_static(name))
-}
-
-fn text_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    headers.get(HeaderName::from_static(name)).and_then(|value| value.to_str().ok())
 }
 
 /// What [`server_timing`] wrote.

@@ -16,7 +16,7 @@
 //! Everything here is pure: time and chance are arguments. [`decide`] returns a [`Transition`] from [`Facts`] that may
 //! be outdated; the store applies it by compare-and-set on state and attempt, so that an outdated one changes nothing.
 //! A claim is the exception: the store makes it in one statement by the bounds of [`Policy::claims`], since
-//! only the store knows the row and its lease. [`decide`] says the same, and the tests hold the two together.
+//! only the store knows the row and its lease. [`decide`] says the same of a row whose lease has run out.
 #![warn(missing_docs)]
 
 mod ending;

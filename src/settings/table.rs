@@ -169,8 +169,8 @@ struct Form<T> {
 }
 
 const PATH: Form<PathBuf> = Form {
-    read: |text| Ok(text.into()),
-    read_field: |field| field.string("\"/var/lib/cloudfunc\"").map(PathBuf::from),
+    read: path,
+    read_field: |field| field.parsed("\"/var/lib/cloudfunc\"", path),
     show: |path| path.display().to_string(),
 };
 const NAME: Form<PlatformName> = Form {
@@ -222,6 +222,14 @@ const BYTES: Form<u64> = Form {
     show: |bytes| format!("{bytes}B"),
 };
 const PORT: Form<u16> = count::<u16, 0, { u16::MAX as u32 }>();
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        Err("is empty; write the path of a folder".to_owned())
+    } else {
+        Ok(text.into())
+    }
+}
 
 fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|problem: T::Err| problem.to_string())
@@ -398,7 +406,7 @@ settings! {
         /// that cold starts are quick; they only take what is left of it. 0B: no such instances
         prewarm_budget: u64, BYTES, "prewarm-budget", "SIZE", "512MiB";
         /// Maximum number of instances that a manager starts at the same time; others wait
-        max_starts: usize, count::<usize, 1, 10_000>(), "max-starts", "COUNT", "twice the cores" = twice_the_cores();
+        max_starts: usize, count::<usize, 0, 10_000>(), "max-starts", "COUNT", "twice the cores" = twice_the_cores();
         /// How long a stop waits for running invocations before it abandons them
         stop_grace: Duration, DURATION, "stop-grace", "DURATION", "30s";
         /// How long records and logs are kept

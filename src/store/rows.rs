@@ -200,7 +200,11 @@ impl RecordRow {
             phases: from_json(&self.phases)?,
             result,
             parent: self.parent.map(|id| InvocationId(id.0)),
-            reason: self.reason.map(|code| Reason::from_parts(&code, self.cause.as_deref())),
+            // A scheduler of an earlier version writes code and cause into one column.
+            reason: self.reason.map(|code| match self.cause {
+                Some(cause) => Reason::from_parts(&code, Some(&cause)),
+                None => Reason::from(&*code),
+            }),
         })
     }
 }

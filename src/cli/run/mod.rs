@@ -71,7 +71,7 @@ impl Args {
     }
 
     async fn order(self, out: &Output) -> Result<Order, Error> {
-        let flags = SettingsArgs::from(self.runtime.0);
+        let flags = SettingsArgs::from(self.runtime.settings()?);
         let settings = flags.load_anywhere()?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;

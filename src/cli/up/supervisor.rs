@@ -39,7 +39,8 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The message when a stop begins.
-pub const STOPPING: &str = "stopping: running work finishes, the rest is given back (again: at once)";
+pub const STOPPING: &str =
+    "stopping: running work finishes, the rest is given back; press Ctrl-C again to stop at once";
 
 pub struct Supervisor {
     roles: JoinSet<(Role, Result<(), Failed>)>,

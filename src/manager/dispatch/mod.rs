@@ -85,8 +85,10 @@ pub fn start(
     let (live, live_receiver) = watch::channel(Arc::default());
     let (reports, reports_receiver) = watch::channel(Vec::new());
     tokio::spawn(report::report_instances(shared.clone(), reports_receiver));
-    let limits =
-        Limits { max_starts: shared.limits.max_starts, memory_budget: shared.limits.memory_budget };
+    let limits = Limits {
+        max_starts: shared.limits.max_starts.max(1),
+        memory_budget: shared.limits.memory_budget,
+    };
     let keep_alive = shared.limits.keep_alive;
     let mut shapes = Shapes::default();
     let stock = match (shared.limits.prewarm_budget, Shape::of(usual)) {

@@ -34,7 +34,7 @@ use crate::{model::FunctionId, settings::KeepAlivePolicy};
 
 /// No instance is kept for longer, unless its `idle_timeout` says so.
 pub const LONGEST: Duration = Duration::from_secs(3600);
-/// IdleTimes are counted in steps of √2 from here on, so that one is overestimated by at most 41 %.
+/// Idle times are counted in steps of √2 from here on, so that one is overestimated by at most 41 %.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// `SHORTEST × √2^BINS` is above `LONGEST`.
 const BINS: usize = 24;

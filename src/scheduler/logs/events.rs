@@ -149,7 +149,7 @@ impl Events {
                     events.push(Event { at, behind: span.map_or(0, |(first, _)| first), line });
                 }
                 behind = span.map_or(behind, |(_, last)| last + 1);
-                // CachedFunction to be lost when the next one began, and before its lines.
+                // Known to be lost when the next one began, and before its lines.
                 if *lost {
                     let next =
                         attempts.get(index + 1).and_then(|(next, _)| spans.get(&(record.id, *next)));

@@ -103,7 +103,7 @@ pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<R
     records
 }
 
-/// All phases on the scheduler's time line: its own, then the manager's. PendingReplies in the queue goes on
+/// All phases on the scheduler's time line: its own, then the manager's. The wait in the queue goes on
 /// until the manager's first phase, so that nothing is left out between them.
 pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
     let total_ms = pending.arrival.accepted.elapsed().as_secs_f64() * 1000.0;

@@ -192,7 +192,11 @@ async fn ctrl_c_finishes_what_runs() {
     let mut up = up(&home).await;
     let invoked = sleeping(&home, r#"{"seconds":2,"n":7}"#).await;
     up.signal(Signal::INT);
-    up.says("stopping: running work finishes, the rest is given back (again: at once)\n", SOON).await;
+    up.says(
+        "stopping: running work finishes, the rest is given back; press Ctrl-C again to stop at once\n",
+        SOON,
+    )
+    .await;
     assert!(invoked.await.unwrap(), "running work is answered");
     assert_eq!(up.ended(SOON).await, Some(130));
     home.leave().await;
