@@ -35,4 +35,5 @@ mod stopping;
 mod store_contract;
 mod tar_readers;
 mod up;
+mod upgrade;
 mod warm_pool;
