@@ -760,7 +760,7 @@ fn an_archive_without_the_handler_gets_advice() {
     let hint = |names: &[&str]| {
         let entries: Vec<Raw> = names.iter().map(|name| Raw(name, EntryType::Regular, "")).collect();
         let defaults = Defaults::default();
-        let spec = manifest::usual(&defaults);
+        let spec = manifest::usual(&defaults).swap_remove(0);
         check_code(&read(&archive(&entries)).unwrap(), &spec).unwrap_err().hint().map(str::to_owned)
     };
     let top = "everything in the archive lies in the folder 'f': pack what is in it, with \

@@ -44,7 +44,11 @@ async fn ask_store(config: Option<&store::Config>) -> (Store, Option<i64>) {
 }
 
 async fn ask_queue(config: Option<&queue::Config>, platform: &PlatformName) -> Queue {
-    let Some(queue::Config::RabbitMq { url }) = config else { return Queue::Later };
+    let url = match config {
+        None => return Queue::Later,
+        Some(queue::Config::Embedded) => return Queue::Embedded,
+        Some(queue::Config::RabbitMq { url }) => url,
+    };
     let config = queue::Config::RabbitMq { url: url.clone() };
     match timeout(PATIENCE, queue::survey(&config, platform)).await {
         Ok(Ok(Some(survey))) => {

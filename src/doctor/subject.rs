@@ -52,6 +52,11 @@ impl Subject {
             Some(holder) => holder.addresses(),
             None => settings.addresses().map_err(caller)?,
         };
+        // One that was started with --embedded has its own store and queue, whatever the flags of now say.
+        let settings = match stack {
+            Stack::Embedded => settings.clone().embedded().unwrap_or(settings),
+            Stack::Compose | Stack::External => settings,
+        };
         let languages = settings.languages();
         let python_image = languages.usual_image(Language::DEFAULT);
         let python_version = languages.version(Language::DEFAULT).to_owned();

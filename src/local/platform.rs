@@ -10,6 +10,7 @@ use crate::{
         Dirs, Stack,
         lock::{self, Holder},
         platforms::{ChoiceError, Known, Platforms, Wish},
+        wipe,
     },
     settings::{Settings, StorePlace},
     store,
@@ -51,7 +52,10 @@ impl LocalPlatform {
             Ok(None) | Err(_) => {}
         }
         let stacks = Stack::ALL.map(|stack| settings.data_dir(dirs, stack));
-        let folder = stacks.iter().find(|folder| folder.exists()).unwrap_or(&stacks[0]).clone();
+        // An `up` that failed early leaves a folder, too: one that a platform has used comes first.
+        let used = stacks.iter().find(|folder| wipe::is_used(folder));
+        let folder = used.or_else(|| stacks.iter().find(|folder| folder.exists()));
+        let folder = folder.unwrap_or(&stacks[0]).clone();
         Ok(Self {
             stack: Stack::of_folder(&folder).filter(|_| folder.exists()),
             running: lock::look(&folder).is_some(),
@@ -108,5 +112,22 @@ impl LocalPlatform {
         let folder = self.folder.join("compose");
         let name = compose::project(&folder).unwrap_or_else(|| format!("cloudfunc-{}", self.platform));
         Project { name, folder }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_start_does_not_stand_in_front_of_a_platform_that_was_used() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs { config: home.path().join("config"), state: home.path().join("state") };
+        for (stack, file) in [("compose", "token"), ("embedded", "manager-id")] {
+            std::fs::create_dir_all(dirs.state.join(stack)).unwrap();
+            std::fs::write(dirs.state.join(stack).join(file), "").unwrap();
+        }
+        let found = LocalPlatform::find(&Settings::default(), &Settings::default(), &dirs).unwrap();
+        assert_eq!((found.stack, found.folder), (Some(Stack::Embedded), dirs.state.join("embedded")));
     }
 }

@@ -59,8 +59,8 @@ pub struct Backends {
     pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
-    /// What a manifest means that says nothing: instances for that are prewarmed.
-    pub usual: FunctionSpec,
+    /// The usual functions, one of each language: instances for them are prewarmed.
+    pub usual: Vec<FunctionSpec>,
 }
 
 /// Runs a manager until it is told to stop. Soft: what runs is finished (for at most the grace),

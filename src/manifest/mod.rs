@@ -130,9 +130,13 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     Ok(Manifest { name, spec })
 }
 
-/// Returns the function of an empty manifest.
-pub fn usual(defaults: &Defaults) -> FunctionSpec {
-    parse("", FILE, defaults).expect("all keys are optional").spec
+/// Returns the function of a manifest that names nothing but the language, for each language.
+pub fn usual(defaults: &Defaults) -> Vec<FunctionSpec> {
+    let of = |language: &Language| {
+        let text = format!("language = \"{language}\"");
+        parse(&text, FILE, defaults).expect("all other keys are optional").spec
+    };
+    Language::ALL.iter().map(of).collect()
 }
 
 fn name(field: &Field<'_>) -> Result<FunctionName, ManifestError> {

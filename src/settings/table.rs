@@ -70,7 +70,10 @@ impl Setting {
 
     /// Returns the environment variable.
     pub fn variable(self) -> String {
-        format!("CLOUDFUNC_{}", self.flag().replace('-', "_").to_uppercase())
+        match self {
+            Self::Language(language, OfLanguage::Image) => language.image_variable(),
+            _ => format!("CLOUDFUNC_{}", self.flag().replace('-', "_").to_uppercase()),
+        }
     }
 
     /// Returns the key in the file's table `[platform]`. A language's setting also has the key

@@ -28,7 +28,13 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub enum Queue {
     Later,
-    Answers { version: Option<String>, address: String, blocked: bool },
+    /// It is in the memory of the platform's process.
+    Embedded,
+    Answers {
+        version: Option<String>,
+        address: String,
+        blocked: bool,
+    },
     Fails(String),
 }
 
@@ -74,6 +80,7 @@ fn queue(queue: &Queue, wanted: Wanted) -> Finding {
     const NAME: &str = "queue";
     match queue {
         Queue::Later => Finding::ok(NAME, "not there yet: the first start makes it"),
+        Queue::Embedded => Finding::ok(NAME, "embedded: in the memory of the platform's process"),
         Queue::Fails(why) => {
             let advice = "Start the broker, or correct --queue; then run `cloudfunc doctor` again.";
             Finding::stops(stack(wanted), wanted, NAME, why.clone(), advice)
@@ -156,5 +163,11 @@ mod tests {
                  `cloudfunc doctor` again.",
             ]
         );
+    }
+
+    #[test]
+    fn an_embedded_queue_is_where_the_platform_is() {
+        let found = shown(&[super::queue(&Queue::Embedded, Wanted::Embedded)]).remove(0);
+        assert_eq!(found, "ok queue: embedded: in the memory of the platform's process");
     }
 }

@@ -78,7 +78,7 @@ struct Dispatcher {
 /// Instances for `usual` are prewarmed whether anybody asks for them or not.
 pub fn start(
     shared: Arc<Shared>,
-    usual: &FunctionSpec,
+    usual: &[FunctionSpec],
     stop: CancellationToken,
 ) -> (Dispatch, JoinHandle<()>) {
     let (commands, receiver) = mpsc::unbounded_channel();
@@ -91,9 +91,12 @@ pub fn start(
     };
     let keep_alive = shared.limits.keep_alive;
     let mut shapes = Shapes::default();
-    let stock = match (shared.limits.prewarm_budget, Shape::of(usual)) {
-        (0, _) | (_, None) => Stock::default(),
-        (budget, Some(shape)) => Stock::new(budget, (shapes.class(shape), usual.memory_bytes)),
+    let classes =
+        usual.iter().filter_map(|spec| Some((shapes.class(Shape::of(spec)?), spec.memory_bytes)));
+    let classes: Vec<_> = classes.collect();
+    let stock = match shared.limits.prewarm_budget {
+        0 => Stock::default(),
+        budget => Stock::new(budget, &classes),
     };
     let dispatcher = Dispatcher {
         shared,

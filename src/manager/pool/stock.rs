@@ -8,9 +8,9 @@
 //!                        └────────┴───────▶ Stopping ──▶ (none)
 //! ```
 //!
-//! What is kept ready is a plan, made anew after each event: one of the usual class, then one of each
+//! What is kept ready is a plan, made anew after each event: one of each usual class, then one of each
 //! class that had a cold start lately, then a second one of those that had two, and the rest of the memory
-//! for the usual class. Invariants, checked by the pool's property tests:
+//! for the usual classes in turns. Invariants, checked by the pool's property tests:
 //! - a prewarmed instance is given away at most once, and only while it is ready;
 //! - they never have more memory than their budget, nor what a function's instances need: a start is never
 //!   refused, and never waits, for the sake of a prewarmed one;
@@ -25,7 +25,7 @@ use super::events::{Action, Class, Event, Slot};
 
 /// A cold start counts as demand for its class for this long.
 const DEMAND: Duration = Duration::from_secs(10 * 60);
-/// Ready instances of a class that is not the usual one.
+/// Ready instances of a class that is not a usual one.
 const MOST_OF_A_CLASS: usize = 2;
 /// Between a start for an invocation and a refill: making a sandbox takes the cores that the invocation
 /// wants now.
@@ -73,7 +73,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub struct Stock {
     budget: u64,
-    usual: Option<Class>,
+    /// Always wanted, the most wanted first.
+    usual: Vec<Class>,
     classes: BTreeMap<Class, Known>,
     instances: BTreeMap<Slot, Prewarmed>,
     quiet_until: Option<Instant>,
@@ -90,12 +91,12 @@ struct Seen {
 }
 
 impl Stock {
-    /// `budget` is the memory of all of them together, in bytes; `usual` the class that is always wanted,
-    /// with the memory of one of its instances.
-    pub fn new(budget: u64, usual: (Class, u64)) -> Self {
-        let (class, memory) = usual;
-        let classes = BTreeMap::from([(class, Known::new(memory))]);
-        Self { budget, usual: Some(class), classes, ..Self::default() }
+    /// Makes a stock. `budget` is the memory of all of them together, in bytes; `usual` lists the classes that are
+    /// always wanted, each with the memory of one of its instances.
+    pub fn new(budget: u64, usual: &[(Class, u64)]) -> Self {
+        let classes = usual.iter().map(|(class, memory)| (*class, Known::new(*memory))).collect();
+        let usual = usual.iter().map(|(class, _)| *class).collect();
+        Self { budget, usual, classes, ..Self::default() }
     }
 
     /// Whether the event was about one of these; then it has been dealt with.
@@ -154,7 +155,7 @@ impl Stock {
             return;
         }
         self.pause(now);
-        let Some(class) = class.filter(|class| Some(*class) != self.usual) else { return };
+        let Some(class) = class.filter(|class| !self.usual.contains(class)) else { return };
         let known = self.classes.entry(class).or_insert_with(|| Known::new(memory));
         known.cold_starts.push_back(now);
         if known.cold_starts.len() > MOST_OF_A_CLASS {
@@ -287,10 +288,10 @@ impl Stock {
     }
 
     fn forget_old_demand(&mut self, now: Instant) {
-        let usual = self.usual;
+        let usual = &self.usual;
         self.classes.retain(|class, known| {
             known.cold_starts.retain(|at| *at + DEMAND > now);
-            Some(*class) == usual || !known.cold_starts.is_empty()
+            usual.contains(class) || !known.cold_starts.is_empty()
         });
     }
 
@@ -323,8 +324,8 @@ impl Stock {
             }
             fits
         };
-        if let Some(usual) = self.usual {
-            add(usual);
+        for class in &self.usual {
+            add(*class);
         }
         let mut demanded: Vec<_> = self.demanded().collect();
         demanded.sort_by_key(|(_, known)| std::cmp::Reverse(known.cold_starts.back()));
@@ -333,13 +334,14 @@ impl Stock {
                 add(*class);
             }
         }
-        while self.usual.is_some_and(&mut add) {}
+        // Until none of them fits any more.
+        while self.usual.iter().fold(false, |any, class| add(*class) || any) {}
         plan
     }
 
     fn demanded(&self) -> impl Iterator<Item = (Class, &Known)> {
         let classes = self.classes.iter().map(|(class, known)| (*class, known));
-        classes.filter(|(class, _)| Some(*class) != self.usual)
+        classes.filter(|(class, _)| !self.usual.contains(class))
     }
 
     /// Also with those that are not gone yet.

@@ -20,7 +20,7 @@ struct Bench {
 impl Bench {
     fn new(prewarm: u64, budget: u64) -> Self {
         let limits = Limits { max_starts: 4, memory_budget: budget };
-        let pool = Pool::new(limits).prewarming(Stock::new(prewarm, (USUAL, 128)));
+        let pool = Pool::new(limits).prewarming(Stock::new(prewarm, &[(USUAL, 128)]));
         Self { pool, now: Instant::now(), next_work: 0, log: VecDeque::new() }
     }
 
@@ -288,5 +288,19 @@ fn a_check_takes_one_that_waits_and_another_one_is_made() {
 }
 
 fn pool_with_one() -> Pool {
-    Pool::new(Limits { max_starts: 4, memory_budget: 1024 }).prewarming(Stock::new(128, (Class(0), 128)))
+    Pool::new(Limits { max_starts: 4, memory_budget: 1024 })
+        .prewarming(Stock::new(128, &[(Class(0), 128)]))
+}
+
+#[test]
+fn the_usual_classes_share_the_memory_in_turns() {
+    let pool = Pool::new(Limits { max_starts: 4, memory_budget: 4096 });
+    let pool = pool.prewarming(Stock::new(640, &[(USUAL, 128), (OTHER, 128)]));
+    let mut bench = Bench { pool, now: Instant::now(), next_work: 0, log: VecDeque::new() };
+    for slot in 0..5 {
+        let class = if slot % 2 == 0 { USUAL } else { OTHER };
+        let actions = bench.send(if slot == 0 { Event::Tick } else { started(slot - 1) });
+        assert_eq!(actions, [Action::Prewarm { slot: Slot(slot), class }]);
+    }
+    assert_eq!(bench.send(started(4)), [], "five of 128 in 640");
 }

@@ -695,7 +695,7 @@ proptest! {
         let mut world = World {
             pool: Pool::new(limits)
                 .keeping(policy)
-                .prewarming(Stock::new(prewarm_budget, (USUAL, 128))),
+                .prewarming(Stock::new(prewarm_budget, &[(USUAL, 128)])),
             policy,
             now: Instant::now(),
             next_work: 0,
