@@ -388,6 +388,7 @@ contract! {
     a_busy_guest_ends_too_when_the_host_hangs_up
     only_the_owners_own_sandboxes_are_removed
     a_dropped_sandbox_is_removed
+    one_starts_while_the_last_other_one_of_its_function_goes
     a_dropped_start_leaves_nothing
     what_is_no_guest_is_a_start_error_with_its_output
     many_start_at_once

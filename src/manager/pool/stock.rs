@@ -335,7 +335,8 @@ impl Stock {
             }
         }
         // Until none of them fits any more.
-        while self.usual.iter().fold(false, |any, class| add(*class) || any) {}
+        // Counted, since each of them is tried in every turn.
+        while self.usual.iter().filter(|class| add(**class)).count() > 0 {}
         plan
     }
 

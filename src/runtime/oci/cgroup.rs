@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 
 pub(super) use crate::runtime::cgroups::Cgroups;
 use crate::{
@@ -27,6 +30,8 @@ use crate::{
 /// it.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a group is made again that was removed in between.
+const ATTEMPTS: u32 = 5;
 /// The pause between two tries meanwhile.
 const REMOVAL_PAUSE: Duration = Duration::from_millis(2);
 
@@ -83,15 +88,23 @@ impl Cgroups {
     pub(super) fn make(self, owner: &Owner, spec: &Spec) -> io::Result<Cgroup> {
         let InstanceId(instance) = spec.instance;
         let cgroup = self.of(owner, &spec.function, &instance.to_string());
-        let made = cgroup.folders.iter().try_for_each(|folder| self.make_all(folder));
-        match made.and_then(|()| cgroup.limit(spec)) {
-            Ok(()) => Ok(cgroup),
-            Err(error) => {
-                cgroup.remove();
-                Err(error)
+        let mut attempts = 1;
+        loop {
+            let made = cgroup.folders.iter().try_for_each(|folder| self.make_all(folder));
+            let Err(error) = made.and_then(|()| cgroup.limit(spec)) else { return Ok(cgroup) };
+            cgroup.remove();
+            // The last other instance of the function may have taken the function's group away in between.
+            if attempts == ATTEMPTS || !was_removed(&error) {
+                return Err(error);
             }
+            attempts += 1;
         }
     }
+}
+
+/// Returns whether a group went while a file of it was written.
+fn was_removed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::NODEV.raw_os_error())
 }
 
 impl Cgroup {

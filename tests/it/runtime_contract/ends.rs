@@ -37,6 +37,17 @@ pub async fn only_the_owners_own_sandboxes_are_removed(fixture: &Fixture) {
     stranger.nothing_is_left().await;
 }
 
+pub async fn one_starts_while_the_last_other_one_of_its_function_goes(fixture: &Fixture) {
+    let times = if fixture.kind == Kind::Docker { 3 } else { 20 };
+    let mut last = fixture.ready(ECHO).await;
+    for _ in 0..times {
+        let ((), next) = tokio::join!(last.sandbox.remove(), fixture.ready(ECHO));
+        last = next;
+    }
+    assert_eq!(last.result("1").await, "1");
+    last.sandbox.remove().await;
+}
+
 pub async fn a_dropped_sandbox_is_removed(fixture: &Fixture) {
     drop(fixture.ready(ECHO).await);
     fixture.eventually_nothing().await;
