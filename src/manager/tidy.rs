@@ -35,6 +35,7 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
                 () = shared.changed.notified() => {}
                 () = tokio::time::sleep(if is_done { EVERY } else { AGAIN }) => {}
             }
+            // Changes come in groups, and a look costs more the more functions there are.
             tokio::time::sleep(rest).await;
         }
     };

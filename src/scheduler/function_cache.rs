@@ -218,6 +218,7 @@ pub async fn follow(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                 }
                 Err(error) => tracing::debug!(error = %chain(&error), "no events yet"),
             }
+            // The broker or the store is away, or has just come back.
             tokio::time::sleep(RETRY).await;
         }
     };

@@ -131,7 +131,7 @@ struct Hole {
     is_open: fn(Version) -> bool,
     /// Debian's fixed packages: the part of the version before the last number, and the first last number with
     /// the fix.
-    mended: &'static [(&'static str, u32)],
+    fixed: &'static [(&'static str, u32)],
 }
 
 const HOLES: [Hole; 2] = [
@@ -139,7 +139,7 @@ const HOLES: [Hole; 2] = [
         names: "CVE-2024-21626",
         is_open: |version| version < Version::new(1, 1, 12),
         // See /usr/share/doc/runc/changelog.Debian.gz of that package.
-        mended: &[("1.1.5+ds1-1+deb12u", 1)],
+        fixed: &[("1.1.5+ds1-1+deb12u", 1)],
     },
     Hole {
         names: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
@@ -148,7 +148,7 @@ const HOLES: [Hole; 2] = [
             (1, 3) => version < Version::new(1, 3, 3),
             _ => version < Version::new(1, 4, 0).candidate(3),
         },
-        mended: &[],
+        fixed: &[],
     },
 ];
 
@@ -160,17 +160,17 @@ fn runc(engine: &Engine, package: Option<&str>) -> Option<Finding> {
     };
     // The engine's own answer has precedence: it may be on another machine.
     let build = if runc.build.contains('-') { Some(runc.build.as_str()) } else { package };
-    let is_mended = |hole: &Hole| {
+    let is_fixed = |hole: &Hole| {
         let number = |prefix: &str| build?.strip_prefix(prefix)?.split('.').next()?.parse::<u32>().ok();
-        hole.mended.iter().any(|(prefix, from)| number(prefix).is_some_and(|number| number >= *from))
+        hole.fixed.iter().any(|(prefix, from)| number(prefix).is_some_and(|number| number >= *from))
     };
     let of_version = || HOLES.iter().filter(|hole| (hole.is_open)(version));
-    let names = |mended: bool| -> Vec<&str> {
-        of_version().filter(|hole| is_mended(hole) == mended).map(|hole| hole.names).collect()
+    let names = |fixed: bool| -> Vec<&str> {
+        of_version().filter(|hole| is_fixed(hole) == fixed).map(|hole| hole.names).collect()
     };
-    let (open, mended) = (names(false).join(", "), names(true).join(", "));
+    let (open, fixed) = (names(false).join(", "), names(true).join(", "));
     let package = build.map_or_else(String::new, |build| format!(" (package {build})"));
-    let has = if mended.is_empty() { String::new() } else { format!("; its package fixes {mended}") };
+    let has = if fixed.is_empty() { String::new() } else { format!("; its package fixes {fixed}") };
     if open.is_empty() {
         return Some(Finding::ok("runc", format!("runc {version}{package}: no known escape{has}")));
     }

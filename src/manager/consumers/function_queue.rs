@@ -170,6 +170,7 @@ impl FunctionQueue {
             Ok(None) => return drop(delivery.ack().await),
             Err(error) => {
                 tracing::warn!(invocation = %invoke.id, error = %chain(&error), "claim failed");
+                // The message comes back as soon as it is dropped: not at once to a store that is away.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 return;
             }

@@ -36,6 +36,7 @@ pub(super) async fn report_instances(
         let report = reports.borrow_and_update().clone();
         if let Err(error) = shared.store.report_instances(shared.owner, &report).await {
             tracing::warn!(error = %crate::error_chain::chain(&error), "instances not reported");
+            // The store may be away: it is not asked again at once.
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             reports.mark_changed();
         }
