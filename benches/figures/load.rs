@@ -1,8 +1,15 @@
 //! Clients: each has one connection and sends the next request when the answer has come. They are tasks of
 //! this one process, whatever they call, so that all are measured by the same means.
+//!
+//! An unexpected answer of a program of ours ends the run. One of another server is counted, like a connection that it
+//! refuses or closes, and the client goes on, with a new connection where it needs one.
 
 use std::{
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,18 +18,29 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, StatusCode,
     client::conn::http1::{self, SendRequest},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
+
+use crate::options::Other;
 
 /// Any HTTP endpoint that answers a POST of the payload with 200, or 202 when it is asked not to wait.
 #[derive(Clone)]
 pub struct Endpoint {
     address: SocketAddr,
     path: String,
-    token: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     asynchronous: bool,
+    /// Of another server.
+    troubles: Option<Arc<Troubles>>,
+}
+
+/// Calls that another server did not answer as expected.
+#[derive(Default)]
+struct Troubles {
+    refused: AtomicUsize,
+    hung_up: AtomicUsize,
 }
 
 pub const PAYLOAD: &[u8] = br#"{"name":"Alice"}"#;
@@ -30,14 +48,41 @@ pub const PAYLOAD: &[u8] = br#"{"name":"Alice"}"#;
 /// What is not measured, before what is: calls of one client; so long of several, that instances are there.
 const WARM_UP: usize = 50;
 const WARM_UP_TOGETHER: Duration = Duration::from_millis(300);
+/// After a call that failed: a server that is away is not asked without a pause, nor by one client more often than this.
+const PAUSE: Duration = Duration::from_millis(5);
+const GIVE_UP: usize = 200;
 
 impl Endpoint {
     pub fn new(address: SocketAddr, path: &str) -> Self {
-        Self { address, path: path.to_owned(), token: None, asynchronous: false }
+        let headers = vec![(HOST, HeaderValue::from_static("127.0.0.1"))];
+        Self { address, path: path.to_owned(), headers, asynchronous: false, troubles: None }
     }
 
-    pub fn with_token(self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self }
+    /// A server that is not ours, and may do as it likes.
+    pub fn of_another(other: &Other) -> Self {
+        let mut this = Self::new(other.address, &other.path);
+        this.headers.clear();
+        for (name, value) in &other.headers {
+            let name: HeaderName = name.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let value = value.parse().unwrap_or_else(|error| panic!("{name}: {value}: {error}"));
+            // The last one counts: the URL's host may be named otherwise.
+            this.headers.retain(|(known, _)| *known != name);
+            this.headers.push((name, value));
+        }
+        Self { troubles: Some(Arc::default()), ..this }
+    }
+
+    pub fn with_token(mut self, token: &str) -> Self {
+        let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+        self.headers.push((AUTHORIZATION, value));
+        self
+    }
+
+    /// The calls that another server refused, and those in which it hung up, since this was asked last.
+    pub fn troubles(&self) -> Option<(usize, usize)> {
+        let troubles = self.troubles.as_ref()?;
+        let take = |count: &AtomicUsize| count.swap(0, Ordering::Relaxed);
+        Some((take(&troubles.refused), take(&troubles.hung_up)))
     }
 
     /// The same, asked with `Prefer: respond-async`.
@@ -46,10 +91,9 @@ impl Endpoint {
     }
 
     fn request(&self) -> Request<Full<Bytes>> {
-        let mut request =
-            Request::post(&self.path).header(HOST, "127.0.0.1").header(CONTENT_TYPE, "application/json");
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        let mut request = Request::post(&self.path).header(CONTENT_TYPE, "application/json");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         if self.asynchronous {
             request = request.header("prefer", "respond-async");
@@ -64,14 +108,14 @@ impl Endpoint {
 
     /// The same, and no longer than `length`.
     pub async fn alone_within(&self, calls: usize, length: Duration) -> Vec<Duration> {
-        let mut connection = Connection::open(self).await;
+        let mut connection = Connection::to(self);
         for _ in 0..WARM_UP {
             connection.call().await;
         }
         let begun = Instant::now();
         let mut times = Vec::with_capacity(calls);
-        while times.len() < calls && begun.elapsed() < length {
-            times.push(connection.call().await);
+        while times.len() < calls && begun.elapsed() < length && !connection.gives_up() {
+            times.extend(connection.call().await);
         }
         times
     }
@@ -98,7 +142,9 @@ impl Endpoint {
     ) -> Together {
         let mut connections = Vec::with_capacity(clients);
         for _ in 0..clients {
-            connections.push(Connection::open(self).await);
+            let mut connection = Connection::to(self);
+            connection.open().await;
+            connections.push(connection);
         }
         let begun = Instant::now();
         let mut tasks: JoinSet<Vec<Duration>> = JoinSet::new();
@@ -106,8 +152,8 @@ impl Endpoint {
             let may = may.clone();
             tasks.spawn(async move {
                 let mut times = Vec::new();
-                while may(times.len()) {
-                    times.push(connection.call().await);
+                while may(times.len()) && !connection.gives_up() {
+                    times.extend(connection.call().await);
                 }
                 times
             });
@@ -123,10 +169,10 @@ impl Endpoint {
     pub async fn flood(&self, clients: usize) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for _ in 0..clients {
-            let mut connection = Connection::open(self).await;
+            let mut connection = Connection::to(self);
             tasks.spawn(async move {
                 loop {
-                    let (_, status, body) = connection.send().await;
+                    let (_, status, body) = connection.send().await.unwrap();
                     let expected = matches!(status, StatusCode::OK | StatusCode::TOO_MANY_REQUESTS);
                     assert!(expected, "{status}: {}", String::from_utf8_lossy(&body));
                 }
@@ -153,34 +199,80 @@ impl Together {
 }
 
 struct Connection {
-    sender: SendRequest<Full<Bytes>>,
     endpoint: Endpoint,
+    sender: Option<SendRequest<Full<Bytes>>>,
+    /// The calls that failed, since one succeeded.
+    failed: usize,
+}
+
+/// A call without an answer.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error("the connection was refused")]
+    Refused(#[source] std::io::Error),
+    #[error("the server hung up")]
+    HungUp(#[source] hyper::Error),
 }
 
 impl Connection {
-    async fn open(endpoint: &Endpoint) -> Self {
-        let stream = TcpStream::connect(endpoint.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    fn to(endpoint: &Endpoint) -> Self {
+        Self { endpoint: endpoint.clone(), sender: None, failed: 0 }
+    }
+
+    /// Connects now; without it, the first call does. What fails, fails again then.
+    async fn open(&mut self) {
+        self.sender = self.connect().await.ok();
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
+        let stream = TcpStream::connect(self.endpoint.address).await.map_err(Unanswered::Refused)?;
+        stream.set_nodelay(true).map_err(Unanswered::Refused)?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(Unanswered::HungUp)?;
         tokio::spawn(connection);
-        Self { sender, endpoint: endpoint.clone() }
+        Ok(sender)
     }
 
-    async fn call(&mut self) -> Duration {
-        let (time, status, body) = self.send().await;
+    /// Another server that answers nothing is not called for ever.
+    fn gives_up(&self) -> bool {
+        self.failed >= GIVE_UP
+    }
+
+    /// The time of a call that was answered as expected.
+    async fn call(&mut self) -> Option<Duration> {
+        let sent = self.send().await;
         let expected = if self.endpoint.asynchronous { 202 } else { 200 };
-        assert_eq!(status, expected, "{}: {}", self.endpoint.path, String::from_utf8_lossy(&body));
-        time
+        if let Ok((time, status, _)) = &sent
+            && *status == expected
+        {
+            self.failed = 0;
+            return Some(*time);
+        }
+        let Some(troubles) = &self.endpoint.troubles else { panic!("{}: {sent:?}", self.endpoint.path) };
+        match sent {
+            Ok(_) | Err(Unanswered::Refused(_)) => &troubles.refused,
+            Err(Unanswered::HungUp(_)) => &troubles.hung_up,
+        }
+        .fetch_add(1, Ordering::Relaxed);
+        self.failed += 1;
+        tokio::time::sleep(PAUSE).await;
+        None
     }
 
-    async fn send(&mut self) -> (Duration, StatusCode, Bytes) {
+    async fn send(&mut self) -> Result<(Duration, StatusCode, Bytes), Unanswered> {
+        let mut sender = match self.sender.take() {
+            Some(sender) => sender,
+            None => self.connect().await?,
+        };
         let request = self.endpoint.request();
         // Its task may not have seen yet that the answer before has ended.
-        self.sender.ready().await.unwrap();
+        sender.ready().await.map_err(Unanswered::HungUp)?;
         let begun = Instant::now();
-        let answer = self.sender.send_request(request).await.unwrap();
+        let answer = sender.send_request(request).await.map_err(Unanswered::HungUp)?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (begun.elapsed(), status, body)
+        let body = answer.into_body().collect().await.map_err(Unanswered::HungUp)?.to_bytes();
+        let time = begun.elapsed();
+        self.sender = Some(sender);
+        Ok((time, status, body))
     }
 }

@@ -4,8 +4,6 @@ use std::{fs, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{is_another_build, program};
-
 /// Running and waiting processes, averaged over a minute.
 pub fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -39,23 +37,15 @@ fn processor_ticks() -> (f64, f64) {
 /// User-space clock ticks, in which `stat` counts: 100 a second on every architecture that this runs on.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Cores, kernel, versions; the commit only of a program that was built from it.
+/// Cores, kernel, versions.
 pub fn description() -> Value {
-    let mut description = json!({
+    json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "cpu": cpu(),
         "kernel": said(Command::new("uname").arg("-sr")),
         "docker": said(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])),
         "python": crate::docker::python_version(),
-        "program": program().display().to_string(),
-        "version": said(Command::new(program()).arg("--version")),
-    });
-    if !is_another_build() {
-        let mut git = Command::new("git");
-        description["commit"] =
-            said(git.args(["describe", "--always", "--dirty", "--abbrev=10"])).into();
-    }
-    description
+    })
 }
 
 fn cpu() -> String {
@@ -64,7 +54,7 @@ fn cpu() -> String {
     model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned())
 }
 
-fn said(command: &mut Command) -> String {
+pub fn said(command: &mut Command) -> String {
     let output = command.output().ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     text.unwrap_or_else(|| "unknown".to_owned())

@@ -3,7 +3,7 @@
 //! `cargo bench --bench figures` (after `eval "$(tests/run setup)"`) starts the platform as its users do and
 //! the [floors] beside it, measures in alternating rounds, prints medians, 99th percentiles, ratios and which
 //! goals they meet, and writes `target/figures/figures.json` and pictures. Options follow `--`: see [options].
-//! `CLOUDFUNC_PROGRAM` names another build to measure than the one that cargo has just made.
+//! `CLOUDFUNC_PROGRAM` or `--program` name another build to measure than the one that cargo has just made: [program].
 //!
 //! What is comparable, and why: the clients are tasks of this process for all rows alike. Every server is
 //! another process: the platform, and each floor. The functions' code, the image and the guest are the same;
@@ -24,6 +24,7 @@ mod oci;
 mod options;
 mod pictures;
 mod platform;
+mod program;
 mod report;
 mod rows;
 mod series;
@@ -63,17 +64,6 @@ fn main() -> ExitCode {
 pub fn setting(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/run setup)\" first"))
-}
-
-const PROGRAM: &str = "CLOUDFUNC_PROGRAM";
-
-/// The program that is measured: the one that cargo has built with this, or another build.
-pub fn program() -> PathBuf {
-    std::env::var_os(PROGRAM).map_or_else(|| env!("CARGO_BIN_EXE_cloudfunc").into(), PathBuf::from)
-}
-
-pub fn is_another_build() -> bool {
-    std::env::var_os(PROGRAM).is_some()
 }
 
 async fn run(options: Options) -> ExitCode {

@@ -23,6 +23,9 @@ pub fn with_clients(clients: usize, name: &str) -> String {
     format!("{clients} clients: {name}")
 }
 
+/// Calls that servers of others did not answer as expected.
+pub const OTHERS: &str = "other servers";
+
 pub const COLD: &str = "cold";
 pub const DOCKER_RUN: &str = "docker run --network none python3";
 pub const BARE_NONE: &str = "bare engine: create, start, hello, load; no network";

@@ -21,23 +21,23 @@ use crate::{
 const FONT: &str = "sans-serif";
 const SIZE: (u32, u32) = (1000, 600);
 
-/// Draws what was measured; answers the files' names.
-pub fn draw(figures: &Figures, folder: &Path) -> anyhow::Result<Vec<String>> {
+/// Draws what was measured, with what the programs were built from; answers the files' names.
+pub fn draw(figures: &Figures, builds: &str, folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut written = Vec::new();
     for (file, group) in [("warm.svg", WARM), ("together.svg", TOGETHER)] {
         let rows: Vec<&Series> = figures.group(group).collect();
         if !rows.is_empty() {
-            distribution(&folder.join(file), group, &rows)?;
+            distribution(&folder.join(file), group, builds, &rows)?;
             written.push(file.to_owned());
         }
     }
     if figures.values.iter().any(|row| row.group == THROUGHPUT) {
-        throughput(&folder.join("throughput.svg"), figures)?;
+        throughput(&folder.join("throughput.svg"), builds, figures)?;
         written.push("throughput.svg".to_owned());
     }
     let cold: Vec<&Series> = figures.group(COLD).collect();
     if !cold.is_empty() {
-        phases(&folder.join("cold.svg"), figures, &cold)?;
+        phases(&folder.join("cold.svg"), builds, figures, &cold)?;
         written.push("cold.svg".to_owned());
     }
     Ok(written)
@@ -90,11 +90,11 @@ fn legend<'a: 'b, 'b, C: CoordTranslate>(
 }
 
 /// Cumulative: how large a share of the answers came within so many milliseconds (logarithmic).
-fn distribution(path: &Path, group: &str, rows: &[&Series]) -> anyhow::Result<()> {
+fn distribution(path: &Path, group: &str, builds: &str, rows: &[&Series]) -> anyhow::Result<()> {
     let lowest = rows.iter().map(|row| row.at(0.0)).fold(f64::MAX, f64::min);
     let highest = rows.iter().map(|row| row.at(0.999)).fold(0.0, f64::max);
     let area = area(path)?;
-    let mut chart = builder(&area, &format!("{group}: share of answers within ms"))
+    let mut chart = builder(&area, &format!("{group}: share of answers within ms ({builds})"))
         .build_cartesian_2d((lowest * 0.9..highest * 1.1).log_scale(), 0.0..1.0)?;
     chart.configure_mesh().x_desc("ms").draw()?;
     for (index, row) in rows.iter().enumerate() {
@@ -107,7 +107,7 @@ fn distribution(path: &Path, group: &str, rows: &[&Series]) -> anyhow::Result<()
 }
 
 /// Answers per second against clients, both logarithmic.
-fn throughput(path: &Path, figures: &Figures) -> anyhow::Result<()> {
+fn throughput(path: &Path, builds: &str, figures: &Figures) -> anyhow::Result<()> {
     let mut lines: Vec<(&str, Vec<(f64, f64)>)> = Vec::new();
     for row in figures.values.iter().filter(|row| row.group == THROUGHPUT) {
         let Some((clients, name)) = row.name.split_once(" clients: ") else { continue };
@@ -120,10 +120,11 @@ fn throughput(path: &Path, figures: &Figures) -> anyhow::Result<()> {
     let rates = || lines.iter().flat_map(|(_, points)| points.iter().map(|(_, rate)| *rate));
     let (lowest, highest) = (rates().fold(f64::MAX, f64::min), rates().fold(0.0, f64::max));
     let area = area(path)?;
-    let mut chart = builder(&area, "throughput: answers per second, by clients").build_cartesian_2d(
-        (0.9..70.0).log_scale().base(2.0),
-        (lowest * 0.8..highest * 2.0).log_scale(),
-    )?;
+    let mut chart = builder(&area, &format!("throughput: answers per second, by clients ({builds})"))
+        .build_cartesian_2d(
+            (0.9..70.0).log_scale().base(2.0),
+            (lowest * 0.8..highest * 2.0).log_scale(),
+        )?;
     chart.configure_mesh().x_desc("clients").y_desc("per second").draw()?;
     for (index, (name, points)) in lines.iter().enumerate() {
         draw_line(&mut chart, index, name, points.iter().copied())?;
@@ -135,10 +136,10 @@ fn throughput(path: &Path, figures: &Figures) -> anyhow::Result<()> {
 
 /// A bar per row as long as its median; where the platform tells phases, the bar is made of them, and the rest
 /// is the way to the platform and back.
-fn phases(path: &Path, figures: &Figures, rows: &[&Series]) -> anyhow::Result<()> {
+fn phases(path: &Path, builds: &str, figures: &Figures, rows: &[&Series]) -> anyhow::Result<()> {
     let longest = rows.iter().map(|row| row.p50()).fold(0.0, f64::max);
     let area = area(path)?;
-    let mut chart = builder(&area, "cold starts: median, in ms")
+    let mut chart = builder(&area, &format!("cold starts: median, in ms ({builds})"))
         .build_cartesian_2d(0.0..longest * 1.05, 0.0..count(rows.len()))?;
     chart.configure_mesh().x_desc("ms").disable_y_mesh().disable_y_axis().draw()?;
     let mut kinds: Vec<String> = Vec::new();

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use crate::{
     docker::{HELLO, python_version},
     load::{Endpoint, PAYLOAD},
-    program, setting,
+    setting,
 };
 
 /// Everything that the platform takes to be ready; longer is an error.
@@ -123,12 +123,12 @@ pub struct Cold {
 
 impl Up {
     /// `database`: of this run, empty.
-    pub async fn start(setup: Setup, database: &str) -> Self {
+    pub async fn start(setup: Setup, program: &Path, database: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cfu").tempdir_in("/var/tmp").unwrap();
         let ports = free_ports();
         let name = format!("b{}", InstanceId::new().0.simple());
         let data = folder.path().join("data");
-        let mut command = Command::new(program());
+        let mut command = Command::new(program);
         command
             .args(["up", "--platform", &name, "--gateway-port", &ports[0]])
             .args(["--registry-port", &ports[1], "--scheduler-port", &ports[2]])

@@ -17,6 +17,9 @@ const NAME: usize = 76;
 pub fn print(run: &Run) {
     let machine = machine::description();
     println!("machine: {}", line(&machine));
+    for program in &run.programs {
+        println!("program: {} ({})", program.path.display(), program.build);
+    }
     let loads: Vec<_> = run.loads.iter().map(|load| format!("{load:.2}")).collect();
     println!("load of the machine before each round, and at the end: {}", loads.join(" · "));
     times(&run.figures);
@@ -52,10 +55,10 @@ fn times(figures: &Figures) {
     for row in figures.series.iter().filter(|row| row.group != PHASES) {
         if row.group != group {
             group = row.group;
-            println!("\n{group:<NAME$} {:>8} {:>8} {:>8}", "p50 ms", "p99 ms", "count");
+            println!("\n{group:<NAME$} {:>8} {:>8} {:>8}  build", "p50 ms", "p99 ms", "count");
         }
         let (p50, p99) = (short(row.p50()), short(row.p99()));
-        println!("{:<NAME$} {p50:>8} {p99:>8} {:>8}", row.name, row.count());
+        println!("{:<NAME$} {p50:>8} {p99:>8} {:>8}  {}", row.name, row.count(), row.build);
     }
 }
 
@@ -66,8 +69,14 @@ fn values(figures: &Figures) {
             group = row.group;
             println!("\n{group}");
         }
-        println!("{:<NAME$} {:>8} {}", row.name, short(row.median()), row.unit);
+        let unit = row.unit;
+        println!("{:<NAME$} {:>8} {unit:<11} {}", row.name, short(row.median()), row.build);
     }
+}
+
+/// What the programs were built from, in one line.
+fn builds(run: &Run) -> String {
+    run.programs.iter().map(|program| program.build.as_str()).collect::<Vec<_>>().join(" · ")
 }
 
 /// `figures.json` and the pictures.
@@ -75,6 +84,9 @@ pub fn write(run: &Run, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let document = json!({
         "machine": machine::description(),
+        "programs": run.programs.iter().map(|program| json!({
+            "name": program.name, "path": program.path.display().to_string(), "build": program.build,
+        })).collect::<Vec<_>>(),
         "loads": run.loads,
         "rounds": run.options.rounds,
         "figures": run.figures.json(),
@@ -82,7 +94,7 @@ pub fn write(run: &Run, folder: &Path) -> anyhow::Result<()> {
     });
     let mut written = vec!["figures.json".to_owned()];
     std::fs::write(folder.join("figures.json"), serde_json::to_vec_pretty(&document)?)?;
-    written.extend(pictures::draw(&run.figures, folder)?);
+    written.extend(pictures::draw(&run.figures, &builds(run), folder)?);
     println!("\nwritten in {}: {}", folder.display(), written.join(", "));
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::program::{Program, harness};
+
 /// A round speaks for a quantile when so many of its samples lie beyond it.
 const BEYOND: f64 = 10.0;
 
@@ -11,6 +13,8 @@ const BEYOND: f64 = 10.0;
 pub struct Series {
     pub group: &'static str,
     pub name: String,
+    /// What the program was built from: commit and profile.
+    pub build: String,
     /// Sorted, in milliseconds.
     rounds: Vec<Vec<f64>>,
     /// Of all rounds, sorted.
@@ -47,7 +51,7 @@ impl Series {
 
     fn json(&self) -> Value {
         json!({
-            "group": self.group, "name": self.name, "count": self.count(), "rounds": self.rounds.len(),
+            "group": self.group, "name": self.name, "build": self.build, "count": self.count(), "rounds": self.rounds.len(),
             "p50_ms": self.p50(), "p90_ms": self.quantile(0.9), "p99_ms": self.p99(), "max_ms": self.at(1.0),
         })
     }
@@ -57,6 +61,8 @@ impl Series {
 pub struct Values {
     pub group: &'static str,
     pub name: String,
+    /// What the program was built from: commit and profile.
+    pub build: String,
     pub unit: &'static str,
     rounds: Vec<f64>,
 }
@@ -68,31 +74,63 @@ impl Values {
 
     fn json(&self) -> Value {
         json!({
-            "group": self.group, "name": self.name, "unit": self.unit, "median": self.median(),
+            "group": self.group, "name": self.name, "build": self.build, "unit": self.unit, "median": self.median(),
             "rounds": self.rounds,
         })
     }
 }
 
 /// All rows, in the order in which they were first measured.
-#[derive(Default)]
 pub struct Figures {
     pub series: Vec<Series>,
     pub values: Vec<Values>,
+    /// What is behind the names of the platform's rows, and what the program of these was built from.
+    program: (Option<String>, String),
+    /// What the floors were built from.
+    floors: String,
+    /// The names of servers that are not ours.
+    others: Vec<String>,
 }
 
 impl Figures {
-    /// A round's times.
+    pub fn new(program: &Program, others: Vec<String>) -> Self {
+        let program = (program.name.clone(), program.build.clone());
+        Self { series: Vec::new(), values: Vec::new(), program, floors: harness(), others }
+    }
+
+    /// The platform's rows are of this program from now on.
+    pub fn turn_to(&mut self, program: &Program) {
+        self.program = (program.name.clone(), program.build.clone());
+    }
+
+    /// The whole name of a row, and what its program was built from.
+    fn of(&self, name: &str) -> (String, String) {
+        if self.others.iter().any(|other| name.contains(other)) {
+            return (name.to_owned(), "another server".to_owned());
+        }
+        // All rows of the platform say so; floors do not.
+        if !name.contains("cloudfunc") {
+            return (name.to_owned(), self.floors.clone());
+        }
+        let (program, build) = self.program.clone();
+        (program.map_or_else(|| name.to_owned(), |program| format!("{name} [{program}]")), build)
+    }
+
+    /// A round's times, if there are any: another server may have refused all calls.
     pub fn times(&mut self, group: &'static str, name: &str, times: Vec<Duration>) {
         self.milliseconds(group, name, times.iter().map(|time| time.as_secs_f64() * 1000.0).collect());
     }
 
     pub fn milliseconds(&mut self, group: &'static str, name: &str, mut times: Vec<f64>) {
+        if times.is_empty() {
+            return;
+        }
+        let (name, build) = self.of(name);
         let index = match self.series.iter().position(|row| row.group == group && row.name == name) {
             Some(index) => index,
             None => {
                 let (rounds, all) = (Vec::new(), Vec::new());
-                self.series.push(Series { group, name: name.to_owned(), rounds, all });
+                self.series.push(Series { group, name, build, rounds, all });
                 self.series.len() - 1
             }
         };
@@ -105,11 +143,10 @@ impl Figures {
 
     /// A round's number.
     pub fn value(&mut self, group: &'static str, name: &str, unit: &'static str, value: f64) {
+        let (name, build) = self.of(name);
         match self.values.iter_mut().find(|row| row.group == group && row.name == name) {
             Some(row) => row.rounds.push(value),
-            None => {
-                self.values.push(Values { group, name: name.to_owned(), unit, rounds: vec![value] });
-            }
+            None => self.values.push(Values { group, name, build, unit, rounds: vec![value] }),
         }
     }
 

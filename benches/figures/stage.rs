@@ -8,10 +8,13 @@ use crate::{
     load::Endpoint,
     oci::Oci,
     platform::{Setup, Up},
+    program::Program,
     setting,
 };
 
 pub struct Stage {
+    /// Of the platforms that are started from now on.
+    pub program: Program,
     given: Given,
     floors: Vec<Floor>,
     platforms: Vec<Up>,
@@ -22,13 +25,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub fn new(program: Program) -> Self {
         // A name for everything of this run: containers, queues, the database.
         let run = format!("cloudfunc_bench_{}", uuid::Uuid::now_v7().simple());
         let mut database: url::Url = setting("CLOUDFUNC_TEST_POSTGRES_URL").parse().unwrap();
         database.set_path(&run);
         let given = Given { run, database: database.into() };
         Self {
+            program,
             given,
             floors: Vec::new(),
             platforms: Vec::new(),
@@ -56,7 +60,7 @@ impl Stage {
             Some(index) => index,
             None => {
                 self.create_database().await;
-                self.platforms.push(Up::start(setup, &self.given.database).await);
+                self.platforms.push(Up::start(setup, &self.program.path, &self.given.database).await);
                 self.platforms.len() - 1
             }
         };

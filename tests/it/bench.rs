@@ -10,6 +10,11 @@ use crate::{
     support::{eventually, platform::TestPlatform},
 };
 
+/// The command line of `cargo bench --bench figures`: cargo runs no tests of a benchmark.
+#[path = "../../benches/figures/options.rs"]
+#[expect(dead_code, reason = "the benchmark uses the rest")]
+mod figures_options;
+
 const HELLO: &str = "def handler(event):\n    return f\"Hello {event.get('name', 'World')}!\"\n";
 
 on_stack! {

@@ -9,10 +9,11 @@ use crate::{
     floors::Kind,
     load::Endpoint,
     names::{
-        CLIENTS, CONSTANT, DURABLE, EMBEDDED_DOCKER, EMBEDDED_OCI, FOUR_PROCESSES, FRAME, PROTOTYPE,
-        RABBITMQ, THROUGHPUT, TOGETHER, WARM, with_clients,
+        CLIENTS, CONSTANT, DURABLE, EMBEDDED_DOCKER, EMBEDDED_OCI, FOUR_PROCESSES, FRAME, OTHERS,
+        PROTOTYPE, RABBITMQ, THROUGHPUT, TOGETHER, WARM, with_clients,
     },
     platform::{DOCKER, FOUR, OCI, Setup},
+    series::count,
 };
 
 const CALLS: usize = 1000;
@@ -63,6 +64,12 @@ pub async fn round(run: &mut Run) {
             }
         }
     }
+    for (name, endpoint) in &endpoints {
+        if let Some((refused, hung_up)) = endpoint.troubles() {
+            run.figures.value(OTHERS, &format!("{name}: refused"), "calls", count(refused));
+            run.figures.value(OTHERS, &format!("{name}: hung up"), "calls", count(hung_up));
+        }
+    }
 }
 
 /// Of all rows of this file that are wanted.
@@ -86,7 +93,7 @@ async fn endpoints(run: &mut Run) -> Vec<(String, Endpoint)> {
             endpoints.push((name.to_owned(), up.endpoint(&function)));
         }
     }
-    let others: Vec<_> = run.options.others.iter().filter(|(name, _)| any(run, name)).cloned().collect();
-    endpoints.extend(others);
+    let others = run.options.others.iter().filter(|other| any(run, &other.name));
+    endpoints.extend(others.map(|other| (other.name.clone(), Endpoint::of_another(other))));
     endpoints
 }
