@@ -9,7 +9,7 @@ use cloudfunc::{
     app::{Host, Role},
     bundle,
     client::{Client, InvokeAnswer, Outcome},
-    model::{Body, FunctionName, InstanceId, InvocationId, Language, Start},
+    model::{Body, FunctionName, InstanceId, InvocationId, Language, PhaseName, Start},
     place::{Dirs, State},
     queue,
     runtime::Kind,
@@ -31,7 +31,7 @@ const READY: Duration = Duration::from_secs(30);
 const LEAST_MEMORY_MIB: u64 = 32;
 
 /// The phases of a record that only a cold invocation has.
-const START: [&str; 2] = ["start", "load"];
+const START: [PhaseName; 2] = [PhaseName::Start, PhaseName::Load];
 
 /// What the functions of the trace do with their time.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +209,7 @@ async fn read(client: &Client, trace: &Trace, answers: Answers) -> anyhow::Resul
                 let record = client.record(id, None).await?;
                 let total = milliseconds(record.duration_ms.unwrap_or_default());
                 if record.start == Some(Start::Cold) {
-                    let of_start = record.phases.iter().filter(|phase| START.contains(&&*phase.name));
+                    let of_start = record.phases.iter().filter(|phase| START.contains(&phase.name));
                     starts.push(milliseconds(of_start.map(|phase| phase.duration_ms).sum()));
                 }
                 Done { start: record.start, total }

@@ -4,9 +4,10 @@
 use std::{borrow::Cow, str::FromStr};
 
 use jiff::Timestamp;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use smallvec::SmallVec;
 use sqlx::{
-    Decode, Encode, FromRow, Postgres, Sqlite, Type,
+    ColumnIndex, Decode, Encode, FromRow, Postgres, Row, Sqlite, Type,
     encode::IsNull,
     error::BoxDynError,
     postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, types::Oid},
@@ -16,11 +17,12 @@ use uuid::Uuid;
 
 use super::{
     ActiveFunction, Announcement, Claim, Due, NamedBundle, REPUBLISH_AFTER, ReportedInstance,
-    StoredLine, SyncRecord,
+    StoredLine, SyncRecord, row::row,
 };
 use crate::model::{
     AttemptRecord, Body, Function, FunctionId, InstanceId, InvocationId, LineKind, LogLine, ManagerId,
-    Mode, Reason, Record, ResultInfo, Revision, RevisionNumber, Start, State, Stream,
+    Mode, Phase, PhaseName, Phases, Reason, Record, ResultInfo, Revision, RevisionNumber, Start, State,
+    Stream,
 };
 
 /// Any id of ours in a row: `uuid` in Postgres, 16 bytes in SQLite.
@@ -70,13 +72,14 @@ impl Decode<'_, Sqlite> for Id {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct FunctionRow {
-    id: Id,
-    name: String,
-    active_revision: i64,
-    created_at: i64,
-    reported_warm: bool,
+row! {
+    pub(super) struct FunctionRow {
+        id: Id,
+        name: String,
+        active_revision: i64,
+        created_at: i64,
+        reported_warm: bool,
+    }
 }
 
 impl FunctionRow {
@@ -91,16 +94,17 @@ impl FunctionRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct RevisionRow {
-    function_id: Id,
-    name: String,
-    number: i64,
-    spec: String,
-    source: String,
-    bundle: Option<String>,
-    image: String,
-    created_at: i64,
+row! {
+    pub(super) struct RevisionRow {
+        function_id: Id,
+        name: String,
+        number: i64,
+        spec: String,
+        source: String,
+        bundle: Option<String>,
+        image: String,
+        created_at: i64,
+    }
 }
 
 impl RevisionRow {
@@ -119,12 +123,26 @@ impl RevisionRow {
 }
 
 /// A revision that is active, with the fields of its function.
-#[derive(FromRow)]
 pub(super) struct ActiveRow {
-    #[sqlx(flatten)]
     revision: RevisionRow,
     function_created_at: i64,
     reported_warm: bool,
+}
+
+impl<'r, R: Row> FromRow<'r, R> for ActiveRow
+where
+    RevisionRow: FromRow<'r, R>,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            revision: RevisionRow::from_row(row)?,
+            function_created_at: row.try_get("function_created_at")?,
+            reported_warm: row.try_get("reported_warm")?,
+        })
+    }
 }
 
 impl ActiveRow {
@@ -141,28 +159,29 @@ impl ActiveRow {
     }
 }
 
-/// The columns of a record, without the bytes of payload and result.
-#[derive(FromRow)]
-pub(super) struct RecordRow {
-    id: Id,
-    function_name: String,
-    mode: String,
-    state: String,
-    dead_letter: bool,
-    reason: Option<String>,
-    cause: Option<String>,
-    attempt: i64,
-    attempt_revision: Option<i64>,
-    attempts: String,
-    accepted_at: i64,
-    finished_at: Option<i64>,
-    duration_ms: Option<f64>,
-    start: Option<String>,
-    prewarmed: bool,
-    phases: String,
-    parent: Option<Id>,
-    result_type: Option<String>,
-    result_size: Option<i64>,
+row! {
+    /// The columns of a record, without the bytes of payload and result.
+    pub(super) struct RecordRow {
+        id: Id,
+        function_name: String,
+        mode: String,
+        state: String,
+        dead_letter: bool,
+        reason: Option<String>,
+        cause: Option<String>,
+        attempt: i64,
+        attempt_revision: Option<i64>,
+        attempts: String,
+        accepted_at: i64,
+        finished_at: Option<i64>,
+        duration_ms: Option<f64>,
+        start: Option<String>,
+        prewarmed: bool,
+        phases: String,
+        parent: Option<Id>,
+        result_type: Option<String>,
+        result_size: Option<i64>,
+    }
 }
 
 impl RecordRow {
@@ -197,7 +216,7 @@ impl RecordRow {
             finished_at: self.finished_at.map(time).transpose()?,
             duration_ms: self.duration_ms,
             attempts,
-            phases: from_json(&self.phases)?,
+            phases: stored_phases(&self.phases)?,
             result,
             parent: self.parent.map(|id| InvocationId(id.0)),
             // A scheduler of an earlier version writes code and cause into one column.
@@ -209,17 +228,18 @@ impl RecordRow {
     }
 }
 
-/// The answer to a claim; `running` when it was granted, else the claim ended the invocation.
-#[derive(FromRow)]
-pub(super) struct ClaimRow {
-    state: String,
-    attempt: i64,
-    failures: i64,
-    attempt_revision: Option<i64>,
-    payload_type: Option<String>,
-    payload: Option<Vec<u8>>,
-    headers: Option<String>,
-    accepted_at: i64,
+row! {
+    /// The answer to a claim; `running` when it was granted, else the claim ended the invocation.
+    pub(super) struct ClaimRow {
+        state: String,
+        attempt: i64,
+        failures: i64,
+        attempt_revision: Option<i64>,
+        payload_type: Option<String>,
+        payload: Option<Vec<u8>>,
+        headers: Option<String>,
+        accepted_at: i64,
+    }
 }
 
 impl ClaimRow {
@@ -241,15 +261,16 @@ impl ClaimRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct DueRow {
-    pub id: Id,
-    function_id: Id,
-    function_name: String,
-    active_revision: i64,
-    accepted_at: i64,
-    /// The time when it became due; the answer is ordered by it, then by id.
-    since: i64,
+row! {
+    pub(super) struct DueRow {
+        pub id: Id,
+        function_id: Id,
+        function_name: String,
+        active_revision: i64,
+        accepted_at: i64,
+        /// The time when it became due; the answer is ordered by it, then by id.
+        since: i64,
+    }
 }
 
 impl DueRow {
@@ -271,10 +292,11 @@ pub(super) fn due_oldest_first(mut rows: Vec<DueRow>) -> sqlx::Result<Vec<Due>> 
     rows.into_iter().map(DueRow::into_model).collect()
 }
 
-#[derive(FromRow)]
-pub(super) struct ResultRow {
-    result_type: Option<String>,
-    result: Option<Vec<u8>>,
+row! {
+    pub(super) struct ResultRow {
+        result_type: Option<String>,
+        result: Option<Vec<u8>>,
+    }
 }
 
 impl ResultRow {
@@ -283,14 +305,15 @@ impl ResultRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct InstanceRow {
-    id: Id,
-    manager: Id,
-    function_id: Id,
-    revision: i64,
-    sandbox: String,
-    started_at: i64,
+row! {
+    pub(super) struct InstanceRow {
+        id: Id,
+        manager: Id,
+        function_id: Id,
+        revision: i64,
+        sandbox: String,
+        started_at: i64,
+    }
 }
 
 impl InstanceRow {
@@ -306,18 +329,19 @@ impl InstanceRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct LineRow {
-    sequence: i64,
-    ts: i64,
-    function_name: String,
-    revision: i64,
-    invocation_id: Option<Id>,
-    attempt: Option<i64>,
-    instance: Id,
-    stream: String,
-    line: String,
-    kind: Option<String>,
+row! {
+    pub(super) struct LineRow {
+        sequence: i64,
+        ts: i64,
+        function_name: String,
+        revision: i64,
+        invocation_id: Option<Id>,
+        attempt: Option<i64>,
+        instance: Id,
+        stream: String,
+        line: String,
+        kind: Option<String>,
+    }
 }
 
 impl LineRow {
@@ -344,14 +368,15 @@ impl LineRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct TotalsRow {
-    accepted: i64,
-    pruned: i64,
-    queued: i64,
-    retrying: i64,
-    running: i64,
-    rows: i64,
+row! {
+    pub(super) struct TotalsRow {
+        accepted: i64,
+        pruned: i64,
+        queued: i64,
+        retrying: i64,
+        running: i64,
+        rows: i64,
+    }
 }
 
 impl TotalsRow {
@@ -378,6 +403,37 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 /// Writes one line of JSON; a NUL in it is escaped.
 pub(super) fn json<T: Serialize>(value: &T) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// A phase as it is stored: its name, and start and length in microseconds. Every invocation has some, and whole numbers
+/// take a fraction of the time of floats to write.
+#[derive(Serialize, Deserialize)]
+struct StoredPhase(PhaseName, u64, u64);
+
+/// Writes the `phases` column.
+pub(super) fn phases_column(phases: &[Phase]) -> sqlx::Result<String> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "milliseconds of one invocation"
+    )]
+    let us = |ms: f64| (ms * 1000.0).round() as u64;
+    let stored =
+        phases.iter().map(|phase| StoredPhase(phase.name, us(phase.start_ms), us(phase.duration_ms)));
+    json(&stored.collect::<SmallVec<[_; PhaseName::ALL.len()]>>())
+}
+
+/// Reads the `phases` column; versions up to 0.1 wrote objects.
+fn stored_phases(text: &str) -> sqlx::Result<Phases> {
+    if text.starts_with("[{") {
+        return from_json(text);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of one invocation")]
+    let ms = |us: u64| us as f64 / 1000.0;
+    let phases: SmallVec<[StoredPhase; PhaseName::ALL.len()]> = from_json(text)?;
+    let read =
+        |StoredPhase(name, start, length)| Phase { name, start_ms: ms(start), duration_ms: ms(length) };
+    Ok(phases.into_iter().map(read).collect())
 }
 
 /// Writes an entry of the `attempts` column.
