@@ -45,9 +45,12 @@ pub fn of_store(error: &store::Error) -> Problem {
         store::Error::Missing(text) => {
             Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
         }
-        store::Error::Unwritable { reason, .. } => Problem::new(code::DISK_FULL, *reason)
-            .retry_after(DISK_RETRY)
-            .hint("calls that wait for their result are still served; make room there"),
+        store::Error::Unwritable { reason, .. } => {
+            let room = if reason.ends_with("is full") { "; make room there" } else { "" };
+            Problem::new(code::DISK_FULL, *reason)
+                .retry_after(DISK_RETRY)
+                .hint(format!("calls that wait for their result are still served{room}"))
+        }
         store::Error::Internal { .. } => Problem::new(code::INTERNAL, "the store failed"),
     }
 }

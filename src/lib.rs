@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 mod compose;
+mod disk;
 mod doctor;
 mod error;
 mod error_chain;

@@ -1,4 +1,5 @@
-//! Unpacked bundles by digest: a cache that can be deleted at any time and is filled from the store.
+//! Unpacked bundles by digest: a cache that can be deleted at any time and is filled from the store. Its files are not
+//! synced, which first calls would have to wait for; instead, what is there from before this boot is not trusted.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -162,6 +163,9 @@ pub struct BundleCache {
 
 impl BundleCache {
     pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
+        if let Err(error) = distrust_earlier_boots(&folder, BOOT) {
+            tracing::warn!(folder = %folder.display(), %error, "the cache of bundles is not new");
+        }
         Self {
             folder,
             store,
@@ -214,21 +218,24 @@ impl BundleCache {
             .expect("reading a folder does not panic")
     }
 
-    /// Removes what none of these names and nobody uses; answers how many went. One that is wanted again is
-    /// unpacked anew.
-    pub async fn tidy(&self, named: &HashSet<Digest>) -> usize {
+    /// What is there.
+    pub async fn unpacked(&self) -> HashSet<Digest> {
+        self.entries().await.into_iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
+    /// Removes those of these bundles that are there and that nobody uses; answers how many went. One that is wanted
+    /// again is unpacked anew.
+    pub async fn remove_unnamed(&self, unnamed: &HashSet<Digest>) -> usize {
+        if unnamed.is_empty() {
+            return 0;
+        }
         let alone = self.fetching.write().await;
-        self.recent.lock().expect("no holder panics").0.retain(|(digest, _)| named.contains(digest));
-        let there = self.entries().await;
+        self.recent.lock().expect("no holder panics").0.retain(|(digest, _)| !unnamed.contains(digest));
         let unnamed = {
             let mut in_use = self.in_use.lock().expect("no holder panics");
             in_use.retain(|_, unpacked| unpacked.strong_count() > 0);
-            let is_unnamed = |name: &String| {
-                name.parse().is_ok_and(|digest: Digest| {
-                    !named.contains(&digest) && !in_use.contains_key(&digest)
-                })
-            };
-            there.into_iter().filter(is_unnamed).collect()
+            let unused = unnamed.iter().filter(|digest| !in_use.contains_key(digest));
+            unused.map(Digest::to_string).collect()
         };
         let set_aside = self.set_aside(unnamed).await;
         // Instances start while these are removed.
@@ -265,6 +272,26 @@ impl BundleCache {
     }
 }
 
+/// What the kernel calls the time since it was booted.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Sets aside what was unpacked before this boot: a power cut may have emptied its files. The note of the boot is written
+/// before anything is unpacked, and one that was lost itself says that there was a cut.
+fn distrust_earlier_boots(folder: &Path, boot: &str) -> io::Result<()> {
+    let note = folder.with_file_name("boot");
+    let boot = fs::read_to_string(boot)?;
+    if fs::read_to_string(&note).is_ok_and(|noted| noted == boot) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    for name in entries(folder).iter().filter(|name| name.parse::<Digest>().is_ok()) {
+        let aside = folder.join(format!(".removed-{name}"));
+        let _ = fs::remove_dir_all(&aside);
+        fs::rename(folder.join(name), aside)?;
+    }
+    fs::write(note, boot)
+}
+
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
@@ -286,6 +313,28 @@ fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bundles_from_before_the_boot_are_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, boot) = (dir.path().join("cache/bundles"), dir.path().join("boot_id"));
+        let there = || entries(&folder);
+        fs::write(&boot, "first").unwrap();
+        let start = || distrust_earlier_boots(&folder, boot.to_str().unwrap()).unwrap();
+        start();
+        let bundle = Digest::of(b"bundle").to_string();
+        let aside = format!(".removed-{bundle}");
+        fs::create_dir(folder.join(&bundle)).unwrap();
+        start();
+        assert_eq!(there(), [bundle.as_str()], "a process that starts again");
+        fs::write(&boot, "second").unwrap();
+        start();
+        assert_eq!(there(), [aside.as_str()], "removed with what a killed process leaves");
+        fs::create_dir(folder.join(&bundle)).unwrap();
+        fs::write(folder.with_file_name("boot"), "").unwrap();
+        start();
+        assert_eq!(there(), [aside.as_str()], "the note was lost with the power");
+    }
 
     #[test]
     fn the_bundles_that_were_used_last_are_remembered() {

@@ -14,12 +14,15 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use super::Token;
-use crate::model::ManagerId;
+use crate::{
+    disk::{create_folders, sync_names},
+    model::ManagerId,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -127,11 +130,13 @@ impl State {
             // A temporary file is made with O_EXCL and mode 0600; persist_noclobber links it.
             let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io)?;
             writeln!(file, "{}", make()).map_err(io)?;
+            // A name without its content would be a damaged secret after a power cut.
+            file.as_file().sync_all().map_err(io)?;
             match file.persist_noclobber(&path) {
                 Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(io(error.error));
                 }
-                _ => {}
+                _ => sync_names(&self.folder).map_err(io)?,
             }
         }
         Ok(fs::read_to_string(&path).map_err(io)?.trim().to_owned())
@@ -140,22 +145,19 @@ impl State {
 
 /// Creates a private folder (0700) with its parents; an existing folder is not changed.
 pub fn make_folder(path: &Path) -> Result<(), StateError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| StateError::Io { path: path.to_owned(), source })
+    create_folders(path, 0o700).map_err(|source| StateError::Io { path: path.to_owned(), source })
 }
 
-/// Replaces a file atomically; only this user can read it (0600).
+/// Replaces a file atomically, also in the face of a power cut; only this user can read it (0600).
 pub fn write_private(path: &Path, content: &str) -> Result<(), StateError> {
     let io = |source| StateError::Io { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
     file.write_all(content.as_bytes()).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    sync_names(folder).map_err(io)
 }
 
 /// Returns 32 random bytes in hexadecimal.

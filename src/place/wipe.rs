@@ -48,6 +48,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         name.parse::<Digest>().is_ok() || name.starts_with(".unpack-") || name.starts_with(".removed-")
     };
     remove_folders(&folder.join("cache/bundles"), is_bundle)?;
+    remove_file(&folder.join("cache/boot"))?;
     remove_folders(&folder.join("instances"), is_id)?;
     remove_folders(&folder.join("runtime/sandboxes"), is_id)?;
     let is_root = |name: &str| name.starts_with(".making-") || is_key(name);
@@ -140,6 +141,7 @@ mod tests {
         files.extend([
             "logs/manager.log.1".to_owned(),
             "compose/.env".to_owned(),
+            "cache/boot".to_owned(),
             format!("cache/bundles/{digest}/function.py"),
             "cache/bundles/.unpack-abc/tree/function.py".to_owned(),
             format!("instances/{id}/task/function.py"),

@@ -3,6 +3,8 @@
 
 /// Rows in one commit, and requests that wait for the next one.
 pub const COMMIT_ROWS: usize = 512;
+/// Commits of such rows under way: the statements of one run while the one before is synced. More would only be smaller.
+pub const COMMITS_AT_ONCE: usize = 2;
 /// Payloads in one commit, in bytes: the next one takes the rest.
 pub const COMMIT_BYTES: usize = 64 * 1024 * 1024;
 /// Batches that wait to be published. While a broker is slower than that, the sweeper has the rest.

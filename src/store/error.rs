@@ -21,7 +21,7 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The store's disk is full, or read-only; nothing happened. It recovers by itself.
+    /// The store's disk is full, read-only, or has failed; nothing happened. The first two recover by themselves.
     #[error("the store at {address} cannot write: {reason}")]
     Unwritable {
         /// The server's host and port, without credentials, or the file's path.

@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Before(Arc<sqlx::Error>),
     /// The statement that failed may have committed: `COMMIT`, or a statement that is its own transaction.
     Committing(Arc<sqlx::Error>),
+    /// The disk has failed before, and nothing is written since then.
+    Broken,
     /// Something does not exist; the text names it.
     Missing(String),
     /// The state is not the expected one; the text says how.
@@ -45,6 +47,10 @@ impl Failure {
         let (error, committing) = match self {
             Self::Missing(what) => return Error::Missing(what),
             Self::Conflict(what) => return Error::Conflict(what),
+            Self::Broken => {
+                let source = "a sync of its log has failed".into();
+                return Error::Unwritable { address, reason: DISK_FAILED, source };
+            }
             Self::Before(error) => (error, false),
             Self::Committing(error) => (error, true),
         };
@@ -64,6 +70,8 @@ impl Failure {
 /// The reasons for a store that is a file.
 pub(super) const DISK_FULL: &str = "the disk of the data folder is full";
 pub(super) const READ_ONLY: &str = "the disk of the data folder is read-only";
+pub(super) const DISK_FAILED: &str =
+    "the disk of the data folder has failed; look at it, then start the platform again";
 /// The reasons for a server.
 const SERVER_FULL: &str = "the disk of the database is full";
 const SERVER_READ_ONLY: &str = "the database is read-only";

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{host::Interpreter, seccomp};
 use crate::{
+    disk::sync_tree,
     language::Image,
     model::Language,
     runtime::{Error, TASK_PATH, limits::RUN_PATH},
@@ -189,6 +190,8 @@ fn build(
     compile_shim(made, interpreter)?;
     fs::write(made.join(FILTERS), filters)?;
     fs::set_permissions(made, Permissions::from_mode(0o700))?;
+    // A power cut would leave the new name with empty files.
+    sync_tree(made)?;
     match fs::rename(made, home) {
         // Another process was quicker.
         Err(_) if home.exists() => Ok(()),

@@ -1,5 +1,11 @@
 //! Async invocations: committed together with whoever else is waiting (group commit), answered, and
 //! then published (`publisher.rs`); what cannot be published now is found by the sweeper.
+//!
+//! ```text
+//! requests ─▶ a batch ─▶ its statements run while the batch before it is synced ─▶ answered, in order ─▶ published
+//! ```
+//!
+//! Answered and published is only what the store has on disk: what a power cut takes back has run nowhere.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -9,6 +15,7 @@ use std::{
     },
 };
 
+use futures_util::{StreamExt as _, stream::FuturesOrdered};
 use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -22,7 +29,7 @@ use crate::{
     model::{Body, FunctionId, InvocationId},
     queue::Queue,
     scheduler::{
-        bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS},
+        bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS, COMMITS_AT_ONCE},
         function_cache::CachedFunction,
     },
     store::{self, Announcement, Due, Invocations, NewInvocation},
@@ -112,13 +119,48 @@ async fn run(
             }
         }
     });
-    let mut batch = Vec::with_capacity(COMMIT_ROWS);
-    while !batch.is_empty() || waiting.recv_many(&mut batch, COMMIT_ROWS).await > 0 {
-        let mut rows = Vec::with_capacity(batch.len());
-        let mut callers = Vec::with_capacity(batch.len());
-        let sizes = batch.iter().map(|request| request.row.payload.bytes.len());
-        let group = fitting(sizes, COMMIT_ROWS, COMMIT_BYTES);
-        for Request { mut row, function, tell } in batch.drain(..group) {
+    let mut requests = Vec::with_capacity(COMMIT_ROWS);
+    let mut committing = FuturesOrdered::new();
+    let mut is_open = true;
+    while is_open || !requests.is_empty() || !committing.is_empty() {
+        let has_room = committing.len() < COMMITS_AT_ONCE;
+        if has_room && !requests.is_empty() {
+            let batch = Batch::take(&mut requests, is_durable, &unannounced);
+            committing.push_back(batch.commit(&*store));
+            continue;
+        }
+        tokio::select! {
+            biased;
+            // In the order of acceptance, also when a later one is done before.
+            Some((batch, outcome)) = committing.next() => {
+                let accepted = outcome.iter().flatten().filter(|accepted| **accepted).count();
+                backlog.fetch_add(accepted as u64, Ordering::Relaxed);
+                let announced = batch.answer(outcome, &unannounced);
+                announce(&committed, is_durable, announced).await;
+            }
+            taken = waiting.recv_many(&mut requests, COMMIT_ROWS), if has_room && is_open => {
+                is_open = taken > 0;
+            }
+        }
+    }
+    drop(committing);
+    drop(committed);
+    let _ = announcing.await;
+}
+
+/// Requests that are committed together: the rows, and for each who waits for it.
+struct Batch {
+    rows: Vec<NewInvocation>,
+    callers: Vec<(Arc<CachedFunction>, oneshot::Sender<Accepted>)>,
+}
+
+impl Batch {
+    /// Takes as many of these requests as one commit may have.
+    fn take(requests: &mut Vec<Request>, is_durable: bool, unannounced: &Unannounced) -> Self {
+        let sizes = requests.iter().map(|request| request.row.payload.bytes.len());
+        let count = fitting(sizes, COMMIT_ROWS, COMMIT_BYTES);
+        let (mut rows, mut callers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for Request { mut row, function, tell } in requests.drain(..count) {
             row.announcement = match is_durable {
                 _ if unannounced.contains(row.function) => Announcement::LeftToSweeper,
                 true => Announcement::ToBeNoted,
@@ -127,35 +169,45 @@ async fn run(
             callers.push((function, tell));
             rows.push(row);
         }
-        match store.accept(&rows).await {
-            Ok(accepted) => {
-                let mut announced = Vec::with_capacity(rows.len());
-                let mut count = 0;
-                for ((row, (function, tell)), accepted) in rows.iter().zip(callers).zip(accepted) {
-                    let _ = tell.send(Ok(accepted));
-                    count += u64::from(accepted);
-                    if accepted && row.announcement != Announcement::LeftToSweeper {
-                        announced.push((Announced::of(row, &function), function));
-                    }
-                }
-                backlog.fetch_add(count, Ordering::Relaxed);
-                announce(&committed, is_durable, announced).await;
-            }
+        Self { rows, callers }
+    }
+
+    async fn commit(self, store: &dyn Invocations) -> (Self, Result<Vec<bool>, store::Error>) {
+        let outcome = store.accept(&self.rows).await;
+        (self, outcome)
+    }
+
+    /// Tells all what came of it. Returns what is to be published.
+    fn answer(
+        self,
+        outcome: Result<Vec<bool>, store::Error>,
+        unannounced: &Unannounced,
+    ) -> Vec<(Announced, Arc<CachedFunction>)> {
+        let waiting = self.rows.into_iter().zip(self.callers);
+        let accepted = match outcome {
+            Ok(accepted) => accepted,
             Err(error) => {
                 let error = Arc::new(error);
                 let is_open = matches!(*error, store::Error::UnknownFate { .. });
-                for (row, (function, tell)) in rows.iter().zip(callers) {
+                for (row, (function, tell)) in waiting {
                     // If it is there, it says that it is published.
                     if is_open && row.announcement == Announcement::InMemory {
                         unannounced.refuse(Announced::due_first(row.id, &function));
                     }
                     let _ = tell.send(Err(error.clone()));
                 }
+                return Vec::new();
+            }
+        };
+        let mut announced = Vec::with_capacity(accepted.len());
+        for ((row, (function, tell)), accepted) in waiting.zip(accepted) {
+            let _ = tell.send(Ok(accepted));
+            if accepted && row.announcement != Announcement::LeftToSweeper {
+                announced.push((Announced::of(row, &function), function));
             }
         }
+        announced
     }
-    drop(committed);
-    let _ = announcing.await;
 }
 
 /// Nobody is refused because a broker is slow: what is not passed on here is due in a second.

@@ -57,11 +57,11 @@ pub struct Announced {
 }
 
 impl Announced {
-    pub fn of(row: &NewInvocation, function: &CachedFunction) -> Self {
+    pub fn of(row: NewInvocation, function: &CachedFunction) -> Self {
         Self {
             id: row.id,
             function: row.function,
-            name: row.name.clone(),
+            name: row.name,
             revision: function.revision,
             accepted_at_ms: row.accepted_at.as_millisecond(),
         }

@@ -10,13 +10,14 @@ use cloudfunc::{
 
 use super::{LONG, SqliteFile, accept, deploy, finish, invocation, open, owner, state};
 
-/// The commits in a write-ahead log: frames that name the size of the database after them. See "WAL File
-/// Format" in SQLite's manual.
+/// The commits in a write-ahead log: frames that name the size of the database after them. Those with another salt than
+/// the log's are left over from before it began anew. See "WAL File Format" in SQLite's manual.
 fn commits(database: &Path) -> usize {
     let log = std::fs::read(database.with_extension("db-wal")).unwrap();
     let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap()) as usize;
     let (header, frame) = (32, 24 + number(8));
-    (header..log.len()).step_by(frame).filter(|at| number(at + 4) > 0).count()
+    let is_new = |at: &usize| log[16..24] == log[at + 8..at + 16];
+    (header..log.len()).step_by(frame).filter(|at| is_new(at) && number(at + 4) > 0).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
