@@ -1,8 +1,8 @@
 //! What the dispatcher is told, and what it hands out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     logs::LoadOutput,
     pool::{Slot, WorkId},
     start_failure::StartFailure,
+    warm::Warm,
     work::Work,
 };
 use crate::{
@@ -80,13 +81,12 @@ pub type Commands = mpsc::UnboundedSender<Command>;
 #[derive(Clone)]
 pub struct Dispatch {
     commands: Commands,
-    live: watch::Receiver<Arc<HashSet<FunctionId>>>,
+    warm: Arc<Warm>,
 }
 
 impl Dispatch {
-    /// `live`: the functions that have a live instance here.
-    pub fn new(commands: Commands, live: watch::Receiver<Arc<HashSet<FunctionId>>>) -> Self {
-        Self { commands, live }
+    pub fn new(commands: Commands, warm: Arc<Warm>) -> Self {
+        Self { commands, warm }
     }
 
     /// Tells it; never waits.
@@ -100,9 +100,9 @@ impl Dispatch {
         self.send(Command::Drain);
     }
 
-    /// The functions that have a live instance here, as it changes.
-    pub fn live(&self) -> watch::Receiver<Arc<HashSet<FunctionId>>> {
-        self.live.clone()
+    /// The functions that have a live instance here.
+    pub fn warm(&self) -> &Warm {
+        &self.warm
     }
 }
 

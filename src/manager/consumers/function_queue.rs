@@ -1,13 +1,12 @@
 //! One of a function's queues: its messages become work.
 
 use std::{
-    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{
@@ -36,28 +35,25 @@ pub(super) struct FunctionQueue {
     pub function: FunctionId,
     pub mode: Mode,
     pub prefetch: u16,
+    /// For questions to the store about queues that have ended; all functions share it.
+    pub asking: Arc<Semaphore>,
     /// The manager as a whole stops: what was handed out goes back instead of being run.
     pub manager_stop: CancellationToken,
 }
 
 impl FunctionQueue {
     /// Consumes with a higher priority while an instance of the function lives here.
-    pub async fn consume_while_warm(
-        self,
-        mut live: watch::Receiver<Arc<HashSet<FunctionId>>>,
-        stop: CancellationToken,
-    ) {
-        let function = self.function;
+    pub async fn consume_while_warm(self, mut warm: watch::Receiver<bool>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                warm = live.wait_for(|live| live.contains(&function)) => if warm.is_err() { return },
+                warm = warm.wait_for(|warm| *warm) => if warm.is_err() { return },
             }
             let cold = stop.child_token();
             let consuming = tokio::spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
             tokio::select! {
                 () = stop.cancelled() => {}
-                _ = live.wait_for(|live| !live.contains(&function)) => {}
+                _ = warm.wait_for(|warm| !*warm) => {}
             }
             cold.cancel();
             let _ = consuming.await;
@@ -79,7 +75,12 @@ impl FunctionQueue {
                     retry.reset();
                     self.take_all(consumer, &stop).await;
                     // Consuming declares the queue: that of a deleted function must not come back.
-                    if !stop.is_cancelled() && self.is_deleted().await {
+                    let is_deleted = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        is_deleted = self.is_deleted() => is_deleted,
+                    };
+                    if is_deleted {
                         return;
                     }
                 }
@@ -88,16 +89,20 @@ impl FunctionQueue {
         }
     }
 
-    /// In doubt it is not: then the next refresh ends this consumer.
+    /// In doubt it is not: then the next refresh ends this consumer. When a broker is lost, the consumers of thousands
+    /// of functions ask: one after the other, or nobody else would get a connection to the store, such as the lease.
     async fn is_deleted(&self) -> bool {
+        // The semaphore is never closed.
+        let _turn = self.asking.acquire().await.ok();
         matches!(self.shared.store.revisions(self.function).await, Ok(revisions) if revisions.is_empty())
     }
 
     /// Takes what the consumer hands out, until `stop`. The rest goes to others, as if it had never been sent here.
     async fn take_all(&self, mut consumer: Consumer, stop: &CancellationToken) {
+        let mut stopped = std::pin::pin!(stop.cancelled());
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = &mut stopped => return,
                 delivery = consumer.next() => match delivery {
                     Some(delivery) => self.take(delivery).await,
                     None => return,

@@ -10,6 +10,7 @@ use std::{
 
 use function_queue::{FunctionQueue, STANDING_PRIORITY};
 use tokio::{
+    sync::Semaphore,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior},
 };
@@ -28,6 +29,9 @@ use crate::{
     store::{self, ActiveFunction},
 };
 
+/// Functions read at once.
+const PAGE: u32 = 500;
+
 /// The consumers of one function.
 struct Consuming {
     active: RevisionNumber,
@@ -43,6 +47,7 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
         shared,
         dispatch,
         stop: stop.clone(),
+        asking: Arc::new(Semaphore::new(1)),
         consuming: HashMap::new(),
         retry: Retry::new(),
     };
@@ -88,6 +93,7 @@ struct Followed {
     shared: Arc<Shared>,
     dispatch: Dispatch,
     stop: CancellationToken,
+    asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
     retry: Retry,
 }
@@ -124,25 +130,36 @@ impl Followed {
     }
 
     async fn read_one(&mut self, id: FunctionId) -> Result<(), store::Error> {
-        match self.shared.store.active_functions(Some(id)).await?.pop() {
-            Some(found) => self.is_there(found),
+        match self.shared.store.active_function(id).await? {
+            Some(found) => {
+                self.is_there(found);
+                // Its revision may be the one that was known: then older ones were deleted.
+                self.shared.outdated.look_at(self.shared.revisions.digests(id));
+            }
             None => self.is_gone(id),
         }
-        self.shared.changed.notify_one();
         Ok(())
     }
 
     async fn read_all(&mut self) -> Result<(), store::Error> {
-        let functions = self.shared.store.active_functions(None).await?;
-        let present: HashSet<FunctionId> = functions.iter().map(|found| found.function.id).collect();
+        let mut present = HashSet::new();
+        let mut after = None;
+        loop {
+            let page = self.shared.store.active_functions(after.as_ref(), PAGE).await?;
+            after = page.last().map(|found| found.function.name.clone());
+            let is_last = page.len() < PAGE as usize;
+            for found in page {
+                present.insert(found.function.id);
+                self.is_there(found);
+            }
+            if is_last {
+                break;
+            }
+        }
         let gone = self.consuming.keys().filter(|id| !present.contains(id)).copied();
         for id in gone.collect::<Vec<_>>() {
             self.is_gone(id);
         }
-        for found in functions {
-            self.is_there(found);
-        }
-        self.shared.changed.notify_one();
         Ok(())
     }
 
@@ -150,7 +167,9 @@ impl Followed {
     fn is_gone(&mut self, id: FunctionId) {
         if let Some(one) = self.consuming.remove(&id) {
             one.stop.cancel();
+            self.shared.outdated.look_at(self.shared.revisions.digests(id));
             self.shared.revisions.forget(id);
+            self.dispatch.warm().forget(id);
             self.dispatch.send(Command::Active { function: id, revision: None });
         }
     }
@@ -164,6 +183,9 @@ impl Followed {
         let known = self.consuming.get_mut(&id);
         if known.as_ref().is_none_or(|one| one.active != active) {
             self.dispatch.send(Command::Active { function: id, revision: Some(active) });
+            if known.is_some() {
+                self.shared.outdated.look_at(self.shared.revisions.digests(id));
+            }
         }
         match known {
             Some(one) if one.prefetch == prefetch => one.active = active,
@@ -187,10 +209,12 @@ impl Followed {
                 function: function.id,
                 mode,
                 prefetch,
+                asking: self.asking.clone(),
                 manager_stop: self.stop.clone(),
             };
             tasks.push(tokio::spawn(queue.clone().consume(STANDING_PRIORITY, token.clone())));
-            tasks.push(tokio::spawn(queue.consume_while_warm(self.dispatch.live(), token.clone())));
+            let warm = self.dispatch.warm().follow(function.id);
+            tasks.push(tokio::spawn(queue.consume_while_warm(warm, token.clone())));
         }
         Consuming { active: function.active_revision, prefetch, stop: token, tasks }
     }

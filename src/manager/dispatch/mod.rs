@@ -7,7 +7,7 @@ mod underway;
 mod works;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,10 +29,11 @@ use super::{
     pool::{Action, CheckId, Class, Event, Key, Limits, Pool, Slot, Stock, WorkId},
     shared::Shared,
     start_failure::StartFailure,
+    warm::Warm,
     work::Work,
 };
 use crate::{
-    model::{FunctionId, FunctionSpec, InstanceId, Revision},
+    model::{FunctionSpec, InstanceId, Revision},
     store::ReportedInstance,
     units::show_duration,
 };
@@ -65,7 +66,7 @@ struct Dispatcher {
     failures: HashMap<Slot, StartFailure>,
     /// Output of instances whose load failed, for the invocation that the failure answers.
     load_outputs: HashMap<Slot, (InstanceId, LoadOutput)>,
-    live: watch::Sender<Arc<HashSet<FunctionId>>>,
+    warm: Arc<Warm>,
     reports: watch::Sender<Vec<ReportedInstance>>,
     next_work: u64,
     next_check: u64,
@@ -82,7 +83,7 @@ pub fn start(
     stop: CancellationToken,
 ) -> (Dispatch, JoinHandle<()>) {
     let (commands, receiver) = mpsc::unbounded_channel();
-    let (live, live_receiver) = watch::channel(Arc::default());
+    let warm = Arc::<Warm>::default();
     let (reports, reports_receiver) = watch::channel(Vec::new());
     tokio::spawn(report::report_instances(shared.clone(), reports_receiver));
     let limits = Limits {
@@ -113,7 +114,7 @@ pub fn start(
         revisions: HashMap::new(),
         failures: HashMap::new(),
         load_outputs: HashMap::new(),
-        live,
+        warm: warm.clone(),
         reports,
         next_work: 0,
         next_check: 0,
@@ -121,7 +122,7 @@ pub fn start(
         stop,
     };
     let task = tokio::spawn(dispatcher.run(receiver));
-    (Dispatch::new(commands, live_receiver), task)
+    (Dispatch::new(commands, warm), task)
 }
 
 impl Dispatcher {

@@ -1,28 +1,17 @@
 //! The live instances, as the consumers and the store are told of them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::{super::shared::Shared, Dispatcher};
-use crate::{model::FunctionId, store::ReportedInstance};
+use crate::store::ReportedInstance;
 
 impl Dispatcher {
     /// Tells the consumers which functions are warm here, and the store which instances live.
     pub(super) fn instances_changed(&self) {
-        let live: HashSet<FunctionId> = self
-            .instances
-            .values()
-            .filter(|instance| instance.jobs.is_some())
-            .map(|instance| instance.revision.function)
-            .collect();
-        self.live.send_if_modified(|known| {
-            let changed = **known != live;
-            if changed {
-                *known = Arc::new(live);
-            }
-            changed
-        });
+        let warm = self.instances.values().filter(|instance| instance.jobs.is_some());
+        self.warm.set(warm.map(|instance| instance.revision.function).collect());
         self.reports.send_replace(self.instances.values().filter_map(|i| i.report.clone()).collect());
     }
 }

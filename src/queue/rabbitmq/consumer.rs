@@ -1,7 +1,7 @@
 //! Consuming: the library's stream of messages as ours, and the fate of messages in hand.
 //!
-//! Every consumer has a channel to itself, so that an error ends that consumer only. The channel lives as long as the
-//! consumer or one of its deliveries: closing it earlier would return them.
+//! A consumer may share its channel with others (`channels.rs`). The channel lives as long as a consumer on it or one
+//! of their deliveries: closing it earlier would return them.
 //!
 //! One frame acks a whole batch of outcomes. Nothing else is acked together: a manager acks a sync message at once,
 //! before the reply, and an async one when its own run has ended; waiting for others would delay the sync caller and
@@ -9,74 +9,29 @@
 
 use std::{
     any::Any,
-    ops::Deref,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt as _, Stream, StreamExt as _, future::try_join_all};
+use futures_util::{Stream, StreamExt as _};
 use lapin::{
-    Channel,
     message::Delivery as Received,
-    options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions},
+    options::{BasicAckOptions, BasicCancelOptions},
 };
 use tokio::runtime::Handle;
 
 use super::{
     super::{Delivery, Error, PUBLISH_TIMEOUT, Settle},
+    channels::{OpenChannel, send_now},
     failure::BrokerFailure,
     lanes::Outgoing,
     link::Link,
-    live::Live,
     publisher,
+    wire::unless_lost,
 };
-
-/// A channel that closes when its last owner is gone.
-pub(super) struct OpenChannel {
-    channel: Channel,
-    live: Arc<Live>,
-    /// The tag up to which no delivery is in hand. More may be settled: those settled alone are not noted.
-    settled: AtomicU64,
-}
-
-impl OpenChannel {
-    pub(super) async fn open(live: &Arc<Live>) -> Result<Arc<Self>, BrokerFailure> {
-        let channel = live.connection.create_channel().await?;
-        Ok(Arc::new(Self { channel, live: live.clone(), settled: AtomicU64::new(0) }))
-    }
-
-    fn give_back(&self, tag: u64) {
-        let options = BasicNackOptions { requeue: true, ..Default::default() };
-        send_now(self.channel.basic_nack(tag, options));
-    }
-}
-
-impl Deref for OpenChannel {
-    type Target = Channel;
-
-    fn deref(&self) -> &Channel {
-        &self.channel
-    }
-}
-
-impl Drop for OpenChannel {
-    /// Not left to the library, which keeps a channel open whose consumer was never handed out.
-    fn drop(&mut self) {
-        send_now(self.channel.close(200, "done".into()));
-    }
-}
-
-/// Sends a request without waiting for its answer: the library queues the frame when the future is first polled. On a
-/// channel that is closed nothing happens.
-fn send_now(request: impl Future<Output = lapin::Result<()>>) {
-    let _ = request.now_or_never();
-}
 
 /// The treatment of messages that the broker sent ahead and that were never handed out.
 pub(super) enum Returns {
@@ -142,9 +97,9 @@ impl Drop for Incoming {
         if let Ok(runtime) = Handle::try_current() {
             let channel = self.channel.clone();
             runtime.spawn(async move {
-                let live = channel.live.clone();
+                let wire = channel.wire.clone();
                 // The connection is lost: then the broker has taken everything back.
-                let _ = live.unless_lost(cancel(consumer, channel, returns)).await;
+                let _ = unless_lost(|| wire.is_up(), cancel(consumer, channel, returns)).await;
             });
         }
     }
@@ -164,7 +119,8 @@ async fn cancel(
             Returns::Unmarked(publishing) if !received.redelivered => {
                 let tag = received.delivery_tag;
                 match publish_again(publishing, &consumer, received).await {
-                    Ok(()) => send_now(channel.basic_ack(tag, BasicAckOptions::default())),
+                    // Failed, it is back already.
+                    Ok(()) => drop(send_now(channel.basic_ack(tag, BasicAckOptions::default()))),
                     Err(_) => channel.give_back(tag),
                 }
             }
@@ -204,8 +160,12 @@ struct InHand {
 }
 
 impl InHand {
-    async fn send_ack(&self, multiple: bool) -> Result<(), BrokerFailure> {
-        Ok(self.channel.basic_ack(self.tag, BasicAckOptions { multiple }).await?)
+    /// Acks it, and with `multiple` everything that was handed out before it. Nothing waits until that is written: an
+    /// ack that was written may be lost as well, and who acks before answering would have the caller wait.
+    fn send_ack(&self, multiple: bool) -> Result<(), Error> {
+        let ack = self.channel.basic_ack(self.tag, BasicAckOptions { multiple });
+        let address = &self.channel.wire.address;
+        send_now(ack).map_err(|failure| BrokerFailure::from(failure).at(address))
     }
 
     /// Returns whether these are the next ones on their channel that are not settled, and then counts them as settled.
@@ -215,9 +175,7 @@ impl InHand {
         let adjoin = |pair: &[Self]| {
             Arc::ptr_eq(&pair[0].channel, &pair[1].channel) && pair[0].tag + 1 == pair[1].tag
         };
-        let (before, settled) = (first.tag - 1, &first.channel.settled);
-        run.windows(2).all(adjoin)
-            && settled.compare_exchange(before, last.tag, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        run.windows(2).all(adjoin) && first.channel.settle_together(first.tag, last.tag)
     }
 }
 
@@ -225,8 +183,7 @@ impl InHand {
 impl Settle for InHand {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.settled = true;
-        let live = &self.channel.live;
-        live.unless_lost(self.send_ack(false)).await.map_err(|failure| failure.at(&live.address))
+        self.send_ack(false)
     }
 
     async fn ack_with(self: Box<Self>, later: Vec<Box<dyn Settle>>) -> Result<(), Error> {
@@ -236,14 +193,11 @@ impl Settle for InHand {
             run.extend((one as Box<dyn Any>).downcast::<Self>().ok().map(|one| *one));
         }
         run.iter_mut().for_each(|one| one.settled = true);
-        let live = run[0].channel.live.clone();
-        let acks = async {
-            match InHand::settle_together(&run) {
-                true => run[run.len() - 1].send_ack(true).await,
-                false => try_join_all(run.iter().map(|one| one.send_ack(false))).await.map(drop),
-            }
-        };
-        live.unless_lost(acks).await.map_err(|failure| failure.at(&live.address))
+        match InHand::settle_together(&run) {
+            true => run[run.len() - 1].send_ack(true),
+            // Each is sent, whatever came of the one before.
+            false => run.iter().map(|one| one.send_ack(false)).reduce(Result::and).unwrap_or(Ok(())),
+        }
     }
 }
 

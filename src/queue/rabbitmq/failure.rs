@@ -18,6 +18,8 @@ pub(super) enum BrokerFailure {
     Lost,
     #[error("the broker did not take the message")]
     NotTaken,
+    #[error("the broker does not say where answers reach this process")]
+    NoReplyName,
     #[error("this queue is closed")]
     Closed,
     #[error(transparent)]

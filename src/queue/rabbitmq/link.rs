@@ -31,10 +31,12 @@ use rustix::net::Shutdown;
 
 use super::{
     super::{Address, Error},
+    channels::Channels,
     failure::BrokerFailure,
     lanes::Lanes,
     live::Live,
     topology::{Names, declare_events, declare_queue},
+    wire::Wire,
 };
 use crate::model::{PlatformName, SecretUrl};
 
@@ -173,7 +175,7 @@ impl Link {
     pub(super) async fn close(&self) {
         let before = std::mem::replace(&mut *self.lock(), State::Closed);
         if let State::Up(live) = before {
-            let farewell = live.connection.close(200, "closed".into());
+            let farewell = live.wire.connection.close(200, "closed".into());
             // It may be lost already: then there is nothing to close.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
         }
@@ -260,8 +262,10 @@ impl Link {
             Purpose::Replies => Some(connection.create_channel().await?),
         };
         lock(socket).take();
-        let lanes = Lanes::new(connection.configuration().channel_max());
-        Ok(Arc::new(Live { connection, lanes, address: self.address.clone(), shared_channel }))
+        let most = connection.configuration().channel_max();
+        let (lanes, channels) = (Lanes::new(most), Channels::new(most));
+        let wire = Arc::new(Wire { connection, address: self.address.clone() });
+        Ok(Arc::new(Live { wire, lanes, channels, shared_channel }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,22 +1,23 @@
-//! A connection to the broker that is up, as far as this process knows.
+//! A connection to the broker that is up, as far as this process knows, with its channels.
 
-use std::{pin::pin, time::Duration};
+use std::sync::Arc;
 
-use lapin::{Channel, Connection};
+use lapin::Channel;
 
-use super::{failure::BrokerFailure, lanes::Lanes};
-
-/// The time within which a call notices that its connection was lost, where the library does not tell it: a request
-/// made at the moment of the loss, such as opening a channel, may never be answered.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+use super::{
+    channels::Channels,
+    failure::BrokerFailure,
+    lanes::Lanes,
+    wire::{self, Wire},
+};
 
 /// A connection that was up when it was last checked.
 pub(super) struct Live {
-    pub(super) connection: Connection,
+    pub(super) wire: Arc<Wire>,
     /// The channels that publish.
     pub(super) lanes: Lanes,
-    /// Host and port, for errors.
-    pub(super) address: String,
+    /// The channels that consume.
+    pub(super) channels: Channels,
     /// The one channel for replies; only on a connection for them.
     pub(super) shared_channel: Option<Channel>,
 }
@@ -32,19 +33,12 @@ impl Live {
         &self,
         work: impl Future<Output = Result<T, BrokerFailure>>,
     ) -> Result<T, BrokerFailure> {
-        let mut work = pin!(work);
-        loop {
-            match tokio::time::timeout(LOOK_INTERVAL, work.as_mut()).await {
-                Ok(done) => return done,
-                Err(_) if !self.is_up() => return Err(BrokerFailure::Lost),
-                Err(_) => {}
-            }
-        }
+        wire::unless_lost(|| self.is_up(), work).await
     }
 
     /// Returns whether the library sees it as up at this moment.
     pub(super) fn is_up(&self) -> bool {
-        self.connection.status().connected()
+        self.wire.is_up()
             && self.shared_channel.as_ref().is_none_or(|channel| channel.status().connected())
     }
 }

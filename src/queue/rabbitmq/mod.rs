@@ -1,21 +1,24 @@
 //! RabbitMQ: queues and exchanges of one platform on a shared broker.
 //!
 //! Names: `cloudfunc.<platform>.fn.<function id>.{sync,async}`, `….outcomes`, `….build`, the fanout
-//! exchange `….events`; reply queues and subscriptions are exclusive and named by the broker.
+//! exchange `….events`; subscriptions are exclusive queues named by the broker, answers need none (`replies.rs`).
 //!
 //! Three connections, each made when it is first needed ([`link::Link`]), because the broker stops reading a connection
 //! that publishes while it is short of memory: *publishing* (with confirms), *consuming* (acks must always get through)
 //! and *replies* (answers, events). The library's own recovery stays off: it would hide that messages in hand went back
 //! to their queues.
 
+mod channels;
 mod consumer;
 mod failure;
 mod lanes;
 mod link;
 mod live;
 mod publisher;
+mod replies;
 pub(super) mod survey;
 mod topology;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,14 +27,15 @@ use bytes::Bytes;
 use lapin::{
     BasicProperties,
     options::{
-        BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ExchangeDeleteOptions,
-        QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        BasicConsumeOptions, BasicPublishOptions, ExchangeDeleteOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
     },
-    types::{AMQPValue, FieldTable, ShortString},
+    types::{FieldTable, ShortString},
 };
 
 use self::{
-    consumer::{Incoming, OpenChannel, Returns},
+    channels::OpenChannel,
+    consumer::{Incoming, Returns},
     failure::BrokerFailure,
     lanes::{Outgoing, Routed},
     link::{BrokerSight, Link, Purpose},
@@ -41,8 +45,12 @@ use self::{
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
 use crate::model::{FunctionId, Mode, PlatformName, SecretUrl};
 
-/// The time after which declaring, removing and starting to consume give up.
+/// The time after which declaring and removing give up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time after which starting to consume gives up: a silent broker has been found lost by its heartbeat by then. If
+/// it were shorter, thousands of consumers of a busy broker would begin in vain, again and again.
+const CONSUME_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The limit of a ping: a broker that takes longer for doing nothing is not ready.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -91,13 +99,12 @@ async fn start_consuming(
     options: ConsumeOptions,
 ) -> Result<Consumer, BrokerFailure> {
     let begun = async {
-        let channel = OpenChannel::open(&live).await?;
-        declare_queue(&channel, queue.clone()).await?;
-        channel.basic_qos(options.prefetch.max(1), BasicQosOptions::default()).await?;
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-priority".into(), AMQPValue::LongInt(options.priority));
-        let consume = BasicConsumeOptions::default();
-        let consumer = channel.basic_consume(queue, "".into(), consume, arguments).await?;
+        live.channels.declare(&live.wire, queue.clone()).await?;
+        let channel = match from {
+            Address::Function(_, mode) => live.channels.shared(&live.wire, mode).await?,
+            _ => OpenChannel::open(&live.wire).await?,
+        };
+        let consumer = channel.consume(queue, options).await?;
         // Only there a mark of redelivery has a meaning, and must not be set without reason.
         let returns = match from {
             Address::Function(_, Mode::Sync) => Returns::Unmarked(publishing),
@@ -120,8 +127,8 @@ impl Queue for RabbitMq {
 
     async fn declare(&self, function: FunctionId) -> Result<(), Error> {
         let queues = self.names.of_function(function);
-        let declare = |live| async move {
-            let channel = OpenChannel::open(&live).await?;
+        let declare = |live: Arc<Live>| async move {
+            let channel = OpenChannel::open(&live.wire).await?;
             for queue in queues {
                 declare_queue(&channel, queue).await?;
             }
@@ -159,18 +166,27 @@ impl Queue for RabbitMq {
         }
         let publishing = self.publishing.clone();
         let (queue, from) = (self.names.queue(from), from.clone());
+        let live = self.consuming.call(CALL_TIMEOUT, async |live| Ok(live)).await?;
+        // Of thousands of functions' consumers the last one may wait for long; the platform's own do not.
+        let turn = match from {
+            Address::Function(..) => Some(live.channels.turn().await),
+            _ => None,
+        };
         // In a separate task, which continues when this future is dropped: from the first moment of a consumer the
         // broker sends to it, and a channel that is closed then returns all of that with the mark of messages that may
         // have run. A consumer that its caller no longer takes returns them unmarked.
         let start = |live| async move {
-            let starting = tokio::spawn(start_consuming(live, publishing, from, queue, options));
+            let starting = tokio::spawn(async move {
+                let _turn = turn;
+                start_consuming(live, publishing, from, queue, options).await
+            });
             starting.await.unwrap_or(Err(BrokerFailure::Lost))
         };
-        self.consuming.call(CALL_TIMEOUT, start).await
+        self.consuming.call(CONSUME_TIMEOUT, start).await
     }
 
     async fn open_replies(&self) -> Result<(Address, Consumer), Error> {
-        let (queue, consumer) = self.replies.call(CALL_TIMEOUT, |live| listen(live, None)).await?;
+        let (queue, consumer) = self.replies.call(CALL_TIMEOUT, replies::open).await?;
         Ok((Address::Reply(queue.to_string()), consumer))
     }
 
@@ -204,13 +220,12 @@ impl Queue for RabbitMq {
 
     async fn subscribe(&self) -> Result<Consumer, Error> {
         let events = self.names.events();
-        let (_, consumer) = self.replies.call(CALL_TIMEOUT, |live| listen(live, Some(events))).await?;
-        Ok(consumer)
+        self.replies.call(CALL_TIMEOUT, |live| listen(live, events)).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
         // The broker answers the opening of a channel.
-        let ask = |live| async move { OpenChannel::open(&live).await.map(drop) };
+        let ask = |live: Arc<Live>| async move { OpenChannel::open(&live.wire).await.map(drop) };
         self.publishing.call(PING_TIMEOUT, ask).await
     }
 
@@ -224,29 +239,23 @@ async fn delete_queues(
     live: &Arc<Live>,
     names: [ShortString; 2],
 ) -> Result<Arc<OpenChannel>, BrokerFailure> {
-    let channel = OpenChannel::open(live).await?;
+    let channel = OpenChannel::open(&live.wire).await?;
     for name in names {
         channel.queue_delete(name, QueueDeleteOptions::default()).await?;
     }
     Ok(channel)
 }
 
-/// Consumes an exclusive queue that ends with its only consumer; `events`: bound to that exchange.
-async fn listen(
-    live: Arc<Live>,
-    events: Option<ShortString>,
-) -> Result<(ShortString, Consumer), BrokerFailure> {
-    let channel = OpenChannel::open(&live).await?;
+/// Consumes an exclusive queue that ends with its only consumer, and is bound to that exchange.
+async fn listen(live: Arc<Live>, events: ShortString) -> Result<Consumer, BrokerFailure> {
+    let channel = OpenChannel::open(&live.wire).await?;
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let queue = channel.queue_declare("".into(), options, classic()).await?.name().clone();
-    if let Some(exchange) = events {
-        declare_events(&channel, exchange.clone()).await?;
-        let (bind, arguments) = (QueueBindOptions::default(), FieldTable::default());
-        channel.queue_bind(queue.clone(), exchange, "".into(), bind, arguments).await?;
-    }
+    declare_events(&channel, events.clone()).await?;
+    let (bind, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(queue.clone(), events, "".into(), bind, arguments).await?;
     // Without acks: if this consumer is lost, its queue is lost with all its messages.
     let consume = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
-    let arguments = FieldTable::default();
-    let consumer = channel.basic_consume(queue.clone(), "".into(), consume, arguments).await?;
-    Ok((queue, Consumer::new(Incoming::new(consumer, channel, Returns::Never))))
+    let consumer = channel.basic_consume(queue, "".into(), consume, FieldTable::default()).await?;
+    Ok(Consumer::new(Incoming::new(consumer, channel, Returns::Never)))
 }

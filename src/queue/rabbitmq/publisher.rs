@@ -88,7 +88,7 @@ impl Lease {
         let channel = match self.channel.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
             None => {
-                let channel = self.live.connection.create_channel().await?;
+                let channel = self.live.wire.connection.create_channel().await?;
                 channel.confirm_select(ConfirmSelectOptions::default()).await?;
                 channel
             }

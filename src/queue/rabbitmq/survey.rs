@@ -47,7 +47,7 @@ pub(in crate::queue) async fn survey(url: &SecretUrl, platform: &PlatformName) -
 
 /// Returns whether the broker takes nothing from publishers now.
 async fn is_blocked(live: &Live) -> Result<bool, BrokerFailure> {
-    let connection: &Connection = &live.connection;
+    let connection: &Connection = &live.wire.connection;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let sent = async {
