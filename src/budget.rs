@@ -23,6 +23,11 @@ impl Budget {
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, grow).is_ok()
     }
 
+    /// Bytes that are taken at the moment.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
+    }
+
     pub fn give_back(&self, bytes: usize) {
         self.taken.fetch_sub(bytes, Ordering::AcqRel);
     }

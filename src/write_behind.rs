@@ -11,9 +11,11 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::{
-    sync::mpsc::{self, Permit},
+    sync::{
+        Notify,
+        mpsc::{self, Permit},
+    },
     task::JoinHandle,
-    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +40,8 @@ pub struct Bounds {
     pub batch: usize,
     /// Bytes that are stored together; the last item may go over it.
     pub batch_bytes: usize,
-    /// An item is on its way to the store after at most this time.
+    /// An item is on its way to the store after at most this time, or as soon as a batch is full. Those that come
+    /// meanwhile wake nobody up.
     pub delay: Duration,
 }
 
@@ -70,21 +73,25 @@ pub trait Destination: Send + Sync + 'static {
 /// The way in. Cheap to clone; never waits.
 pub struct WriteBehind<T> {
     items: mpsc::Sender<T>,
+    bounds: Bounds,
     budget: Arc<Budget>,
+    /// A batch is full.
+    full: Arc<Notify>,
     closed: CancellationToken,
 }
 
 impl<T> Clone for WriteBehind<T> {
     fn clone(&self) -> Self {
-        let (items, budget) = (self.items.clone(), self.budget.clone());
-        Self { items, budget, closed: self.closed.clone() }
+        let Self { items, bounds, budget, full, closed } = self;
+        let (items, budget, full) = (items.clone(), budget.clone(), full.clone());
+        Self { items, bounds: *bounds, budget, full, closed: closed.clone() }
     }
 }
 
 /// Room for one item. Dropped unused, it is free again.
 pub struct Room<'a, T> {
     permit: Option<Permit<'a, T>>,
-    budget: &'a Budget,
+    writer: &'a WriteBehind<T>,
     bytes: usize,
 }
 
@@ -93,6 +100,10 @@ impl<T> Room<'_, T> {
     pub fn send(mut self, item: T) {
         if let Some(permit) = self.permit.take() {
             permit.send(item);
+            let WriteBehind { bounds, budget, full, .. } = self.writer;
+            if self.writer.waiting() >= bounds.batch || budget.taken() >= bounds.batch_bytes {
+                full.notify_one();
+            }
         }
     }
 }
@@ -100,7 +111,7 @@ impl<T> Room<'_, T> {
 impl<T> Drop for Room<'_, T> {
     fn drop(&mut self) {
         if self.permit.is_some() {
-            self.budget.give_back(self.bytes);
+            self.writer.budget.give_back(self.bytes);
         }
     }
 }
@@ -115,7 +126,7 @@ impl<T> WriteBehind<T> {
         if permit.is_none() {
             self.budget.give_back(bytes);
         }
-        permit.map(|permit| Room { permit: Some(permit), budget: &self.budget, bytes })
+        permit.map(|permit| Room { permit: Some(permit), writer: self, bytes })
     }
 
     /// Lets the writer end once it has stored what is there; there is no room from now on.
@@ -132,9 +143,17 @@ impl<T> WriteBehind<T> {
 /// Starts a writer. Its task ends when it was closed, or every way in is dropped, and everything is stored.
 pub fn start<D: Destination>(bounds: Bounds, destination: D) -> (WriteBehind<D::Item>, JoinHandle<()>) {
     let (items, waiting) = mpsc::channel(bounds.waiting);
-    let (budget, closed) = (Arc::new(Budget::new(WRITTEN_BEHIND)), CancellationToken::new());
-    let task = tokio::spawn(run(bounds, destination, waiting, budget.clone(), closed.clone()));
-    (WriteBehind { items, budget, closed }, task)
+    let budget = Arc::new(Budget::new(WRITTEN_BEHIND));
+    let (full, closed) = (Arc::<Notify>::default(), CancellationToken::new());
+    let writer = WriteBehind {
+        items,
+        bounds,
+        budget: budget.clone(),
+        full: full.clone(),
+        closed: closed.clone(),
+    };
+    let task = tokio::spawn(run(bounds, destination, waiting, budget, full, closed));
+    (writer, task)
 }
 
 async fn run<D: Destination>(
@@ -142,6 +161,7 @@ async fn run<D: Destination>(
     mut destination: D,
     mut waiting: mpsc::Receiver<D::Item>,
     budget: Arc<Budget>,
+    full: Arc<Notify>,
     closed: CancellationToken,
 ) {
     loop {
@@ -155,30 +175,35 @@ async fn run<D: Destination>(
             }
         };
         let Some(first) = first else { return destination.ended().await };
-        let (batch, bytes) = collect::<D>(bounds, first, &mut waiting).await;
+        // Of a backlog there is a batch already.
+        if waiting.len() < bounds.batch {
+            tokio::select! {
+                () = tokio::time::sleep(bounds.delay) => {}
+                () = full.notified() => {}
+                () = closed.cancelled() => {}
+            }
+        }
+        let (batch, bytes) = collect::<D>(bounds, first, &mut waiting);
         let is_stored = store(&destination, &batch).await;
         budget.give_back(bytes);
         destination.settled(batch, is_stored, waiting.is_empty()).await;
     }
 }
 
-/// A batch that begins with `first`, and its bytes.
-async fn collect<D: Destination>(
+/// A batch of what is there, which begins with `first`, and its bytes.
+fn collect<D: Destination>(
     bounds: Bounds,
     first: D::Item,
     waiting: &mut mpsc::Receiver<D::Item>,
 ) -> (Vec<D::Item>, usize) {
     let mut bytes = D::size(&first);
     let mut batch = vec![first];
-    let deadline = Instant::now() + bounds.delay;
-    while batch.len() < bounds.batch && bytes < bounds.batch_bytes {
-        match timeout_at(deadline, waiting.recv()).await {
-            Ok(Some(item)) => {
-                bytes += D::size(&item);
-                batch.push(item);
-            }
-            Ok(None) | Err(_) => break,
-        }
+    while batch.len() < bounds.batch
+        && bytes < bounds.batch_bytes
+        && let Ok(item) = waiting.try_recv()
+    {
+        bytes += D::size(&item);
+        batch.push(item);
     }
     (batch, bytes)
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The time for which the thread lets lines accumulate before it writes.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(20);
 /// The limit of bytes that may wait, for example while the disk does not respond; events beyond it are dropped
 /// and counted.
 const MAX_WAITING: usize = 8 << 20;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::forward::Upstream;
 use crate::{
-    http::{Peer, Server, drops_nothing, health_routes},
+    http::{Peer, Server, Serves, drops_nothing, health_routes},
     model::PlatformName,
     shutdown::Shutdown,
 };
@@ -41,7 +41,9 @@ pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> an
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
-    let serving = server.serve(routes(gateway), shutdown.soft.clone());
+    let shortcut = Some(v1::shortcut(gateway.clone()));
+    let serves = Serves { routes: routes(gateway), calls: None, shortcut };
+    let serving = server.serve(serves, shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
         () = shutdown.hard.cancelled() => {}

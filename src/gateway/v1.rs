@@ -13,8 +13,8 @@ use bytes::Bytes;
 use super::Gateway;
 use crate::{
     http::{
-        Answer, At, CallRequest, Query, Routed as _, accepts_gzip, check_path, compressed, end_to_end,
-        method_router, payload_too_large, read_decoded,
+        Answer, At, CallRequest, Query, Routed as _, Shortcut, accepts_gzip, check_path, compressed,
+        end_to_end, method_router, payload_too_large, read_decoded,
     },
     model::{
         CallAnswer, Ended, Fault, FunctionName, Problem, code,
@@ -29,7 +29,12 @@ type Shared = State<Arc<Gateway>>;
 /// All of the table that other roles answer, and calls.
 pub fn routes() -> Router<Arc<Gateway>> {
     let passed_on = route::ALL.iter().filter(|endpoint| endpoint.by != AnsweredBy::Gateway);
-    let calls = Router::new().answers(&route::INVOKE, invoke);
+    let calls = Router::new().answers(
+        &route::INVOKE,
+        async |State(gateway): Shared, At(function): At<FunctionName>, request: Request| {
+            invoke(&gateway, function, request).await
+        },
+    );
     passed_on.fold(calls, |router, endpoint| {
         let handler = async |State(gateway): Shared, of: RawPathParams, request: Request| {
             pass_on(&gateway, endpoint, &of, request).await
@@ -61,11 +66,24 @@ async fn pass_on(
     Ok(compressed(gzip, answer))
 }
 
-async fn invoke(
-    State(gateway): Shared,
-    At(function): At<FunctionName>,
-    request: Request,
-) -> Answer<Response> {
+/// A call whose path names a function in plain letters, without the router: nearly all requests are calls.
+#[expect(clippy::result_large_err, reason = "a request that is given back is no failure")]
+pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
+    let (before, after) = route::INVOKE.around();
+    Arc::new(move |request| {
+        let name = request.uri().path().strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        match name.and_then(|name| name.parse().ok()) {
+            Some(function) if request.method() == Method::POST => {
+                let gateway = gateway.clone();
+                Ok(Box::pin(async move { invoke(&gateway, function, request).await.into_response() }))
+            }
+            // Whatever it is, the router knows what to say of it.
+            _ => Err(request),
+        }
+    })
+}
+
+async fn invoke(gateway: &Gateway, function: FunctionName, request: Request) -> Answer<Response> {
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query)?;

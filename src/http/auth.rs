@@ -1,15 +1,17 @@
-//! The one authorisation layer: every route of every role passes through [`authorise`]; `/healthz`,
+//! The one authorisation layer: every request to a port of a role passes through [`Guarded::answer`]; `/healthz`,
 //! `/readyz` and the classic `/health` need no token.
 
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
+    Router,
+    extract::Request,
     http::{HeaderMap, HeaderValue, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::future::BoxFuture;
 use subtle::ConstantTimeEq as _;
+use tower::Service as _;
 
 use super::Answer;
 use crate::model::{Problem, code};
@@ -104,17 +106,42 @@ const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 
-/// The layer: lets a request through or answers 400, 401 or 403. No answer is taken for a page because of
-/// what its bytes look like.
-pub async fn authorise(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
-    let mut answer = match guard.check(request.headers()) {
-        Err(failure) if !open => failure.into_response(),
-        _ => next.run(request).await,
-    };
-    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    answer
+/// Answers a request without the router, or gives it back: for a route that nearly all requests are for.
+pub type Shortcut = Arc<dyn Fn(Request) -> Result<BoxFuture<'static, Response>, Request> + Send + Sync>;
+
+/// What a port answers: routes behind a guard.
+pub(super) struct Guarded {
+    pub guard: Guard,
+    pub routes: Router,
+    pub shortcut: Option<Shortcut>,
+}
+
+impl Guarded {
+    /// Lets a request through or answers 400, 401 or 403. No answer is taken for a page because of what its bytes
+    /// look like.
+    pub async fn answer(&self, request: Request) -> Response {
+        let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
+        let mut answer = match self.guard.check(request.headers()) {
+            Err(failure) if !open => failure.into_response(),
+            _ => self.routed(request).await,
+        };
+        const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+        answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        answer
+    }
+
+    async fn routed(&self, request: Request) -> Response {
+        let request = match &self.shortcut {
+            Some(shortcut) => match shortcut(request) {
+                Ok(answer) => return answer.await,
+                Err(request) => request,
+            },
+            None => request,
+        };
+        // A router is always ready, and cheap to clone.
+        let Ok(answer) = self.routes.clone().call(request).await;
+        answer
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use bytes::Bytes;
 use hyper::{
     Request,
@@ -29,16 +29,15 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
+
+use super::auth::Guarded;
 
 /// After this long without a file for another connection the port is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`, and then until the requests that have come whole are answered. Dropped, it drops
 /// every connection.
-pub(super) async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
-    // Every route is made ready here, and not for each request.
-    let app = app.with_state(());
+pub(super) async fn serve(listener: TcpListener, app: Arc<Guarded>, stop: CancellationToken) {
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -69,15 +68,15 @@ fn is_of_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn connection(stream: TcpStream, app: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, app: Arc<Guarded>, stop: CancellationToken) {
     // Answers are small and awaited: Nagle's algorithm would only hold them back.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let progress = Arc::new(Progress::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = app.clone().oneshot(request.map(|body| progress.follow(body)));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        let answer = app.answer(request.map(|body| progress.follow(body)));
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection =
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));

@@ -16,7 +16,7 @@ mod serve;
 
 pub use client::client;
 
-pub use auth::{Guard, authorise};
+pub use auth::{Guard, Shortcut};
 pub use call::CallRequest;
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
@@ -26,4 +26,4 @@ pub use problem::{Answer, Failure, function_not_found};
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body};
 pub use routed::{At, FromPath, Routed, check_path, method_router};
-pub use serve::{Counts, Ready, Server, bind, drops_nothing, health_routes};
+pub use serve::{Counts, Ready, Server, Serves, bind, drops_nothing, health_routes};

@@ -12,7 +12,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Calls, Door, Failure, Guard, authorise, connections};
+use super::{Calls, Door, Failure, Guard, Shortcut, auth::Guarded, connections};
 use crate::model::{
     PlatformName, Problem,
     api::{Dropped, Health},
@@ -31,20 +31,26 @@ pub struct Server {
     pub door: Door,
 }
 
+/// What a role serves: routes, and the ways around them.
+pub struct Serves {
+    pub routes: Router,
+    /// Where calls come in from within this process.
+    pub calls: Option<Calls>,
+    pub shortcut: Option<Shortcut>,
+}
+
+impl From<Router> for Serves {
+    fn from(routes: Router) -> Self {
+        Self { routes, calls: None, shortcut: None }
+    }
+}
+
 impl Server {
     /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
-    pub async fn serve(self, routes: Router, stop: CancellationToken) {
-        self.serve_both(routes, None, stop).await;
-    }
-
-    /// The same for a role that takes calls: within this process they come to `calls`.
-    pub async fn serve_calls(self, routes: Router, calls: Calls, stop: CancellationToken) {
-        self.serve_both(routes, Some(calls), stop).await;
-    }
-
-    async fn serve_both(self, routes: Router, calls: Option<Calls>, stop: CancellationToken) {
+    pub async fn serve(self, serves: impl Into<Serves>, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
-        let app = routes
+        let Serves { routes, calls, shortcut } = serves.into();
+        let routes = routes
             .fallback(|uri: Uri| async move {
                 Failure::from(Problem::new(
                     code::ROUTE_NOT_FOUND,
@@ -55,9 +61,10 @@ impl Server {
                 let detail = format!("{} does not take {method}", uri.path());
                 Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
             });
-        let _open = door.open(app.clone(), calls);
-        let app = app.layer(axum::middleware::from_fn_with_state(guard, authorise));
-        connections::serve(listener, app, stop).await;
+        let _open = door.open(routes.clone(), calls);
+        // Every route is made ready here, and not for each request.
+        let app = Guarded { guard, routes: routes.with_state(()), shortcut };
+        connections::serve(listener, Arc::new(app), stop).await;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     backoff::Backoff,
     error_chain::chain,
     model::{
-        Body, InstanceId, InvocationId, Mode, Phase, Revision, RevisionNumber, Start,
+        Body, InstanceId, InvocationId, Mode, Phase, PhaseName, Phases, Revision, RevisionNumber, Start,
         message::{self, Claimed, Invoke, Outcome, Parcel, Verdict},
     },
     queue::{Address, Delivery, Message},
@@ -42,7 +42,7 @@ pub struct Run {
     pub start: Option<Start>,
     /// A cold start on a prewarmed instance.
     pub prewarmed: bool,
-    pub phases: Vec<Phase>,
+    pub phases: Phases,
     /// Log lines that it wrote.
     pub lines: u64,
 }
@@ -50,7 +50,7 @@ pub struct Run {
 impl Run {
     /// It did not get as far as an instance.
     pub fn without_instance(verdict: Verdict) -> Self {
-        let phases = Vec::new();
+        let phases = Phases::new();
         Self { verdict, result: None, instance: None, start: None, prewarmed: false, phases, lines: 0 }
     }
 }
@@ -139,12 +139,7 @@ impl Work {
 }
 
 /// Phases on the time line of an async invocation; the clocks of two hosts may differ a little.
-fn since_accepted(
-    mut phases: Vec<Phase>,
-    accepted_at_ms: i64,
-    now_ms: i64,
-    manager_ms: f64,
-) -> Vec<Phase> {
+fn since_accepted(mut phases: Phases, accepted_at_ms: i64, now_ms: i64, manager_ms: f64) -> Phases {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of one invocation")]
     let total = (now_ms - accepted_at_ms) as f64;
     let queued = (total - manager_ms).max(0.0);
@@ -153,7 +148,7 @@ fn since_accepted(
     }
     // Until the first of them: the claim and the wait for an instance belong to it.
     let duration_ms = phases.first().map_or(queued, |first| first.start_ms);
-    phases.insert(0, Phase { name: "queue".to_owned(), start_ms: 0.0, duration_ms });
+    phases.insert(0, Phase { name: PhaseName::Queue, start_ms: 0.0, duration_ms });
     phases
 }
 
@@ -232,7 +227,7 @@ fn bare_outcome(
         prewarmed: false,
         verdict,
         content_type: None,
-        phases: Vec::new(),
+        phases: Phases::new(),
         manager_ms: 0.0,
         lines: None,
         claimed,

@@ -1,6 +1,6 @@
 //! A call of a function and its answer, as typed values: the same for every route.
 
-use super::{Body, CallHeaders, FunctionName, InstanceId, InvocationId, Mode, Phase, Problem, Start};
+use super::{Body, CallHeaders, FunctionName, InstanceId, InvocationId, Mode, Phases, Problem, Start};
 
 /// A call of a function.
 #[derive(Clone, Debug)]
@@ -36,5 +36,5 @@ pub struct Ended {
     /// The instance that ran it; none when it never ran.
     pub instance: Option<InstanceId>,
     /// The phases in order, on the scheduler's time line; they follow each other without a gap.
-    pub phases: Vec<Phase>,
+    pub phases: Phases,
 }

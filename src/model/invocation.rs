@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionName, InstanceId, InvocationId, Reason, RevisionNumber, rounded};
+use super::{FunctionName, InstanceId, InvocationId, Phases, Reason, RevisionNumber, rounded};
 
 /// The two ways to call a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -181,19 +181,6 @@ impl FunctionError {
     }
 }
 
-/// A part of an invocation's time, in milliseconds since it was accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Phase {
-    /// One of `admit queue start load run`.
-    pub name: String,
-    /// The time from acceptance to its start, in milliseconds.
-    #[serde(serialize_with = "rounded::value")]
-    pub start_ms: f64,
-    /// Its length in milliseconds.
-    #[serde(serialize_with = "rounded::value")]
-    pub duration_ms: f64,
-}
-
 /// One attempt on one instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -262,7 +249,7 @@ pub struct Record {
     /// Its attempts in order; empty before the first one.
     pub attempts: Vec<AttemptRecord>,
     /// The parts of its time, in order.
-    pub phases: Vec<Phase>,
+    pub phases: Phases,
     /// The description of its result; none without one.
     pub result: Option<ResultInfo>,
     /// The invocation that called it; none in all records so far, since no caller is recorded yet.

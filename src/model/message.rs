@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Mode,
-    OwnerId, Phase, RevisionNumber, Start, State, function::millis,
+    OwnerId, Phases, RevisionNumber, Start, State, function::millis,
 };
 
 /// The version of all headers in this file.
@@ -81,7 +81,7 @@ pub struct Outcome {
     /// The media type of the body, when there is one.
     pub content_type: Option<String>,
     /// The phases that the manager measured (`start load run`), in milliseconds since it took the message.
-    pub phases: Vec<Phase>,
+    pub phases: Phases,
     /// The time from taking the message to this outcome, in milliseconds.
     pub manager_ms: f64,
     /// The number of the attempt's log lines that are on their way to the store: a reader of logs waits for them.

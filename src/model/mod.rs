@@ -12,6 +12,7 @@ pub mod invocation;
 pub mod log;
 pub mod message;
 pub mod name;
+pub mod phase;
 mod reason;
 pub mod rounded;
 pub mod route;
@@ -27,9 +28,10 @@ pub use id::{
     RevisionNumber,
 };
 pub use invocation::{
-    AttemptRecord, Body, CallHeaders, FunctionError, Mode, Phase, Record, ResultInfo, Start, State,
+    AttemptRecord, Body, CallHeaders, FunctionError, Mode, Record, ResultInfo, Start, State,
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
 pub use name::{FunctionName, PlatformName};
+pub use phase::{Phase, PhaseName, Phases};
 pub use reason::Reason;
 pub use secret_url::SecretUrl;

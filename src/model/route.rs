@@ -79,6 +79,11 @@ impl Parameter for InvocationRef {
 }
 
 impl<P: Parameter> Route<P> {
+    /// Returns the parts of the path before and after the parameter.
+    pub fn around(&self) -> (&'static str, &'static str) {
+        self.endpoint.path.split_once(P::PLACE).expect("the path of such a route has the parameter")
+    }
+
     /// Returns the target for this function or invocation.
     pub fn at(&self, parameter: &P) -> Target {
         let path = self.endpoint.path.replace(P::PLACE, &parameter.to_string());
@@ -126,8 +131,8 @@ macro_rules! routes {
 
 routes! {
     // name<parameter>: method path [query] role
-    /// Lists functions: a page of [`FunctionInfo`](super::api::FunctionInfo).
-    LIST_FUNCTIONS<()>: Get "/v1/functions" [] Registry;
+    /// Lists functions by name: a page of [`FunctionInfo`](super::api::FunctionInfo), without a limit all of them.
+    LIST_FUNCTIONS<()>: Get "/v1/functions" ["cursor", "limit"] Registry;
     /// Returns one [`FunctionInfo`](super::api::FunctionInfo).
     SHOW_FUNCTION<FunctionName>: Get "/v1/functions/{function}" [] Registry;
     /// Deletes a function, and ends its waiting invocations as cancelled.

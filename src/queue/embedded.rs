@@ -23,10 +23,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, future::BoxFuture};
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Address, ConsumeOptions, Consumer, Delivery, Error, Message, Queue, Settle};
+use super::{Address, ConsumeOptions, Consumer, Delivery, Error, Message, Queue, Settle, TakeReply};
 use crate::model::{FunctionId, Mode, message::Parcel};
 
 /// The most waiting messages of one queue of a function; beyond it publishing is `Full`. Sync: waiting callers are
@@ -40,7 +41,7 @@ const MAX_LAG: usize = 1024;
 
 pub(super) struct Embedded {
     lines: RwLock<HashMap<Address, Arc<Line>>>,
-    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Parcel>>>>,
+    replies: Arc<RwLock<HashMap<String, Reply>>>,
     subscribers: Mutex<Vec<mpsc::Sender<Bytes>>>,
     next_reply: AtomicU64,
     closed: AtomicBool,
@@ -70,6 +71,12 @@ impl Embedded {
         let limit = matches!(address, Address::Function(..)).then_some(MAX_WAITING);
         let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
         lines.entry(address.clone()).or_insert_with(|| Arc::new(Line::new(limit))).clone()
+    }
+
+    fn reply_place(&self, reply: Reply) -> ReplyPlace {
+        let name = format!("reply-{}", self.next_reply.fetch_add(1, Ordering::Relaxed));
+        self.replies.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), reply);
+        ReplyPlace { name, replies: self.replies.clone() }
     }
 
     fn remove_line(&self, address: &Address) {
@@ -109,8 +116,16 @@ impl Queue for Embedded {
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {
         self.check_open()?;
         let taken = if let Address::Reply(name) = to {
-            let replies = self.replies.read().unwrap_or_else(PoisonError::into_inner);
-            replies.get(name).is_some_and(|reply| reply.send(message.parcel).is_ok())
+            let reply = self.replies.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+            match reply {
+                Some(Reply::Wait(buffer)) => buffer.send(message.parcel).is_ok(),
+                // On the sender's task: a wake-up costs more than what is done.
+                Some(Reply::Take { take, .. }) => {
+                    take(&message.parcel);
+                    true
+                }
+                None => false,
+            }
         } else {
             match self.line(to) {
                 Some(line) => match line.publish(message) {
@@ -140,12 +155,22 @@ impl Queue for Embedded {
 
     async fn open_replies(&self) -> Result<(Address, Consumer), Error> {
         self.check_open()?;
-        let name = format!("reply-{}", self.next_reply.fetch_add(1, Ordering::Relaxed));
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.replies.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), sender);
-        let replies = self.replies.clone();
-        let consumer = Consumer::new(ReplyConsumer { name: name.clone(), replies, receiver });
-        Ok((Address::Reply(name), consumer))
+        let (buffer, receiver) = mpsc::unbounded_channel();
+        let place = self.reply_place(Reply::Wait(buffer));
+        let address = Address::Reply(place.name.clone());
+        Ok((address, Consumer::new(ReplyConsumer { _place: place, receiver })))
+    }
+
+    async fn take_replies(&self, take: TakeReply) -> Result<(Address, BoxFuture<'static, ()>), Error> {
+        self.check_open()?;
+        let lost = CancellationToken::new();
+        let place = self.reply_place(Reply::Take { take, _lost: Arc::new(lost.clone().drop_guard()) });
+        let address = Address::Reply(place.name.clone());
+        let taking = async move {
+            let _place = place;
+            lost.cancelled().await;
+        };
+        Ok((address, Box::pin(taking)))
     }
 
     async fn remove_platform(&self) -> Result<(), Error> {
@@ -398,9 +423,29 @@ impl Drop for InHand {
     }
 }
 
-struct ReplyConsumer {
+/// Where replies to an address go.
+#[derive(Clone)]
+enum Reply {
+    /// To a reader.
+    Wait(mpsc::UnboundedSender<Parcel>),
+    /// To a function. The guard tells its owner when the address is gone.
+    Take { take: TakeReply, _lost: Arc<DropGuard> },
+}
+
+/// An address that lives as long as this.
+struct ReplyPlace {
     name: String,
-    replies: Arc<RwLock<HashMap<String, mpsc::UnboundedSender<Parcel>>>>,
+    replies: Arc<RwLock<HashMap<String, Reply>>>,
+}
+
+impl Drop for ReplyPlace {
+    fn drop(&mut self) {
+        self.replies.write().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
+
+struct ReplyConsumer {
+    _place: ReplyPlace,
     receiver: mpsc::UnboundedReceiver<Parcel>,
 }
 
@@ -409,12 +454,6 @@ impl Stream for ReplyConsumer {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
         self.receiver.poll_recv(context).map(|parcel| parcel.map(settled))
-    }
-}
-
-impl Drop for ReplyConsumer {
-    fn drop(&mut self) {
-        self.replies.write().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
 

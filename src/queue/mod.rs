@@ -18,7 +18,7 @@ use std::{any::Any, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 
 use crate::model::{FunctionId, Mode, PlatformName, SecretUrl, message::Parcel};
 
@@ -67,6 +67,9 @@ pub struct ConsumeOptions {
     pub priority: i32,
 }
 
+/// The taker of the replies of a private queue, see [`Queue::take_replies`].
+pub type TakeReply = Arc<dyn Fn(&Parcel) + Send + Sync>;
+
 /// A message queue of one platform. Cheap to share; safe to call from many tasks at once.
 ///
 /// Cancellation: dropping the future of `publish` leaves open whether the message was sent, and so does
@@ -103,6 +106,18 @@ pub trait Queue: Send + Sync {
     /// no ack. A reply to a consumer that has ended is lost: the embedded queue returns [`Error::NoQueue`], RabbitMQ
     /// returns no error.
     async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
+
+    /// Opens such a queue whose replies go to `take` at once, wherever they arrive: `take` must not block, and a panic of
+    /// it may end its sender. The returned future is the consumer: it has to be polled, and ends when the queue is lost.
+    async fn take_replies(&self, take: TakeReply) -> Result<(Address, BoxFuture<'static, ()>), Error> {
+        let (address, mut replies) = self.open_replies().await?;
+        let taking = async move {
+            while let Some(delivery) = replies.next().await {
+                take(&delivery.parcel);
+            }
+        };
+        Ok((address, Box::pin(taking)))
+    }
 
     /// Deletes the queues that the platform shares (outcomes, builds, events), after the functions' queues were removed
     /// one by one: for `cloudfunc down --volumes` and tests. Other processes should have ended; one that connects again

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    http::{Calls, Server},
+    http::{Calls, Server, Serves},
     model::{InvocationId, PlatformName},
     queue::Queue,
     settings::Limits,
@@ -114,8 +114,12 @@ pub async fn run(
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
-    let routes = routes::routes(scheduler.clone());
-    let serving = server.serve_calls(routes, calls(scheduler.clone()), shutdown.soft.clone());
+    let serves = Serves {
+        routes: routes::routes(scheduler.clone()),
+        calls: Some(calls(scheduler.clone())),
+        shortcut: None,
+    };
+    let serving = server.serve(serves, shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
         () = shutdown.hard.cancelled() => return Ok(()),

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::Error;
 use crate::{
     lifecycle::Transition,
-    model::{AttemptRecord, Body, FunctionId, FunctionName, InvocationId, Phase, RevisionNumber, Start},
+    model::{
+        AttemptRecord, Body, FunctionId, FunctionName, InvocationId, Phases, RevisionNumber, Start,
+    },
 };
 
 /// The time after which a queued row that was published but not claimed is published again, doubled each time. A
@@ -95,7 +97,7 @@ pub struct Settlement {
     /// Whether it began on a prewarmed instance.
     pub prewarmed: bool,
     /// The parts of its time, in milliseconds since it was accepted.
-    pub phases: Vec<Phase>,
+    pub phases: Phases,
     /// The result, at most 6 MiB.
     pub result: Option<Body>,
     /// The time of the end, on the writer's clock.

@@ -2,7 +2,7 @@
 
 use super::{
     Settlement,
-    rows::{attempt_line, clean, count, json, millis, reason_columns},
+    rows::{attempt_line, clean, count, millis, phases_column, reason_columns},
 };
 use crate::{
     lifecycle::{Claims, Ending, Policy, Transition},
@@ -70,7 +70,7 @@ pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns
             entry,
             start: None,
             prewarmed: false,
-            phases: json::<[(); 0]>(&[])?,
+            phases: phases_column(&[])?,
             result_type: None,
             result_size: None,
             result: None,
@@ -83,7 +83,7 @@ pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns
             entry,
             start: row.start.map(|start| start.as_str()),
             prewarmed: row.prewarmed,
-            phases: json(&row.phases)?,
+            phases: phases_column(&row.phases)?,
             result_type: row.result.as_ref().map(|body| clean(&body.content_type).into_owned()),
             result_size: row.result.as_ref().map(|body| count(body.bytes.len())),
             result: row.result.as_ref().map(|body| &body.bytes[..]),

@@ -3,11 +3,13 @@
 //!
 //! Every test is a platform of its own, and removes it, also when it fails.
 
+mod crowd;
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{FunctionId, Mode, PlatformName},
+    model::{FunctionId, Mode, PlatformName, message::Parcel},
     queue::{
         Address, Config, ConsumeOptions, Consumer, Delivery, Error, Message, PUBLISH_TIMEOUT, Queue,
         connect,
@@ -61,6 +63,7 @@ contract! {
     a_delivery_outlives_its_consumer
     a_reply_reaches_who_opened_the_address_in_order
     a_reply_to_a_consumer_that_is_gone_does_not_hang
+    replies_are_taken_in_order_until_nobody_asks_for_them
     a_broadcast_reaches_every_subscriber
     removing_a_function_ends_its_consumers_and_its_queues
     a_thousand_publishes_at_once_are_all_confirmed
@@ -306,6 +309,21 @@ async fn a_reply_to_a_consumer_that_is_gone_does_not_hang(fixture: &Fixture) {
             Err(error) => assert!(matches!(error, Error::NoQueue(_)), "{error}"),
         }
     }
+}
+
+async fn replies_are_taken_in_order_until_nobody_asks_for_them(fixture: &Fixture) {
+    let (told, mut taken) = tokio::sync::mpsc::unbounded_channel();
+    let take = move |parcel: &Parcel| told.send(parcel.to_bytes()).unwrap();
+    let (address, taking) = fixture.queue.take_replies(Arc::new(take)).await.unwrap();
+    let taking = tokio::spawn(taking);
+    for i in 0..50 {
+        fixture.other.publish(&address, message(&i.to_string())).await.unwrap();
+    }
+    for i in 0..50 {
+        assert_eq!(taken.recv().await.unwrap(), i.to_string());
+    }
+    taking.abort();
+    assert_eq!(taken.recv().await, None, "the taker is let go");
 }
 
 async fn a_broadcast_reaches_every_subscriber(fixture: &Fixture) {
@@ -572,8 +590,10 @@ async fn a_closed_queue_ends_its_consumers_and_says_so(fixture: &Fixture) {
         queue.open_replies().await.unwrap().1,
         queue.subscribe().await.unwrap(),
     ];
+    let (_, taking) = queue.take_replies(Arc::new(|_: &Parcel| ())).await.unwrap();
     queue.remove(function).await.unwrap();
     queue.close().await;
+    tokio::time::timeout(Duration::from_secs(10), taking).await.expect("it has ended");
     for consumer in &mut consumers {
         assert!(ends(consumer).await);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cloudfunc::{
     app::Role,
     client::LogQuery,
-    model::{InvocationId, State, api::DeployLine, code},
+    model::{InvocationId, PhaseName, State, api::DeployLine, code},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ async fn phases_fill_the_duration(platform: &TestPlatform) {
         // Nothing is left out between them, apart from moments that a loaded machine makes longer.
         assert!(stored <= total + 1.0 && stored >= total * 0.8, "{stored} of {total}: {record:?}");
         let run = record.phases.last().unwrap();
-        assert!(run.name == "run" && run.duration_ms >= 50.0, "{record:?}");
+        assert!(run.name == PhaseName::Run && run.duration_ms >= 50.0, "{record:?}");
         let mut end = 0.0;
         for phase in &record.phases {
             assert!(phase.start_ms >= end - 0.01, "phases overlap: {record:?}");

@@ -1,6 +1,7 @@
 //! Keeps one role running: starts its child, restarts it when it dies, and stops it when told to.
 
 use std::{
+    borrow::Cow,
     process::ExitStatus,
     sync::{Arc, Mutex},
     time::Duration,
@@ -160,6 +161,6 @@ impl Keeper {
 
     fn failed(&self, problem: String) -> Failed {
         let log = self.log.lock().expect("no panic while writing a line");
-        Failed { role: self.role, problem, last: log.last().map(str::to_owned).collect() }
+        Failed { role: self.role, problem, last: log.last().map(Cow::into_owned).collect() }
     }
 }

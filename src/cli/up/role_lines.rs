@@ -104,11 +104,8 @@ impl Logs {
 
 /// Returns the role of a target, or `None` for shared modules. Sandboxes and bundles belong to the manager.
 fn role_of(target: &str) -> Option<Role> {
-    let mut path = target.split("::");
-    if path.next() != Some(env!("CARGO_CRATE_NAME")) {
-        return None;
-    }
-    match path.next()? {
+    let path = target.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::"))?;
+    match path.split_once(':').map_or(path, |(module, _)| module) {
         "gateway" => Some(Role::Gateway),
         "registry" => Some(Role::Registry),
         "scheduler" => Some(Role::Scheduler),

@@ -135,7 +135,8 @@ pub struct RoleLog {
     screen: Screen,
     path: PathBuf,
     file: Option<(File, u64)>,
-    last: VecDeque<String>,
+    /// Raw: only those of a child that fails are shown.
+    last: VecDeque<Vec<u8>>,
 }
 
 impl RoleLog {
@@ -157,7 +158,7 @@ impl RoleLog {
         let text = lines.strip_suffix(b"\n").unwrap_or(lines);
         let newest: Vec<&[u8]> =
             text.rsplitn(LAST_LINES + 1, |byte| *byte == b'\n').take(LAST_LINES).collect();
-        self.last.extend(newest.into_iter().rev().map(|line| printable(line).into_owned()));
+        self.last.extend(newest.into_iter().rev().map(<[u8]>::to_vec));
         self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
     }
 
@@ -176,8 +177,8 @@ impl RoleLog {
     }
 
     /// Returns the last lines of the current child, oldest first.
-    pub fn last(&self) -> impl Iterator<Item = &str> {
-        self.last.iter().map(String::as_str)
+    pub fn last(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.last.iter().map(|line| printable(line))
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(fs::metadata(path.with_extension("log.1")).unwrap().len(), MAX_FILE + 1);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("line 0 \x1b[31m\nline 1"), "the file gets the bytes as they are");
-        assert_eq!(log.last().next(), Some("line 0 \\x1b[31m"), "the screen does not");
+        assert_eq!(log.last().next().as_deref(), Some("line 0 \\x1b[31m"), "the screen does not");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
     advice::advised,
 };
 use crate::{
-    model::{Body, InvocationId, Phase, Start, message::Verdict},
+    model::{Body, InvocationId, Phase, PhaseName, Phases, Start, message::Verdict},
     runtime::{Finished, GuestError, Invoke},
     units::show_duration,
 };
@@ -63,12 +63,12 @@ impl Instance {
         };
         let ended = Instant::now();
         self.log_outcome(function, work.invoke.id, &verdict, result.as_ref(), lines, ended - begun);
-        let mut phases = Vec::with_capacity(3);
+        let mut phases = Phases::new();
         if start == Start::Cold {
-            phases.push(phase("start", work.taken, self.begun, self.ready));
-            phases.push(phase("load", work.taken, self.ready, self.loaded));
+            phases.push(phase(PhaseName::Start, work.taken, self.begun, self.ready));
+            phases.push(phase(PhaseName::Load, work.taken, self.ready, self.loaded));
         }
-        phases.push(phase("run", work.taken, begun, ended));
+        phases.push(phase(PhaseName::Run, work.taken, begun, ended));
         let prewarmed = self.prewarmed && start == Start::Cold;
         let instance = Some(self.id);
         (Run { verdict, result, instance, start: Some(start), prewarmed, phases, lines }, usable)
@@ -100,11 +100,11 @@ impl Instance {
 
 /// A stretch of time in milliseconds since the work was taken; a start that began for another work
 /// before this one came counts from then.
-fn phase(name: &str, zero: Instant, from: Instant, to: Instant) -> Phase {
+fn phase(name: PhaseName, zero: Instant, from: Instant, to: Instant) -> Phase {
     let from = from.max(zero);
     let to = to.max(from);
     Phase {
-        name: name.to_owned(),
+        name,
         start_ms: (from - zero).as_secs_f64() * 1000.0,
         duration_ms: (to - from).as_secs_f64() * 1000.0,
     }

@@ -27,6 +27,9 @@ impl Instance {
         slot: Slot,
         jobs: &mut mpsc::UnboundedReceiver<Job>,
     ) {
+        // Once, and not for each invocation: to begin and to end a wait takes locks that all instances share.
+        let given_up = self.shared.given_up.clone();
+        let mut given_up = std::pin::pin!(given_up.cancelled());
         loop {
             let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
             let is_held = !self.load_output.is_empty();
@@ -59,11 +62,10 @@ impl Instance {
             // A cold start's invocation is the one that waited.
             let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt));
             let load_lines = if is_held { self.write_load_output(waited) } else { 0 };
-            let given_up = self.shared.given_up.clone();
             let ran = tokio::select! {
                 biased;
                 // Its sandbox is about to be removed, which must not look like a crash.
-                () = given_up.cancelled() => return work.abandon(&self.shared).await,
+                () = &mut given_up => return work.abandon(&self.shared).await,
                 ran = self.run(&mut work, start) => ran,
             };
             let (mut run, usable) = ran;

@@ -6,7 +6,8 @@ use super::pending::{Arrival, Pending, PendingReplies};
 use crate::{
     lifecycle::Ending,
     model::{
-        AttemptRecord, Body, InvocationId, Mode, Phase, Record, ResultInfo, State, message::Outcome,
+        AttemptRecord, Body, InvocationId, Mode, Phase, PhaseName, Phases, Record, ResultInfo, State,
+        message::Outcome,
     },
     store::{RecordFilter, SyncRecord},
 };
@@ -80,7 +81,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         finished_at: None,
         duration_ms: None,
         attempts: Vec::new(),
-        phases: Vec::new(),
+        phases: Phases::new(),
         result: None,
         parent: None,
         reason: None,
@@ -105,15 +106,14 @@ pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<R
 
 /// All phases on the scheduler's time line: its own, then the manager's. The wait in the queue goes on
 /// until the manager's first phase, so that nothing is left out between them.
-pub fn phases(pending: &Pending, outcome: &Outcome) -> Vec<Phase> {
+pub fn phases(pending: &Pending, outcome: &Outcome) -> Phases {
     let total_ms = pending.arrival.accepted.elapsed().as_secs_f64() * 1000.0;
     let taken = (total_ms - outcome.manager_ms).max(0.0);
     // A manager may have it before we have heard that the broker does.
     let admit = (pending.admitted.unwrap_or_default().as_secs_f64() * 1000.0).min(taken);
     let begun = taken + outcome.phases.first().map_or(outcome.manager_ms, |first| first.start_ms);
-    let phase =
-        |name: &str, start_ms, duration_ms| Phase { name: name.to_owned(), start_ms, duration_ms };
-    let mut all = vec![phase("admit", 0.0, admit), phase("queue", admit, begun - admit)];
-    all.extend(outcome.phases.iter().map(|own| phase(&own.name, own.start_ms + taken, own.duration_ms)));
-    all
+    let phase = |name, start_ms, duration_ms| Phase { name, start_ms, duration_ms };
+    let ours = [phase(PhaseName::Admit, 0.0, admit), phase(PhaseName::Queue, admit, begun - admit)];
+    let theirs = outcome.phases.iter().map(|own| phase(own.name, own.start_ms + taken, own.duration_ms));
+    ours.into_iter().chain(theirs).collect()
 }

@@ -24,7 +24,7 @@ const BOUNDS: Bounds = Bounds {
     waiting: 20_000,
     batch: 500,
     batch_bytes: 16 * 1024 * 1024,
-    delay: Duration::from_millis(50),
+    delay: Duration::from_millis(100),
 };
 /// Size of a record besides its result and the traces of its errors.
 const RECORD_BYTES: usize = 1024;
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::budget::WRITTEN_BEHIND;
-    use crate::model::{Body, FunctionId, Mode, Record, State};
+    use crate::model::{Body, FunctionId, Mode, Phases, Record, State};
 
     fn record(bytes: usize) -> SyncRecord {
         let result = Body { content_type: "text/plain".to_owned(), bytes: vec![0; bytes].into() };
@@ -193,7 +193,7 @@ mod tests {
                 finished_at: Some(now),
                 duration_ms: None,
                 attempts: Vec::new(),
-                phases: Vec::new(),
+                phases: Phases::new(),
                 result: None,
                 parent: None,
                 reason: None,

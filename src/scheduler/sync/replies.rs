@@ -42,13 +42,11 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     const RETRY: Duration = Duration::from_millis(500);
     let receiving = async {
         loop {
-            match scheduler.queue.open_replies().await {
-                Ok((Address::Reply(address), mut consumer)) => {
+            let taker = scheduler.clone();
+            match scheduler.queue.take_replies(Arc::new(move |parcel| take(&taker, parcel))).await {
+                Ok((Address::Reply(address), taking)) => {
                     scheduler.replies.set(Some(address));
-                    while let Some(delivery) = consumer.next().await {
-                        take(&scheduler, &delivery.parcel);
-                        drop(delivery.ack().await);
-                    }
+                    taking.await;
                     scheduler.replies.set(None);
                     tell_lost(&scheduler, scheduler.pending.take_all());
                 }

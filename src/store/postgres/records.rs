@@ -10,14 +10,15 @@ use crate::{
     store::{
         SyncRecord,
         failure::Failure,
-        rows::{Id, attempt_lines, clean, json, millis, reason_columns, stored_result},
+        rows::{Id, attempt_lines, clean, millis, phases_column, reason_columns, stored_result},
     },
 };
 
 pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), Failure> {
     let attempts = rows.iter().map(|row| attempt_lines(&row.record.attempts));
     let attempts = attempts.collect::<sqlx::Result<Vec<_>>>()?;
-    let phases = rows.iter().map(|row| json(&row.record.phases)).collect::<sqlx::Result<Vec<_>>>()?;
+    let phases =
+        rows.iter().map(|row| phases_column(&row.record.phases)).collect::<sqlx::Result<Vec<_>>>()?;
     let (types, sizes): (Vec<_>, Vec<_>) = rows.iter().map(|row| stored_result(row).unzip()).unzip();
     let reasons = rows.iter().map(|row| reason_columns(row.record.reason.as_ref()));
     let (reasons, causes): (Vec<_>, Vec<_>) = reasons.unzip();

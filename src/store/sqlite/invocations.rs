@@ -1,10 +1,13 @@
 //! Async invocations: the writes.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::LazyLock,
+};
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_as, query_scalar};
+use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
-use super::{now, pieces, writer::Writer};
+use super::{Inserts, now, pieces, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
@@ -28,6 +31,17 @@ macro_rules! due {
     };
 }
 
+/// The statements that insert accepted invocations, see [`Inserts`]. An id that exists was accepted by a call whose
+/// answer was lost.
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
+    Inserts::new(
+        "INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
+            accepted_at, parent, headers, payload_type, payload) VALUES ",
+        concat!("(?, ?, ?, 'async', 'queued', ?, ", now!(), " + ?, ?, ?, ?, ?, ?)"),
+        " ON CONFLICT DO NOTHING",
+    )
+});
+
 pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
     async fn run(tx: &mut SqliteConnection, rows: &[NewInvocation]) -> Result<Vec<bool>, Failure> {
         let mut there: HashMap<FunctionId, bool> = HashMap::new();
@@ -46,29 +60,22 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
             rows.iter().zip(&there).filter(|(_, there)| **there).map(|(row, _)| row).collect();
         let mut inserted = 0;
         for piece in pieces(&new) {
-            let mut insert = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
-                                          accepted_at, parent, headers, payload_type, payload) ",
-            );
-            insert.push_values(piece, |mut values, row| {
+            let mut insert = query(INSERTS.of(piece.len()));
+            for row in piece {
                 let (publications, message_in) = announcement_columns(row.announcement);
-                values
-                    .push_bind(Id(row.id.0))
-                    .push_bind(Id(row.function.0))
-                    .push_bind(row.name.as_str())
-                    .push("'async', 'queued'")
-                    .push_bind(publications)
-                    .push(concat!(now!(), " + "))
-                    .push_bind_unseparated(message_in)
-                    .push_bind(row.accepted_at.as_millisecond())
-                    .push_bind(row.parent.map(|id| Id(id.0)))
-                    .push_bind(clean(&row.headers).into_owned())
-                    .push_bind(clean(&row.payload.content_type).into_owned())
-                    .push_bind(&row.payload.bytes[..]);
-            });
-            // An id that exists was accepted by a call whose answer was lost.
-            insert.push(" ON CONFLICT DO NOTHING");
-            inserted += insert.build().execute(&mut *tx).await?.rows_affected().cast_signed();
+                insert = insert
+                    .bind(Id(row.id.0))
+                    .bind(Id(row.function.0))
+                    .bind(row.name.as_str())
+                    .bind(publications)
+                    .bind(message_in)
+                    .bind(row.accepted_at.as_millisecond())
+                    .bind(row.parent.map(|id| Id(id.0)))
+                    .bind(clean(&row.headers).into_owned())
+                    .bind(clean(&row.payload.content_type).into_owned())
+                    .bind(&row.payload.bytes[..]);
+            }
+            inserted += insert.execute(&mut *tx).await?.rows_affected().cast_signed();
         }
         query("UPDATE totals SET value = value + $1 WHERE name = 'accepted'")
             .bind(inserted)

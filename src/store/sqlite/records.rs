@@ -1,60 +1,70 @@
 //! Records of sync invocations, log lines, and the deletion of both.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query, query_scalar};
+use sqlx::{SqliteConnection, query, query_as};
 
-use super::{now, pieces, writer::Writer};
+use super::{Inserts, now, pieces, writer::Writer};
 use crate::{
+    batch::fitting,
     model::LogLine,
     store::{
         SyncRecord,
         failure::Failure,
-        rows::{Id, attempt_lines, clean, json, millis, reason_columns, stored_result},
+        rows::{
+            Id, attempt_lines, clean, hex_ids, json, millis, phases_column, reason_columns,
+            stored_result,
+        },
     },
 };
+
+/// The statements that insert records, see [`Inserts`].
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
+    Inserts::new(
+        "INSERT INTO invocations (mode, id, function_id, function_name, state, dead_letter, reason, cause, start,
+            prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type, result_size,
+            result) VALUES ",
+        "('sync', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " ON CONFLICT DO NOTHING",
+    )
+});
+
+/// The most bytes of payloads and results that are deleted at once (one record may have more): each of their pages is
+/// read on its way to the free ones.
+const PRUNE_BYTES: usize = 16 * 1024 * 1024;
 
 pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, records: &[Arc<SyncRecord>]) -> Result<(), Failure> {
         for piece in pieces(records) {
-            let (mut attempts, mut phases) = (Vec::new(), Vec::new());
+            let mut insert = query(INSERTS.of(piece.len()));
             for row in piece {
-                attempts.push(attempt_lines(&row.record.attempts)?);
-                phases.push(json(&row.record.phases)?);
-            }
-            let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, cause, start,
-                prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
-                result_size, result) ",
-        );
-            let rows = piece.iter().zip(attempts.into_iter().zip(phases));
-            insert.push_values(rows, |mut values, (row, (attempts, phases))| {
                 let record = &row.record;
                 let (result_type, result_size) = stored_result(row).unzip();
                 let (reason, cause) = reason_columns(record.reason.as_ref());
-                values
-                    .push_bind(Id(record.id.0))
-                    .push_bind(Id(row.function.0))
-                    .push_bind(record.function.as_str())
-                    .push_bind("sync")
-                    .push_bind(record.state.as_str())
-                    .push_bind(record.dead_letter)
-                    .push_bind(reason)
-                    .push_bind(cause)
-                    .push_bind(record.start.map(|start| start.as_str()))
-                    .push_bind(record.prewarmed)
-                    .push_bind(record.accepted_at.as_millisecond())
-                    .push_bind(record.finished_at.map(|time| time.as_millisecond()))
-                    .push_bind(record.duration_ms)
-                    .push_bind(attempts)
-                    .push_bind(phases)
-                    .push_bind(record.parent.map(|id| Id(id.0)))
-                    .push_bind(result_type)
-                    .push_bind(result_size)
-                    .push_bind(row.result.as_ref().map(|body| &body.bytes[..]));
-            });
-            insert.push(" ON CONFLICT DO NOTHING");
-            insert.build().execute(&mut *tx).await?;
+                insert = insert
+                    .bind(Id(record.id.0))
+                    .bind(Id(row.function.0))
+                    .bind(record.function.as_str())
+                    .bind(record.state.as_str())
+                    .bind(record.dead_letter)
+                    .bind(reason)
+                    .bind(cause)
+                    .bind(record.start.map(|start| start.as_str()))
+                    .bind(record.prewarmed)
+                    .bind(record.accepted_at.as_millisecond())
+                    .bind(record.finished_at.map(|time| time.as_millisecond()))
+                    .bind(record.duration_ms)
+                    .bind(attempt_lines(&record.attempts)?)
+                    .bind(phases_column(&record.phases)?)
+                    .bind(record.parent.map(|id| Id(id.0)))
+                    .bind(result_type)
+                    .bind(result_size)
+                    .bind(row.result.as_ref().map(|body| &body.bytes[..]));
+            }
+            insert.execute(&mut *tx).await?;
         }
         Ok(())
     }
@@ -108,18 +118,27 @@ pub async fn try_write(writer: &Writer) -> Result<(), Failure> {
     writer.write((), |tx, ()| Box::pin(run(tx))).await
 }
 
+/// Deletes by number, so that the writer is not held for longer than the rows of this piece take.
 pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Failure> {
     async fn run(tx: &mut SqliteConnection, (age, limit): &(Duration, u32)) -> Result<u64, Failure> {
-        let pruned: Vec<bool> = query_scalar(concat!(
-            "DELETE FROM invocations WHERE id IN (
-            SELECT id FROM invocations WHERE finished_at < ",
+        let old: Vec<(Id, bool, i64)> = query_as(concat!(
+            "SELECT id, mode = 'async', coalesce(length(payload), 0) + coalesce(length(result), 0)
+             FROM invocations WHERE finished_at < ",
             now!(),
-            " - $1 ORDER BY finished_at LIMIT $2) RETURNING mode = 'async'"
+            " - $1 ORDER BY finished_at LIMIT $2"
         ))
         .bind(millis(*age))
         .bind(i64::from(*limit))
         .fetch_all(&mut *tx)
         .await?;
+        let bytes = old.iter().map(|(_, _, bytes)| usize::try_from(*bytes).unwrap_or(0));
+        let old = &old[..fitting(bytes, old.len(), PRUNE_BYTES)];
+        let records =
+            query("DELETE FROM invocations WHERE id IN (SELECT unhex(value) FROM json_each($1))")
+                .bind(hex_ids(old.iter().map(|(id, ..)| id.0))?)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
         let lines = query(concat!(
             "DELETE FROM logs WHERE sequence IN (SELECT sequence FROM logs WHERE ts < ",
             now!(),
@@ -131,19 +150,24 @@ pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Fa
         .await?
         .rows_affected();
         // Leases of managers that ended without releasing theirs; all readers treat them as ended already.
-        query(concat!("DELETE FROM leases WHERE expires_at < ", now!(), " - $1"))
+        let ended = query(concat!("DELETE FROM leases WHERE expires_at < ", now!(), " - $1"))
             .bind(millis(*age))
             .execute(&mut *tx)
-            .await?;
-        query("DELETE FROM instances WHERE owner NOT IN (SELECT owner FROM leases)")
-            .execute(&mut *tx)
-            .await?;
-        let counted = pruned.iter().filter(|&&is_async| is_async).count();
-        query("UPDATE totals SET value = value + $1 WHERE name = 'pruned'")
-            .bind(crate::store::rows::count(counted))
-            .execute(&mut *tx)
-            .await?;
-        Ok(pruned.len() as u64 + lines)
+            .await?
+            .rows_affected();
+        if ended > 0 {
+            query("DELETE FROM instances WHERE owner NOT IN (SELECT owner FROM leases)")
+                .execute(&mut *tx)
+                .await?;
+        }
+        let counted = old.iter().filter(|(_, is_async, _)| *is_async).count();
+        if counted > 0 {
+            query("UPDATE totals SET value = value + $1 WHERE name = 'pruned'")
+                .bind(crate::store::rows::count(counted))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(records + lines)
     }
     writer.write((age, limit), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
