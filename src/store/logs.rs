@@ -16,6 +16,9 @@ pub trait Logs: Send + Sync {
     /// Returns the number of lines that match; none are counted beyond the filter's limit. Its other bounds do not
     /// matter.
     async fn count_logs(&self, filter: &LogFilter) -> Result<u64, Error>;
+    /// Returns a number that all lines written at or after this time come after, those that are still to be stored
+    /// included; none where there are so many of them that it does not help to know.
+    async fn logs_begin(&self, since: Timestamp) -> Result<Option<i64>, Error>;
     /// Returns the number of the line of that rank among those that match, the newest being 0; none when there are
     /// fewer.
     async fn log_position(&self, filter: &LogFilter, rank: u64) -> Result<Option<i64>, Error>;
@@ -28,6 +31,8 @@ pub struct LogFilter {
     pub functions: Vec<FunctionName>,
     /// Only lines of this invocation.
     pub invocation: Option<InvocationId>,
+    /// Of that invocation only the lines of this attempt.
+    pub attempt: Option<u32>,
     /// Only lines written at or after this time.
     pub since: Option<Timestamp>,
     /// Only lines stored after this sequence number.

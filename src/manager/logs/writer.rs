@@ -161,6 +161,7 @@ mod tests {
         let lost = crate::store::LogFilter {
             functions: Vec::new(),
             invocation: None,
+            attempt: None,
             since: None,
             after: None,
             before: None,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Query;
 use crate::{
-    model::{InstanceId, InvocationId, LineKind, LogLine, Record, RevisionNumber, Stream},
+    model::{InstanceId, InvocationId, LineKind, LogLine, PhaseName, Record, RevisionNumber, Stream},
     scheduler::Scheduler,
     store::{self, RecordFilter, StoredLine},
     units::show_duration,
@@ -256,7 +256,10 @@ fn merged(lines: Vec<StoredLine>, events: Vec<Event>) -> Vec<StoredLine> {
 
 /// When its instance began with it: with a cold start, when that began; none when it never ran.
 fn began(record: &Record) -> Option<Timestamp> {
-    let phases = record.phases.iter().filter(|phase| matches!(&*phase.name, "start" | "load" | "run"));
+    let phases = record
+        .phases
+        .iter()
+        .filter(|phase| matches!(phase.name, PhaseName::Start | PhaseName::Load | PhaseName::Run));
     let first = phases.map(|phase| phase.start_ms).min_by(f64::total_cmp)?;
     record.accepted_at.checked_add(SignedDuration::try_from_secs_f64(first / 1000.0).ok()?).ok()
 }
@@ -322,7 +325,7 @@ fn event(record: &Record, at: Timestamp, kind: LineKind, line: String) -> LogLin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AttemptRecord, Mode, Phase, State};
+    use crate::model::{AttemptRecord, Mode, Phase, Phases, State};
 
     fn attempt(number: u32, outcome: Option<State>) -> AttemptRecord {
         let (instance, revision) = (None, Some(RevisionNumber(1)));
@@ -354,7 +357,9 @@ mod tests {
             finished_at: Timestamp::from_second(40).ok(),
             duration_ms: Some(30_000.0),
             attempts: vec![attempt(1, None), attempt(2, Some(State::Succeeded))],
-            phases: vec![Phase { name: "run".to_owned(), start_ms: 19_500.0, duration_ms: 9_000.0 }],
+            phases: [Phase { name: PhaseName::Run, start_ms: 19_500.0, duration_ms: 9_000.0 }]
+                .into_iter()
+                .collect(),
             result: None,
             parent: None,
             reason: None,
@@ -392,7 +397,7 @@ mod tests {
 
     #[test]
     fn one_that_was_never_run_has_no_start() {
-        let (state, attempts, phases) = (State::Expired, Vec::new(), Vec::new());
+        let (state, attempts, phases) = (State::Expired, Vec::new(), Phases::new());
         let record = Record { state, attempts, phases, ..lost_and_done() };
         assert_eq!(told(&record, Vec::new()).len(), 1);
         let shown = told(&record, vec![line(20, &record, 1)]);

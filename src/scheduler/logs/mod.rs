@@ -62,21 +62,27 @@ pub struct Query {
 /// The lines; headers say whether there are older ones, and whether any are missing.
 pub async fn answer(scheduler: Arc<Scheduler>, query: Query) -> Result<Response, store::Error> {
     let missing = unwritten::wait(&scheduler, &query).await?;
+    let store = &*scheduler.store;
+    // Or all that was written before would be walked through.
+    let begin = match query.since {
+        Some(since) => store.logs_begin(since).await?,
+        None => None,
+    };
     let filter = LogFilter {
         functions: query.functions.clone(),
         invocation: query.invocation,
+        attempt: None,
         since: query.since,
-        after: query.after,
+        after: query.after.max(begin),
         before: query.cursor,
         newest: false,
         limit: PAGE_LINES,
         bytes: PIECE_BYTES,
     };
-    let store = &*scheduler.store;
     let end = store.log_position(&filter, 0).await?;
     let window = match (query.after, query.tail) {
-        (Some(after), _) => Window { from: after, end, cut: false, page: None },
-        (None, Some(Tail::All)) => Window { from: 0, end, cut: false, page: None },
+        (Some(after), _) => Window { from: filter.after.unwrap_or(after), end, cut: false, page: None },
+        (None, Some(Tail::All)) => Window { from: begin.unwrap_or(0), end, cut: false, page: None },
         (None, Some(Tail::Lines(lines))) => Window::of_lines(store, &filter, end, lines).await?,
         (None, None) => Window::of_page(store, &filter, end).await?,
     };
@@ -155,12 +161,13 @@ impl Window {
         end: Option<i64>,
         lines: u32,
     ) -> Result<Self, store::Error> {
-        let Some(last) = end else { return Ok(Self { from: 0, end, cut: false, page: None }) };
+        let begin = filter.after.unwrap_or(0);
+        let Some(last) = end else { return Ok(Self { from: begin, end, cut: false, page: None }) };
         let first = match lines {
             0 => Some(last + 1),
             _ => store.log_position(filter, u64::from(lines) - 1).await?,
         };
-        let from = first.map_or(0, |first| first - 1);
+        let from = first.map_or(begin, |first| first - 1);
         Ok(Self { from, end: end.filter(|_| lines > 0), cut: first.is_some(), page: None })
     }
 
@@ -180,7 +187,7 @@ impl Window {
         };
         let left_out = lines.len() - lines.iter().rev().take_while(fits).count();
         lines.drain(..left_out);
-        let from = lines.first().map_or(0, |first| first.sequence - 1);
+        let from = lines.first().map_or(filter.after.unwrap_or(0), |first| first.sequence - 1);
         // A line may have come since `end` was looked up.
         let end = lines.last().map(|last| last.sequence).or(end);
         Ok(Self { from, end, cut: more || left_out > 0, page: Some(lines) })

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{LogFilter, Query};
 use crate::{
-    model::{InvocationId, Record},
+    model::{AttemptRecord, InvocationId, Record},
     scheduler::Scheduler,
     store::{self, RecordFilter},
 };
@@ -26,10 +26,11 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
     let mut awaited = ended(scheduler, query).await?;
     loop {
         let mut missing = 0;
-        for (id, lines) in std::mem::take(&mut awaited) {
+        for ((id, attempt), lines) in std::mem::take(&mut awaited) {
             let filter = LogFilter {
                 functions: Vec::new(),
                 invocation: Some(id),
+                attempt: Some(attempt),
                 since: None,
                 after: None,
                 before: None,
@@ -40,7 +41,7 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
             let stored = scheduler.store.count_logs(&filter).await?;
             if stored < lines {
                 missing += lines - stored;
-                awaited.insert(id, lines);
+                awaited.insert((id, attempt), lines);
             }
         }
         if missing == 0 || tokio::time::Instant::now() >= deadline || scheduler.stop.is_cancelled() {
@@ -50,11 +51,12 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
     }
 }
 
-/// How many lines invocations wrote that have just ended, or of one that is asked for are about to.
+/// How many lines the attempts of invocations wrote that have just ended, or of one that is asked for are about to. By
+/// attempt, for nobody knows how many one wrote that was lost.
 async fn ended(
     scheduler: &Scheduler,
     query: &Query,
-) -> Result<HashMap<InvocationId, u64>, store::Error> {
+) -> Result<HashMap<(InvocationId, u32), u64>, store::Error> {
     if query.cursor.is_some() || query.after.is_some() {
         // What is older than something that was read is there; who follows gets what comes.
         return Ok(HashMap::new());
@@ -69,9 +71,9 @@ async fn ended(
     let mut note = |record: &Record| {
         let wanted = (query.functions.is_empty() || query.functions.contains(&record.function))
             && created.is_none_or(|created| record.accepted_at >= created);
-        let lines: u64 = record.attempts.iter().filter_map(|attempt| attempt.lines).sum();
-        if wanted && lines > 0 && may_come(record.finished_at, now) {
-            written.insert(record.id, lines);
+        if wanted && may_come(record.finished_at, now) {
+            let lines = |attempt: &AttemptRecord| Some(((record.id, attempt.number), attempt.lines?));
+            written.extend(record.attempts.iter().filter_map(lines).filter(|(_, lines)| *lines > 0));
         }
     };
     if let Some(id) = query.invocation {
