@@ -19,6 +19,7 @@ mod instance;
 mod lease;
 mod left_overs;
 mod logs;
+mod outdated;
 pub mod pool;
 mod retry;
 mod revisions;
@@ -26,12 +27,13 @@ mod shared;
 mod start_failure;
 mod stop;
 mod tidy;
+mod warm;
 mod work;
 
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use tokio::sync::{Notify, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -48,6 +50,7 @@ use crate::{
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
 use left_overs::clean_up;
+use outdated::Outdated;
 use revisions::RevisionCache;
 use shared::Shared;
 
@@ -91,7 +94,7 @@ pub async fn run(
         owner: OwnerId::new(),
         tracker: TaskTracker::new(),
         given_up: CancellationToken::new(),
-        changed: Notify::new(),
+        outdated: Outdated::default(),
         store,
         queue,
         runtime,

@@ -9,14 +9,14 @@ use std::{
 };
 
 use crate::{
-    model::{FunctionId, Revision, RevisionNumber},
+    model::{Digest, FunctionId, Revision, RevisionNumber},
     store,
 };
 
 /// Revisions never change, so that what was read once is kept while its function exists.
 #[derive(Default)]
 pub struct RevisionCache {
-    known: Mutex<HashMap<(FunctionId, RevisionNumber), Arc<Revision>>>,
+    known: Mutex<HashMap<FunctionId, Vec<Arc<Revision>>>>,
     /// Functions that were deleted while this manager knew them, newest last; at most [`REMEMBERED_GONE`].
     gone: Mutex<VecDeque<FunctionId>>,
     /// How many were deleted. Looked at for every line that a function writes.
@@ -34,9 +34,10 @@ impl RevisionCache {
         function: FunctionId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Revision>>, store::Error> {
-        let known = self.known.lock().expect("no holder panics").get(&(function, number)).cloned();
-        if known.is_some() {
-            return Ok(known);
+        if let Some(of_function) = self.known.lock().expect("no holder panics").get(&function)
+            && let Some(known) = of_function.iter().find(|known| known.number == number)
+        {
+            return Ok(Some(known.clone()));
         }
         Ok(store.revision(function, number).await?.map(|read| self.keep(read)))
     }
@@ -44,12 +45,25 @@ impl RevisionCache {
     /// Keeps a revision that was read, unless it is known.
     pub fn keep(&self, read: Revision) -> Arc<Revision> {
         let mut known = self.known.lock().expect("no holder panics");
-        known.entry((read.function, read.number)).or_insert_with(|| Arc::new(read)).clone()
+        let of_function = known.entry(read.function).or_default();
+        if let Some(known) = of_function.iter().find(|known| known.number == read.number) {
+            return known.clone();
+        }
+        let read = Arc::new(read);
+        of_function.push(read.clone());
+        read
+    }
+
+    /// The code of the revisions of this function that are known: as it was uploaded, and as it was built.
+    pub fn digests(&self, function: FunctionId) -> Vec<Digest> {
+        let known = self.known.lock().expect("no holder panics");
+        let of_function = known.get(&function).into_iter().flatten();
+        of_function.flat_map(|known| [&known.source].into_iter().chain(&known.bundle)).cloned().collect()
     }
 
     /// The function was deleted.
     pub fn forget(&self, function: FunctionId) {
-        self.known.lock().expect("no holder panics").retain(|(id, _), _| *id != function);
+        self.known.lock().expect("no holder panics").remove(&function);
         let mut gone = self.gone.lock().expect("no holder panics");
         gone.push_back(function);
         if gone.len() > REMEMBERED_GONE {

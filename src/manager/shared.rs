@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, logs::LogWriter, revisions::RevisionCache,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, logs::LogWriter, outdated::Outdated,
+    revisions::RevisionCache,
 };
 use crate::{
     clock::Clock,
@@ -30,8 +30,8 @@ pub struct Shared {
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,
     pub logs: LogWriter,
-    /// Told when a function or revision has come or gone.
-    pub changed: Notify,
+    /// Code that may have gone with a function or revision.
+    pub outdated: Outdated,
     /// `<data>/instances`.
     pub instances: PathBuf,
     pub clock: Clock,

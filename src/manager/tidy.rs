@@ -1,5 +1,7 @@
-//! Caches that follow what there is: unpacked bundles and images that no revision names any more are removed,
-//! after a change and now and then, for a change may have been missed.
+//! Caches that follow what there is: unpacked bundles and images that no revision names any more are removed.
+//!
+//! After a change only the code of the function that changed is looked at, however many others there are. Now and then
+//! everything is, for a change may have been missed.
 
 use std::{
     collections::HashSet,
@@ -12,30 +14,44 @@ use tokio_util::sync::CancellationToken;
 use super::{instance::image::function_tag, shared::Shared};
 use crate::{error_chain::chain, model::Digest, store};
 
-/// Without a change.
+/// Everything is looked at so often.
 const EVERY: Duration = Duration::from_secs(600);
 /// Pause for an image whose last container is just being removed.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Changes that come together are answered by one look.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Between two looks passes at least this many times what the last one took: it reads every revision there is.
+/// Between two looks passes at least this many times what the last one took: where functions have images of their own, it
+/// reads every revision there is.
 const REST: u32 = 20;
+/// Digests that the store is asked about at once.
+const ASKED: usize = 500;
 
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     shared.bundles.remove_leftovers().await;
     let tidying = async {
+        let mut everything = Instant::now();
         loop {
             let begun = Instant::now();
-            let is_done = tidy(&shared).await.unwrap_or_else(|error| {
+            let suspects = shared.outdated.take();
+            let suspects = match everything <= begun {
+                true => {
+                    everything = begun + EVERY;
+                    shared.bundles.unpacked().await
+                }
+                false => suspects,
+            };
+            let is_done = tidy(&shared, suspects).await.unwrap_or_else(|error| {
                 tracing::warn!(error = %chain(&error), "caches not tidied; trying again later");
+                everything = begun + AGAIN;
                 true
             });
             let rest = SETTLE.max(begun.elapsed() * REST);
+            let next = if is_done { everything.saturating_duration_since(begun) } else { AGAIN };
             tokio::select! {
-                () = shared.changed.notified() => {}
-                () = tokio::time::sleep(if is_done { EVERY } else { AGAIN }) => {}
+                () = shared.outdated.told() => {}
+                () = tokio::time::sleep(next) => {}
             }
-            // Changes come in groups, and a look costs more the more functions there are.
+            // Changes come in groups.
             tokio::time::sleep(rest).await;
         }
     };
@@ -46,21 +62,37 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 /// Whether nothing is left for soon.
-async fn tidy(shared: &Shared) -> Result<bool, store::Error> {
-    let mut digests = HashSet::<Digest>::new();
+async fn tidy(shared: &Shared, mut suspects: HashSet<Digest>) -> Result<bool, store::Error> {
+    let asked: Vec<Digest> = suspects.iter().cloned().collect();
+    for asked in asked.chunks(ASKED) {
+        for named in shared.store.named(asked).await? {
+            suspects.remove(&named);
+        }
+    }
+    let removed = shared.bundles.remove_unnamed(&suspects).await;
+    if removed > 0 {
+        tracing::info!(count = removed, "unpacked bundles removed that no revision names");
+    }
+    tidy_images(shared).await
+}
+
+/// Only where there are some, since they are known by the names of all functions.
+async fn tidy_images(shared: &Shared) -> Result<bool, store::Error> {
+    match shared.runtime.has_images().await {
+        Ok(true) => {}
+        Ok(false) => return Ok(true),
+        Err(error) => {
+            tracing::debug!(error = %chain(&error), "images not looked at");
+            return Ok(true);
+        }
+    }
     let mut images: HashSet<String> = shared.under_way.tags().into_iter().collect();
     for named in shared.store.named_bundles().await? {
         images.insert(function_tag(named.function.as_str(), &named.source));
         // Another function may have been made from it by its id.
         images.insert(named.image);
-        digests.insert(named.source);
-        digests.extend(named.bundle);
     }
     images.extend(shared.under_way.tags());
-    let removed = shared.bundles.tidy(&digests).await;
-    if removed > 0 {
-        tracing::info!(count = removed, "unpacked bundles removed that no revision names");
-    }
     match shared.runtime.remove_images(&images).await {
         Ok((removed, are_left)) => {
             if !removed.is_empty() {

@@ -187,7 +187,10 @@ impl Registry {
             (added, _) => added?,
         };
         let (keep, function) = (self.kept.revisions, revision.function);
-        if let Err(error) = self.store.prune_revisions(keep, Some(function)).await {
+        // With fewer, all of them are kept.
+        if revision.number.0 > keep
+            && let Err(error) = self.store.prune_revisions(keep, Some(function)).await
+        {
             tracing::warn!(error = %chain(&error), "old revisions not deleted; the sweep tries again");
         }
         self.announce_changed(function).await;

@@ -1,12 +1,13 @@
 //! Functions as callers see them.
 
-use std::collections::HashMap;
-
 use super::Registry;
 use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
-    model::{Function, FunctionId, FunctionName, Problem, api::FunctionInfo},
+    model::{
+        Function, FunctionName, Problem,
+        api::{FunctionInfo, Page},
+    },
     store::{self, ActiveFunction},
 };
 
@@ -37,21 +38,22 @@ impl Registry {
         Ok(info(active, u32::try_from(instances).unwrap_or(u32::MAX)))
     }
 
-    /// All of them, by name, in two queries.
-    pub async fn list(&self) -> Result<Vec<FunctionInfo>, store::Error> {
-        let functions = self.store.active_functions(None).await?;
-        let mut live: HashMap<FunctionId, u32> = HashMap::new();
-        for instance in self.store.instances(None).await? {
-            *live.entry(instance.function).or_default() += 1;
-        }
-        let instances = |id: &FunctionId| live.get(id).copied().unwrap_or_default();
-        Ok(functions
-            .into_iter()
-            .map(|active| {
-                let instances = instances(&active.function.id);
-                info(active, instances)
-            })
-            .collect())
+    /// The first `limit` of those whose names come after this one, by name, in two queries.
+    pub async fn page(
+        &self,
+        after: Option<&FunctionName>,
+        limit: u32,
+    ) -> Result<Page<FunctionInfo>, store::Error> {
+        let functions = self.store.active_functions(after, limit).await?;
+        let ids: Vec<_> = functions.iter().map(|active| active.function.id).collect();
+        let live = self.store.live_instances(&ids).await?;
+        let next = functions.last().filter(|_| functions.len() == limit as usize);
+        let next = next.map(|last| last.function.name.to_string());
+        let info = |active: ActiveFunction| {
+            let instances = live.get(&active.function.id).copied().unwrap_or_default();
+            info(active, instances)
+        };
+        Ok(Page { items: functions.into_iter().map(info).collect(), next })
     }
 }
 

@@ -4,6 +4,7 @@ mod change;
 mod classic;
 mod deploy;
 mod functions;
+mod list;
 mod prune;
 mod routes;
 

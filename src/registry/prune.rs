@@ -11,12 +11,9 @@ use crate::{
         api::{Amount, Pruned},
         route,
     },
-    store::Prunable,
+    store::{self, Prunable},
     units::parse_duration,
 };
-
-/// Rows in one transaction.
-const PAGE: u32 = 5000;
 
 /// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
 /// for records and log lines.
@@ -40,7 +37,7 @@ impl Registry {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }
-        while self.store.prune(age, PAGE).await? >= u64::from(PAGE) {}
+        store::prune_all(&*self.store, age, || false).await?;
         let given_back = self.store.vacuum().await?;
         tracing::info!(?prunable, given_back, "pruned");
         Ok(report(prunable, false, given_back))

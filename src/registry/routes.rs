@@ -19,7 +19,7 @@ use super::{
     change::{MAX_REQUEST, to_the_end},
     classic,
     deploy::{Report, Source, upload_too_large},
-    prune,
+    list, prune,
 };
 use crate::{
     backends::store_and_queue,
@@ -49,7 +49,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
     let counting = registry.store.clone();
     let dropped = Arc::new(move || Dropped { refused: counting.refused(), ..Dropped::default() });
     Router::new()
-        .answers(&route::LIST_FUNCTIONS, list)
+        .answers(&route::LIST_FUNCTIONS, list::list)
         .answers(&route::SHOW_FUNCTION, show)
         .answers(&route::DELETE_FUNCTION, delete)
         .answers(&route::LIST_REVISIONS, revisions)
@@ -130,10 +130,6 @@ fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
         Some((Ok::<_, Infallible>(Bytes::from(text)), receiver))
     }));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
-}
-
-async fn list(State(registry): Shared) -> Answer<Json<Page<FunctionInfo>>> {
-    Ok(Json(Page { items: registry.list().await?, next: None }))
 }
 
 async fn show(State(registry): Shared, At(function): At<FunctionName>) -> Answer<Json<FunctionInfo>> {

@@ -146,6 +146,11 @@ pub trait Runtime: Send + Sync {
     /// network share, if it does not exist yet.
     async fn notices(&self, network: Network) -> Vec<String>;
 
+    /// Returns whether there are images that this manager made for functions.
+    async fn has_images(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Removes the images that this manager made for functions, except those with these tags and ids; returns the tags
     /// that were removed, and whether others are still in use and could be removed later.
     async fn remove_images(&self, _keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {

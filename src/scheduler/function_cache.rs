@@ -26,6 +26,9 @@ use crate::{
     store::{self, Functions},
 };
 
+/// Functions read at once.
+const PAGE: u32 = 500;
+
 /// What the hot path has to know of a function.
 #[derive(Debug)]
 pub struct CachedFunction {
@@ -131,22 +134,31 @@ impl FunctionCache {
 
     /// As many managers may be given work.
     pub fn set_managers(&self, count: u32) {
-        self.managers.store(count, Ordering::Relaxed);
+        if self.managers.swap(count, Ordering::Relaxed) == count {
+            return;
+        }
         for known in self.by_name.read().expect("no holder panics").values() {
             known.slots().resize(known.max_instances, count);
         }
     }
 
-    /// Reads everything anew, in one query.
+    /// Reads everything anew, page by page.
     pub async fn refresh(&self) -> Result<(), store::Error> {
         let _reading = self.reading.lock().await;
-        let functions = self.store.active_functions(None).await?;
-        let names: HashSet<&FunctionName> =
-            functions.iter().map(|active| &active.function.name).collect();
-        self.by_name.write().expect("no holder panics").retain(|name, _| names.contains(name));
-        for active in functions {
-            self.learn(&active.revision);
+        let mut there = HashSet::new();
+        let mut after: Option<FunctionName> = None;
+        loop {
+            let page = self.store.active_functions(after.as_ref(), PAGE).await?;
+            for active in &page {
+                there.insert(active.function.id);
+                self.learn(&active.revision);
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+            after = page.into_iter().next_back().map(|active| active.function.name);
         }
+        self.by_name.write().expect("no holder panics").retain(|_, known| there.contains(&known.id));
         Ok(())
     }
 
@@ -159,13 +171,12 @@ impl FunctionCache {
     /// Reads this function anew; one that is gone is forgotten.
     pub async fn refresh_one(&self, function: FunctionId) -> Result<(), store::Error> {
         let _reading = self.reading.lock().await;
-        let found = self.store.active_functions(Some(function)).await?;
-        if found.is_empty() {
-            let mut by_name = self.by_name.write().expect("no holder panics");
-            by_name.retain(|_, known| known.id != function);
-        }
-        for active in found {
-            self.learn(&active.revision);
+        match self.store.active_function(function).await? {
+            Some(active) => drop(self.learn(&active.revision)),
+            None => {
+                let mut by_name = self.by_name.write().expect("no holder panics");
+                by_name.retain(|_, known| known.id != function);
+            }
         }
         Ok(())
     }

@@ -29,8 +29,15 @@ pub trait Functions: Send + Sync {
     async fn function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
     /// Returns all functions, by name.
     async fn functions(&self) -> Result<Vec<Function>, Error>;
-    /// Returns all functions with their active revisions, by name, in one query; or only this one, if it exists.
-    async fn active_functions(&self, only: Option<FunctionId>) -> Result<Vec<ActiveFunction>, Error>;
+    /// Returns functions with their active revisions, by name: the first `limit` of those whose names come after this
+    /// one, in the store's order of names.
+    async fn active_functions(
+        &self,
+        after: Option<&FunctionName>,
+        limit: u32,
+    ) -> Result<Vec<ActiveFunction>, Error>;
+    /// Returns a function with its active revision; none when it does not exist.
+    async fn active_function(&self, id: FunctionId) -> Result<Option<ActiveFunction>, Error>;
     /// Returns a revision; none when the function or that revision does not exist.
     async fn revision(
         &self,
@@ -50,12 +57,14 @@ pub trait Functions: Send + Sync {
     /// Deletes revisions beyond the newest `keep` of each function, or of one, with the blobs that no other revision
     /// names; never the active one, nor one with live instances or running invocations. Without a function it also
     /// deletes blobs that no revision has named for an hour, as failed deploys leave them. Returns the functions that
-    /// lost a revision.
+    /// lost a revision. Over all functions it is a transaction for each that has such revisions.
     async fn prune_revisions(
         &self,
         keep: u32,
         function: Option<FunctionId>,
     ) -> Result<Vec<FunctionId>, Error>;
+    /// Returns those of these digests that a revision names, as its source or its bundle.
+    async fn named(&self, digests: &[Digest]) -> Result<Vec<Digest>, Error>;
     /// Returns the digests that the revisions of all functions name.
     async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error>;
 }

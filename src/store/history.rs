@@ -1,6 +1,9 @@
 //! Records of invocations, and the deletion of old ones.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,7 +29,8 @@ pub trait History: Send + Sync {
     /// among the newest [`RECENT`] ones only.
     async fn find_invocations(&self, part: &IdPart, limit: u32) -> Result<Vec<InvocationId>, Error>;
     /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the deleted async records are
-    /// counted as pruned. Returns the number of deleted rows.
+    /// counted as pruned. Returns the number of deleted rows: none when nothing is left. [`prune_all`] calls it until
+    /// then.
     async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error>;
     /// Returns what [`History::prune`] with that age and [`Functions::prune_revisions`] with that `keep` would delete
     /// now.
@@ -36,6 +40,36 @@ pub trait History: Send + Sync {
     /// Returns the space of deleted rows to the disk, in bytes; none where the store does that itself. Writes wait
     /// meanwhile.
     async fn vacuum(&self) -> Result<Option<u64>, Error>;
+}
+
+/// The number of rows that [`prune_all`] begins with.
+pub const PRUNE_PIECE: u32 = 200;
+/// The bounds of that number.
+const PIECES: (u32, u32) = (50, 1000);
+/// The time that a piece is meant to take. Writes of others wait meanwhile.
+const PIECE_TIME: Duration = Duration::from_millis(20);
+
+/// Deletes all that is old, in pieces that are short enough for the writes of others to go between, until `stop` says so.
+pub async fn prune_all(
+    history: &dyn History,
+    age: Duration,
+    stop: impl Fn() -> bool,
+) -> Result<(), Error> {
+    let mut limit = PRUNE_PIECE;
+    while !stop() {
+        let begun = Instant::now();
+        if history.prune(age, limit).await? == 0 {
+            break;
+        }
+        limit = next_piece(limit, begun.elapsed());
+    }
+    Ok(())
+}
+
+/// Returns the number of rows for the next piece, when this many took so long.
+fn next_piece(rows: u32, took: Duration) -> u32 {
+    let next = if took > PIECE_TIME { rows / 2 } else { rows + rows / 4 };
+    next.clamp(PIECES.0, PIECES.1)
 }
 
 /// A finished sync invocation.
@@ -78,4 +112,22 @@ pub struct RecordFilter {
     pub before: Option<InvocationId>,
     /// At most this number of records.
     pub limit: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_shrink_while_they_take_long_and_grow_again_within_bounds() {
+        let mut rows = PRUNE_PIECE;
+        for _ in 0..10 {
+            rows = next_piece(rows, PIECE_TIME * 2);
+        }
+        assert_eq!(rows, PIECES.0);
+        for _ in 0..20 {
+            rows = next_piece(rows, PIECE_TIME / 2);
+        }
+        assert_eq!(rows, PIECES.1);
+    }
 }

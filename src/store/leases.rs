@@ -1,6 +1,6 @@
 //! Manager processes: their leases, the claims under these, and the instances that they report.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -33,6 +33,8 @@ pub trait Leases: Send + Sync {
         owner: OwnerId,
         instances: &[ReportedInstance],
     ) -> Result<(), Error>;
+    /// Returns how many live instances these functions have; those without any are left out.
+    async fn live_instances(&self, functions: &[FunctionId]) -> Result<HashMap<FunctionId, u32>, Error>;
     /// Returns the live instances of all functions, or of one, at managers whose lease is valid.
     async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error>;
     /// Returns the manager processes whose lease is valid.

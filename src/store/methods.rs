@@ -98,9 +98,14 @@ macro_rules! store {
 
             async fn active_functions(
                 &self,
-                only: Option<FunctionId>,
+                after: Option<&FunctionName>,
+                limit: u32,
             ) -> Result<Vec<ActiveFunction>, Error> {
-                self.read(SOON, reads::active_functions(self.readers(), only)).await
+                self.read(SOON, reads::active_functions(self.readers(), after, limit)).await
+            }
+
+            async fn active_function(&self, id: FunctionId) -> Result<Option<ActiveFunction>, Error> {
+                self.read(SOON, reads::active_function(self.readers(), id)).await
             }
 
             async fn revision(
@@ -132,7 +137,31 @@ macro_rules! store {
                 keep: u32,
                 function: Option<FunctionId>,
             ) -> Result<Vec<FunctionId>, Error> {
-                self.write(LONG, prune::prune_revisions(self.synced(), keep, function)).await
+                if let Some(function) = function {
+                    let is_pruned = prune::prune_revisions(self.synced(), keep, function);
+                    return Ok(self
+                        .write(LONG, is_pruned)
+                        .await?
+                        .then_some(function)
+                        .into_iter()
+                        .collect());
+                }
+                // What nothing is to be deleted of is only read: others want to write.
+                let mut pruned =
+                    self.read(LONG, reads::with_old_revisions(self.readers(), keep)).await?;
+                for function in std::mem::take(&mut pruned) {
+                    if self.write(LONG, prune::prune_revisions(self.synced(), keep, function)).await? {
+                        pruned.push(function);
+                    }
+                }
+                for digest in self.read(LONG, reads::orphans(self.readers())).await? {
+                    self.write(LONG, prune::remove_blob(self.synced(), &digest)).await?;
+                }
+                Ok(pruned)
+            }
+
+            async fn named(&self, digests: &[Digest]) -> Result<Vec<Digest>, Error> {
+                self.read(SOON, reads::named(self.readers(), digests)).await
             }
 
             async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error> {
@@ -218,6 +247,13 @@ macro_rules! store {
                 self.read(SOON, reads::instances(self.readers(), function)).await
             }
 
+            async fn live_instances(
+                &self,
+                functions: &[FunctionId],
+            ) -> Result<std::collections::HashMap<FunctionId, u32>, Error> {
+                self.read(SOON, reads::live_instances(self.readers(), functions)).await
+            }
+
             async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
                 self.read(SOON, reads::live_owners(self.readers())).await
             }
@@ -274,6 +310,10 @@ macro_rules! store {
 
             async fn count_logs(&self, filter: &LogFilter) -> Result<u64, Error> {
                 self.read(SOON, reads::count_logs(self.readers(), filter)).await
+            }
+
+            async fn logs_begin(&self, since: jiff::Timestamp) -> Result<Option<i64>, Error> {
+                self.read(SOON, reads::logs_begin(self.readers(), since)).await
             }
 
             async fn log_position(&self, filter: &LogFilter, rank: u64) -> Result<Option<i64>, Error> {

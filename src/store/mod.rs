@@ -4,8 +4,8 @@
 //! [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all of them, which coerces to
 //! one of any.
 //!
-//! Every method is one transaction: after an error nothing of it has happened, with the exception of
-//! [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times and leases are read from
+//! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
+//! exception of [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times and leases are read from
 //! the store's own clock, so that the hosts' clocks need not agree.
 //!
 //! The store makes no rule about what happens next to an invocation: it grants a claim by bounds, and every other
@@ -28,6 +28,7 @@ mod methods;
 mod postgres;
 mod reads;
 mod refusals;
+mod row;
 mod rows;
 mod settlement;
 mod sqlite;
@@ -39,7 +40,7 @@ use std::{path::PathBuf, sync::Arc};
 pub use error::Error;
 pub use functions::{ActiveFunction, Functions, NamedBundle, NewRevision};
 pub use health::Health;
-pub use history::{History, Prunable, RECENT, RecordFilter, SyncRecord};
+pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
 pub use invocations::{
     Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };

@@ -1,6 +1,25 @@
 //! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type. Only the name of
 //! the store's clock differs.
 
+use uuid::Uuid;
+
+use super::RecordFilter;
+
+/// Lines that are looked at to find where those since a moment begin; of more, some are among the newest in any case.
+pub(super) const LOOKED_AT: i64 = 5000;
+/// A line may still appear behind so many numbers that were given out later.
+pub(super) const UNSETTLED: i64 = 2000;
+/// In milliseconds: the moment of acceptance is read beside that of the id, on the same clock.
+const BESIDE: i64 = 1000;
+
+/// The ids of the records that may match: from the first, and before the second. Ids begin with their time, which is never
+/// before that of the acceptance: a clock that is set back does not set ids back.
+pub(super) fn id_range(filter: &RecordFilter) -> (Uuid, Uuid) {
+    let since = filter.since.map_or(0, |since| since.as_millisecond() - BESIDE);
+    let first = u128::from(since.max(0).unsigned_abs()) << 80;
+    (Uuid::from_u128(first), filter.before.map_or(Uuid::max(), |before| before.0))
+}
+
 /// The columns that a record is read from: all but the bytes of payload and result.
 macro_rules! record_columns {
     () => {
@@ -10,13 +29,13 @@ macro_rules! record_columns {
 }
 
 /// Revisions that may be deleted: not among the newest `$1` of their function, not active, without live instances and
-/// running invocations.
+/// running invocations. Functions that have no more than `$1` are passed over at once.
 macro_rules! doomed {
     ($($now:tt)*) => {
         concat!(
             "SELECT r.function_id, r.number, r.source, r.bundle
              FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
-             WHERE r.number <> f.active_revision
+             WHERE r.number <> f.active_revision AND f.last_revision > $1
              AND (SELECT count(*) FROM revisions AS n
                   WHERE n.function_id = r.function_id AND n.number > r.number) >= $1
              AND NOT EXISTS (SELECT 1 FROM instances AS i JOIN leases AS l ON l.owner = i.owner
@@ -43,25 +62,42 @@ macro_rules! orphans {
     };
 }
 
+/// Functions with their active revisions.
+macro_rules! active_functions {
+    () => {
+        "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at,
+                f.created_at AS function_created_at, f.reported_warm
+         FROM functions AS f JOIN revisions AS r ON r.function_id = f.id AND r.number = f.active_revision"
+    };
+}
+
 macro_rules! reads {
-    ($database:ty, now = $now:literal, digits = $digits:literal) => {
+    ($database:ty, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
+        use std::collections::BTreeSet;
+
+        use jiff::Timestamp;
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
 
         use crate::{
             model::{
                 Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, OwnerId, Record, Revision,
-                RevisionNumber,
+                RevisionNumber, State,
             },
             store::{
                 ActiveFunction, LogFilter, LogPage, NamedBundle, Prunable, RECENT, RecordFilter, ReportedInstance, Totals,
-                reads::{doomed, fitting, orphans, record_columns},
+                reads::{LOOKED_AT, UNSETTLED, active_functions, doomed, fitting, id_range, orphans, record_columns},
                 rows::{
-                    ActiveRow, FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow, named_bundle,
+                    ActiveRow, FunctionRow, Id, InstanceRow, LineRow, RecordRow, ResultRow, RevisionRow, TotalsRow, named_bundle, parse,
                 },
             },
         };
 
         type Reader = Pool<$database>;
+
+        /// Whether a range of (function, number of a line) is written as one of rows. Postgres may answer an equality with an
+        /// order by the number alone by a walk through all numbers; SQLite does not, and has the number in the index only
+        /// behind an equality.
+        const ROW_RANGES: bool = $row_ranges;
 
         pub async fn ping(pool: &Reader) -> sqlx::Result<()> {
             sqlx::query("SELECT 1").execute(pool).await.map(drop)
@@ -98,20 +134,61 @@ macro_rules! reads {
 
         pub async fn active_functions(
             pool: &Reader,
-            only: Option<FunctionId>,
+            after: Option<&FunctionName>,
+            limit: u32,
         ) -> sqlx::Result<Vec<ActiveFunction>> {
-            let mut query = QueryBuilder::<$database>::new(
-                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at,
-                        f.created_at AS function_created_at, f.reported_warm
-                 FROM functions AS f JOIN revisions AS r
-                   ON r.function_id = f.id AND r.number = f.active_revision",
-            );
-            if let Some(function) = only {
-                query.push(" WHERE f.id = ").push_bind(Id(function.0));
-            }
-            query.push(" ORDER BY f.name");
-            let rows = query.build_query_as::<ActiveRow>().fetch_all(pool).await?;
+            // Every name comes after the empty one.
+            let rows: Vec<ActiveRow> = query_as(concat!(
+                active_functions!(),
+                " WHERE f.name > $1 ORDER BY f.name LIMIT $2"
+            ))
+                .bind(after.map_or("", FunctionName::as_str))
+                .bind(i64::from(limit))
+                .fetch_all(pool)
+                .await?;
             rows.into_iter().map(ActiveRow::into_model).collect()
+        }
+
+        pub async fn active_function(
+            pool: &Reader,
+            id: FunctionId,
+        ) -> sqlx::Result<Option<ActiveFunction>> {
+            let row: Option<ActiveRow> = query_as(concat!(active_functions!(), " WHERE f.id = $1"))
+                .bind(Id(id.0))
+                .fetch_optional(pool)
+                .await?;
+            row.map(ActiveRow::into_model).transpose()
+        }
+
+        pub async fn named(pool: &Reader, digests: &[Digest]) -> sqlx::Result<Vec<Digest>> {
+            if digests.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut query = QueryBuilder::<$database>::new("WITH asked (digest) AS (");
+            query.push_values(digests, |mut values, digest| {
+                values.push_bind(digest.as_str());
+            });
+            query.push(
+                ") SELECT digest FROM asked
+                 WHERE EXISTS (SELECT 1 FROM revisions WHERE source = digest)
+                    OR EXISTS (SELECT 1 FROM revisions WHERE bundle = digest)",
+            );
+            let named: Vec<String> = query.build_query_scalar().fetch_all(pool).await?;
+            named.iter().map(|digest| parse(digest)).collect()
+        }
+
+        pub async fn with_old_revisions(pool: &Reader, keep: u32) -> sqlx::Result<Vec<FunctionId>> {
+            let functions: Vec<Id> =
+                query_scalar(concat!("SELECT DISTINCT function_id FROM (", doomed!($now), ") AS doomed"))
+                    .bind(i64::from(keep))
+                    .fetch_all(pool)
+                    .await?;
+            Ok(functions.into_iter().map(|id| FunctionId(id.0)).collect())
+        }
+
+        pub async fn orphans(pool: &Reader) -> sqlx::Result<Vec<Digest>> {
+            let digests: Vec<String> = query_scalar(orphans!($now)).fetch_all(pool).await?;
+            digests.iter().map(|digest| parse(digest)).collect()
         }
 
         pub async fn revision(
@@ -250,6 +327,29 @@ macro_rules! reads {
             rows.into_iter().map(InstanceRow::into_model).collect()
         }
 
+        pub async fn live_instances(
+            pool: &Reader,
+            functions: &[FunctionId],
+        ) -> sqlx::Result<std::collections::HashMap<FunctionId, u32>> {
+            if functions.is_empty() {
+                return Ok(std::collections::HashMap::new());
+            }
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT n.function_id, count(*) FROM instances AS n JOIN leases AS l ON l.owner = n.owner
+                 WHERE l.expires_at > ",
+                $now,
+                " AND n.function_id IN ("
+            ));
+            let mut ids = query.separated(", ");
+            for function in functions {
+                ids.push_bind(Id(function.0));
+            }
+            query.push(") GROUP BY n.function_id");
+            let rows: Vec<(Id, i64)> = query.build_query_as().fetch_all(pool).await?;
+            let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+            Ok(rows.into_iter().map(|(id, live)| (FunctionId(id.0), count(live))).collect())
+        }
+
         pub async fn live_owners(pool: &Reader) -> sqlx::Result<Vec<OwnerId>> {
             let owners: Vec<Id> =
                 query_scalar(concat!("SELECT owner FROM leases WHERE expires_at > ", $now))
@@ -280,91 +380,170 @@ macro_rules! reads {
         }
 
         pub async fn records(pool: &Reader, filter: &RecordFilter) -> sqlx::Result<Vec<Record>> {
-            let mut query = QueryBuilder::<$database>::new(concat!(
-                "SELECT ",
-                record_columns!(),
-                " FROM invocations WHERE TRUE"
-            ));
-            if let Some(function) = &filter.function {
-                // Few invocations have just ended, however many the function has had before: so the index over
-                // functions is not used.
-                let column = if filter.ended.is_some() { "function_name || ''" } else { "function_name" };
-                query.push(" AND ").push(column).push(" = ").push_bind(function.as_str());
-            }
-            if let Some(state) = filter.state {
-                query.push(" AND state = ").push_bind(state.as_str());
-            }
-            if let Some(since) = filter.since {
-                query.push(" AND accepted_at >= ").push_bind(since.as_millisecond());
-            }
-            if let Some((from, to)) = filter.ended {
-                query.push(" AND finished_at >= ").push_bind(from.as_millisecond());
-                query.push(" AND finished_at <= ").push_bind(to.as_millisecond());
-            }
-            if let Some(before) = filter.before {
-                query.push(" AND id < ").push_bind(Id(before.0));
-            }
-            let order = if filter.ended.is_some() { "finished_at" } else { "id" };
-            query.push(" ORDER BY ").push(order).push(" DESC LIMIT ").push_bind(i64::from(filter.limit));
-            let rows = query.build_query_as::<RecordRow>().fetch_all(pool).await?;
+            let rows = match filter.ended {
+                Some(times) => records_by_end(filter, times).build_query_as().fetch_all(pool).await?,
+                None => records_by_id(filter).build_query_as().fetch_all(pool).await?,
+            };
             rows.into_iter().map(RecordRow::into_model).collect()
         }
 
-        fn push_conditions(query: &mut QueryBuilder<$database>, filter: &LogFilter) {
-            query.push(" FROM logs WHERE TRUE");
-            if !filter.functions.is_empty() {
-                query.push(" AND function_name IN (");
-                let mut names = query.separated(", ");
-                for name in &filter.functions {
-                    names.push_bind(name.as_str().to_owned());
+        /// Few invocations have just ended, however many the function has had before: so no index over functions is used.
+        fn records_by_end(filter: &RecordFilter, (from, to): (Timestamp, Timestamp)) -> QueryBuilder<$database> {
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM invocations WHERE finished_at >= "
+            ));
+            query.push_bind(from.as_millisecond()).push(" AND finished_at <= ").push_bind(to.as_millisecond());
+            if let Some(function) = &filter.function {
+                query.push(" AND function_name || '' = ").push_bind(function.as_str().to_owned());
+            }
+            if let Some(state) = filter.state {
+                query.push(" AND state || '' = ").push_bind(state.as_str());
+            }
+            query.push(" ORDER BY finished_at DESC LIMIT ").push_bind(i64::from(filter.limit));
+            query
+        }
+
+        fn records_by_id(filter: &RecordFilter) -> QueryBuilder<$database> {
+            let mut query = QueryBuilder::<$database>::new(concat!("SELECT ", record_columns!()));
+            match (&filter.function, filter.state) {
+                // Together the newest of each state are the newest of all.
+                (Some(_), None) => {
+                    query.push(" FROM invocations WHERE id IN (SELECT id FROM (");
+                    for (index, state) in State::ALL.into_iter().enumerate() {
+                        let before = if index > 0 { " UNION ALL " } else { "" };
+                        query.push(before).push("SELECT id FROM (SELECT id");
+                        push_newest(&mut query, filter, Some(state));
+                        query.push(") AS of_state");
+                    }
+                    query.push(") AS of_function ORDER BY id DESC LIMIT ");
+                    query.push_bind(i64::from(filter.limit)).push(") ORDER BY id DESC");
                 }
-                query.push(")");
+                (_, state) => push_newest(&mut query, filter, state),
             }
-            if let Some(invocation) = filter.invocation {
-                query.push(" AND invocation_id = ").push_bind(Id(invocation.0));
+            query
+        }
+
+        /// Reads a range of one index in its own order. As an equality with an order by id alone the same question would
+        /// leave the planner a choice: to walk through all ids until enough match, which may be never.
+        fn push_newest(
+            query: &mut QueryBuilder<$database>,
+            filter: &RecordFilter,
+            state: Option<State>,
+        ) {
+            let values = [filter.function.as_ref().map(|name| name.as_str().to_owned()), state.map(|state| state.as_str().to_owned())];
+            let (index, order) = match values {
+                [None, None] => ("(id)", "id DESC"),
+                [None, Some(_)] => ("(state, id)", "state DESC, id DESC"),
+                [Some(_), _] => ("(function_name, state, id)", "function_name DESC, state DESC, id DESC"),
+            };
+            let (first, last) = id_range(filter);
+            query.push(" FROM invocations WHERE ");
+            for (compared, id) in [(" >= (", first), (" < (", last)] {
+                query.push(index).push(compared);
+                for value in values.iter().flatten() {
+                    query.push_bind(value.clone()).push(", ");
+                }
+                query.push_bind(Id(id)).push(") AND ");
             }
-            if let Some(since) = filter.since {
-                query.push(" AND ts >= ").push_bind(since.as_millisecond());
-            }
-            if let Some(after) = filter.after {
-                query.push(" AND sequence > ").push_bind(after);
-            }
-            if let Some(before) = filter.before {
+            match filter.since {
+                Some(since) => query.push("accepted_at >= ").push_bind(since.as_millisecond()),
+                None => query.push("TRUE"),
+            };
+            query.push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(i64::from(filter.limit));
+        }
+
+        /// Selects these columns of the lines that match, in the order of their numbers, or the newest first: at most
+        /// `limit` of them. Each function's lines are a range of one index, read in its own order, as for records.
+        fn push_lines(
+            query: &mut QueryBuilder<$database>,
+            columns: &str,
+            filter: &LogFilter,
+            newest: bool,
+            limit: i64,
+        ) {
+            let down = if newest { " DESC" } else { "" };
+            let (after, before) = (filter.after.unwrap_or(i64::MIN), filter.before.unwrap_or(i64::MAX));
+            let push_end = |query: &mut QueryBuilder<$database>, order: &str| {
+                if let Some(since) = filter.since {
+                    query.push(" AND ts >= ").push_bind(since.as_millisecond());
+                }
+                query.push(" ORDER BY ").push(order).push("sequence").push(down);
+                query.push(" LIMIT ").push_bind(limit);
+            };
+            if filter.functions.is_empty() || filter.invocation.is_some() {
+                query.push("SELECT ").push(columns).push(" FROM logs WHERE sequence > ").push_bind(after);
                 query.push(" AND sequence < ").push_bind(before);
+                if let Some(invocation) = filter.invocation {
+                    query.push(" AND invocation_id = ").push_bind(Id(invocation.0));
+                    if let Some(attempt) = filter.attempt {
+                        query.push(" AND attempt = ").push_bind(i64::from(attempt));
+                    }
+                }
+                if !filter.functions.is_empty() {
+                    query.push(" AND function_name || '' IN (");
+                    let mut names = query.separated(", ");
+                    for name in &filter.functions {
+                        names.push_bind(name.as_str().to_owned());
+                    }
+                    query.push(")");
+                }
+                return push_end(query, "");
             }
+            let functions: BTreeSet<&FunctionName> = filter.functions.iter().collect();
+            for (index, function) in functions.into_iter().enumerate() {
+                let begin = if index > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" };
+                query.push(begin).push("SELECT ").push(columns).push(" FROM logs WHERE ");
+                for (compared, sequence) in [(" > ", after), (" < ", before)] {
+                    let function = function.as_str().to_owned();
+                    match ROW_RANGES {
+                        true => query.push("(function_name, sequence)").push(compared).push("("),
+                        false => query.push("function_name = "),
+                    };
+                    query.push_bind(function).push(if ROW_RANGES { ", " } else { " AND sequence" });
+                    if !ROW_RANGES {
+                        query.push(compared);
+                    }
+                    query.push_bind(sequence).push(if ROW_RANGES { ") AND " } else { " AND " });
+                }
+                query.push("TRUE");
+                push_end(query, if newest { "function_name DESC, " } else { "function_name, " });
+                query.push(") AS of_function");
+            }
+            query.push(" ORDER BY sequence").push(down).push(" LIMIT ").push_bind(limit);
         }
 
         /// Reads the lengths of the lines first, then the lines that fit: however long they are, no more than that is
         /// ever in memory.
         pub async fn logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<LogPage> {
-            let mut query = QueryBuilder::<$database>::new(
-                "SELECT sequence, CAST(octet_length(line) AS bigint)",
-            );
-            push_conditions(&mut query, filter);
-            query.push(" ORDER BY sequence").push(if filter.newest { " DESC" } else { "" });
-            query.push(" LIMIT ").push_bind(i64::from(filter.limit) + 1);
+            let mut query = QueryBuilder::<$database>::new("");
+            let columns = "sequence, CAST(octet_length(line) AS bigint)";
+            push_lines(&mut query, columns, filter, filter.newest, i64::from(filter.limit) + 1);
             let sizes: Vec<(i64, i64)> = query.build_query_as().fetch_all(pool).await?;
             let fitting = fitting(&sizes, filter);
             let Some((&(one_end, _), &(other_end, _))) = sizes[..fitting].first().zip(sizes[..fitting].last())
             else {
                 return Ok(LogPage { lines: Vec::new(), more: !sizes.is_empty() });
             };
-            let mut query = QueryBuilder::<$database>::new(
-                "SELECT sequence, ts, function_name, revision, invocation_id, attempt, instance, stream, line, kind",
-            );
-            push_conditions(&mut query, filter);
-            query.push(" AND sequence >= ").push_bind(one_end.min(other_end));
-            query.push(" AND sequence <= ").push_bind(one_end.max(other_end));
-            query.push(" ORDER BY sequence");
+            let these = LogFilter {
+                after: Some(one_end.min(other_end) - 1),
+                before: Some(one_end.max(other_end) + 1),
+                ..filter.clone()
+            };
+            let mut query = QueryBuilder::<$database>::new("");
+            let columns =
+                "sequence, ts, function_name, revision, invocation_id, attempt, instance, stream, line, kind";
+            push_lines(&mut query, columns, &these, false, i64::MAX);
             let rows = query.build_query_as::<LineRow>().fetch_all(pool).await?;
             let lines = rows.into_iter().map(LineRow::into_model).collect::<sqlx::Result<_>>()?;
             Ok(LogPage { lines, more: fitting < sizes.len() })
         }
 
         pub async fn count_logs(pool: &Reader, filter: &LogFilter) -> sqlx::Result<u64> {
-            let mut query = QueryBuilder::<$database>::new("SELECT count(*) FROM (SELECT 1 AS one");
-            push_conditions(&mut query, filter);
-            query.push(" LIMIT ").push_bind(i64::from(filter.limit)).push(") AS counted");
+            let mut query = QueryBuilder::<$database>::new("SELECT count(*) FROM (");
+            push_lines(&mut query, "sequence", filter, false, i64::from(filter.limit));
+            query.push(") AS counted");
             let count: i64 = query.build_query_scalar().fetch_one(pool).await?;
             Ok(count.unsigned_abs())
         }
@@ -374,11 +553,24 @@ macro_rules! reads {
             filter: &LogFilter,
             rank: u64,
         ) -> sqlx::Result<Option<i64>> {
-            let mut query = QueryBuilder::<$database>::new("SELECT sequence");
-            push_conditions(&mut query, filter);
-            query.push(" ORDER BY sequence DESC LIMIT 1 OFFSET ");
-            query.push_bind(i64::try_from(rank).unwrap_or(i64::MAX));
+            let rank = i64::try_from(rank).unwrap_or(i64::MAX - 1);
+            let mut query = QueryBuilder::<$database>::new("SELECT sequence FROM (");
+            push_lines(&mut query, "sequence", filter, true, rank.saturating_add(1));
+            query.push(") AS newest ORDER BY sequence DESC LIMIT 1 OFFSET ").push_bind(rank);
             query.build_query_scalar().fetch_optional(pool).await
+        }
+
+        pub async fn logs_begin(pool: &Reader, since: Timestamp) -> sqlx::Result<Option<i64>> {
+            let (lines, first, last): (i64, Option<i64>, Option<i64>) = query_as(
+                "SELECT count(*), min(sequence), (SELECT max(sequence) FROM logs)
+                 FROM (SELECT sequence FROM logs WHERE ts >= $1 ORDER BY ts LIMIT $2) AS found",
+            )
+            .bind(since.as_millisecond())
+            .bind(LOOKED_AT)
+            .fetch_one(pool)
+            .await?;
+            let unsettled = last.unwrap_or(0) - UNSETTLED;
+            Ok((lines < LOOKED_AT).then(|| first.map_or(unsettled, |first| unsettled.min(first - 1)).max(0)))
         }
 
         pub async fn find_invocations(
@@ -411,7 +603,7 @@ macro_rules! reads {
     };
 }
 
-pub(super) use {doomed, orphans, reads, record_columns};
+pub(super) use {active_functions, doomed, orphans, reads, record_columns};
 
 /// Returns how many of these lines, given by number and length, the filter lets through: always the first one.
 pub(super) fn fitting(sizes: &[(i64, i64)], filter: &super::LogFilter) -> usize {

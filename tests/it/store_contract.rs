@@ -17,7 +17,8 @@ use cloudfunc::{
     lifecycle::{Ending, Transition},
     model::{
         AttemptRecord, Body, Code, Digest, Function, FunctionError, FunctionName, FunctionSpec,
-        InvocationId, Language, ManagerId, Network, OwnerId, Package, RevisionNumber, Scaling, State,
+        InvocationId, Language, ManagerId, Network, OwnerId, Package, Phases, RevisionNumber, Scaling,
+        State,
     },
     store::{Announcement, Config, NewInvocation, NewRevision, Settlement, Store, connect},
 };
@@ -55,6 +56,7 @@ contract! {
     }
     functions {
         revisions_are_numbered_from_one_and_the_newest_is_active,
+        functions_are_paged_by_name,
         revisions_added_at_once_get_numbers_of_their_own,
         an_unchanged_upload_can_be_recognised,
         activation_minds_what_was_expected,
@@ -126,25 +128,25 @@ impl SqliteFile {
 }
 
 /// A database of one test.
-struct PostgresDatabase {
+pub(crate) struct PostgresDatabase {
     server: String,
-    name: String,
+    pub name: String,
 }
 
 impl PostgresDatabase {
-    fn create(server: &str) -> Self {
+    pub fn create(server: &str) -> Self {
         let name = format!("cloudfunc_test_{}", InvocationId::new().0.simple());
         psql(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
         Self { server: server.to_owned(), name }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         let mut url = url::Url::parse(&self.server).unwrap();
         url.set_path(&self.name);
         url.into()
     }
 
-    fn config(&self) -> Config {
+    pub fn config(&self) -> Config {
         self.url().parse().unwrap()
     }
 }
@@ -156,11 +158,13 @@ impl Drop for PostgresDatabase {
 }
 
 /// Tests know nothing of sqlx; the client is wherever the server is.
-fn psql(url: &str, statement: &str) {
+pub(crate) fn psql(url: &str, statement: &str) -> String {
     let output = std::process::Command::new("psql")
         .args([
             "--no-psqlrc",
             "--quiet",
+            "--tuples-only",
+            "--no-align",
             "--set=ON_ERROR_STOP=1",
             "--dbname",
             url,
@@ -170,6 +174,7 @@ fn psql(url: &str, statement: &str) {
         .output()
         .expect("psql is there");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 async fn open(config: Config) -> Arc<dyn Store> {
@@ -179,7 +184,7 @@ async fn open(config: Config) -> Arc<dyn Store> {
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(600);
 
-fn name(text: &str) -> FunctionName {
+pub(crate) fn name(text: &str) -> FunctionName {
     text.parse().unwrap()
 }
 
@@ -203,7 +208,7 @@ fn spec() -> FunctionSpec {
 }
 
 /// What a deploy of these bytes hands over; the bytes stand for both source and bundle.
-fn revision_of(function: &str, content: &str) -> NewRevision {
+pub(crate) fn revision_of(function: &str, content: &str) -> NewRevision {
     let digest = Digest::of(content.as_bytes());
     NewRevision {
         name: name(function),
@@ -273,7 +278,7 @@ fn finish(id: InvocationId, attempt: u32, state: State) -> Settlement {
         },
         start: None,
         prewarmed: false,
-        phases: Vec::new(),
+        phases: Phases::new(),
         result: (state == State::Succeeded).then(|| text("result")),
         finished_at: now(),
     }

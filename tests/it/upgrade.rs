@@ -50,6 +50,7 @@ macro_rules! versions {
 
 versions! {
     before_lifecycle: "0.1-before-lifecycle"
+    before_growth: "0.1-before-growth"
 }
 
 /// Longer than any fixture will grow old: nothing of it is pruned.

@@ -11,7 +11,7 @@ use std::{
 use bollard::{
     Docker, body_try_stream,
     errors::Error as Answer,
-    models::ImageInspect,
+    models::{ImageInspect, ImageSummary},
     query_parameters::{BuildImageOptions, CreateImageOptions, ListImagesOptions, RemoveImageOptions},
 };
 use bytes::Bytes;
@@ -74,6 +74,19 @@ impl Images {
         }
     }
 
+    /// Whether there are images that this manager made.
+    pub(super) async fn are_there(&self, engine: &Engine) -> Result<bool, Error> {
+        self.made_here(engine).await.map(|images| !images.is_empty())
+    }
+
+    async fn made_here(&self, engine: &Engine) -> Result<Vec<ImageSummary>, Error> {
+        let label = format!("{MANAGER_LABEL}={}", self.manager);
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
+        let images = engine.client().await?.list_images(Some(options)).await;
+        images.map_err(engine.failed("list images"))
+    }
+
     /// Removes the images that this manager made for functions and that have none of these tags and ids. The engine
     /// refuses to remove one that a container still uses.
     pub(super) async fn remove_others(
@@ -81,12 +94,8 @@ impl Images {
         engine: &Engine,
         keep: &HashSet<String>,
     ) -> Result<(Vec<String>, bool), Error> {
-        let label = format!("{MANAGER_LABEL}={}", self.manager);
-        let filters = HashMap::from([("label".to_owned(), vec![label])]);
-        let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
         let client = engine.client().await?;
-        let images = client.list_images(Some(options)).await;
-        let images = images.map_err(engine.failed("list images"))?;
+        let images = self.made_here(engine).await?;
         let (mut removed, mut are_left) = (Vec::new(), false);
         let others = images.into_iter().filter(|image| !keep.contains(&image.id));
         for tag in others.flat_map(|image| image.repo_tags) {

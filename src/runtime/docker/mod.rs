@@ -147,6 +147,10 @@ impl Runtime for Docker {
         }
     }
 
+    async fn has_images(&self) -> Result<bool, Error> {
+        self.images.are_there(&self.shared.engine).await
+    }
+
     async fn remove_images(&self, keep: &HashSet<String>) -> Result<(Vec<String>, bool), Error> {
         self.images.remove_others(&self.shared.engine, keep).await
     }

@@ -26,7 +26,6 @@ const EVERY: Duration = Duration::from_secs(1);
 const PAGE: u32 = 1000;
 /// Pruning happens every so many sweeps.
 const PRUNE_EVERY: u64 = 60;
-const PRUNE_PAGE: u32 = 5000;
 /// Time for a stop.
 const LAST_SWEEP: Duration = Duration::from_secs(3);
 
@@ -75,16 +74,12 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
     }
 }
 
-/// Old revisions; then records and lines page by page, so that no transaction is long.
+/// Old revisions; then records and lines.
 async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
     if let Err(error) = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None).await {
         tracing::warn!(error = %chain(&error), "old revisions not deleted");
     }
-    while !stop.is_cancelled()
-        && scheduler.store.prune(scheduler.limits.retention, PRUNE_PAGE).await? >= u64::from(PRUNE_PAGE)
-    {
-    }
-    Ok(())
+    store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await
 }
 
 async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

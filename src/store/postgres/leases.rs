@@ -62,16 +62,17 @@ pub async fn report_instances(
     instances: &[ReportedInstance],
 ) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
-    // Not "delete all, insert all": the two would not see each other within one statement.
+    // Most are there already, as they are.
     query(
         "WITH ended AS (DELETE FROM instances WHERE owner = $1 AND id <> ALL ($2))
          INSERT INTO instances (owner, id, manager, function_id, revision, sandbox, started_at)
          SELECT DISTINCT ON (t.id) $1, t.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[],
                                                        $6::text[], $7::bigint[])
             AS t (id, manager, function_id, revision, sandbox, started_at)
-         ON CONFLICT (owner, id) DO UPDATE SET manager = excluded.manager,
-            function_id = excluded.function_id, revision = excluded.revision,
-            sandbox = excluded.sandbox, started_at = excluded.started_at",
+         ON CONFLICT (owner, id) DO UPDATE SET manager = excluded.manager, function_id = excluded.function_id,
+            revision = excluded.revision, sandbox = excluded.sandbox, started_at = excluded.started_at
+             WHERE (instances.manager, instances.function_id, instances.revision, instances.sandbox, instances.started_at)
+                <> (excluded.manager, excluded.function_id, excluded.revision, excluded.sandbox, excluded.started_at)",
     )
     .bind(Id(owner.0))
     .bind(columns(instances, |instance| Id(instance.id.0)))

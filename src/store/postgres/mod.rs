@@ -12,7 +12,7 @@ mod prune;
 mod reads;
 mod records;
 
-use std::str::FromStr as _;
+use std::{str::FromStr as _, sync::LazyLock};
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -25,6 +25,7 @@ use super::{
     lost_claims::LostClaims,
     methods::store,
     refusals::Refusals,
+    row::migrations,
 };
 use crate::model::SecretUrl;
 
@@ -42,7 +43,8 @@ const RELAXED_CONNECTIONS: u32 = 2;
 /// path connections are idle for less, and the test costs nothing.
 const TRUST: Duration = Duration::from_secs(1);
 
-pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> =
+    LazyLock::new(|| migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth"));
 
 pub(super) struct Postgres {
     pool: PgPool,

@@ -3,37 +3,26 @@
 use sqlx::{PgPool, query, query_as, query_scalar};
 
 use crate::{
-    model::FunctionId,
-    store::{
-        failure::Failure,
-        reads::{doomed, orphans},
-        rows::Id,
-    },
+    model::{Digest, FunctionId},
+    store::{failure::Failure, reads::doomed, rows::Id},
 };
 
-pub async fn prune_revisions(
-    pool: &PgPool,
-    keep: u32,
-    function: Option<FunctionId>,
-) -> Result<Vec<FunctionId>, Failure> {
+/// Deletes the old revisions of one function, and returns whether there were any.
+pub async fn prune_revisions(pool: &PgPool, keep: u32, function: FunctionId) -> Result<bool, Failure> {
     let mut tx = pool.begin().await?;
-    let doomed: Vec<(Id, i64, String, Option<String>)> = query_as(concat!(
-        doomed!("now_ms()"),
-        " AND ($2::uuid IS NULL OR r.function_id = $2) FOR UPDATE OF r SKIP LOCKED"
-    ))
-    .bind(i64::from(keep))
-    .bind(function.map(|function| Id(function.0)))
-    .fetch_all(&mut *tx)
-    .await?;
-    let (mut functions, mut numbers, mut digests) = (Vec::new(), Vec::new(), Vec::new());
-    for (function, number, source, bundle) in doomed {
-        functions.push(function);
+    let doomed: Vec<(Id, i64, String, Option<String>)> =
+        query_as(concat!(doomed!("now_ms()"), " AND r.function_id = $2 FOR UPDATE OF r SKIP LOCKED"))
+            .bind(i64::from(keep))
+            .bind(Id(function.0))
+            .fetch_all(&mut *tx)
+            .await?;
+    if doomed.is_empty() {
+        return Ok(false);
+    }
+    let (mut numbers, mut digests) = (Vec::new(), Vec::new());
+    for (_, number, source, bundle) in doomed {
         numbers.push(number);
         digests.extend([source].into_iter().chain(bundle));
-    }
-    if function.is_none() {
-        let orphans: Vec<String> = query_scalar(orphans!("now_ms()")).fetch_all(&mut *tx).await?;
-        digests.extend(orphans);
     }
     // A transaction that is adding a revision of one of them holds it until its commit.
     let digests: Vec<String> =
@@ -43,11 +32,11 @@ pub async fn prune_revisions(
             .await?;
     // The active revision is checked once more: it may have changed since.
     query(
-        "DELETE FROM revisions AS r USING unnest($1::uuid[], $2::bigint[]) AS d (function_id, number), functions AS f
-         WHERE r.function_id = d.function_id AND r.number = d.number
+        "DELETE FROM revisions AS r USING functions AS f
+         WHERE r.function_id = $1 AND r.number = ANY ($2)
          AND f.id = r.function_id AND f.active_revision <> r.number",
     )
-    .bind(&functions)
+    .bind(Id(function.0))
     .bind(numbers)
     .execute(&mut *tx)
     .await?;
@@ -61,7 +50,25 @@ pub async fn prune_revisions(
     .execute(&mut *tx)
     .await?;
     tx.commit().await.map_err(Failure::committing)?;
-    let mut functions: Vec<FunctionId> = functions.into_iter().map(|id| FunctionId(id.0)).collect();
-    functions.dedup();
-    Ok(functions)
+    Ok(true)
+}
+
+/// Deletes a blob, unless a revision names it.
+pub async fn remove_blob(pool: &PgPool, digest: &Digest) -> Result<(), Failure> {
+    let mut tx = pool.begin().await?;
+    // A transaction that is adding a revision of it holds it until its commit.
+    query("SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE")
+        .bind(digest.as_str())
+        .execute(&mut *tx)
+        .await?;
+    query(
+        "DELETE FROM blobs WHERE digest = $1
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = $1)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = $1)",
+    )
+    .bind(digest.as_str())
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::committing)?;
+    Ok(())
 }

@@ -1,3 +1,8 @@
 //! See [`crate::store::reads`].
 
-crate::store::reads::reads!(sqlx::Postgres, now = "now_ms()", digits = "replace(id::text, '-', '')");
+crate::store::reads::reads!(
+    sqlx::Postgres,
+    now = "now_ms()",
+    digits = "replace(id::text, '-', '')",
+    row_ranges = true
+);

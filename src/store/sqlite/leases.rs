@@ -10,7 +10,7 @@ use crate::{
     store::{
         ReportedInstance,
         failure::Failure,
-        rows::{Id, clean, millis},
+        rows::{Id, clean, hex_ids, json, millis},
     },
 };
 
@@ -66,22 +66,41 @@ pub async fn report_instances(
         tx: &mut SqliteConnection,
         (owner, instances): &(OwnerId, Vec<ReportedInstance>),
     ) -> Result<(), Failure> {
-        query("DELETE FROM instances WHERE owner = $1").bind(Id(owner.0)).execute(&mut *tx).await?;
-        for instance in instances {
-            query(
-                "INSERT INTO instances (owner, id, manager, function_id, revision, sandbox, started_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-            )
-            .bind(Id(owner.0))
-            .bind(Id(instance.id.0))
-            .bind(Id(instance.manager.0))
-            .bind(Id(instance.function.0))
-            .bind(i64::from(instance.revision.0))
-            .bind(&*clean(&instance.sandbox))
-            .bind(instance.started_at.as_millisecond())
-            .execute(&mut *tx)
-            .await?;
-        }
+        // Most are there already, as they are.
+        query(
+            "DELETE FROM instances WHERE owner = $1 AND id NOT IN (SELECT unhex(value) FROM json_each($2))",
+        )
+        .bind(Id(owner.0))
+        .bind(hex_ids(instances.iter().map(|instance| instance.id.0))?)
+        .execute(&mut *tx)
+        .await?;
+        let rows: Vec<_> = instances
+            .iter()
+            .map(|instance| {
+                let hex = |id: uuid::Uuid| id.simple().to_string();
+                (
+                    hex(instance.id.0),
+                    hex(instance.manager.0),
+                    hex(instance.function.0),
+                    instance.revision,
+                    clean(&instance.sandbox),
+                    instance.started_at.as_millisecond(),
+                )
+            })
+            .collect();
+        query(
+            "INSERT INTO instances (owner, id, manager, function_id, revision, sandbox, started_at)
+             SELECT $1, unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4,
+                    value ->> 5
+             FROM json_each($2) WHERE TRUE ON CONFLICT (owner, id) DO UPDATE SET manager = excluded.manager, function_id = excluded.function_id,
+            revision = excluded.revision, sandbox = excluded.sandbox, started_at = excluded.started_at
+             WHERE (instances.manager, instances.function_id, instances.revision, instances.sandbox, instances.started_at)
+                <> (excluded.manager, excluded.function_id, excluded.revision, excluded.sandbox, excluded.started_at)",
+        )
+        .bind(Id(owner.0))
+        .bind(json(&rows)?)
+        .execute(&mut *tx)
+        .await?;
         Ok(())
     }
     writer.write((owner, instances.to_vec()), |tx, arguments| Box::pin(run(tx, arguments))).await

@@ -1,31 +1,47 @@
 //! The store in one SQLite file: write-ahead log, one connection that writes, a few that read.
 //!
 //! Writers queue in this process for the one writing connection instead of in SQLite, where they would poll, and share
-//! its commits (`writer.rs`). Every commit is synced (`synchronous = FULL`): a write that returned is on disk.
+//! its commits (`writer.rs`, `groups.rs`). A write that returned is on disk, and so is what a read returns (`log.rs`);
+//! records of sync invocations, log lines and the like are on disk a second later at most.
 //! Another process may use the same file; the two then wait for each other for up to [`BUSY`].
 
+mod connection;
 mod functions;
+mod groups;
+#[cfg(test)]
+mod growth_tests;
 mod invocations;
+mod jobs;
 mod leases;
+mod log;
 mod prune;
 mod reads;
 mod records;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
 
 use sqlx::{
-    Connection as _, SqliteConnection, SqlitePool,
+    AssertSqlSafe, Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::writer::{Writer, connect_when_free};
+use self::{
+    connection::{connect_when_free, empty_log},
+    jobs::Answered,
+    writer::{Writer, Writing},
+};
 use super::{
     failure::{self, Failure},
     lost_claims::LostClaims,
     methods::store,
     refusals::Refusals,
+    row::migrations,
 };
+use crate::disk::{create_folders, sync_names};
 
 /// The store's clock in SQL: milliseconds since the epoch, constant within a statement.
 macro_rules! now {
@@ -49,6 +65,22 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// The statements that insert as many rows as [`pieces`] cuts off, made once: their text grows with the rows.
+struct Inserts(Vec<Arc<str>>);
+
+impl Inserts {
+    /// `row` is one row of values, with `?` for each that is bound.
+    fn new(head: &str, row: &str, tail: &str) -> Self {
+        let rows = (0..=MAX_PIECE.ilog2()).map(|log| vec![row; 1 << log].join(", "));
+        Self(rows.map(|rows| [head, &rows, tail].concat().into()).collect())
+    }
+
+    /// The one that inserts `rows` rows, a power of two.
+    fn of(&self, rows: usize) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(self.0[rows.ilog2() as usize].clone())
+    }
+}
+
 /// The time for which a method waits for a connection, and for another process' transaction, before it returns
 /// [`Error::Unavailable`].
 const BUSY: Duration = Duration::from_secs(5);
@@ -59,12 +91,15 @@ const RESERVE: u64 = 1 << 20;
 /// The size, in bytes, to which the write-ahead log's file is cut back after a burst.
 const JOURNAL_LIMIT: &str = "67108864";
 
-pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> =
+    LazyLock::new(|| migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth"));
 
 pub(super) struct Sqlite {
-    writer: Writer,
-    /// The options of a connection that may write.
-    writing: SqliteConnectOptions,
+    writing: Writing,
+    synced: Writer,
+    relaxed: Writer,
+    /// The options of a connection that may write, and syncs each commit.
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     lost: LostClaims,
     refusals: Refusals,
@@ -84,15 +119,17 @@ impl Sqlite {
             .filename(path)
             .busy_timeout(BUSY)
             .pragma("journal_size_limit", JOURNAL_LIMIT);
-        let writing = reading
+        let options = reading
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
-        let mut connection = connect_when_free(&writing).await?;
+        let commits = options.clone().synchronous(SqliteSynchronous::Normal);
+        let mut connection = connect_when_free(&commits).await?;
         // The connection that stays does it: when the last one closes, SQLite empties and deletes its log.
         migrate(&mut connection, shown).await?;
-        let writer = Writer::start(writing.clone(), connection);
+        empty_log(&mut connection).await?;
+        let writing = Writing::start(commits, path, connection).map_err(sqlx::Error::Io)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
@@ -101,8 +138,10 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_lazy_with(reading.pragma("query_only", "on"));
         Ok(Self {
-            writer,
+            synced: writing.writer(Answered::Synced),
+            relaxed: writing.writer(Answered::Committed),
             writing,
+            options,
             readers,
             lost: LostClaims::default(),
             refusals: Refusals::default(),
@@ -111,13 +150,13 @@ impl Sqlite {
         })
     }
 
-    /// The same connection, which syncs every commit: relaxed writes join the groups of the others.
+    /// The same connection: relaxed writes join the groups of the others, and do not wait for the sync.
     fn relaxed(&self) -> &Writer {
-        &self.writer
+        &self.relaxed
     }
 
     fn synced(&self) -> &Writer {
-        &self.writer
+        &self.synced
     }
 
     fn readers(&self) -> &SqlitePool {
@@ -129,7 +168,10 @@ impl Sqlite {
         _within: Duration,
         reading: impl Future<Output = sqlx::Result<T>> + Send,
     ) -> Result<T, Error> {
-        reading.await.map_err(|error| Failure::from(error).into_error(&self.path))
+        let failed = |error: sqlx::Error| Failure::from(error).into_error(&self.path);
+        let found = reading.await.map_err(failed)?;
+        self.writing.promises().kept().await.map_err(failed)?;
+        Ok(found)
     }
 
     async fn write<T>(
@@ -151,7 +193,7 @@ impl Sqlite {
     }
 
     async fn give_back_room(&self) -> Result<Option<u64>, Error> {
-        let vacuum = prune::vacuum(&self.writing, Path::new(&self.path));
+        let vacuum = prune::vacuum(&self.options, Path::new(&self.path));
         self.write(LONG, vacuum).await.map(Some)
     }
 
@@ -172,7 +214,7 @@ impl Sqlite {
 
     async fn close_connections(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writing.close().await;
     }
 }
 
@@ -182,10 +224,14 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        std::fs::create_dir_all(folder)?;
+        create_folders(folder, 0o777)?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    match std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        // One that is there is not opened: closing it would drop the locks of another connection of this process.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => drop(created?),
+    }
+    sync_names(folder.unwrap_or(Path::new(".")))
 }
 
 /// Applies migrations under SQLite's own write lock, so that of two processes one waits and then finds nothing to do.
@@ -212,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let store = Sqlite::connect(&path).await.unwrap();
-        let later = store.writer.write((), |tx, ()| {
+        let later = store.synced.write((), |tx, ()| {
             Box::pin(async move {
                 sqlx::query(
                     "INSERT INTO _sqlx_migrations

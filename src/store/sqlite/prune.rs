@@ -2,67 +2,59 @@
 
 use std::path::Path;
 
-use sqlx::{
-    Connection as _, SqliteConnection, query, query_as, query_scalar, sqlite::SqliteConnectOptions,
-};
+use sqlx::{Connection as _, SqliteConnection, query, query_as, sqlite::SqliteConnectOptions};
 
-use super::{
-    now,
-    writer::{Writer, connect_when_free},
-};
+use super::{connection::connect_when_free, now, writer::Writer};
 use crate::{
-    model::FunctionId,
-    store::{
-        failure::Failure,
-        reads::{doomed, orphans},
-        rows::Id,
-    },
+    model::{Digest, FunctionId},
+    store::{failure::Failure, reads::doomed, rows::Id},
 };
 
-pub async fn prune_revisions(
-    writer: &Writer,
-    keep: u32,
-    function: Option<FunctionId>,
-) -> Result<Vec<FunctionId>, Failure> {
+/// Deletes the old revisions of one function, and returns whether there were any.
+pub async fn prune_revisions(writer: &Writer, keep: u32, function: FunctionId) -> Result<bool, Failure> {
     async fn run(
         tx: &mut SqliteConnection,
-        (keep, function): &(u32, Option<FunctionId>),
-    ) -> Result<Vec<FunctionId>, Failure> {
-        let only = function.map(|function| Id(function.0));
+        (keep, function): &(u32, FunctionId),
+    ) -> Result<bool, Failure> {
         let doomed: Vec<(Id, i64, String, Option<String>)> =
-            query_as(concat!(doomed!(now!()), " AND ($2 IS NULL OR r.function_id = $2)"))
+            query_as(concat!(doomed!(now!()), " AND r.function_id = $2"))
                 .bind(i64::from(*keep))
-                .bind(only)
+                .bind(Id(function.0))
                 .fetch_all(&mut *tx)
                 .await?;
-        let (mut functions, mut digests) = (Vec::new(), Vec::new());
+        let is_pruned = !doomed.is_empty();
+        let mut digests = Vec::new();
         for (function, number, source, bundle) in doomed {
             query("DELETE FROM revisions WHERE function_id = $1 AND number = $2")
                 .bind(function)
                 .bind(number)
                 .execute(&mut *tx)
                 .await?;
-            functions.push(FunctionId(function.0));
             digests.extend([source].into_iter().chain(bundle));
         }
-        if function.is_none() {
-            let orphans: Vec<String> = query_scalar(orphans!(now!())).fetch_all(&mut *tx).await?;
-            digests.extend(orphans);
-        }
         for digest in digests {
-            query(
-                "DELETE FROM blobs WHERE digest = $1
-                 AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = $1)
-                 AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = $1)",
-            )
-            .bind(digest)
-            .execute(&mut *tx)
-            .await?;
+            remove(tx, &digest).await?;
         }
-        functions.dedup();
-        Ok(functions)
+        Ok(is_pruned)
     }
     writer.write((keep, function), |tx, arguments| Box::pin(run(tx, arguments))).await
+}
+
+/// Deletes a blob, unless a revision names it.
+pub async fn remove_blob(writer: &Writer, digest: &Digest) -> Result<(), Failure> {
+    writer.write(digest.clone(), |tx, digest| Box::pin(remove(tx, digest.as_str()))).await
+}
+
+async fn remove(tx: &mut SqliteConnection, digest: &str) -> Result<(), Failure> {
+    query(
+        "DELETE FROM blobs WHERE digest = $1
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE source = $1)
+         AND NOT EXISTS (SELECT 1 FROM revisions WHERE bundle = $1)",
+    )
+    .bind(digest)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 /// Uses a connection of its own: it cannot be part of a transaction. Writes of others wait for it.

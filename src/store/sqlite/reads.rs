@@ -3,5 +3,6 @@
 crate::store::reads::reads!(
     sqlx::Sqlite,
     now = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)",
-    digits = "lower(hex(id))"
+    digits = "lower(hex(id))",
+    row_ranges = false
 );

@@ -26,6 +26,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     // CONTRIBUTING.md
     ("cargo build", "has been done where this test runs"),
     ("cargo build --release", "compiles for minutes"),
+    ("cargo build --profile dist", "as above"),
     ("tests/run", "runs this test"),
     ("tests/run readme keep_alive", "runs tests inside a test"),
     (
@@ -42,6 +43,17 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo bench --bench figures", "measures for an hour, on an idle machine"),
     ("cargo bench --bench figures -- --only cold --rounds 1", "as above"),
     ("cargo bench --bench figures -- --url other=http://127.0.0.1:8080/hello", "needs another platform"),
+    (
+        "cargo bench --bench figures -- --url other=http://127.0.0.1:8080/hello --header 'Authorization: Bearer TOKEN'",
+        "needs another platform",
+    ),
+    (
+        "cargo bench --bench figures -- --program old=/opt/cloudfunc --program new=target/release/cloudfunc",
+        "needs two builds",
+    ),
+    ("cargo bench --bench growth", "measures for minutes, on an idle machine"),
+    ("cargo bench --bench growth -- --quick --stack embedded", "as above"),
+    ("cargo bench --bench growth -- --functions 10,5000 --rows -", "as above"),
     ("cargo bench --bench replay -- TRACE.csv", "needs a trace; replay::* reads one"),
     ("cargo bench --bench replay -- TRACE.csv --real --speed 10", "needs a trace and its time"),
     // docs/functions.md

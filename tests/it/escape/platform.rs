@@ -97,14 +97,13 @@ async fn what_connects_a_sandbox_ends_with_it_and_with_a_killed_manager() {
     let mut up = up(&home).await;
     let manifest = "network = \"egress\"\n[scaling]\nidle_timeout = \"1s\"\n";
     home.deploy("short_fn", "def handler(event): return 'done'", manifest).await.ok();
-    assert_eq!(connectors(up.id()), Vec::<i32>::new());
+    let gone = async || connectors(up.id()).is_empty().then_some(());
+    eventually("the instance that loaded the code for the deploy is gone", &gone).await;
     home.run(&["invoke", "short_fn"]).await.ok();
-    eventually("the idle instance and its connector are gone", async || {
-        connectors(up.id()).is_empty().then_some(())
-    })
-    .await;
+    eventually("the idle instance and its connector are gone", &gone).await;
 
     home.deploy("long_fn", "def handler(event): return 'done'", "network = \"egress\"\n").await.ok();
+    eventually("that instance is gone, too", &gone).await;
     home.run(&["invoke", "long_fn"]).await.ok();
     let connectors = connectors(up.id());
     assert_eq!(connectors.len(), 1);

@@ -27,7 +27,7 @@ pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Co
     deploy(&store, "a", "v1").await;
     let names = store.functions().await.unwrap().into_iter().map(|f| f.name.to_string());
     assert_eq!(names.collect::<Vec<_>>(), ["a", "f"]);
-    let all = store.active_functions(None).await.unwrap();
+    let all = store.active_functions(None, 10).await.unwrap();
     assert_eq!(
         all.iter().map(|f| f.function.clone()).collect::<Vec<_>>(),
         store.functions().await.unwrap()
@@ -35,9 +35,28 @@ pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Co
     for active in all {
         let (id, number) = (active.function.id, active.function.active_revision);
         assert_eq!(store.revision(id, number).await.unwrap().as_ref(), Some(&active.revision));
-        assert_eq!(store.active_functions(Some(id)).await.unwrap(), [active]);
+        assert_eq!(store.active_function(id).await.unwrap(), Some(active));
     }
-    assert_eq!(store.active_functions(Some(FunctionId::new())).await.unwrap(), []);
+    assert_eq!(store.active_function(FunctionId::new()).await.unwrap(), None);
+}
+
+pub async fn functions_are_paged_by_name(config: Config) {
+    let store = open(config).await;
+    for name in ["b", "d", "a_1", "c", "a"] {
+        deploy(&store, name, "v1").await;
+    }
+    let page = async |after: Option<&str>, limit| {
+        let after = after.map(name);
+        let page = store.active_functions(after.as_ref(), limit).await.unwrap();
+        page.iter().map(|active| active.function.name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(page(None, 2).await, "a a_1");
+    assert_eq!(page(Some("a_1"), 2).await, "b c");
+    assert_eq!(page(Some("c"), 2).await, "d");
+    assert_eq!(page(Some("d"), 2).await, "");
+    // Another one is gone meanwhile, and the page goes on behind it.
+    store.delete_function(&name("b")).await.unwrap();
+    assert_eq!(page(Some("b"), 2).await, "c d");
 }
 
 pub async fn revisions_added_at_once_get_numbers_of_their_own(config: Config) {
@@ -208,6 +227,7 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
     let all = LogFilter {
         functions: Vec::new(),
         invocation: None,
+        attempt: None,
         since: None,
         after: None,
         before: None,
@@ -263,6 +283,11 @@ pub async fn old_revisions_go_with_what_only_they_named(config: Config) {
         [format!("f {}", digest("v4")), format!("f {}", digest("v5")), format!("g {}", digest("v2"))];
     expected.sort();
     assert_eq!(named, expected);
+    let asked: Vec<_> = ["v1", "v2", "v5", "v9"].map(digest).into();
+    let mut named = store.named(&asked).await.unwrap();
+    named.sort_by_key(|digest| asked.iter().position(|one| one == digest));
+    assert_eq!(named, [digest("v2"), digest("v5")]);
+    assert_eq!(store.named(&[]).await.unwrap(), []);
     // A failed deploy may still be tried again: what nobody names yet stays for an hour.
     store.put_blob(&digest("v9"), Bytes::from_static(b"v9")).await.unwrap();
     store.prune_revisions(2, None).await.unwrap();

@@ -3,7 +3,8 @@ use std::time::Duration;
 use cloudfunc::{
     model::{
         AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, InvocationRef, LineKind,
-        LogLine, Mode, Phase, Reason, Record, ResultInfo, RevisionNumber, Start, State, Stream,
+        LogLine, Mode, Phase, PhaseName, Reason, Record, ResultInfo, RevisionNumber, Start, State,
+        Stream,
     },
     store::{Config, LogFilter, RecordFilter, SyncRecord},
 };
@@ -39,7 +40,7 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
             error: Some(error),
             lines: Some(3),
         }],
-        phases: vec![Phase { name: "run".to_owned(), start_ms: 0.5, duration_ms: 11.8 }],
+        phases: [Phase { name: PhaseName::Run, start_ms: 0.5, duration_ms: 11.8 }].into_iter().collect(),
         result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }),
         parent: Some(InvocationId::new()),
         reason: None,
@@ -77,6 +78,12 @@ pub async fn records_are_paged_newest_first_and_filtered(config: Config) {
     for i in 0..10 {
         let mut row =
             sync_record(if i % 2 == 0 { "even" } else { "odd" }, start + SignedDuration::from_secs(i));
+        // An id begins with the time of the acceptance.
+        row.record.id = InvocationId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            row.record.accepted_at.as_second().unsigned_abs(),
+            row.record.accepted_at.subsec_nanosecond().unsigned_abs(),
+        )));
         if i == 4 {
             row.record.state = State::Crashed;
         }
@@ -138,7 +145,8 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
     end.attempt_record.revision = Some(RevisionNumber(2));
     end.attempt_record.instance = Some(InstanceId::new());
     (end.start, end.prewarmed) = (Some(Start::Warm), false);
-    end.phases = vec![Phase { name: "queue".to_owned(), start_ms: 1.0, duration_ms: 2.5 }];
+    end.phases =
+        [Phase { name: PhaseName::Queue, start_ms: 1.0, duration_ms: 2.5 }].into_iter().collect();
     end.finished_at = record.accepted_at + SignedDuration::from_millis(1500);
     assert_eq!(store.settle(std::slice::from_ref(&end)).await.unwrap(), [true]);
 
@@ -177,6 +185,7 @@ fn line(function: &str, text: &str) -> LogLine {
 const LOGS: LogFilter = LogFilter {
     functions: Vec::new(),
     invocation: None,
+    attempt: None,
     since: None,
     after: None,
     before: None,
@@ -237,7 +246,7 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
         let mut line = line(["a", "b", "c"][i as usize % 3], &i.to_string());
         line.ts = start + SignedDuration::from_secs(i.into());
         if i >= 8 {
-            (line.invocation_id, line.attempt) = (Some(invocation), Some(2));
+            (line.invocation_id, line.attempt) = (Some(invocation), Some(if i == 8 { 1 } else { 2 }));
             line.stream = Stream::Platform;
             line.kind = Some(LineKind::Error);
         }
@@ -259,6 +268,8 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
     assert_eq!(list(LogFilter { functions: vec![name("a"), name("c")], ..LOGS }).await, "0 2 3 5 6 8 9");
     assert_eq!(list(LogFilter { functions: vec![name("none")], ..LOGS }).await, "");
     assert_eq!(list(LogFilter { invocation: Some(invocation), ..LOGS }).await, "8 9");
+    let of_attempt = LogFilter { invocation: Some(invocation), attempt: Some(2), ..LOGS };
+    assert_eq!(list(of_attempt).await, "9");
     assert_eq!(list(LogFilter { since: Some(lines[7].ts), ..LOGS }).await, "7 8 9");
     assert_eq!(list(LogFilter { after: Some(all[6].sequence), ..LOGS }).await, "7 8 9");
     assert_eq!(list(LogFilter { limit: 3, ..LOGS }).await, "0 1 2");

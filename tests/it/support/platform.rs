@@ -179,6 +179,11 @@ impl TestPlatform {
         Some(this)
     }
 
+    /// A connection of its own to the platform's store.
+    pub async fn store(&self) -> std::sync::Arc<dyn cloudfunc::store::Store> {
+        cloudfunc::store::connect(&self.platform.store).await.unwrap()
+    }
+
     /// Deploys files given as (path, text).
     pub async fn deploy(&self, name: &str, files: &[(&str, &str)]) -> Deployed {
         self.try_deploy(name, files).await.unwrap()
