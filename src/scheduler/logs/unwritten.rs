@@ -51,8 +51,7 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
     }
 }
 
-/// How many lines the attempts of invocations wrote that have just ended, or of one that is asked for are about to. By
-/// attempt, for nobody knows how many one wrote that was lost.
+/// How many lines the attempts of invocations wrote that have just ended, or of one that is asked for are about to.
 async fn ended(
     scheduler: &Scheduler,
     query: &Query,
@@ -72,8 +71,8 @@ async fn ended(
         let wanted = (query.functions.is_empty() || query.functions.contains(&record.function))
             && created.is_none_or(|created| record.accepted_at >= created);
         if wanted && may_come(record.finished_at, now) {
-            let lines = |attempt: &AttemptRecord| Some(((record.id, attempt.number), attempt.lines?));
-            written.extend(record.attempts.iter().filter_map(lines).filter(|(_, lines)| *lines > 0));
+            let lines = lines_of(&record.attempts).map(|(attempt, lines)| ((record.id, attempt), lines));
+            written.extend(lines);
         }
     };
     if let Some(id) = query.invocation {
@@ -97,6 +96,13 @@ async fn ended(
     Ok(written)
 }
 
+/// Attempts that are known to have written lines, and how many. Each is waited for by itself: how many one wrote that
+/// was lost is not known, and its lines do not stand for those of the next one.
+fn lines_of(attempts: &[AttemptRecord]) -> impl Iterator<Item = (u32, u64)> {
+    let lines = attempts.iter().filter_map(|attempt| Some((attempt.number, attempt.lines?)));
+    lines.filter(|(_, lines)| *lines > 0)
+}
+
 /// Whether lines of an invocation may still be on their way to the store. Those of one that finished earlier are there,
 /// or are gone: lost, pruned, or deleted with their function.
 fn may_come(finished_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -106,6 +112,20 @@ fn may_come(finished_at: Option<Timestamp>, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_of_each_attempt_are_waited_for_by_themselves() {
+        let attempt = |number, lines| AttemptRecord {
+            number,
+            revision: None,
+            instance: None,
+            outcome: None,
+            error: None,
+            lines,
+        };
+        let attempts = [attempt(1, None), attempt(2, Some(0)), attempt(3, Some(2)), attempt(4, Some(1))];
+        assert_eq!(lines_of(&attempts).collect::<Vec<_>>(), [(3, 2), (4, 1)], "the first one was lost");
+    }
 
     #[test]
     fn lines_of_what_finished_long_ago_are_not_waited_for() {
