@@ -104,7 +104,7 @@ mod tests {
         let options = parse(&[&one[..], &header].concat()).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let host = pair("Host", "127.0.0.1");
-        assert_eq!(options.others[0].headers, [host.clone()]);
+        assert_eq!(options.others[0].headers, std::slice::from_ref(&host));
         let two = &options.others[1];
         assert_eq!((two.name.as_str(), two.path.as_str()), ("two", "/b"));
         assert_eq!(two.address, "127.0.0.1:2".parse().unwrap());

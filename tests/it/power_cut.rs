@@ -242,7 +242,8 @@ async fn accept_and_cut(accepts: usize, delay: usize, the_disk_lies: bool) -> (P
 
     let (mut up, client) = platform.up("second", None).await;
     let lost = told.lost(&client).await.len();
-    for before in told.ended.lock().unwrap().iter().filter(|_| !the_disk_lies) {
+    let told_ends = told.ended.lock().unwrap().clone();
+    for before in told_ends.iter().filter(|_| !the_disk_lies) {
         let record = client.record(before.id, None).await.unwrap();
         assert_eq!((record.state, record.finished_at), (before.state, before.finished_at), "{before:?}");
     }
