@@ -1,5 +1,5 @@
-//! What sqlx's macros would do, in a few lines: they compile both databases and TLS a second time, for the compiler,
-//! which took a tenth of a first build.
+//! What sqlx's macros would do, in a few lines: for them both databases and TLS are compiled a second time, for the
+//! compiler, in every first build.
 
 /// Defines a struct that is read from the columns with the names of its fields, in both dialects.
 macro_rules! row {
