@@ -175,7 +175,7 @@ async fn run<D: Destination>(
             }
         };
         let Some(first) = first else { return destination.ended().await };
-        // Of a backlog there is a batch already.
+        // Lets a batch accumulate, see `Bounds::delay`; of a backlog there is one already.
         if waiting.len() < bounds.batch {
             tokio::select! {
                 () = tokio::time::sleep(bounds.delay) => {}

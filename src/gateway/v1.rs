@@ -67,7 +67,7 @@ async fn pass_on(
 }
 
 /// A call whose path names a function in plain letters, without the router: nearly all requests are calls.
-#[expect(clippy::result_large_err, reason = "a request that is given back is no failure")]
+#[expect(clippy::result_large_err, reason = "the error is the request itself, for the router")]
 pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
     let (before, after) = route::INVOKE.around();
     Arc::new(move |request| {

@@ -109,7 +109,7 @@ const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' h
 /// Answers a request without the router, or gives it back: for a route that nearly all requests are for.
 pub type Shortcut = Arc<dyn Fn(Request) -> Result<BoxFuture<'static, Response>, Request> + Send + Sync>;
 
-/// What a port answers: routes behind a guard.
+/// The routes of a port, behind its guard.
 pub(super) struct Guarded {
     pub guard: Guard,
     pub routes: Router,

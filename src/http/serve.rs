@@ -31,7 +31,7 @@ pub struct Server {
     pub door: Door,
 }
 
-/// What a role serves: routes, and the ways around them.
+/// The routes of a role, and the faster ways to some of them.
 pub struct Serves {
     pub routes: Router,
     /// Where calls come in from within this process.

@@ -218,7 +218,7 @@ impl BundleCache {
             .expect("reading a folder does not panic")
     }
 
-    /// What is there.
+    /// Returns the digests of the bundles that are unpacked.
     pub async fn unpacked(&self) -> HashSet<Digest> {
         self.entries().await.into_iter().filter_map(|name| name.parse().ok()).collect()
     }
@@ -272,7 +272,7 @@ impl BundleCache {
     }
 }
 
-/// What the kernel calls the time since it was booted.
+/// The file with the kernel's id of the current boot.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Sets aside what was unpacked before this boot: a power cut may have emptied its files. The note of the boot is written

@@ -23,7 +23,7 @@ pub struct Phase {
     pub duration_ms: f64,
 }
 
-/// What happened in a phase.
+/// The name of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {

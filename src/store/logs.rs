@@ -31,7 +31,7 @@ pub struct LogFilter {
     pub functions: Vec<FunctionName>,
     /// Only lines of this invocation.
     pub invocation: Option<InvocationId>,
-    /// Of that invocation only the lines of this attempt.
+    /// Only lines of this attempt of the invocation; it has no effect without `invocation`.
     pub attempt: Option<u32>,
     /// Only lines written at or after this time.
     pub since: Option<Timestamp>,

@@ -32,7 +32,7 @@ use crate::support::{
 const CLIENTS: usize = 64;
 const ECHO: &str = "def handler(event):\n    return event\n";
 
-/// What a life of the platform leaves behind when the power goes.
+/// The disk of the platform, of which only synced data survive a power cut.
 struct Disk {
     /// The library, what it keeps, and the order to lie about syncs.
     folder: tempfile::TempDir,

@@ -25,7 +25,7 @@ use super::{
     topology::classic,
 };
 
-/// What is consumed, and what a message names that wants its answer there.
+/// RabbitMQ's pseudo-queue for direct replies: it is consumed, and a request names it as the place for its answer.
 const DIRECT: &str = "amq.rabbitmq.reply-to";
 
 /// Opens a way for answers, and returns its name.

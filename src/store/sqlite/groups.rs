@@ -13,7 +13,7 @@
 //! A group in which nobody waits for the disk has no sync: the next one takes it along, after [`UNSYNCED`] at the latest.
 //!
 //! Invariants: one sync at a time, and only writes that were committed before it began are answered by it; a connection
-//! in doubt is never used again; after a sync that failed there is no other, and nothing is written.
+//! in doubt is never used again; after a sync has failed, nothing is synced or written any more.
 
 use std::{io, iter, path::PathBuf, sync::Arc, time::Duration};
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// A page.
 const LIMIT: u32 = 20;
-/// What is hidden behind these is no growth with what is stored: a page of a tree more or less.
+/// The steps that may differ without any growth: an index may have one page more.
 const SLACK: u64 = 20;
 
 fn name(text: &str) -> FunctionName {
@@ -96,7 +96,8 @@ struct Counted {
 }
 
 impl Counted {
-    /// So many functions, and ten times as many records and lines, half of them of one function. One record has failed.
+    /// Returns a store with this number of functions, and ten times as many records and lines, half of which belong to
+    /// one function. One record has failed.
     async fn with(functions: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
