@@ -47,6 +47,23 @@ pub struct LogFilter {
     pub bytes: u64,
 }
 
+impl LogFilter {
+    /// All lines, in one page.
+    pub fn all() -> Self {
+        Self {
+            functions: Vec::new(),
+            invocation: None,
+            attempt: None,
+            since: None,
+            after: None,
+            before: None,
+            newest: false,
+            limit: u32::MAX,
+            bytes: u64::MAX,
+        }
+    }
+}
+
 /// A page of lines, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct LogPage {

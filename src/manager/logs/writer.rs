@@ -158,18 +158,8 @@ mod tests {
         writer.close();
         task.await.unwrap();
         assert_eq!(writer.dropped(), 3, "the others are stored");
-        let lost = crate::store::LogFilter {
-            functions: Vec::new(),
-            invocation: None,
-            attempt: None,
-            since: None,
-            after: None,
-            before: None,
-            newest: true,
-            limit: 1,
-            bytes: 0,
-        };
-        let page = store.logs(&lost).await.unwrap();
+        let newest = store::LogFilter { newest: true, limit: 1, ..store::LogFilter::all() };
+        let page = store.logs(&newest).await.unwrap();
         let last = &page.lines[0].line;
         assert_eq!(last.line, "lost: 3 lines were not stored: the store was too slow or away");
         assert_eq!((last.stream, last.kind), (Stream::Platform, Some(LineKind::Lost)));

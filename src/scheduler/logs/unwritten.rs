@@ -28,15 +28,10 @@ pub async fn wait(scheduler: &Scheduler, query: &Query) -> Result<u64, store::Er
         let mut missing = 0;
         for ((id, attempt), lines) in std::mem::take(&mut awaited) {
             let filter = LogFilter {
-                functions: Vec::new(),
                 invocation: Some(id),
                 attempt: Some(attempt),
-                since: None,
-                after: None,
-                before: None,
-                newest: false,
                 limit: u32::try_from(lines).unwrap_or(u32::MAX),
-                bytes: 0,
+                ..LogFilter::all()
             };
             let stored = scheduler.store.count_logs(&filter).await?;
             if stored < lines {

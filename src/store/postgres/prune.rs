@@ -4,7 +4,7 @@ use sqlx::{PgPool, query, query_as, query_scalar};
 
 use crate::{
     model::{Digest, FunctionId},
-    store::{failure::Failure, reads::doomed, rows::Id},
+    store::{failure::Failure, reads::functions::doomed, rows::Id},
 };
 
 /// Deletes the old revisions of one function, and returns whether there were any.

@@ -183,17 +183,7 @@ fn records(change: impl Fn(&mut RecordFilter) + Send + Sync + 'static) -> Box<Wo
 }
 
 fn log_filter() -> LogFilter {
-    LogFilter {
-        functions: Vec::new(),
-        invocation: None,
-        attempt: None,
-        since: None,
-        after: None,
-        before: None,
-        newest: true,
-        limit: LIMIT,
-        bytes: u64::MAX,
-    }
+    LogFilter { newest: true, limit: LIMIT, ..LogFilter::all() }
 }
 
 fn logs(change: impl Fn(&mut LogFilter) + Send + Sync + 'static) -> Box<Work> {

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqliteConnection, query, query_as, sqlite::SqliteCon
 use super::{connection::connect_when_free, now, writer::Writer};
 use crate::{
     model::{Digest, FunctionId},
-    store::{failure::Failure, reads::doomed, rows::Id},
+    store::{failure::Failure, reads::functions::doomed, rows::Id},
 };
 
 /// Deletes the old revisions of one function, and returns whether there were any.

@@ -224,17 +224,7 @@ pub async fn logs_go_with_their_function_and_records_stay(config: Config) {
         store.append_logs(&[line]).await.unwrap();
     }
     store.delete_function(&f.name).await.unwrap();
-    let all = LogFilter {
-        functions: Vec::new(),
-        invocation: None,
-        attempt: None,
-        since: None,
-        after: None,
-        before: None,
-        newest: false,
-        limit: 10,
-        bytes: 100,
-    };
+    let all = LogFilter { limit: 10, bytes: 100, ..LogFilter::all() };
     let left = store.logs(&all).await.unwrap().lines;
     assert_eq!(left.iter().map(|l| &l.line.function).collect::<Vec<_>>(), [&g.name]);
     let of_f = RecordFilter {

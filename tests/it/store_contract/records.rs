@@ -182,23 +182,15 @@ fn line(function: &str, text: &str) -> LogLine {
     }
 }
 
-const LOGS: LogFilter = LogFilter {
-    functions: Vec::new(),
-    invocation: None,
-    attempt: None,
-    since: None,
-    after: None,
-    before: None,
-    newest: false,
-    limit: 100,
-    bytes: 1 << 20,
-};
+fn some_logs() -> LogFilter {
+    LogFilter { limit: 100, bytes: 1 << 20, ..LogFilter::all() }
+}
 
 pub async fn nul_characters_are_replaced_not_refused(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     store.append_logs(&[line("f", "a\0b"), line("f", "\0")]).await.unwrap();
-    let lines = store.logs(&LOGS).await.unwrap().lines;
+    let lines = store.logs(&some_logs()).await.unwrap().lines;
     assert_eq!(lines.iter().map(|l| &l.line.line[..]).collect::<Vec<_>>(), ["a\u{fffd}b", "\u{fffd}"]);
 
     let mut sync = sync_record("f", now());
@@ -254,7 +246,7 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
     }
     store.append_logs(&lines[..5]).await.unwrap();
     store.append_logs(&lines[5..]).await.unwrap();
-    let all = store.logs(&LOGS).await.unwrap().lines;
+    let all = store.logs(&some_logs()).await.unwrap().lines;
     assert_eq!(
         all.iter().map(|stored| &stored.line).collect::<Vec<_>>(),
         lines.iter().collect::<Vec<_>>()
@@ -265,31 +257,34 @@ pub async fn logs_are_filtered_and_oldest_first(config: Config) {
         let lines = store.logs(&filter).await.unwrap().lines;
         lines.into_iter().map(|stored| stored.line.line).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(list(LogFilter { functions: vec![name("a"), name("c")], ..LOGS }).await, "0 2 3 5 6 8 9");
-    assert_eq!(list(LogFilter { functions: vec![name("none")], ..LOGS }).await, "");
-    assert_eq!(list(LogFilter { invocation: Some(invocation), ..LOGS }).await, "8 9");
-    let of_attempt = LogFilter { invocation: Some(invocation), attempt: Some(2), ..LOGS };
+    assert_eq!(
+        list(LogFilter { functions: vec![name("a"), name("c")], ..some_logs() }).await,
+        "0 2 3 5 6 8 9"
+    );
+    assert_eq!(list(LogFilter { functions: vec![name("none")], ..some_logs() }).await, "");
+    assert_eq!(list(LogFilter { invocation: Some(invocation), ..some_logs() }).await, "8 9");
+    let of_attempt = LogFilter { invocation: Some(invocation), attempt: Some(2), ..some_logs() };
     assert_eq!(list(of_attempt).await, "9");
-    assert_eq!(list(LogFilter { since: Some(lines[7].ts), ..LOGS }).await, "7 8 9");
-    assert_eq!(list(LogFilter { after: Some(all[6].sequence), ..LOGS }).await, "7 8 9");
-    assert_eq!(list(LogFilter { limit: 3, ..LOGS }).await, "0 1 2");
-    assert_eq!(list(LogFilter { newest: true, limit: 3, ..LOGS }).await, "7 8 9");
-    assert_eq!(list(LogFilter { before: Some(all[2].sequence), ..LOGS }).await, "0 1");
+    assert_eq!(list(LogFilter { since: Some(lines[7].ts), ..some_logs() }).await, "7 8 9");
+    assert_eq!(list(LogFilter { after: Some(all[6].sequence), ..some_logs() }).await, "7 8 9");
+    assert_eq!(list(LogFilter { limit: 3, ..some_logs() }).await, "0 1 2");
+    assert_eq!(list(LogFilter { newest: true, limit: 3, ..some_logs() }).await, "7 8 9");
+    assert_eq!(list(LogFilter { before: Some(all[2].sequence), ..some_logs() }).await, "0 1");
     let before = Some(all[5].sequence);
-    assert_eq!(list(LogFilter { before, newest: true, limit: 2, ..LOGS }).await, "3 4");
+    assert_eq!(list(LogFilter { before, newest: true, limit: 2, ..some_logs() }).await, "3 4");
     let some = LogFilter {
         functions: vec![name("a")],
         after: Some(all[0].sequence),
         newest: true,
         limit: 2,
-        ..LOGS
+        ..some_logs()
     };
     assert_eq!(list(some).await, "6 9");
     // Nobody follows into the past: numbers are not used again.
     store.prune(Duration::ZERO, 100).await.unwrap();
     let last = all[9].sequence;
     store.append_logs(&[line("a", "next")]).await.unwrap();
-    assert_eq!(list(LogFilter { after: Some(last), ..LOGS }).await, "next");
+    assert_eq!(list(LogFilter { after: Some(last), ..some_logs() }).await, "next");
 }
 
 pub async fn log_pages_are_bounded_in_lines_and_bytes(config: Config) {
@@ -301,23 +296,26 @@ pub async fn log_pages_are_bounded_in_lines_and_bytes(config: Config) {
         let page = store.logs(&filter).await.unwrap();
         (page.lines.iter().map(|stored| stored.line.line.len()).collect::<Vec<_>>(), page.more)
     };
-    assert_eq!(page(LOGS).await, (vec![10, 20, 2_000, 4, 4], false));
-    assert_eq!(page(LogFilter { bytes: 40, ..LOGS }).await, (vec![10, 20], true), "in bytes");
-    assert_eq!(page(LogFilter { bytes: 10, newest: true, ..LOGS }).await, (vec![4, 4], true));
-    assert_eq!(page(LogFilter { limit: 1, newest: true, ..LOGS }).await, (vec![4], true));
-    assert!(!page(LogFilter { limit: 5, ..LOGS }).await.1);
-    assert_eq!(page(LogFilter { limit: 0, ..LOGS }).await, (vec![], true));
+    assert_eq!(page(some_logs()).await, (vec![10, 20, 2_000, 4, 4], false));
+    assert_eq!(page(LogFilter { bytes: 40, ..some_logs() }).await, (vec![10, 20], true), "in bytes");
+    assert_eq!(page(LogFilter { bytes: 10, newest: true, ..some_logs() }).await, (vec![4, 4], true));
+    assert_eq!(page(LogFilter { limit: 1, newest: true, ..some_logs() }).await, (vec![4], true));
+    assert!(!page(LogFilter { limit: 5, ..some_logs() }).await.1);
+    assert_eq!(page(LogFilter { limit: 0, ..some_logs() }).await, (vec![], true));
     let numbers: Vec<i64> =
-        store.logs(&LOGS).await.unwrap().lines.iter().map(|stored| stored.sequence).collect();
-    let long = LogFilter { after: Some(numbers[1]), bytes: 1, ..LOGS };
+        store.logs(&some_logs()).await.unwrap().lines.iter().map(|stored| stored.sequence).collect();
+    let long = LogFilter { after: Some(numbers[1]), bytes: 1, ..some_logs() };
     assert_eq!(page(long).await, (vec![2_000], true), "one line goes however long it is");
 
-    assert_eq!(store.count_logs(&LOGS).await.unwrap(), 5);
-    assert_eq!(store.count_logs(&LogFilter { limit: 3, ..LOGS }).await.unwrap(), 3);
-    assert_eq!(store.count_logs(&LogFilter { before: Some(numbers[2]), ..LOGS }).await.unwrap(), 2);
-    assert_eq!(store.log_position(&LOGS, 0).await.unwrap(), Some(numbers[4]));
-    assert_eq!(store.log_position(&LOGS, 4).await.unwrap(), Some(numbers[0]));
-    assert_eq!(store.log_position(&LOGS, 5).await.unwrap(), None);
+    assert_eq!(store.count_logs(&some_logs()).await.unwrap(), 5);
+    assert_eq!(store.count_logs(&LogFilter { limit: 3, ..some_logs() }).await.unwrap(), 3);
+    assert_eq!(
+        store.count_logs(&LogFilter { before: Some(numbers[2]), ..some_logs() }).await.unwrap(),
+        2
+    );
+    assert_eq!(store.log_position(&some_logs(), 0).await.unwrap(), Some(numbers[4]));
+    assert_eq!(store.log_position(&some_logs(), 4).await.unwrap(), Some(numbers[0]));
+    assert_eq!(store.log_position(&some_logs(), 5).await.unwrap(), None);
 }
 
 pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config: Config) {
@@ -370,5 +368,5 @@ pub async fn pruning_counts_what_it_deletes(config: Config) {
     assert!(store.record(waiting).await.unwrap().is_some());
     assert!(store.record(ended[2]).await.unwrap().is_some());
     assert_eq!(store.record(ended[0]).await.unwrap(), None);
-    assert_eq!(store.logs(&LOGS).await.unwrap().lines.len(), 1);
+    assert_eq!(store.logs(&some_logs()).await.unwrap().lines.len(), 1);
 }

@@ -1,0 +1,201 @@
+//! Reads of invocations: of one, of those that a filter selects, and of their counts.
+
+use uuid::Uuid;
+
+use crate::store::RecordFilter;
+
+/// In milliseconds: the moment of acceptance is read beside that of the id, on the same clock.
+const CLOCK_SLACK_MS: i64 = 1000;
+
+/// The ids of the records that may match: from the first, and before the second. Ids begin with their time, which is never
+/// before that of the acceptance: a clock that is set back does not set ids back.
+pub(in crate::store) fn id_range(filter: &RecordFilter) -> (Uuid, Uuid) {
+    let since = filter.since.map_or(0, |since| since.as_millisecond() - CLOCK_SLACK_MS);
+    let first = u128::from(since.max(0).unsigned_abs()) << 80;
+    (Uuid::from_u128(first), filter.before.map_or(Uuid::max(), |before| before.0))
+}
+
+/// The columns that a record is read from: all but the bytes of payload and result.
+macro_rules! record_columns {
+    () => {
+        "id, function_name, mode, state, dead_letter, reason, cause, attempt, attempt_revision, attempts, \
+         accepted_at, finished_at, duration_ms, start, prewarmed, phases, parent, result_type, result_size"
+    };
+}
+
+macro_rules! invocation_reads {
+    ($database:ty, now = $now:literal, digits = $digits:literal) => {
+        use jiff::Timestamp;
+        use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
+
+        use crate::{
+            model::{Body, IdPart, InvocationId, OwnerId, Record, State},
+            store::{
+                RECENT, RecordFilter, Totals,
+                reads::invocations::{id_range, record_columns},
+                rows::{Id, RecordRow, ResultRow, TotalsRow},
+            },
+        };
+
+        type Reader = Pool<$database>;
+
+        pub async fn backlog(pool: &Reader) -> sqlx::Result<u64> {
+            let rows: i64 = query_scalar(
+                "SELECT count(*) FROM invocations WHERE state IN ('queued', 'retrying')",
+            )
+            .fetch_one(pool)
+            .await?;
+            Ok(rows.unsigned_abs())
+        }
+
+        /// Reads all in one statement, hence in one snapshot.
+        pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {
+            query_as::<_, TotalsRow>(
+                "SELECT (SELECT value FROM totals WHERE name = 'accepted') AS accepted,
+                        (SELECT value FROM totals WHERE name = 'pruned') AS pruned,
+                        count(*) FILTER (WHERE state = 'queued') AS queued,
+                        count(*) FILTER (WHERE state = 'retrying') AS retrying,
+                        count(*) FILTER (WHERE state = 'running') AS running,
+                        count(*) AS rows
+                 FROM invocations WHERE mode = 'async'",
+            )
+            .fetch_one(pool)
+            .await?
+            .into_model()
+        }
+
+        pub async fn live_owners(pool: &Reader) -> sqlx::Result<Vec<OwnerId>> {
+            let owners: Vec<Id> =
+                query_scalar(concat!("SELECT owner FROM leases WHERE expires_at > ", $now))
+                    .fetch_all(pool)
+                    .await?;
+            Ok(owners.into_iter().map(|id| OwnerId(id.0)).collect())
+        }
+
+        pub async fn record(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Record>> {
+            query_as::<_, RecordRow>(concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM invocations WHERE id = $1"
+            ))
+            .bind(Id(id.0))
+            .fetch_optional(pool)
+            .await?
+            .map(RecordRow::into_model)
+            .transpose()
+        }
+
+        pub async fn result(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Body>> {
+            let row = query_as::<_, ResultRow>("SELECT result_type, result FROM invocations WHERE id = $1")
+                .bind(Id(id.0))
+                .fetch_optional(pool)
+                .await?;
+            Ok(row.and_then(ResultRow::into_model))
+        }
+
+        pub async fn records(pool: &Reader, filter: &RecordFilter) -> sqlx::Result<Vec<Record>> {
+            let rows = match filter.ended {
+                Some(times) => records_by_end(filter, times).build_query_as().fetch_all(pool).await?,
+                None => records_by_id(filter).build_query_as().fetch_all(pool).await?,
+            };
+            rows.into_iter().map(RecordRow::into_model).collect()
+        }
+
+        /// Few invocations have just ended, however many the function has had before: so no index over functions is used.
+        fn records_by_end(filter: &RecordFilter, (from, to): (Timestamp, Timestamp)) -> QueryBuilder<$database> {
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT ",
+                record_columns!(),
+                " FROM invocations WHERE finished_at >= "
+            ));
+            query.push_bind(from.as_millisecond()).push(" AND finished_at <= ").push_bind(to.as_millisecond());
+            if let Some(function) = &filter.function {
+                query.push(" AND function_name || '' = ").push_bind(function.as_str().to_owned());
+            }
+            if let Some(state) = filter.state {
+                query.push(" AND state || '' = ").push_bind(state.as_str());
+            }
+            query.push(" ORDER BY finished_at DESC LIMIT ").push_bind(i64::from(filter.limit));
+            query
+        }
+
+        fn records_by_id(filter: &RecordFilter) -> QueryBuilder<$database> {
+            let mut query = QueryBuilder::<$database>::new(concat!("SELECT ", record_columns!()));
+            match (&filter.function, filter.state) {
+                // Together the newest of each state are the newest of all.
+                (Some(_), None) => {
+                    query.push(" FROM invocations WHERE id IN (SELECT id FROM (");
+                    for (index, state) in State::ALL.into_iter().enumerate() {
+                        let before = if index > 0 { " UNION ALL " } else { "" };
+                        query.push(before).push("SELECT id FROM (SELECT id");
+                        push_newest(&mut query, filter, Some(state));
+                        query.push(") AS of_state");
+                    }
+                    query.push(") AS of_function ORDER BY id DESC LIMIT ");
+                    query.push_bind(i64::from(filter.limit)).push(") ORDER BY id DESC");
+                }
+                (_, state) => push_newest(&mut query, filter, state),
+            }
+            query
+        }
+
+        /// Reads a range of one index in its own order. As an equality with an order by id alone the same question would
+        /// leave the planner a choice: to walk through all ids until enough match, which may be never.
+        fn push_newest(
+            query: &mut QueryBuilder<$database>,
+            filter: &RecordFilter,
+            state: Option<State>,
+        ) {
+            let values = [filter.function.as_ref().map(|name| name.as_str().to_owned()), state.map(|state| state.as_str().to_owned())];
+            let (index, order) = match values {
+                [None, None] => ("(id)", "id DESC"),
+                [None, Some(_)] => ("(state, id)", "state DESC, id DESC"),
+                [Some(_), _] => ("(function_name, state, id)", "function_name DESC, state DESC, id DESC"),
+            };
+            let (first, last) = id_range(filter);
+            query.push(" FROM invocations WHERE ");
+            for (compared, id) in [(" >= (", first), (" < (", last)] {
+                query.push(index).push(compared);
+                for value in values.iter().flatten() {
+                    query.push_bind(value.clone()).push(", ");
+                }
+                query.push_bind(Id(id)).push(") AND ");
+            }
+            match filter.since {
+                Some(since) => query.push("accepted_at >= ").push_bind(since.as_millisecond()),
+                None => query.push("TRUE"),
+            };
+            query.push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(i64::from(filter.limit));
+        }
+
+        pub async fn find_invocations(
+            pool: &Reader,
+            part: &IdPart,
+            limit: u32,
+        ) -> sqlx::Result<Vec<InvocationId>> {
+            let (first, last) = part.range();
+            let ids: Vec<Id> = query_scalar(concat!(
+                "SELECT id FROM (
+                    SELECT id FROM (
+                        SELECT id FROM invocations WHERE id >= $1 AND id <= $2 ORDER BY id DESC LIMIT $5
+                    ) AS beginning
+                    UNION
+                    SELECT id FROM (
+                        SELECT id FROM invocations ORDER BY id DESC LIMIT $4
+                    ) AS recent
+                    WHERE ", $digits, " LIKE '%' || $3
+                 ) AS found ORDER BY id DESC LIMIT $5"
+            ))
+            .bind(Id(first.0))
+            .bind(Id(last.0))
+            .bind(part.as_str())
+            .bind(i64::from(RECENT))
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await?;
+            Ok(ids.into_iter().map(|id| InvocationId(id.0)).collect())
+        }
+    };
+}
+
+pub(in crate::store) use {invocation_reads, record_columns};
