@@ -8,7 +8,7 @@ use crate::{
     http::{Failure, Ready},
     model::{Problem, code},
     queue::{self, Queue},
-    store::{self, Health},
+    store::{self, Health, Refusal},
 };
 
 /// The readiness of a role that needs both.
@@ -46,10 +46,19 @@ pub fn of_store(error: &store::Error) -> Problem {
             Problem::new(code::REVISION_NOT_FOUND, format!("{text} is not there"))
         }
         store::Error::Unwritable { reason, .. } => {
-            let room = if reason.ends_with("is full") { "; make room there" } else { "" };
-            Problem::new(code::DISK_FULL, *reason)
-                .retry_after(DISK_RETRY)
-                .hint(format!("calls that wait for their result are still served{room}"))
+            let problem = Problem::new(code::DISK_FULL, reason.to_string());
+            const SERVED: &str = "calls that wait for their result are still served";
+            match reason {
+                Refusal::DiskFailed => {
+                    problem.hint(format!("{SERVED}; check the disk, then restart the platform"))
+                }
+                Refusal::DiskFull | Refusal::ServerFull => {
+                    problem.retry_after(DISK_RETRY).hint(format!("{SERVED}; make room there"))
+                }
+                Refusal::DiskReadOnly | Refusal::ServerReadOnly => {
+                    problem.retry_after(DISK_RETRY).hint(SERVED)
+                }
+            }
         }
         store::Error::Internal { .. } => Problem::new(code::INTERNAL, "the store failed"),
     }

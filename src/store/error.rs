@@ -26,8 +26,8 @@ pub enum Error {
     Unwritable {
         /// The server's host and port, without credentials, or the file's path.
         address: String,
-        /// The reason, for callers: `the disk of the data folder is full`.
-        reason: &'static str,
+        /// The reason, for callers.
+        reason: Refusal,
         /// The backend's own error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -47,6 +47,26 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// The reason why a store cannot write, in words for callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A store in a file has no room.
+    #[error("the disk of the data folder is full")]
+    DiskFull,
+    /// A store in a file may only be read.
+    #[error("the disk of the data folder is read-only")]
+    DiskReadOnly,
+    /// A store in a file could not be synced: it takes nothing until it is opened again.
+    #[error("the disk of the data folder has failed")]
+    DiskFailed,
+    /// A database server has no room.
+    #[error("the disk of the database is full")]
+    ServerFull,
+    /// A database server may only be read.
+    #[error("the database is read-only")]
+    ServerReadOnly,
 }
 
 impl Error {

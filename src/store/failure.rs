@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
-use super::{Error, rows::Id};
+use super::{Error, Refusal, rows::Id};
 use crate::model::{FunctionName, RevisionNumber};
 
 /// The failure of a backend's method, before it is known which store it was. One failure may belong to many writes at
@@ -49,7 +49,7 @@ impl Failure {
             Self::Conflict(what) => return Error::Conflict(what),
             Self::Broken => {
                 let source = "a sync of its log has failed".into();
-                return Error::Unwritable { address, reason: DISK_FAILED, source };
+                return Error::Unwritable { address, reason: Refusal::DiskFailed, source };
             }
             Self::Before(error) => (error, false),
             Self::Committing(error) => (error, true),
@@ -67,15 +67,6 @@ impl Failure {
     }
 }
 
-/// The reasons for a store that is a file.
-pub(super) const DISK_FULL: &str = "the disk of the data folder is full";
-pub(super) const READ_ONLY: &str = "the disk of the data folder is read-only";
-pub(super) const DISK_FAILED: &str =
-    "the disk of the data folder has failed; look at it, then start the platform again";
-/// The reasons for a server.
-const SERVER_FULL: &str = "the disk of the database is full";
-const SERVER_READ_ONLY: &str = "the database is read-only";
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The connection or the disk failed in the middle.
@@ -83,7 +74,7 @@ enum Fault {
     /// The store answered that it cannot do it now, and undid what it had begun; or it was not reached.
     Busy,
     /// Its disk is full or read-only, as callers are told, and it undid what it had begun.
-    Unwritable(&'static str),
+    Unwritable(Refusal),
     /// Waiting will not help.
     Other,
 }
@@ -118,8 +109,8 @@ fn postgres_fault(code: &str) -> Fault {
         // Starting up or shutting down; cancelled; serialisation, deadlock, lock timeout.
         "57P03" | "57014" | "40001" | "40P01" | "55P03" => Fault::Busy,
         // The server is a standby that was not promoted yet.
-        "25006" => Fault::Unwritable(SERVER_READ_ONLY),
-        "53100" => Fault::Unwritable(SERVER_FULL),
+        "25006" => Fault::Unwritable(Refusal::ServerReadOnly),
+        "53100" => Fault::Unwritable(Refusal::ServerFull),
         // Connection exceptions; out of connections, memory.
         _ if code.starts_with("08") => Fault::Lost,
         _ if code.starts_with("53") => Fault::Busy,
@@ -130,10 +121,10 @@ fn postgres_fault(code: &str) -> Fault {
 /// Classifies a result code; its low byte is the primary one.
 fn sqlite_fault(code: &str) -> Fault {
     match code.parse::<i32>().map(|code| code & 0xff) {
-        Ok(10) => Fault::Lost,                  // SQLITE_IOERR
-        Ok(5 | 6) => Fault::Busy,               // SQLITE_BUSY, SQLITE_LOCKED: rolled back
-        Ok(13) => Fault::Unwritable(DISK_FULL), // SQLITE_FULL: rolled back
-        Ok(8) => Fault::Unwritable(READ_ONLY),  // SQLITE_READONLY
+        Ok(10) => Fault::Lost,                             // SQLITE_IOERR
+        Ok(5 | 6) => Fault::Busy,                          // SQLITE_BUSY, SQLITE_LOCKED: rolled back
+        Ok(13) => Fault::Unwritable(Refusal::DiskFull),    // SQLITE_FULL: rolled back
+        Ok(8) => Fault::Unwritable(Refusal::DiskReadOnly), // SQLITE_READONLY
         _ => Fault::Other,
     }
 }
@@ -197,8 +188,8 @@ mod tests {
     #[test]
     fn a_disk_that_takes_nothing_is_told_from_a_store_that_is_away_or_broken() {
         for (code, expected) in [
-            ("53100", Fault::Unwritable(SERVER_FULL)),
-            ("25006", Fault::Unwritable(SERVER_READ_ONLY)),
+            ("53100", Fault::Unwritable(Refusal::ServerFull)),
+            ("25006", Fault::Unwritable(Refusal::ServerReadOnly)),
             ("53300", Fault::Busy),
             ("58030", Fault::Other),
             ("08006", Fault::Lost),
@@ -206,10 +197,10 @@ mod tests {
             assert_eq!(postgres_fault(code), expected, "{code}");
         }
         for (code, expected) in [
-            ("13", Fault::Unwritable(DISK_FULL)),
-            ("8", Fault::Unwritable(READ_ONLY)),
+            ("13", Fault::Unwritable(Refusal::DiskFull)),
+            ("8", Fault::Unwritable(Refusal::DiskReadOnly)),
             // SQLITE_READONLY_DBMOVED: the low byte counts.
-            ("1032", Fault::Unwritable(READ_ONLY)),
+            ("1032", Fault::Unwritable(Refusal::DiskReadOnly)),
             ("5", Fault::Busy),
             ("778", Fault::Lost),
         ] {

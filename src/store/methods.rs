@@ -146,7 +146,7 @@ macro_rules! store {
                         .into_iter()
                         .collect());
                 }
-                // What nothing is to be deleted of is only read: others want to write.
+                // Functions without old revisions are only read, so that other writes need not wait.
                 let mut pruned =
                     self.read(LONG, reads::with_old_revisions(self.readers(), keep)).await?;
                 for function in std::mem::take(&mut pruned) {
@@ -286,7 +286,7 @@ macro_rules! store {
             }
 
             async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error> {
-                self.write(LONG, records::prune(self.synced(), age, limit)).await
+                self.write(LONG, records::prune(self.relaxed(), age, limit)).await
             }
 
             async fn prunable(&self, age: Duration, keep: u32) -> Result<Prunable, Error> {

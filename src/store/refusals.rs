@@ -6,14 +6,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use super::Error;
+use super::{Error, Refusal};
 
 #[derive(Default)]
 pub(super) struct Refusals {
     count: AtomicU64,
     /// Set after a refusal, so that a write that succeeds, as nearly all do, looks at one flag only.
     is_refusing: AtomicBool,
-    reason: Mutex<Option<&'static str>>,
+    reason: Mutex<Option<Refusal>>,
 }
 
 impl Refusals {
@@ -22,7 +22,7 @@ impl Refusals {
         match &written {
             Err(Error::Unwritable { reason, .. }) => {
                 self.count.fetch_add(1, Ordering::Relaxed);
-                self.set(Some(reason));
+                self.set(Some(*reason));
             }
             Ok(_) if self.is_refusing.load(Ordering::Relaxed) => self.set(None),
             _ => {}
@@ -40,7 +40,7 @@ impl Refusals {
         self.is_refusing.load(Ordering::Relaxed)
     }
 
-    fn set(&self, reason: Option<&'static str>) {
+    fn set(&self, reason: Option<Refusal>) {
         let mut known = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         match reason {
             Some(reason) if *known != Some(reason) => tracing::error!("{reason}: nothing can be stored"),

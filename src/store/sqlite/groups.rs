@@ -38,7 +38,7 @@ pub const GROUP: usize = 256;
 /// The most bytes in one commit (one write may exceed it); the next group takes the rest. SQLite keeps data that is not
 /// committed in memory and in the log.
 const GROUP_BYTES: usize = 64 * 1024 * 1024;
-/// The longest time for which a commit that nobody waits for may be lost with the power.
+/// The time after which a commit that nobody waits for is synced.
 const UNSYNCED: Duration = Duration::from_secs(1);
 
 pub struct Task {
@@ -270,8 +270,10 @@ impl Task {
                 true => Err(io::Error::other("an earlier sync has failed")),
                 false => log.sync(),
             };
-            if let Some(promise) = promise {
-                promises.keep(promise);
+            match (&synced, promise) {
+                (Ok(()), Some(promise)) => promises.keep(promise),
+                (Ok(()), None) => {}
+                (Err(_), _) => promises.fail(),
             }
             let failure = synced.as_ref().err().map(|error| {
                 let error = io::Error::new(error.kind(), error.to_string());
@@ -300,7 +302,11 @@ impl Task {
         {
             self.broken = true;
             let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the store's log could not be synced: nothing is written any more");
+            tracing::error!(
+                error,
+                "the store's log could not be synced: nothing is written any more; check the disk, then restart the \
+                 platform"
+            );
         }
     }
 

@@ -21,7 +21,7 @@ pub type Answer<'c, T> = BoxFuture<'c, Result<T, Failure>>;
 pub enum Answered {
     /// When it is on disk: somebody relies on it.
     Synced,
-    /// When it is committed. A process that is killed loses nothing of it; a power cut takes at most the last second.
+    /// When it is committed. A process that is killed loses nothing of it; a power cut takes about the last second.
     Committed,
 }
 
@@ -34,7 +34,7 @@ pub struct Waiting {
 /// A write, whatever its type.
 #[async_trait]
 pub trait Job: Send {
-    /// Returns false when its caller no longer waits for it: then nothing of it may happen.
+    /// Returns false when its caller no longer waits for it: then it must not run.
     fn take(&self) -> bool;
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), Failure>;
     /// It is committed and is not run again: what it was to write needs no memory any more.

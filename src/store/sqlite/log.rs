@@ -15,19 +15,20 @@
 //!   log, so it may be opened and closed.
 //!
 //! The log is one sequence. What reads a commit that is not on disk yet, and writes, is on disk only after it. What only
-//! reads waits for it ([`Promises::kept`]), as nobody may be told what a lost power could take back.
+//! reads waits for it ([`Promises::kept`]), as nobody may be told what a power cut could undo. That holds within one
+//! process: a role in another one may read a commit whose sync goes on.
 
 use std::{
     fs::File,
     io,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 
 use tokio::{sync::watch, time::timeout};
 
-use super::BUSY;
-use crate::disk::sync_names;
+use crate::{disk::sync_names, store::failure::Failure};
 
 pub struct Log(File);
 
@@ -54,6 +55,8 @@ impl Log {
 pub struct Promises {
     given: AtomicU64,
     kept: watch::Sender<u64>,
+    /// A sync has failed: no further commit gets on disk.
+    is_broken: AtomicBool,
 }
 
 impl Promises {
@@ -62,7 +65,7 @@ impl Promises {
         self.given.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// It and those before are on disk, or did not happen, or nobody knows and those who wait for them are told.
+    /// It and those before are on disk, or did not happen.
     pub fn keep(&self, number: u64) {
         self.kept.send_if_modified(|kept| {
             let is_newer = *kept < number;
@@ -71,16 +74,27 @@ impl Promises {
         });
     }
 
-    /// Waits until what a reader can have seen by now is on disk.
-    pub async fn kept(&self) -> sqlx::Result<()> {
+    /// A sync has failed. What was given and not kept may be on disk or not.
+    pub fn fail(&self) {
+        self.is_broken.store(true, Ordering::SeqCst);
+        self.kept.send_modify(|_| {});
+    }
+
+    /// Waits until what a reader can have seen by now is on disk. Fails where that will not come, or takes too long.
+    pub async fn kept(&self, within: Duration) -> Result<(), Failure> {
         let given = self.given.load(Ordering::SeqCst);
         if *self.kept.borrow() >= given {
             return Ok(());
         }
         let mut kept = self.kept.subscribe();
-        match timeout(BUSY, kept.wait_for(|kept| *kept >= given)).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        let is_known = |kept: &u64| *kept >= given || self.is_broken.load(Ordering::SeqCst);
+        match timeout(within, kept.wait_for(is_known)).await {
+            Ok(Ok(kept)) if *kept >= given => Ok(()),
+            Ok(_) => Err(Failure::Broken),
+            Err(_) => {
+                let slow = format!("the disk has not confirmed the last commits for {within:?}");
+                Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, slow)).into())
+            }
         }
     }
 }
@@ -91,14 +105,16 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn a_reader_waits_for_the_commits_that_it_may_have_seen_and_for_no_later_one() {
         let promises = Arc::new(Promises::default());
-        promises.kept().await.unwrap();
+        promises.kept(LONG).await.unwrap();
         let first = promises.give();
         let reader = tokio::spawn({
             let promises = promises.clone();
-            async move { promises.kept().await }
+            async move { promises.kept(LONG).await }
         });
         tokio::task::yield_now().await;
         assert!(!reader.is_finished());
@@ -108,7 +124,23 @@ mod tests {
         promises.keep(second);
         // One that is late takes nothing back.
         promises.keep(first);
-        promises.kept().await.unwrap();
+        promises.kept(LONG).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_will_not_be_on_disk_is_not_shown() {
+        let promises = Promises::default();
+        let first = promises.give();
+        let error = promises.kept(Duration::ZERO).await.unwrap_err();
+        let error = error.into_error("store.db");
+        assert!(error.is_transient(), "{error:?}");
+        assert!(format!("{error:?}").contains("the disk has not confirmed the last commits for 0ns"));
+        let (waiting, ()) = tokio::join!(promises.kept(LONG), async { promises.fail() });
+        assert!(matches!(waiting, Err(Failure::Broken)), "{waiting:?}");
+        assert!(matches!(promises.kept(LONG).await, Err(Failure::Broken)));
+        // What was on disk before still is.
+        promises.keep(first);
+        promises.kept(LONG).await.unwrap();
     }
 
     #[test]

@@ -35,6 +35,7 @@ use self::{
     writer::{Writer, Writing},
 };
 use super::{
+    Refusal,
     failure::{self, Failure},
     lost_claims::LostClaims,
     methods::store,
@@ -165,13 +166,15 @@ impl Sqlite {
 
     async fn read<T>(
         &self,
-        _within: Duration,
+        within: Duration,
         reading: impl Future<Output = sqlx::Result<T>> + Send,
     ) -> Result<T, Error> {
-        let failed = |error: sqlx::Error| Failure::from(error).into_error(&self.path);
-        let found = reading.await.map_err(failed)?;
-        self.writing.promises().kept().await.map_err(failed)?;
-        Ok(found)
+        let read = async {
+            let found = reading.await?;
+            self.writing.promises().kept(within).await?;
+            Ok(found)
+        };
+        read.await.map_err(|failure: Failure| failure.into_error(&self.path))
     }
 
     async fn write<T>(
@@ -185,7 +188,7 @@ impl Sqlite {
             Err(Error::Unavailable { address, source } | Error::Internal { address, source })
                 if self.is_read_only() =>
             {
-                Err(Error::Unwritable { address, reason: failure::READ_ONLY, source })
+                Err(Error::Unwritable { address, reason: Refusal::DiskReadOnly, source })
             }
             other => other,
         };
@@ -207,7 +210,7 @@ impl Sqlite {
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
         (disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE).then(|| Error::Unwritable {
             address: self.path.clone(),
-            reason: failure::DISK_FULL,
+            reason: Refusal::DiskFull,
             source: std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
         })
     }

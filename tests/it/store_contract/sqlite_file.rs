@@ -93,8 +93,8 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
         }
         assert!(accepted.len() < 40, "8 MiB hold no 12 MB");
     };
-    let full = "the disk of the data folder is full";
-    assert!(matches!(error, Error::Unwritable { reason, .. } if reason == full), "{error:?}");
+    let Error::Unwritable { reason, .. } = error else { panic!("{error:?}") };
+    assert_eq!(reason.to_string(), "the disk of the data folder is full");
     assert!(store.refused() >= 1);
     // Many at once, of which some may find room.
     let many: Vec<_> = (0..16)
