@@ -1,4 +1,4 @@
-//! What a power cut leaves on a disk. A file's content is there once the file was synced, and its name once its folder
+//! Putting on disk what a power cut must not take. A file's content is there once the file was synced, and its name once its folder
 //! was; a name that is there does not say that the content is.
 
 use std::{
@@ -8,9 +8,15 @@ use std::{
     path::Path,
 };
 
-/// Puts the names in a folder on disk.
+use rustix::io::Errno;
+
+/// Puts the names in a folder on disk, where the file system can: some, such as mounts of a network, refuse to sync a
+/// folder at all.
 pub fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    match File::open(folder)?.sync_all() {
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::BADF)) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Creates a folder and its parents with a mode, where they are missing, and puts their names on disk. An existing folder

@@ -38,8 +38,6 @@ pub use logs::{LogLines, LogQuery};
 
 /// The number of bytes of an upload between two reports of its progress.
 const UPLOAD_PIECE: usize = 64 * 1024;
-/// Functions that are asked for at once.
-const FUNCTIONS: u32 = 500;
 
 /// A client of one platform. Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
@@ -110,8 +108,7 @@ impl Client {
     }
 
     pub async fn functions(&self, cursor: Option<&str>) -> Result<Page<FunctionInfo>, Error> {
-        let request = self.request(route::LIST_FUNCTIONS.target()).query(&[("limit", FUNCTIONS)]);
-        self.json(request.query(&[("cursor", cursor)])).await
+        self.json(self.request(route::LIST_FUNCTIONS.target()).query(&[("cursor", cursor)])).await
     }
 
     pub async fn function(&self, name: &FunctionName) -> Result<FunctionInfo, Error> {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::forward::Upstream;
 use crate::{
-    http::{Peer, Server, Serves, drops_nothing, health_routes},
+    http::{Peer, Served, Server, drops_nothing, health_routes},
     model::PlatformName,
     shutdown::Shutdown,
 };
@@ -42,7 +42,7 @@ pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> an
     });
     tracing::info!("gateway ready");
     let shortcut = Some(v1::shortcut(gateway.clone()));
-    let serves = Serves { routes: routes(gateway), calls: None, shortcut };
+    let serves = Served { routes: routes(gateway), calls: None, shortcut };
     let serving = server.serve(serves, shutdown.soft.clone());
     tokio::select! {
         () = serving => {}

@@ -170,7 +170,7 @@ fn phases(text: &str) -> Phases {
     let phase = |entry: &str| {
         let (name, duration) = entry.trim().split_once(";dur=")?;
         let duration_ms: f64 = duration.parse().ok()?;
-        let phase = Phase { name: name.parse().ok()?, start_ms, duration_ms };
+        let phase = Phase { name: name.into(), start_ms, duration_ms };
         start_ms += duration_ms;
         Some(phase)
     };

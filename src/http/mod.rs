@@ -26,4 +26,4 @@ pub use problem::{Answer, Failure, function_not_found};
 pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body};
 pub use routed::{At, FromPath, Routed, check_path, method_router};
-pub use serve::{Counts, Ready, Server, Serves, bind, drops_nothing, health_routes};
+pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};

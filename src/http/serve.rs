@@ -32,24 +32,24 @@ pub struct Server {
 }
 
 /// The routes of a role, and the faster ways to some of them.
-pub struct Serves {
+pub struct Served {
     pub routes: Router,
     /// Where calls come in from within this process.
     pub calls: Option<Calls>,
     pub shortcut: Option<Shortcut>,
 }
 
-impl From<Router> for Serves {
+impl From<Router> for Served {
     fn from(routes: Router) -> Self {
         Self { routes, calls: None, shortcut: None }
     }
 }
 
 impl Server {
-    /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
-    pub async fn serve(self, serves: impl Into<Serves>, stop: CancellationToken) {
+    /// Served until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
+    pub async fn serve(self, serves: impl Into<Served>, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
-        let Serves { routes, calls, shortcut } = serves.into();
+        let Served { routes, calls, shortcut } = serves.into();
         let routes = routes
             .fallback(|uri: Uri| async move {
                 Failure::from(Problem::new(

@@ -164,7 +164,7 @@ pub struct BundleCache {
 impl BundleCache {
     pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
         if let Err(error) = distrust_earlier_boots(&folder, BOOT) {
-            tracing::warn!(folder = %folder.display(), %error, "the cache of bundles is not new");
+            tracing::warn!(folder = %folder.display(), %error, "the cache of bundles could not be checked after a start of the machine; if a function's code is damaged, delete this folder");
         }
         Self {
             folder,
@@ -223,26 +223,25 @@ impl BundleCache {
         self.entries().await.into_iter().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Removes those of these bundles that are there and that nobody uses; answers how many went. One that is wanted
-    /// again is unpacked anew.
-    pub async fn remove_unnamed(&self, unnamed: &HashSet<Digest>) -> usize {
+    /// Removes those of these bundles that are there and that nobody uses. Returns how many went, and those that are in
+    /// use. One that is wanted again is unpacked anew.
+    pub async fn remove_unnamed(&self, unnamed: &HashSet<Digest>) -> (usize, Vec<Digest>) {
         if unnamed.is_empty() {
-            return 0;
+            return (0, Vec::new());
         }
         let alone = self.fetching.write().await;
         self.recent.lock().expect("no holder panics").0.retain(|(digest, _)| !unnamed.contains(digest));
-        let unnamed = {
+        let (used, unused): (Vec<Digest>, Vec<Digest>) = {
             let mut in_use = self.in_use.lock().expect("no holder panics");
             in_use.retain(|_, unpacked| unpacked.strong_count() > 0);
-            let unused = unnamed.iter().filter(|digest| !in_use.contains_key(digest));
-            unused.map(Digest::to_string).collect()
+            unnamed.iter().cloned().partition(|digest| in_use.contains_key(digest))
         };
-        let set_aside = self.set_aside(unnamed).await;
+        let set_aside = self.set_aside(unused.iter().map(Digest::to_string).collect()).await;
         // Instances start while these are removed.
         drop(alone);
         let count = set_aside.len();
         self.remove(set_aside).await;
-        count
+        (count, used)
     }
 
     /// Renames them, as half of a bundle must not be taken for one; answers the new names.

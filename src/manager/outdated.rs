@@ -18,6 +18,11 @@ impl Outdated {
         self.told.notify_one();
     }
 
+    /// Takes them back, to be looked at the next time.
+    pub fn keep(&self, digests: Vec<Digest>) {
+        self.digests.lock().expect("no holder panics").extend(digests);
+    }
+
     /// Returns when there was something to look at since the last time.
     pub async fn told(&self) {
         self.told.notified().await;

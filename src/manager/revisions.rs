@@ -13,7 +13,7 @@ use crate::{
     store,
 };
 
-/// Revisions never change, so that what was read once is kept while its function exists.
+/// Revisions never change, so that what was read once is kept while its function exists, up to [`KEPT`] of each.
 #[derive(Default)]
 pub struct RevisionCache {
     known: Mutex<HashMap<FunctionId, Vec<Arc<Revision>>>>,
@@ -23,6 +23,8 @@ pub struct RevisionCache {
     deletions: AtomicU64,
 }
 
+/// Revisions of a function; one that was read before them is read again when it is wanted.
+const KEPT: usize = 16;
 /// Bound of the list: of older ones no instance is left.
 const REMEMBERED_GONE: usize = 1024;
 
@@ -50,6 +52,9 @@ impl RevisionCache {
             return known.clone();
         }
         let read = Arc::new(read);
+        if of_function.len() == KEPT {
+            of_function.remove(0);
+        }
         of_function.push(read.clone());
         read
     }

@@ -16,7 +16,7 @@ use crate::{error_chain::chain, model::Digest, store};
 
 /// Everything is looked at so often.
 const EVERY: Duration = Duration::from_secs(600);
-/// Pause for an image whose last container is just being removed.
+/// Pause for a bundle whose last instance has not ended, and for an image whose last container is just being removed.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Changes that come together are answered by one look.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -69,11 +69,13 @@ async fn tidy(shared: &Shared, mut suspects: HashSet<Digest>) -> Result<bool, st
             suspects.remove(&named);
         }
     }
-    let removed = shared.bundles.remove_unnamed(&suspects).await;
+    let (removed, in_use) = shared.bundles.remove_unnamed(&suspects).await;
     if removed > 0 {
         tracing::info!(count = removed, "unpacked bundles removed that no revision names");
     }
-    tidy_images(shared).await
+    let all_removed = in_use.is_empty();
+    shared.outdated.keep(in_use);
+    Ok(tidy_images(shared).await? && all_removed)
 }
 
 /// Only where there are some, since they are known by the names of all functions.

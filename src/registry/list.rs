@@ -14,6 +14,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::Registry;
 use crate::{
+    error_chain::chain,
     http::{Answer, Query},
     model::{
         FunctionName,
@@ -46,7 +47,9 @@ fn all(registry: Arc<Registry>, first: Page<FunctionInfo>) -> Response {
     let rest = stream::try_unfold((registry, first.next), |(registry, next)| async move {
         let Some(after) = next else { return Ok::<_, store::Error>(None) };
         let after: FunctionName = after.parse().expect("a name that was read");
-        let page = registry.page(Some(&after), PIECE).await?;
+        let page = registry.page(Some(&after), PIECE).await.inspect_err(|error| {
+            tracing::warn!(error = %chain(error), "a list of functions ends early");
+        })?;
         let separator = if page.items.is_empty() { "" } else { "," };
         Ok(Some((text(&page, separator), (registry, page.next))))
     });

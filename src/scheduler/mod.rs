@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    http::{Calls, Server, Serves},
+    http::{Calls, Served, Server},
     model::{InvocationId, PlatformName},
     queue::Queue,
     settings::Limits,
@@ -114,7 +114,7 @@ pub async fn run(
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
-    let serves = Serves {
+    let serves = Served {
         routes: routes::routes(scheduler.clone()),
         calls: Some(calls(scheduler.clone())),
         shortcut: None,

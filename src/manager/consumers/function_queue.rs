@@ -94,7 +94,7 @@ impl FunctionQueue {
     async fn is_deleted(&self) -> bool {
         // The semaphore is never closed.
         let _turn = self.asking.acquire().await.ok();
-        matches!(self.shared.store.revisions(self.function).await, Ok(revisions) if revisions.is_empty())
+        matches!(self.shared.store.active_function(self.function).await, Ok(None))
     }
 
     /// Takes what the consumer hands out, until `stop`. The rest goes to others, as if it had never been sent here.

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! **An error closes a channel with everything on it**, and what its consumers had in hand comes back with the mark of
-//! messages that may have run. So whatever a broker may refuse (a queue that was declared differently, or may not be
-//! read) is tried on a channel where no other's message is; and what begins on a shared one is declared there once
-//! more, in the same write: a queue that was deleted in between would be an error, too.
+//! messages that may have run. So what a broker may refuse, a queue that was declared differently, is tried on a channel
+//! where no other's message is; and what begins on a shared one is declared there once more, in the same write: a queue
+//! that was deleted in between would be an error, too.
 //!
 //! Sync and async queues have a pool each. The broker also closes a channel of which a message was not settled for half
 //! an hour: an async one may wait that long for memory, a sync one has given up by then.

@@ -171,7 +171,7 @@ impl InHand {
     /// Returns whether these are the next ones on their channel that are not settled, and then counts them as settled.
     /// Then one frame acks them; it also acks everything that was handed out before them.
     fn settle_together(run: &[Self]) -> bool {
-        let [first, .., last] = run else { return false };
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
         let adjoin = |pair: &[Self]| {
             Arc::ptr_eq(&pair[0].channel, &pair[1].channel) && pair[0].tag + 1 == pair[1].tag
         };
@@ -183,6 +183,7 @@ impl InHand {
 impl Settle for InHand {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.settled = true;
+        InHand::settle_together(std::slice::from_ref(&*self));
         self.send_ack(false)
     }
 

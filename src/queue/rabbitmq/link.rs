@@ -114,7 +114,7 @@ impl Link {
         // The parser's own error may repeat the URL and the password in it.
         let mut uri: AMQPUri = url.expose().parse().map_err(|_| Error::Refused {
             address: url.address(),
-            source: "the URL is no AMQP URL".into(),
+            source: "this is not an AMQP URL; amqp://user:password@host:port/vhost is accepted".into(),
         })?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let kind = match purpose {

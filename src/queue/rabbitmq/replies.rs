@@ -2,8 +2,8 @@
 //! queue. It is there for as long as its consumer.
 //!
 //! The broker names the way in the messages whose sender wants its answer there. Ours say themselves where their
-//! answer goes, so the name has to be known before: a message to ourselves tells it. Who answers needs to know nothing
-//! of this: the name is that of a queue, as before.
+//! answer goes, so the name has to be known before: a message to ourselves tells it. The sender of an answer does
+//! not notice: the name is that of a queue, as before.
 
 use std::sync::Arc;
 
