@@ -5,28 +5,22 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::Duration,
 };
 
 use cloudfunc::{
     client::{Client, RecordFilter},
-    model::{InvocationId, State},
     store::{self, Totals},
 };
 use rustix::process::Signal;
-use tokio::task::JoinSet;
 
 use super::SLEEPER;
 use crate::{
     desk,
     support::{
+        accepted::Accepted,
         desk::{Desk, SOON},
         eventually_within,
-        platform::{function, json},
         process::Process,
     },
 };
@@ -37,36 +31,8 @@ const CLIENTS: usize = 8;
 const MANIFEST: &str = "[scaling]\nmax_instances = 4\n";
 const LONG: Duration = Duration::from_secs(180);
 
-/// What clients were told, over all lives of the platform: the ids of 202s with what they sent.
-#[derive(Clone, Default)]
-struct Told {
-    accepted: Arc<Mutex<BTreeMap<InvocationId, usize>>>,
-    sent: Arc<AtomicUsize>,
-}
-
-impl Told {
-    fn count(&self) -> usize {
-        self.accepted.lock().unwrap().len()
-    }
-
-    /// Clients that post until enough are accepted or nobody answers.
-    fn post(&self, client: &Client) -> JoinSet<()> {
-        let mut clients = JoinSet::new();
-        for _ in 0..CLIENTS {
-            let (told, client) = (self.clone(), client.clone());
-            clients.spawn(async move {
-                while told.count() < WANTED {
-                    let n = told.sent.fetch_add(1, Ordering::Relaxed);
-                    let payload = json(&format!("{{\"n\":{n},\"seconds\":0.02}}"));
-                    let Ok(accepted) = client.invoke_async(&function("sleeper"), payload).await else {
-                        return;
-                    };
-                    told.accepted.lock().unwrap().insert(accepted.id, n);
-                }
-            });
-        }
-        clients
-    }
+fn payload(number: usize) -> String {
+    format!("{{\"n\":{number},\"seconds\":0.02}}")
 }
 
 struct Embedded {
@@ -146,27 +112,15 @@ async fn states(client: &Client) -> BTreeMap<&'static str, usize> {
     states
 }
 
-/// Exactly one terminal state each, with its own result.
-async fn each_has_ended_once(client: &Client, told: &Told) {
-    let accepted = told.accepted.lock().unwrap().clone();
-    for (id, n) in accepted {
-        let record = client.record(id, Some(Duration::from_secs(60))).await.unwrap();
-        assert_eq!((record.id, record.state), (id, State::Succeeded), "{record:?}");
-        let ended = record.attempts.iter().filter(|attempt| attempt.outcome.is_some()).count();
-        assert_eq!(ended, 1, "one attempt has ended it: {record:?}");
-        assert_eq!(client.result(id).await.unwrap().bytes, n.to_string());
-    }
-}
-
 async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'static str) {
     let mut platform = Embedded { desk, runtime, lives: 0 };
     let before = platform.mounts_and_cgroups();
-    let told = Told::default();
+    let told = Accepted::default();
     let (up, client) = platform.up().await;
     platform.desk.deploy("sleeper", SLEEPER, MANIFEST).await.ok();
 
     // While requests are being accepted.
-    let clients = told.post(&client);
+    let clients = told.post(&client, CLIENTS, WANTED, "sleeper", payload);
     eventually_within(SOON, "some are accepted", async || (told.count() >= 150).then_some(())).await;
     let (up, client) = platform.next_life(up).await;
     clients.join_all().await;
@@ -174,7 +128,7 @@ async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'st
     assert!(during < WANTED, "it was killed while they posted");
 
     // While some run, others wait, and others have ended.
-    told.post(&client).join_all().await;
+    told.post(&client, CLIENTS, WANTED, "sleeper", payload).join_all().await;
     assert!(told.count() >= WANTED);
     eventually_within(LONG, "some run, others wait", async || {
         let states = states(&client).await;
@@ -187,7 +141,7 @@ async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'st
     // At once after a restart, while what was left is taken up again.
     let (mut up, client) = platform.next_life(up).await;
     let begun = tokio::time::Instant::now();
-    each_has_ended_once(&client, &told).await;
+    assert_eq!(told.lost(&client).await, []);
     eventually_within(LONG, "those without an answer have ended, too", async || {
         let states = states(&client).await;
         states.keys().all(|state| *state == "succeeded").then_some(())
@@ -198,7 +152,7 @@ async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'st
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0), "{}", up.stderr());
     let totals = platform.totals().await;
-    let (ids, sent) = (told.count() as u64, told.sent.load(Ordering::Relaxed) as u64);
+    let (ids, sent) = (told.count() as u64, told.sent() as u64);
     assert!(totals.accepted >= ids && totals.accepted <= sent, "{ids} of {sent}: {totals:?}");
     let expected = Totals { accepted: totals.accepted, terminal: totals.accepted, ..Totals::default() };
     assert_eq!(totals, expected);

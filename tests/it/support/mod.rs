@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub mod accepted;
 pub mod broker;
 pub mod desk;
 pub mod engine;
