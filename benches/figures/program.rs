@@ -67,10 +67,6 @@ fn commit() -> String {
 
 /// Cargo puts what it builds into a folder of the profile's name.
 fn profile(path: &Path) -> &'static str {
-    let is_in = |name| path.iter().rev().skip(1).take(2).any(|part| part == name);
-    match (is_in("release"), is_in("debug")) {
-        (true, _) => "release",
-        (_, true) => "debug",
-        _ => "profile unknown",
-    }
+    let is_in = |name: &str| path.iter().rev().skip(1).take(2).any(|part| part == name);
+    ["dist", "release", "debug"].into_iter().find(|name| is_in(name)).unwrap_or("profile unknown")
 }

@@ -24,7 +24,7 @@ pub fn print(run: &Run) {
     println!("load of the machine before each round, and at the end: {}", loads.join(" · "));
     times(&run.figures);
     values(&run.figures);
-    let goals = goals(&run.figures);
+    let goals = goals(&run.figures, &run.options.others);
     if !goals.is_empty() {
         println!("\n{:<112} {:>7} {:>8}", "goals", "ratio", "goal");
         for goal in &goals {
@@ -90,7 +90,7 @@ pub fn write(run: &Run, folder: &Path) -> anyhow::Result<()> {
         "loads": run.loads,
         "rounds": run.options.rounds,
         "figures": run.figures.json(),
-        "goals": goals(&run.figures).iter().map(Goal::json).collect::<Vec<_>>(),
+        "goals": goals(&run.figures, &run.options.others).iter().map(Goal::json).collect::<Vec<_>>(),
     });
     let mut written = vec!["figures.json".to_owned()];
     std::fs::write(folder.join("figures.json"), serde_json::to_vec_pretty(&document)?)?;

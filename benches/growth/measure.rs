@@ -1,4 +1,4 @@
-//! What is measured at one point of the curves.
+//! The measurements at one point of the curves.
 
 use std::time::{Duration, Instant};
 

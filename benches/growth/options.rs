@@ -14,16 +14,6 @@ pub enum Stack {
     Servers,
 }
 
-impl Stack {
-    /// A consumer takes a channel of its own, of which a connection has 2,047.
-    pub fn most_functions(self) -> u64 {
-        match self {
-            Self::Embedded => u64::MAX,
-            Self::Servers => 1000,
-        }
-    }
-}
-
 impl fmt::Display for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
