@@ -1,6 +1,12 @@
 //! A platform for one command: all roles in this process, on free loopback ports, in a temporary folder.
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{
+    fs::Permissions,
+    io::{self, ErrorKind},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -129,9 +135,46 @@ impl Stage {
                 platform.name
             ));
         }
-        let path = folder.path().to_owned();
-        if let Err(error) = folder.close() {
+        let path = folder.keep();
+        if let Err(error) = remove(&path).await {
             out.warn(&format!("cannot remove {}: {error}", path.display()));
         }
+    }
+}
+
+/// Removes a folder in which work that was interrupted may be writing its last file: a thread that unpacks, for example,
+/// ends only then.
+async fn remove(folder: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + CLEARED_WITHIN;
+    loop {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            removed => return removed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_goes_once_nothing_is_written_into_it_any_more() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        std::fs::write(folder.join("first"), "").unwrap();
+        let written = folder.clone();
+        let writer = std::thread::spawn(move || {
+            for number in 0..2000 {
+                // Once the folder is gone nothing can be.
+                if std::fs::write(written.join(number.to_string()), "").is_err() {
+                    break;
+                }
+            }
+        });
+        remove(&folder).await.unwrap();
+        writer.join().unwrap();
+        assert!(!folder.exists());
     }
 }
