@@ -1,5 +1,5 @@
-//! Putting on disk what a power cut must not take. A file's content is there once the file was synced, and its name once its folder
-//! was; a name that is there does not say that the content is.
+//! Putting on disk what a power cut must not take. A file's content is there once the file was synced, and its name once
+//! its folder was; a name that is there does not say that the content is.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -10,8 +10,8 @@ use std::{
 
 use rustix::io::Errno;
 
-/// Puts the names in a folder on disk, where the file system can: some, such as mounts of a network, refuse to sync a
-/// folder at all.
+/// Puts the names in a folder on disk. Some file systems, such as network mounts, cannot sync a folder: there nothing more
+/// can be done.
 pub fn sync_names(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::BADF)) => Ok(()),

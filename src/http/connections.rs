@@ -35,7 +35,7 @@ use super::auth::Guarded;
 /// After this long without a file for another connection the port is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Served until `stop`, and then until the requests that have come whole are answered. Dropped, it drops
+/// Serves until `stop`, and then until the requests that have come whole are answered. Dropped, it drops
 /// every connection.
 pub(super) async fn serve(listener: TcpListener, app: Arc<Guarded>, stop: CancellationToken) {
     let mut open = JoinSet::new();

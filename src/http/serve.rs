@@ -46,7 +46,7 @@ impl From<Router> for Served {
 }
 
 impl Server {
-    /// Served until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
+    /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
     pub async fn serve(self, serves: impl Into<Served>, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
         let Served { routes, calls, shortcut } = serves.into();

@@ -164,7 +164,12 @@ pub struct BundleCache {
 impl BundleCache {
     pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
         if let Err(error) = distrust_earlier_boots(&folder, BOOT) {
-            tracing::warn!(folder = %folder.display(), %error, "the cache of bundles could not be checked after a start of the machine; if a function's code is damaged, delete this folder");
+            tracing::warn!(
+                folder = %folder.display(),
+                %error,
+                "the bundle cache could not be checked after a reboot; if a function's code is damaged, delete this \
+                 folder"
+            );
         }
         Self {
             folder,

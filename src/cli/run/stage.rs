@@ -135,20 +135,19 @@ impl Stage {
                 platform.name
             ));
         }
-        let path = folder.keep();
-        if let Err(error) = remove(&path).await {
-            out.warn(&format!("cannot remove {}: {error}", path.display()));
+        if let Err(error) = remove(folder.path()).await {
+            out.warn(&format!("cannot remove {}: {error}", folder.path().display()));
         }
     }
 }
 
-/// Removes a folder in which work that was interrupted may be writing its last file: a thread that unpacks, for example,
-/// ends only then.
+/// Removes a folder while interrupted work may still write to it: a thread that unpacks code cannot be stopped.
 async fn remove(folder: &Path) -> io::Result<()> {
     let deadline = Instant::now() + CLEARED_WITHIN;
     loop {
         match std::fs::remove_dir_all(folder) {
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {
+                // Nothing tells when that thread is done.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             removed => return removed,

@@ -183,6 +183,7 @@ impl InHand {
 impl Settle for InHand {
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
         self.settled = true;
+        // Counted, so that a batch after it can be acked by one frame.
         InHand::settle_together(std::slice::from_ref(&*self));
         self.send_ack(false)
     }

@@ -40,8 +40,8 @@ impl Accepted {
         self.ids.lock().unwrap().keys().nth(place).copied()
     }
 
-    /// So many clients that post until enough are accepted, or nobody answers. The function returns the number that its
-    /// payload has.
+    /// Starts clients that post to the function until `enough` invocations are accepted or the platform no longer answers.
+    /// `payload` makes the payload of each number; the function must return that number.
     pub fn post(
         &self,
         client: &Client,
@@ -65,7 +65,8 @@ impl Accepted {
         posting
     }
 
-    /// Those of which nothing is left. Each of the others ends once, with its own result.
+    /// Returns the ids that the platform does not know. Asserts that every other invocation succeeded exactly once, with its
+    /// own result.
     pub async fn lost(&self, client: &Client) -> Vec<InvocationId> {
         let accepted = self.ids.lock().unwrap().clone();
         let mut lost = Vec::new();
