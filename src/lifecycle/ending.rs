@@ -24,7 +24,7 @@ impl Ending {
     pub fn of_verdict(verdict: &Verdict) -> Option<Self> {
         Some(match verdict {
             Verdict::Underway => return None,
-            Verdict::Interrupted => Self::interrupted(),
+            Verdict::Interrupted | Verdict::Unfinished { .. } => Self::interrupted(),
             Verdict::NotRun { throttled: true, .. } => Self::throttled(),
             Verdict::NotRun { reason, .. } => Self {
                 reason: Some(Reason::StartFailed(reason.clone())),

@@ -3,8 +3,8 @@
 //! ```text
 //!            claim                      outcome
 //!  queued ───────────▶ running ───────────────────▶ succeeded | failed | timed_out | crashed
-//!                       │   ▲  └─ claim, but there were too many ──▶ failed (platform, dead letter)
-//!        to be tried    │   │ claim (due, or the owner's lease has expired)
+//!                       │   ▲  └─ lost, as too many were before ──▶ failed (platform, dead letter)
+//!        to be tried    │   │ claim (due, or its owner has lost its lease)
 //!        again          ▼   │
 //!                     retrying ──▶ expired (too old)
 //!  queued | retrying | running and lost ──▶ cancelled (its function was deleted)
@@ -16,7 +16,7 @@
 //! Everything here is pure: time and chance are arguments. [`decide`] returns a [`Transition`] from [`Facts`] that may
 //! be outdated; the store applies it by compare-and-set on state and attempt, so that an outdated one changes nothing.
 //! A claim is the exception: the store makes it in one statement by the bounds of [`Policy::claims`], since
-//! only the store knows the row and its lease. [`decide`] says the same of a row whose lease has run out.
+//! only the store knows the row and its lease. [`decide`] says the same of a row whose owner has lost its lease.
 #![warn(missing_docs)]
 
 mod ending;
@@ -42,6 +42,8 @@ pub struct Facts {
     pub attempt: u32,
     /// The number of attempts that failed because the function did; at most `attempt`.
     pub failures: u32,
+    /// The number of attempts that began and were lost: with their manager, or by a kill from outside.
+    pub losses: u32,
     /// The time of acceptance, on the clock of the scheduler that accepted it.
     pub accepted_at: Timestamp,
 }
@@ -49,8 +51,8 @@ pub struct Facts {
 /// Something that has happened to an invocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<'a> {
-    /// A manager asks for it, and the store would hand it out: it waits and is due, or the lease of the process that
-    /// had it has expired.
+    /// A manager has an instance for it, and the store would hand it out: it waits and is due, or it runs, and the
+    /// process that has it has lost its lease. Then that attempt is lost.
     Claim,
     /// An attempt has ended.
     Outcome {
@@ -61,7 +63,7 @@ pub enum Event<'a> {
     },
     /// Its function was deleted.
     FunctionDeleted {
-        /// Whether a manager process with a valid lease has it.
+        /// Whether a manager process that has a lease has it.
         held: bool,
     },
 }
@@ -75,6 +77,8 @@ pub enum Transition {
     Run {
         /// The number of the attempt, from 1.
         attempt: u32,
+        /// The number of attempts that were lost by now.
+        losses: u32,
     },
     /// It is tried again.
     Retry {
@@ -82,6 +86,8 @@ pub enum Transition {
         after: Duration,
         /// The number of attempts that the function has failed by now.
         failures: u32,
+        /// The number of attempts that were lost by now.
+        losses: u32,
     },
     /// It has ended. Nothing changes a terminal state.
     End {
@@ -105,10 +111,13 @@ pub fn decide(
         return Transition::Stay;
     }
     match event {
-        Event::Claim if facts.attempt < policy.max_claims => {
-            Transition::Run { attempt: facts.attempt + 1 }
+        Event::Claim => {
+            let losses = facts.losses + u32::from(facts.state == State::Running);
+            match losses < policy.max_losses {
+                true => Transition::Run { attempt: facts.attempt + 1, losses },
+                false => exhausted(facts, policy),
+            }
         }
-        Event::Claim => Transition::End { ending: policy.claims().exhausted, failures: facts.failures },
         Event::FunctionDeleted { held: true } => Transition::Stay,
         Event::FunctionDeleted { held: false } => {
             Transition::End { ending: Ending::function_deleted(), failures: facts.failures }
@@ -120,6 +129,28 @@ pub fn decide(
     }
 }
 
+impl Facts {
+    /// Returns the facts after a transition, as a store has them that applied it.
+    #[must_use]
+    pub fn after(self, transition: &Transition) -> Self {
+        match *transition {
+            Transition::Stay => self,
+            Transition::Run { attempt, losses } => {
+                Self { state: State::Running, attempt, losses, ..self }
+            }
+            Transition::Retry { failures, losses, .. } => {
+                Self { state: State::Retrying, failures, losses, ..self }
+            }
+            Transition::End { ref ending, failures } => Self { state: ending.state, failures, ..self },
+        }
+    }
+}
+
+/// Returns the end of an invocation of which too many attempts were lost.
+fn exhausted(facts: Facts, policy: &Policy) -> Transition {
+    Transition::End { ending: policy.claims().exhausted, failures: facts.failures }
+}
+
 /// Decides what the outcome of the attempt under way does.
 fn after_attempt(
     facts: Facts,
@@ -128,13 +159,20 @@ fn after_attempt(
     now: Timestamp,
     chance: f64,
 ) -> Transition {
-    let failures = facts.failures;
-    if let Verdict::NotRun { delay, .. } = verdict {
-        let after = policy.pause_not_run(*delay, facts.attempt);
-        return match policy.is_too_old(facts.accepted_at, now, after) {
-            true => Transition::End { ending: Ending::too_old(), failures },
-            false => Transition::Retry { after, failures },
-        };
+    let Facts { failures, losses, .. } = facts;
+    let retry = |after, losses| match policy.is_too_old(facts.accepted_at, now, after) {
+        true => Transition::End { ending: Ending::too_old(), failures },
+        false => Transition::Retry { after, failures, losses },
+    };
+    match verdict {
+        Verdict::NotRun { delay, .. } => {
+            return retry(policy.pause_not_run(*delay, facts.attempt), losses);
+        }
+        Verdict::Unfinished { .. } if losses + 1 >= policy.max_losses => {
+            return exhausted(facts, policy);
+        }
+        Verdict::Unfinished { .. } => return retry(policy.pause_lost(losses + 1), losses + 1),
+        _ => {}
     }
     match verdict.state() {
         Some(State::Succeeded) => {
@@ -158,7 +196,7 @@ fn after_failure(
     if failures < policy.attempts {
         let after = policy.pause_failed(failures, chance);
         if !policy.is_too_old(facts.accepted_at, now, after) {
-            return Transition::Retry { after, failures };
+            return Transition::Retry { after, failures, losses: facts.losses };
         }
     }
     let ending = Ending { dead_letter: policy.attempts > 1, ..Ending::in_state(state) };

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::Ending;
 use crate::model::{Reason, State};
 
+const FIRST_AFTER_LOSS: Duration = Duration::from_secs(1);
+
 /// The number of tries that an invocation has, and the pauses between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -19,8 +21,9 @@ pub struct Policy {
     pub longest_not_run: Duration,
     /// The longest time from acceptance to the start of another attempt; none: without a limit.
     pub max_age: Option<Duration>,
-    /// The most claims of an invocation, whatever their outcomes; at least 1. The next claim ends it.
-    pub max_claims: u32,
+    /// The number of attempts that may be lost after they began, the last one for good; at least 1. What did not begin
+    /// does not count.
+    pub max_losses: u32,
 }
 
 /// Pauses that double with every try.
@@ -35,21 +38,22 @@ pub struct Growth {
 /// The bounds by which a claim is granted; the store applies them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// The number of claims after which an invocation is not run again.
-    pub most: u32,
+    /// The number of lost attempts after which an invocation is not run again.
+    pub most_losses: u32,
     /// The end of an invocation by the claim after those.
     pub exhausted: Ending,
 }
 
 impl Policy {
-    /// The default: a failure of the function is final. An attempt that the platform could not run is tried again, ten
-    /// times with doubled pauses: that is enough to survive more than a short outage.
+    /// The default: a failure of the function is final. An attempt that the platform could not run is tried again, for as
+    /// long as that takes; one that began and was lost, ten times: a function that takes its host down with it must not
+    /// go on for ever.
     pub const DEFAULT: Self = Self {
         attempts: 1,
         after_failure: Growth { first: Duration::from_secs(1), longest: Duration::from_secs(300) },
         longest_not_run: Duration::from_secs(300),
         max_age: None,
-        max_claims: 10,
+        max_losses: 10,
     };
 
     /// Returns the bounds of claims.
@@ -59,7 +63,7 @@ impl Policy {
             dead_letter: true,
             ..Ending::in_state(State::Failed)
         };
-        Claims { most: self.max_claims, exhausted }
+        Claims { most_losses: self.max_losses, exhausted }
     }
 
     /// Returns the pause after a failure of the function, its `failures`th (from 1): a random part, `chance`, of a
@@ -73,6 +77,12 @@ impl Policy {
     /// after every further one.
     pub fn pause_not_run(&self, proposed: Duration, attempt: u32) -> Duration {
         doubled(proposed, attempt, self.longest_not_run)
+    }
+
+    /// Returns the pause after an attempt that was lost, the `losses`th (from 1): whatever killed it may go on for some
+    /// seconds.
+    pub fn pause_lost(&self, losses: u32) -> Duration {
+        doubled(FIRST_AFTER_LOSS, losses, self.longest_not_run)
     }
 
     /// Returns whether an attempt that begins `after` from now would come too late.

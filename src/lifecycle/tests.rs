@@ -14,7 +14,7 @@ fn verdict(number: u8) -> Verdict {
         hint: None,
     };
     let reason = || "no image".to_owned();
-    match number % 8 {
+    match number % 9 {
         0 => Verdict::Succeeded,
         1 => Verdict::Failed { error: error() },
         2 => Verdict::TimedOut { error: error() },
@@ -22,11 +22,12 @@ fn verdict(number: u8) -> Verdict {
         4 => Verdict::Underway,
         5 => Verdict::Interrupted,
         6 => Verdict::NotRun { reason: reason(), throttled: true, delay: Duration::ZERO },
-        _ => Verdict::NotRun { reason: reason(), throttled: false, delay: Duration::from_secs(1) },
+        7 => Verdict::NotRun { reason: reason(), throttled: false, delay: Duration::from_secs(1) },
+        _ => Verdict::Unfinished { reason: "killed".to_owned() },
     }
 }
 
-/// A row as the store keeps it. Transitions are applied to it as the store applies them.
+/// A row as the store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Row {
     facts: Facts,
@@ -35,23 +36,15 @@ struct Row {
 
 impl Row {
     fn accepted() -> Self {
-        let facts = Facts { state: State::Queued, attempt: 0, failures: 0, accepted_at: ACCEPTED };
+        let (state, accepted_at) = (State::Queued, ACCEPTED);
+        let facts = Facts { state, attempt: 0, failures: 0, losses: 0, accepted_at };
         Self { facts, dead_letter: false }
     }
 
     fn apply(&mut self, transition: &Transition) {
-        match *transition {
-            Transition::Stay => {}
-            Transition::Run { attempt } => {
-                self.facts = Facts { state: State::Running, attempt, ..self.facts };
-            }
-            Transition::Retry { failures, .. } => {
-                self.facts = Facts { state: State::Retrying, failures, ..self.facts };
-            }
-            Transition::End { ref ending, failures } => {
-                self.facts = Facts { state: ending.state, failures, ..self.facts };
-                self.dead_letter = ending.dead_letter;
-            }
+        self.facts = self.facts.after(transition);
+        if let Transition::End { ending, .. } = transition {
+            self.dead_letter = ending.dead_letter;
         }
     }
 }
@@ -86,7 +79,7 @@ prop_compose! {
         first in 0_u64..10_000,
         longest in 0_u64..1_000_000,
         max_age in prop::option::of(0_u64..10_000),
-        max_claims in 1_u32..12,
+        max_losses in 1_u32..12,
     ) -> Policy {
         Policy {
             attempts,
@@ -96,7 +89,7 @@ prop_compose! {
             },
             longest_not_run: Duration::from_millis(longest),
             max_age: max_age.map(Duration::from_secs),
-            max_claims,
+            max_losses,
         }
     }
 }
@@ -135,11 +128,13 @@ proptest! {
             prop_assert!(row.facts.attempt >= before.facts.attempt, "the fence never falls");
             prop_assert!(row.facts.failures >= before.facts.failures);
             prop_assert!(row.facts.failures <= policy.attempts.min(row.facts.attempt));
+            prop_assert!(row.facts.losses >= before.facts.losses);
+            prop_assert!(row.facts.losses + row.facts.failures <= row.facts.attempt);
             match &transition {
-                Transition::Run { attempt } => {
+                Transition::Run { attempt, losses } => {
                     claims += 1;
                     prop_assert_eq!(*attempt, claims, "one attempt for each claim");
-                    prop_assert!(claims <= policy.max_claims);
+                    prop_assert!(*losses < policy.max_losses);
                 }
                 Transition::Retry { after, .. } => {
                     let longest = policy.longest_not_run.max(policy.after_failure.longest);
@@ -153,13 +148,14 @@ proptest! {
                 Transition::Stay => prop_assert_eq!(row, before),
             }
         }
-        // In any state, repeated claims end it, even if no attempt ever runs.
-        for _ in 0..=policy.max_claims {
-            let claim = decide(row.facts, Event::Claim, &policy, now, 0.5);
-            row.apply(&claim);
-            let lost = verdict(7);
-            let outcome = Event::Outcome { attempt: row.facts.attempt, verdict: &lost };
-            row.apply(&decide(row.facts, outcome, &policy, now, 0.5));
+        // In any state, repeated losses end it: with the manager, or by a kill from outside.
+        for _ in 0..=policy.max_losses {
+            row.apply(&decide(row.facts, Event::Claim, &policy, now, 0.5));
+            if row.facts.attempt % 2 == 0 {
+                let killed = verdict(8);
+                let outcome = Event::Outcome { attempt: row.facts.attempt, verdict: &killed };
+                row.apply(&decide(row.facts, outcome, &policy, now, 0.5));
+            }
         }
         prop_assert!(row.facts.state.is_terminal(), "{row:?}");
     }
@@ -179,7 +175,8 @@ proptest! {
 
 #[test]
 fn a_failure_of_the_function_is_final_unless_the_policy_says_otherwise() {
-    let facts = Facts { state: State::Running, attempt: 3, failures: 0, accepted_at: ACCEPTED };
+    let facts =
+        Facts { state: State::Running, attempt: 3, failures: 0, losses: 0, accepted_at: ACCEPTED };
     let failed = verdict(1);
     let event = Event::Outcome { attempt: 3, verdict: &failed };
     let end = |failures, dead_letter| Transition::End {
@@ -189,38 +186,58 @@ fn a_failure_of_the_function_is_final_unless_the_policy_says_otherwise() {
     assert_eq!(decide(facts, event, &Policy::DEFAULT, ACCEPTED, 0.5), end(1, false));
     let thrice = Policy { attempts: 3, ..Policy::DEFAULT };
     let after = Duration::from_millis(500);
-    let again = Transition::Retry { after, failures: 1 };
+    let again = Transition::Retry { after, failures: 1, losses: 0 };
     assert_eq!(decide(facts, event, &thrice, ACCEPTED, 0.5), again);
     let last = Facts { failures: 2, ..facts };
     assert_eq!(decide(last, event, &thrice, ACCEPTED, 0.5), end(3, true));
 }
 
-#[test]
-fn what_could_not_run_is_tried_again_with_doubled_pauses_and_ends_with_the_last_claim() {
-    let policy = Policy::DEFAULT;
-    let mut row = Row::accepted();
+/// Claims and ends an attempt in this way, until that is the end or it was done so many times; returns the pauses.
+fn attempts_that_end(row: &mut Row, number: u8, most: usize) -> Vec<u64> {
     let mut pauses = Vec::new();
-    let not_run = verdict(7);
-    loop {
-        row.apply(&decide(row.facts, Event::Claim, &policy, ACCEPTED, 0.0));
-        if row.facts.state.is_terminal() {
-            break;
-        }
-        let event = Event::Outcome { attempt: row.facts.attempt, verdict: &not_run };
-        let transition = decide(row.facts, event, &policy, ACCEPTED, 0.0);
-        let Transition::Retry { after, .. } = transition else { panic!("{transition:?}") };
-        pauses.push(after.as_secs());
+    while pauses.len() < most {
+        row.apply(&decide(row.facts, Event::Claim, &Policy::DEFAULT, ACCEPTED, 0.0));
+        let verdict = verdict(number);
+        let event = Event::Outcome { attempt: row.facts.attempt, verdict: &verdict };
+        let transition = decide(row.facts, event, &Policy::DEFAULT, ACCEPTED, 0.0);
         row.apply(&transition);
+        match transition {
+            Transition::Retry { after, .. } => pauses.push(after.as_secs()),
+            _ => break,
+        }
     }
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
-    assert_eq!((row.facts.state, row.dead_letter, row.facts.attempt), (State::Failed, true, 10));
-    assert_eq!(policy.claims().exhausted.kind(), Kind::Exhausted);
+    pauses
+}
+
+#[test]
+fn what_certainly_did_not_begin_is_tried_again_with_doubled_pauses_and_without_end() {
+    let mut row = Row::accepted();
+    let pauses = attempts_that_end(&mut row, 7, 100);
+    assert_eq!(pauses[..11], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    assert_eq!((row.facts.state, row.facts.attempt), (State::Retrying, 100));
+    assert_eq!((row.facts.failures, row.facts.losses), (0, 0));
+}
+
+#[test]
+fn ten_attempts_that_began_and_were_lost_are_the_end() {
+    let mut killed = Row::accepted();
+    assert_eq!(attempts_that_end(&mut killed, 8, 100).len(), 9);
+    let mut with_manager = Row::accepted();
+    while !with_manager.facts.state.is_terminal() {
+        let claim = decide(with_manager.facts, Event::Claim, &Policy::DEFAULT, ACCEPTED, 0.0);
+        with_manager.apply(&claim);
+    }
+    for row in [killed, with_manager] {
+        assert_eq!((row.facts.state, row.dead_letter, row.facts.attempt), (State::Failed, true, 10));
+    }
+    assert_eq!(Policy::DEFAULT.claims().exhausted.kind(), Kind::Exhausted);
 }
 
 #[test]
 fn what_grows_too_old_is_not_tried_again() {
     let policy = Policy { attempts: 9, max_age: Some(Duration::from_secs(60)), ..Policy::DEFAULT };
-    let facts = Facts { state: State::Running, attempt: 1, failures: 0, accepted_at: ACCEPTED };
+    let facts =
+        Facts { state: State::Running, attempt: 1, failures: 0, losses: 0, accepted_at: ACCEPTED };
     let now = ACCEPTED + jiff::SignedDuration::from_secs(60);
     let end_of = |number| {
         let verdict = verdict(number);
@@ -237,7 +254,7 @@ fn what_grows_too_old_is_not_tried_again() {
 #[test]
 fn every_verdict_has_one_ending_whose_record_problem_and_exit_agree() {
     type Row = (u8, State, Option<&'static str>, Option<ProblemCode>, ExitClass);
-    let expected: [Row; 7] = [
+    let expected: [Row; 8] = [
         (0, State::Succeeded, None, None, ExitClass::Success),
         (1, State::Failed, None, Some(code::FUNCTION_FAILED), ExitClass::Function),
         (2, State::TimedOut, None, Some(code::FUNCTION_TIMED_OUT), ExitClass::InvocationTimeout),
@@ -251,6 +268,7 @@ fn every_verdict_has_one_ending_whose_record_problem_and_exit_agree() {
             Some(code::START_FAILED),
             ExitClass::Platform,
         ),
+        (8, State::Crashed, Some("interrupted"), Some(code::INTERRUPTED), ExitClass::Platform),
     ];
     for (number, state, reason, code, exit) in expected {
         let ending = Ending::of_verdict(&verdict(number)).unwrap();
@@ -267,7 +285,8 @@ fn every_verdict_has_one_ending_whose_record_problem_and_exit_agree() {
 
 #[test]
 fn what_is_deleted_is_cancelled_unless_it_runs_and_a_reason_of_a_newer_version_is_no_obstacle() {
-    let facts = Facts { state: State::Running, attempt: 1, failures: 0, accepted_at: ACCEPTED };
+    let facts =
+        Facts { state: State::Running, attempt: 1, failures: 0, losses: 0, accepted_at: ACCEPTED };
     let after = |state, held| {
         let event = Event::FunctionDeleted { held };
         decide(Facts { state, ..facts }, event, &Policy::DEFAULT, ACCEPTED, 0.0)

@@ -1,48 +1,142 @@
-//! The lease that keeps this process's claims its own, and the report of its live instances.
+//! The lease that keeps this process's claims its own.
+//!
+//! Schedulers watch its renewals. One that found none for a while has ended it, and others may run by now what was
+//! claimed under it: then that is stopped here, and this process goes on under a new name, as a new owner.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
+use crate::{error_chain::chain, model::OwnerId, store};
 
-/// A claim of a manager that has not renewed for this long may be taken by another.
-pub const LEASE: Duration = Duration::from_secs(10);
-/// Three renewals fit into a lease, so that one lost renewal does no harm.
+/// For hosts of an earlier version: a lease that was not renewed for this long counts as expired there.
+const LEASE: Duration = Duration::from_secs(10);
+/// Three renewals fit into the patience of those who watch, so that one lost renewal does no harm.
 const RENEW: Duration = Duration::from_secs(3);
 
-/// Takes the lease, for as long as that takes: without one, whatever is claimed counts as lost.
+/// The time in which this manager is one owner.
+#[derive(Debug)]
+pub struct Life {
+    pub owner: OwnerId,
+    /// Cancelled when the lease was ended: what was claimed under it is somebody else's.
+    pub lost: CancellationToken,
+}
+
+impl Life {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { owner: OwnerId::new(), lost: CancellationToken::new() })
+    }
+}
+
+/// The lives of this manager, one after the other.
+pub struct Lives {
+    now: RwLock<Arc<Life>>,
+    changed: watch::Sender<()>,
+    /// Somebody was told that there is no lease.
+    doubted: Notify,
+}
+
+impl Default for Lives {
+    fn default() -> Self {
+        let (now, changed) = (RwLock::new(Life::new()), watch::channel(()).0);
+        Self { now, changed, doubted: Notify::new() }
+    }
+}
+
+impl Lives {
+    /// Returns the present one.
+    pub fn now(&self) -> Arc<Life> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of every new one.
+    pub fn follow(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// A claim was told that there is no lease: it is renewed now, which tells whether that is so.
+    pub fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    fn begin(&self) -> Arc<Life> {
+        let life = Life::new();
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = life.clone();
+        life
+    }
+}
+
+/// Takes the lease, for as long as that takes: without one, nothing can be claimed.
 pub async fn acquire(shared: &Shared) {
-    while let Err(error) = shared.store.renew_lease(shared.owner, shared.manager, LEASE).await {
-        tracing::warn!(error = %crate::error_chain::chain(&error), "waiting for the lease");
+    let owner = shared.lives.now().owner;
+    while let Err(error) = shared.store.take_lease(owner, shared.manager, LEASE).await {
+        tracing::warn!(error = %chain(&error), "waiting for the lease");
         tokio::time::sleep(RENEW / 6).await;
     }
 }
 
 /// Renews the lease until told to stop. A store that does not answer is tried again sooner.
 pub async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut failing = false;
-    loop {
-        let renewed = shared.store.renew_lease(shared.owner, shared.manager, LEASE).await;
-        let pause = match renewed {
-            Ok(()) => {
-                if failing {
-                    tracing::info!("lease renewed again");
-                }
-                failing = false;
-                RENEW
+    let keeping = async {
+        let mut failing = false;
+        loop {
+            let pause = renew(&shared, &mut failing).await;
+            tokio::select! {
+                () = shared.lives.doubted.notified() => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            Err(error) => {
-                if !failing {
-                    tracing::warn!(error = %crate::error_chain::chain(&error), "lease not renewed");
-                }
-                failing = true;
-                RENEW / 6
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = keeping => {}
+    }
+}
+
+/// Answers when to renew it next.
+async fn renew(shared: &Shared, failing: &mut bool) -> Duration {
+    let life = shared.lives.now();
+    match shared.store.renew_lease(life.owner, LEASE).await {
+        Ok(true) => {
+            if *failing {
+                tracing::info!("lease renewed again");
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            *failing = false;
+            RENEW
+        }
+        Ok(false) => {
+            begin_anew(shared, &life).await;
+            *failing = false;
+            RENEW
+        }
+        Err(error) => {
+            if !*failing {
+                tracing::warn!(error = %chain(&error), "lease not renewed");
+            }
+            *failing = true;
+            RENEW / 6
         }
     }
+}
+
+/// First what runs is stopped; then there may be new claims.
+async fn begin_anew(shared: &Shared, lost: &Life) {
+    tracing::warn!(
+        owner = %lost.owner,
+        "this manager counted as lost: others run what it had claimed, and what runs here is stopped"
+    );
+    lost.lost.cancel();
+    shared.lives.begin();
+    acquire(shared).await;
+    shared.lives.changed.send_replace(());
+}
+
+/// Ends the lease; what was claimed under it can be claimed by others at once.
+pub async fn release(shared: &Shared) -> Result<(), store::Error> {
+    shared.store.release_lease(shared.lives.now().owner).await
 }

@@ -11,6 +11,7 @@
 
 mod builds;
 mod bundles;
+mod claims;
 mod code_check;
 mod commands;
 mod consumers;
@@ -40,7 +41,7 @@ use crate::{
     clock::Clock,
     error_chain::chain,
     http::{self, Server},
-    model::{FunctionSpec, LogLine, OwnerId, api::Dropped},
+    model::{FunctionSpec, LogLine, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
     settings::Limits,
@@ -49,6 +50,8 @@ use crate::{
 };
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
+use claims::Claims;
+use lease::Lives;
 use left_overs::clean_up;
 use outdated::Outdated;
 use revisions::RevisionCache;
@@ -81,17 +84,19 @@ pub async fn run(
     clean_up(&*runtime, &owner, &instances).await?;
     std::fs::create_dir_all(&instances)
         .with_context(|| format!("cannot create {}", instances.display()))?;
-    // What an earlier life of this manager had claimed need not wait until its lease runs out.
+    // What an earlier life of this manager had claimed need not wait until it is found to be lost.
     if let Err(error) = store.release_manager(owner.manager).await {
-        tracing::warn!(error = %chain(&error), "older leases not ended; they run out by themselves");
+        tracing::warn!(error = %chain(&error), "older leases not ended; schedulers will find that nobody renews them");
     }
+    let (claims, wanted) = Claims::new();
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,
-        owner: OwnerId::new(),
+        lives: Lives::default(),
+        claims,
         tracker: TaskTracker::new(),
         given_up: CancellationToken::new(),
         outdated: Outdated::default(),
@@ -107,33 +112,40 @@ pub async fn run(
         () = lease::acquire(&shared) => {}
         () = shutdown.soft.cancelled() => return Ok(()),
     }
-    tracing::info!(manager = %shared.manager, owner = %shared.owner, "manager ready");
+    tracing::info!(manager = %shared.manager, owner = %shared.lives.now().owner, "manager ready");
 
-    let stop_lease = CancellationToken::new();
-    let lease = tokio::spawn(lease::keep(shared.clone(), stop_lease.clone()));
-    let stop_health = CancellationToken::new();
-    let health = tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone()));
+    let (stop_lease, stop_health) = (CancellationToken::new(), CancellationToken::new());
     let (dispatch, dispatcher) = dispatch::start(shared.clone(), &usual, shutdown.soft.clone());
-    let builds = tokio::spawn(builds::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone()));
-    tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone()));
     let consuming = consumers::run(shared.clone(), dispatch.clone(), shutdown.soft.clone());
-    let consumers = tokio::spawn(consuming);
-    tokio::select! {
-        () = shutdown.soft.cancelled() => {}
-        () = shutdown.hard.cancelled() => {}
-    }
-    tracing::info!("manager stops: running invocations finish, the rest is given back");
-    let tasks = stop::Tasks {
-        consumers,
+    let building = builds::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone());
+    let mut tasks = stop::Tasks {
+        lease: tokio::spawn(lease::keep(shared.clone(), stop_lease.clone())),
+        claims: tokio::spawn(claims::run(shared.clone(), wanted)),
+        health: tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone())),
+        builds: tokio::spawn(building),
+        tidy: tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone())),
+        consumers: tokio::spawn(consuming),
         dispatcher,
-        builds,
-        health,
         logs: log_task,
-        lease,
         stop_health,
         stop_lease,
     };
-    stop::stop(&shared, &owner, dispatch, tasks, &shutdown.hard).await
+    let ended = tokio::select! {
+        biased;
+        () = shutdown.soft.cancelled() => None,
+        () = shutdown.hard.cancelled() => None,
+        // They end only by a panic, and nothing works without them: the supervisor starts us again.
+        ended = tasks.first_end() => Some(ended),
+    };
+    let Some(ended) = ended else {
+        tracing::info!("manager stops: running invocations finish, the rest is given back");
+        return stop::stop(&shared, &owner, dispatch, tasks, &shutdown.hard).await;
+    };
+    tracing::error!(task = ended, "a task of the manager ended; the manager ends with it");
+    let hard = CancellationToken::new();
+    hard.cancel();
+    stop::stop(&shared, &owner, dispatch, tasks, &hard).await?;
+    anyhow::bail!("the task '{ended}' of the manager ended")
 }
 
 fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {

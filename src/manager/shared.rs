@@ -5,15 +5,11 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, logs::LogWriter, outdated::Outdated,
-    revisions::RevisionCache,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, lease::Lives,
+    logs::LogWriter, outdated::Outdated, revisions::RevisionCache,
 };
 use crate::{
-    clock::Clock,
-    model::{ManagerId, OwnerId},
-    queue::Queue,
-    runtime::Runtime,
-    settings::Limits,
+    clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
     store::ManagerStore,
 };
 
@@ -24,8 +20,8 @@ pub struct Shared {
     pub runtime: Arc<dyn Runtime>,
     pub limits: Limits,
     pub manager: ManagerId,
-    /// This life of the process.
-    pub owner: OwnerId,
+    pub lives: Lives,
+    pub claims: Claims,
     pub bundles: BundleCache,
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,

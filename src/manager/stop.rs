@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{commands::Dispatch, left_overs::clean_up, shared::Shared};
+use super::{commands::Dispatch, lease, left_overs::clean_up, shared::Shared};
 use crate::runtime::Owner;
 
 /// Time for work that is given up: it ends at once, apart from the removal of its sandbox.
@@ -31,8 +31,26 @@ pub(super) struct Tasks {
     pub health: JoinHandle<()>,
     pub logs: JoinHandle<()>,
     pub lease: JoinHandle<()>,
+    pub claims: JoinHandle<()>,
+    pub tidy: JoinHandle<()>,
     pub stop_health: CancellationToken,
     pub stop_lease: CancellationToken,
+}
+
+impl Tasks {
+    /// Waits until one of them ends, and names it. Those that end by themselves do so after a soft stop.
+    pub async fn first_end(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.consumers => "consumers",
+            _ = &mut self.dispatcher => "dispatcher",
+            _ = &mut self.builds => "builds",
+            _ = &mut self.health => "health",
+            _ = &mut self.logs => "logs",
+            _ = &mut self.lease => "lease",
+            _ = &mut self.claims => "claims",
+            _ = &mut self.tidy => "tidy",
+        }
+    }
 }
 
 /// After the soft stop. Answers whether everything is as it should be left.
@@ -44,10 +62,10 @@ pub(super) async fn stop(
     hard: &CancellationToken,
 ) -> anyhow::Result<()> {
     let finished = async {
-        let _ = (&mut tasks.consumers).await;
+        end_of(&mut tasks.consumers).await;
         dispatch.drain();
-        let _ = (&mut tasks.dispatcher).await;
-        let _ = (&mut tasks.builds).await;
+        end_of(&mut tasks.dispatcher).await;
+        end_of(&mut tasks.builds).await;
         shared.tracker.close();
         shared.tracker.wait().await;
     };
@@ -67,10 +85,11 @@ pub(super) async fn stop(
         Ok(())
     });
     tasks.dispatcher.abort();
+    tasks.claims.abort();
     tasks.stop_health.cancel();
     tasks.health.abort();
     shared.logs.close();
-    if within(LAST_WRITES, hard, &mut tasks.logs).await.is_none() {
+    if within(LAST_WRITES, hard, end_of(&mut tasks.logs)).await.is_none() {
         tasks.logs.abort();
         let lines = shared.logs.waiting();
         tracing::warn!(lines, "log lines are not stored and are lost");
@@ -78,15 +97,27 @@ pub(super) async fn stop(
     tasks.stop_lease.cancel();
     tasks.lease.abort();
     let patience = if hard.is_cancelled() { LAST_WORD } else { LAST_WRITES };
-    match tokio::time::timeout(patience, shared.store.release_lease(shared.owner)).await {
+    match tokio::time::timeout(patience, lease::release(shared)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let error = crate::error_chain::chain(&error);
-            tracing::warn!(error, "the lease could not be released; it runs out by itself");
+            tracing::warn!(
+                error,
+                "the lease could not be ended; what it holds is claimed by others a little later"
+            );
         }
-        Err(_) => tracing::warn!("the lease could not be released in time; it runs out by itself"),
+        Err(_) => tracing::warn!(
+            "the lease could not be ended in time; what it holds is claimed by others a little later"
+        ),
     }
     removed
+}
+
+/// Waits for the end of a task, which may have been seen already.
+async fn end_of(task: &mut JoinHandle<()>) {
+    if !task.is_finished() {
+        let _ = task.await;
+    }
 }
 
 /// None when it took too long, or the stop became a hard one.

@@ -1,5 +1,8 @@
 //! A piece of work: one attempt of one invocation, with the delivery that it came in. Every way of
 //! settling it is here.
+//!
+//! Async work is nobody's until there is an instance for it: only then it is claimed ([`Work::claim`]). What waits
+//! without a claim can be dropped at any time, and its message goes to somebody else.
 
 use std::{
     sync::Arc,
@@ -8,30 +11,53 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{logs::Sink, shared::Shared};
+use super::{
+    commands::{Command, Commands},
+    lease::Life,
+    logs::Sink,
+    shared::Shared,
+};
 use crate::{
     backoff::Backoff,
     error_chain::chain,
     model::{
-        Body, InstanceId, InvocationId, Mode, Phase, PhaseName, Phases, Revision, RevisionNumber, Start,
+        Body, InstanceId, InvocationId, Mode, OwnerId, Phase, PhaseName, Phases, Revision,
+        RevisionNumber, Start,
         message::{self, Claimed, Invoke, Outcome, Parcel, Verdict},
     },
     queue::{Address, Delivery, Message},
-    store::Claim,
+    store::{Claiming, Wanted},
 };
+
+/// Before a message that could not become an attempt now goes back to its queue, from where it comes back at once.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The most instances that a piece of work is handed to.
+const HANDED: u8 = 3;
+/// An answer is tried again for this long beyond everything that an invocation may take, as its caller waits.
+const ANSWER_LATEST: Duration = Duration::from_secs(60);
 
 pub struct Work {
     pub invoke: Invoke,
     pub payload: Bytes,
-    pub attempt: u32,
-    /// Async: how many earlier attempts the function failed.
-    pub failures: u32,
+    /// Async: none until there is an instance for it.
+    pub claim: Option<Held>,
     pub revision: Arc<Revision>,
     /// When this manager took the message: the zero of the phases it reports.
     pub taken: Instant,
     /// Sync: until then it waits for an instance.
     pub deadline: Option<Instant>,
     pub delivery: Delivery,
+    /// How many instances ended before it began on them.
+    pub handed: u8,
+}
+
+/// A claim that this manager has.
+pub struct Held {
+    pub attempt: u32,
+    token: uuid::Uuid,
+    failures: u32,
+    losses: u32,
+    life: Arc<Life>,
 }
 
 /// How an attempt went, apart from the work itself.
@@ -56,15 +82,92 @@ impl Run {
 }
 
 impl Work {
+    /// The number of the attempt; sync invocations have one.
+    pub fn attempt(&self) -> u32 {
+        self.claim.as_ref().map_or(1, |claim| claim.attempt)
+    }
+
+    pub fn needs_claim(&self) -> bool {
+        self.invoke.mode == Mode::Async && self.claim.is_none()
+    }
+
+    fn owner(&self, shared: &Shared) -> OwnerId {
+        self.claim.as_ref().map_or_else(|| shared.lives.now().owner, |claim| claim.life.owner)
+    }
+
+    /// Makes async work ours, now that it can run. None: it is settled, or comes back. Nothing async runs without.
+    pub async fn claim(mut self, shared: &Arc<Shared>, commands: &Commands) -> Option<Self> {
+        if !self.needs_claim() {
+            return Some(self);
+        }
+        let wanted = Wanted { id: self.invoke.id, revision: self.revision.number };
+        // None: the manager has stopped; the message goes to somebody else.
+        let (answer, life) = shared.claims.take(wanted).await?;
+        match answer {
+            Ok(Claiming::Granted(claim)) => {
+                self.invoke.content_type = claim.payload.content_type;
+                self.invoke.headers = serde_json::from_str(&claim.headers).unwrap_or_default();
+                self.payload = claim.payload.bytes;
+                let (attempt, token) = (claim.attempt, claim.token);
+                let (failures, losses) = (claim.failures, claim.losses);
+                self.claim = Some(Held { attempt, token, failures, losses, life });
+                return Some(self);
+            }
+            Ok(Claiming::Refused) => drop(self.delivery.ack().await),
+            Ok(Claiming::Moved(_)) => self.admit_again(shared, commands),
+            Ok(Claiming::NoLease) => {
+                shared.lives.doubt();
+                self.come_back(shared);
+            }
+            Err(error) => {
+                tracing::warn!(invocation = %self.invoke.id, error = %chain(&error), "claim failed");
+                self.come_back(shared);
+            }
+        }
+        None
+    }
+
+    /// Its message goes back to the queue after a moment, and from there to whoever is next.
+    fn come_back(self, shared: &Shared) {
+        let stop = shared.given_up.clone();
+        shared.tracker.spawn(async move {
+            let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
+            drop(self);
+        });
+    }
+
+    /// It waits again, for an instance of the revision that is active by now. Unless its function is gone, which has
+    /// ended it.
+    pub fn admit_again(mut self, shared: &Arc<Shared>, commands: &Commands) {
+        let (shared, commands) = (shared.clone(), commands.clone());
+        shared.tracker.clone().spawn(async move {
+            match shared.store.active_function(self.invoke.function).await {
+                Ok(Some(active)) => {
+                    self.revision = shared.revisions.keep(active.revision);
+                    let _ = commands.send(Command::Work(Box::new(self)));
+                }
+                Ok(None) => drop(self.delivery.ack().await),
+                Err(error) => {
+                    tracing::debug!(error = %chain(&error), "the active revision was not read");
+                    self.come_back(&shared);
+                }
+            }
+        });
+    }
+
     /// Tells what came of it. Sync: acked first, so that it is never run twice, then answered. Async:
     /// the outcome is confirmed by the queue first, then acked, so that it is never lost; that may
     /// take a while when the broker is away and happens beside everything else.
     pub async fn settle(self, shared: &Arc<Shared>, run: Run) {
         let manager_ms = self.taken.elapsed().as_secs_f64() * 1000.0;
-        let verdict = run.verdict;
+        let verdict = match run.verdict {
+            // Whoever waits for it knows no attempts: it will not be run again.
+            Verdict::Unfinished { .. } if self.invoke.mode == Mode::Sync => Verdict::Interrupted,
+            verdict => verdict,
+        };
         let error_lines = verdict.error().map_or(0, |error| {
             let instance = run.instance.unwrap_or(InstanceId(uuid::Uuid::nil()));
-            let attempt = Some((self.invoke.id, self.attempt));
+            let attempt = Some((self.invoke.id, self.attempt()));
             let mut sink = Sink::new(shared, &self.revision, instance, attempt);
             sink.write_error(error);
             sink.lines
@@ -72,8 +175,8 @@ impl Work {
         let outcome = Outcome {
             v: message::VERSION,
             id: self.invoke.id,
-            attempt: self.attempt,
-            owner: Some(shared.owner),
+            attempt: self.attempt(),
+            owner: Some(self.owner(shared)),
             revision: self.revision.number,
             instance: run.instance,
             start: run.start,
@@ -90,17 +193,18 @@ impl Work {
             },
             manager_ms,
             lines: Some(run.lines + error_lines).filter(|lines| *lines > 0),
-            claimed: claimed(&self.invoke, self.failures),
+            claimed: self.claimed(),
         };
         let body = run.result.map(|body| body.bytes).unwrap_or_default();
         let id = outcome.id;
         let message = Message { parcel: Parcel::new(outcome, body), expires: None };
+        let until = self.answer_until();
         match (self.invoke.mode, self.invoke.reply_to) {
             (Mode::Sync, reply_to) => {
                 if let Err(error) = self.delivery.ack().await {
                     tracing::debug!(invocation = %id, error = %chain(&error), "ack failed");
                 }
-                reply(shared, reply_to, message).await;
+                answer(shared, reply_to, message, until).await;
             }
             (Mode::Async, _) => {
                 let shared = shared.clone();
@@ -110,23 +214,54 @@ impl Work {
         }
     }
 
-    /// Puts unstarted work back for another manager: sync is published again as it came and then
-    /// acked, so that "redelivered" goes on meaning "a manager was lost"; async becomes due again.
-    pub async fn give_back(self, shared: &Arc<Shared>) {
-        if self.invoke.mode == Mode::Async {
-            let verdict = Verdict::NotRun {
-                reason: "the manager stopped before it began".to_owned(),
-                throttled: false,
-                delay: Duration::ZERO,
-            };
-            return self.settle(shared, Run::without_instance(verdict)).await;
-        }
-        let expires = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
+    /// The last moment at which somebody may wait for its answer.
+    fn answer_until(&self) -> Instant {
+        let spec = &self.revision.spec;
+        self.deadline.unwrap_or(self.taken) + spec.load_limit() + spec.timeout + ANSWER_LATEST
     }
 
-    /// The manager stops while it runs, which is not an outcome. Async: another one claims it as soon as
-    /// the lease is released. Sync: it cannot be run again, and the caller learns that now.
+    fn claimed(&self) -> Option<Claimed> {
+        let Invoke { function, accepted_at_ms, .. } = self.invoke;
+        let Held { token, failures, losses, .. } = self.claim.as_ref()?;
+        let (failures, losses) = (*failures, *losses);
+        Some(Claimed { function, accepted_at_ms, failures, losses, token: Some(*token) })
+    }
+
+    /// The instance that it was handed to had ended. It waits for another one; but a function whose instances end by
+    /// themselves, one after the other, does not keep the host busy: then that is what came of it.
+    pub async fn hand_on(mut self, shared: &Arc<Shared>, commands: &Commands) {
+        self.handed += 1;
+        if self.handed < HANDED {
+            let _ = commands.send(Command::Work(Box::new(self)));
+        } else if let Some(work) = self.claim(shared, commands).await {
+            let reason = "the instance ended before it began".to_owned();
+            let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
+            work.settle(shared, Run::without_instance(verdict)).await;
+        }
+    }
+
+    /// Puts unstarted work back for another manager: sync is published again as it came and then
+    /// acked, so that "redelivered" goes on meaning "a manager was lost"; an async message is nobody's yet.
+    pub async fn give_back(self, shared: &Arc<Shared>) {
+        if self.invoke.mode == Mode::Sync {
+            let expires =
+                self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            give_back_sync(shared, &self.invoke, &self.payload, expires, self.delivery).await;
+        }
+    }
+
+    /// Its function was deleted before it began. An async one has ended with it, in the store.
+    pub async fn cancel(self, shared: &Arc<Shared>) {
+        if self.invoke.mode == Mode::Async {
+            return drop(self.delivery.ack().await);
+        }
+        let reason = "the function was deleted".to_owned();
+        let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
+        self.settle(shared, Run::without_instance(verdict)).await;
+    }
+
+    /// It is stopped while it runs, which is not an outcome: the manager stops, or has lost its lease. Async: whoever
+    /// claims it next runs it again. Sync: it cannot be run again, and the caller learns that now.
     pub async fn abandon(self, shared: &Shared) {
         tracing::warn!(invocation = %self.invoke.id, "given up");
         if self.invoke.mode == Mode::Sync {
@@ -178,6 +313,37 @@ pub async fn reply(shared: &Shared, to: Option<String>, message: Message) {
     }
 }
 
+/// Answers a sync caller who waits until then: a broker that does not take it now is asked again, beside everything
+/// else.
+async fn answer(shared: &Shared, to: Option<String>, message: Message, until: Instant) {
+    let Some(to) = to else { return };
+    let address = Address::Reply(to);
+    match shared.queue.publish(&address, message.clone()).await {
+        Err(error) if error.is_transient() => {
+            let (queue, stop) = (shared.queue.clone(), shared.given_up.clone());
+            shared.tracker.spawn(async move {
+                let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+                let trying = async {
+                    loop {
+                        backoff.pause().await;
+                        match queue.publish(&address, message.clone()).await {
+                            Err(error) if error.is_transient() => {}
+                            _ => return,
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = trying => {}
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep_until(until.into()) => {}
+                }
+            });
+        }
+        Err(error) => tracing::debug!(error = %chain(&error), "reply not delivered"),
+        Ok(()) => {}
+    }
+}
+
 /// A reply that no attempt stands behind.
 pub fn bare_reply(
     shared: &Shared,
@@ -185,42 +351,11 @@ pub fn bare_reply(
     revision: RevisionNumber,
     verdict: Verdict,
 ) -> Message {
-    bare_outcome(shared, id, revision, 1, verdict, None)
-}
-
-/// Gives a claim back that cannot become work.
-pub async fn give_back_claim(
-    shared: &Shared,
-    invoke: &Invoke,
-    claim: &Claim,
-    reason: &str,
-    delivery: Delivery,
-) {
-    let verdict =
-        Verdict::NotRun { reason: reason.to_owned(), throttled: false, delay: Duration::from_secs(1) };
-    let claimed = claimed(invoke, claim.failures);
-    let outcome = bare_outcome(shared, invoke.id, claim.revision, claim.attempt, verdict, claimed);
-    send_outcome(shared, outcome, delivery).await;
-}
-
-fn claimed(invoke: &Invoke, failures: u32) -> Option<Claimed> {
-    let Invoke { mode, function, accepted_at_ms, .. } = *invoke;
-    (mode == Mode::Async).then_some(Claimed { function, accepted_at_ms, failures })
-}
-
-fn bare_outcome(
-    shared: &Shared,
-    id: InvocationId,
-    revision: RevisionNumber,
-    attempt: u32,
-    verdict: Verdict,
-    claimed: Option<Claimed>,
-) -> Message {
     let outcome = Outcome {
         v: message::VERSION,
         id,
-        attempt,
-        owner: Some(shared.owner),
+        attempt: 1,
+        owner: Some(shared.lives.now().owner),
         revision,
         instance: None,
         start: None,
@@ -230,7 +365,7 @@ fn bare_outcome(
         phases: Phases::new(),
         manager_ms: 0.0,
         lines: None,
-        claimed,
+        claimed: None,
     };
     Message { parcel: Parcel::new(outcome, Bytes::new()), expires: None }
 }

@@ -101,6 +101,13 @@ pub struct Claimed {
     pub accepted_at_ms: i64,
     /// The number of earlier attempts that the function failed.
     pub failures: u32,
+    /// The number of earlier attempts that were lost. None were, in outcomes of earlier versions.
+    #[serde(default)]
+    pub losses: u32,
+    /// The token of the claim: a row that another claim has taken since is not changed, even if a database that lost its
+    /// last moments gave that one the same number. None in outcomes of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<uuid::Uuid>,
 }
 
 /// How an attempt ended.
@@ -129,6 +136,12 @@ pub enum Verdict {
     Underway,
     /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
     Interrupted,
+    /// It began, and was killed from outside: neither by the platform nor by a limit of the function. Async: it is tried
+    /// again.
+    Unfinished {
+        /// The reason, for the user.
+        reason: String,
+    },
     /// It certainly did not run, because the platform could not run it. Async: it is tried again, see `lifecycle`.
     NotRun {
         /// The reason, for the user.
@@ -149,7 +162,7 @@ impl Verdict {
             Self::Failed { .. } => Some(State::Failed),
             Self::TimedOut { .. } => Some(State::TimedOut),
             Self::Crashed { .. } => Some(State::Crashed),
-            Self::Underway | Self::Interrupted | Self::NotRun { .. } => None,
+            Self::Underway | Self::Interrupted | Self::Unfinished { .. } | Self::NotRun { .. } => None,
         }
     }
 
@@ -157,7 +170,7 @@ impl Verdict {
     pub fn error(&self) -> Option<&FunctionError> {
         match self {
             Self::Failed { error } | Self::TimedOut { error } | Self::Crashed { error } => Some(error),
-            Self::Succeeded | Self::Underway | Self::Interrupted | Self::NotRun { .. } => None,
+            _ => None,
         }
     }
 }

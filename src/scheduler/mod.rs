@@ -35,7 +35,8 @@ use crate::{
 use self::{
     background::{
         admit::{self, Admission},
-        outcomes, sweep,
+        outcomes::{self, Unstored},
+        sweep,
     },
     function_cache::FunctionCache,
     sync::{
@@ -64,6 +65,7 @@ struct Scheduler {
     replies: ReplyAddress,
     recorder: Recorder,
     admission: Admission,
+    unstored: Unstored,
     /// Ids of async invocations that this scheduler has just seen finished.
     finished: broadcast::Sender<InvocationId>,
     /// Told to stop: who only follows or waits for something is let go.
@@ -99,6 +101,7 @@ pub async fn run(
         replies: ReplyAddress::default(),
         finished: broadcast::channel(FINISHED_BACKLOG).0,
         admission,
+        unstored: Unstored::default(),
         recorder,
         stop: shutdown.soft.clone(),
         store,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::Error;
 use crate::{
@@ -30,8 +31,8 @@ pub trait Invocations: Send + Sync {
     /// Returns one flag per settlement, in order: false where nothing was changed. Of two for one attempt the first
     /// counts. Repeating them changes nothing.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error>;
-    /// Takes rows that need a message now: never published for 1 s or more, retrying and due, running with an expired
-    /// lease, or published long ago and still queued. Marks them as published now, so that two sweepers do not take the
+    /// Takes rows that need a message now: never published for 1 s or more, retrying and due, running under an owner
+    /// without a lease, or published long ago and still queued. Marks them as published now, so that two sweepers do not take the
     /// same; at most `limit`, oldest first, none of the functions in `except`. Where the function of such a row was
     /// deleted meanwhile, the row ends instead
     /// ([`Ending::function_deleted`](crate::lifecycle::Ending::function_deleted)).
@@ -88,6 +89,8 @@ pub struct Settlement {
     pub id: InvocationId,
     /// The claim it belongs to; a stale one changes nothing.
     pub attempt: u32,
+    /// The token of that claim; none: the number has to do.
+    pub token: Option<Uuid>,
     /// [`Transition::Retry`] or [`Transition::End`]; any other changes nothing.
     pub transition: Transition,
     /// The entry of this attempt in the record: it replaces the one that the claim made.

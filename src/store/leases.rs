@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::Error;
 use crate::model::{Body, FunctionId, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber};
@@ -11,17 +12,25 @@ use crate::model::{Body, FunctionId, InstanceId, InvocationId, ManagerId, OwnerI
 /// Leases of manager processes, and claims under them.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes an invocation that is queued, or retrying and due, or running under an expired lease, to `running` with
-    /// the next attempt number. None when it is not available: ended, taken, not due, or unknown. Where it has had as
-    /// many claims as [`lifecycle::Policy::claims`] allows, this ends it instead (none). A claim whose answer did not
-    /// arrive, since the caller was dropped or the connection was lost, becomes due again when `owner` next renews its
-    /// lease.
+    /// Takes invocations for an owner that has an instance for each of them: one that is queued, or retrying and due,
+    /// or running under an owner without a lease, becomes `running` with the next attempt number. Returns one answer
+    /// per invocation, in order. In the third case an attempt was lost; after as many as
+    /// [`lifecycle::Policy::claims`] allows this ends the invocation instead. A claim whose answer did not arrive, since
+    /// the caller was dropped or the connection was lost, becomes due again when `owner` next renews its lease.
     ///
     /// [`lifecycle::Policy::claims`]: crate::lifecycle::Policy::claims
-    async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error>;
-    /// Creates or renews the lease of a manager process, for `ttl` from now on the store's clock. Claims of this owner
-    /// whose answers were lost ([`Error::UnknownFate`], or a dropped future) become due first.
-    async fn renew_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error>;
+    async fn claim(&self, wanted: &[Wanted], owner: OwnerId) -> Result<Vec<Claiming>, Error>;
+    /// Creates the lease of a manager process, which has it until it is ended. `ttl` is for hosts of an earlier version,
+    /// which judge by the store's clock. Repeating it is a renewal.
+    async fn take_lease(&self, owner: OwnerId, manager: ManagerId, ttl: Duration) -> Result<(), Error>;
+    /// Renews a lease. False: it was ended, and with it every claim of this owner. Claims of this owner whose answers
+    /// were lost ([`Error::UnknownFate`], or a dropped future) become due first.
+    async fn renew_lease(&self, owner: OwnerId, ttl: Duration) -> Result<bool, Error>;
+    /// Returns the leases that there are.
+    async fn leases(&self) -> Result<Vec<Lease>, Error>;
+    /// Ends a lease of which it was found that nobody renews it, unless it was renewed since it was read. Returns whether
+    /// it has ended.
+    async fn end_lease(&self, lease: &Lease) -> Result<bool, Error>;
     /// Ends a lease at once, and forgets the instances reported under it.
     async fn release_lease(&self, owner: OwnerId) -> Result<(), Error>;
     /// Ends the leases of all processes of a manager at once, with the instances that they reported: for the manager's
@@ -35,10 +44,53 @@ pub trait Leases: Send + Sync {
     ) -> Result<(), Error>;
     /// Returns how many live instances these functions have; those without any are left out.
     async fn live_instances(&self, functions: &[FunctionId]) -> Result<HashMap<FunctionId, u32>, Error>;
-    /// Returns the live instances of all functions, or of one, at managers whose lease is valid.
+    /// Returns the live instances of all functions, or of one, at managers that have a lease.
     async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error>;
-    /// Returns the manager processes whose lease is valid.
-    async fn live_owners(&self) -> Result<Vec<OwnerId>, Error>;
+}
+
+/// An invocation that is to be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The invocation.
+    pub id: InvocationId,
+    /// The revision of the instance that waits for it.
+    pub revision: RevisionNumber,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claiming {
+    /// It is the owner's, who has to run it.
+    Granted(Box<Claim>),
+    /// It is not available: ended, taken, not due, unknown, or its function was deleted.
+    Refused,
+    /// Another revision of its function is active by now; nothing has changed.
+    Moved(RevisionNumber),
+    /// The owner has lost its lease; nothing has changed.
+    NoLease,
+}
+
+/// The lease of a manager process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The process.
+    pub owner: OwnerId,
+    /// Differs after every renewal, and means nothing else.
+    pub renewed: Renewed,
+}
+
+/// The state of a lease's renewals; a host of an earlier version changes only the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    pub(super) renewals: i64,
+    pub(super) expires_at: i64,
+}
+
+#[cfg(test)]
+impl Renewed {
+    pub(crate) fn example(renewals: i64) -> Self {
+        Self { renewals, expires_at: 0 }
+    }
 }
 
 /// An invocation that its claimer has to run.
@@ -46,8 +98,12 @@ pub trait Leases: Send + Sync {
 pub struct Claim {
     /// The number of this attempt, from 1: the fence of everything that is reported about it.
     pub attempt: u32,
+    /// Recognises this claim, also where a database that lost its last moments gives the number a second time.
+    pub token: Uuid,
     /// The number of earlier attempts that the function failed.
     pub failures: u32,
+    /// The number of earlier attempts that began and were lost.
+    pub losses: u32,
     /// The revision that is active now.
     pub revision: RevisionNumber,
     /// The payload.

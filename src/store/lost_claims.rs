@@ -13,7 +13,8 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::model::{InvocationId, OwnerId};
+use super::Wanted;
+use crate::model::{InvocationId, OwnerId, RevisionNumber};
 
 /// The time after which a statement that was sent has been executed, or its connection is found dead: a server executes
 /// what is in its socket within milliseconds unless a lock is in the way.
@@ -23,6 +24,7 @@ const LATEST: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SentClaim {
     pub id: InvocationId,
+    pub revision: RevisionNumber,
     pub owner: OwnerId,
     /// The token that only this claim stores with the row.
     pub token: Uuid,
@@ -34,10 +36,12 @@ pub(super) struct SentClaim {
 pub(super) struct LostClaims(Mutex<Vec<SentClaim>>);
 
 impl LostClaims {
-    /// Notes a claim; the value has to be kept until the answer arrives.
-    pub fn send(&self, id: InvocationId, owner: OwnerId) -> Sent<'_> {
-        let claim = SentClaim { id, owner, token: Uuid::now_v7(), sent: Instant::now() };
-        Sent { claim, lost: Some(self) }
+    /// Notes claims that are sent together; the value has to be kept until the answer arrives.
+    pub fn send(&self, wanted: &[Wanted], owner: OwnerId) -> Sent<'_> {
+        let sent = Instant::now();
+        let claim =
+            |&Wanted { id, revision }| SentClaim { id, revision, owner, token: Uuid::now_v7(), sent };
+        Sent { claims: wanted.iter().map(claim).collect(), lost: Some(self) }
     }
 
     /// Returns the lost claims of this owner.
@@ -56,14 +60,14 @@ impl LostClaims {
     }
 }
 
-/// A claim on its way; dropping it without [`Sent::answered`] notes it as lost.
+/// Claims on their way; dropping it without [`Sent::answered`] notes them as lost.
 pub(super) struct Sent<'a> {
-    pub claim: SentClaim,
+    pub claims: Vec<SentClaim>,
     lost: Option<&'a LostClaims>,
 }
 
 impl Sent<'_> {
-    /// Forgets the claim: its answer has arrived.
+    /// Forgets the claims: their answer has arrived.
     pub fn answered(mut self) {
         self.lost = None;
     }
@@ -72,7 +76,7 @@ impl Sent<'_> {
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
         if let Some(lost) = self.lost {
-            lost.lock().push(self.claim);
+            lost.lock().append(&mut self.claims);
         }
     }
 }
@@ -85,9 +89,10 @@ mod tests {
     fn only_claims_without_an_answer_are_left_and_only_to_their_owner() {
         let lost = LostClaims::default();
         let (owner, other) = (OwnerId::new(), OwnerId::new());
-        lost.send(InvocationId::new(), owner).answered();
-        let sent = lost.send(InvocationId::new(), owner);
-        let mut claim = sent.claim;
+        let wanted = [Wanted { id: InvocationId::new(), revision: RevisionNumber(1) }];
+        lost.send(&wanted, owner).answered();
+        let sent = lost.send(&wanted, owner);
+        let mut claim = sent.claims[0];
         drop(sent);
         assert_eq!(lost.of(owner), [claim]);
         assert_eq!(lost.of(other), []);

@@ -4,6 +4,7 @@
 //! - `synced()` and `relaxed()`, which write: data that others rely on, and data that may be lost with the store's last
 //!   moments (records of sync invocations, log lines, reports, notes of publishing);
 //! - `readers()`, which read;
+//! - `leases()` and `lease_readers()`, which the load that leases protect does not hold up;
 //! - `read` and `write`, which turn a failure, or silence, into an error: only what `write` was given may have
 //!   happened.
 
@@ -31,9 +32,9 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Claim, Due, Error, Functions, Health, History, Invocations, Leases,
-                LogFilter, LogPage, Logs, NamedBundle, NewInvocation, NewRevision, Prunable,
-                RecordFilter, ReportedInstance, Settlement, SyncRecord, Totals,
+                ActiveFunction, Claiming, Due, Error, Functions, Health, History, Invocations, Lease,
+                Leases, LogFilter, LogPage, Logs, NamedBundle, NewInvocation, NewRevision, Prunable,
+                RecordFilter, ReportedInstance, Settlement, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
             },
         };
@@ -206,26 +207,38 @@ macro_rules! store {
 
         #[async_trait]
         impl Leases for $backend {
-            async fn claim(&self, id: InvocationId, owner: OwnerId) -> Result<Option<Claim>, Error> {
-                self.write(SOON, invocations::claim(self.synced(), &self.lost, id, owner)).await
+            async fn claim(&self, wanted: &[Wanted], owner: OwnerId) -> Result<Vec<Claiming>, Error> {
+                self.write(SOON, invocations::claim(self.synced(), &self.lost, wanted, owner)).await
             }
 
-            async fn renew_lease(
+            async fn take_lease(
                 &self,
                 owner: OwnerId,
                 manager: ManagerId,
                 ttl: Duration,
             ) -> Result<(), Error> {
+                self.write(SOON, leases::take_lease(self.leases(), owner, manager, ttl)).await
+            }
+
+            async fn renew_lease(&self, owner: OwnerId, ttl: Duration) -> Result<bool, Error> {
                 let lost = self.lost.of(owner);
                 if !lost.is_empty() {
-                    self.write(SOON, invocations::give_back_lost(self.synced(), &lost)).await?;
+                    self.write(SOON, invocations::give_back_lost(self.leases(), &lost)).await?;
                     self.lost.given_back(&lost);
                 }
-                self.write(SOON, leases::renew_lease(self.synced(), owner, manager, ttl)).await
+                self.write(SOON, leases::renew_lease(self.leases(), owner, ttl)).await
+            }
+
+            async fn leases(&self) -> Result<Vec<Lease>, Error> {
+                self.read(SOON, reads::leases(self.lease_readers())).await
+            }
+
+            async fn end_lease(&self, lease: &Lease) -> Result<bool, Error> {
+                self.write(SOON, leases::end_lease(self.leases(), lease)).await
             }
 
             async fn release_lease(&self, owner: OwnerId) -> Result<(), Error> {
-                self.write(SOON, leases::release_lease(self.synced(), owner)).await
+                self.write(SOON, leases::release_lease(self.leases(), owner)).await
             }
 
             async fn release_manager(&self, manager: ManagerId) -> Result<(), Error> {
@@ -252,10 +265,6 @@ macro_rules! store {
                 functions: &[FunctionId],
             ) -> Result<std::collections::HashMap<FunctionId, u32>, Error> {
                 self.read(SOON, reads::live_instances(self.readers(), functions)).await
-            }
-
-            async fn live_owners(&self) -> Result<Vec<OwnerId>, Error> {
-                self.read(SOON, reads::live_owners(self.readers())).await
             }
         }
 

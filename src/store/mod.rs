@@ -5,8 +5,8 @@
 //! one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
-//! exception of [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times and leases are read from
-//! the store's own clock, so that the hosts' clocks need not agree.
+//! exception of [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times are read from the
+//! store's own clock, so that the hosts' clocks need not agree; leases go by no clock at all.
 //!
 //! The store makes no rule about what happens next to an invocation: it grants a claim by bounds, and every other
 //! change is to a state that [`lifecycle`](crate::lifecycle) decided.
@@ -44,7 +44,7 @@ pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncReco
 pub use invocations::{
     Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };
-pub use leases::{Claim, Leases, ReportedInstance};
+pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
 pub use survey::{Migrations, Survey, survey};
 

@@ -16,8 +16,8 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    ActiveFunction, Announcement, Claim, Due, NamedBundle, REPUBLISH_AFTER, ReportedInstance,
-    StoredLine, SyncRecord, row::row,
+    ActiveFunction, Announcement, Claim, Claiming, Due, NamedBundle, REPUBLISH_AFTER, ReportedInstance,
+    StoredLine, SyncRecord, lost_claims::SentClaim, row::row,
 };
 use crate::model::{
     AttemptRecord, Body, Function, FunctionId, InstanceId, InvocationId, LineKind, LogLine, ManagerId,
@@ -234,6 +234,7 @@ row! {
         state: String,
         attempt: i64,
         failures: i64,
+        losses: i64,
         attempt_revision: Option<i64>,
         payload_type: Option<String>,
         payload: Option<Vec<u8>>,
@@ -243,13 +244,16 @@ row! {
 }
 
 impl ClaimRow {
-    pub fn into_model(self) -> sqlx::Result<Option<Claim>> {
+    /// Returns the claim, with the token by which it was made; none: the row has ended instead.
+    pub fn into_model(self, token: Uuid) -> sqlx::Result<Option<Claim>> {
         let (State::Running, Some(active)) = (parse(&self.state)?, self.attempt_revision) else {
             return Ok(None);
         };
         Ok(Some(Claim {
             attempt: number(self.attempt)?,
+            token,
             failures: number(self.failures)?,
+            losses: number(self.losses)?,
             revision: revision(active)?,
             payload: Body {
                 content_type: self.payload_type.unwrap_or_default(),
@@ -259,6 +263,23 @@ impl ClaimRow {
             accepted_at: time(self.accepted_at)?,
         }))
     }
+}
+
+/// Returns the answer to a claim; `active` is the revision of its function, where that is there.
+pub(super) fn claiming(
+    sent: &SentClaim,
+    claimed: Option<ClaimRow>,
+    has_lease: bool,
+    active: Option<i64>,
+) -> sqlx::Result<Claiming> {
+    let claim = claimed.map(|row| row.into_model(sent.token)).transpose()?;
+    Ok(match (claim, active.map(revision).transpose()?) {
+        (Some(Some(claim)), _) => Claiming::Granted(Box::new(claim)),
+        (Some(None), _) => Claiming::Refused,
+        (None, _) if !has_lease => Claiming::NoLease,
+        (None, Some(active)) if active != sent.revision => Claiming::Moved(active),
+        (None, _) => Claiming::Refused,
+    })
 }
 
 row! {

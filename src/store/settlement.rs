@@ -31,10 +31,10 @@ impl StateColumns {
     }
 }
 
-/// Returns the bounds of a claim: the most claims, and the end that the next one leads to.
+/// Returns the bounds of a claim: how many attempts may be lost, and the end that the next claim leads to.
 pub(super) fn claim_bounds() -> (i64, StateColumns) {
-    let Claims { most, exhausted } = Policy::DEFAULT.claims();
-    (i64::from(most), StateColumns::from(&exhausted))
+    let Claims { most_losses, exhausted } = Policy::DEFAULT.claims();
+    (i64::from(most_losses), StateColumns::from(&exhausted))
 }
 
 /// Returns the end of an invocation whose function was deleted while it waited.
@@ -46,6 +46,8 @@ pub(super) fn function_deleted() -> StateColumns {
 pub(super) struct SettlementColumns<'a> {
     pub next: StateColumns,
     pub failures: i64,
+    /// The number of lost attempts, where it may have changed.
+    pub losses: Option<i64>,
     pub entry: String,
     pub start: Option<&'static str>,
     pub prewarmed: bool,
@@ -64,9 +66,10 @@ pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns
     let entry = attempt_line(&row.attempt_record)?;
     Ok(Some(match &row.transition {
         Transition::Stay | Transition::Run { .. } => return Ok(None),
-        Transition::Retry { after, failures } => SettlementColumns {
+        Transition::Retry { after, failures, losses } => SettlementColumns {
             next: StateColumns::plain(State::Retrying),
             failures: i64::from(*failures),
+            losses: Some(i64::from(*losses)),
             entry,
             start: None,
             prewarmed: false,
@@ -80,6 +83,7 @@ pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns
         Transition::End { ending, failures } => SettlementColumns {
             next: StateColumns::from(ending),
             failures: i64::from(*failures),
+            losses: None,
             entry,
             start: row.start.map(|start| start.as_str()),
             prewarmed: row.prewarmed,

@@ -9,33 +9,44 @@ macro_rules! with_lost_attempt {
     };
 }
 
-/// Claims invocation $1 for owner $2 by call $3. An invocation that was claimed $4 times ends in state $5, for reason
-/// $6 and cause $7, as a dead letter if $8.
+/// The number of lost attempts of a row that is being claimed, with the one that this claim finds lost.
+macro_rules! losses {
+    () => {
+        "(i.losses + CASE WHEN i.state = 'running' THEN 1 ELSE 0 END)"
+    };
+}
+
+/// Claims an invocation for owner $1. One of which $2 attempts were lost ends in state $3, for reason $4 and cause $5,
+/// as a dead letter if $6. `wanted` is another table of the statement, or nothing; the call's token, the invocation,
+/// its revision and whether the owner has its lease are expressions.
 macro_rules! claim {
-    ($($now:tt)*) => {
+    ([$($now:tt)*], wanted = $wanted:literal, token = $token:literal, id = $id:literal, revision = $revision:literal, lease = $lease:literal,
+     returning = $returning:literal) => {
         concat!(
             "UPDATE invocations AS i SET
                 attempts = ", crate::store::statements::with_lost_attempt!(), ",
-                state = CASE WHEN i.attempt < $4 THEN 'running' ELSE $5 END,
-                reason = CASE WHEN i.attempt < $4 THEN NULL ELSE $6 END,
-                cause = CASE WHEN i.attempt < $4 THEN NULL ELSE $7 END,
-                dead_letter = i.attempt >= $4 AND $8,
-                attempt_revision = CASE WHEN i.attempt < $4 THEN f.active_revision END,
-                owner = CASE WHEN i.attempt < $4 THEN $2 END,
-                finished_at = CASE WHEN i.attempt < $4 THEN NULL ELSE ", $($now)*, " END,
-                duration_ms = CASE WHEN i.attempt < $4 THEN NULL WHEN ", $($now)*, " < i.accepted_at THEN 0
+                state = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN 'running' ELSE $3 END,
+                reason = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL ELSE $4 END,
+                cause = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL ELSE $5 END,
+                dead_letter = ", crate::store::statements::losses!(), " >= $2 AND $6,
+                attempt_revision = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN f.active_revision END,
+                owner = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN $1 END,
+                finished_at = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL ELSE ", $($now)*, " END,
+                duration_ms = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL WHEN ", $($now)*, " < i.accepted_at THEN 0
                     ELSE ", $($now)*, " - i.accepted_at END,
-                message_at = CASE WHEN i.attempt < $4 THEN ", $($now)*, " END,
-                attempt = CASE WHEN i.attempt < $4 THEN i.attempt + 1 ELSE i.attempt END,
-                claim = $3, due_at = NULL, publications = 0
-             FROM functions AS f
-             WHERE i.id = $1 AND f.id = i.function_id
+                message_at = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN ", $($now)*, " END,
+                attempt = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN i.attempt + 1 ELSE i.attempt END,
+                losses = ", crate::store::statements::losses!(), ",
+                claim = ", $token, ", due_at = NULL, publications = 0
+             FROM ", $wanted, "functions AS f
+             WHERE i.id = ", $id, " AND f.id = i.function_id AND f.active_revision = ", $revision, "
+               AND ", $lease, "
                AND (i.state = 'queued' OR (i.state = 'retrying' AND i.due_at <= ", $($now)*, ")
-                    OR (i.state = 'running' AND NOT EXISTS (
-                        SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > ", $($now)*, ")))
-             RETURNING state, attempt, failures, attempt_revision, payload_type, payload, headers, accepted_at"
+                    OR (i.state = 'running' AND NOT EXISTS (SELECT 1 FROM leases AS l WHERE l.owner = i.owner)))
+             RETURNING ", $returning, "state, attempt, failures, losses, attempt_revision, payload_type, payload,
+                headers, accepted_at"
         )
     };
 }
 
-pub(super) use {claim, with_lost_attempt};
+pub(super) use {claim, losses, with_lost_attempt};

@@ -22,6 +22,7 @@ use crate::{
         message::{Invoke, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
+    store,
 };
 
 /// Priority of a consumer that is always there, and of one that is there while an instance lives here.
@@ -124,11 +125,7 @@ impl FunctionQueue {
         match self.mode {
             Mode::Sync => self.take_sync(invoke, payload, delivery, taken).await,
             Mode::Async if self.manager_stop.is_cancelled() => drop(delivery),
-            Mode::Async => {
-                let this = self.clone();
-                // Beside the next delivery; the prefetch bounds how many there are.
-                tokio::spawn(async move { this.claim(invoke, delivery, taken).await });
-            }
+            Mode::Async => self.take_async(invoke, delivery, taken).await,
         }
     }
 
@@ -161,43 +158,37 @@ impl FunctionQueue {
             }
         };
         let deadline = left.map(|left| taken + left);
-        let work =
-            Work { invoke, payload, attempt: 1, failures: 0, revision, taken, deadline, delivery };
+        let (claim, handed) = (None, 0);
+        let work = Work { invoke, payload, claim, revision, taken, deadline, delivery, handed };
         self.dispatch.send(Command::Work(Box::new(work)));
     }
 
-    /// Nothing async runs without a claim. A refused one is only acked; when the store cannot say,
-    /// the message goes back to the queue after a moment.
-    async fn claim(self, invoke: Invoke, delivery: Delivery, taken: Instant) {
+    /// It waits for an instance, and is claimed when there is one.
+    async fn take_async(&self, invoke: Invoke, delivery: Delivery, taken: Instant) {
         let shared = &self.shared;
-        let claim = match shared.store.claim(invoke.id, shared.owner).await {
-            Ok(Some(claim)) => claim,
-            Ok(None) => return drop(delivery.ack().await),
-            Err(error) => {
-                tracing::warn!(invocation = %invoke.id, error = %chain(&error), "claim failed");
-                // The message comes back as soon as it is dropped: not at once to a store that is away.
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                return;
-            }
+        let revision = match shared.revisions.get(&*shared.store, invoke.function, invoke.revision).await
+        {
+            // It was pruned since, or went with its function.
+            Ok(None) => match shared.store.active_function(self.function).await {
+                Ok(active) => active.map(|active| shared.revisions.keep(active.revision)),
+                Err(error) => return self.come_back(delivery, &error),
+            },
+            Ok(revision) => revision,
+            Err(error) => return self.come_back(delivery, &error),
         };
-        let revision = shared.revisions.get(&*shared.store, invoke.function, claim.revision).await;
-        let Ok(Some(revision)) = revision else {
-            // Its function was deleted in this moment, which the sweeper finds, or the store is away.
-            let reason = "its revision could not be read";
-            return work::give_back_claim(shared, &invoke, &claim, reason, delivery).await;
-        };
-        let headers = serde_json::from_str(&claim.headers).unwrap_or_default();
-        let invoke = Invoke { content_type: claim.payload.content_type, headers, ..invoke };
-        let work = Work {
-            invoke,
-            payload: claim.payload.bytes,
-            attempt: claim.attempt,
-            failures: claim.failures,
-            revision,
-            taken,
-            deadline: None,
-            delivery,
-        };
+        let Some(revision) = revision else { return drop(delivery.ack().await) };
+        let (payload, claim, deadline, handed) = (Bytes::new(), None, None, 0);
+        let work = Work { invoke, payload, claim, revision, taken, deadline, delivery, handed };
         self.dispatch.send(Command::Work(Box::new(work)));
+    }
+
+    /// The message comes back as soon as it is dropped: not at once to a store that is away.
+    fn come_back(&self, delivery: Delivery, error: &store::Error) {
+        tracing::debug!(function = %self.function, error = %chain(error), "revision not read");
+        let stop = self.manager_stop.clone();
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
+            drop(delivery);
+        });
     }
 }

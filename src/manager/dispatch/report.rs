@@ -16,14 +16,19 @@ impl Dispatcher {
     }
 }
 
-/// Writes the live instances behind whenever they change; the newest state counts.
+/// Writes the live instances behind whenever they change, or this manager is a new owner; the newest state counts.
 pub(super) async fn report_instances(
     shared: Arc<Shared>,
     mut reports: watch::Receiver<Vec<ReportedInstance>>,
 ) {
-    while reports.changed().await.is_ok() {
+    let mut lives = shared.lives.follow();
+    loop {
+        tokio::select! {
+            changed = reports.changed() => if changed.is_err() { return },
+            _ = lives.changed() => {}
+        }
         let report = reports.borrow_and_update().clone();
-        if let Err(error) = shared.store.report_instances(shared.owner, &report).await {
+        if let Err(error) = shared.store.report_instances(shared.lives.now().owner, &report).await {
             tracing::warn!(error = %crate::error_chain::chain(&error), "instances not reported");
             // The store may be away: it is not asked again at once.
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;

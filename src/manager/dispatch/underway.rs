@@ -13,6 +13,8 @@ use crate::{
 
 /// A sync invocation that has not ended after this long is reported as under way.
 const AFTER: Duration = Duration::from_secs(1);
+/// And again, since a word may be lost on its way.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How often such invocations are looked for, while there is any sync work at all.
 pub(super) const CHECK: Duration = Duration::from_millis(500);
 /// Another manager that still has a message says so within this time ([`AFTER`], looked for every
@@ -24,16 +26,19 @@ pub(super) struct AwaitedReply {
     pub revision: RevisionNumber,
     pub reply_to: String,
     pub taken: Instant,
-    /// It was.
-    pub told: bool,
+    /// When the caller's scheduler was told last.
+    pub told: Option<Instant>,
 }
 
 impl Dispatcher {
     pub(super) fn tell_underway(&mut self) {
-        let is_late = |awaited: &&mut AwaitedReply| !awaited.told && awaited.taken.elapsed() >= AFTER;
+        let is_late = |awaited: &&mut AwaitedReply| match awaited.told {
+            None => awaited.taken.elapsed() >= AFTER,
+            Some(told) => told.elapsed() >= AGAIN,
+        };
         let mut replies = Vec::new();
         for awaited in self.awaited.values_mut().filter(is_late) {
-            awaited.told = true;
+            awaited.told = Some(Instant::now());
             let AwaitedReply { id, revision, .. } = *awaited;
             let reply = work::bare_reply(&self.shared, id, revision, Verdict::Underway);
             replies.push((Some(awaited.reply_to.clone()), reply));

@@ -33,7 +33,7 @@ impl Dispatcher {
             let revision = work.revision.number;
             self.awaited.insert(
                 id,
-                AwaitedReply { id: work.invoke.id, revision, reply_to, taken: work.taken, told: false },
+                AwaitedReply { id: work.invoke.id, revision, reply_to, taken: work.taken, told: None },
             );
         }
         let spec = &work.revision.spec;
@@ -59,35 +59,47 @@ impl Dispatcher {
         } {
             // It ended in this very moment: its `Ended` is on the way behind this.
             self.awaited.remove(&work);
-            let run = Run::without_instance(not_run("the instance ended before it began", false));
-            self.beside(|shared| async move { job.work.settle(&shared, run).await });
+            let commands = self.commands.clone();
+            self.beside(|shared| async move { job.work.hand_on(&shared, &commands).await });
         }
     }
 
     pub(super) fn reject(&mut self, id: WorkId, why: Rejection) {
         self.awaited.remove(&id);
         let Some(work) = self.waiting.remove(&id) else { return };
-        let (mut lines, mut instance_id) = (0, None);
-        let verdict = match why {
-            Rejection::Draining => {
-                return self.beside(|shared| async move { work.give_back(&shared).await });
+        let commands = self.commands.clone();
+        match why {
+            Rejection::Draining => self.beside(|shared| async move { work.give_back(&shared).await }),
+            Rejection::Outdated => {
+                self.beside(|shared| async move { work.admit_again(&shared, &commands) });
             }
-            Rejection::Expired => not_run("no instance became free in time", true),
-            Rejection::StartFailed(slot) => {
-                if let Some((instance, output)) = self.load_outputs.get_mut(&slot) {
-                    // The first of those that waited has the output; all know whose load it was.
-                    let (id, output) = (*instance, std::mem::take(output));
-                    instance_id = Some(id);
-                    let invocation = Some((work.invoke.id, work.attempt));
-                    lines = output.write(Sink::new(&self.shared, &work.revision, id, invocation));
-                }
-                let failure =
-                    self.failures.get(&slot).cloned().unwrap_or_else(StartFailure::unknown_revision);
-                failure.verdict(START_RETRY)
+            Rejection::Deleted => self.beside(|shared| async move { work.cancel(&shared).await }),
+            Rejection::Expired => self.beside(|shared| async move {
+                let verdict = not_run("no instance became free in time", true);
+                work.settle(&shared, Run::without_instance(verdict)).await;
+            }),
+            Rejection::StartFailed(slot) => self.start_failed(*work, slot),
+        }
+    }
+
+    /// The failure answers this one, of those that waited for the start. An async invocation is claimed for that: its
+    /// record shows it.
+    fn start_failed(&mut self, work: Work, slot: Slot) {
+        // The first of them has the output; all know whose load it was.
+        let output = self.load_outputs.get_mut(&slot);
+        let output = output.map(|(instance, output)| (*instance, std::mem::take(output)));
+        let failure = self.failures.get(&slot).cloned().unwrap_or_else(StartFailure::unknown_revision);
+        let commands = self.commands.clone();
+        self.beside(|shared| async move {
+            let Some(work) = work.claim(&shared, &commands).await else { return };
+            let mut run = Run::without_instance(failure.verdict(START_RETRY));
+            if let Some((instance, output)) = output {
+                let invocation = Some((work.invoke.id, work.attempt()));
+                run.instance = Some(instance);
+                run.lines = output.write(Sink::new(&shared, &work.revision, instance, invocation));
             }
-        };
-        let run = Run { lines, instance: instance_id, ..Run::without_instance(verdict) };
-        self.beside(|shared| async move { work.settle(&shared, run).await });
+            work.settle(&shared, run).await;
+        });
     }
 
     pub(super) fn forget_unused_revisions(&mut self) {

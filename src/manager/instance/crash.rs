@@ -1,4 +1,4 @@
-//! Why a guest was lost.
+//! Why a guest was lost: by its own doing, or by a kill from outside.
 
 use std::time::Duration;
 
@@ -12,28 +12,48 @@ use crate::{
 /// A guest that hung up is given this long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Exit codes of a kill that no function can do to itself: it is the first process of its namespace, which such
+/// signals from inside do not end.
+const KILLS: [i64; 2] = [128 + 9, 128 + 15];
+
 impl Instance {
-    /// Why the guest is lost when it was not us: the engine's word for it.
-    pub(super) async fn crash(&mut self, error: GuestError) -> FunctionError {
+    /// What a guest that was lost means to the invocation that it ran, when it was not us who killed it.
+    pub(super) async fn crash(&mut self, error: GuestError) -> Lost {
         if let GuestError::Violation(what) = error {
-            return function_error(
-                "protocol",
-                format!("the function broke the runtime protocol: {what}"),
-            );
+            return crashed("protocol", format!("the function broke the runtime protocol: {what}"));
         }
         let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
         match exit.unwrap_or(Exit::Unknown) {
             Exit::OutOfMemory => {
                 let limit = show_bytes(self.revision.spec.memory_bytes);
                 let message = format!("the function used more than its memory limit of {limit}");
-                function_error("out_of_memory", message)
+                crashed("out_of_memory", message)
+            }
+            Exit::Code(code) if KILLS.contains(&code) => {
+                let code = runtime::show_code(code);
+                Lost::FromOutside(format!("it was killed from outside: its process exited with {code}"))
             }
             Exit::Code(code) => {
                 let code = runtime::show_code(code);
-                function_error("exit", format!("the function's process exited with {code}"))
+                crashed("exit", format!("the function's process exited with {code}"))
             }
-            Exit::Removed => function_error("exit", "the function's container was removed".to_owned()),
-            Exit::Unknown => function_error("exit", "the function's process ended".to_owned()),
+            Exit::Removed => Lost::FromOutside("its container was removed from outside".to_owned()),
+            // An engine that is away or comes back takes its containers with it, and does not say more.
+            Exit::Unknown => {
+                Lost::FromOutside("its process ended, and the engine does not know how".to_owned())
+            }
         }
     }
+}
+
+/// Why a guest was lost.
+pub(super) enum Lost {
+    /// By its own doing.
+    Crashed(FunctionError),
+    /// By a kill, or with its engine; in words, for users.
+    FromOutside(String),
+}
+
+fn crashed(kind: &str, message: String) -> Lost {
+    Lost::Crashed(function_error(kind, message))
 }

@@ -9,6 +9,7 @@ use super::{
     },
     Instance,
     advice::advised,
+    crash::Lost,
     start::fill,
 };
 use crate::{
@@ -57,7 +58,10 @@ impl Instance {
                 Err(StartFailure::Unreached)
             }
             Err(LoadFailure::Guest(error)) => {
-                let mut error = self.crash(error).await;
+                let mut error = match self.crash(error).await {
+                    Lost::Crashed(error) => error,
+                    Lost::FromOutside(reason) => return Err(StartFailure::Platform(reason)),
+                };
                 error.message.push_str(" while its code was loaded");
                 if let Some(tail) = self.load_output.tail() {
                     let _ = write!(error.message, "{LAST_OUTPUT}{tail}");

@@ -13,6 +13,7 @@ use super::{
     },
     Instance,
     advice::advised,
+    crash::Lost,
 };
 use crate::{
     model::{Body, InvocationId, Phase, PhaseName, Phases, Start, message::Verdict},
@@ -29,19 +30,20 @@ impl Instance {
         let revision = self.revision.clone();
         let limit = revision.spec.timeout;
         let function = revision.name.as_str();
-        tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt, payload_bytes = work.payload.len(), start = start.as_str(), "executing");
+        tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt(), payload_bytes = work.payload.len(), start = start.as_str(), "executing");
         let shown = &work.payload[..work.payload.len().min(SHOWN_PAYLOAD)];
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(shown), "payload");
         let headers = std::mem::take(&mut work.invoke.headers);
         let invoke = Invoke {
             id: work.invoke.id,
-            attempt: work.attempt,
+            attempt: work.attempt(),
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             headers: if self.guest.with_context() { headers } else { BTreeMap::new() },
             content_type: std::mem::take(&mut work.invoke.content_type),
         };
         let begun = Instant::now();
-        let mut sink = Sink::new(&self.shared, &revision, self.id, Some((work.invoke.id, work.attempt)));
+        let mut sink =
+            Sink::new(&self.shared, &revision, self.id, Some((work.invoke.id, work.attempt())));
         let answer =
             self.guest.invoke(&invoke, &work.payload, limit, &mut |line| sink.write(line)).await;
         let lines = sink.lines;
@@ -57,8 +59,11 @@ impl Instance {
                 (Verdict::TimedOut { error: function_error("timeout", message) }, None, false)
             }
             Err(error) => {
-                let error = advised(self.crash(error).await, &revision.spec);
-                (Verdict::Crashed { error }, None, false)
+                let verdict = match self.crash(error).await {
+                    Lost::Crashed(error) => Verdict::Crashed { error: advised(error, &revision.spec) },
+                    Lost::FromOutside(reason) => Verdict::Unfinished { reason },
+                };
+                (verdict, None, false)
             }
         };
         let ended = Instant::now();
@@ -88,6 +93,10 @@ impl Instance {
         let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
         if let Some(body) = result {
             tracing::info!(function, lines, result_bytes = body.bytes.len(), "function output");
+        }
+        if let Verdict::Unfinished { reason } = verdict {
+            tracing::warn!(function, %invocation, duration_ms, reason, "invocation not finished");
+            return;
         }
         match verdict.error() {
             None => tracing::info!(function, %invocation, duration_ms, "successfully invoked"),

@@ -9,7 +9,7 @@ use super::{
         commands::{Command, Commands, Job},
         logs::Sink,
         pool::Slot,
-        work::Run,
+        work::{Run, Work},
     },
     Instance,
 };
@@ -18,6 +18,16 @@ use crate::model::{InvocationId, Start, message::Verdict};
 /// Output of the load waits for up to this long for the invocation that it belongs to: there
 /// is one at once, or the instance idles.
 const OUTPUT_WAITS: Duration = Duration::from_secs(1);
+
+/// What became of work that was handed to an instance.
+enum Claimed {
+    /// It is to be run.
+    Ours(Work),
+    /// It is somebody else's, or waits again.
+    NotOurs,
+    /// The guest has ended.
+    InVain,
+}
 
 impl Instance {
     /// Runs jobs until there are no more or the guest is of no use.
@@ -30,6 +40,8 @@ impl Instance {
         // Once, and not for each invocation: to begin and to end a wait takes locks that all instances share.
         let given_up = self.shared.given_up.clone();
         let mut given_up = std::pin::pin!(given_up.cancelled());
+        let mut life = self.shared.lives.now();
+        let mut lost = std::pin::pin!(life.lost.clone().cancelled_owned());
         loop {
             let mut sink = Sink::new(&self.shared, &self.revision, self.id, None);
             let is_held = !self.load_output.is_empty();
@@ -48,24 +60,43 @@ impl Instance {
                     // What was handed over in this moment has not begun.
                     while let Some(job) = jobs.recv().await {
                         let _ = commands.send(Command::Finished { slot, work: job.id, usable: false });
-                        let reason = "the instance ended before it began".to_owned();
-                        let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
-                        job.work.settle(&self.shared, Run::without_instance(verdict)).await;
+                        job.work.hand_on(&self.shared, commands).await;
                     }
                     return;
                 }
             };
-            let Some(Job { id, mut work, start }) = job else {
+            let Some(Job { id, work, start }) = job else {
                 self.write_load_output(None);
                 return;
             };
+            let mut work = match self.claimed(work, commands).await {
+                Claimed::Ours(work) => work,
+                Claimed::NotOurs => {
+                    let _ = commands.send(Command::Finished { slot, work: id, usable: true });
+                    continue;
+                }
+                Claimed::InVain => {
+                    self.write_load_output(None);
+                    let _ = commands.send(Command::Finished { slot, work: id, usable: false });
+                    return;
+                }
+            };
             // A cold start's invocation is the one that waited.
-            let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt));
+            let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
             let load_lines = if is_held { self.write_load_output(waited) } else { 0 };
+            if life.lost.is_cancelled() {
+                life = self.shared.lives.now();
+                lost.set(life.lost.clone().cancelled_owned());
+            }
             let ran = tokio::select! {
                 biased;
                 // Its sandbox is about to be removed, which must not look like a crash.
                 () = &mut given_up => return work.abandon(&self.shared).await,
+                // Somebody else may run it by now.
+                () = &mut lost => {
+                    let _ = commands.send(Command::Finished { slot, work: id, usable: false });
+                    return work.abandon(&self.shared).await;
+                }
                 ran = self.run(&mut work, start) => ran,
             };
             let (mut run, usable) = ran;
@@ -77,6 +108,30 @@ impl Instance {
                 return;
             }
         }
+    }
+
+    /// Takes the claim of async work. The guest may end meanwhile, which is no fault of the invocation.
+    async fn claimed(&mut self, work: Work, commands: &Commands) -> Claimed {
+        if !work.needs_claim() {
+            return Claimed::Ours(work);
+        }
+        let shared = self.shared.clone();
+        let mut claiming = std::pin::pin!(work.claim(&shared, commands));
+        let mut sink = Sink::new(&shared, &self.revision, self.id, None);
+        let mut between = |line| sink.write(line);
+        tokio::select! {
+            biased;
+            work = &mut claiming => return work.map_or(Claimed::NotOurs, Claimed::Ours),
+            error = self.guest.idle(&mut between) => {
+                tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
+            }
+        }
+        if let Some(work) = claiming.await {
+            let reason = "the instance ended before it began".to_owned();
+            let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
+            work.settle(&shared, Run::without_instance(verdict)).await;
+        }
+        Claimed::InVain
     }
 
     /// Writes the output of the load, as that invocation's, or as the instance's own.

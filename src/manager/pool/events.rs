@@ -113,4 +113,8 @@ pub enum Rejection {
     StartFailed(Slot),
     /// The manager is stopping.
     Draining,
+    /// Another revision is active by now, and this work is not bound to the one it waited for.
+    Outdated,
+    /// Its function was deleted.
+    Deleted,
 }

@@ -231,6 +231,12 @@ impl Pool {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::Draining });
             return;
         }
+        let is_outdated =
+            self.active.get(&key.function).is_some_and(|active| *active != Some(key.revision));
+        if mode == Mode::Async && is_outdated {
+            actions.push(Action::Reject { work: waiting.work, why: Rejection::Outdated });
+            return;
+        }
         if let Some(slot) = self.most_recent_idle(key) {
             self.run(slot, waiting.work, Start::Warm, actions);
             return;
@@ -339,8 +345,32 @@ impl Pool {
         for slot in idle {
             self.stop(slot, actions);
         }
+        self.outdate(function, revision, actions);
         if revision.is_none() {
             self.active.remove(&function);
+        }
+    }
+
+    /// A caller waits for the code that it called. Background work is for the revision that is active when it begins;
+    /// and nothing begins of a function that is gone.
+    fn outdate(
+        &mut self,
+        function: FunctionId,
+        active: Option<RevisionNumber>,
+        actions: &mut Vec<Action>,
+    ) {
+        let lines = self.lines.iter_mut().filter(|(key, _)| key.function == function);
+        for (key, line) in lines {
+            let is_gone = active.is_none();
+            if is_gone {
+                let deleted = |one: Waiting| Action::Reject { work: one.work, why: Rejection::Deleted };
+                actions.extend(line.sync.drain(..).map(deleted));
+                actions.extend(line.background.drain(..).map(deleted));
+            } else if active != Some(key.revision) {
+                let outdated =
+                    |one: Waiting| Action::Reject { work: one.work, why: Rejection::Outdated };
+                actions.extend(line.background.drain(..).map(outdated));
+            }
         }
     }
 

@@ -135,11 +135,20 @@ impl Cgroup {
         self.folders.iter().map(|folder| folder.join(name)).collect()
     }
 
-    /// Returns whether the kernel has killed a process in it because there was no memory left.
+    /// Returns whether the kernel has killed a process in it because it has reached its limit of memory. A machine that
+    /// has no memory left kills, too: that is counted in the same place, without the limit.
     pub(super) fn ran_out_of_memory(&self) -> bool {
         let Some(memory) = self.folders.first() else { return false };
-        let name = if self.version == Cgroups::V1 { "memory.oom_control" } else { "memory.events" };
-        fs::read_to_string(memory.join(name)).is_ok_and(|text| counts_a_kill(&text))
+        let read = |name| fs::read_to_string(memory.join(name)).unwrap_or_default();
+        match self.version {
+            Cgroups::V1 => {
+                counts(&read("memory.oom_control"), "oom_kill ") && counts(&read("memory.failcnt"), "")
+            }
+            Cgroups::V2 => {
+                let events = read("memory.events");
+                counts(&events, "oom_kill ") && counts(&events, "oom ")
+            }
+        }
     }
 
     /// Kills all processes in it.
@@ -184,9 +193,9 @@ impl Cgroup {
     }
 }
 
-/// Returns whether the text counts a kill: both versions have a line `oom_kill` with a number.
-fn counts_a_kill(text: &str) -> bool {
-    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+/// Returns whether a line of the text that begins so has a number that is not zero.
+fn counts(text: &str, beginning: &str) -> bool {
+    let count = text.lines().find_map(|line| line.strip_prefix(beginning));
     count.is_some_and(|count| count.trim() != "0")
 }
 
@@ -196,9 +205,12 @@ mod tests {
 
     #[test]
     fn a_kill_for_memory_is_read_from_either_version() {
-        assert!(counts_a_kill("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"));
-        assert!(!counts_a_kill("oom_kill_disable 1\nunder_oom 0\noom_kill 0\n"));
-        assert!(counts_a_kill("low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n"));
-        assert!(!counts_a_kill("low 0\nmax 12\noom 1\noom_kill 0\n"));
+        assert!(counts("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "oom_kill "));
+        assert!(!counts("oom_kill_disable 1\nunder_oom 0\noom_kill 0\n", "oom_kill "));
+        let of_limit = "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n";
+        assert!(counts(of_limit, "oom_kill ") && counts(of_limit, "oom "));
+        let of_machine = "low 0\nmax 0\noom 0\noom_kill 1\n";
+        assert!(counts(of_machine, "oom_kill ") && !counts(of_machine, "oom "));
+        assert!(counts("3\n", "") && !counts("0\n", "") && !counts("", ""));
     }
 }

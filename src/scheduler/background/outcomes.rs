@@ -1,6 +1,9 @@
 //! What came of async attempts: written to the store in batches, then acked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -13,7 +16,7 @@ use crate::{
     lifecycle::{self, Event, Facts, Policy, Transition},
     model::{
         AttemptRecord, Body, FunctionError, State,
-        message::{Outcome, Verdict},
+        message::{self, Outcome, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
     scheduler::Scheduler,
@@ -75,46 +78,121 @@ async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &Cancell
 
 async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
     let mut settlements = Vec::with_capacity(batch.len());
-    for delivery in &batch {
+    let mut read = Vec::with_capacity(batch.len());
+    for delivery in batch {
         match delivery.parcel.open::<Outcome>() {
-            Ok((outcome, body)) => settlements.push(settlement(outcome, body, scheduler.clock.now())),
-            Err(error) => tracing::error!(%error, "outcome dropped"),
+            Ok((outcome, body)) => {
+                settlements.push(settlement(outcome, body, scheduler.clock.now()));
+                read.push(delivery);
+            }
+            Err(error) => leave_to_others(delivery, &error),
         }
     }
-    match patiently(|| scheduler.store.settle(&settlements)).await {
+    match patiently(&scheduler.unstored, || scheduler.store.settle(&settlements)).await {
         Ok(settled) => announce(scheduler, &settlements, &settled),
-        // One of them cannot be stored, and must not hold up the others.
-        Err(_) => {
-            for settlement in &settlements {
-                let one = std::slice::from_ref(settlement);
-                match patiently(|| scheduler.store.settle(one)).await {
-                    Ok(settled) => announce(scheduler, one, &settled),
-                    Err(error) => {
-                        tracing::error!(invocation = %settlement.id, error = %chain(&error), "outcome lost");
-                    }
-                }
+        Err(_) => one_by_one(scheduler, &settlements).await,
+    }
+    if let Err(error) = Delivery::ack_all(read).await {
+        tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
+    }
+}
+
+/// A newer version may have written it, and a scheduler of that version can read it: it goes back to the queue after a
+/// moment. Acked, its invocation would stay `running` for ever.
+fn leave_to_others(delivery: Delivery, error: &message::DecodeError) {
+    const MOMENT: Duration = Duration::from_secs(5);
+    tracing::error!(%error, "an outcome that this version cannot read; it is left to others");
+    tokio::spawn(async move {
+        tokio::time::sleep(MOMENT).await;
+        drop(delivery);
+    });
+}
+
+/// The store refuses the batch. If that is because of one of them, that one ends as a failure of the platform, so that
+/// it does not hold up the others. If it refuses everything, nothing is acked: a password may have been changed.
+async fn one_by_one(scheduler: &Scheduler, settlements: &[Settlement]) {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut left: Vec<&Settlement> = settlements.iter().collect();
+    loop {
+        let mut refused = Vec::new();
+        for settlement in std::mem::take(&mut left) {
+            let one = std::slice::from_ref(settlement);
+            match patiently(&scheduler.unstored, || scheduler.store.settle(one)).await {
+                Ok(settled) => announce(scheduler, one, &settled),
+                Err(error) => refused.push((settlement, error)),
             }
         }
-    }
-    if let Err(error) = Delivery::ack_all(batch).await {
-        tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
+        for (settlement, error) in refused {
+            let instead = [Settlement {
+                transition: Transition::End {
+                    ending: Policy::DEFAULT.claims().exhausted,
+                    failures: 0,
+                },
+                result: None,
+                ..settlement.clone()
+            }];
+            match scheduler.store.settle(&instead).await {
+                Ok(settled) => {
+                    tracing::error!(invocation = %settlement.id, error = %chain(&error), "its outcome cannot be stored");
+                    announce(scheduler, &instead, &settled);
+                }
+                Err(_) => left.push(settlement),
+            }
+        }
+        if left.is_empty() {
+            return;
+        }
+        scheduler.unstored.say(&"the store refuses outcomes");
+        backoff.pause().await;
     }
 }
 
 /// Until the store has it or refuses; repeating is harmless, since a finished row is not `running`
 /// any more.
 async fn patiently<'a, T>(
+    unstored: &Unstored,
     mut store: impl FnMut() -> BoxFuture<'a, Result<T, store::Error>>,
 ) -> Result<T, store::Error> {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
         match store().await {
-            Err(error) if error.is_transient() => {
-                tracing::warn!(error = %chain(&error), "outcomes not stored yet");
+            Err(error) if error.is_transient() => unstored.say(&chain(&error)),
+            Ok(stored) => {
+                unstored.is_over();
+                return Ok(stored);
             }
-            stored => return stored,
+            refused => return refused,
         }
         backoff.pause().await;
+    }
+}
+
+/// Why outcomes cannot be stored now; `/readyz` says so, and the log, once.
+#[derive(Default)]
+pub struct Unstored(Mutex<Option<String>>);
+
+impl Unstored {
+    pub fn why(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn say(&self, why: &dyn std::fmt::Display) {
+        let why = why.to_string();
+        let mut said = self.lock();
+        if said.is_none() {
+            tracing::warn!(error = why, "outcomes not stored yet");
+        }
+        *said = Some(why);
+    }
+
+    fn is_over(&self) {
+        if self.lock().take().is_some() {
+            tracing::info!("outcomes are stored again");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,17 +226,21 @@ fn settlement(outcome: Outcome, body: Bytes, now: Timestamp) -> Settlement {
         state: State::Running,
         attempt: outcome.attempt,
         failures: claimed.map_or(0, |claimed| claimed.failures),
+        losses: claimed.map_or(0, |claimed| claimed.losses),
         accepted_at: accepted_at.unwrap_or(now),
     };
     let event = Event::Outcome { attempt: outcome.attempt, verdict: &outcome.verdict };
     let transition = lifecycle::decide(facts, event, &Policy::DEFAULT, now, chance());
     let error = match &outcome.verdict {
-        Verdict::NotRun { reason, .. } => Some(FunctionError::platform(reason.as_str())),
+        Verdict::NotRun { reason, .. } | Verdict::Unfinished { reason } => {
+            Some(FunctionError::platform(reason.as_str()))
+        }
         verdict => verdict.error().cloned(),
     };
     Settlement {
         id: outcome.id,
         attempt: outcome.attempt,
+        token: claimed.and_then(|claimed| claimed.token),
         transition,
         attempt_record: AttemptRecord {
             number: outcome.attempt,

@@ -74,6 +74,9 @@ fn ready(scheduler: Arc<Scheduler>) -> Ready {
         let (scheduler, backends) = (scheduler.clone(), backends());
         Box::pin(async move {
             backends.await?;
+            if let Some(why) = scheduler.unstored.why() {
+                return Err(format!("outcomes cannot be stored: {why}"));
+            }
             scheduler.replies.get().map(drop).ok_or_else(|| "its reply queue is not open yet".to_owned())
         })
     })

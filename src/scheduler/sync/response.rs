@@ -38,7 +38,7 @@ pub fn answered(
         Verdict::Crashed { error } => of_function("crashed", error.message.clone(), error),
         Verdict::NotRun { throttled: true, .. } => Some(no_instance(function, queue_wait)),
         Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
-        Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),
+        Verdict::Interrupted | Verdict::Unfinished { .. } | Verdict::Underway => Some(interrupted(id)),
     };
     let ending = match problem {
         None => Ok(Body { content_type: content_type.unwrap_or_default(), bytes }),

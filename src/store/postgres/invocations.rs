@@ -1,16 +1,18 @@
 //! Async invocations: the writes. Each is one statement, hence one round trip and one transaction; batches are arrays
 //! that `unnest` turns into rows.
 
-use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
+use sqlx::{FromRow, PgConnection, PgPool, Row as _, postgres::PgRow, query, query_as, query_scalar};
 
 use super::columns;
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
-        Claim, Due, NewInvocation, REPUBLISH_AFTER, Settlement,
+        Claiming, Due, NewInvocation, REPUBLISH_AFTER, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{ClaimRow, DueRow, Id, announcement_columns, clean, count, due_oldest_first, millis},
+        rows::{
+            ClaimRow, DueRow, Id, announcement_columns, claiming, clean, count, due_oldest_first, millis,
+        },
         settlement::{self, SettlementColumns},
         statements,
     },
@@ -110,32 +112,80 @@ pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Claims an invocation. A claim that waits for another one's row lock sees that row anew once it has the lock, hence
+/// Claims invocations. A claim that waits for another one's row lock sees that row anew once it has the lock, hence
 /// sees that it is taken; but it sees leases as they were before. Should the winner have taken its very first lease in
-/// between, both get the row: with different attempts, of which only the second can finish it.
+/// between, both get the row: with different attempts, of which only the second can finish it. The owner's own lease
+/// cannot be ended until this commits.
 pub async fn claim(
     pool: &PgPool,
     lost: &LostClaims,
-    id: InvocationId,
+    wanted: &[Wanted],
     owner: OwnerId,
-) -> Result<Option<Claim>, Failure> {
+) -> Result<Vec<Claiming>, Failure> {
     let mut connection = pool.acquire().await?;
-    let sent = lost.send(id, owner);
+    let sent = lost.send(wanted, owner);
     let (most, exhausted) = settlement::claim_bounds();
-    let row: Option<ClaimRow> = query_as(statements::claim!("now_ms()"))
-        .bind(Id(id.0))
-        .bind(Id(owner.0))
-        .bind(Id(sent.claim.token))
-        .bind(most)
-        .bind(exhausted.state)
-        .bind(exhausted.reason)
-        .bind(exhausted.cause)
-        .bind(exhausted.dead_letter)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(Failure::committing)?;
+    let answers: Vec<Answer> = query_as(concat!(
+        "WITH wanted AS (
+            SELECT * FROM unnest($7::uuid[], $8::bigint[], $9::uuid[]) WITH ORDINALITY
+                AS t (id, revision, token, number)
+         ), mine AS (
+            SELECT 1 FROM leases WHERE owner = $1 FOR KEY SHARE
+         ), claimed AS (",
+        statements::claim!(
+            ["now_ms()"],
+            wanted = "wanted AS w, ",
+            token = "w.token",
+            id = "w.id",
+            revision = "w.revision",
+            lease = "EXISTS (SELECT 1 FROM mine)",
+            returning = "w.number, "
+        ),
+        ")
+         SELECT c.*, EXISTS (SELECT 1 FROM mine) AS has_lease, f.active_revision AS active
+         FROM wanted AS w LEFT JOIN claimed AS c ON c.number = w.number
+            LEFT JOIN invocations AS i ON i.id = w.id LEFT JOIN functions AS f ON f.id = i.function_id
+         ORDER BY w.number"
+    ))
+    .bind(Id(owner.0))
+    .bind(most)
+    .bind(exhausted.state)
+    .bind(exhausted.reason)
+    .bind(exhausted.cause)
+    .bind(exhausted.dead_letter)
+    .bind(columns(wanted, |wanted| Id(wanted.id.0)))
+    .bind(columns(wanted, |wanted| i64::from(wanted.revision.0)))
+    .bind(columns(&sent.claims, |claim| Id(claim.token)))
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    let answers = sent
+        .claims
+        .iter()
+        .zip(answers)
+        .map(|(claim, answer)| claiming(claim, answer.claimed, answer.has_lease, answer.active));
+    let answers: sqlx::Result<_> = answers.collect();
     sent.answered();
-    Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
+    Ok(answers?)
+}
+
+/// The answer to one of several claims.
+struct Answer {
+    claimed: Option<ClaimRow>,
+    has_lease: bool,
+    /// The active revision of its function.
+    active: Option<i64>,
+}
+
+impl FromRow<'_, PgRow> for Answer {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let is_claimed = row.try_get::<Option<i64>, _>("number")?.is_some();
+        Ok(Self {
+            claimed: is_claimed.then(|| ClaimRow::from_row(row)).transpose()?,
+            has_lease: row.try_get("has_lease")?,
+            active: row.try_get("active")?,
+        })
+    }
 }
 
 /// Makes claims that did not reach their owner due at once.
@@ -170,7 +220,7 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
     let mut connection = pool.acquire().await?;
     let settled: Vec<i64> = query_scalar(
         "UPDATE invocations AS i SET state = t.state, reason = t.reason, cause = t.cause,
-            dead_letter = t.dead_letter, failures = t.failures, start = t.start, prewarmed = t.prewarmed,
+            dead_letter = t.dead_letter, failures = t.failures, losses = coalesce(t.losses, i.losses), start = t.start, prewarmed = t.prewarmed,
             attempts = i.attempts || t.entry, attempt_revision = NULL, phases = t.phases,
             result_type = t.result_type, result_size = t.result_size, result = t.result,
             finished_at = t.finished_at,
@@ -178,10 +228,11 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
             owner = NULL, publications = 0, due_at = now_ms() + t.due_in, message_at = now_ms() + t.due_in
          FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[],
                      $8::bigint[], $9::text[], $10::bool[], $11::text[], $12::text[], $13::text[],
-                     $14::bigint[], $15::bytea[], $16::bigint[], $17::bigint[])
+                     $14::bigint[], $15::bytea[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[])
             AS t (number, id, attempt, state, reason, cause, dead_letter, failures, start, prewarmed, entry,
-                  phases, result_type, result_size, result, finished_at, due_in)
+                  phases, result_type, result_size, result, finished_at, due_in, losses, token)
          WHERE i.id = t.id AND i.state = 'running' AND i.attempt = t.attempt
+           AND coalesce(i.claim = t.token, true)
          RETURNING t.number",
     )
     .bind(columns(&firsts, |(number, ..)| count(*number) + 1))
@@ -201,6 +252,8 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
     .bind(columns(&firsts, |(.., values)| values.result))
     .bind(columns(&firsts, |(.., values)| values.finished_at))
     .bind(columns(&firsts, |(.., values)| values.due_in))
+    .bind(columns(&firsts, |(.., values)| values.losses))
+    .bind(columns(&firsts, |(_, row, _)| row.token.map(Id)))
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::committing)?;
@@ -218,7 +271,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
             WHERE i.state IN ('queued', 'retrying', 'running') AND i.message_at <= now_ms()
               AND i.function_id <> ALL ($3)
               AND (i.state <> 'running' OR NOT EXISTS (
-                   SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > now_ms()))
+                   SELECT 1 FROM leases AS l WHERE l.owner = i.owner))
             ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
          ), orphans AS (
             UPDATE invocations AS i SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,

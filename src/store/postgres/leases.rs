@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, query};
+use sqlx::{PgPool, query, query_scalar};
 
 use super::columns;
 use crate::{
     model::{ManagerId, OwnerId},
     store::{
-        ReportedInstance,
+        Lease, ReportedInstance,
         failure::Failure,
         rows::{Id, clean, millis},
     },
 };
 
-pub async fn renew_lease(
+pub async fn take_lease(
     pool: &PgPool,
     owner: OwnerId,
     manager: ManagerId,
@@ -23,7 +23,7 @@ pub async fn renew_lease(
     let mut connection = pool.acquire().await?;
     query(
         "INSERT INTO leases (owner, manager, expires_at) VALUES ($1, $2, now_ms() + $3)
-         ON CONFLICT (owner) DO UPDATE SET manager = excluded.manager, expires_at = excluded.expires_at",
+         ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at, renewals = leases.renewals + 1",
     )
     .bind(Id(owner.0))
     .bind(Id(manager.0))
@@ -32,6 +32,37 @@ pub async fn renew_lease(
     .await
     .map_err(Failure::committing)?;
     Ok(())
+}
+
+pub async fn renew_lease(pool: &PgPool, owner: OwnerId, ttl: Duration) -> Result<bool, Failure> {
+    let mut connection = pool.acquire().await?;
+    let renewed =
+        query("UPDATE leases SET renewals = renewals + 1, expires_at = now_ms() + $2 WHERE owner = $1")
+            .bind(Id(owner.0))
+            .bind(millis(ttl))
+            .execute(&mut *connection)
+            .await
+            .map_err(Failure::committing)?;
+    Ok(renewed.rows_affected() == 1)
+}
+
+pub async fn end_lease(pool: &PgPool, lease: &Lease) -> Result<bool, Failure> {
+    let mut connection = pool.acquire().await?;
+    let ended: i64 = query_scalar(
+        "WITH ended AS (
+            DELETE FROM leases WHERE owner = $1 AND renewals = $2 AND expires_at = $3 RETURNING owner
+         ), forgotten AS (
+            DELETE FROM instances WHERE owner IN (SELECT owner FROM ended)
+         )
+         SELECT count(*) FROM ended",
+    )
+    .bind(Id(lease.owner.0))
+    .bind(lease.renewed.renewals)
+    .bind(lease.renewed.expires_at)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(ended == 1)
 }
 
 pub async fn release_lease(pool: &PgPool, owner: OwnerId) -> Result<(), Failure> {

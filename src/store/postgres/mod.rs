@@ -1,8 +1,9 @@
 //! The store in Postgres: a pool of connections, batches as arrays, leases on the server's clock.
 //!
-//! There are two pools, since durability is a property of the session: writes that others rely on are synced by their
+//! There are three pools. Durability is a property of the session: writes that others rely on are synced by their
 //! commit; those that may be lost with the server's last moments (records of sync invocations, log lines, reports) go
-//! through [`Postgres::relaxed`] connections, with `synchronous_commit` off.
+//! through [`Postgres::relaxed`] connections, with `synchronous_commit` off. And leases have a connection of their own,
+//! so that the load that they protect does not hold them up.
 
 mod functions;
 mod invocations;
@@ -39,16 +40,20 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 10;
 /// The number of connections for data that is written behind, by one or two tasks of a role.
 const RELAXED_CONNECTIONS: u32 = 2;
+/// The number of connections for leases: a manager renews one, a scheduler looks at all.
+const LEASE_CONNECTIONS: u32 = 1;
 /// The idle time after which a connection is tested before it is used: the server may have been restarted. On the hot
 /// path connections are idle for less, and the test costs nothing.
 const TRUST: Duration = Duration::from_secs(1);
 
-pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> =
-    LazyLock::new(|| migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth"));
+pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
+    || migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery"),
+);
 
 pub(super) struct Postgres {
     pool: PgPool,
     relaxed: PgPool,
+    leases: PgPool,
     lost: LostClaims,
     refusals: Refusals,
     patience: Patience,
@@ -76,6 +81,7 @@ impl Postgres {
         let relaxed = options.clone().options([("synchronous_commit", "off")]);
         Ok(Self {
             relaxed: pool(RELAXED_CONNECTIONS, relaxed, &patience),
+            leases: pool(LEASE_CONNECTIONS, options.clone(), &patience),
             pool: pool(CONNECTIONS, options, &patience),
             lost: LostClaims::default(),
             refusals: Refusals::default(),
@@ -90,6 +96,14 @@ impl Postgres {
 
     fn synced(&self) -> &PgPool {
         &self.pool
+    }
+
+    fn leases(&self) -> &PgPool {
+        &self.leases
+    }
+
+    fn lease_readers(&self) -> &PgPool {
+        &self.leases
     }
 
     fn readers(&self) -> &PgPool {
@@ -132,8 +146,8 @@ impl Postgres {
     }
 
     async fn close_connections(&self) {
-        let both = async { tokio::join!(self.relaxed.close(), self.pool.close()) };
-        if tokio::time::timeout(CLOSE, both).await.is_err() {
+        let all = async { tokio::join!(self.relaxed.close(), self.leases.close(), self.pool.close()) };
+        if tokio::time::timeout(CLOSE, all).await.is_err() {
             tracing::warn!("connections to the store were left behind: they owe an answer");
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 pub async fn prune_revisions(pool: &PgPool, keep: u32, function: FunctionId) -> Result<bool, Failure> {
     let mut tx = pool.begin().await?;
     let doomed: Vec<(Id, i64, String, Option<String>)> =
-        query_as(concat!(doomed!("now_ms()"), " AND r.function_id = $2 FOR UPDATE OF r SKIP LOCKED"))
+        query_as(concat!(doomed!(), " AND r.function_id = $2 FOR UPDATE OF r SKIP LOCKED"))
             .bind(i64::from(keep))
             .bind(Id(function.0))
             .fetch_all(&mut *tx)

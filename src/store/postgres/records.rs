@@ -98,7 +98,6 @@ pub async fn try_write(pool: &PgPool) -> Result<(), Failure> {
 
 pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
-    // Leases of managers that ended without releasing theirs: all readers treat them as ended already.
     let gone: i64 = query_scalar(
         "WITH old AS (
             SELECT id FROM invocations WHERE finished_at < now_ms() - $1
@@ -109,10 +108,6 @@ pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Fail
             SELECT sequence FROM logs WHERE ts < now_ms() - $1 ORDER BY ts LIMIT $2 FOR UPDATE SKIP LOCKED
          ), lines AS (
             DELETE FROM logs AS l USING old_lines WHERE l.sequence = old_lines.sequence RETURNING 1
-         ), ended AS (
-            DELETE FROM leases WHERE expires_at < now_ms() - $1 RETURNING owner
-         ), forgotten AS (
-            DELETE FROM instances WHERE owner IN (SELECT owner FROM ended)
          ), counted AS (
             UPDATE totals SET value = value + (SELECT count(*) FROM pruned WHERE mode = 'async')
             WHERE name = 'pruned'

@@ -3,20 +3,16 @@
 /// Revisions that may be deleted: not among the newest `$1` of their function, not active, without live instances and
 /// running invocations. Functions that have no more than `$1` are passed over at once.
 macro_rules! doomed {
-    ($($now:tt)*) => {
-        concat!(
-            "SELECT r.function_id, r.number, r.source, r.bundle
+    () => {
+        "SELECT r.function_id, r.number, r.source, r.bundle
              FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
              WHERE r.number <> f.active_revision AND f.last_revision > $1
              AND (SELECT count(*) FROM revisions AS n
                   WHERE n.function_id = r.function_id AND n.number > r.number) >= $1
              AND NOT EXISTS (SELECT 1 FROM instances AS i JOIN leases AS l ON l.owner = i.owner
-                  WHERE i.function_id = r.function_id AND i.revision = r.number AND l.expires_at > ",
-            $($now)*,
-            ")
+                  WHERE i.function_id = r.function_id AND i.revision = r.number)
              AND NOT EXISTS (SELECT 1 FROM invocations AS v WHERE v.state = 'running'
                   AND v.function_id = r.function_id AND v.attempt_revision = r.number)"
-        )
     };
 }
 
@@ -136,7 +132,7 @@ macro_rules! function_reads {
 
         pub async fn with_old_revisions(pool: &Reader, keep: u32) -> sqlx::Result<Vec<FunctionId>> {
             let functions: Vec<Id> =
-                query_scalar(concat!("SELECT DISTINCT function_id FROM (", doomed!($now), ") AS doomed"))
+                query_scalar(concat!("SELECT DISTINCT function_id FROM (", doomed!(), ") AS doomed"))
                     .bind(i64::from(keep))
                     .fetch_all(pool)
                     .await?;
@@ -194,14 +190,12 @@ macro_rules! function_reads {
             pool: &Reader,
             function: Option<FunctionId>,
         ) -> sqlx::Result<Vec<ReportedInstance>> {
-            let mut query = QueryBuilder::<$database>::new(concat!(
+            let mut query = QueryBuilder::<$database>::new(
                 "SELECT n.id, n.manager, n.function_id, n.revision, n.sandbox, n.started_at
-                 FROM instances AS n JOIN leases AS l ON l.owner = n.owner
-                 WHERE l.expires_at > ",
-                $now
-            ));
+                 FROM instances AS n JOIN leases AS l ON l.owner = n.owner"
+            );
             if let Some(function) = function {
-                query.push(" AND n.function_id = ").push_bind(Id(function.0));
+                query.push(" WHERE n.function_id = ").push_bind(Id(function.0));
             }
             query.push(" ORDER BY n.id");
             let rows = query.build_query_as::<InstanceRow>().fetch_all(pool).await?;
@@ -215,12 +209,10 @@ macro_rules! function_reads {
             if functions.is_empty() {
                 return Ok(HashMap::new());
             }
-            let mut query = QueryBuilder::<$database>::new(concat!(
+            let mut query = QueryBuilder::<$database>::new(
                 "SELECT n.function_id, count(*) FROM instances AS n JOIN leases AS l ON l.owner = n.owner
-                 WHERE l.expires_at > ",
-                $now,
-                " AND n.function_id IN ("
-            ));
+                 WHERE n.function_id IN (",
+            );
             let mut ids = query.separated(", ");
             for function in functions {
                 ids.push_bind(Id(function.0));

@@ -31,7 +31,7 @@ macro_rules! invocation_reads {
         use crate::{
             model::{Body, IdPart, InvocationId, OwnerId, Record, State},
             store::{
-                RECENT, RecordFilter, Totals,
+                Lease, RECENT, RecordFilter, Renewed, Totals,
                 reads::invocations::{id_range, record_columns},
                 rows::{Id, RecordRow, ResultRow, TotalsRow},
             },
@@ -64,12 +64,14 @@ macro_rules! invocation_reads {
             .into_model()
         }
 
-        pub async fn live_owners(pool: &Reader) -> sqlx::Result<Vec<OwnerId>> {
-            let owners: Vec<Id> =
-                query_scalar(concat!("SELECT owner FROM leases WHERE expires_at > ", $now))
-                    .fetch_all(pool)
-                    .await?;
-            Ok(owners.into_iter().map(|id| OwnerId(id.0)).collect())
+        pub async fn leases(pool: &Reader) -> sqlx::Result<Vec<Lease>> {
+            let rows: Vec<(Id, i64, i64)> =
+                query_as("SELECT owner, renewals, expires_at FROM leases").fetch_all(pool).await?;
+            let lease = |(owner, renewals, expires_at): (Id, i64, i64)| Lease {
+                owner: OwnerId(owner.0),
+                renewed: Renewed { renewals, expires_at },
+            };
+            Ok(rows.into_iter().map(lease).collect())
         }
 
         pub async fn record(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Record>> {

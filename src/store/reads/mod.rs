@@ -39,12 +39,12 @@ macro_rules! reads {
         ) -> sqlx::Result<Prunable> {
             let amount = |(count, bytes): (i64, i64)| (count.unsigned_abs(), bytes.unsigned_abs());
             let age = crate::store::rows::millis(age);
-            let revisions: i64 = query_scalar(concat!("SELECT count(*) FROM (", doomed!($now), ") AS d"))
+            let revisions: i64 = query_scalar(concat!("SELECT count(*) FROM (", doomed!(), ") AS d"))
                 .bind(i64::from(keep))
                 .fetch_one(pool)
                 .await?;
             let bundles: (i64, i64) = query_as(concat!(
-                "WITH doomed AS (", doomed!($now), ")
+                "WITH doomed AS (", doomed!(), ")
                  SELECT count(*), CAST(coalesce(sum(octet_length(bytes)), 0) AS BIGINT) FROM blobs
                  WHERE digest IN (",
                 orphans!($now),

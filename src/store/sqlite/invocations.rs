@@ -11,11 +11,12 @@ use super::{Inserts, now, pieces, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId, OwnerId},
     store::{
-        Claim, Due, NewInvocation, REPUBLISH_AFTER, Settlement,
+        Claiming, Due, NewInvocation, REPUBLISH_AFTER, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
         rows::{
-            ClaimRow, DueRow, Id, announcement_columns, clean, due_oldest_first, hex_ids, json, millis,
+            ClaimRow, DueRow, Id, announcement_columns, claiming, clean, due_oldest_first, hex_ids,
+            json, millis,
         },
         settlement, statements,
     },
@@ -27,7 +28,7 @@ macro_rules! due {
     () => {
         "i.state IN ('queued', 'retrying', 'running') AND i.message_at <= $1
          AND (i.state <> 'running' OR NOT EXISTS (
-            SELECT 1 FROM leases AS l WHERE l.owner = i.owner AND l.expires_at > $1))"
+            SELECT 1 FROM leases AS l WHERE l.owner = i.owner))"
     };
 }
 
@@ -121,28 +122,57 @@ pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
 pub async fn claim(
     writer: &Writer,
     lost: &LostClaims,
-    id: InvocationId,
+    wanted: &[Wanted],
     owner: OwnerId,
-) -> Result<Option<Claim>, Failure> {
-    async fn run(tx: &mut SqliteConnection, sent: &SentClaim) -> Result<Option<Claim>, Failure> {
-        let (most, exhausted) = settlement::claim_bounds();
-        let row: Option<ClaimRow> = query_as(statements::claim!(now!()))
-            .bind(Id(sent.id.0))
-            .bind(Id(sent.owner.0))
-            .bind(Id(sent.token))
-            .bind(most)
-            .bind(exhausted.state)
-            .bind(exhausted.reason)
-            .bind(exhausted.cause)
-            .bind(exhausted.dead_letter)
-            .fetch_optional(&mut *tx)
-            .await?;
-        Ok(row.map(ClaimRow::into_model).transpose()?.flatten())
+) -> Result<Vec<Claiming>, Failure> {
+    async fn run(tx: &mut SqliteConnection, sent: &[SentClaim]) -> Result<Vec<Claiming>, Failure> {
+        let mut answers = Vec::with_capacity(sent.len());
+        for claim in sent {
+            answers.push(claim_one(tx, claim).await?);
+        }
+        Ok(answers)
     }
-    let sent = lost.send(id, owner);
-    let claim = writer.write(sent.claim, |tx, sent| Box::pin(run(tx, sent))).await?;
+    let sent = lost.send(wanted, owner);
+    let answers = writer.write(sent.claims.clone(), |tx, sent| Box::pin(run(tx, sent))).await?;
     sent.answered();
-    Ok(claim)
+    Ok(answers)
+}
+
+async fn claim_one(tx: &mut SqliteConnection, sent: &SentClaim) -> sqlx::Result<Claiming> {
+    let (most, exhausted) = settlement::claim_bounds();
+    let claimed: Option<ClaimRow> = query_as(statements::claim!(
+        [now!()],
+        wanted = "",
+        token = "$9",
+        id = "$7",
+        revision = "$8",
+        lease = "EXISTS (SELECT 1 FROM leases AS mine WHERE mine.owner = $1)",
+        returning = ""
+    ))
+    .bind(Id(sent.owner.0))
+    .bind(most)
+    .bind(exhausted.state)
+    .bind(exhausted.reason)
+    .bind(exhausted.cause)
+    .bind(exhausted.dead_letter)
+    .bind(Id(sent.id.0))
+    .bind(i64::from(sent.revision.0))
+    .bind(Id(sent.token))
+    .fetch_optional(&mut *tx)
+    .await?;
+    if claimed.is_some() {
+        return claiming(sent, claimed, true, None);
+    }
+    let (has_lease, active): (bool, Option<i64>) = query_as(
+        "SELECT EXISTS (SELECT 1 FROM leases WHERE owner = $1),
+            (SELECT f.active_revision FROM invocations AS i JOIN functions AS f ON f.id = i.function_id
+             WHERE i.id = $2)",
+    )
+    .bind(Id(sent.owner.0))
+    .bind(Id(sent.id.0))
+    .fetch_one(&mut *tx)
+    .await?;
+    claiming(sent, None, has_lease, active)
 }
 
 /// Makes claims that did not reach their owner due at once.
@@ -185,11 +215,11 @@ async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result
         "UPDATE invocations SET state = $3, reason = $4, cause = $5, dead_letter = $6, failures = $7,
             start = $8, prewarmed = $9, attempts = attempts || $10, attempt_revision = NULL, phases = $11,
             result_type = $12, result_size = $13, result = $14, finished_at = $15,
-            duration_ms = max(0, $15 - accepted_at), owner = NULL, publications = 0, due_at = ",
+            duration_ms = max(0, $15 - accepted_at), losses = coalesce($17, losses), owner = NULL, publications = 0, due_at = ",
         now!(),
         " + $16, message_at = ",
         now!(),
-        " + $16 WHERE id = $1 AND state = 'running' AND attempt = $2"
+        " + $16 WHERE id = $1 AND state = 'running' AND attempt = $2 AND coalesce(claim = $18, true)"
     ))
     .bind(Id(row.id.0))
     .bind(i64::from(row.attempt))
@@ -207,6 +237,8 @@ async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result
     .bind(values.result)
     .bind(values.finished_at)
     .bind(values.due_in)
+    .bind(values.losses)
+    .bind(row.token.map(Id))
     .execute(&mut *tx)
     .await?;
     Ok(settled.rows_affected() == 1)

@@ -8,13 +8,13 @@ use super::{now, writer::Writer};
 use crate::{
     model::{ManagerId, OwnerId},
     store::{
-        ReportedInstance,
+        Lease, ReportedInstance,
         failure::Failure,
         rows::{Id, clean, hex_ids, json, millis},
     },
 };
 
-pub async fn renew_lease(
+pub async fn take_lease(
     writer: &Writer,
     owner: OwnerId,
     manager: ManagerId,
@@ -25,18 +25,56 @@ pub async fn renew_lease(
         (owner, manager, ttl): &(OwnerId, ManagerId, Duration),
     ) -> Result<(), Failure> {
         query(concat!(
-        "INSERT INTO leases (owner, manager, expires_at) VALUES ($1, $2, ",
-        now!(),
-        " + $3) ON CONFLICT (owner) DO UPDATE SET manager = excluded.manager, expires_at = excluded.expires_at"
-    ))
-    .bind(Id(owner.0))
-    .bind(Id(manager.0))
-    .bind(millis(*ttl))
-    .execute(&mut *tx)
-    .await?;
+            "INSERT INTO leases (owner, manager, expires_at) VALUES ($1, $2, ",
+            now!(),
+            " + $3)
+             ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at, renewals = renewals + 1"
+        ))
+        .bind(Id(owner.0))
+        .bind(Id(manager.0))
+        .bind(millis(*ttl))
+        .execute(&mut *tx)
+        .await?;
         Ok(())
     }
     writer.write((owner, manager, ttl), |tx, arguments| Box::pin(run(tx, arguments))).await
+}
+
+pub async fn renew_lease(writer: &Writer, owner: OwnerId, ttl: Duration) -> Result<bool, Failure> {
+    async fn run(
+        tx: &mut SqliteConnection,
+        (owner, ttl): &(OwnerId, Duration),
+    ) -> Result<bool, Failure> {
+        let renewed = query(concat!(
+            "UPDATE leases SET renewals = renewals + 1, expires_at = ",
+            now!(),
+            " + $2 WHERE owner = $1"
+        ))
+        .bind(Id(owner.0))
+        .bind(millis(*ttl))
+        .execute(&mut *tx)
+        .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+    writer.write((owner, ttl), |tx, arguments| Box::pin(run(tx, arguments))).await
+}
+
+pub async fn end_lease(writer: &Writer, lease: &Lease) -> Result<bool, Failure> {
+    async fn run(tx: &mut SqliteConnection, lease: &Lease) -> Result<bool, Failure> {
+        let owner = Id(lease.owner.0);
+        let ended = query("DELETE FROM leases WHERE owner = $1 AND renewals = $2 AND expires_at = $3")
+            .bind(owner)
+            .bind(lease.renewed.renewals)
+            .bind(lease.renewed.expires_at)
+            .execute(&mut *tx)
+            .await?;
+        if ended.rows_affected() == 0 {
+            return Ok(false);
+        }
+        query("DELETE FROM instances WHERE owner = $1").bind(owner).execute(&mut *tx).await?;
+        Ok(true)
+    }
+    writer.write(*lease, |tx, lease| Box::pin(run(tx, lease))).await
 }
 
 pub async fn release_lease(writer: &Writer, owner: OwnerId) -> Result<(), Failure> {

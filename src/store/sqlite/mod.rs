@@ -92,8 +92,9 @@ const RESERVE: u64 = 1 << 20;
 /// The size, in bytes, to which the write-ahead log's file is cut back after a burst.
 const JOURNAL_LIMIT: &str = "67108864";
 
-pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> =
-    LazyLock::new(|| migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth"));
+pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
+    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery"),
+);
 
 pub(super) struct Sqlite {
     writing: Writing,
@@ -158,6 +159,14 @@ impl Sqlite {
 
     fn synced(&self) -> &Writer {
         &self.synced
+    }
+
+    fn leases(&self) -> &Writer {
+        &self.synced
+    }
+
+    fn lease_readers(&self) -> &SqlitePool {
+        &self.readers
     }
 
     fn readers(&self) -> &SqlitePool {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{Connection as _, SqliteConnection, query, query_as, sqlite::SqliteConnectOptions};
 
-use super::{connection::connect_when_free, now, writer::Writer};
+use super::{connection::connect_when_free, writer::Writer};
 use crate::{
     model::{Digest, FunctionId},
     store::{failure::Failure, reads::functions::doomed, rows::Id},
@@ -17,7 +17,7 @@ pub async fn prune_revisions(writer: &Writer, keep: u32, function: FunctionId) -
         (keep, function): &(u32, FunctionId),
     ) -> Result<bool, Failure> {
         let doomed: Vec<(Id, i64, String, Option<String>)> =
-            query_as(concat!(doomed!(now!()), " AND r.function_id = $2"))
+            query_as(concat!(doomed!(), " AND r.function_id = $2"))
                 .bind(i64::from(*keep))
                 .bind(Id(function.0))
                 .fetch_all(&mut *tx)

@@ -149,17 +149,6 @@ pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Fa
         .execute(&mut *tx)
         .await?
         .rows_affected();
-        // Leases of managers that ended without releasing theirs; all readers treat them as ended already.
-        let ended = query(concat!("DELETE FROM leases WHERE expires_at < ", now!(), " - $1"))
-            .bind(millis(*age))
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        if ended > 0 {
-            query("DELETE FROM instances WHERE owner NOT IN (SELECT owner FROM leases)")
-                .execute(&mut *tx)
-                .await?;
-        }
         let counted = old.iter().filter(|(_, is_async, _)| *is_async).count();
         if counted > 0 {
             query("UPDATE totals SET value = value + $1 WHERE name = 'pruned'")

@@ -1,0 +1,78 @@
+//! Claims of async invocations. Those that wait together share a statement; the next ones go out while that is under
+//! way.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{lease::Life, shared::Shared};
+use crate::store::{self, Claiming, Wanted};
+
+/// In one statement.
+const TOGETHER: usize = 64;
+/// Statements under way: a store commits several at once for less than each alone.
+const AT_ONCE: usize = 2;
+
+/// What a claim was answered, and the life of this manager in which it was made.
+pub type Answer = (Result<Claiming, Arc<store::Error>>, Arc<Life>);
+
+pub struct Request {
+    wanted: Wanted,
+    tell: oneshot::Sender<Answer>,
+}
+
+#[derive(Clone)]
+pub struct Claims(mpsc::UnboundedSender<Request>);
+
+impl Claims {
+    /// The requests are bounded by the number of instances. The second half is for [`run`].
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Request>) {
+        let (requests, waiting) = mpsc::unbounded_channel();
+        (Self(requests), waiting)
+    }
+
+    /// None: the manager has stopped, and nothing was claimed that its lease's end does not give back.
+    pub async fn take(&self, wanted: Wanted) -> Option<Answer> {
+        let (tell, told) = oneshot::channel();
+        self.0.send(Request { wanted, tell }).ok()?;
+        told.await.ok()
+    }
+}
+
+/// Makes claims for as long as anybody may want one.
+pub async fn run(shared: Arc<Shared>, mut waiting: mpsc::UnboundedReceiver<Request>) {
+    let mut requests = Vec::with_capacity(TOGETHER);
+    let mut claiming = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = claiming.next() => {}
+            taken = waiting.recv_many(&mut requests, TOGETHER), if claiming.len() < AT_ONCE => {
+                if taken == 0 {
+                    break;
+                }
+                claiming.push(claim(&shared, std::mem::take(&mut requests)));
+            }
+        }
+    }
+    while claiming.next().await.is_some() {}
+}
+
+async fn claim(shared: &Shared, requests: Vec<Request>) {
+    let wanted: Vec<Wanted> = requests.iter().map(|request| request.wanted).collect();
+    let life = shared.lives.now();
+    match shared.store.claim(&wanted, life.owner).await {
+        Ok(answers) => {
+            for (request, answer) in requests.into_iter().zip(answers) {
+                let _ = request.tell.send((Ok(answer), life.clone()));
+            }
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            for request in requests {
+                let _ = request.tell.send((Err(error.clone()), life.clone()));
+            }
+        }
+    }
+}
