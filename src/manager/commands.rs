@@ -23,6 +23,10 @@ use crate::{
 /// Everything that the dispatcher is told.
 pub enum Command {
     Work(Box<Work>),
+    /// An instance has its sandbox, and loads its code.
+    Made {
+        slot: Slot,
+    },
     Started {
         slot: Slot,
         result: Result<Live, StartFailure>,

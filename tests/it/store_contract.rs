@@ -20,7 +20,10 @@ use cloudfunc::{
         InvocationId, Language, ManagerId, Network, OwnerId, Package, Phases, RevisionNumber, Scaling,
         State,
     },
-    store::{Announcement, Config, NewInvocation, NewRevision, Settlement, Store, connect},
+    store::{
+        Announcement, Claim, Claiming, Config, Lease, NewInvocation, NewRevision, Settlement, Store,
+        Wanted, connect,
+    },
 };
 use jiff::Timestamp;
 
@@ -77,7 +80,10 @@ contract! {
         what_is_accepted_during_a_deletion_is_cancelled,
         one_of_a_hundred_claims_is_granted,
         a_claim_answers_what_was_accepted_and_the_revision_active_now,
-        a_claim_is_refused_while_the_lease_holds_and_granted_after,
+        a_claim_is_refused_while_its_owner_has_a_lease_and_granted_after,
+        a_claim_for_another_revision_than_the_active_one_changes_nothing,
+        claims_made_together_are_answered_one_by_one_and_in_order,
+        a_settlement_with_the_token_of_another_claim_changes_nothing,
         a_released_lease_frees_what_it_held,
         a_stale_attempt_cannot_overwrite_a_newer_one,
         an_invocation_has_exactly_one_terminal_state,
@@ -85,20 +91,22 @@ contract! {
         failures_are_counted_beside_attempts,
         a_transition_that_changes_nothing_is_not_applied,
         a_claim_that_nobody_heard_of_does_not_stay_running,
-        the_claim_beyond_the_last_ends_it,
+        the_loss_beyond_the_last_ends_it_and_what_did_not_begin_counts_for_nothing,
+        a_loss_that_is_reported_counts,
         what_was_never_published_is_due_after_a_second,
         a_row_says_from_the_beginning_who_publishes,
         two_sweepers_do_not_take_the_same_row,
         the_sweeper_takes_the_oldest_first,
         what_could_not_be_published_is_as_due_as_before,
         a_write_that_fails_harms_none_beside_it,
-        an_expired_lease_makes_its_rows_due,
+        a_lease_that_ends_makes_its_rows_due,
         a_lost_invocation_of_a_deleted_function_is_cancelled,
         totals_balance_after_any_sequence,
         six_mebibytes_go_in_and_come_out,
     }
     leases {
-        instances_are_those_of_leases_that_hold,
+        instances_are_those_of_leases_that_there_are,
+        a_lease_ends_only_as_it_was_seen,
         a_report_replaces_the_one_before,
         a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives,
     }
@@ -254,11 +262,38 @@ async fn accept(store: &Arc<dyn Store>, function: &Function) -> InvocationId {
     row.id
 }
 
-/// A manager process with a lease for `ttl`.
-async fn owner(store: &Arc<dyn Store>, ttl: Duration) -> OwnerId {
+/// A manager process with a lease.
+async fn owner(store: &Arc<dyn Store>) -> OwnerId {
     let owner = OwnerId::new();
-    store.renew_lease(owner, ManagerId::new(), ttl).await.unwrap();
+    store.take_lease(owner, ManagerId::new(), LONG).await.unwrap();
     owner
+}
+
+async fn lease_of(store: &Arc<dyn Store>, owner: OwnerId) -> Lease {
+    let leases = store.leases().await.unwrap();
+    leases.into_iter().find(|lease| lease.owner == owner).expect("it has one")
+}
+
+/// Claims an invocation for an instance of whichever revision is active; none: it is not available.
+async fn claim(store: &Arc<dyn Store>, id: InvocationId, owner: OwnerId) -> Option<Claim> {
+    let mut revision = RevisionNumber(1);
+    loop {
+        match claim_for(store, id, revision, owner).await {
+            Claiming::Granted(claim) => return Some(*claim),
+            Claiming::Moved(active) => revision = active,
+            Claiming::Refused => return None,
+            Claiming::NoLease => panic!("the owner has no lease"),
+        }
+    }
+}
+
+async fn claim_for(
+    store: &Arc<dyn Store>,
+    id: InvocationId,
+    revision: RevisionNumber,
+    owner: OwnerId,
+) -> Claiming {
+    store.claim(&[Wanted { id, revision }], owner).await.unwrap().remove(0)
 }
 
 /// The end of an attempt, in a terminal state.
@@ -267,6 +302,7 @@ fn finish(id: InvocationId, attempt: u32, state: State) -> Settlement {
     Settlement {
         id,
         attempt,
+        token: None,
         transition: Transition::End { ending, failures: 0 },
         attempt_record: AttemptRecord {
             number: attempt,
@@ -293,7 +329,7 @@ async fn give_back(
     reason: &str,
 ) -> bool {
     let mut row = finish(id, attempt, State::Failed);
-    row.transition = Transition::Retry { after, failures: 0 };
+    row.transition = Transition::Retry { after, failures: 0, losses: 0 };
     row.attempt_record.revision = Some(RevisionNumber(1));
     row.attempt_record.outcome = None;
     row.attempt_record.error = Some(FunctionError::platform(reason));

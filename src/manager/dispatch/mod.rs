@@ -175,6 +175,7 @@ impl Dispatcher {
                 self.apply(Event::Started { slot });
                 self.instances_changed();
             }
+            Command::Made { slot } => self.apply(Event::Made { slot }),
             Command::LoadOutput { slot, instance, output } => {
                 self.load_outputs.insert(slot, (instance, output));
             }

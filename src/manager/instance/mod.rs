@@ -37,7 +37,10 @@ pub async fn live(shared: Arc<Shared>, commands: Commands, slot: Slot, revision:
     let folder = shared.instances.join(id.to_string());
     tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
     match start::start(&shared, id, &folder, &revision).await {
-        Ok(instance) => instance.live(&commands, slot, &folder).await,
+        Ok(instance) => {
+            let _ = commands.send(Command::Made { slot });
+            instance.live(&commands, slot, &folder).await;
+        }
         Err(failure) => {
             failure.log(&revision);
             remove_folder(&folder);

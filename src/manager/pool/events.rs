@@ -56,6 +56,8 @@ pub struct Needs {
 pub enum Event {
     /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
     Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
+    /// The sandbox of a start is made; its function's code is loaded now.
+    Made { slot: Slot },
     /// A start is done: the instance can run; or, prewarmed, can be taken.
     Started { slot: Slot },
     /// A start has failed; nothing of it is left.

@@ -126,6 +126,7 @@ impl KeepAlive {
             | Event::ImageMade
             | Event::CheckWanted { .. }
             | Event::Tick
+            | Event::Made { .. }
             | Event::Drain => {}
         }
     }

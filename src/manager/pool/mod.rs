@@ -16,7 +16,7 @@
 //! - a piece of work is run at most once, and is run or rejected exactly once;
 //! - an instance runs one piece of work at a time, of its own revision;
 //! - no more instances of a function than its `max_instances`, no more simultaneous starts than
-//!   `max_starts` (one that takes a prewarmed instance does not count), no more memory than the budget (unless
+//!   `max_starts` (one counts until its sandbox is made, a prewarmed one not at all), no more memory than the budget (unless
 //!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
 //! - nothing waits while an idle instance of its revision is there;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
@@ -45,6 +45,13 @@ use crate::{
 /// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is
 /// loading its function's code, which may go on for half a minute and must not hold up everybody's.
 const START_COMES_FIRST: Duration = Duration::from_secs(1);
+
+/// A function that has waited for memory for this long gets it from those that run on and on, if nobody of theirs has
+/// waited for longer. It costs them a cold start.
+const STARVING: Duration = Duration::from_secs(1);
+
+/// Of the work that waits in one line, one in so many is background work while there are callers, too.
+const BACKGROUND_EVERY: u32 = 4;
 
 /// Bounds over all functions.
 #[derive(Clone, Copy, Debug)]
@@ -76,34 +83,60 @@ struct Instance {
     drained: bool,
     /// It was prewarmed before it was this revision's.
     prewarmed: bool,
+    /// Its sandbox is made, and what it still does is to load its function's code.
+    is_made: bool,
+}
+
+impl Instance {
+    /// Counts among the simultaneous starts.
+    fn is_being_made(&self) -> bool {
+        self.life == Life::Starting && !self.is_made
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     work: WorkId,
     deadline: Option<Instant>,
+    since: Instant,
 }
 
-/// Waiting work of one revision: sync callers first, since somebody stands there.
+/// Waiting work of one revision: sync callers first, since somebody stands there, but not for ever.
 #[derive(Debug)]
 struct Line {
     needs: Needs,
     sync: VecDeque<Waiting>,
     background: VecDeque<Waiting>,
+    /// How many were taken out.
+    pops: u32,
 }
 
 impl Line {
+    fn new(needs: Needs) -> Self {
+        Self { needs, sync: VecDeque::new(), background: VecDeque::new(), pops: 0 }
+    }
+
+    /// Since when the one waits that has waited for longest.
+    fn since(&self) -> Option<Instant> {
+        let first = |queue: &VecDeque<Waiting>| queue.front().map(|waiting| waiting.since);
+        first(&self.sync).into_iter().chain(first(&self.background)).min()
+    }
+
     fn len(&self) -> usize {
         self.sync.len() + self.background.len()
     }
 
-    /// In the order in which they are popped.
+    /// Roughly in the order in which they are popped.
     fn all(&self) -> impl Iterator<Item = &Waiting> {
         self.sync.iter().chain(&self.background)
     }
 
     fn pop(&mut self) -> Option<Waiting> {
-        self.sync.pop_front().or_else(|| self.background.pop_front())
+        self.pops = self.pops.wrapping_add(1);
+        match self.pops % BACKGROUND_EVERY {
+            0 => self.background.pop_front().or_else(|| self.sync.pop_front()),
+            _ => self.sync.pop_front().or_else(|| self.background.pop_front()),
+        }
     }
 }
 
@@ -119,6 +152,9 @@ pub struct Pool {
     draining: bool,
     next_slot: u64,
     uses: u64,
+    /// For functions that wait: which of them was given its last start when, counted in starts.
+    turns: HashMap<FunctionId, u64>,
+    starts: u64,
 }
 
 impl Pool {
@@ -135,6 +171,8 @@ impl Pool {
             draining: false,
             next_slot: 0,
             uses: 0,
+            turns: HashMap::new(),
+            starts: 0,
         }
     }
 
@@ -160,13 +198,15 @@ impl Pool {
                     // Its caller has been told already that it was not run.
                     actions.push(Action::Reject { work, why: Rejection::Expired });
                 } else {
-                    self.arrive(Waiting { work, deadline }, key, needs, mode, &mut actions);
+                    let waiting = Waiting { work, deadline, since: now };
+                    self.arrive(waiting, key, needs, mode, &mut actions);
                 }
             }
             Event::Started { slot } | Event::Finished { slot, usable: true } => {
                 let cold = matches!(event, Event::Started { .. });
                 self.ready(slot, cold, now, &mut actions);
             }
+            Event::Made { slot } => self.update(slot, |instance, _| instance.is_made = true),
             Event::StartFailed { slot } => self.start_failed(slot, &mut actions),
             Event::Finished { slot, usable: false } => self.stop(slot, &mut actions),
             Event::Ended { slot } => self.ended(slot, now, &mut actions),
@@ -241,11 +281,7 @@ impl Pool {
             self.run(slot, waiting.work, Start::Warm, actions);
             return;
         }
-        let line = self.lines.entry(key).or_insert_with(|| Line {
-            needs,
-            sync: VecDeque::new(),
-            background: VecDeque::new(),
-        });
+        let line = self.lines.entry(key).or_insert_with(|| Line::new(needs));
         match mode {
             Mode::Sync => line.sync.push_back(waiting),
             Mode::Async => line.background.push_back(waiting),
@@ -264,6 +300,11 @@ impl Pool {
             && let Some(class) = instance.needs.class
         {
             self.stock.proved(class);
+        }
+        if !cold && let Some(starving) = self.starving_beside(&instance, now) {
+            self.turns.remove(&starving);
+            self.stop(slot, actions);
+            return;
         }
         while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
             // Who has been waiting for this very start gets it, however long it took.
@@ -287,6 +328,27 @@ impl Pool {
             instance.used = uses;
             instance.worth = worth;
         });
+    }
+
+    /// The function that an instance that could run on makes room for: it lacks memory, and has waited for longer.
+    fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
+        let own = self.lines.get(&instance.key).and_then(Line::since)?;
+        // An idle one goes first, and what is on its way out already may be enough.
+        if self.idle().next().is_some() {
+            return None;
+        }
+        let staying = || self.instances.values().filter(|i| i.life != Life::Stopping);
+        let used: u64 = staying().map(|i| i.needs.memory).sum();
+        let starving = self.lines.iter().filter(|(key, line)| {
+            let has_waited = |since| since < own && now.saturating_duration_since(since) >= STARVING;
+            let instances = staying().filter(|i| i.key.function == key.function).count();
+            key.function != instance.key.function
+                && line.since().is_some_and(has_waited)
+                && used + line.needs.memory > self.limits.memory_budget
+                && instances < line.needs.max_instances as usize
+                && self.starting(**key) == 0
+        });
+        starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)
     }
 
     fn run(&mut self, slot: Slot, work: WorkId, start: Start, actions: &mut Vec<Action>) {
@@ -430,27 +492,45 @@ impl Pool {
             return self.checks.drain(actions);
         }
         let used = (!self.instances.is_empty()).then(|| self.used());
-        let starts = self.count(|i| i.life == Life::Starting && !i.prewarmed);
+        let starts = self.count(Instance::is_being_made);
         let starts = self.limits.max_starts.saturating_sub(starts);
         let room = Room { budget: self.limits.memory_budget, used, starts };
         self.checks.proceed(room, &mut self.stock, &mut self.next_slot, now, actions);
     }
 
-    /// Single flight: as many starts as there is work without one, within the limits.
+    /// Single flight: as many starts as there is work without one, within the limits. Functions take turns, so that one
+    /// whose starts take long does not have all of them.
     fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.lines.retain(|_, line| line.len() > 0);
-        let keys: Vec<(Key, Needs, usize)> =
+        if self.lines.is_empty() {
+            self.turns.clear();
+            return;
+        }
+        let mut wanted: Vec<(Key, Needs, usize)> =
             self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
-        for (key, needs, waiting) in keys {
-            let mut wanted = waiting.saturating_sub(self.starting(key));
-            while wanted > 0 {
+        for (key, _, waiting) in &mut wanted {
+            *waiting = waiting.saturating_sub(self.starting(*key));
+        }
+        wanted.sort_by_key(|(key, ..)| {
+            let turn = self.turns.get(&key.function).copied().unwrap_or(0);
+            (turn, self.lines.get(key).and_then(Line::since))
+        });
+        loop {
+            wanted.retain(|(.., waiting)| *waiting > 0);
+            if wanted.is_empty() {
+                return;
+            }
+            for (key, needs, waiting) in &mut wanted {
                 let ready = self.stock.ready(needs.class);
-                if !self.may_start(key, needs, ready.is_some(), actions) {
-                    break;
+                if !self.may_start(*key, *needs, ready.is_some(), actions) {
+                    *waiting = 0;
+                    continue;
                 }
-                self.start(key, needs, ready, now, actions);
+                self.start(*key, *needs, ready, now, actions);
                 self.stock.cold_start(needs.class, needs.memory, now);
-                wanted -= 1;
+                *waiting -= 1;
+                self.starts += 1;
+                self.turns.insert(key.function, self.starts);
             }
         }
     }
@@ -475,16 +555,18 @@ impl Pool {
             }
         });
         let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
-        let (life, prewarmed) = (Life::Starting, ready.is_some());
+        let (life, prewarmed, is_made) = (Life::Starting, ready.is_some(), ready.is_some());
         let (begun, used, worth) = (now, 0, 0.0);
-        self.instances
-            .insert(slot, Instance { key, needs, life, begun, used, worth, drained, prewarmed });
+        self.instances.insert(
+            slot,
+            Instance { key, needs, life, begun, used, worth, drained, prewarmed, is_made },
+        );
     }
 
     /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
     /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
     fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
-        let starts = self.count(|i| i.life == Life::Starting && !i.prewarmed);
+        let starts = self.count(Instance::is_being_made);
         if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
             return false;
         }

@@ -77,6 +77,105 @@ fn a_new_revision_drains_the_old_one() {
     );
 }
 
+fn asynchronous(work: u64, key: Key, needs: Needs) -> Event {
+    Event::Arrived { work: WorkId(work), key, needs, mode: Mode::Async, deadline: None }
+}
+
+#[test]
+fn background_work_waits_for_the_revision_that_is_active_when_it_begins() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    let function = key(1).function;
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), needs), now);
+    pool.handle(asynchronous(3, key(1), needs), now);
+    let active = Event::Active { function, revision: Some(RevisionNumber(2)) };
+    assert_eq!(
+        pool.handle(active, now),
+        [Action::Reject { work: WorkId(3), why: Rejection::Outdated }],
+        "the caller waits for the code that it called"
+    );
+    assert_eq!(
+        pool.handle(asynchronous(4, key(1), needs), now),
+        [Action::Reject { work: WorkId(4), why: Rejection::Outdated }]
+    );
+    let new = Key { revision: RevisionNumber(2), ..key(1) };
+    assert_eq!(pool.handle(asynchronous(5, new, needs), now), []);
+}
+
+#[test]
+fn nothing_begins_of_a_function_that_was_deleted() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), needs), now);
+    pool.handle(asynchronous(3, key(1), needs), now);
+    let deleted = Event::Active { function: key(1).function, revision: None };
+    let gone = |work| Action::Reject { work: WorkId(work), why: Rejection::Deleted };
+    assert_eq!(pool.handle(deleted, now), [gone(2), gone(3)]);
+    assert_eq!(
+        pool.handle(Event::Finished { slot: Slot(0), usable: true }, now),
+        [Action::Stop { slot: Slot(0) }]
+    );
+}
+
+#[test]
+fn a_function_that_starves_gets_its_memory_from_one_that_runs_on_and_on() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 4, memory_budget: 128 }), Instant::now());
+    let needs = needs(10, 60 * SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), needs), now);
+    let tenth = SECOND / 10;
+    pool.handle(arrived(3, key(2), needs), now + tenth);
+    let finished = Event::Finished { slot: Slot(0), usable: true };
+    let run = |work| [Action::Run { slot: Slot(0), work: WorkId(work), start: Start::Warm }];
+    assert_eq!(pool.handle(finished, now + 2 * SECOND), run(2), "who came first runs first");
+    pool.handle(arrived(4, key(1), needs), now + 2 * SECOND);
+    assert_eq!(pool.handle(finished, now + 3 * SECOND), [Action::Stop { slot: Slot(0) }]);
+    pool.handle(Event::Gone { slot: Slot(0) }, now + 3 * SECOND);
+    assert_eq!(pool.starting(key(2)), 1, "it has the room");
+}
+
+#[test]
+fn functions_take_turns_in_starting_and_loading_is_no_start() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 1, memory_budget: 10_000 }), Instant::now());
+    let needs = needs(10, SECOND);
+    for work in 1..4 {
+        pool.handle(arrived(work, key(1), needs), now);
+    }
+    pool.handle(arrived(4, key(2), needs), now);
+    assert_eq!((pool.starting(key(1)), pool.starting(key(2))), (1, 0));
+    let actions = pool.handle(Event::Made { slot: Slot(0) }, now);
+    assert_eq!(actions, [Action::Start { slot: Slot(1), key: key(2) }], "while the first one loads");
+    pool.handle(Event::Made { slot: Slot(1) }, now);
+    assert_eq!((pool.starting(key(1)), pool.starting(key(2))), (2, 1));
+}
+
+#[test]
+fn background_work_has_one_turn_in_four_beside_callers() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(1, SECOND);
+    pool.handle(arrived(0, key(1), needs), now);
+    for work in 1..7 {
+        pool.handle(arrived(work, key(1), needs), now);
+        pool.handle(asynchronous(100 + work, key(1), needs), now);
+    }
+    let mut order = Vec::new();
+    let mut event = Event::Started { slot: Slot(0) };
+    for _ in 0..8 {
+        for action in pool.handle(event, now) {
+            if let Action::Run { work, .. } = action {
+                order.push(work.0);
+            }
+        }
+        event = Event::Finished { slot: Slot(0), usable: true };
+    }
+    assert_eq!(order, [0, 1, 2, 101, 3, 4, 5, 102]);
+}
+
 #[test]
 fn the_least_recently_used_idle_instance_makes_room() {
     let (mut pool, now) = (Pool::new(Limits { max_starts: 4, memory_budget: 256 }), Instant::now());
@@ -246,6 +345,7 @@ fn a_check_waits_for_a_start_that_is_free() {
 enum Step {
     Arrive { function: u32, revision: u32, background: bool, wait_ms: Option<u64> },
     StartOk(prop::sample::Index),
+    SandboxMade(prop::sample::Index),
     StartBad(prop::sample::Index),
     Finish(prop::sample::Index, bool),
     Gone(prop::sample::Index),
@@ -270,6 +370,7 @@ fn step() -> impl Strategy<Value = Step> {
             |(function, revision, background, wait_ms)| Step::Arrive { function, revision, background, wait_ms }
         ),
         5 => index().prop_map(Step::StartOk),
+        2 => index().prop_map(Step::SandboxMade),
         1 => index().prop_map(Step::StartBad),
         5 => (index(), any::<bool>()).prop_map(|(index, usable)| Step::Finish(index, usable)),
         3 => index().prop_map(Step::Gone),
@@ -310,6 +411,8 @@ struct World {
     ready: BTreeMap<Slot, Class>,
     ready_stopping: BTreeSet<Slot>,
     /// Of those that start.
+    /// Their sandboxes are made; slots are never used twice.
+    loading: BTreeSet<Slot>,
     taken: BTreeSet<Slot>,
     /// All that were ever asked for: the class, and until when they wait.
     checks: Vec<(Option<Class>, Instant)>,
@@ -378,7 +481,8 @@ impl World {
     }
 
     fn ordinary_starts(&self) -> usize {
-        self.starting.keys().filter(|slot| !self.taken.contains(slot)).count()
+        let is_made = |slot| self.taken.contains(slot) || self.loading.contains(slot);
+        self.starting.keys().filter(|slot| !is_made(slot)).count()
     }
 
     fn perform(&mut self, action: Action) {
@@ -481,6 +585,12 @@ impl World {
                     self.send(Event::Started { slot });
                     self.just_started = None;
                     self.is_kept(slot);
+                }
+            }
+            Step::SandboxMade(index) => {
+                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
+                    self.loading.insert(slot);
+                    self.send(Event::Made { slot });
                 }
             }
             Step::StartBad(index) => {
@@ -712,6 +822,7 @@ proptest! {
             ready: BTreeMap::new(),
             ready_stopping: BTreeSet::new(),
             taken: BTreeSet::new(),
+            loading: BTreeSet::new(),
             checks: Vec::new(),
             checks_waiting: BTreeSet::new(),
             checking: BTreeMap::new(),

@@ -124,10 +124,7 @@ async fn one_by_one(scheduler: &Scheduler, settlements: &[Settlement]) {
         }
         for (settlement, error) in refused {
             let instead = [Settlement {
-                transition: Transition::End {
-                    ending: Policy::DEFAULT.claims().exhausted,
-                    failures: 0,
-                },
+                transition: Transition::End { ending: Policy::DEFAULT.claims().exhausted, failures: 0 },
                 result: None,
                 ..settlement.clone()
             }];

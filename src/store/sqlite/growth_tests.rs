@@ -17,7 +17,7 @@ use crate::{
         Code, FunctionSpec, InstanceId, Mode, Network, Phases, ResultInfo, RevisionNumber, Scaling,
         State, Stream,
     },
-    store::{Announcement, NewRevision},
+    store::{Announcement, Claiming, NewRevision, Wanted},
 };
 
 /// A page.
@@ -269,8 +269,13 @@ fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
                 Box::pin(async move {
                     let rows = std::slice::from_ref(&row);
                     invocations::accept(&store.writer, rows).await.unwrap();
-                    let lost = LostClaims::default();
-                    invocations::claim(&store.writer, &lost, row.id, OwnerId::new()).await.unwrap();
+                    let (lost, owner) = (LostClaims::default(), OwnerId::new());
+                    let ttl = Duration::from_secs(10);
+                    leases::take_lease(&store.writer, owner, ManagerId::new(), ttl).await.unwrap();
+                    let wanted = [Wanted { id: row.id, revision: RevisionNumber(3) }];
+                    let claimed =
+                        invocations::claim(&store.writer, &lost, &wanted, owner).await.unwrap();
+                    assert!(matches!(claimed[0], Claiming::Granted(_)), "{claimed:?}");
                 })
             }),
         ),

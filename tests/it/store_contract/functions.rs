@@ -6,7 +6,9 @@ use cloudfunc::{
     store::{Config, Error, LogFilter, RecordFilter},
 };
 
-use super::{LONG, accept, deploy, finish, give_back, name, now, open, owner, revision_of, state};
+use super::{
+    LONG, accept, claim, deploy, finish, give_back, name, now, open, owner, revision_of, state,
+};
 
 pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Config) {
     let store = open(config).await;
@@ -130,16 +132,16 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
     let store = open(config).await;
     let function = deploy(&store, "f", "v1").await;
     let other = deploy(&store, "g", "v1").await;
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     let (queued, retrying, running) = (
         accept(&store, &function).await,
         accept(&store, &function).await,
         accept(&store, &function).await,
     );
     let of_other = accept(&store, &other).await;
-    store.claim(retrying, owner).await.unwrap().unwrap();
+    claim(&store, retrying, owner).await.unwrap();
     assert!(give_back(&store, retrying, 1, LONG, "no room").await);
-    store.claim(running, owner).await.unwrap().unwrap();
+    claim(&store, running, owner).await.unwrap();
 
     assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(function.clone()));
     assert_eq!(store.delete_function(&function.name).await.unwrap(), None);
@@ -149,7 +151,7 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
         let record = store.record(id).await.unwrap().unwrap();
         assert_eq!((record.state, record.reason), (State::Cancelled, Some(Reason::FunctionDeleted)));
         assert!(record.finished_at.is_some() && record.duration_ms.is_some_and(|ms| ms >= 0.0));
-        assert_eq!(store.claim(id, owner).await.unwrap(), None);
+        assert_eq!(claim(&store, id, owner).await, None);
     }
     assert_eq!(state(&store, running).await, State::Running);
     assert_eq!(store.settle(&[finish(running, 1, State::Succeeded)]).await.unwrap(), [true]);
@@ -291,10 +293,10 @@ pub async fn what_is_in_use_is_no_old_revision(config: Config) {
     }
     let f = store.function(&name("f")).await.unwrap().unwrap();
     // The active one is 1; 2 has an instance; 3 runs an invocation.
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     store.activate(&name("f"), RevisionNumber(3), None).await.unwrap();
     let id = accept(&store, &f).await;
-    assert_eq!(store.claim(id, owner).await.unwrap().unwrap().revision, RevisionNumber(3));
+    assert_eq!(claim(&store, id, owner).await.unwrap().revision, RevisionNumber(3));
     store.activate(&name("f"), RevisionNumber(1), None).await.unwrap();
     let instance = cloudfunc::store::ReportedInstance {
         id: InstanceId::new(),

@@ -3,13 +3,17 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloudfunc::{
     lifecycle::{Ending, Policy, Transition},
-    model::{Digest, InvocationId, OwnerId, Reason, RevisionNumber, State},
-    store::{Announcement, Config, Due, Error, NewInvocation, NewRevision, Settlement, Store, Totals},
+    model::{Digest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
+    store::{
+        Announcement, Claiming, Config, Due, Error, NewInvocation, NewRevision, Settlement, Store,
+        Totals, Wanted,
+    },
 };
 use jiff::Timestamp;
 
 use super::{
-    LONG, accept, deploy, finish, give_back, invocation, name, open, owner, revision_of, state, text,
+    LONG, accept, claim, claim_for, deploy, finish, give_back, invocation, lease_of, name, open, owner,
+    revision_of, state, text,
 };
 use crate::support::eventually;
 
@@ -70,11 +74,11 @@ pub async fn one_of_a_hundred_claims_is_granted(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     let claiming: Vec<_> = (0..100)
         .map(|_| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.claim(id, owner).await.unwrap() })
+            tokio::spawn(async move { claim(&store, id, owner).await })
         })
         .collect();
     let mut granted = Vec::new();
@@ -83,7 +87,7 @@ pub async fn one_of_a_hundred_claims_is_granted(config: Config) {
     }
     assert_eq!(granted.len(), 1);
     assert_eq!(granted[0].attempt, 1);
-    assert_eq!(store.claim(InvocationId::new(), owner).await.unwrap(), None, "unknown");
+    assert_eq!(claim(&store, InvocationId::new(), owner).await, None, "unknown");
 }
 
 pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(config: Config) {
@@ -92,7 +96,7 @@ pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(confi
     let row = invocation(&f);
     store.accept(std::slice::from_ref(&row)).await.unwrap();
     deploy(&store, "f", "v2").await;
-    let claim = store.claim(row.id, owner(&store, LONG).await).await.unwrap().unwrap();
+    let claim = claim(&store, row.id, owner(&store).await).await.unwrap();
     assert_eq!((claim.attempt, claim.revision), (1, RevisionNumber(2)));
     assert_eq!(
         (claim.payload, claim.headers, claim.accepted_at),
@@ -100,39 +104,89 @@ pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(confi
     );
 }
 
-pub async fn a_claim_is_refused_while_the_lease_holds_and_granted_after(config: Config) {
+pub async fn a_claim_is_refused_while_its_owner_has_a_lease_and_granted_after(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let (lost, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
-    assert_eq!(store.claim(id, lost).await.unwrap().unwrap().attempt, 1);
-    assert_eq!(store.claim(id, next).await.unwrap(), None);
-    store
-        .renew_lease(lost, cloudfunc::model::ManagerId::new(), Duration::from_millis(50))
-        .await
-        .unwrap();
-    let claim = eventually("the lease expires", || async { store.claim(id, next).await.unwrap() }).await;
-    assert_eq!(claim.attempt, 2);
+    let (lost, next) = (owner(&store).await, owner(&store).await);
+    assert_eq!(claim(&store, id, lost).await.unwrap().attempt, 1);
+    assert_eq!(claim(&store, id, next).await, None);
+    let lease = lease_of(&store, lost).await;
+    assert!(store.end_lease(&lease).await.unwrap());
+    assert_eq!(claim(&store, id, next).await.unwrap().attempt, 2);
+    let waiting = accept(&store, &f).await;
+    assert_eq!(
+        claim_for(&store, waiting, RevisionNumber(1), lost).await,
+        Claiming::NoLease,
+        "who has lost it gets nothing that would be somebody else's a moment later"
+    );
+    assert_eq!(claim(&store, waiting, next).await.unwrap().attempt, 1);
+}
+
+pub async fn a_claim_for_another_revision_than_the_active_one_changes_nothing(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (id, owner) = (accept(&store, &f).await, owner(&store).await);
+    deploy(&store, "f", "v2").await;
+    let answer = claim_for(&store, id, RevisionNumber(1), owner).await;
+    assert_eq!(answer, Claiming::Moved(RevisionNumber(2)));
+    assert_eq!(state(&store, id).await, State::Queued);
+    let Claiming::Granted(claim) = claim_for(&store, id, RevisionNumber(2), owner).await else {
+        panic!("it waits")
+    };
+    assert_eq!((claim.attempt, claim.revision), (1, RevisionNumber(2)));
+}
+
+pub async fn claims_made_together_are_answered_one_by_one_and_in_order(config: Config) {
+    let store = open(config).await;
+    let (f, g) = (deploy(&store, "f", "v1").await, deploy(&store, "g", "v1").await);
+    deploy(&store, "g", "v2").await;
+    let (one, other, taken) =
+        (accept(&store, &f).await, accept(&store, &g).await, accept(&store, &f).await);
+    let owner = owner(&store).await;
+    claim(&store, taken, owner).await.unwrap();
+    let wanted = [(taken, 1), (other, 1), (InvocationId::new(), 1), (one, 1), (one, 1), (other, 2)]
+        .map(|(id, revision)| Wanted { id, revision: RevisionNumber(revision) });
+    let answers = store.claim(&wanted, owner).await.unwrap();
+    let granted: Vec<_> = answers.iter().map(|one| matches!(one, Claiming::Granted(_))).collect();
+    // Of two for the same one either may have it.
+    assert_eq!(granted.iter().filter(|granted| **granted).count(), 2, "{answers:?}");
+    assert!(granted[5] && (granted[3] || granted[4]));
+    assert_eq!(answers[0], Claiming::Refused);
+    assert_eq!(answers[2], Claiming::Refused);
+    assert!(matches!(answers[1], Claiming::Moved(RevisionNumber(2)) | Claiming::Refused));
+    assert!(store.claim(&[], owner).await.unwrap().is_empty());
+}
+
+pub async fn a_settlement_with_the_token_of_another_claim_changes_nothing(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (id, owner) = (accept(&store, &f).await, owner(&store).await);
+    let claim = claim(&store, id, owner).await.unwrap();
+    let stranger = Some(uuid::Uuid::now_v7());
+    let end = |token| Settlement { token, ..finish(id, 1, State::Succeeded) };
+    assert_eq!(store.settle(&[end(stranger)]).await.unwrap(), [false]);
+    assert_eq!(store.settle(&[end(Some(claim.token))]).await.unwrap(), [true]);
 }
 
 pub async fn a_released_lease_frees_what_it_held(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let (stopping, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
-    store.claim(id, stopping).await.unwrap().unwrap();
+    let (stopping, next) = (owner(&store).await, owner(&store).await);
+    claim(&store, id, stopping).await.unwrap();
     store.release_lease(stopping).await.unwrap();
-    assert_eq!(store.claim(id, next).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(claim(&store, id, next).await.unwrap().attempt, 2);
 }
 
 pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let (lost, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
-    store.claim(id, lost).await.unwrap().unwrap();
+    let (lost, next) = (owner(&store).await, owner(&store).await);
+    claim(&store, id, lost).await.unwrap();
     store.release_lease(lost).await.unwrap();
-    store.claim(id, next).await.unwrap().unwrap();
+    claim(&store, id, next).await.unwrap();
 
     assert_eq!(store.settle(&[finish(id, 1, State::Failed)]).await.unwrap(), [false]);
     assert!(!give_back(&store, id, 1, Duration::ZERO, "stale").await);
@@ -147,10 +201,10 @@ pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
 pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     for _ in 0..5 {
         let id = accept(&store, &f).await;
-        store.claim(id, owner).await.unwrap().unwrap();
+        claim(&store, id, owner).await.unwrap();
         let ends = [State::Succeeded, State::Failed, State::TimedOut, State::Crashed];
         let finishing = ends.map(|end| {
             let store = Arc::clone(&store);
@@ -167,7 +221,7 @@ pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
     }
     // Twice in one batch: the first counts.
     let id = accept(&store, &f).await;
-    store.claim(id, owner).await.unwrap().unwrap();
+    claim(&store, id, owner).await.unwrap();
     let twice = [finish(id, 1, State::Failed), finish(id, 1, State::Succeeded)];
     assert_eq!(store.settle(&twice).await.unwrap(), [true, false]);
     assert_eq!(state(&store, id).await, State::Failed);
@@ -177,15 +231,14 @@ pub async fn failures_are_counted_beside_attempts(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let owner = owner(&store, LONG).await;
-    let claimed =
-        async || store.claim(id, owner).await.unwrap().map(|claim| (claim.attempt, claim.failures));
+    let owner = owner(&store).await;
+    let claimed = async || claim(&store, id, owner).await.map(|claim| (claim.attempt, claim.failures));
     assert_eq!(claimed().await, Some((1, 0)));
     assert!(give_back(&store, id, 1, Duration::ZERO, "no room").await);
     assert_eq!(claimed().await, Some((2, 0)), "the function did not run");
     let mut failed = finish(id, 2, State::Failed);
     failed.result = Some(text("not an end, so not stored"));
-    failed.transition = Transition::Retry { after: Duration::ZERO, failures: 1 };
+    failed.transition = Transition::Retry { after: Duration::ZERO, failures: 1, losses: 0 };
     assert_eq!(store.settle(&[failed]).await.unwrap(), [true]);
     let record = store.record(id).await.unwrap().unwrap();
     assert_eq!((record.state, record.finished_at, record.result), (State::Retrying, None, None));
@@ -202,9 +255,9 @@ pub async fn a_transition_that_changes_nothing_is_not_applied(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    store.claim(id, owner(&store, LONG).await).await.unwrap().unwrap();
+    claim(&store, id, owner(&store).await).await.unwrap();
     let with = |transition| Settlement { transition, ..finish(id, 1, State::Succeeded) };
-    let none = [with(Transition::Stay), with(Transition::Run { attempt: 2 })];
+    let none = [with(Transition::Stay), with(Transition::Run { attempt: 2, losses: 0 })];
     assert_eq!(store.settle(&none).await.unwrap(), [false, false]);
     assert_eq!(state(&store, id).await, State::Running);
     assert!(store.settle(&[]).await.unwrap().is_empty());
@@ -214,56 +267,82 @@ pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let (soon, later) = (accept(&store, &f).await, accept(&store, &f).await);
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     for (id, delay) in [(soon, Duration::from_millis(200)), (later, LONG)] {
-        store.claim(id, owner).await.unwrap().unwrap();
+        claim(&store, id, owner).await.unwrap();
         assert!(give_back(&store, id, 1, delay, "no room").await);
         assert!(!give_back(&store, id, 1, delay, "no room").await);
         assert_eq!(state(&store, id).await, State::Retrying);
     }
-    assert_eq!(store.claim(later, owner).await.unwrap(), None, "not due yet");
+    assert_eq!(claim(&store, later, owner).await, None, "not due yet");
     let due = eventually("it is due", || async { store.take_due(10, &[]).await.unwrap().pop() }).await;
     assert_eq!((due.id, due.function, &due.name), (soon, f.id, &f.name));
     assert_eq!(due.active_revision, RevisionNumber(1));
     assert_eq!(store.take_due(10, &[]).await.unwrap(), [], "it has its message, and the other one time");
-    assert_eq!(store.claim(soon, owner).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(claim(&store, soon, owner).await.unwrap().attempt, 2);
 }
 
 pub async fn a_claim_that_nobody_heard_of_does_not_stay_running(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
-    let (deaf, next) = (owner(&store, LONG).await, owner(&store, LONG).await);
+    let (deaf, next) = (owner(&store).await, owner(&store).await);
     // Longer and longer, so that claims are dropped at each stage: unsent, sent, done but not heard of.
     for patience in (0..100).map(|step| Duration::from_micros(step * 50)) {
         let id = accept(&store, &f).await;
-        if tokio::time::timeout(patience, store.claim(id, deaf)).await.is_ok() {
+        if tokio::time::timeout(patience, claim(&store, id, deaf)).await.is_ok() {
             break;
         }
         eventually("another owner gets it", || async {
-            store.renew_lease(deaf, cloudfunc::model::ManagerId::new(), LONG).await.unwrap();
-            store.claim(id, next).await.unwrap()
+            assert!(store.renew_lease(deaf, LONG).await.unwrap());
+            claim(&store, id, next).await
         })
         .await;
     }
 }
 
-pub async fn the_claim_beyond_the_last_ends_it(config: Config) {
+pub async fn the_loss_beyond_the_last_ends_it_and_what_did_not_begin_counts_for_nothing(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let owner = owner(&store, LONG).await;
-    let max_claims = Policy::DEFAULT.max_claims;
-    for attempt in 1..=max_claims {
-        assert_eq!(store.claim(id, owner).await.unwrap().unwrap().attempt, attempt);
-        assert!(give_back(&store, id, attempt, Duration::ZERO, "no engine").await);
+    let max_losses = Policy::DEFAULT.max_losses;
+    let mut attempts = 0;
+    for losses in 0..max_losses {
+        let lost = owner(&store).await;
+        let claimed = claim(&store, id, lost).await.unwrap();
+        attempts += 1;
+        assert_eq!((claimed.attempt, claimed.losses), (attempts, losses));
+        if losses > 0 {
+            store.release_lease(lost).await.unwrap();
+            continue;
+        }
+        for _ in 0..2 * max_losses {
+            assert!(give_back(&store, id, attempts, Duration::ZERO, "no engine").await);
+            attempts += 1;
+            assert_eq!(claim(&store, id, lost).await.unwrap().losses, losses);
+        }
+        store.release_lease(lost).await.unwrap();
     }
-    assert_eq!(store.claim(id, owner).await.unwrap(), None);
+    assert_eq!(claim(&store, id, owner(&store).await).await, None);
     let record = store.record(id).await.unwrap().unwrap();
     assert_eq!((record.state, record.dead_letter), (State::Failed, true));
     assert_eq!(record.reason, Some(Reason::Platform));
-    assert_eq!(record.attempts.len(), max_claims as usize);
+    assert_eq!(record.attempts.len(), attempts as usize);
     assert!(record.finished_at.is_some());
     assert_eq!(store.totals().await.unwrap().terminal, 1);
+}
+
+pub async fn a_loss_that_is_reported_counts(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (id, owner) = (accept(&store, &f).await, owner(&store).await);
+    claim(&store, id, owner).await.unwrap();
+    let killed = Settlement {
+        transition: Transition::Retry { after: Duration::ZERO, failures: 0, losses: 1 },
+        ..finish(id, 1, State::Failed)
+    };
+    assert_eq!(store.settle(&[killed]).await.unwrap(), [true]);
+    let claim = claim(&store, id, owner).await.unwrap();
+    assert_eq!((claim.attempt, claim.failures, claim.losses), (2, 0, 1));
 }
 
 pub async fn what_was_never_published_is_due_after_a_second(config: Config) {
@@ -306,8 +385,8 @@ pub async fn a_row_says_from_the_beginning_who_publishes(config: Config) {
     store.untake(&[refused]).await.unwrap();
     assert_eq!(ids(&store.take_due(10, &[]).await.unwrap()), [in_memory.id, left.id]);
     // One that has run meanwhile is left alone.
-    let owner = owner(&store, LONG).await;
-    assert!(store.claim(in_memory.id, owner).await.unwrap().is_some());
+    let owner = owner(&store).await;
+    assert!(claim(&store, in_memory.id, owner).await.is_some());
     let late = Due { id: in_memory.id, due_at: Timestamp::UNIX_EPOCH, ..later[0].clone() };
     store.untake(&[late]).await.unwrap();
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
@@ -369,8 +448,8 @@ pub async fn what_could_not_be_published_is_as_due_as_before(config: Config) {
     make_due(&store, &[&ids[..], &[others]].concat()).await;
     let oldest = store.take_due(3, &[other.id]).await.unwrap();
     assert_eq!(oldest.iter().map(|due| due.id).collect::<Vec<_>>(), ids[..3]);
-    let owner = owner(&store, LONG).await;
-    store.claim(ids[0], owner).await.unwrap().unwrap();
+    let owner = owner(&store).await;
+    claim(&store, ids[0], owner).await.unwrap();
     store.untake(&oldest).await.unwrap();
 
     let except_f = store.take_due(10, &[f.id]).await.unwrap();
@@ -418,12 +497,12 @@ pub async fn a_write_that_fails_harms_none_beside_it(config: Config) {
     assert_eq!(store.functions().await.unwrap(), [f], "nothing of what failed is there");
 }
 
-pub async fn an_expired_lease_makes_its_rows_due(config: Config) {
+pub async fn a_lease_that_ends_makes_its_rows_due(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let owner = owner(&store, LONG).await;
-    store.claim(id, owner).await.unwrap().unwrap();
+    let owner = owner(&store).await;
+    claim(&store, id, owner).await.unwrap();
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     store.release_lease(owner).await.unwrap();
     assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 1);
@@ -435,14 +514,15 @@ pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let (lost, given_back) = (accept(&store, &f).await, accept(&store, &f).await);
-    let owner = owner(&store, LONG).await;
-    store.claim(lost, owner).await.unwrap().unwrap();
-    store.claim(given_back, owner).await.unwrap().unwrap();
+    let owner = owner(&store).await;
+    claim(&store, lost, owner).await.unwrap();
+    claim(&store, given_back, owner).await.unwrap();
     store.delete_function(&f.name).await.unwrap();
     assert!(give_back(&store, given_back, 1, Duration::ZERO, "stopping").await);
     store.release_lease(owner).await.unwrap();
+    let next = super::owner(&store).await;
     for id in [lost, given_back] {
-        assert_eq!(store.claim(id, owner).await.unwrap(), None, "there is nothing to run");
+        assert_eq!(claim(&store, id, next).await, None, "there is nothing to run");
     }
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
     for id in [lost, given_back] {
@@ -465,7 +545,7 @@ impl Dice {
 pub async fn totals_balance_after_any_sequence(config: Config) {
     let store = open(config).await;
     let mut functions = [deploy(&store, "f0", "v1").await, deploy(&store, "f1", "v1").await];
-    let owners: [OwnerId; 2] = [owner(&store, LONG).await, owner(&store, LONG).await];
+    let owners: [OwnerId; 2] = [owner(&store).await, owner(&store).await];
     let mut dice = Dice(42);
     let (mut ids, mut accepted) = (Vec::new(), 0);
     for step in 0..300 {
@@ -480,7 +560,7 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
                 accepted += answers.iter().filter(|&&yes| yes).count() as u64;
                 ids.extend(rows.iter().map(|row| row.id));
             }
-            4..=6 => drop(store.claim(id, who).await.unwrap()),
+            4..=6 => drop(claim_for(&store, id, RevisionNumber(1), who).await),
             7 => drop(store.settle(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
             8 => drop(give_back(&store, id, attempt, Duration::ZERO, "no room").await),
             9 => drop(store.take_due(5, &[]).await.unwrap()),
@@ -493,7 +573,10 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
                     functions[which] = deploy(&store, &format!("f{which}"), "v1").await;
                 }
             }
-            _ => store.release_lease(who).await.unwrap(),
+            _ => {
+                store.release_lease(who).await.unwrap();
+                store.take_lease(who, ManagerId::new(), LONG).await.unwrap();
+            }
         }
         let totals = store.totals().await.unwrap();
         assert!(totals.balance(), "step {step}: {totals:?}");
@@ -515,7 +598,7 @@ pub async fn six_mebibytes_go_in_and_come_out(config: Config) {
     let mut row = invocation(&f);
     row.payload = body.clone();
     store.accept(std::slice::from_ref(&row)).await.unwrap();
-    let claim = store.claim(row.id, owner(&store, LONG).await).await.unwrap().unwrap();
+    let claim = claim(&store, row.id, owner(&store).await).await.unwrap();
     assert!(claim.payload == body);
     let mut end = finish(row.id, 1, State::Succeeded);
     end.result = Some(body.clone());

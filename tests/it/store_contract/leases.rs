@@ -1,12 +1,11 @@
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use cloudfunc::{
     model::{FunctionId, InstanceId, ManagerId, OwnerId, RevisionNumber},
     store::{Config, ReportedInstance},
 };
 
-use super::{LONG, now, open};
-use crate::support::eventually;
+use super::{LONG, lease_of, now, open};
 
 fn instance(manager: ManagerId, function: FunctionId) -> ReportedInstance {
     ReportedInstance {
@@ -19,39 +18,57 @@ fn instance(manager: ManagerId, function: FunctionId) -> ReportedInstance {
     }
 }
 
-pub async fn instances_are_those_of_leases_that_hold(config: Config) {
+pub async fn instances_are_those_of_leases_that_there_are(config: Config) {
     let store = open(config).await;
     let (short, long, manager, f) =
         (OwnerId::new(), OwnerId::new(), ManagerId::new(), FunctionId::new());
     let (one, two) = (instance(manager, f), instance(manager, FunctionId::new()));
     store.report_instances(long, std::slice::from_ref(&one)).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [], "nobody without a lease lives");
-    store.renew_lease(long, manager, LONG).await.unwrap();
-    store.renew_lease(short, manager, LONG).await.unwrap();
+    store.take_lease(long, manager, LONG).await.unwrap();
+    store.take_lease(short, manager, LONG).await.unwrap();
     store.report_instances(short, std::slice::from_ref(&two)).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [one.clone(), two]);
-    let mut owners = store.live_owners().await.unwrap();
-    owners.sort();
-    assert_eq!(owners, [short, long]);
+    let owners = async || {
+        let leases = store.leases().await.unwrap();
+        leases.into_iter().map(|lease| lease.owner).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(owners().await, [short, long].into());
     assert_eq!(store.instances(Some(f)).await.unwrap(), std::slice::from_ref(&one));
 
-    store.renew_lease(short, manager, Duration::from_millis(50)).await.unwrap();
-    eventually("the lease expires", || async {
-        (store.instances(None).await.unwrap() == std::slice::from_ref(&one)).then_some(())
-    })
-    .await;
-    assert_eq!(store.live_owners().await.unwrap(), [long]);
+    assert!(store.end_lease(&lease_of(&store, short).await).await.unwrap());
+    assert_eq!(store.instances(None).await.unwrap(), std::slice::from_ref(&one));
+    assert_eq!(owners().await, [long].into());
     store.release_lease(long).await.unwrap();
-    assert_eq!(store.live_owners().await.unwrap(), []);
+    assert_eq!(owners().await, [].into());
     assert_eq!(store.instances(None).await.unwrap(), []);
-    store.renew_lease(long, manager, LONG).await.unwrap();
+    store.take_lease(long, manager, LONG).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [], "they ended with the lease");
+}
+
+pub async fn a_lease_ends_only_as_it_was_seen(config: Config) {
+    let store = open(config).await;
+    let (owner, manager) = (OwnerId::new(), ManagerId::new());
+    assert!(!store.renew_lease(owner, LONG).await.unwrap(), "it was never taken");
+    store.take_lease(owner, manager, LONG).await.unwrap();
+    let seen = lease_of(&store, owner).await;
+    assert_eq!(lease_of(&store, owner).await, seen, "looking changes nothing");
+    assert!(store.renew_lease(owner, LONG).await.unwrap());
+    assert!(!store.end_lease(&seen).await.unwrap(), "it was renewed since");
+    let seen = lease_of(&store, owner).await;
+    store.take_lease(owner, manager, LONG).await.unwrap();
+    assert!(!store.end_lease(&seen).await.unwrap(), "a repeated take is a renewal");
+    let seen = lease_of(&store, owner).await;
+    assert!(store.end_lease(&seen).await.unwrap());
+    assert!(!store.end_lease(&seen).await.unwrap());
+    assert!(!store.renew_lease(owner, LONG).await.unwrap(), "the owner learns it");
+    assert_eq!(store.leases().await.unwrap(), []);
 }
 
 pub async fn a_report_replaces_the_one_before(config: Config) {
     let store = open(config).await;
     let (owner, manager, f) = (OwnerId::new(), ManagerId::new(), FunctionId::new());
-    store.renew_lease(owner, manager, LONG).await.unwrap();
+    store.take_lease(owner, manager, LONG).await.unwrap();
     let (a, b, c) = (instance(manager, f), instance(manager, f), instance(manager, f));
     store.report_instances(owner, &[a, b.clone()]).await.unwrap();
     let renewed = ReportedInstance { revision: RevisionNumber(2), ..b };
@@ -67,7 +84,7 @@ pub async fn a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives(co
     let (one, two) = (instance(manager, f), instance(other, f));
     for (of, reported) in [(manager, &one), (manager, &one), (other, &two)] {
         let owner = OwnerId::new();
-        store.renew_lease(owner, of, LONG).await.unwrap();
+        store.take_lease(owner, of, LONG).await.unwrap();
         store.report_instances(owner, std::slice::from_ref(reported)).await.unwrap();
     }
     store.release_manager(manager).await.unwrap();

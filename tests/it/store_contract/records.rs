@@ -10,7 +10,7 @@ use cloudfunc::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LONG, accept, deploy, finish, give_back, name, now, open, owner, text};
+use super::{accept, claim, deploy, finish, give_back, name, now, open, owner, text};
 
 /// Everything set that can be.
 fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
@@ -121,8 +121,8 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
     let id = accept(&store, &f).await;
-    let lost = owner(&store, LONG).await;
-    store.claim(id, lost).await.unwrap().unwrap();
+    let lost = owner(&store).await;
+    claim(&store, id, lost).await.unwrap();
     let record = store.record(id).await.unwrap().unwrap();
     let open_entry = |number| AttemptRecord {
         number,
@@ -136,11 +136,11 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
     assert_eq!(record.attempts, [open_entry(1)]);
     store.release_lease(lost).await.unwrap();
 
-    let next = owner(&store, LONG).await;
-    store.claim(id, next).await.unwrap().unwrap();
+    let next = owner(&store).await;
+    claim(&store, id, next).await.unwrap();
     give_back(&store, id, 2, Duration::ZERO, "the engine\nis \"gone\"").await;
     deploy(&store, "f", "v2").await;
-    store.claim(id, next).await.unwrap().unwrap();
+    claim(&store, id, next).await.unwrap();
     let mut end = finish(id, 3, State::Succeeded);
     end.attempt_record.revision = Some(RevisionNumber(2));
     end.attempt_record.instance = Some(InstanceId::new());
@@ -207,14 +207,14 @@ pub async fn nul_characters_are_replaced_not_refused(config: Config) {
     row.payload = text("payload\0");
     row.payload.content_type = "a/\0".to_owned();
     store.accept(std::slice::from_ref(&row)).await.unwrap();
-    let owner = owner(&store, LONG).await;
-    let claim = store.claim(row.id, owner).await.unwrap().unwrap();
+    let owner = owner(&store).await;
+    let claimed = claim(&store, row.id, owner).await.unwrap();
     assert_eq!(
-        (&claim.payload.bytes[..], &claim.payload.content_type[..]),
+        (&claimed.payload.bytes[..], &claimed.payload.content_type[..]),
         (&b"payload\0"[..], "a/\u{fffd}")
     );
     assert!(give_back(&store, row.id, 1, Duration::ZERO, "a\0b").await);
-    store.claim(row.id, owner).await.unwrap().unwrap();
+    claim(&store, row.id, owner).await.unwrap();
     let mut end = finish(row.id, 2, State::Failed);
     end.attempt_record.error = Some(FunctionError {
         kind: "\0".to_owned(),
@@ -343,12 +343,12 @@ pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config
 pub async fn pruning_counts_what_it_deletes(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     let old = now() - SignedDuration::from_hours(1);
     let (waiting, mut ended) = (accept(&store, &f).await, Vec::new());
     for age in [old, old, now()] {
         let id = accept(&store, &f).await;
-        store.claim(id, owner).await.unwrap().unwrap();
+        claim(&store, id, owner).await.unwrap();
         let mut end = finish(id, 1, State::Succeeded);
         end.finished_at = age;
         store.settle(&[end]).await.unwrap();

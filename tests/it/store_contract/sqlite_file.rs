@@ -8,7 +8,7 @@ use cloudfunc::{
     store::{Config, Error},
 };
 
-use super::{LONG, SqliteFile, accept, deploy, finish, invocation, open, owner, state};
+use super::{SqliteFile, accept, claim, deploy, finish, invocation, open, owner, state};
 
 /// The commits in a write-ahead log: frames that name the size of the database after them. Those with another salt than
 /// the log's are left over from before it began anew. See "WAL File Format" in SQLite's manual.
@@ -79,7 +79,7 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
     std::fs::write(&ballast, vec![0; 4 << 20]).unwrap();
     let store = open(Config::Sqlite { path: disk.0.path().join("store.db") }).await;
     let f = deploy(&store, "f", "v1").await;
-    let owner = owner(&store, LONG).await;
+    let owner = owner(&store).await;
     let large = Body { content_type: "text/plain".to_owned(), bytes: vec![b'x'; 300_000].into() };
     let mut accepted = Vec::new();
     let error = loop {
@@ -115,7 +115,7 @@ async fn a_full_disk_accepts_nothing_loses_nothing_and_works_again() {
     std::fs::remove_file(&ballast).unwrap();
     accepted.push(accept(&store, &f).await);
     for id in &accepted {
-        let claim = store.claim(*id, owner).await.unwrap().expect("it was accepted");
+        let claim = claim(&store, *id, owner).await.expect("it was accepted");
         let payload = claim.payload.bytes;
         assert!(payload == large.bytes || payload == Bytes::from_static(b"payload"));
         assert_eq!(store.settle(&[finish(*id, 1, State::Succeeded)]).await.unwrap(), [true]);
