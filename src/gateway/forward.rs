@@ -17,6 +17,8 @@ use crate::{
 pub struct Upstream {
     role: &'static str,
     peer: Peer,
+    /// Cancelled when a stop has waited long enough.
+    give_up: CancellationToken,
 }
 
 /// Limit of a readiness answer, in bytes.
@@ -36,13 +38,18 @@ const NOT_PASSED_ON: [HeaderName; 9] = [
 ];
 
 impl Upstream {
-    pub fn new(role: &'static str, peer: Peer) -> Self {
-        Self { role, peer }
+    pub fn new(role: &'static str, peer: Peer, give_up: CancellationToken) -> Self {
+        Self { role, peer, give_up }
     }
 
     /// Passes a call on. Not answering is told as for [`Upstream::send`].
     pub async fn call(&self, request: CallRequest) -> Answer<CallAnswer> {
-        self.peer.call(request).await.map_err(|error| self.failed(&error, false))?
+        let answer = tokio::select! {
+            biased;
+            answer = self.peer.call(request) => answer,
+            () = self.give_up.cancelled() => Err(Unanswered::after()),
+        };
+        answer.map_err(|error| self.failed(&error, false))?
     }
 
     /// Sends a request on to `path` (with its query). Not answering is a 503 when nothing can have

@@ -5,7 +5,7 @@ mod classic;
 mod forward;
 mod v1;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -32,11 +32,26 @@ struct Gateway {
 }
 
 /// Runs a gateway until it is told to stop. Soft: requests under way are answered, those that only
-/// follow or wait for something end.
-pub async fn run(upstreams: Upstreams, server: Server, shutdown: Shutdown) -> anyhow::Result<()> {
+/// follow or wait for something end. A call that takes longer than `grace` is answered that nobody knows what becomes of
+/// it, before this process ends.
+pub async fn run(
+    upstreams: Upstreams,
+    grace: Duration,
+    server: Server,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let give_up = CancellationToken::new();
+    let _giving_up = tokio::spawn({
+        let (soft, give_up) = (shutdown.soft.clone(), give_up.clone());
+        async move {
+            soft.cancelled().await;
+            tokio::time::sleep(grace).await;
+            give_up.cancel();
+        }
+    });
     let gateway = Arc::new(Gateway {
-        registry: Upstream::new("registry", upstreams.registry),
-        scheduler: Upstream::new("scheduler", upstreams.scheduler),
+        registry: Upstream::new("registry", upstreams.registry, give_up.clone()),
+        scheduler: Upstream::new("scheduler", upstreams.scheduler, give_up),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
     });

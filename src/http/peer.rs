@@ -104,7 +104,7 @@ impl Unanswered {
     }
 
     /// Something may have happened.
-    fn after() -> Self {
+    pub fn after() -> Self {
         Self { begun: true, source: None }
     }
 }

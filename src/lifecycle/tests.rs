@@ -151,7 +151,7 @@ proptest! {
         // In any state, repeated losses end it: with the manager, or by a kill from outside.
         for _ in 0..=policy.max_losses {
             row.apply(&decide(row.facts, Event::Claim, &policy, now, 0.5));
-            if row.facts.attempt % 2 == 0 {
+            if row.facts.attempt.is_multiple_of(2) {
                 let killed = verdict(8);
                 let outcome = Event::Outcome { attempt: row.facts.attempt, verdict: &killed };
                 row.apply(&decide(row.facts, outcome, &policy, now, 0.5));

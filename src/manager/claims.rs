@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{lease::Life, shared::Shared};
-use crate::store::{self, Claiming, Wanted};
+use super::lives::{Life, Lives};
+use crate::store::{self, Claiming, Leases, Wanted};
 
 /// In one statement.
 const TOGETHER: usize = 64;
@@ -41,7 +41,11 @@ impl Claims {
 }
 
 /// Makes claims for as long as anybody may want one.
-pub async fn run(shared: Arc<Shared>, mut waiting: mpsc::UnboundedReceiver<Request>) {
+pub async fn run(
+    store: Arc<dyn Leases>,
+    lives: Arc<Lives>,
+    mut waiting: mpsc::UnboundedReceiver<Request>,
+) {
     let mut requests = Vec::with_capacity(TOGETHER);
     let mut claiming = FuturesUnordered::new();
     loop {
@@ -52,17 +56,16 @@ pub async fn run(shared: Arc<Shared>, mut waiting: mpsc::UnboundedReceiver<Reque
                 if taken == 0 {
                     break;
                 }
-                claiming.push(claim(&shared, std::mem::take(&mut requests)));
+                claiming.push(claim(&*store, lives.now(), std::mem::take(&mut requests)));
             }
         }
     }
     while claiming.next().await.is_some() {}
 }
 
-async fn claim(shared: &Shared, requests: Vec<Request>) {
+async fn claim(store: &dyn Leases, life: Arc<Life>, requests: Vec<Request>) {
     let wanted: Vec<Wanted> = requests.iter().map(|request| request.wanted).collect();
-    let life = shared.lives.now();
-    match shared.store.claim(&wanted, life.owner).await {
+    match store.claim(&wanted, life.owner).await {
         Ok(answers) => {
             for (request, answer) in requests.into_iter().zip(answers) {
                 let _ = request.tell.send((Ok(answer), life.clone()));

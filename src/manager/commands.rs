@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     code_check::GivenCheck,
+    function_set::FunctionSet,
     logs::LoadOutput,
     pool::{Slot, WorkId},
     start_failure::StartFailure,
-    warm::Warm,
     work::Work,
 };
 use crate::{
@@ -85,12 +85,13 @@ pub type Commands = mpsc::UnboundedSender<Command>;
 #[derive(Clone)]
 pub struct Dispatch {
     commands: Commands,
-    warm: Arc<Warm>,
+    warm: Arc<FunctionSet>,
+    stalled: Arc<FunctionSet>,
 }
 
 impl Dispatch {
-    pub fn new(commands: Commands, warm: Arc<Warm>) -> Self {
-        Self { commands, warm }
+    pub fn new(commands: Commands, warm: Arc<FunctionSet>, stalled: Arc<FunctionSet>) -> Self {
+        Self { commands, warm, stalled }
     }
 
     /// Tells it; never waits.
@@ -105,8 +106,13 @@ impl Dispatch {
     }
 
     /// The functions that have a live instance here.
-    pub fn warm(&self) -> &Warm {
+    pub fn warm(&self) -> &FunctionSet {
         &self.warm
+    }
+
+    /// The functions of which no instance can be started here at present: background work is left to others.
+    pub fn stalled(&self) -> &FunctionSet {
+        &self.stalled
     }
 }
 

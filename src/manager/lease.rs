@@ -3,73 +3,17 @@
 //! Schedulers watch its renewals. One that found none for a while has ended it, and others may run by now what was
 //! claimed under it: then that is stopped here, and this process goes on under a new name, as a new owner.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::shared::Shared;
-use crate::{error_chain::chain, model::OwnerId, store};
+use super::{lives::Life, shared::Shared};
+use crate::{error_chain::chain, store};
 
 /// For hosts of an earlier version: a lease that was not renewed for this long counts as expired there.
 const LEASE: Duration = Duration::from_secs(10);
 /// Three renewals fit into the patience of those who watch, so that one lost renewal does no harm.
 const RENEW: Duration = Duration::from_secs(3);
-
-/// The time in which this manager is one owner.
-#[derive(Debug)]
-pub struct Life {
-    pub owner: OwnerId,
-    /// Cancelled when the lease was ended: what was claimed under it is somebody else's.
-    pub lost: CancellationToken,
-}
-
-impl Life {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { owner: OwnerId::new(), lost: CancellationToken::new() })
-    }
-}
-
-/// The lives of this manager, one after the other.
-pub struct Lives {
-    now: RwLock<Arc<Life>>,
-    changed: watch::Sender<()>,
-    /// Somebody was told that there is no lease.
-    doubted: Notify,
-}
-
-impl Default for Lives {
-    fn default() -> Self {
-        let (now, changed) = (RwLock::new(Life::new()), watch::channel(()).0);
-        Self { now, changed, doubted: Notify::new() }
-    }
-}
-
-impl Lives {
-    /// Returns the present one.
-    pub fn now(&self) -> Arc<Life> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Tells of every new one.
-    pub fn follow(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    /// A claim was told that there is no lease: it is renewed now, which tells whether that is so.
-    pub fn doubt(&self) {
-        self.doubted.notify_one();
-    }
-
-    fn begin(&self) -> Arc<Life> {
-        let life = Life::new();
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = life.clone();
-        life
-    }
-}
 
 /// Takes the lease, for as long as that takes: without one, nothing can be claimed.
 pub async fn acquire(shared: &Shared) {
@@ -87,7 +31,7 @@ pub async fn keep(shared: Arc<Shared>, stop: CancellationToken) {
         loop {
             let pause = renew(&shared, &mut failing).await;
             tokio::select! {
-                () = shared.lives.doubted.notified() => {}
+                () = shared.lives.doubted() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -130,10 +74,9 @@ async fn begin_anew(shared: &Shared, lost: &Life) {
         owner = %lost.owner,
         "this manager counted as lost: others run what it had claimed, and what runs here is stopped"
     );
-    lost.lost.cancel();
     shared.lives.begin();
     acquire(shared).await;
-    shared.lives.changed.send_replace(());
+    shared.lives.has_begun();
 }
 
 /// Ends the lease; what was claimed under it can be claimed by others at once.

@@ -9,6 +9,7 @@
 //! `dispatch` is the one task that owns the pool; one task owns each instance. A delivery is settled
 //! by [`work::Work`] and by nothing else.
 
+mod begin;
 mod builds;
 mod bundles;
 mod claims;
@@ -16,19 +17,23 @@ mod code_check;
 mod commands;
 mod consumers;
 mod dispatch;
+mod function_set;
+mod in_hand;
 mod instance;
 mod lease;
 mod left_overs;
+mod lives;
 mod logs;
+mod lost_outcomes;
 mod outdated;
 pub mod pool;
 mod retry;
 mod revisions;
 mod shared;
+mod stalls;
 mod start_failure;
 mod stop;
 mod tidy;
-mod warm;
 mod work;
 
 use std::{path::PathBuf, sync::Arc};
@@ -51,8 +56,8 @@ use crate::{
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
 use claims::Claims;
-use lease::Lives;
 use left_overs::clean_up;
+use lives::Lives;
 use outdated::Outdated;
 use revisions::RevisionCache;
 use shared::Shared;
@@ -88,15 +93,16 @@ pub async fn run(
     if let Err(error) = store.release_manager(owner.manager).await {
         tracing::warn!(error = %chain(&error), "older leases not ended; schedulers will find that nobody renews them");
     }
-    let (claims, wanted) = Claims::new();
+    let (lives, (claims, wanted)) = (Arc::new(Lives::default()), Claims::new());
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,
-        lives: Lives::default(),
+        lives: lives.clone(),
         claims,
+        in_hand: Arc::default(),
         tracker: TaskTracker::new(),
         given_up: CancellationToken::new(),
         outdated: Outdated::default(),
@@ -120,9 +126,10 @@ pub async fn run(
     let building = builds::consume(shared.clone(), dispatch.clone(), shutdown.soft.clone());
     let mut tasks = stop::Tasks {
         lease: tokio::spawn(lease::keep(shared.clone(), stop_lease.clone())),
-        claims: tokio::spawn(claims::run(shared.clone(), wanted)),
+        claims: tokio::spawn(claims::run(shared.store.clone(), lives, wanted)),
         health: tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone())),
         builds: tokio::spawn(building),
+        lost_outcomes: tokio::spawn(lost_outcomes::run(shared.clone(), shutdown.soft.clone())),
         tidy: tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone())),
         consumers: tokio::spawn(consuming),
         dispatcher,

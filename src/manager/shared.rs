@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, lease::Lives,
-    logs::LogWriter, outdated::Outdated, revisions::RevisionCache,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, in_hand::InHand,
+    lives::Lives, logs::LogWriter, outdated::Outdated, revisions::RevisionCache,
 };
 use crate::{
     clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
@@ -20,8 +20,9 @@ pub struct Shared {
     pub runtime: Arc<dyn Runtime>,
     pub limits: Limits,
     pub manager: ManagerId,
-    pub lives: Lives,
+    pub lives: Arc<Lives>,
     pub claims: Claims,
+    pub in_hand: Arc<InHand>,
     pub bundles: BundleCache,
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,

@@ -33,6 +33,7 @@ pub(super) struct Tasks {
     pub lease: JoinHandle<()>,
     pub claims: JoinHandle<()>,
     pub tidy: JoinHandle<()>,
+    pub lost_outcomes: JoinHandle<()>,
     pub stop_health: CancellationToken,
     pub stop_lease: CancellationToken,
 }
@@ -49,6 +50,7 @@ impl Tasks {
             _ = &mut self.lease => "lease",
             _ = &mut self.claims => "claims",
             _ = &mut self.tidy => "tidy",
+            _ = &mut self.lost_outcomes => "lost outcomes",
         }
     }
 }

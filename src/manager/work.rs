@@ -1,8 +1,8 @@
 //! A piece of work: one attempt of one invocation, with the delivery that it came in. Every way of
 //! settling it is here.
 //!
-//! Async work is nobody's until there is an instance for it: only then it is claimed ([`Work::claim`]). What waits
-//! without a claim can be dropped at any time, and its message goes to somebody else.
+//! Async work is nobody's until there is an instance for it: only then it is claimed (`begin.rs`). What waits without a
+//! claim can be dropped at any time, and its message goes to somebody else.
 
 use std::{
     sync::Arc,
@@ -11,12 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    commands::{Command, Commands},
-    lease::Life,
-    logs::Sink,
-    shared::Shared,
-};
+use super::{in_hand::Taken, lives::Life, logs::Sink, shared::Shared};
 use crate::{
     backoff::Backoff,
     error_chain::chain,
@@ -26,13 +21,8 @@ use crate::{
         message::{self, Claimed, Invoke, Outcome, Parcel, Verdict},
     },
     queue::{Address, Delivery, Message},
-    store::{Claiming, Wanted},
 };
 
-/// Before a message that could not become an attempt now goes back to its queue, from where it comes back at once.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The most instances that a piece of work is handed to.
-const HANDED: u8 = 3;
 /// An answer is tried again for this long beyond everything that an invocation may take, as its caller waits.
 const ANSWER_LATEST: Duration = Duration::from_secs(60);
 
@@ -54,10 +44,13 @@ pub struct Work {
 /// A claim that this manager has.
 pub struct Held {
     pub attempt: u32,
-    token: uuid::Uuid,
-    failures: u32,
-    losses: u32,
-    life: Arc<Life>,
+    pub token: uuid::Uuid,
+    pub failures: u32,
+    pub losses: u32,
+    /// The life in which it was made.
+    pub life: Arc<Life>,
+    /// It is ours until its outcome is with the queue.
+    pub _in_hand: Taken,
 }
 
 /// How an attempt went, apart from the work itself.
@@ -93,66 +86,6 @@ impl Work {
 
     fn owner(&self, shared: &Shared) -> OwnerId {
         self.claim.as_ref().map_or_else(|| shared.lives.now().owner, |claim| claim.life.owner)
-    }
-
-    /// Makes async work ours, now that it can run. None: it is settled, or comes back. Nothing async runs without.
-    pub async fn claim(mut self, shared: &Arc<Shared>, commands: &Commands) -> Option<Self> {
-        if !self.needs_claim() {
-            return Some(self);
-        }
-        let wanted = Wanted { id: self.invoke.id, revision: self.revision.number };
-        // None: the manager has stopped; the message goes to somebody else.
-        let (answer, life) = shared.claims.take(wanted).await?;
-        match answer {
-            Ok(Claiming::Granted(claim)) => {
-                self.invoke.content_type = claim.payload.content_type;
-                self.invoke.headers = serde_json::from_str(&claim.headers).unwrap_or_default();
-                self.payload = claim.payload.bytes;
-                let (attempt, token) = (claim.attempt, claim.token);
-                let (failures, losses) = (claim.failures, claim.losses);
-                self.claim = Some(Held { attempt, token, failures, losses, life });
-                return Some(self);
-            }
-            Ok(Claiming::Refused) => drop(self.delivery.ack().await),
-            Ok(Claiming::Moved(_)) => self.admit_again(shared, commands),
-            Ok(Claiming::NoLease) => {
-                shared.lives.doubt();
-                self.come_back(shared);
-            }
-            Err(error) => {
-                tracing::warn!(invocation = %self.invoke.id, error = %chain(&error), "claim failed");
-                self.come_back(shared);
-            }
-        }
-        None
-    }
-
-    /// Its message goes back to the queue after a moment, and from there to whoever is next.
-    fn come_back(self, shared: &Shared) {
-        let stop = shared.given_up.clone();
-        shared.tracker.spawn(async move {
-            let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
-            drop(self);
-        });
-    }
-
-    /// It waits again, for an instance of the revision that is active by now. Unless its function is gone, which has
-    /// ended it.
-    pub fn admit_again(mut self, shared: &Arc<Shared>, commands: &Commands) {
-        let (shared, commands) = (shared.clone(), commands.clone());
-        shared.tracker.clone().spawn(async move {
-            match shared.store.active_function(self.invoke.function).await {
-                Ok(Some(active)) => {
-                    self.revision = shared.revisions.keep(active.revision);
-                    let _ = commands.send(Command::Work(Box::new(self)));
-                }
-                Ok(None) => drop(self.delivery.ack().await),
-                Err(error) => {
-                    tracing::debug!(error = %chain(&error), "the active revision was not read");
-                    self.come_back(&shared);
-                }
-            }
-        });
     }
 
     /// Tells what came of it. Sync: acked first, so that it is never run twice, then answered. Async:
@@ -209,7 +142,10 @@ impl Work {
             (Mode::Async, _) => {
                 let shared = shared.clone();
                 let tracker = shared.tracker.clone();
-                tracker.spawn(async move { send_outcome(&shared, message, self.delivery).await });
+                tracker.spawn(async move {
+                    send_outcome(&shared, message, self.delivery).await;
+                    drop(self.claim);
+                });
             }
         }
     }
@@ -225,19 +161,6 @@ impl Work {
         let Held { token, failures, losses, .. } = self.claim.as_ref()?;
         let (failures, losses) = (*failures, *losses);
         Some(Claimed { function, accepted_at_ms, failures, losses, token: Some(*token) })
-    }
-
-    /// The instance that it was handed to had ended. It waits for another one; but a function whose instances end by
-    /// themselves, one after the other, does not keep the host busy: then that is what came of it.
-    pub async fn hand_on(mut self, shared: &Arc<Shared>, commands: &Commands) {
-        self.handed += 1;
-        if self.handed < HANDED {
-            let _ = commands.send(Command::Work(Box::new(self)));
-        } else if let Some(work) = self.claim(shared, commands).await {
-            let reason = "the instance ended before it began".to_owned();
-            let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
-            work.settle(shared, Run::without_instance(verdict)).await;
-        }
     }
 
     /// Puts unstarted work back for another manager: sync is published again as it came and then
@@ -295,12 +218,15 @@ pub async fn give_back_sync(
     expires: Option<Duration>,
     delivery: Delivery,
 ) {
-    let message = Message { parcel: Parcel::new(invoke.clone(), payload.clone()), expires };
-    match shared.queue.publish(&Address::Function(invoke.function, Mode::Sync), message).await {
+    let slot_left_ms = expires.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+    let invoke = Invoke { slot_left_ms: slot_left_ms.or(invoke.slot_left_ms), ..invoke.clone() };
+    let (id, function) = (invoke.id, invoke.function);
+    let message = Message { parcel: Parcel::new(invoke, payload.clone()), expires };
+    match shared.queue.publish(&Address::Function(function, Mode::Sync), message).await {
         Ok(()) => drop(delivery.ack().await),
         // Unacked, it comes back as redelivered and is answered as interrupted.
         Err(error) => {
-            tracing::warn!(invocation = %invoke.id, error = %chain(&error), "work could not be given back");
+            tracing::warn!(invocation = %id, error = %chain(&error), "work could not be given back");
         }
     }
 }

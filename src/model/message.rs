@@ -40,8 +40,12 @@ pub struct Invoke {
     /// The time of acceptance in milliseconds since the Unix epoch, on the scheduler's clock.
     pub accepted_at_ms: i64,
     /// Sync: the time until which the caller waits for a slot, in milliseconds since the Unix epoch, on the scheduler's
-    /// clock.
+    /// clock. Only managers of earlier versions read it.
     pub slot_deadline_ms: Option<i64>,
+    /// Sync: the time that is left for the wait for a slot when it is published, in milliseconds; whoever takes it counts
+    /// from then, whatever its clock says. None from earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_left_ms: Option<u64>,
     /// The payload's media type.
     pub content_type: String,
     /// The call's headers, for the handler's `context.headers`: see `CallHeaders`.

@@ -5,8 +5,8 @@
 pub const COMMIT_ROWS: usize = 512;
 /// Commits of such rows under way: the statements of one run while the one before is synced. More would only be smaller.
 pub const COMMITS_AT_ONCE: usize = 2;
-/// Payloads in one commit, in bytes: the next one takes the rest.
-pub const COMMIT_BYTES: usize = 64 * 1024 * 1024;
+/// Payloads in one commit, in bytes: the next one takes the rest. A slow network moves as much in the store's time.
+pub const COMMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Batches that wait to be published. While a broker is slower than that, the sweeper has the rest.
 pub const BATCHES_BEHIND: usize = 64;
 /// Publishes under way at once.

@@ -19,7 +19,7 @@ use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
     model::{
-        Function, FunctionId, FunctionName, Problem, Revision, RevisionNumber,
+        Function, FunctionId, FunctionName, Problem, Revision, RevisionNumber, code,
         message::{Change, Event},
     },
     queue::Consumer,
@@ -28,6 +28,9 @@ use crate::{
 
 /// Functions read at once.
 const PAGE: u32 = 500;
+
+/// How long a caller of an unknown name waits for those who look up theirs.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// What the hot path has to know of a function.
 #[derive(Debug)]
@@ -116,15 +119,26 @@ impl FunctionCache {
     /// A name that the cache does not know is looked up in the store before anybody is told that it
     /// does not exist: it may have been deployed this moment.
     pub async fn find(&self, name: &FunctionName) -> Result<Arc<CachedFunction>, Failure> {
-        let known = self.by_name.read().expect("no holder panics").get(name).cloned();
-        if let Some(known) = known {
+        if let Some(known) = self.known(name) {
             return Ok(known);
         }
-        let _reading = self.reading.lock().await;
+        // A store that is away takes its time with each of those who ask.
+        let Ok(_reading) = tokio::time::timeout(LOOK_UP, self.reading.lock()).await else {
+            let detail = "the store does not answer; whether the function exists is not known";
+            return Err(Problem::new(code::UNAVAILABLE, detail).retry_after(1).into());
+        };
+        // Who was before us may have asked for the same one.
+        if let Some(known) = self.known(name) {
+            return Ok(known);
+        }
         match self.store.function(name).await? {
             Some(function) => Ok(self.look_up(function).await?),
             None => Err(self.not_found(name).into()),
         }
+    }
+
+    fn known(&self, name: &FunctionName) -> Option<Arc<CachedFunction>> {
+        self.by_name.read().expect("no holder panics").get(name).cloned()
     }
 
     pub fn not_found(&self, name: &FunctionName) -> Problem {

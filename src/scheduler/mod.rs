@@ -92,8 +92,8 @@ pub async fn run(
     if !queue.is_durable() {
         store.forget_published().await?;
     }
-    let (recorder, recorder_task) = recorder::start(store.clone());
-    let (admission, admit_task) = admit::start(store.clone(), queue.clone());
+    let (recorder, mut recorder_task) = recorder::start(store.clone());
+    let (admission, mut admit_task) = admit::start(store.clone(), queue.clone());
     let scheduler = Arc::new(Scheduler {
         platform,
         functions: FunctionCache::new(store.clone()),
@@ -128,10 +128,11 @@ pub async fn run(
         () = shutdown.hard.cancelled() => return Ok(()),
         // They end only by a panic, and nothing works without them: the supervisor starts us again.
         ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
+        ended = &mut recorder_task => anyhow::bail!("the recorder ended: {ended:?}"),
+        ended = &mut admit_task => anyhow::bail!("the admission ended: {ended:?}"),
     }
     background.cancel();
-    let (recorder, mut admit_task, mut recorder_task) =
-        (scheduler.recorder.closing(), admit_task, recorder_task);
+    let recorder = scheduler.recorder.closing();
     let written = async {
         while tasks.join_next().await.is_some() {}
         drop(scheduler);

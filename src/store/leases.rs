@@ -31,6 +31,8 @@ pub trait Leases: Send + Sync {
     /// Ends a lease of which it was found that nobody renews it, unless it was renewed since it was read. Returns whether
     /// it has ended.
     async fn end_lease(&self, lease: &Lease) -> Result<bool, Error>;
+    /// Returns the invocations that run under this owner.
+    async fn running(&self, owner: OwnerId) -> Result<Vec<Running>, Error>;
     /// Ends a lease at once, and forgets the instances reported under it.
     async fn release_lease(&self, owner: OwnerId) -> Result<(), Error>;
     /// Ends the leases of all processes of a manager at once, with the instances that they reported: for the manager's
@@ -68,6 +70,27 @@ pub enum Claiming {
     Moved(RevisionNumber),
     /// The owner has lost its lease; nothing has changed.
     NoLease,
+}
+
+/// An invocation that runs, as the store knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The invocation.
+    pub id: InvocationId,
+    /// Its function.
+    pub function: FunctionId,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// The token of its claim; none where an earlier version made it.
+    pub token: Option<Uuid>,
+    /// The revision that it runs.
+    pub revision: RevisionNumber,
+    /// The number of earlier attempts that the function failed.
+    pub failures: u32,
+    /// The number of earlier attempts that began and were lost.
+    pub losses: u32,
+    /// The time of acceptance, on the clock of the scheduler that accepted it.
+    pub accepted_at: Timestamp,
 }
 
 /// The lease of a manager process.

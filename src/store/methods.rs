@@ -34,7 +34,7 @@ macro_rules! store {
             store::{
                 ActiveFunction, Claiming, Due, Error, Functions, Health, History, Invocations, Lease,
                 Leases, LogFilter, LogPage, Logs, NamedBundle, NewInvocation, NewRevision, Prunable,
-                RecordFilter, ReportedInstance, Settlement, SyncRecord, Totals, Wanted,
+                RecordFilter, ReportedInstance, Running, Settlement, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
             },
         };
@@ -181,7 +181,7 @@ macro_rules! store {
             }
 
             async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error> {
-                self.write(SOON, invocations::settle(self.synced(), settlements)).await
+                self.write(LONG, invocations::settle(self.synced(), settlements)).await
             }
 
             async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error> {
@@ -235,6 +235,10 @@ macro_rules! store {
 
             async fn end_lease(&self, lease: &Lease) -> Result<bool, Error> {
                 self.write(SOON, leases::end_lease(self.leases(), lease)).await
+            }
+
+            async fn running(&self, owner: OwnerId) -> Result<Vec<Running>, Error> {
+                self.read(SOON, reads::running(self.lease_readers(), owner)).await
             }
 
             async fn release_lease(&self, owner: OwnerId) -> Result<(), Error> {

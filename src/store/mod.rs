@@ -44,7 +44,7 @@ pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncReco
 pub use invocations::{
     Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };
-pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Wanted};
+pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
 pub use survey::{Migrations, Survey, survey};
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     ActiveFunction, Announcement, Claim, Claiming, Due, NamedBundle, REPUBLISH_AFTER, ReportedInstance,
-    StoredLine, SyncRecord, lost_claims::SentClaim, row::row,
+    Running, StoredLine, SyncRecord, lost_claims::SentClaim, row::row,
 };
 use crate::model::{
     AttemptRecord, Body, Function, FunctionId, InstanceId, InvocationId, LineKind, LogLine, ManagerId,
@@ -280,6 +280,34 @@ pub(super) fn claiming(
         (None, Some(active)) if active != sent.revision => Claiming::Moved(active),
         (None, _) => Claiming::Refused,
     })
+}
+
+row! {
+    pub(super) struct RunningRow {
+        id: Id,
+        function_id: Id,
+        attempt: i64,
+        claim: Option<Id>,
+        attempt_revision: Option<i64>,
+        failures: i64,
+        losses: i64,
+        accepted_at: i64,
+    }
+}
+
+impl RunningRow {
+    pub fn into_model(self) -> sqlx::Result<Running> {
+        Ok(Running {
+            id: InvocationId(self.id.0),
+            function: FunctionId(self.function_id.0),
+            attempt: number(self.attempt)?,
+            token: self.claim.map(|id| id.0),
+            revision: revision(self.attempt_revision.unwrap_or_default())?,
+            failures: number(self.failures)?,
+            losses: number(self.losses)?,
+            accepted_at: time(self.accepted_at)?,
+        })
+    }
 }
 
 row! {

@@ -66,15 +66,24 @@ impl FunctionQueue {
         let options = ConsumeOptions { prefetch: self.prefetch, priority };
         let address = Address::Function(self.function, self.mode);
         let mut retry = Retry::new();
+        let mut stalled = self.dispatch.stalled().follow(self.function);
+        // A caller is answered at once that there is no instance; what nobody waits for is left to other managers.
+        let is_left = |stalled: &bool| *stalled && self.mode == Mode::Async;
         while !stop.is_cancelled() {
             let consumer = tokio::select! {
                 () = stop.cancelled() => return,
-                consumer = self.shared.queue.consume(&address, options) => consumer,
+                consumer = async {
+                    let _ = stalled.wait_for(|stalled| !is_left(stalled)).await;
+                    self.shared.queue.consume(&address, options).await
+                } => consumer,
             };
             match consumer {
                 Ok(consumer) => {
                     retry.reset();
-                    self.take_all(consumer, &stop).await;
+                    tokio::select! {
+                        () = self.take_all(consumer, &stop) => {}
+                        Ok(_) = stalled.wait_for(is_left) => continue,
+                    }
                     // Consuming declares the queue: that of a deleted function must not come back.
                     let is_deleted = tokio::select! {
                         biased;
@@ -130,12 +139,7 @@ impl FunctionQueue {
     }
 
     async fn take_sync(&self, invoke: Invoke, payload: Bytes, delivery: Delivery, taken: Instant) {
-        let now = self.shared.clock.now().as_millisecond();
-        let left = invoke
-            .slot_deadline_ms
-            .map(|deadline| Duration::from_millis(u64::try_from(deadline - now).unwrap_or(0)))
-            // Clocks of two hosts may differ.
-            .map(|left| left.min(self.shared.limits.queue_wait));
+        let left = slot_left(&invoke, &self.shared);
         if delivery.redelivered {
             return self.dispatch.send(Command::Redelivered { invoke: Box::new(invoke), delivery });
         }
@@ -191,4 +195,15 @@ impl FunctionQueue {
             drop(delivery);
         });
     }
+}
+
+/// The time for which its caller goes on waiting for an instance. An earlier version says it as a moment on the
+/// scheduler's clock, which may differ from ours.
+fn slot_left(invoke: &Invoke, shared: &Shared) -> Option<Duration> {
+    let by_clock = || {
+        let left = invoke.slot_deadline_ms? - shared.clock.now().as_millisecond();
+        Some(u64::try_from(left).unwrap_or(0))
+    };
+    let left = invoke.slot_left_ms.or_else(by_clock)?;
+    Some(Duration::from_millis(left).min(shared.limits.queue_wait))
 }

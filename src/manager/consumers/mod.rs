@@ -170,6 +170,7 @@ impl Followed {
             self.shared.outdated.look_at(self.shared.revisions.digests(id));
             self.shared.revisions.forget(id);
             self.dispatch.warm().forget(id);
+            self.dispatch.stalled().forget(id);
             self.dispatch.send(Command::Active { function: id, revision: None });
         }
     }

@@ -1,6 +1,6 @@
 //! Instances of the dispatcher: started, prewarmed, taken, stopped.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::oneshot;
 
@@ -8,7 +8,7 @@ use super::{
     super::{
         commands::{Command, Order},
         instance::{self, prewarm},
-        pool::{Class, Key, Slot},
+        pool::{Class, Event, Key, Slot},
         start_failure::StartFailure,
     },
     Dispatcher, Instance,
@@ -64,6 +64,32 @@ impl Dispatcher {
         if let Some(instance) = self.instances.get_mut(&slot) {
             tracing::debug!(function = %instance.revision.name, "instance stops");
             instance.jobs = None;
+        }
+    }
+
+    /// A start has succeeded, or failed. Where the platform cannot start a function, others should have its work.
+    pub(super) fn start_ended(&mut self, slot: Slot, failure: Option<&StartFailure>) {
+        let Some(instance) = self.instances.get(&slot) else { return };
+        let (function, name) = (instance.revision.function, instance.revision.name.clone());
+        let changed = match failure {
+            Some(StartFailure::Platform(_)) => self.stalls.failed(function, Instant::now()),
+            // Its code was run; or there will be another start at once.
+            Some(_) | None => self.stalls.succeeded(function),
+        };
+        if !changed {
+            return;
+        }
+        self.stalled.set(self.stalls.stalled());
+        if self.stalls.is_stalled(function) {
+            tracing::warn!(function = %name, "no instance can be started here; its queued invocations are left to others for a while");
+            self.apply(Event::Stalled { function });
+        }
+    }
+
+    /// Those that have waited long enough may get work again: the next start shows.
+    pub(super) fn try_stalled_again(&mut self) {
+        if self.stalls.try_again(Instant::now()) {
+            self.stalled.set(self.stalls.stalled());
         }
     }
 }

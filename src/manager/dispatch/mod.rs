@@ -21,6 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     code_check::GivenCheck,
     commands::{Command, Commands, Dispatch, Job, Order},
+    function_set::FunctionSet,
     instance::{
         prewarm::PrewarmLog,
         shape::{Shape, Shapes},
@@ -28,8 +29,8 @@ use super::{
     logs::{LoadOutput, Sink},
     pool::{Action, CheckId, Class, Event, Key, Limits, Pool, Slot, Stock, WorkId},
     shared::Shared,
+    stalls::Stalls,
     start_failure::StartFailure,
-    warm::Warm,
     work::Work,
 };
 use crate::{
@@ -66,7 +67,9 @@ struct Dispatcher {
     failures: HashMap<Slot, StartFailure>,
     /// Output of instances whose load failed, for the invocation that the failure answers.
     load_outputs: HashMap<Slot, (InstanceId, LoadOutput)>,
-    warm: Arc<Warm>,
+    warm: Arc<FunctionSet>,
+    stalls: Stalls,
+    stalled: Arc<FunctionSet>,
     reports: watch::Sender<Vec<ReportedInstance>>,
     next_work: u64,
     next_check: u64,
@@ -83,7 +86,7 @@ pub fn start(
     stop: CancellationToken,
 ) -> (Dispatch, JoinHandle<()>) {
     let (commands, receiver) = mpsc::unbounded_channel();
-    let warm = Arc::<Warm>::default();
+    let (warm, stalled) = (Arc::<FunctionSet>::default(), Arc::<FunctionSet>::default());
     let (reports, reports_receiver) = watch::channel(Vec::new());
     tokio::spawn(report::report_instances(shared.clone(), reports_receiver));
     let limits = Limits {
@@ -115,6 +118,8 @@ pub fn start(
         failures: HashMap::new(),
         load_outputs: HashMap::new(),
         warm: warm.clone(),
+        stalls: Stalls::default(),
+        stalled: stalled.clone(),
         reports,
         next_work: 0,
         next_check: 0,
@@ -122,7 +127,7 @@ pub fn start(
         stop,
     };
     let task = tokio::spawn(dispatcher.run(receiver));
-    (Dispatch::new(commands, warm), task)
+    (Dispatch::new(commands, warm, stalled), task)
 }
 
 impl Dispatcher {
@@ -140,7 +145,8 @@ impl Dispatcher {
             }
             // Deadlines move with every invocation, mostly away: one that was set too early costs a tick for
             // nothing once in a while, setting each anew would cost every invocation.
-            if let Some(deadline) = self.pool.next_deadline()
+            let deadlines = self.pool.next_deadline().into_iter().chain(self.stalls.next_deadline());
+            if let Some(deadline) = deadlines.min()
                 && armed.is_none_or(|armed| deadline < armed)
             {
                 timer.as_mut().reset(deadline.into());
@@ -154,6 +160,7 @@ impl Dispatcher {
                 },
                 () = &mut timer, if armed.is_some() => {
                     armed = None;
+                    self.try_stalled_again();
                     self.apply(Event::Tick);
                 }
                 _ = underway.tick(), if !self.awaited.is_empty() => self.tell_underway(),
@@ -172,6 +179,7 @@ impl Dispatcher {
                     instance.jobs = Some(live.jobs);
                     instance.report = Some(live.report);
                 }
+                self.start_ended(slot, None);
                 self.apply(Event::Started { slot });
                 self.instances_changed();
             }
@@ -180,6 +188,7 @@ impl Dispatcher {
                 self.load_outputs.insert(slot, (instance, output));
             }
             Command::Started { slot, result: Err(failure) } => {
+                self.start_ended(slot, Some(&failure));
                 let instance = self.instances.remove(&slot);
                 self.failures.insert(slot, failure);
                 self.apply(Event::StartFailed { slot });

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{
+        begin,
         commands::Job,
         instance::shape::Shape,
         logs::Sink,
@@ -60,7 +61,7 @@ impl Dispatcher {
             // It ended in this very moment: its `Ended` is on the way behind this.
             self.awaited.remove(&work);
             let commands = self.commands.clone();
-            self.beside(|shared| async move { job.work.hand_on(&shared, &commands).await });
+            self.beside(|shared| async move { begin::hand_on(job.work, &shared, &commands).await });
         }
     }
 
@@ -69,9 +70,9 @@ impl Dispatcher {
         let Some(work) = self.waiting.remove(&id) else { return };
         let commands = self.commands.clone();
         match why {
-            Rejection::Draining => self.beside(|shared| async move { work.give_back(&shared).await }),
+            Rejection::ToOthers => self.beside(|shared| async move { work.give_back(&shared).await }),
             Rejection::Outdated => {
-                self.beside(|shared| async move { work.admit_again(&shared, &commands) });
+                self.beside(|shared| async move { begin::admit_again(*work, &shared, &commands) });
             }
             Rejection::Deleted => self.beside(|shared| async move { work.cancel(&shared).await }),
             Rejection::Expired => self.beside(|shared| async move {
@@ -91,7 +92,7 @@ impl Dispatcher {
         let failure = self.failures.get(&slot).cloned().unwrap_or_else(StartFailure::unknown_revision);
         let commands = self.commands.clone();
         self.beside(|shared| async move {
-            let Some(work) = work.claim(&shared, &commands).await else { return };
+            let Some(work) = begin::claim(work, &shared, &commands).await else { return };
             let mut run = Run::without_instance(failure.verdict(START_RETRY));
             if let Some((instance, output)) = output {
                 let invocation = Some((work.invoke.id, work.attempt()));

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{
+        begin,
         commands::{Command, Commands, Job},
         logs::Sink,
         pool::Slot,
@@ -20,6 +21,7 @@ use crate::model::{InvocationId, Start, message::Verdict};
 const OUTPUT_WAITS: Duration = Duration::from_secs(1);
 
 /// What became of work that was handed to an instance.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way through a match")]
 enum Claimed {
     /// It is to be run.
     Ours(Work),
@@ -60,7 +62,7 @@ impl Instance {
                     // What was handed over in this moment has not begun.
                     while let Some(job) = jobs.recv().await {
                         let _ = commands.send(Command::Finished { slot, work: job.id, usable: false });
-                        job.work.hand_on(&self.shared, commands).await;
+                        begin::hand_on(job.work, &self.shared, commands).await;
                     }
                     return;
                 }
@@ -69,7 +71,11 @@ impl Instance {
                 self.write_load_output(None);
                 return;
             };
-            let mut work = match self.claimed(work, commands).await {
+            let claimed = match work.needs_claim() {
+                true => self.claimed(work, commands).await,
+                false => Claimed::Ours(work),
+            };
+            let mut work = match claimed {
                 Claimed::Ours(work) => work,
                 Claimed::NotOurs => {
                     let _ = commands.send(Command::Finished { slot, work: id, usable: true });
@@ -112,11 +118,8 @@ impl Instance {
 
     /// Takes the claim of async work. The guest may end meanwhile, which is no fault of the invocation.
     async fn claimed(&mut self, work: Work, commands: &Commands) -> Claimed {
-        if !work.needs_claim() {
-            return Claimed::Ours(work);
-        }
         let shared = self.shared.clone();
-        let mut claiming = std::pin::pin!(work.claim(&shared, commands));
+        let mut claiming = std::pin::pin!(begin::claim(work, &shared, commands));
         let mut sink = Sink::new(&shared, &self.revision, self.id, None);
         let mut between = |line| sink.write(line);
         tokio::select! {

@@ -74,6 +74,8 @@ pub enum Event {
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
+    /// No instance of the function can be started here for a while: background work goes to others.
+    Stalled { function: FunctionId },
     /// A new image is there: what could not be prewarmed for want of one is tried at once.
     ImageMade,
     /// A moment named by [`Pool::next_deadline`] has come.
@@ -113,8 +115,8 @@ pub enum Rejection {
     Expired,
     /// This start, made for want of an instance, has failed.
     StartFailed(Slot),
-    /// The manager is stopping.
-    Draining,
+    /// It goes back to its queue: the manager is stopping, or cannot start the function now.
+    ToOthers,
     /// Another revision is active by now, and this work is not bound to the one it waited for.
     Outdated,
     /// Its function was deleted.

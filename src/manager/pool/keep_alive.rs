@@ -127,6 +127,7 @@ impl KeepAlive {
             | Event::CheckWanted { .. }
             | Event::Tick
             | Event::Made { .. }
+            | Event::Stalled { .. }
             | Event::Drain => {}
         }
     }

@@ -214,6 +214,7 @@ impl Pool {
                 self.instances.remove(&slot);
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
+            Event::Stalled { function } => self.leave_to_others(function, &mut actions),
             Event::ImageMade => self.stock.retry(),
             // A check's.
             Event::CheckWanted { .. } => {}
@@ -268,7 +269,7 @@ impl Pool {
         actions: &mut Vec<Action>,
     ) {
         if self.draining {
-            actions.push(Action::Reject { work: waiting.work, why: Rejection::Draining });
+            actions.push(Action::Reject { work: waiting.work, why: Rejection::ToOthers });
             return;
         }
         let is_outdated =
@@ -436,6 +437,13 @@ impl Pool {
         }
     }
 
+    fn leave_to_others(&mut self, function: FunctionId, actions: &mut Vec<Action>) {
+        for (_, line) in self.lines.iter_mut().filter(|(key, _)| key.function == function) {
+            let left = |one: Waiting| Action::Reject { work: one.work, why: Rejection::ToOthers };
+            actions.extend(line.background.drain(..).map(left));
+        }
+    }
+
     fn expire(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let idle: Vec<Slot> = self
             .instances
@@ -467,7 +475,7 @@ impl Pool {
         self.draining = true;
         for line in self.lines.values_mut() {
             while let Some(waiting) = line.pop() {
-                actions.push(Action::Reject { work: waiting.work, why: Rejection::Draining });
+                actions.push(Action::Reject { work: waiting.work, why: Rejection::ToOthers });
             }
         }
         let idle: Vec<Slot> = self

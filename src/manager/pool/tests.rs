@@ -281,7 +281,7 @@ fn a_drain_rejects_what_waits_and_lets_finish_what_runs() {
     pool.handle(arrived(2, key(1), needs), now);
     assert_eq!(
         pool.handle(Event::Drain, now),
-        [Action::Reject { work: WorkId(2), why: Rejection::Draining }]
+        [Action::Reject { work: WorkId(2), why: Rejection::ToOthers }]
     );
     assert_eq!(
         pool.handle(Event::Finished { slot: Slot(0), usable: true }, now),

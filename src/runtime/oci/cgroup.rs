@@ -142,7 +142,11 @@ impl Cgroup {
         let read = |name| fs::read_to_string(memory.join(name)).unwrap_or_default();
         match self.version {
             Cgroups::V1 => {
-                counts(&read("memory.oom_control"), "oom_kill ") && counts(&read("memory.failcnt"), "")
+                // Where swap is counted, that limit, which is the same, is hit first.
+                let is_hit = ["memory.failcnt", "memory.memsw.failcnt"]
+                    .iter()
+                    .any(|name| counts(&read(name), ""));
+                counts(&read("memory.oom_control"), "oom_kill ") && is_hit
             }
             Cgroups::V2 => {
                 let events = read("memory.events");

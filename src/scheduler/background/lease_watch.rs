@@ -81,8 +81,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn lease(renewals: i64) -> Lease {
-        static OWNER: std::sync::OnceLock<OwnerId> = std::sync::OnceLock::new();
-        let owner = *OWNER.get_or_init(OwnerId::new);
+        let owner = OwnerId(uuid::Uuid::from_u128(7));
         Lease { owner, renewed: Renewed::example(renewals) }
     }
 

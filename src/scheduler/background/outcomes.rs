@@ -24,9 +24,9 @@ use crate::{
 };
 
 const PREFETCH: ConsumeOptions = ConsumeOptions { prefetch: 64, priority: 0 };
-/// Outcomes in one commit, and their bytes (one more may go over it).
+/// Outcomes in one commit, and their bytes (one more may go over it): what a slow network moves in the store's time.
 const BATCH: usize = 64;
-const BATCH_BYTES: usize = 64 * 1024 * 1024;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Time for a stop: for what is here already. A store that is away then is not waited for.
 const LAST_BATCHES: Duration = Duration::from_secs(3);

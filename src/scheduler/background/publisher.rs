@@ -78,6 +78,7 @@ impl Announced {
             revision: self.revision,
             accepted_at_ms: self.accepted_at_ms,
             slot_deadline_ms: None,
+            slot_left_ms: None,
             content_type: String::new(),
             headers: std::collections::BTreeMap::new(),
             header_list: None,

@@ -69,8 +69,9 @@ impl Scheduler {
             self.pending.remove(id);
             return Err(no_broker().into());
         }
-        let parcel = self.message(id, &function, accepted_at, payload, headers, reply_to);
-        let message = Message { parcel, expires: Some(self.limits.queue_wait.saturating_sub(waited)) };
+        let left = self.limits.queue_wait.saturating_sub(waited);
+        let parcel = self.message(id, &function, (accepted_at, left), payload, headers, reply_to);
+        let message = Message { parcel, expires: Some(left) };
         if let Err(error) = self.publish_sync(&function, message).await {
             let pending = self.pending.remove(id);
             return Err(self.publish_failed(&function, error, id, pending).await);
@@ -85,7 +86,7 @@ impl Scheduler {
         &self,
         id: InvocationId,
         function: &CachedFunction,
-        accepted_at: Timestamp,
+        (accepted_at, left): (Timestamp, Duration),
         payload: Body,
         headers: CallHeaders,
         reply_to: String,
@@ -100,6 +101,7 @@ impl Scheduler {
             revision: function.revision,
             accepted_at_ms: accepted_at.as_millisecond(),
             slot_deadline_ms: Some(accepted_at.as_millisecond() + queue_wait),
+            slot_left_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
             content_type: payload.content_type,
             headers: headers.joined,
             header_list: headers.list,
@@ -177,13 +179,10 @@ impl Scheduler {
         }
         match self.pending.remove(id) {
             None => self.answer(id, function, told.await),
-            Some(pending) if underway => {
+            // Silence is no word for that it did not run: a manager may have been lost with it, or its answer.
+            Some(pending) => {
                 self.conclude(id, &pending.arrival, Err(Ending::interrupted()));
                 Err(interrupted(id).into())
-            }
-            Some(pending) => {
-                self.conclude(id, &pending.arrival, Err(Ending::throttled()));
-                Err(no_instance(function, self.limits.queue_wait).invocation(id).into())
             }
         }
     }

@@ -35,6 +35,8 @@ use crate::model::SecretUrl;
 const CLOSE: Duration = Duration::from_secs(5);
 /// The time for which a method waits for a connection before it returns [`Error::Unavailable`].
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// The limit of a migration with the wait for others who make it: each try that is cut off is undone.
+const MIGRATION: Duration = Duration::from_secs(3600);
 /// The number of connections of each role. A server allows 100 by default, and statements here are short: more
 /// connections than the server has cores only queue inside it.
 const CONNECTIONS: u32 = 10;
@@ -186,7 +188,7 @@ async fn migrate(mut connection: PgConnection, address: &str) -> Result<(), Fail
     // run_direct does the same as run; the bounds of run keep the future from being spawned.
     let migrating = MIGRATIONS.run_direct(None, &mut connection, false);
     // Others may be migrating, and a migration may have to change many rows.
-    let migrated = tokio::time::timeout(LONG, migrating).await;
+    let migrated = tokio::time::timeout(MIGRATION, migrating).await;
     let migrated = migrated.map_err(|_| sqlx::Error::PoolTimedOut)?;
     migrated.map_err(|error| failure::migration(error, address, &MIGRATIONS))?;
     connection.close().await?;

@@ -31,9 +31,9 @@ macro_rules! invocation_reads {
         use crate::{
             model::{Body, IdPart, InvocationId, OwnerId, Record, State},
             store::{
-                Lease, RECENT, RecordFilter, Renewed, Totals,
+                Lease, RECENT, RecordFilter, Renewed, Running, Totals,
                 reads::invocations::{id_range, record_columns},
-                rows::{Id, RecordRow, ResultRow, TotalsRow},
+                rows::{Id, RecordRow, ResultRow, RunningRow, TotalsRow},
             },
         };
 
@@ -62,6 +62,17 @@ macro_rules! invocation_reads {
             .fetch_one(pool)
             .await?
             .into_model()
+        }
+
+        pub async fn running(pool: &Reader, owner: OwnerId) -> sqlx::Result<Vec<Running>> {
+            let rows: Vec<RunningRow> = query_as(
+                "SELECT id, function_id, attempt, claim, attempt_revision, failures, losses, accepted_at
+                 FROM invocations WHERE state = 'running' AND owner = $1",
+            )
+            .bind(Id(owner.0))
+            .fetch_all(pool)
+            .await?;
+            rows.into_iter().map(RunningRow::into_model).collect()
         }
 
         pub async fn leases(pool: &Reader) -> sqlx::Result<Vec<Lease>> {

@@ -1,0 +1,94 @@
+//! How work begins: async work is claimed when there is an instance for it, and not before. And what becomes of work that
+//! cannot begin where it is.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    commands::{Command, Commands},
+    shared::Shared,
+    work::{Held, Run, Work},
+};
+use crate::{
+    error_chain::chain,
+    model::message::Verdict,
+    store::{Claiming, Wanted},
+};
+
+/// Before a message that could not become an attempt now goes back to its queue, from where it comes back at once.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The most instances that a piece of work is handed to.
+const HANDED: u8 = 3;
+
+/// Makes async work ours, now that it can run. None: it is settled, or comes back. Nothing async runs without.
+pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) -> Option<Work> {
+    if !work.needs_claim() {
+        return Some(work);
+    }
+    let wanted = Wanted { id: work.invoke.id, revision: work.revision.number };
+    let in_hand = shared.in_hand.take(work.invoke.id);
+    // None: the manager has stopped; the message goes to somebody else.
+    let (answer, life) = shared.claims.take(wanted).await?;
+    match answer {
+        Ok(Claiming::Granted(claim)) => {
+            work.invoke.content_type = claim.payload.content_type;
+            work.invoke.headers = serde_json::from_str(&claim.headers).unwrap_or_default();
+            work.payload = claim.payload.bytes;
+            let (attempt, token) = (claim.attempt, claim.token);
+            let (failures, losses) = (claim.failures, claim.losses);
+            work.claim = Some(Held { attempt, token, failures, losses, life, _in_hand: in_hand });
+            return Some(work);
+        }
+        Ok(Claiming::Refused) => drop(work.delivery.ack().await),
+        Ok(Claiming::Moved(_)) => admit_again(work, shared, commands),
+        Ok(Claiming::NoLease) => {
+            shared.lives.doubt();
+            come_back(work, shared);
+        }
+        Err(error) => {
+            tracing::warn!(invocation = %work.invoke.id, error = %chain(&error), "claim failed");
+            come_back(work, shared);
+        }
+    }
+    None
+}
+
+/// Its message goes back to the queue after a moment, and from there to whoever is next.
+fn come_back(work: Work, shared: &Shared) {
+    let stop = shared.given_up.clone();
+    shared.tracker.spawn(async move {
+        let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
+        drop(work);
+    });
+}
+
+/// It waits again, for an instance of the revision that is active by now. Unless its function is gone, which has
+/// ended it.
+pub fn admit_again(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
+    let (shared, commands) = (shared.clone(), commands.clone());
+    shared.tracker.clone().spawn(async move {
+        match shared.store.active_function(work.invoke.function).await {
+            Ok(Some(active)) => {
+                work.revision = shared.revisions.keep(active.revision);
+                let _ = commands.send(Command::Work(Box::new(work)));
+            }
+            Ok(None) => drop(work.delivery.ack().await),
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "the active revision was not read");
+                come_back(work, &shared);
+            }
+        }
+    });
+}
+
+/// The instance that it was handed to had ended. It waits for another one; but a function whose instances end by
+/// themselves, one after the other, does not keep the host busy: then that is what came of it.
+pub async fn hand_on(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
+    work.handed += 1;
+    if work.handed < HANDED {
+        let _ = commands.send(Command::Work(Box::new(work)));
+    } else if let Some(work) = claim(work, shared, commands).await {
+        let reason = "the instance ended before it began".to_owned();
+        let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
+        work.settle(shared, Run::without_instance(verdict)).await;
+    }
+}

@@ -1,0 +1,102 @@
+//! Functions that cannot be started here, because of this host or its engine: after some failures in a row their queued
+//! invocations are left to other managers, for longer and longer. A host whose engine is away would otherwise draw all of
+//! them, since nothing holds it up.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use crate::model::FunctionId;
+
+/// Failures in a row; one after a pause is enough.
+const FAILURES: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Which functions are stalled, and until when. Pure.
+#[derive(Debug, Default)]
+pub struct Stalls(HashMap<FunctionId, Stall>);
+
+#[derive(Debug)]
+struct Stall {
+    failures: u32,
+    pause: Duration,
+    /// Nothing is taken from its queue before then.
+    until: Option<Instant>,
+}
+
+impl Stalls {
+    /// A start has failed because the platform could not make it. Returns whether the function is stalled now and was
+    /// not before.
+    pub fn failed(&mut self, function: FunctionId, now: Instant) -> bool {
+        let new = Stall { failures: 0, pause: FIRST_PAUSE, until: None };
+        let stall = self.0.entry(function).or_insert(new);
+        stall.failures += 1;
+        // Other starts that had begun before it was stalled say nothing new.
+        if stall.failures < FAILURES || stall.until.is_some() {
+            return false;
+        }
+        stall.until = Some(now + stall.pause);
+        stall.pause = (stall.pause * 2).min(LONGEST_PAUSE);
+        true
+    }
+
+    /// A start has succeeded, or failed through the function's own fault. Returns whether it was stalled.
+    pub fn succeeded(&mut self, function: FunctionId) -> bool {
+        self.0.remove(&function).is_some_and(|stall| stall.until.is_some())
+    }
+
+    /// Ends the pauses that are over. Returns whether there were any.
+    pub fn try_again(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        for stall in self.0.values_mut() {
+            if stall.until.is_some_and(|until| until <= now) {
+                stall.until = None;
+                any = true;
+            }
+        }
+        any
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.0.values().filter_map(|stall| stall.until).min()
+    }
+
+    pub fn is_stalled(&self, function: FunctionId) -> bool {
+        self.0.get(&function).is_some_and(|stall| stall.until.is_some())
+    }
+
+    pub fn stalled(&self) -> HashSet<FunctionId> {
+        self.0.iter().filter(|(_, stall)| stall.until.is_some()).map(|(id, _)| *id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_failures_in_a_row_stall_a_function_for_longer_and_longer() {
+        let (mut stalls, mut now) = (Stalls::default(), Instant::now());
+        let (one, other) = (FunctionId::new(), FunctionId::new());
+        assert!(!stalls.failed(one, now) && !stalls.failed(one, now));
+        assert!(!stalls.succeeded(one), "not in a row");
+        assert!(!stalls.failed(one, now) && !stalls.failed(one, now) && !stalls.failed(other, now));
+        assert!(stalls.failed(one, now));
+        assert!(!stalls.failed(one, now), "it is already");
+        assert_eq!(stalls.stalled(), [one].into());
+        for pause in [5, 10, 20, 40, 60, 60] {
+            let pause = Duration::from_secs(pause);
+            assert_eq!(stalls.next_deadline(), Some(now + pause));
+            assert!(!stalls.try_again(now + pause - Duration::from_millis(1)));
+            now += pause;
+            assert!(stalls.try_again(now) && !stalls.is_stalled(one));
+            assert!(stalls.failed(one, now), "one failure is enough");
+        }
+        assert!(
+            stalls.succeeded(one) && stalls.stalled().is_empty() && stalls.next_deadline().is_none()
+        );
+        assert!(!stalls.failed(one, now), "three again");
+    }
+}
