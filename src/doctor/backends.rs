@@ -36,9 +36,9 @@ async fn ask_store(config: Option<&store::Config>) -> (Store, Option<i64>) {
     let now = Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH);
     let ahead = survey.clock.as_millisecond() - now.as_millisecond();
     let store::Migrations { applied, missing, unknown } = survey.migrations;
-    let is_empty = applied == 0;
+    let (is_empty, totals) = (applied == 0, survey.totals);
     (
-        Store::Answers(Answer { version: survey.version, address, missing, unknown, is_empty }),
+        Store::Answers(Answer { version: survey.version, address, missing, unknown, is_empty, totals }),
         Some(ahead),
     )
 }

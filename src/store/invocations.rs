@@ -40,7 +40,8 @@ pub trait Invocations: Send + Sync {
     /// Undoes that for rows whose messages could not be published: they are as due as they were.
     async fn untake(&self, rows: &[Due]) -> Result<(), Error>;
     /// Forgets that rows were published, so that [`Invocations::take_due`] returns them again (retrying ones when they
-    /// are due): for a queue that does not outlive the process.
+    /// are due): for a queue that does not outlive the process. It touches only those that are not due anyway, of which
+    /// there are no more than the queue held.
     async fn forget_published(&self) -> Result<(), Error>;
     /// Returns the number of rows that are queued or retrying.
     async fn backlog(&self) -> Result<u64, Error>;

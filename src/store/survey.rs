@@ -11,7 +11,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteConnection},
 };
 
-use super::{Config, Error, failure::Failure, postgres, sqlite};
+use super::{
+    Config, Error, Totals, failure::Failure, postgres, reads::invocations::TOTALS, rows::TotalsRow,
+    sqlite,
+};
 use crate::model::SecretUrl;
 
 /// The limit for the whole survey: a server in good health answers in milliseconds.
@@ -26,6 +29,8 @@ pub struct Survey {
     pub clock: Timestamp,
     /// The state of its schema.
     pub migrations: Migrations,
+    /// The terms of invariant 5; none where there are no tables yet, or they could not be counted in time.
+    pub totals: Option<Totals>,
 }
 
 /// The migrations that are compiled in, compared with those that were applied.
@@ -69,8 +74,13 @@ async fn look_at_postgres(url: &SecretUrl) -> Result<Survey, Failure> {
         true => Vec::new(),
         false => sqlx::query_scalar(APPLIED).fetch_all(&mut connection).await?,
     };
+    let totals = match is_new {
+        true => None,
+        false => counted(sqlx::query_as::<_, TotalsRow>(TOTALS).fetch_one(&mut connection)).await,
+    };
     connection.close().await?;
-    Ok(found(format!("PostgreSQL {version}"), ms, &postgres::MIGRATIONS, &applied))
+    let found = found(format!("PostgreSQL {version}"), ms, &postgres::MIGRATIONS, &applied);
+    Ok(Survey { totals, ..found })
 }
 
 async fn look_at_sqlite(path: &Path) -> Result<Survey, Failure> {
@@ -88,8 +98,19 @@ async fn look_at_sqlite(path: &Path) -> Result<Survey, Failure> {
         true => Vec::new(),
         false => sqlx::query_scalar(APPLIED).fetch_all(&mut connection).await?,
     };
+    let totals = match is_new {
+        true => None,
+        false => counted(sqlx::query_as::<_, TotalsRow>(TOTALS).fetch_one(&mut connection)).await,
+    };
     connection.close().await?;
-    Ok(found(format!("SQLite {version}"), ms, &sqlite::MIGRATIONS, &applied))
+    let found = found(format!("SQLite {version}"), ms, &sqlite::MIGRATIONS, &applied);
+    Ok(Survey { totals, ..found })
+}
+
+/// Millions of rows may take longer than a survey has.
+async fn counted(counting: impl Future<Output = sqlx::Result<TotalsRow>>) -> Option<Totals> {
+    let row = tokio::time::timeout(PATIENCE / 2, counting).await.ok()?.ok()?;
+    row.into_model().ok()
 }
 
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
@@ -105,6 +126,7 @@ fn found(version: String, ms: i64, known: &Migrator, applied: &[i64]) -> Survey 
             missing: known.difference(&applied).count(),
             unknown: applied.difference(&known).count(),
         },
+        totals: None,
     }
 }
 

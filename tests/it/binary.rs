@@ -8,6 +8,7 @@ mod embedded;
 mod embedded_kills;
 mod kills;
 mod orphans;
+mod pauses;
 mod platforms;
 mod quick_start;
 mod run;

@@ -2,6 +2,7 @@
 //! CHANGELOG.md. Commands run, flags exist, tables match the code, links lead somewhere.
 
 mod commands;
+mod guarantees;
 mod links;
 mod markdown;
 mod picture;

@@ -12,6 +12,7 @@ mod changes;
 mod classic_routes;
 mod cli;
 mod commands;
+mod delivery;
 mod doctor;
 mod documents;
 mod door;

@@ -51,6 +51,7 @@ macro_rules! versions {
 versions! {
     before_lifecycle: "0.1-before-lifecycle"
     before_growth: "0.1-before-growth"
+    before_delivery: "0.1-before-delivery"
 }
 
 /// Longer than any fixture will grow old: nothing of it is pruned.

@@ -90,6 +90,8 @@ class RabbitMq:
         found = {}
         for one in self.get("trace", keep=False):
             payload = base64.b64decode(one["payload"])
+            if not payload:
+                continue  # a scheduler's message to itself, which tells it the way for answers
             header = json.loads(payload[4:4 + int.from_bytes(payload[:4], "big")])
             for mark, kind in [("mode", "invoke"), ("verdict", "outcome"), ("change", "event"),
                                ("step", "build_event"), ("source", "build")]:

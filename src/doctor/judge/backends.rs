@@ -1,6 +1,7 @@
 //! The store and the queue.
 
 use super::{Finding, Stops, Wanted};
+use crate::store::Totals;
 
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -23,6 +24,8 @@ pub struct Answer {
     pub unknown: usize,
     /// Whether the store has no migrations yet.
     pub is_empty: bool,
+    /// What became of the async invocations that were accepted, where it could be counted.
+    pub totals: Option<Totals>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +64,7 @@ fn store(store: &Store, wanted: Wanted) -> Finding {
         }
         Store::Answers(answer) => answer,
     };
-    let Answer { version, address, missing, unknown, is_empty } = answer;
+    let Answer { version, address, missing, unknown, is_empty, totals } = answer;
     if *unknown > 0 {
         let found = format!(
             "{version} at {address} was used by a newer cloudfunc ({unknown} migrations are unknown here)"
@@ -73,7 +76,35 @@ fn store(store: &Store, wanted: Wanted) -> Finding {
         (false, 0) => "up to date",
         (false, _) => "of an older version; the next start migrates it",
     };
-    Finding::ok(NAME, format!("{version} at {address}, {state}"))
+    let found = format!("{version} at {address}, {state}");
+    match totals {
+        Some(totals) if !totals.balance() => Finding::warning(
+            NAME,
+            format!(
+                "{found}; of {} asynchronous invocations that were accepted, {} are on record",
+                totals.accepted,
+                on_record(totals)
+            ),
+            "Something else has changed the table of invocations, or a backup was restored in part. What is on record is \
+             served; what is missing is lost.",
+        ),
+        Some(totals) if totals.accepted > 0 => Finding::ok(NAME, format!("{found}; {}", sum(totals))),
+        Some(_) | None => Finding::ok(NAME, found),
+    }
+}
+
+/// Returns how many of those that were accepted are accounted for.
+fn on_record(totals: &Totals) -> u64 {
+    let Totals { queued, retrying, running, terminal, pruned, .. } = totals;
+    queued + retrying + running + terminal + pruned
+}
+
+fn sum(totals: &Totals) -> String {
+    let Totals { accepted, queued, retrying, running, terminal, pruned } = totals;
+    format!(
+        "{accepted} asynchronous invocations accepted: {queued} queued, {retrying} retrying, {running} running, \
+         {terminal} ended, {pruned} pruned"
+    )
 }
 
 fn queue(queue: &Queue, wanted: Wanted) -> Finding {
@@ -111,7 +142,7 @@ mod tests {
 
     fn answer() -> Answer {
         let (version, address) = ("PostgreSQL 16.3".to_owned(), "db:5432".to_owned());
-        Answer { version, address, missing: 0, unknown: 0, is_empty: false }
+        Answer { version, address, missing: 0, unknown: 0, is_empty: false, totals: None }
     }
 
     fn one(store: Store) -> String {
@@ -139,6 +170,28 @@ mod tests {
             one(Store::Fails("the store at db does not answer".to_owned())),
             "problem store: the store at db does not answer | Start the server, or correct --store; then run \
              `cloudfunc doctor` again."
+        );
+    }
+
+    #[test]
+    fn whether_what_was_accepted_adds_up_is_said() {
+        let at = "store: PostgreSQL 16.3 at db:5432, up to date";
+        let totals = Totals { accepted: 9, queued: 1, retrying: 1, running: 2, terminal: 2, pruned: 3 };
+        let with = |totals| one(Store::Answers(Answer { totals: Some(totals), ..answer() }));
+        assert_eq!(
+            with(totals),
+            format!(
+                "ok {at}; 9 asynchronous invocations accepted: 1 queued, 1 retrying, 2 running, 2 ended, 3 pruned"
+            )
+        );
+        assert_eq!(with(Totals::default()), format!("ok {at}"));
+        assert_eq!(
+            with(Totals { accepted: 10, ..totals }),
+            format!(
+                "warning {at}; of 10 asynchronous invocations that were accepted, 9 are on record | Something else has \
+                 changed the table of invocations, or a backup was restored in part. What is on record is served; what is \
+                 missing is lost."
+            )
         );
     }
 

@@ -27,6 +27,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows taken at once; a full page is followed by the next one immediately.
 const PAGE: u32 = 1000;
+/// Counting what waits takes at most one part in so many of the time.
+const COUNTING: u32 = 50;
 /// Pruning happens every so many sweeps.
 const PRUNE_EVERY: u64 = 60;
 /// Time for a stop.
@@ -50,6 +52,7 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut count, mut failing) = (0, false);
     let mut leases = LeaseWatch::new(!scheduler.queue.is_durable());
+    let mut count_at = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -58,7 +61,7 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
         if let Err(error) = tell_forsaken(scheduler, &mut leases).await {
             tracing::debug!(error = %chain(&error), "leases not read");
         }
-        match sweep(scheduler).await {
+        match sweep(scheduler, &mut count_at).await {
             Ok(()) if failing => tracing::info!("sweeping again"),
             Err(error) if !failing => {
                 tracing::warn!(error = %chain(&*error), "sweep failed; every second another one tries");
@@ -86,8 +89,16 @@ async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), st
     store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await
 }
 
-async fn sweep(scheduler: &Scheduler) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    scheduler.admission.set_backlog(scheduler.store.backlog().await?);
+async fn sweep(
+    scheduler: &Scheduler,
+    count_at: &mut Instant,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let now = Instant::now();
+    if *count_at <= now {
+        scheduler.admission.set_backlog(scheduler.store.backlog().await?);
+        // A large one takes its time to count; meanwhile what is accepted is added.
+        *count_at = now + now.elapsed() * COUNTING;
+    }
     // Taking rows and giving them back are writes: not without somebody to publish to.
     if let Err(error) = scheduler.queue.ping().await {
         tracing::debug!(error = %chain(&error), "no sweep without a broker");

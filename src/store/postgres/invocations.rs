@@ -104,7 +104,7 @@ pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query(
         "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
-         WHERE state IN ('queued', 'retrying', 'running') AND publications > 0",
+         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() AND publications > 0",
     )
     .execute(&mut *connection)
     .await

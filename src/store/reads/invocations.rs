@@ -15,6 +15,16 @@ pub(in crate::store) fn id_range(filter: &RecordFilter) -> (Uuid, Uuid) {
     (Uuid::from_u128(first), filter.before.map_or(Uuid::max(), |before| before.0))
 }
 
+/// The terms of invariant 5, as `TotalsRow` reads them, in one statement, hence in one snapshot.
+pub(in crate::store) const TOTALS: &str =
+    "SELECT (SELECT value FROM totals WHERE name = 'accepted') AS accepted,
+            (SELECT value FROM totals WHERE name = 'pruned') AS pruned,
+            count(*) FILTER (WHERE state = 'queued') AS queued,
+            count(*) FILTER (WHERE state = 'retrying') AS retrying,
+            count(*) FILTER (WHERE state = 'running') AS running,
+            count(*) AS rows
+     FROM invocations WHERE mode = 'async'";
+
 /// The columns that a record is read from: all but the bytes of payload and result.
 macro_rules! record_columns {
     () => {
@@ -32,7 +42,7 @@ macro_rules! invocation_reads {
             model::{Body, IdPart, InvocationId, OwnerId, Record, State},
             store::{
                 Lease, RECENT, RecordFilter, Renewed, Running, Totals,
-                reads::invocations::{id_range, record_columns},
+                reads::invocations::{TOTALS, id_range, record_columns},
                 rows::{Id, RecordRow, ResultRow, RunningRow, TotalsRow},
             },
         };
@@ -48,17 +58,8 @@ macro_rules! invocation_reads {
             Ok(rows.unsigned_abs())
         }
 
-        /// Reads all in one statement, hence in one snapshot.
         pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {
-            query_as::<_, TotalsRow>(
-                "SELECT (SELECT value FROM totals WHERE name = 'accepted') AS accepted,
-                        (SELECT value FROM totals WHERE name = 'pruned') AS pruned,
-                        count(*) FILTER (WHERE state = 'queued') AS queued,
-                        count(*) FILTER (WHERE state = 'retrying') AS retrying,
-                        count(*) FILTER (WHERE state = 'running') AS running,
-                        count(*) AS rows
-                 FROM invocations WHERE mode = 'async'",
-            )
+            query_as::<_, TotalsRow>(TOTALS)
             .fetch_one(pool)
             .await?
             .into_model()

@@ -108,9 +108,11 @@ pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(),
 pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection) -> Result<(), Failure> {
         query(concat!(
-            "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, ",
+            "UPDATE invocations INDEXED BY invocations_due SET publications = 0, message_at = coalesce(due_at, ",
             now!(),
-            ") WHERE state IN ('queued', 'retrying', 'running') AND publications > 0"
+            ") WHERE state IN ('queued', 'retrying', 'running') AND message_at > ",
+            now!(),
+            " AND publications > 0"
         ))
         .execute(&mut *tx)
         .await?;

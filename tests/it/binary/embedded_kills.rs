@@ -35,19 +35,24 @@ fn payload(number: usize) -> String {
     format!("{{\"n\":{number},\"seconds\":0.02}}")
 }
 
-struct Embedded {
-    desk: Desk,
+/// One `up --embedded` after the other, on the same data folder.
+pub struct Embedded {
+    pub desk: Desk,
     runtime: &'static str,
     lives: usize,
 }
 
 impl Embedded {
+    pub fn new(desk: Desk, runtime: &'static str) -> Self {
+        Self { desk, runtime, lives: 0 }
+    }
+
     fn data_dir(&self) -> PathBuf {
         self.desk.home().join(format!("state/cloudfunc/embedded-{}", self.desk.name))
     }
 
     /// Starts it on the same data folder, until it is ready.
-    async fn up(&mut self) -> (Process, Client) {
+    pub async fn up(&mut self) -> (Process, Client) {
         let mut command = self.desk.cloudfunc(&["up", "--embedded", "--runtime", self.runtime]);
         for role in ["gateway", "registry", "scheduler", "manager"] {
             command.args([format!("--{role}-port"), "0".to_owned()]);
@@ -113,7 +118,7 @@ async fn states(client: &Client) -> BTreeMap<&'static str, usize> {
 }
 
 async fn a_platform_killed_at_any_moment_loses_nothing(desk: Desk, runtime: &'static str) {
-    let mut platform = Embedded { desk, runtime, lives: 0 };
+    let mut platform = Embedded::new(desk, runtime);
     let before = platform.mounts_and_cgroups();
     let told = Accepted::default();
     let (up, client) = platform.up().await;

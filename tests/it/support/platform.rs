@@ -184,6 +184,11 @@ impl TestPlatform {
         cloudfunc::store::connect(&self.platform.store).await.unwrap()
     }
 
+    /// A connection of its own to the platform's broker.
+    pub async fn queue(&self) -> std::sync::Arc<dyn queue::Queue> {
+        queue::connect(&self.platform.queue, &self.platform.name).await.unwrap()
+    }
+
     /// Deploys files given as (path, text).
     pub async fn deploy(&self, name: &str, files: &[(&str, &str)]) -> Deployed {
         self.try_deploy(name, files).await.unwrap()
