@@ -13,6 +13,7 @@ mod classic_routes;
 mod cli;
 mod commands;
 mod delivery;
+mod delivery_model;
 mod doctor;
 mod documents;
 mod door;
