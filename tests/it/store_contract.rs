@@ -7,6 +7,7 @@ mod connecting;
 mod functions;
 mod invocations;
 mod leases;
+mod lifecycle;
 mod records;
 mod sqlite_file;
 
@@ -109,6 +110,9 @@ contract! {
         a_lease_ends_only_as_it_was_seen,
         a_report_replaces_the_one_before,
         a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives,
+    }
+    lifecycle {
+        claims_and_settlements_do_what_the_lifecycle_decides,
     }
     records {
         a_sync_record_is_written_once_and_read_as_written,
