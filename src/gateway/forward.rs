@@ -47,7 +47,10 @@ impl Upstream {
         let answer = tokio::select! {
             biased;
             answer = self.peer.call(request) => answer,
-            () = self.give_up.cancelled() => Err(Unanswered::after()),
+            () = self.give_up.cancelled() => {
+                let detail = "the platform is stopping, and the invocation has not ended; whether it will is not known";
+                return Err(Problem::new(code::INTERRUPTED, detail).into());
+            }
         };
         answer.map_err(|error| self.failed(&error, false))?
     }

@@ -41,14 +41,15 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let give_up = CancellationToken::new();
-    let _giving_up = tokio::spawn({
+    let giving_up = {
         let (soft, give_up) = (shutdown.soft.clone(), give_up.clone());
         async move {
             soft.cancelled().await;
             tokio::time::sleep(grace).await;
             give_up.cancel();
+            std::future::pending::<()>().await;
         }
-    });
+    };
     let gateway = Arc::new(Gateway {
         registry: Upstream::new("registry", upstreams.registry, give_up.clone()),
         scheduler: Upstream::new("scheduler", upstreams.scheduler, give_up),
@@ -61,6 +62,7 @@ pub async fn run(
     let serving = server.serve(serves, shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
+        () = giving_up => {}
         () = shutdown.hard.cancelled() => {}
     }
     Ok(())

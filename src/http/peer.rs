@@ -104,7 +104,7 @@ impl Unanswered {
     }
 
     /// Something may have happened.
-    pub fn after() -> Self {
+    fn after() -> Self {
         Self { begun: true, source: None }
     }
 }

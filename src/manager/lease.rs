@@ -68,7 +68,7 @@ async fn renew(shared: &Shared, failing: &mut bool) -> Duration {
     }
 }
 
-/// First what runs is stopped; then there may be new claims.
+/// What runs is told to stop; its sandbox may take a moment to go, and the next claim does not wait for it.
 async fn begin_anew(shared: &Shared, lost: &Life) {
     tracing::warn!(
         owner = %lost.owner,

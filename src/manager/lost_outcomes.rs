@@ -2,7 +2,7 @@
 //! there, with a disk or a purge. Nobody else would ever take them, as our lease is renewed.
 //!
 //! Such an invocation is reported as not finished, through the same queue: an outcome that is still in it comes first, and
-//! then the report is stale.
+//! then the report is stale. One that a scheduler has had in hand for all that time may come second; then it is run again.
 
 use std::{
     collections::HashMap,
@@ -49,7 +49,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         for lost in missed.look(not_ours, Instant::now()) {
             tracing::warn!(invocation = %lost.id, "its outcome was lost on its way; it is run again");
             if let Err(error) = shared.queue.publish(&Address::Outcomes, report(lost, owner)).await {
-                tracing::debug!(error = %chain(&error), "not reported; the next look reports it");
+                tracing::debug!(error = %chain(&error), "not reported yet");
             }
         }
     }
@@ -65,7 +65,12 @@ impl Missed {
         self.0.retain(|key, _| missed.iter().any(|one| (one.id, one.attempt) == *key));
         let is_late = |one: &Running| {
             let since = self.0.entry((one.id, one.attempt)).or_insert(now);
-            now.saturating_duration_since(*since) >= LATEST
+            let is_late = now.saturating_duration_since(*since) >= LATEST;
+            if is_late {
+                // The report is on its way now, and has as much time.
+                *since = now;
+            }
+            is_late
         };
         missed.into_iter().filter(is_late).collect()
     }
@@ -119,5 +124,6 @@ mod tests {
         assert_eq!(missed.look(vec![one(2)], start + 2 * LATEST), [], "another attempt");
         let again = one(2);
         assert_eq!(missed.look(vec![again], start + 3 * LATEST), [again]);
+        assert_eq!(missed.look(vec![again], start + 3 * LATEST + EVERY), [], "it was reported");
     }
 }

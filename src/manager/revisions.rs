@@ -17,6 +17,8 @@ use crate::{
 #[derive(Default)]
 pub struct RevisionCache {
     known: Mutex<HashMap<FunctionId, Vec<Arc<Revision>>>>,
+    /// The active one of each function, as this manager was told last.
+    active: Mutex<HashMap<FunctionId, RevisionNumber>>,
     /// Functions that were deleted while this manager knew them, newest last; at most [`REMEMBERED_GONE`].
     gone: Mutex<VecDeque<FunctionId>>,
     /// How many were deleted. Looked at for every line that a function writes.
@@ -44,6 +46,16 @@ impl RevisionCache {
         Ok(store.revision(function, number).await?.map(|read| self.keep(read)))
     }
 
+    /// Notes which one is active.
+    pub fn set_active(&self, function: FunctionId, active: RevisionNumber) {
+        self.active.lock().expect("no holder panics").insert(function, active);
+    }
+
+    /// Returns the active one, as this manager was told last.
+    pub fn active(&self, function: FunctionId) -> Option<RevisionNumber> {
+        self.active.lock().expect("no holder panics").get(&function).copied()
+    }
+
     /// Keeps a revision that was read, unless it is known.
     pub fn keep(&self, read: Revision) -> Arc<Revision> {
         let mut known = self.known.lock().expect("no holder panics");
@@ -68,6 +80,7 @@ impl RevisionCache {
 
     /// The function was deleted.
     pub fn forget(&self, function: FunctionId) {
+        self.active.lock().expect("no holder panics").remove(&function);
         self.known.lock().expect("no holder panics").remove(&function);
         let mut gone = self.gone.lock().expect("no holder panics");
         gone.push_back(function);

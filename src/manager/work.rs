@@ -80,6 +80,11 @@ impl Work {
         self.claim.as_ref().map_or(1, |claim| claim.attempt)
     }
 
+    /// Whether a broker that has lost our connection may have sent its message a second time.
+    pub fn is_delivered_again(&self) -> bool {
+        self.invoke.mode == Mode::Async && self.delivery.redelivered
+    }
+
     pub fn needs_claim(&self) -> bool {
         self.invoke.mode == Mode::Async && self.claim.is_none()
     }
@@ -297,7 +302,7 @@ pub fn bare_reply(
 }
 
 /// Tries until the queue has it: nothing that was accepted is lost for want of a broker. When this
-/// process ends before, the lease runs out and another manager claims the invocation anew.
+/// process ends before, its lease is ended and another manager claims the invocation anew.
 async fn send_outcome(shared: &Shared, message: Message, delivery: Delivery) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     while let Err(error) = shared.queue.publish(&Address::Outcomes, message.clone()).await {

@@ -35,6 +35,7 @@ use crate::{
 use self::{
     background::{
         admit::{self, Admission},
+        forsaken,
         outcomes::{self, Unstored},
         sweep,
     },
@@ -116,6 +117,7 @@ pub async fn run(
     tasks.spawn(replies::receive(scheduler.clone(), background.clone()));
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
+    tasks.spawn(forsaken::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
     let serves = Served {
         routes: routes::routes(scheduler.clone()),

@@ -94,7 +94,7 @@ pub struct Settlement {
     pub token: Option<Uuid>,
     /// [`Transition::Retry`] or [`Transition::End`]; any other changes nothing.
     pub transition: Transition,
-    /// The entry of this attempt in the record: it replaces the one that the claim made.
+    /// The entry of this attempt in the record.
     pub attempt_record: AttemptRecord,
     /// The way its instance began. This and the following fields are stored with an end only.
     pub start: Option<Start>,

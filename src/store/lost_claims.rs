@@ -3,7 +3,7 @@
 //!
 //! A claim is noted before it is sent and forgotten when its answer arrives. The ones left over (the connection was
 //! lost, or the caller dropped the future) are given back when the same owner next renews its lease, *before* it is
-//! renewed: so the row either becomes due again or its lease expires. Since a server may still be about to execute what
+//! renewed: so the row either becomes due again or its owner is found to be lost. Since a server may still be about to execute what
 //! it was sent, that is repeated for [`LATEST`].
 
 use std::{

@@ -22,7 +22,6 @@ use crate::{
         eventually, eventually_within,
         platform::{Stack, TestPlatform, function, json},
         postgres::psql,
-        process,
     },
 };
 
@@ -259,7 +258,10 @@ async fn kill_the_instance(platform: &TestPlatform, id: InvocationId) {
     });
     let inside: Vec<_> = inside.collect();
     assert!(!inside.is_empty(), "its process is found");
-    inside.iter().for_each(|pid| process::signal(*pid, Signal::KILL));
+    for pid in inside.into_iter().filter_map(rustix::process::Pid::from_raw) {
+        // One that was making a container may have ended by itself.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
 }
 
 /// Nobody has taken it, or somebody has and was lost with it: the scheduler cannot know, and does not say that a repeat

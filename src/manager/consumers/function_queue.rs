@@ -170,8 +170,9 @@ impl FunctionQueue {
     /// It waits for an instance, and is claimed when there is one.
     async fn take_async(&self, invoke: Invoke, delivery: Delivery, taken: Instant) {
         let shared = &self.shared;
-        let revision = match shared.revisions.get(&*shared.store, invoke.function, invoke.revision).await
-        {
+        // The message says what was active when it was published.
+        let active = shared.revisions.active(self.function).unwrap_or(invoke.revision);
+        let revision = match shared.revisions.get(&*shared.store, invoke.function, active).await {
             // It was pruned since, or went with its function.
             Ok(None) => match shared.store.active_function(self.function).await {
                 Ok(active) => active.map(|active| shared.revisions.keep(active.revision)),

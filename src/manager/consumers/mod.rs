@@ -180,6 +180,7 @@ impl Followed {
         let ActiveFunction { function, revision } = found;
         let (id, active) = (function.id, function.active_revision);
         let revision = self.shared.revisions.keep(revision);
+        self.shared.revisions.set_active(id, active);
         let prefetch = u16::try_from(revision.spec.scaling.max_instances).unwrap_or(u16::MAX).max(1);
         let known = self.consuming.get_mut(&id);
         if known.as_ref().is_none_or(|one| one.active != active) {

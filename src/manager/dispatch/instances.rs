@@ -13,7 +13,10 @@ use super::{
     },
     Dispatcher, Instance,
 };
-use crate::{model::Revision, runtime};
+use crate::{
+    model::{FunctionId, Revision},
+    runtime,
+};
 
 impl Dispatcher {
     pub(super) fn start(&mut self, slot: Slot, key: Key) {
@@ -71,7 +74,10 @@ impl Dispatcher {
     pub(super) fn start_ended(&mut self, slot: Slot, failure: Option<&StartFailure>) {
         let Some(instance) = self.instances.get(&slot) else { return };
         let (function, name) = (instance.revision.function, instance.revision.name.clone());
+        let is_live = |one: &Instance| one.jobs.is_some() && one.revision.function == function;
         let changed = match failure {
+            // Some run: what waits has those.
+            Some(StartFailure::Platform(_)) if self.instances.values().any(is_live) => false,
             Some(StartFailure::Platform(_)) => self.stalls.failed(function, Instant::now()),
             // Its code was run; or there will be another start at once.
             Some(_) | None => self.stalls.succeeded(function),
@@ -83,6 +89,13 @@ impl Dispatcher {
         if self.stalls.is_stalled(function) {
             tracing::warn!(function = %name, "no instance can be started here; its queued invocations are left to others for a while");
             self.apply(Event::Stalled { function });
+        }
+    }
+
+    /// Its code has changed, or it is gone.
+    pub(super) fn forget_stall(&mut self, function: FunctionId) {
+        if self.stalls.succeeded(function) {
+            self.stalled.set(self.stalls.stalled());
         }
     }
 

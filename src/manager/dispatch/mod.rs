@@ -170,6 +170,7 @@ impl Dispatcher {
 
     fn handle(&mut self, command: Command) {
         match command {
+            Command::Work(work) if work.is_delivered_again() => self.take_again(work),
             Command::Work(work) => {
                 let event = self.admit(work);
                 self.apply(event);
@@ -223,6 +224,7 @@ impl Dispatcher {
                 self.instances_changed();
             }
             Command::Active { function, revision } => {
+                self.forget_stall(function);
                 self.apply(Event::Active { function, revision });
             }
             Command::ImageMade => self.apply(Event::ImageMade),

@@ -49,6 +49,18 @@ impl Dispatcher {
         Event::Arrived { work: id, key, needs, mode, deadline }
     }
 
+    /// What still waits here is not to wait twice: the new delivery is the one that can be settled.
+    pub(super) fn take_again(&mut self, mut work: Box<Work>) {
+        let waiting = self.waiting.values_mut();
+        match waiting.into_iter().find(|waiting| waiting.invoke.id == work.invoke.id) {
+            Some(waiting) => std::mem::swap(&mut waiting.delivery, &mut work.delivery),
+            None => {
+                let event = self.admit(work);
+                self.apply(event);
+            }
+        }
+    }
+
     /// Hands it to that instance.
     pub(super) fn run_work(&mut self, slot: Slot, work: WorkId, start: Start) {
         let Some(piece) = self.waiting.remove(&work) else { return };
@@ -93,7 +105,12 @@ impl Dispatcher {
         let commands = self.commands.clone();
         self.beside(|shared| async move {
             let Some(work) = begin::claim(work, &shared, &commands).await else { return };
-            let mut run = Run::without_instance(failure.verdict(START_RETRY));
+            let verdict = match failure {
+                // It did begin, in a way; and nobody else may ever end it.
+                StartFailure::Image(reason) if work.claim.is_some() => Verdict::Unfinished { reason },
+                failure => failure.verdict(START_RETRY),
+            };
+            let mut run = Run::without_instance(verdict);
             if let Some((instance, output)) = output {
                 let invocation = Some((work.invoke.id, work.attempt()));
                 run.instance = Some(instance);

@@ -12,8 +12,8 @@ use crate::{
 /// A guest that hung up is given this long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Exit codes of a kill that no function can do to itself: it is the first process of its namespace, which such
-/// signals from inside do not end.
+/// Exit codes of a kill. A function is the first process of its namespace, which such signals from inside do not end; one
+/// that exits with such a number by itself is taken for killed, too.
 const KILLS: [i64; 2] = [128 + 9, 128 + 15];
 
 impl Instance {
@@ -23,7 +23,15 @@ impl Instance {
             return crashed("protocol", format!("the function broke the runtime protocol: {what}"));
         }
         let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
-        match exit.unwrap_or(Exit::Unknown) {
+        let exit = match exit {
+            Ok(exit) => exit,
+            // It hung up, and lives; or there is nobody who could say so.
+            Err(_) if self.shared.runtime.ping().await.is_ok() => {
+                return crashed("exit", "the function's process hung up without an answer".to_owned());
+            }
+            Err(_) => Exit::Unknown,
+        };
+        match exit {
             Exit::OutOfMemory => {
                 let limit = show_bytes(self.revision.spec.memory_bytes);
                 let message = format!("the function used more than its memory limit of {limit}");

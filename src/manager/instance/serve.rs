@@ -1,6 +1,6 @@
 //! An instance at work: one job after the other, until there are no more.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -20,9 +20,12 @@ use crate::model::{InvocationId, Start, message::Verdict};
 /// is one at once, or the instance idles.
 const OUTPUT_WAITS: Duration = Duration::from_secs(1);
 
+/// Before another attempt of what did not begin as its instance had ended; it grows from there.
+const NEXT_TRY: Duration = Duration::from_secs(1);
+
 /// What became of work that was handed to an instance.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way through a match")]
-enum Claimed {
+enum Begins {
     /// It is to be run.
     Ours(Work),
     /// It is somebody else's, or waits again.
@@ -73,15 +76,15 @@ impl Instance {
             };
             let claimed = match work.needs_claim() {
                 true => self.claimed(work, commands).await,
-                false => Claimed::Ours(work),
+                false => Begins::Ours(work),
             };
             let mut work = match claimed {
-                Claimed::Ours(work) => work,
-                Claimed::NotOurs => {
+                Begins::Ours(work) => work,
+                Begins::NotOurs => {
                     let _ = commands.send(Command::Finished { slot, work: id, usable: true });
                     continue;
                 }
-                Claimed::InVain => {
+                Begins::InVain => {
                     self.write_load_output(None);
                     let _ = commands.send(Command::Finished { slot, work: id, usable: false });
                     return;
@@ -90,8 +93,11 @@ impl Instance {
             // A cold start's invocation is the one that waited.
             let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
             let load_lines = if is_held { self.write_load_output(waited) } else { 0 };
-            if life.lost.is_cancelled() {
-                life = self.shared.lives.now();
+            // Its lease may have been ended while its claim was on its way here.
+            let of_work = work.claim.as_ref().map(|claim| claim.life.clone());
+            let of_work = of_work.unwrap_or_else(|| self.shared.lives.now());
+            if !Arc::ptr_eq(&life, &of_work) {
+                life = of_work;
                 lost.set(life.lost.clone().cancelled_owned());
             }
             let ran = tokio::select! {
@@ -117,24 +123,24 @@ impl Instance {
     }
 
     /// Takes the claim of async work. The guest may end meanwhile, which is no fault of the invocation.
-    async fn claimed(&mut self, work: Work, commands: &Commands) -> Claimed {
+    async fn claimed(&mut self, work: Work, commands: &Commands) -> Begins {
         let shared = self.shared.clone();
         let mut claiming = std::pin::pin!(begin::claim(work, &shared, commands));
         let mut sink = Sink::new(&shared, &self.revision, self.id, None);
         let mut between = |line| sink.write(line);
         tokio::select! {
             biased;
-            work = &mut claiming => return work.map_or(Claimed::NotOurs, Claimed::Ours),
+            work = &mut claiming => return work.map_or(Begins::NotOurs, Begins::Ours),
             error = self.guest.idle(&mut between) => {
                 tracing::warn!(function = %self.revision.name, container = self.short_id(), %error, "instance ended while idle");
             }
         }
         if let Some(work) = claiming.await {
             let reason = "the instance ended before it began".to_owned();
-            let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
+            let verdict = Verdict::NotRun { reason, throttled: false, delay: NEXT_TRY };
             work.settle(&shared, Run::without_instance(verdict)).await;
         }
-        Claimed::InVain
+        Begins::InVain
     }
 
     /// Writes the output of the load, as that invocation's, or as the instance's own.

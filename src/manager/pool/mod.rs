@@ -2,7 +2,7 @@
 //! machine `(state, event, now) -> actions` without I/O; the manager's loop performs the actions.
 //!
 //! ```text
-//!            Start                  Run                    idle timeout, drain, evict
+//!            Start                  Run           idle timeout, drain, evict, one that starves
 //!  (none) ─────────▶ Starting ───▶ Busy ◀──────▶ Idle ─────────────────────────▶ Stopping ──▶ (none)
 //!                       │           │   finished                                    ▲
 //!                       └───────────┴───────────────────────────────────────────────┘
@@ -129,6 +129,11 @@ impl Line {
     /// Roughly in the order in which they are popped.
     fn all(&self) -> impl Iterator<Item = &Waiting> {
         self.sync.iter().chain(&self.background)
+    }
+
+    /// For an instance that was started for those who wait: callers count on it.
+    fn pop_cold(&mut self) -> Option<Waiting> {
+        self.sync.pop_front().or_else(|| self.background.pop_front())
     }
 
     fn pop(&mut self) -> Option<Waiting> {
@@ -272,12 +277,6 @@ impl Pool {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::ToOthers });
             return;
         }
-        let is_outdated =
-            self.active.get(&key.function).is_some_and(|active| *active != Some(key.revision));
-        if mode == Mode::Async && is_outdated {
-            actions.push(Action::Reject { work: waiting.work, why: Rejection::Outdated });
-            return;
-        }
         if let Some(slot) = self.most_recent_idle(key) {
             self.run(slot, waiting.work, Start::Warm, actions);
             return;
@@ -307,7 +306,8 @@ impl Pool {
             self.stop(slot, actions);
             return;
         }
-        while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
+        let pop = if cold { Line::pop_cold } else { Line::pop };
+        while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(pop) {
             // Who has been waiting for this very start gets it, however long it took.
             if !cold && waiting.deadline.is_some_and(|deadline| deadline <= now) {
                 actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
@@ -340,14 +340,14 @@ impl Pool {
         }
         let staying = || self.instances.values().filter(|i| i.life != Life::Stopping);
         let used: u64 = staying().map(|i| i.needs.memory).sum();
+        let instances = |of| staying().filter(|i| i.key.function == of).count();
         let starving = self.lines.iter().filter(|(key, line)| {
             let has_waited = |since| since < own && now.saturating_duration_since(since) >= STARVING;
-            let instances = staying().filter(|i| i.key.function == key.function).count();
-            key.function != instance.key.function
-                && line.since().is_some_and(has_waited)
+            line.since().is_some_and(has_waited)
+                && key.function != instance.key.function
                 && used + line.needs.memory > self.limits.memory_budget
-                && instances < line.needs.max_instances as usize
                 && self.starting(**key) == 0
+                && instances(key.function) < line.needs.max_instances as usize
         });
         starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)
     }
@@ -365,7 +365,7 @@ impl Pool {
         let Some(instance) = self.instances.remove(&slot) else { return };
         // One failed start answers one caller. The others' starts may still succeed, and a start that
         // is bound to fail again answers them one by one instead of being retried for ever.
-        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop) {
+        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop_cold) {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
         }
     }
@@ -519,6 +519,9 @@ impl Pool {
         for (key, _, waiting) in &mut wanted {
             *waiting = waiting.saturating_sub(self.starting(*key));
         }
+        if let Some(starving) = self.lacks_memory(now) {
+            wanted.retain(|(key, ..)| self.lines.get(key).and_then(Line::since) <= Some(starving));
+        }
         wanted.sort_by_key(|(key, ..)| {
             let turn = self.turns.get(&key.function).copied().unwrap_or(0);
             (turn, self.lines.get(key).and_then(Line::since))
@@ -541,6 +544,22 @@ impl Pool {
                 self.turns.insert(key.function, self.starts);
             }
         }
+    }
+
+    /// Since when a line waits that starves for memory. Nothing that is younger takes what becomes free, or an instance
+    /// that needs more than others would never get it.
+    fn lacks_memory(&self, now: Instant) -> Option<Instant> {
+        let used = self.used();
+        let starving = self.lines.iter().filter_map(|(key, line)| {
+            let since = line.since()?;
+            let starves = now.saturating_duration_since(since) >= STARVING
+                && used + line.needs.memory > self.limits.memory_budget
+                && self.starting(*key) == 0
+                && self.count(|i| i.key.function == key.function && i.life != Life::Stopping)
+                    < line.needs.max_instances as usize;
+            starves.then_some(since)
+        });
+        starving.min()
     }
 
     fn start(

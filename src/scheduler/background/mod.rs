@@ -2,6 +2,7 @@
 //! report; what got stuck is found by the sweeper.
 
 pub mod admit;
+pub mod forsaken;
 mod lease_watch;
 pub mod outcomes;
 pub mod publisher;

@@ -18,7 +18,7 @@ use crate::{
         AttemptRecord, Body, FunctionError, State,
         message::{self, Outcome, Verdict},
     },
-    queue::{Address, ConsumeOptions, Consumer, Delivery},
+    queue::{Address, ConsumeOptions, Consumer, Delivery, Message},
     scheduler::Scheduler,
     store::{self, Settlement},
 };
@@ -85,7 +85,7 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
                 settlements.push(settlement(outcome, body, scheduler.clock.now()));
                 read.push(delivery);
             }
-            Err(error) => leave_to_others(delivery, &error),
+            Err(error) => leave_to_others(scheduler, delivery, &error),
         }
     }
     match patiently(&scheduler.unstored, || scheduler.store.settle(&settlements)).await {
@@ -97,50 +97,75 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
     }
 }
 
-/// A newer version may have written it, and a scheduler of that version can read it: it goes back to the queue after a
-/// moment. Acked, its invocation would stay `running` for ever.
-fn leave_to_others(delivery: Delivery, error: &message::DecodeError) {
+/// A newer version may have written it, and a scheduler of that version can read it: after a moment it goes to the end of
+/// the queue. Acked alone, its invocation would stay `running` for ever.
+fn leave_to_others(scheduler: &Scheduler, delivery: Delivery, error: &message::DecodeError) {
     const MOMENT: Duration = Duration::from_secs(5);
     tracing::error!(%error, "an outcome that this version cannot read; it is left to others");
+    let (queue, stop) = (scheduler.queue.clone(), scheduler.stop.clone());
     tokio::spawn(async move {
-        tokio::time::sleep(MOMENT).await;
-        drop(delivery);
+        let _ = tokio::time::timeout(MOMENT, stop.cancelled()).await;
+        let message = Message { parcel: delivery.parcel.clone(), expires: None };
+        if queue.publish(&Address::Outcomes, message).await.is_ok() {
+            drop(delivery.ack().await);
+        }
     });
 }
 
-/// The store refuses the batch. If that is because of one of them, that one ends as a failure of the platform, so that
-/// it does not hold up the others. If it refuses everything, nothing is acked: a password may have been changed.
+/// The store refuses the batch. One that it refuses while it takes others ends as a failure of the platform, so that it
+/// does not hold them up. If it refuses everything, nothing is acked: a password may have been changed.
 async fn one_by_one(scheduler: &Scheduler, settlements: &[Settlement]) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     let mut left: Vec<&Settlement> = settlements.iter().collect();
     loop {
-        let mut refused = Vec::new();
-        for settlement in std::mem::take(&mut left) {
-            let one = std::slice::from_ref(settlement);
-            match patiently(&scheduler.unstored, || scheduler.store.settle(one)).await {
-                Ok(settled) => announce(scheduler, one, &settled),
-                Err(error) => refused.push((settlement, error)),
-            }
-        }
-        for (settlement, error) in refused {
-            let instead = [Settlement {
-                transition: Transition::End { ending: Policy::DEFAULT.claims().exhausted, failures: 0 },
-                result: None,
-                ..settlement.clone()
-            }];
-            match scheduler.store.settle(&instead).await {
-                Ok(settled) => {
-                    tracing::error!(invocation = %settlement.id, error = %chain(&error), "its outcome cannot be stored");
-                    announce(scheduler, &instead, &settled);
+        left = refused_of(scheduler, left).await;
+        // A write that changes nothing tells whether the store takes any.
+        if !left.is_empty() && scheduler.store.mark_published(&[]).await.is_ok() {
+            for settlement in refused_of(scheduler, std::mem::take(&mut left)).await {
+                if !end_instead(scheduler, settlement).await {
+                    left.push(settlement);
                 }
-                Err(_) => left.push(settlement),
             }
         }
         if left.is_empty() {
-            return;
+            return scheduler.unstored.is_over();
         }
         scheduler.unstored.say(&"the store refuses outcomes");
         backoff.pause().await;
+    }
+}
+
+/// Stores each by itself; returns those that are refused.
+async fn refused_of<'a>(scheduler: &Scheduler, settlements: Vec<&'a Settlement>) -> Vec<&'a Settlement> {
+    let mut refused = Vec::new();
+    for settlement in settlements {
+        let one = std::slice::from_ref(settlement);
+        match patiently(&scheduler.unstored, || scheduler.store.settle(one)).await {
+            Ok(settled) => announce(scheduler, one, &settled),
+            Err(error) => {
+                tracing::error!(invocation = %settlement.id, error = %chain(&error), "outcome refused");
+                refused.push(settlement);
+            }
+        }
+    }
+    refused
+}
+
+/// Ends an invocation whose outcome cannot be stored. False: the store does not take that either.
+async fn end_instead(scheduler: &Scheduler, settlement: &Settlement) -> bool {
+    let failures = match settlement.transition {
+        Transition::Retry { failures, .. } | Transition::End { failures, .. } => failures,
+        Transition::Stay | Transition::Run { .. } => 0,
+    };
+    let ending = Policy::DEFAULT.claims().exhausted;
+    let transition = Transition::End { ending, failures };
+    let instead = [Settlement { transition, result: None, ..settlement.clone() }];
+    match scheduler.store.settle(&instead).await {
+        Ok(settled) => {
+            announce(scheduler, &instead, &settled);
+            true
+        }
+        Err(_) => false,
     }
 }
 

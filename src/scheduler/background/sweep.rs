@@ -11,16 +11,12 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    lease_watch::LeaseWatch,
-    publisher::{self, Announced},
-};
+use super::publisher::{self, Announced};
 use crate::{
     error_chain::chain,
-    lifecycle::Ending,
-    model::{FunctionId, Mode, OwnerId},
+    model::{FunctionId, Mode},
     queue::{self, Address},
-    scheduler::{Scheduler, bounds::PUBLISHES, sync::replies},
+    scheduler::{Scheduler, bounds::PUBLISHES},
     store::{self, Due},
 };
 
@@ -51,15 +47,11 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut count, mut failing) = (0, false);
-    let mut leases = LeaseWatch::new(!scheduler.queue.is_durable());
     let mut count_at = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
-        }
-        if let Err(error) = tell_forsaken(scheduler, &mut leases).await {
-            tracing::debug!(error = %chain(&error), "leases not read");
         }
         match sweep(scheduler, &mut count_at).await {
             Ok(()) if failing => tracing::info!("sweeping again"),
@@ -172,38 +164,4 @@ async fn publish(scheduler: &Scheduler, due: Vec<Due>) -> Vec<(Due, queue::Error
         }
     });
     publishing.buffered(PUBLISHES).filter_map(std::future::ready).collect().await
-}
-
-/// Sync callers whose manager has vanished: its lease was ended, or, as the last resort, the time in
-/// which any answer must have come. A message that was in its hands may have expired since then.
-async fn tell_forsaken(scheduler: &Scheduler, watch: &mut LeaseWatch) -> Result<(), store::Error> {
-    let now = Instant::now();
-    replies::tell_lost(scheduler, scheduler.pending.take_overdue(now));
-    for (id, pending) in scheduler.pending.take_abandoned(now) {
-        // No manager has said that it did not run it.
-        scheduler.conclude(id, &pending.arrival, Err(Ending::interrupted()));
-    }
-    let owners = scheduler.pending.owners();
-    let leases = scheduler.store.leases().await?;
-    let mut live: HashSet<OwnerId> = leases.iter().map(|lease| lease.owner).collect();
-    for lease in watch.look(&leases, now) {
-        match scheduler.store.end_lease(&lease).await {
-            Ok(true) => {
-                let owner = lease.owner;
-                tracing::warn!(%owner, "a manager has not renewed its lease and counts as lost");
-                live.remove(&owner);
-            }
-            // It was renewed, or ended, in this moment.
-            Ok(false) => {}
-            Err(error) => {
-                watch.forget_looks();
-                return Err(error);
-            }
-        }
-    }
-    scheduler.functions.set_managers(u32::try_from(live.len()).unwrap_or(u32::MAX));
-    // Only those asked about: one that has come since then is not known to be lost.
-    let is_lost = |owner| owners.contains(&owner) && !live.contains(&owner);
-    replies::tell_lost(scheduler, scheduler.pending.take_lost(is_lost));
-    Ok(())
 }

@@ -27,6 +27,8 @@ use crate::{
 /// A manager that took a message in the last moment of its life in the queue has said so by then
 /// (it does after 1 s, looking every 0.5 s).
 const UNDERWAY_GRACE: Duration = Duration::from_millis(2500);
+/// The wait for a first word is counted in such steps; each that took longer counts as one.
+const STEP: Duration = Duration::from_secs(1);
 /// Beyond the limits of loading and running: a start, and the way back.
 const LATEST: Duration = Duration::from_secs(60);
 
@@ -165,9 +167,15 @@ impl Scheduler {
         mut told: oneshot::Receiver<Told>,
         accepted: Instant,
     ) -> Result<Ended, Failure> {
+        // Step by step: a process, or a whole machine, that stood still meanwhile has not waited.
         let slot = accepted + self.limits.queue_wait + UNDERWAY_GRACE;
-        if let Ok(told) = tokio::time::timeout_at(slot.into(), &mut told).await {
-            return self.answer(id, function, told);
+        let mut left = slot.saturating_duration_since(Instant::now());
+        while !left.is_zero() {
+            let step = left.min(STEP);
+            if let Ok(told) = tokio::time::timeout(step, &mut told).await {
+                return self.answer(id, function, told);
+            }
+            left -= step;
         }
         let (underway, until) = self
             .pending

@@ -164,9 +164,9 @@ pub async fn claim(
         .iter()
         .zip(answers)
         .map(|(claim, answer)| claiming(claim, answer.claimed, answer.has_lease, answer.active));
-    let answers: sqlx::Result<_> = answers.collect();
+    let answers = answers.collect::<sqlx::Result<_>>()?;
     sent.answered();
-    Ok(answers?)
+    Ok(answers)
 }
 
 /// The answer to one of several claims.
@@ -192,7 +192,7 @@ impl FromRow<'_, PgRow> for Answer {
 pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), Failure> {
     let mut connection = pool.acquire().await?;
     query(
-        "UPDATE invocations AS i SET state = 'retrying', owner = NULL, publications = 0, due_at = now_ms(),
+        "UPDATE invocations AS i SET state = 'retrying', owner = NULL, attempt_revision = NULL, publications = 0, due_at = now_ms(),
             message_at = now_ms()
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (id, token, owner)
          WHERE i.id = t.id AND i.claim = t.token AND i.owner = t.owner AND i.state = 'running'",
@@ -220,7 +220,7 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
     let mut connection = pool.acquire().await?;
     let settled: Vec<i64> = query_scalar(
         "UPDATE invocations AS i SET state = t.state, reason = t.reason, cause = t.cause,
-            dead_letter = t.dead_letter, failures = t.failures, losses = coalesce(t.losses, i.losses), start = t.start, prewarmed = t.prewarmed,
+            dead_letter = t.dead_letter, failures = t.failures, losses = greatest(t.losses, i.losses), start = t.start, prewarmed = t.prewarmed,
             attempts = i.attempts || t.entry, attempt_revision = NULL, phases = t.phases,
             result_type = t.result_type, result_size = t.result_size, result = t.result,
             finished_at = t.finished_at,

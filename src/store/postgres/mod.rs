@@ -1,4 +1,4 @@
-//! The store in Postgres: a pool of connections, batches as arrays, leases on the server's clock.
+//! The store in Postgres: a pool of connections, batches as arrays.
 //!
 //! There are three pools. Durability is a property of the session: writes that others rely on are synced by their
 //! commit; those that may be lost with the server's last moments (records of sync invocations, log lines, reports) go

@@ -182,7 +182,7 @@ pub async fn give_back_lost(writer: &Writer, claims: &[SentClaim]) -> Result<(),
     async fn run(tx: &mut SqliteConnection, claims: &[SentClaim]) -> Result<(), Failure> {
         for claim in claims {
             query(concat!(
-                "UPDATE invocations SET state = 'retrying', owner = NULL, publications = 0, due_at = ",
+                "UPDATE invocations SET state = 'retrying', owner = NULL, attempt_revision = NULL, publications = 0, due_at = ",
                 now!(),
                 ", message_at = ",
                 now!(),
@@ -217,7 +217,7 @@ async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result
         "UPDATE invocations SET state = $3, reason = $4, cause = $5, dead_letter = $6, failures = $7,
             start = $8, prewarmed = $9, attempts = attempts || $10, attempt_revision = NULL, phases = $11,
             result_type = $12, result_size = $13, result = $14, finished_at = $15,
-            duration_ms = max(0, $15 - accepted_at), losses = coalesce($17, losses), owner = NULL, publications = 0, due_at = ",
+            duration_ms = max(0, $15 - accepted_at), losses = max(coalesce($17, 0), losses), owner = NULL, publications = 0, due_at = ",
         now!(),
         " + $16, message_at = ",
         now!(),
