@@ -19,7 +19,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The most instances that a piece of work is handed to.
 const HANDED: u8 = 3;
 
-/// Makes async work ours, now that it can run. None: it is settled, or comes back. Nothing async runs without.
+/// Claims async work for an instance that is ready to run it. Returns `None` if the claim was not granted; the work is
+/// then settled, or its message comes back later. No async work runs without a claim.
 pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) -> Option<Work> {
     if !work.needs_claim() {
         return Some(work);
@@ -52,7 +53,7 @@ pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) ->
     None
 }
 
-/// Its message goes back to the queue after a moment, and from there to whoever is next.
+/// Returns the message to its queue after [`PAUSE`], for any manager to take.
 fn come_back(work: Work, shared: &Shared) {
     let stop = shared.given_up.clone();
     shared.tracker.spawn(async move {
@@ -61,8 +62,8 @@ fn come_back(work: Work, shared: &Shared) {
     });
 }
 
-/// It waits again, for an instance of the revision that is active by now. Unless its function is gone, which has
-/// ended it.
+/// Queues the work again for the revision that is active now. If the function was deleted, the message is acked, as the
+/// deletion has ended the invocation.
 pub fn admit_again(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
     let (shared, commands) = (shared.clone(), commands.clone());
     shared.tracker.clone().spawn(async move {
@@ -80,15 +81,20 @@ pub fn admit_again(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
     });
 }
 
-/// The instance that it was handed to had ended. It waits for another one; but a function whose instances end by
-/// themselves, one after the other, does not keep the host busy: then that is what came of it.
+/// Queues work again whose instance had ended before it began. After [`HANDED`] such instances the attempt ends as not
+/// run, so that a function whose instances keep ending does not keep the host busy.
 pub async fn hand_on(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
     work.handed += 1;
     if work.handed < HANDED {
         let _ = commands.send(Command::Work(Box::new(work)));
     } else if let Some(work) = claim(work, shared, commands).await {
-        let reason = "the instance ended before it began".to_owned();
-        let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
-        work.settle(shared, Run::without_instance(verdict)).await;
+        did_not_begin(work, shared).await;
     }
+}
+
+/// Settles claimed work whose instance ended before it began.
+pub async fn did_not_begin(work: Work, shared: &Arc<Shared>) {
+    let reason = "the instance ended before it began".to_owned();
+    let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
+    work.settle(shared, Run::without_instance(verdict)).await;
 }

@@ -14,7 +14,7 @@ const TOGETHER: usize = 64;
 /// Statements under way: a store commits several at once for less than each alone.
 const AT_ONCE: usize = 2;
 
-/// What a claim was answered, and the life of this manager in which it was made.
+/// The store's answer to a claim, and the life of this manager under which the claim was made.
 pub type Answer = (Result<Claiming, Arc<store::Error>>, Arc<Life>);
 
 pub struct Request {

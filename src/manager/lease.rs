@@ -68,7 +68,8 @@ async fn renew(shared: &Shared, failing: &mut bool) -> Duration {
     }
 }
 
-/// What runs is told to stop; its sandbox may take a moment to go, and the next claim does not wait for it.
+/// Cancels what runs under the lost lease, and takes a new lease under a new owner id. New claims do not wait until the
+/// old sandboxes are removed.
 async fn begin_anew(shared: &Shared, lost: &Life) {
     tracing::warn!(
         owner = %lost.owner,

@@ -25,7 +25,7 @@ impl Life {
 pub struct Lives {
     now: RwLock<Arc<Life>>,
     changed: watch::Sender<()>,
-    /// Somebody was told that there is no lease.
+    /// Notified when a claim was refused because the lease is gone.
     doubted: Notify,
 }
 
@@ -47,7 +47,7 @@ impl Lives {
         self.changed.subscribe()
     }
 
-    /// A claim was told that there is no lease: it is renewed now, which tells whether that is so.
+    /// Asks for a renewal now, after a claim was refused because the lease is gone.
     pub fn doubt(&self) {
         self.doubted.notify_one();
     }

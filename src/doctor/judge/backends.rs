@@ -24,7 +24,7 @@ pub struct Answer {
     pub unknown: usize,
     /// Whether the store has no migrations yet.
     pub is_empty: bool,
-    /// What became of the async invocations that were accepted, where it could be counted.
+    /// The count of async invocations by state; none if they could not be counted in time.
     pub totals: Option<Totals>,
 }
 

@@ -67,7 +67,7 @@ impl FunctionQueue {
         let address = Address::Function(self.function, self.mode);
         let mut retry = Retry::new();
         let mut stalled = self.dispatch.stalled().follow(self.function);
-        // A caller is answered at once that there is no instance; what nobody waits for is left to other managers.
+        // Sync calls are still taken, so that their callers get an error at once. Async work is left to other managers.
         let is_left = |stalled: &bool| *stalled && self.mode == Mode::Async;
         while !stop.is_cancelled() {
             let consumer = tokio::select! {

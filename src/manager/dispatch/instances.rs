@@ -70,7 +70,7 @@ impl Dispatcher {
         }
     }
 
-    /// A start has succeeded, or failed. Where the platform cannot start a function, others should have its work.
+    /// Notes the result of a start. A function that the platform cannot start here stalls.
     pub(super) fn start_ended(&mut self, slot: Slot, failure: Option<&StartFailure>) {
         let Some(instance) = self.instances.get(&slot) else { return };
         let (function, name) = (instance.revision.function, instance.revision.name.clone());
@@ -99,7 +99,7 @@ impl Dispatcher {
         }
     }
 
-    /// Those that have waited long enough may get work again: the next start shows.
+    /// Takes work again for functions whose pause is over; if their next start fails, they stall again.
     pub(super) fn try_stalled_again(&mut self) {
         if self.stalls.try_again(Instant::now()) {
             self.stalled.set(self.stalls.stalled());

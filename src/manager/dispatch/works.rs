@@ -49,7 +49,8 @@ impl Dispatcher {
         Event::Arrived { work: id, key, needs, mode, deadline }
     }
 
-    /// What still waits here is not to wait twice: the new delivery is the one that can be settled.
+    /// Takes work that was delivered again. If it still waits here, its new delivery replaces the old one, which can no
+    /// longer be acked.
     pub(super) fn take_again(&mut self, mut work: Box<Work>) {
         let waiting = self.waiting.values_mut();
         match waiting.into_iter().find(|waiting| waiting.invoke.id == work.invoke.id) {

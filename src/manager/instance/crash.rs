@@ -17,7 +17,7 @@ const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 const KILLS: [i64; 2] = [128 + 9, 128 + 15];
 
 impl Instance {
-    /// What a guest that was lost means to the invocation that it ran, when it was not us who killed it.
+    /// Returns why a guest was lost that the platform did not kill.
     pub(super) async fn crash(&mut self, error: GuestError) -> Lost {
         if let GuestError::Violation(what) = error {
             return crashed("protocol", format!("the function broke the runtime protocol: {what}"));

@@ -10,20 +10,17 @@ use super::{
         commands::{Command, Commands, Job},
         logs::Sink,
         pool::Slot,
-        work::{Run, Work},
+        work::Work,
     },
     Instance,
 };
-use crate::model::{InvocationId, Start, message::Verdict};
+use crate::model::{InvocationId, Start};
 
 /// Output of the load waits for up to this long for the invocation that it belongs to: there
 /// is one at once, or the instance idles.
 const OUTPUT_WAITS: Duration = Duration::from_secs(1);
 
-/// Before another attempt of what did not begin as its instance had ended; it grows from there.
-const NEXT_TRY: Duration = Duration::from_secs(1);
-
-/// What became of work that was handed to an instance.
+/// Whether work that was handed to an instance can run there.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way through a match")]
 enum Begins {
     /// It is to be run.
@@ -122,7 +119,7 @@ impl Instance {
         }
     }
 
-    /// Takes the claim of async work. The guest may end meanwhile, which is no fault of the invocation.
+    /// Claims async work. If the guest ends meanwhile, the attempt counts as not run.
     async fn claimed(&mut self, work: Work, commands: &Commands) -> Begins {
         let shared = self.shared.clone();
         let mut claiming = std::pin::pin!(begin::claim(work, &shared, commands));
@@ -136,9 +133,7 @@ impl Instance {
             }
         }
         if let Some(work) = claiming.await {
-            let reason = "the instance ended before it began".to_owned();
-            let verdict = Verdict::NotRun { reason, throttled: false, delay: NEXT_TRY };
-            work.settle(&shared, Run::without_instance(verdict)).await;
+            begin::did_not_begin(work, &shared).await;
         }
         Begins::InVain
     }
