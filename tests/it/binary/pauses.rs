@@ -87,7 +87,11 @@ async fn a_manager_that_stood_still_stops_what_others_run_by_now() {
     let record = client.record(id, Some(Duration::from_secs(90))).await.unwrap();
     let outcomes: Vec<_> = record.attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [None, Some(State::Succeeded)], "{record:?}");
-    let log = desk.log("manager");
+    // The line is written behind the outcome.
+    let log = eventually("the second attempt's end is logged", async || {
+        Some(desk.log("manager")).filter(|log| log.contains("successfully invoked"))
+    })
+    .await;
     assert_eq!(log.matches("successfully invoked").count(), 1, "the first attempt was stopped:\n{log}");
     assert_eq!(process::role_of(up.id(), "manager"), Some(manager), "it went on");
     stop(desk, up).await;
