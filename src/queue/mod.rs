@@ -58,6 +58,15 @@ pub struct Message {
     pub expires: Option<Duration>,
 }
 
+/// What waits in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The number of messages that no consumer has taken.
+    pub messages: u64,
+    /// Whether [`Queue::publish`] would return [`Error::Full`].
+    pub is_full: bool,
+}
+
 /// The way in which a consumer wants to be served.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsumeOptions {
@@ -92,6 +101,10 @@ pub trait Queue: Send + Sync {
     /// Deletes both queues of a function with their messages. It is not an error if they are missing; their consumers
     /// end.
     async fn remove(&self, function: FunctionId) -> Result<(), Error>;
+
+    /// Returns, for each function in order, what waits in its queue for async messages. [`Waiting::messages`] does not
+    /// count those in consumers' hands. A missing queue is empty; it may be declared by this.
+    async fn waiting(&self, functions: &[FunctionId]) -> Result<Vec<Waiting>, Error>;
 
     /// Sends one message and waits for the confirmation that the address calls for, for up to [`PUBLISH_TIMEOUT`].
     /// [`Error::NoQueue`] when no queue took it: nothing was stored then. A queue that is not durable returns

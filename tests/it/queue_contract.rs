@@ -65,6 +65,7 @@ contract! {
     a_reply_to_a_consumer_that_is_gone_does_not_hang
     replies_are_taken_in_order_until_nobody_asks_for_them
     a_broadcast_reaches_every_subscriber
+    what_waits_is_counted_without_what_is_in_hand
     removing_a_function_ends_its_consumers_and_its_queues
     a_thousand_publishes_at_once_are_all_confirmed
     what_found_no_queue_is_told_from_what_did
@@ -344,6 +345,26 @@ async fn a_broadcast_reaches_every_subscriber(fixture: &Fixture) {
     drop(gone);
     fixture.other.broadcast(Bytes::from("c")).await.unwrap();
     assert_eq!(text(&next(&mut staying).await), "c");
+}
+
+async fn what_waits_is_counted_without_what_is_in_hand(fixture: &Fixture) {
+    let (function, empty) = (fixture.function().await, FunctionId::new());
+    let counts = async || {
+        let waiting = fixture.queue.waiting(&[empty, function]).await.unwrap();
+        waiting.iter().map(|waiting| (waiting.messages, waiting.is_full)).collect::<Vec<_>>()
+    };
+    assert_eq!(counts().await, [(0, false), (0, false)]);
+    let address = Address::Function(function, Mode::Async);
+    for _ in 0..3 {
+        fixture.queue.publish(&address, message("x")).await.unwrap();
+    }
+    eventually("all wait", async || (counts().await[1].0 == 3).then_some(())).await;
+    let mut consumer = fixture.other.consume(&address, prefetch(1)).await.unwrap();
+    let in_hand = consumer.next().await.unwrap();
+    eventually("one is in hand", async || (counts().await[1].0 == 2).then_some(())).await;
+    in_hand.ack().await.unwrap();
+    drop(consumer);
+    fixture.queue.remove(empty).await.unwrap();
 }
 
 async fn removing_a_function_ends_its_consumers_and_its_queues(fixture: &Fixture) {

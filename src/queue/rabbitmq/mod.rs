@@ -42,7 +42,7 @@ use self::{
     live::Live,
     topology::{Names, TRANSIENT, classic, declare_events, declare_queue, properties},
 };
-use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue};
+use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue, Waiting};
 use crate::model::{FunctionId, Mode, PlatformName, SecretUrl};
 
 /// The time after which declaring and removing give up.
@@ -141,6 +141,21 @@ impl Queue for RabbitMq {
         let queues = self.names.of_function(function);
         let delete = |live| async move { delete_queues(&live, queues).await.map(drop) };
         self.publishing.call(CALL_TIMEOUT, delete).await
+    }
+
+    async fn waiting(&self, functions: &[FunctionId]) -> Result<Vec<Waiting>, Error> {
+        let queue = |function: &FunctionId| self.names.queue(&Address::Function(*function, Mode::Async));
+        let queues: Vec<ShortString> = functions.iter().map(queue).collect();
+        let count = |live: Arc<Live>| async move {
+            let channel = OpenChannel::open(&live.wire).await?;
+            let mut waiting = Vec::with_capacity(queues.len());
+            for queue in queues {
+                let messages = declare_queue(&channel, queue).await?;
+                waiting.push(Waiting { messages: messages.into(), is_full: false });
+            }
+            Ok(waiting)
+        };
+        self.publishing.call(CALL_TIMEOUT, count).await
     }
 
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {

@@ -64,10 +64,11 @@ pub(super) fn classic() -> FieldTable {
     arguments
 }
 
-/// Declares a queue that survives a restart of the broker; whether a message does depends on the message.
-pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
-    channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
-    Ok(())
+/// Declares a queue that survives a restart of the broker; whether a message does depends on the message. Returns how
+/// many messages wait in it.
+pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<u32, BrokerFailure> {
+    let queue = channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
+    Ok(queue.message_count())
 }
 
 /// Declares the exchange for broadcasts.
