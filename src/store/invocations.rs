@@ -15,8 +15,11 @@ use crate::{
 };
 
 /// The time after which a queued row that was published but not claimed is published again, doubled each time. A
-/// duplicate is harmless (the second claim is refused), a lost message is not.
-pub const REPUBLISH_AFTER: Duration = Duration::from_secs(60);
+/// duplicate is harmless (the second claim is refused), a lost message is not. A backlog may take longer than this; that
+/// its queue has lost it is seen sooner, see [`Invocations::forget_lost`].
+pub const REPUBLISH_AFTER: Duration = Duration::from_secs(3600);
+/// The most doublings of that.
+pub(super) const DOUBLINGS: i64 = 4;
 
 /// Async invocations: accepted, announced, settled. Claims are made through [`Leases`](super::Leases).
 #[async_trait]
@@ -43,6 +46,12 @@ pub trait Invocations: Send + Sync {
     /// are due): for a queue that does not outlive the process. It touches only those that are not due anyway, of which
     /// there are no more than the queue held.
     async fn forget_published(&self) -> Result<(), Error>;
+    /// Forgets that the waiting rows of a function were published `age` ago or earlier, and returns their number:
+    /// [`Invocations::take_due`] returns them again. For a queue that has lost them. Rows that an older version has
+    /// published count as published long ago.
+    async fn forget_lost(&self, function: FunctionId, age: Duration) -> Result<u64, Error>;
+    /// Returns the functions of which rows are queued or retrying, in no particular order.
+    async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error>;
     /// Returns the number of rows that are queued or retrying.
     async fn backlog(&self) -> Result<u64, Error>;
     /// Returns the terms of invariant 5, read in one snapshot.

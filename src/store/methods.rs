@@ -177,7 +177,7 @@ macro_rules! store {
             }
 
             async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error> {
-                self.write(SOON, invocations::mark_published(self.relaxed(), ids)).await
+                self.write(SOON, messages::mark_published(self.relaxed(), ids)).await
             }
 
             async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error> {
@@ -185,15 +185,23 @@ macro_rules! store {
             }
 
             async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error> {
-                self.write(SOON, invocations::take_due(self.synced(), limit, except)).await
+                self.write(SOON, messages::take_due(self.synced(), limit, except)).await
             }
 
             async fn untake(&self, rows: &[Due]) -> Result<(), Error> {
-                self.write(SOON, invocations::untake(self.synced(), rows)).await
+                self.write(SOON, messages::untake(self.synced(), rows)).await
             }
 
             async fn forget_published(&self) -> Result<(), Error> {
-                self.write(LONG, invocations::forget_published(self.synced())).await
+                self.write(LONG, messages::forget_published(self.synced())).await
+            }
+
+            async fn forget_lost(&self, function: FunctionId, age: Duration) -> Result<u64, Error> {
+                self.write(LONG, messages::forget_lost(self.synced(), function, age)).await
+            }
+
+            async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error> {
+                self.read(SOON, messages::waiting_functions(self.readers())).await
             }
 
             async fn backlog(&self) -> Result<u64, Error> {

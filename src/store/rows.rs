@@ -315,7 +315,8 @@ row! {
         pub id: Id,
         function_id: Id,
         function_name: String,
-        active_revision: i64,
+        /// None: its function was deleted.
+        active_revision: Option<i64>,
         accepted_at: i64,
         /// The time when it became due; the answer is ordered by it, then by id.
         since: i64,
@@ -323,12 +324,16 @@ row! {
 }
 
 impl DueRow {
+    pub fn has_function(&self) -> bool {
+        self.active_revision.is_some()
+    }
+
     pub fn into_model(self) -> sqlx::Result<Due> {
         Ok(Due {
             id: InvocationId(self.id.0),
             function: FunctionId(self.function_id.0),
             name: parse(&self.function_name)?,
-            active_revision: revision(self.active_revision)?,
+            active_revision: revision(self.active_revision.ok_or(sqlx::Error::RowNotFound)?)?,
             accepted_at: time(self.accepted_at)?,
             due_at: time(self.since)?,
         })

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::{
     on_stack,
-    store_contract::{PostgresDatabase, name, psql, revision_of},
+    store_contract::{name, revision_of},
     support::{
-        home::SOON,
         platform::{TestPlatform, document, problem},
+        postgres::{Database, psql, rows_read, wait_for_the_sessions_end},
     },
 };
 
@@ -137,30 +137,12 @@ async fn the_command_lists_more_functions_than_a_page_has(platform: &TestPlatfor
 }
 
 /// Rows that Postgres has read, by indexes and without, of all tables.
-fn rows_read(place: &PostgresDatabase) -> i64 {
-    let read =
-        "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables";
-    let indexes = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes";
-    [read, indexes].iter().map(|query| psql(&place.url(), query).trim().parse::<i64>().unwrap()).sum()
-}
-
-/// Until then the server may still be adding to its statistics.
-fn wait_for_the_sessions_end(place: &PostgresDatabase) {
-    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-                  AND backend_type = 'client backend'";
-    let deadline = std::time::Instant::now() + SOON;
-    while psql(&place.url(), others).trim() != "0" {
-        assert!(std::time::Instant::now() < deadline, "a session of a closed store goes on");
-        std::thread::yield_now();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_reads_as_many_rows_of_a_large_store_as_of_a_small_one() {
     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
     let mut counts = Vec::new();
     for functions in [60, 600] {
-        let place = PostgresDatabase::create(&server);
+        let place = Database::create(&server);
         fill(&place, functions).await;
         // In tables as small as these it would rather read everything.
         psql(&place.url(), &format!("ALTER DATABASE {} SET enable_seqscan = off", place.name));
@@ -184,7 +166,7 @@ async fn postgres_reads_as_many_rows_of_a_large_store_as_of_a_small_one() {
     assert!(grown.is_empty(), "rows read in the small store and in the large one: {grown:?}");
 }
 
-async fn fill(place: &PostgresDatabase, functions: usize) {
+async fn fill(place: &Database, functions: usize) {
     let store = connect(&place.config()).await.unwrap();
     add_functions(&*store, (0..functions).map(|number| format!("f_{number}"))).await;
     let records: Vec<_> = (0..functions * 10).map(|number| record(number, functions)).collect();

@@ -8,6 +8,7 @@ mod functions;
 mod invocations;
 mod leases;
 mod lifecycle;
+mod postgres_plans;
 mod records;
 mod sqlite_file;
 
@@ -36,7 +37,7 @@ macro_rules! contract {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $property() {
                     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
-                    let place = super::PostgresDatabase::create(&server);
+                    let place = crate::support::postgres::Database::create(&server);
                     super::$module::$property(place.config()).await;
                 }
             )+)+
@@ -99,6 +100,7 @@ contract! {
         two_sweepers_do_not_take_the_same_row,
         the_sweeper_takes_the_oldest_first,
         what_could_not_be_published_is_as_due_as_before,
+        what_a_queue_has_lost_is_due_again,
         a_write_that_fails_harms_none_beside_it,
         a_lease_that_ends_makes_its_rows_due,
         a_lost_invocation_of_a_deleted_function_is_cancelled,
@@ -137,56 +139,6 @@ impl SqliteFile {
     fn config(&self) -> Config {
         Config::Sqlite { path: self.0.path().join("new/store.db") }
     }
-}
-
-/// A database of one test.
-pub(crate) struct PostgresDatabase {
-    server: String,
-    pub name: String,
-}
-
-impl PostgresDatabase {
-    pub fn create(server: &str) -> Self {
-        let name = format!("cloudfunc_test_{}", InvocationId::new().0.simple());
-        psql(server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        Self { server: server.to_owned(), name }
-    }
-
-    pub fn url(&self) -> String {
-        let mut url = url::Url::parse(&self.server).unwrap();
-        url.set_path(&self.name);
-        url.into()
-    }
-
-    pub fn config(&self) -> Config {
-        self.url().parse().unwrap()
-    }
-}
-
-impl Drop for PostgresDatabase {
-    fn drop(&mut self) {
-        psql(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-    }
-}
-
-/// Tests know nothing of sqlx; the client is wherever the server is.
-pub(crate) fn psql(url: &str, statement: &str) -> String {
-    let output = std::process::Command::new("psql")
-        .args([
-            "--no-psqlrc",
-            "--quiet",
-            "--tuples-only",
-            "--no-align",
-            "--set=ON_ERROR_STOP=1",
-            "--dbname",
-            url,
-            "--command",
-            statement,
-        ])
-        .output()
-        .expect("psql is there");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 async fn open(config: Config) -> Arc<dyn Store> {

@@ -1,18 +1,17 @@
 //! Async invocations: the writes. Each is one statement, hence one round trip and one transaction; batches are arrays
-//! that `unnest` turns into rows.
+//! that `unnest` turns into rows. Rows are found by their ids: `state || ''` keeps the planner, which plans once, from
+//! walking through an index by state that may have millions of rows by then.
 
 use sqlx::{FromRow, PgConnection, PgPool, Row as _, postgres::PgRow, query, query_as, query_scalar};
 
 use super::columns;
 use crate::{
-    model::{FunctionId, InvocationId, OwnerId},
+    model::OwnerId,
     store::{
-        Claiming, Due, NewInvocation, REPUBLISH_AFTER, Settlement, Wanted,
+        Claiming, NewInvocation, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{
-            ClaimRow, DueRow, Id, announcement_columns, claiming, clean, count, due_oldest_first, millis,
-        },
+        rows::{ClaimRow, Id, announcement_columns, claiming, clean, count},
         settlement::{self, SettlementColumns},
         statements,
     },
@@ -85,33 +84,6 @@ fn flags(rows: usize, numbers: &[i64]) -> Vec<bool> {
     flags
 }
 
-pub async fn mark_published(pool: &PgPool, ids: &[InvocationId]) -> Result<(), Failure> {
-    let mut connection = pool.acquire().await?;
-    query(
-        "UPDATE invocations SET publications = greatest(publications, 1),
-            message_at = now_ms() + ($2 << greatest(publications - 1, 0)::int)
-         WHERE id = ANY ($1) AND state = 'queued'",
-    )
-    .bind(columns(ids, |id| Id(id.0)))
-    .bind(millis(REPUBLISH_AFTER))
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
-    Ok(())
-}
-
-pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
-    let mut connection = pool.acquire().await?;
-    query(
-        "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
-         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() AND publications > 0",
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
-    Ok(())
-}
-
 /// Claims invocations. A claim that waits for another one's row lock sees that row anew once it has the lock, hence
 /// sees that it is taken; but it sees leases as they were before. Should the winner have taken its very first lease in
 /// between, both get the row: with different attempts, of which only the second can finish it. The owner's own lease
@@ -142,10 +114,12 @@ pub async fn claim(
             returning = "w.number, "
         ),
         ")
-         SELECT c.*, EXISTS (SELECT 1 FROM mine) AS has_lease, f.active_revision AS active
-         FROM wanted AS w LEFT JOIN claimed AS c ON c.number = w.number
-            LEFT JOIN invocations AS i ON i.id = w.id LEFT JOIN functions AS f ON f.id = i.function_id
-         ORDER BY w.number"
+         SELECT c.*, EXISTS (SELECT 1 FROM mine) AS has_lease,
+            CASE WHEN c.number IS NULL THEN (
+               SELECT f.active_revision FROM invocations AS i JOIN functions AS f ON f.id = i.function_id
+               WHERE i.id = w.id
+            ) END AS active
+         FROM wanted AS w LEFT JOIN claimed AS c ON c.number = w.number ORDER BY w.number"
     ))
     .bind(Id(owner.0))
     .bind(most)
@@ -173,7 +147,7 @@ pub async fn claim(
 struct Answer {
     claimed: Option<ClaimRow>,
     has_lease: bool,
-    /// The active revision of its function.
+    /// The active revision of its function, where the claim was not granted.
     active: Option<i64>,
 }
 
@@ -195,7 +169,7 @@ pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), F
         "UPDATE invocations AS i SET state = 'retrying', owner = NULL, attempt_revision = NULL, publications = 0, due_at = now_ms(),
             message_at = now_ms()
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (id, token, owner)
-         WHERE i.id = t.id AND i.claim = t.token AND i.owner = t.owner AND i.state = 'running'",
+         WHERE i.id = t.id AND i.claim = t.token AND i.owner = t.owner AND i.state || '' = 'running'",
     )
     .bind(columns(claims, |claim| Id(claim.id.0)))
     .bind(columns(claims, |claim| Id(claim.token)))
@@ -231,7 +205,7 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
                      $14::bigint[], $15::bytea[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[])
             AS t (number, id, attempt, state, reason, cause, dead_letter, failures, start, prewarmed, entry,
                   phases, result_type, result_size, result, finished_at, due_in, losses, token)
-         WHERE i.id = t.id AND i.state = 'running' AND i.attempt = t.attempt
+         WHERE i.id = t.id AND i.state || '' = 'running' AND i.attempt = t.attempt
            AND coalesce(i.claim = t.token, true)
          RETURNING t.number",
     )
@@ -258,57 +232,4 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
     .await
     .map_err(Failure::committing)?;
     Ok(flags(rows.len(), &settled))
-}
-
-pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
-    let mut connection = pool.acquire().await?;
-    // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion, and
-    // came back.
-    let gone = settlement::function_deleted();
-    let rows: Vec<DueRow> = query_as(
-        "WITH due AS (
-            SELECT i.id, i.message_at AS since FROM invocations AS i
-            WHERE i.state IN ('queued', 'retrying', 'running') AND i.message_at <= now_ms()
-              AND i.function_id <> ALL ($3)
-              AND (i.state <> 'running' OR NOT EXISTS (
-                   SELECT 1 FROM leases AS l WHERE l.owner = i.owner))
-            ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
-         ), orphans AS (
-            UPDATE invocations AS i SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,
-                finished_at = now_ms(), duration_ms = greatest(0, now_ms() - i.accepted_at), due_at = NULL,
-                message_at = NULL
-            FROM due WHERE i.id = due.id AND NOT EXISTS (SELECT 1 FROM functions WHERE id = i.function_id)
-         )
-         UPDATE invocations AS i SET publications = i.publications + 1,
-            message_at = now_ms() + ($2 << least(i.publications, 10)::int)
-         FROM due, functions AS f WHERE i.id = due.id AND f.id = i.function_id
-         RETURNING i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at, due.since",
-    )
-    .bind(i64::from(limit))
-    .bind(millis(REPUBLISH_AFTER))
-    .bind(columns(except, |id| Id(id.0)))
-    .bind(gone.state)
-    .bind(gone.reason)
-    .bind(gone.cause)
-    .bind(gone.dead_letter)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
-    Ok(due_oldest_first(rows)?)
-}
-
-pub async fn untake(pool: &PgPool, rows: &[Due]) -> Result<(), Failure> {
-    let mut connection = pool.acquire().await?;
-    // A row that was claimed meanwhile has received a message by another way.
-    query(
-        "UPDATE invocations AS i SET publications = i.publications - 1, message_at = due.at
-         FROM unnest($1::uuid[], $2::bigint[]) AS due (id, at)
-         WHERE i.id = due.id AND i.publications > 0 AND i.state IN ('queued', 'retrying', 'running')",
-    )
-    .bind(columns(rows, |row| Id(row.id.0)))
-    .bind(columns(rows, |row| row.due_at.as_millisecond()))
-    .execute(&mut *connection)
-    .await
-    .map_err(Failure::committing)?;
-    Ok(())
 }

@@ -8,12 +8,15 @@
 mod functions;
 mod invocations;
 mod leases;
+mod messages;
 mod patience;
 mod prune;
 mod reads;
 mod records;
 
 use std::{str::FromStr as _, sync::LazyLock};
+
+use futures_util::future::join_all;
 
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool,
@@ -42,8 +45,19 @@ const MIGRATION: Duration = Duration::from_secs(3600);
 const CONNECTIONS: u32 = 10;
 /// The number of connections for data that is written behind, by one or two tasks of a role.
 const RELAXED_CONNECTIONS: u32 = 2;
+/// The number of connections for reads: of functions and records, by those who ask for them.
+const READERS: u32 = 4;
 /// The number of connections for leases: a manager renews one, a scheduler looks at all.
 const LEASE_CONNECTIONS: u32 = 1;
+/// How statements that write are planned: once each, as planning costs several times what they do, and so that the plan
+/// fits however many rows there are later: each row is found by an index. They have no other way to find one, but the
+/// server cannot know how long an array will be, and plans for a table as small as it is in this moment.
+const PLANNED_ONCE: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 /// The idle time after which a connection is tested before it is used: the server may have been restarted. On the hot
 /// path connections are idle for less, and the test costs nothing.
 const TRUST: Duration = Duration::from_secs(1);
@@ -53,8 +67,9 @@ pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
 );
 
 pub(super) struct Postgres {
-    pool: PgPool,
+    synced: PgPool,
     relaxed: PgPool,
+    readers: PgPool,
     leases: PgPool,
     lost: LostClaims,
     refusals: Refusals,
@@ -80,11 +95,13 @@ impl Postgres {
             Err(_) => return Err(sqlx::Error::PoolTimedOut.into()),
         }
         let patience = Patience::default();
-        let relaxed = options.clone().options([("synchronous_commit", "off")]);
+        let synced = options.clone().options(PLANNED_ONCE);
+        let relaxed = synced.clone().options([("synchronous_commit", "off")]);
         Ok(Self {
+            synced: pool(CONNECTIONS, synced, &patience),
             relaxed: pool(RELAXED_CONNECTIONS, relaxed, &patience),
-            leases: pool(LEASE_CONNECTIONS, options.clone(), &patience),
-            pool: pool(CONNECTIONS, options, &patience),
+            readers: pool(READERS, options.clone(), &patience),
+            leases: pool(LEASE_CONNECTIONS, options, &patience),
             lost: LostClaims::default(),
             refusals: Refusals::default(),
             patience,
@@ -97,7 +114,7 @@ impl Postgres {
     }
 
     fn synced(&self) -> &PgPool {
-        &self.pool
+        &self.synced
     }
 
     fn leases(&self) -> &PgPool {
@@ -109,7 +126,7 @@ impl Postgres {
     }
 
     fn readers(&self) -> &PgPool {
-        &self.pool
+        &self.readers
     }
 
     async fn read<T>(
@@ -148,7 +165,8 @@ impl Postgres {
     }
 
     async fn close_connections(&self) {
-        let all = async { tokio::join!(self.relaxed.close(), self.leases.close(), self.pool.close()) };
+        let pools = [&self.synced, &self.relaxed, &self.readers, &self.leases];
+        let all = join_all(pools.map(|pool| pool.close()));
         if tokio::time::timeout(CLOSE, all).await.is_err() {
             tracing::warn!("connections to the store were left behind: they owe an answer");
         }

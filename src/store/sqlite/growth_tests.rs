@@ -69,6 +69,19 @@ fn record(function: &str, state: State) -> Arc<SyncRecord> {
     Arc::new(SyncRecord { function: FunctionId::new(), record, result: None })
 }
 
+fn queued(function: FunctionId, announcement: Announcement) -> NewInvocation {
+    NewInvocation {
+        id: InvocationId::new(),
+        function,
+        name: name("f_0"),
+        payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
+        headers: "{}".to_owned(),
+        accepted_at: Timestamp::now(),
+        parent: None,
+        announcement,
+    }
+}
+
 fn line(function: &str, invocation: InvocationId) -> LogLine {
     LogLine {
         ts: Timestamp::now(),
@@ -256,16 +269,7 @@ fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
         (
             "an invocation is accepted and claimed",
             work(|store| {
-                let row = NewInvocation {
-                    id: InvocationId::new(),
-                    function: store.function,
-                    name: name("f_0"),
-                    payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
-                    headers: "{}".to_owned(),
-                    accepted_at: Timestamp::now(),
-                    parent: None,
-                    announcement: Announcement::InMemory,
-                };
+                let row = queued(store.function, Announcement::InMemory);
                 Box::pin(async move {
                     let rows = std::slice::from_ref(&row);
                     invocations::accept(&store.writer, rows).await.unwrap();
@@ -354,4 +358,35 @@ async fn what_is_done_all_the_time_costs_as_much_in_a_large_store_as_in_a_small_
         store.pool.close().await;
         store.writing.close().await;
     }
+}
+
+/// A function whose queue is full, with its backlog in the store, beside one that has something due.
+#[tokio::test]
+async fn what_is_due_is_found_beside_a_backlog_of_any_length() {
+    let mut steps = Vec::new();
+    for length in [100, 2000] {
+        let store = Counted::with(60).await;
+        let rows: Vec<_> =
+            (0..length).map(|_| queued(store.function, Announcement::LeftToSweeper)).collect();
+        invocations::accept(&store.writer, &rows).await.unwrap();
+        let f_1 = reads::function(&store.pool, &name("f_1")).await.unwrap().unwrap().id;
+        let work = work(move |store| {
+            Box::pin(async move {
+                let row = queued(f_1, Announcement::LeftToSweeper);
+                invocations::accept(&store.writer, std::slice::from_ref(&row)).await.unwrap();
+                let due = messages::take_due(&store.writer, 10, &[store.function]).await.unwrap();
+                assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [row.id]);
+                // With nobody left out the oldest come first.
+                let due = messages::take_due(&store.writer, 10, &[]).await.unwrap();
+                assert!(due.iter().all(|due| due.function == store.function));
+                messages::untake(&store.writer, &due).await.unwrap();
+                let waiting = messages::waiting_functions(&store.pool).await.unwrap();
+                assert_eq!(waiting.len(), 2);
+            })
+        });
+        steps.push(store.steps(&work).await);
+        store.pool.close().await;
+        store.writing.close().await;
+    }
+    assert!(steps[0] > 0 && steps[1] <= steps[0] + SLACK, "{steps:?} steps");
 }

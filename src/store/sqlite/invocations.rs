@@ -9,28 +9,15 @@ use sqlx::{SqliteConnection, query, query_as, query_scalar};
 
 use super::{Inserts, now, pieces, writer::Writer};
 use crate::{
-    model::{FunctionId, InvocationId, OwnerId},
+    model::{FunctionId, OwnerId},
     store::{
-        Claiming, Due, NewInvocation, REPUBLISH_AFTER, Settlement, Wanted,
+        Claiming, NewInvocation, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{
-            ClaimRow, DueRow, Id, announcement_columns, claiming, clean, due_oldest_first, hex_ids,
-            json, millis,
-        },
+        rows::{ClaimRow, Id, announcement_columns, claiming, clean},
         settlement, statements,
     },
 };
-
-/// The condition of a row `i` that needs a message at the time $1. Where it is used, the index is named: otherwise
-/// SQLite would walk through all queued rows.
-macro_rules! due {
-    () => {
-        "i.state IN ('queued', 'retrying', 'running') AND i.message_at <= $1
-         AND (i.state <> 'running' OR NOT EXISTS (
-            SELECT 1 FROM leases AS l WHERE l.owner = i.owner))"
-    };
-}
 
 /// The statements that insert accepted invocations, see [`Inserts`]. An id that exists was accepted by a call whose
 /// answer was lost.
@@ -86,39 +73,6 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
     }
     let bytes = rows.iter().map(|row| row.payload.bytes.len()).sum();
     writer.write_bytes(bytes, rows.to_vec(), |tx, rows| Box::pin(run(tx, rows))).await
-}
-
-pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(), Failure> {
-    async fn run(tx: &mut SqliteConnection, ids: &str) -> Result<(), Failure> {
-        query(concat!(
-            "UPDATE invocations SET publications = max(publications, 1), message_at = ",
-            now!(),
-            " + ($2 << max(publications - 1, 0))
-         WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND state = 'queued'"
-        ))
-        .bind(ids)
-        .bind(millis(REPUBLISH_AFTER))
-        .execute(&mut *tx)
-        .await?;
-        Ok(())
-    }
-    writer.write(hex_ids(ids.iter().map(|id| id.0))?, |tx, ids| Box::pin(run(tx, ids))).await
-}
-
-pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
-    async fn run(tx: &mut SqliteConnection) -> Result<(), Failure> {
-        query(concat!(
-            "UPDATE invocations INDEXED BY invocations_due SET publications = 0, message_at = coalesce(due_at, ",
-            now!(),
-            ") WHERE state IN ('queued', 'retrying', 'running') AND message_at > ",
-            now!(),
-            " AND publications > 0"
-        ))
-        .execute(&mut *tx)
-        .await?;
-        Ok(())
-    }
-    writer.write((), |tx, ()| Box::pin(run(tx))).await
 }
 
 pub async fn claim(
@@ -244,77 +198,4 @@ async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result
     .execute(&mut *tx)
     .await?;
     Ok(settled.rows_affected() == 1)
-}
-
-pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
-    async fn run(
-        tx: &mut SqliteConnection,
-        (limit, except): &(u32, String),
-    ) -> Result<Vec<Due>, Failure> {
-        let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
-        // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion,
-        // and came back.
-        let gone = settlement::function_deleted();
-        query(concat!(
-        "UPDATE invocations AS i INDEXED BY invocations_due
-         SET state = $2, reason = $3, cause = $4, dead_letter = $5, owner = NULL, finished_at = $1, duration_ms = max(0, $1 - accepted_at), due_at = NULL, message_at = NULL
-         WHERE ",
-        due!(),
-        " AND NOT EXISTS (SELECT 1 FROM functions AS f WHERE f.id = i.function_id)"
-    ))
-    .bind(now)
-    .bind(gone.state)
-    .bind(gone.reason)
-    .bind(gone.cause)
-    .bind(gone.dead_letter)
-    .execute(&mut *tx)
-    .await?;
-        let rows: Vec<DueRow> = query_as(concat!(
-            "SELECT i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at,
-                i.message_at AS since
-         FROM invocations AS i INDEXED BY invocations_due JOIN functions AS f ON f.id = i.function_id
-         WHERE ",
-            due!(),
-            " AND i.function_id NOT IN (SELECT unhex(value) FROM json_each($3))
-         ORDER BY i.message_at, i.id LIMIT $2"
-        ))
-        .bind(now)
-        .bind(i64::from(*limit))
-        .bind(except.as_str())
-        .fetch_all(&mut *tx)
-        .await?;
-        query(
-            "UPDATE invocations SET publications = publications + 1,
-                                message_at = $2 + ($3 << min(publications, 10))
-         WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-        )
-        .bind(hex_ids(rows.iter().map(|row| row.id.0))?)
-        .bind(now)
-        .bind(millis(REPUBLISH_AFTER))
-        .execute(&mut *tx)
-        .await?;
-        Ok(due_oldest_first(rows)?)
-    }
-    let except = hex_ids(except.iter().map(|id| id.0))?;
-    writer.write((limit, except), |tx, arguments| Box::pin(run(tx, arguments))).await
-}
-
-pub async fn untake(writer: &Writer, rows: &[Due]) -> Result<(), Failure> {
-    async fn run(tx: &mut SqliteConnection, rows: &str) -> Result<(), Failure> {
-        // A row that was claimed meanwhile has received a message by another way. The `+` keeps SQLite from searching
-        // by state, which would walk through the list for every queued row.
-        query(
-            "UPDATE invocations SET publications = publications - 1, message_at = due.at
-         FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS at FROM json_each($1)) AS due
-         WHERE invocations.id = due.id AND publications > 0
-           AND +state IN ('queued', 'retrying', 'running')",
-        )
-        .bind(rows)
-        .execute(&mut *tx)
-        .await?;
-        Ok(())
-    }
-    let rows: Vec<_> =
-        rows.iter().map(|row| (row.id.0.simple().to_string(), row.due_at.as_millisecond())).collect();
-    writer.write(json(&rows)?, |tx, rows| Box::pin(run(tx, rows))).await
 }

@@ -14,6 +14,7 @@ mod invocations;
 mod jobs;
 mod leases;
 mod log;
+mod messages;
 mod prune;
 mod reads;
 mod records;

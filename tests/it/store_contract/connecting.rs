@@ -5,8 +5,12 @@ use std::{
 
 use cloudfunc::store::{Config, Error, connect};
 
-use super::{PostgresDatabase, deploy, open, psql};
-use crate::support::{eventually, proxy::Proxy};
+use super::{deploy, open};
+use crate::support::{
+    eventually,
+    postgres::{Database, psql},
+    proxy::Proxy,
+};
 
 pub async fn processes_that_start_at_once_both_get_a_store(config: Config) {
     let starting: Vec<_> = (0..4)
@@ -34,7 +38,7 @@ pub async fn what_was_written_is_there_after_a_reconnect(config: Config) {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
-    let database = PostgresDatabase::create(&server);
+    let database = Database::create(&server);
     open(database.config()).await.close().await;
     psql(
         &database.url(),
@@ -66,7 +70,7 @@ async fn an_unreachable_server_is_named_without_its_password() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_falls_silent_costs_a_statement_its_time_and_no_more() {
     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
-    let database = PostgresDatabase::create(&server);
+    let database = Database::create(&server);
     let mut url = url::Url::parse(&database.url()).unwrap();
     let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
     let proxy = Proxy::start(format!("{host}:{}", url.port().unwrap_or(5432))).await;
@@ -106,7 +110,7 @@ async fn a_server_that_falls_silent_costs_a_statement_its_time_and_no_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accepting_survives_connections_that_are_cut() {
     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
-    let database = PostgresDatabase::create(&server);
+    let database = Database::create(&server);
     let store = open(database.config()).await;
     let function = Arc::new(deploy(&store, "cut", "v1").await);
     let accepting: Vec<_> = (0..4)

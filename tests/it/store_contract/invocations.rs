@@ -461,6 +461,29 @@ pub async fn what_could_not_be_published_is_as_due_as_before(config: Config) {
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
 }
 
+pub async fn what_a_queue_has_lost_is_due_again(config: Config) {
+    let store = open(config).await;
+    let (f, other) = (deploy(&store, "f", "v1").await, deploy(&store, "other", "v1").await);
+    assert_eq!(store.waiting_functions().await.unwrap(), []);
+    let (lost, claimed) = (accept(&store, &f).await, accept(&store, &f).await);
+    let others = accept(&store, &other).await;
+    store.mark_published(&[lost, claimed, others]).await.unwrap();
+    let mut waiting = store.waiting_functions().await.unwrap();
+    waiting.sort_unstable();
+    assert_eq!(waiting, [f.id, other.id]);
+    let owner = owner(&store).await;
+    claim(&store, claimed, owner).await.unwrap();
+
+    let minute = Duration::from_secs(60);
+    assert_eq!(store.forget_lost(f.id, minute).await.unwrap(), 0, "published a moment ago");
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.forget_lost(f.id, Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(store.forget_lost(f.id, Duration::ZERO).await.unwrap(), 0, "it is due already");
+    let due = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [lost]);
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+}
+
 /// Writes of many callers may share a commit; of one that cannot be done only itself must be undone.
 pub async fn a_write_that_fails_harms_none_beside_it(config: Config) {
     let store = open(config).await;

@@ -39,7 +39,7 @@ async fn is_refused(stack: &str) {
     let Some((platform, database)) = settings(Stack::named(stack), folder.path(), test) else { return };
     store::connect(&platform.store).await.unwrap().close().await;
     match &platform.store {
-        store::Config::Postgres { url } => psql(url.expose(), NEWER),
+        store::Config::Postgres { url } => drop(psql(url.expose(), NEWER)),
         store::Config::Sqlite { path } => {
             let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
             let done = Command::new("python3").args(["-c", script]).arg(path).arg(NEWER).status();

@@ -1,0 +1,135 @@
+//! Which invocations need a message, and which have one.
+
+use std::time::Duration;
+
+use sqlx::{PgPool, query, query_as, query_scalar};
+
+use super::columns;
+use crate::{
+    model::{FunctionId, InvocationId},
+    store::{
+        DOUBLINGS, Due, REPUBLISH_AFTER,
+        failure::Failure,
+        rows::{DueRow, Id, due_oldest_first, millis},
+        settlement,
+    },
+};
+
+pub async fn mark_published(pool: &PgPool, ids: &[InvocationId]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "UPDATE invocations SET publications = greatest(publications, 1),
+            message_at = now_ms() + ($2 << least(greatest(publications - 1, 0), $3)::int)
+         WHERE id = ANY ($1) AND state || '' = 'queued'",
+    )
+    .bind(columns(ids, |id| Id(id.0)))
+    .bind(millis(REPUBLISH_AFTER))
+    .bind(DOUBLINGS)
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(())
+}
+
+pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
+         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() AND publications > 0",
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(())
+}
+
+pub async fn forget_lost(pool: &PgPool, function: FunctionId, age: Duration) -> Result<u64, Failure> {
+    let mut connection = pool.acquire().await?;
+    let forgotten = query(
+        "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
+         WHERE function_id = $1 AND state IN ('queued', 'retrying') AND publications > 0
+           AND message_at > now_ms()
+           AND message_at - ($2 << least(publications - 1, $4)::int) <= now_ms() - $3",
+    )
+    .bind(Id(function.0))
+    .bind(millis(REPUBLISH_AFTER))
+    .bind(millis(age))
+    .bind(DOUBLINGS)
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(forgotten.rows_affected())
+}
+
+/// A step per function, however many rows wait.
+pub async fn waiting_functions(pool: &PgPool) -> sqlx::Result<Vec<FunctionId>> {
+    let ids: Vec<Id> = query_scalar(
+        "WITH RECURSIVE waiting (id) AS (
+            (SELECT function_id FROM invocations
+             WHERE state IN ('queued', 'retrying') ORDER BY function_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT function_id FROM invocations
+                    WHERE state IN ('queued', 'retrying') AND function_id > waiting.id
+                    ORDER BY function_id LIMIT 1)
+            FROM waiting WHERE waiting.id IS NOT NULL
+         )
+         SELECT id FROM waiting WHERE id IS NOT NULL",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(|id| FunctionId(id.0)).collect())
+}
+
+pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
+    let mut connection = pool.acquire().await?;
+    // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion, and
+    // came back. Only a queue in memory makes exceptions, and has no other store than SQLite: they cost a walk here.
+    let gone = settlement::function_deleted();
+    let rows: Vec<DueRow> = query_as(
+        "WITH due AS (
+            SELECT i.id, i.message_at AS since FROM invocations AS i
+            WHERE i.state IN ('queued', 'retrying', 'running') AND i.message_at <= now_ms()
+              AND i.function_id <> ALL ($3)
+              AND (i.state <> 'running' OR NOT EXISTS (
+                   SELECT 1 FROM leases AS l WHERE l.owner = i.owner))
+            ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
+         ), orphans AS (
+            UPDATE invocations AS i SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,
+                finished_at = now_ms(), duration_ms = greatest(0, now_ms() - i.accepted_at), due_at = NULL,
+                message_at = NULL
+            FROM due WHERE i.id = due.id AND NOT EXISTS (SELECT 1 FROM functions WHERE id = i.function_id)
+         )
+         UPDATE invocations AS i SET publications = i.publications + 1,
+            message_at = now_ms() + ($2 << least(i.publications, $8)::int)
+         FROM due, functions AS f WHERE i.id = due.id AND f.id = i.function_id
+         RETURNING i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at, due.since",
+    )
+    .bind(i64::from(limit))
+    .bind(millis(REPUBLISH_AFTER))
+    .bind(columns(except, |id| Id(id.0)))
+    .bind(gone.state)
+    .bind(gone.reason)
+    .bind(gone.cause)
+    .bind(gone.dead_letter)
+    .bind(DOUBLINGS)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(due_oldest_first(rows)?)
+}
+
+pub async fn untake(pool: &PgPool, rows: &[Due]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    // A row that was claimed meanwhile has received a message by another way.
+    query(
+        "UPDATE invocations AS i SET publications = i.publications - 1, message_at = due.at
+         FROM unnest($1::uuid[], $2::bigint[]) AS due (id, at)
+         WHERE i.id = due.id AND i.publications > 0 AND i.state || '' IN ('queued', 'retrying', 'running')",
+    )
+    .bind(columns(rows, |row| Id(row.id.0)))
+    .bind(columns(rows, |row| row.due_at.as_millisecond()))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! PostgreSQL plans a statement that writes once per connection, maybe while a table is still empty.
+
+use cloudfunc::{model::Function, store::Store};
+
+use super::*;
+use crate::support::postgres::{Database, psql, rows_read, wait_for_the_sessions_end};
+
+/// Of the rows that one invocation needs.
+const FEW: i64 = 1000;
+const MANY: usize = 20_000;
+
+/// What happens to an async invocation, with all that a sweep does.
+async fn life(store: &Arc<dyn Store>, function: &Function, owner: OwnerId) {
+    let id = accept(store, function).await;
+    store.mark_published(&[id]).await.unwrap();
+    assert_eq!(store.forget_lost(function.id, Duration::ZERO).await.unwrap(), 1);
+    let due = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [id]);
+    store.untake(&due).await.unwrap();
+    assert_eq!(store.take_due(10, &[]).await.unwrap(), due);
+    assert!(store.waiting_functions().await.unwrap().contains(&function.id));
+    let attempt = claim(store, id, owner).await.unwrap().attempt;
+    assert_eq!(store.running(owner).await.unwrap().len(), 1);
+    assert_eq!(store.settle(&[finish(id, attempt, State::Succeeded)]).await.unwrap(), [true]);
+    store.prune(LONG, 10).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_for_an_empty_store_fits_a_full_one() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let place = Database::create(&server);
+    let store = open(place.config()).await;
+    let (f, other) = (deploy(&store, "f", "v1").await, deploy(&store, "other", "v1").await);
+    let owner = owner(&store).await;
+    life(&store, &f, owner).await;
+    // A backlog whose messages are with the queue, and records.
+    for (state, message_at) in [("queued", "now_ms() + 3600000"), ("succeeded", "NULL")] {
+        psql(
+            &place.url(),
+            &format!(
+                "INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
+                    accepted_at, finished_at)
+                 SELECT gen_random_uuid(), '{}', 'other', 'async', '{state}', 1, {message_at}, now_ms(),
+                    CASE WHEN '{state}' = 'succeeded' THEN now_ms() END
+                 FROM generate_series(1, {MANY})",
+                other.id
+            ),
+        );
+    }
+    let before = rows_read(&place);
+    life(&store, &f, owner).await;
+    store.close().await;
+    wait_for_the_sessions_end(&place);
+    let read = rows_read(&place) - before;
+    assert!(read > 0 && read < FEW, "{read} rows");
+}
