@@ -17,7 +17,7 @@ use cloudfunc::{
         Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
         PlatformName, Scaling, message::Invoke,
     },
-    queue::{self, Address, ConsumeOptions, Consumer, Queue},
+    queue::{self, Address, ConsumeOptions, Consumer, Message, Queue},
     scheduler,
     settings::Limits,
     shutdown::Shutdown,
@@ -28,7 +28,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     need,
-    support::{eventually, proxy::Proxy},
+    support::{
+        eventually,
+        home::SOON,
+        postgres::{Database, psql},
+        proxy::Proxy,
+    },
 };
 
 struct Scheduler {
@@ -43,7 +48,11 @@ impl Scheduler {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = store::Config::Sqlite { path: folder.path().join("store.db") };
-        let store = store::connect(&config).await.unwrap();
+        Self::on(&config, folder).await
+    }
+
+    async fn on(config: &store::Config, folder: tempfile::TempDir) -> Self {
+        let store = store::connect(config).await.unwrap();
         Self { store, shutdown: Shutdown::default(), task: None, _folder: folder }
     }
 
@@ -198,7 +207,7 @@ async fn what_the_queue_refuses_comes_as_soon_as_there_is_room_and_is_not_overta
     for id in late {
         assert_eq!(next(&mut consumer).await, id, "in the order of acceptance");
     }
-    assert!(begun.elapsed() < store::REPUBLISH_AFTER / 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     scheduler.stop().await;
 }
 
@@ -232,12 +241,50 @@ async fn what_could_not_be_published_is_published_when_the_broker_is_back() {
         came.insert(next(&mut consumer).await);
     }
     assert_eq!(came, left);
-    assert!(begun.elapsed() < store::REPUBLISH_AFTER / 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 
     scheduler.stop().await;
     drop(consumer);
     direct.remove(function.id).await.unwrap();
     direct.remove_platform().await.unwrap();
     direct.close().await;
+    queue.close().await;
+}
+
+/// A broker that was purged, or came back with an empty disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_queue_has_lost_is_published_again_within_a_minute_and_what_it_holds_is_not() {
+    let (broker, server) = (need!("CLOUDFUNC_TEST_RABBITMQ_URL"), need!("CLOUDFUNC_TEST_POSTGRES_URL"));
+    let database = Database::create(&server);
+    let queue = queue::connect(&broker.parse().unwrap(), &platform()).await.unwrap();
+    let config = database.url().parse().unwrap();
+    let mut scheduler = Scheduler::on(&config, tempfile::tempdir().unwrap()).await;
+    let (purged, kept) = (scheduler.deploy("purged").await, scheduler.deploy("kept").await);
+    let lost = scheduler.leave(&purged, 3).await;
+    let held = scheduler.leave(&kept, 2).await;
+    scheduler.store.mark_published(&[&lost[..], &held].concat()).await.unwrap();
+    psql(&database.url(), "UPDATE invocations SET message_at = message_at - 61000");
+    queue.declare(kept.id).await.unwrap();
+    let of = |function: &Function| Address::Function(function.id, Mode::Async);
+    let message = Message { parcel: Bytes::from_static(b"theirs").into(), expires: None };
+    queue.publish(&of(&kept), message).await.unwrap();
+
+    // It looks at once, and then every minute.
+    scheduler.start(&queue).await;
+    let mut consumer = queue.consume(&of(&purged), ONE).await.unwrap();
+    let mut came = HashSet::new();
+    for _ in &lost {
+        came.insert(next(&mut consumer).await);
+    }
+    assert_eq!(came, lost.into_iter().collect());
+    let waiting = queue.waiting(&[purged.id, kept.id]).await.unwrap();
+    assert_eq!(waiting.iter().map(|waiting| waiting.messages).collect::<Vec<_>>(), [0, 1]);
+
+    scheduler.stop().await;
+    drop(consumer);
+    for function in [purged, kept] {
+        queue.remove(function.id).await.unwrap();
+    }
+    queue.remove_platform().await.unwrap();
     queue.close().await;
 }

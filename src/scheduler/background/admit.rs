@@ -71,6 +71,11 @@ impl Admission {
         self.unannounced.put_back(rows);
     }
 
+    /// Returns the functions of the last [`Admission::hold`], and those of which a message was refused since.
+    pub fn held(&self) -> Vec<FunctionId> {
+        self.unannounced.held()
+    }
+
     /// Functions whose queue the sweep has found full. Those of which a message was refused since it began
     /// stay unannounced, too.
     pub fn hold(&self, functions: HashSet<FunctionId>) {

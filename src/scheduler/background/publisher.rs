@@ -129,6 +129,10 @@ impl Unannounced {
         self.lock().refused.extend(rows);
     }
 
+    pub fn held(&self) -> Vec<FunctionId> {
+        self.lock().functions.iter().copied().collect()
+    }
+
     pub fn hold(&self, functions: HashSet<FunctionId>) {
         let mut state = self.lock();
         state.functions = functions;
