@@ -88,8 +88,15 @@ impl State {
 
     /// Returns the id of the manager. It is stable for as long as the folder is kept.
     pub fn manager_id(&self) -> Result<ManagerId, StateError> {
-        let text = self.read_or_make("manager-id", || ManagerId::new().to_string())?;
+        let make = || ManagerId::new().to_string();
+        if let Ok(id) = self.read_or_make("manager-id", make)?.parse() {
+            return Ok(id);
+        }
+        // A disk may have emptied the file. Another id loses nothing: this is another manager then, and the old one counts
+        // as lost.
         let path = self.folder.join("manager-id");
+        fs::remove_file(&path).map_err(|source| StateError::Io { path: path.clone(), source })?;
+        let text = self.read_or_make("manager-id", make)?;
         text.parse().map_err(|_| StateError::Damaged { path, what: "a manager's id" })
     }
 
@@ -191,6 +198,19 @@ mod tests {
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["internal-token", "manager-id", "token"], "no temporary file stays");
+    }
+
+    #[test]
+    fn a_damaged_manager_id_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("data")).unwrap();
+        let old = state.manager_id().unwrap();
+        for damaged in ["", "\0\0\0\0", "not an id"] {
+            fs::write(state.folder.join("manager-id"), damaged).unwrap();
+            let new = state.manager_id().unwrap();
+            assert_ne!(new, old);
+            assert_eq!(state.manager_id().unwrap(), new, "and is kept");
+        }
     }
 
     #[test]
