@@ -100,6 +100,13 @@ impl Prober {
         }
     }
 
+    /// Returns whether a process has the role's port and does not answer within that time.
+    pub async fn is_silent(&self, role: Role, within: Duration) -> bool {
+        let url = format!("http://{}/healthz", reachable(address(&self.addresses, role)));
+        let asked = self.client.get(url).timeout(within).send().await;
+        asked.is_err_and(|error| error.is_timeout())
+    }
+
     /// Whether the role takes our token; `None` if it gave no answer. Every route except health requires a
     /// token, even one that does not exist; a role has its own answer for that case.
     async fn is_ours(&self, role: Role) -> Option<bool> {

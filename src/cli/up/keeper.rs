@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     child::Child,
+    pulse::{self, SILENCE},
     restart::{MAX_FAILED_STARTS, Next, Restarts},
     screen::{RoleLog, Screen},
 };
 use crate::{
     app::{Role, STOP_MARGIN, Watched},
+    local::probe::Prober,
     model::ManagerId,
     runtime,
     settings::Platform,
@@ -37,6 +39,7 @@ pub struct Keeper {
     pub log: Arc<Mutex<RoleLog>>,
     pub log_filter: String,
     pub screen: Screen,
+    pub prober: Prober,
     /// Cancelled to stop in order.
     pub stop: CancellationToken,
     /// Cancelled to stop at once.
@@ -65,7 +68,7 @@ impl Keeper {
             let child = Child::start(self.role, &self.platform, &self.log_filter, &self.log);
             let mut child = child.map_err(|error| self.failed(format!("cannot be started: {error}")))?;
             let status = tokio::select! {
-                status = child.ended() => status,
+                status = self.ended(&mut child) => status,
                 () = self.stop.cancelled() => return self.end(child).await,
             };
             let status = status.map_err(|error| self.failed(format!("is lost: {error}")))?;
@@ -94,6 +97,19 @@ impl Keeper {
                 () = self.stop.cancelled() => return Ok(()),
             }
         }
+    }
+
+    /// Waits for the end of the child, and kills it if it does not answer any more: whoever waits for it would do so
+    /// without end. Cancel safe.
+    async fn ended(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
+        tokio::select! {
+            status = child.ended() => return status,
+            () = pulse::lost(&self.prober, self.role) => {}
+        }
+        let silence = show_duration(SILENCE);
+        self.screen.note(format!("the {} has not answered for {silence}; killing it", self.role));
+        child.kill();
+        child.ended().await
     }
 
     /// Stops the child softly, and after a while or when told to, hard.

@@ -12,6 +12,7 @@ pub mod engine;
 mod keeper;
 pub mod leftovers;
 pub mod prepare;
+mod pulse;
 mod ready;
 mod restart;
 mod role_lines;

@@ -107,6 +107,7 @@ impl Supervisor {
             log: Arc::new(Mutex::new(log)),
             log_filter: logging::filter(verbose),
             screen: self.screen.clone(),
+            prober: self.prober.clone(),
             stop,
             kill: self.kill.clone(),
             watched: self.watched.clone(),

@@ -96,3 +96,23 @@ async fn a_manager_that_stood_still_stops_what_others_run_by_now() {
     assert_eq!(process::role_of(up.id(), "manager"), Some(manager), "it went on");
     stop(desk, up).await;
 }
+
+/// Who waits for a role that hangs would wait without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_does_not_answer_is_killed_and_started_again() {
+    let desk = desk!();
+    let up = desk.up().await;
+    let client = desk.client().await;
+    desk.deploy("sleeper", SLEEPER, "").await.ok();
+    let scheduler = process::role_of(up.id(), "scheduler").unwrap();
+    process::signal(scheduler, Signal::STOP);
+    let said = "the scheduler has not answered for 30 s; killing it";
+    eventually_within(SOON * 2, said, async || up.stderr().contains(said).then_some(())).await;
+    let answer = eventually("another one serves", async || {
+        client.invoke(&function("sleeper"), json("{\"n\":7,\"seconds\":0}")).await.ok()
+    })
+    .await;
+    assert!(matches!(answer.outcome, Outcome::Value(value) if value.bytes == "7"));
+    assert_ne!(process::role_of(up.id(), "scheduler"), Some(scheduler));
+    stop(desk, up).await;
+}
