@@ -1,5 +1,5 @@
 //! Functions that cannot be started here, because of this host or its engine: after some failures in a row their queued
-//! invocations are left to other managers, for longer and longer. A host whose engine is away would otherwise draw all of
+//! invocations are left to other managers for a while, and then one is tried again. A host whose engine is away would otherwise draw all of
 //! them, since nothing holds it up.
 
 use std::{
@@ -11,17 +11,16 @@ use crate::model::FunctionId;
 
 /// Failures in a row; one after a pause is enough.
 const FAILURES: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Short, as whatever the host lacked may be back, and there may be no other manager.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Which functions are stalled, and until when. Pure.
 #[derive(Debug, Default)]
 pub struct Stalls(HashMap<FunctionId, Stall>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stall {
     failures: u32,
-    pause: Duration,
     /// Nothing is taken from its queue before then.
     until: Option<Instant>,
 }
@@ -30,15 +29,13 @@ impl Stalls {
     /// A start has failed because the platform could not make it. Returns whether the function is stalled now and was
     /// not before.
     pub fn failed(&mut self, function: FunctionId, now: Instant) -> bool {
-        let new = Stall { failures: 0, pause: FIRST_PAUSE, until: None };
-        let stall = self.0.entry(function).or_insert(new);
+        let stall = self.0.entry(function).or_default();
         stall.failures += 1;
         // Other starts that had begun before it was stalled say nothing new.
         if stall.failures < FAILURES || stall.until.is_some() {
             return false;
         }
-        stall.until = Some(now + stall.pause);
-        stall.pause = (stall.pause * 2).min(LONGEST_PAUSE);
+        stall.until = Some(now + PAUSE);
         true
     }
 
@@ -77,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_failures_in_a_row_stall_a_function_for_longer_and_longer() {
+    fn three_failures_in_a_row_stall_a_function_and_then_each() {
         let (mut stalls, mut now) = (Stalls::default(), Instant::now());
         let (one, other) = (FunctionId::new(), FunctionId::new());
         assert!(!stalls.failed(one, now) && !stalls.failed(one, now));
@@ -86,11 +83,10 @@ mod tests {
         assert!(stalls.failed(one, now));
         assert!(!stalls.failed(one, now), "it is already");
         assert_eq!(stalls.stalled(), [one].into());
-        for pause in [5, 10, 20, 40, 60, 60] {
-            let pause = Duration::from_secs(pause);
-            assert_eq!(stalls.next_deadline(), Some(now + pause));
-            assert!(!stalls.try_again(now + pause - Duration::from_millis(1)));
-            now += pause;
+        for _ in 0..3 {
+            assert_eq!(stalls.next_deadline(), Some(now + PAUSE));
+            assert!(!stalls.try_again(now + PAUSE - Duration::from_millis(1)));
+            now += PAUSE;
             assert!(stalls.try_again(now) && !stalls.is_stalled(one));
             assert!(stalls.failed(one, now), "one failure is enough");
         }

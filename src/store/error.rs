@@ -32,6 +32,16 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The server refuses this user or its password, or lets it do less than is needed; nothing happened. It recovers once
+    /// somebody changes that.
+    #[error("the store at {address} refuses this user")]
+    Refused {
+        /// The server's host and port, without credentials.
+        address: String,
+        /// The backend's own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Something that the method needs does not exist; the text names it.
     #[error("{0} is not there")]
     Missing(String),
@@ -72,6 +82,10 @@ pub enum Refusal {
 impl Error {
     /// Returns whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::UnknownFate { .. } | Self::Unwritable { .. })
+        match self {
+            Self::Unavailable { .. } | Self::UnknownFate { .. } => true,
+            Self::Unwritable { .. } | Self::Refused { .. } => true,
+            Self::Missing(_) | Self::Conflict(_) | Self::Internal { .. } => false,
+        }
     }
 }

@@ -62,6 +62,7 @@ impl Failure {
             (Fault::Unwritable(reason), _) => {
                 Error::Unwritable { address, reason, source: error.into() }
             }
+            (Fault::Refused, _) => Error::Refused { address, source: error.into() },
             (Fault::Other, _) => Error::Internal { address, source: error.into() },
         }
     }
@@ -75,6 +76,8 @@ enum Fault {
     Busy,
     /// Its disk is full or read-only, as callers are told, and it undid what it had begun.
     Unwritable(Refusal),
+    /// The server does not let this user in, or not do that.
+    Refused,
     /// Waiting will not help.
     Other,
 }
@@ -111,6 +114,9 @@ fn postgres_fault(code: &str) -> Fault {
         // The server is a standby that was not promoted yet.
         "25006" => Fault::Unwritable(Refusal::ServerReadOnly),
         "53100" => Fault::Unwritable(Refusal::ServerFull),
+        // No such database; not permitted; no such user, wrong password, not in pg_hba.conf.
+        "3D000" | "42501" => Fault::Refused,
+        _ if code.starts_with("28") => Fault::Refused,
         // Connection exceptions; out of connections, memory.
         _ if code.starts_with("08") => Fault::Lost,
         _ if code.starts_with("53") => Fault::Busy,

@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// The time after which a queued row that was published but not claimed is published again, doubled each time. A
+/// The time after which a queued row that was published but not claimed is published again. A
 /// duplicate is harmless (the second claim is refused), a lost message is not. A backlog may take longer than this; that
 /// its queue has lost it is seen sooner, see [`Invocations::forget_lost`].
 pub const REPUBLISH_AFTER: Duration = Duration::from_secs(3600);
-/// The most doublings of that.
-pub(super) const DOUBLINGS: i64 = 4;
+/// Nothing is put off for longer; what seems to be was put off before the store's clock was set back.
+pub(super) const LATEST: Duration = Duration::from_secs(3600 + 600);
 
 /// Async invocations: accepted, announced, settled. Claims are made through [`Leases`](super::Leases).
 #[async_trait]
@@ -50,6 +50,9 @@ pub trait Invocations: Send + Sync {
     /// [`Invocations::take_due`] returns them again. For a queue that has lost them. Rows that an older version has
     /// published count as published long ago.
     async fn forget_lost(&self, function: FunctionId, age: Duration) -> Result<u64, Error>;
+    /// Makes due at once what is put off for longer than anything is, and returns the number of these rows: the store's
+    /// clock was set back.
+    async fn pull_in(&self) -> Result<u64, Error>;
     /// Returns the functions of which rows are queued or retrying, in no particular order.
     async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error>;
     /// Returns the number of rows that are queued or retrying.

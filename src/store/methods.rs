@@ -200,6 +200,10 @@ macro_rules! store {
                 self.write(LONG, messages::forget_lost(self.synced(), function, age)).await
             }
 
+            async fn pull_in(&self) -> Result<u64, Error> {
+                self.write(LONG, messages::pull_in(self.synced())).await
+            }
+
             async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error> {
                 self.read(SOON, messages::waiting_functions(self.readers())).await
             }

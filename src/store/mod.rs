@@ -41,7 +41,7 @@ pub use error::{Error, Refusal};
 pub use functions::{ActiveFunction, Functions, NamedBundle, NewRevision};
 pub use health::Health;
 pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
-use invocations::DOUBLINGS;
+use invocations::LATEST;
 pub use invocations::{
     Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };

@@ -16,7 +16,7 @@ macro_rules! losses {
     };
 }
 
-/// Claims an invocation for owner $1. One of which $2 attempts were lost ends in state $3, for reason $4 and cause $5,
+/// Claims an invocation for owner $1. Once its owner has no lease it is due at once (`message_at` 0), whatever a clock says. One of which $2 attempts were lost ends in state $3, for reason $4 and cause $5,
 /// as a dead letter if $6. `wanted` is another table of the statement, or nothing; the call's token, the invocation,
 /// its revision and whether the owner has its lease are expressions.
 macro_rules! claim {
@@ -34,7 +34,7 @@ macro_rules! claim {
                 finished_at = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL ELSE ", $($now)*, " END,
                 duration_ms = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN NULL WHEN ", $($now)*, " < i.accepted_at THEN 0
                     ELSE ", $($now)*, " - i.accepted_at END,
-                message_at = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN ", $($now)*, " END,
+                message_at = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN 0 END,
                 attempt = CASE WHEN ", crate::store::statements::losses!(), " < $2 THEN i.attempt + 1 ELSE i.attempt END,
                 losses = ", crate::store::statements::losses!(), ",
                 claim = ", $token, ", due_at = NULL, publications = 0

@@ -12,7 +12,7 @@ mod postgres_plans;
 mod records;
 mod sqlite_file;
 
-use std::{sync::Arc, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloudfunc::{
@@ -28,6 +28,8 @@ use cloudfunc::{
     },
 };
 use jiff::Timestamp;
+
+use crate::support::postgres::psql;
 
 /// One test per property and backend. A property that is not listed is dead code, which clippy refuses.
 macro_rules! contract {
@@ -101,6 +103,7 @@ contract! {
         the_sweeper_takes_the_oldest_first,
         what_could_not_be_published_is_as_due_as_before,
         what_a_queue_has_lost_is_due_again,
+        a_clock_that_is_set_back_puts_nothing_off,
         a_write_that_fails_harms_none_beside_it,
         a_lease_that_ends_makes_its_rows_due,
         a_lost_invocation_of_a_deleted_function_is_cancelled,
@@ -138,6 +141,18 @@ impl SqliteFile {
     /// In a folder that is not there yet.
     fn config(&self) -> Config {
         Config::Sqlite { path: self.0.path().join("new/store.db") }
+    }
+}
+
+/// Changes rows behind the store's back.
+pub(crate) fn execute(config: &Config, statement: &str) {
+    match config {
+        Config::Postgres { url } => drop(psql(url.expose(), statement)),
+        Config::Sqlite { path } => {
+            let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
+            let done = Command::new("python3").args(["-c", script]).arg(path).arg(statement).status();
+            assert!(done.unwrap().success(), "{statement}");
+        }
     }
 }
 

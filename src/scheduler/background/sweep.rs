@@ -94,6 +94,10 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// queue that is not empty nothing is known, and its functions take from it. What a manager holds in hand may be among
 /// these; a second message of it is refused by its claim.
 async fn find_lost(scheduler: &Scheduler) -> Result<(), Failure> {
+    match scheduler.store.pull_in().await? {
+        0 => {}
+        count => tracing::info!(count, "due at once: they were put off before the clock was set back"),
+    }
     for functions in scheduler.store.waiting_functions().await?.chunks(QUEUES) {
         let waiting = scheduler.queue.waiting(functions).await?;
         let empty = std::iter::zip(functions, waiting).filter(|(_, waiting)| waiting.messages == 0);

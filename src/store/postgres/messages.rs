@@ -8,7 +8,7 @@ use super::columns;
 use crate::{
     model::{FunctionId, InvocationId},
     store::{
-        DOUBLINGS, Due, REPUBLISH_AFTER,
+        Due, LATEST, REPUBLISH_AFTER,
         failure::Failure,
         rows::{DueRow, Id, due_oldest_first, millis},
         settlement,
@@ -19,12 +19,11 @@ pub async fn mark_published(pool: &PgPool, ids: &[InvocationId]) -> Result<(), F
     let mut connection = pool.acquire().await?;
     query(
         "UPDATE invocations SET publications = greatest(publications, 1),
-            message_at = now_ms() + ($2 << least(greatest(publications - 1, 0), $3)::int)
+            message_at = now_ms() + $2
          WHERE id = ANY ($1) AND state || '' = 'queued'",
     )
     .bind(columns(ids, |id| Id(id.0)))
     .bind(millis(REPUBLISH_AFTER))
-    .bind(DOUBLINGS)
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;
@@ -43,18 +42,30 @@ pub async fn forget_published(pool: &PgPool) -> Result<(), Failure> {
     Ok(())
 }
 
+pub async fn pull_in(pool: &PgPool) -> Result<u64, Failure> {
+    let mut connection = pool.acquire().await?;
+    let pulled = query(
+        "UPDATE invocations SET publications = 0, message_at = now_ms(), due_at = CASE WHEN due_at IS NOT NULL THEN least(due_at, now_ms()) END
+         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() + $1",
+    )
+    .bind(millis(LATEST))
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(pulled.rows_affected())
+}
+
 pub async fn forget_lost(pool: &PgPool, function: FunctionId, age: Duration) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
     let forgotten = query(
         "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
          WHERE function_id = $1 AND state IN ('queued', 'retrying') AND publications > 0
            AND message_at > now_ms()
-           AND message_at - ($2 << least(publications - 1, $4)::int) <= now_ms() - $3",
+           AND message_at - $2 <= now_ms() - $3",
     )
     .bind(Id(function.0))
     .bind(millis(REPUBLISH_AFTER))
     .bind(millis(age))
-    .bind(DOUBLINGS)
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;
@@ -100,7 +111,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
             FROM due WHERE i.id = due.id AND NOT EXISTS (SELECT 1 FROM functions WHERE id = i.function_id)
          )
          UPDATE invocations AS i SET publications = i.publications + 1,
-            message_at = now_ms() + ($2 << least(i.publications, $8)::int)
+            message_at = now_ms() + $2
          FROM due, functions AS f WHERE i.id = due.id AND f.id = i.function_id
          RETURNING i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at, due.since",
     )
@@ -111,7 +122,6 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
     .bind(gone.reason)
     .bind(gone.cause)
     .bind(gone.dead_letter)
-    .bind(DOUBLINGS)
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -8,7 +8,7 @@ use super::{now, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId},
     store::{
-        DOUBLINGS, Due, REPUBLISH_AFTER,
+        Due, LATEST, REPUBLISH_AFTER,
         failure::Failure,
         rows::{DueRow, Id, due_oldest_first, hex_ids, json, millis},
         settlement,
@@ -51,12 +51,11 @@ pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(),
         query(concat!(
             "UPDATE invocations SET publications = max(publications, 1), message_at = ",
             now!(),
-            " + ($2 << min(max(publications - 1, 0), $3))
+            " + $2
          WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND state = 'queued'"
         ))
         .bind(ids)
         .bind(millis(REPUBLISH_AFTER))
-        .bind(DOUBLINGS)
         .execute(&mut *tx)
         .await?;
         Ok(())
@@ -80,6 +79,24 @@ pub async fn forget_published(writer: &Writer) -> Result<(), Failure> {
     writer.write((), |tx, ()| Box::pin(run(tx))).await
 }
 
+pub async fn pull_in(writer: &Writer) -> Result<u64, Failure> {
+    async fn run(tx: &mut SqliteConnection) -> Result<u64, Failure> {
+        let pulled = query(concat!(
+            "UPDATE invocations INDEXED BY invocations_due SET publications = 0, message_at = ",
+            now!(),
+            ", due_at = min(due_at, ",
+            now!(),
+            ") WHERE state IN ('queued', 'retrying', 'running') AND message_at > $1 + ",
+            now!()
+        ))
+        .bind(millis(LATEST))
+        .execute(&mut *tx)
+        .await?;
+        Ok(pulled.rows_affected())
+    }
+    writer.write((), |tx, ()| Box::pin(run(tx))).await
+}
+
 pub async fn forget_lost(writer: &Writer, function: FunctionId, age: Duration) -> Result<u64, Failure> {
     async fn run(
         tx: &mut SqliteConnection,
@@ -90,14 +107,13 @@ pub async fn forget_lost(writer: &Writer, function: FunctionId, age: Duration) -
             now!(),
             ") WHERE function_id = $1 AND state IN ('queued', 'retrying') AND publications > 0 AND message_at > ",
             now!(),
-            " AND message_at - ($2 << min(publications - 1, $4)) <= ",
+            " AND message_at - $2 <= ",
             now!(),
             " - $3"
         ))
         .bind(Id(function.0))
         .bind(millis(REPUBLISH_AFTER))
         .bind(millis(*age))
-        .bind(DOUBLINGS)
         .execute(&mut *tx)
         .await?;
         Ok(forgotten.rows_affected())
@@ -120,14 +136,12 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
             end_orphans(tx, now, &orphans).await?;
         }
         query(
-            "UPDATE invocations SET publications = publications + 1,
-                                message_at = $2 + ($3 << min(publications, $4))
+            "UPDATE invocations SET publications = publications + 1, message_at = $2 + $3
          WHERE id IN (SELECT unhex(value) FROM json_each($1))",
         )
         .bind(hex_ids(rows.iter().map(|row| row.id.0))?)
         .bind(now)
         .bind(millis(REPUBLISH_AFTER))
-        .bind(DOUBLINGS)
         .execute(&mut *tx)
         .await?;
         Ok(due_oldest_first(rows)?)

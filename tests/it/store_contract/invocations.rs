@@ -484,6 +484,33 @@ pub async fn what_a_queue_has_lost_is_due_again(config: Config) {
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
 }
 
+pub async fn a_clock_that_is_set_back_puts_nothing_off(config: Config) {
+    let store = open(config.clone()).await;
+    let f = deploy(&store, "f", "v1").await;
+    let (queued, retrying, running) =
+        (accept(&store, &f).await, accept(&store, &f).await, accept(&store, &f).await);
+    store.mark_published(&[queued]).await.unwrap();
+    let owner = owner(&store).await;
+    let attempt = claim(&store, retrying, owner).await.unwrap().attempt;
+    assert!(give_back(&store, retrying, attempt, Duration::from_secs(60), "later").await);
+    claim(&store, running, owner).await.unwrap();
+    assert_eq!(store.pull_in().await.unwrap(), 0, "all are put off as usual");
+    // As if they had been written ten days later.
+    execute(&config, "UPDATE invocations SET message_at = message_at + 864000000 WHERE message_at > 0");
+    execute(&config, "UPDATE invocations SET due_at = due_at + 864000000");
+    let lease = lease_of(&store, owner).await;
+    assert!(store.end_lease(&lease).await.unwrap());
+    let due = store.take_due(10, &[]).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [running], "no clock holds up what ran");
+
+    assert_eq!(store.pull_in().await.unwrap(), 2);
+    let mut due = store.take_due(10, &[]).await.unwrap();
+    due.sort_by_key(|due| due.id);
+    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [queued, retrying]);
+    let owner = self::owner(&store).await;
+    assert!(claim(&store, retrying, owner).await.is_some());
+}
+
 /// Writes of many callers may share a commit; of one that cannot be done only itself must be undone.
 pub async fn a_write_that_fails_harms_none_beside_it(config: Config) {
     let store = open(config).await;

@@ -1,8 +1,6 @@
 //! The other way round: each role that meets the store of a newer program refuses it by name, and changes
 //! nothing there.
 
-use std::process::Command;
-
 use cloudfunc::{
     app::{self, Role},
     settings::Platform,
@@ -10,9 +8,9 @@ use cloudfunc::{
     store,
 };
 
-use crate::support::{
-    platform::{Stack, settings},
-    postgres::psql,
+use crate::{
+    store_contract::execute,
+    support::platform::{Stack, settings},
 };
 
 const NEWER: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -38,14 +36,7 @@ async fn is_refused(stack: &str) {
     let test = "each_role_refuses_a_newer_store";
     let Some((platform, database)) = settings(Stack::named(stack), folder.path(), test) else { return };
     store::connect(&platform.store).await.unwrap().close().await;
-    match &platform.store {
-        store::Config::Postgres { url } => drop(psql(url.expose(), NEWER)),
-        store::Config::Sqlite { path } => {
-            let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
-            let done = Command::new("python3").args(["-c", script]).arg(path).arg(NEWER).status();
-            assert!(done.unwrap().success());
-        }
-    }
+    execute(&platform.store, NEWER);
     for role in [Role::Registry, Role::Scheduler, Role::Manager] {
         role_refuses(role, &platform).await;
     }
