@@ -85,7 +85,7 @@ impl Run {
             ends_seen: clients.ends_seen(),
             faults: happened,
             left: rig.left().await,
-            found: clients.findings().into_iter().chain(unread).collect(),
+            found: [clients.findings(), rig.witness.strange(), unread.into_iter().collect()].concat(),
         };
         let findings = history.check(self.leniency);
         if let Some(folder) = &self.report {

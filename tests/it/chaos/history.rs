@@ -315,9 +315,8 @@ fn wrong_reason(told: &Told) -> Option<&'static str> {
         }
         (State::Succeeded, _, None) => None,
         (State::Cancelled, _, Some(Reason::FunctionDeleted)) => None,
-        (State::Failed, Mode::Sync, Some(Reason::Throttled | Reason::Interrupted)) => None,
-        (State::Failed, Mode::Sync, Some(Reason::StartFailed(_) | Reason::FunctionDeleted)) => None,
-        (State::Expired, Mode::Sync, Some(Reason::Throttled)) => None,
+        (State::Crashed, Mode::Sync, Some(Reason::Interrupted)) => None,
+        (State::Expired, Mode::Sync, Some(Reason::Throttled | Reason::StartFailed(_))) => None,
         (State::Failed, Mode::Async, Some(Reason::Platform)) if told.attempts.len() >= 10 => None,
         _ => Some("not an end of a function that never fails"),
     }

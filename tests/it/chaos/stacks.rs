@@ -240,7 +240,8 @@ impl Rig {
     fn command(&self, host: &Host) -> Command {
         let mut command = self.home.cloudfunc(&["up", "--data-dir", host.data_dir.to_str().unwrap()]);
         command.args(["--runtime", if self.stack.has_docker() { "docker" } else { "oci" }]);
-        command.args(["--memory-budget", "1GiB", "--stop-grace", "10s"]);
+        // What is kept for a week is deleted when the clock goes on by ten days.
+        command.args(["--memory-budget", "1GiB", "--stop-grace", "10s", "--retention", "9600h"]);
         for (role, port) in ROLES.iter().zip(host.ports) {
             command.args([format!("--{role}-port"), port.to_string()]);
         }

@@ -50,6 +50,8 @@ def handler(event, context):
 pub struct Witness {
     pub peer: Peer,
     runs: Arc<Mutex<HashMap<String, Run>>>,
+    /// What no function of ours says.
+    strange: Arc<Mutex<Vec<String>>>,
     _stop: DropGuard,
 }
 
@@ -60,16 +62,20 @@ impl Witness {
         let listener = peer.listener.try_clone().unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
-        let (runs, stop) = (Arc::default(), CancellationToken::new());
-        let listening = listen(listener, start, Arc::clone(&runs));
+        let (runs, strange, stop) = (Arc::default(), Arc::default(), CancellationToken::new());
+        let listening = listen(listener, start, Arc::clone(&runs), Arc::clone(&strange));
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(listening).await });
-        Self { peer, runs, _stop: stop.drop_guard() }
+        Self { peer, runs, strange, _stop: stop.drop_guard() }
     }
 
     /// `function.py` of the functions that are witnessed here.
     pub fn code(&self) -> String {
         CODE.replace("ADDRESS", &self.peer.public.to_string()).replace("PORT", &self.peer.port.to_string())
+    }
+
+    pub fn strange(&self) -> Vec<String> {
+        self.strange.lock().unwrap().clone()
     }
 
     pub fn runs(&self) -> Vec<Run> {
@@ -79,33 +85,42 @@ impl Witness {
     }
 }
 
-async fn listen(listener: TcpListener, start: Instant, runs: Arc<Mutex<HashMap<String, Run>>>) {
+async fn listen(
+    listener: TcpListener,
+    start: Instant,
+    runs: Arc<Mutex<HashMap<String, Run>>>,
+    strange: Arc<Mutex<Vec<String>>>,
+) {
     loop {
         if let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(hear(connection, start, Arc::clone(&runs)));
+            tokio::spawn(hear(connection, start, Arc::clone(&runs), Arc::clone(&strange)));
         }
     }
 }
 
-async fn hear(connection: TcpStream, start: Instant, runs: Arc<Mutex<HashMap<String, Run>>>) {
+async fn hear(
+    connection: TcpStream,
+    start: Instant,
+    runs: Arc<Mutex<HashMap<String, Run>>>,
+    strange: Arc<Mutex<Vec<String>>>,
+) {
     let mut lines = BufReader::new(connection).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let now = start.elapsed().as_secs_f64();
         let mut runs = runs.lock().unwrap();
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["begin", number, id, attempt, nonce] => {
-                let run = Run {
-                    number: number.parse().unwrap(),
-                    id: id.parse().unwrap(),
-                    attempt: attempt.parse().unwrap(),
-                    nonce: nonce.to_owned(),
-                    begun: now,
-                    ended: None,
-                };
-                runs.insert(nonce.to_owned(), run);
+                if let (Ok(number), Ok(id), Ok(attempt)) = (number.parse(), id.parse(), attempt.parse()) {
+                    let nonce = nonce.to_owned();
+                    runs.insert(nonce.clone(), Run { number, id, attempt, nonce, begun: now, ended: None });
+                }
             }
-            ["end", nonce] => runs.get_mut(nonce).unwrap().ended = Some(now),
-            _ => panic!("{line}"),
+            ["end", nonce] => {
+                if let Some(run) = runs.get_mut(nonce) {
+                    run.ended = Some(now);
+                }
+            }
+            _ => strange.lock().unwrap().push(format!("the witness was told {line:?}")),
         }
     }
 }
