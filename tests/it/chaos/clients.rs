@@ -156,7 +156,8 @@ impl Clients {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let is_witnessed = name != PROBE;
         let payload = json(
-            &serde_json::json!({ "n": number, "seconds": seconds, "is_witnessed": is_witnessed }).to_string(),
+            &serde_json::json!({ "n": number, "seconds": seconds, "is_witnessed": is_witnessed })
+                .to_string(),
         );
         let sent = self.now();
         let answer = tokio::time::timeout(SILENCE, self.answer(name, mode, payload)).await;
@@ -178,9 +179,8 @@ impl Clients {
             Ok(InvokeAnswer { outcome: Outcome::Value(value), .. }) => {
                 Answer::Value(String::from_utf8_lossy(&value.bytes).into_owned())
             }
-            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. }) | Err(Error::Problem(problem)) => {
-                refused(&problem)
-            }
+            Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. })
+            | Err(Error::Problem(problem)) => refused(&problem),
             Err(Error::NotReachable { .. }) => Answer::NotReachable,
             Err(Error::Lost { .. }) => Answer::Lost,
             Err(error) => Answer::Strange(error.to_string()),

@@ -20,8 +20,30 @@ use crate::support::{
 pub const WITNESSED: &str =
     "network = \"egress\"\nmemory = \"48MiB\"\ntimeout = \"120s\"\n[scaling]\nmax_instances = 6\n";
 
-/// Does it and heals it. Returns when it was healed, as the clients count time.
-pub async fn commit(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64 {
+/// Does it and heals it. Returns when it was healed, and when the process that had died was started again, as the clients
+/// count time.
+pub async fn commit(rig: &mut Rig, clients: &Clients, fault: &Fault) -> (f64, f64) {
+    let role = match fault.kind {
+        Kind::KillGateway => "gateway",
+        Kind::KillRegistry => "registry",
+        Kind::KillScheduler => "scheduler",
+        Kind::KillManager => "manager",
+        _ => {
+            let healed = commit_and_heal(rig, clients, fault).await;
+            return (healed, healed);
+        }
+    };
+    let Some(old) = running(rig, role).await else { return (clients.now(), clients.now()) };
+    let _ = kill_process(old, Signal::KILL);
+    let died = clients.now();
+    while rig.role(role).is_none_or(|new| Pid::from_raw(new) == Some(old)) && clients.now() < died + 5.0
+    {
+        sleep(Duration::from_millis(10)).await;
+    }
+    (died, clients.now())
+}
+
+async fn commit_and_heal(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64 {
     match fault.kind {
         Kind::KillAll => {
             rig.kill(0).await;
@@ -44,10 +66,6 @@ pub async fn commit(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64 {
             sleep(fault.lasts).await;
             rig.launch(1);
         }
-        Kind::KillGateway => signal_role(rig, "gateway", Signal::KILL).await,
-        Kind::KillRegistry => signal_role(rig, "registry", Signal::KILL).await,
-        Kind::KillScheduler => signal_role(rig, "scheduler", Signal::KILL).await,
-        Kind::KillManager => signal_role(rig, "manager", Signal::KILL).await,
         Kind::PauseAll | Kind::PauseAllPastLease => {
             rig.up(0).signal(Signal::STOP);
             sleep(fault.lasts).await;
@@ -125,7 +143,9 @@ async fn commit_on_servers(servers: &Servers, fault: &Fault) {
             database.start_again().await;
         }
         Kind::ReadOnlyDatabase => {
-            let set = |value| database.say(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+            let set = |value| {
+                database.say(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"))
+            };
             set("on");
             database.say("SELECT pg_reload_conf()");
             sleep(fault.lasts).await;
@@ -143,13 +163,6 @@ async fn commit_on_servers(servers: &Servers, fault: &Fault) {
     }
 }
 
-/// One that has just died of something else has had its fault.
-async fn signal_role(rig: &Rig, role: &str, signal: Signal) {
-    if let Some(pid) = running(rig, role).await {
-        let _ = kill_process(pid, signal);
-    }
-}
-
 async fn pause_role(rig: &Rig, role: &str, fault: &Fault) {
     let Some(pid) = running(rig, role).await else { return };
     let _ = kill_process(pid, Signal::STOP);
@@ -157,6 +170,7 @@ async fn pause_role(rig: &Rig, role: &str, fault: &Fault) {
     let _ = kill_process(pid, Signal::CONT);
 }
 
+/// None when it has died of something else and does not come back: it has had its fault.
 async fn running(rig: &Rig, role: &str) -> Option<Pid> {
     for _ in 0..100 {
         if let Some(pid) = rig.role(role) {

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::plan::Kind;
 
+#[cfg(test)]
+mod tests;
+
 /// Seconds since the beginning of the run.
 pub type Moment = f64;
 
@@ -114,6 +117,8 @@ pub struct Happened {
     pub begun: Moment,
     /// When its cause was gone: the process was started again, the server was back.
     pub healed: Moment,
+    /// When the process that had died was started again; else the same.
+    pub restarted: Moment,
     /// When a new call was answered with its value, sent after `healed`. None: not within a minute.
     pub served: Option<Moment>,
 }
@@ -171,7 +176,9 @@ impl History {
         for call in &self.calls {
             let Answer::Accepted(id) = call.answer else { continue };
             match self.records.get(&id) {
-                None => findings.push((Violation::Lost, format!("{id}, number {}: no record", call.number))),
+                None => {
+                    findings.push((Violation::Lost, format!("{id}, number {}: no record", call.number)))
+                }
                 Some(told) if !told.state.is_terminal() => {
                     findings.push((Violation::Lost, format!("{id} has not ended: {told:?}")));
                 }
@@ -202,7 +209,9 @@ impl History {
                 let what = format!("{id}: attempt {attempt} ran {} times", runs.len());
                 findings.push((Violation::Doubled, what));
             }
-            let Some(told) = self.records.get(id).filter(|told| told.mode == Mode::Async) else { continue };
+            let Some(told) = self.records.get(id).filter(|told| told.mode == Mode::Async) else {
+                continue;
+            };
             if told.attempts.iter().all(|known| known.number != *attempt) {
                 let what = format!("{id}: attempt {attempt} ran and is not in {told:?}");
                 findings.push((Violation::Doubled, what));
@@ -214,7 +223,8 @@ impl History {
             let Some(call) = sync.get(&run.number) else { continue };
             *of_sync.entry(run.number).or_default() += 1;
             if let Answer::Refused { retry_safe: true, code, .. } = &call.answer {
-                let what = format!("call {} was told {code}, safe to repeat, and ran: {}", run.number, run.id);
+                let what =
+                    format!("call {} was told {code}, safe to repeat, and ran: {}", run.number, run.id);
                 findings.push((Violation::WrongReason, what));
             }
         }
@@ -233,7 +243,9 @@ impl History {
             let what = || {
                 let Call { number, function, mode, sent, answered, .. } = call;
                 let answer = serde_json::to_string(&call.answer).unwrap();
-                format!("{mode:?} call {number} of {function}, sent at {sent:.3}, {answered:.3}: {answer}")
+                format!(
+                    "{mode:?} call {number} of {function}, sent at {sent:.3}, {answered:.3}: {answer}"
+                )
             };
             let near = |fault: &&Happened| {
                 let bound = fault.kind.facts().bound().as_secs_f64() * leniency.0;
@@ -281,17 +293,18 @@ impl History {
 
     /// What a manager had claimed when it was lost runs again soon, unless the next fault is in the way.
     fn check_taken_up_again(&self, fault: &Happened, bound: f64, findings: &mut Vec<Finding>) {
-        let until = fault.healed + bound;
+        let until = fault.restarted + bound;
         if self.faults.iter().any(|other| fault.begun < other.begun && other.begun < until) {
             return;
         }
         for run in &self.runs {
             let was_cut = run.begun < fault.begun && run.ended.is_none();
-            let again = self.runs.iter().filter(|next| next.id == run.id && next.attempt == run.attempt + 1);
+            let again =
+                self.runs.iter().filter(|next| next.id == run.id && next.attempt == run.attempt + 1);
             for next in again.filter(|_| was_cut).filter(|next| next.begun > fault.begun) {
                 if next.begun > until {
-                    let late = next.begun - fault.healed;
-                    let what = format!("{} ran again {late:.3} s after {} was healed", run.id, fault.kind);
+                    let late = next.begun - fault.restarted;
+                    let what = format!("{} ran again {late:.3} s after {} was over", run.id, fault.kind);
                     findings.push((Violation::BoundBroken, what));
                 }
             }

@@ -201,6 +201,14 @@ pub struct Fault {
     pub pick: u64,
 }
 
+impl Fault {
+    /// For a test among others.
+    pub fn shortened(self) -> Self {
+        let [pause, lasts] = [self.pause, self.lasts].map(|time| time.min(Duration::from_millis(700)));
+        Self { pause, lasts, ..self }
+    }
+}
+
 /// The same for the same arguments. Each kind of `kinds` comes once before one of them comes again.
 pub fn plan(seed: u64, kinds: &[Kind], faults: usize) -> Vec<Fault> {
     let mut random = Random(seed);

@@ -28,7 +28,12 @@ pub struct Title<'a> {
 }
 
 /// Writes `report.md`, `answers.svg` and `history.json` into a folder.
-pub fn write(folder: &Path, title: &Title, history: &History, findings: &[Finding]) -> anyhow::Result<()> {
+pub fn write(
+    folder: &Path,
+    title: &Title,
+    history: &History,
+    findings: &[Finding],
+) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("history.json"), serde_json::to_string(history)?)?;
     fs::write(folder.join("report.md"), markdown(title, history, findings)?)?;
@@ -50,12 +55,20 @@ fn markdown(title: &Title, history: &History, findings: &[Finding]) -> anyhow::R
         writeln!(text, "- {kind:?}: {what}")?;
     }
     writeln!(text, "\n## Faults\n")?;
-    writeln!(text, "Served: how long after its end a new call was answered with its value, in seconds.\n")?;
-    writeln!(text, "| fault | count | served, median | served, longest | bound |\n|---|---|---|---|---|")?;
+    writeln!(
+        text,
+        "Served: how long after its end a new call was answered with its value, in seconds.\n"
+    )?;
+    writeln!(
+        text,
+        "| fault | count | served, median | served, longest | bound |\n|---|---|---|---|---|"
+    )?;
     for (kind, faults) in by_kind(history) {
-        let mut served: Vec<f64> = faults.iter().filter_map(|fault| Some(fault.served? - fault.healed)).collect();
+        let mut served: Vec<f64> =
+            faults.iter().filter_map(|fault| Some(fault.served? - fault.healed)).collect();
         served.sort_by(f64::total_cmp);
-        let at = |place: usize| served.get(place).map_or("never".to_owned(), |time| format!("{time:.2}"));
+        let at =
+            |place: usize| served.get(place).map_or("never".to_owned(), |time| format!("{time:.2}"));
         let (median, longest) = (at(served.len() / 2), at(served.len().saturating_sub(1)));
         let bound = kind.facts().bound().as_secs();
         writeln!(text, "| {kind} | {} | {median} | {longest} | {bound} |", faults.len())?;
@@ -69,7 +82,7 @@ fn markdown(title: &Title, history: &History, findings: &[Finding]) -> anyhow::R
         writeln!(text, "| {mode} | {answer} | {count} |")?;
     }
     writeln!(text, "\n## Order of the faults\n\n| at | healed | served | fault |\n|---|---|---|---|")?;
-    for Happened { kind, begun, healed, served } in &history.faults {
+    for Happened { kind, begun, healed, served, .. } in &history.faults {
         let served = served.map_or("never".to_owned(), |served| format!("{served:.3}"));
         writeln!(text, "| {begun:.3} | {healed:.3} | {served} | {kind} |")?;
     }
@@ -78,7 +91,8 @@ fn markdown(title: &Title, history: &History, findings: &[Finding]) -> anyhow::R
 
 /// In one line.
 pub fn summary(history: &History, findings: &[Finding]) -> String {
-    let accepted = history.calls.iter().filter(|call| matches!(call.answer, Answer::Accepted(_))).count();
+    let accepted =
+        history.calls.iter().filter(|call| matches!(call.answer, Answer::Accepted(_))).count();
     let sync = history.calls.iter().filter(|call| call.mode == Mode::Sync).count();
     let again = history.records.values().filter(|told| told.attempts.len() > 1).count();
     format!(
@@ -112,17 +126,20 @@ fn name(answer: &Answer) -> String {
 /// Answers per second: what was asked for, refusals, and broken connections; each fault as a bar over its time.
 fn draw(path: &Path, title: &Title, history: &History) -> anyhow::Result<()> {
     let end = history.calls.iter().map(|call| call.answered).fold(1.0, f64::max);
-    let good = per_second(history, end, |answer| matches!(answer, Answer::Accepted(_) | Answer::Value(_)));
+    let good =
+        per_second(history, end, |answer| matches!(answer, Answer::Accepted(_) | Answer::Value(_)));
     let refused = per_second(history, end, |answer| matches!(answer, Answer::Refused { .. }));
     let lost = per_second(history, end, |answer| {
         matches!(answer, Answer::NotReachable | Answer::Lost | Answer::Silence | Answer::Strange(_))
     });
-    let highest = [&good, &refused, &lost].into_iter().flatten().map(|(_, count)| *count).fold(1.0, f64::max);
+    let highest =
+        [&good, &refused, &lost].into_iter().flatten().map(|(_, count)| *count).fold(1.0, f64::max);
     // Wide enough to tell the faults apart.
     let width = 1200 + history.faults.len() as u32 * 8;
     let area = SVGBackend::new(path, (width, 500)).into_drawing_area();
     area.fill(&WHITE)?;
-    let caption = format!("{}, seed {}: answers per second, faults in grey", title.stack.name(), title.seed);
+    let caption =
+        format!("{}, seed {}: answers per second, faults in grey", title.stack.name(), title.seed);
     let mut chart = ChartBuilder::on(&area)
         .caption(caption, ("sans-serif", 18).into_font())
         .margin(10)
@@ -133,12 +150,19 @@ fn draw(path: &Path, title: &Title, history: &History) -> anyhow::Result<()> {
     chart.draw_series(history.faults.iter().map(|fault| {
         // One that takes no time is seen, too.
         let until = fault.served.unwrap_or(fault.healed).max(fault.begun + end / 1000.0);
-        Rectangle::new([(fault.begun, 0.0), (until, highest * 1.3)], RGBColor(120, 120, 120).mix(0.2).filled())
+        Rectangle::new(
+            [(fault.begun, 0.0), (until, highest * 1.3)],
+            RGBColor(120, 120, 120).mix(0.2).filled(),
+        )
     }))?;
     for (row, fault) in history.faults.iter().enumerate() {
         let at = (fault.begun, highest * (1.27 - (row % 6) as f64 * 0.05));
         let style = ("sans-serif", 11).into_font();
-        chart.draw_series(std::iter::once(plotters::element::Text::new(fault.kind.to_string(), at, style)))?;
+        chart.draw_series(std::iter::once(plotters::element::Text::new(
+            fault.kind.to_string(),
+            at,
+            style,
+        )))?;
     }
     for (label, colour, line) in
         [("value or 202", GREEN, good), ("refused", ORANGE, refused), ("no answer", RED, lost)]
@@ -149,7 +173,10 @@ fn draw(path: &Path, title: &Title, history: &History) -> anyhow::Result<()> {
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
     }
     let mut labels = chart.configure_series_labels();
-    labels.position(SeriesLabelPosition::LowerRight).background_style(WHITE.mix(0.8)).border_style(BLUE.mix(0.2));
+    labels
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLUE.mix(0.2));
     labels.draw()?;
     area.present()?;
     Ok(())

@@ -191,9 +191,7 @@ impl Rig {
         home.engines.extend(engine.iter().map(Engine::address));
         let servers = match stack.is_embedded() {
             true => None,
-            false => {
-                Some(Servers::start(namespace.as_ref().filter(|_| stack == Stack::TwoHosts)).await)
-            }
+            false => Some(Servers::start(namespace.as_ref().filter(|_| stack == Stack::TwoHosts)).await),
         };
         let disk = stack.is_embedded().then(|| SmallDisk::mount(home.data_dir()));
         let mut hosts = vec![Host::new(home.data_dir(), false)];
@@ -286,7 +284,10 @@ impl Rig {
     pub async fn stop(&mut self, host: usize) -> Option<String> {
         let up = self.up(host);
         if let Some(status) = up.status() {
-            return Some(format!("host {host} had ended by itself: {status}: {}", last_lines(&up.stderr())));
+            return Some(format!(
+                "host {host} had ended by itself: {status}: {}",
+                last_lines(&up.stderr())
+            ));
         }
         up.signal(Signal::TERM);
         let deadline = Instant::now() + SOON;
@@ -297,13 +298,15 @@ impl Rig {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let status = up.status().unwrap();
-        (status.code() != Some(0)).then(|| format!("host {host} stopped with {status}: {}", last_lines(&up.stderr())))
+        (status.code() != Some(0))
+            .then(|| format!("host {host} stopped with {status}: {}", last_lines(&up.stderr())))
     }
 
     /// The guests of this platform that run without a daemon.
     pub fn guests(&self) -> Vec<i32> {
         let mut guests = Vec::new();
-        let mut folders = vec![PathBuf::from(format!("/sys/fs/cgroup/pids/cloudfunc-{}", self.home.name))];
+        let mut folders =
+            vec![PathBuf::from(format!("/sys/fs/cgroup/pids/cloudfunc-{}", self.home.name))];
         folders.push(PathBuf::from(format!("/sys/fs/cgroup/cloudfunc-{}", self.home.name)));
         while let Some(folder) = folders.pop() {
             let processes = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();

@@ -71,7 +71,8 @@ impl Witness {
 
     /// `function.py` of the functions that are witnessed here.
     pub fn code(&self) -> String {
-        CODE.replace("ADDRESS", &self.peer.public.to_string()).replace("PORT", &self.peer.port.to_string())
+        CODE.replace("ADDRESS", &self.peer.public.to_string())
+            .replace("PORT", &self.peer.port.to_string())
     }
 
     pub fn strange(&self) -> Vec<String> {
@@ -110,9 +111,13 @@ async fn hear(
         let mut runs = runs.lock().unwrap();
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["begin", number, id, attempt, nonce] => {
-                if let (Ok(number), Ok(id), Ok(attempt)) = (number.parse(), id.parse(), attempt.parse()) {
+                if let (Ok(number), Ok(id), Ok(attempt)) = (number.parse(), id.parse(), attempt.parse())
+                {
                     let nonce = nonce.to_owned();
-                    runs.insert(nonce.clone(), Run { number, id, attempt, nonce, begun: now, ended: None });
+                    runs.insert(
+                        nonce.clone(),
+                        Run { number, id, attempt, nonce, begun: now, ended: None },
+                    );
                 }
             }
             ["end", nonce] => {

@@ -11,7 +11,9 @@ impl Engine {
     pub async fn start(image: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cfd").tempdir_in("/var/tmp").unwrap();
         let engine = Self { folder };
-        engine.perform(&format!("start_second_engine && docker save {image} | second_docker load")).await;
+        engine
+            .perform(&format!("start_second_engine && docker save {image} | second_docker load"))
+            .await;
         engine
     }
 
