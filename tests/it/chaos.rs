@@ -22,18 +22,20 @@ mod stacks;
 mod witness;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use cloudfunc::{
-    client::{Client, RecordFilter},
-    model::State,
+    client::{Client, Error, RecordFilter},
+    model::InvocationId,
 };
+use tokio::task::JoinSet;
 
 use self::{
     clients::{CALL, Clients, PROBE, WORK},
-    history::{Answer, Finding, Happened, History, Leniency, Told},
+    history::{Finding, Happened, History, Leniency, Told},
     plan::{Fault, Kind, Stack, plan},
     report::Title,
     stacks::Rig,
@@ -59,15 +61,16 @@ impl Run {
         let mut rig = Rig::start(self.stack, self.program.clone()).await;
         let clients = Clients::new(rig.client(), rig.start);
         for name in [WORK, CALL, PROBE] {
-            faults::deploy(&rig, &clients, name).await;
+            faults::deploy(&rig.witness.code(), &clients, name).await;
         }
         clients.served().await.expect("it serves before the first fault");
         let under_way = clients.begin(self.seed);
         let begun = Instant::now();
-        let mut happened = Vec::new();
+        let (mut happened, mut deploys) = (Vec::new(), JoinSet::new());
         for fault in self.plan.iter().take_while(|_| begun.elapsed() < self.at_most) {
-            happened.push(disturb(&mut rig, &clients, fault).await);
+            happened.push(disturb(&mut rig, &clients, &mut deploys, fault).await);
         }
+        deploys.join_all().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         clients.stop();
         under_way.join_all().await;
@@ -96,42 +99,42 @@ impl Run {
         (history, findings)
     }
 
-    /// Waits until everybody is answered and everything has ended, or for as long as that may take, and reads all records.
-    async fn all_ended(
-        &self,
-        clients: &Clients,
-    ) -> (std::collections::BTreeMap<cloudfunc::model::InvocationId, Told>, Option<String>) {
+    /// Waits until everybody is answered and everything has ended, or for as long as that may take. Returns all records, and
+    /// what is wrong with them as a whole.
+    async fn all_ended(&self, clients: &Clients) -> (Records, Option<String>) {
         let deadline = Instant::now() + self.ends_within;
         loop {
-            let unread = match records(&clients.client).await {
+            let late = Instant::now() > deadline;
+            match records(&clients.client).await {
                 Ok(records) => {
-                    let ended = clients.calls().iter().all(|call| match &call.answer {
-                        Answer::Accepted(id) => {
-                            records.get(id).is_some_and(|told| told.state.is_terminal())
-                        }
-                        _ => true,
-                    });
-                    let waits =
-                        |state| matches!(state, State::Queued | State::Running | State::Retrying);
-                    let others = records.values().all(|told| !waits(told.state));
-                    if ended && others && clients.are_answered() || Instant::now() > deadline {
-                        let unanswered = !clients.are_answered();
-                        return (records, unanswered.then(|| "calls are not answered".to_owned()));
+                    let all_ended = records.values().all(|told| told.state.is_terminal());
+                    match all_ended && clients.are_answered() {
+                        true => return (records, None),
+                        false if late => return (records, Some("not all is answered".to_owned())),
+                        false => {}
                     }
-                    None
                 }
-                Err(error) => Some(format!("records cannot be read: {error:?}")),
-            };
-            if Instant::now() > deadline {
-                return (std::collections::BTreeMap::new(), unread);
+                Err(error) if late => {
+                    return (Records::new(), Some(format!("records cannot be read: {error:?}")));
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 }
 
-async fn disturb(rig: &mut Rig, clients: &Clients, fault: &Fault) -> Happened {
+async fn disturb(
+    rig: &mut Rig,
+    clients: &Clients,
+    deploys: &mut JoinSet<()>,
+    fault: &Fault,
+) -> Happened {
     tokio::time::sleep(fault.pause).await;
+    if fault.deploys {
+        let (code, clients) = (rig.witness.code(), clients.clone());
+        deploys.spawn(async move { faults::deploy(&code, &clients, CALL).await });
+    }
     let begun = clients.now();
     eprintln!("{begun:.3} {} for {:?}", fault.kind, fault.lasts);
     let (healed, restarted) = faults::commit(rig, clients, fault).await;
@@ -142,18 +145,18 @@ async fn disturb(rig: &mut Rig, clients: &Clients, fault: &Fault) -> Happened {
     Happened { kind: fault.kind, begun, healed, restarted, served }
 }
 
-async fn records(
-    client: &Client,
-) -> Result<std::collections::BTreeMap<cloudfunc::model::InvocationId, Told>, cloudfunc::client::Error> {
-    let mut all = std::collections::BTreeMap::new();
+type Records = BTreeMap<InvocationId, Told>;
+
+async fn records(client: &Client) -> Result<Records, Error> {
+    let mut all = Records::new();
     let mut filter = RecordFilter { limit: Some(500), ..RecordFilter::default() };
     loop {
         let page = client.records(&filter).await?;
         all.extend(page.items.iter().map(|record| (record.id, Told::from(record))));
-        filter.cursor = Some(match page.next {
-            Some(next) => next,
+        match page.next {
+            Some(next) => filter.cursor = Some(next),
             None => return Ok(all),
-        });
+        }
     }
 }
 

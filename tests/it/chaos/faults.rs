@@ -20,6 +20,9 @@ use crate::support::{
 pub const WITNESSED: &str =
     "network = \"egress\"\nmemory = \"48MiB\"\ntimeout = \"120s\"\n[scaling]\nmax_instances = 6\n";
 
+/// A deploy is tried for so long: no fault lasts longer.
+const DEPLOYED: Duration = Duration::from_secs(90);
+
 /// Does it and heals it. Returns when it was healed, and when the process that had died was started again, as the clients
 /// count time.
 pub async fn commit(rig: &mut Rig, clients: &Clients, fault: &Fault) -> (f64, f64) {
@@ -83,8 +86,8 @@ async fn commit_and_heal(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64
         }
         Kind::FullDisk => fill_disk(rig, fault).await,
         Kind::KillSandbox => kill_sandbox(rig, fault),
-        Kind::Deploy => deploy(rig, clients, WORK).await,
-        Kind::DeleteFunction => deploy_and_delete(rig, clients).await,
+        Kind::Deploy => deploy(&rig.witness.code(), clients, WORK).await,
+        Kind::DeleteFunction => deploy_and_delete(&rig.witness.code(), clients).await,
         Kind::RestartEngine | Kind::EngineAbsent => {
             let (engine, namespace) = (rig.engine.as_ref().unwrap(), rig.namespace.as_ref().unwrap());
             engine.stop().await;
@@ -222,12 +225,12 @@ fn kill_sandbox(rig: &Rig, fault: &Fault) {
 }
 
 /// Again and again, as people do, until it is done.
-pub async fn deploy(rig: &Rig, clients: &Clients, name: &str) {
-    let comment = format!("# {:.6}\n", clients.now());
-    let code = rig.witness.code() + &comment;
+pub async fn deploy(code: &str, clients: &Clients, name: &str) {
+    let code = format!("{code}# {:.6}\n", clients.now());
     let files = packed(&[("function.py", &code), ("cloudfunc.toml", WITNESSED)]);
     let function = function(name);
-    for _ in 0..20 {
+    let until = clients.now() + DEPLOYED.as_secs_f64();
+    while clients.now() < until {
         let deploying = clients.client.deploy(&function, files.clone(), |_| {});
         match tokio::time::timeout(SOON, deploying).await {
             Ok(Ok(_)) => return,
@@ -236,12 +239,12 @@ pub async fn deploy(rig: &Rig, clients: &Clients, name: &str) {
         }
         sleep(Duration::from_millis(300)).await;
     }
-    clients.found(format!("a deploy of {name} did not succeed in 20 tries"));
+    clients.found(format!("a deploy of {name} did not succeed within {DEPLOYED:?}"));
 }
 
 /// While some of its invocations run and others wait.
-async fn deploy_and_delete(rig: &Rig, clients: &Clients) {
-    deploy(rig, clients, PASSING).await;
+async fn deploy_and_delete(code: &str, clients: &Clients) {
+    deploy(code, clients, PASSING).await;
     let calls = (0..12).map(|n| clients.invoke(PASSING, Mode::Async, f64::from(n % 3) * 0.4));
     futures_util::future::join_all(calls).await;
     for _ in 0..20 {

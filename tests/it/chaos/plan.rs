@@ -197,6 +197,8 @@ pub struct Fault {
     pub kind: Kind,
     /// How long it lasts.
     pub lasts: Duration,
+    /// Whether a function is deployed meanwhile.
+    pub deploys: bool,
     /// For whatever choice it has: which container, how far the clock goes.
     pub pick: u64,
 }
@@ -205,7 +207,7 @@ impl Fault {
     /// For a test among others.
     pub fn shortened(self) -> Self {
         let [pause, lasts] = [self.pause, self.lasts].map(|time| time.min(Duration::from_millis(700)));
-        Self { pause, lasts, ..self }
+        Self { pause, lasts, deploys: false, ..self }
     }
 }
 
@@ -222,7 +224,8 @@ pub fn plan(seed: u64, kinds: &[Kind], faults: usize) -> Vec<Fault> {
         let lasts = Duration::from_millis(random.between(from, to));
         // Often at once: what the last fault has left is disturbed, too.
         let pause = if random.below(3) == 0 { 0 } else { random.between(200, 3000) };
-        Fault { pause: Duration::from_millis(pause), kind, lasts, pick: random.next() }
+        let deploys = random.below(4) == 0;
+        Fault { pause: Duration::from_millis(pause), kind, lasts, deploys, pick: random.next() }
     };
     (0..faults).map(next).collect()
 }
