@@ -152,6 +152,9 @@ impl Violation {
     ];
 }
 
+/// What is accepted in peace begins within so many seconds; what was claimed by a lost manager, too.
+const BEGINS: f64 = 5.0;
+
 /// A violation, and what it is about.
 pub type Finding = (Violation, String);
 
@@ -253,7 +256,11 @@ impl History {
             };
             let mut near = self.faults.iter().filter(near).peekable();
             match &call.answer {
-                Answer::Accepted(_) => {}
+                Answer::Accepted(id) => {
+                    if near.peek().is_none() && self.begins_late(*id, call.answered, leniency) {
+                        findings.push((Violation::BoundBroken, format!("{}, began late", what())));
+                    }
+                }
                 Answer::Value(value) if *value == call.number.to_string() => {}
                 Answer::Value(_) | Answer::Strange(_) => findings.push((Violation::WrongReason, what())),
                 Answer::Silence => findings.push((Violation::Unanswered, what())),
@@ -274,6 +281,15 @@ impl History {
         }
     }
 
+    /// Whether what was accepted then began much later, although nothing was disturbed meanwhile.
+    fn begins_late(&self, id: InvocationId, accepted: Moment, leniency: Leniency) -> bool {
+        let until = accepted + BEGINS * leniency.0;
+        let is_disturbed = self.faults.iter().any(|fault| (accepted..until).contains(&fault.begun));
+        let begun = self.runs.iter().filter(|run| run.id == id).map(|run| run.begun);
+        // One that could not reach the witness is not known to have begun.
+        !is_disturbed && begun.reduce(f64::min).is_some_and(|begun| begun > until)
+    }
+
     fn check_bounds(&self, leniency: Leniency, findings: &mut Vec<Finding>) {
         for fault in &self.faults {
             let bound = fault.kind.facts().bound().as_secs_f64() * leniency.0;
@@ -286,7 +302,7 @@ impl History {
                 findings.push((Violation::BoundBroken, what));
             }
             if fault.kind.facts().loses_manager {
-                self.check_taken_up_again(fault, 5.0 * leniency.0, findings);
+                self.check_taken_up_again(fault, BEGINS * leniency.0, findings);
             }
         }
     }

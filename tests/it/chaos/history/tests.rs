@@ -146,6 +146,14 @@ fn refusals_without_a_fault_and_late_service_break_bounds() {
     assert_eq!(found(|history| history.faults[0].served = Some(8.1)), [Violation::BoundBroken]);
     assert_eq!(found(|history| history.faults[0].served = None), [Violation::BoundBroken]);
     assert_eq!(found(|history| history.runs[1].begun = 8.1), [Violation::BoundBroken]);
+    let waits = |history: &mut History| {
+        history.faults[0].begun = 30.0;
+        (history.faults[0].healed, history.faults[0].served) = (30.0, Some(30.0));
+        history.faults[0].restarted = 30.0;
+        history.runs.remove(0);
+        history.runs[0].begun = 6.6;
+    };
+    assert_eq!(found(waits), [Violation::BoundBroken]);
     // What is disturbed again takes its time.
     let disturbed = |history: &mut History| {
         history.runs[1].begun = 8.1;
