@@ -74,13 +74,16 @@ impl Run {
         tokio::time::sleep(Duration::from_secs(2)).await;
         clients.stop();
         under_way.join_all().await;
+        eprintln!("{:.3} no more calls", clients.now());
         let (records, unread) = self.all_ended(&clients).await;
+        eprintln!("{:.3} all has ended", clients.now());
         let runs = rig.witness.runs();
         for host in 0..if rig.has_second_host() { 2 } else { 1 } {
             if let Some(wrong) = rig.stop(host).await {
                 clients.found(wrong);
             }
         }
+        eprintln!("{:.3} all is stopped", clients.now());
         let history = History {
             calls: clients.calls(),
             runs,
