@@ -7,8 +7,8 @@
 mod files;
 mod limits;
 mod network;
-mod peer;
-mod planted;
+pub mod peer;
+pub mod planted;
 mod platform;
 mod privileges;
 mod rules;

@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod changes;
+mod chaos;
 mod classic_routes;
 mod cli;
 mod commands;

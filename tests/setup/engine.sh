@@ -45,10 +45,23 @@ second_docker() { docker --host "unix://$STATE/docker.sock" "$@"; }
 
 start_second_engine() {
   # no network: in a namespace of its own, as an engine that is told to have no bridge deletes docker0
+  launch_second_engine unshare --net -- --bridge=none --iptables=false
+}
+
+# On the folder as it is, in a network namespace that is there: its containers reach what that one reaches.
+start_second_engine_in() { launch_second_engine nsenter --net="/run/netns/$1" --; }
+
+# launch_second_engine COMMAND… -- OPTION…: how it gets into its namespace, and what it is told beside its paths
+launch_second_engine() {
+  local into=()
+  while [ "$1" != -- ]; do into+=("$1"); shift; done
+  shift
+  forget_stale_pid "$STATE/docker.pid" dockerd
+  forget_stale_pid "$STATE/run/containerd/containerd.pid" containerd
   # shellcheck disable=SC2016  # expanded by the inner shell
-  as_root setsid --fork sh -c 'echo $$ >"$1/dockerd.pid"; exec unshare --net dockerd --data-root "$1/data" --exec-root "$1/run" \
-    --pidfile "$1/docker.pid" --host "unix://$1/docker.sock" --bridge=none --iptables=false >"$1/dockerd.log" 2>&1' \
-    - "$STATE" </dev/null
+  as_root setsid --fork sh -c 'state=$1; shift; echo $$ >"$state/dockerd.pid"; exec "$@" >"$state/dockerd.log" 2>&1' \
+    - "$STATE" "${into[@]}" dockerd --data-root "$STATE/data" --exec-root "$STATE/run" \
+    --pidfile "$STATE/docker.pid" --host "unix://$STATE/docker.sock" "$@" </dev/null
   for _ in $(seq 300); do
     sleep 0.2
     second_docker info >/dev/null 2>&1 && return

@@ -41,17 +41,26 @@ start_postgres() {
   local bin port log=$STATE/postgres.log
   bin=$(postgres_bin) port=$(free_ports 1)
   new_folder "$POSTGRES" postgres
-  # nothing in it has to survive a power cut, so nothing waits for the disk
+  # nothing in it has to survive a power cut, so nothing waits for the disk; a kill loses nothing that was committed
   cd "$POSTGRES" || return
   { as_user postgres "$bin/initdb" -D "$POSTGRES/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
-    && as_user postgres "$bin/pg_ctl" -D "$POSTGRES/data" -l "$POSTGRES/server.log" -w -t 60 \
-      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$POSTGRES -c max_connections=300" \
-      -o '-c fsync=off -c synchronous_commit=off -c full_page_writes=off' start \
+    && launch_postgres "$port" \
     && as_user postgres "$bin/createdb" -h 127.0.0.1 -p "$port" -U postgres cloudfunc
   } >"$log" 2>&1 </dev/null || { tail -n 30 "$log" "$POSTGRES/server.log" >&2; die "PostgreSQL did not start"; }
   echo "$port" >"$POSTGRES/port"
   say "postgres: ready on port $port"
 }
+
+# launch_postgres PORT: on the folder as it is; also what was halted goes on with its data.
+launch_postgres() {
+  cd "$POSTGRES" || return
+  as_user postgres "$(postgres_bin)/pg_ctl" -D "$POSTGRES/data" -l "$POSTGRES/server.log" -w -t 60 \
+    -o "-p $1 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$POSTGRES -c max_connections=300" \
+    -o '-c fsync=off -c full_page_writes=off' start
+}
+
+# At once, as a crash: what it has in memory is read from its log again.
+halt_postgres() { end_process "$(postgres_pid)" "$POSTGRES/data" QUIT; }
 
 stop_postgres() {
   # SIGQUIT: no waiting for clients and no checkpoint, as the data is thrown away
@@ -90,20 +99,32 @@ start_rabbitmq() {
   launch_rabbitmq
 }
 
+# Every path and port is its own: the system's node, its cookie and its epmd are not touched.
+rabbitmq_settings() {
+  local port epmd_port dist_port
+  read -r port epmd_port dist_port <"$RABBITMQ/ports"
+  printf '%s\n' HOME="$RABBITMQ" ERL_EPMD_PORT="$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1 \
+    RABBITMQ_NODENAME="cloudfunc$port@localhost" RABBITMQ_DIST_PORT="$dist_port" \
+    RABBITMQ_MNESIA_BASE="$RABBITMQ/mnesia" RABBITMQ_LOG_BASE="$RABBITMQ/log" RABBITMQ_LOGS="$RABBITMQ/log/rabbit.log" \
+    RABBITMQ_CONFIG_FILE="$RABBITMQ/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$RABBITMQ/enabled_plugins" \
+    RABBITMQ_CONF_ENV_FILE=/dev/null
+}
+
+# control_rabbitmq COMMAND…: rabbitmqctl, for this node.
+control_rabbitmq() {
+  local settings
+  mapfile -t settings < <(rabbitmq_settings)
+  cd "$RABBITMQ" || return
+  as_user rabbitmq env "${settings[@]}" /usr/lib/rabbitmq/bin/rabbitmqctl --quiet "$@"
+}
+
 # On the folder as it is: also what was halted goes on with its ports and its data.
 launch_rabbitmq() {
   say "rabbitmq: starting"
-  local port epmd_port dist_port
-  read -r port epmd_port dist_port <"$RABBITMQ/ports"
+  local port settings
+  read -r port _ <"$RABBITMQ/ports"
+  mapfile -t settings < <(rabbitmq_settings)
   cd "$RABBITMQ" || return
-  # every path and port is its own: the system's node, its cookie and its epmd are not touched
-  local settings=(
-    HOME="$RABBITMQ" ERL_EPMD_PORT="$epmd_port" ERL_EPMD_ADDRESS=127.0.0.1
-    RABBITMQ_NODENAME="cloudfunc$port@localhost" RABBITMQ_DIST_PORT="$dist_port"
-    RABBITMQ_MNESIA_BASE="$RABBITMQ/mnesia" RABBITMQ_LOG_BASE="$RABBITMQ/log" RABBITMQ_LOGS="$RABBITMQ/log/rabbit.log"
-    RABBITMQ_CONFIG_FILE="$RABBITMQ/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$RABBITMQ/enabled_plugins"
-    RABBITMQ_CONF_ENV_FILE=/dev/null
-  )
   # the Erlang VM sizes its tables by this number
   ulimit -n "$(($(ulimit -Hn) < 65536 ? $(ulimit -Hn) : 65536))"
   # one process group: the shell that leads it (its pid is the recorded one), epmd, and the broker

@@ -14,7 +14,10 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -73,8 +76,23 @@ fn become_connector(mut command: impl Iterator<Item = OsString>) -> anyhow::Erro
             return error;
         }
     }
-    anyhow::Error::new(Command::new(&program).args(command).exec())
-        .context(format!("cannot run {program:?}"))
+    match keep_output_open() {
+        Ok(ready) => {
+            let ready_fd = format!("--ready-fd={}", ready.as_raw_fd());
+            anyhow::Error::new(Command::new(&program).arg(ready_fd).args(command).exec())
+                .context(format!("cannot run {program:?}"))
+        }
+        Err(error) => anyhow::Error::new(error).context("cannot pass on the standard output"),
+    }
+}
+
+/// Moves the pipe on which the connector says that it is ready away from its standard output, which goes to its standard
+/// error instead. It closes that pipe then; and were it descriptor 1, a connection of the function would get that number,
+/// and what the connector had printed would be flushed into the connection at its end.
+fn keep_output_open() -> io::Result<OwnedFd> {
+    let ready = rustix::io::dup(rustix::stdio::stdout())?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok(ready)
 }
 
 /// Tries everything that may be forbidden, without a container.

@@ -131,7 +131,7 @@ fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
         .args(["--configure", "--disable-host-loopback", "--disable-dns", "--mtu", MTU])
         // It works on packets that a function made: it needs no files, and few system calls.
         .args(["--enable-sandbox", "--enable-seccomp"])
-        .args(["--exit-fd=0", "--ready-fd=1", &namespaces.to_string(), "tap0"])
+        .args(["--exit-fd=0", &namespaces.to_string(), "tap0"])
         .env_clear()
         .stdin(held)
         .stdout(say)
@@ -144,20 +144,13 @@ fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
     }
 }
 
-/// Waits for its 1, which says that it is ready; before that it may write lines of warnings.
+/// Waits for its 1, which says that it is ready.
 fn is_ready(said: &mut io::PipeReader) -> bool {
     let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
-    let (mut text, mut chunk) = (Vec::new(), [0; 512]);
-    while poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0) {
-        match said.read(&mut chunk) {
-            Ok(length @ 1..) => text.extend_from_slice(&chunk[..length]),
-            _ => return false,
-        }
-        if text == b"1" || text.ends_with(b"\n1") {
-            return true;
-        }
-    }
-    false
+    let mut word = [0];
+    poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
+        && said.read_exact(&mut word).is_ok()
+        && word == *b"1"
 }
 
 impl Link {

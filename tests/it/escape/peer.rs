@@ -19,18 +19,21 @@ use super::planted::ip;
 const PEERS: u8 = 64;
 
 pub struct Peer {
-    name: String,
+    /// Of its namespace.
+    pub name: String,
+    /// Of tests at the same time this one's alone.
+    pub place: u8,
     /// Of the block for documentation: nobody's, and not private.
     pub public: Ipv4Addr,
     pub private: Ipv4Addr,
     pub port: u16,
-    _listener: TcpListener,
-    _place: File,
+    pub listener: TcpListener,
+    _lock: File,
 }
 
 impl Peer {
     pub fn plant() -> Self {
-        let (number, place) = (0..PEERS).find_map(free_place).expect("a free place");
+        let (number, lock) = (0..PEERS).find_map(free_place).expect("a free place");
         let name = format!("cfpeer{number}");
         // Of a test that was killed.
         remove(&name);
@@ -46,7 +49,7 @@ impl Peer {
         ip(&format!("route replace {private}/32 via {public}"));
         let listener = listen_in(&name);
         let port = listener.local_addr().unwrap().port();
-        let peer = Self { name, public, private, port, _listener: listener, _place: place };
+        let peer = Self { name, place: number, public, private, port, listener, _lock: lock };
         peer.works();
         peer
     }

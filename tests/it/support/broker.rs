@@ -38,6 +38,11 @@ impl Broker {
         self.perform("launch_rabbitmq").await;
     }
 
+    /// `rabbitmqctl`; the words are those of a shell.
+    pub async fn control(&self, command: &str) {
+        self.perform(&format!("control_rabbitmq {command}")).await;
+    }
+
     async fn perform(&self, step: &str) {
         let output = tokio::process::Command::from(self.step(step)).output().await.unwrap();
         assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));

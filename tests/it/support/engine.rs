@@ -11,10 +11,34 @@ impl Engine {
     pub async fn start(image: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cfd").tempdir_in("/var/tmp").unwrap();
         let engine = Self { folder };
-        let copied = format!("start_second_engine && docker save {image} | second_docker load");
-        let output = tokio::process::Command::from(engine.step(&copied)).output().await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         engine
+            .perform(&format!("start_second_engine && docker save {image} | second_docker load"))
+            .await;
+        engine
+    }
+
+    /// The same, but its containers reach what this network namespace reaches.
+    pub async fn start_in(namespace: &str, image: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("cfd").tempdir_in("/var/tmp").unwrap();
+        let engine = Self { folder };
+        engine.perform(&format!("start_second_engine_in {namespace}")).await;
+        engine.perform(&format!("docker save {image} | second_docker load")).await;
+        engine
+    }
+
+    /// Stops it, with what runs in it.
+    pub async fn stop(&self) {
+        self.perform("stop_engine").await;
+    }
+
+    /// With the images that it had, in this network namespace.
+    pub async fn start_again(&self, namespace: &str) {
+        self.perform(&format!("start_second_engine_in {namespace}")).await;
+    }
+
+    async fn perform(&self, step: &str) {
+        let output = tokio::process::Command::from(self.step(step)).output().await.unwrap();
+        assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// For `DOCKER_HOST`.

@@ -27,6 +27,8 @@ pub struct Home {
     folder: tempfile::TempDir,
     /// Of the platform.
     pub name: String,
+    /// The program under test.
+    pub program: PathBuf,
     /// As the data folder is called.
     stack: &'static str,
     /// Engines other than the default one that managers of this home used.
@@ -60,7 +62,8 @@ impl Home {
         // Short: the path of a socket in it has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
         let name = format!("t{}", InstanceId::new().0.simple());
-        Self { folder, name, stack, engines: Vec::new(), left: false }
+        let program = env!("CARGO_BIN_EXE_cloudfunc").into();
+        Self { folder, name, program, stack, engines: Vec::new(), left: false }
     }
 
     pub fn home(&self) -> &Path {
@@ -73,7 +76,7 @@ impl Home {
 
     /// The binary with this user's environment and nothing else, in the repository's folder.
     pub fn cloudfunc(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
         for kept in [
             "PATH",
@@ -157,6 +160,24 @@ impl Home {
 
     pub fn processes(&self) -> Vec<i32> {
         process::with_argument(&self.home().display().to_string())
+    }
+
+    /// What is there of this platform although all of its processes were told to end: one line each.
+    pub fn leftovers(&self) -> Vec<String> {
+        let line = |what: &str, found: String| format!("{what}: {found}");
+        let processes = self.processes().into_iter().map(|pid| {
+            line("process", format!("{pid} {:?}", process::arguments(pid).unwrap_or_default()))
+        });
+        let containers = self.containers().into_iter().map(|id| line("container", id));
+        let folders = instance_folders(self.home()).into_iter().chain(control_groups(&self.name));
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let home = self.home().display().to_string();
+        let mounts: Vec<_> = mounts.lines().filter(|mount| mount.contains(&home)).collect();
+        processes
+            .chain(containers)
+            .chain(folders.map(|folder| line("folder", folder.display().to_string())))
+            .chain(mounts.into_iter().map(|mount| line("mount", mount.to_owned())))
+            .collect()
     }
 
     /// Nothing may be left but what is kept on purpose: the data.

@@ -36,7 +36,12 @@ struct Shared {
 
 impl Proxy {
     pub async fn start(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1", target).await
+    }
+
+    /// The same for those who reach this address.
+    pub async fn start_at(address: &str, target: String) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             accepted: AtomicUsize::new(0),
@@ -112,7 +117,8 @@ async fn relay(
     shared: Arc<Shared>,
     [mut cut, mut forget]: [broadcast::Receiver<()>; 2],
 ) {
-    let server = TcpStream::connect(target).await.unwrap();
+    // A client of a server that is away learns it.
+    let Ok(server) = TcpStream::connect(target).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (up, down) = (shared.paused.subscribe(), shared.paused.subscribe());

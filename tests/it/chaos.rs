@@ -1,0 +1,269 @@
+//! Faults in any order under a platform that works: what clients saw, what functions did and what records tell have to fit
+//! what is promised (GUARANTEES.md).
+//!
+//! ```text
+//!  seed ─▶ plan ─▶ faults ─▶ stacks (a platform, its servers, its engine, a second host)
+//!                               ▲                       │ runs tell
+//!                     clients ──┘ calls                 ▼
+//!                        │                           witness, past the platform
+//!                        └──────────▶ history ◀─────────┘
+//!                                        └─▶ check ─▶ report
+//! ```
+//!
+//! The tests here are short and know no times: other tests run beside them. `tests/chaos` runs the long ones.
+
+mod clients;
+mod faults;
+mod history;
+mod network;
+mod plan;
+mod report;
+mod stacks;
+mod witness;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use cloudfunc::{
+    client::{Client, Error, RecordFilter},
+    model::InvocationId,
+};
+use tokio::task::JoinSet;
+
+use self::{
+    clients::{CALL, Clients, PROBE, WORK},
+    history::{Finding, Happened, History, Leniency, Told},
+    plan::{Fault, Kind, Stack, plan},
+    report::Title,
+    stacks::Rig,
+};
+
+/// How a run is done.
+struct Run {
+    stack: Stack,
+    seed: u64,
+    plan: Vec<Fault>,
+    /// No fault begins after this.
+    at_most: Duration,
+    /// What was accepted has ended so long after the last fault: the outcome of an attempt that was lost with the broker is
+    /// missed after ten minutes.
+    ends_within: Duration,
+    leniency: Leniency,
+    program: Option<PathBuf>,
+    report: Option<PathBuf>,
+}
+
+impl Run {
+    async fn perform(self) -> (History, Vec<Finding>) {
+        let mut rig = Rig::start(self.stack, self.program.clone()).await;
+        let clients = Clients::new(rig.client(), rig.start);
+        for name in [WORK, CALL, PROBE] {
+            faults::deploy(&rig.witness.code(), &clients, name).await;
+        }
+        clients.served().await.expect("it serves before the first fault");
+        let under_way = clients.begin(self.seed);
+        let begun = Instant::now();
+        let (mut happened, mut deploys) = (Vec::new(), JoinSet::new());
+        for fault in self.plan.iter().take_while(|_| begun.elapsed() < self.at_most) {
+            happened.push(disturb(&mut rig, &clients, &mut deploys, fault).await);
+        }
+        deploys.join_all().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        clients.stop();
+        under_way.join_all().await;
+        eprintln!("{:.3} no more calls", clients.now());
+        let (records, unread) = self.all_ended(&clients).await;
+        eprintln!("{:.3} all has ended", clients.now());
+        let runs = rig.witness.runs();
+        for host in 0..if rig.has_second_host() { 2 } else { 1 } {
+            if let Some(wrong) = rig.stop(host).await {
+                clients.found(wrong);
+            }
+        }
+        eprintln!("{:.3} all is stopped", clients.now());
+        let history = History {
+            calls: clients.calls(),
+            runs,
+            records,
+            ends_seen: clients.ends_seen(),
+            faults: happened,
+            left: rig.left().await,
+            found: [clients.findings(), rig.witness.strange(), unread.into_iter().collect()].concat(),
+        };
+        let findings = history.check(self.leniency);
+        if let Some(folder) = &self.report {
+            let title = Title { stack: self.stack, seed: self.seed, program: &rig.home.program };
+            report::write(folder, &title, &history, &findings).unwrap();
+            rig.copy_logs(&folder.join("logs"));
+        }
+        (history, findings)
+    }
+
+    /// Waits until everybody is answered and everything has ended, or for as long as that may take. Returns all records, and
+    /// what is wrong with them as a whole.
+    async fn all_ended(&self, clients: &Clients) -> (Records, Option<String>) {
+        let deadline = Instant::now() + self.ends_within;
+        loop {
+            let late = Instant::now() > deadline;
+            match records(&clients.client).await {
+                Ok(records) => {
+                    let all_ended = records.values().all(|told| told.state.is_terminal());
+                    match all_ended && clients.are_answered() {
+                        true => return (records, None),
+                        false if late => return (records, Some("not all is answered".to_owned())),
+                        false => {}
+                    }
+                }
+                Err(error) if late => {
+                    return (Records::new(), Some(format!("records cannot be read: {error:?}")));
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+async fn disturb(
+    rig: &mut Rig,
+    clients: &Clients,
+    deploys: &mut JoinSet<()>,
+    fault: &Fault,
+) -> Happened {
+    tokio::time::sleep(fault.pause).await;
+    if fault.deploys {
+        let (code, clients) = (rig.witness.code(), clients.clone());
+        deploys.spawn(async move { faults::deploy(&code, &clients, CALL).await });
+    }
+    let begun = clients.now();
+    eprintln!("{begun:.3} {} for {:?}", fault.kind, fault.lasts);
+    let (healed, restarted) = faults::commit(rig, clients, fault).await;
+    let served = clients.served().await;
+    faults::keep_alive(rig, clients);
+    let took = served.map(|served| served - healed);
+    eprintln!("{:.3}   healed at {healed:.3}, served after {took:.3?}", clients.now());
+    Happened { kind: fault.kind, begun, healed, restarted, served }
+}
+
+type Records = BTreeMap<InvocationId, Told>;
+
+async fn records(client: &Client) -> Result<Records, Error> {
+    let mut all = Records::new();
+    let mut filter = RecordFilter { limit: Some(500), ..RecordFilter::default() };
+    loop {
+        let page = client.records(&filter).await?;
+        all.extend(page.items.iter().map(|record| (record.id, Told::from(record))));
+        match page.next {
+            Some(next) => filter.cursor = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn assert_none(history: &History, findings: &[Finding]) {
+    eprintln!("{}", report::summary(history, findings));
+    let lines: Vec<_> = findings.iter().map(|(kind, what)| format!("{kind:?}: {what}")).collect();
+    assert!(findings.is_empty(), "violations:\n{}", lines.join("\n"));
+}
+
+/// A short run of these kinds, whose bounds are not those of a machine that has nothing else to do.
+async fn short(stack: Stack, seed: u64, kinds: &[Kind]) {
+    let run = Run {
+        stack,
+        seed,
+        plan: plan(seed, kinds, kinds.len()).into_iter().map(Fault::shortened).collect(),
+        at_most: Duration::from_secs(120),
+        ends_within: Duration::from_secs(60),
+        leniency: Leniency(8.0),
+        program: None,
+        report: None,
+    };
+    let (history, findings) = run.perform().await;
+    assert_eq!(history.faults.len(), kinds.len());
+    assert!(history.runs.len() > 10, "{} runs were witnessed", history.runs.len());
+    assert_none(&history, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_in_any_order_lose_and_double_nothing_on_one_process() {
+    let _ = crate::need!("CLOUDFUNC_TEST_DOCKER");
+    let kinds = [
+        Kind::KillAll,
+        Kind::StopAndStart,
+        Kind::PauseAll,
+        Kind::ClockForward,
+        Kind::ClockBack,
+        Kind::SlowDisk,
+        Kind::FullDisk,
+        Kind::KillSandbox,
+        Kind::Deploy,
+        Kind::DeleteFunction,
+    ];
+    short(Stack::EmbeddedOci, 1, &kinds).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_in_any_order_lose_and_double_nothing_on_servers() {
+    let _ = crate::need!("CLOUDFUNC_TEST_DOCKER");
+    let kinds = [
+        Kind::KillScheduler,
+        Kind::KillManager,
+        Kind::KillBroker,
+        Kind::KillDatabase,
+        Kind::ResetBrokerConnections,
+        Kind::ReadOnlyDatabase,
+    ];
+    short(Stack::ServersOci, 1, &kinds).await;
+}
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(format!("CLOUDFUNC_CHAOS_{name}")).ok().filter(|value| !value.is_empty())
+}
+
+/// What `tests/chaos` runs, as the environment says. One stack after the other, each for as long as it says.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes long: tests/chaos"]
+async fn a_long_run() {
+    let _ = crate::need!("CLOUDFUNC_TEST_DOCKER");
+    let number = |name, default| setting(name).map_or(default, |value| value.parse::<u64>().unwrap());
+    let stacks = setting("STACKS").unwrap_or_else(|| "embedded-oci".to_owned());
+    let kinds = setting("KINDS").unwrap_or_default();
+    let kinds: Vec<Kind> = kinds.split_whitespace().map(|kind| kind.parse().unwrap()).collect();
+    let (seed, faults) = (number("SEED", 1), usize::try_from(number("FAULTS", 1000)).unwrap());
+    let minutes = number("MINUTES", 10);
+    let report = setting("REPORT").map(PathBuf::from);
+    let mut violations = 0;
+    for stack in stacks.split_whitespace() {
+        let stack: Stack = stack.parse().unwrap();
+        let kinds = match kinds.is_empty() {
+            true => stack.kinds(),
+            false => kinds.clone(),
+        };
+        let folder = report.as_ref().map(|folder| folder.join(format!("{}-{seed}", stack.name())));
+        let run = Run {
+            stack,
+            seed,
+            plan: plan(seed, &kinds, faults),
+            at_most: Duration::from_secs(60 * minutes),
+            ends_within: Duration::from_secs(12 * 60),
+            leniency: Leniency(number("LENIENCY", 1) as f64),
+            program: setting("PROGRAM").map(PathBuf::from),
+            report: folder.clone(),
+        };
+        let (history, findings) = run.perform().await;
+        let place = folder.as_deref().unwrap_or(Path::new("nowhere")).display();
+        println!(
+            "{} seed {seed}: {}; report in {place}",
+            stack.name(),
+            report::summary(&history, &findings)
+        );
+        for (kind, what) in findings.iter().take(20) {
+            println!("  {kind:?}: {what}");
+        }
+        violations += findings.len();
+    }
+    assert_eq!(violations, 0, "violations; see the reports");
+}

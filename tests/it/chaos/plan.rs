@@ -1,0 +1,269 @@
+//! Which faults come when: made from a seed alone, so that a run can be repeated. Pure.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// What a platform stands on while it is disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// One process, SQLite, containers without a daemon.
+    EmbeddedOci,
+    /// One process, SQLite, a Docker engine of its own.
+    EmbeddedDocker,
+    /// A process per role on a PostgreSQL and a RabbitMQ of its own, containers without a daemon.
+    ServersOci,
+    /// The same with a Docker engine of its own.
+    ServersDocker,
+    /// A second set of roles in a network namespace, on the servers of the first one; containers without a daemon.
+    TwoHosts,
+}
+
+impl Stack {
+    pub const ALL: [Self; 5] =
+        [Self::EmbeddedOci, Self::EmbeddedDocker, Self::ServersOci, Self::ServersDocker, Self::TwoHosts];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EmbeddedOci => "embedded-oci",
+            Self::EmbeddedDocker => "embedded-docker",
+            Self::ServersOci => "servers-oci",
+            Self::ServersDocker => "servers-docker",
+            Self::TwoHosts => "two-hosts",
+        }
+    }
+
+    pub fn is_embedded(self) -> bool {
+        matches!(self, Self::EmbeddedOci | Self::EmbeddedDocker)
+    }
+
+    pub fn has_docker(self) -> bool {
+        matches!(self, Self::EmbeddedDocker | Self::ServersDocker)
+    }
+
+    /// Every kind of fault that it can have.
+    pub fn kinds(self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| kind.facts().place.is_of(self)).collect()
+    }
+}
+
+impl FromStr for Stack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|stack| stack.name() == text);
+        found.ok_or_else(|| format!("no stack is called '{text}'; there are {}", known()))
+    }
+}
+
+/// The stacks that a kind of fault is possible on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Everywhere,
+    Embedded,
+    Servers,
+    Docker,
+    TwoHosts,
+}
+
+impl Place {
+    fn is_of(self, stack: Stack) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Embedded => stack.is_embedded(),
+            Self::Servers => !stack.is_embedded(),
+            Self::Docker => stack.has_docker(),
+            Self::TwoHosts => stack == Stack::TwoHosts,
+        }
+    }
+}
+
+/// What is known of a kind of fault before it happens.
+pub struct Facts {
+    place: Place,
+    /// The least and the most that it lasts, in milliseconds.
+    lasts: (u64, u64),
+    /// New calls are served again so long after its end, in seconds.
+    bound: u64,
+    /// Connections of clients to the gateway may break.
+    pub breaks_connections: bool,
+    /// What the manager of the first host had claimed is lost with it.
+    pub loses_manager: bool,
+}
+
+impl Facts {
+    pub fn bound(&self) -> Duration {
+        Duration::from_secs(self.bound)
+    }
+}
+
+macro_rules! kinds {
+    ($($name:ident = $place:ident $from:literal..$to:literal ms, served $bound:literal s $($fact:ident)*;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind { $($name),* }
+
+        impl Kind {
+            pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
+
+            pub fn facts(self) -> Facts {
+                match self {
+                    $(Self::$name => {
+                        #[allow(unused_mut)]
+                        let mut facts = Facts {
+                            place: Place::$place, lasts: ($from, $to), bound: $bound,
+                            breaks_connections: false, loses_manager: false,
+                        };
+                        $(facts.$fact = true;)*
+                        facts
+                    })*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    // The platform's own processes. "Served" counts from the start of the next process, or from a role's death.
+    KillAll = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
+    StopAndStart = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
+    KillGateway = Servers 0..0 ms, served 5 s breaks_connections;
+    KillRegistry = Servers 0..0 ms, served 5 s;
+    KillScheduler = Servers 0..0 ms, served 5 s;
+    KillManager = Servers 0..0 ms, served 5 s loses_manager;
+    PauseAll = Embedded 500..4000 ms, served 1 s;
+    PauseAllPastLease = Embedded 13000..16000 ms, served 1 s;
+    PauseGateway = Servers 500..4000 ms, served 1 s;
+    PauseRegistry = Servers 500..4000 ms, served 1 s;
+    PauseScheduler = Servers 500..14000 ms, served 1 s;
+    PauseManager = Servers 500..4000 ms, served 1 s;
+    PauseManagerPastLease = Servers 13000..16000 ms, served 1 s loses_manager;
+    // The machine.
+    ClockForward = Everywhere 1000..4000 ms, served 1 s;
+    ClockBack = Everywhere 1000..4000 ms, served 1 s;
+    SlowDisk = Everywhere 2000..6000 ms, served 5 s;
+    FullDisk = Embedded 2000..5000 ms, served 5 s;
+    KillSandbox = Everywhere 0..0 ms, served 5 s;
+    // Users.
+    Deploy = Everywhere 0..0 ms, served 1 s;
+    DeleteFunction = Everywhere 0..0 ms, served 1 s;
+    // The engine.
+    RestartEngine = Docker 0..0 ms, served 2 s;
+    EngineAbsent = Docker 2000..6000 ms, served 2 s;
+    // The broker.
+    KillBroker = Servers 0..3000 ms, served 2 s;
+    PurgeBroker = Servers 0..0 ms, served 2 s;
+    BrokerAlarm = Servers 2000..8000 ms, served 2 s;
+    BrokerClosesConnections = Servers 0..0 ms, served 2 s;
+    ResetBrokerConnections = Servers 0..0 ms, served 2 s;
+    SilentBroker = Servers 1000..12000 ms, served 2 s;
+    // The database.
+    KillDatabase = Servers 0..3000 ms, served 5 s;
+    ResetDatabaseConnections = Servers 0..0 ms, served 5 s;
+    SilentDatabase = Servers 1000..12000 ms, served 5 s;
+    ReadOnlyDatabase = Servers 1000..6000 ms, served 5 s;
+    RotatedPassword = Servers 1000..6000 ms, served 5 s;
+    // Between hosts.
+    KillSecondHost = TwoHosts 0..1500 ms, served 5 s;
+    CutSecondHost = TwoHosts 1000..16000 ms, served 2 s;
+    LinkDown = TwoHosts 1000..16000 ms, served 2 s;
+}
+
+impl fmt::Display for Kind {
+    /// `KillAll` as `kill-all`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, letter) in format!("{self:?}").char_indices() {
+            if letter.is_uppercase() && index > 0 {
+                f.write_str("-")?;
+            }
+            write!(f, "{}", letter.to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
+        found.ok_or_else(|| format!("no fault is called '{text}'"))
+    }
+}
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Time of peace before it.
+    pub pause: Duration,
+    pub kind: Kind,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// Whether a function is deployed meanwhile.
+    pub deploys: bool,
+    /// For whatever choice it has: which container, how far the clock goes.
+    pub pick: u64,
+}
+
+impl Fault {
+    /// For a test among others.
+    pub fn shortened(self) -> Self {
+        let [pause, lasts] = [self.pause, self.lasts].map(|time| time.min(Duration::from_millis(700)));
+        Self { pause, lasts, deploys: false, ..self }
+    }
+}
+
+/// The same for the same arguments. Each kind of `kinds` comes once before one of them comes again.
+pub fn plan(seed: u64, kinds: &[Kind], faults: usize) -> Vec<Fault> {
+    let mut random = Random(seed);
+    let mut bag = Vec::new();
+    let next = |_| {
+        if bag.is_empty() {
+            bag = kinds.to_vec();
+        }
+        let kind = bag.swap_remove(random.below(bag.len()));
+        let (from, to) = kind.facts().lasts;
+        let lasts = Duration::from_millis(random.between(from, to));
+        // Often at once: what the last fault has left is disturbed, too.
+        let pause = if random.below(3) == 0 { 0 } else { random.between(200, 3000) };
+        let deploys = random.below(4) == 0;
+        Fault { pause: Duration::from_millis(pause), kind, lasts, deploys, pick: random.next() }
+    };
+    (0..faults).map(next).collect()
+}
+
+/// splitmix64 (Steele, Lea and Flood, 2014).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    /// Both ends included.
+    pub fn between(&mut self, from: u64, to: u64) -> u64 {
+        from + self.next() % (to - from + 1)
+    }
+}
+
+#[test]
+fn a_plan_is_the_same_for_the_same_seed_and_has_every_kind() {
+    for stack in Stack::ALL {
+        let kinds = stack.kinds();
+        let first = plan(7, &kinds, kinds.len());
+        assert_eq!(first, plan(7, &kinds, kinds.len()));
+        assert_ne!(first, plan(8, &kinds, kinds.len()));
+        let mut planned: Vec<_> = first.iter().map(|fault| fault.kind).collect();
+        planned.sort_unstable();
+        assert_eq!(planned, kinds, "{}", stack.name());
+    }
+    let everywhere: Vec<_> = Stack::ALL.into_iter().flat_map(Stack::kinds).collect();
+    assert!(Kind::ALL.iter().all(|kind| everywhere.contains(kind)));
+    assert_eq!("kill-all".parse(), Ok(Kind::KillAll));
+}
