@@ -38,9 +38,11 @@ pub fn of_store(error: &store::Error) -> Problem {
         store::Error::Unavailable { .. } => {
             Problem::new(code::UNAVAILABLE, "the store does not answer").retry_after(1)
         }
-        store::Error::Refused { .. } => Problem::new(code::UNAVAILABLE, "the store refuses the platform's user")
-            .retry_after(MENDED_RETRY)
-            .hint("its administrator has to let it in again, or to restart it with the new password"),
+        store::Error::Refused { .. } => {
+            Problem::new(code::UNAVAILABLE, "the store refuses the platform's user")
+                .retry_after(RETRY_AFTER_REPAIR)
+                .hint("its administrator has to let it in again, or to restart it with the new password")
+        }
         store::Error::UnknownFate { .. } => {
             Problem::new(code::UNKNOWN_FATE, "the store was lost while it committed")
         }
@@ -56,10 +58,10 @@ pub fn of_store(error: &store::Error) -> Problem {
                     problem.hint(format!("{SERVED}; check the disk, then restart the platform"))
                 }
                 Refusal::DiskFull | Refusal::ServerFull => {
-                    problem.retry_after(MENDED_RETRY).hint(format!("{SERVED}; make room there"))
+                    problem.retry_after(RETRY_AFTER_REPAIR).hint(format!("{SERVED}; make room there"))
                 }
                 Refusal::DiskReadOnly | Refusal::ServerReadOnly => {
-                    problem.retry_after(MENDED_RETRY).hint(SERVED)
+                    problem.retry_after(RETRY_AFTER_REPAIR).hint(SERVED)
                 }
             }
         }
@@ -67,8 +69,8 @@ pub fn of_store(error: &store::Error) -> Problem {
     }
 }
 
-/// Seconds after which somebody may have mended it.
-const MENDED_RETRY: u64 = 5;
+/// Seconds after which the cause may have been fixed.
+const RETRY_AFTER_REPAIR: u64 = 5;
 
 impl From<queue::Error> for Failure {
     fn from(error: queue::Error) -> Self {

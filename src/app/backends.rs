@@ -56,7 +56,10 @@ impl Backends {
         }
         let connecting = async {
             let store = || store::connect(&platform.store).boxed();
-            let store = patiently("store", store, store::Error::is_transient).await?;
+            // A wrong password is for somebody to correct, who should see it at once.
+            let is_refused = |error: &store::Error| matches!(error, store::Error::Refused { .. });
+            let is_transient = |error: &store::Error| error.is_transient() && !is_refused(error);
+            let store = patiently("store", store, is_transient).await?;
             let queue = || queue::connect(&platform.queue, &platform.name).boxed();
             let queue = patiently("queue", queue, queue::Error::is_transient).await?;
             anyhow::Ok((store, queue))

@@ -100,11 +100,10 @@ impl Prober {
         }
     }
 
-    /// Returns whether a process has the role's port and does not answer within that time.
-    pub async fn is_silent(&self, role: Role, within: Duration) -> bool {
+    /// Returns whether a program at the role's address answers at all within that time.
+    pub async fn answers(&self, role: Role, within: Duration) -> bool {
         let url = format!("http://{}/healthz", reachable(address(&self.addresses, role)));
-        let asked = self.client.get(url).timeout(within).send().await;
-        asked.is_err_and(|error| error.is_timeout())
+        self.client.get(url).timeout(within).send().await.is_ok()
     }
 
     /// Whether the role takes our token; `None` if it gave no answer. Every route except health requires a

@@ -13,7 +13,7 @@ use crate::store::{self, Claiming, Leases, Wanted};
 const TOGETHER: usize = 64;
 /// Statements under way: a store commits several at once for less than each alone, and an instance waits meanwhile. Fewer
 /// than a role has connections.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 6;
 
 /// The store's answer to a claim, and the life of this manager under which the claim was made.
 pub type Answer = (Result<Claiming, Arc<store::Error>>, Arc<Life>);

@@ -89,11 +89,14 @@ impl State {
     /// Returns the id of the manager. It is stable for as long as the folder is kept.
     pub fn manager_id(&self) -> Result<ManagerId, StateError> {
         let make = || ManagerId::new().to_string();
-        if let Ok(id) = self.read_or_make("manager-id", make)?.parse() {
-            return Ok(id);
+        match self.read_or_make("manager-id", make).map(|text| text.parse()) {
+            Ok(Ok(id)) => return Ok(id),
+            Ok(Err(_)) => {}
+            Err(StateError::Io { source, .. }) if source.kind() == io::ErrorKind::InvalidData => {}
+            Err(error) => return Err(error),
         }
-        // A disk may have emptied the file. Another id loses nothing: this is another manager then, and the old one counts
-        // as lost.
+        // A disk may have emptied the file. Another id loses no invocation: this is another manager then, and the old one
+        // counts as lost.
         let path = self.folder.join("manager-id");
         fs::remove_file(&path).map_err(|source| StateError::Io { path: path.clone(), source })?;
         let text = self.read_or_make("manager-id", make)?;
@@ -205,7 +208,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::open(&dir.path().join("data")).unwrap();
         let old = state.manager_id().unwrap();
-        for damaged in ["", "\0\0\0\0", "not an id"] {
+        for damaged in [&b""[..], &[0; 36], &[255; 36], b"not an id"] {
             fs::write(state.folder.join("manager-id"), damaged).unwrap();
             let new = state.manager_id().unwrap();
             assert_ne!(new, old);

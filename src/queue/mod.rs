@@ -103,7 +103,7 @@ pub trait Queue: Send + Sync {
     async fn remove(&self, function: FunctionId) -> Result<(), Error>;
 
     /// Returns, for each function in order, what waits in its queue for async messages. [`Waiting::messages`] does not
-    /// count those in consumers' hands. A missing queue is empty; it may be declared by this.
+    /// count those in consumers' hands. A missing queue is empty.
     async fn waiting(&self, functions: &[FunctionId]) -> Result<Vec<Waiting>, Error>;
 
     /// Sends one message and waits for the confirmation that the address calls for, for up to [`PUBLISH_TIMEOUT`].

@@ -35,7 +35,7 @@ use crate::{
 use self::{
     background::{
         admit::{self, Admission},
-        forsaken,
+        forsaken, lost_messages,
         outcomes::{self, Unstored},
         sweep,
     },
@@ -118,6 +118,7 @@ pub async fn run(
     tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
     tasks.spawn(forsaken::run(scheduler.clone(), background.clone()));
+    tasks.spawn(lost_messages::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
     let serves = Served {
         routes: routes::routes(scheduler.clone()),

@@ -14,12 +14,14 @@ use crate::{
     },
 };
 
-/// The time after which a queued row that was published but not claimed is published again. A
-/// duplicate is harmless (the second claim is refused), a lost message is not. A backlog may take longer than this; that
-/// its queue has lost it is seen sooner, see [`Invocations::forget_lost`].
-pub const REPUBLISH_AFTER: Duration = Duration::from_secs(3600);
-/// Nothing is put off for longer; what seems to be was put off before the store's clock was set back.
-pub(super) const LATEST: Duration = Duration::from_secs(3600 + 600);
+/// The time after which a queued row that was published but not claimed is published again. A duplicate is harmless, as
+/// the second claim is refused; but a backlog may take long, and its messages must not multiply. That a queue has lost
+/// them is usually seen much sooner, see [`Invocations::forget_lost`].
+pub const REPUBLISH_AFTER: Duration = Duration::from_secs(6 * 3600);
+/// The same for a row that is still `running` under an owner who has lost its lease. There are few of them.
+pub(super) const RERUN_AFTER: Duration = Duration::from_secs(60);
+/// A row that was not published is not put off for longer: ten minutes, twice the longest pause before an attempt.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 /// Async invocations: accepted, announced, settled. Claims are made through [`Leases`](super::Leases).
 #[async_trait]
@@ -46,12 +48,12 @@ pub trait Invocations: Send + Sync {
     /// are due): for a queue that does not outlive the process. It touches only those that are not due anyway, of which
     /// there are no more than the queue held.
     async fn forget_published(&self) -> Result<(), Error>;
-    /// Forgets that the waiting rows of a function were published `age` ago or earlier, and returns their number:
-    /// [`Invocations::take_due`] returns them again. For a queue that has lost them. Rows that an older version has
-    /// published count as published long ago.
-    async fn forget_lost(&self, function: FunctionId, age: Duration) -> Result<u64, Error>;
+    /// Forgets that the queued rows of these functions were published `age` ago or earlier, and returns their number:
+    /// [`Invocations::take_due`] returns them again. For queues that have lost them. Rows that an older version has
+    /// published count as published long ago, and so do those that a clock says will be published later.
+    async fn forget_lost(&self, functions: &[FunctionId], age: Duration) -> Result<u64, Error>;
     /// Makes due at once what is put off for longer than anything is, and returns the number of these rows: the store's
-    /// clock was set back.
+    /// clock was set back, or an older version had published them often.
     async fn pull_in(&self) -> Result<u64, Error>;
     /// Returns the functions of which rows are queued or retrying, in no particular order.
     async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error>;

@@ -196,8 +196,8 @@ macro_rules! store {
                 self.write(LONG, messages::forget_published(self.synced())).await
             }
 
-            async fn forget_lost(&self, function: FunctionId, age: Duration) -> Result<u64, Error> {
-                self.write(LONG, messages::forget_lost(self.synced(), function, age)).await
+            async fn forget_lost(&self, functions: &[FunctionId], age: Duration) -> Result<u64, Error> {
+                self.write(LONG, messages::forget_lost(self.synced(), functions, age)).await
             }
 
             async fn pull_in(&self) -> Result<u64, Error> {

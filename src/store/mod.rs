@@ -41,10 +41,10 @@ pub use error::{Error, Refusal};
 pub use functions::{ActiveFunction, Functions, NamedBundle, NewRevision};
 pub use health::Health;
 pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
-use invocations::LATEST;
 pub use invocations::{
     Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };
+use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
 pub use survey::{Migrations, Survey, survey};

@@ -16,9 +16,10 @@ macro_rules! losses {
     };
 }
 
-/// Claims an invocation for owner $1. Once its owner has no lease it is due at once (`message_at` 0), whatever a clock says. One of which $2 attempts were lost ends in state $3, for reason $4 and cause $5,
+/// Claims an invocation for owner $1. One of which $2 attempts were lost ends in state $3, for reason $4 and cause $5,
 /// as a dead letter if $6. `wanted` is another table of the statement, or nothing; the call's token, the invocation,
-/// its revision and whether the owner has its lease are expressions.
+/// its revision and whether the owner has its lease are expressions. `message_at` is 0: the row is due as soon as its owner
+/// has no lease, whatever the clock says.
 macro_rules! claim {
     ([$($now:tt)*], wanted = $wanted:literal, token = $token:literal, id = $id:literal, revision = $revision:literal, lease = $lease:literal,
      returning = $returning:literal) => {

@@ -175,7 +175,8 @@ async fn short(stack: Stack, seed: u64, kinds: &[Kind]) {
         stack,
         seed,
         plan: plan(seed, kinds, kinds.len()).into_iter().map(Fault::shortened).collect(),
-        at_most: Duration::from_secs(120),
+        // The plan ends before.
+        at_most: Duration::from_secs(600),
         ends_within: Duration::from_secs(60),
         leniency: Leniency(8.0),
         program: None,
@@ -240,8 +241,12 @@ async fn a_long_run() {
         let stack: Stack = stack.parse().unwrap();
         let kinds = match kinds.is_empty() {
             true => stack.kinds(),
-            false => kinds.clone(),
+            false => stack.kinds().into_iter().filter(|kind| kinds.contains(kind)).collect(),
         };
+        if kinds.is_empty() {
+            println!("{}: it cannot have these faults", stack.name());
+            continue;
+        }
         let folder = report.as_ref().map(|folder| folder.join(format!("{}-{seed}", stack.name())));
         let run = Run {
             stack,

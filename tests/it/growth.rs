@@ -136,7 +136,6 @@ async fn the_command_lists_more_functions_than_a_page_has(platform: &TestPlatfor
     assert_eq!(out.lines().filter(|line| line.starts_with("f_")).count(), 1001);
 }
 
-/// Rows that Postgres has read, by indexes and without, of all tables.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_reads_as_many_rows_of_a_large_store_as_of_a_small_one() {
     let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");

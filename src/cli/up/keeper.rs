@@ -99,12 +99,11 @@ impl Keeper {
         }
     }
 
-    /// Waits for the end of the child, and kills it if it does not answer any more: whoever waits for it would do so
-    /// without end. Cancel safe.
+    /// Waits for the end of the child, and kills it if it does not answer any more: callers would wait for it forever. Cancel safe.
     async fn ended(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
         tokio::select! {
             status = child.ended() => return status,
-            () = pulse::lost(&self.prober, self.role) => {}
+            () = pulse::silent(&self.prober, self.role) => {}
         }
         let silence = show_duration(SILENCE);
         self.screen.note(format!("the {} has not answered for {silence}; killing it", self.role));

@@ -13,13 +13,17 @@ const QUESTIONS: u32 = 6;
 /// The time in which they are asked.
 pub const SILENCE: Duration = EVERY.saturating_mul(QUESTIONS);
 
-/// Returns once the role has been silent for [`SILENCE`]. One that does not listen yet is not silent.
-pub async fn lost(prober: &Prober, role: Role) {
+/// Returns once a role that has answered before is silent for [`SILENCE`]. One that starts may wait for its store.
+pub async fn silent(prober: &Prober, role: Role) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut unanswered = 0;
+    let (mut unanswered, mut has_answered) = (0, false);
     while unanswered < QUESTIONS {
         ticks.tick().await;
-        unanswered = if prober.is_silent(role, EVERY).await { unanswered + 1 } else { 0 };
+        match prober.answers(role, EVERY).await {
+            true => (unanswered, has_answered) = (0, true),
+            false if has_answered => unanswered += 1,
+            false => {}
+        }
     }
 }

@@ -40,7 +40,7 @@ use self::{
     lanes::{Outgoing, Routed},
     link::{BrokerSight, Link, Purpose},
     live::Live,
-    topology::{Names, TRANSIENT, classic, declare_events, declare_queue, properties},
+    topology::{Names, TRANSIENT, classic, count_messages, declare_events, declare_queue, properties},
 };
 use super::{Address, ConsumeOptions, Consumer, Error, Message, PUBLISH_TIMEOUT, Queue, Waiting};
 use crate::model::{FunctionId, Mode, PlatformName, SecretUrl};
@@ -147,10 +147,17 @@ impl Queue for RabbitMq {
         let queue = |function: &FunctionId| self.names.queue(&Address::Function(*function, Mode::Async));
         let queues: Vec<ShortString> = functions.iter().map(queue).collect();
         let count = |live: Arc<Live>| async move {
-            let channel = OpenChannel::open(&live.wire).await?;
+            let mut channel = OpenChannel::open(&live.wire).await?;
             let mut waiting = Vec::with_capacity(queues.len());
             for queue in queues {
-                let messages = declare_queue(&channel, queue).await?;
+                let messages = match count_messages(&channel, queue).await {
+                    // The broker closes a channel that asked for what does not exist.
+                    Err(error) if error.is_not_found() => {
+                        channel = OpenChannel::open(&live.wire).await?;
+                        0
+                    }
+                    counted => counted?,
+                };
                 waiting.push(Waiting { messages: messages.into(), is_full: false });
             }
             Ok(waiting)

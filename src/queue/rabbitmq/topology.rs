@@ -64,10 +64,16 @@ pub(super) fn classic() -> FieldTable {
     arguments
 }
 
-/// Declares a queue that survives a restart of the broker; whether a message does depends on the message. Returns how
-/// many messages wait in it.
-pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<u32, BrokerFailure> {
-    let queue = channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
+/// Declares a queue that survives a restart of the broker; whether a message does depends on the message.
+pub(super) async fn declare_queue(channel: &Channel, name: ShortString) -> Result<(), BrokerFailure> {
+    channel.queue_declare(name, QueueDeclareOptions::durable(), classic()).await?;
+    Ok(())
+}
+
+/// Returns the number of messages that wait in a queue, which is not declared if it is missing.
+pub(super) async fn count_messages(channel: &Channel, name: ShortString) -> Result<u32, BrokerFailure> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    let queue = channel.queue_declare(name, options, FieldTable::default()).await?;
     Ok(queue.message_count())
 }
 

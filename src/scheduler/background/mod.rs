@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod forsaken;
 mod lease_watch;
+pub mod lost_messages;
 pub mod outcomes;
 pub mod publisher;
 pub mod sweep;

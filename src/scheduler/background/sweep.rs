@@ -1,5 +1,5 @@
-//! Once a second: what is due, expired or stuck is published (again), the backlog is counted, and once a minute what a
-//! queue has lost is looked for, and old records are deleted.
+//! Once a second: what is due, expired or stuck is published (again), the backlog is counted, and now
+//! and then old records are deleted.
 
 use std::{
     collections::HashSet,
@@ -25,12 +25,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const PAGE: u32 = 1000;
 /// Counting what waits takes at most one part in so many of the time.
 const COUNTING: u32 = 50;
-/// Pruning, and looking for lost messages, happens every so many sweeps.
-const MINUTE: u64 = 60;
-/// The age of a message that counts as lost if its queue is empty: manager or scheduler would have noted its way by then.
-const LOST_AFTER: Duration = Duration::from_secs(60);
-/// The number of queues asked in one call.
-const QUEUES: usize = 100;
+/// Pruning happens every so many sweeps.
+const PRUNE_EVERY: u64 = 60;
 /// Time for a stop.
 const LAST_SWEEP: Duration = Duration::from_secs(3);
 
@@ -68,13 +64,10 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
             Err(_) => continue,
         }
         failing = false;
-        if count % MINUTE == 0 {
-            if let Err(error) = find_lost(scheduler).await {
-                tracing::debug!(error = %chain(&*error), "no look for lost messages");
-            }
-            if let Err(error) = prune(scheduler, stop).await {
-                tracing::warn!(error = %chain(&error), "old records not deleted");
-            }
+        if count % PRUNE_EVERY == 0
+            && let Err(error) = prune(scheduler, stop).await
+        {
+            tracing::warn!(error = %chain(&error), "old records not deleted");
         }
         count += 1;
     }
@@ -89,27 +82,6 @@ async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), st
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Has what a queue does not hold any more published again: a broker may have lost its disk, or somebody purged it. Of a
-/// queue that is not empty nothing is known, and its functions take from it. What a manager holds in hand may be among
-/// these; a second message of it is refused by its claim.
-async fn find_lost(scheduler: &Scheduler) -> Result<(), Failure> {
-    match scheduler.store.pull_in().await? {
-        0 => {}
-        count => tracing::info!(count, "due at once: they were put off before the clock was set back"),
-    }
-    for functions in scheduler.store.waiting_functions().await?.chunks(QUEUES) {
-        let waiting = scheduler.queue.waiting(functions).await?;
-        let empty = std::iter::zip(functions, waiting).filter(|(_, waiting)| waiting.messages == 0);
-        for (function, _) in empty {
-            match scheduler.store.forget_lost(*function, LOST_AFTER).await? {
-                0 => {}
-                count => tracing::info!(%function, count, "published again: their queue is empty"),
-            }
-        }
-    }
-    Ok(())
-}
 
 async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Failure> {
     let now = Instant::now();
@@ -154,6 +126,9 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
 /// Returns the functions that the last sweep found full and that have no room yet.
 async fn still_full(scheduler: &Scheduler) -> Result<HashSet<FunctionId>, queue::Error> {
     let held = scheduler.admission.held();
+    if held.is_empty() {
+        return Ok(HashSet::new());
+    }
     let waiting = scheduler.queue.waiting(&held).await?;
     let full = std::iter::zip(held, waiting).filter(|(_, waiting)| waiting.is_full);
     Ok(full.map(|(function, _)| function).collect())

@@ -1,6 +1,6 @@
 //! Async invocations: the writes. Each is one statement, hence one round trip and one transaction; batches are arrays
-//! that `unnest` turns into rows. Rows are found by their ids: `state || ''` keeps the planner, which plans once, from
-//! walking through an index by state that may have millions of rows by then.
+//! that `unnest` turns into rows. Rows are found by their ids, `= ANY`, in the index over these: the planner, which plans
+//! once, would otherwise walk through all of a table that is small in that moment. So does `state || ''` for states.
 
 use sqlx::{FromRow, PgConnection, PgPool, Row as _, postgres::PgRow, query, query_as, query_scalar};
 
@@ -47,7 +47,7 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
                 AS t (id, function_id, name, accepted_at, parent, headers, payload_type, payload, publications,
                       message_in, number)
          ), there AS (
-            SELECT id FROM functions WHERE id IN (SELECT function_id FROM input) ORDER BY id FOR KEY SHARE
+            SELECT id FROM functions WHERE id = ANY ($2) ORDER BY id FOR KEY SHARE
          ), inserted AS (
             INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
                                      accepted_at, parent, headers, payload_type, payload)
@@ -110,7 +110,7 @@ pub async fn claim(
             token = "w.token",
             id = "w.id",
             revision = "w.revision",
-            lease = "EXISTS (SELECT 1 FROM mine)",
+            lease = "EXISTS (SELECT 1 FROM mine) AND i.id = ANY ($7)",
             returning = "w.number, "
         ),
         ")
@@ -169,7 +169,7 @@ pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), F
         "UPDATE invocations AS i SET state = 'retrying', owner = NULL, attempt_revision = NULL, publications = 0, due_at = now_ms(),
             message_at = now_ms()
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS t (id, token, owner)
-         WHERE i.id = t.id AND i.claim = t.token AND i.owner = t.owner AND i.state || '' = 'running'",
+         WHERE i.id = ANY ($1) AND i.id = t.id AND i.claim = t.token AND i.owner = t.owner AND i.state || '' = 'running'",
     )
     .bind(columns(claims, |claim| Id(claim.id.0)))
     .bind(columns(claims, |claim| Id(claim.token)))
@@ -205,7 +205,7 @@ pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Fai
                      $14::bigint[], $15::bytea[], $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[])
             AS t (number, id, attempt, state, reason, cause, dead_letter, failures, start, prewarmed, entry,
                   phases, result_type, result_size, result, finished_at, due_in, losses, token)
-         WHERE i.id = t.id AND i.state || '' = 'running' AND i.attempt = t.attempt
+         WHERE i.id = ANY ($2) AND i.id = t.id AND i.state || '' = 'running' AND i.attempt = t.attempt
            AND coalesce(i.claim = t.token, true)
          RETURNING t.number",
     )

@@ -8,7 +8,7 @@ use super::columns;
 use crate::{
     model::{FunctionId, InvocationId},
     store::{
-        Due, LATEST, REPUBLISH_AFTER,
+        Due, LONGEST_PAUSE, REPUBLISH_AFTER, RERUN_AFTER,
         failure::Failure,
         rows::{DueRow, Id, due_oldest_first, millis},
         settlement,
@@ -46,24 +46,29 @@ pub async fn pull_in(pool: &PgPool) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
     let pulled = query(
         "UPDATE invocations SET publications = 0, message_at = now_ms(), due_at = CASE WHEN due_at IS NOT NULL THEN least(due_at, now_ms()) END
-         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() + $1",
+         WHERE state IN ('queued', 'retrying', 'running') AND message_at > now_ms() + $1
+           AND (publications = 0 OR message_at > now_ms() + $1 + $2)",
     )
-    .bind(millis(LATEST))
+    .bind(millis(LONGEST_PAUSE))
+    .bind(millis(REPUBLISH_AFTER))
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;
     Ok(pulled.rows_affected())
 }
 
-pub async fn forget_lost(pool: &PgPool, function: FunctionId, age: Duration) -> Result<u64, Failure> {
+pub async fn forget_lost(
+    pool: &PgPool,
+    functions: &[FunctionId],
+    age: Duration,
+) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
     let forgotten = query(
         "UPDATE invocations SET publications = 0, message_at = coalesce(due_at, now_ms())
-         WHERE function_id = $1 AND state IN ('queued', 'retrying') AND publications > 0
-           AND message_at > now_ms()
-           AND message_at - $2 <= now_ms() - $3",
+         WHERE function_id = ANY ($1) AND state IN ('queued', 'retrying') AND publications > 0
+           AND message_at + 0 > now_ms() AND message_at - $2 NOT BETWEEN now_ms() - $3 + 1 AND now_ms() + $3",
     )
-    .bind(Id(function.0))
+    .bind(columns(functions, |id| Id(id.0)))
     .bind(millis(REPUBLISH_AFTER))
     .bind(millis(age))
     .execute(&mut *connection)
@@ -98,22 +103,26 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
     let gone = settlement::function_deleted();
     let rows: Vec<DueRow> = query_as(
         "WITH due AS (
-            SELECT i.id, i.message_at AS since FROM invocations AS i
+            SELECT i.id, i.function_id, i.function_name, i.accepted_at, i.message_at AS since
+            FROM invocations AS i
             WHERE i.state IN ('queued', 'retrying', 'running') AND i.message_at <= now_ms()
               AND i.function_id <> ALL ($3)
               AND (i.state <> 'running' OR NOT EXISTS (
                    SELECT 1 FROM leases AS l WHERE l.owner = i.owner))
             ORDER BY i.message_at, i.id LIMIT $1 FOR UPDATE OF i SKIP LOCKED
+         ), found AS (
+            SELECT due.*, f.active_revision FROM due JOIN functions AS f ON f.id = due.function_id
          ), orphans AS (
-            UPDATE invocations AS i SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,
-                finished_at = now_ms(), duration_ms = greatest(0, now_ms() - i.accepted_at), due_at = NULL,
+            UPDATE invocations SET state = $4, reason = $5, cause = $6, dead_letter = $7, owner = NULL,
+                finished_at = now_ms(), duration_ms = greatest(0, now_ms() - accepted_at), due_at = NULL,
                 message_at = NULL
-            FROM due WHERE i.id = due.id AND NOT EXISTS (SELECT 1 FROM functions WHERE id = i.function_id)
+            WHERE id = ANY (ARRAY (SELECT id FROM due EXCEPT SELECT id FROM found))
+         ), taken AS (
+            UPDATE invocations SET publications = publications + 1,
+                message_at = now_ms() + CASE WHEN state = 'running' THEN $8 ELSE $2 END
+            WHERE id = ANY (ARRAY (SELECT id FROM found))
          )
-         UPDATE invocations AS i SET publications = i.publications + 1,
-            message_at = now_ms() + $2
-         FROM due, functions AS f WHERE i.id = due.id AND f.id = i.function_id
-         RETURNING i.id, i.function_id, i.function_name, f.active_revision, i.accepted_at, due.since",
+         SELECT id, function_id, function_name, active_revision, accepted_at, since FROM found",
     )
     .bind(i64::from(limit))
     .bind(millis(REPUBLISH_AFTER))
@@ -122,6 +131,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
     .bind(gone.reason)
     .bind(gone.cause)
     .bind(gone.dead_letter)
+    .bind(millis(RERUN_AFTER))
     .fetch_all(&mut *connection)
     .await
     .map_err(Failure::committing)?;
@@ -134,7 +144,7 @@ pub async fn untake(pool: &PgPool, rows: &[Due]) -> Result<(), Failure> {
     query(
         "UPDATE invocations AS i SET publications = i.publications - 1, message_at = due.at
          FROM unnest($1::uuid[], $2::bigint[]) AS due (id, at)
-         WHERE i.id = due.id AND i.publications > 0 AND i.state || '' IN ('queued', 'retrying', 'running')",
+         WHERE i.id = ANY ($1) AND i.id = due.id AND i.publications > 0 AND i.state || '' IN ('queued', 'retrying', 'running')",
     )
     .bind(columns(rows, |row| Id(row.id.0)))
     .bind(columns(rows, |row| row.due_at.as_millisecond()))

@@ -1,9 +1,10 @@
 //! The store in Postgres: a pool of connections, batches as arrays.
 //!
-//! There are three pools. Durability is a property of the session: writes that others rely on are synced by their
+//! There are four pools. Durability is a property of the session: writes that others rely on are synced by their
 //! commit; those that may be lost with the server's last moments (records of sync invocations, log lines, reports) go
-//! through [`Postgres::relaxed`] connections, with `synchronous_commit` off. And leases have a connection of their own,
-//! so that the load that they protect does not hold them up.
+//! through [`Postgres::relaxed`] connections, with `synchronous_commit` off. Both plan each statement once; reads, whose
+//! filters differ, are planned anew where that pays off. And leases have a connection of their own, so that the load that
+//! they protect does not hold them up.
 
 mod functions;
 mod invocations;
@@ -42,16 +43,16 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const MIGRATION: Duration = Duration::from_secs(3600);
 /// The number of connections of each role. A server allows 100 by default, and statements here are short: more
 /// connections than the server has cores only queue inside it.
-const CONNECTIONS: u32 = 10;
+const CONNECTIONS: u32 = 8;
 /// The number of connections for data that is written behind, by one or two tasks of a role.
 const RELAXED_CONNECTIONS: u32 = 2;
 /// The number of connections for reads: of functions and records, by those who ask for them.
-const READERS: u32 = 4;
+const READERS: u32 = 3;
 /// The number of connections for leases: a manager renews one, a scheduler looks at all.
 const LEASE_CONNECTIONS: u32 = 1;
 /// How statements that write are planned: once each, as planning costs several times what they do, and so that the plan
-/// fits however many rows there are later: each row is found by an index. They have no other way to find one, but the
-/// server cannot know how long an array will be, and plans for a table as small as it is in this moment.
+/// fits however many rows there are later. Each has an index for its rows; the settings keep the planner from preferring a
+/// scan while the table is small.
 const PLANNED_ONCE: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),

@@ -103,11 +103,11 @@ pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Fail
             SELECT id FROM invocations WHERE finished_at < now_ms() - $1
             ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED
          ), pruned AS (
-            DELETE FROM invocations AS i USING old WHERE i.id = old.id RETURNING i.mode
+            DELETE FROM invocations WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING mode
          ), old_lines AS (
             SELECT sequence FROM logs WHERE ts < now_ms() - $1 ORDER BY ts LIMIT $2 FOR UPDATE SKIP LOCKED
          ), lines AS (
-            DELETE FROM logs AS l USING old_lines WHERE l.sequence = old_lines.sequence RETURNING 1
+            DELETE FROM logs WHERE sequence = ANY (ARRAY (SELECT sequence FROM old_lines)) RETURNING 1
          ), counted AS (
             UPDATE totals SET value = value + (SELECT count(*) FROM pruned WHERE mode = 'async')
             WHERE name = 'pruned'

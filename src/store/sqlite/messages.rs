@@ -8,7 +8,7 @@ use super::{now, writer::Writer};
 use crate::{
     model::{FunctionId, InvocationId},
     store::{
-        Due, LATEST, REPUBLISH_AFTER,
+        Due, LONGEST_PAUSE, REPUBLISH_AFTER, RERUN_AFTER,
         failure::Failure,
         rows::{DueRow, Id, due_oldest_first, hex_ids, json, millis},
         settlement,
@@ -87,9 +87,13 @@ pub async fn pull_in(writer: &Writer) -> Result<u64, Failure> {
             ", due_at = min(due_at, ",
             now!(),
             ") WHERE state IN ('queued', 'retrying', 'running') AND message_at > $1 + ",
-            now!()
+            now!(),
+            " AND (publications = 0 OR message_at > $1 + $2 + ",
+            now!(),
+            ")"
         ))
-        .bind(millis(LATEST))
+        .bind(millis(LONGEST_PAUSE))
+        .bind(millis(REPUBLISH_AFTER))
         .execute(&mut *tx)
         .await?;
         Ok(pulled.rows_affected())
@@ -97,28 +101,36 @@ pub async fn pull_in(writer: &Writer) -> Result<u64, Failure> {
     writer.write((), |tx, ()| Box::pin(run(tx))).await
 }
 
-pub async fn forget_lost(writer: &Writer, function: FunctionId, age: Duration) -> Result<u64, Failure> {
+pub async fn forget_lost(
+    writer: &Writer,
+    functions: &[FunctionId],
+    age: Duration,
+) -> Result<u64, Failure> {
     async fn run(
         tx: &mut SqliteConnection,
-        (function, age): &(FunctionId, Duration),
+        (functions, age): &(String, Duration),
     ) -> Result<u64, Failure> {
         let forgotten = query(concat!(
             "UPDATE invocations INDEXED BY invocations_waiting SET publications = 0, message_at = coalesce(due_at, ",
             now!(),
-            ") WHERE function_id = $1 AND state IN ('queued', 'retrying') AND publications > 0 AND message_at > ",
+            ") WHERE function_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('queued', 'retrying')
+              AND publications > 0 AND message_at > ",
             now!(),
-            " AND message_at - $2 <= ",
+            " AND message_at - $2 NOT BETWEEN ",
             now!(),
-            " - $3"
+            " - $3 + 1 AND ",
+            now!(),
+            " + $3"
         ))
-        .bind(Id(function.0))
+        .bind(functions)
         .bind(millis(REPUBLISH_AFTER))
         .bind(millis(*age))
         .execute(&mut *tx)
         .await?;
         Ok(forgotten.rows_affected())
     }
-    writer.write((function, age), |tx, arguments| Box::pin(run(tx, arguments))).await
+    let functions = hex_ids(functions.iter().map(|id| id.0))?;
+    writer.write((functions, age), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
 pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
@@ -136,12 +148,14 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
             end_orphans(tx, now, &orphans).await?;
         }
         query(
-            "UPDATE invocations SET publications = publications + 1, message_at = $2 + $3
+            "UPDATE invocations SET publications = publications + 1,
+                message_at = $2 + CASE WHEN state = 'running' THEN $4 ELSE $3 END
          WHERE id IN (SELECT unhex(value) FROM json_each($1))",
         )
         .bind(hex_ids(rows.iter().map(|row| row.id.0))?)
         .bind(now)
         .bind(millis(REPUBLISH_AFTER))
+        .bind(millis(RERUN_AFTER))
         .execute(&mut *tx)
         .await?;
         Ok(due_oldest_first(rows)?)
@@ -168,7 +182,7 @@ async fn due(tx: &mut SqliteConnection, now: i64, limit: u32) -> sqlx::Result<Ve
 }
 
 /// Finds the same without the rows of some functions, of which there may be a million: a step per function that waits,
-/// and not per row. Of a function the oldest are those that were accepted first.
+/// and not per row.
 async fn due_except(
     tx: &mut SqliteConnection,
     now: i64,
@@ -182,7 +196,7 @@ async fn due_except(
          WHERE waiting.id NOT IN (SELECT unhex(value) FROM json_each($3)) AND i.rowid IN (
             SELECT rowid FROM invocations INDEXED BY invocations_waiting
             WHERE function_id = waiting.id AND state IN ('queued', 'retrying') AND message_at <= $1
-            ORDER BY rowid LIMIT $2)
+            ORDER BY message_at LIMIT $2)
          UNION ALL ",
         due_columns!(),
         " FROM invocations AS i INDEXED BY invocations_by_state LEFT JOIN functions AS f ON f.id = i.function_id

@@ -15,7 +15,7 @@ use super::{
     LONG, accept, claim, claim_for, deploy, finish, give_back, invocation, lease_of, name, open, owner,
     revision_of, state, text,
 };
-use crate::support::eventually;
+use crate::{store_contract::execute, support::eventually};
 
 /// Makes all queued rows due now instead of in a second.
 async fn make_due(store: &Arc<dyn Store>, ids: &[InvocationId]) {
@@ -475,10 +475,10 @@ pub async fn what_a_queue_has_lost_is_due_again(config: Config) {
     claim(&store, claimed, owner).await.unwrap();
 
     let minute = Duration::from_secs(60);
-    assert_eq!(store.forget_lost(f.id, minute).await.unwrap(), 0, "published a moment ago");
+    assert_eq!(store.forget_lost(&[f.id], minute).await.unwrap(), 0, "published a moment ago");
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
-    assert_eq!(store.forget_lost(f.id, Duration::ZERO).await.unwrap(), 1);
-    assert_eq!(store.forget_lost(f.id, Duration::ZERO).await.unwrap(), 0, "it is due already");
+    assert_eq!(store.forget_lost(&[f.id], Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(store.forget_lost(&[f.id], Duration::ZERO).await.unwrap(), 0, "it is due already");
     let due = store.take_due(10, &[]).await.unwrap();
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [lost]);
     assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
@@ -501,7 +501,11 @@ pub async fn a_clock_that_is_set_back_puts_nothing_off(config: Config) {
     let lease = lease_of(&store, owner).await;
     assert!(store.end_lease(&lease).await.unwrap());
     let due = store.take_due(10, &[]).await.unwrap();
-    assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [running], "no clock holds up what ran");
+    assert_eq!(
+        due.iter().map(|due| due.id).collect::<Vec<_>>(),
+        [running],
+        "no clock holds up what ran"
+    );
 
     assert_eq!(store.pull_in().await.unwrap(), 2);
     let mut due = store.take_due(10, &[]).await.unwrap();

@@ -88,6 +88,8 @@ fn a_run_of_which_no_record_tells_is_doubled() {
     assert_eq!(found(|history| history.runs.push(ran(1, 3, "d"))), [Violation::Doubled]);
     let other = |history: &mut History| history.runs.push(Run { id: id(3), ..ran(2, 1, "d") });
     assert_eq!(found(other), [Violation::Doubled]);
+    let unknown = |history: &mut History| history.runs.push(Run { id: id(9), ..ran(1, 1, "d") });
+    assert_eq!(found(unknown), [Violation::Doubled]);
 }
 
 #[test]
@@ -108,6 +110,10 @@ fn a_function_that_never_fails_is_not_blamed() {
         };
         assert_eq!(found(blame), [Violation::WrongReason]);
     }
+    let missing = |history: &mut History| {
+        history.calls[1].answer = refused(404, "function_not_found", false);
+    };
+    assert_eq!(found(missing), [Violation::WrongReason]);
     for code in ["function_crashed", "internal"] {
         let blame = |history: &mut History| history.calls[1].answer = refused(502, code, false);
         assert_eq!(found(blame), [Violation::WrongReason]);
