@@ -4,6 +4,7 @@
 //! - `synced()` and `relaxed()`, which write: data that others rely on, and data that may be lost with the store's last
 //!   moments (records of sync invocations, log lines, reports, notes of publishing);
 //! - `readers()`, which read;
+//! - `sweep_readers()`, which read what a sweep reads again and again, with plans that do not depend on how much there is;
 //! - `leases()` and `lease_readers()`, which the load that leases protect does not hold up;
 //! - `read` and `write`, which turn a failure, or silence, into an error: only what `write` was given may have
 //!   happened.
@@ -205,7 +206,7 @@ macro_rules! store {
             }
 
             async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error> {
-                self.read(SOON, messages::waiting_functions(self.readers())).await
+                self.read(SOON, messages::waiting_functions(self.sweep_readers())).await
             }
 
             async fn backlog(&self) -> Result<u64, Error> {

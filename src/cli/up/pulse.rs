@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::{app::Role, local::probe::Prober};
 
 const EVERY: Duration = Duration::from_secs(5);
+/// Until the role has answered for the first time.
+const AT_FIRST: Duration = Duration::from_millis(500);
 /// The number of questions in a row without an answer. Questions are counted, not time: a machine that slept has asked
 /// nothing meanwhile.
 const QUESTIONS: u32 = 6;
@@ -15,15 +17,14 @@ pub const SILENCE: Duration = EVERY.saturating_mul(QUESTIONS);
 
 /// Returns once a role that has answered before is silent for [`SILENCE`]. One that starts may wait for its store.
 pub async fn silent(prober: &Prober, role: Role) {
+    while !prober.answers(role, EVERY).await {
+        sleep(AT_FIRST).await;
+    }
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut unanswered, mut has_answered) = (0, false);
+    let mut unanswered = 0;
     while unanswered < QUESTIONS {
         ticks.tick().await;
-        match prober.answers(role, EVERY).await {
-            true => (unanswered, has_answered) = (0, true),
-            false if has_answered => unanswered += 1,
-            false => {}
-        }
+        unanswered = if prober.answers(role, EVERY).await { 0 } else { unanswered + 1 };
     }
 }

@@ -47,7 +47,7 @@ const CONNECTIONS: u32 = 8;
 /// The number of connections for data that is written behind, by one or two tasks of a role.
 const RELAXED_CONNECTIONS: u32 = 2;
 /// The number of connections for reads: of functions and records, by those who ask for them.
-const READERS: u32 = 3;
+const READERS: u32 = 5;
 /// The number of connections for leases: a manager renews one, a scheduler looks at all.
 const LEASE_CONNECTIONS: u32 = 1;
 /// How statements that write are planned: once each, as planning costs several times what they do, and so that the plan
@@ -128,6 +128,10 @@ impl Postgres {
 
     fn readers(&self) -> &PgPool {
         &self.readers
+    }
+
+    fn sweep_readers(&self) -> &PgPool {
+        &self.relaxed
     }
 
     async fn read<T>(

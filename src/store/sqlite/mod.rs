@@ -166,6 +166,10 @@ impl Sqlite {
         &self.synced
     }
 
+    fn sweep_readers(&self) -> &SqlitePool {
+        self.readers()
+    }
+
     fn lease_readers(&self) -> &SqlitePool {
         &self.readers
     }
