@@ -99,10 +99,7 @@ impl Outputs {
                 () = self.stdout.readable() => {}
                 () = self.stderr.readable() => {}
             }
-            let [stdout, stderr] = [&mut self.stdout, &mut self.stderr].map(|stream| {
-                let read = stream.source.try_read(&mut stream.scratch[..]);
-                stream.took(read)
-            });
+            let [stdout, stderr] = [&mut self.stdout, &mut self.stderr].map(OutputStream::read);
             self.pass_on([stdout, stderr], output);
         }
     }
@@ -138,6 +135,15 @@ impl OutputStream {
         // A closed stream never has more output; the guest's end is seen on control.
         if !self.open || self.source.readable().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// Reads what is there. Tokio may not have heard yet of what the kernel has: lines of both streams that were written
+    /// at the same time would be passed on one stream after the other.
+    fn read(&mut self) -> usize {
+        match self.source.try_read(&mut self.scratch[..]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.read_now(),
+            read => self.took(read),
         }
     }
 
