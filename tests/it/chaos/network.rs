@@ -18,8 +18,8 @@ impl Namespace {
     pub fn plant(witness: &Peer) -> Self {
         let (place, peer) = (witness.place, &witness.name);
         let name = format!("cfhost{place}");
-        // Of blocks for documentation: nobody's.
-        let [here, there] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, 4 * place + last));
+        // Of blocks for benchmarks and for documentation: nobody's. 192.0.2.0/24 is taken on some virtual machines.
+        let [here, there] = [1, 2].map(|last| Ipv4Addr::new(198, 18, 0, 4 * place + last));
         let [near, far] = [1, 2].map(|last| Ipv4Addr::new(203, 0, 113, 4 * place + last));
         remove(&name);
         ip(&format!("netns add {name}"));
