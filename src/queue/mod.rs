@@ -58,7 +58,7 @@ pub struct Message {
     pub expires: Option<Duration>,
 }
 
-/// What waits in a queue.
+/// The state of a queue at the time it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The number of messages that no consumer has taken.

@@ -48,8 +48,8 @@ struct Run {
     plan: Vec<Fault>,
     /// No fault begins after this.
     at_most: Duration,
-    /// What was accepted has ended so long after the last fault: the outcome of an attempt that was lost with the broker is
-    /// missed after ten minutes.
+    /// The time after the last fault within which all accepted invocations have to end: an outcome that was lost with the
+    /// broker is missed only after ten minutes.
     ends_within: Duration,
     leniency: Leniency,
     program: Option<PathBuf>,
@@ -71,6 +71,7 @@ impl Run {
             happened.push(disturb(&mut rig, &clients, &mut deploys, fault).await);
         }
         deploys.join_all().await;
+        // The clients go on without faults for a moment, so that the last one's effects are seen.
         tokio::time::sleep(Duration::from_secs(2)).await;
         clients.stop();
         under_way.join_all().await;
@@ -224,7 +225,7 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(format!("CLOUDFUNC_CHAOS_{name}")).ok().filter(|value| !value.is_empty())
 }
 
-/// What `tests/chaos` runs, as the environment says. One stack after the other, each for as long as it says.
+/// The run behind `tests/chaos`, configured by environment variables. Stacks are disturbed one after the other.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes long: tests/chaos"]
 async fn a_long_run() {

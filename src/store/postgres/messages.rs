@@ -1,4 +1,5 @@
-//! Which invocations need a message, and which have one.
+//! Which invocations need a message, and which have one. As in `invocations.rs`, `|| ''` and `+ 0` keep the planner from
+//! an index that would be the wrong one once many rows wait.
 
 use std::time::Duration;
 

@@ -97,7 +97,7 @@ async fn a_manager_that_stood_still_stops_what_others_run_by_now() {
     stop(desk, up).await;
 }
 
-/// Who waits for a role that hangs would wait without end.
+/// Otherwise callers of a hung role would wait forever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_does_not_answer_is_killed_and_started_again() {
     let desk = desk!();

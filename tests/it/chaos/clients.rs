@@ -34,7 +34,7 @@ const SYNC_CLIENTS: u64 = 3;
 /// of what it waits for come on top.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// What all clients share.
+/// The state that all clients share.
 #[derive(Clone)]
 pub struct Clients {
     pub client: Client,

@@ -25,7 +25,7 @@ pub struct History {
     pub faults: Vec<Happened>,
     /// Processes, containers, mounts, control groups, leases and the like that are there when all is stopped.
     pub left: Vec<String>,
-    /// What else was found wrong, by whoever found it.
+    /// Problems that other parts of the harness noticed.
     pub found: Vec<String>,
 }
 
@@ -68,14 +68,14 @@ pub struct Run {
     pub number: u64,
     pub id: InvocationId,
     pub attempt: u32,
-    /// Of this run alone: another one of the same attempt has another.
+    /// Identifies this run: a second run of the same attempt has a different one.
     pub nonce: String,
     pub begun: Moment,
     /// When it said that it had done its work.
     pub ended: Option<Moment>,
 }
 
-/// What matters of a record.
+/// The parts of a record that are checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Told {
     pub mode: Mode,
@@ -152,7 +152,8 @@ impl Violation {
     ];
 }
 
-/// What is accepted in peace begins within so many seconds; what was claimed by a lost manager, too.
+/// In seconds: the time within which an invocation begins if nothing is disturbed, and begins again after its manager was
+/// lost.
 const BEGINS: f64 = 5.0;
 
 /// A violation, and what it is about.
@@ -174,7 +175,7 @@ impl History {
         findings
     }
 
-    /// What was accepted has ended, once, and for the right reason.
+    /// Checks that every accepted invocation has ended once and for the right reason.
     fn check_ends(&self, findings: &mut Vec<Finding>) {
         for call in &self.calls {
             let Answer::Accepted(id) = call.answer else { continue };
@@ -201,7 +202,7 @@ impl History {
         }
     }
 
-    /// What ran is what records tell.
+    /// Compares the runs that the witness saw with the attempts in the records.
     fn check_runs(&self, findings: &mut Vec<Finding>) {
         let sync: BTreeMap<u64, &Call> = self.sync_calls().map(|call| (call.number, call)).collect();
         // Of these a missing record is found elsewhere.
