@@ -170,8 +170,7 @@ fn start(
                 defaults: Defaults { versions: platform.versions() },
             };
             let scheduler = peer(Role::Scheduler)?;
-            let kept = registry::Kept { revisions: limits.keep_revisions, age: limits.retention };
-            tokio::spawn(registry::run(backends, languages, kept, scheduler, server, shutdown))
+            tokio::spawn(registry::run(backends, languages, limits, scheduler, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };

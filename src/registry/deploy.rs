@@ -186,7 +186,7 @@ impl Registry {
             }
             (added, _) => added?,
         };
-        let (keep, function) = (self.kept.revisions, revision.function);
+        let (keep, function) = (self.limits.keep_revisions, revision.function);
         // With fewer, all of them are kept.
         if revision.number.0 > keep
             && let Err(error) = self.store.prune_revisions(keep, Some(function)).await

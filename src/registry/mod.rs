@@ -2,6 +2,7 @@
 
 mod change;
 mod classic;
+mod deleted;
 mod deploy;
 mod functions;
 mod list;
@@ -24,6 +25,7 @@ use crate::{
         message::{self, Change, Event},
     },
     queue::Queue,
+    settings::Limits,
     shutdown::Shutdown,
     store::RegistryStore,
 };
@@ -33,15 +35,6 @@ pub struct Backends {
     pub platform: PlatformName,
     pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
-}
-
-/// How much is kept of what is no longer used.
-#[derive(Clone, Copy)]
-pub struct Kept {
-    /// Revisions of a function besides the active one.
-    pub revisions: u32,
-    /// Age up to which records and log lines are kept.
-    pub age: Duration,
 }
 
 /// What functions can be written in here.
@@ -58,7 +51,7 @@ struct Registry {
     store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
     languages: Languages,
-    kept: Kept,
+    limits: Limits,
     checks: deploy::Checks,
     /// Of this host: told about changes before a deploy is answered.
     scheduler: Peer,
@@ -69,7 +62,7 @@ struct Registry {
 pub async fn run(
     backends: Backends,
     languages: Languages,
-    kept: Kept,
+    limits: Limits,
     scheduler: Peer,
     server: Server,
     shutdown: Shutdown,
@@ -79,7 +72,7 @@ pub async fn run(
         store: backends.store,
         queue: backends.queue,
         languages,
-        kept,
+        limits,
         checks: deploy::Checks::default(),
         scheduler,
     });
@@ -87,6 +80,7 @@ pub async fn run(
     let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
+        () = registry.remove_queues_of_the_deleted() => {}
         () = shutdown.hard.cancelled() => {}
     }
     Ok(())

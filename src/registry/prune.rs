@@ -23,8 +23,8 @@ pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Js
     let older_than = query.one("older_than", |text| {
         parse_duration(text).map_err(|problem| format!("older_than: {problem}"))
     })?;
-    let age = older_than.unwrap_or(registry.kept.age);
-    let prunable = registry.store.prunable(age, registry.kept.revisions).await?;
+    let age = older_than.unwrap_or(registry.limits.retention);
+    let prunable = registry.store.prunable(age, registry.limits.keep_revisions).await?;
     if dry_run {
         return Ok(Json(report(prunable, true, None)));
     }
@@ -33,7 +33,7 @@ pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Js
 
 impl Registry {
     async fn prune(&self, age: Duration, prunable: Prunable) -> Answer<Pruned> {
-        for function in self.store.prune_revisions(self.kept.revisions, None).await? {
+        for function in self.store.prune_revisions(self.limits.keep_revisions, None).await? {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }

@@ -1,5 +1,7 @@
 //! Functions, their revisions, and their blobs.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -50,10 +52,14 @@ pub trait Functions: Send + Sync {
     async fn report_warm(&self, name: &FunctionName, warm: bool) -> Result<Option<Function>, Error>;
     /// Deletes the function with its revisions, logs and blobs that are no longer used. Its waiting invocations
     /// (queued, retrying) end by [`Ending::function_deleted`]; running ones continue, and all records stay. None when
-    /// no function has this name.
+    /// no function has this name. It is among the [`Functions::deleted_functions`] from then on.
     ///
     /// [`Ending::function_deleted`]: crate::lifecycle::Ending::function_deleted
     async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
+    /// Returns the functions that were deleted and not forgotten since, in no order.
+    async fn deleted_functions(&self) -> Result<Vec<DeletedFunction>, Error>;
+    /// Forgets deleted functions, once nothing of them is left outside the store. Unknown ones change nothing.
+    async fn forget_deleted(&self, functions: &[FunctionId]) -> Result<(), Error>;
     /// Deletes revisions beyond the newest `keep` of each function, or of one, with the blobs that no other revision
     /// names; never the active one, nor one with live instances or running invocations. Without a function it also
     /// deletes blobs that no revision has named for an hour, as failed deploys leave them. Returns the functions that
@@ -91,6 +97,15 @@ pub struct ActiveFunction {
     pub function: Function,
     /// Its active revision.
     pub revision: Revision,
+}
+
+/// A function that was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletedFunction {
+    /// Its id; a function of its name that was made later has another one.
+    pub id: FunctionId,
+    /// The time since its deletion, by the store's clock; zero if that was set back meanwhile.
+    pub age: Duration,
 }
 
 /// A bundle that a revision names.

@@ -33,9 +33,10 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Claiming, Due, Error, Functions, Health, History, Invocations, Lease,
-                Leases, LogFilter, LogPage, Logs, NamedBundle, NewInvocation, NewRevision, Prunable,
-                RecordFilter, ReportedInstance, Running, Settlement, SyncRecord, Totals, Wanted,
+                ActiveFunction, Claiming, DeletedFunction, Due, Error, Functions, Health, History,
+                Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle, NewInvocation,
+                NewRevision, Prunable, RecordFilter, ReportedInstance, Running, Settlement, SyncRecord,
+                Totals, Wanted,
                 methods::{LONG, SOON},
             },
         };
@@ -132,6 +133,14 @@ macro_rules! store {
 
             async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
                 self.write(LONG, functions::delete_function(self.synced(), name)).await
+            }
+
+            async fn deleted_functions(&self) -> Result<Vec<DeletedFunction>, Error> {
+                self.read(SOON, reads::deleted_functions(self.readers())).await
+            }
+
+            async fn forget_deleted(&self, functions: &[FunctionId]) -> Result<(), Error> {
+                self.write(SOON, functions::forget_deleted(self.relaxed(), functions)).await
             }
 
             async fn prune_revisions(

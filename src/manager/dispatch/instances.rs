@@ -76,7 +76,7 @@ impl Dispatcher {
         let (function, name) = (instance.revision.function, instance.revision.name.clone());
         let is_live = |one: &Instance| one.jobs.is_some() && one.revision.function == function;
         let changed = match failure {
-            // Some run: what waits has those.
+            // Some run: what waits has those, and the pool makes a pause.
             Some(StartFailure::Platform(_)) if self.instances.values().any(is_live) => false,
             Some(StartFailure::Platform(_)) => self.stalls.failed(function, Instant::now()),
             // Its code was run; or there will be another start at once.

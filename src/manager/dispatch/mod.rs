@@ -191,8 +191,12 @@ impl Dispatcher {
             Command::Started { slot, result: Err(failure) } => {
                 self.start_ended(slot, Some(&failure));
                 let instance = self.instances.remove(&slot);
+                let event = match failure {
+                    StartFailure::Platform(_) => Event::StartRefused { slot },
+                    _ => Event::StartFailed { slot },
+                };
                 self.failures.insert(slot, failure);
-                self.apply(Event::StartFailed { slot });
+                self.apply(event);
                 self.failures.remove(&slot);
                 if let (Some(instance), Some((id, output))) = (instance, self.load_outputs.remove(&slot))
                 {

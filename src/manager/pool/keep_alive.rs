@@ -115,7 +115,10 @@ impl KeepAlive {
                     habits.started(took, begun.takes_prewarmed);
                 }
             }
-            Event::StartFailed { slot } | Event::Ended { slot } | Event::Gone { slot } => {
+            Event::StartFailed { slot }
+            | Event::StartRefused { slot }
+            | Event::Ended { slot }
+            | Event::Gone { slot } => {
                 self.starts.remove(&slot);
             }
             Event::Active { function, revision: None } => {

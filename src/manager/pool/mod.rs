@@ -25,33 +25,26 @@
 mod checks;
 mod events;
 mod keep_alive;
+mod line;
+mod starts;
 mod stock;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    time::{Duration, Instant},
+    collections::{BTreeMap, HashMap},
+    time::Instant,
 };
 
 use checks::{Checks, Room};
 pub use events::{Action, CheckId, Class, Event, Key, Needs, Rejection, Skipped, Slot, WorkId};
 use keep_alive::{KeepAlive, Kept};
+use line::{Line, Waiting};
+use starts::Starts;
 pub use stock::Stock;
 
 use crate::{
     model::{FunctionId, Mode, RevisionNumber, Start},
     settings::KeepAlivePolicy,
 };
-
-/// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is
-/// loading its function's code, which may go on for half a minute and must not hold up everybody's.
-const START_COMES_FIRST: Duration = Duration::from_secs(1);
-
-/// A function that has waited for memory for this long gets it from those that run on and on, if nobody of theirs has
-/// waited for longer. It costs them a cold start.
-const STARVING: Duration = Duration::from_secs(1);
-
-/// Of the work that waits in one line, one in so many is background work while there are callers, too.
-const BACKGROUND_EVERY: u32 = 4;
 
 /// Bounds over all functions.
 #[derive(Clone, Copy, Debug)]
@@ -94,57 +87,6 @@ impl Instance {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    work: WorkId,
-    deadline: Option<Instant>,
-    since: Instant,
-}
-
-/// Waiting work of one revision: sync callers first, since somebody stands there, but not for ever.
-#[derive(Debug)]
-struct Line {
-    needs: Needs,
-    sync: VecDeque<Waiting>,
-    background: VecDeque<Waiting>,
-    /// How many were taken out.
-    pops: u32,
-}
-
-impl Line {
-    fn new(needs: Needs) -> Self {
-        Self { needs, sync: VecDeque::new(), background: VecDeque::new(), pops: 0 }
-    }
-
-    /// Since when the one waits that has waited for longest.
-    fn since(&self) -> Option<Instant> {
-        let first = |queue: &VecDeque<Waiting>| queue.front().map(|waiting| waiting.since);
-        first(&self.sync).into_iter().chain(first(&self.background)).min()
-    }
-
-    fn len(&self) -> usize {
-        self.sync.len() + self.background.len()
-    }
-
-    /// Roughly in the order in which they are popped.
-    fn all(&self) -> impl Iterator<Item = &Waiting> {
-        self.sync.iter().chain(&self.background)
-    }
-
-    /// For an instance that was started for those who wait: callers count on it.
-    fn pop_cold(&mut self) -> Option<Waiting> {
-        self.sync.pop_front().or_else(|| self.background.pop_front())
-    }
-
-    fn pop(&mut self) -> Option<Waiting> {
-        self.pops = self.pops.wrapping_add(1);
-        match self.pops % BACKGROUND_EVERY {
-            0 => self.background.pop_front().or_else(|| self.sync.pop_front()),
-            _ => self.sync.pop_front().or_else(|| self.background.pop_front()),
-        }
-    }
-}
-
 #[derive(Debug)]
 pub struct Pool {
     limits: Limits,
@@ -157,9 +99,7 @@ pub struct Pool {
     draining: bool,
     next_slot: u64,
     uses: u64,
-    /// For functions that wait: which of them was given its last start when, counted in starts.
-    turns: HashMap<FunctionId, u64>,
-    starts: u64,
+    starts: Starts,
 }
 
 impl Pool {
@@ -176,8 +116,7 @@ impl Pool {
             draining: false,
             next_slot: 0,
             uses: 0,
-            turns: HashMap::new(),
-            starts: 0,
+            starts: Starts::default(),
         }
     }
 
@@ -213,6 +152,7 @@ impl Pool {
             }
             Event::Made { slot } => self.update(slot, |instance, _| instance.is_made = true),
             Event::StartFailed { slot } => self.start_failed(slot, &mut actions),
+            Event::StartRefused { slot } => self.start_refused(slot, now, &mut actions),
             Event::Finished { slot, usable: false } => self.stop(slot, &mut actions),
             Event::Ended { slot } => self.ended(slot, now, &mut actions),
             Event::Gone { slot } => {
@@ -246,7 +186,11 @@ impl Pool {
             line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
         });
         let stock = self.stock.next_deadline().filter(|_| !self.draining);
-        idle.chain(waiting).chain(stock).chain(self.checks.next_deadline()).min()
+        idle.chain(waiting)
+            .chain(stock)
+            .chain(self.checks.next_deadline())
+            .chain(self.end_of_pauses())
+            .min()
     }
 
     /// When an instance is stopped unless it is used; none for one that is not idle.
@@ -295,6 +239,9 @@ impl Pool {
         if instance.life != expected {
             return;
         }
+        if cold {
+            self.starts.succeeded(instance.key.function);
+        }
         if cold
             && instance.prewarmed
             && let Some(class) = instance.needs.class
@@ -302,7 +249,7 @@ impl Pool {
             self.stock.proved(class);
         }
         if !cold && let Some(starving) = self.starving_beside(&instance, now) {
-            self.turns.remove(&starving);
+            self.starts.goes_first(starving);
             self.stop(slot, actions);
             return;
         }
@@ -331,27 +278,6 @@ impl Pool {
         });
     }
 
-    /// The function that an instance that could run on makes room for: it lacks memory, and has waited for longer.
-    fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
-        let own = self.lines.get(&instance.key).and_then(Line::since)?;
-        // An idle one goes first, and what is on its way out already may be enough.
-        if self.idle().next().is_some() {
-            return None;
-        }
-        let staying = || self.instances.values().filter(|i| i.life != Life::Stopping);
-        let used: u64 = staying().map(|i| i.needs.memory).sum();
-        let instances = |of| staying().filter(|i| i.key.function == of).count();
-        let starving = self.lines.iter().filter(|(key, line)| {
-            let has_waited = |since| since < own && now.saturating_duration_since(since) >= STARVING;
-            line.since().is_some_and(has_waited)
-                && key.function != instance.key.function
-                && used + line.needs.memory > self.limits.memory_budget
-                && self.starting(**key) == 0
-                && instances(key.function) < line.needs.max_instances as usize
-        });
-        starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)
-    }
-
     fn run(&mut self, slot: Slot, work: WorkId, start: Start, actions: &mut Vec<Action>) {
         self.uses += 1;
         self.update(slot, |instance, uses| {
@@ -359,15 +285,6 @@ impl Pool {
             instance.used = uses;
         });
         actions.push(Action::Run { slot, work, start });
-    }
-
-    fn start_failed(&mut self, slot: Slot, actions: &mut Vec<Action>) {
-        let Some(instance) = self.instances.remove(&slot) else { return };
-        // One failed start answers one caller. The others' starts may still succeed, and a start that
-        // is bound to fail again answers them one by one instead of being retried for ever.
-        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop_cold) {
-            actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
-        }
     }
 
     fn ended(&mut self, slot: Slot, now: Instant, actions: &mut Vec<Action>) {
@@ -445,6 +362,7 @@ impl Pool {
     }
 
     fn expire(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.starts.end_pauses(now);
         let idle: Vec<Slot> = self
             .instances
             .iter()
@@ -506,123 +424,6 @@ impl Pool {
         self.checks.proceed(room, &mut self.stock, &mut self.next_slot, now, actions);
     }
 
-    /// Single flight: as many starts as there is work without one, within the limits. Functions take turns, so that one
-    /// whose starts take long does not have all of them.
-    fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        self.lines.retain(|_, line| line.len() > 0);
-        if self.lines.is_empty() {
-            self.turns.clear();
-            return;
-        }
-        let mut wanted: Vec<(Key, Needs, usize)> =
-            self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
-        for (key, _, waiting) in &mut wanted {
-            *waiting = waiting.saturating_sub(self.starting(*key));
-        }
-        if let Some(starving) = self.lacks_memory(now) {
-            wanted.retain(|(key, ..)| self.lines.get(key).and_then(Line::since) <= Some(starving));
-        }
-        wanted.sort_by_key(|(key, ..)| {
-            let turn = self.turns.get(&key.function).copied().unwrap_or(0);
-            (turn, self.lines.get(key).and_then(Line::since))
-        });
-        loop {
-            wanted.retain(|(.., waiting)| *waiting > 0);
-            if wanted.is_empty() {
-                return;
-            }
-            for (key, needs, waiting) in &mut wanted {
-                let ready = self.stock.ready(needs.class);
-                if !self.may_start(*key, *needs, ready.is_some(), actions) {
-                    *waiting = 0;
-                    continue;
-                }
-                self.start(*key, *needs, ready, now, actions);
-                self.stock.cold_start(needs.class, needs.memory, now);
-                *waiting -= 1;
-                self.starts += 1;
-                self.turns.insert(key.function, self.starts);
-            }
-        }
-    }
-
-    /// Since when a line waits that starves for memory. Nothing that is younger takes what becomes free, or an instance
-    /// that needs more than others would never get it.
-    fn lacks_memory(&self, now: Instant) -> Option<Instant> {
-        let used = self.used();
-        let starving = self.lines.iter().filter_map(|(key, line)| {
-            let since = line.since()?;
-            let starves = now.saturating_duration_since(since) >= STARVING
-                && used + line.needs.memory > self.limits.memory_budget
-                && self.starting(*key) == 0
-                && self.count(|i| i.key.function == key.function && i.life != Life::Stopping)
-                    < line.needs.max_instances as usize;
-            starves.then_some(since)
-        });
-        starving.min()
-    }
-
-    fn start(
-        &mut self,
-        key: Key,
-        needs: Needs,
-        ready: Option<Slot>,
-        now: Instant,
-        actions: &mut Vec<Action>,
-    ) {
-        let slot = ready.unwrap_or(Slot(self.next_slot));
-        actions.push(match ready {
-            Some(slot) => {
-                self.stock.take(slot);
-                Action::Take { slot, key }
-            }
-            None => {
-                self.next_slot += 1;
-                Action::Start { slot, key }
-            }
-        });
-        let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
-        let (life, prewarmed, is_made) = (Life::Starting, ready.is_some(), ready.is_some());
-        let (begun, used, worth) = (now, 0, 0.0);
-        self.instances.insert(
-            slot,
-            Instance { key, needs, life, begun, used, worth, drained, prewarmed, is_made },
-        );
-    }
-
-    /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
-    /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
-    fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
-        let starts = self.count(Instance::is_being_made);
-        if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
-            return false;
-        }
-        let of_function = self.count(|i| i.key.function == key.function && i.life != Life::Stopping);
-        if of_function >= needs.max_instances as usize {
-            // An idle instance of another revision must not keep this one from ever starting.
-            let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
-            if let Some(slot) = other.map(|(slot, _)| *slot) {
-                self.stop(slot, actions);
-                return self.may_start(key, needs, prewarmed, actions);
-            }
-            return false;
-        }
-        let used = self.used();
-        if used + needs.memory <= self.limits.memory_budget || self.instances.is_empty() {
-            return true;
-        }
-        // Room comes back with `Gone`; what is on its way out already may be enough.
-        let leaving: u64 =
-            self.instances.values().filter(|i| i.life == Life::Stopping).map(|i| i.needs.memory).sum();
-        if used - leaving + needs.memory > self.limits.memory_budget
-            && let Some((slot, worth)) = self.least_worth_idle()
-        {
-            self.keep_alive.evicted(worth);
-            self.stop(slot, actions);
-        }
-        false
-    }
-
     /// By instances of functions.
     fn used(&self) -> u64 {
         self.instances.values().map(|i| i.needs.memory).sum()
@@ -636,12 +437,6 @@ impl Pool {
     #[cfg(test)]
     pub(super) fn stock(&self) -> &Stock {
         &self.stock
-    }
-
-    /// Until then nothing is prewarmed, for the sake of starts for invocations.
-    fn busy_until(&self) -> Option<Instant> {
-        let starting = self.instances.values().filter(|i| i.life == Life::Starting && !i.prewarmed);
-        starting.map(|i| i.begun + START_COMES_FIRST).max()
     }
 
     fn most_recent_idle(&self, key: Key) -> Option<Slot> {
@@ -658,10 +453,6 @@ impl Pool {
         self.instances.iter().filter(|(_, i)| matches!(i.life, Life::Idle { .. }))
     }
 
-    fn starting(&self, key: Key) -> usize {
-        self.count(|i| i.key == key && i.life == Life::Starting)
-    }
-
     fn count(&self, wanted: impl Fn(&Instance) -> bool) -> usize {
         self.instances.values().filter(|i| wanted(i)).count()
     }
@@ -674,5 +465,7 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
+use std::time::Duration;
 
 use super::*;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn needs(max_instances: u32, idle: Duration) -> Needs {
+pub(super) fn needs(max_instances: u32, idle: Duration) -> Needs {
     Needs { max_instances, idle_timeout: idle, memory: 128, class: None }
 }
 
-fn key(number: u32) -> Key {
+pub(super) fn key(number: u32) -> Key {
     Key { function: FunctionId(uuid::Uuid::from_u128(u128::from(number))), revision: RevisionNumber(1) }
 }
 
@@ -247,6 +245,53 @@ fn a_failed_start_answers_one_and_tries_for_the_next() {
 }
 
 #[test]
+fn a_start_that_the_host_could_not_make_costs_nobody_who_can_wait_for_another_instance() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(10, 60 * SECOND);
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    for work in 2..=3 {
+        let start = Action::Start { slot: Slot(work - 1), key: key(1) };
+        assert_eq!(pool.handle(asynchronous(work, key(1), needs), now), [start]);
+    }
+    for slot in [Slot(1), Slot(2)] {
+        assert_eq!(pool.handle(Event::StartRefused { slot }, now), []);
+    }
+    let run = |slot, work, start| [Action::Run { slot: Slot(slot), work: WorkId(work), start }];
+    let finished = Event::Finished { slot: Slot(0), usable: true };
+    assert_eq!(pool.handle(finished, now + SECOND), run(0, 2, Start::Warm));
+    assert_eq!(pool.handle(arrived(4, key(1), needs), now + SECOND), []);
+    // After five seconds another start is tried; one that fails pauses starts again.
+    assert_eq!(pool.next_deadline(), Some(now + 5 * SECOND));
+    let starts = |slot| Action::Start { slot: Slot(slot), key: key(1) };
+    assert_eq!(pool.handle(Event::Tick, now + 5 * SECOND), [starts(3), starts(4)]);
+    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(3) }, now + 5 * SECOND), []);
+    assert_eq!(pool.handle(Event::Started { slot: Slot(4) }, now + 6 * SECOND), {
+        let [run] = run(4, 4, Start::Cold);
+        [run, starts(5)]
+    });
+}
+
+#[test]
+fn without_any_instance_a_start_that_the_host_could_not_make_is_a_failed_one() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = needs(10, 60 * SECOND);
+    let starts = |slot| Action::Start { slot: Slot(slot), key: key(1) };
+    let fails =
+        |work, slot| Action::Reject { work: WorkId(work), why: Rejection::StartFailed(Slot(slot)) };
+    pool.handle(arrived(1, key(1), needs), now);
+    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(0) }, now), [fails(1, 0)]);
+    // The last one ends during a pause.
+    pool.handle(arrived(2, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(1) }, now);
+    pool.handle(arrived(3, key(1), needs), now);
+    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(2) }, now), []);
+    let ends = Event::Finished { slot: Slot(1), usable: false };
+    assert_eq!(pool.handle(ends, now), [Action::Stop { slot: Slot(1) }, starts(3)]);
+    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(3) }, now), [fails(3, 3)]);
+}
+
+#[test]
 fn who_has_waited_too_long_is_told() {
     let (mut pool, now) = (pool(), Instant::now());
     let needs = needs(1, SECOND);
@@ -356,499 +401,4 @@ fn a_check_waits_for_a_start_that_is_free() {
         [Action::Start { slot: Slot(2), key: key(2) }],
         "the check is in no start's way"
     );
-}
-
-/// What a random outside world does next.
-#[derive(Clone, Debug)]
-enum Step {
-    Arrive { function: u32, revision: u32, background: bool, wait_ms: Option<u64> },
-    StartOk(prop::sample::Index),
-    SandboxMade(prop::sample::Index),
-    StartBad(prop::sample::Index),
-    Finish(prop::sample::Index, bool),
-    Gone(prop::sample::Index),
-    Made(prop::sample::Index),
-    NotMade(prop::sample::Index),
-    WaitingDies(prop::sample::Index),
-    TakenDies(prop::sample::Index),
-    ImageMade,
-    Die(prop::sample::Index),
-    Check { class: u32, wait_ms: u64 },
-    CheckOver { index: prop::sample::Index, loaded: bool },
-    CheckDies(prop::sample::Index),
-    Activate { function: u32, revision: Option<u32> },
-    Pass(u64),
-    Drain,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let index = any::<prop::sample::Index>;
-    prop_oneof![
-        6 => (0..3u32, 1..3u32, any::<bool>(), prop::option::of(0..3000u64)).prop_map(
-            |(function, revision, background, wait_ms)| Step::Arrive { function, revision, background, wait_ms }
-        ),
-        5 => index().prop_map(Step::StartOk),
-        2 => index().prop_map(Step::SandboxMade),
-        1 => index().prop_map(Step::StartBad),
-        5 => (index(), any::<bool>()).prop_map(|(index, usable)| Step::Finish(index, usable)),
-        3 => index().prop_map(Step::Gone),
-        3 => index().prop_map(Step::Made),
-        1 => index().prop_map(Step::NotMade),
-        1 => index().prop_map(Step::WaitingDies),
-        1 => index().prop_map(Step::TakenDies),
-        1 => Just(Step::ImageMade),
-        1 => index().prop_map(Step::Die),
-        1 => (0..3u32, prop::option::of(1..3u32))
-            .prop_map(|(function, revision)| Step::Activate { function, revision }),
-        2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
-        2 => (index(), any::<bool>()).prop_map(|(index, loaded)| Step::CheckOver { index, loaded }),
-        1 => index().prop_map(Step::CheckDies),
-        3 => (0..1500u64).prop_map(Step::Pass),
-        1 => Just(Step::Drain),
-    ]
-}
-
-/// The outside world: it knows what the pool has asked for and checks every answer.
-struct World {
-    pool: Pool,
-    policy: KeepAlivePolicy,
-    now: Instant,
-    next_work: u64,
-    work: BTreeMap<WorkId, Key>,
-    settled: BTreeSet<WorkId>,
-    starting: BTreeMap<Slot, Key>,
-    /// Also of those that have started.
-    begun: BTreeMap<Slot, Instant>,
-    busy: BTreeMap<Slot, Key>,
-    /// Also for the moment in which the pool decides about a started or finished one.
-    idle: BTreeMap<Slot, (Key, Instant)>,
-    just_started: Option<Slot>,
-    stopping: BTreeSet<Slot>,
-    prewarm_budget: u64,
-    making: BTreeMap<Slot, Class>,
-    ready: BTreeMap<Slot, Class>,
-    ready_stopping: BTreeSet<Slot>,
-    /// Of those that start.
-    /// Their sandboxes are made; slots are never used twice.
-    loading: BTreeSet<Slot>,
-    taken: BTreeSet<Slot>,
-    /// All that were ever asked for: the class, and until when they wait.
-    checks: Vec<(Option<Class>, Instant)>,
-    /// Those that have begun and may begin again, and those that have not.
-    checks_waiting: BTreeSet<CheckId>,
-    checking: BTreeMap<Slot, CheckId>,
-    checking_stopping: BTreeSet<Slot>,
-}
-
-/// Two functions have the usual class, one has another.
-const USUAL: Class = Class(0);
-
-fn class_of(key: Key) -> Option<Class> {
-    Some(if key.function == self::key(2).function { Class(1) } else { USUAL })
-}
-
-const MAX_STARTS: usize = 3;
-const BUDGET: u64 = 5 * 128;
-const MAX_INSTANCES: u32 = 3;
-const IDLE: Duration = Duration::from_secs(1);
-
-impl World {
-    fn send(&mut self, event: Event) {
-        let actions = self.pool.handle(event, self.now);
-        for action in actions {
-            self.perform(action);
-        }
-        self.check();
-    }
-
-    fn begin(&mut self, slot: Slot, key: Key) {
-        assert!(!self.pool.draining);
-        assert!(self.starting.insert(slot, key).is_none());
-        self.begun.insert(slot, self.now);
-        assert!(self.of_function(key) <= MAX_INSTANCES as usize, "too many instances");
-        assert!(self.memory() <= BUDGET, "too much memory");
-    }
-
-    fn of_function(&self, key: Key) -> usize {
-        self.starting
-            .values()
-            .chain(self.busy.values())
-            .chain(self.idle.values().map(|(key, _)| key))
-            .filter(|other| other.function == key.function)
-            .count()
-    }
-
-    /// Of the functions' instances.
-    fn memory(&self) -> u64 {
-        let all = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
-        all as u64 * 128
-    }
-
-    fn begin_check(&mut self, slot: Slot, check: CheckId, class: Option<Class>) {
-        assert!(!self.pool.draining);
-        assert!(self.checks_waiting.remove(&check), "it waited");
-        let (wanted, _) = self.checks[usize::try_from(check.0).unwrap()];
-        assert!(class.is_none() || class == wanted, "of the right class");
-        assert!(self.checking.insert(slot, check).is_none());
-        assert!(self.memory() + self.memory_of_checks() <= BUDGET, "in memory that nobody has");
-    }
-
-    /// With those on their way out.
-    fn memory_of_checks(&self) -> u64 {
-        (self.checking.len() + self.checking_stopping.len()) as u64 * 128
-    }
-
-    fn ordinary_starts(&self) -> usize {
-        let is_made = |slot| self.taken.contains(slot) || self.loading.contains(slot);
-        self.starting.keys().filter(|slot| !is_made(slot)).count()
-    }
-
-    fn perform(&mut self, action: Action) {
-        match action {
-            Action::Start { slot, key } => {
-                assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
-                self.begin(slot, key);
-                assert!(self.ordinary_starts() <= MAX_STARTS, "too many starts");
-            }
-            Action::Take { slot, key } => {
-                let class = self.ready.remove(&slot).expect("it was ready, and not given away before");
-                assert_eq!(Some(class), class_of(key), "of the right class");
-                self.taken.insert(slot);
-                self.begin(slot, key);
-            }
-            Action::Prewarm { slot, class } => {
-                assert!(!self.pool.draining);
-                assert!(self.making.is_empty(), "one at a time");
-                let is_first = |slot| self.now < self.begun[slot] + START_COMES_FIRST;
-                let mut ordinary = self.starting.keys().filter(|slot| !self.taken.contains(slot));
-                assert!(!ordinary.any(is_first), "beside a start for an invocation");
-                self.making.insert(slot, class);
-                let all = self.making.len() + self.ready.len() + self.ready_stopping.len();
-                assert!(all as u64 * 128 <= self.prewarm_budget, "over the budget");
-            }
-            Action::Run { slot, work, start } => {
-                assert_eq!(
-                    start == Start::Cold,
-                    self.just_started == Some(slot),
-                    "cold means just started"
-                );
-                let (key, _) = self.idle.remove(&slot).expect("it was free");
-                assert_eq!(self.work[&work], key, "work runs on its own revision");
-                assert!(self.settled.insert(work), "work is settled once");
-                assert!(self.busy.insert(slot, key).is_none());
-            }
-            Action::Stop { slot }
-                if self.making.contains_key(&slot) || self.ready.contains_key(&slot) =>
-            {
-                self.making.remove(&slot);
-                self.ready.remove(&slot);
-                assert!(self.ready_stopping.insert(slot), "stopped once");
-            }
-            Action::Check { slot, check } => {
-                let (class, _) = self.checks[usize::try_from(check.0).unwrap()];
-                assert!(self.pool.stock.ready(class).is_none(), "a prewarmed one was there");
-                assert!(self.ordinary_starts() < MAX_STARTS, "too many starts");
-                self.begin_check(slot, check, None);
-            }
-            Action::TakeForCheck { slot, check } => {
-                let class = self.ready.remove(&slot).expect("it was ready, and not given away before");
-                self.begin_check(slot, check, Some(class));
-            }
-            Action::Skip { check, .. } => {
-                assert!(self.checks_waiting.remove(&check), "skipped once");
-                let (_, until) = self.checks[usize::try_from(check.0).unwrap()];
-                assert!(self.pool.draining || until <= self.now, "it gave up too early");
-            }
-            Action::Stop { slot } if self.checking.contains_key(&slot) => {
-                let wanted = self.memory() + self.checking.len() as u64 * 128 > BUDGET;
-                assert!(self.pool.draining || wanted, "nobody wants its memory");
-                self.checking.remove(&slot);
-                self.checking_stopping.insert(slot);
-            }
-            Action::Stop { slot } => {
-                self.starting.remove(&slot);
-                self.idle.remove(&slot);
-                self.busy.remove(&slot);
-                assert!(self.stopping.insert(slot), "stopped once");
-            }
-            Action::Reject { work, .. } => assert!(self.settled.insert(work), "work is settled once"),
-        }
-    }
-
-    fn pick<T: Copy>(of: impl Iterator<Item = T>, index: prop::sample::Index) -> Option<T> {
-        let all: Vec<T> = of.collect();
-        (!all.is_empty()).then(|| all[index.index(all.len())])
-    }
-
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Arrive { function, revision, background, wait_ms } => {
-                let work = WorkId(self.next_work);
-                self.next_work += 1;
-                let key = Key { revision: RevisionNumber(revision), ..key(function) };
-                self.work.insert(work, key);
-                self.send(Event::Arrived {
-                    work,
-                    key,
-                    needs: Needs { class: class_of(key), ..needs(MAX_INSTANCES, IDLE) },
-                    mode: if background { Mode::Async } else { Mode::Sync },
-                    deadline: wait_ms.map(|ms| self.now + Duration::from_millis(ms)),
-                });
-            }
-            Step::StartOk(index) => {
-                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
-                    let key = self.starting.remove(&slot).expect("it was picked");
-                    self.idle.insert(slot, (key, self.now + IDLE));
-                    self.just_started = Some(slot);
-                    self.send(Event::Started { slot });
-                    self.just_started = None;
-                    self.is_kept(slot);
-                }
-            }
-            Step::SandboxMade(index) => {
-                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
-                    self.loading.insert(slot);
-                    self.send(Event::Made { slot });
-                }
-            }
-            Step::StartBad(index) => {
-                if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
-                    self.starting.remove(&slot);
-                    self.send(Event::StartFailed { slot });
-                }
-            }
-            Step::Finish(index, usable) => {
-                if let Some(slot) = Self::pick(self.busy.keys().copied(), index) {
-                    let key = self.busy.remove(&slot).expect("it was picked");
-                    if usable {
-                        self.idle.insert(slot, (key, self.now + IDLE));
-                    }
-                    self.send(Event::Finished { slot, usable });
-                    self.is_kept(slot);
-                }
-            }
-            Step::Gone(index) => {
-                let all = self.stopping.iter().chain(&self.ready_stopping).copied();
-                if let Some(slot) = Self::pick(all, index) {
-                    self.gone(slot);
-                }
-            }
-            Step::Made(index) => {
-                if let Some(slot) = Self::pick(self.making.keys().copied(), index) {
-                    let class = self.making.remove(&slot).expect("it was picked");
-                    self.ready.insert(slot, class);
-                    self.send(Event::Started { slot });
-                }
-            }
-            Step::NotMade(index) => {
-                let all = self.making.keys().chain(&self.ready_stopping).copied();
-                if let Some(slot) = Self::pick(all, index) {
-                    self.making.remove(&slot);
-                    self.ready_stopping.remove(&slot);
-                    self.send(Event::StartFailed { slot });
-                }
-            }
-            Step::WaitingDies(index) => {
-                if let Some(slot) = Self::pick(self.ready.keys().copied(), index) {
-                    self.send(Event::Ended { slot });
-                    assert!(self.ready_stopping.contains(&slot), "what died is removed");
-                }
-            }
-            Step::TakenDies(index) => {
-                let all = self.starting.keys().filter(|slot| self.taken.contains(slot)).copied();
-                if let Some(slot) = Self::pick(all, index) {
-                    self.send(Event::Ended { slot });
-                    assert!(self.stopping.contains(&slot), "what died is removed");
-                }
-            }
-            Step::ImageMade => self.send(Event::ImageMade),
-            Step::Die(index) => {
-                if let Some(slot) = Self::pick(self.idle.keys().copied(), index) {
-                    self.send(Event::Ended { slot });
-                }
-            }
-            Step::Check { class, wait_ms } => {
-                let check = CheckId(self.checks.len() as u64);
-                let class = (class < 2).then_some(Class(class));
-                let deadline = self.now + Duration::from_millis(wait_ms);
-                self.checks.push((class, deadline));
-                self.checks_waiting.insert(check);
-                self.send(Event::CheckWanted { check, class, memory: 128, deadline });
-            }
-            Step::CheckOver { index, loaded } => {
-                let all = self.checking.keys().chain(&self.checking_stopping).copied();
-                if let Some(slot) = Self::pick(all, index) {
-                    if loaded && self.checking.contains_key(&slot) {
-                        self.send(Event::Started { slot });
-                    }
-                    self.checking.remove(&slot);
-                    self.checking_stopping.remove(&slot);
-                    self.send(Event::Gone { slot });
-                }
-            }
-            Step::CheckDies(index) => {
-                if let Some(slot) = Self::pick(self.checking.keys().copied(), index) {
-                    let check = self.checking.remove(&slot).expect("it was picked");
-                    self.checking_stopping.insert(slot);
-                    self.checks_waiting.insert(check);
-                    self.send(Event::Ended { slot });
-                }
-            }
-            Step::Activate { function, revision } => self.send(Event::Active {
-                function: key(function).function,
-                revision: revision.map(RevisionNumber),
-            }),
-            Step::Pass(ms) => {
-                self.now += Duration::from_millis(ms);
-                let due: Vec<Slot> = self
-                    .idle
-                    .iter()
-                    .filter(|(_, (_, until))| *until <= self.now)
-                    .map(|(slot, _)| *slot)
-                    .collect();
-                let kept: Vec<Slot> =
-                    self.idle.keys().copied().filter(|slot| !due.contains(slot)).collect();
-                self.send(Event::Tick);
-                assert!(due.iter().all(|slot| !self.idle.contains_key(slot)), "idle for too long");
-                // Those that are not due may still make room for others, but not without somebody waiting.
-                if self.pool.lines.is_empty() {
-                    assert!(kept.iter().all(|slot| self.idle.contains_key(slot)), "stopped too early");
-                }
-                let next = self.pool.next_deadline();
-                assert!(next.is_none_or(|next| next > self.now), "a tick that is due for ever");
-            }
-            Step::Drain => self.send(Event::Drain),
-        }
-    }
-
-    fn gone(&mut self, slot: Slot) {
-        assert!(self.stopping.remove(&slot) || self.ready_stopping.remove(&slot));
-        self.send(Event::Gone { slot });
-    }
-
-    /// For as long as the policy wants, at least for its `idle_timeout`.
-    fn is_kept(&mut self, slot: Slot) {
-        if let Some((_, until)) = self.idle.get_mut(&slot) {
-            let kept = self.pool.idle_until(slot).expect("it is idle");
-            assert!(kept == *until || self.policy == KeepAlivePolicy::Adaptive && kept > *until);
-            *until = kept;
-        }
-    }
-
-    fn check(&self) {
-        for key in self.pool.lines.keys() {
-            assert!(self.idle.values().all(|(idle, _)| idle != key), "it waits beside an idle instance");
-        }
-        if self.pool.draining {
-            assert!(self.idle.is_empty() && self.pool.lines.is_empty());
-        }
-        let pool_size = self.pool.instances.len();
-        let world_size = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
-        assert_eq!(pool_size, world_size, "pool and world agree on what exists");
-        for (key, line) in &self.pool.lines {
-            if line.len() > self.pool.starting(*key) {
-                self.assert_held_up_by_others(*key);
-            }
-        }
-        let (making, ready) = (self.making.len(), self.ready.len());
-        let functions = self.memory() + self.memory_of_checks();
-        assert!((making + ready) as u64 * 128 + functions <= BUDGET || making + ready == 0);
-        let checks = self.checking.len() as u64 * 128;
-        assert!(checks == 0 || self.memory() + checks <= BUDGET, "checks are in the way");
-        if self.pool.draining {
-            assert!(making + ready == 0, "nothing waits any more");
-        }
-    }
-
-    /// Whatever waits without a start waits for a reason that has nothing to do with prewarming.
-    fn assert_held_up_by_others(&self, key: Key) {
-        let is_ready = self.ready.values().any(|class| Some(*class) == class_of(key));
-        assert!(
-            self.of_function(key) >= MAX_INSTANCES as usize
-                || self.memory() + 128 > BUDGET
-                || (self.ordinary_starts() >= MAX_STARTS && !is_ready),
-            "it waits for a prewarmed one"
-        );
-    }
-
-    /// Lets everything end well: nothing may be left waiting, but prewarmed ones.
-    fn settle(&mut self, index: prop::sample::Index) {
-        self.step(Step::Pass(0));
-        for _ in 0..10_000 {
-            if let Some(slot) = self.stopping.first().or(self.ready_stopping.first()).copied() {
-                self.gone(slot);
-            } else if !self.starting.is_empty() {
-                self.step(Step::StartOk(index));
-            } else if !self.making.is_empty() {
-                self.step(Step::Made(index));
-            } else if !self.checking.is_empty() || !self.checking_stopping.is_empty() {
-                self.step(Step::CheckOver { index, loaded: true });
-            } else if !self.busy.is_empty() {
-                self.step(Step::Finish(index, true));
-            } else if !self.idle.is_empty() {
-                self.step(Step::Pass(3_600_000));
-            } else if let Some(next) = self.pool.next_deadline() {
-                self.now = next;
-                self.step(Step::Pass(0));
-            } else {
-                break;
-            }
-        }
-        assert_eq!(self.settled.len(), self.work.len(), "every piece of work was settled");
-        assert!(self.checks_waiting.is_empty(), "every check was begun or skipped");
-        if !self.pool.draining {
-            let full = usize::try_from(self.prewarm_budget.min(BUDGET) / 128).unwrap();
-            assert_eq!(self.ready.values().filter(|class| **class == USUAL).count(), full, "it is full");
-            assert_eq!(self.ready.len(), full, "demand is forgotten");
-            self.step(Step::Drain);
-            while let Some(slot) = self.ready_stopping.first().copied() {
-                self.gone(slot);
-            }
-        }
-        assert!(self.pool.is_empty(), "something is left: {:?}", self.pool);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn the_invariants_hold_whatever_happens(
-        steps in prop::collection::vec(step(), 1..120),
-        index in any::<prop::sample::Index>(),
-        policy in prop::sample::select(&KeepAlivePolicy::ALL[..]),
-        prewarmed in 0..5u64,
-    ) {
-        let limits = Limits { max_starts: MAX_STARTS, memory_budget: BUDGET };
-        let prewarm_budget = prewarmed * 128;
-        let mut world = World {
-            pool: Pool::new(limits)
-                .keeping(policy)
-                .prewarming(Stock::new(prewarm_budget, &[(USUAL, 128)])),
-            policy,
-            now: Instant::now(),
-            next_work: 0,
-            work: BTreeMap::new(),
-            settled: BTreeSet::new(),
-            starting: BTreeMap::new(),
-            begun: BTreeMap::new(),
-            busy: BTreeMap::new(),
-            idle: BTreeMap::new(),
-            just_started: None,
-            stopping: BTreeSet::new(),
-            prewarm_budget,
-            making: BTreeMap::new(),
-            ready: BTreeMap::new(),
-            ready_stopping: BTreeSet::new(),
-            taken: BTreeSet::new(),
-            loading: BTreeSet::new(),
-            checks: Vec::new(),
-            checks_waiting: BTreeSet::new(),
-            checking: BTreeMap::new(),
-            checking_stopping: BTreeSet::new(),
-        };
-        for step in steps {
-            world.step(step);
-        }
-        world.settle(index);
-    }
 }

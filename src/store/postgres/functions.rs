@@ -3,6 +3,7 @@
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
+use super::columns;
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
@@ -154,6 +155,10 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .await?;
     // Deletes the revisions too.
     query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
+    query("INSERT INTO deleted_functions (id, deleted_at) VALUES ($1, now_ms())")
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
     // A separate statement: it sees everything that was committed before the locks were taken.
     query(
         "DELETE FROM blobs WHERE digest = ANY ($1)
@@ -179,4 +184,14 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .await?;
     tx.commit().await.map_err(Failure::committing)?;
     Ok(Some(function))
+}
+
+pub async fn forget_deleted(pool: &PgPool, functions: &[FunctionId]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query("DELETE FROM deleted_functions WHERE id = ANY ($1)")
+        .bind(columns(functions, |id| Id(id.0)))
+        .execute(&mut *connection)
+        .await
+        .map_err(Failure::committing)?;
+    Ok(())
 }

@@ -41,14 +41,14 @@ macro_rules! active_functions {
 
 macro_rules! function_reads {
     ($database:ty, now = $now:literal) => {
-        use std::collections::HashMap;
+        use std::{collections::HashMap, time::Duration};
 
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
 
         use crate::{
             model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
             store::{
-                ActiveFunction, NamedBundle, ReportedInstance,
+                ActiveFunction, DeletedFunction, NamedBundle, ReportedInstance,
                 reads::functions::{active_functions, doomed, orphans},
                 rows::{ActiveRow, FunctionRow, Id, InstanceRow, RevisionRow, named_bundle, parse},
             },
@@ -111,6 +111,18 @@ macro_rules! function_reads {
                 .fetch_optional(pool)
                 .await?;
             row.map(ActiveRow::into_model).transpose()
+        }
+
+        pub async fn deleted_functions(pool: &Reader) -> sqlx::Result<Vec<DeletedFunction>> {
+            let rows: Vec<(Id, i64)> =
+                query_as(concat!("SELECT id, ", $now, " - deleted_at FROM deleted_functions"))
+                    .fetch_all(pool)
+                    .await?;
+            let deleted = rows.into_iter().map(|(id, age)| DeletedFunction {
+                id: FunctionId(id.0),
+                age: Duration::from_millis(u64::try_from(age).unwrap_or(0)),
+            });
+            Ok(deleted.collect())
         }
 
         pub async fn named(pool: &Reader, digests: &[Digest]) -> sqlx::Result<Vec<Digest>> {

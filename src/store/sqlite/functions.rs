@@ -168,6 +168,10 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         .await?;
         // Deletes the revisions too.
         query("DELETE FROM functions WHERE id = $1").bind(id).execute(&mut *tx).await?;
+        query(concat!("INSERT INTO deleted_functions (id, deleted_at) VALUES ($1, ", now!(), ")"))
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
         query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
         let gone = settlement::function_deleted();
         query(concat!(
@@ -188,4 +192,17 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         Ok(Some(function))
     }
     writer.write(name.clone(), |tx, name| Box::pin(run(tx, name))).await
+}
+
+pub async fn forget_deleted(writer: &Writer, functions: &[FunctionId]) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, functions: &[FunctionId]) -> Result<(), Failure> {
+        for id in functions {
+            query("DELETE FROM deleted_functions WHERE id = $1")
+                .bind(Id(id.0))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(())
+    }
+    writer.write(functions.to_vec(), |tx, functions| Box::pin(run(tx, functions))).await
 }

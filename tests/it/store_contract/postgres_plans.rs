@@ -56,4 +56,18 @@ async fn what_was_planned_for_an_empty_store_fits_a_full_one() {
     wait_for_the_sessions_end(&place);
     let read = rows_read(&place) - before;
     assert!(read > 0 && read < FEW, "{read} rows");
+
+    // Connections that plan now, when the server has not looked at the tables yet, and after it has.
+    for statistics in ["", "ANALYZE"] {
+        psql(&place.url(), statistics);
+        let store = open(place.config()).await;
+        let before = rows_read(&place);
+        for _ in 0..2 {
+            life(&store, &f, owner).await;
+        }
+        store.close().await;
+        wait_for_the_sessions_end(&place);
+        let read = rows_read(&place) - before;
+        assert!(read > 0 && read < FEW, "{read} rows {statistics}");
+    }
 }

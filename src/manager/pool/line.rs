@@ -1,0 +1,59 @@
+//! Work that waits for an instance.
+
+use std::{collections::VecDeque, time::Instant};
+
+use super::{Needs, WorkId};
+
+/// Of the work that waits in one line, one in so many is background work while there are callers, too.
+const BACKGROUND_EVERY: u32 = 4;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) work: WorkId,
+    pub(super) deadline: Option<Instant>,
+    pub(super) since: Instant,
+}
+
+/// Waiting work of one revision: sync callers first, since somebody stands there, but not for ever.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) needs: Needs,
+    pub(super) sync: VecDeque<Waiting>,
+    pub(super) background: VecDeque<Waiting>,
+    /// How many were taken out.
+    pops: u32,
+}
+
+impl Line {
+    pub(super) fn new(needs: Needs) -> Self {
+        Self { needs, sync: VecDeque::new(), background: VecDeque::new(), pops: 0 }
+    }
+
+    /// Since when the one waits that has waited for longest.
+    pub(super) fn since(&self) -> Option<Instant> {
+        let first = |queue: &VecDeque<Waiting>| queue.front().map(|waiting| waiting.since);
+        first(&self.sync).into_iter().chain(first(&self.background)).min()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sync.len() + self.background.len()
+    }
+
+    /// Roughly in the order in which they are popped.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Waiting> {
+        self.sync.iter().chain(&self.background)
+    }
+
+    /// For an instance that was started for those who wait: callers count on it.
+    pub(super) fn pop_cold(&mut self) -> Option<Waiting> {
+        self.sync.pop_front().or_else(|| self.background.pop_front())
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        self.pops = self.pops.wrapping_add(1);
+        match self.pops % BACKGROUND_EVERY {
+            0 => self.background.pop_front().or_else(|| self.sync.pop_front()),
+            _ => self.sync.pop_front().or_else(|| self.background.pop_front()),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Which instances are started: as many as there is work for, functions in turn, within the limits.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use super::{Action, Instance, Key, Life, Line, Needs, Pool, Rejection, Slot};
+use crate::model::FunctionId;
+
+/// Making a sandbox takes the cores that another start for an invocation wants now; one that takes longer is
+/// loading its function's code, which may go on for half a minute and must not hold up everybody's.
+pub(super) const START_COMES_FIRST: Duration = Duration::from_secs(1);
+
+/// A function that has waited for memory for this long gets it from those that run on and on, if nobody of theirs has
+/// waited for longer. It costs them a cold start.
+const STARVING: Duration = Duration::from_secs(1);
+
+/// After a start that the host could not make, for a function that has instances: those do its work meanwhile. Without
+/// it each of its waiting invocations would have a start of its own fail, for as long as an engine is away.
+const PAUSE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    /// Of functions that wait: when each was given its last start, counted in starts.
+    turns: HashMap<FunctionId, u64>,
+    decided: u64,
+    /// Functions whose last start the host could not make, and when another one is tried.
+    pauses: HashMap<FunctionId, Instant>,
+}
+
+impl Starts {
+    /// The function is the next to start.
+    pub(super) fn goes_first(&mut self, function: FunctionId) {
+        self.turns.remove(&function);
+    }
+
+    pub(super) fn succeeded(&mut self, function: FunctionId) {
+        self.pauses.remove(&function);
+    }
+
+    pub(super) fn end_pauses(&mut self, now: Instant) {
+        self.pauses.retain(|_, until| *until > now);
+    }
+}
+
+impl Pool {
+    pub(super) fn start_failed(&mut self, slot: Slot, actions: &mut Vec<Action>) {
+        let Some(instance) = self.instances.remove(&slot) else { return };
+        // One failed start answers one caller. The others' starts may still succeed, and a start that
+        // is bound to fail again answers them one by one instead of being retried for ever.
+        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop_cold) {
+            actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
+        }
+    }
+
+    /// What waits goes on waiting where others of the function can take it.
+    pub(super) fn start_refused(&mut self, slot: Slot, now: Instant, actions: &mut Vec<Action>) {
+        match self.instances.get(&slot) {
+            Some(&Instance { key, .. }) if self.lives(key) => {
+                self.instances.remove(&slot);
+                self.starts.pauses.insert(key.function, now + PAUSE);
+            }
+            _ => self.start_failed(slot, actions),
+        }
+    }
+
+    /// Until when nothing is started for a revision of which there are instances.
+    fn pause_of(&self, key: Key, now: Instant) -> Option<Instant> {
+        let until = self.starts.pauses.get(&key.function).copied()?;
+        (until > now && self.lives(key)).then_some(until)
+    }
+
+    /// When a start is tried again for one that waits.
+    pub(super) fn end_of_pauses(&self) -> Option<Instant> {
+        self.lines.keys().filter_map(|key| self.starts.pauses.get(&key.function).copied()).min()
+    }
+
+    /// Whether some instance runs, and will go on to do so.
+    fn lives(&self, key: Key) -> bool {
+        let can_run = |i: &Instance| matches!(i.life, Life::Idle { .. } | Life::Busy) && !i.drained;
+        self.instances.values().any(|i| i.key == key && can_run(i))
+    }
+
+    /// Single flight: as many starts as there is work without one, within the limits. Functions take turns, so that one
+    /// whose starts take long does not have all of them.
+    pub(super) fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.lines.retain(|_, line| line.len() > 0);
+        if self.lines.is_empty() {
+            self.starts.turns.clear();
+            return;
+        }
+        let mut wanted: Vec<(Key, Needs, usize)> =
+            self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
+        for (key, _, waiting) in &mut wanted {
+            *waiting = waiting.saturating_sub(self.starting(*key));
+        }
+        wanted.retain(|(key, ..)| self.pause_of(*key, now).is_none());
+        if let Some(starving) = self.lacks_memory(now) {
+            wanted.retain(|(key, ..)| self.lines.get(key).and_then(Line::since) <= Some(starving));
+        }
+        wanted.sort_by_key(|(key, ..)| {
+            let turn = self.starts.turns.get(&key.function).copied().unwrap_or(0);
+            (turn, self.lines.get(key).and_then(Line::since))
+        });
+        loop {
+            wanted.retain(|(.., waiting)| *waiting > 0);
+            if wanted.is_empty() {
+                return;
+            }
+            for (key, needs, waiting) in &mut wanted {
+                let ready = self.stock.ready(needs.class);
+                if !self.may_start(*key, *needs, ready.is_some(), actions) {
+                    *waiting = 0;
+                    continue;
+                }
+                self.start(*key, *needs, ready, now, actions);
+                self.stock.cold_start(needs.class, needs.memory, now);
+                *waiting -= 1;
+                self.starts.decided += 1;
+                self.starts.turns.insert(key.function, self.starts.decided);
+            }
+        }
+    }
+
+    /// Since when a line waits that starves for memory. Nothing that is younger takes what becomes free, or an instance
+    /// that needs more than others would never get it.
+    fn lacks_memory(&self, now: Instant) -> Option<Instant> {
+        let used = self.used();
+        let starving = self.lines.iter().filter_map(|(key, line)| {
+            let since = line.since()?;
+            if self.pause_of(*key, now).is_some() {
+                return None;
+            }
+            let starves = now.saturating_duration_since(since) >= STARVING
+                && used + line.needs.memory > self.limits.memory_budget
+                && self.starting(*key) == 0
+                && self.count(|i| i.key.function == key.function && i.life != Life::Stopping)
+                    < line.needs.max_instances as usize;
+            starves.then_some(since)
+        });
+        starving.min()
+    }
+
+    fn start(
+        &mut self,
+        key: Key,
+        needs: Needs,
+        ready: Option<Slot>,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let slot = ready.unwrap_or(Slot(self.next_slot));
+        actions.push(match ready {
+            Some(slot) => {
+                self.stock.take(slot);
+                Action::Take { slot, key }
+            }
+            None => {
+                self.next_slot += 1;
+                Action::Start { slot, key }
+            }
+        });
+        let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
+        let (life, prewarmed, is_made) = (Life::Starting, ready.is_some(), ready.is_some());
+        let (begun, used, worth) = (now, 0, 0.0);
+        self.instances.insert(
+            slot,
+            Instance { key, needs, life, begun, used, worth, drained, prewarmed, is_made },
+        );
+    }
+
+    /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
+    /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
+    fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
+        let starts = self.count(Instance::is_being_made);
+        if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
+            return false;
+        }
+        let of_function = self.count(|i| i.key.function == key.function && i.life != Life::Stopping);
+        if of_function >= needs.max_instances as usize {
+            // An idle instance of another revision must not keep this one from ever starting.
+            let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
+            if let Some(slot) = other.map(|(slot, _)| *slot) {
+                self.stop(slot, actions);
+                return self.may_start(key, needs, prewarmed, actions);
+            }
+            return false;
+        }
+        let used = self.used();
+        if used + needs.memory <= self.limits.memory_budget || self.instances.is_empty() {
+            return true;
+        }
+        // Room comes back with `Gone`; what is on its way out already may be enough.
+        let leaving: u64 =
+            self.instances.values().filter(|i| i.life == Life::Stopping).map(|i| i.needs.memory).sum();
+        if used - leaving + needs.memory > self.limits.memory_budget
+            && let Some((slot, worth)) = self.least_worth_idle()
+        {
+            self.keep_alive.evicted(worth);
+            self.stop(slot, actions);
+        }
+        false
+    }
+
+    /// The function that an instance that could run on makes room for: it lacks memory, and has waited for longer.
+    pub(super) fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
+        let own = self.lines.get(&instance.key).and_then(Line::since)?;
+        // An idle one goes first, and what is on its way out already may be enough.
+        if self.idle().next().is_some() {
+            return None;
+        }
+        let staying = || self.instances.values().filter(|i| i.life != Life::Stopping);
+        let used: u64 = staying().map(|i| i.needs.memory).sum();
+        let instances = |of| staying().filter(|i| i.key.function == of).count();
+        let starving = self.lines.iter().filter(|(key, line)| {
+            let has_waited = |since| since < own && now.saturating_duration_since(since) >= STARVING;
+            line.since().is_some_and(has_waited)
+                && key.function != instance.key.function
+                && self.pause_of(**key, now).is_none()
+                && used + line.needs.memory > self.limits.memory_budget
+                && self.starting(**key) == 0
+                && instances(key.function) < line.needs.max_instances as usize
+        });
+        starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)
+    }
+
+    /// Until then nothing is prewarmed, for the sake of starts for invocations.
+    pub(super) fn busy_until(&self) -> Option<Instant> {
+        let starting = self.instances.values().filter(|i| i.life == Life::Starting && !i.prewarmed);
+        starting.map(|i| i.begun + START_COMES_FIRST).max()
+    }
+
+    pub(super) fn starting(&self, key: Key) -> usize {
+        self.count(|i| i.key == key && i.life == Life::Starting)
+    }
+}
