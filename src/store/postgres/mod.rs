@@ -51,13 +51,14 @@ const READERS: u32 = 5;
 /// The number of connections for leases: a manager renews one, a scheduler looks at all.
 const LEASE_CONNECTIONS: u32 = 1;
 /// How statements that write are planned: once each, as planning costs several times what they do, and so that the plan
-/// fits however many rows there are later. Each has an index for its rows; the settings keep the planner from preferring a
-/// scan while the table is small.
-const PLANNED_ONCE: [(&str, &str); 4] = [
+/// fits however many rows there are later. Each has an index for its rows; the settings keep the planner from preferring
+/// something else while the table is small.
+const PLANNED_ONCE: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    ("enable_sort", "off"),
 ];
 /// The idle time after which a connection is tested before it is used: the server may have been restarted. On the hot
 /// path connections are idle for less, and the test costs nothing.
