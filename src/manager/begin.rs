@@ -14,7 +14,7 @@ use crate::{
     store::{Claiming, Wanted},
 };
 
-/// Before a message that could not become an attempt now goes back to its queue, from where it comes back at once.
+/// The pause before an unclaimed message returns to its queue, from where it comes back at once.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The most instances that a piece of work is handed to.
 const HANDED: u8 = 3;

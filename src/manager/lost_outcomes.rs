@@ -24,9 +24,9 @@ use crate::{
     store::Running,
 };
 
-/// How often it is looked for them.
+/// The pause between two looks.
 const EVERY: Duration = Duration::from_secs(30);
-/// For as long the outcome of one may be on its way: through a queue, or a scheduler whose store is away.
+/// The time for which an outcome may be on its way: through a queue, or a scheduler whose store is away.
 const LATEST: Duration = Duration::from_secs(600);
 
 /// Looks for them until told to stop.
@@ -48,8 +48,9 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         let not_ours = running.into_iter().filter(|one| !shared.in_hand.contains(one.id)).collect();
         for lost in missed.look(not_ours, Instant::now()) {
             tracing::warn!(invocation = %lost.id, "its outcome was lost on its way; it is run again");
-            if let Err(error) = shared.queue.publish(&Address::Outcomes, report(lost, owner)).await {
-                tracing::debug!(error = %chain(&error), "not reported yet");
+            match shared.queue.publish(&Address::Outcomes, report(lost, owner)).await {
+                Ok(()) => missed.reported(lost, Instant::now()),
+                Err(error) => tracing::debug!(error = %chain(&error), "not reported yet"),
             }
         }
     }
@@ -65,14 +66,14 @@ impl Missed {
         self.0.retain(|key, _| missed.iter().any(|one| (one.id, one.attempt) == *key));
         let is_late = |one: &Running| {
             let since = self.0.entry((one.id, one.attempt)).or_insert(now);
-            let is_late = now.saturating_duration_since(*since) >= LATEST;
-            if is_late {
-                // The report is on its way now, and has as much time.
-                *since = now;
-            }
-            is_late
+            now.saturating_duration_since(*since) >= LATEST
         };
         missed.into_iter().filter(is_late).collect()
+    }
+
+    /// The report is on its way now, and has as much time.
+    fn reported(&mut self, lost: Running, now: Instant) {
+        self.0.insert((lost.id, lost.attempt), now);
     }
 }
 
@@ -124,6 +125,8 @@ mod tests {
         assert_eq!(missed.look(vec![one(2)], start + 2 * LATEST), [], "another attempt");
         let again = one(2);
         assert_eq!(missed.look(vec![again], start + 3 * LATEST), [again]);
+        assert_eq!(missed.look(vec![again], start + 3 * LATEST), [again], "its report was not taken");
+        missed.reported(again, start + 3 * LATEST);
         assert_eq!(missed.look(vec![again], start + 3 * LATEST + EVERY), [], "it was reported");
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     store::{self, DeletedFunction},
 };
 
-/// The age of a deletion at which everybody has heard of it.
-const KNOWN: Duration = Duration::from_secs(24 * 3600);
+/// A deletion of this age is known to every role: caches are read again each minute.
+const FORGET_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -25,40 +25,47 @@ enum Error {
 }
 
 impl Registry {
-    /// Never ends.
+    /// Removes the queues of deleted functions, again and again; does not return.
     pub async fn remove_queues_of_the_deleted(&self) {
         let mut removed = HashSet::new();
         let mut looks = tokio::time::interval(self.limits.reread);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
         loop {
             looks.tick().await;
-            // Store and queue say themselves when they are away; the next look goes on.
-            if let Err(error) = self.remove_queues(&mut removed).await {
-                tracing::debug!(error = %chain(&error), "queues of deleted functions stay");
+            let failure = self.remove_queues(&mut removed).await.err();
+            if let Some(error) = &failure
+                && !failing
+            {
+                tracing::warn!(error = %chain(error), "queues of deleted functions stay; they are tried again each minute");
             }
+            failing = failure.is_some();
         }
     }
 
-    /// `removed`: those that need not be removed again before the deletion is known to everybody.
+    /// `removed`: those that need not be removed again before they are forgotten. One that cannot be removed keeps no other
+    /// one; the last failure is returned.
     async fn remove_queues(&self, removed: &mut HashSet<FunctionId>) -> Result<(), Error> {
         let deleted = self.store.deleted_functions().await?;
         let there: HashSet<FunctionId> = deleted.iter().map(|one| one.id).collect();
         removed.retain(|id| there.contains(id));
-        let (known, recent): (Vec<_>, Vec<_>) = deleted.into_iter().partition(|one| one.age >= KNOWN);
-        for DeletedFunction { id, .. } in recent {
-            if !removed.contains(&id) {
-                self.queue.remove(id).await?;
-                removed.insert(id);
+        let (mut forgotten, mut result) = (Vec::new(), Ok(()));
+        for DeletedFunction { id, age } in deleted {
+            let is_old = age >= FORGET_AFTER;
+            if !is_old && removed.contains(&id) {
+                continue;
             }
-        }
-        let mut forgotten = Vec::new();
-        for DeletedFunction { id, .. } in known {
-            self.queue.remove(id).await?;
-            forgotten.push(id);
+            match self.queue.remove(id).await {
+                Ok(()) if is_old => forgotten.push(id),
+                Ok(()) => drop(removed.insert(id)),
+                // Each would wait for the broker.
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) => result = Err(error.into()),
+            }
         }
         if !forgotten.is_empty() {
             self.store.forget_deleted(&forgotten).await?;
         }
-        Ok(())
+        result
     }
 }

@@ -143,7 +143,7 @@ async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer<S
         };
         registry.announce(Change::FunctionDeleted { function: function.id }).await;
         if let Err(error) = registry.queue.remove(function.id).await {
-            tracing::warn!(function = %name, error = %chain(&error), "the function's queues stay");
+            tracing::warn!(function = %name, error = %chain(&error), "the function's queues are not removed yet; it is tried again");
         }
         tracing::info!(function = %name, "deleted");
         Ok(StatusCode::NO_CONTENT)

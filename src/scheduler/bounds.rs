@@ -1,5 +1,5 @@
 //! Bounds of what waits in memory on its way through the background; those of calls are in `submit.rs`, and a queue
-//! in memory has its own (`queue/embedded.rs`).
+//! in memory has its own (`queue/embedded/mod.rs`).
 
 /// Rows in one commit, and requests that wait for the next one.
 pub const COMMIT_ROWS: usize = 512;

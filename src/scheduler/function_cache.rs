@@ -104,7 +104,7 @@ impl CachedFunction {
 pub struct FunctionCache {
     store: Arc<dyn Functions>,
     by_name: RwLock<HashMap<FunctionName, Arc<CachedFunction>>>,
-    /// That live, as last counted.
+    /// The number of live managers at the last count.
     managers: AtomicU32,
     /// One reading at a time: an older one that is slow must not overwrite a newer one.
     reading: tokio::sync::Mutex<()>,

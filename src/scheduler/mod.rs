@@ -73,7 +73,7 @@ struct Scheduler {
     stop: CancellationToken,
 }
 
-/// How many finished ids somebody who waits for one may lag behind; then he asks the store.
+/// The number of finished ids that a waiter may fall behind before it asks the store.
 const FINISHED_BACKLOG: usize = 4096;
 
 /// At a stop, for what is written behind: some 20,000 records at most, which take a store that answers a

@@ -30,9 +30,9 @@ use crate::{
 const OVERLOADED_RETRY: u64 = 5;
 
 impl Scheduler {
-    /// Carries out a call. Sync: answers when it has ended; dropped before, the invocation goes on and its record is
-    /// kept. Async: answers when it is on disk; dropped before, it may be there or not. An error says that the
-    /// platform refused it, or that it does not know what came of it.
+    /// Carries out a call. Sync: answers when it has ended; dropped before, nothing has happened if it waited for a slot,
+    /// and otherwise the invocation goes on and its record is kept. Async: answers when it is on disk; dropped before, it
+    /// may be there or not. An error says that the platform refused it, or that it does not know what came of it.
     pub async fn submit(&self, call: Call) -> Result<CallAnswer, Failure> {
         let Call { function, payload, headers, mode } = call;
         match mode {

@@ -30,19 +30,26 @@ pub trait Invocations: Send + Sync {
     /// [`NewInvocation::announcement`] says how each is published. Returns one flag per row, in order: false when its
     /// function no longer exists, and that row was not inserted. Accepting a row again changes nothing.
     async fn accept(&self, rows: &[NewInvocation]) -> Result<Vec<bool>, Error>;
-    /// Notes that the queue has confirmed the messages for these rows.
+    /// Notes that the queue has confirmed the messages for these rows. It changes nothing for those that have begun since.
     async fn mark_published(&self, ids: &[InvocationId]) -> Result<(), Error>;
     /// Applies transitions to running invocations, each only if its row is still `running` with exactly that attempt.
     /// Returns one flag per settlement, in order: false where nothing was changed. Of two for one attempt the first
     /// counts. Repeating them changes nothing.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error>;
     /// Takes rows that need a message now: never published for 1 s or more, retrying and due, running under an owner
-    /// without a lease, or published long ago and still queued. Marks them as published now, so that two sweepers do not take the
-    /// same; at most `limit`, oldest first, none of the functions in `except`. Where the function of such a row was
-    /// deleted meanwhile, the row ends instead
+    /// without a lease, or published long ago and still queued. They count as published from now on, so that two sweepers
+    /// do not take the same, and are due again after `put_off`, unless [`Invocations::mark_published`] is told of them.
+    /// At most `limit`, oldest first, none of the functions in `except`. Where the function of such a row was deleted
+    /// meanwhile, the row ends instead
     /// ([`Ending::function_deleted`](crate::lifecycle::Ending::function_deleted)).
-    async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error>;
-    /// Undoes that for rows whose messages could not be published: they are as due as they were.
+    async fn take_due(
+        &self,
+        limit: u32,
+        except: &[FunctionId],
+        put_off: Duration,
+    ) -> Result<Vec<Due>, Error>;
+    /// Undoes [`Invocations::take_due`] for rows that could not be published: they are due again since they were. If it
+    /// fails, they are put off as they had been taken.
     async fn untake(&self, rows: &[Due]) -> Result<(), Error>;
     /// Forgets that rows were published, so that [`Invocations::take_due`] returns them again (retrying ones when they
     /// are due): for a queue that does not outlive the process. It touches only those that are not due anyway, of which

@@ -194,8 +194,13 @@ macro_rules! store {
                 self.write(LONG, invocations::settle(self.synced(), settlements)).await
             }
 
-            async fn take_due(&self, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Error> {
-                self.write(SOON, messages::take_due(self.synced(), limit, except)).await
+            async fn take_due(
+                &self,
+                limit: u32,
+                except: &[FunctionId],
+                put_off: Duration,
+            ) -> Result<Vec<Due>, Error> {
+                self.write(SOON, messages::take_due(self.synced(), limit, except, put_off)).await
             }
 
             async fn untake(&self, rows: &[Due]) -> Result<(), Error> {

@@ -21,7 +21,7 @@ use cloudfunc::{
     scheduler,
     settings::Limits,
     shutdown::Shutdown,
-    store::{self, Announcement, NewInvocation, NewRevision, Store},
+    store::{self, Announcement, NewInvocation, NewRevision, REPUBLISH_AFTER, Store},
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -154,7 +154,7 @@ async fn a_backlog_is_queued_in_order_through_a_window_and_starves_nobody() {
     eventually("the window is full", async || {
         let probe = queue::Message { parcel: Bytes::from_static(b"probe").into(), expires: None };
         // What is full takes nothing; before, a probe would be in the way of the order checked below.
-        match scheduler.store.take_due(1, &[]).await.unwrap().as_slice() {
+        match scheduler.store.take_due(1, &[], REPUBLISH_AFTER).await.unwrap().as_slice() {
             [due] => {
                 scheduler.store.untake(std::slice::from_ref(due)).await.unwrap();
                 let full = queue.publish(&address(&flooded), probe).await;

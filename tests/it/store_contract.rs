@@ -100,6 +100,7 @@ contract! {
         what_was_never_published_is_due_after_a_second,
         a_row_says_from_the_beginning_who_publishes,
         two_sweepers_do_not_take_the_same_row,
+        what_was_taken_and_not_noted_as_published_is_due_again_soon,
         the_sweeper_takes_the_oldest_first,
         what_could_not_be_published_is_as_due_as_before,
         what_a_queue_has_lost_is_due_again,

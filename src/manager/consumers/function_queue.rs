@@ -99,7 +99,7 @@ impl FunctionQueue {
         }
     }
 
-    /// In doubt it is not: then the next refresh ends this consumer. When a broker is lost, the consumers of thousands
+    /// Returns false if the store does not answer: the next refresh ends this consumer. When a broker is lost, the consumers of thousands
     /// of functions ask: one after the other, or nobody else would get a connection to the store, such as the lease.
     async fn is_deleted(&self) -> bool {
         // The semaphore is never closed.

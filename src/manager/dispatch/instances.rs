@@ -73,10 +73,15 @@ impl Dispatcher {
     /// Notes the result of a start. A function that the platform cannot start here stalls.
     pub(super) fn start_ended(&mut self, slot: Slot, failure: Option<&StartFailure>) {
         let Some(instance) = self.instances.get(&slot) else { return };
-        let (function, name) = (instance.revision.function, instance.revision.name.clone());
-        let is_live = |one: &Instance| one.jobs.is_some() && one.revision.function == function;
+        let revision = instance.revision.clone();
+        let (function, name) = (revision.function, revision.name.clone());
+        let is_live = |one: &Instance| {
+            one.jobs.is_some()
+                && one.revision.function == function
+                && one.revision.number == revision.number
+        };
         let changed = match failure {
-            // Some run: what waits has those, and the pool makes a pause.
+            // Others of its revision do the work, and the pool starts none beside them for a while.
             Some(StartFailure::Platform(_)) if self.instances.values().any(is_live) => false,
             Some(StartFailure::Platform(_)) => self.stalls.failed(function, Instant::now()),
             // Its code was run; or there will be another start at once.

@@ -191,12 +191,9 @@ impl Dispatcher {
             Command::Started { slot, result: Err(failure) } => {
                 self.start_ended(slot, Some(&failure));
                 let instance = self.instances.remove(&slot);
-                let event = match failure {
-                    StartFailure::Platform(_) => Event::StartRefused { slot },
-                    _ => Event::StartFailed { slot },
-                };
+                let by_host = matches!(failure, StartFailure::Platform(_));
                 self.failures.insert(slot, failure);
-                self.apply(event);
+                self.apply(Event::StartFailed { slot, by_host });
                 self.failures.remove(&slot);
                 if let (Some(instance), Some((id, output))) = (instance, self.load_outputs.remove(&slot))
                 {
@@ -216,7 +213,7 @@ impl Dispatcher {
             Command::Prewarmed { slot, result: Err(error) } => {
                 self.prewarmed.remove(&slot);
                 self.prewarm_log.failed(&error);
-                self.apply(Event::StartFailed { slot });
+                self.apply(Event::StartFailed { slot, by_host: true });
             }
             Command::Ended { slot } => self.apply(Event::Ended { slot }),
             Command::Gone { slot } => {

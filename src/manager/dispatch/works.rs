@@ -49,12 +49,15 @@ impl Dispatcher {
         Event::Arrived { work: id, key, needs, mode, deadline }
     }
 
-    /// Takes work that was delivered again. If it still waits here, its new delivery replaces the old one, which can no
-    /// longer be acked.
+    /// Takes work that was delivered again. If it still waits here, its new delivery replaces the old one. That is acked:
+    /// either its connection is lost, or it is another message of the same invocation, which would come back for ever.
     pub(super) fn take_again(&mut self, mut work: Box<Work>) {
         let waiting = self.waiting.values_mut();
         match waiting.into_iter().find(|waiting| waiting.invoke.id == work.invoke.id) {
-            Some(waiting) => std::mem::swap(&mut waiting.delivery, &mut work.delivery),
+            Some(waiting) => {
+                std::mem::swap(&mut waiting.delivery, &mut work.delivery);
+                self.shared.tracker.spawn(work.delivery.ack());
+            }
             None => {
                 let event = self.admit(work);
                 self.apply(event);

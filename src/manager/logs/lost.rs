@@ -25,7 +25,7 @@ pub(super) struct LostLines {
     lost: Mutex<HashMap<Source, Lost>>,
 }
 
-/// Whose lines they are.
+/// The owner of lost lines.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Source {
     function: FunctionName,

@@ -60,11 +60,9 @@ pub enum Event {
     Made { slot: Slot },
     /// A start is done: the instance can run; or, prewarmed, can be taken.
     Started { slot: Slot },
-    /// A start has failed; nothing of it is left.
-    StartFailed { slot: Slot },
-    /// The host could not make it, whatever the function's code is; nothing of it is left. The function's other
-    /// instances do its work, and nothing is started beside them for a while. Without any it is as if it had failed.
-    StartRefused { slot: Slot },
+    /// A start has failed; nothing of it is left. `by_host`: whatever the function's code is, the host could not make it.
+    /// If the revision has usable instances, these do its work then, and nothing is started beside them for a while.
+    StartFailed { slot: Slot, by_host: bool },
     /// A run is over. `usable`: the instance can run again.
     Finished { slot: Slot, usable: bool },
     /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the

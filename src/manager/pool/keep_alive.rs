@@ -97,7 +97,7 @@ impl KeepAlive {
         Self { policy, habits: HashMap::new(), starts: HashMap::new(), floor: 0.0 }
     }
 
-    /// Before the pool decides.
+    /// Notes an event before the pool handles it.
     pub fn observe(&mut self, event: Event, now: Instant) {
         if self.policy == KeepAlivePolicy::Fixed {
             return;
@@ -115,10 +115,7 @@ impl KeepAlive {
                     habits.started(took, begun.takes_prewarmed);
                 }
             }
-            Event::StartFailed { slot }
-            | Event::StartRefused { slot }
-            | Event::Ended { slot }
-            | Event::Gone { slot } => {
+            Event::StartFailed { slot, .. } | Event::Ended { slot } | Event::Gone { slot } => {
                 self.starts.remove(&slot);
             }
             Event::Active { function, revision: None } => {
@@ -135,7 +132,7 @@ impl KeepAlive {
         }
     }
 
-    /// After it: which starts have begun.
+    /// Notes the starts among the pool's actions.
     pub fn acted(&mut self, actions: &[Action], now: Instant) {
         if self.policy == KeepAlivePolicy::Fixed {
             return;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use super::{Needs, WorkId};
 
-/// Of the work that waits in one line, one in so many is background work while there are callers, too.
+/// While callers wait in a line, too, one of this many pieces of work taken from it is background work.
 const BACKGROUND_EVERY: u32 = 4;
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,7 @@ impl Line {
         self.sync.pop_front().or_else(|| self.background.pop_front())
     }
 
+    /// For an instance that has run something.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         self.pops = self.pops.wrapping_add(1);
         match self.pops % BACKGROUND_EVERY {

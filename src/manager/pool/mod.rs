@@ -151,8 +151,9 @@ impl Pool {
                 self.ready(slot, cold, now, &mut actions);
             }
             Event::Made { slot } => self.update(slot, |instance, _| instance.is_made = true),
-            Event::StartFailed { slot } => self.start_failed(slot, &mut actions),
-            Event::StartRefused { slot } => self.start_refused(slot, now, &mut actions),
+            Event::StartFailed { slot, by_host } => {
+                self.start_failed(slot, by_host, now, &mut actions);
+            }
             Event::Finished { slot, usable: false } => self.stop(slot, &mut actions),
             Event::Ended { slot } => self.ended(slot, now, &mut actions),
             Event::Gone { slot } => {

@@ -8,8 +8,8 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    starts::START_COMES_FIRST,
-    tests::{SECOND, key, needs},
+    starts::{PAUSE, START_COMES_FIRST},
+    tests::{key, needs},
     *,
 };
 
@@ -77,6 +77,8 @@ struct World {
     busy: BTreeMap<Slot, Key>,
     /// Until when none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
+    active: BTreeMap<FunctionId, RevisionNumber>,
+    drained: BTreeSet<Slot>,
     /// Also for the moment in which the pool decides about a started or finished one.
     idle: BTreeMap<Slot, (Key, Instant)>,
     just_started: Option<Slot>,
@@ -85,8 +87,7 @@ struct World {
     making: BTreeMap<Slot, Class>,
     ready: BTreeMap<Slot, Class>,
     ready_stopping: BTreeSet<Slot>,
-    /// Of those that start.
-    /// Their sandboxes are made; slots are never used twice.
+    /// Starting instances whose sandbox is made; slots are never used twice.
     loading: BTreeSet<Slot>,
     taken: BTreeSet<Slot>,
     /// All that were ever asked for: the class, and until when they wait.
@@ -122,8 +123,21 @@ impl World {
         assert!(!self.pool.draining);
         assert!(self.starting.insert(slot, key).is_none());
         self.begun.insert(slot, self.now);
+        if self.active.get(&key.function).is_some_and(|active| *active != key.revision) {
+            self.drained.insert(slot);
+        }
         assert!(self.of_function(key) <= MAX_INSTANCES as usize, "too many instances");
         assert!(self.memory() <= BUDGET, "too much memory");
+    }
+
+    fn is_paused(&self, key: Key) -> bool {
+        self.pauses.get(&key.function).is_some_and(|until| *until > self.now) && self.is_usable(key)
+    }
+
+    fn is_usable(&self, key: Key) -> bool {
+        let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
+        let mut runs = self.busy.iter().chain(idle);
+        runs.any(|(slot, one)| *one == key && !self.drained.contains(slot))
     }
 
     fn of_function(&self, key: Key) -> usize {
@@ -164,6 +178,7 @@ impl World {
         match action {
             Action::Start { slot, key } => {
                 assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
+                assert!(!self.is_paused(key), "the host could not make the last one");
                 self.begin(slot, key);
                 assert!(self.ordinary_starts() <= MAX_STARTS, "too many starts");
             }
@@ -272,14 +287,16 @@ impl World {
             Step::StartBad { index, by_host: false } => {
                 if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
                     self.starting.remove(&slot);
-                    self.send(Event::StartFailed { slot });
+                    self.send(Event::StartFailed { slot, by_host: false });
                 }
             }
             Step::StartBad { index, by_host: true } => {
                 if let Some(slot) = Self::pick(self.starting.keys().copied(), index) {
                     let key = self.starting.remove(&slot).expect("it was picked");
-                    self.pauses.insert(key.function, self.now + 5 * SECOND);
-                    self.send(Event::StartRefused { slot });
+                    if self.is_usable(key) {
+                        self.pauses.insert(key.function, self.now + PAUSE);
+                    }
+                    self.send(Event::StartFailed { slot, by_host: true });
                 }
             }
             Step::Finish(index, usable) => {
@@ -310,7 +327,7 @@ impl World {
                 if let Some(slot) = Self::pick(all, index) {
                     self.making.remove(&slot);
                     self.ready_stopping.remove(&slot);
-                    self.send(Event::StartFailed { slot });
+                    self.send(Event::StartFailed { slot, by_host: false });
                 }
             }
             Step::WaitingDies(index) => {
@@ -359,10 +376,22 @@ impl World {
                     self.send(Event::Ended { slot });
                 }
             }
-            Step::Activate { function, revision } => self.send(Event::Active {
-                function: key(function).function,
-                revision: revision.map(RevisionNumber),
-            }),
+            Step::Activate { function, revision } => {
+                let (function, revision) = (key(function).function, revision.map(RevisionNumber));
+                match revision {
+                    Some(revision) => self.active.insert(function, revision),
+                    None => self.active.remove(&function),
+                };
+                let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
+                let live = self.starting.iter().chain(&self.busy).chain(idle);
+                for (slot, key) in live.filter(|(_, key)| key.function == function) {
+                    match revision == Some(key.revision) {
+                        true => self.drained.remove(slot),
+                        false => self.drained.insert(*slot),
+                    };
+                }
+                self.send(Event::Active { function, revision });
+            }
             Step::Pass(ms) => {
                 self.now += Duration::from_millis(ms);
                 let due: Vec<Slot> = self
@@ -428,12 +457,10 @@ impl World {
     /// Whatever waits without a start waits for a reason that has nothing to do with prewarming.
     fn assert_held_up_by_others(&self, key: Key) {
         let is_ready = self.ready.values().any(|class| Some(*class) == class_of(key));
-        let pauses = self.pauses.get(&key.function).is_some_and(|until| *until > self.now);
-        let is_paused = pauses && self.busy.values().any(|busy| *busy == key);
         assert!(
             self.of_function(key) >= MAX_INSTANCES as usize
                 || self.memory() + 128 > BUDGET
-                || is_paused
+                || (self.is_paused(key) && !is_ready)
                 || (self.ordinary_starts() >= MAX_STARTS && !is_ready),
             "it waits for a prewarmed one"
         );
@@ -501,6 +528,8 @@ proptest! {
             begun: BTreeMap::new(),
             busy: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            active: BTreeMap::new(),
+            drained: BTreeSet::new(),
             idle: BTreeMap::new(),
             just_started: None,
             stopping: BTreeSet::new(),

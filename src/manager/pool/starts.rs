@@ -16,16 +16,16 @@ pub(super) const START_COMES_FIRST: Duration = Duration::from_secs(1);
 /// waited for longer. It costs them a cold start.
 const STARVING: Duration = Duration::from_secs(1);
 
-/// After a start that the host could not make, for a function that has instances: those do its work meanwhile. Without
-/// it each of its waiting invocations would have a start of its own fail, for as long as an engine is away.
-const PAUSE: Duration = Duration::from_secs(5);
+/// The pause after a start that the host could not make, for a revision that has usable instances. Without it a start
+/// would fail for each of its waiting invocations, for as long as an engine is away.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Starts {
-    /// Of functions that wait: when each was given its last start, counted in starts.
+    /// The number of the last start given to each function that waits.
     turns: HashMap<FunctionId, u64>,
     decided: u64,
-    /// Functions whose last start the host could not make, and when another one is tried.
+    /// Functions whose last start the host could not make, each with the time of the next one.
     pauses: HashMap<FunctionId, Instant>,
 }
 
@@ -45,39 +45,38 @@ impl Starts {
 }
 
 impl Pool {
-    pub(super) fn start_failed(&mut self, slot: Slot, actions: &mut Vec<Action>) {
-        let Some(instance) = self.instances.remove(&slot) else { return };
+    pub(super) fn start_failed(
+        &mut self,
+        slot: Slot,
+        by_host: bool,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(Instance { key, .. }) = self.instances.remove(&slot) else { return };
+        if by_host && self.has_usable_instance(key) {
+            self.starts.pauses.insert(key.function, now + PAUSE);
+            return;
+        }
         // One failed start answers one caller. The others' starts may still succeed, and a start that
         // is bound to fail again answers them one by one instead of being retried for ever.
-        if let Some(waiting) = self.lines.get_mut(&instance.key).and_then(Line::pop_cold) {
+        if let Some(waiting) = self.lines.get_mut(&key).and_then(Line::pop_cold) {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
         }
     }
 
-    /// What waits goes on waiting where others of the function can take it.
-    pub(super) fn start_refused(&mut self, slot: Slot, now: Instant, actions: &mut Vec<Action>) {
-        match self.instances.get(&slot) {
-            Some(&Instance { key, .. }) if self.lives(key) => {
-                self.instances.remove(&slot);
-                self.starts.pauses.insert(key.function, now + PAUSE);
-            }
-            _ => self.start_failed(slot, actions),
-        }
+    /// Returns whether the work of a revision is left to its instances for now.
+    fn is_paused(&self, key: Key, now: Instant) -> bool {
+        self.starts.pauses.get(&key.function).is_some_and(|until| *until > now)
+            && self.has_usable_instance(key)
     }
 
-    /// Until when nothing is started for a revision of which there are instances.
-    fn pause_of(&self, key: Key, now: Instant) -> Option<Instant> {
-        let until = self.starts.pauses.get(&key.function).copied()?;
-        (until > now && self.lives(key)).then_some(until)
-    }
-
-    /// When a start is tried again for one that waits.
+    /// Returns when the first start is tried again for work that waits.
     pub(super) fn end_of_pauses(&self) -> Option<Instant> {
         self.lines.keys().filter_map(|key| self.starts.pauses.get(&key.function).copied()).min()
     }
 
-    /// Whether some instance runs, and will go on to do so.
-    fn lives(&self, key: Key) -> bool {
+    /// Returns whether an instance of the revision can run work, now or after what it runs.
+    fn has_usable_instance(&self, key: Key) -> bool {
         let can_run = |i: &Instance| matches!(i.life, Life::Idle { .. } | Life::Busy) && !i.drained;
         self.instances.values().any(|i| i.key == key && can_run(i))
     }
@@ -95,7 +94,6 @@ impl Pool {
         for (key, _, waiting) in &mut wanted {
             *waiting = waiting.saturating_sub(self.starting(*key));
         }
-        wanted.retain(|(key, ..)| self.pause_of(*key, now).is_none());
         if let Some(starving) = self.lacks_memory(now) {
             wanted.retain(|(key, ..)| self.lines.get(key).and_then(Line::since) <= Some(starving));
         }
@@ -110,7 +108,9 @@ impl Pool {
             }
             for (key, needs, waiting) in &mut wanted {
                 let ready = self.stock.ready(needs.class);
-                if !self.may_start(*key, *needs, ready.is_some(), actions) {
+                // A prewarmed one takes no start of the host.
+                let is_held = ready.is_none() && self.is_paused(*key, now);
+                if is_held || !self.may_start(*key, *needs, ready.is_some(), actions) {
                     *waiting = 0;
                     continue;
                 }
@@ -123,23 +123,25 @@ impl Pool {
         }
     }
 
-    /// Since when a line waits that starves for memory. Nothing that is younger takes what becomes free, or an instance
-    /// that needs more than others would never get it.
+    /// Returns the arrival of the oldest line that is starved of memory. Nothing that is younger takes what becomes free, or
+    /// an instance that needs more than others would never get it.
     fn lacks_memory(&self, now: Instant) -> Option<Instant> {
         let used = self.used();
-        let starving = self.lines.iter().filter_map(|(key, line)| {
-            let since = line.since()?;
-            if self.pause_of(*key, now).is_some() {
-                return None;
-            }
-            let starves = now.saturating_duration_since(since) >= STARVING
-                && used + line.needs.memory > self.limits.memory_budget
-                && self.starting(*key) == 0
-                && self.count(|i| i.key.function == key.function && i.life != Life::Stopping)
-                    < line.needs.max_instances as usize;
-            starves.then_some(since)
-        });
-        starving.min()
+        let starving = self.lines.iter().filter(|(key, line)| self.starves(**key, line, used, now));
+        starving.filter_map(|(_, line)| line.since()).min()
+    }
+
+    /// Returns whether a line has waited for long, and lacks nothing but memory; `used` is that of others.
+    fn starves(&self, key: Key, line: &Line, used: u64, now: Instant) -> bool {
+        line.since().is_some_and(|since| now.saturating_duration_since(since) >= STARVING)
+            && used + line.needs.memory > self.limits.memory_budget
+            && self.starting(key) == 0
+            && self.staying(key.function) < line.needs.max_instances as usize
+            && !self.is_paused(key, now)
+    }
+
+    fn staying(&self, function: FunctionId) -> usize {
+        self.count(|i| i.key.function == function && i.life != Life::Stopping)
     }
 
     fn start(
@@ -177,8 +179,7 @@ impl Pool {
         if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
             return false;
         }
-        let of_function = self.count(|i| i.key.function == key.function && i.life != Life::Stopping);
-        if of_function >= needs.max_instances as usize {
+        if self.staying(key.function) >= needs.max_instances as usize {
             // An idle instance of another revision must not keep this one from ever starting.
             let other = self.idle().find(|(_, i)| i.key.function == key.function && i.key != key);
             if let Some(slot) = other.map(|(slot, _)| *slot) {
@@ -203,29 +204,25 @@ impl Pool {
         false
     }
 
-    /// The function that an instance that could run on makes room for: it lacks memory, and has waited for longer.
+    /// Returns the function that an instance makes room for instead of running on: it is starved of memory, and has waited
+    /// for longer than the instance's own.
     pub(super) fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
         let own = self.lines.get(&instance.key).and_then(Line::since)?;
         // An idle one goes first, and what is on its way out already may be enough.
         if self.idle().next().is_some() {
             return None;
         }
-        let staying = || self.instances.values().filter(|i| i.life != Life::Stopping);
-        let used: u64 = staying().map(|i| i.needs.memory).sum();
-        let instances = |of| staying().filter(|i| i.key.function == of).count();
+        let staying = self.instances.values().filter(|i| i.life != Life::Stopping);
+        let used: u64 = staying.map(|i| i.needs.memory).sum();
         let starving = self.lines.iter().filter(|(key, line)| {
-            let has_waited = |since| since < own && now.saturating_duration_since(since) >= STARVING;
-            line.since().is_some_and(has_waited)
-                && key.function != instance.key.function
-                && self.pause_of(**key, now).is_none()
-                && used + line.needs.memory > self.limits.memory_budget
-                && self.starting(**key) == 0
-                && instances(key.function) < line.needs.max_instances as usize
+            key.function != instance.key.function
+                && line.since() < Some(own)
+                && self.starves(**key, line, used, now)
         });
         starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)
     }
 
-    /// Until then nothing is prewarmed, for the sake of starts for invocations.
+    /// Returns the time until which nothing is prewarmed, for the sake of starts for invocations.
     pub(super) fn busy_until(&self) -> Option<Instant> {
         let starting = self.instances.values().filter(|i| i.life == Life::Starting && !i.prewarmed);
         starting.map(|i| i.begun + START_COMES_FIRST).max()

@@ -102,7 +102,7 @@ impl Stock {
     /// Whether the event was about one of these; then it has been dealt with.
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) -> bool {
         let (Event::Started { slot }
-        | Event::StartFailed { slot }
+        | Event::StartFailed { slot, .. }
         | Event::Ended { slot }
         | Event::Gone { slot }) = event
         else {

@@ -197,13 +197,13 @@ fn a_failure_is_tried_again_later_and_later_and_at_once_with_a_new_image() {
     let mut actions = bench.send(Event::Tick);
     for pause in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
         assert_eq!(actions, [Action::Prewarm { slot: Slot(slot), class: USUAL }]);
-        assert_eq!(bench.send(Event::StartFailed { slot: Slot(slot) }), []);
+        assert_eq!(bench.send(Event::StartFailed { slot: Slot(slot), by_host: false }), []);
         assert_eq!(bench.pool.next_deadline(), Some(bench.now + pause * SECOND));
         bench.now += pause * SECOND;
         slot += 1;
         actions = bench.send(Event::Tick);
     }
-    bench.send(Event::StartFailed { slot: Slot(slot) });
+    bench.send(Event::StartFailed { slot: Slot(slot), by_host: false });
     assert_eq!(bench.send(Event::ImageMade), [Action::Prewarm { slot: Slot(slot + 1), class: USUAL }]);
 }
 
@@ -228,7 +228,7 @@ fn one_that_dies_is_replaced_after_a_pause() {
 fn after_one_that_was_taken_and_loaded_a_failure_is_a_first_one() {
     let mut bench = Bench::new(128, 10_000);
     bench.send(Event::Tick);
-    bench.send(Event::StartFailed { slot: Slot(0) });
+    bench.send(Event::StartFailed { slot: Slot(0), by_host: false });
     bench.pass(FIRST_RETRY);
     bench.invoke(Some(USUAL), 128);
     bench.settle();
@@ -258,7 +258,7 @@ fn a_drain_stops_those_that_wait_and_those_that_are_made() {
     assert_eq!(actions, [Action::Stop { slot: Slot(0) }, Action::Stop { slot: Slot(1) }]);
     bench.send(Event::Gone { slot: Slot(0) });
     assert!(!bench.pool.is_empty());
-    bench.send(Event::StartFailed { slot: Slot(1) });
+    bench.send(Event::StartFailed { slot: Slot(1), by_host: false });
     assert!(bench.pool.is_empty());
 }
 

@@ -236,7 +236,7 @@ fn a_failed_start_answers_one_and_tries_for_the_next() {
     pool.handle(arrived(1, key(1), needs), now);
     pool.handle(arrived(2, key(1), needs), now);
     assert_eq!(
-        pool.handle(Event::StartFailed { slot: Slot(0) }, now),
+        pool.handle(Event::StartFailed { slot: Slot(0), by_host: false }, now),
         [
             Action::Reject { work: WorkId(1), why: Rejection::StartFailed(Slot(0)) },
             Action::Start { slot: Slot(1), key: key(1) },
@@ -255,7 +255,7 @@ fn a_start_that_the_host_could_not_make_costs_nobody_who_can_wait_for_another_in
         assert_eq!(pool.handle(asynchronous(work, key(1), needs), now), [start]);
     }
     for slot in [Slot(1), Slot(2)] {
-        assert_eq!(pool.handle(Event::StartRefused { slot }, now), []);
+        assert_eq!(pool.handle(Event::StartFailed { slot, by_host: true }, now), []);
     }
     let run = |slot, work, start| [Action::Run { slot: Slot(slot), work: WorkId(work), start }];
     let finished = Event::Finished { slot: Slot(0), usable: true };
@@ -265,7 +265,7 @@ fn a_start_that_the_host_could_not_make_costs_nobody_who_can_wait_for_another_in
     assert_eq!(pool.next_deadline(), Some(now + 5 * SECOND));
     let starts = |slot| Action::Start { slot: Slot(slot), key: key(1) };
     assert_eq!(pool.handle(Event::Tick, now + 5 * SECOND), [starts(3), starts(4)]);
-    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(3) }, now + 5 * SECOND), []);
+    assert_eq!(pool.handle(Event::StartFailed { slot: Slot(3), by_host: true }, now + 5 * SECOND), []);
     assert_eq!(pool.handle(Event::Started { slot: Slot(4) }, now + 6 * SECOND), {
         let [run] = run(4, 4, Start::Cold);
         [run, starts(5)]
@@ -280,15 +280,15 @@ fn without_any_instance_a_start_that_the_host_could_not_make_is_a_failed_one() {
     let fails =
         |work, slot| Action::Reject { work: WorkId(work), why: Rejection::StartFailed(Slot(slot)) };
     pool.handle(arrived(1, key(1), needs), now);
-    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(0) }, now), [fails(1, 0)]);
+    assert_eq!(pool.handle(Event::StartFailed { slot: Slot(0), by_host: true }, now), [fails(1, 0)]);
     // The last one ends during a pause.
     pool.handle(arrived(2, key(1), needs), now);
     pool.handle(Event::Started { slot: Slot(1) }, now);
     pool.handle(arrived(3, key(1), needs), now);
-    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(2) }, now), []);
+    assert_eq!(pool.handle(Event::StartFailed { slot: Slot(2), by_host: true }, now), []);
     let ends = Event::Finished { slot: Slot(1), usable: false };
     assert_eq!(pool.handle(ends, now), [Action::Stop { slot: Slot(1) }, starts(3)]);
-    assert_eq!(pool.handle(Event::StartRefused { slot: Slot(3) }, now), [fails(3, 3)]);
+    assert_eq!(pool.handle(Event::StartFailed { slot: Slot(3), by_host: true }, now), [fails(3, 3)]);
 }
 
 #[test]

@@ -86,14 +86,15 @@ impl Admission {
     /// may have happened.
     pub async fn admit(&self, row: NewInvocation, function: Arc<CachedFunction>) -> Accepted {
         let (tell, told) = oneshot::channel();
-        let gone = || {
-            Arc::new(store::Error::Unavailable {
-                address: "this scheduler".to_owned(),
-                source: "it is stopping".into(),
-            })
-        };
-        self.requests.send(Request { row, function, tell }).await.map_err(|_| gone())?;
-        told.await.map_err(|_| gone())?
+        let address = || "this scheduler".to_owned();
+        self.requests.send(Request { row, function, tell }).await.map_err(|_| {
+            store::Error::Unavailable { address: address(), source: "it is stopping".into() }
+        })?;
+        // It may be in a commit that nobody has heard of.
+        told.await.map_err(|_| store::Error::UnknownFate {
+            address: address(),
+            source: "it has ended".into(),
+        })?
     }
 }
 

@@ -14,24 +14,26 @@ use tokio_util::sync::CancellationToken;
 use super::publisher::{self, Announced};
 use crate::{
     error_chain::chain,
-    model::{FunctionId, Mode},
+    model::{FunctionId, InvocationId, Mode},
     queue::{self, Address},
     scheduler::{Scheduler, bounds::PUBLISHES},
-    store::{self, Due},
+    store::{self, Due, REPUBLISH_AFTER},
 };
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows taken at once; a full page is followed by the next one immediately.
 const PAGE: u32 = 1000;
-/// Counting what waits takes at most one part in so many of the time.
+/// The time after which rows are due again that were taken and not noted as published.
+const UNCONFIRMED: Duration = Duration::from_secs(60);
+/// Counting what waits takes at most 1/50 of the time.
 const COUNTING: u32 = 50;
-/// Pruning happens every so many sweeps.
+/// The number of sweeps from one pruning to the next.
 const PRUNE_EVERY: u64 = 60;
 /// Time for a stop.
 const LAST_SWEEP: Duration = Duration::from_secs(3);
 
-/// Until `stop`, which a sweep under way does not hold up for long: what it took and did not publish then is
-/// due again later.
+/// Sweeps until `stop`, which a sweep under way does not hold up for long: what it took and did not publish then is due
+/// again later.
 pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     let too_long = async {
         stop.cancelled().await;
@@ -100,13 +102,22 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
         scheduler.admission.put_back(refused);
         return Err(error.into());
     }
+    // What is in a queue on disk is noted when it has been confirmed, so that a scheduler that ends before holds nothing up
+    // for long. A queue in memory ends with it, and everything is published again.
+    let put_off = if scheduler.queue.is_durable() { UNCONFIRMED } else { REPUBLISH_AFTER };
     // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
     let mut full = still_full(scheduler).await?;
     loop {
         let except: Vec<FunctionId> = full.iter().copied().collect();
-        let due = scheduler.store.take_due(PAGE, &except).await?;
+        let due = scheduler.store.take_due(PAGE, &except, put_off).await?;
         let is_last = due.len() < PAGE as usize;
+        let mut published: Vec<InvocationId> = due.iter().map(|row| row.id).collect();
         let refused = publish(scheduler, due).await;
+        if scheduler.queue.is_durable() {
+            let is_refused: HashSet<InvocationId> = refused.iter().map(|(row, _)| row.id).collect();
+            published.retain(|id| !is_refused.contains(id));
+            scheduler.store.mark_published(&published).await?;
+        }
         let mut broken = false;
         for (row, error) in &refused {
             match error {
@@ -115,7 +126,10 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
             }
         }
         let rows: Vec<Due> = refused.into_iter().map(|(row, _)| row).collect();
-        untake(scheduler, &rows).await?;
+        if let Err(error) = untake(scheduler, &rows).await {
+            scheduler.admission.put_back(rows);
+            return Err(error.into());
+        }
         if is_last || broken {
             scheduler.admission.hold(full);
             return Ok(());

@@ -223,7 +223,7 @@ async fn log_answer(
     Ok(logs::answer(scheduler, wanted).await?)
 }
 
-/// Of an invocation of a function that is not among those asked for, the log would be empty and look complete.
+/// Refuses an invocation of another function: its log would look complete and be empty.
 async fn not_of_another(
     scheduler: &Scheduler,
     id: InvocationId,

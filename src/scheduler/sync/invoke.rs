@@ -22,6 +22,7 @@ use crate::{
     },
     queue::{self, Address, Message},
     scheduler::{Scheduler, function_cache::CachedFunction},
+    store,
 };
 
 /// A manager that took a message in the last moment of its life in the queue has said so by then
@@ -32,9 +33,20 @@ const STEP: Duration = Duration::from_secs(1);
 /// Beyond the limits of loading and running: a start, and the way back.
 const LATEST: Duration = Duration::from_secs(60);
 
+/// A sync call could not be published.
+#[derive(Debug, thiserror::Error)]
+enum NotPublished {
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// Its queue is gone, and the store does not say whether its function is.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
 impl Scheduler {
-    /// Publishes a call and waits for what comes of it. Dropped, the invocation goes on: its record is written all
-    /// the same, and its slot is free when it has ended or can no longer be taken.
+    /// Publishes a call and waits for what comes of it. Dropped while it waits for a slot, nothing has happened. Dropped
+    /// later, the invocation goes on: its record is written all the same, and its slot is free when it has ended or can
+    /// no longer be taken.
     pub async fn invoke(
         &self,
         name: &FunctionName,
@@ -112,21 +124,21 @@ impl Scheduler {
         Parcel::new(invoke, payload.bytes)
     }
 
-    /// A queue that is gone is made again, unless it went with its function.
+    /// Publishes to the function's queue, which is declared again if it is gone and the function is not.
     async fn publish_sync(
         &self,
         function: &CachedFunction,
         message: Message,
-    ) -> Result<(), queue::Error> {
+    ) -> Result<(), NotPublished> {
         match publish(&*self.queue, function, Mode::Sync, message.clone()).await {
-            Err(queue::Error::NoQueue(address)) => match self.store.function(&function.name).await {
-                Ok(Some(found)) if found.id == function.id => {
+            Err(queue::Error::NoQueue(address)) => match self.store.function(&function.name).await? {
+                Some(found) if found.id == function.id => {
                     self.queue.declare(function.id).await?;
-                    self.queue.publish(&address, message).await
+                    Ok(self.queue.publish(&address, message).await?)
                 }
-                _ => Err(queue::Error::NoQueue(address)),
+                _ => Err(queue::Error::NoQueue(address).into()),
             },
-            other => other,
+            other => Ok(other?),
         }
     }
 
@@ -135,10 +147,15 @@ impl Scheduler {
     async fn publish_failed(
         &self,
         function: &CachedFunction,
-        error: queue::Error,
+        error: NotPublished,
         id: InvocationId,
         pending: Option<Pending>,
     ) -> Failure {
+        let error = match error {
+            NotPublished::Queue(error) => error,
+            // Nothing was published, and no record is kept.
+            NotPublished::Store(error) => return error.into(),
+        };
         if matches!(error, queue::Error::NoQueue(_)) {
             return self.functions.not_found(&function.name).into();
         }
@@ -156,8 +173,7 @@ impl Scheduler {
             }
             return interrupted(id).into();
         }
-        let Failure(problem) = error.into();
-        problem.invocation(id).into()
+        error.into()
     }
 
     async fn await_reply(

@@ -21,7 +21,8 @@ pub async fn mark_published(pool: &PgPool, ids: &[InvocationId]) -> Result<(), F
     query(
         "UPDATE invocations SET publications = greatest(publications, 1),
             message_at = now_ms() + $2
-         WHERE id = ANY ($1) AND state || '' = 'queued'",
+         WHERE id = ANY ($1)
+           AND (state || '' = 'queued' OR state || '' = 'retrying' AND publications > 0)",
     )
     .bind(columns(ids, |id| Id(id.0)))
     .bind(millis(REPUBLISH_AFTER))
@@ -58,7 +59,8 @@ pub async fn pull_in(pool: &PgPool) -> Result<u64, Failure> {
     Ok(pulled.rows_affected())
 }
 
-/// Published, due later, and published longer ago than `$3`, or after now by a clock that was set back since.
+/// Rows that count as published and are not due, published at least `$3` ago, or more than `$3` in the future because
+/// the clock was set back. `$2` is [`REPUBLISH_AFTER`].
 macro_rules! lost {
     () => {
         "publications > 0 AND message_at + 0 > now_ms()
@@ -111,7 +113,12 @@ pub async fn waiting_functions(pool: &PgPool) -> sqlx::Result<Vec<FunctionId>> {
     Ok(ids.into_iter().map(|id| FunctionId(id.0)).collect())
 }
 
-pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
+pub async fn take_due(
+    pool: &PgPool,
+    limit: u32,
+    except: &[FunctionId],
+    put_off: Duration,
+) -> Result<Vec<Due>, Failure> {
     let mut connection = pool.acquire().await?;
     // An invocation of a deleted function has nothing to run: this finds those that were running at the deletion, and
     // came back. Only a queue in memory makes exceptions, and has no other store than SQLite: they cost a walk here.
@@ -140,7 +147,7 @@ pub async fn take_due(pool: &PgPool, limit: u32, except: &[FunctionId]) -> Resul
          SELECT id, function_id, function_name, active_revision, accepted_at, since FROM found",
     )
     .bind(i64::from(limit))
-    .bind(millis(REPUBLISH_AFTER))
+    .bind(millis(put_off))
     .bind(columns(except, |id| Id(id.0)))
     .bind(gone.state)
     .bind(gone.reason)

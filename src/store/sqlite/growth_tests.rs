@@ -17,7 +17,7 @@ use crate::{
         Code, FunctionSpec, InstanceId, Mode, Network, Phases, ResultInfo, RevisionNumber, Scaling,
         State, Stream,
     },
-    store::{Announcement, Claiming, NewRevision, Wanted},
+    store::{Announcement, Claiming, NewRevision, REPUBLISH_AFTER, Wanted},
 };
 
 /// A page.
@@ -374,10 +374,12 @@ async fn what_is_due_is_found_beside_a_backlog_of_any_length() {
             Box::pin(async move {
                 let row = queued(f_1, Announcement::LeftToSweeper);
                 invocations::accept(&store.writer, std::slice::from_ref(&row)).await.unwrap();
-                let due = messages::take_due(&store.writer, 10, &[store.function]).await.unwrap();
+                let due = messages::take_due(&store.writer, 10, &[store.function], REPUBLISH_AFTER)
+                    .await
+                    .unwrap();
                 assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [row.id]);
                 // With nobody left out the oldest come first.
-                let due = messages::take_due(&store.writer, 10, &[]).await.unwrap();
+                let due = messages::take_due(&store.writer, 10, &[], REPUBLISH_AFTER).await.unwrap();
                 assert!(due.iter().all(|due| due.function == store.function));
                 messages::untake(&store.writer, &due).await.unwrap();
                 let waiting = messages::waiting_functions(&store.pool).await.unwrap();

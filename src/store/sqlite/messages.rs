@@ -52,7 +52,8 @@ pub async fn mark_published(writer: &Writer, ids: &[InvocationId]) -> Result<(),
             "UPDATE invocations SET publications = max(publications, 1), message_at = ",
             now!(),
             " + $2
-         WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND state = 'queued'"
+         WHERE id IN (SELECT unhex(value) FROM json_each($1))
+           AND (state = 'queued' OR state = 'retrying' AND publications > 0)"
         ))
         .bind(ids)
         .bind(millis(REPUBLISH_AFTER))
@@ -133,10 +134,15 @@ pub async fn forget_lost(
     writer.write((functions, age), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
-pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Result<Vec<Due>, Failure> {
+pub async fn take_due(
+    writer: &Writer,
+    limit: u32,
+    except: &[FunctionId],
+    put_off: Duration,
+) -> Result<Vec<Due>, Failure> {
     async fn run(
         tx: &mut SqliteConnection,
-        (limit, except): &(u32, Option<String>),
+        (limit, except, put_off): &(u32, Option<String>, Duration),
     ) -> Result<Vec<Due>, Failure> {
         let now: i64 = query_scalar(concat!("SELECT ", now!())).fetch_one(&mut *tx).await?;
         let found = match except {
@@ -154,7 +160,7 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
         )
         .bind(hex_ids(rows.iter().map(|row| row.id.0))?)
         .bind(now)
-        .bind(millis(REPUBLISH_AFTER))
+        .bind(millis(*put_off))
         .bind(millis(RERUN_AFTER))
         .execute(&mut *tx)
         .await?;
@@ -164,7 +170,7 @@ pub async fn take_due(writer: &Writer, limit: u32, except: &[FunctionId]) -> Res
         [] => None,
         except => Some(hex_ids(except.iter().map(|id| id.0))?),
     };
-    writer.write((limit, except), |tx, arguments| Box::pin(run(tx, arguments))).await
+    writer.write((limit, except, put_off), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
 async fn due(tx: &mut SqliteConnection, now: i64, limit: u32) -> sqlx::Result<Vec<DueRow>> {

@@ -87,7 +87,7 @@ impl Clients {
         self.found.lock().unwrap().push(format!("at {:.3}: {what}", self.now()));
     }
 
-    /// All that was found so.
+    /// Returns the findings so far.
     pub fn findings(&self) -> Vec<String> {
         self.found.lock().unwrap().clone()
     }

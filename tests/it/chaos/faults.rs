@@ -224,7 +224,7 @@ fn kill_sandbox(rig: &Rig, fault: &Fault) {
     }
 }
 
-/// Again and again, as people do, until it is done.
+/// Repeats the deploy until it succeeds, as people do.
 pub async fn deploy(code: &str, clients: &Clients, name: &str) {
     let code = format!("{code}# {:.6}\n", clients.now());
     let files = packed(&[("function.py", &code), ("cloudfunc.toml", WITNESSED)]);

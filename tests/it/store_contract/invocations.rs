@@ -5,8 +5,8 @@ use cloudfunc::{
     lifecycle::{Ending, Policy, Transition},
     model::{Digest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
     store::{
-        Announcement, Claiming, Config, Due, Error, NewInvocation, NewRevision, Settlement, Store,
-        Totals, Wanted,
+        Announcement, Claiming, Config, Due, Error, NewInvocation, NewRevision, REPUBLISH_AFTER,
+        Settlement, Store, Totals, Wanted,
     },
 };
 use jiff::Timestamp;
@@ -275,10 +275,17 @@ pub async fn what_was_given_back_waits_for_its_delay(config: Config) {
         assert_eq!(state(&store, id).await, State::Retrying);
     }
     assert_eq!(claim(&store, later, owner).await, None, "not due yet");
-    let due = eventually("it is due", || async { store.take_due(10, &[]).await.unwrap().pop() }).await;
+    let due = eventually("it is due", || async {
+        store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap().pop()
+    })
+    .await;
     assert_eq!((due.id, due.function, &due.name), (soon, f.id, &f.name));
     assert_eq!(due.active_revision, RevisionNumber(1));
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), [], "it has its message, and the other one time");
+    assert_eq!(
+        store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(),
+        [],
+        "it has its message, and the other one time"
+    );
     assert_eq!(claim(&store, soon, owner).await.unwrap().attempt, 2);
 }
 
@@ -352,15 +359,15 @@ pub async fn what_was_never_published_is_due_after_a_second(config: Config) {
     let (published, unpublished) = (accept(&store, &f).await, accept(&store, &f).await);
     store.mark_published(&[published, InvocationId::new()]).await.unwrap();
     let due = eventually("it is due", || async {
-        Some(store.take_due(10, &[]).await.unwrap()).filter(|due| !due.is_empty())
+        Some(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap()).filter(|due| !due.is_empty())
     })
     .await;
     assert!(start.elapsed() >= Duration::from_secs(1), "the publisher has a second");
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [unpublished]);
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), [], "marked as published");
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), [], "marked as published");
     // The process and its queue are gone: everything needs a message again.
     store.forget_published().await.unwrap();
-    assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 2);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap().len(), 2);
 }
 
 pub async fn a_row_says_from_the_beginning_who_publishes(config: Config) {
@@ -372,10 +379,10 @@ pub async fn a_row_says_from_the_beginning_who_publishes(config: Config) {
     let rows = [noted.clone(), in_memory.clone(), left.clone()];
     assert_eq!(store.accept(&rows).await.unwrap(), [true; 3]);
     let ids = |due: &[Due]| due.iter().map(|due| due.id).collect::<Vec<_>>();
-    let at_once = store.take_due(10, &[]).await.unwrap();
+    let at_once = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(ids(&at_once), [left.id]);
     let later = eventually("the one that was not noted is due", || async {
-        Some(store.take_due(10, &[]).await.unwrap()).filter(|due| !due.is_empty())
+        Some(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap()).filter(|due| !due.is_empty())
     })
     .await;
     assert_eq!(ids(&later), [noted.id]);
@@ -383,13 +390,42 @@ pub async fn a_row_says_from_the_beginning_who_publishes(config: Config) {
     store.untake(&at_once).await.unwrap();
     let refused = Due { id: in_memory.id, due_at: Timestamp::UNIX_EPOCH, ..later[0].clone() };
     store.untake(&[refused]).await.unwrap();
-    assert_eq!(ids(&store.take_due(10, &[]).await.unwrap()), [in_memory.id, left.id]);
+    assert_eq!(ids(&store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap()), [in_memory.id, left.id]);
     // One that has run meanwhile is left alone.
     let owner = owner(&store).await;
     assert!(claim(&store, in_memory.id, owner).await.is_some());
     let late = Due { id: in_memory.id, due_at: Timestamp::UNIX_EPOCH, ..later[0].clone() };
     store.untake(&[late]).await.unwrap();
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
+}
+
+pub async fn what_was_taken_and_not_noted_as_published_is_due_again_soon(config: Config) {
+    const SOON: Duration = Duration::from_millis(50);
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let owner = owner(&store).await;
+    let rows =
+        [(); 4].map(|()| NewInvocation { announcement: Announcement::LeftToSweeper, ..invocation(&f) });
+    let [noted, unnoted, retrying, given_back] = [0, 1, 2, 3].map(|number: usize| rows[number].id);
+    store.accept(&rows).await.unwrap();
+    claim(&store, retrying, owner).await.unwrap();
+    assert!(give_back(&store, retrying, 1, Duration::ZERO, "no room").await);
+    assert_eq!(store.take_due(10, &[], SOON).await.unwrap().len(), 4);
+    claim(&store, given_back, owner).await.unwrap();
+    assert!(give_back(&store, given_back, 1, Duration::ZERO, "no room").await);
+    store.mark_published(&[noted, retrying, given_back]).await.unwrap();
+    let mut due = Vec::new();
+    while due.len() < 2 {
+        let row = eventually("what was not noted, or has begun since, is due", || async {
+            store.take_due(1, &[], LONG).await.unwrap().pop()
+        });
+        due.push(row.await.id);
+    }
+    due.sort();
+    let mut wanted = [unnoted, given_back];
+    wanted.sort();
+    assert_eq!(due, wanted);
+    assert_eq!(store.take_due(10, &[], LONG).await.unwrap(), []);
 }
 
 pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {
@@ -405,7 +441,7 @@ pub async fn two_sweepers_do_not_take_the_same_row(config: Config) {
             tokio::spawn(async move {
                 let mut taken = Vec::new();
                 loop {
-                    let due = store.take_due(20, &[]).await.unwrap();
+                    let due = store.take_due(20, &[], REPUBLISH_AFTER).await.unwrap();
                     if due.is_empty() {
                         return taken;
                     }
@@ -431,7 +467,13 @@ pub async fn the_sweeper_takes_the_oldest_first(config: Config) {
     }
     make_due(&store, &ids).await;
     let taken = async |limit| {
-        store.take_due(limit, &[]).await.unwrap().into_iter().map(|due| due.id).collect::<Vec<_>>()
+        store
+            .take_due(limit, &[], REPUBLISH_AFTER)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|due| due.id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(taken(2).await, ids[..2]);
     assert_eq!(taken(10).await, ids[2..]);
@@ -446,19 +488,19 @@ pub async fn what_could_not_be_published_is_as_due_as_before(config: Config) {
     }
     let others = accept(&store, &other).await;
     make_due(&store, &[&ids[..], &[others]].concat()).await;
-    let oldest = store.take_due(3, &[other.id]).await.unwrap();
+    let oldest = store.take_due(3, &[other.id], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(oldest.iter().map(|due| due.id).collect::<Vec<_>>(), ids[..3]);
     let owner = owner(&store).await;
     claim(&store, ids[0], owner).await.unwrap();
     store.untake(&oldest).await.unwrap();
 
-    let except_f = store.take_due(10, &[f.id]).await.unwrap();
+    let except_f = store.take_due(10, &[f.id], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(except_f.iter().map(|due| due.id).collect::<Vec<_>>(), [others]);
-    let again = store.take_due(10, &[]).await.unwrap();
+    let again = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(again.iter().map(|due| due.id).collect::<Vec<_>>(), ids[1..], "at their old places");
     assert_eq!(again[..2], oldest[1..], "and as long due as before");
     assert_eq!(state(&store, ids[0]).await, State::Running, "it was claimed meanwhile");
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
 }
 
 pub async fn what_a_queue_has_lost_is_due_again(config: Config) {
@@ -476,12 +518,12 @@ pub async fn what_a_queue_has_lost_is_due_again(config: Config) {
 
     let minute = Duration::from_secs(60);
     assert_eq!(store.forget_lost(&[f.id], minute).await.unwrap(), 0, "published a moment ago");
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
     assert_eq!(store.forget_lost(&[f.id], Duration::ZERO).await.unwrap(), 1);
     assert_eq!(store.forget_lost(&[f.id], Duration::ZERO).await.unwrap(), 0, "it is due already");
-    let due = store.take_due(10, &[]).await.unwrap();
+    let due = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [lost]);
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
 }
 
 pub async fn a_clock_that_is_set_back_puts_nothing_off(config: Config) {
@@ -500,7 +542,7 @@ pub async fn a_clock_that_is_set_back_puts_nothing_off(config: Config) {
     execute(&config, "UPDATE invocations SET due_at = due_at + 864000000");
     let lease = lease_of(&store, owner).await;
     assert!(store.end_lease(&lease).await.unwrap());
-    let due = store.take_due(10, &[]).await.unwrap();
+    let due = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(
         due.iter().map(|due| due.id).collect::<Vec<_>>(),
         [running],
@@ -508,7 +550,7 @@ pub async fn a_clock_that_is_set_back_puts_nothing_off(config: Config) {
     );
 
     assert_eq!(store.pull_in().await.unwrap(), 2);
-    let mut due = store.take_due(10, &[]).await.unwrap();
+    let mut due = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     due.sort_by_key(|due| due.id);
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [queued, retrying]);
     let owner = self::owner(&store).await;
@@ -557,10 +599,10 @@ pub async fn a_lease_that_ends_makes_its_rows_due(config: Config) {
     let id = accept(&store, &f).await;
     let owner = owner(&store).await;
     claim(&store, id, owner).await.unwrap();
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
     store.release_lease(owner).await.unwrap();
-    assert_eq!(store.take_due(10, &[]).await.unwrap().len(), 1);
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap().len(), 1);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
     assert_eq!(state(&store, id).await, State::Running, "until somebody claims it");
 }
 
@@ -578,7 +620,7 @@ pub async fn a_lost_invocation_of_a_deleted_function_is_cancelled(config: Config
     for id in [lost, given_back] {
         assert_eq!(claim(&store, id, next).await, None, "there is nothing to run");
     }
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), []);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), []);
     for id in [lost, given_back] {
         let record = store.record(id).await.unwrap().unwrap();
         assert_eq!((record.state, record.reason), (State::Cancelled, Some(Reason::FunctionDeleted)));
@@ -617,7 +659,7 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
             4..=6 => drop(claim_for(&store, id, RevisionNumber(1), who).await),
             7 => drop(store.settle(&[finish(id, attempt, State::Succeeded)]).await.unwrap()),
             8 => drop(give_back(&store, id, attempt, Duration::ZERO, "no room").await),
-            9 => drop(store.take_due(5, &[]).await.unwrap()),
+            9 => drop(store.take_due(5, &[], REPUBLISH_AFTER).await.unwrap()),
             10 => drop(store.prune(Duration::ZERO, 3).await.unwrap()),
             _ if dice.throw(4) == 0 => {
                 let which = dice.throw(2);

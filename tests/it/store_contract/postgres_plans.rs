@@ -1,6 +1,9 @@
 //! PostgreSQL plans a statement that writes once per connection, maybe while a table is still empty.
 
-use cloudfunc::{model::Function, store::Store};
+use cloudfunc::{
+    model::Function,
+    store::{REPUBLISH_AFTER, Store},
+};
 
 use super::*;
 use crate::support::postgres::{Database, psql, rows_read, wait_for_the_sessions_end};
@@ -14,10 +17,10 @@ async fn life(store: &Arc<dyn Store>, function: &Function, owner: OwnerId) {
     let id = accept(store, function).await;
     store.mark_published(&[id]).await.unwrap();
     assert_eq!(store.forget_lost(&[function.id], Duration::ZERO).await.unwrap(), 1);
-    let due = store.take_due(10, &[]).await.unwrap();
+    let due = store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap();
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [id]);
     store.untake(&due).await.unwrap();
-    assert_eq!(store.take_due(10, &[]).await.unwrap(), due);
+    assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), due);
     assert!(store.waiting_functions().await.unwrap().contains(&function.id));
     let attempt = claim(store, id, owner).await.unwrap().attempt;
     assert_eq!(store.running(owner).await.unwrap().len(), 1);
