@@ -1,10 +1,11 @@
 //! How work begins: async work is claimed when there is an instance for it, and not before. And what becomes of work that
 //! cannot begin where it is.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     commands::{Command, Commands},
+    retry::{PAUSE, give_back_later},
     shared::Shared,
     work::{Held, Run, Work},
 };
@@ -14,8 +15,6 @@ use crate::{
     store::{Claiming, Wanted},
 };
 
-/// The pause before an unclaimed message returns to its queue, from where it comes back at once.
-const PAUSE: Duration = Duration::from_secs(1);
 /// The most instances that a piece of work is handed to.
 const HANDED: u8 = 3;
 
@@ -43,23 +42,14 @@ pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) ->
         Ok(Claiming::Moved(_)) => admit_again(work, shared, commands),
         Ok(Claiming::NoLease) => {
             shared.lives.doubt();
-            come_back(work, shared);
+            give_back_later(work, shared);
         }
         Err(error) => {
             tracing::warn!(invocation = %work.invoke.id, error = %chain(&error), "claim failed");
-            come_back(work, shared);
+            give_back_later(work, shared);
         }
     }
     None
-}
-
-/// Returns the message to its queue after [`PAUSE`], for any manager to take.
-fn come_back(work: Work, shared: &Shared) {
-    let stop = shared.given_up.clone();
-    shared.tracker.spawn(async move {
-        let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
-        drop(work);
-    });
 }
 
 /// Queues the work again for the revision that is active now. If the function was deleted, the message is acked, as the
@@ -75,7 +65,7 @@ pub fn admit_again(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
             Ok(None) => drop(work.delivery.ack().await),
             Err(error) => {
                 tracing::debug!(error = %chain(&error), "the active revision was not read");
-                come_back(work, &shared);
+                give_back_later(work, &shared);
             }
         }
     });

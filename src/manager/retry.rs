@@ -1,10 +1,23 @@
-//! Trying again what cannot be consumed or followed now.
+//! Trying again what cannot be consumed, followed or begun now.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::shared::Shared;
 use crate::{backoff::Backoff, error_chain::chain, queue};
+
+/// The pause before a message that cannot be begun now returns to its queue, from where it comes back at once.
+pub const PAUSE: Duration = Duration::from_secs(1);
+
+/// Drops a message, or work with its message, after a pause: it returns to its queue, for any manager to take.
+pub fn give_back_later(message: impl Send + 'static, shared: &Shared) {
+    let stop = shared.given_up.clone();
+    shared.tracker.spawn(async move {
+        let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
+        drop(message);
+    });
+}
 
 /// Pauses that grow while something stays away, and one line in the log when it begins; but none for
 /// a broker that is away: the queue says so itself, once for all its consumers.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{
     commands::{Command, Dispatch},
-    retry::Retry,
+    retry::{Retry, give_back_later},
     shared::Shared,
     work::{self, Work},
 };
@@ -176,10 +176,10 @@ impl FunctionQueue {
             // It was pruned since, or went with its function.
             Ok(None) => match shared.store.active_function(self.function).await {
                 Ok(active) => active.map(|active| shared.revisions.keep(active.revision)),
-                Err(error) => return self.come_back(delivery, &error),
+                Err(error) => return self.not_read(delivery, &error),
             },
             Ok(revision) => revision,
-            Err(error) => return self.come_back(delivery, &error),
+            Err(error) => return self.not_read(delivery, &error),
         };
         let Some(revision) = revision else { return drop(delivery.ack().await) };
         let (payload, claim, deadline, handed) = (Bytes::new(), None, None, 0);
@@ -187,14 +187,9 @@ impl FunctionQueue {
         self.dispatch.send(Command::Work(Box::new(work)));
     }
 
-    /// The message comes back as soon as it is dropped: not at once to a store that is away.
-    fn come_back(&self, delivery: Delivery, error: &store::Error) {
+    fn not_read(&self, delivery: Delivery, error: &store::Error) {
         tracing::debug!(function = %self.function, error = %chain(error), "revision not read");
-        let stop = self.manager_stop.clone();
-        tokio::spawn(async move {
-            let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
-            drop(delivery);
-        });
+        give_back_later(delivery, &self.shared);
     }
 }
 
