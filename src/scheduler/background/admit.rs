@@ -234,13 +234,14 @@ async fn announce(
 
 /// A row for the store.
 pub fn row(
+    id: InvocationId,
     function: &CachedFunction,
     payload: Body,
     headers: &BTreeMap<String, String>,
     accepted_at: Timestamp,
 ) -> NewInvocation {
     NewInvocation {
-        id: InvocationId::new(),
+        id,
         function: function.id,
         name: function.name.clone(),
         payload,
