@@ -35,6 +35,7 @@ mod redelivery;
 mod replay;
 mod room;
 mod runtime_contract;
+mod silent_store;
 mod start_variables;
 mod stopping;
 mod store_contract;
