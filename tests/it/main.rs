@@ -22,6 +22,7 @@ mod escape;
 mod function_failures;
 mod growth;
 mod http_api;
+mod inner_tasks;
 mod invocations;
 mod load_check;
 mod logs;

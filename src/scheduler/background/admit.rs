@@ -115,7 +115,7 @@ async fn run(
 ) {
     let is_durable = queue.is_durable();
     let (committed, announcing) = mpsc::channel(BATCHES_BEHIND);
-    let announcing = tokio::spawn({
+    let mut announcing = tokio::spawn({
         let (store, unannounced) = (store.clone(), unannounced.clone());
         async move {
             match is_durable {
@@ -143,6 +143,8 @@ async fn run(
                 let announced = batch.answer(outcome, &unannounced);
                 announce(&committed, is_durable, announced).await;
             }
+            // It ends before us only by a panic. Without it, nothing in memory would ever be published.
+            Err(ended) = &mut announcing => std::panic::resume_unwind(ended.into_panic()),
             taken = waiting.recv_many(&mut requests, COMMIT_ROWS), if has_room && is_open => {
                 is_open = taken > 0;
             }
