@@ -49,6 +49,7 @@ const MAP: &[(&str, &[&str])] = &[
             "manifest",
             "model",
             "queue",
+            "settings",
             "shutdown",
             "store",
             "units",
