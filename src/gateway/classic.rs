@@ -18,7 +18,7 @@ use crate::{
     http::{
         Answer, At, CallRequest, Query, Routed as _, payload_too_large, read_decoded, read_document,
     },
-    model::{CallAnswer, FunctionName, Problem, code, message::MAX_BODY, route},
+    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route},
     payload,
 };
 
@@ -69,7 +69,8 @@ async fn invoke(
     let mut headers = HeaderMap::new();
     headers.insert("prefer", HeaderValue::from_static("respond-async"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(payload::DEFAULT_TYPE));
-    let request = CallRequest { function: name.clone(), headers, payload: payload.into() };
+    let (id, function) = (InvocationId::new(), name.clone());
+    let request = CallRequest { id, function, headers, payload: payload.into() };
     match gateway.scheduler.call(request).await? {
         CallAnswer::Accepted(id) => {
             let message = format!("Function {name} invoked");

@@ -44,12 +44,13 @@ impl Upstream {
 
     /// Passes a call on. Not answering is told as for [`Upstream::send`].
     pub async fn call(&self, request: CallRequest) -> Answer<CallAnswer> {
+        let id = request.id;
         let answer = tokio::select! {
             biased;
             answer = self.peer.call(request) => answer,
             () = self.give_up.cancelled() => {
                 let detail = "the platform is stopping, and the invocation has not ended; whether it will is not known";
-                return Err(Problem::new(code::INTERRUPTED, detail).into());
+                return Err(Problem::new(code::INTERRUPTED, detail).invocation(id).into());
             }
         };
         answer.map_err(|error| self.failed(&error, false))?

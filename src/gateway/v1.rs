@@ -17,7 +17,7 @@ use crate::{
         end_to_end, method_router, payload_too_large, read_decoded,
     },
     model::{
-        CallAnswer, Ended, Fault, FunctionName, Problem, code,
+        CallAnswer, Ended, Fault, FunctionName, InvocationId, Problem, code,
         message::MAX_BODY,
         route::{self, AnsweredBy, Endpoint},
     },
@@ -92,7 +92,8 @@ async fn invoke(gateway: &Gateway, function: FunctionName, request: Request) -> 
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(payload::is_form);
     let headers = end_to_end(parts.headers)?;
-    let answer = gateway.scheduler.call(CallRequest { function, headers, payload }).await?;
+    let request = CallRequest { id: InvocationId::new(), function, headers, payload };
+    let answer = gateway.scheduler.call(request).await?;
     let answer = if is_form { hint_at_json(answer) } else { answer };
     Ok(compressed(gzip, answer.into_response()))
 }

@@ -26,15 +26,29 @@ use crate::{
 /// A call as an adapter of the gateway has it: checked, decoded, and with the headers of one connection taken out.
 #[derive(Debug)]
 pub struct CallRequest {
+    /// The id of the invocation that it becomes.
+    pub id: InvocationId,
     pub function: FunctionName,
     pub headers: HeaderMap,
     pub payload: Bytes,
 }
 
 impl CallRequest {
+    /// A call that came from another process, with the id that was chosen there.
+    pub fn received(function: FunctionName, headers: HeaderMap, payload: Bytes) -> Self {
+        let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
+        Self { id: id.unwrap_or_else(InvocationId::new), function, headers, payload }
+    }
+
+    /// The call as it goes to another process. No header of a caller has that name: the gateway takes those out.
+    pub(super) fn sent(mut self) -> (FunctionName, HeaderMap, Bytes) {
+        self.headers.insert(ours::INVOCATION_ID, ascii(self.id.to_string()));
+        (self.function, self.headers, self.payload)
+    }
+
     /// The call as the scheduler takes it.
     pub fn typed(self) -> Answer<Call> {
-        let Self { function, headers, payload: bytes } = self;
+        let Self { id, function, headers, payload: bytes } = self;
         let seen = handler_headers(&headers, bytes.len())?;
         let content_type = match headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
             Some(Ok(content_type)) => content_type.to_owned(),
@@ -44,7 +58,7 @@ impl CallRequest {
             None => payload::DEFAULT_TYPE.to_owned(),
         };
         let mode = if wants_async(&headers) { Mode::Async } else { Mode::Sync };
-        Ok(Call { function, payload: Body { content_type, bytes }, headers: seen, mode })
+        Ok(Call { id, function, payload: Body { content_type, bytes }, headers: seen, mode })
     }
 }
 

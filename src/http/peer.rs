@@ -130,7 +130,7 @@ impl Peer {
     /// refusal. Dropped, the other role sees its caller hang up.
     pub async fn call(&self, request: CallRequest) -> Result<Answer<CallAnswer>, Unanswered> {
         let Way::Here(door) = &self.0 else {
-            let CallRequest { function, headers, payload } = request;
+            let (function, headers, payload) = request.sent();
             let Target { path, .. } = route::INVOKE.at(&function);
             let response = self.send(Method::POST, &path, headers, payload.into()).await?;
             return super::call::read(response).await.ok_or(Unanswered::after());

@@ -88,3 +88,125 @@ pub async fn did_not_begin(work: Work, shared: &Arc<Shared>) {
     let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
     work.settle(shared, Run::without_instance(verdict)).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Instant};
+
+    use bytes::Bytes;
+    use tokio::sync::mpsc;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        manager::{
+            builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, lives::Lives, logs,
+            outdated::Outdated, revisions::RevisionCache,
+        },
+        model::{
+            Code, Digest, FunctionSpec, InvocationId, ManagerId, Mode, Network, Revision, Scaling,
+            message::{self, Invoke, Outcome, Parcel},
+        },
+        queue::{self, Address, ConsumeOptions, Message, Queue},
+        runtime::{self, Owner},
+        settings::Limits,
+        store::{self, Functions, NewRevision, Store},
+    };
+
+    async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
+        let owner = Owner { platform: "begin".parse().unwrap(), manager: ManagerId::new() };
+        let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
+        Shared {
+            bundles: BundleCache::new(folder.join("bundles"), store.clone()),
+            revisions: RevisionCache::default(),
+            under_way: BuildsUnderWay::default(),
+            manager: owner.manager,
+            lives: Arc::<Lives>::default(),
+            claims: Claims::new().0,
+            in_hand: Arc::default(),
+            tracker: TaskTracker::new(),
+            given_up: CancellationToken::new(),
+            outdated: Outdated::default(),
+            logs: logs::start(store.clone(), None).0,
+            store,
+            queue,
+            runtime: runtime::connect(&runtime::Config::Process { owner }).unwrap(),
+            limits: Limits::default(),
+            instances: folder.join("instances"),
+            clock: Clock::system(),
+        }
+    }
+
+    async fn deployed(store: &dyn Functions) -> Arc<Revision> {
+        let source = Digest::of(b"source");
+        store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
+        let spec = FunctionSpec {
+            description: None,
+            code: Code::Image { image: "image".to_owned() },
+            handler: "function.handler".to_owned(),
+            timeout: Duration::from_secs(1),
+            load_timeout: None,
+            memory_bytes: 1 << 20,
+            cpus: 1.0,
+            network: Network::None,
+            env: BTreeMap::new(),
+            scaling: Scaling { idle_timeout: Duration::from_secs(1), max_instances: 1 },
+        };
+        let (name, image) = ("f".parse().unwrap(), "image".to_owned());
+        let revision = NewRevision { name, spec, bundle: Some(source.clone()), source, image };
+        Arc::new(store.add_revision(revision).await.unwrap())
+    }
+
+    /// Work of a caller who waits for the answer at that address, as a consumer makes it.
+    async fn sync_work(queue: &dyn Queue, revision: Arc<Revision>, reply_to: &Address) -> Work {
+        let Address::Reply(reply_to) = reply_to else { panic!("no address of replies") };
+        let function = revision.function;
+        let invoke = Invoke {
+            v: message::VERSION,
+            id: InvocationId::new(),
+            mode: Mode::Sync,
+            function,
+            name: revision.name.clone(),
+            revision: revision.number,
+            accepted_at_ms: 0,
+            slot_deadline_ms: None,
+            slot_left_ms: Some(10_000),
+            content_type: "application/json".to_owned(),
+            headers: BTreeMap::new(),
+            header_list: None,
+            reply_to: Some(reply_to.clone()),
+        };
+        let address = Address::Function(function, Mode::Sync);
+        let options = ConsumeOptions { prefetch: 1, priority: 0 };
+        let mut consumer = queue.consume(&address, options).await.unwrap();
+        let parcel = Parcel::new(invoke.clone(), Bytes::new());
+        queue.publish(&address, Message { parcel, expires: None }).await.unwrap();
+        let delivery = consumer.next().await.unwrap();
+        let (taken, payload) = (Instant::now(), Bytes::new());
+        Work { invoke, payload, claim: None, revision, taken, deadline: None, delivery, handed: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_instance_died_idle_goes_to_the_next_one_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = store::connect(&store::Config::Sqlite { path }).await.unwrap();
+        let shared = Arc::new(shared(store.clone(), folder.path()).await);
+        let (address, mut replies) = shared.queue.open_replies().await.unwrap();
+        let mut work = sync_work(&*shared.queue, deployed(&*store).await, &address).await;
+        let (commands, mut told) = mpsc::unbounded_channel();
+        for handed in 1..HANDED {
+            hand_on(work, &shared, &commands).await;
+            let Ok(Command::Work(again)) = told.try_recv() else { panic!("it waits again") };
+            assert_eq!(again.handed, handed);
+            work = *again;
+        }
+        hand_on(work, &shared, &commands).await;
+        assert!(told.try_recv().is_err(), "it is not handed out again");
+        let reply = replies.next().await.unwrap();
+        let (outcome, _) = reply.parcel.open::<Outcome>().unwrap();
+        assert!(matches!(outcome.verdict, Verdict::NotRun { throttled: false, .. }), "{outcome:?}");
+        store.close().await;
+    }
+}

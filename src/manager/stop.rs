@@ -135,3 +135,48 @@ async fn within<T>(
         () = tokio::time::sleep(limit) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whichever_task_of_a_manager_panics_its_end_is_noticed() {
+        let names = [
+            "consumers",
+            "dispatcher",
+            "builds",
+            "health",
+            "logs",
+            "lease",
+            "claims",
+            "tidy",
+            "lost outcomes",
+        ];
+        for broken in names {
+            let task = |name| match name == broken {
+                true => tokio::spawn(async { panic!("for a test") }),
+                false => tokio::spawn(pending()),
+            };
+            let [consumers, dispatcher, builds, health, logs, lease, claims, tidy, lost_outcomes] =
+                names.map(task);
+            let (stop_health, stop_lease) = (CancellationToken::new(), CancellationToken::new());
+            let mut tasks = Tasks {
+                consumers,
+                dispatcher,
+                builds,
+                health,
+                logs,
+                lease,
+                claims,
+                tidy,
+                lost_outcomes,
+                stop_health,
+                stop_lease,
+            };
+            assert_eq!(tasks.first_end().await, broken);
+        }
+    }
+}

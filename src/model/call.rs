@@ -5,6 +5,8 @@ use super::{Body, CallHeaders, FunctionName, InstanceId, InvocationId, Mode, Pha
 /// A call of a function.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// The id of the invocation that it becomes: whoever asks knows it even when no answer comes.
+    pub id: InvocationId,
     /// The function to call.
     pub function: FunctionName,
     /// The payload, checked: its handler can read it.

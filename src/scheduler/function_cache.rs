@@ -29,7 +29,7 @@ use crate::{
 /// Functions read at once.
 const PAGE: u32 = 500;
 
-/// How long a caller of an unknown name waits for those who look up theirs.
+/// How long a caller of an unknown name waits for its look-up, and for those of others before it.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// What the hot path has to know of a function.
@@ -123,10 +123,14 @@ impl FunctionCache {
             return Ok(known);
         }
         // A store that is away takes its time with each of those who ask.
-        let Ok(_reading) = tokio::time::timeout(LOOK_UP, self.reading.lock()).await else {
+        tokio::time::timeout(LOOK_UP, self.ask(name)).await.unwrap_or_else(|_| {
             let detail = "the store does not answer; whether the function exists is not known";
-            return Err(Problem::new(code::UNAVAILABLE, detail).retry_after(1).into());
-        };
+            Err(Problem::new(code::UNAVAILABLE, detail).retry_after(1).into())
+        })
+    }
+
+    async fn ask(&self, name: &FunctionName) -> Result<Arc<CachedFunction>, Failure> {
+        let _reading = self.reading.lock().await;
         // Who was before us may have asked for the same one.
         if let Some(known) = self.known(name) {
             return Ok(known);

@@ -34,12 +34,12 @@ impl Scheduler {
     /// and otherwise the invocation goes on and its record is kept. Async: answers when it is on disk; dropped before, it
     /// may be there or not. An error says that the platform refused it, or that it does not know what came of it.
     pub async fn submit(&self, call: Call) -> Result<CallAnswer, Failure> {
-        let Call { function, payload, headers, mode } = call;
+        let Call { id, function, payload, headers, mode } = call;
         match mode {
-            Mode::Sync => self.invoke(&function, payload, headers).await.map(CallAnswer::Ended),
+            Mode::Sync => self.invoke(id, &function, payload, headers).await.map(CallAnswer::Ended),
             Mode::Async => {
                 let function = self.functions.find(&function).await?;
-                let id = self.admit(&function, payload, &headers.joined).await?;
+                self.admit(id, &function, payload, &headers.joined).await?;
                 Ok(CallAnswer::Accepted(id))
             }
         }
@@ -58,19 +58,19 @@ impl Scheduler {
     /// Lets an async call in: when this answers, it is on disk.
     pub(super) async fn admit(
         &self,
+        id: InvocationId,
         function: &Arc<CachedFunction>,
         payload: Body,
         headers: &BTreeMap<String, String>,
-    ) -> Result<InvocationId, Failure> {
+    ) -> Result<(), Failure> {
         let most = self.limits.max_backlog;
         if self.admission.backlog() >= most {
             let detail = format!("{most} async invocations are waiting already");
             return Err(Problem::new(code::OVERLOADED, detail).retry_after(OVERLOADED_RETRY).into());
         }
-        let row = admit::row(function, payload, headers, self.clock.now());
-        let id = row.id;
+        let row = admit::row(id, function, payload, headers, self.clock.now());
         match self.admission.admit(row, function.clone()).await {
-            Ok(true) => Ok(id),
+            Ok(true) => Ok(()),
             Ok(false) => Err(self.functions.not_found(&function.name).into()),
             Err(error) => Err(match &*error {
                 store::Error::UnknownFate { .. } => {

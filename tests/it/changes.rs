@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use cloudfunc::store::{self, NewRevision};
+use cloudfunc::{
+    model::{FunctionId, Mode},
+    queue::{Address, Error, Message, Queue},
+    store::{self, NewRevision},
+};
 
-use crate::support::{
-    eventually,
-    platform::{Stack, TestPlatform, function},
+use crate::{
+    store_contract::execute,
+    support::{
+        eventually,
+        platform::{Stack, TestPlatform, function},
+    },
 };
 
 /// The manager consumes for a function that it was not told of, and gives up one that was deleted.
@@ -46,4 +53,49 @@ async fn a_change_that_was_not_announced_is_found_by_the_next_look_at_everything
     .await;
     store.close().await;
     platform.stop().await;
+}
+
+/// A registry may end before it has removed them, and a role that has not heard of the deletion makes them again.
+#[tokio::test]
+async fn queues_of_a_deleted_function_go_though_nobody_was_told() {
+    let test = "changes::queues_of_a_deleted_function_go_though_nobody_was_told";
+    let stack = Stack::named("postgres_rabbitmq_process");
+    let started = TestPlatform::start_with(stack, test, |platform| {
+        platform.limits.reread = Duration::from_millis(200);
+    });
+    let Some(platform) = started.await else { return };
+    let code = [("function.py", "def handler(event):\n    return 'here'\n")];
+    platform.deploy("doomed", &code).await;
+    platform.deploy("kept", &code).await;
+    platform.value("doomed", "{}").await;
+    platform.value("kept", "{}").await;
+    let (store, queue) = (platform.store().await, platform.queue().await);
+    let deleted = store.delete_function(&function("doomed")).await.unwrap().unwrap();
+    queues_go(&*queue, deleted.id).await;
+
+    // Declared by somebody who did not know. A day later everybody does, and it is the last look.
+    queue.declare(deleted.id).await.unwrap();
+    execute(&platform.platform.store, "UPDATE deleted_functions SET deleted_at = deleted_at - 86400000");
+    queues_go(&*queue, deleted.id).await;
+    eventually("it is forgotten", || async {
+        store.deleted_functions().await.unwrap().is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(platform.value("kept", "{}").await, "here", "others keep theirs");
+    queue.close().await;
+    store.close().await;
+    platform.stop().await;
+}
+
+async fn queues_go(queue: &dyn Queue, function: FunctionId) {
+    for mode in [Mode::Sync, Mode::Async] {
+        let address = Address::Function(function, mode);
+        eventually("its queue is gone", || async {
+            // Nobody can read it: whoever takes it drops it.
+            let parcel = bytes::Bytes::from_static(b"x").into();
+            let published = queue.publish(&address, Message { parcel, expires: None }).await;
+            matches!(published, Err(Error::NoQueue(_))).then_some(())
+        })
+        .await;
+    }
 }

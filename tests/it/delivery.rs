@@ -9,7 +9,7 @@ use cloudfunc::{
     lifecycle::Kind,
     model::{
         FunctionId, InvocationId, Mode, OwnerId, Record, RevisionNumber, State, code,
-        message::{self, Outcome as Reported, Parcel, Verdict},
+        message::{self, Invoke, Outcome as Reported, Parcel, Verdict},
     },
     queue::{Address, Message},
     store::{Claiming, Wanted},
@@ -290,6 +290,82 @@ async fn silence_is_not_answered_as_throttled() {
     assert!(!problem.retry_safe);
     let record = record(&platform, problem.invocation_id.unwrap()).await;
     assert_eq!(cloudfunc::lifecycle::Ending::of_record(&record).unwrap().kind(), Kind::Interrupted);
+    queue.close().await;
+    store.close().await;
+    platform.stop().await;
+}
+
+/// Clocks of hosts differ: the time that a message says is left counts from when the manager takes it. Of an earlier
+/// version's there is only a moment, which counts for no longer than anybody waits.
+#[tokio::test]
+async fn a_callers_time_is_counted_by_the_manager_whatever_its_clock_says() {
+    let test = "delivery::a_callers_time_is_counted_by_the_manager_whatever_its_clock_says";
+    let started = TestPlatform::start_with(Stack::named("sqlite_rabbitmq_process"), test, |platform| {
+        platform.limits.queue_wait = Duration::from_millis(1500);
+    });
+    let Some(platform) = started.await else { return };
+    let (free, held) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    go(free.path());
+    deploy_waiter(&platform, "one").await;
+    platform.value("waiter", &payload(free.path(), 0)).await;
+    let store = platform.store().await;
+    let queue = platform.queue().await;
+    let found = store.function(&function("waiter")).await.unwrap().unwrap();
+    let (Address::Reply(reply_to), mut replies) = queue.open_replies().await.unwrap() else {
+        panic!("it is a reply address")
+    };
+    let now = jiff::Timestamp::now().as_millisecond();
+    let (past, future) = (now - 10_000, now + 3_600_000);
+    let message = |deadline, left| Invoke {
+        v: message::VERSION,
+        id: InvocationId::new(),
+        mode: Mode::Sync,
+        function: found.id,
+        name: function("waiter"),
+        revision: found.active_revision,
+        accepted_at_ms: deadline,
+        slot_deadline_ms: Some(deadline),
+        slot_left_ms: left,
+        content_type: "application/json".to_owned(),
+        headers: Default::default(),
+        header_list: None,
+        reply_to: Some(reply_to.clone()),
+    };
+    let mut send = async |invoke: Invoke| {
+        let (id, body) = (invoke.id, payload(free.path(), 1));
+        let message = Message { parcel: Parcel::new(invoke, body.into()), expires: None };
+        let address = Address::Function(found.id, Mode::Sync);
+        queue.publish(&address, message).await.unwrap();
+        loop {
+            let reply = tokio::time::timeout(LOST, replies.next()).await.expect("it is answered");
+            let (outcome, _) = reply.unwrap().parcel.open::<Reported>().unwrap();
+            assert_eq!(outcome.id, id);
+            if outcome.verdict != Verdict::Underway {
+                return outcome.verdict;
+            }
+        }
+    };
+    let throttled = |verdict: &Verdict| matches!(verdict, Verdict::NotRun { throttled: true, .. });
+    // Its scheduler's clock is ten seconds behind.
+    assert_eq!(send(message(past, Some(1500))).await, Verdict::Succeeded);
+
+    // From here on the only instance is busy.
+    let call = {
+        let (client, body) = (platform.client.clone(), json(&payload(held.path(), 2)));
+        tokio::spawn(async move { client.invoke(&function("waiter"), body).await })
+    };
+    has_begun(held.path(), 2).await;
+    for (what, invoke) in [
+        ("nothing is left, by a clock that is ahead", message(future, Some(0))),
+        ("an earlier version's moment is over", message(past, None)),
+        ("an earlier version's moment is in an hour", message(future, None)),
+    ] {
+        let verdict = send(invoke).await;
+        assert!(throttled(&verdict), "{what}: {verdict:?}");
+    }
+    go(held.path());
+    let answer = call.await.unwrap().unwrap();
+    assert!(matches!(answer.outcome, Outcome::Value(_)), "{answer:?}");
     queue.close().await;
     store.close().await;
     platform.stop().await;

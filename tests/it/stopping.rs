@@ -13,7 +13,8 @@ use std::{
 use cloudfunc::{
     app::Role,
     client::Error,
-    model::{Body, Problem},
+    lifecycle::{Ending, Kind},
+    model::{Body, Problem, code},
 };
 use reqwest::Method;
 use rustix::process::Signal;
@@ -87,6 +88,33 @@ async fn a_request_that_has_come_whole_is_answered_though_the_platform_stops() {
     platform.stop().await;
     let answer = answer.await.unwrap().unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, r#"{"n":7}"#.to_owned()));
+}
+
+/// Its caller knows what to look for once the platform is back.
+#[tokio::test]
+async fn a_call_that_outlasts_the_grace_is_told_its_id_and_has_a_record() {
+    let test = "a_call_that_outlasts_the_grace_is_told_its_id_and_has_a_record";
+    let mut platform = TestPlatform::start_with(Stack::LIGHT, test, |platform| {
+        platform.limits.stop_grace = Duration::from_millis(300);
+    })
+    .await
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let begun = folder.path().join("begun");
+    let code = "import pathlib, time\n\ndef handler(event):\n    pathlib.Path(event).touch()\n    time.sleep(60)\n";
+    platform.deploy("slow", &[("function.py", code)]).await;
+    let body = serde_json::to_string(&begun).unwrap();
+    let call = tokio::spawn(platform.post("/v1/functions/slow/invoke").body(body).send());
+    eventually("it runs", || std::future::ready(begun.exists().then_some(()))).await;
+    platform.restart().await;
+    let answer = call.await.unwrap().expect("an answer");
+    assert_eq!(answer.status(), 502);
+    let problem: Problem = answer.json().await.unwrap();
+    assert_eq!((&*problem.code, problem.retry_safe), (code::INTERRUPTED.code, false), "{problem:?}");
+    let id = problem.invocation_id.expect("its id");
+    let record = platform.client.record(id, None).await.unwrap();
+    assert_eq!(Ending::of_record(&record).unwrap().kind(), Kind::Interrupted, "{record:?}");
+    platform.stop().await;
 }
 
 /// A file system in memory; unmounted when it is dropped.

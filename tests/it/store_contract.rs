@@ -71,6 +71,7 @@ contract! {
         reported_warmth_is_kept,
         deletion_cancels_what_waits_and_lets_running_finish,
         a_name_deployed_again_is_another_function,
+        what_was_deleted_is_listed_with_its_age_until_it_is_forgotten,
         a_blob_goes_with_the_last_revision_that_uses_it,
         a_deploy_at_the_time_of_a_deletion_has_its_bundle_or_fails,
         logs_go_with_their_function_and_records_stay,

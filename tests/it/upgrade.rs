@@ -23,6 +23,7 @@ use self::{broker::OldBroker, fixture::Fixture};
 use crate::support::{
     eventually,
     platform::{Stack, TestPlatform, function},
+    postgres::{Database, HeldTable, waiting_for_a_lock},
     server,
 };
 
@@ -52,6 +53,30 @@ versions! {
     before_lifecycle: "0.1-before-lifecycle"
     before_growth: "0.1-before-growth"
     before_delivery: "0.1-before-delivery"
+}
+
+/// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_takes_longer_than_connecting_may_is_completed() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let database = Database::create(&server);
+    let config = database.config();
+    Fixture::open("0.1-before-delivery", "postgres").lay_store(&config);
+    let held = HeldTable::take(&database, "invocations");
+    let begun = tokio::time::Instant::now();
+    let connecting = tokio::spawn(async move { store::connect(&config).await });
+    eventually("the migration waits for the table", async || {
+        (waiting_for_a_lock(&database) == 1).then_some(())
+    })
+    .await;
+    // The bound of connecting is five seconds: only as many show that they do not count here.
+    tokio::time::sleep_until(begun + Duration::from_millis(5500)).await;
+    assert!(!connecting.is_finished(), "it waits");
+    held.release();
+    let store = connecting.await.unwrap().unwrap();
+    assert!(store.totals().await.unwrap().balance());
+    assert_eq!(store.deleted_functions().await.unwrap(), [], "what it makes is there");
+    store.close().await;
 }
 
 /// Longer than any fixture will grow old: nothing of it is pruned.

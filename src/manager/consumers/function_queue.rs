@@ -1,6 +1,7 @@
 //! One of a function's queues: its messages become work.
 
 use std::{
+    panic::resume_unwind,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,13 +52,16 @@ impl FunctionQueue {
                 warm = warm.wait_for(|warm| *warm) => if warm.is_err() { return },
             }
             let cold = stop.child_token();
-            let consuming = tokio::spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
+            let mut consuming = tokio::spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = warm.wait_for(|warm| !*warm) => {}
+                Err(ended) = &mut consuming => resume_unwind(ended.into_panic()),
             }
             cold.cancel();
-            let _ = consuming.await;
+            if !consuming.is_finished() {
+                let _ = consuming.await;
+            }
         }
     }
 

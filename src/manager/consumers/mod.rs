@@ -5,13 +5,14 @@ mod function_queue;
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::resume_unwind,
     sync::Arc,
 };
 
 use function_queue::{FunctionQueue, STANDING_PRIORITY};
 use tokio::{
     sync::Semaphore,
-    task::JoinHandle,
+    task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,6 @@ struct Consuming {
     active: RevisionNumber,
     prefetch: u16,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
 }
 
 /// Consumes for every function there is, as functions come and go, until `stop`; then everything that
@@ -49,6 +49,7 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
         stop: stop.clone(),
         asking: Arc::new(Semaphore::new(1)),
         consuming: HashMap::new(),
+        tasks: JoinSet::new(),
         retry: Retry::new(),
     };
     while !stop.is_cancelled() {
@@ -60,13 +61,10 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
             followed.retry.pause("functions cannot be followed", &*error, &stop).await;
         }
     }
-    let consuming = followed.consuming;
-    for one in consuming.values() {
+    for one in followed.consuming.values() {
         one.stop.cancel();
     }
-    for task in consuming.into_values().flat_map(|one| one.tasks) {
-        let _ = task.await;
-    }
+    while followed.tasks.join_next().await.is_some() {}
 }
 
 /// The functions that have to be read after an event.
@@ -95,6 +93,8 @@ struct Followed {
     stop: CancellationToken,
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
+    /// Theirs.
+    tasks: JoinSet<()>,
     retry: Retry,
 }
 
@@ -121,6 +121,11 @@ impl Followed {
                     None => return Ok(()),
                 },
                 _ = tick.tick() => Reading::All,
+                Some(ended) = self.tasks.join_next() => match ended {
+                    // One that panics must not leave its queue to nobody: it takes us along.
+                    Err(ended) if ended.is_panic() => resume_unwind(ended.into_panic()),
+                    _ => continue,
+                },
             };
             match reading {
                 Reading::One(function) => self.read_one(function).await?,
@@ -201,9 +206,8 @@ impl Followed {
         }
     }
 
-    fn start(&self, function: &Function, prefetch: u16) -> Consuming {
+    fn start(&mut self, function: &Function, prefetch: u16) -> Consuming {
         let token = self.stop.child_token();
-        let mut tasks = Vec::with_capacity(4);
         for mode in [Mode::Sync, Mode::Async] {
             let queue = FunctionQueue {
                 shared: self.shared.clone(),
@@ -214,11 +218,11 @@ impl Followed {
                 asking: self.asking.clone(),
                 manager_stop: self.stop.clone(),
             };
-            tasks.push(tokio::spawn(queue.clone().consume(STANDING_PRIORITY, token.clone())));
+            self.tasks.spawn(queue.clone().consume(STANDING_PRIORITY, token.clone()));
             let warm = self.dispatch.warm().follow(function.id);
-            tasks.push(tokio::spawn(queue.consume_while_warm(warm, token.clone())));
+            self.tasks.spawn(queue.consume_while_warm(warm, token.clone()));
         }
-        Consuming { active: function.active_revision, prefetch, stop: token, tasks }
+        Consuming { active: function.active_revision, prefetch, stop: token }
     }
 }
 

@@ -116,7 +116,7 @@ async fn run(
 ) {
     let is_durable = queue.is_durable();
     let (committed, announcing) = mpsc::channel(BATCHES_BEHIND);
-    let announcing = tokio::spawn({
+    let mut announcing = tokio::spawn({
         let (store, unannounced) = (store.clone(), unannounced.clone());
         async move {
             match is_durable {
@@ -144,6 +144,8 @@ async fn run(
                 let announced = batch.answer(outcome, &unannounced);
                 announce(&committed, is_durable, announced).await;
             }
+            // It ends before us only by a panic. Without it, nothing in memory would ever be published.
+            Err(ended) = &mut announcing => std::panic::resume_unwind(ended.into_panic()),
             taken = waiting.recv_many(&mut requests, COMMIT_ROWS), if has_room && is_open => {
                 is_open = taken > 0;
             }
@@ -235,13 +237,14 @@ async fn announce(
 
 /// A row for the store.
 pub fn row(
+    id: InvocationId,
     function: &CachedFunction,
     payload: Body,
     headers: &BTreeMap<String, String>,
     accepted_at: Timestamp,
 ) -> NewInvocation {
     NewInvocation {
-        id: InvocationId::new(),
+        id,
         function: function.id,
         name: function.name.clone(),
         payload,

@@ -55,6 +55,7 @@ pub async fn receive(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 }
 
 async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &CancellationToken) {
+    let mut fits = Fits::default();
     loop {
         let first = tokio::select! {
             biased;
@@ -72,11 +73,11 @@ async fn take_all(scheduler: &Scheduler, consumer: &mut Consumer, stop: &Cancell
             bytes += delivery.parcel.size();
             batch.push(delivery);
         }
-        settle(scheduler, batch).await;
+        settle(scheduler, batch, &mut fits).await;
     }
 }
 
-async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
+async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>, fits: &mut Fits) {
     let mut settlements = Vec::with_capacity(batch.len());
     let mut read = Vec::with_capacity(batch.len());
     for delivery in batch {
@@ -88,9 +89,15 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>) {
             Err(error) => leave_to_others(scheduler, delivery, &error),
         }
     }
-    match patiently(&scheduler.unstored, || scheduler.store.settle(&settlements)).await {
-        Ok(settled) => announce(scheduler, &settlements, &settled),
-        Err(_) => one_by_one(scheduler, &settlements).await,
+    let mut left = &settlements[..];
+    while !left.is_empty() {
+        let settling = patiently(&scheduler.unstored, fits, left, |part| scheduler.store.settle(part));
+        let (part, settled) = settling.await;
+        match settled {
+            Ok(settled) => announce(scheduler, part, &settled),
+            Err(_) => one_by_one(scheduler, part).await,
+        }
+        left = &left[part.len()..];
     }
     if let Err(error) = Delivery::ack_all(read).await {
         tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
@@ -140,7 +147,9 @@ async fn refused_of<'a>(scheduler: &Scheduler, settlements: Vec<&'a Settlement>)
     let mut refused = Vec::new();
     for settlement in settlements {
         let one = std::slice::from_ref(settlement);
-        match patiently(&scheduler.unstored, || scheduler.store.settle(one)).await {
+        let mut fits = Fits::default();
+        let settling = patiently(&scheduler.unstored, &mut fits, one, |one| scheduler.store.settle(one));
+        match settling.await.1 {
             Ok(settled) => announce(scheduler, one, &settled),
             Err(error) => {
                 tracing::error!(invocation = %settlement.id, error = %chain(&error), "outcome refused");
@@ -169,21 +178,40 @@ async fn end_instead(scheduler: &Scheduler, settlement: &Settlement) -> bool {
     }
 }
 
-/// Until the store has it or refuses; repeating is harmless, since a finished row is not `running`
-/// any more.
-async fn patiently<'a, T>(
+/// How many outcomes the store takes together. One that falls silent over a batch may be at the end of a slow network,
+/// which would never move the whole in its time: half as many are tried then, and one more after each success.
+struct Fits(usize);
+
+impl Default for Fits {
+    fn default() -> Self {
+        Self(BATCH)
+    }
+}
+
+/// Until the store has the first of these, as many as fit, or refuses them; repeating is harmless, since a finished row
+/// is not `running` any more. Returns which they were.
+async fn patiently<'a>(
     unstored: &Unstored,
-    mut store: impl FnMut() -> BoxFuture<'a, Result<T, store::Error>>,
-) -> Result<T, store::Error> {
+    fits: &mut Fits,
+    settlements: &'a [Settlement],
+    mut store: impl FnMut(&'a [Settlement]) -> BoxFuture<'a, Result<Vec<bool>, store::Error>>,
+) -> (&'a [Settlement], Result<Vec<bool>, store::Error>) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
-        match store().await {
-            Err(error) if error.is_transient() => unstored.say(&chain(&error)),
-            Ok(stored) => {
-                unstored.is_over();
-                return Ok(stored);
+        let part = &settlements[..settlements.len().min(fits.0)];
+        match store(part).await {
+            Err(error) if error.is_transient() => {
+                unstored.say(&chain(&error));
+                if matches!(error, store::Error::UnknownFate { .. }) {
+                    fits.0 = part.len().div_ceil(2);
+                }
             }
-            refused => return refused,
+            Ok(settled) => {
+                unstored.is_over();
+                fits.0 = BATCH.min(fits.0 + 1);
+                return (part, Ok(settled));
+            }
+            refused => return (part, refused),
         }
         backoff.pause().await;
     }
@@ -285,4 +313,83 @@ fn chance() -> f64 {
     // Without a source of randomness every pause is half of its bound.
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(random) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::ready;
+
+    use super::*;
+    use crate::model::{
+        InvocationId, Phases, RevisionNumber,
+        message::{Claimed, VERSION},
+    };
+
+    fn succeeded() -> Settlement {
+        let claimed = Claimed {
+            function: crate::model::FunctionId::new(),
+            accepted_at_ms: 0,
+            failures: 0,
+            losses: 0,
+            token: None,
+        };
+        let outcome = Outcome {
+            v: VERSION,
+            id: InvocationId::new(),
+            attempt: 1,
+            owner: None,
+            revision: RevisionNumber(1),
+            instance: None,
+            start: None,
+            prewarmed: false,
+            verdict: Verdict::Succeeded,
+            content_type: None,
+            phases: Phases::new(),
+            manager_ms: 0.0,
+            lines: None,
+            claimed: Some(claimed),
+        };
+        settlement(outcome, Bytes::new(), Timestamp::UNIX_EPOCH)
+    }
+
+    fn silence() -> store::Error {
+        store::Error::UnknownFate { address: "far away".to_owned(), source: "no answer".into() }
+    }
+
+    #[tokio::test]
+    async fn a_batch_over_which_the_store_falls_silent_is_halved_until_it_fits_its_time() {
+        let settlements: Vec<Settlement> = (0..BATCH).map(|_| succeeded()).collect();
+        let (unstored, mut fits, mut sent) = (Unstored::default(), Fits::default(), Vec::new());
+        let (mut left, mut stored) = (&settlements[..], Vec::new());
+        while !left.is_empty() {
+            let (part, settled) = patiently(&unstored, &mut fits, left, |part| {
+                sent.push(part.len());
+                // What its network moves in time.
+                let answer = if part.len() > 20 { Err(silence()) } else { Ok(vec![true; part.len()]) };
+                Box::pin(ready(answer))
+            })
+            .await;
+            assert_eq!(settled.unwrap().len(), part.len());
+            stored.extend(part.iter().map(|one| one.id));
+            left = &left[part.len()..];
+        }
+        assert_eq!(sent, [64, 32, 16, 17, 18, 13], "what has fitted is remembered");
+        assert_eq!(stored, settlements.iter().map(|one| one.id).collect::<Vec<_>>(), "each once");
+        assert_eq!(unstored.why(), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_nothing_was_sent_to_is_tried_with_the_whole_again() {
+        let settlements = [succeeded(), succeeded()];
+        let (unstored, mut fits, mut is_away) = (Unstored::default(), Fits::default(), true);
+        let (part, settled) = patiently(&unstored, &mut fits, &settlements, |part| {
+            let away =
+                || store::Error::Unavailable { address: "here".to_owned(), source: "away".into() };
+            let answer =
+                if std::mem::take(&mut is_away) { Err(away()) } else { Ok(vec![true; part.len()]) };
+            Box::pin(ready(answer))
+        })
+        .await;
+        assert_eq!((part.len(), settled.unwrap()), (2, vec![true; 2]));
+    }
 }

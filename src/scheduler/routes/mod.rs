@@ -94,7 +94,7 @@ async fn invoke(
 ) -> Answer<CallAnswer> {
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
-    scheduler.submit(CallRequest { function, headers: parts.headers, payload }.typed()?).await
+    scheduler.submit(CallRequest::received(function, parts.headers, payload).typed()?).await
 }
 
 async fn record(
@@ -272,7 +272,8 @@ async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
     }
     let payload = Body { content_type: payload::DEFAULT_TYPE.to_owned(), bytes: payload.into() };
     let warm = !scheduler.store.instances(Some(known.id)).await?.is_empty();
-    let id = scheduler.admit(&known, payload, &BTreeMap::new()).await?;
+    let id = InvocationId::new();
+    scheduler.admit(id, &known, payload, &BTreeMap::new()).await?;
     let answer = json!({
         "message": format!("Function {function} scheduled"),
         "function": function,

@@ -49,13 +49,13 @@ impl Scheduler {
     /// no longer be taken.
     pub async fn invoke(
         &self,
+        id: InvocationId,
         name: &FunctionName,
         payload: Body,
         headers: CallHeaders,
     ) -> Result<Ended, Failure> {
         let (accepted, accepted_at) = (Instant::now(), self.clock.now());
         let function = self.functions.find(name).await?;
-        let id = InvocationId::new();
         let in_flight = self.enter(&function)?;
         let arrival =
             Arrival { function: function.clone(), accepted, accepted_at, _in_flight: in_flight };

@@ -2,6 +2,11 @@
 
 use std::collections::HashMap;
 
+use cloudfunc::{
+    client::{Error, InvokeAnswer, Outcome},
+    lifecycle::{Ending, Kind},
+    model::code,
+};
 use futures_util::future::join;
 use rustix::process::Signal;
 
@@ -55,7 +60,7 @@ async fn sigterm_finishes_what_runs_and_stops_in_order() {
     };
     let (answer, gone) = join(in_flight, order).await;
     let answer = answer.unwrap().expect("running work is answered");
-    let cloudfunc::client::Outcome::Value(value) = answer.outcome else { panic!("{answer:?}") };
+    let Outcome::Value(value) = answer.outcome else { panic!("{answer:?}") };
     assert_eq!(value.bytes, "7");
     assert_eq!(gone, ORDER);
     assert_eq!(up.ended(SOON).await, Some(0), "SIGTERM is the polite end");
@@ -120,6 +125,34 @@ async fn what_does_not_finish_in_time_is_run_again() {
     assert_eq!((record.state.as_str(), record.attempts.len()), ("succeeded", 2), "{record:?}");
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0), "{}", up.stderr());
+    desk.leave().await;
+}
+
+/// The gateway ends before the manager gives up: the caller gets an answer all the same, which names the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_what_does_not_finish_in_time_is_told_its_id() {
+    let desk = desk!();
+    let mut up = desk.up_with(&["--stop-grace", "500ms"]).await;
+    desk.deploy("sleeper", SLEEPER, "").await.ok();
+    let client = desk.client().await;
+    let payload = json(r#"{"seconds":25}"#);
+    let call = tokio::spawn(async move { client.invoke(&function("sleeper"), payload).await });
+    eventually("it runs", async || desk.log("manager").contains("executing").then_some(())).await;
+    up.signal(Signal::TERM);
+    let problem = match call.await.unwrap() {
+        Ok(InvokeAnswer { outcome: Outcome::Failed(problem), .. }) | Err(Error::Problem(problem)) => {
+            problem
+        }
+        other => panic!("it is told what is known: {other:?}"),
+    };
+    assert_eq!((&*problem.code, problem.status), (code::INTERRUPTED.code, 502), "{problem:?}");
+    assert!(!problem.retry_safe);
+    assert_eq!(up.ended(SOON).await, Some(0), "{}", up.stderr());
+    let store = desk.store().await;
+    let record =
+        store.record(problem.invocation_id.expect("its id")).await.unwrap().expect("its record");
+    assert_eq!(Ending::of_record(&record).unwrap().kind(), Kind::Interrupted, "{record:?}");
+    store.close().await;
     desk.leave().await;
 }
 

@@ -1,4 +1,8 @@
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use cloudfunc::{
@@ -7,7 +11,7 @@ use cloudfunc::{
 };
 
 use super::{
-    LONG, accept, claim, deploy, finish, give_back, name, now, open, owner, revision_of, state,
+    LONG, accept, claim, deploy, execute, finish, give_back, name, now, open, owner, revision_of, state,
 };
 
 pub async fn revisions_are_numbered_from_one_and_the_newest_is_active(config: Config) {
@@ -169,6 +173,39 @@ pub async fn a_name_deployed_again_is_another_function(config: Config) {
     assert_ne!(second.id, first.id);
     assert_eq!(second.active_revision, RevisionNumber(1));
     assert_eq!(store.revisions(first.id).await.unwrap(), []);
+}
+
+pub async fn what_was_deleted_is_listed_with_its_age_until_it_is_forgotten(config: Config) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let store = open(config.clone()).await;
+    let (f, g) = (deploy(&store, "f", "v1").await, deploy(&store, "g", "v1").await);
+    assert_eq!(store.deleted_functions().await.unwrap(), []);
+    store.delete_function(&f.name).await.unwrap();
+    assert_eq!(store.delete_function(&f.name).await.unwrap(), None, "it is gone");
+    execute(&config, "UPDATE deleted_functions SET deleted_at = deleted_at - 3600000");
+    store.delete_function(&g.name).await.unwrap();
+    // Of the same name, and there.
+    deploy(&store, "g", "v1").await;
+    let ages = async || {
+        let deleted = store.deleted_functions().await.unwrap();
+        deleted.into_iter().map(|one| (one.id, one.age)).collect::<BTreeMap<_, _>>()
+    };
+    let before = ages().await;
+    assert_eq!(before.keys().copied().collect::<BTreeSet<_>>(), [f.id, g.id].into());
+    assert!(before[&f.id] >= HOUR && before[&f.id] < 2 * HOUR, "{before:?}");
+    assert!(before[&g.id] < HOUR, "{before:?}");
+
+    store.forget_deleted(&[]).await.unwrap();
+    store.forget_deleted(&[FunctionId::new()]).await.unwrap();
+    assert_eq!(ages().await.len(), 2, "unknown ones change nothing");
+    store.forget_deleted(&[f.id, FunctionId::new()]).await.unwrap();
+    assert_eq!(ages().await.into_keys().collect::<Vec<_>>(), [g.id]);
+    store.forget_deleted(&[f.id, g.id]).await.unwrap();
+    assert_eq!(store.deleted_functions().await.unwrap(), []);
+    // By a clock that was set back since, it was deleted later than now.
+    store.delete_function(&g.name).await.unwrap();
+    execute(&config, "UPDATE deleted_functions SET deleted_at = deleted_at + 3600000");
+    assert_eq!(ages().await.into_values().collect::<Vec<_>>(), [Duration::ZERO]);
 }
 
 pub async fn a_blob_goes_with_the_last_revision_that_uses_it(config: Config) {

@@ -1,11 +1,20 @@
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use cloudfunc::{
     model::{FunctionId, InstanceId, ManagerId, OwnerId, RevisionNumber},
-    store::{Config, ReportedInstance},
+    store::{Config, ReportedInstance, Wanted},
 };
 
-use super::{LONG, lease_of, now, open};
+use tokio::task::JoinSet;
+
+use super::{LONG, accept, deploy, invocation, lease_of, now, open};
+use crate::support::{
+    eventually,
+    postgres::{Database, HeldTable, waiting_for_a_lock},
+};
 
 fn instance(manager: ManagerId, function: FunctionId) -> ReportedInstance {
     ReportedInstance {
@@ -89,4 +98,43 @@ pub async fn a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives(co
     }
     store.release_manager(manager).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [two]);
+}
+
+/// A manager under load is not a lost one. On one file everything shares the writer, and no lease is watched.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewals_do_not_wait_behind_writes_that_have_every_connection() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let database = Database::create(&server);
+    let store = open(database.config()).await;
+    let f = deploy(&store, "f", "v1").await;
+    let owner = super::owner(&store).await;
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(accept(&store, &f).await);
+    }
+    let held = HeldTable::take(&database, "invocations");
+    let mut writing = JoinSet::new();
+    for id in ids {
+        let (claimer, accepter, row) = (store.clone(), store.clone(), invocation(&f));
+        let wanted = Wanted { id, revision: RevisionNumber(1) };
+        writing.spawn(async move { claimer.claim(&[wanted], owner).await.map(drop) });
+        writing.spawn(async move { accepter.accept(&[row]).await.map(drop) });
+    }
+    // All that there are for such writes; the other ones wait for one of them.
+    eventually("the writes have their connections", async || {
+        (waiting_for_a_lock(&database) == 8).then_some(())
+    })
+    .await;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert!(store.renew_lease(owner, LONG).await.unwrap());
+        assert_eq!(store.leases().await.unwrap().len(), 1, "who watches sees it");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+    held.release();
+    while let Some(written) = writing.join_next().await {
+        // Whoever had waited for too long was told so.
+        drop(written.unwrap());
+    }
+    store.close().await;
 }

@@ -1,6 +1,11 @@
 //! A database of one test, dropped with it. Tests know nothing of sqlx; the client is wherever the
 //! server is.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, Command, Stdio},
+};
+
 use super::home::SOON;
 
 pub struct Database {
@@ -42,6 +47,45 @@ pub fn psql(url: &str, statement: &str) -> String {
         .expect("psql is there");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A session that has a table for itself: whoever reads or writes it waits.
+pub struct HeldTable {
+    session: Child,
+}
+
+impl HeldTable {
+    pub fn take(database: &Database, table: &str) -> Self {
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]);
+        psql.args(["--dbname", &database.url()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut session = psql.spawn().expect("psql is there");
+        let mut says = session.stdin.as_ref().unwrap();
+        writeln!(says, "BEGIN; LOCK TABLE {table}; SELECT 'held';").unwrap();
+        let mut said = String::new();
+        BufReader::new(session.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said.trim(), "held");
+        Self { session }
+    }
+
+    pub fn release(self) {
+        drop(self);
+    }
+}
+
+impl Drop for HeldTable {
+    /// Its transaction ends with the session.
+    fn drop(&mut self) {
+        drop(self.session.stdin.take());
+        let _ = self.session.wait();
+    }
+}
+
+/// Returns how many sessions wait for what another one has locked.
+pub fn waiting_for_a_lock(database: &Database) -> usize {
+    let query = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    psql(&database.url(), query).trim().parse().unwrap()
 }
 
 /// Returns how many rows of tables and indexes were read, by sessions that have ended.

@@ -84,7 +84,11 @@ impl Fixture {
     /// The first host's data folder, and the store.
     pub fn lay(&self, platform: &Platform) {
         self.lay_folder("first", &platform.data_dir);
-        match &platform.store {
+        self.lay_store(&platform.store);
+    }
+
+    pub fn lay_store(&self, store: &store::Config) {
+        match store {
             store::Config::Sqlite { path } => {
                 fs::copy(self.folder.join("store.db"), path).unwrap();
                 fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -1,0 +1,188 @@
+//! Tasks inside a role that nothing works without: one that panics ends its role, with an error, and whoever started the
+//! role starts it again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cloudfunc::{
+    clock::Clock,
+    http::{self, Door, Guard, Server},
+    manager,
+    model::{FunctionId, ManagerId, Mode, PlatformName},
+    queue::{self, Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
+    runtime, scheduler,
+    settings::Limits,
+    shutdown::Shutdown,
+    store,
+};
+
+use crate::store_contract::revision_of;
+
+/// For a role to end on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Whose task panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Admission,
+    Publishing,
+    Builds,
+    Consuming,
+}
+
+/// The embedded queue, over which one inner task of its role panics. No backend does: it stands for a mistake of ours.
+struct Panics {
+    queue: Arc<dyn Queue>,
+    over: Over,
+    /// How often it was asked whether it is durable: first by the scheduler, then by its admission.
+    asked: AtomicUsize,
+}
+
+impl Panics {
+    fn unless(&self, fine: bool) {
+        assert!(fine, "{:?}, for a test", self.over);
+    }
+}
+
+#[async_trait]
+impl Queue for Panics {
+    fn kind(&self) -> &'static str {
+        self.queue.kind()
+    }
+
+    fn is_durable(&self) -> bool {
+        let is_second = self.asked.fetch_add(1, Ordering::SeqCst) == 1;
+        self.unless(self.over != Over::Admission || !is_second);
+        self.queue.is_durable()
+    }
+
+    async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {
+        let is_async = matches!(to, Address::Function(_, Mode::Async));
+        self.unless(self.over != Over::Publishing || !is_async);
+        self.queue.publish(to, message).await
+    }
+
+    async fn consume(&self, from: &Address, options: ConsumeOptions) -> Result<Consumer, Error> {
+        self.unless(self.over != Over::Builds || *from != Address::Builds);
+        let is_async = matches!(from, Address::Function(_, Mode::Async));
+        self.unless(self.over != Over::Consuming || !is_async);
+        self.queue.consume(from, options).await
+    }
+
+    async fn declare(&self, function: FunctionId) -> Result<(), Error> {
+        self.queue.declare(function).await
+    }
+
+    async fn remove(&self, function: FunctionId) -> Result<(), Error> {
+        self.queue.remove(function).await
+    }
+
+    async fn waiting(&self, functions: &[FunctionId]) -> Result<Vec<Waiting>, Error> {
+        self.queue.waiting(functions).await
+    }
+
+    async fn open_replies(&self) -> Result<(Address, Consumer), Error> {
+        self.queue.open_replies().await
+    }
+
+    async fn remove_platform(&self) -> Result<(), Error> {
+        self.queue.remove_platform().await
+    }
+
+    async fn broadcast(&self, event: Bytes) -> Result<(), Error> {
+        self.queue.broadcast(event).await
+    }
+
+    async fn subscribe(&self) -> Result<Consumer, Error> {
+        self.queue.subscribe().await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.queue.ping().await
+    }
+
+    async fn close(&self) {
+        self.queue.close().await;
+    }
+}
+
+/// What a role works with; the store has one function, `f`.
+struct Around {
+    platform: PlatformName,
+    folder: tempfile::TempDir,
+    store: Arc<dyn store::Store>,
+    queue: Arc<dyn Queue>,
+    server: Server,
+}
+
+impl Around {
+    async fn new(over: Over) -> Self {
+        let platform = "inner-tasks".parse().unwrap();
+        let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = store::connect(&store::Config::Sqlite { path }).await.unwrap();
+        let revision = revision_of("f", "code");
+        store.put_blob(&revision.source, Bytes::from_static(b"code")).await.unwrap();
+        store.add_revision(revision).await.unwrap();
+        let queue = queue::connect(&queue::Config::Embedded, &platform).await.unwrap();
+        let queue = Arc::new(Panics { queue, over, asked: AtomicUsize::new(0) });
+        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+        Self { platform, folder, store, queue, server }
+    }
+}
+
+async fn ends_with(said: &str, role: impl Future<Output = anyhow::Result<()>>) {
+    let ended = tokio::time::timeout(SOON, role).await.expect("it does not go on without it");
+    let error = format!("{:#}", ended.expect_err("the end is unasked"));
+    assert!(error.contains(said), "{error}");
+}
+
+#[tokio::test]
+async fn a_scheduler_whose_admission_panics_ends_with_an_error() {
+    for over in [Over::Admission, Over::Publishing] {
+        let Around { platform, folder: _folder, store, queue, server } = Around::new(over).await;
+        let address = server.listener.local_addr().unwrap();
+        let backends = scheduler::Backends { platform, store: store.clone(), queue };
+        let (limits, clock) = (Limits::default(), Clock::system());
+        let running = scheduler::run(backends, limits, clock, server, Shutdown::default());
+        let accepted = async {
+            let client = http::client().unwrap();
+            let call = client.post(format!("http://{address}/v1/functions/f/invoke"));
+            let call = call.bearer_auth("token").header("prefer", "respond-async").body("{}");
+            // It may have ended by then.
+            drop(call.send().await);
+        };
+        tokio::join!(ends_with("the admission ended", running), accepted);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
+    for (over, task) in [(Over::Builds, "builds"), (Over::Consuming, "consumers")] {
+        let Around { platform, folder, store, queue, server } = Around::new(over).await;
+        let owner = runtime::Owner { platform, manager: ManagerId::new() };
+        let backends = manager::Backends {
+            store: store.clone(),
+            queue,
+            runtime: runtime::connect(&runtime::Config::Process { owner: owner.clone() }).unwrap(),
+            clock: Clock::system(),
+            lines: None,
+            usual: Vec::new(),
+        };
+        let data_dir = folder.path().join("data");
+        let limits = Limits { prewarm_budget: 0, ..Limits::default() };
+        let running = manager::run(backends, owner, limits, data_dir, server, Shutdown::default());
+        ends_with(&format!("the task '{task}' of the manager ended"), running).await;
+        assert_eq!(store.leases().await.unwrap(), [], "others may claim at once what it had");
+        store.close().await;
+    }
+}
