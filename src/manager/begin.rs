@@ -91,7 +91,10 @@ pub async fn did_not_begin(work: Work, shared: &Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Instant};
+    use std::{
+        collections::BTreeMap,
+        time::{Duration, Instant},
+    };
 
     use bytes::Bytes;
     use tokio::sync::mpsc;
