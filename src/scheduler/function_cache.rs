@@ -150,6 +150,15 @@ impl FunctionCache {
         function_not_found(name, map.keys().map(FunctionName::as_str))
     }
 
+    /// Returns the most messages for async invocations of a function that managers may have in hand: each has two consumers
+    /// of as many messages as instances. None for an unknown function.
+    pub fn most_in_hand(&self, id: FunctionId) -> Option<u64> {
+        let managers = u64::from(self.managers.load(Ordering::Relaxed).max(1));
+        let known = self.by_name.read().expect("no holder panics");
+        let function = known.values().find(|function| function.id == id)?;
+        Some(2 * managers * u64::from(function.max_instances))
+    }
+
     /// As many managers may be given work.
     pub fn set_managers(&self, count: u32) {
         if self.managers.swap(count, Ordering::Relaxed) == count {

@@ -1,6 +1,6 @@
 //! Async invocations from their acceptance to their end.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -59,6 +59,9 @@ pub trait Invocations: Send + Sync {
     /// [`Invocations::take_due`] returns them again. For queues that have lost them. Rows that an older version has
     /// published count as published long ago, and so do those that a clock says will be published later.
     async fn forget_lost(&self, functions: &[FunctionId], age: Duration) -> Result<u64, Error>;
+    /// Returns the number of waiting rows of each of these functions whose messages were noted as published; functions
+    /// without such rows are missing.
+    async fn published(&self, functions: &[FunctionId]) -> Result<HashMap<FunctionId, u64>, Error>;
     /// Makes due at once what is put off for longer than anything is, and returns the number of these rows: the store's
     /// clock was set back, or an older version had published them often.
     async fn pull_in(&self) -> Result<u64, Error>;

@@ -22,7 +22,7 @@ pub(super) const LONG: Duration = Duration::from_secs(60);
 
 macro_rules! store {
     ($backend:ty, $kind:literal) => {
-        use std::time::Duration;
+        use std::{collections::HashMap, time::Duration};
 
         use async_trait::async_trait;
         use bytes::Bytes;
@@ -217,6 +217,13 @@ macro_rules! store {
 
             async fn pull_in(&self) -> Result<u64, Error> {
                 self.write(LONG, messages::pull_in(self.synced())).await
+            }
+
+            async fn published(
+                &self,
+                functions: &[FunctionId],
+            ) -> Result<HashMap<FunctionId, u64>, Error> {
+                self.read(LONG, messages::published(self.sweep_readers(), functions)).await
             }
 
             async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error> {

@@ -58,6 +58,10 @@ impl Scheduler {
 
     /// Answers its address.
     async fn start(&mut self, queue: &Arc<dyn Queue>) -> SocketAddr {
+        self.start_with(queue, Limits::default()).await
+    }
+
+    async fn start_with(&mut self, queue: &Arc<dyn Queue>, limits: Limits) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let backends = scheduler::Backends {
@@ -66,8 +70,7 @@ impl Scheduler {
             queue: queue.clone(),
         };
         let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
-        let run =
-            scheduler::run(backends, Limits::default(), Clock::system(), server, self.shutdown.clone());
+        let run = scheduler::run(backends, limits, Clock::system(), server, self.shutdown.clone());
         self.task = Some(tokio::spawn(run));
         address
     }
@@ -282,6 +285,45 @@ async fn what_an_empty_queue_should_hold_is_published_again_and_what_it_holds_is
 
     scheduler.stop().await;
     drop(consumer);
+    for function in [purged, kept] {
+        queue.remove(function.id).await.unwrap();
+    }
+    queue.remove_platform().await.unwrap();
+    queue.close().await;
+}
+
+/// One that is purged while messages come all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_queue_lacks_that_is_never_empty_is_published_again() {
+    let (broker, server) = (need!("CLOUDFUNC_TEST_RABBITMQ_URL"), need!("CLOUDFUNC_TEST_POSTGRES_URL"));
+    let database = Database::create(&server);
+    let queue = queue::connect(&broker.parse().unwrap(), &platform()).await.unwrap();
+    let config = database.url().parse().unwrap();
+    let mut scheduler = Scheduler::on(&config, tempfile::tempdir().unwrap()).await;
+    let (purged, kept) = (scheduler.deploy("purged").await, scheduler.deploy("kept").await);
+    // Managers may have 20 of each function in hand.
+    let lost = scheduler.leave(&purged, 25).await;
+    let held = scheduler.leave(&kept, 21).await;
+    scheduler.store.mark_published(&[&lost[..], &held].concat()).await.unwrap();
+    psql(&database.url(), "UPDATE invocations SET message_at = message_at - 61000");
+    let of = |function: &Function| Address::Function(function.id, Mode::Async);
+    for function in [&purged, &kept] {
+        queue.declare(function.id).await.unwrap();
+        let message = Message { parcel: Bytes::from_static(b"theirs").into(), expires: None };
+        queue.publish(&of(function), message).await.unwrap();
+    }
+
+    let limits = Limits { reread: Duration::from_millis(200), ..Limits::default() };
+    scheduler.start_with(&queue, limits).await;
+    eventually("all that was lost is in the queue", async || {
+        let waiting = queue.waiting(&[purged.id]).await.unwrap();
+        (waiting[0].messages > 25).then_some(())
+    })
+    .await;
+    let waiting = queue.waiting(&[purged.id, kept.id]).await.unwrap();
+    assert_eq!(waiting.iter().map(|waiting| waiting.messages).collect::<Vec<_>>(), [26, 1]);
+
+    scheduler.stop().await;
     for function in [purged, kept] {
         queue.remove(function.id).await.unwrap();
     }

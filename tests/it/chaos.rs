@@ -17,6 +17,7 @@ mod faults;
 mod history;
 mod network;
 mod plan;
+mod project;
 mod report;
 mod stacks;
 mod witness;

@@ -1,7 +1,7 @@
 //! Which invocations need a message, and which have one. As in `invocations.rs`, `|| ''` and `+ 0` keep the planner from
 //! an index that would be the wrong one once many rows wait.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
@@ -11,7 +11,7 @@ use crate::{
     store::{
         Due, LONGEST_PAUSE, REPUBLISH_AFTER, RERUN_AFTER,
         failure::Failure,
-        rows::{DueRow, Id, due_oldest_first, millis},
+        rows::{DueRow, Id, counts, due_oldest_first, millis},
         settlement,
     },
 };
@@ -92,6 +92,25 @@ pub async fn forget_lost(
     .await
     .map_err(Failure::committing)?;
     Ok(forgotten.rows_affected())
+}
+
+/// Nothing else is put off for so long. As in [`forget_lost`] the order decides about the index.
+pub async fn published(
+    pool: &PgPool,
+    functions: &[FunctionId],
+) -> sqlx::Result<HashMap<FunctionId, u64>> {
+    let counted: Vec<(Id, i64)> = query_as(
+        "SELECT function_id, count(*) FROM (
+            SELECT function_id FROM invocations
+            WHERE function_id = ANY ($1) AND state IN ('queued', 'retrying') AND message_at + 0 > now_ms() + $2
+            ORDER BY function_id
+         ) AS published GROUP BY function_id",
+    )
+    .bind(columns(functions, |id| Id(id.0)))
+    .bind(millis(LONGEST_PAUSE))
+    .fetch_all(pool)
+    .await?;
+    Ok(counts(counted))
 }
 
 /// A step per function, however many rows wait.

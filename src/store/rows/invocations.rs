@@ -1,5 +1,7 @@
 //! Rows of invocations.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use uuid::Uuid;
@@ -195,6 +197,11 @@ impl DueRow {
             due_at: time(self.since)?,
         })
     }
+}
+
+/// Returns counts of rows by function.
+pub(in crate::store) fn counts(rows: Vec<(Id, i64)>) -> HashMap<FunctionId, u64> {
+    rows.into_iter().map(|(id, count)| (FunctionId(id.0), count.unsigned_abs())).collect()
 }
 
 /// Sorts the rows of an UPDATE, which come in no particular order.

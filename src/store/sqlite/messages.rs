@@ -1,6 +1,6 @@
 //! Which invocations need a message, and which have one.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::{SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
@@ -10,7 +10,7 @@ use crate::{
     store::{
         Due, LONGEST_PAUSE, REPUBLISH_AFTER, RERUN_AFTER,
         failure::Failure,
-        rows::{DueRow, Id, due_oldest_first, hex_ids, json, millis},
+        rows::{DueRow, Id, counts, due_oldest_first, hex_ids, json, millis},
         settlement,
     },
 };
@@ -216,6 +216,25 @@ async fn due_except(
     .bind(except)
     .fetch_all(tx)
     .await
+}
+
+/// Nothing else is put off for so long.
+pub async fn published(
+    pool: &SqlitePool,
+    functions: &[FunctionId],
+) -> sqlx::Result<HashMap<FunctionId, u64>> {
+    let counted: Vec<(Id, i64)> = query_as(concat!(
+        "SELECT function_id, count(*) FROM invocations INDEXED BY invocations_waiting
+         WHERE function_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('queued', 'retrying')
+           AND message_at > $2 + ",
+        now!(),
+        " GROUP BY function_id"
+    ))
+    .bind(hex_ids(functions.iter().map(|id| id.0))?)
+    .bind(millis(LONGEST_PAUSE))
+    .fetch_all(pool)
+    .await?;
+    Ok(counts(counted))
 }
 
 pub async fn waiting_functions(pool: &SqlitePool) -> sqlx::Result<Vec<FunctionId>> {

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::{
     clients::{Clients, PASSING, WORK},
     plan::{Fault, Kind},
+    project::Project,
     stacks::{PASSWORD, Rig, Servers},
 };
 use crate::support::{
@@ -106,9 +107,21 @@ async fn commit_and_heal(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64
             sleep(fault.lasts).await;
             namespace.link(true);
         }
-        _ => commit_on_servers(rig.servers.as_ref().unwrap(), fault).await,
+        _ => match (&rig.project, &rig.servers) {
+            (Some(project), _) => commit_on_project(project, fault).await,
+            (None, servers) => commit_on_servers(servers.as_ref().unwrap(), fault).await,
+        },
     }
     clients.now()
+}
+
+async fn commit_on_project(project: &Project, fault: &Fault) {
+    match fault.kind {
+        Kind::KillBroker => project.kill_broker(fault.lasts).await,
+        Kind::KillDatabase => project.kill_database(fault.lasts).await,
+        Kind::RestartServices => project.restart().await,
+        kind => panic!("{kind} is not a fault of compose"),
+    }
 }
 
 async fn commit_on_servers(servers: &Servers, fault: &Fault) {

@@ -9,6 +9,8 @@ pub enum Stack {
     EmbeddedOci,
     /// One process, SQLite, a Docker engine of its own.
     EmbeddedDocker,
+    /// A process per role on the PostgreSQL and the RabbitMQ that `up` starts with compose, containers without a daemon.
+    Compose,
     /// A process per role on a PostgreSQL and a RabbitMQ of its own, containers without a daemon.
     ServersOci,
     /// The same with a Docker engine of its own.
@@ -18,13 +20,20 @@ pub enum Stack {
 }
 
 impl Stack {
-    pub const ALL: [Self; 5] =
-        [Self::EmbeddedOci, Self::EmbeddedDocker, Self::ServersOci, Self::ServersDocker, Self::TwoHosts];
+    pub const ALL: [Self; 6] = [
+        Self::EmbeddedOci,
+        Self::EmbeddedDocker,
+        Self::Compose,
+        Self::ServersOci,
+        Self::ServersDocker,
+        Self::TwoHosts,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::EmbeddedOci => "embedded-oci",
             Self::EmbeddedDocker => "embedded-docker",
+            Self::Compose => "compose",
             Self::ServersOci => "servers-oci",
             Self::ServersDocker => "servers-docker",
             Self::TwoHosts => "two-hosts",
@@ -33,6 +42,11 @@ impl Stack {
 
     pub fn is_embedded(self) -> bool {
         matches!(self, Self::EmbeddedOci | Self::EmbeddedDocker)
+    }
+
+    /// Servers of its own, behind proxies.
+    pub fn has_servers(self) -> bool {
+        !self.is_embedded() && self != Self::Compose
     }
 
     pub fn has_docker(self) -> bool {
@@ -60,6 +74,9 @@ impl FromStr for Stack {
 enum Place {
     Everywhere,
     Embedded,
+    /// A process per role.
+    Roles,
+    Compose,
     Servers,
     Docker,
     TwoHosts,
@@ -70,7 +87,9 @@ impl Place {
         match self {
             Self::Everywhere => true,
             Self::Embedded => stack.is_embedded(),
-            Self::Servers => !stack.is_embedded(),
+            Self::Roles => !stack.is_embedded(),
+            Self::Compose => stack == Stack::Compose,
+            Self::Servers => stack.has_servers(),
             Self::Docker => stack.has_docker(),
             Self::TwoHosts => stack == Stack::TwoHosts,
         }
@@ -125,17 +144,17 @@ kinds! {
     // The platform's own processes. "Served" counts from the start of the next process, or from a role's death.
     KillAll = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
     StopAndStart = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
-    KillGateway = Servers 0..0 ms, served 5 s breaks_connections;
-    KillRegistry = Servers 0..0 ms, served 5 s;
-    KillScheduler = Servers 0..0 ms, served 5 s;
-    KillManager = Servers 0..0 ms, served 5 s loses_manager;
+    KillGateway = Roles 0..0 ms, served 5 s breaks_connections;
+    KillRegistry = Roles 0..0 ms, served 5 s;
+    KillScheduler = Roles 0..0 ms, served 5 s;
+    KillManager = Roles 0..0 ms, served 5 s loses_manager;
     PauseAll = Embedded 500..4000 ms, served 1 s;
     PauseAllPastLease = Embedded 13000..16000 ms, served 1 s;
-    PauseGateway = Servers 500..4000 ms, served 1 s;
-    PauseRegistry = Servers 500..4000 ms, served 1 s;
-    PauseScheduler = Servers 500..14000 ms, served 1 s;
-    PauseManager = Servers 500..4000 ms, served 1 s;
-    PauseManagerPastLease = Servers 13000..16000 ms, served 1 s loses_manager;
+    PauseGateway = Roles 500..4000 ms, served 1 s;
+    PauseRegistry = Roles 500..4000 ms, served 1 s;
+    PauseScheduler = Roles 500..14000 ms, served 1 s;
+    PauseManager = Roles 500..4000 ms, served 1 s;
+    PauseManagerPastLease = Roles 13000..16000 ms, served 1 s loses_manager;
     // The machine.
     ClockForward = Everywhere 1000..4000 ms, served 1 s;
     ClockBack = Everywhere 1000..4000 ms, served 1 s;
@@ -148,15 +167,17 @@ kinds! {
     // The engine.
     RestartEngine = Docker 0..0 ms, served 2 s;
     EngineAbsent = Docker 2000..6000 ms, served 2 s;
+    // The services of `up`.
+    RestartServices = Compose 0..0 ms, served 5 s;
     // The broker.
-    KillBroker = Servers 0..3000 ms, served 2 s;
+    KillBroker = Roles 0..3000 ms, served 2 s;
     PurgeBroker = Servers 0..0 ms, served 2 s;
     BrokerAlarm = Servers 2000..8000 ms, served 2 s;
     BrokerClosesConnections = Servers 0..0 ms, served 2 s;
     ResetBrokerConnections = Servers 0..0 ms, served 2 s;
     SilentBroker = Servers 1000..12000 ms, served 2 s;
     // The database.
-    KillDatabase = Servers 0..3000 ms, served 5 s;
+    KillDatabase = Roles 0..3000 ms, served 5 s;
     ResetDatabaseConnections = Servers 0..0 ms, served 5 s;
     SilentDatabase = Servers 1000..12000 ms, served 5 s;
     ReadOnlyDatabase = Servers 1000..6000 ms, served 5 s;

@@ -13,7 +13,7 @@ use std::{
 use cloudfunc::{client::Client, store};
 use rustix::process::Signal;
 
-use super::{network::Namespace, plan::Stack, witness::Witness};
+use super::{network::Namespace, plan::Stack, project::Project, witness::Witness};
 use crate::support::{
     broker::Broker,
     engine::Engine,
@@ -146,7 +146,7 @@ impl Host {
 }
 
 /// Below those that are given to whoever asks for any: it has to be free again after each death.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let mut random = [0; 2];
     loop {
         getrandom::fill(&mut random).unwrap();
@@ -162,6 +162,7 @@ pub struct Rig {
     pub start: Instant,
     pub witness: Witness,
     pub servers: Option<Servers>,
+    pub project: Option<Project>,
     pub engine: Option<Engine>,
     pub meddle: Meddle,
     pub namespace: Option<Namespace>,
@@ -175,7 +176,11 @@ impl Rig {
     /// Starts everything. `program` is the one under test.
     pub async fn start(stack: Stack, program: Option<PathBuf>) -> Self {
         let start = Instant::now();
-        let mut home = Home::new(if stack.is_embedded() { "embedded" } else { "external" });
+        let mut home = Home::new(match stack {
+            Stack::Compose => "compose",
+            _ if stack.is_embedded() => "embedded",
+            _ => "external",
+        });
         home.program = program.unwrap_or_else(|| home.program.clone());
         let witness = Witness::plant(start);
         let needs_namespace = stack.has_docker() || stack == Stack::TwoHosts;
@@ -189,21 +194,34 @@ impl Rig {
             _ => None,
         };
         home.engines.extend(engine.iter().map(Engine::address));
-        let servers = match stack.is_embedded() {
-            true => None,
-            false => Some(Servers::start(namespace.as_ref().filter(|_| stack == Stack::TwoHosts)).await),
+        let servers = match stack.has_servers() {
+            true => Some(Servers::start(namespace.as_ref().filter(|_| stack == Stack::TwoHosts)).await),
+            false => None,
         };
+        let project = (stack == Stack::Compose).then(|| Project::of(&home.name));
         let disk = stack.is_embedded().then(|| SmallDisk::mount(home.data_dir()));
         let mut hosts = vec![Host::new(home.data_dir(), false)];
         if stack == Stack::TwoHosts {
             hosts.push(Host::new(home.home().join("second"), true));
         }
         let meddle = Meddle::new();
-        let mut rig =
-            Self { stack, start, witness, servers, engine, meddle, namespace, hosts, _disk: disk, home };
+        let mut rig = Self {
+            stack,
+            start,
+            witness,
+            servers,
+            project,
+            engine,
+            meddle,
+            namespace,
+            hosts,
+            _disk: disk,
+            home,
+        };
         for host in 0..rig.hosts.len() {
             rig.launch(host);
-            rig.up(host).says("cloudfunc is ready", SOON * 2).await;
+            // A database and a broker of compose begin from nothing.
+            rig.up(host).says("cloudfunc is ready", SOON * 3).await;
         }
         rig
     }
@@ -245,6 +263,10 @@ impl Rig {
         }
         command.envs(self.engine.as_ref().map(|engine| ("DOCKER_HOST", engine.address())));
         self.meddle.under(&mut command);
+        if let Some(project) = &self.project {
+            project.configure(&mut command);
+            return command;
+        }
         let Some(servers) = &self.servers else {
             command.arg("--embedded");
             return command;
@@ -326,11 +348,12 @@ impl Rig {
             tokio::time::sleep(Duration::from_millis(500)).await;
             left = self.leftovers();
         }
-        let url = match &self.servers {
-            None => format!("sqlite:{}", self.data_dir(0).join("store.db").display()),
-            Some(servers) => {
+        let url = match (&self.servers, &self.project) {
+            (Some(servers), _) => {
                 format!("postgres://postgres@127.0.0.1:{}/cloudfunc", servers.database.port())
             }
+            (None, Some(project)) => project.store(),
+            (None, None) => format!("sqlite:{}", self.data_dir(0).join("store.db").display()),
         };
         let store = store::connect(&url.parse().unwrap()).await.unwrap();
         let totals = store.totals().await.unwrap();

@@ -22,6 +22,7 @@ async fn life(store: &Arc<dyn Store>, function: &Function, owner: OwnerId) {
     store.untake(&due).await.unwrap();
     assert_eq!(store.take_due(10, &[], REPUBLISH_AFTER).await.unwrap(), due);
     assert!(store.waiting_functions().await.unwrap().contains(&function.id));
+    assert_eq!(store.published(&[function.id]).await.unwrap()[&function.id], 1);
     let attempt = claim(store, id, owner).await.unwrap().attempt;
     assert_eq!(store.running(owner).await.unwrap().len(), 1);
     assert_eq!(store.settle(&[finish(id, attempt, State::Succeeded)]).await.unwrap(), [true]);
