@@ -25,7 +25,8 @@ pub struct Retry(Backoff);
 
 impl Retry {
     const FIRST: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(5);
+    /// Short: what is back serves again within two seconds.
+    const LONGEST: Duration = Duration::from_secs(1);
 
     pub fn new() -> Self {
         Self(Backoff::new(Self::FIRST, Self::LONGEST))

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  idle ──get──▶ connecting ──▶ up ──lost, next get──▶ connecting …
-//!   ▲               │ failed          any ──close──▶ closed
-//!   └───────────────┘
+//!                 ▲    │             any ──close──▶ closed
+//!     after a pause    ▼
+//!                  failed
 //! ```
 //!
 //! An attempt does not belong to one caller: all that come while it runs wait for its one result, and it continues when
@@ -15,7 +16,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -45,6 +46,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The heartbeat in seconds. A peer that is silent for twice this time is lost.
 const HEARTBEAT: u16 = 10;
+
+/// The pause after a connection that could not be made. Thousands of consumers try again meanwhile.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// The limit for the broker's answer when a connection is closed; then the socket is dropped, which the broker notices
 /// too.
@@ -97,6 +101,8 @@ pub(super) struct Link {
 
 enum State {
     Idle,
+    /// Not tried again before that time.
+    Failed(Instant, BrokerFailure),
     Connecting(Attempt),
     Up(Arc<Live>),
     Closed,
@@ -157,8 +163,9 @@ impl Link {
             match &*state {
                 State::Closed => return Err(BrokerFailure::Closed),
                 State::Up(live) if live.is_up() => return Ok(live.clone()),
+                State::Failed(until, failure) if Instant::now() < *until => return Err(failure.clone()),
                 State::Connecting(attempt) => attempt.clone(),
-                State::Idle | State::Up(_) => {
+                State::Idle | State::Failed(..) | State::Up(_) => {
                     if matches!(*state, State::Up(_)) {
                         self.sight.lost(&self.address, &BrokerFailure::Lost);
                     }
@@ -193,7 +200,7 @@ impl Link {
                 }
                 (_, Err(failure)) => {
                     self.sight.lost(&self.address, failure);
-                    *state = State::Idle;
+                    *state = State::Failed(Instant::now() + ATTEMPT_PAUSE, failure.clone());
                 }
             }
             connected
