@@ -55,7 +55,7 @@ impl Project {
     }
 
     async fn disturb(&self, how: &str, service: &str, lasts: Duration) {
-        let container = self.container(service);
+        let container = self.container(service).await;
         docker(&[how, &container]).await;
         tokio::time::sleep(lasts).await;
         docker(&["start", &container]).await;
@@ -66,9 +66,13 @@ impl Project {
         }
     }
 
-    /// As compose v2 names it.
-    fn container(&self, service: &str) -> String {
-        format!("{}-{service}-1", self.name)
+    /// By its labels: compose v1 and v2 name containers differently.
+    async fn container(&self, service: &str) -> String {
+        let project = format!("label=com.docker.compose.project={}", self.name);
+        let service = format!("label=com.docker.compose.service={service}");
+        let list = ["ps", "--all", "--quiet", "--filter", &project, "--filter", &service];
+        let found = tokio::process::Command::new("docker").args(list).output().await.unwrap();
+        String::from_utf8(found.stdout).unwrap().trim().to_owned()
     }
 
     async fn answers(&self, service: &str, container: &str) -> bool {
