@@ -1,6 +1,8 @@
 //! The check that a folder holds what its manifest names: done by the client before it uploads, and by the
 //! registry, which trusts no client.
 
+use std::path::Path;
+
 use super::{Listing, left_out::shown};
 use crate::{
     language::HandlerGrammar,
@@ -16,7 +18,7 @@ pub enum CodeError {
         "this version does not install the packages of {file}: install them into the folder with `{install}`, then add \
          {file} to .cloudfuncignore"
     )]
-    NotInstalled { file: &'static str, install: &'static str },
+    NotInstalled { file: &'static str, install: String },
 }
 
 impl CodeError {
@@ -32,15 +34,25 @@ impl CodeError {
 /// Checks the code of a function against its specification. A function with an image of its own may
 /// keep its code there.
 pub fn check_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
+    check_code_of(Path::new("."), listing, spec)
+}
+
+/// Like [`check_code`], for a reader who is not in the folder: a command that an error proposes names it.
+pub fn check_code_of(folder: &Path, listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
     match spec.code {
         Code::Language { language, version: _, package: _ } => {
-            check_files(listing, language, &spec.handler)
+            check_files(folder, listing, language, &spec.handler)
         }
         Code::Image { .. } => Ok(()),
     }
 }
 
-fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(), CodeError> {
+fn check_files(
+    folder: &Path,
+    listing: &Listing,
+    language: Language,
+    handler: &str,
+) -> Result<(), CodeError> {
     let facts = language.facts();
     let files = (facts.handler.files)(handler);
     if !files.iter().any(|file| listing.has(file)) {
@@ -52,7 +64,12 @@ fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(
     let Some(dependencies) = &facts.dependencies else { return Ok(()) };
     match listing.texts.get(dependencies.file) {
         Some(text) if (dependencies.asks)(text) => {
-            Err(CodeError::NotInstalled { file: dependencies.file, install: dependencies.install })
+            let file = match folder == Path::new(".") {
+                true => dependencies.file.into(),
+                false => folder.join(dependencies.file),
+            };
+            let install = (dependencies.install)(&folder.to_string_lossy(), &file.to_string_lossy());
+            Err(CodeError::NotInstalled { file: dependencies.file, install })
         }
         _ => Ok(()),
     }

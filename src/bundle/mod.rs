@@ -25,7 +25,7 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 
 use crate::{language, model::Digest};
 
-pub use check::{CodeError, check_code, likely_module};
+pub use check::{CodeError, check_code, check_code_of, likely_module};
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;

@@ -69,11 +69,14 @@ fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
         let limit = show_bytes(MAX_BODY as u64);
         return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
     }
-    payload::check(&content_type, &bytes).map_err(|refused| {
-        let hint = Some(refused.hint().into_owned());
-        Error { hint, ..Error::usage(refused.to_string()) }
-    })?;
+    payload::check(&content_type, &bytes)
+        .map_err(|refused| Error::usage(refused.to_string()).hint(with_flag(&refused.hint())))?;
     Ok(Body { content_type, bytes })
+}
+
+/// Names the flag that gives the type, instead of the header of a request.
+fn with_flag(hint: &str) -> String {
+    hint.replace("Content-Type: ", "--content-type ").replace("Content-Type", "--content-type")
 }
 
 /// Runs blocking work on a thread of its own, so that Ctrl-C works while it waits.

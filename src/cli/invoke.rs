@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Error, Output, answer::Answer, data::DataArgs, interrupt::Farewell, said, target::Target};
 use crate::{
-    client::{Client, Outcome, RecordFilter},
+    client::{self, Client, Outcome, RecordFilter},
     model::{FunctionName, Mode, Record},
 };
 
@@ -26,9 +26,12 @@ pub struct Args {
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
-        let payload = self.data.read(out).await?;
-        if self.asynchronous {
-            let accepted = client.invoke_async(&self.name, payload).await?;
+        let Self { name, data, asynchronous } = self;
+        let payload = data.read(out).await?;
+        if asynchronous {
+            let accepted = client.invoke_async(&name, payload).await;
+            let accepted =
+                accepted.map_err(|error| failed(error, "have been accepted", &name, target))?;
             target.remember(accepted.id);
             if out.json() {
                 return out.document(&accepted);
@@ -37,10 +40,11 @@ impl Args {
             out.next("cloudfunc invocation wait @last");
             return Ok(());
         }
-        let progress = out.waiting(&format!("invoking {}", self.name));
-        out.on_interrupt().set(what_goes_on(client.clone(), self.name.clone()));
+        let progress = out.waiting(&format!("invoking {name}"));
+        out.on_interrupt().set(what_goes_on(client.clone(), name.clone(), target.clone()));
         let begun = Instant::now();
-        let answer = client.invoke(&self.name, payload).await?;
+        let answer = client.invoke(&name, payload).await;
+        let answer = answer.map_err(|error| failed(error, "have run", &name, target))?;
         let waited = begun.elapsed().as_secs_f64() * 1000.0;
         out.on_interrupt().clear();
         drop(progress);
@@ -52,14 +56,34 @@ impl Args {
     }
 }
 
+/// Makes the error of a call. If the call has an invocation, `@last` refers to it; if the connection was lost,
+/// the hint tells what may have happened.
+fn failed(error: client::Error, may: &str, name: &FunctionName, target: &Target) -> Error {
+    let is_lost = matches!(error, client::Error::Lost { .. });
+    let error = Error::from(error);
+    if let Some(id) = error.kind.invocation {
+        target.remember(id);
+    }
+    if !is_lost {
+        return error;
+    }
+    error.hint(format!(
+        "it may {may}, and another call may run it a second time; `cloudfunc invocation list --function {name}` \
+         shows the function's invocations"
+    ))
+}
+
 /// The message after Ctrl-C. A call has no id before it is answered, so this asks the platform which
 /// invocations are running.
-async fn what_goes_on(client: Client, name: FunctionName) -> Option<Farewell> {
+async fn what_goes_on(client: Client, name: FunctionName, target: Target) -> Option<Farewell> {
     let filter = RecordFilter { function: Some(name.clone()), ..RecordFilter::default() };
     let is_under_way = |record: &Record| record.mode == Mode::Sync && !record.state.is_terminal();
     let page = client.records(&filter).await.ok()?;
     let under_way: Vec<_> = page.items.into_iter().filter(is_under_way).collect();
     let list = format!("`cloudfunc invocation list --function {name}` shows them");
+    if let [one] = under_way.as_slice() {
+        target.remember(one.id);
+    }
     Some(match under_way.as_slice() {
         [] => Farewell {
             what: format!("no invocation of {name} is running: it has ended, or it never began"),

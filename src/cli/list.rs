@@ -19,7 +19,7 @@ impl Args {
         }
         if items.is_empty() {
             out.note("no functions yet");
-            out.next("cloudfunc init");
+            out.next("cloudfunc init hello");
             return Ok(());
         }
         let rows: Vec<_> = items.iter().map(|function| row(function, out)).collect();

@@ -256,6 +256,13 @@ impl Output {
         }
     }
 
+    /// Prints information in which everything foreign is escaped already: it may have colours.
+    pub fn escaped_note(&self, text: &str) {
+        if self.notes() {
+            self.stderr(text);
+        }
+    }
+
     fn notes(&self) -> bool {
         !self.quiet && !self.json
     }

@@ -118,7 +118,7 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
     } else {
         let or = if path.is_relative() { format!(" or {}", example.display()) } else { String::new() };
         Err(Error::usage(format!("there is no folder {}{or}", path.display()))
-            .hint("`cloudfunc init` makes a new function"))
+            .hint("`cloudfunc init hello` makes a new function"))
     }
 }
 
@@ -134,7 +134,7 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
     let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
-    match bundle::check_code(listing, &spec) {
+    match bundle::check_code_of(folder, listing, &spec) {
         Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
             return Err(left_out(folder, &file, packed));
         }

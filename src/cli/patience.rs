@@ -31,10 +31,8 @@ impl Patience {
         }
         if self.away.is_none() {
             let most = show_duration(AT_MOST);
-            out.notice(&format!(
-                "{}: waiting for it for up to {most}",
-                Error::from(error).chain().join(": ")
-            ));
+            // Without its causes, which are those of a library.
+            out.warn(&format!("{error}; trying again for up to {most}"));
             self.away = Some((Instant::now(), FIRST_PAUSE));
             tokio::time::sleep(FIRST_PAUSE).await;
             return Ok(());

@@ -25,8 +25,8 @@ pub struct Lines<T> {
 }
 
 impl<T: DeserializeOwned> Lines<T> {
-    pub(super) fn new(response: Response) -> Self {
-        let url = response.url().clone();
+    /// `url` is that of the platform, for errors.
+    pub(super) fn new(response: Response, url: Url) -> Self {
         Self { response, url, buffer: BytesMut::new(), searched: 0, ended: false, item: PhantomData }
     }
 

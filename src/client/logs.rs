@@ -78,6 +78,7 @@ impl Client {
         let (older, older_lines) = (said(header::NEXT_CURSOR), said(header::OLDER_LINES));
         let missing = number(header::MISSING_LINES).map_or(0, i64::unsigned_abs);
         let position = number(header::POSITION).unwrap_or(0);
-        Ok(LogLines { lines: Lines::new(response), older, older_lines, missing, position })
+        let lines = Lines::new(response, self.base.clone());
+        Ok(LogLines { lines, older, older_lines, missing, position })
     }
 }

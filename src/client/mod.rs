@@ -96,7 +96,7 @@ impl Client {
             .header(ACCEPT, "application/x-ndjson")
             .header(CONTENT_LENGTH, archive.len())
             .body(upload(archive, sent));
-        let mut lines = Lines::<DeployLine>::new(self.send(request).await?);
+        let mut lines = Lines::<DeployLine>::new(self.send(request).await?, self.base.clone());
         while let Some(line) = lines.next().await? {
             match line {
                 DeployLine::Progress { message } => progress(&message),

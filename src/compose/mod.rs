@@ -169,16 +169,22 @@ async fn missing_images() -> Option<String> {
             missing.push((variable, image));
         }
     }
-    if missing.is_empty() {
-        return None;
-    }
+    (!missing.is_empty()).then(|| without_images(missing))
+}
+
+/// Says what to do about images that the engine lacks, each with the variable that names it.
+fn without_images(missing: Vec<(&str, String)>) -> String {
+    let (load_them, they, others) = match missing.len() {
+        1 => ("load it", "it", "an image that is"),
+        _ => ("load them", "they", "images that are"),
+    };
     let (variables, images): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-    Some(format!(
-        "Docker does not have {}: load it with `docker load` where it cannot be pulled, or set {} to an image that is \
+    format!(
+        "Docker does not have {}: {load_them} with `docker load` where {they} cannot be pulled, or set {} to {others} \
          there; `cloudfunc up --embedded` needs none",
         images.join(" and "),
         variables.join(" and ")
-    ))
+    )
 }
 
 /// Returns the last output of a container, standard output and error together.
@@ -295,6 +301,22 @@ mod tests {
         for (variable, default) in IMAGES {
             assert!(FILE.contains(&format!("image: ${{{variable}:-{default}}}\n")), "{variable}");
         }
+    }
+
+    #[test]
+    fn advice_about_images_speaks_of_one_or_of_two() {
+        let [postgres, rabbitmq] = IMAGES.map(|(variable, image)| (variable, image.to_owned()));
+        assert_eq!(
+            without_images(vec![postgres.clone()]),
+            "Docker does not have postgres:16: load it with `docker load` where it cannot be pulled, or set \
+             CLOUDFUNC_POSTGRES_IMAGE to an image that is there; `cloudfunc up --embedded` needs none"
+        );
+        assert_eq!(
+            without_images(vec![postgres, rabbitmq]),
+            "Docker does not have postgres:16 and rabbitmq:3-management: load them with `docker load` where they cannot \
+             be pulled, or set CLOUDFUNC_POSTGRES_IMAGE and CLOUDFUNC_RABBITMQ_IMAGE to images that are there; \
+             `cloudfunc up --embedded` needs none"
+        );
     }
 
     #[test]

@@ -149,8 +149,8 @@ pub struct Dependencies {
     pub file: &'static str,
     /// Returns whether a file of this text asks for any.
     pub asks: fn(text: &str) -> bool,
-    /// The command that installs them into the function's folder.
-    pub install: &'static str,
+    /// Returns the command that installs those of a file into the function's folder.
+    pub install: fn(folder: &str, file: &str) -> String,
     /// A folder of installed packages that is left out of functions in other languages.
     pub folder: Option<&'static str>,
 }

@@ -45,7 +45,7 @@ pub(super) const FACTS: Facts = Facts {
             let asks = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
             text.lines().any(asks)
         },
-        install: "pip install --target . -r requirements.txt",
+        install: |folder, file| format!("pip install --target {folder} -r {file}"),
         folder: None,
     }),
     template: &[

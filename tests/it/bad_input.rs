@@ -260,10 +260,11 @@ async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatfor
             std::fs::write(folder.path().join(path), text).unwrap();
         }
         let path = folder.path().to_str().unwrap();
+        let into = format!("--target {path} -r {path}/");
         let expected = expected
             .replace("FOLDER", path)
             .replace("UNKNOWN_KEY", UNKNOWN_KEY)
-            .replace("REQUIREMENTS", REQUIREMENTS)
+            .replace("REQUIREMENTS", &REQUIREMENTS.replace("--target . -r ", &into))
             .replace("NAME_RULE", NAME_RULE);
         let ran = platform.cli(&["deploy", path]).await;
         assert_eq!(ran, (2, String::new(), format!("error: {expected}\n")));

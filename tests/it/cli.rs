@@ -277,7 +277,7 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
     for (path, stderr) in [
         (
             "nowhere",
-            "error: there is no folder nowhere or functions/nowhere\nhint: `cloudfunc init` makes a new function\n",
+            "error: there is no folder nowhere or functions/nowhere\nhint: `cloudfunc init hello` makes a new function\n",
         ),
         (
             "file",
@@ -291,8 +291,8 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
         (
             "needy",
             "error: cannot deploy needy: this version does not install the packages of requirements.txt: install \
-             them into the folder with `pip install --target . -r requirements.txt`, then add requirements.txt to \
-             .cloudfuncignore\n",
+             them into the folder with `pip install --target needy -r needy/requirements.txt`, then add \
+             requirements.txt to .cloudfuncignore\n",
         ),
         (
             "Upper",
@@ -456,6 +456,68 @@ fn a_closed_pipe_ends_a_command_quietly() {
     assert_eq!(desk.read("err"), "");
 }
 
+#[test]
+fn a_lost_connection_tells_a_caller_what_another_call_may_do() {
+    let desk = Desk::new();
+    let lost = |arguments: &[&str]| {
+        let (url, told) = stuck_gateway("");
+        std::thread::spawn(move || drop(told.recv().unwrap()));
+        let output = desk.command(&[arguments, &["--url", &url]].concat()).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let (error, hint) = stderr.split_once('\n').unwrap();
+        assert!(error.starts_with(&format!("error: the connection to {url} was lost: ")), "{stderr}");
+        hint.to_owned()
+    };
+    let hint = |may: &str| {
+        format!(
+            "hint: it may {may}, and another call may run it a second time; `cloudfunc invocation list --function f` \
+             shows the function's invocations\n"
+        )
+    };
+    assert_eq!(lost(&["invoke", "f", "1"]), hint("have run"));
+    assert_eq!(lost(&["invoke", "f", "1", "--async"]), hint("have been accepted"));
+    assert_eq!(lost(&["list"]), "", "what only reads can be repeated");
+}
+
+#[test]
+fn who_follows_is_warned_of_a_lost_connection_without_the_words_of_a_library() {
+    use std::io::{BufRead as _, BufReader};
+    const BEGUN: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n\
+                         1\r\n\n\r\n";
+    let desk = Desk::new();
+    for json in [false, true] {
+        let (url, told) = stuck_gateway(BEGUN);
+        std::thread::spawn(move || drop(told.recv().unwrap()));
+        let mut command = desk.command(&["logs", "f", "-f", "--url", &url]);
+        command.args(json.then_some("--json")).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let warning = format!("the connection to {url} was lost; trying again for up to 60 s");
+        let expected = match json {
+            false => format!("warning: {warning}\n"),
+            true => format!("{{\"warning\":\"{warning}\"}}\n"),
+        };
+        assert_eq!(line, expected);
+    }
+}
+
+#[test]
+fn an_invocation_that_the_platform_lost_is_the_last_one() {
+    let desk = Desk::new();
+    let (url, told) = stuck_gateway(
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/problem+json\r\nconnection: close\r\n\r\n\
+         {\"type\":\"about:blank\",\"title\":\"lost\",\"status\":502,\"code\":\"interrupted\",\"detail\":\"lost\",\
+         \"fault\":\"platform\",\"retry_safe\":false,\"invocation_id\":\"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f\"}",
+    );
+    std::thread::spawn(move || drop(told.recv().unwrap()));
+    desk.run(&["invoke", "f", "1", "--url", &url], 3, "error: lost\n");
+    assert_eq!(desk.read(".local/state/cloudfunc/last"), "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f");
+}
+
 /// A gateway that reads a whole request and answers with `answer`, then nothing more.
 fn stuck_gateway(answer: &'static str) -> (String, std::sync::mpsc::Receiver<std::net::TcpStream>) {
     use std::io::{Read as _, Write as _};
@@ -470,7 +532,7 @@ fn stuck_gateway(answer: &'static str) -> (String, std::sync::mpsc::Receiver<std
             let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
             let body =
                 seen.windows(4).position(|four| four == b"\r\n\r\n").map(|at| seen.len() - at - 4);
-            if body.is_some() && length.and_then(|length| length.parse().ok()) == body {
+            if body.is_some() && length.map_or(Some(0), |length| length.parse().ok()) == body {
                 break;
             }
             let read = stream.read(&mut piece).unwrap();

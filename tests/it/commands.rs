@@ -297,7 +297,9 @@ async fn ctrl_c_tells_which_invocation_goes_on(platform: &TestPlatform) {
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(error["code"], "stopped_by_signal");
     assert_eq!(error["invocation_id"], id.to_string());
-    let (code, stdout, _) = platform.cli(&["invocation", "wait", &id.to_string()]).await;
+    let (code, stdout, _) = platform.cli(&["invocation", "show", "@last"]).await;
+    assert_eq!((code, stdout.lines().next()), (0, Some(format!("id        {id}").as_str())));
+    let (code, stdout, _) = platform.cli(&["invocation", "wait", "@last"]).await;
     assert_eq!((code, stdout.as_str()), (0, "done"));
 }
 

@@ -187,8 +187,10 @@ async fn the_command_line_refuses_the_same_before_it_sends(platform: &TestPlatfo
     let place = "at line 1 column 2 (byte 1)";
     let syntax = format!(
         "error: the payload is not valid JSON: expected a key in quotes or '}}', found 'a' {place}\n\
-         hint: send valid JSON, or name another type with Content-Type\n"
+         hint: send valid JSON, or name another type with --content-type\n"
     );
+    let no_type = "error: the Content-Type 'json' is not a media type\n\
+                   hint: name one type, for example --content-type application/json\n";
     let charset = "error: the charset 'klingon' of the Content-Type is not known\n";
     // No function of that name is there: it is not asked for.
     for command in [&["invoke", "f"][..], &["bench", "f"]] {
@@ -197,6 +199,9 @@ async fn the_command_line_refuses_the_same_before_it_sends(platform: &TestPlatfo
         let typed = ["--data", "x", "--content-type", "text/plain; charset=klingon"];
         let (code, _, stderr) = platform.cli(&[command, &typed].concat()).await;
         assert!(code == 2 && stderr.starts_with(charset), "{stderr}");
+        let typed = ["--data", "x", "--content-type", "json"];
+        let (code, _, stderr) = platform.cli(&[command, &typed].concat()).await;
+        assert_eq!((code, stderr.as_str()), (2, no_type));
     }
     let deep = "[".repeat(501);
     let (code, _, stderr) = platform.cli(&["run", "/nowhere", "--data", &deep]).await;

@@ -34,9 +34,17 @@ const MAX_FILE: u64 = 10 << 20;
 /// The number of last lines of a failed child that are shown again.
 const LAST_LINES: usize = 5;
 
+/// A text to print.
+enum Text {
+    /// A line of the supervisor itself.
+    Note(String),
+    /// Whole lines of a role, escaped one by one: their prefixes may have colours.
+    Role(String),
+}
+
 #[derive(Clone)]
 pub struct Screen {
-    lines: SyncSender<String>,
+    lines: SyncSender<Text>,
     dropped: Arc<AtomicU64>,
     color: bool,
     /// Whether the screen shows the lines of the roles, which are in their files anyway.
@@ -46,13 +54,16 @@ pub struct Screen {
 impl Screen {
     /// The receiver is notified when everything has been printed, after the last clone was dropped.
     pub fn new(out: &Output, shows_roles: bool) -> (Self, oneshot::Receiver<()>) {
-        let (lines, receiver) = sync_channel::<String>(WAITING);
+        let (lines, receiver) = sync_channel::<Text>(WAITING);
         let (done, printed) = oneshot::channel();
         let dropped = Arc::new(AtomicU64::new(0));
         let (printer, missing) = (out.clone(), dropped.clone());
         std::thread::spawn(move || {
-            for line in receiver {
-                printer.note(&line);
+            for text in receiver {
+                match text {
+                    Text::Note(text) => printer.note(&text),
+                    Text::Role(lines) => printer.escaped_note(&lines),
+                }
                 let count = missing.swap(0, Relaxed);
                 if count > 0 {
                     printer
@@ -66,10 +77,10 @@ impl Screen {
 
     /// Prints a line of the supervisor itself.
     pub fn note(&self, text: impl Into<String>) {
-        self.print(text.into(), 1);
+        self.print(Text::Note(text.into()), 1);
     }
 
-    fn print(&self, text: String, lines: u64) {
+    fn print(&self, text: Text, lines: u64) {
         if self.lines.try_send(text).is_err() {
             self.dropped.fetch_add(lines, Relaxed);
         }
@@ -87,7 +98,7 @@ impl Screen {
             text.extend([begin, &prefix, " ", &line]);
             count += 1;
         }
-        self.print(text, count);
+        self.print(Text::Role(text), count);
     }
 
     /// Prints a line of a module that the roles of one process share.

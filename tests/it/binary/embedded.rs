@@ -15,6 +15,7 @@ use crate::{
         home::{Home, SOON},
         platform::{function, json},
         process::{self, Process},
+        terminal::shown_by,
     },
 };
 
@@ -144,6 +145,32 @@ async fn every_role_has_its_log_and_its_prefix() {
     }
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0), "SIGTERM is the polite end");
+    home.leave().await;
+}
+
+#[tokio::test]
+async fn on_a_terminal_the_prefixes_have_colour_and_no_code_is_shown_as_text() {
+    let home = home!("embedded");
+    let mut command = home.cloudfunc(&["up", "--embedded"]);
+    for role in ["gateway", "registry", "scheduler", "manager"] {
+        command.args([format!("--{role}-port"), "0".to_owned()]);
+    }
+    let (shown, ()) = tokio::join!(shown_by(command.into()), async {
+        eventually_within(SOON, "it is ready", async || {
+            (home.run(&["status"]).await.code == Some(0)).then_some(())
+        })
+        .await;
+        home.run(&["down"]).await.ok();
+    });
+    for prefix in [
+        "\x1b[36mgateway   |\x1b[0m 2",
+        "\x1b[35mregistry  |\x1b[0m 2",
+        "\x1b[33mscheduler |\x1b[0m 2",
+        "\x1b[32mmanager   |\x1b[0m 2",
+    ] {
+        assert!(shown.contains(prefix), "no {prefix:?}:\n{shown}");
+    }
+    assert!(!shown.contains("\\x1b"), "{shown}");
     home.leave().await;
 }
 

@@ -199,7 +199,7 @@ async fn ready(home: &Home, name: &str, flags: &[&str]) -> Process {
     let listed = run(home, &["list"]);
     assert_eq!(
         (listed.code, listed.stderr.as_str()),
-        (Some(0), "no functions yet\nnext: cloudfunc init\n")
+        (Some(0), "no functions yet\nnext: cloudfunc init hello\n")
     );
     up
 }

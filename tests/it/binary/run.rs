@@ -160,7 +160,7 @@ async fn the_exit_code_follows_the_fault() {
     assert_eq!(
         nowhere.stderr,
         "error: there is no folder nowhere or functions/nowhere\n\
-         hint: `cloudfunc init` makes a new function\n"
+         hint: `cloudfunc init hello` makes a new function\n"
     );
     home.leave().await;
 }

@@ -17,7 +17,7 @@ pub async fn shown_by(mut command: Command) -> String {
         open(ptsname(&terminal, Vec::new()).unwrap(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
     let side = File::from(side.unwrap());
     command.stdin(Stdio::null()).stdout(side.try_clone().unwrap()).stderr(side);
-    let mut child = command.spawn().unwrap();
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
     // It holds the other side; without it the terminal would never end.
     drop(command);
     let reading = tokio::task::spawn_blocking(move || {
