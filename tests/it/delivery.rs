@@ -412,6 +412,25 @@ async fn outcomes_that_the_store_refuses_wait_until_it_takes_them() {
     psql(&server, &format!("DROP ROLE {role}"));
 }
 
+/// A constraint stands for whatever makes one row impossible.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_the_store_refuses_alone_ends_its_invocation_and_holds_up_no_other() {
+    let test =
+        "delivery::an_outcome_that_the_store_refuses_alone_ends_its_invocation_and_holds_up_no_other";
+    let stack = Stack::named("postgres_embedded_process");
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let cloudfunc::store::Config::Postgres { url } = &platform.platform.store else {
+        panic!("it is Postgres")
+    };
+    platform.deploy("echo", &[("function.py", "def handler(event):\n    return event\n")]).await;
+    psql(url.expose(), "ALTER TABLE invocations ADD CHECK (convert_from(result, 'UTF8') <> 'poison')");
+    let (refused, other) =
+        tokio::join!(platform.run_async("echo", "\"poison\""), platform.run_async("echo", "\"fine\""));
+    assert_eq!((refused.state, refused.dead_letter), (State::Failed, true), "{refused:?}");
+    assert_eq!((other.state, other.attempts.len()), (State::Succeeded, 1), "{other:?}");
+    platform.stop().await;
+}
+
 /// An outcome that only a newer version understands is not acked: that version's scheduler takes it.
 #[tokio::test]
 async fn an_outcome_that_cannot_be_read_is_left_to_others() {
