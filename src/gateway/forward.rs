@@ -53,7 +53,10 @@ impl Upstream {
                 return Err(Problem::new(code::INTERRUPTED, detail).invocation(id).into());
             }
         };
-        answer.map_err(|error| self.failed(&error, false))?
+        answer.map_err(|error| match (self.failed(&error, false), error.begun) {
+            (Failure(problem), true) => problem.invocation(id).into(),
+            (failure, false) => failure,
+        })?
     }
 
     /// Sends a request on to `path` (with its query). Not answering is a 503 when nothing can have

@@ -29,7 +29,7 @@ use crate::{
 /// Functions read at once.
 const PAGE: u32 = 500;
 
-/// How long a caller of an unknown name waits for its look-up, and for those of others before it.
+/// The limit of the wait of a caller of an unknown name, for its look-up and for those of others before it.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// What the hot path has to know of a function.
@@ -150,9 +150,9 @@ impl FunctionCache {
         function_not_found(name, map.keys().map(FunctionName::as_str))
     }
 
-    /// Returns the most messages for async invocations of a function that managers may have in hand: each has two consumers
-    /// of as many messages as instances. None for an unknown function.
-    pub fn most_in_hand(&self, id: FunctionId) -> Option<u64> {
+    /// Returns the number of messages for async invocations of a function that managers are given in hand: each has two
+    /// consumers of as many messages as instances. None for an unknown function.
+    pub fn in_hand(&self, id: FunctionId) -> Option<u64> {
         let managers = u64::from(self.managers.load(Ordering::Relaxed).max(1));
         let known = self.by_name.read().expect("no holder panics");
         let function = known.values().find(|function| function.id == id)?;

@@ -301,9 +301,9 @@ async fn what_a_queue_lacks_that_is_never_empty_is_published_again() {
     let config = database.url().parse().unwrap();
     let mut scheduler = Scheduler::on(&config, tempfile::tempdir().unwrap()).await;
     let (purged, kept) = (scheduler.deploy("purged").await, scheduler.deploy("kept").await);
-    // Managers may have 20 of each function in hand.
-    let lost = scheduler.leave(&purged, 25).await;
-    let held = scheduler.leave(&kept, 21).await;
+    // Managers are given 20 of each function in hand.
+    let lost = scheduler.leave(&purged, 200).await;
+    let held = scheduler.leave(&kept, 90).await;
     scheduler.store.mark_published(&[&lost[..], &held].concat()).await.unwrap();
     psql(&database.url(), "UPDATE invocations SET message_at = message_at - 61000");
     let of = |function: &Function| Address::Function(function.id, Mode::Async);
@@ -317,11 +317,11 @@ async fn what_a_queue_lacks_that_is_never_empty_is_published_again() {
     scheduler.start_with(&queue, limits).await;
     eventually("all that was lost is in the queue", async || {
         let waiting = queue.waiting(&[purged.id]).await.unwrap();
-        (waiting[0].messages > 25).then_some(())
+        (waiting[0].messages > 200).then_some(())
     })
     .await;
     let waiting = queue.waiting(&[purged.id, kept.id]).await.unwrap();
-    assert_eq!(waiting.iter().map(|waiting| waiting.messages).collect::<Vec<_>>(), [26, 1]);
+    assert_eq!(waiting.iter().map(|waiting| waiting.messages).collect::<Vec<_>>(), [201, 1]);
 
     scheduler.stop().await;
     for function in [purged, kept] {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{
@@ -52,15 +55,17 @@ impl FunctionQueue {
                 warm = warm.wait_for(|warm| *warm) => if warm.is_err() { return },
             }
             let cold = stop.child_token();
-            let mut consuming = tokio::spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
+            // It ends with us, and takes us along if it panics.
+            let mut consuming = JoinSet::new();
+            consuming.spawn(self.clone().consume(WARM_PRIORITY, cold.clone()));
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = warm.wait_for(|warm| !*warm) => {}
-                Err(ended) = &mut consuming => resume_unwind(ended.into_panic()),
+                Some(Err(ended)) = consuming.join_next() => resume_unwind(ended.into_panic()),
             }
             cold.cancel();
-            if !consuming.is_finished() {
-                let _ = consuming.await;
+            if let Some(Err(ended)) = consuming.join_next().await {
+                resume_unwind(ended.into_panic());
             }
         }
     }

@@ -93,7 +93,7 @@ struct Followed {
     stop: CancellationToken,
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
-    /// Theirs.
+    /// Their tasks.
     tasks: JoinSet<()>,
     retry: Retry,
 }

@@ -20,7 +20,7 @@ pub(super) struct Line {
     pub(super) needs: Needs,
     pub(super) sync: VecDeque<Waiting>,
     pub(super) background: VecDeque<Waiting>,
-    /// How many were taken out.
+    /// The number of pieces that were taken out.
     pops: u32,
 }
 
@@ -29,7 +29,7 @@ impl Line {
         Self { needs, sync: VecDeque::new(), background: VecDeque::new(), pops: 0 }
     }
 
-    /// Since when the one waits that has waited for longest.
+    /// Returns the arrival of the one that has waited for longest.
     pub(super) fn since(&self) -> Option<Instant> {
         let first = |queue: &VecDeque<Waiting>| queue.front().map(|waiting| waiting.since);
         first(&self.sync).into_iter().chain(first(&self.background)).min()
@@ -44,12 +44,12 @@ impl Line {
         self.sync.iter().chain(&self.background)
     }
 
-    /// For an instance that was started for those who wait: callers count on it.
+    /// Takes the next piece for an instance that was started for those who wait: callers count on it.
     pub(super) fn pop_cold(&mut self) -> Option<Waiting> {
         self.sync.pop_front().or_else(|| self.background.pop_front())
     }
 
-    /// For an instance that has run something.
+    /// Takes the next piece for an instance that has run something.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         self.pops = self.pops.wrapping_add(1);
         match self.pops % BACKGROUND_EVERY {

@@ -13,7 +13,7 @@ use super::{
     *,
 };
 
-/// What a random outside world does next.
+/// A step of a random outside world.
 #[derive(Clone, Debug)]
 enum Step {
     Arrive { function: u32, revision: u32, background: bool, wait_ms: Option<u64> },
@@ -75,7 +75,7 @@ struct World {
     /// Also of those that have started.
     begun: BTreeMap<Slot, Instant>,
     busy: BTreeMap<Slot, Key>,
-    /// Until when none has to be started beside one that runs.
+    /// The end of the pause in which none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
     active: BTreeMap<FunctionId, RevisionNumber>,
     drained: BTreeSet<Slot>,

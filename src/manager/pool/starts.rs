@@ -172,7 +172,7 @@ impl Pool {
         );
     }
 
-    /// Whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
+    /// Returns whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
     /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
     fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
         let starts = self.count(Instance::is_being_made);

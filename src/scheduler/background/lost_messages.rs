@@ -18,6 +18,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LOST_AFTER: Duration = Duration::from_secs(60);
 /// The number of queues that are asked for together.
 const QUEUES: usize = 100;
+/// A queue that is not empty lacks messages only where these are more than any coincidence: a false alarm publishes all of
+/// a function's backlog a second time. So many times what managers should have in hand, as a function's limits may have
+/// changed, or a manager may consume that counts as lost; and this part of the backlog, as counting takes its time.
+const IN_HAND: u64 = 4;
+const OF_BACKLOG: u64 = 8;
 /// Looking takes at most 1/50 of the time.
 const LOOKING: u32 = 50;
 
@@ -44,7 +49,7 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
                     tracing::warn!(error = %chain(&*error), "no look for lost messages; every second another one tries");
                 }
                 failing = true;
-                ticks.reset_after(AGAIN);
+                ticks.reset_after(AGAIN.max(begun.elapsed() * LOOKING));
             }
         }
     }
@@ -70,10 +75,9 @@ async fn look(scheduler: &Scheduler, short: &mut Short) -> Result<(), Failure> {
         let waiting: HashMap<FunctionId, Waiting> =
             std::iter::zip(functions.iter().copied(), waiting).collect();
         let lacks = |function: &FunctionId| {
-            let in_hand = scheduler.functions.most_in_hand(*function);
-            in_hand.is_some_and(|in_hand| {
-                published(*function) > waiting[function].messages.saturating_add(in_hand)
-            })
+            let (published, held) = (published(*function), waiting[function].messages);
+            let in_hand = scheduler.functions.in_hand(*function);
+            in_hand.is_some_and(|in_hand| lacks_some(published, held, in_hand))
         };
         // What a manager has in hand may be among the lost: a second message of it is refused by its claim.
         let (empty, others): (Vec<FunctionId>, Vec<FunctionId>) =
@@ -91,8 +95,13 @@ async fn look(scheduler: &Scheduler, short: &mut Short) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Functions whose queues held less at the last look than was published, even with all that managers may have in hand.
-/// Once may be a coincidence of what happens meanwhile.
+/// Returns whether a queue that holds something lacks messages.
+fn lacks_some(published: u64, held: u64, in_hand: u64) -> bool {
+    published.saturating_sub(published / OF_BACKLOG)
+        > held.saturating_add(in_hand.saturating_mul(IN_HAND))
+}
+
+/// Functions whose queues lacked messages at the last look. Once may be a coincidence of what happens meanwhile.
 #[derive(Default)]
 struct Short(HashSet<FunctionId>);
 
@@ -129,5 +138,13 @@ mod tests {
         assert_eq!(short.again(vec![other], &[]), [], "it begins anew");
         short.keep(&[one]);
         assert_eq!(short.again(vec![one, other], &[]), [one]);
+    }
+
+    #[test]
+    fn what_is_in_hand_or_on_its_way_is_not_lacking() {
+        assert!(lacks_some(200, 1, 20) && lacks_some(1_000_000, 1, 20));
+        assert!(!lacks_some(90, 1, 20), "managers may have them");
+        assert!(!lacks_some(100_000, 90_000, 20), "it was counted while it was worked off");
+        assert!(lacks_some(100_000, 80_000, 20) && !lacks_some(0, 0, 20));
     }
 }

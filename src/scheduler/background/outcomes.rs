@@ -178,7 +178,7 @@ async fn end_instead(scheduler: &Scheduler, settlement: &Settlement) -> bool {
     }
 }
 
-/// How many outcomes the store takes together. One that falls silent over a batch may be at the end of a slow network,
+/// The number of outcomes that the store takes together. One that falls silent over a batch may be at the end of a slow network,
 /// which would never move the whole in its time: half as many are tried then, and one more after each success.
 struct Fits(usize);
 
@@ -188,8 +188,8 @@ impl Default for Fits {
     }
 }
 
-/// Until the store has the first of these, as many as fit, or refuses them; repeating is harmless, since a finished row
-/// is not `running` any more. Returns which they were.
+/// Repeats until the store has the first of these, as many as fit, or refuses them, and returns these: repeating is
+/// harmless, since a finished row is not `running` any more.
 async fn patiently<'a>(
     unstored: &Unstored,
     fits: &mut Fits,
@@ -208,7 +208,10 @@ async fn patiently<'a>(
             }
             Ok(settled) => {
                 unstored.is_over();
-                fits.0 = BATCH.min(fits.0 + 1);
+                // A smaller part shows nothing.
+                if part.len() == fits.0 {
+                    fits.0 = BATCH.min(fits.0 + 1);
+                }
                 return (part, Ok(settled));
             }
             refused => return (part, refused),
@@ -374,6 +377,7 @@ mod tests {
             left = &left[part.len()..];
         }
         assert_eq!(sent, [64, 32, 16, 17, 18, 13], "what has fitted is remembered");
+        assert_eq!(fits.0, 19, "the last part was smaller than what fits");
         assert_eq!(stored, settlements.iter().map(|one| one.id).collect::<Vec<_>>(), "each once");
         assert_eq!(unstored.why(), None);
     }

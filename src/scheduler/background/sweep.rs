@@ -104,7 +104,8 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
     }
     // What is in a queue on disk is noted when it has been confirmed, so that a scheduler that ends before holds nothing up
     // for long. A queue in memory ends with it, and everything is published again.
-    let put_off = if scheduler.queue.is_durable() { UNCONFIRMED } else { REPUBLISH_AFTER };
+    let is_durable = scheduler.queue.is_durable();
+    let put_off = if is_durable { UNCONFIRMED } else { REPUBLISH_AFTER };
     // Functions of which as many messages wait as the queue may keep: theirs stay in the store.
     let mut full = still_full(scheduler).await?;
     loop {
@@ -113,11 +114,8 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
         let is_last = due.len() < PAGE as usize;
         let mut published: Vec<InvocationId> = due.iter().map(|row| row.id).collect();
         let refused = publish(scheduler, due).await;
-        if scheduler.queue.is_durable() {
-            let is_refused: HashSet<InvocationId> = refused.iter().map(|(row, _)| row.id).collect();
-            published.retain(|id| !is_refused.contains(id));
-            scheduler.store.mark_published(&published).await?;
-        }
+        let is_refused: HashSet<InvocationId> = refused.iter().map(|(row, _)| row.id).collect();
+        published.retain(|id| !is_refused.contains(id));
         let mut broken = false;
         for (row, error) in &refused {
             match error {
@@ -129,6 +127,9 @@ async fn sweep(scheduler: &Scheduler, count_at: &mut Instant) -> Result<(), Fail
         if let Err(error) = untake(scheduler, &rows).await {
             scheduler.admission.put_back(rows);
             return Err(error.into());
+        }
+        if is_durable && !published.is_empty() {
+            scheduler.store.mark_published(&published).await?;
         }
         if is_last || broken {
             scheduler.admission.hold(full);

@@ -59,11 +59,11 @@ pub async fn pull_in(pool: &PgPool) -> Result<u64, Failure> {
     Ok(pulled.rows_affected())
 }
 
-/// Rows that count as published and are not due, published at least `$3` ago, or more than `$3` in the future because
-/// the clock was set back. `$2` is [`REPUBLISH_AFTER`].
+/// Rows that were noted as published, at least `$3` ago, or more than `$3` in the future because the clock was set back.
+/// `$2` is [`REPUBLISH_AFTER`], and `$4` [`LONGEST_PAUSE`]: nothing else is put off for so long.
 macro_rules! lost {
     () => {
-        "publications > 0 AND message_at + 0 > now_ms()
+        "publications > 0 AND message_at + 0 > now_ms() + $4
          AND message_at - $2 NOT BETWEEN now_ms() - $3 + 1 AND now_ms() + $3"
     };
 }
@@ -88,13 +88,15 @@ pub async fn forget_lost(
     .bind(columns(functions, |id| Id(id.0)))
     .bind(millis(REPUBLISH_AFTER))
     .bind(millis(age))
+    .bind(millis(LONGEST_PAUSE))
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;
     Ok(forgotten.rows_affected())
 }
 
-/// Nothing else is put off for so long. As in [`forget_lost`] the order decides about the index.
+/// Returns the numbers of rows by function that were noted as published: nothing else is put off for so long. As in
+/// [`forget_lost`] the order decides about the index.
 pub async fn published(
     pool: &PgPool,
     functions: &[FunctionId],

@@ -115,7 +115,7 @@ pub async fn forget_lost(
             "UPDATE invocations INDEXED BY invocations_waiting SET publications = 0, message_at = coalesce(due_at, ",
             now!(),
             ") WHERE function_id IN (SELECT unhex(value) FROM json_each($1)) AND state IN ('queued', 'retrying')
-              AND publications > 0 AND message_at > ",
+              AND publications > 0 AND message_at > $4 + ",
             now!(),
             " AND message_at - $2 NOT BETWEEN ",
             now!(),
@@ -126,6 +126,7 @@ pub async fn forget_lost(
         .bind(functions)
         .bind(millis(REPUBLISH_AFTER))
         .bind(millis(*age))
+        .bind(millis(LONGEST_PAUSE))
         .execute(&mut *tx)
         .await?;
         Ok(forgotten.rows_affected())
@@ -218,7 +219,7 @@ async fn due_except(
     .await
 }
 
-/// Nothing else is put off for so long.
+/// Returns the numbers of rows by function that were noted as published: nothing else is put off for so long.
 pub async fn published(
     pool: &SqlitePool,
     functions: &[FunctionId],

@@ -21,7 +21,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Of the platform of this name; nothing is started.
+    /// The services of a platform's `up`; nothing is started.
     pub fn of(platform: &str) -> Self {
         let name = format!("cloudfunc-{platform}");
         Self { name, database: free_port(), broker: free_port(), management: free_port() }
@@ -66,7 +66,7 @@ impl Project {
         }
     }
 
-    /// By its labels: compose v1 and v2 name containers differently.
+    /// Finds a container by its labels: compose v1 and v2 name them differently.
     async fn container(&self, service: &str) -> String {
         let project = format!("label=com.docker.compose.project={}", self.name);
         let service = format!("label=com.docker.compose.service={service}");
