@@ -25,10 +25,10 @@ use cloudfunc::{
 
 use crate::store_contract::revision_of;
 
-/// For a role to end on a busy machine.
+/// The limit for the end of a role on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
-/// Whose task panics.
+/// The part whose task panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
     Admission,
@@ -41,7 +41,7 @@ enum Over {
 struct Panics {
     queue: Arc<dyn Queue>,
     over: Over,
-    /// How often it was asked whether it is durable: first by the scheduler, then by its admission.
+    /// The number of questions whether it is durable: the scheduler asks first, then its admission.
     asked: AtomicUsize,
 }
 
@@ -113,7 +113,7 @@ impl Queue for Panics {
     }
 }
 
-/// What a role works with; the store has one function, `f`.
+/// Everything that a role works with; the store has one function, `f`.
 struct Around {
     platform: PlatformName,
     folder: tempfile::TempDir,

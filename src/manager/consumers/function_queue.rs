@@ -108,8 +108,9 @@ impl FunctionQueue {
         }
     }
 
-    /// Returns false if the store does not answer: the next refresh ends this consumer. When a broker is lost, the consumers of thousands
-    /// of functions ask: one after the other, or nobody else would get a connection to the store, such as the lease.
+    /// Returns false if the store does not answer: the next refresh ends this consumer. When a broker is lost, the consumers
+    /// of thousands of functions ask: one after the other, or nobody else would get a connection to the store, such as the
+    /// lease.
     async fn is_deleted(&self) -> bool {
         // The semaphore is never closed.
         let _turn = self.asking.acquire().await.ok();

@@ -178,8 +178,8 @@ async fn end_instead(scheduler: &Scheduler, settlement: &Settlement) -> bool {
     }
 }
 
-/// The number of outcomes that the store takes together. One that falls silent over a batch may be at the end of a slow network,
-/// which would never move the whole in its time: half as many are tried then, and one more after each success.
+/// The number of outcomes that the store takes together. One that falls silent over a batch may be at the end of a slow
+/// network, which would never move the whole in its time: half as many are tried then, and one more after each success.
 struct Fits(usize);
 
 impl Default for Fits {
