@@ -5,7 +5,7 @@ use super::{Body, CallHeaders, FunctionName, InstanceId, InvocationId, Mode, Pha
 /// A call of a function.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The id of the invocation that it becomes: whoever asks knows it even when no answer comes.
+    /// The id of its invocation. The gateway chooses it, so that a caller can be told even when no answer comes.
     pub id: InvocationId,
     /// The function to call.
     pub function: FunctionName,

@@ -91,7 +91,7 @@ async fn queues_go(queue: &dyn Queue, function: FunctionId) {
     for mode in [Mode::Sync, Mode::Async] {
         let address = Address::Function(function, mode);
         eventually("its queue is gone", || async {
-            // Nobody can read it: whoever takes it drops it.
+            // No consumer can read it; one that takes it drops it.
             let parcel = bytes::Bytes::from_static(b"x").into();
             let published = queue.publish(&address, Message { parcel, expires: None }).await;
             matches!(published, Err(Error::NoQueue(_))).then_some(())

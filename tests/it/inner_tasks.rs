@@ -1,5 +1,4 @@
-//! Tasks inside a role that nothing works without: one that panics ends its role, with an error, and whoever started the
-//! role starts it again.
+//! Tasks that a role cannot work without: a panic in one ends the role with an error, and its supervisor starts it again.
 
 use std::{
     sync::{

@@ -92,7 +92,7 @@ struct World {
     taken: BTreeSet<Slot>,
     /// All that were ever asked for: the class, and until when they wait.
     checks: Vec<(Option<Class>, Instant)>,
-    /// Those that have begun and may begin again, and those that have not.
+    /// Checks that have not begun, or may begin again.
     checks_waiting: BTreeSet<CheckId>,
     checking: BTreeMap<Slot, CheckId>,
     checking_stopping: BTreeSet<Slot>,
@@ -149,7 +149,7 @@ impl World {
             .count()
     }
 
-    /// Of the functions' instances.
+    /// Returns the memory of the functions' instances.
     fn memory(&self) -> u64 {
         let all = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
         all as u64 * 128

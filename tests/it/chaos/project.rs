@@ -57,6 +57,7 @@ impl Project {
     async fn disturb(&self, how: &str, service: &str, lasts: Duration) {
         let container = self.container(service).await;
         docker(&[how, &container]).await;
+        // The length of the fault.
         tokio::time::sleep(lasts).await;
         docker(&["start", &container]).await;
         let deadline = Instant::now() + SOON;

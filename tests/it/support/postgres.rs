@@ -49,7 +49,7 @@ pub fn psql(url: &str, statement: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A session that has a table for itself: whoever reads or writes it waits.
+/// A session that has locked a table: readers and writers of it wait.
 pub struct HeldTable {
     session: Child,
 }
