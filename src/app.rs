@@ -128,7 +128,7 @@ impl Host {
         }
         let watched = Watched::of(&platform);
         let grace = platform.limits.stop_grace + STOP_MARGIN;
-        let result = supervise(&shutdown, running, grace, &watched).await;
+        let result = supervise(&shutdown, running, grace, &watched, backends.broken()).await;
         backends.close().await;
         result
     }

@@ -26,6 +26,7 @@ mod local;
 pub mod manager;
 pub mod manifest;
 pub mod model;
+mod panicked;
 pub mod payload;
 pub mod place;
 pub mod queue;

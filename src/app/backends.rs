@@ -76,6 +76,14 @@ impl Backends {
         }
     }
 
+    /// Returns once the store can write nothing more, see [`store::Health::broken`].
+    pub async fn broken(&self) {
+        match &self.store {
+            Some(store) => store.broken().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Closes the backends in bounded time; work that is not finished by then is lost with the process, as in a
     /// crash.
     pub async fn close(self) {

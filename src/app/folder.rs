@@ -22,7 +22,7 @@ pub struct Gone {
 }
 
 /// Files and folders that must not be replaced. Cheap to check.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Watched(Vec<Entry>);
 
 #[derive(Debug)]

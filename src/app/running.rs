@@ -45,13 +45,14 @@ fn outcome(role: Role, ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::
     ended.with_context(|| format!("the {role} panicked"))?.with_context(|| format!("the {role} ended"))
 }
 
-/// Waits until the roles are told to stop, one ends by itself, or their data folder or store is deleted; then
-/// stops them in order.
+/// Waits until the roles are told to stop, one ends by itself, their data folder or store is deleted, or the store can
+/// write no more; then stops them in order.
 pub async fn supervise(
     shutdown: &Shutdown,
     mut running: Vec<Running>,
     grace: Duration,
     watched: &Watched,
+    store_broken: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let any_ended =
         futures_util::future::select_all(running.iter_mut().map(|running| &mut running.task));
@@ -67,6 +68,11 @@ pub async fn supervise(
             result = Err(gone.into());
             None
         }
+        () = store_broken => {
+            tracing::error!("the task that writes to the store panicked; the roles end and can be started again");
+            result = Err(anyhow::anyhow!("the task that writes to the store panicked"));
+            None
+        }
     };
     if let Some((ended, index)) = first {
         let role = running.remove(index).role;
@@ -78,4 +84,27 @@ pub async fn supervise(
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn roles_stop_and_report_an_error_when_their_store_can_write_no_more() {
+        let own = Shutdown::default();
+        let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
+        let soft = own.soft.clone();
+        let task = tokio::spawn(async move {
+            soft.cancelled().await;
+            stopped.send(()).unwrap();
+            Ok(())
+        });
+        let running = vec![Running { role: Role::Scheduler, shutdown: own, task }];
+        let watched = Watched::default();
+        let broken = std::future::ready(());
+        let ended = supervise(&Shutdown::default(), running, HARD_STOP, &watched, broken).await;
+        assert_eq!(ended.unwrap_err().to_string(), "the task that writes to the store panicked");
+        has_stopped.recv().await.expect("it was stopped softly");
+    }
 }

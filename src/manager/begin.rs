@@ -56,7 +56,7 @@ pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) ->
 /// deletion has ended the invocation.
 pub fn admit_again(mut work: Work, shared: &Arc<Shared>, commands: &Commands) {
     let (shared, commands) = (shared.clone(), commands.clone());
-    shared.tracker.clone().spawn(async move {
+    shared.clone().tasks.spawn(async move {
         match shared.store.active_function(work.invoke.function).await {
             Ok(Some(active)) => {
                 work.revision = shared.revisions.keep(active.revision);
@@ -98,14 +98,14 @@ mod tests {
 
     use bytes::Bytes;
     use tokio::sync::mpsc;
-    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::{
         clock::Clock,
         manager::{
             builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, lives::Lives, logs,
-            outdated::Outdated, revisions::RevisionCache,
+            outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
         },
         model::{
             Code, Digest, FunctionSpec, InvocationId, ManagerId, Mode, Network, Revision, Scaling,
@@ -128,7 +128,7 @@ mod tests {
             lives: Arc::<Lives>::default(),
             claims: Claims::new().0,
             in_hand: Arc::default(),
-            tracker: TaskTracker::new(),
+            tasks: Tasks::default(),
             given_up: CancellationToken::new(),
             outdated: Outdated::default(),
             logs: logs::start(store.clone(), None).0,
@@ -154,7 +154,11 @@ mod tests {
             cpus: 1.0,
             network: Network::None,
             env: BTreeMap::new(),
-            scaling: Scaling { idle_timeout: Duration::from_secs(1), max_instances: 1 },
+            scaling: Scaling {
+                idle_timeout: Duration::from_secs(1),
+                max_instances: 1,
+                min_instances: 0,
+            },
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());
         let revision = NewRevision { name, spec, bundle: Some(source.clone()), source, image };

@@ -33,6 +33,7 @@ mod shared;
 mod stalls;
 mod start_failure;
 mod stop;
+mod tasks;
 mod tidy;
 mod work;
 
@@ -40,7 +41,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -61,6 +62,7 @@ use lives::Lives;
 use outdated::Outdated;
 use revisions::RevisionCache;
 use shared::Shared;
+use tasks::Tasks;
 
 /// Everything that a manager works with.
 pub struct Backends {
@@ -103,7 +105,7 @@ pub async fn run(
         lives: lives.clone(),
         claims,
         in_hand: Arc::default(),
-        tracker: TaskTracker::new(),
+        tasks: Tasks::default(),
         given_up: CancellationToken::new(),
         outdated: Outdated::default(),
         store,
@@ -143,6 +145,7 @@ pub async fn run(
         () = shutdown.hard.cancelled() => None,
         // They end only by a panic, and nothing works without them: the supervisor starts us again.
         ended = tasks.first_end() => Some(ended),
+        () = shared.tasks.panicked() => Some("an invocation or instance"),
     };
     let Some(ended) = ended else {
         tracing::info!("manager stops: running invocations finish, the rest is given back");

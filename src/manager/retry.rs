@@ -13,7 +13,7 @@ pub const PAUSE: Duration = Duration::from_secs(1);
 /// Drops a message, or work with its message, after a pause: it returns to its queue, for any manager to take.
 pub fn give_back_later(message: impl Send + 'static, shared: &Shared) {
     let stop = shared.given_up.clone();
-    shared.tracker.spawn(async move {
+    shared.tasks.spawn(async move {
         let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
         drop(message);
     });

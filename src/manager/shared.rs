@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, in_hand::InHand,
-    lives::Lives, logs::LogWriter, outdated::Outdated, revisions::RevisionCache,
+    lives::Lives, logs::LogWriter, outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
 use crate::{
     clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
@@ -32,8 +32,7 @@ pub struct Shared {
     /// `<data>/instances`.
     pub instances: PathBuf,
     pub clock: Clock,
-    /// Tasks that must end before the process does: outcomes on their way, sandboxes being removed.
-    pub tracker: TaskTracker,
+    pub tasks: Tasks,
     /// Cancelled when what still runs is given up: from then on the end of a guest is our doing and says nothing.
     pub given_up: CancellationToken,
 }

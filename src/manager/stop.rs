@@ -68,15 +68,13 @@ pub(super) async fn stop(
         dispatch.drain();
         end_of(&mut tasks.dispatcher).await;
         end_of(&mut tasks.builds).await;
-        shared.tracker.close();
-        shared.tracker.wait().await;
+        shared.tasks.all_ended().await;
     };
     if within(shared.limits.stop_grace, hard, finished).await.is_none() {
         tracing::warn!("running invocations did not finish in time and are given up");
         dispatch.drain();
         shared.given_up.cancel();
-        shared.tracker.close();
-        let _ = tokio::time::timeout(GIVE_UP, shared.tracker.wait()).await;
+        let _ = tokio::time::timeout(GIVE_UP, shared.tasks.all_ended()).await;
     }
     tasks.consumers.abort();
     tasks.builds.abort();

@@ -146,8 +146,7 @@ impl Work {
             }
             (Mode::Async, _) => {
                 let shared = shared.clone();
-                let tracker = shared.tracker.clone();
-                tracker.spawn(async move {
+                shared.clone().tasks.spawn(async move {
                     send_outcome(&shared, message, self.delivery).await;
                     drop(self.claim);
                 });
@@ -252,7 +251,7 @@ async fn answer(shared: &Shared, to: Option<String>, message: Message, until: In
     match shared.queue.publish(&address, message.clone()).await {
         Err(error) if error.is_transient() => {
             let (queue, stop) = (shared.queue.clone(), shared.given_up.clone());
-            shared.tracker.spawn(async move {
+            shared.tasks.spawn(async move {
                 let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
                 let trying = async {
                     loop {

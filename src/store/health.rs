@@ -14,6 +14,9 @@ pub trait Health: Send + Sync {
     async fn ping(&self) -> Result<(), Error>;
     /// Returns the number of writes that the disk has refused since the process began.
     fn refused(&self) -> u64;
+    /// Returns once the store can write nothing more in this process, through a mistake of ours: the task that writes has
+    /// panicked. It never returns for a store whose connections are made anew.
+    async fn broken(&self);
     /// Closes the connections once the work under way is done.
     async fn close(&self);
 }

@@ -62,6 +62,10 @@ macro_rules! store {
                 self.refusals.count()
             }
 
+            async fn broken(&self) {
+                self.writing_broken().await;
+            }
+
             async fn close(&self) {
                 self.close_connections().await;
             }

@@ -1,6 +1,7 @@
 //! Tasks that a role cannot work without: a panic in one ends the role with an error, and its supervisor starts it again.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +15,10 @@ use cloudfunc::{
     clock::Clock,
     http::{self, Door, Guard, Server},
     manager,
-    model::{FunctionId, ManagerId, Mode, PlatformName},
+    model::{
+        Function, FunctionId, InvocationId, ManagerId, Mode, PlatformName,
+        message::{self, Invoke, Parcel},
+    },
     queue::{self, Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
     runtime, scheduler,
     settings::Limits,
@@ -34,6 +38,7 @@ enum Over {
     Publishing,
     Builds,
     Consuming,
+    Answering,
 }
 
 /// The embedded queue, over which one inner task of its role panics. No backend does: it stands for a mistake of ours.
@@ -65,6 +70,7 @@ impl Queue for Panics {
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {
         let is_async = matches!(to, Address::Function(_, Mode::Async));
         self.unless(self.over != Over::Publishing || !is_async);
+        self.unless(self.over != Over::Answering || !matches!(to, Address::Reply(_)));
         self.queue.publish(to, message).await
     }
 
@@ -138,6 +144,25 @@ impl Around {
     }
 }
 
+/// A call whose caller waits.
+fn call(function: &Function) -> Invoke {
+    Invoke {
+        v: message::VERSION,
+        id: InvocationId::new(),
+        mode: Mode::Sync,
+        function: function.id,
+        name: function.name.clone(),
+        revision: function.active_revision,
+        accepted_at_ms: jiff::Timestamp::now().as_millisecond(),
+        slot_deadline_ms: None,
+        slot_left_ms: Some(10_000),
+        content_type: "application/json".to_owned(),
+        headers: BTreeMap::new(),
+        header_list: None,
+        reply_to: Some("nobody".to_owned()),
+    }
+}
+
 async fn ends_with(said: &str, role: impl Future<Output = anyhow::Result<()>>) {
     let ended = tokio::time::timeout(SOON, role).await.expect("it does not go on without it");
     let error = format!("{:#}", ended.expect_err("the end is unasked"));
@@ -166,7 +191,12 @@ async fn a_scheduler_whose_admission_panics_ends_with_an_error() {
 
 #[tokio::test]
 async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
-    for (over, task) in [(Over::Builds, "builds"), (Over::Consuming, "consumers")] {
+    let tasks = [
+        (Over::Builds, "builds"),
+        (Over::Consuming, "consumers"),
+        (Over::Answering, "an invocation or instance"),
+    ];
+    for (over, task) in tasks {
         let Around { platform, folder, store, queue, server } = Around::new(over).await;
         let owner = runtime::Owner { platform, manager: ManagerId::new() };
         let backends = manager::Backends {
@@ -179,6 +209,11 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
         };
         let data_dir = folder.path().join("data");
         let limits = Limits { prewarm_budget: 0, ..Limits::default() };
+        let function = store.functions().await.unwrap().remove(0);
+        let call =
+            Message { parcel: Parcel::new(call(&function), Bytes::from_static(b"{}")), expires: None };
+        backends.queue.declare(function.id).await.unwrap();
+        backends.queue.publish(&Address::Function(function.id, Mode::Sync), call).await.unwrap();
         let running = manager::run(backends, owner, limits, data_dir, server, Shutdown::default());
         ends_with(&format!("the task '{task}' of the manager ended"), running).await;
         assert_eq!(store.leases().await.unwrap(), [], "others may claim at once what it had");

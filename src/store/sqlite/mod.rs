@@ -229,6 +229,10 @@ impl Sqlite {
         })
     }
 
+    async fn writing_broken(&self) {
+        self.writing.broken().await;
+    }
+
     async fn close_connections(&self) {
         self.readers.close().await;
         self.writing.close().await;
@@ -347,6 +351,18 @@ mod tests {
                 .await
                 .unwrap();
         assert_eq!(words, [("no image: 100%".to_owned(), 0)]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_task_that_writes_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::connect(&folder.path().join("store.db")).await.unwrap();
+        tokio::time::timeout(Duration::ZERO, Health::broken(&store)).await.unwrap_err();
+        let panics = store.synced.write::<_, ()>((), |_, ()| Box::pin(async { panic!("for a test") }));
+        assert!(panics.await.is_err(), "its fate is unknown");
+        Health::broken(&store).await;
+        assert!(records::try_write(&store.synced).await.is_err(), "nobody writes any more");
         store.close().await;
     }
 

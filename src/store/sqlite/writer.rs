@@ -25,7 +25,7 @@ use super::{
     jobs::{Answered, Statements, Waiting, Write},
     log::{Log, Promises},
 };
-use crate::store::failure::Failure;
+use crate::{panicked::Panicked, store::failure::Failure};
 
 pub struct Writer {
     waiting: mpsc::Sender<Waiting>,
@@ -37,6 +37,7 @@ pub struct Writing {
     waiting: mpsc::Sender<Waiting>,
     promises: Arc<Promises>,
     stop: CancellationToken,
+    panicked: Panicked,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -59,8 +60,9 @@ impl Writing {
             promises.clone(),
             stop.clone(),
         );
-        let task = Mutex::new(Some(tokio::spawn(task.run())));
-        Ok(Self { waiting, promises, stop, task })
+        let panicked = Panicked::default();
+        let task = Mutex::new(Some(tokio::spawn(panicked.watch(task.run()))));
+        Ok(Self { waiting, promises, stop, panicked, task })
     }
 
     pub fn writer(&self, answered: Answered) -> Writer {
@@ -69,6 +71,11 @@ impl Writing {
 
     pub fn promises(&self) -> &Promises {
         &self.promises
+    }
+
+    /// Returns once the task has panicked: no write is done any more.
+    pub async fn broken(&self) {
+        self.panicked.seen().await;
     }
 
     /// Closes the connection once all waiting writes are done.
