@@ -207,6 +207,10 @@ pub trait Sandbox: Send + Sync {
     /// [`Sandbox::remove`] it returns [`Exit::Removed`].
     async fn exited(&self) -> Exit;
 
+    /// Asks for the sandbox itself, which may have ended without a word of it yet. Returns false where nobody answers: an
+    /// engine that is away has taken its containers with it. What it learns of an end, [`Sandbox::exited`] returns.
+    async fn is_running(&self) -> bool;
+
     /// Kills all its processes and deletes everything of it. Idempotent; returns when it is gone. Errors are logged:
     /// the next removal by label deletes the rest.
     async fn remove(&self);

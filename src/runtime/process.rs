@@ -197,6 +197,11 @@ impl Sandbox for Running {
         }
     }
 
+    async fn is_running(&self) -> bool {
+        let state = *self.state.borrow();
+        !state.removed && state.code.is_none()
+    }
+
     async fn remove(&self) {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         kill(&self.id, &self.state).await;

@@ -391,6 +391,7 @@ contract! {
     one_starts_while_the_last_other_one_of_its_function_goes
     a_dropped_start_leaves_nothing
     what_is_no_guest_is_a_start_error_with_its_output
+    whoever_asks_learns_whether_a_sandbox_runs
     many_start_at_once
     a_languages_template_answers_logs_and_fails
     a_handler_that_is_not_there_fails_the_load_in_every_language;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::{super::start_failure::function_error, Instance};
 use crate::{
     model::FunctionError,
-    runtime::{self, Exit, GuestError},
+    runtime::{self, Exit, GuestError, Sandbox},
     units::show_bytes,
 };
 
@@ -22,14 +24,8 @@ impl Instance {
         if let GuestError::Violation(what) = error {
             return crashed("protocol", format!("the function broke the runtime protocol: {what}"));
         }
-        let exit = tokio::time::timeout(EXIT_REASON_TIMEOUT, self.sandbox.exited()).await;
-        let exit = match exit {
-            Ok(exit) => exit,
-            // It hung up, and lives; or there is nobody who could say so.
-            Err(_) if self.shared.runtime.ping().await.is_ok() => {
-                return crashed("exit", "the function's process hung up without an answer".to_owned());
-            }
-            Err(_) => Exit::Unknown,
+        let Some(exit) = exit_of(&*self.sandbox, EXIT_REASON_TIMEOUT).await else {
+            return crashed("exit", "the function's process hung up without an answer".to_owned());
         };
         match exit {
             Exit::OutOfMemory => {
@@ -54,6 +50,19 @@ impl Instance {
     }
 }
 
+/// Returns how the sandbox of a guest ended that has hung up; none if it lives. An engine that is away, or has just come
+/// back, may have killed it and not have told so yet.
+async fn exit_of(sandbox: &dyn Sandbox, limit: Duration) -> Option<Exit> {
+    if let Ok(exit) = tokio::time::timeout(limit, sandbox.exited()).await {
+        return Some(exit);
+    }
+    match sandbox.is_running().await {
+        true => None,
+        // Its end may have been learned by that question.
+        false => Some(sandbox.exited().now_or_never().unwrap_or(Exit::Unknown)),
+    }
+}
+
 /// Why a guest was lost.
 pub(super) enum Lost {
     /// By its own doing.
@@ -64,4 +73,55 @@ pub(super) enum Lost {
 
 fn crashed(kind: &str, message: String) -> Lost {
     Lost::Crashed(function_error(kind, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// A sandbox whose end is told when somebody asks whether it runs, as by an engine that has come back.
+    struct Silent {
+        runs: bool,
+        tells: Option<Exit>,
+        asked: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Sandbox for Silent {
+        fn id(&self) -> &str {
+            "silent"
+        }
+
+        async fn exited(&self) -> Exit {
+            match &self.tells {
+                Some(exit) if self.asked.load(Ordering::SeqCst) => exit.clone(),
+                _ => std::future::pending().await,
+            }
+        }
+
+        async fn is_running(&self) -> bool {
+            self.asked.store(true, Ordering::SeqCst);
+            self.runs
+        }
+
+        async fn remove(&self) {}
+    }
+
+    #[tokio::test]
+    async fn only_a_sandbox_that_is_seen_to_run_has_hung_up() {
+        let killed = Exit::Code(143);
+        let cases = [
+            (true, None, None),
+            (false, None, Some(Exit::Unknown)),
+            (false, Some(killed.clone()), Some(killed)),
+        ];
+        for (runs, tells, expected) in cases {
+            let sandbox = Silent { runs, tells, asked: AtomicBool::default() };
+            assert_eq!(exit_of(&sandbox, Duration::ZERO).await, expected);
+        }
+    }
 }

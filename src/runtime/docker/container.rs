@@ -13,7 +13,12 @@ use bollard::{
 use futures_util::{Stream, StreamExt};
 use tokio::{runtime::Handle, sync::OnceCell, time::timeout};
 
-use super::{Shared, engine, events::End, groups::Membership, sandbox};
+use super::{
+    Shared, engine,
+    events::{End, inspect},
+    groups::Membership,
+    sandbox,
+};
 use crate::runtime::{Error, Exit, Guest, Sandbox, Spec, guest::Listener, hello::hello};
 
 /// Advice for a silent guest: an image of the user's own may be any program.
@@ -68,7 +73,7 @@ impl Container {
         };
         let guest = hello(self, listener, start, output, ADVICE).await?;
         if let Some(group) = &self.group {
-            group.verify(&self.id, self.is_running()).await;
+            group.verify(&self.id, Sandbox::is_running(self)).await;
         }
         Ok(guest)
     }
@@ -81,13 +86,6 @@ impl Container {
         } else {
             self.shared.engine.failed("start a container")(error)
         }
-    }
-
-    /// Asks the engine, which holds a container while it records its end. False when the engine does not answer.
-    async fn is_running(&self) -> bool {
-        let Ok(client) = self.shared.engine.client().await else { return false };
-        let inspected = client.inspect_container(&self.id, None).await;
-        inspected.is_ok_and(|container| container.state.is_some_and(|s| s.running == Some(true)))
     }
 
     /// Attaches before the start, so that no output is missed.
@@ -108,6 +106,12 @@ impl Sandbox for Container {
 
     async fn exited(&self) -> Exit {
         self.end.wait().await
+    }
+
+    /// The engine holds a container while it records its end.
+    async fn is_running(&self) -> bool {
+        let Ok(client) = self.shared.engine.client().await else { return false };
+        inspect(&self.shared, client, &self.id).await.unwrap_or(false)
     }
 
     async fn remove(&self) {

@@ -6,15 +6,16 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bollard::{models::EventMessage, query_parameters::EventsOptions};
+use bollard::{Docker, errors::Error as Answer, models::EventMessage, query_parameters::EventsOptions};
 use futures_util::StreamExt;
 use tokio::{sync::watch, time::timeout};
 
 use super::{Shared, engine, sandbox};
 use crate::runtime::Exit;
 
-/// The pauses between tries to subscribe again, doubled from the first up to the second one.
-const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+/// The pauses between tries to subscribe again, doubled from the first up to the second one: short, as an engine that is
+/// back has ends to tell that somebody waits for.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 /// The exit code of a process that was killed, by the kernel for its memory or by another process.
 const KILLED: i64 = 128 + 9;
@@ -183,25 +184,33 @@ async fn listen(shared: &Weak<Shared>, since: &str) -> bool {
 async fn inspect_all(shared: &Shared) {
     let Ok(client) = shared.engine.client().await else { return };
     for id in shared.ends.ids() {
-        match client.inspect_container(&id, None).await {
-            Ok(container) => {
-                let state = container.state.unwrap_or_default();
-                let ended = state.running == Some(false)
-                    && state.finished_at.is_some_and(|at| !at.starts_with("0001"));
-                if ended {
-                    shared.ends.update(&id, |known| {
-                        known.out_of_memory |= state.oom_killed == Some(true);
-                        known.code = known.code.or(state.exit_code);
-                        known.gone = true;
-                    });
-                }
-            }
-            Err(error) if engine::is_missing(&error) => {
-                shared.ends.update(&id, |state| state.gone = true)
-            }
-            Err(_) => return,
+        if inspect(shared, client, &id).await.is_err() {
+            return;
         }
     }
+}
+
+/// Looks at one container, and notes its end if it has ended. Returns whether it runs; the engine's error if it does not
+/// answer.
+pub(super) async fn inspect(shared: &Shared, client: &Docker, id: &str) -> Result<bool, Answer> {
+    let state = match client.inspect_container(id, None).await {
+        Ok(container) => container.state.unwrap_or_default(),
+        Err(error) if engine::is_missing(&error) => {
+            shared.ends.update(id, |state| state.gone = true);
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    let ended =
+        state.running == Some(false) && state.finished_at.is_some_and(|at| !at.starts_with("0001"));
+    if ended {
+        shared.ends.update(id, |known| {
+            known.out_of_memory |= state.oom_killed == Some(true);
+            known.code = known.code.or(state.exit_code);
+            known.gone = true;
+        });
+    }
+    Ok(state.running == Some(true))
 }
 
 #[cfg(test)]

@@ -135,6 +135,10 @@ impl Life {
         ended.ok().and_then(|state| state.exit()).unwrap_or(Exit::Unknown)
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        self.state.borrow().exit().is_none()
+    }
+
     /// Kills the first process of its namespace: all the others die with it.
     fn kill(&self) {
         self.state.send_modify(|state| state.removed = true);
@@ -186,6 +190,10 @@ impl Sandbox for Container {
 
     async fn exited(&self) -> Exit {
         self.life.exited().await
+    }
+
+    async fn is_running(&self) -> bool {
+        self.life.is_running()
     }
 
     async fn remove(&self) {

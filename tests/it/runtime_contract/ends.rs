@@ -89,3 +89,13 @@ pub async fn many_start_at_once(fixture: &Fixture) {
     assert_eq!(ids.len(), 6);
     futures_util::future::join_all(instances.iter().map(|instance| instance.sandbox.remove())).await;
 }
+
+pub async fn whoever_asks_learns_whether_a_sandbox_runs(fixture: &Fixture) {
+    let Instance { sandbox, guest, .. } = fixture.ready(ECHO).await;
+    assert!(sandbox.is_running().await);
+    drop(guest);
+    tokio::time::timeout(LIMIT, sandbox.exited()).await.unwrap();
+    assert!(!sandbox.is_running().await);
+    sandbox.remove().await;
+    assert!(!sandbox.is_running().await);
+}
