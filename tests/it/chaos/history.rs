@@ -297,13 +297,27 @@ impl History {
         }
     }
 
-    /// Whether what was accepted then began much later, although nothing was disturbed meanwhile.
+    /// Whether what was accepted then began much later, although nothing was disturbed meanwhile. What a fault has held up
+    /// is worked off first: while others keep beginning, it is not late.
     fn begins_late(&self, id: InvocationId, accepted: Moment, leniency: Leniency) -> bool {
         let until = accepted + BEGINS * leniency.0;
         let is_disturbed = self.faults.iter().any(|fault| (accepted..until).contains(&fault.begun));
         let begun = self.runs.iter().filter(|run| run.id == id).map(|run| run.begun);
         // One that could not reach the witness is not known to have begun.
-        !is_disturbed && begun.reduce(f64::min).is_some_and(|begun| begun > until)
+        let begun = begun.reduce(f64::min);
+        let held_up = |begun| self.longest_wait(accepted, begun) > BEGINS * leniency.0;
+        !is_disturbed && begun.is_some_and(|begun| begun > until && held_up(begun))
+    }
+
+    /// The longest time between two moments in which nothing accepted began.
+    fn longest_wait(&self, from: Moment, until: Moment) -> Moment {
+        let accepted: BTreeSet<_> = self.accepted().collect();
+        let runs = self.runs.iter().filter(|run| accepted.contains(&run.id));
+        let mut moments: Vec<_> =
+            runs.map(|run| run.begun).filter(|begun| (from..until).contains(begun)).collect();
+        moments.extend([from, until]);
+        moments.sort_unstable_by(f64::total_cmp);
+        moments.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
     }
 
     fn check_bounds(&self, leniency: Leniency, findings: &mut Vec<Finding>) {

@@ -160,6 +160,15 @@ fn refusals_without_a_fault_and_late_service_break_bounds() {
         history.runs[0].begun = 6.6;
     };
     assert_eq!(found(waits), [Violation::BoundBroken]);
+    // A backlog is worked off meanwhile.
+    let behind_others = |history: &mut History| {
+        waits(history);
+        let told = history.records[&id(1)].clone();
+        history.calls.push(called(3, Mode::Async, Answer::Accepted(id(3))));
+        history.runs.push(Run { begun: 4.0, ended: Some(4.1), ..ran(3, 2, "d") });
+        history.records.insert(id(3), told);
+    };
+    assert_eq!(found(behind_others), []);
     // What is disturbed again takes its time.
     let disturbed = |history: &mut History| {
         history.runs[1].begun = 8.1;
