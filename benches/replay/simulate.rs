@@ -142,6 +142,7 @@ impl World<'_> {
         let call = self.trace.calls[index];
         let needs = Needs {
             max_instances: self.setup.max_instances,
+            min_instances: 0,
             idle_timeout: self.setup.idle_timeout,
             memory: self.trace.functions[call.function].memory_mib << 20,
             class: None,

@@ -109,6 +109,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         ("idle timeout", setting(scaling.idle_timeout)),
         ("max instances", scaling.max_instances.to_string()),
     ];
+    if scaling.min_instances > 0 {
+        settings.push(("min instances", scaling.min_instances.to_string()));
+    }
     if let Some(description) = description {
         settings.insert(1, ("description", description.clone()));
     }

@@ -57,6 +57,10 @@ pub enum Command {
         function: FunctionId,
         revision: Option<RevisionNumber>,
     },
+    /// The active revision has instances that are kept.
+    Keep {
+        revision: Arc<Revision>,
+    },
     ImageMade,
     /// A sync message that has been in somebody's hands before: its caller has to be told, unless it is still
     /// in ours.

@@ -283,7 +283,8 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
 }
 
 fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
-    let mut scaling = Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 };
+    let mut scaling =
+        Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 };
     let Some(section) = section else { return Ok(scaling) };
     section.only(SCALING_KEYS)?;
     if let Some(field) = section.get("idle_timeout") {
@@ -293,10 +294,14 @@ fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
     if let Some(field) = section.get("max_instances") {
         scaling.max_instances = field.integer(1, MAX_INSTANCES)?;
     }
-    if let Some(field) = section.get("min_instances")
-        && field.integer(0, MAX_INSTANCES)? > 0
-    {
-        return Err(field.error("`scaling.min_instances` above 0 is not supported by this version"));
+    if let Some(field) = section.get("min_instances") {
+        scaling.min_instances = field.integer(0, MAX_INSTANCES)?;
+        if scaling.min_instances > scaling.max_instances {
+            return Err(field.error(format!(
+                "`scaling.min_instances` is {}, more than `scaling.max_instances`, which is {}",
+                scaling.min_instances, scaling.max_instances
+            )));
+        }
     }
     if let Some(field) = section.get("concurrency")
         && field.integer(1, MAX_INSTANCES)? > 1

@@ -20,7 +20,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         cpus: 1.0,
         network: Network::None,
         env: BTreeMap::new(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
+        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 },
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected });
 }
@@ -43,7 +43,7 @@ fn every_key_is_read() {
             GREETING = "Hello"
             [scaling]
             idle_timeout = "0s"
-            min_instances = 0
+            min_instances = 2
             max_instances = 1000
             concurrency = 1
         "#,
@@ -64,7 +64,10 @@ fn every_key_is_read() {
     assert_eq!(spec.timeout, Duration::from_millis(1500));
     assert_eq!((spec.memory_bytes, spec.cpus, spec.network), (64 << 20, 2.0, Network::Egress));
     assert_eq!(spec.env["GREETING"], "Hello");
-    assert_eq!(spec.scaling, Scaling { idle_timeout: Duration::ZERO, max_instances: 1000 });
+    assert_eq!(
+        spec.scaling,
+        Scaling { idle_timeout: Duration::ZERO, max_instances: 1000, min_instances: 2 }
+    );
 }
 
 #[test]
@@ -93,8 +96,8 @@ fn errors_say_where_and_what_is_accepted() {
         ("[build]\ncommand = []", "1:2: `build` is not supported by this version"),
         ("[retry]\nattempts = 3", "1:2: `retry` is not supported by this version"),
         (
-            "[scaling]\nmin_instances = 2",
-            "2:17: `scaling.min_instances` above 0 is not supported by this version",
+            "[scaling]\nmin_instances = 2\nmax_instances = 1",
+            "2:17: `scaling.min_instances` is 2, more than `scaling.max_instances`, which is 1",
         ),
         (
             "scaling.concurrency = 2",

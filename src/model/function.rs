@@ -139,6 +139,14 @@ pub struct Scaling {
     pub idle_timeout: Duration,
     /// The most instances on one manager.
     pub max_instances: u32,
+    /// The instances that each manager keeps, whether anybody calls or not. Revisions of earlier versions have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_instances: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Optional durations as whole milliseconds.

@@ -162,6 +162,7 @@ impl Registry {
         if let Some(unchanged) = unchanged.clone().filter(|_| !by_name) {
             return Ok(unchanged);
         }
+        self.check_kept_memory(&name, &spec).await?;
         if let Some(archive) = archive {
             report("storing the source".to_owned());
             self.store.put_blob(&digest, archive).await?;

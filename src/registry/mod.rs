@@ -5,6 +5,7 @@ mod classic;
 mod deleted;
 mod deploy;
 mod functions;
+mod kept_memory;
 mod list;
 mod prune;
 mod routes;

@@ -214,7 +214,10 @@ async fn activate(
         }
     };
     to_the_end(async move {
-        registry.find(&name).await?;
+        let function = registry.find(&name).await?;
+        if let Some(wanted) = registry.store.revision(function.id, revision).await? {
+            registry.check_kept_memory(&name, &wanted.spec).await?;
+        }
         let function = registry.store.activate(&name, revision, expected).await?;
         registry.announce_changed(function.id).await;
         registry.info(&name).await.map(Json)

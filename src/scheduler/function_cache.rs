@@ -320,7 +320,11 @@ mod tests {
             cpus: 1.0,
             network: Network::None,
             env: BTreeMap::new(),
-            scaling: Scaling { idle_timeout: Duration::from_secs(1), max_instances: 1 },
+            scaling: Scaling {
+                idle_timeout: Duration::from_secs(1),
+                max_instances: 1,
+                min_instances: 0,
+            },
         }
     }
 

@@ -95,7 +95,11 @@ impl Scheduler {
             cpus: 1.0,
             network: Network::None,
             env: [].into(),
-            scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10 },
+            scaling: Scaling {
+                idle_timeout: Duration::from_secs(60),
+                max_instances: 10,
+                min_instances: 0,
+            },
         };
         let name = name.parse().unwrap();
         let bundle = Some(source.clone());

@@ -24,6 +24,7 @@ mod growth;
 mod http_api;
 mod inner_tasks;
 mod invocations;
+mod kept_instances;
 mod load_check;
 mod logs;
 mod no_engine;

@@ -190,6 +190,9 @@ impl Followed {
         let known = self.consuming.get_mut(&id);
         if known.as_ref().is_none_or(|one| one.active != active) {
             self.dispatch.send(Command::Active { function: id, revision: Some(active) });
+            if revision.spec.scaling.min_instances > 0 {
+                self.dispatch.send(Command::Keep { revision: revision.clone() });
+            }
             if known.is_some() {
                 self.shared.outdated.look_at(self.shared.revisions.digests(id));
             }

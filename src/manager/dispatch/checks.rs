@@ -31,7 +31,7 @@ impl Dispatcher {
             return self.tell(Command::Gone { slot });
         };
         let (shared, commands) = (self.shared.clone(), self.commands.clone());
-        self.shared.tracker.spawn(load_once::start(shared, commands, slot, check, stop));
+        self.shared.tasks.spawn(load_once::start(shared, commands, slot, check, stop));
     }
 
     /// In a prewarmed instance.

@@ -22,7 +22,7 @@ impl Dispatcher {
     pub(super) fn start(&mut self, slot: Slot, key: Key) {
         let Some(revision) = self.starting(slot, key) else { return };
         let (shared, commands) = (self.shared.clone(), self.commands.clone());
-        self.shared.tracker.spawn(instance::live(shared, commands, slot, revision));
+        self.shared.tasks.spawn(instance::live(shared, commands, slot, revision));
         self.instances_changed();
     }
 
@@ -46,7 +46,7 @@ impl Dispatcher {
         let (sender, taken) = oneshot::channel();
         self.prewarmed.insert(slot, sender);
         let (shared, commands) = (self.shared.clone(), self.commands.clone());
-        self.shared.tracker.spawn(prewarm::live(shared, commands, slot, shape, taken));
+        self.shared.tasks.spawn(prewarm::live(shared, commands, slot, shape, taken));
     }
 
     /// One that has just ended does not take the revision any more: its `Ended` is on the way then.

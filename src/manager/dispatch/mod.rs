@@ -88,7 +88,7 @@ pub fn start(
     let (commands, receiver) = mpsc::unbounded_channel();
     let (warm, stalled) = (Arc::<FunctionSet>::default(), Arc::<FunctionSet>::default());
     let (reports, reports_receiver) = watch::channel(Vec::new());
-    tokio::spawn(report::report_instances(shared.clone(), reports_receiver));
+    shared.tasks.spawn_unawaited(report::report_instances(shared.clone(), reports_receiver));
     let limits = Limits {
         max_starts: shared.limits.max_starts.max(1),
         memory_budget: shared.limits.memory_budget,
@@ -228,6 +228,11 @@ impl Dispatcher {
                 self.forget_stall(function);
                 self.apply(Event::Active { function, revision });
             }
+            Command::Keep { revision } => {
+                let key = Key { function: revision.function, revision: revision.number };
+                let needs = self.needs(key, &revision);
+                self.apply(Event::Keep { key, needs });
+            }
             Command::ImageMade => self.apply(Event::ImageMade),
             Command::Redelivered { invoke, delivery } => self.redelivered(*invoke, delivery),
             Command::Check(check) => self.check(check),
@@ -288,6 +293,6 @@ impl Dispatcher {
 
     /// A broker that does not answer must not hold up the pool; the stop waits for these tasks.
     fn beside<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(Arc<Shared>) -> F) {
-        self.shared.tracker.spawn(task(self.shared.clone()));
+        self.shared.tasks.spawn(task(self.shared.clone()));
     }
 }

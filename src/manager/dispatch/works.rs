@@ -1,7 +1,8 @@
 //! Work of the dispatcher: admitted to the pool, handed to an instance, or rejected.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     },
     AwaitedReply, Dispatcher,
 };
-use crate::model::{Start, message::Verdict};
+use crate::model::{Revision, Scaling, Start, message::Verdict};
 
 /// An async invocation whose instance could not be started is tried again after this long.
 const START_RETRY: Duration = Duration::from_secs(5);
@@ -26,10 +27,7 @@ impl Dispatcher {
         let id = WorkId(self.next_work);
         self.next_work += 1;
         let key = Key { function: work.invoke.function, revision: work.revision.number };
-        let (shapes, revision) = (&mut self.shapes, &work.revision);
-        let (_, class) = *self.revisions.entry(key).or_insert_with(|| {
-            (revision.clone(), Shape::of(&revision.spec).map(|shape| shapes.class(shape)))
-        });
+        let needs = self.needs(key, &work.revision);
         if let Some(reply_to) = work.invoke.reply_to.clone() {
             let revision = work.revision.number;
             self.awaited.insert(
@@ -37,16 +35,19 @@ impl Dispatcher {
                 AwaitedReply { id: work.invoke.id, revision, reply_to, taken: work.taken, told: None },
             );
         }
-        let spec = &work.revision.spec;
-        let needs = Needs {
-            max_instances: spec.scaling.max_instances,
-            idle_timeout: spec.scaling.idle_timeout,
-            memory: spec.memory_bytes,
-            class,
-        };
         let (mode, deadline) = (work.invoke.mode, work.deadline);
         self.waiting.insert(id, work);
         Event::Arrived { work: id, key, needs, mode, deadline }
+    }
+
+    /// Remembers the revision, and returns what it asks of the pool.
+    pub(super) fn needs(&mut self, key: Key, revision: &Arc<Revision>) -> Needs {
+        let shapes = &mut self.shapes;
+        let (_, class) = *self.revisions.entry(key).or_insert_with(|| {
+            (revision.clone(), Shape::of(&revision.spec).map(|shape| shapes.class(shape)))
+        });
+        let Scaling { idle_timeout, max_instances, min_instances } = revision.spec.scaling;
+        Needs { max_instances, min_instances, idle_timeout, memory: revision.spec.memory_bytes, class }
     }
 
     /// Takes work that was delivered again. If it still waits here, its new delivery replaces the old one. That is acked:
@@ -56,7 +57,7 @@ impl Dispatcher {
         match waiting.into_iter().find(|waiting| waiting.invoke.id == work.invoke.id) {
             Some(waiting) => {
                 std::mem::swap(&mut waiting.delivery, &mut work.delivery);
-                self.shared.tracker.spawn(work.delivery.ack());
+                self.shared.tasks.spawn(work.delivery.ack().map(drop));
             }
             None => {
                 let event = self.admit(work);
@@ -132,7 +133,8 @@ impl Dispatcher {
             .chain(self.waiting.values().map(|work| &work.revision))
             .map(|revision| Key { function: revision.function, revision: revision.number })
             .collect();
-        self.revisions.retain(|key, _| used.contains(key));
+        let pool = &self.pool;
+        self.revisions.retain(|key, _| used.contains(key) || pool.keeps(*key));
     }
 }
 

@@ -44,6 +44,8 @@ pub struct WorkId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     pub max_instances: u32,
+    /// As many are kept, whether anybody calls or not; at most `max_instances`.
+    pub min_instances: u32,
     pub idle_timeout: Duration,
     /// Memory of one instance, in bytes.
     pub memory: u64,
@@ -72,6 +74,9 @@ pub enum Event {
     Gone { slot: Slot },
     /// Another revision is active (or none, the function was deleted): instances of others are drained.
     Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// The active revision wants `min_instances` of them kept. Said after `Active`, and again at any time; it holds until
+    /// another revision is active.
+    Keep { key: Key, needs: Needs },
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
@@ -122,4 +127,19 @@ pub enum Rejection {
     Outdated,
     /// Its function was deleted.
     Deleted,
+}
+
+impl Event {
+    /// Returns the instance that it is about.
+    pub(super) fn slot(self) -> Option<Slot> {
+        match self {
+            Self::Made { slot }
+            | Self::Started { slot }
+            | Self::StartFailed { slot, .. }
+            | Self::Finished { slot, .. }
+            | Self::Ended { slot }
+            | Self::Gone { slot } => Some(slot),
+            _ => None,
+        }
+    }
 }

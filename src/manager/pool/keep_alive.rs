@@ -128,6 +128,7 @@ impl KeepAlive {
             | Event::Tick
             | Event::Made { .. }
             | Event::Stalled { .. }
+            | Event::Keep { .. }
             | Event::Drain => {}
         }
     }

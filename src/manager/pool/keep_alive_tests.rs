@@ -19,7 +19,13 @@ struct Function {
 impl Function {
     fn number(number: u32) -> Self {
         let function = FunctionId(uuid::Uuid::from_u128(u128::from(number)));
-        let needs = Needs { max_instances: 10, idle_timeout: IDLE, memory: 128 << 20, class: None };
+        let needs = Needs {
+            max_instances: 10,
+            min_instances: 0,
+            idle_timeout: IDLE,
+            memory: 128 << 20,
+            class: None,
+        };
         Self { key: Key { function, revision: RevisionNumber(1) }, needs, start: MINUTE / 60 }
     }
 

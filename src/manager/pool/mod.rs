@@ -20,12 +20,13 @@
 //!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
 //! - nothing waits while an idle instance of its revision is there;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
-//!   to make room.
+//!   to make room; but for those of a function that is kept (`minimum.rs`).
 
 mod checks;
 mod events;
 mod keep_alive;
 mod line;
+mod minimum;
 mod starts;
 mod stock;
 
@@ -38,6 +39,7 @@ use checks::{Checks, Room};
 pub use events::{Action, CheckId, Class, Event, Key, Needs, Rejection, Skipped, Slot, WorkId};
 use keep_alive::{KeepAlive, Kept};
 use line::{Line, Waiting};
+use minimum::Minimums;
 use starts::Starts;
 pub use stock::Stock;
 
@@ -100,6 +102,7 @@ pub struct Pool {
     next_slot: u64,
     uses: u64,
     starts: Starts,
+    minimums: Minimums,
 }
 
 impl Pool {
@@ -117,6 +120,7 @@ impl Pool {
             next_slot: 0,
             uses: 0,
             starts: Starts::default(),
+            minimums: Minimums::default(),
         }
     }
 
@@ -134,6 +138,10 @@ impl Pool {
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         self.keep_alive.observe(event, now);
+        if !self.minimums.is_empty() {
+            let of = event.slot().and_then(|slot| self.instances.get(&slot));
+            self.minimums.observe(event, of, now);
+        }
         match event {
             _ if self.stock.handle(event, now, &mut actions) => {}
             _ if self.checks.handle(event, now, &mut self.stock) => {}
@@ -160,6 +168,7 @@ impl Pool {
                 self.instances.remove(&slot);
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
+            Event::Keep { key, needs } => self.minimums.keep(key, needs),
             Event::Stalled { function } => self.leave_to_others(function, &mut actions),
             Event::ImageMade => self.stock.retry(),
             // A check's.
@@ -168,6 +177,7 @@ impl Pool {
             Event::Drain => self.drain(&mut actions),
         }
         self.start_where_wanted(now, &mut actions);
+        self.start_what_is_kept(now, &mut actions);
         self.check_where_wanted(now, &mut actions);
         self.keep_alive.acted(&actions, now);
         if !self.draining {
@@ -191,6 +201,7 @@ impl Pool {
             .chain(stock)
             .chain(self.checks.next_deadline())
             .chain(self.end_of_pauses())
+            .chain(self.end_of_pause_of_a_kept_one())
             .min()
     }
 
@@ -200,6 +211,11 @@ impl Pool {
             Life::Idle { until } => Some(until),
             _ => None,
         }
+    }
+
+    /// Whether it starts instances of this revision although nobody calls it.
+    pub fn keeps(&self, key: Key) -> bool {
+        self.minimums.keeps(key)
     }
 
     /// Whether nothing is left: no instance in any state, nothing waiting.
@@ -314,6 +330,9 @@ impl Pool {
         actions: &mut Vec<Action>,
     ) {
         self.active.insert(function, revision);
+        if revision.is_none_or(|revision| !self.minimums.keeps(Key { function, revision })) {
+            self.minimums.forget(function);
+        }
         let mut idle = Vec::new();
         for (slot, instance) in &mut self.instances {
             if instance.key.function == function {
@@ -371,7 +390,10 @@ impl Pool {
             .map(|(slot, _)| *slot)
             .collect();
         for slot in idle {
-            self.stop(slot, actions);
+            match self.instances.get(&slot) {
+                Some(instance) if self.must_stay(instance) => self.keep_on(slot, now),
+                _ => self.stop(slot, actions),
+            }
         }
         let starts: Vec<usize> = self.lines.keys().map(|key| self.starting(*key)).collect();
         for (line, mut starts) in self.lines.values_mut().zip(starts) {
@@ -444,10 +466,11 @@ impl Pool {
         self.idle().filter(|(_, i)| i.key == key).max_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
     }
 
-    /// Under `fixed` all are worth the same: the least recently used one.
+    /// Under `fixed` all are worth the same: the least recently used one. Those that are kept stay.
     fn least_worth_idle(&self) -> Option<(Slot, f64)> {
         let order = |a: &Instance, b: &Instance| a.worth.total_cmp(&b.worth).then(a.used.cmp(&b.used));
-        self.idle().min_by(|(_, a), (_, b)| order(a, b)).map(|(slot, i)| (*slot, i.worth))
+        let may_go = self.idle().filter(|(_, instance)| !self.must_stay(instance));
+        may_go.min_by(|(_, a), (_, b)| order(a, b)).map(|(slot, i)| (*slot, i.worth))
     }
 
     fn idle(&self) -> impl Iterator<Item = (&Slot, &Instance)> {
@@ -466,6 +489,8 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+mod minimum_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]

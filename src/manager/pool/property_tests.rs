@@ -31,7 +31,7 @@ enum Step {
     Check { class: u32, wait_ms: u64 },
     CheckOver { index: prop::sample::Index, loaded: bool },
     CheckDies(prop::sample::Index),
-    Activate { function: u32, revision: Option<u32> },
+    Activate { function: u32, revision: Option<u32>, kept: u32 },
     Pass(u64),
     Drain,
 }
@@ -53,8 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::TakenDies),
         1 => Just(Step::ImageMade),
         1 => index().prop_map(Step::Die),
-        1 => (0..3u32, prop::option::of(1..3u32))
-            .prop_map(|(function, revision)| Step::Activate { function, revision }),
+        1 => (0..3u32, prop::option::of(1..3u32), 0..2u32)
+            .prop_map(|(function, revision, kept)| Step::Activate { function, revision, kept }),
         2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
         2 => (index(), any::<bool>()).prop_map(|(index, loaded)| Step::CheckOver { index, loaded }),
         1 => index().prop_map(Step::CheckDies),
@@ -78,6 +78,10 @@ struct World {
     /// The end of the pause in which none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
     active: BTreeMap<FunctionId, RevisionNumber>,
+    /// One instance of each of these is kept.
+    kept: BTreeSet<Key>,
+    /// One that has just ended by itself.
+    ended: Option<Slot>,
     drained: BTreeSet<Slot>,
     /// Also for the moment in which the pool decides about a started or finished one.
     idle: BTreeMap<Slot, (Key, Instant)>,
@@ -177,8 +181,11 @@ impl World {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start { slot, key } => {
-                assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
-                assert!(!self.is_paused(key), "the host could not make the last one");
+                // What is kept is started although nobody waits, and leaves prewarmed ones to those who do.
+                if !self.kept.contains(&key) || self.staying(key) > 0 {
+                    assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
+                    assert!(!self.is_paused(key), "the host could not make the last one");
+                }
                 self.begin(slot, key);
                 assert!(self.ordinary_starts() <= MAX_STARTS, "too many starts");
             }
@@ -238,12 +245,32 @@ impl World {
                 self.checking_stopping.insert(slot);
             }
             Action::Stop { slot } => {
+                self.assert_may_go(slot);
                 self.starting.remove(&slot);
                 self.idle.remove(&slot);
                 self.busy.remove(&slot);
                 assert!(self.stopping.insert(slot), "stopped once");
             }
             Action::Reject { work, .. } => assert!(self.settled.insert(work), "work is settled once"),
+        }
+    }
+
+    /// Returns the number of a revision's instances that go on serving.
+    fn staying(&self, key: Key) -> usize {
+        let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
+        let live = self.starting.iter().chain(&self.busy).chain(idle);
+        live.filter(|(slot, one)| **one == key && !self.drained.contains(slot)).count()
+    }
+
+    /// The last one that is kept is not stopped while it is idle, unless it has ended, or the manager ends, or work for
+    /// another revision of its function waits.
+    fn assert_may_go(&self, slot: Slot) {
+        let Some((key, _)) = self.idle.get(&slot) else { return };
+        let is_kept = self.kept.contains(key) && !self.drained.contains(&slot);
+        if is_kept && self.ended != Some(slot) && !self.pool.draining {
+            let is_in_the_way = |other: &Key| other.function == key.function && other != key;
+            let others_wait = self.pool.lines.keys().any(is_in_the_way);
+            assert!(self.staying(*key) > 1 || others_wait, "it was to be kept");
         }
     }
 
@@ -346,6 +373,7 @@ impl World {
             Step::ImageMade => self.send(Event::ImageMade),
             Step::Die(index) => {
                 if let Some(slot) = Self::pick(self.idle.keys().copied(), index) {
+                    self.ended = Some(slot);
                     self.send(Event::Ended { slot });
                 }
             }
@@ -376,8 +404,9 @@ impl World {
                     self.send(Event::Ended { slot });
                 }
             }
-            Step::Activate { function, revision } => {
+            Step::Activate { function, revision, kept } => {
                 let (function, revision) = (key(function).function, revision.map(RevisionNumber));
+                self.kept.retain(|key| key.function != function || Some(key.revision) == revision);
                 match revision {
                     Some(revision) => self.active.insert(function, revision),
                     None => self.active.remove(&function),
@@ -391,6 +420,16 @@ impl World {
                     };
                 }
                 self.send(Event::Active { function, revision });
+                if let Some(revision) = revision.filter(|_| kept > 0) {
+                    let key = Key { function, revision };
+                    self.kept.insert(key);
+                    let needs = Needs {
+                        class: class_of(key),
+                        min_instances: kept,
+                        ..needs(MAX_INSTANCES, IDLE)
+                    };
+                    self.send(Event::Keep { key, needs });
+                }
             }
             Step::Pass(ms) => {
                 self.now += Duration::from_millis(ms);
@@ -403,9 +442,15 @@ impl World {
                 let kept: Vec<Slot> =
                     self.idle.keys().copied().filter(|slot| !due.contains(slot)).collect();
                 self.send(Event::Tick);
-                assert!(due.iter().all(|slot| !self.idle.contains_key(slot)), "idle for too long");
+                for slot in due {
+                    if let Some((key, until)) = self.idle.get_mut(&slot) {
+                        assert!(self.kept.contains(key), "idle for too long");
+                        *until = self.pool.idle_until(slot).expect("it is idle");
+                        assert!(*until > self.now, "it is looked at again later");
+                    }
+                }
                 // Those that are not due may still make room for others, but not without somebody waiting.
-                if self.pool.lines.is_empty() {
+                if self.pool.lines.is_empty() && self.kept.is_empty() {
                     assert!(kept.iter().all(|slot| self.idle.contains_key(slot)), "stopped too early");
                 }
                 let next = self.pool.next_deadline();
@@ -468,6 +513,9 @@ impl World {
 
     /// Lets everything end well: nothing may be left waiting, but prewarmed ones.
     fn settle(&mut self, index: prop::sample::Index) {
+        for function in 0..3 {
+            self.step(Step::Activate { function, revision: None, kept: 0 });
+        }
         self.step(Step::Pass(0));
         for _ in 0..10_000 {
             if let Some(slot) = self.stopping.first().or(self.ready_stopping.first()).copied() {
@@ -529,6 +577,8 @@ proptest! {
             busy: BTreeMap::new(),
             pauses: BTreeMap::new(),
             active: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            ended: None,
             drained: BTreeSet::new(),
             idle: BTreeMap::new(),
             just_started: None,

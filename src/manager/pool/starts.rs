@@ -144,7 +144,7 @@ impl Pool {
         self.count(|i| i.key.function == function && i.life != Life::Stopping)
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         key: Key,
         needs: Needs,
@@ -174,7 +174,13 @@ impl Pool {
 
     /// Returns whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
     /// nobody's way: whatever is decided here is decided as if there were none, and they make room meanwhile.
-    fn may_start(&mut self, key: Key, needs: Needs, prewarmed: bool, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn may_start(
+        &mut self,
+        key: Key,
+        needs: Needs,
+        prewarmed: bool,
+        actions: &mut Vec<Action>,
+    ) -> bool {
         let starts = self.count(Instance::is_being_made);
         if self.draining || (!prewarmed && starts >= self.limits.max_starts) {
             return false;
@@ -196,7 +202,8 @@ impl Pool {
         let leaving: u64 =
             self.instances.values().filter(|i| i.life == Life::Stopping).map(|i| i.needs.memory).sum();
         if used - leaving + needs.memory > self.limits.memory_budget
-            && let Some((slot, worth)) = self.least_worth_idle()
+            && let Some((slot, worth)) =
+                self.least_worth_idle().or_else(|| self.kept_in_the_way_of(needs))
         {
             self.keep_alive.evicted(worth);
             self.stop(slot, actions);
@@ -208,8 +215,11 @@ impl Pool {
     /// for longer than the instance's own.
     pub(super) fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
         let own = self.lines.get(&instance.key).and_then(Line::since)?;
+        if self.must_stay(instance) {
+            return None;
+        }
         // An idle one goes first, and what is on its way out already may be enough.
-        if self.idle().next().is_some() {
+        if self.least_worth_idle().is_some() {
             return None;
         }
         let staying = self.instances.values().filter(|i| i.life != Life::Stopping);

@@ -1,0 +1,155 @@
+//! Instances that are kept although nobody calls: `min_instances` of the active revision of each function that has any.
+//!
+//! They are started one at a time, with whatever work leaves of memory and starts, and are neither stopped for being idle
+//! nor evicted: together they have at most half of the memory (a deploy beyond that is refused), and only an instance
+//! that needs more than the other half takes the place of one. Ones beyond the minimum are ordinary: of several idle ones, it does not matter which is meant. Prewarmed
+//! instances are left to callers, who have to wait for a start.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{Action, Event, Instance, Key, Life, Line, Needs, Pool, Slot};
+use crate::model::FunctionId;
+
+/// The pauses after one that could not be started, or died idle; doubled from the first up to the last one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// One that outlasts its idle timeout is looked at again after this long, if that timeout is shorter.
+const LOOK: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(super) struct Minimums {
+    functions: BTreeMap<FunctionId, Minimum>,
+    /// The start that has been begun for one, until its sandbox is made.
+    starting: Option<Slot>,
+}
+
+#[derive(Debug)]
+struct Minimum {
+    key: Key,
+    needs: Needs,
+    /// After a failure: none is started before.
+    not_before: Option<Instant>,
+    pause: Duration,
+}
+
+impl Minimums {
+    pub(super) fn keep(&mut self, key: Key, needs: Needs) {
+        let known = self.functions.get(&key.function);
+        if needs.min_instances > 0 && known.is_none_or(|known| known.key != key) {
+            let minimum = Minimum { key, needs, not_before: None, pause: FIRST_PAUSE };
+            self.functions.insert(key.function, minimum);
+        }
+    }
+
+    /// Another revision is active, whose own minimum is told next; or none.
+    pub(super) fn forget(&mut self, function: FunctionId) {
+        self.functions.remove(&function);
+    }
+
+    pub(super) fn keeps(&self, key: Key) -> bool {
+        self.functions.get(&key.function).is_some_and(|minimum| minimum.key == key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
+    /// Notes an event before the pool handles it; `of` is the instance that it is about.
+    pub(super) fn observe(&mut self, event: Event, of: Option<&Instance>, now: Instant) {
+        let (slot, failed) = match event {
+            Event::Made { slot } | Event::Started { slot } | Event::Gone { slot } => (slot, false),
+            Event::StartFailed { slot, .. } | Event::Ended { slot } => (slot, true),
+            Event::Finished { usable: true, .. } => {
+                // It works: the next failure is a first one again.
+                if let Some(minimum) = of.and_then(|of| self.functions.get_mut(&of.key.function)) {
+                    minimum.pause = FIRST_PAUSE;
+                }
+                return;
+            }
+            _ => return,
+        };
+        if self.starting == Some(slot) {
+            self.starting = None;
+        }
+        if let Some(minimum) = of.and_then(|of| self.functions.get_mut(&of.key.function))
+            && failed
+        {
+            minimum.not_before = Some(now + minimum.pause);
+            minimum.pause = LAST_PAUSE.min(minimum.pause * 2);
+        }
+    }
+}
+
+impl Pool {
+    /// Starts one that is missing, if nothing else is in the way: the work that waits has been served before.
+    pub(super) fn start_what_is_kept(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        for minimum in self.minimums.functions.values_mut() {
+            // A pause that is over is nothing to be woken for; what else is missing comes with an event.
+            minimum.not_before = minimum.not_before.filter(|moment| *moment > now);
+        }
+        if self.minimums.functions.is_empty() || self.draining || self.minimums.starting.is_some() {
+            return;
+        }
+        let used = self.used();
+        let lacks_memory = |(key, line): (&Key, &Line)| {
+            line.len() > self.starting(*key) && used + line.needs.memory > self.limits.memory_budget
+        };
+        if self.lines.iter().any(lacks_memory) {
+            return;
+        }
+        let minimums = self.minimums.functions.values().filter(|minimum| minimum.not_before.is_none());
+        let missing = minimums.filter(|minimum| self.is_missing(minimum));
+        let wanted: Vec<_> = missing.map(|minimum| (minimum.key, minimum.needs)).collect();
+        for (key, needs) in wanted {
+            if self.may_start(key, needs, false, actions) {
+                self.minimums.starting = Some(Slot(self.next_slot));
+                self.start(key, needs, None, now, actions);
+                return;
+            }
+        }
+    }
+
+    /// Returns when a failed one is tried again.
+    pub(super) fn end_of_pause_of_a_kept_one(&self) -> Option<Instant> {
+        let missing = self.minimums.functions.values().filter(|minimum| self.is_missing(minimum));
+        missing.filter(|_| !self.draining).filter_map(|minimum| minimum.not_before).min()
+    }
+
+    fn is_missing(&self, minimum: &Minimum) -> bool {
+        self.kept(minimum.key) < minimum.needs.min_instances as usize
+    }
+
+    /// Returns the number of a revision's instances that can go on serving.
+    fn kept(&self, key: Key) -> usize {
+        self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained)
+    }
+
+    /// Returns whether an instance must neither be stopped for being idle nor evicted.
+    pub(super) fn must_stay(&self, instance: &Instance) -> bool {
+        let minimum = self.minimums.functions.get(&instance.key.function);
+        let of_its_revision = minimum.filter(|minimum| minimum.key == instance.key);
+        !self.draining
+            && !instance.drained
+            && of_its_revision
+                .is_some_and(|minimum| self.kept(instance.key) <= minimum.needs.min_instances as usize)
+    }
+
+    /// Returns an idle one that must stay, for an instance that needs more memory than all of those may leave: else it could
+    /// never be started.
+    pub(super) fn kept_in_the_way_of(&self, needs: Needs) -> Option<(Slot, f64)> {
+        let is_large = needs.memory > self.limits.memory_budget / 2;
+        let first = self.idle().next().filter(|_| is_large);
+        first.map(|(slot, instance)| (*slot, instance.worth))
+    }
+
+    /// An idle one whose time is over, and which must stay.
+    pub(super) fn keep_on(&mut self, slot: Slot, now: Instant) {
+        self.update(slot, |instance, _| {
+            instance.life = Life::Idle { until: now + instance.needs.idle_timeout.max(LOOK) };
+        });
+    }
+}
