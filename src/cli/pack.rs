@@ -36,7 +36,11 @@ pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     let progress = out.waiting(&format!("packing {}", folder.display()));
     let packing = folder.clone();
     let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
-    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
+    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| match error {
+        // It names the manifest's file and line.
+        bundle::Error::Manifest(_) => error.into(),
+        _ => cannot(&folder, error),
+    })?;
     drop(progress);
     let name = check(&folder, &packed)?;
     tell(&packed, out);
@@ -90,10 +94,15 @@ fn has_code(folder: &Path) -> Result<(), Error> {
             )
         })?;
     }
-    let spec = manifest::parse(&text, &file.display().to_string(), &Defaults::default())?.spec;
+    let Manifest { spec, include, .. } =
+        manifest::parse(&text, &file.display().to_string(), &Defaults::default())?;
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(()) };
     let files = (language.facts().handler.files)(&spec.handler);
-    if files.iter().any(|file| folder.join(file).symlink_metadata().is_ok()) {
+    // A handler in an included folder is looked for once that is packed.
+    let is_included =
+        |file: &str| include.iter().any(|include| Path::new(file).starts_with(&include.name));
+    let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok() || is_included(file);
+    if files.iter().any(|file| is_there(file)) {
         return Ok(());
     }
     let hint = elsewhere::hint(folder, language, &spec.handler);
@@ -133,7 +142,7 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     // The version does not matter here: the platform applies its own default.
     let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
-    let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
+    let Manifest { name, spec, .. } = manifest::parse(text, &file.display().to_string(), &defaults)?;
     match bundle::check_code_of(folder, listing, &spec) {
         Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
             return Err(left_out(folder, &file, packed));
