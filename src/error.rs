@@ -195,6 +195,9 @@ impl From<LocatedError> for Error {
 
 impl From<bundle::Error> for Error {
     fn from(error: bundle::Error) -> Self {
+        if let bundle::Error::Manifest(error) = error {
+            return error.into();
+        }
         Self::new(Exit::Caller, error).code(code::INVALID_UPLOAD.code)
     }
 }

@@ -174,6 +174,16 @@ impl<'d> Field<'d> {
             .ok_or_else(|| self.refuse(format!("it must be a number from {min} to {max}")))
     }
 
+    /// Reads a list; its items have the name of the list.
+    pub fn items(&self, example: &str) -> Result<Vec<Field<'d>>, LocatedError> {
+        let Some(items) = self.value.get_ref().as_array() else {
+            return Err(self.wrong_kind("a list", example));
+        };
+        let item =
+            |value| Field { source: self.source, path: self.path.clone(), key_at: self.key_at, value };
+        Ok(items.iter().map(item).collect())
+    }
+
     /// Reads a table.
     pub fn section(&self) -> Result<Section<'d>, LocatedError> {
         match self.value.get_ref().as_table() {

@@ -25,7 +25,8 @@ const MAX_RULES: u64 = 1024 * 1024;
 /// The rules that apply in a folder: those of the folders above it come first.
 #[derive(Debug)]
 pub(super) struct Rules {
-    top: PathBuf,
+    /// The function's folder, from which places are shown.
+    seen_from: PathBuf,
     levels: Vec<Level>,
 }
 
@@ -52,8 +53,9 @@ pub(super) enum Verdict {
 }
 
 impl Rules {
-    /// Reads the rules of the folders above `top`, which is an absolute path without links.
-    pub fn above(top: &Path) -> Result<Self, Error> {
+    /// Reads the rules of the folders above `top`, and shows their places as seen from another folder. Both are
+    /// absolute paths without links.
+    pub fn above(top: &Path, seen_from: &Path) -> Result<Self, Error> {
         let is_repository = |folder: &&Path| folder.join(".git").exists();
         let mut above: Vec<&Path> = Vec::new();
         if !is_repository(&top) {
@@ -64,7 +66,7 @@ impl Rules {
                 }
             }
         }
-        let mut rules = Self { top: top.to_owned(), levels: Vec::new() };
+        let mut rules = Self { seen_from: seen_from.to_owned(), levels: Vec::new() };
         for folder in above.into_iter().rev() {
             rules.enter(folder)?;
         }
@@ -137,7 +139,7 @@ impl Rules {
     /// Shows a path relative to the function's folder: `pkg/.gitignore`, `../../.gitignore`.
     fn shown(&self, file: &Path) -> String {
         let mut ups = String::new();
-        for folder in self.top.ancestors() {
+        for folder in self.seen_from.ancestors() {
             if let Ok(rest) = file.strip_prefix(folder) {
                 return format!("{ups}{}", rest.display());
             }

@@ -12,6 +12,7 @@ mod check;
 mod extension;
 mod header;
 mod ignore_rules;
+mod include;
 mod left_out;
 mod members;
 mod pack;
@@ -23,9 +24,10 @@ mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use crate::{language, model::Digest};
+use crate::{language, manifest::ManifestError, model::Digest};
 
 pub use check::{CodeError, check_code, check_code_of, likely_module};
+pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;
@@ -125,6 +127,9 @@ pub enum Error {
     TooLarge,
     #[error("more than 64 MiB when packed; name what the function does not need in .cloudfuncignore")]
     TooLargePacked,
+    /// The manifest includes a folder that cannot be packed.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     #[error("'{path}' {problem}")]
     Entry { path: String, problem: String },
 }

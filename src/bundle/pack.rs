@@ -3,10 +3,7 @@
 use std::{
     fs,
     io::{self, Read as _, Write},
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    },
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -17,12 +14,13 @@ use tar::{Builder, EntryType, Header};
 
 use super::{
     Error, Kind, LeftOut, Listing, MAX_PACKED, MAX_UNPACKED,
+    include::Places,
     left_out::shown,
     packages, path, read,
     scan::{NODE_MODULES, Scanned, scan},
 };
 use crate::{
-    manifest::{self, Defaults},
+    manifest::{self, Defaults, Manifest},
     model::Code,
 };
 
@@ -41,40 +39,47 @@ pub struct Packed {
 
 /// Packs a folder. Left out are the files that `.gitignore` (including those of parent folders in the same
 /// repository), `.git/info/exclude` and `.cloudfuncignore` name, files that no function needs, and files that
-/// may hold secrets. The archive obeys every rule that [`read`] checks.
+/// may hold secrets. Folders that the manifest includes are packed by the same rules, under their names. The
+/// archive obeys every rule that [`read`] checks.
 pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
-    let Scanned { files, left_out, records } = scan(folder, wants_node_modules(folder))?;
+    let manifest = manifest_of(folder);
+    let wants_node_modules = manifest.as_ref().is_some_and(wants_node_modules);
+    let includes = manifest.map(|manifest| manifest.include).unwrap_or_default();
+    let places = Places::find(folder, includes)?;
+    let Scanned { files, left_out, records } = scan(folder, &places, wants_node_modules)?;
     let gzip = GzBuilder::new().mtime(0).operating_system(255);
     let mut tar = Builder::new(gzip.write(Capped(Vec::new()), Compression::default()));
     let mut total = 0;
     for file in &files {
-        append(&mut tar, folder, file, &mut total)?;
+        append(&mut tar, &places, file, &mut total)?;
     }
     let bytes = tar.into_inner().and_then(GzEncoder::finish).map_err(write_error)?.0;
     let listing = read(&bytes)?;
-    let mut warnings = packages::incomplete(folder, &records, &files, &left_out);
+    let mut warnings = packages::incomplete(&places, &records, &files, &left_out);
     warnings.extend(lost_links(&listing, &left_out));
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder. Errors
-/// in the manifest are reported by the check that follows.
-fn wants_node_modules(folder: &Path) -> bool {
+/// Returns the folder's manifest. Errors in it are reported by the check that follows.
+fn manifest_of(folder: &Path) -> Option<Manifest> {
     let mut text = String::new();
-    let read = fs::File::open(folder.join(manifest::FILE))
-        .and_then(|file| file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text));
-    let parsed =
-        read.ok().and_then(|_| manifest::parse(&text, manifest::FILE, &Defaults::default()).ok());
-    parsed.is_some_and(|manifest| match manifest.spec.code {
+    let file = fs::File::open(folder.join(manifest::FILE)).ok()?;
+    file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text).ok()?;
+    manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()
+}
+
+/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
+fn wants_node_modules(manifest: &Manifest) -> bool {
+    match &manifest.spec.code {
         Code::Image { .. } => true,
         Code::Language { language, version: _, package: _ } => {
             let dependencies = language.facts().dependencies.as_ref();
             dependencies.is_some_and(|dependencies| dependencies.folder == Some(NODE_MODULES))
         }
-    })
+    }
 }
 
 /// Returns a warning for each link whose target is not in the archive.
@@ -112,11 +117,11 @@ fn lost_links(listing: &Listing, left_out: &LeftOut) -> Vec<String> {
 
 fn append<W: Write>(
     tar: &mut Builder<W>,
-    folder: &Path,
+    places: &Places,
     file: &Path,
     total: &mut u64,
 ) -> Result<(), Error> {
-    let full = folder.join(file);
+    let full = places.full(file);
     let unreadable = |source| Error::Read { path: full.clone(), source };
     let metadata = fs::symlink_metadata(&full).map_err(unreadable)?;
     let mut header = Header::new_gnu();
@@ -124,8 +129,7 @@ fn append<W: Write>(
     if metadata.is_symlink() {
         let target = fs::read_link(&full).map_err(unreadable)?;
         // Checked here as well as in `read`: tar would refuse or change some targets by itself.
-        let name = super::path::clean(file.as_os_str().as_bytes())?;
-        let target = super::path::clean_link(&name, target.as_os_str().as_bytes())?;
+        let target = places.link(file, target.as_os_str())?;
         header.set_entry_type(EntryType::Symlink);
         header.set_mode(0o777);
         header.set_size(0);

@@ -7,14 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::left_out::{LeftOut, Reason, shown};
+use super::{
+    include::Places,
+    left_out::{LeftOut, Reason, shown},
+};
 
 /// The size limit of a RECORD that is read, in bytes: a package with 10,000 files has one of about this size.
 const MAX_RECORD: u64 = 4 * 1024 * 1024;
 
 /// Returns a warning for each package whose `RECORD` names files that exist and are left out.
 pub(super) fn incomplete(
-    folder: &Path,
+    places: &Places,
     records: &[PathBuf],
     files: &[PathBuf],
     left_out: &LeftOut,
@@ -23,23 +26,23 @@ pub(super) fn incomplete(
         return Vec::new();
     }
     let packed: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
-    records.iter().filter_map(|record| warning(folder, record, &packed, left_out)).collect()
+    records.iter().filter_map(|record| warning(places, record, &packed, left_out)).collect()
 }
 
 fn warning(
-    folder: &Path,
+    places: &Places,
     record: &Path,
     packed: &BTreeSet<&Path>,
     left_out: &LeftOut,
 ) -> Option<String> {
     let mut text = Vec::new();
-    File::open(folder.join(record)).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
+    File::open(places.full(record)).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
     let info = record.parent()?;
     let base = info.parent()?;
     let mut missing = text.lines().filter_map(|line| {
         let path = base.join(path_of(line)?);
-        let is_there = || fs::symlink_metadata(folder.join(&path)).is_ok();
+        let is_there = || fs::symlink_metadata(places.full(&path)).is_ok();
         if path.starts_with(info) || packed.contains(path.as_path()) || !is_there() {
             return None;
         }

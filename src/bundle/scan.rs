@@ -11,6 +11,7 @@ use std::{
 use super::{
     Error, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
     ignore_rules::{Rules, Verdict},
+    include::Places,
     left_out::{LeftOut, Reason},
     path::clean,
 };
@@ -49,13 +50,23 @@ pub(super) struct Scanned {
     pub records: Vec<PathBuf>,
 }
 
-/// Scans a folder. `node_modules` is packed only if wanted.
-pub(super) fn scan(folder: &Path, wants_node_modules: bool) -> Result<Scanned, Error> {
+/// Scans a folder, and those that it includes. `node_modules` is packed only if wanted.
+pub(super) fn scan(folder: &Path, places: &Places, wants_node_modules: bool) -> Result<Scanned, Error> {
     let unreadable = |source| Error::Read { path: folder.to_owned(), source };
     let top = folder.canonicalize().map_err(unreadable)?;
-    let rules = Rules::above(&top)?;
+    let rules = Rules::above(&top, &top)?;
     let mut scan = Scan { rules, wants_node_modules, folders: 0, size: 0, found: Scanned::default() };
     scan.folder(&top, Path::new(""), 0)?;
+    places.refuse_clashes(&scan.found.files)?;
+    for included in &places.included {
+        let before = scan.found.files.len();
+        scan.rules = Rules::above(&included.folder, &top)?;
+        scan.folder(&included.folder, Path::new(&included.include.name), 1)?;
+        if scan.found.files.len() == before {
+            let problem = "no file of it is packed; add one, or remove it from the list";
+            return Err(places.error(&included.include, problem));
+        }
+    }
     let mut found = scan.found;
     found.files.sort();
     Ok(found)

@@ -1,3 +1,5 @@
+mod includes;
+
 use std::{
     fs,
     io::Write as _,

@@ -181,6 +181,7 @@ impl Ending {
         };
         let message = format!("the invocation of {} ended as {}{why}", record.function, record.state);
         let hint = error.as_ref().and_then(|error| error.hint.clone());
+        let hint = hint.or_else(|| (record.state == State::TimedOut).then(|| of_timeout(record)));
         // A record that has not ended should never be asked about; it counts as a failure of the platform.
         let kind = lifecycle::Ending::of_record(record).map(|ending| ending.kind());
         let exit = kind.map_or(Exit::Platform, |kind| Exit::from(kind.exit()));
@@ -188,6 +189,15 @@ impl Ending {
         let kind = Kind { code: Some(code.to_owned()), ..Kind::default() };
         Self::Failed { exit, message, hint, error, kind }
     }
+}
+
+/// Advice on an invocation that ran out of time.
+fn of_timeout(record: &Record) -> String {
+    format!(
+        "`cloudfunc logs {} --invocation {}` shows how far it came; if it needs more time, raise `timeout` (for \
+         loading: `load_timeout`) in cloudfunc.toml",
+        record.function, record.id
+    )
 }
 
 fn state_of(problem: &Problem) -> State {

@@ -2,13 +2,21 @@
 
 use serde::Serialize;
 
-use super::{Error, Exit, Output, ask, target::Target};
-use crate::{client::Client, error::Report, model::FunctionName};
+use super::{Error, Exit, Output, ask, target::Target, text::count};
+use crate::{
+    client::{self, Client, RecordFilter},
+    error::Report,
+    model::{FunctionName, State},
+};
+
+/// The number of invocations in one state that are counted before the question.
+const MAX_COUNTED: u32 = 1000;
 
 /// Delete functions with all their revisions
 ///
 /// All names are checked before the first function is deleted. Waiting invocations are cancelled, running ones
-/// finish. With --json, one line for each function: {"deleted","error"}.
+/// finish: how many there are is said before the question, and how many were cancelled at the end. With --json,
+/// one line for each function: {"deleted","cancelled","error"}.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The functions
@@ -23,6 +31,8 @@ pub struct Args {
 #[derive(Serialize)]
 struct Item<'a> {
     deleted: Option<&'a FunctionName>,
+    /// The number of waiting invocations that were cancelled; none if an older platform does not say so.
+    cancelled: Option<u64>,
     error: Option<Report>,
 }
 
@@ -39,6 +49,9 @@ impl Args {
         }
         check(&client, &names).await?;
         if !self.yes {
+            for name in &names {
+                tell_under_way(&client, name, out).await?;
+            }
             let what = if names.len() == 1 { "its" } else { "their" };
             if !ask::confirm(format!("Delete {listed} with all {what} revisions?")).await? {
                 out.note("nothing was deleted");
@@ -61,24 +74,81 @@ async fn check(client: &Client, names: &[FunctionName]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Says what becomes of the function's invocations that have not ended, if there are any.
+async fn tell_under_way(client: &Client, name: &FunctionName, out: &Output) -> Result<(), Error> {
+    let mut waiting = Counted::default();
+    for state in [State::Queued, State::Retrying] {
+        waiting = waiting.and(counted(client, name, state).await?);
+    }
+    let running = counted(client, name, State::Running).await?;
+    if let Some(line) = under_way(name, waiting, running) {
+        out.note(&line);
+    }
+    Ok(())
+}
+
+/// A number of invocations.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    number: usize,
+    /// Whether there are more, which were not counted.
+    more: bool,
+}
+
+impl Counted {
+    fn and(self, other: Self) -> Self {
+        Self { number: self.number + other.number, more: self.more || other.more }
+    }
+
+    /// Formats the number with what it counts: `1 waiting invocation`, `more than 1000 …`.
+    fn of(self, what: &str) -> String {
+        let least = if self.more { "more than " } else { "" };
+        format!("{least}{}", count(self.number, what))
+    }
+}
+
+async fn counted(client: &Client, name: &FunctionName, state: State) -> Result<Counted, client::Error> {
+    let filter = RecordFilter {
+        function: Some(name.clone()),
+        state: Some(state),
+        limit: Some(MAX_COUNTED),
+        ..RecordFilter::default()
+    };
+    let page = client.records(&filter).await?;
+    Ok(Counted { number: page.items.len(), more: page.next.is_some() })
+}
+
+fn under_way(name: &FunctionName, waiting: Counted, running: Counted) -> Option<String> {
+    let waiting = (waiting.number > 0).then(|| {
+        let will = if waiting.number == 1 { "would be cancelled" } else { "would all be cancelled" };
+        format!("{} {will}", waiting.of("waiting invocation"))
+    });
+    let running = (running.number > 0).then(|| {
+        let end = if running.number == 1 { "runs to its end" } else { "run to their end" };
+        format!("{} {end}", running.of("running invocation"))
+    });
+    let parts: Vec<String> = [waiting, running].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("{name}: {}", parts.join(", ")))
+}
+
 /// Deletes each function, goes on after a failure, and reports each result. The highest exit code wins.
 async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result<(), Error> {
     let mut worst = Exit::Ok;
     for name in names {
-        let error = client.delete(name).await.err().map(Error::from);
-        let error = error.map(|error| error.context(format!("{name} was not deleted")));
+        let deleted = client.delete(name).await.map_err(Error::from);
+        let deleted = deleted.map_err(|error| error.context(format!("{name} was not deleted")));
         if out.json() {
-            let report = error.as_ref().map(Error::report);
-            let deleted = error.is_none().then_some(name);
-            out.json_line(&Item { deleted, error: report })?;
+            let (gone, error) = (deleted.is_ok(), deleted.as_ref().err().map(Error::report));
+            let cancelled = deleted.as_ref().ok().copied().flatten();
+            out.json_line(&Item { deleted: gone.then_some(name), cancelled, error })?;
         }
-        match error {
-            Some(error) => {
+        match deleted {
+            Err(error) => {
                 out.error(&error);
                 worst = worst.max(error.exit);
             }
-            None if out.json() => {}
-            None => out.line(&format!("deleted {name}"))?,
+            Ok(_) if out.json() => {}
+            Ok(cancelled) => out.line(&result(name, cancelled.unwrap_or(0)))?,
         }
     }
     if worst != Exit::Ok {
@@ -86,4 +156,39 @@ async fn delete(client: &Client, names: &[FunctionName], out: &Output) -> Result
     }
     out.next("cloudfunc list");
     Ok(())
+}
+
+fn result(name: &FunctionName, cancelled: u64) -> String {
+    match cancelled {
+        0 => format!("deleted {name}"),
+        1 => format!("deleted {name}; 1 waiting invocation was cancelled"),
+        several => format!("deleted {name}; {several} waiting invocations were cancelled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_ended_is_told_before_the_question() {
+        let name: FunctionName = "f".parse().unwrap();
+        let told = |waiting: (usize, bool), running: (usize, bool)| {
+            let [waiting, running] = [waiting, running].map(|(number, more)| Counted { number, more });
+            under_way(&name, waiting, running)
+        };
+        assert_eq!(told((0, false), (0, false)), None);
+        for (waiting, running, line) in [
+            ((1, false), (0, false), "f: 1 waiting invocation would be cancelled"),
+            ((0, false), (1, false), "f: 1 running invocation runs to its end"),
+            (
+                (3, false),
+                (2, false),
+                "f: 3 waiting invocations would all be cancelled, 2 running invocations run to their end",
+            ),
+            ((1000, true), (0, false), "f: more than 1000 waiting invocations would all be cancelled"),
+        ] {
+            assert_eq!(told(waiting, running).as_deref(), Some(line));
+        }
+    }
 }

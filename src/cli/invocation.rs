@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{
-    Error, Output,
+    Error, Exit, Output,
     answer::Answer,
     interrupt::Farewell,
     patience::Patience,
@@ -124,14 +124,20 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
                 record = answer;
                 patience.answered();
             }
-            Err(error) => patience.wait(error, out).await?,
+            Err(error) => {
+                let waited = patience.wait(error, out).await;
+                waited.map_err(|error| out_of_sight(error, &record))?;
+            }
         }
     }
     let value = loop {
         match record.state {
             State::Succeeded => match client.result(id).await {
                 Ok(value) => break Some(value),
-                Err(error) => patience.wait(error, out).await?,
+                Err(error) => {
+                    let waited = patience.wait(error, out).await;
+                    waited.map_err(|error| out_of_sight(error, &record))?;
+                }
             },
             _ => break None,
         }
@@ -142,6 +148,23 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
         said::beside_failure(&client, id, out).await;
     }
     Answer::of_record(record, value).print(out)
+}
+
+/// Adds what was last known of an invocation whose platform has not come back, and how to go on.
+fn out_of_sight(error: Error, record: &Record) -> Error {
+    if error.exit != Exit::Platform {
+        return error;
+    }
+    let again = format!("`cloudfunc invocation wait {}` waits for it again", record.id);
+    let hint = match &error.hint {
+        Some(hint) => format!("{hint}; then {again}"),
+        None => again,
+    };
+    let last = format!(
+        "the invocation of {} was {} when the platform last answered",
+        record.function, record.state
+    );
+    error.context(last).hint(hint)
 }
 
 impl ListArgs {
@@ -235,4 +258,30 @@ fn describe(attempt: &AttemptRecord, record: &Record) -> String {
         text.push_str(": lost with its manager");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_platform_that_does_not_come_back_leaves_the_last_state_and_what_to_do() {
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "id": "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f", "function": "f", "mode": "async", "state": "running",
+            "dead_letter": false, "prewarmed": false, "accepted_at": "2026-01-31T12:00:00Z", "attempts": [],
+            "phases": [],
+        }))
+        .unwrap();
+        let gone = || Error::platform("the platform did not come back within 1m");
+        let told = |error: Error| (error.chain().join(": "), error.hint.unwrap_or_default());
+        let last = "the invocation of f was running when the platform last answered: the platform did not come back \
+                    within 1m";
+        let again =
+            "`cloudfunc invocation wait 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f` waits for it again";
+        assert_eq!(told(out_of_sight(gone(), &record)), (last.to_owned(), again.to_owned()));
+        let started = out_of_sight(gone().hint("start it with `cloudfunc up`"), &record);
+        assert_eq!(told(started).1, format!("start it with `cloudfunc up`; then {again}"));
+        let refused = out_of_sight(Error::usage("no such invocation"), &record);
+        assert_eq!(told(refused), ("no such invocation".to_owned(), String::new()));
+    }
 }

@@ -1,5 +1,6 @@
 //! Packing a function's folder for `deploy` and `run`, with all checks that need no platform.
 
+mod below;
 mod elsewhere;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
+use self::below::Below;
 use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, Packed},
@@ -28,37 +30,73 @@ pub struct Function {
     pub files: usize,
 }
 
-/// Packs a folder, reports what was left out, and checks the rest.
+/// Returns the folders of functions that a path means: the folder itself, or its direct subfolders if it is not
+/// a function and they are. The others are named, so that nobody takes them for deployed.
+pub fn folders(path: &Path, out: &Output) -> Result<Folders, Error> {
+    let folder = find(path)?;
+    is_a_functions(&folder)?;
+    let below = below::functions(&folder).map_err(|source| {
+        let error = Error::new(Exit::Caller, source);
+        error.context(format!("cannot read {}", folder.display()))
+    })?;
+    let Some(Below { functions, others }) = below else { return Ok(Folders::One(folder)) };
+    if !others.is_empty() {
+        let others = others.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        out.notice(&format!("skipped, because they are not functions: {}", others.join(", ")));
+    }
+    Ok(Folders::Several(functions))
+}
+
+/// The folders that a path means.
+pub enum Folders {
+    One(PathBuf),
+    /// The functions in a folder of functions, in order.
+    Several(Vec<PathBuf>),
+}
+
+/// Finds the folder of a function and packs it.
 pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     let folder = find(path)?;
     is_a_functions(&folder)?;
-    has_code(&folder)?;
+    pack_folder(&folder, Some(""), out).await
+}
+
+/// Packs a folder, reports what was left out, and checks the rest. Each line of the report begins with
+/// `before`; without that, nothing is reported.
+pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> Result<Function, Error> {
+    has_code(folder)?;
     let progress = out.waiting(&format!("packing {}", folder.display()));
-    let packing = folder.clone();
+    let packing = folder.to_owned();
     let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
-    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| cannot(&folder, error))?;
+    let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| match error {
+        // It names the manifest's file and line.
+        bundle::Error::Manifest(_) => error.into(),
+        _ => cannot(folder, error),
+    })?;
     drop(progress);
-    let name = check(&folder, &packed)?;
-    tell(&packed, out);
+    let name = check(folder, &packed)?;
+    if let Some(before) = before {
+        tell(&packed, before, out);
+    }
     let Packed { bytes, listing, .. } = packed;
     Ok(Function { name, archive: bytes, files: listing.paths().len() })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.
-fn tell(packed: &Packed, out: &Output) {
+fn tell(packed: &Packed, before: &str, out: &Output) {
     let groups = &packed.left_out.groups;
     let most = if out.is_verbose() { groups.len() } else { MAX_REASONS_TOLD };
     for group in groups.iter().take(most) {
-        out.notice(&group.to_string());
+        out.notice(&format!("{before}{group}"));
     }
     if groups.len() > most {
         out.notice(&format!(
-            "more left out by {} other rules; --verbose lists them",
+            "{before}more left out by {} other rules; --verbose lists them",
             groups.len() - most
         ));
     }
     for warning in &packed.warnings {
-        out.warn(warning);
+        out.warn(&format!("{before}{warning}"));
     }
 }
 
@@ -90,10 +128,15 @@ fn has_code(folder: &Path) -> Result<(), Error> {
             )
         })?;
     }
-    let spec = manifest::parse(&text, &file.display().to_string(), &Defaults::default())?.spec;
+    let Manifest { spec, include, .. } =
+        manifest::parse(&text, &file.display().to_string(), &Defaults::default())?;
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(()) };
     let files = (language.facts().handler.files)(&spec.handler);
-    if files.iter().any(|file| folder.join(file).symlink_metadata().is_ok()) {
+    // A handler in an included folder is looked for once that is packed.
+    let is_included =
+        |file: &str| include.iter().any(|include| Path::new(file).starts_with(&include.name));
+    let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok() || is_included(file);
+    if files.iter().any(|file| is_there(file)) {
         return Ok(());
     }
     let hint = elsewhere::hint(folder, language, &spec.handler);
@@ -133,7 +176,7 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     // The version does not matter here: the platform applies its own default.
     let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
-    let Manifest { name, spec } = manifest::parse(text, &file.display().to_string(), &defaults)?;
+    let Manifest { name, spec, .. } = manifest::parse(text, &file.display().to_string(), &defaults)?;
     match bundle::check_code_of(folder, listing, &spec) {
         Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
             return Err(left_out(folder, &file, packed));

@@ -6,9 +6,11 @@ use dialoguer::console::{measure_text_width, truncate_str};
 const GAP: usize = 2;
 /// The width to which the last column, which holds the longest text, is cut first.
 const LAST: usize = 12;
-/// The width to which the widest columns are cut next, and the one that names the row last. A terminal that is
-/// narrower than that breaks the lines.
+/// The width to which the widest columns are cut next, and the one that names the row last. Columns that have no
+/// room even then are left out; a terminal that is narrower than what is left breaks the lines.
 const LEAST: usize = 6;
+/// The heads of columns with ids, which are copied: they are never cut.
+const IDS: [&str; 3] = ["ID", "INSTANCE", "CONTAINER"];
 
 /// Formats the heads and the rows as lines of at most `columns` columns, where a wide character takes two.
 pub fn lines<const N: usize>(
@@ -30,7 +32,8 @@ pub fn lines<const N: usize>(
             let is_empty = !rows.is_empty() && rows.iter().all(|row| row[column].is_empty());
             shown[column] = !(is_empty && whole(&widths, &shown) > columns);
         }
-        fit(&mut widths, &shown, key, columns);
+        let ids = heads.map(|head| IDS.contains(&head));
+        fit(&mut widths, &mut shown, &ids, key, columns);
     }
     let line = |cells: &[&str; N]| {
         let cells = cells.iter().zip(widths).zip(shown).filter(|(_, shown)| *shown);
@@ -51,18 +54,28 @@ fn whole(widths: &[usize], shown: &[bool]) -> usize {
     shown.iter().sum::<usize>() + GAP * (shown.len().max(1) - 1)
 }
 
-/// Narrows the columns until they fit: the last column first, the `key` column last.
-fn fit(widths: &mut [usize], shown: &[bool], key: usize, columns: usize) {
-    if let Some(last) = shown.iter().rposition(|shown| *shown) {
+/// Makes the columns fit. Those that have no room even when all are as narrow as possible are left out, the last
+/// one first; but never the `key` column, nor those with `ids`, which keep their width. Then the rest are
+/// narrowed: the last column first, the `key` column last.
+fn fit(widths: &mut [usize], shown: &mut [bool], ids: &[bool], key: usize, columns: usize) {
+    let narrow = |(column, width): (usize, &usize)| if ids[column] { *width } else { LEAST.min(*width) };
+    let least: Vec<usize> = widths.iter().enumerate().map(narrow).collect();
+    let can_go = |column: usize| column != key && !ids[column];
+    while whole(&least, shown) > columns
+        && let Some(last) = (0..shown.len()).rfind(|column| shown[*column] && can_go(*column))
+    {
+        shown[last] = false;
+    }
+    if let Some(last) = shown.iter().rposition(|shown| *shown).filter(|last| !ids[*last]) {
         let too_much = whole(widths, shown).saturating_sub(columns);
         widths[last] = widths[last].saturating_sub(too_much).max(LAST.min(widths[last]));
     }
     while whole(widths, shown) > columns {
-        let others = (0..widths.len()).filter(|column| *column != key && shown[*column]);
+        let others = (0..widths.len()).filter(|column| can_go(*column) && shown[*column]);
         let widest = others.max_by_key(|column| widths[*column]).filter(|one| widths[*one] > LEAST);
         match widest {
             Some(widest) => widths[widest] -= 1,
-            None if widths.get(key).is_some_and(|width| *width > LEAST) => widths[key] -= 1,
+            None if widths.get(key).is_some_and(|width| !ids[key] && *width > LEAST) => widths[key] -= 1,
             None => break,
         }
     }
@@ -120,6 +133,39 @@ mod tests {
                 "payments_capture_eu  warm   3 min a…",
                 "payments_capture_us  cold   now",
             ]
+        );
+    }
+
+    #[test]
+    fn ids_are_never_cut_and_other_columns_go_first() {
+        let heads = ["ID", "FUNCTION", "MODE", "STATE", "START", "ACCEPTED", "DURATION"];
+        let rows = [
+            ["139147104e", "payments_capture_eu", "sync", "succeeded", "cold", "3 min ago", "171 ms"],
+            ["ad914b5131", "hello_fn", "async", "timed_out", "warm", "now", ""],
+        ];
+        assert_eq!(
+            lines(heads, &rows, Some(40)),
+            [
+                "ID          FUNCT…  MODE   STATE   START",
+                "139147104e  payme…  sync   succe…  cold",
+                "ad914b5131  hello…  async  timed…  warm",
+            ]
+        );
+        for columns in [40, 30, 20, 10, 3] {
+            let lines = lines(heads, &rows, Some(columns));
+            assert!(
+                lines[1].starts_with("139147104e") && lines[2].starts_with("ad914b5131"),
+                "{lines:#?}"
+            );
+            let least = columns.max(10);
+            assert!(lines.iter().all(|line| measure_text_width(line) <= least), "{lines:#?}");
+        }
+        // Also where they are not what names the row.
+        let heads = ["FUNCTION", "REVISION", "INSTANCE", "CONTAINER", "STARTED"];
+        let rows = [["payments_capture_eu", "12", "bda13479107e", "01a2087633fa", "3 min ago"]];
+        assert_eq!(
+            lines(heads, &rows, Some(40)),
+            ["FUNCTION      INSTANCE      CONTAINER", "payments_ca…  bda13479107e  01a2087633fa"]
         );
     }
 

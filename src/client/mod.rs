@@ -24,7 +24,7 @@ use crate::{
         Body, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber, State,
         api::{
             ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, Pruned,
-            RevisionInfo,
+            RevisionInfo, header,
         },
         route,
     },
@@ -139,9 +139,11 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
-    pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
-        let request = self.request(route::DELETE_FUNCTION.at(name));
-        self.send(request).await.map(drop)
+    /// Deletes a function; returns how many waiting invocations were cancelled, if the platform says so.
+    pub async fn delete(&self, name: &FunctionName) -> Result<Option<u64>, Error> {
+        let response = self.send(self.request(route::DELETE_FUNCTION.at(name))).await?;
+        let cancelled = response.headers().get(header::CANCELLED);
+        Ok(cancelled.and_then(|value| value.to_str().ok()?.parse().ok()))
     }
 
     /// Frees space, or with `dry_run` returns how much that would be.

@@ -4,6 +4,7 @@
 //! A key that this version does not support is refused instead of ignored.
 
 pub mod environment;
+mod include;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
@@ -13,6 +14,7 @@ use crate::{
     units::{parse_bytes, parse_duration, show_bytes},
 };
 
+pub use self::include::Include;
 pub use crate::toml_document::LocatedError as ManifestError;
 
 /// The manifest's name in a function's folder.
@@ -52,10 +54,11 @@ const KEYS: &[&str] = &[
     "network",
     "package",
     "env",
+    "build",
     "scaling",
 ];
 /// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "build", "retry"];
+const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "retry"];
 const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
 
 /// A manifest that was checked.
@@ -64,6 +67,8 @@ pub struct Manifest {
     /// The name; `None` means the name of the folder.
     pub name: Option<FunctionName>,
     pub spec: FunctionSpec,
+    /// Folders from outside the function's own that are packed with it.
+    pub include: Vec<Include>,
 }
 
 /// The defaults that the platform fills in where a manifest says nothing.
@@ -106,6 +111,8 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let code = code(&root, defaults)?;
     let name = root.get("name").map(|field| name(&field)).transpose()?;
     let env_of = |field: Field<'_>| env(&field.section()?, &code);
+    let build = root.get("build").map(|field| field.section()).transpose()?;
+    let include = build.map_or_else(|| Ok(Vec::new()), |build| include::read(&build))?;
     let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
         description: root.get("description").map(|field| description(&field)).transpose()?,
@@ -127,7 +134,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         env: environment,
         scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
     };
-    Ok(Manifest { name, spec })
+    Ok(Manifest { name, spec, include })
 }
 
 /// Returns the function of a manifest that names nothing but the language, for each language.

@@ -22,7 +22,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         env: BTreeMap::new(),
         scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 },
     };
-    assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected });
+    assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env` and `scaling`",
+             `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",
@@ -93,7 +93,70 @@ fn errors_say_where_and_what_is_accepted() {
         ),
         ("secrets = ['A']", "1:1: `secrets` is not supported by this version"),
         ("dockerfile = 'D'", "1:1: `dockerfile` is not supported by this version"),
-        ("[build]\ncommand = []", "1:2: `build` is not supported by this version"),
+        ("[build]\ncommand = []", "2:1: `build.command` is not supported by this version"),
+        ("build.network = 'egress'", "1:7: `build.network` is not supported by this version"),
+        ("build.from_source = true", "1:7: `build.from_source` is not supported by this version"),
+        ("build.args = {}", "1:7: `build.args` is not supported by this version"),
+        ("build = true", "1:9: `build` is true; it must be a table: [build]"),
+        ("[build]\nincludes = []", "2:1: unknown key `build.includes`; did you mean `build.include`?"),
+        (
+            "build.include = '../common'",
+            "1:17: `build.include` is '../common'; it must be a list: build.include = [\"../common\"]",
+        ),
+        (
+            "[build]\ninclude = [\n  '../a',\n  3,\n]",
+            "4:3: `build.include` is 3; it must be a string: build.include = [\"../common\"]",
+        ),
+        (
+            "build.include = ['']",
+            "1:18: `build.include`: the path is empty; write the folder as seen from the function's own, for \
+             example \"../common\"",
+        ),
+        (
+            "build.include = [\"../a\\n\"]",
+            "1:18: `build.include`: the path \"../a\\n\" has a control character; write the folder as seen from the \
+             function's own, for example \"../common\"",
+        ),
+        (
+            "build.include = ['/srv/common']",
+            "1:18: `build.include`: '/srv/common' is an absolute path; write the folder as seen from the function's \
+             own, for example \"../common\"",
+        ),
+        (
+            "build.include = ['./']",
+            "1:18: `build.include`: './' is the function's own folder, which is packed anyway; remove it",
+        ),
+        (
+            "build.include = ['lib/util']",
+            "1:18: `build.include`: 'lib/util' lies in the function's own folder, which is packed anyway; remove it \
+             (a folder beside the function's is \"../lib/util\")",
+        ),
+        (
+            "build.include = ['../..']",
+            "1:18: `build.include`: '../..' contains the function's own folder; name the folders in it that the \
+             function needs, for example \"../../common\"",
+        ),
+        (
+            "build.include = ['../a/../b']",
+            "1:18: `build.include`: '../a/../b' has '..' after a name; write the path without it",
+        ),
+        (
+            "build.include = ['../.git/hooks']",
+            "1:18: `build.include`: '../.git/hooks' lies in .git, which is never packed; remove it",
+        ),
+        (
+            "build.include = ['../a', '../a']",
+            "1:26: `build.include` names '../a' twice; remove one of the two",
+        ),
+        (
+            "build.include = ['../a', '.././a/']",
+            "1:26: `build.include` names the same folder twice, as '../a' and as '.././a/'; remove one of the two",
+        ),
+        (
+            "build.include = ['../common', '../../common']",
+            "1:31: `build.include`: '../common' and '../../common' would both be packed as 'common'; rename one of \
+             the two folders",
+        ),
         ("[retry]\nattempts = 3", "1:2: `retry` is not supported by this version"),
         (
             "[scaling]\nmin_instances = 2\nmax_instances = 1",
@@ -184,6 +247,37 @@ fn errors_say_where_and_what_is_accepted() {
         let error = read(text).expect_err(text).to_string();
         assert_eq!(error, format!("cloudfunc.toml:{expected}"), "{text}");
     }
+}
+
+#[test]
+fn included_folders_are_named_by_the_last_part_of_their_path() {
+    let manifest = read("[build]\ninclude = ['../common', '../../shared/models/']").unwrap();
+    let read_as: Vec<_> =
+        manifest.include.iter().map(|one| (one.path.as_str(), one.name.as_str())).collect();
+    assert_eq!(read_as, [("../common", "common"), ("../../shared/models/", "models")]);
+    assert_eq!(manifest.spec, read("").unwrap().spec, "a platform has them in the function's files");
+    let error = manifest.include[1].error("f/cloudfunc.toml", "is wrong").to_string();
+    assert_eq!(error, "f/cloudfunc.toml:2:25: is wrong");
+}
+
+#[test]
+fn at_most_a_hundred_folders_are_included() {
+    let text = |count: usize| {
+        let paths: Vec<_> = (0..count).map(|number| format!("'../f{number}'")).collect();
+        format!("build.include = [{}]", paths.join(", "))
+    };
+    assert_eq!(read(&text(100)).unwrap().include.len(), 100);
+    assert_eq!(
+        read(&text(101)).unwrap_err().to_string(),
+        "cloudfunc.toml:1:17: `build.include` names 101 folders, and at most 100 are accepted; put them into \
+         one folder and include that"
+    );
+    let long = format!("build.include = ['../{}']", "x".repeat(1024));
+    assert_eq!(
+        read(&long).unwrap_err().to_string(),
+        "cloudfunc.toml:1:18: `build.include`: a path has more than 1024 bytes; write the folder as seen from \
+         the function's own, for example \"../common\""
+    );
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub mod header {
     pub const OLDER_LINES: &str = "cloudfunc-older-lines";
     /// The position of an answer to `?follow=`: new lines have higher numbers. `?after=` continues from there.
     pub const POSITION: &str = "cloudfunc-position";
+    /// The number of waiting invocations that a deletion cancelled.
+    pub const CANCELLED: &str = "cloudfunc-cancelled";
     /// The number of lines of ended invocations that are not stored yet, or were lost.
     pub const MISSING_LINES: &str = "cloudfunc-missing-lines";
 }

@@ -328,6 +328,8 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
         let detail = format!("the manifest names the function '{named}', the address names it '{name}'");
         return Err(Problem::new(code::INVALID_MANIFEST, detail).into());
     }
+    bundle::check_includes(&listing, &manifest.include)
+        .map_err(|error| Problem::new(code::INVALID_MANIFEST, error.to_string()))?;
     bundle::check_code(&listing, &manifest.spec).map_err(|error| {
         let problem = Problem::new(code::INVALID_UPLOAD, error.to_string());
         match error.hint() {

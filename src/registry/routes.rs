@@ -32,12 +32,13 @@ use crate::{
         FunctionName, Problem, RevisionNumber,
         api::{
             ActiveRevision, DeployLine, Deployed, Dropped, FunctionInfo, InstanceInfo, Page,
-            RevisionInfo,
+            RevisionInfo, header as ours,
         },
         code,
         message::Change,
         route,
     },
+    store::Deletion,
 };
 
 type Shared = State<Arc<Registry>>;
@@ -136,17 +137,17 @@ async fn show(State(registry): Shared, At(function): At<FunctionName>) -> Answer
     registry.info(&function).await.map(Json)
 }
 
-async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer<StatusCode> {
+async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer {
     to_the_end(async move {
-        let Some(function) = registry.store.delete_function(&name).await? else {
+        let Some(Deletion { function, cancelled }) = registry.store.delete_function(&name).await? else {
             return Err(registry.not_found(&name).await.into());
         };
         registry.announce(Change::FunctionDeleted { function: function.id }).await;
         if let Err(error) = registry.queue.remove(function.id).await {
             tracing::warn!(function = %name, error = %chain(&error), "the function's queues are not removed yet; it is tried again");
         }
-        tracing::info!(function = %name, "deleted");
-        Ok(StatusCode::NO_CONTENT)
+        tracing::info!(function = %name, cancelled, "deleted");
+        Ok((StatusCode::NO_CONTENT, [(ours::CANCELLED, cancelled.to_string())]).into_response())
     })
     .await
 }

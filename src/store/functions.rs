@@ -55,7 +55,7 @@ pub trait Functions: Send + Sync {
     /// no function has this name. It is among the [`Functions::deleted_functions`] from then on.
     ///
     /// [`Ending::function_deleted`]: crate::lifecycle::Ending::function_deleted
-    async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error>;
+    async fn delete_function(&self, name: &FunctionName) -> Result<Option<Deletion>, Error>;
     /// Returns the functions that were deleted and not forgotten since, in no order.
     async fn deleted_functions(&self) -> Result<Vec<DeletedFunction>, Error>;
     /// Forgets deleted functions, once nothing of them is left outside the store. Unknown ones change nothing.
@@ -97,6 +97,15 @@ pub struct ActiveFunction {
     pub function: Function,
     /// Its active revision.
     pub revision: Revision,
+}
+
+/// The deletion of a function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deletion {
+    /// The function, as it was.
+    pub function: Function,
+    /// The number of waiting invocations that ended with it.
+    pub cancelled: u64,
 }
 
 /// A function that was deleted.

@@ -33,10 +33,10 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Claiming, DeletedFunction, Due, Error, Functions, Health, History,
-                Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle, NewInvocation,
-                NewRevision, Prunable, RecordFilter, ReportedInstance, Running, Settlement, SyncRecord,
-                Totals, Wanted,
+                ActiveFunction, Claiming, DeletedFunction, Deletion, Due, Error, Functions, Health,
+                History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle,
+                NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Running,
+                Settlement, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
             },
         };
@@ -135,7 +135,7 @@ macro_rules! store {
                 self.write(SOON, functions::report_warm(self.synced(), name, warm)).await
             }
 
-            async fn delete_function(&self, name: &FunctionName) -> Result<Option<Function>, Error> {
+            async fn delete_function(&self, name: &FunctionName) -> Result<Option<Deletion>, Error> {
                 self.write(LONG, functions::delete_function(self.synced(), name)).await
             }
 

@@ -38,7 +38,7 @@ mod survey;
 use std::{path::PathBuf, sync::Arc};
 
 pub use error::{Error, Refusal};
-pub use functions::{ActiveFunction, DeletedFunction, Functions, NamedBundle, NewRevision};
+pub use functions::{ActiveFunction, DeletedFunction, Deletion, Functions, NamedBundle, NewRevision};
 pub use health::Health;
 pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
 pub use invocations::{

@@ -241,7 +241,9 @@ async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatfor
     let cases: [(Files<'_>, &str); 4] = [
         (
             &[("notes.md", "")],
-            "cannot deploy FOLDER: no function.py in the folder: the handler \"function.handler\" needs it",
+            "cannot deploy FOLDER: no function.py in the folder: the handler \"function.handler\" needs it\n\
+             hint: a function is a folder with function.py or cloudfunc.toml: `cloudfunc init FOLDER/hello` makes one \
+             there",
         ),
         (&[("function.py", HELLO), ("cloudfunc.toml", unknown_key)], "FOLDER/UNKNOWN_KEY"),
         (

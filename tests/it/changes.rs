@@ -70,7 +70,7 @@ async fn queues_of_a_deleted_function_go_though_nobody_was_told() {
     platform.value("doomed", "{}").await;
     platform.value("kept", "{}").await;
     let (store, queue) = (platform.store().await, platform.queue().await);
-    let deleted = store.delete_function(&function("doomed")).await.unwrap().unwrap();
+    let deleted = store.delete_function(&function("doomed")).await.unwrap().unwrap().function;
     queues_go(&*queue, deleted.id).await;
 
     // Declared by somebody who did not know. A day later everybody does, and it is the last look.

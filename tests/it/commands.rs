@@ -1,5 +1,8 @@
 //! The command line against a platform: the shapes of `--json`, what goes in, what is said when something fails.
 
+mod ends;
+mod several;
+
 use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
@@ -68,9 +71,12 @@ async fn deploy_prints_one_line_of_the_same_shape_for_each_path(platform: &TestP
     let (code, changed, errors) = run(&[&one]).await;
     assert_eq!((code, errors.len()), (0, 0));
     let (_, unchanged, _) = run(&[&one]).await;
-    let (code, several, errors) = run(&[&one, &none, &two]).await;
-    assert_eq!((code, changed.len(), unchanged.len(), several.len()), (2, 1, 1, 3));
-    for line in changed.iter().chain(&unchanged).chain(&several) {
+    // One that is wrong keeps the others from being deployed.
+    let (code, refused, refusals) = run(&[&one, &none, &two]).await;
+    let (again, several, errors) = run(&[&one, &two]).await;
+    assert_eq!((code, again, errors.len()), (2, 0, 0));
+    assert_eq!((changed.len(), unchanged.len(), refused.len(), several.len()), (1, 1, 3, 2));
+    for line in changed.iter().chain(&unchanged).chain(&refused).chain(&several) {
         assert_eq!(keys(line), "error image name path revision unchanged");
     }
     let told =
@@ -78,13 +84,21 @@ async fn deploy_prints_one_line_of_the_same_shape_for_each_path(platform: &TestP
     assert_eq!(told(&changed[0]), (json!("one"), json!(1), json!(false)));
     assert_eq!(told(&unchanged[0]), (json!("one"), json!(1), json!(true)));
     assert_eq!(told(&several[0]), (json!("one"), json!(1), json!(true)));
-    assert_eq!(told(&several[1]), (Value::Null, Value::Null, json!(false)));
-    assert_eq!(told(&several[2]), (json!("two"), json!(1), json!(false)));
-    assert_eq!(several[1]["path"], none.as_str());
-    assert!(several[1]["error"]["detail"].as_str().unwrap().contains("there is no folder"));
-    assert_eq!(errors, [several[1]["error"].clone()], "the same on stderr");
+    assert_eq!(told(&several[1]), (json!("two"), json!(1), json!(false)));
+    assert_eq!(told(&refused[1]), (Value::Null, Value::Null, json!(false)));
+    assert_eq!(refused[1]["path"], none.as_str());
+    assert!(refused[1]["error"]["detail"].as_str().unwrap().contains("there is no folder"));
+    for other in [0, 2] {
+        assert_eq!(refused[other]["error"]["code"], "not_deployed");
+    }
+    assert_eq!(
+        refusals,
+        [refused[1]["error"].clone(), refused[0]["error"].clone()],
+        "the same on stderr"
+    );
     let (code, failed, errors) = run(&[&none]).await;
     assert_eq!((code, failed[0]["error"].clone()), (2, errors[0].clone()), "one that fails, too");
+    assert_eq!((failed.len(), errors.len()), (1, 1));
 }
 
 async fn delete_takes_several_names_and_checks_all_before_the_first_goes(platform: &TestPlatform) {
@@ -99,7 +113,7 @@ async fn delete_takes_several_names_and_checks_all_before_the_first_goes(platfor
     assert_eq!(stderr, "next: cloudfunc list\n");
     let (code, stdout, stderr) = platform.cli(&["delete", "three", "--yes", "--json"]).await;
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(lines(&stdout), [json!({"deleted": "three", "error": null})]);
+    assert_eq!(lines(&stdout), [json!({"deleted": "three", "cancelled": 0, "error": null})]);
 }
 
 async fn a_failed_invocation_is_a_json_error_with_its_id(platform: &TestPlatform) {

@@ -172,7 +172,7 @@ async fn the_command_line_shows_trace_and_output_of_a_failed_load(platform: &Tes
         "loading the code once",
         "so far\nTraceback (most recent call last):",
         "error: the code of 'f' cannot be loaded: ModuleNotFoundError: No module named 'yaml_that_is_not_there'",
-        "hint: a module of your own has to be in the function's folder; a package is put there by `pip install --target DIR yaml_that_is_not_there`",
+        "hint: a module of your own has to be in the function's folder, or in one that `build.include` names; a package is put into the function's folder by `pip install --target DIR yaml_that_is_not_there`",
     ] {
         assert!(stderr.contains(text), "{text} is not in:\n{stderr}");
     }

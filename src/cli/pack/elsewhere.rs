@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::below::is_function;
 use crate::{bundle::likely_module, language::HandlerGrammar, manifest, model::Language};
 
 /// The maximum number of entries of a folder that are looked at.
@@ -35,7 +36,13 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
     let named: Vec<String> =
         below.iter().take(MAX_NAMED).map(|path| path.display().to_string()).collect();
     match named.as_slice() {
-        [] => None,
+        [] if !modules.is_empty() || folder.join(manifest::FILE).is_file() => None,
+        [] => Some(format!(
+            "a function is a folder with {} or {}: `cloudfunc init {}` makes one there",
+            (grammar.files)(handler).first()?,
+            manifest::FILE,
+            folder.join("hello").display()
+        )),
         _ => Some(format!(
             "the folder of each function is deployed by itself: `cloudfunc deploy {}`",
             named.join(" ")
@@ -82,12 +89,4 @@ fn functions_below(folder: &Path) -> Vec<PathBuf> {
 fn folders(folder: &Path) -> Vec<PathBuf> {
     let visible = names(folder).into_iter().filter(|name| !name.starts_with('.'));
     visible.map(|name| folder.join(name)).filter(|path| path.is_dir() && !path.is_symlink()).collect()
-}
-
-fn is_function(folder: &Path) -> bool {
-    let has_handler = |language: &Language| {
-        let grammar = &language.facts().handler;
-        (grammar.files)(grammar.default).first().is_some_and(|file| folder.join(file).is_file())
-    };
-    folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
 }

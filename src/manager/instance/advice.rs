@@ -85,8 +85,9 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
             format!("install the package of '{top}' ({package}) in the function's image")
         }
         Code::Language { .. } => format!(
-            "a module of your own has to be in the function's folder; a package is put there by \
-             `pip install --target DIR {package}`, where DIR is that folder. Then deploy again"
+            "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
+             package is put into the function's folder by `pip install --target DIR {package}`, where DIR is that \
+             folder. Then deploy again"
         ),
     })
 }

@@ -7,7 +7,7 @@ use super::columns;
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
-        NewRevision,
+        Deletion, NewRevision,
         failure::{Failure, activation},
         rows::{FunctionRow, Id, clean, json, revision, time},
         settlement,
@@ -131,7 +131,7 @@ pub async fn report_warm(
     Ok(row.map(FunctionRow::into_model).transpose()?)
 }
 
-pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Option<Function>, Failure> {
+pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Option<Deletion>, Failure> {
     let mut tx = pool.begin().await?;
     // Waits for callers that are accepting for it right now; everything below sees their rows.
     let row: Option<FunctionRow> = query_as(
@@ -170,7 +170,7 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .await?;
     query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
     let gone = settlement::function_deleted();
-    query(
+    let ended = query(
         "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = now_ms(),
             duration_ms = greatest(0, now_ms() - accepted_at), due_at = NULL, message_at = NULL
          WHERE function_id = $1 AND state IN ('queued', 'retrying')",
@@ -183,7 +183,7 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .execute(&mut *tx)
     .await?;
     tx.commit().await.map_err(Failure::committing)?;
-    Ok(Some(function))
+    Ok(Some(Deletion { function, cancelled: ended.rows_affected() }))
 }
 
 pub async fn forget_deleted(pool: &PgPool, functions: &[FunctionId]) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::{now, writer::Writer};
 use crate::{
     model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
     store::{
-        NewRevision,
+        Deletion, NewRevision,
         failure::{Failure, activation},
         rows::{FunctionRow, Id, clean, json, revision, time},
         settlement,
@@ -144,8 +144,8 @@ pub async fn report_warm(
     writer.write((name.clone(), warm), |tx, arguments| Box::pin(run(tx, arguments))).await
 }
 
-pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Option<Function>, Failure> {
-    async fn run(tx: &mut SqliteConnection, name: &FunctionName) -> Result<Option<Function>, Failure> {
+pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Option<Deletion>, Failure> {
+    async fn run(tx: &mut SqliteConnection, name: &FunctionName) -> Result<Option<Deletion>, Failure> {
         let row: Option<FunctionRow> = query_as(
             "SELECT id, name, active_revision, created_at, reported_warm FROM functions WHERE name = $1",
         )
@@ -174,7 +174,7 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
             .await?;
         query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
         let gone = settlement::function_deleted();
-        query(concat!(
+        let ended = query(concat!(
             "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = ",
             now!(),
             ", duration_ms = max(0, ",
@@ -189,7 +189,7 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
         .bind(gone.dead_letter)
         .execute(&mut *tx)
         .await?;
-        Ok(Some(function))
+        Ok(Some(Deletion { function, cancelled: ended.rows_affected() }))
     }
     writer.write(name.clone(), |tx, name| Box::pin(run(tx, name))).await
 }

@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use cloudfunc::{
     model::{Digest, FunctionId, InstanceId, LogLine, Reason, RevisionNumber, State, Stream},
-    store::{Config, Error, LogFilter, RecordFilter},
+    store::{Config, Deletion, Error, LogFilter, RecordFilter},
 };
 
 use super::{
@@ -147,7 +147,8 @@ pub async fn deletion_cancels_what_waits_and_lets_running_finish(config: Config)
     assert!(give_back(&store, retrying, 1, LONG, "no room").await);
     claim(&store, running, owner).await.unwrap();
 
-    assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(function.clone()));
+    let deletion = Deletion { function: function.clone(), cancelled: 2 };
+    assert_eq!(store.delete_function(&function.name).await.unwrap(), Some(deletion));
     assert_eq!(store.delete_function(&function.name).await.unwrap(), None);
     assert_eq!(store.function(&function.name).await.unwrap(), None);
     assert_eq!(store.revision(function.id, RevisionNumber(1)).await.unwrap(), None);

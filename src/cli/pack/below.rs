@@ -1,0 +1,49 @@
+//! Folders of functions: not a function themselves, but their direct subfolders are.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{manifest, model::Language};
+
+/// The direct subfolders of a folder of functions, in order.
+pub struct Below {
+    pub functions: Vec<PathBuf>,
+    /// The rest, except for hidden ones.
+    pub others: Vec<PathBuf>,
+}
+
+/// Looks for functions directly below a folder; `None` if the folder is a function, or none is there.
+pub fn functions(folder: &Path) -> io::Result<Option<Below>> {
+    if is_function(folder) || has_usual_module(folder) {
+        return Ok(None);
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name());
+    }
+    names.sort();
+    let visible = names.iter().filter(|name| !name.to_string_lossy().starts_with('.'));
+    let folders = visible.map(|name| folder.join(name)).filter(|path| path.is_dir());
+    let (functions, others): (Vec<_>, Vec<_>) = folders.partition(|path| is_function(path));
+    Ok((!functions.is_empty()).then_some(Below { functions, others }))
+}
+
+/// Whether a folder has a manifest, or the file of a language's default handler.
+pub fn is_function(folder: &Path) -> bool {
+    let has_handler = |language: &Language| {
+        let grammar = &language.facts().handler;
+        (grammar.files)(grammar.default).first().is_some_and(|file| folder.join(file).is_file())
+    };
+    folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
+}
+
+/// Whether a folder has a module that usually holds a handler: it is a function whose manifest is missing.
+fn has_usual_module(folder: &Path) -> bool {
+    Language::ALL.iter().any(|language| {
+        let grammar = &language.facts().handler;
+        let file = |module: &&str| folder.join(format!("{module}{}", grammar.extension));
+        grammar.usual_modules.iter().any(|module| file(module).is_file())
+    })
+}
