@@ -46,7 +46,8 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
-    let Scanned { files, left_out, records } = scan(folder, wants_node_modules(folder))?;
+    let code = code_of(folder);
+    let Scanned { files, left_out, records } = scan(folder, wants_node_modules(code.as_ref()))?;
     let gzip = GzBuilder::new().mtime(0).operating_system(255);
     let mut tar = Builder::new(gzip.write(Capped(Vec::new()), Compression::default()));
     let mut total = 0;
@@ -57,18 +58,22 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     let listing = read(&bytes)?;
     let mut warnings = packages::incomplete(folder, &records, &files, &left_out);
     warnings.extend(lost_links(&listing, &left_out));
+    warnings.extend(code.and_then(|code| packages::missing(folder, &code, &listing, &left_out)));
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder. Errors
-/// in the manifest are reported by the check that follows.
-fn wants_node_modules(folder: &Path) -> bool {
+/// Reads the kind of code from the manifest. Errors in it are reported by the check that follows.
+fn code_of(folder: &Path) -> Option<Code> {
     let mut text = String::new();
     let read = fs::File::open(folder.join(manifest::FILE))
         .and_then(|file| file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text));
-    let parsed =
-        read.ok().and_then(|_| manifest::parse(&text, manifest::FILE, &Defaults::default()).ok());
-    parsed.is_some_and(|manifest| match manifest.spec.code {
+    read.ok()?;
+    Some(manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()?.spec.code)
+}
+
+/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
+fn wants_node_modules(code: Option<&Code>) -> bool {
+    code.is_some_and(|code| match code {
         Code::Image { .. } => true,
         Code::Language { language, version: _, package: _ } => {
             let dependencies = language.facts().dependencies.as_ref();

@@ -27,6 +27,7 @@ mod invocations;
 mod load_check;
 mod logs;
 mod no_engine;
+mod node_functions;
 mod placement;
 mod power_cut;
 mod prewarmed;

@@ -72,6 +72,8 @@ pub enum Event {
     Gone { slot: Slot },
     /// Another revision is active (or none, the function was deleted): instances of others are drained.
     Active { function: FunctionId, revision: Option<RevisionNumber> },
+    /// From now on one of this class is always wanted; `memory` is that of one instance, in bytes.
+    Usual { class: Class, memory: u64 },
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
