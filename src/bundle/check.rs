@@ -57,13 +57,13 @@ fn check_files(
     let files = (facts.handler.files)(handler);
     if !files.iter().any(|file| listing.has(file)) {
         let file = files.into_iter().next().unwrap_or_default();
-        let hint = top_folder(listing, facts.handler.extension)
+        let hint = top_folder(listing, facts.handler.extensions)
             .or_else(|| other_module(listing, &facts.handler, handler));
         return Err(CodeError::NoModule { file, handler: handler.to_owned(), hint });
     }
     let Some(dependencies) = &facts.dependencies else { return Ok(()) };
     match listing.texts.get(dependencies.file) {
-        Some(text) if (dependencies.asks)(text) => {
+        Some(text) if dependencies.folder.is_none() && (dependencies.asks)(text) => {
             let file = match folder == Path::new(".") {
                 true => dependencies.file.into(),
                 false => folder.join(dependencies.file),
@@ -76,10 +76,11 @@ fn check_files(
 }
 
 /// Returns the folder that holds everything, if the archive contains a folder instead of its content.
-fn top_folder(listing: &Listing, extension: &str) -> Option<String> {
+fn top_folder(listing: &Listing, extensions: &[&str]) -> Option<String> {
     let (folder, _) = listing.paths().next()?.split_once('/')?;
     let within = format!("{folder}/");
-    let has_code = |path: &str| path.ends_with(extension) || path == format!("{within}cloudfunc.toml");
+    let is_source = |path: &str| extensions.iter().any(|extension| path.ends_with(extension));
+    let has_code = |path: &str| is_source(path) || path == format!("{within}cloudfunc.toml");
     if !listing.paths().all(|path| path.starts_with(&within)) || !listing.paths().any(has_code) {
         return None;
     }
@@ -91,23 +92,28 @@ fn top_folder(listing: &Listing, extension: &str) -> Option<String> {
 }
 
 fn other_module(listing: &Listing, grammar: &HandlerGrammar, handler: &str) -> Option<String> {
-    let modules = listing.paths().filter_map(|path| path.strip_suffix(grammar.extension));
-    let module = likely_module(grammar, modules).filter(|_| handler == grammar.default)?;
+    let (module, extension) =
+        likely_module(grammar, listing.paths()).filter(|_| handler == grammar.default)?;
     let named = (grammar.named)(module, (grammar.usual_function)(module));
     Some(format!(
-        "there is {module}{}: name the handler in cloudfunc.toml, for example `handler = \"{named}\"`",
-        grammar.extension
+        "there is {module}{extension}: name the handler in cloudfunc.toml, for example `handler = \"{named}\"`"
     ))
 }
 
-/// Returns the module that most likely has the handler: one with a usual name, or the only one.
-pub fn likely_module<'m>(
+/// Returns the module that most likely has the handler, and the ending of its file: one with a usual name, or the only
+/// one. `files` are relative to the function's folder.
+pub fn likely_module<'f>(
     grammar: &HandlerGrammar,
-    modules: impl Iterator<Item = &'m str>,
-) -> Option<&'m str> {
-    let modules: Vec<&str> = modules.filter(|name| (grammar.is_module)(name)).collect();
+    files: impl Iterator<Item = &'f str>,
+) -> Option<(&'f str, &'static str)> {
+    let module = |file: &'f str| {
+        let cut = |extension: &&'static str| Some((file.strip_suffix(extension)?, *extension));
+        grammar.extensions.iter().find_map(cut)
+    };
+    let modules: Vec<_> =
+        files.filter_map(module).filter(|(name, _)| (grammar.is_module)(name)).collect();
     let usual =
-        grammar.usual_modules.iter().find_map(|usual| modules.iter().find(|name| **name == *usual));
+        grammar.usual_modules.iter().find_map(|usual| modules.iter().find(|(name, _)| name == usual));
     match modules.as_slice() {
         [only] => Some(*only),
         _ => usual.copied(),

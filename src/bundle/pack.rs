@@ -46,7 +46,8 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
     let manifest = manifest_of(folder);
-    let wants_node_modules = manifest.as_ref().is_some_and(wants_node_modules);
+    let code = manifest.as_ref().map(|manifest| manifest.spec.code.clone());
+    let wants_node_modules = code.as_ref().is_some_and(wants_node_modules);
     let includes = manifest.map(|manifest| manifest.include).unwrap_or_default();
     let places = Places::find(folder, includes)?;
     let Scanned { files, left_out, records } = scan(folder, &places, wants_node_modules)?;
@@ -60,6 +61,7 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     let listing = read(&bytes)?;
     let mut warnings = packages::incomplete(&places, &records, &files, &left_out);
     warnings.extend(lost_links(&listing, &left_out));
+    warnings.extend(code.and_then(|code| packages::missing(folder, &code, &listing, &left_out)));
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
@@ -72,8 +74,8 @@ fn manifest_of(folder: &Path) -> Option<Manifest> {
 }
 
 /// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
-fn wants_node_modules(manifest: &Manifest) -> bool {
-    match &manifest.spec.code {
+fn wants_node_modules(code: &Code) -> bool {
+    match code {
         Code::Image { .. } => true,
         Code::Language { language, version: _, package: _ } => {
             let dependencies = language.facts().dependencies.as_ref();

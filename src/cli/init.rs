@@ -24,8 +24,8 @@ pub struct Args {
     /// The function's name [default: the folder's name]
     #[arg(long)]
     name: Option<FunctionName>,
-    /// The template to start from
-    #[arg(long, value_parser = template(), default_value = Language::DEFAULT.name())]
+    /// The template to start from: a language
+    #[arg(long, visible_alias = "language", value_parser = template(), default_value = Language::DEFAULT.name())]
     template: Language,
 }
 

@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use super::{
-    judge::sandbox::{Facts, Python},
+    judge::sandbox::{Facts, Found, Interpreter},
     tools,
 };
 use crate::{
-    model::{ManagerId, PlatformName},
+    model::{Language, ManagerId, PlatformName},
     runtime,
+    settings::Languages,
 };
 
 /// The time limit for its test, which starts processes.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-pub async fn gather(platform: PlatformName, default_version: String) -> Facts {
-    let (oci, python) = tokio::join!(oci(platform), python());
+pub async fn gather(platform: PlatformName, languages: &Languages) -> Facts {
+    let (oci, interpreters) = tokio::join!(oci(platform), interpreters(languages));
     let network_helper = Some("slirp4netns").filter(|tool| tools::find(tool).is_some());
     Facts {
         oci,
         is_chosen: false,
         has_engine: false,
-        python,
-        default_version,
+        interpreters,
         network_helper: network_helper.map(str::to_owned),
         has_iptables: tools::find("iptables").is_some(),
     }
@@ -47,14 +47,23 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
     }
 }
 
-async fn python() -> Option<Python> {
-    let found = tools::find("python3")?;
+async fn interpreters(languages: &Languages) -> Vec<Interpreter> {
+    let each = Language::ALL.iter().map(async |&language| {
+        let default_version = languages.version(language).to_owned();
+        Interpreter { language, found: interpreter(language).await, default_version }
+    });
+    futures_util::future::join_all(each).await
+}
+
+async fn interpreter(language: Language) -> Option<Found> {
+    let host = &language.facts().host;
+    let found = (host.all_names)().iter().find_map(|name| tools::find(name))?;
     // The shim of a version manager runs another program, which is the one that counts.
-    let script = "import sys; print(sys.executable); print('%d.%d.%d' % sys.version_info[:3])";
-    let said = tools::ask(&found, &["-I", "-c", script]).await;
-    let mut lines = said.iter().flat_map(|said| said.lines()).map(str::to_owned);
-    let path = lines.next().filter(|path| !path.is_empty());
-    Some(Python { path: path.unwrap_or_else(|| found.display().to_string()), version: lines.next() })
+    let said = tools::ask(&found, host.describe).await;
+    let said = said.and_then(|said| serde_json::from_str::<serde_json::Value>(&said).ok());
+    let text = |key: &str| said.as_ref()?.get(key)?.as_str().map(str::to_owned);
+    let path = text("executable").unwrap_or_else(|| found.display().to_string());
+    Some(Found { path, version: text("version") })
 }
 
 #[cfg(test)]
@@ -64,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn the_interpreter_says_where_it_really_is() {
         // The tests run the real shim, so there is an interpreter.
-        let python = python().await.unwrap();
+        let python = interpreter(Language::Python).await.unwrap();
         assert!(python.version.is_some_and(|version| version.starts_with("3.")));
         assert!(!python.path.contains("/shims/"), "{}", python.path);
     }

@@ -16,7 +16,7 @@ use crate::{
     place::{Addresses, Dirs, Stack, lock::Holder},
     queue,
     runtime::{EngineSurvey, Kind},
-    settings::Settings,
+    settings::{Languages, Settings},
     store,
 };
 
@@ -34,8 +34,8 @@ pub struct Subject {
     wanted: Wanted,
     /// Whether `up` with these settings starts Postgres and RabbitMQ.
     has_compose: bool,
+    languages: Languages,
     python_image: String,
-    python_version: String,
 }
 
 impl Subject {
@@ -59,7 +59,6 @@ impl Subject {
         };
         let languages = settings.languages();
         let python_image = languages.usual_image(Language::DEFAULT);
-        let python_version = languages.version(Language::DEFAULT).to_owned();
         Ok(Self {
             settings,
             compose_ports,
@@ -68,8 +67,8 @@ impl Subject {
             addresses,
             wanted,
             has_compose: stack == Stack::Compose,
+            languages,
             python_image,
-            python_version,
         })
     }
 
@@ -101,7 +100,7 @@ impl Subject {
         let (engine, runc_package, mut sandbox, installed, services, roles) = tokio::join!(
             engine::gather(&self.python_image),
             engine::runc_package(),
-            sandbox::gather(name.clone(), self.python_version.clone()),
+            sandbox::gather(name.clone(), &self.languages),
             compose::installed(),
             self.services(),
             platform::roles(&self.place, self.addresses),

@@ -35,6 +35,8 @@ pub struct Versions {
     pub default: &'static str,
     /// A version to show in errors.
     pub example: &'static str,
+    /// The oldest version there may be, to show in errors; none where the example says enough.
+    pub oldest: Option<&'static str>,
     /// Returns whether a manifest may have this text.
     pub accepts: fn(&str) -> bool,
     /// Returns a release as a manifest names it: `3.12` for `3.12.4`. A text that is not a release stays as it is.
@@ -53,8 +55,8 @@ pub struct HandlerGrammar {
     /// Returns the files that may hold this handler, relative to the function's folder; the first is the one to name to
     /// people.
     pub files: fn(&str) -> Vec<String>,
-    /// The ending of source files, with its dot.
-    pub extension: &'static str,
+    /// The endings of source files, with their dots, the usual one first.
+    pub extensions: &'static [&'static str],
     /// Names of source files, without their ending, that hold the handler of a function written for another platform:
     /// the likeliest first.
     pub usual_modules: &'static [&'static str],
@@ -86,11 +88,14 @@ impl Image {
     pub const FOLDER: &str = "/opt/cloudfunc";
 }
 
-/// The program in a sandbox that runs the shim: `program options… path-of-the-shim`.
+/// The program in a sandbox that runs the shim: `init… program options… path-of-the-shim`.
 #[derive(Debug)]
 pub struct Interpreter {
     /// The program's name on the `PATH` of the image.
     pub program: &'static str,
+    /// The program that is the first process and runs the interpreter, with its arguments; empty where the shim itself
+    /// reaps what a function leaves behind, and ends when the host hangs up.
+    pub init: &'static [&'static str],
     /// The text of the shim, which speaks the runtime protocol. It is compiled in: the binary needs no other file of
     /// ours.
     pub shim: &'static str,
@@ -106,9 +111,13 @@ impl Interpreter {
     /// Returns the command of a sandbox whose shim is in [`Image::FOLDER`]; `program` is the interpreter's path or name
     /// there.
     pub fn command(&self, program: &str, env: &BTreeMap<String, String>) -> Vec<String> {
-        let options = (self.options)(env).iter().map(|word| (*word).to_owned());
-        let shim = format!("{}/{}", Image::FOLDER, self.image_file);
-        std::iter::once(program.to_owned()).chain(options).chain([shim]).collect()
+        self.command_for(&format!("{}/{}", Image::FOLDER, self.image_file), program, env)
+    }
+
+    /// Returns the command that runs a shim at this path.
+    pub fn command_for(&self, shim: &str, program: &str, env: &BTreeMap<String, String>) -> Vec<String> {
+        let words = [self.init, &[program], (self.options)(env), &[shim]];
+        words.into_iter().flatten().map(|word| (*word).to_owned()).collect()
     }
 
     /// Returns whether these variables change the options, so that an image's own command cannot be used.
@@ -151,6 +160,8 @@ pub struct Dependencies {
     pub asks: fn(text: &str) -> bool,
     /// Returns the command that installs those of a file into the function's folder.
     pub install: fn(folder: &str, file: &str) -> String,
-    /// A folder of installed packages that is left out of functions in other languages.
+    /// The folder that they are installed into, which is left out of functions in other languages. Where there is one,
+    /// a function that lacks it may still have what it needs, in one file with its code; without one, nobody can tell
+    /// whether its packages are there.
     pub folder: Option<&'static str>,
 }

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod facts;
+mod node;
 mod python;
 
 pub use self::facts::{
@@ -40,6 +41,8 @@ macro_rules! languages {
 languages! {
     /// CPython 3.
     Python => python::FACTS;
+    /// Node 20 and later.
+    Node => node::FACTS;
 }
 
 impl Language {

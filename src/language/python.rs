@@ -7,13 +7,19 @@ use super::{Dependencies, Facts, HandlerGrammar, Host, Image, Interpreter, Varia
 pub(super) const FACTS: Facts = Facts {
     name: "python",
     title: "Python",
-    versions: Versions { default: "3.12", example: "3.12", accepts: is_version, of_release: minor_of },
+    versions: Versions {
+        default: "3.12",
+        example: "3.12",
+        oldest: None,
+        accepts: is_version,
+        of_release: minor_of,
+    },
     handler: HandlerGrammar {
         default: "function.handler",
         form: "`module.attribute`, for example \"function.handler\"",
         accepts: is_handler,
         files,
-        extension: ".py",
+        extensions: &[".py"],
         usual_modules: &["lambda_function", "main", "app", "handler", "index"],
         is_module,
         named: |module, function| format!("{module}.{function}"),
@@ -28,6 +34,7 @@ pub(super) const FACTS: Facts = Facts {
     },
     interpreter: Interpreter {
         program: "python3",
+        init: &[],
         shim: SHIM,
         source_file: "shim.py",
         image_file: "shim.pyc",

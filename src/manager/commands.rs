@@ -14,7 +14,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    model::{FunctionId, InstanceId, Revision, RevisionNumber, Start, message::Invoke},
+    model::{FunctionId, InstanceId, Language, Revision, RevisionNumber, Start, message::Invoke},
     queue::Delivery,
     runtime,
     store::ReportedInstance,
@@ -60,6 +60,10 @@ pub enum Command {
     /// The active revision has instances that are kept.
     Keep {
         revision: Arc<Revision>,
+    },
+    /// A function in this language is there: from now on an instance of its usual shape is kept ready.
+    Deployed {
+        language: Language,
     },
     ImageMade,
     /// A sync message that has been in somebody's hands before: its caller has to be told, unless it is still

@@ -199,9 +199,12 @@ fn version(field: &Field<'_>, language: Language) -> Result<String, ManifestErro
     let facts = language.facts();
     let text = field.string(&format!("\"{}\"", facts.versions.example))?;
     if !(facts.versions.accepts)(text) {
+        let oldest = facts.versions.oldest.map(|oldest| format!(", and is {oldest} or later"));
         return Err(field.refuse(format_args!(
-            "a version of {} looks like \"{}\"",
-            facts.title, facts.versions.example
+            "a version of {} looks like \"{}\"{}",
+            facts.title,
+            facts.versions.example,
+            oldest.unwrap_or_default()
         )));
     }
     Ok(text.to_owned())

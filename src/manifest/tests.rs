@@ -171,7 +171,7 @@ fn errors_say_where_and_what_is_accepted() {
             "1:8: invalid function name 'Hello': it has an upper-case letter; a name is lower-case letters \
              and digits, joined by single '_' or '-', at most 63 characters",
         ),
-        ("language = 'ruby'", "1:12: `language` is 'ruby'; accepted is \"python\""),
+        ("language = 'ruby'", "1:12: `language` is 'ruby'; accepted are \"python\" and \"node\""),
         (
             "language = 'python'\nimage = 'x'",
             "1:1: both `language` and `image` are given; give `language` for a function that the platform's \
@@ -183,6 +183,19 @@ fn errors_say_where_and_what_is_accepted() {
             "1:9: `image` is '-v /:/x'; an image looks like \"registry.example/greeter:1\"",
         ),
         ("version = 3.12", "1:11: `version` is 3.12; it must be a string: version = \"3.12\""),
+        (
+            "language = 'node'\nversion = '18'",
+            "2:11: `version` is '18'; a version of Node looks like \"22\", and is 20 or later",
+        ),
+        (
+            "language = 'node'\nhandler = 'handler'",
+            "2:11: `handler` is 'handler'; a handler is `module.export`, for example \"function.handler\" or \
+             \"src/index.handler\"",
+        ),
+        (
+            "language = 'node'\n[env]\nNODE_CHANNEL_FD = '3'",
+            "3:1: `NODE_CHANNEL_FD` cannot be set: Node takes it for a word of a parent process, and a function has none",
+        ),
         ("version = '3.12.1'", "1:11: `version` is '3.12.1'; a version of Python looks like \"3.12\""),
         (
             "handler = '../x.y'",

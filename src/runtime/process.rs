@@ -93,8 +93,9 @@ fn command(spec: &Spec) -> Result<Command, Error> {
             fs::create_dir_all(&task).map_err(io(task))?;
             let shim = spec.folder.join(interpreter.source_file);
             fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
-            let mut command = Command::new(interpreter.program);
-            command.args((interpreter.options)(&spec.env)).arg(shim);
+            let words = interpreter.command_for(&shim.to_string_lossy(), interpreter.program, &spec.env);
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]);
             command.current_dir(spec.folder.join("task"));
             Ok(command)
         }

@@ -329,6 +329,9 @@ fn deploy_and_run_say_where_the_function_may_be_before_they_read_everything() {
     .write("main/main.py", "def _help(): pass\n\nasync def handle(event): pass\n")
     .write("only/greet.py", "def hello(event): pass\n")
     .write("wrapped/app.py", "handler = Mangum(api)\n")
+    .write("node/index.js", "exports.handler = async (event) => event;\n")
+    .write("node/cloudfunc.toml", "language = 'node'\n")
+    .write("untold/function.mjs", "")
     .write("repo/README.md", "")
     .write("repo/functions/one/function.py", "")
     .write("repo/apps/two/cloudfunc.toml", "");
@@ -345,6 +348,16 @@ fn deploy_and_run_say_where_the_function_may_be_before_they_read_everything() {
         ("main", no_module, named("main", "main.handle")),
         ("only", no_module, named("only", "greet.hello")),
         ("wrapped", no_module, named("wrapped", "app.handler")),
+        (
+            "node",
+            "no function.mjs in the folder: the handler \"function.handler\" needs it",
+            "there is index.js: name its handler in node/cloudfunc.toml: handler = \"index.handler\"".to_owned(),
+        ),
+        (
+            "untold",
+            no_module,
+            "there is function.mjs: a function in Node says `language = \"node\"` in untold/cloudfunc.toml".to_owned(),
+        ),
         (
             "repo",
             no_module,

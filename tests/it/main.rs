@@ -28,6 +28,7 @@ mod kept_instances;
 mod load_check;
 mod logs;
 mod no_engine;
+mod node_functions;
 mod placement;
 mod power_cut;
 mod prewarmed;

@@ -55,6 +55,7 @@ prewarmed! {
     sqlite_embedded_oci, 256 MiB:
     a_first_invocation_takes_one_and_another_one_is_made
     a_function_cannot_tell
+    another_language_is_prewarmed_from_its_first_function_on
 }
 
 prewarmed! {
@@ -122,6 +123,24 @@ async fn first_of(platform: &TestPlatform, name: &str) -> Record {
     assert_eq!(answer.start, Some(Start::Cold), "{answer:?}");
     assert!(matches!(answer.outcome, Outcome::Value(_)), "{answer:?}");
     platform.client.record(answer.id, None).await.unwrap()
+}
+
+async fn another_language_is_prewarmed_from_its_first_function_on(platform: &TestPlatform) {
+    full(platform, 2).await;
+    // Two of Python; then one of each.
+    for name in ["first", "second"] {
+        let code = "export const handler = () => 'hello';\n";
+        platform
+            .deploy(name, &[("function.mjs", code), ("cloudfunc.toml", "language = \"node\"\n")])
+            .await;
+        full(platform, 2).await;
+        let record = first_of(platform, name).await;
+        if name == "second" {
+            assert!(record.prewarmed, "{record:?}");
+        }
+        platform.client.delete(&function(name)).await.unwrap();
+        full(platform, 2).await;
+    }
 }
 
 async fn a_first_invocation_takes_one_and_another_one_is_made(platform: &TestPlatform) {

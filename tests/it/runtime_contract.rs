@@ -11,6 +11,8 @@ mod failures;
 mod handlers;
 mod isolation;
 mod languages;
+mod node;
+mod node_failures;
 mod not_root;
 mod output;
 
@@ -36,7 +38,7 @@ use cloudfunc::{
 
 use self::{
     alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*,
-    languages::*, output::*,
+    languages::*, node::*, node_failures::*, output::*,
 };
 use crate::{need, support::eventually};
 
@@ -115,7 +117,7 @@ impl Fixture {
             Kind::Docker => {
                 let context = self.folder.path().join("context");
                 fs::create_dir_all(&context).unwrap();
-                let base = base_image();
+                let base = base_image(Language::Python);
                 fs::write(context.join("Dockerfile"), format!("FROM {base}\nCMD [\"id\"]\n")).unwrap();
                 let tag = "cloudfunc-test/no-guest";
                 docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
@@ -191,14 +193,15 @@ fn owner() -> Owner {
 }
 
 /// With `{version}` in it, or not.
-fn base_image() -> String {
-    std::env::var("CLOUDFUNC_PYTHON_IMAGE").unwrap_or("python:{version}-slim".to_owned())
+fn base_image(language: Language) -> String {
+    let given = std::env::var(language.image_variable());
+    given.unwrap_or_else(|_| language.facts().image.base.to_owned())
 }
 
 fn config(kind: Kind, owner: &Owner, folder: &Path) -> Config {
-    let python_image = base_image();
     let program = not_root::program();
-    let images = BaseImages::of(Language::Python, python_image);
+    let images = Language::ALL.iter().map(|language| (*language, base_image(*language)));
+    let images = BaseImages(images.collect());
     Config::new(kind, owner.clone(), images, folder.join("runtime"), program)
 }
 
@@ -394,7 +397,24 @@ contract! {
     whoever_asks_learns_whether_a_sandbox_runs
     many_start_at_once
     a_languages_template_answers_logs_and_fails
-    a_handler_that_is_not_there_fails_the_load_in_every_language;
+    a_handler_that_is_not_there_fails_the_load_in_every_language
+    node_takes_and_returns_json_text_and_bytes
+    node_gives_a_handler_its_context_environment_and_secrets
+    node_answers_6_mib
+    node_handlers_come_in_every_kind_of_module
+    node_finds_packages_in_the_functions_folder
+    node_runs_typescript_or_says_which_version_does
+    node_writes_into_the_invocation_whoever_writes
+    node_writes_later_into_the_instance
+    node_cuts_ten_mib_of_output_and_answers
+    node_ends_with_its_exit_code
+    node_ends_when_the_host_hangs_up_busy_or_not
+    node_times_out_alone
+    node_tells_what_was_thrown
+    node_tells_what_nobody_caught
+    node_tells_what_is_no_json
+    node_tells_why_code_cannot_be_loaded
+    node_honours_source_maps;
 
     shim:
     what_a_callable_takes_itself_decides_what_it_is_given
@@ -407,6 +427,8 @@ contract! {
     a_sandbox_has_room_for_few_processes
     functions_yield_the_processors_and_leave_one_to_the_others
     what_a_function_leaves_behind_is_reaped
+    node_reaps_what_a_function_leaves_behind
+    node_runs_out_of_memory
     an_image_that_is_not_there_says_what_to_do
     the_engine_says_its_name;
 

@@ -5,10 +5,10 @@
 
 SUITE=bookworm
 BASE=cloudfunc-test/base:$SUITE
-IMAGES=(python postgres rabbitmq)
-declare -A PUBLIC=([python]=python:3.12-slim [postgres]=postgres:16 [rabbitmq]=rabbitmq:3-management)
-declare -A STAND_IN=([python]=cloudfunc-test/python:3.11-slim [postgres]=cloudfunc-test/postgres:15 [rabbitmq]=cloudfunc-test/rabbitmq:3-management)
-declare -A SETTING=([python]=CLOUDFUNC_PYTHON_IMAGE [postgres]=CLOUDFUNC_POSTGRES_IMAGE [rabbitmq]=CLOUDFUNC_RABBITMQ_IMAGE)
+IMAGES=(python node postgres rabbitmq)
+declare -A PUBLIC=([python]=python:3.12-slim [node]=node:22-slim [postgres]=postgres:16 [rabbitmq]=rabbitmq:3-management)
+declare -A STAND_IN=([python]=cloudfunc-test/python:3.11-slim [node]=cloudfunc-test/node:22-slim [postgres]=cloudfunc-test/postgres:15 [rabbitmq]=cloudfunc-test/rabbitmq:3-management)
+declare -A SETTING=([python]=CLOUDFUNC_PYTHON_IMAGE [node]=CLOUDFUNC_NODE_IMAGE [postgres]=CLOUDFUNC_POSTGRES_IMAGE [rabbitmq]=CLOUDFUNC_RABBITMQ_IMAGE)
 RECIPE_LABEL=cloudfunc.recipe
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -71,12 +71,18 @@ build_base() {
 
 build_stand_in() {
   local name=$1 tag=${STAND_IN[$1]} log=$STATE/images/$1.log recipe
-  recipe=$({ echo "$BASE_RECIPE"; cat "$HERE/images/$name"/*; } | recipe_of)
+  local context=$HERE/images/$name
+  # Node's own program is not a package of Debian's.
+  if [ "$name" = node ]; then
+    fetch_node
+    context=$NODE
+  fi
+  recipe=$({ echo "$BASE_RECIPE"; cat "$HERE/images/$name"/*; [ "$name" != node ] || cat "$NODE/version"; } | recipe_of)
   is_built "$tag" "$recipe" && return
   say "images: $tag in place of ${PUBLIC[$name]}"
   # the classic builder: it is in every engine; host network: apt then works as it does on this machine
   DOCKER_BUILDKIT=0 docker build --network host --force-rm --build-arg BASE="$BASE" \
-    --label "$RECIPE_LABEL=$recipe" -t "$tag" "$HERE/images/$name" >"$log" 2>&1 \
+    --label "$RECIPE_LABEL=$recipe" -t "$tag" -f "$HERE/images/$name/Dockerfile" "$context" >"$log" 2>&1 \
     || { tail -n 40 "$log" >&2; die "could not build $tag"; }
   say "images: $tag is ready"
 }

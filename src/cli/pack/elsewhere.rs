@@ -18,11 +18,11 @@ const MAX_MODULE: u64 = 1024 * 1024;
 /// Returns a hint for a folder without the handler's file.
 pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
     let grammar = &language.facts().handler;
-    let modules = modules(folder, grammar.extension);
+    let files = names(folder);
     if handler == grammar.default
-        && let Some(module) = likely_module(grammar, modules.iter().map(String::as_str))
+        && let Some((module, extension)) = likely_module(grammar, files.iter().map(String::as_str))
     {
-        let source = format!("{module}{}", grammar.extension);
+        let source = format!("{module}{extension}");
         let function = function_of(grammar, &folder.join(&source));
         let function = function.unwrap_or_else(|| (grammar.usual_function)(module).to_owned());
         let named = (grammar.named)(module, &function);
@@ -30,6 +30,13 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
         return Some(format!(
             "there is {source}: name its handler in {}: handler = \"{named}\"",
             file.display()
+        ));
+    }
+    if let Some((other, file)) = other_language(folder, language) {
+        return Some(format!(
+            "there is {file}: a function in {} says `language = \"{other}\"` in {}",
+            other.facts().title,
+            folder.join(manifest::FILE).display()
         ));
     }
     let below = functions_below(folder);
@@ -50,6 +57,16 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
     }
 }
 
+/// Returns another language whose handler, or whose list of packages, is in the folder, and that file.
+fn other_language(folder: &Path, language: Language) -> Option<(Language, String)> {
+    let others = Language::ALL.iter().copied().filter(|other| *other != language);
+    others.into_iter().find_map(|other| {
+        let grammar = &other.facts().handler;
+        let mut files = (grammar.files)(grammar.default).into_iter();
+        Some((other, files.find(|file| folder.join(file).is_file())?))
+    })
+}
+
 /// Lists the names of the folder's entries; empty if it cannot be read, which packing reports.
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
@@ -57,10 +74,6 @@ fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
-}
-
-fn modules(folder: &Path, extension: &str) -> Vec<String> {
-    names(folder).iter().filter_map(|name| name.strip_suffix(extension).map(str::to_owned)).collect()
 }
 
 /// Returns the function in a module that is most likely its handler.

@@ -1,6 +1,7 @@
 //! Containers without a daemon, their interpreter, and the network of functions.
 
-use super::{super::version::Version, Finding, Stops, Wanted};
+use super::{Finding, Stops, Wanted};
+use crate::model::Language;
 
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -9,23 +10,33 @@ pub struct Facts {
     /// Whether `--runtime` chooses it.
     pub is_chosen: bool,
     pub has_engine: bool,
-    pub python: Option<Python>,
-    /// The version of functions whose manifest names none.
-    pub default_version: String,
+    /// One of each language.
+    pub interpreters: Vec<Interpreter>,
     /// The name of the network helper, such as `slirp4netns`.
     pub network_helper: Option<String>,
     pub has_iptables: bool,
 }
 
+/// What this machine has to run functions of a language without Docker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Python {
+pub struct Interpreter {
+    pub language: Language,
+    pub found: Option<Found>,
+    /// The version of functions whose manifest names none.
+    pub default_version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
     pub path: String,
     /// The version, such as `3.11.7`; `None` if it does not report one.
     pub version: Option<String>,
 }
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
-    vec![oci(facts, wanted), python(facts, wanted), egress(facts), filter(facts)]
+    let interpreters = facts.interpreters.iter().map(|one| interpreter(one, facts, wanted));
+    let network = [egress(facts), filter(facts)];
+    std::iter::once(oci(facts, wanted)).chain(interpreters).chain(network).collect()
 }
 
 /// If no runtime works at all, the engine's finding says so: it knows both.
@@ -48,32 +59,39 @@ fn oci(facts: &Facts, wanted: Wanted) -> Finding {
     }
 }
 
-fn python(facts: &Facts, wanted: Wanted) -> Finding {
-    let wants = &facts.default_version;
-    let Some(python) = &facts.python else {
-        let advice = "Install Python 3 if functions are to run without Docker.";
+/// The machine's interpreter of a language. Functions in Python are those of the examples; another language's interpreter
+/// is missed only by whoever uses it.
+fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
+    let Interpreter { language, found, default_version } = of;
+    let (name, about) = (language.name(), language.facts());
+    let title = about.title;
+    let Some(Found { path, version }) = found else {
+        let program = about.interpreter.program;
+        let missing = format!("there is no {program} on the PATH");
+        let advice = format!("Install {title} if functions in {title} are to run without Docker.");
         return match (wanted, facts.has_engine) {
-            (Wanted::Embedded, false) => {
-                Finding::warning("python", "there is no python3 on the PATH", advice)
+            (Wanted::Embedded, false) if *language == Language::DEFAULT => {
+                Finding::warning(name, missing, advice)
             }
-            _ => Finding::note("python", "there is no python3 on the PATH", advice),
+            _ => Finding::note(name, missing, advice),
         };
     };
-    let Some(version) = &python.version else {
-        let found = format!("{} does not say its version", python.path);
-        return Finding::note("python", found, "Look whether it works: `python3 --version`.");
+    let Some(version) = version else {
+        let found = format!("{path} does not say its version");
+        let advice = format!("Look whether it works: `{} --version`.", about.interpreter.program);
+        return Finding::note(name, found, advice);
     };
-    let found = format!("Python {version} at {}", python.path);
-    let line = |text: &str| Version::parse(text).map(|version| (version.major(), version.minor()));
-    if line(version) == line(wants) {
-        return Finding::ok("python", found);
+    let found = format!("{title} {version} at {path}");
+    let line = (about.versions.of_release)(version);
+    if line == (about.versions.of_release)(default_version) {
+        return Finding::ok(name, found);
     }
-    let found = format!("{found}; functions that name no version want {wants}");
-    let minor = line(version).map_or_else(String::new, |(major, minor)| format!("{major}.{minor}"));
+    let found = format!("{found}; functions that name no version want {default_version}");
     let advice = format!(
-        "Install Python {wants}, or set CLOUDFUNC_PYTHON_VERSION={minor}; with Docker the image decides."
+        "Install {title} {default_version}, or set CLOUDFUNC_{}_VERSION={line}; with Docker the image decides.",
+        name.to_uppercase()
     );
-    Finding::note("python", found, advice)
+    Finding::note(name, found, advice)
 }
 
 fn egress(facts: &Facts) -> Finding {
@@ -99,14 +117,21 @@ fn filter(facts: &Facts) -> Finding {
 mod tests {
     use super::{super::shown, *};
 
+    fn one(language: Language, found: Option<(&str, &str)>, default_version: &str) -> Interpreter {
+        let found = found
+            .map(|(path, version)| Found { path: path.to_owned(), version: Some(version.to_owned()) });
+        Interpreter { language, found, default_version: default_version.to_owned() }
+    }
+
     fn good() -> Facts {
-        let python = Python { path: "/usr/bin/python3".to_owned(), version: Some("3.12.4".to_owned()) };
         Facts {
             oci: Ok("oci 0.5".to_owned()),
             is_chosen: false,
             has_engine: false,
-            python: Some(python),
-            default_version: "3.12".to_owned(),
+            interpreters: vec![
+                one(Language::Python, Some(("/usr/bin/python3", "3.12.4")), "3.12"),
+                one(Language::Node, Some(("/usr/bin/node", "22.1.0")), "22"),
+            ],
             network_helper: Some("slirp4netns".to_owned()),
             has_iptables: true,
         }
@@ -119,6 +144,7 @@ mod tests {
             [
                 "ok oci: containers can be made without Docker (oci 0.5)",
                 "ok python: Python 3.12.4 at /usr/bin/python3",
+                "ok node: Node 22.1.0 at /usr/bin/node",
                 "ok egress: slirp4netns connects functions without Docker",
                 "ok iptables: iptables can filter what functions with a network reach",
             ]
@@ -129,7 +155,7 @@ mod tests {
     fn what_is_missing_is_said_with_what_it_is_for() {
         let facts = Facts {
             oci: Err("no user namespaces".to_owned()),
-            python: None,
+            interpreters: vec![one(Language::Python, None, "3.12"), one(Language::Node, None, "22")],
             network_helper: None,
             has_iptables: false,
             ..good()
@@ -139,8 +165,9 @@ mod tests {
             [
                 "note oci: containers cannot be made without Docker: no user namespaces | See the findings on \
                  namespaces and control groups, or start Docker.",
-                "warning python: there is no python3 on the PATH | Install Python 3 if functions are to run without \
-                 Docker.",
+                "warning python: there is no python3 on the PATH | Install Python if functions in Python are to run \
+                 without Docker.",
+                "note node: there is no node on the PATH | Install Node if functions in Node are to run without Docker.",
                 "note egress: slirp4netns is not installed | Install slirp4netns if \
                  functions with `network = \"egress\"` are to run without Docker.",
                 "note iptables: iptables is not installed | Install iptables; without it functions with `network = \
@@ -162,13 +189,22 @@ mod tests {
     }
 
     #[test]
-    fn another_python_than_functions_want_is_named() {
-        let python = Python { path: "/p".to_owned(), version: Some("3.11.7".to_owned()) };
+    fn another_version_than_functions_want_is_named() {
+        let shown = |language, found, wants| {
+            shown(&[interpreter(&one(language, Some(found), wants), &good(), Wanted::Up)])
+        };
         assert_eq!(
-            shown(&[super::python(&Facts { python: Some(python), ..good() }, Wanted::Up)]),
+            shown(Language::Python, ("/p", "3.11.7"), "3.12"),
             [
                 "note python: Python 3.11.7 at /p; functions that name no version want 3.12 | Install Python 3.12, or \
               set CLOUDFUNC_PYTHON_VERSION=3.11; with Docker the image decides."
+            ]
+        );
+        assert_eq!(
+            shown(Language::Node, ("/n", "20.11.1"), "22"),
+            [
+                "note node: Node 20.11.1 at /n; functions that name no version want 22 | Install Node 22, or set \
+              CLOUDFUNC_NODE_VERSION=20; with Docker the image decides."
             ]
         );
     }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     model::{
-        Function, FunctionId, Mode, RevisionNumber,
+        Code, Function, FunctionId, Language, Mode, RevisionNumber,
         message::{Change, Event, Parcel},
     },
     store::{self, ActiveFunction},
@@ -49,6 +49,7 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
         stop: stop.clone(),
         asking: Arc::new(Semaphore::new(1)),
         consuming: HashMap::new(),
+        languages: HashSet::new(),
         tasks: JoinSet::new(),
         retry: Retry::new(),
     };
@@ -93,7 +94,9 @@ struct Followed {
     stop: CancellationToken,
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
-    /// Their tasks.
+    /// Languages that some function was seen in.
+    languages: HashSet<Language>,
+    /// The tasks of the consumers.
     tasks: JoinSet<()>,
     retry: Retry,
 }
@@ -185,6 +188,11 @@ impl Followed {
         let ActiveFunction { function, revision } = found;
         let (id, active) = (function.id, function.active_revision);
         let revision = self.shared.revisions.keep(revision);
+        if let Code::Language { language, version: _, package: _ } = revision.spec.code
+            && self.languages.insert(language)
+        {
+            self.dispatch.send(Command::Deployed { language });
+        }
         self.shared.revisions.set_active(id, active);
         let prefetch = u16::try_from(revision.spec.scaling.max_instances).unwrap_or(u16::MAX).max(1);
         let known = self.consuming.get_mut(&id);

@@ -34,7 +34,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    model::{FunctionSpec, InstanceId, Revision},
+    model::{FunctionSpec, InstanceId, Language, Revision},
     store::ReportedInstance,
     units::show_duration,
 };
@@ -61,6 +61,8 @@ struct Dispatcher {
     /// Those that have an instance; dropped, the guard stops it.
     checking: HashMap<Slot, (CheckId, DropGuard)>,
     shapes: Shapes,
+    /// The class of each language's usual functions, and the memory of one instance.
+    usual: HashMap<Language, (Class, u64)>,
     prewarm_log: PrewarmLog,
     /// With the class whose prewarmed instances will do.
     revisions: HashMap<Key, (Arc<Revision>, Option<Class>)>,
@@ -79,7 +81,8 @@ struct Dispatcher {
 }
 
 /// Starts the dispatcher; its task ends after [`Dispatch::drain`], when nothing is left.
-/// Instances for `usual` are prewarmed whether anybody asks for them or not.
+/// Instances for `usual`, one function of each language, are prewarmed whether anybody asks for them or not: for the
+/// default language always, for another one from its first function on.
 pub fn start(
     shared: Arc<Shared>,
     usual: &[FunctionSpec],
@@ -95,12 +98,15 @@ pub fn start(
     };
     let keep_alive = shared.limits.keep_alive;
     let mut shapes = Shapes::default();
-    let classes =
-        usual.iter().filter_map(|spec| Some((shapes.class(Shape::of(spec)?), spec.memory_bytes)));
-    let classes: Vec<_> = classes.collect();
+    let classes = usual.iter().filter_map(|spec| {
+        let shape = Shape::of(spec)?;
+        Some((shape.language, (shapes.class(shape), spec.memory_bytes)))
+    });
+    let usual: HashMap<Language, (Class, u64)> = classes.collect();
+    let always: Vec<_> = usual.get(&Language::DEFAULT).copied().into_iter().collect();
     let stock = match shared.limits.prewarm_budget {
         0 => Stock::default(),
-        budget => Stock::new(budget, &classes),
+        budget => Stock::new(budget, &always),
     };
     let dispatcher = Dispatcher {
         shared,
@@ -113,6 +119,7 @@ pub fn start(
         checks: HashMap::new(),
         checking: HashMap::new(),
         shapes,
+        usual,
         prewarm_log: PrewarmLog::default(),
         revisions: HashMap::new(),
         failures: HashMap::new(),
@@ -232,6 +239,11 @@ impl Dispatcher {
                 let key = Key { function: revision.function, revision: revision.number };
                 let needs = self.needs(key, &revision);
                 self.apply(Event::Keep { key, needs });
+            }
+            Command::Deployed { language } => {
+                if let Some(&(class, memory)) = self.usual.get(&language) {
+                    self.apply(Event::Usual { class, memory });
+                }
             }
             Command::ImageMade => self.apply(Event::ImageMade),
             Command::Redelivered { invoke, delivery } => self.redelivered(*invoke, delivery),

@@ -51,6 +51,9 @@ const NO_WAY_OUT: &[&str] = &[
     "[Errno -5]",
     "Failed to resolve",
     "DNS resolution failed",
+    "getaddrinfo EAI_AGAIN",
+    "getaddrinfo ENOTFOUND",
+    "connect ENETUNREACH",
 ];
 
 /// The same error with advice, if there is any. A guest's own is not taken.
@@ -69,6 +72,9 @@ fn exit(error: &FunctionError) -> Option<String> {
 }
 
 fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
+    if error.kind == "ModuleNotFound" {
+        return missing_node_package(error, spec);
+    }
     if error.kind != "ModuleNotFoundError" {
         return None;
     }
@@ -87,6 +93,28 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
         Code::Language { .. } => format!(
             "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
              package is put into the function's folder by `pip install --target DIR {package}`, where DIR is that \
+             folder. Then deploy again"
+        ),
+    })
+}
+
+/// The words of Node's two loaders about a package; what begins with a dot or a slash is a file.
+fn missing_node_package(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
+    let rest = ["Cannot find package '", "Cannot find module '"]
+        .into_iter()
+        .find_map(|start| error.message.strip_prefix(start))?;
+    let name = rest.split_once('\'')?.0;
+    let is_scoped = name.starts_with('@');
+    let package: Vec<&str> = name.split('/').take(if is_scoped { 2 } else { 1 }).collect();
+    let package = package.join("/");
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "@/._-".contains(c);
+    if package.is_empty() || package.starts_with(['.', '/']) || !package.chars().all(is_name) {
+        return None;
+    }
+    Some(match &spec.code {
+        Code::Image { .. } => format!("install the package '{package}' in the function's image"),
+        Code::Language { .. } => format!(
+            "a package is put into the function's folder by `npm install --prefix DIR {package}`, where DIR is that \
              folder. Then deploy again"
         ),
     })
@@ -155,6 +183,32 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_package_of_node_names_the_way_to_install_it() {
+        let of = |message: &str| hint("language = \"node\"", "ModuleNotFound", message, None);
+        for (message, package) in [
+            ("Cannot find package 'express' imported from /var/task/function.mjs", "express"),
+            ("Cannot find module 'lodash/fp'\nRequire stack:\n- /var/task/a.cjs", "lodash"),
+            (
+                "Cannot find package '@aws-sdk/client-s3/x' imported from /var/task/a.mjs",
+                "@aws-sdk/client-s3",
+            ),
+        ] {
+            let expected = format!(
+                "a package is put into the function's folder by `npm install --prefix DIR {package}`, where DIR is that \
+                 folder. Then deploy again"
+            );
+            assert_eq!(of(message), Some(expected), "{message}");
+        }
+        for file in
+            ["Cannot find module '/var/task/lib.mjs' imported from x", "Cannot find module './lib'", "x"]
+        {
+            assert_eq!(of(file), None, "{file}");
+        }
+        let own = hint("image = \"i\"", "ModuleNotFound", "Cannot find module 'pg'", None);
+        assert_eq!(own.unwrap(), "install the package 'pg' in the function's image");
+    }
+
+    #[test]
     fn a_failed_connection_without_a_network_names_the_key_that_gives_one() {
         for (kind, message, trace) in [
             ("gaierror", "[Errno -3] Temporary failure in name resolution", None),
@@ -164,6 +218,12 @@ mod tests {
                 "ConnectionError",
                 "Max retries exceeded (Caused by NameResolutionError(\"Failed to resolve 'a'\"))",
                 None,
+            ),
+            ("Error", "getaddrinfo EAI_AGAIN example.com", None),
+            (
+                "TypeError",
+                "fetch failed",
+                Some("TypeError: fetch failed\n[cause]: Error: getaddrinfo ENOTFOUND a"),
             ),
             (
                 "RuntimeError",

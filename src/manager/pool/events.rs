@@ -77,6 +77,8 @@ pub enum Event {
     /// The active revision wants `min_instances` of them kept. Said after `Active`, and again at any time; it holds until
     /// another revision is active.
     Keep { key: Key, needs: Needs },
+    /// From now on one of this class is always wanted; `memory` is that of one instance, in bytes.
+    Usual { class: Class, memory: u64 },
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },

@@ -124,6 +124,7 @@ impl KeepAlive {
             Event::Active { .. }
             | Event::Finished { .. }
             | Event::ImageMade
+            | Event::Usual { .. }
             | Event::CheckWanted { .. }
             | Event::Tick
             | Event::Made { .. }

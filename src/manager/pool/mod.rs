@@ -171,6 +171,7 @@ impl Pool {
             Event::Keep { key, needs } => self.minimums.keep(key, needs),
             Event::Stalled { function } => self.leave_to_others(function, &mut actions),
             Event::ImageMade => self.stock.retry(),
+            Event::Usual { class, memory } => self.stock.want(class, memory),
             // A check's.
             Event::CheckWanted { .. } => {}
             Event::Tick => self.expire(now, &mut actions),

@@ -99,6 +99,16 @@ impl Stock {
         Self { budget, usual, classes, ..Self::default() }
     }
 
+    /// Adds a class to those that are always wanted.
+    pub fn want(&mut self, class: Class, memory: u64) {
+        if self.budget == 0 || self.usual.contains(&class) {
+            return;
+        }
+        self.seen = None;
+        self.usual.push(class);
+        self.classes.entry(class).or_insert_with(|| Known::new(memory));
+    }
+
     /// Whether the event was about one of these; then it has been dealt with.
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) -> bool {
         let (Event::Started { slot }

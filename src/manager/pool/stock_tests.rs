@@ -305,3 +305,19 @@ fn the_usual_classes_share_the_memory_in_turns() {
     }
     assert_eq!(bench.send(started(4)), [], "five of 128 in 640");
 }
+
+#[test]
+fn a_class_that_becomes_a_usual_one_is_kept_ready_from_then_on() {
+    let pool = Pool::new(Limits { max_starts: 4, memory_budget: 4096 });
+    let pool = pool.prewarming(Stock::new(256, &[(USUAL, 128)]));
+    let mut bench = Bench { pool, now: Instant::now(), next_work: 0, log: VecDeque::new() };
+    assert_eq!(bench.send(Event::Tick), [Action::Prewarm { slot: Slot(0), class: USUAL }]);
+    assert_eq!(bench.send(started(0)), [Action::Prewarm { slot: Slot(1), class: USUAL }]);
+    assert_eq!(bench.send(started(1)), []);
+    let wanted = Event::Usual { class: OTHER, memory: 128 };
+    assert_eq!(bench.send(wanted), [Action::Stop { slot: Slot(1) }], "its place is the other's now");
+    let gone = bench.send(Event::Gone { slot: Slot(1) });
+    assert_eq!(gone, [Action::Prewarm { slot: Slot(2), class: OTHER }]);
+    assert_eq!(bench.send(started(2)), []);
+    assert_eq!(bench.send(wanted), [], "it is one already");
+}

@@ -31,12 +31,20 @@ use crate::runtime::Error;
 /// All processes inside may write to it, and only this program reads it.
 const PIPE_MODE: Mode = Mode::from_raw_mode(0o622);
 
+/// All processes inside may read it: reading comes to an end when this program has hung up.
+const HOST_MODE: Mode = Mode::from_raw_mode(0o644);
+
+/// The named pipe that nobody writes to, next to the socket.
+const HOST: &str = "host";
+
 /// A listening socket in `run/` of an instance's folder, and two named pipes. Dropping it unlinks them.
 pub(in crate::runtime) struct Listener {
     socket: UnixListener,
     run: OwnedFd,
     /// The pipes for stdout and stderr, until a guest has said that it uses them. None where they cannot be made.
     pipes: Mutex<Option<[pipe::Receiver; 2]>>,
+    /// The pipe [`HOST`], open until the guest is dropped. None where it cannot be made.
+    host: Mutex<Option<OwnedFd>>,
 }
 
 impl Listener {
@@ -58,7 +66,8 @@ impl Listener {
         fs::set_permissions(&short, Permissions::from_mode(0o666))?;
         let pipes = named_pipe(&run, "stdout").and_then(|out| Ok([out, named_pipe(&run, "stderr")?]));
         let pipes = pipes.inspect_err(|error| tracing::debug!(%error, "no named pipes for a guest"));
-        Ok(Self { socket, run, pipes: Mutex::new(pipes.ok()) })
+        let host = made_pipe(&run, HOST, HOST_MODE).ok();
+        Ok(Self { socket, run, pipes: Mutex::new(pipes.ok()), host: Mutex::new(host) })
     }
 
     /// Takes the guest's connections, in any order, and its `hello`, which says whether there are three or only one. It
@@ -93,21 +102,18 @@ impl Listener {
         }
         let missing = || GuestError::Violation("a channel is missing".to_owned());
         let (control, frames) = control.ok_or_else(missing)?;
+        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Some(OutputKind::Fifo)) = said {
             let pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
             let [stdout, stderr] = pipes.ok_or_else(missing)?.map(Source::Pipe);
-            return Ok(Guest::new(
-                control,
-                frames,
-                (stdout, BytesMut::new()),
-                (stderr, BytesMut::new()),
-            ));
+            let outputs = [(stdout, BytesMut::new()), (stderr, BytesMut::new())];
+            return Ok(Guest::new(control, frames, host, outputs));
         }
         let output = |slot: Option<(UnixStream, Frames)>| {
             let (socket, frames) = slot.ok_or_else(missing)?;
             Ok((Source::Connection(socket), frames.into_rest()))
         };
-        Ok(Guest::new(control, frames, output(stdout)?, output(stderr)?))
+        Ok(Guest::new(control, frames, host, [output(stdout)?, output(stderr)?]))
     }
 }
 
@@ -115,19 +121,22 @@ impl Listener {
 /// processes open and close it there. A guest whose standard stream is the pipe can open it again by `/dev/stdout`; it
 /// could not do so with a socket.
 fn named_pipe(run: &OwnedFd, name: &str) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(made_pipe(run, name, PIPE_MODE)?)
+}
+
+fn made_pipe(run: &OwnedFd, name: &str, mode: Mode) -> io::Result<OwnedFd> {
     let _ = unlinkat(run, name, AtFlags::empty());
-    mknodat(run, name, FileType::Fifo, PIPE_MODE, 0)?;
+    mknodat(run, name, FileType::Fifo, mode, 0)?;
     // Set separately, whatever the umask is.
-    chmodat(run, name, PIPE_MODE, AtFlags::empty())?;
+    chmodat(run, name, mode, AtFlags::empty())?;
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let pipe = openat(run, name, flags, Mode::empty())?;
-    pipe::Receiver::from_owned_fd(pipe)
+    Ok(openat(run, name, flags, Mode::empty())?)
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         // A process that has a pipe open can open it again by `/proc`, whether the pipe still has a name or not.
-        for name in [SOCKET_NAME, "stdout", "stderr"] {
+        for name in [SOCKET_NAME, "stdout", "stderr", HOST] {
             let _ = unlinkat(&self.run, name, AtFlags::empty());
         }
     }

@@ -19,6 +19,7 @@ mod protocol;
 
 use std::{
     io::{self, IoSlice},
+    os::fd::OwnedFd,
     time::Duration,
 };
 
@@ -57,6 +58,8 @@ pub struct Guest {
     control: UnixStream,
     frames: Frames,
     output: Outputs,
+    /// The named pipe `host`, whose closing tells a guest that this one has hung up.
+    _host: Option<OwnedFd>,
     loaded: bool,
     with_context: bool,
 }
@@ -84,11 +87,11 @@ impl Guest {
     fn new(
         control: UnixStream,
         frames: Frames,
-        stdout: (Source, BytesMut),
-        stderr: (Source, BytesMut),
+        host: Option<OwnedFd>,
+        [stdout, stderr]: [(Source, BytesMut); 2],
     ) -> Self {
         let output = Outputs::new(stdout, stderr);
-        Self { control, frames, output, loaded: false, with_context: true }
+        Self { control, frames, output, _host: host, loaded: false, with_context: true }
     }
 
     /// Sends `load` (once) and waits for `ready`, for up to `limit`. The output of the code while it loads goes to

@@ -7,6 +7,8 @@
 //!
 //! Instead of connecting `stdout` and `stderr`, a guest may write to the named pipes `stdout` and `stderr` next to the
 //! socket, which its processes can open by `/dev/stdout` too; its `hello` then has `"outputs": "fifo"`.
+//! A third named pipe, `host`, is for a guest that cannot look at its socket all the time: reading it ends when the host
+//! has hung up.
 //!
 //! ```text
 //! guest                         host

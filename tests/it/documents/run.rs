@@ -62,6 +62,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     // docs/functions.md
     ("cloudfunc logs greeter --follow", "does not end; logs::* follows"),
     ("pip install --target greeter requests", "needs a package index"),
+    ("npm install --omit=dev --prefix greeter express", "as above"),
     // docs/http-api.md
     (
         r#"curl $URL/deploy -H "Authorization: Bearer $TOKEN" -d '{"name":"mine","image":"mine:1","runtime":"python"}'"#,
@@ -77,6 +78,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("export CLOUDFUNC_RABBITMQ_IMAGE=registry.example/rabbitmq:3-management", "as above"),
     ("export CLOUDFUNC_PYTHON_IMAGE='registry.example/python:{version}-slim'", "as above"),
     ("export CLOUDFUNC_PYTHON_VERSION=3.12", "as above"),
+    ("export CLOUDFUNC_NODE_IMAGE='registry.example/node:{version}-slim'", "as above"),
     // docs/troubleshooting.md
     ("cloudfunc doctor", "its exit code depends on the machine; doctor::* runs it"),
 ];
@@ -87,7 +89,7 @@ fn every_block_has_a_language_that_is_checked_and_the_list_is_current() {
     let pages = manual();
     for page in &pages {
         for (language, block) in page.fences() {
-            let known = ["sh", "python", "toml", "text"].contains(&language);
+            let known = ["sh", "python", "js", "toml", "text"].contains(&language);
             assert!(known, "{}: a block of {language:?}:\n{block}", page.path);
             let shows_commands = language == "text" && block.lines().any(|line| line.starts_with("$ "));
             assert!(!shows_commands, "{}: commands belong into a block of `sh`:\n{block}", page.path);
@@ -188,13 +190,16 @@ fn the_first_command_greets_alice() {
 #[tokio::test]
 async fn the_handlers_run() {
     let pages = manual();
-    let handlers: Vec<&str> = pages.iter().flat_map(|page| page.blocks("python")).collect();
-    assert!(handlers.len() >= 3);
+    let of = |language| pages.iter().flat_map(move |page| page.blocks(language));
+    let python = of("python").map(|code| ("function.py", code, ""));
+    let node = of("js").map(|code| ("function.mjs", code, "language = \"node\"\n"));
+    let handlers: Vec<_> = python.chain(node).collect();
+    assert!(handlers.len() >= 4);
     let platform = TestPlatform::start(Stack::LIGHT, "documents::run::the_handlers_run").await;
     let Some(platform) = platform else { return };
-    for (number, code) in handlers.into_iter().enumerate() {
+    for (number, (file, code, manifest)) in handlers.into_iter().enumerate() {
         let name = format!("documents{number}");
-        platform.deploy(&name, &[("function.py", code)]).await;
+        platform.deploy(&name, &[(file, code), ("cloudfunc.toml", manifest)]).await;
         let answer = platform.invoke(&name, r#"{"name":"Alice"}"#).await;
         let Outcome::Value(value) = answer.outcome else { panic!("{answer:?}\n{code}") };
         assert!(String::from_utf8_lossy(&value.bytes).contains("Hello Alice!"), "{code}");

@@ -3,7 +3,7 @@
 use super::*;
 
 /// One line per language: the version that engines have an image of here.
-const LANGUAGES: &[(Language, &str)] = &[(Language::Python, "3.11")];
+const LANGUAGES: &[(Language, &str)] = &[(Language::Python, "3.11"), (Language::Node, "22")];
 
 #[test]
 fn every_language_has_a_line_here() {
@@ -13,14 +13,28 @@ fn every_language_has_a_line_here() {
 
 /// A spec with a language's template in place.
 fn template(fixture: &Fixture, language: Language, image_version: &str) -> Spec {
+    spec_of(fixture, language, image_version, language.facts().template)
+}
+
+/// A spec with these files in place. Without images, the version is the machine's.
+pub fn spec_of(
+    fixture: &Fixture,
+    language: Language,
+    image_version: &str,
+    files: &[(&str, &str)],
+) -> Spec {
     let version = match fixture.kind {
         Kind::Oci => cloudfunc::runtime::host_interpreter(language).unwrap().version,
         Kind::Docker | Kind::Process => image_version.to_owned(),
     };
     let mut spec = fixture.spec("");
     spec.image = Image::Language { language, version };
-    for (name, text) in language.facts().template {
-        fs::write(spec.folder.join("task").join(name), text).unwrap();
+    let task = spec.folder.join("task");
+    fs::remove_file(task.join("function.py")).unwrap();
+    for (name, text) in files {
+        let file = task.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
     }
     spec
 }
@@ -33,7 +47,7 @@ pub async fn a_languages_template_answers_logs_and_fails(fixture: &Fixture) {
             serde_json::from_str(&instance.result(r#"{"name":"Ada"}"#).await).unwrap();
         assert_eq!(answer, serde_json::json!({ "greeting": "Hello Ada!" }), "{language}");
         assert_eq!(instance.output(), [(Stream::Stdout, "greeting Ada")], "{language}");
-        let error = instance.error("17").await;
+        let error = instance.error("null").await;
         assert!(!error.kind.is_empty() && error.trace.is_some(), "{language}: {error:?}");
         // It lives on.
         assert!(instance.result(r#"{"name":"Bo"}"#).await.contains("Hello Bo!"), "{language}");

@@ -82,6 +82,7 @@ impl Home {
             "PATH",
             "DOCKER_HOST",
             "CLOUDFUNC_PYTHON_IMAGE",
+            "CLOUDFUNC_NODE_IMAGE",
             "CLOUDFUNC_POSTGRES_IMAGE",
             "CLOUDFUNC_RABBITMQ_IMAGE",
         ] {

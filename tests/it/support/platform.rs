@@ -114,10 +114,13 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
     let name = format!("t{}", InstanceId::new().0.simple());
     let mut languages = Languages::default();
     languages.set(Language::Python, OfLanguage::Version, "3.11");
-    if let Ok(image) = std::env::var("CLOUDFUNC_PYTHON_IMAGE") {
-        languages.set(Language::Python, OfLanguage::Image, &image);
+    for &language in Language::ALL {
+        if let Ok(image) = std::env::var(language.image_variable()) {
+            languages.set(language, OfLanguage::Image, &image);
+        }
     }
-    let languages = Settings { languages, ..Settings::default() }.languages();
+    let runtime = Some(stack.runtime);
+    let languages = Settings { languages, runtime, ..Settings::default() }.languages();
     let platform = Platform {
         name: name.parse().unwrap(),
         data_dir: folder.join("data"),
