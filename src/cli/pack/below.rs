@@ -30,11 +30,11 @@ pub fn functions(folder: &Path) -> io::Result<Option<Below>> {
     Ok((!functions.is_empty()).then_some(Below { functions, others }))
 }
 
-/// Whether a folder has a manifest, or the file of a language's default handler.
+/// Whether a folder has a manifest, or a file of a language's default handler.
 pub fn is_function(folder: &Path) -> bool {
     let has_handler = |language: &Language| {
         let grammar = &language.facts().handler;
-        (grammar.files)(grammar.default).first().is_some_and(|file| folder.join(file).is_file())
+        (grammar.files)(grammar.default).iter().any(|file| folder.join(file).is_file())
     };
     folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
 }
@@ -43,7 +43,8 @@ pub fn is_function(folder: &Path) -> bool {
 fn has_usual_module(folder: &Path) -> bool {
     Language::ALL.iter().any(|language| {
         let grammar = &language.facts().handler;
-        let file = |module: &&str| folder.join(format!("{module}{}", grammar.extension));
-        grammar.usual_modules.iter().any(|module| file(module).is_file())
+        let is_there = |module: &&str, ending: &&str| folder.join(format!("{module}{ending}")).is_file();
+        let mut modules = grammar.usual_modules.iter();
+        modules.any(|module| grammar.extensions.iter().any(|ending| is_there(module, ending)))
     })
 }

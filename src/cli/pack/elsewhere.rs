@@ -15,6 +15,7 @@ const MAX_ENTRIES: usize = 1000;
 const MAX_NAMED: usize = 3;
 /// The size limit of a module that is read, in bytes.
 const MAX_MODULE: u64 = 1024 * 1024;
+
 /// Returns a hint for a folder without the handler's file.
 pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
     let grammar = &language.facts().handler;
@@ -39,11 +40,13 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
             folder.join(manifest::FILE).display()
         ));
     }
+    let is_module = |file: &String| grammar.extensions.iter().any(|ending| file.ends_with(ending));
+    let has_modules = files.iter().any(is_module);
     let below = functions_below(folder);
     let named: Vec<String> =
         below.iter().take(MAX_NAMED).map(|path| path.display().to_string()).collect();
     match named.as_slice() {
-        [] if !modules.is_empty() || folder.join(manifest::FILE).is_file() => None,
+        [] if has_modules || folder.join(manifest::FILE).is_file() => None,
         [] => Some(format!(
             "a function is a folder with {} or {}: `cloudfunc init {}` makes one there",
             (grammar.files)(handler).first()?,
