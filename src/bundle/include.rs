@@ -111,7 +111,7 @@ impl Places {
                 let mine = self.folder.join(name);
                 let problem = format!(
                     "it would be packed as '{name}', and the function has {} itself; rename one of the two, or \
-                     name the function's in .cloudfuncignore",
+                     exclude the function's own in .cloudfuncignore",
                     mine.display()
                 );
                 return Err(self.error(&included.include, &problem));

@@ -73,7 +73,7 @@ fn manifest_of(folder: &Path) -> Option<Manifest> {
     manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()
 }
 
-/// Whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
+/// Returns whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
 fn wants_node_modules(code: &Code) -> bool {
     match code {
         Code::Image { .. } => true,

@@ -101,8 +101,9 @@ const READ_AT_START: &[&str] = &[
     "UV_*",
 ];
 
-const INTERACTIVE: &str = "it is for interactive sessions, and a function is none";
-const OF_A_PARENT: &str = "Node takes it for a word of a parent process, and a function has none";
+const INTERACTIVE: &str = "it is for interactive sessions, and a function is not one";
+const OF_A_PARENT: &str =
+    "Node uses it to talk to a parent process that forked it, and a function has none";
 
 const REFUSED: &[(&str, &str)] = &[
     ("NODE_REPL_EXTERNAL_MODULE", INTERACTIVE),

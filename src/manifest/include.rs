@@ -84,7 +84,7 @@ fn name(path: &str) -> Result<String, String> {
     if path.starts_with('/') {
         return Err(format!("'{path}' is an absolute path; {ACCEPTED}"));
     }
-    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let parts = parts(path);
     let ups = parts.iter().take_while(|part| **part == "..").count();
     let names = &parts[ups..];
     match (ups, names.last()) {
@@ -111,14 +111,15 @@ fn name(path: &str) -> Result<String, String> {
     }
 }
 
+/// Splits a path, without the parts that lead nowhere.
+fn parts(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !matches!(*part, "" | ".")).collect()
+}
+
 /// Words the error for two includes of the same name.
 fn twice(first: &Include, second: &Include) -> String {
-    let parts = |include: &Include| {
-        let parts = include.path.split('/').filter(|part| !matches!(*part, "" | "."));
-        parts.map(str::to_owned).collect::<Vec<_>>()
-    };
     let (first_path, second_path) = (&first.path, &second.path);
-    if parts(first) == parts(second) {
+    if parts(first_path) == parts(second_path) {
         return match first_path == second_path {
             true => format!("`build.include` names '{second_path}' twice; remove one of the two"),
             false => format!(

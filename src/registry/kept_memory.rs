@@ -32,11 +32,16 @@ impl Registry {
         if sum <= budget / 2 {
             return Ok(());
         }
-        let [own, others, sum, budget] = [own, others, sum, budget].map(show_bytes);
-        let detail = format!(
-            "`scaling.min_instances` of '{name}' keeps {own}, and those of other functions keep {others}: {sum} is more \
-             than half of the memory budget, which is {budget}"
-        );
+        let own = format!("`scaling.min_instances` of '{name}' keeps {}", show_bytes(own));
+        let all = match others {
+            0 => format!("{own}, which"),
+            _ => {
+                let (others, sum) = (show_bytes(others), show_bytes(sum));
+                format!("{own}, and those of other functions keep {others}: together {sum}, which")
+            }
+        };
+        let budget = show_bytes(budget);
+        let detail = format!("{all} is more than half of the memory budget, which is {budget}");
         let hint = "lower `min_instances` or `memory`, or start `up` with a larger `--memory-budget`";
         Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
     }

@@ -8,7 +8,7 @@ use crate::{
     on_stack,
     support::{
         eventually,
-        platform::{Stack, TestPlatform, function},
+        platform::{Stack, TestPlatform},
     },
 };
 
@@ -48,13 +48,12 @@ async fn a_kept_instance_is_there_before_the_first_call_and_is_replaced_whenever
     assert!(shown.lines().any(|line| line.split_whitespace().eq(["min", "instances", "1"])), "{shown}");
     let (exit, ..) = platform.cli(&["rollback", "f", "--to", "1"]).await;
     assert_eq!(exit, 0);
-    kept(platform, &third).await;
+    let last = kept(platform, &third).await;
     assert_eq!(platform.invoke("f", "{}").await.start, Some(Start::Warm));
     let (exit, ..) = platform.cli(&["delete", "f", "--yes"]).await;
     assert_eq!(exit, 0);
     eventually("nothing of a deleted function is kept", || async {
-        let health = platform.client.instances(&function("f"), None).await;
-        health.is_err().then_some(())
+        platform.containers().await.is_disjoint(&last).then_some(())
     })
     .await;
 }
@@ -103,11 +102,14 @@ async fn more_than_half_of_the_memory_is_not_kept() {
     platform.deploy("a", &[("function.py", HELLO), ("cloudfunc.toml", &two)]).await;
     let refused = platform.try_deploy("b", &[("function.py", HELLO), ("cloudfunc.toml", &one)]).await;
     let text = format!("{:?}", refused.unwrap_err());
-    let expected = "`scaling.min_instances` of 'b' keeps 128 MiB, and those of other functions keep 256 MiB: 384 MiB is \
-                    more than half of the memory budget, which is 600 MiB";
+    let expected = "`scaling.min_instances` of 'b' keeps 128 MiB, and those of other functions keep 256 MiB: together 384 MiB, which \
+                    is more than half of the memory budget, which is 600 MiB";
     assert!(text.contains(expected), "{text}");
     let hint = "lower `min_instances` or `memory`, or start `up` with a larger `--memory-budget`";
     assert!(text.contains(hint), "{text}");
+    let alone = manifest(3);
+    let refused = platform.try_deploy("c", &[("function.py", HELLO), ("cloudfunc.toml", &alone)]).await;
+    assert!(format!("{:?}", refused.unwrap_err()).contains("together 640 MiB"));
     // What is deployed already counts once, and a revision that is rolled back to counts, too.
     platform.deploy("a", &[("function.py", FAILS), ("cloudfunc.toml", &one)]).await;
     platform.deploy("b", &[("function.py", HELLO), ("cloudfunc.toml", &one)]).await;

@@ -192,7 +192,7 @@ fn an_include_that_cannot_be_packed_is_refused_with_its_place_and_what_to_do() {
             "'../../own'",
             12,
             "`build.include` has '../../own': it would be packed as 'own', and the function has F/own itself; rename \
-             one of the two, or name the function's in .cloudfuncignore",
+             one of the two, or exclude the function's own in .cloudfuncignore",
         ),
         (
             "'../../empty'",

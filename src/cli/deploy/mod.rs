@@ -29,8 +29,8 @@ use crate::{client::Client, model::api::Deployed, units::show_bytes};
 /// what became of each.
 ///
 /// Left out, with a note: files that .gitignore, .git/info/exclude or .cloudfuncignore name (git's global
-/// excludes have no effect), files that no function needs (.git, virtual environments, caches, node_modules),
-/// and .env files, which may hold secrets. A line `!name` in .cloudfuncignore includes a file again, except for
+/// excludes have no effect), files that no function needs (.git, virtual environments, caches; node_modules,
+/// except of functions in Node), and .env files, which may hold secrets. A line `!name` in .cloudfuncignore includes a file again, except for
 /// .env files. Folders from outside are packed, too, if `[build] include` in cloudfunc.toml names them.
 ///
 /// With --json, one line for each function: {"path","name","revision","unchanged","image","error"}, plus

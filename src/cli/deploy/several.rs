@@ -24,6 +24,8 @@ use crate::{
 const MAX_FUNCTIONS: usize = 1000;
 /// The limit of archives that are kept from the check to the upload, in bytes; the rest are packed again.
 const MAX_KEPT: usize = 256 * 1024 * 1024;
+/// The maximum number of functions that a hint names.
+const MAX_NAMED: usize = 10;
 
 /// A path of the command line, or a folder in a folder of functions, and the folder that it means.
 type Named = (PathBuf, Result<PathBuf, Error>);
@@ -39,6 +41,11 @@ struct Ready {
 
 /// The functions of a command in their order, as far as they could be checked.
 type Checked = Vec<(PathBuf, Result<Ready, Error>)>;
+
+/// Returns whether a shell takes a path as it is.
+fn needs_no_quotes(path: &str) -> bool {
+    path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte))
+}
 
 impl Deploy<'_> {
     /// Deploys these functions one after the other.
@@ -65,7 +72,10 @@ impl Deploy<'_> {
         let nothing = Error::new(worst, anyhow::Error::msg(nothing)).code("not_deployed");
         let nothing = match good.as_slice() {
             [] => nothing,
-            _ => nothing.hint(format!("the rest alone: `cloudfunc deploy {}`", good.join(" "))),
+            few if few.len() <= MAX_NAMED && few.iter().all(|path| needs_no_quotes(path)) => {
+                nothing.hint(format!("the rest alone: `cloudfunc deploy {}`", few.join(" ")))
+            }
+            _ => nothing.hint("correct them, or name the folders of the others to deploy these alone"),
         };
         for (path, result) in checked.iter().filter(|_| out.json()) {
             let error = result.as_ref().err().unwrap_or(&nothing);

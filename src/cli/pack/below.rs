@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{manifest, model::Language};
+use crate::{language, manifest, model::Language};
 
 /// The direct subfolders of a folder of functions, in order.
 pub struct Below {
@@ -30,16 +30,24 @@ pub fn functions(folder: &Path) -> io::Result<Option<Below>> {
     Ok((!functions.is_empty()).then_some(Below { functions, others }))
 }
 
-/// Whether a folder has a manifest, or a file of a language's default handler.
+/// Returns whether a folder has a manifest, or a file of a language's default handler. A list of packages alone, such as
+/// that of shared code, makes no function.
 pub fn is_function(folder: &Path) -> bool {
     let has_handler = |language: &Language| {
         let grammar = &language.facts().handler;
-        (grammar.files)(grammar.default).iter().any(|file| folder.join(file).is_file())
+        let files = (grammar.files)(grammar.default);
+        let mut handlers = files.iter().filter(|file| !is_list_of_packages(file));
+        handlers.any(|file| folder.join(file).is_file())
     };
     folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
 }
 
-/// Whether a folder has a module that usually holds a handler: it is a function whose manifest is missing.
+/// Returns whether a file of this name lists packages, in some language.
+pub fn is_list_of_packages(file: &str) -> bool {
+    language::dependency_files().any(|list| list == file)
+}
+
+/// Returns whether a folder has a module that usually holds a handler: it is a function whose manifest is missing.
 fn has_usual_module(folder: &Path) -> bool {
     Language::ALL.iter().any(|language| {
         let grammar = &language.facts().handler;

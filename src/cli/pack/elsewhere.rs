@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::below::is_function;
+use super::below::{is_function, is_list_of_packages};
 use crate::{bundle::likely_module, language::HandlerGrammar, manifest, model::Language};
 
 /// The maximum number of entries of a folder that are looked at.
@@ -60,13 +60,14 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
     }
 }
 
-/// Returns another language whose handler, or whose list of packages, is in the folder, and that file.
+/// Returns another language whose handler is in the folder, and the handler's file.
 fn other_language(folder: &Path, language: Language) -> Option<(Language, String)> {
     let others = Language::ALL.iter().copied().filter(|other| *other != language);
     others.into_iter().find_map(|other| {
         let grammar = &other.facts().handler;
-        let mut files = (grammar.files)(grammar.default).into_iter();
-        Some((other, files.find(|file| folder.join(file).is_file())?))
+        let files = (grammar.files)(grammar.default).into_iter();
+        let mut handlers = files.filter(|file| !is_list_of_packages(file));
+        Some((other, handlers.find(|file| folder.join(file).is_file())?))
     })
 }
 

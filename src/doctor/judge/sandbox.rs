@@ -17,7 +17,7 @@ pub struct Facts {
     pub has_iptables: bool,
 }
 
-/// What this machine has to run functions of a language without Docker.
+/// The interpreter of a language on this machine, for functions without Docker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter {
     pub language: Language,

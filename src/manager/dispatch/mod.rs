@@ -239,6 +239,16 @@ impl Dispatcher {
                 let key = Key { function: revision.function, revision: revision.number };
                 let needs = self.needs(key, &revision);
                 self.apply(Event::Keep { key, needs });
+                let (kept, wanted) = (self.pool.kept(key), needs.min_instances);
+                if kept < wanted as usize {
+                    let function = revision.name.as_str();
+                    tracing::warn!(
+                        function,
+                        kept,
+                        wanted,
+                        "half of the memory budget is not enough for `min_instances`"
+                    );
+                }
             }
             Command::Deployed { language } => {
                 if let Some(&(class, memory)) = self.usual.get(&language) {

@@ -14,8 +14,8 @@ use crate::{
 /// A guest that hung up is given this long to be found dead by the engine, which knows why.
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Exit codes of a kill. A function is the first process of its namespace, which such signals from inside do not end; one
-/// that exits with such a number by itself is taken for killed, too.
+/// Exit codes of a kill. The first process of a sandbox passes on how the function's own process ended, so one that sends
+/// itself such a signal, or exits with such a number, is taken for killed from outside, too.
 const KILLS: [i64; 2] = [128 + 9, 128 + 15];
 
 impl Instance {
@@ -56,7 +56,8 @@ async fn exit_of(sandbox: &dyn Sandbox, limit: Duration) -> Option<Exit> {
     if let Ok(exit) = tokio::time::timeout(limit, sandbox.exited()).await {
         return Some(exit);
     }
-    match sandbox.is_running().await {
+    let is_running = tokio::time::timeout(limit, sandbox.is_running()).await;
+    match is_running.unwrap_or(false) {
         true => None,
         // Its end may have been learned by that question.
         false => Some(sandbox.exited().now_or_never().unwrap_or(Exit::Unknown)),
@@ -121,7 +122,7 @@ mod tests {
         ];
         for (runs, tells, expected) in cases {
             let sandbox = Silent { runs, tells, asked: AtomicBool::default() };
-            assert_eq!(exit_of(&sandbox, Duration::ZERO).await, expected);
+            assert_eq!(exit_of(&sandbox, Duration::from_millis(10)).await, expected);
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct WorkId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
     pub max_instances: u32,
-    /// As many are kept, whether anybody calls or not; at most `max_instances`.
+    /// The number of instances that are kept, whether anybody calls or not; at most `max_instances`.
     pub min_instances: u32,
     pub idle_timeout: Duration,
     /// Memory of one instance, in bytes.

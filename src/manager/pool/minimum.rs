@@ -1,9 +1,10 @@
 //! Instances that are kept although nobody calls: `min_instances` of the active revision of each function that has any.
 //!
 //! They are started one at a time, with whatever work leaves of memory and starts, and are neither stopped for being idle
-//! nor evicted: together they have at most half of the memory (a deploy beyond that is refused), and only an instance
-//! that needs more than the other half takes the place of one. Ones beyond the minimum are ordinary: of several idle ones, it does not matter which is meant. Prewarmed
-//! instances are left to callers, who have to wait for a start.
+//! nor evicted. Together they have at most half of the memory: a deploy beyond that is refused, and where it comes to it
+//! all the same (two deploys at once, a host with less memory), the oldest functions are kept. Only an instance that needs
+//! more than the other half takes the place of one. Those beyond the minimum are ordinary: of several idle ones, it does
+//! not matter which is meant. Prewarmed instances are left to callers, who have to wait for a start.
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +21,10 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// One that outlasts its idle timeout is looked at again after this long, if that timeout is shorter.
 const LOOK: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Minimums {
+    /// The memory of all of them together, in bytes.
+    budget: u64,
     functions: BTreeMap<FunctionId, Minimum>,
     /// The start that has been begun for one, until its sandbox is made.
     starting: Option<Slot>,
@@ -31,31 +34,63 @@ pub(super) struct Minimums {
 struct Minimum {
     key: Key,
     needs: Needs,
+    /// As many of `min_instances` as have memory.
+    count: usize,
     /// After a failure: none is started before.
     not_before: Option<Instant>,
     pause: Duration,
 }
 
 impl Minimums {
+    pub(super) fn new(budget: u64) -> Self {
+        Self { budget, functions: BTreeMap::new(), starting: None }
+    }
+
     pub(super) fn keep(&mut self, key: Key, needs: Needs) {
         let known = self.functions.get(&key.function);
         if needs.min_instances > 0 && known.is_none_or(|known| known.key != key) {
-            let minimum = Minimum { key, needs, not_before: None, pause: FIRST_PAUSE };
+            let minimum = Minimum { key, needs, count: 0, not_before: None, pause: FIRST_PAUSE };
             self.functions.insert(key.function, minimum);
+            self.divide();
         }
     }
 
-    /// Another revision is active, whose own minimum is told next; or none.
+    /// Keeps none of the function any more. If another revision is active, its own minimum is told next.
     pub(super) fn forget(&mut self, function: FunctionId) {
-        self.functions.remove(&function);
+        if self.functions.remove(&function).is_some() {
+            self.divide();
+        }
+    }
+
+    /// Gives the memory to the functions in the order in which they were made, as their ids are.
+    fn divide(&mut self) {
+        let mut left = self.budget;
+        for minimum in self.functions.values_mut() {
+            let memory = minimum.needs.memory.max(1);
+            let count = u64::from(minimum.needs.min_instances).min(left / memory);
+            left -= count * memory;
+            minimum.count = usize::try_from(count).unwrap_or(usize::MAX);
+        }
+    }
+
+    /// Returns the number of a revision's instances that are kept.
+    pub(super) fn count(&self, key: Key) -> usize {
+        let minimum = self.functions.get(&key.function).filter(|minimum| minimum.key == key);
+        minimum.map_or(0, |minimum| minimum.count)
     }
 
     pub(super) fn keeps(&self, key: Key) -> bool {
         self.functions.get(&key.function).is_some_and(|minimum| minimum.key == key)
     }
 
+    /// Returns whether no event is of any interest.
     pub(super) fn is_empty(&self) -> bool {
-        self.functions.is_empty()
+        self.functions.is_empty() && self.starting.is_none()
+    }
+
+    fn of(&mut self, instance: Option<&Instance>) -> Option<&mut Minimum> {
+        let key = instance?.key;
+        self.functions.get_mut(&key.function).filter(|minimum| minimum.key == key)
     }
 
     /// Notes an event before the pool handles it; `of` is the instance that it is about.
@@ -65,7 +100,7 @@ impl Minimums {
             Event::StartFailed { slot, .. } | Event::Ended { slot } => (slot, true),
             Event::Finished { usable: true, .. } => {
                 // It works: the next failure is a first one again.
-                if let Some(minimum) = of.and_then(|of| self.functions.get_mut(&of.key.function)) {
+                if let Some(minimum) = self.of(of) {
                     minimum.pause = FIRST_PAUSE;
                 }
                 return;
@@ -75,7 +110,7 @@ impl Minimums {
         if self.starting == Some(slot) {
             self.starting = None;
         }
-        if let Some(minimum) = of.and_then(|of| self.functions.get_mut(&of.key.function))
+        if let Some(minimum) = self.of(of)
             && failed
         {
             minimum.not_before = Some(now + minimum.pause);
@@ -120,33 +155,34 @@ impl Pool {
     }
 
     fn is_missing(&self, minimum: &Minimum) -> bool {
-        self.kept(minimum.key) < minimum.needs.min_instances as usize
+        self.lasting(minimum.key) < minimum.count
     }
 
     /// Returns the number of a revision's instances that can go on serving.
-    fn kept(&self, key: Key) -> usize {
+    fn lasting(&self, key: Key) -> usize {
         self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained)
     }
 
     /// Returns whether an instance must neither be stopped for being idle nor evicted.
     pub(super) fn must_stay(&self, instance: &Instance) -> bool {
-        let minimum = self.minimums.functions.get(&instance.key.function);
-        let of_its_revision = minimum.filter(|minimum| minimum.key == instance.key);
         !self.draining
             && !instance.drained
-            && of_its_revision
-                .is_some_and(|minimum| self.kept(instance.key) <= minimum.needs.min_instances as usize)
+            && self.minimums.keeps(instance.key)
+            && self.lasting(instance.key) <= self.minimums.count(instance.key)
     }
 
-    /// Returns an idle one that must stay, for an instance that needs more memory than all of those may leave: else it could
-    /// never be started.
+    /// Returns whether an instance needs more memory than those that must stay may leave.
+    pub(super) fn is_large(&self, needs: Needs) -> bool {
+        needs.memory > self.limits.memory_budget.saturating_sub(self.minimums.budget)
+    }
+
+    /// Returns an idle one that must stay, for a large instance: else that could never be started.
     pub(super) fn kept_in_the_way_of(&self, needs: Needs) -> Option<(Slot, f64)> {
-        let is_large = needs.memory > self.limits.memory_budget / 2;
-        let first = self.idle().next().filter(|_| is_large);
+        let first = self.idle().next().filter(|_| self.is_large(needs));
         first.map(|(slot, instance)| (*slot, instance.worth))
     }
 
-    /// An idle one whose time is over, and which must stay.
+    /// Sets another time for an idle one whose time is over, and which must stay.
     pub(super) fn keep_on(&mut self, slot: Slot, now: Instant) {
         self.update(slot, |instance, _| {
             instance.life = Life::Idle { until: now + instance.needs.idle_timeout.max(LOOK) };

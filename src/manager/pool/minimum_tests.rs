@@ -139,6 +139,75 @@ fn a_function_that_needs_more_than_the_other_half_takes_the_place_of_kept_ones()
 }
 
 #[test]
+fn a_start_that_is_wanted_no_more_does_not_keep_others_from_theirs() {
+    let (mut pool, now) = (pool(100), Instant::now());
+    pool.handle(active(1, Some(1)), now);
+    assert_eq!(pool.handle(keep(1, 1), now), [START(0, 1)]);
+    pool.handle(active(1, None), now);
+    pool.handle(Event::Made { slot: Slot(0) }, now);
+    assert_eq!(pool.handle(Event::Started { slot: Slot(0) }, now), [Action::Stop { slot: Slot(0) }]);
+    pool.handle(Event::Gone { slot: Slot(0) }, now);
+    pool.handle(active(2, Some(1)), now);
+    assert_eq!(pool.handle(keep(2, 1), now), [START(1, 2)]);
+    // The failure of an older revision's start is not the next one's.
+    let next = Key { revision: RevisionNumber(2), ..key(2) };
+    pool.handle(active(2, Some(2)), now);
+    pool.handle(Event::Keep { key: next, needs: Needs { min_instances: 1, ..needs(10, SECOND) } }, now);
+    let actions = pool.handle(Event::StartFailed { slot: Slot(1), by_host: false }, now);
+    assert_eq!(actions, [Action::Start { slot: Slot(2), key: next }]);
+}
+
+#[test]
+fn no_more_than_half_of_the_memory_is_kept_and_the_oldest_functions_come_first() {
+    let (mut pool, now) = (pool(6), Instant::now());
+    for function in [2, 1] {
+        pool.handle(active(function, Some(1)), now);
+        pool.handle(keep(function, 2), now);
+    }
+    assert_eq!((pool.kept(key(1)), pool.kept(key(2))), (2, 1));
+    pool.handle(active(1, None), now);
+    assert_eq!(pool.kept(key(2)), 2);
+}
+
+#[test]
+fn a_kept_one_that_runs_on_and_on_makes_room_only_for_a_large_one() {
+    for (memory, makes_room) in [(3 * 128, true), (2 * 128, false)] {
+        let (mut pool, now) = (pool(4), Instant::now());
+        pool.handle(active(1, Some(1)), now);
+        pool.handle(keep(1, 2), now);
+        pool.handle(Event::Made { slot: Slot(0) }, now);
+        for slot in [Slot(0), Slot(1)] {
+            pool.handle(Event::Started { slot }, now);
+        }
+        // Both are busy, another function has what is left, and each has more to do.
+        for work in 0..6 {
+            pool.handle(call(work, 1), now + SECOND);
+        }
+        let waiting = Needs { memory, ..needs(1, SECOND) };
+        let first = Event::Arrived {
+            work: WorkId(9),
+            key: key(2),
+            needs: Needs { memory: 2 * 128, ..waiting },
+            mode: Mode::Sync,
+            deadline: None,
+        };
+        pool.handle(first, now);
+        let large = Event::Arrived {
+            work: WorkId(10),
+            key: key(3),
+            needs: waiting,
+            mode: Mode::Sync,
+            deadline: None,
+        };
+        pool.handle(large, now);
+        let later = now + 3 * SECOND;
+        let actions = pool.handle(Event::Finished { slot: Slot(0), usable: true }, later);
+        let is_stopped = actions.contains(&Action::Stop { slot: Slot(0) });
+        assert_eq!(is_stopped, makes_room, "{memory}: {actions:?}");
+    }
+}
+
+#[test]
 fn a_drain_stops_kept_ones_too() {
     let (mut pool, now) = (pool(100), Instant::now());
     pool.handle(active(1, Some(1)), now);

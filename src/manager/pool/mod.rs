@@ -120,7 +120,7 @@ impl Pool {
             next_slot: 0,
             uses: 0,
             starts: Starts::default(),
-            minimums: Minimums::default(),
+            minimums: Minimums::new(limits.memory_budget / 2),
         }
     }
 
@@ -214,12 +214,17 @@ impl Pool {
         }
     }
 
-    /// Whether it starts instances of this revision although nobody calls it.
+    /// Returns whether a revision's `min_instances` are known.
     pub fn keeps(&self, key: Key) -> bool {
         self.minimums.keeps(key)
     }
 
-    /// Whether nothing is left: no instance in any state, nothing waiting.
+    /// Returns the number of a revision's instances that are kept: all of its `min_instances`, if there is memory.
+    pub fn kept(&self, key: Key) -> usize {
+        self.minimums.count(key)
+    }
+
+    /// Returns whether nothing is left: no instance in any state, nothing waiting.
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
             && self.stock.is_empty()

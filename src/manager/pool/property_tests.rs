@@ -270,7 +270,8 @@ impl World {
         if is_kept && self.ended != Some(slot) && !self.pool.draining {
             let is_in_the_way = |other: &Key| other.function == key.function && other != key;
             let others_wait = self.pool.lines.keys().any(is_in_the_way);
-            assert!(self.staying(*key) > 1 || others_wait, "it was to be kept");
+            let kept = self.pool.kept(*key);
+            assert!(self.staying(*key) > kept || others_wait, "it was to be kept");
         }
     }
 

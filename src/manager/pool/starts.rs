@@ -215,18 +215,19 @@ impl Pool {
     /// for longer than the instance's own.
     pub(super) fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
         let own = self.lines.get(&instance.key).and_then(Line::since)?;
-        if self.must_stay(instance) {
-            return None;
-        }
+        let must_stay = self.must_stay(instance);
         // An idle one goes first, and what is on its way out already may be enough.
-        if self.least_worth_idle().is_some() {
-            return None;
-        }
+        let (may_go, is_any_idle) = (self.least_worth_idle().is_some(), self.idle().next().is_some());
+        let makes_room = |needs: Needs| match self.is_large(needs) {
+            true => !is_any_idle,
+            false => !must_stay && !may_go,
+        };
         let staying = self.instances.values().filter(|i| i.life != Life::Stopping);
         let used: u64 = staying.map(|i| i.needs.memory).sum();
         let starving = self.lines.iter().filter(|(key, line)| {
             key.function != instance.key.function
                 && line.since() < Some(own)
+                && makes_room(line.needs)
                 && self.starves(**key, line, used, now)
         });
         starving.min_by_key(|(_, line)| line.since()).map(|(key, _)| key.function)

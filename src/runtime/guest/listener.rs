@@ -37,7 +37,7 @@ const HOST_MODE: Mode = Mode::from_raw_mode(0o644);
 /// The named pipe that nobody writes to, next to the socket.
 const HOST: &str = "host";
 
-/// A listening socket in `run/` of an instance's folder, and two named pipes. Dropping it unlinks them.
+/// A listening socket in `run/` of an instance's folder, and three named pipes. Dropping it unlinks them.
 pub(in crate::runtime) struct Listener {
     socket: UnixListener,
     run: OwnedFd,
@@ -66,7 +66,9 @@ impl Listener {
         fs::set_permissions(&short, Permissions::from_mode(0o666))?;
         let pipes = named_pipe(&run, "stdout").and_then(|out| Ok([out, named_pipe(&run, "stderr")?]));
         let pipes = pipes.inspect_err(|error| tracing::debug!(%error, "no named pipes for a guest"));
-        let host = made_pipe(&run, HOST, HOST_MODE).ok();
+        let host = made_pipe(&run, HOST, HOST_MODE);
+        let host =
+            host.inspect_err(|error| tracing::debug!(%error, "no named pipe for the host's end")).ok();
         Ok(Self { socket, run, pipes: Mutex::new(pipes.ok()), host: Mutex::new(host) })
     }
 

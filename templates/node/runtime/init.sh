@@ -1,13 +1,18 @@
 run=${CLOUDFUNC_RUN:-/run/cloudfunc}
 watch=
-[ ! -p "$run/host" ] || exec 3<"$run/host"
+host=
+if [ -p "$run/host" ]; then
+  exec 3<"$run/host"
+  host=open
+fi
 "$@" 3<&- &
 guest=$!
 # From here on a shell has nothing to say, and perhaps nobody who reads it.
 exec 2>/dev/null
 trap 'kill -9 $guest; exit 0' USR1
 trap 'kill -9 $guest; exit 143' TERM
-if [ -p "$run/host" ]; then
+# The pipe itself is unlinked once the guest has said hello.
+if [ -n "$host" ]; then
   (read -r _ <&3; kill -USR1 $$) &
   watch=$!
 fi

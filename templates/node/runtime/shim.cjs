@@ -38,7 +38,7 @@ class LoadError extends Error {
   }
 }
 
-/** What a handler may know about its invocation. */
+/** A handler's view of its invocation. */
 class Context {
   #deadline;
 
@@ -482,7 +482,7 @@ function json(value) {
 }
 
 /**
- * What in a value JSON has no form for, in words: `a bigint at .total, …`. JSON.stringify throws at some of it, without
+ * Names everything in a value that JSON has no form for: `a bigint at .total, …`. JSON.stringify throws at some of it, without
  * saying where, and silently leaves out the rest. `above` is the path of objects, where a circle has to be found.
  */
 function misfit(value, where, above) {
@@ -535,7 +535,7 @@ function at(where) {
   return where ? ` at ${where.length <= 200 ? where : `${where.slice(0, 199)}…`}` : '';
 }
 
-/** What an object is that JSON.stringify would make `{}` of, although there is something in it. */
+/** Names the kind of an object that JSON.stringify would make `{}` of, although there is something in it. */
 function lazy(value, where = '') {
   if (value === null) return undefined;
   const prototype = Object.getPrototypeOf(value);
@@ -668,7 +668,7 @@ function explained(error, file) {
 
 const PLACE = /^(?:file:\/\/)?(\/[^\n]*):(\d+)\n/m;
 
-/** What Node says of a syntax error in its main program: where it is. Nothing of a module runs before all is read. */
+/** Asks Node where a syntax error is, as in its main program. Nothing of a module runs before all is read. */
 function shownByNode(file) {
   const code = `import(${JSON.stringify(urlOf(file))})`;
   const options = { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'ignore', 'pipe'] };
@@ -714,7 +714,7 @@ function notFound(module, inner, name, file) {
   return `${file} exports no '${name}', but ${list}${near ? `: did you mean '${near}'?` : ''}`;
 }
 
-/** How many characters have to be changed, put in or taken out to make one of the other. */
+/** Counts the characters that have to be changed, put in or taken out to make one of the other. */
 function distance(one, other) {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let i = 1; i <= one.length; i += 1) {
@@ -729,7 +729,7 @@ function distance(one, other) {
 }
 
 /**
- * Whether a handler may look at a context. JavaScript lets a function take more than it declares, so only a plain one of
+ * Tells whether a handler may look at a context. JavaScript lets a function take more than it declares, so only a plain one of
  * a single parameter, or of none, is known not to.
  */
 function takesContext(handler, name) {
@@ -830,7 +830,7 @@ function ready() {
 
 let silence;
 
-/** For as long as the host says nothing, nobody waits for this sandbox: the loader of ES modules is made then. */
+/** Makes the loader of ES modules for as long as the host says nothing: nobody waits for this sandbox then. */
 function prepare() {
   import('data:text/javascript,').catch(() => {});
 }

@@ -41,6 +41,15 @@ pub struct Call {
     pub answer: Answer,
 }
 
+impl Call {
+    fn accepted(&self) -> Option<InvocationId> {
+        match self.answer {
+            Answer::Accepted(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Serialize)]
 pub enum Answer {
     Accepted(InvocationId),
@@ -246,10 +255,7 @@ impl History {
     }
 
     fn accepted(&self) -> impl Iterator<Item = InvocationId> {
-        self.calls.iter().filter_map(|call| match call.answer {
-            Answer::Accepted(id) => Some(id),
-            _ => None,
-        })
+        self.calls.iter().filter_map(Call::accepted)
     }
 
     fn sync_calls(&self) -> impl Iterator<Item = &Call> {
@@ -297,8 +303,8 @@ impl History {
         }
     }
 
-    /// Whether what was accepted then began much later, although nothing was disturbed meanwhile. What a fault has held up
-    /// is worked off first: while others keep beginning, it is not late.
+    /// Returns whether what was accepted then began much later, although nothing was disturbed meanwhile. What was accepted
+    /// before it is worked off first: while that keeps beginning, it is not late.
     fn begins_late(&self, id: InvocationId, accepted: Moment, leniency: Leniency) -> bool {
         let until = accepted + BEGINS * leniency.0;
         let is_disturbed = self.faults.iter().any(|fault| (accepted..until).contains(&fault.begun));
@@ -309,10 +315,11 @@ impl History {
         !is_disturbed && begun.is_some_and(|begun| begun > until && held_up(begun))
     }
 
-    /// The longest time between two moments in which nothing accepted began.
+    /// Returns the longest time between two moments in which nothing began that had been accepted before the first one.
     fn longest_wait(&self, from: Moment, until: Moment) -> Moment {
-        let accepted: BTreeSet<_> = self.accepted().collect();
-        let runs = self.runs.iter().filter(|run| accepted.contains(&run.id));
+        let before = self.calls.iter().filter(|call| call.answered <= from);
+        let before: BTreeSet<_> = before.filter_map(Call::accepted).collect();
+        let runs = self.runs.iter().filter(|run| before.contains(&run.id));
         let mut moments: Vec<_> =
             runs.map(|run| run.begun).filter(|begun| (from..until).contains(begun)).collect();
         moments.extend([from, until]);

@@ -32,6 +32,13 @@ fn nothing_is_deployed_if_one_of_several_folders_is_wrong() {
         "{none}error: nothing was deployed: 1 of 2 functions cannot be deployed\nhint: the rest alone: `cloudfunc deploy good`\n"
     );
     assert_eq!(desk.run(&["deploy", "nowhere", "good"], 2, &said), "");
+    // A path that a shell would split is not part of a command.
+    desk.write("a b/function.py", CODE).write("a b/cloudfunc.toml", "name = 'ab'");
+    let said = format!(
+        "{none}error: nothing was deployed: 1 of 2 functions cannot be deployed\n\
+         hint: correct them, or name the folders of the others to deploy these alone\n"
+    );
+    assert_eq!(desk.run(&["deploy", "nowhere", "a b"], 2, &said), "");
 }
 
 #[test]
@@ -107,6 +114,8 @@ fn a_folder_of_functions_stands_for_those_directly_in_it() {
     desk.write("all/b/function.py", CODE)
         .write("all/a/cloudfunc.toml", "handler = 'greet.handler'")
         .write("all/a/greet.py", CODE)
+        .write("all/package.json", "{\"workspaces\": [\"*\"]}")
+        .write("all/common/package.json", "{\"name\": \"common\"}")
         .write("all/a/.gitignore", "*.log\n")
         .write("all/a/x.log", "")
         .write("all/common/util.py", "")

@@ -1,4 +1,4 @@
-//! What commands say about invocations that end without a result: deleted with their function, or out of time.
+//! Commands on invocations that end without a result: deleted with their function, or out of time.
 
 use cloudfunc::model::State;
 use serde_json::json;

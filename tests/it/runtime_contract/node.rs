@@ -1,4 +1,4 @@
-//! What Node's shim promises beyond what every language does: events and results, modules, output, ends.
+//! Promises of Node's shim beyond those of every language: events and results, modules, output, ends.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What Node's shim tells about failures: of a handler, of its result, of the code's loading.
+//! Failures as Node's shim tells them: of a handler, of its result, of the code's loading.
 
 use super::*;
 
