@@ -194,7 +194,7 @@ fn errors_say_where_and_what_is_accepted() {
         ),
         (
             "language = 'node'\n[env]\nNODE_CHANNEL_FD = '3'",
-            "3:1: `NODE_CHANNEL_FD` cannot be set: Node takes it for a word of a parent process, and a function has none",
+            "3:1: `NODE_CHANNEL_FD` cannot be set: Node uses it to talk to a parent process that forked it, and a function has none",
         ),
         ("version = '3.12.1'", "1:11: `version` is '3.12.1'; a version of Python looks like \"3.12\""),
         (

@@ -179,31 +179,23 @@ fn a_kept_one_that_runs_on_and_on_makes_room_only_for_a_large_one() {
         for slot in [Slot(0), Slot(1)] {
             pool.handle(Event::Started { slot }, now);
         }
-        // Both are busy, another function has what is left, and each has more to do.
-        for work in 0..6 {
-            pool.handle(call(work, 1), now + SECOND);
-        }
-        let waiting = Needs { memory, ..needs(1, SECOND) };
-        let first = Event::Arrived {
-            work: WorkId(9),
-            key: key(2),
-            needs: Needs { memory: 2 * 128, ..waiting },
-            mode: Mode::Sync,
-            deadline: None,
+        let other = |work, function, memory| {
+            let (work, key, needs) = (WorkId(work), key(function), Needs { memory, ..needs(1, SECOND) });
+            Event::Arrived { work, key, needs, mode: Mode::Sync, deadline: None }
         };
-        pool.handle(first, now);
-        let large = Event::Arrived {
-            work: WorkId(10),
-            key: key(3),
-            needs: waiting,
-            mode: Mode::Sync,
-            deadline: None,
+        // Both run, another function has what is left, a third one waits for memory, and both have more to do.
+        pool.handle(other(1, 2, 2 * 128), now);
+        pool.handle(Event::Started { slot: Slot(2) }, now);
+        pool.handle(call(2, 1), now);
+        pool.handle(call(3, 1), now);
+        assert_eq!(pool.handle(other(4, 3, memory), now), []);
+        assert_eq!(pool.handle(call(5, 1), now + SECOND), []);
+        let actions = pool.handle(Event::Finished { slot: Slot(0), usable: true }, now + 3 * SECOND);
+        let expected = match makes_room {
+            true => Action::Stop { slot: Slot(0) },
+            false => Action::Run { slot: Slot(0), work: WorkId(5), start: Start::Warm },
         };
-        pool.handle(large, now);
-        let later = now + 3 * SECOND;
-        let actions = pool.handle(Event::Finished { slot: Slot(0), usable: true }, later);
-        let is_stopped = actions.contains(&Action::Stop { slot: Slot(0) });
-        assert_eq!(is_stopped, makes_room, "{memory}: {actions:?}");
+        assert_eq!(actions, [expected], "{memory}");
     }
 }
 
