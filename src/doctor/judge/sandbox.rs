@@ -60,7 +60,7 @@ fn oci(facts: &Facts, wanted: Wanted) -> Finding {
 }
 
 /// The machine's interpreter of a language. Functions in Python are those of the examples; another language's interpreter
-/// is missed only by whoever uses it.
+/// matters only to those who use it.
 fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     let Interpreter { language, found, default_version } = of;
     let (name, about) = (language.name(), language.facts());
