@@ -16,7 +16,7 @@ use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, Packed},
     manifest::{self, Defaults, Manifest},
-    model::{Code, FunctionName},
+    model::{Code, FunctionName, Language},
 };
 
 /// The maximum number of reasons for leaving something out that are shown without `--verbose`.
@@ -25,6 +25,8 @@ const MAX_REASONS_TOLD: usize = 10;
 /// A function's folder, checked as far as possible without a platform.
 pub struct Function {
     pub name: FunctionName,
+    /// None for an image from elsewhere.
+    pub language: Option<Language>,
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
@@ -64,7 +66,7 @@ pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
 /// Packs a folder, reports what was left out, and checks the rest. Each line of the report begins with
 /// `before`; without that, nothing is reported.
 pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> Result<Function, Error> {
-    has_code(folder)?;
+    let language = has_code(folder)?;
     let progress = out.waiting(&format!("packing {}", folder.display()));
     let packing = folder.to_owned();
     let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
@@ -79,7 +81,7 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
         tell(&packed, before, out);
     }
     let Packed { bytes, listing, .. } = packed;
-    Ok(Function { name, archive: bytes, files: listing.paths().len() })
+    Ok(Function { name, language, archive: bytes, files: listing.paths().len() })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.
@@ -115,8 +117,9 @@ fn is_a_functions(folder: &Path) -> Result<(), Error> {
     ))
 }
 
-/// Looks for the manifest and the handler's file, so that a folder that is not a function is not packed.
-fn has_code(folder: &Path) -> Result<(), Error> {
+/// Looks for the manifest and the handler's file, so that a folder that is not a function is not packed. Returns the
+/// code's language; none for an image from elsewhere.
+fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     let file = folder.join(manifest::FILE);
     let mut text = String::new();
     if let Ok(opened) = File::open(&file) {
@@ -130,14 +133,14 @@ fn has_code(folder: &Path) -> Result<(), Error> {
     }
     let Manifest { spec, include, .. } =
         manifest::parse(&text, &file.display().to_string(), &Defaults::default())?;
-    let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(()) };
+    let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(None) };
     let files = (language.facts().handler.files)(&spec.handler);
     // A handler in an included folder is looked for once that is packed.
     let is_included =
         |file: &str| include.iter().any(|include| Path::new(file).starts_with(&include.name));
     let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok() || is_included(file);
     if files.iter().any(|file| is_there(file)) {
-        return Ok(());
+        return Ok(Some(language));
     }
     let hint = elsewhere::hint(folder, language, &spec.handler);
     let file = files.into_iter().next().unwrap_or_default();

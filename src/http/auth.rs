@@ -13,7 +13,11 @@ use futures_util::future::BoxFuture;
 use subtle::ConstantTimeEq as _;
 use tower::Service as _;
 
-use super::Answer;
+use super::{
+    Answer, Failure,
+    request::throw_away,
+    room::{Room, no_room},
+};
 use crate::model::{Problem, code};
 
 /// What a server lets in.
@@ -114,16 +118,23 @@ pub(super) struct Guarded {
     pub guard: Guard,
     pub routes: Router,
     pub shortcut: Option<Shortcut>,
+    pub room: Room,
 }
 
 impl Guarded {
-    /// Lets a request through or answers 400, 401 or 403. No answer is taken for a page because of what its bytes
+    /// Lets a request through or answers 400, 401, 403, or 503 if others take up the room. No answer is taken for a page because of what its bytes
     /// look like.
     pub async fn answer(&self, request: Request) -> Response {
         let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
         let mut answer = match self.guard.check(request.headers()) {
             Err(failure) if !open => failure.into_response(),
-            _ => self.routed(request).await,
+            _ => match self.room.enter(request) {
+                Ok((request, _taken)) => self.routed(request).await,
+                Err(request) => {
+                    throw_away(&mut request.into_body()).await;
+                    Failure::from(no_room()).into_response()
+                }
+            },
         };
         const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
         answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);

@@ -32,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Guarded;
 
+/// More are not accepted: they wait in the kernel's line, which has an end of its own, until others are closed.
+const MOST: usize = 10_000;
 /// After this long without a file for another connection the port is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -44,7 +46,7 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<Guarded>, stop: Cancel
             biased;
             () = stop.cancelled() => break,
             Some(_) = open.join_next(), if !open.is_empty() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept(), if open.len() < MOST => accepted,
         };
         match accepted {
             Ok((stream, _)) => drop(open.spawn(connection(stream, app.clone(), stop.clone()))),

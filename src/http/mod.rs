@@ -11,6 +11,7 @@ mod peer;
 mod problem;
 mod query;
 mod request;
+mod room;
 mod routed;
 mod serve;
 

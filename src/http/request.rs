@@ -6,7 +6,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::Answer;
+use super::{
+    Answer,
+    room::{NoRoom, no_room},
+};
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
     units::show_bytes,
@@ -35,10 +38,18 @@ pub async fn read_body(
             throw_away(&mut body).await;
             Err(too_large().into())
         }
+        Err(error) if is_for_want_of_room(&*error) => {
+            throw_away(&mut body).await;
+            Err(no_room().into())
+        }
         Err(error) => {
             Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
         }
     }
+}
+
+fn is_for_want_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<NoRoom>())
 }
 
 /// The part of a refused body that is read and thrown away: an answer in the middle of a request

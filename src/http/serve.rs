@@ -12,7 +12,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Calls, Door, Failure, Guard, Shortcut, auth::Guarded, connections};
+use super::{Calls, Door, Failure, Guard, Shortcut, auth::Guarded, connections, room::Room};
 use crate::model::{
     PlatformName, Problem,
     api::{Dropped, Health},
@@ -63,7 +63,7 @@ impl Server {
             });
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
-        let app = Guarded { guard, routes: routes.with_state(()), shortcut };
+        let app = Guarded { guard, routes: routes.with_state(()), shortcut, room: Room::default() };
         connections::serve(listener, Arc::new(app), stop).await;
     }
 }

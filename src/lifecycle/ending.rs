@@ -26,6 +26,9 @@ impl Ending {
             Verdict::Underway => return None,
             Verdict::Interrupted | Verdict::Unfinished { .. } => Self::interrupted(),
             Verdict::NotRun { throttled: true, .. } => Self::throttled(),
+            Verdict::NotRun { deleted: true, .. } => {
+                Self { reason: Some(Reason::FunctionDeleted), ..Self::in_state(State::Cancelled) }
+            }
             Verdict::NotRun { reason, .. } => Self {
                 reason: Some(Reason::StartFailed(reason.clone())),
                 ..Self::in_state(State::Expired)

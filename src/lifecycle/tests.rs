@@ -21,8 +21,10 @@ fn verdict(number: u8) -> Verdict {
         3 => Verdict::Crashed { error: error() },
         4 => Verdict::Underway,
         5 => Verdict::Interrupted,
-        6 => Verdict::NotRun { reason: reason(), throttled: true, delay: Duration::ZERO },
-        7 => Verdict::NotRun { reason: reason(), throttled: false, delay: Duration::from_secs(1) },
+        6 => {
+            Verdict::NotRun { reason: reason(), throttled: true, deleted: false, delay: Duration::ZERO }
+        }
+        7 => Verdict::not_run(reason(), Duration::from_secs(1)),
         _ => Verdict::Unfinished { reason: "killed".to_owned() },
     }
 }

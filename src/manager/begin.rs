@@ -84,8 +84,7 @@ pub async fn hand_on(mut work: Work, shared: &Arc<Shared>, commands: &Commands) 
 
 /// Settles claimed work whose instance ended before it began.
 pub async fn did_not_begin(work: Work, shared: &Arc<Shared>) {
-    let reason = "the instance ended before it began".to_owned();
-    let verdict = Verdict::NotRun { reason, throttled: false, delay: PAUSE };
+    let verdict = Verdict::not_run("the instance ended before it began", PAUSE);
     work.settle(shared, Run::without_instance(verdict)).await;
 }
 

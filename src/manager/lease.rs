@@ -15,6 +15,15 @@ const LEASE: Duration = Duration::from_secs(10);
 /// Three renewals fit into the patience of those who watch, so that one lost renewal does no harm.
 const RENEW: Duration = Duration::from_secs(3);
 
+/// Ends the leases of earlier lives of this manager, however often the store has to be asked: what was claimed under them
+/// need not wait until schedulers find that nobody renews them.
+pub async fn end_older(shared: &Shared) {
+    while let Err(error) = shared.store.release_manager(shared.manager).await {
+        tracing::warn!(error = %chain(&error), "waiting for older leases to end");
+        tokio::time::sleep(RENEW / 6).await;
+    }
+}
+
 /// Takes the lease, for as long as that takes: without one, nothing can be claimed.
 pub async fn acquire(shared: &Shared) {
     let owner = shared.lives.now().owner;

@@ -45,7 +45,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    error_chain::chain,
     http::{self, Server},
     model::{FunctionSpec, LogLine, api::Dropped},
     queue::Queue,
@@ -88,13 +87,6 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let Backends { store, queue, runtime, clock, lines, usual } = backends;
     let instances = data_dir.join("instances");
-    clean_up(&*runtime, &owner, &instances).await?;
-    std::fs::create_dir_all(&instances)
-        .with_context(|| format!("cannot create {}", instances.display()))?;
-    // What an earlier life of this manager had claimed need not wait until it is found to be lost.
-    if let Err(error) = store.release_manager(owner.manager).await {
-        tracing::warn!(error = %chain(&error), "older leases not ended; schedulers will find that nobody renews them");
-    }
     let (lives, (claims, wanted)) = (Arc::new(Lives::default()), Claims::new());
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
@@ -116,9 +108,16 @@ pub async fn run(
         instances,
         clock,
     });
-    tokio::select! {
-        () = lease::acquire(&shared) => {}
-        () = shutdown.soft.cancelled() => return Ok(()),
+    // At the same time: what an earlier life had claimed can be published again meanwhile.
+    let (cleaned, _) = tokio::join!(
+        clean_up(&*shared.runtime, &owner, &shared.instances),
+        shutdown.soft.run_until_cancelled(lease::end_older(&shared)),
+    );
+    cleaned?;
+    std::fs::create_dir_all(&shared.instances)
+        .with_context(|| format!("cannot create {}", shared.instances.display()))?;
+    if shutdown.soft.run_until_cancelled(lease::acquire(&shared)).await.is_none() {
+        return Ok(());
     }
     tracing::info!(manager = %shared.manager, owner = %shared.lives.now().owner, "manager ready");
 

@@ -40,9 +40,7 @@ impl StartFailure {
         match self {
             Self::Load(error) => Verdict::Failed { error },
             Self::Crashed(error) => Verdict::Crashed { error },
-            Self::Platform(reason) | Self::Image(reason) => {
-                Verdict::NotRun { reason, throttled: false, delay: retry }
-            }
+            Self::Platform(reason) | Self::Image(reason) => Verdict::not_run(reason, retry),
             Self::Unreached => Self::Platform("the instance ended".to_owned()).verdict(retry),
         }
     }

@@ -182,9 +182,7 @@ impl Work {
         if self.invoke.mode == Mode::Async {
             return drop(self.delivery.ack().await);
         }
-        let reason = "the function was deleted".to_owned();
-        let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
-        self.settle(shared, Run::without_instance(verdict)).await;
+        self.settle(shared, Run::without_instance(Verdict::deleted())).await;
     }
 
     /// It is stopped while it runs, which is not an outcome: the manager stops, or has lost its lease. Async: whoever

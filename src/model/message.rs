@@ -152,6 +152,9 @@ pub enum Verdict {
         reason: String,
         /// Whether no instance became free in time: the caller may try again soon.
         throttled: bool,
+        /// Whether its function was deleted. Earlier versions do not know of it, and tell the caller `start_failed`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deleted: bool,
         /// Async: the pause before the next attempt, which grows with the attempts.
         #[serde(rename = "delay_ms", with = "millis")]
         delay: Duration,
@@ -159,6 +162,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Returns that it did not run, because the platform could not run it.
+    pub fn not_run(reason: impl Into<String>, delay: Duration) -> Self {
+        Self::NotRun { reason: reason.into(), throttled: false, deleted: false, delay }
+    }
+
+    /// Returns that it did not run, because its function was deleted.
+    pub fn deleted() -> Self {
+        let reason = "the function was deleted".to_owned();
+        Self::NotRun { reason, throttled: false, deleted: true, delay: Duration::ZERO }
+    }
+
     /// Returns the terminal state that it leads to; none for a failure of the platform.
     pub fn state(&self) -> Option<State> {
         match self {

@@ -5,7 +5,7 @@
 //! ```text
 //!  sync   of one function   max_waiting + its max_instances   429 throttled
 //!         of those, with managers   sync/slots.rs             the others wait for a slot, up to queue_wait
-//!  async  of the platform   max_backlog                       503 overloaded
+//!  async  of the platform   max_backlog, max_backlog_size     503 overloaded
 //!         to be committed   bounds::COMMIT_ROWS               the caller waits
 //!         to be published   bounds::BATCHES_BEHIND            the sweeper has the rest
 //! ```
@@ -23,7 +23,8 @@ use crate::{
     error_chain::chain,
     http::Failure,
     model::{Body, Call, CallAnswer, InvocationId, Mode, Problem, code},
-    store,
+    store::{self, Backlog},
+    units::show_bytes,
 };
 
 /// Seconds that a caller of a full platform is told to wait.
@@ -55,6 +56,22 @@ impl Scheduler {
         })?)
     }
 
+    fn check_backlog(&self, payload: &Body) -> Result<(), Failure> {
+        let Backlog { rows, bytes } = self.admission.backlog();
+        let (most_rows, most_bytes) = (self.limits.max_backlog, self.limits.max_backlog_size);
+        let detail = if rows >= most_rows {
+            format!("{most_rows} async invocations are waiting already")
+        } else if bytes.saturating_add(payload.bytes.len() as u64) > most_bytes {
+            let most = show_bytes(most_bytes);
+            format!(
+                "the payloads of async invocations that are waiting already take up the limit of {most}"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(code::OVERLOADED, detail).retry_after(OVERLOADED_RETRY).into())
+    }
+
     /// Lets an async call in: when this answers, it is on disk.
     pub(super) async fn admit(
         &self,
@@ -63,11 +80,7 @@ impl Scheduler {
         payload: Body,
         headers: &BTreeMap<String, String>,
     ) -> Result<(), Failure> {
-        let most = self.limits.max_backlog;
-        if self.admission.backlog() >= most {
-            let detail = format!("{most} async invocations are waiting already");
-            return Err(Problem::new(code::OVERLOADED, detail).retry_after(OVERLOADED_RETRY).into());
-        }
+        self.check_backlog(&payload)?;
         let row = admit::row(id, function, payload, headers, self.clock.now());
         match self.admission.admit(row, function.clone()).await {
             Ok(true) => Ok(()),

@@ -399,9 +399,12 @@ settings! {
         /// Maximum number of queued async invocations; further ones are answered with 503 before anything is
         /// stored
         max_backlog: u64, count::<u64, 0, { u32::MAX }>(), "max-backlog", "COUNT", "100000";
+        /// Maximum size of the payloads of queued async invocations together; further ones are answered with 503
+        /// before anything is stored
+        max_backlog_size: u64, BYTES, "max-backlog-size", "SIZE", "8GiB";
         /// Memory of all instances of a manager together, by their limits. When it is used up, an idle instance
         /// is evicted; if none is idle, a start waits
-        memory_budget: u64, BYTES, "memory-budget", "SIZE", "8GiB";
+        memory_budget: u64, BYTES, "memory-budget", "SIZE", "8GiB, or three quarters of the memory" = usual_budget();
         /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer if the past
         /// of the function predicts further invocations
         keep_alive: KeepAlivePolicy, POLICY, "keep-alive", "POLICY", "fixed";
@@ -431,6 +434,13 @@ settings! {
 /// Returns twice the number of cores, which saturates an engine (measured: 4 starts on 2 cores).
 fn twice_the_cores() -> usize {
     2 * std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Returns 8 GiB, or less on a machine that has less: a quarter of its memory is left to everything else.
+fn usual_budget() -> u64 {
+    let machine = rustix::system::sysinfo();
+    let memory = u64::from(machine.totalram).saturating_mul(u64::from(machine.mem_unit));
+    (memory / 4 * 3).min(8 << 30)
 }
 
 #[cfg(test)]

@@ -67,10 +67,19 @@ pub trait Invocations: Send + Sync {
     async fn pull_in(&self) -> Result<u64, Error>;
     /// Returns the functions of which rows are queued or retrying, in no particular order.
     async fn waiting_functions(&self) -> Result<Vec<FunctionId>, Error>;
-    /// Returns the number of rows that are queued or retrying.
-    async fn backlog(&self) -> Result<u64, Error>;
+    /// Returns how much is queued or retrying, as of one moment.
+    async fn backlog(&self) -> Result<Backlog, Error>;
     /// Returns the terms of invariant 5, read in one snapshot.
     async fn totals(&self) -> Result<Totals, Error>;
+}
+
+/// The async invocations that wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// The number of them.
+    pub rows: u64,
+    /// The size of their payloads together, in bytes.
+    pub bytes: u64,
 }
 
 /// An async invocation to be accepted.

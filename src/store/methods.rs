@@ -33,8 +33,8 @@ macro_rules! store {
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Claiming, DeletedFunction, Deletion, Due, Error, Functions, Health,
-                History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle,
+                ActiveFunction, Backlog, Claiming, DeletedFunction, Deletion, Due, Error, Functions,
+                Health, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle,
                 NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Running,
                 Settlement, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
@@ -234,7 +234,7 @@ macro_rules! store {
                 self.read(SOON, messages::waiting_functions(self.sweep_readers())).await
             }
 
-            async fn backlog(&self) -> Result<u64, Error> {
+            async fn backlog(&self) -> Result<Backlog, Error> {
                 self.read(SOON, reads::backlog(self.readers())).await
             }
 

@@ -42,7 +42,7 @@ pub use functions::{ActiveFunction, DeletedFunction, Deletion, Functions, NamedB
 pub use health::Health;
 pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
 pub use invocations::{
-    Announcement, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
+    Announcement, Backlog, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };
 use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};

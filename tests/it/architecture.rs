@@ -36,7 +36,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),
     ("bundle", &["language", "manifest", "model", "units"]),
-    ("http", &["model", "payload", "suggest", "units"]),
+    ("http", &["budget", "model", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
     ("gateway", &["error_chain", "http", "model", "payload", "shutdown"]),

@@ -66,20 +66,33 @@ impl Run {
         }
         clients.served().await.expect("it serves before the first fault");
         let under_way = clients.begin(self.seed);
+        let seed = self.seed;
+        let on_second_host = rig.second_client().map(|(namespace, client)| {
+            let clients = clients.of_second_host(client);
+            namespace.perform(move || async move { drop(clients.begin(seed).join_all().await) })
+        });
         let begun = Instant::now();
         let (mut happened, mut deploys) = (Vec::new(), JoinSet::new());
-        for fault in self.plan.iter().take_while(|_| begun.elapsed() < self.at_most) {
-            happened.push(disturb(&mut rig, &clients, &mut deploys, fault).await);
+        let mut plan = self.plan.iter().peekable();
+        while begun.elapsed() < self.at_most
+            && let Some(fault) = plan.next()
+        {
+            let second = plan.next_if(|next| next.overlaps);
+            happened.extend(disturb(&mut rig, &clients, &mut deploys, fault, second).await);
         }
         deploys.join_all().await;
         // The clients go on without faults for a moment, so that the last one's effects are seen.
         tokio::time::sleep(Duration::from_secs(2)).await;
         clients.stop();
         under_way.join_all().await;
+        if let Some(clients) = on_second_host {
+            tokio::task::spawn_blocking(|| clients.join().unwrap()).await.unwrap();
+        }
         eprintln!("{:.3} no more calls", clients.now());
         let (records, unread) = self.all_ended(&clients).await;
         eprintln!("{:.3} all has ended", clients.now());
         let runs = rig.witness.runs();
+        let waiting = rig.messages_left().await;
         for host in 0..if rig.has_second_host() { 2 } else { 1 } {
             if let Some(wrong) = rig.stop(host).await {
                 clients.found(wrong);
@@ -92,7 +105,7 @@ impl Run {
             records,
             ends_seen: clients.ends_seen(),
             faults: happened,
-            left: rig.left().await,
+            left: [waiting, rig.left().await].concat(),
             found: [clients.findings(), rig.witness.strange(), unread.into_iter().collect()].concat(),
         };
         let findings = history.check(self.leniency);
@@ -129,25 +142,59 @@ impl Run {
     }
 }
 
+/// One fault, or two of which the second begins while the first lasts.
 async fn disturb(
     rig: &mut Rig,
     clients: &Clients,
     deploys: &mut JoinSet<()>,
     fault: &Fault,
-) -> Happened {
+    second: Option<&Fault>,
+) -> Vec<Happened> {
     tokio::time::sleep(fault.pause).await;
-    if fault.deploys {
+    for _ in [Some(fault), second].into_iter().flatten().filter(|fault| fault.deploys) {
         let (code, clients) = (rig.witness.code(), clients.clone());
         deploys.spawn(async move { faults::deploy(&code, &clients, CALL).await });
     }
-    let begun = clients.now();
-    eprintln!("{begun:.3} {} for {:?}", fault.kind, fault.lasts);
-    let (healed, restarted) = faults::commit(rig, clients, fault).await;
+    let mut under_way = vec![begin(rig, clients, fault).await];
+    if let Some(second) = second {
+        tokio::time::sleep(fault.lasts / 2).await;
+        under_way.push(begin(rig, clients, second).await);
+        // Whichever is over first.
+        under_way.sort_by_key(|(_, _, until)| *until);
+    }
+    let mut over = Vec::new();
+    for (begun_at, begun, until) in under_way {
+        tokio::time::sleep_until(until).await;
+        let kind = begun.kind();
+        over.push((kind, begun_at, faults::heal(rig, clients, begun).await));
+    }
+    let healed = over.iter().map(|(.., over)| over.healed).fold(0.0, f64::max);
     let served = clients.served().await;
     faults::keep_alive(rig, clients);
     let took = served.map(|served| served - healed);
     eprintln!("{:.3}   healed at {healed:.3}, served after {took:.3?}", clients.now());
-    Happened { kind: fault.kind, begun, healed, restarted, served }
+    let kinds: Vec<_> = over.iter().map(|(kind, ..)| *kind).collect();
+    let happened = over.into_iter().map(|(kind, begun, over)| Happened {
+        kind,
+        with: kinds.iter().copied().find(|other| *other != kind),
+        begun,
+        healed,
+        restarted: over.restarted.max(healed),
+        served,
+    });
+    happened.collect()
+}
+
+/// Returns when it began, and until when it lasts.
+async fn begin<'a>(
+    rig: &mut Rig,
+    clients: &Clients,
+    fault: &'a Fault,
+) -> (f64, faults::Begun<'a>, tokio::time::Instant) {
+    let now = clients.now();
+    eprintln!("{now:.3} {} for {:?}", fault.kind, fault.lasts);
+    let begun = faults::begin(rig, clients, fault).await;
+    (now, begun, tokio::time::Instant::now() + fault.lasts)
 }
 
 type Records = BTreeMap<InvocationId, Told>;

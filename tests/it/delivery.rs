@@ -157,8 +157,13 @@ async fn a_deleted_functions_waiting_callers_are_told_at_once(platform: &TestPla
     .await;
     platform.client.delete(&function("waiter")).await.unwrap();
     let Ok(Err(cloudfunc::client::Error::Problem(problem))) = second.await else { panic!("it is told") };
-    assert_eq!((&*problem.code, problem.retry_safe), (code::START_FAILED.code, true), "{problem:?}");
-    assert!(problem.detail.contains("was deleted"), "{problem:?}");
+    assert_eq!((&*problem.code, problem.status), (code::FUNCTION_NOT_FOUND.code, 404), "{problem:?}");
+    let told =
+        "function 'waiter' was deleted while the invocation waited for an instance; it did not run";
+    assert_eq!(problem.detail, told);
+    let ended = end_of(platform, problem.invocation_id.unwrap()).await;
+    let deleted = Some(cloudfunc::model::Reason::FunctionDeleted);
+    assert_eq!((ended.state, ended.reason, ended.attempts.len()), (State::Cancelled, deleted, 0));
     go(folder.path());
     let answer = first.await.unwrap().unwrap();
     assert!(matches!(answer.outcome, Outcome::Value(_)));

@@ -190,6 +190,28 @@ async fn more_waiting_calls_than_the_limit_are_throttled_at_once() {
     platform.stop().await;
 }
 
+#[tokio::test]
+async fn a_backlog_is_bounded_in_invocations_and_in_bytes() {
+    let test = "a_backlog_is_bounded_in_invocations_and_in_bytes";
+    let change = |platform: &mut Platform| platform.limits.max_backlog_size = 12;
+    let Some(mut platform) = with_one_slot(test, Stack::LIGHT, change).await else { return };
+    let name = function("slow");
+    let refused = async |platform: &TestPlatform, payload: &str, told: &str| {
+        let refused = platform.client.invoke_async(&name, body(payload)).await;
+        let Err(cloudfunc::client::Error::Problem(problem)) = refused else { panic!("{refused:?}") };
+        assert_eq!((&*problem.code, problem.status), (code::OVERLOADED.code, 503));
+        assert_eq!((&*problem.detail, problem.retry_after), (told, Some(5)));
+    };
+    let told = "the payloads of async invocations that are waiting already take up the limit of 12 B";
+    refused(&platform, "0.00000000001", told).await;
+    platform.client.invoke_async(&name, body("0")).await.unwrap();
+    platform.platform.limits.max_backlog = 0;
+    platform.restart().await;
+    refused(&platform, "0", "0 async invocations are waiting already").await;
+    assert_eq!(platform.store().await.totals().await.unwrap().accepted, 2);
+    platform.stop().await;
+}
+
 /// Waits until the call with this payload has begun to run.
 async fn running(platform: &TestPlatform, payload: &str) {
     let line = format!("\"line\":\"begun {payload}\"");

@@ -19,6 +19,7 @@ mod doctor;
 mod documents;
 mod door;
 mod escape;
+mod examples;
 mod function_failures;
 mod growth;
 mod http_api;

@@ -119,7 +119,7 @@ impl Deploy<'_> {
 
     /// Uploads a function and follows its build. Ctrl-C says what becomes of it, and of those around it.
     async fn upload(&self, function: Function, around: &Around) -> Result<Deployed, Error> {
-        let (out, Function { name, archive, files }) = (self.out, function);
+        let (out, Function { name, archive, files, .. }) = (self.out, function);
         let (files, size) = (count(files, "file"), show_bytes(archive.len() as u64));
         let what = format!("deploying {name}: {files}, {size} packed");
         let progress = out.progress(&what);

@@ -21,7 +21,7 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    model::{Body, LogLine},
+    model::{Body, Language, LogLine},
     settings::Settings,
 };
 
@@ -59,8 +59,9 @@ impl Args {
     pub async fn run(self, out: &Output) -> Result<(), Error> {
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let order = unless(&mut signals, self.order(out)).await?;
+        let language = order.function.language.unwrap_or(Language::DEFAULT);
         let (mut stage, mut window) =
-            unless(&mut signals, stage::set(order.settings.clone(), out)).await?;
+            unless(&mut signals, stage::set(order.settings.clone(), language, out)).await?;
         let performed = tokio::select! {
             performed = unless(&mut signals, order.perform(&mut window, out)) => performed,
             broken = stage.broken() => Err(broken),

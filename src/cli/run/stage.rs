@@ -51,7 +51,7 @@ pub struct Window {
 
 /// Chooses the runtime and starts the roles. It does not wait for them: their ports are taken, and early
 /// requests wait there. If this future is dropped before it completes, nothing remains.
-pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error> {
+pub async fn set(given: Settings, language: Language, out: &Output) -> Result<(Stage, Window), Error> {
     let folder = tempfile::Builder::new()
         .prefix("cloudfunc-run-")
         .permissions(Permissions::from_mode(0o700))
@@ -65,8 +65,7 @@ pub async fn set(given: Settings, out: &Output) -> Result<(Stage, Window), Error
     let owner = Owner { platform: name.clone(), manager };
     let place = Place { data_dir: folder.path().to_owned(), owner };
     let Engine { kind, told, .. } =
-        engine::choose(given.runtime, &place, &given.docker_languages().usual_image(Language::DEFAULT))
-            .await?;
+        engine::choose(given.runtime, &place, &given.docker_languages().usual_image(language)).await?;
     match given.runtime.is_none() && kind != runtime::Kind::Docker {
         // It is not the usual runtime, so the reason is shown.
         true => out.note(&format!("functions run in {told}")),

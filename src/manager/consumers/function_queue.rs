@@ -22,7 +22,7 @@ use super::super::{
 use crate::{
     error_chain::chain,
     model::{
-        FunctionId, Mode,
+        FunctionId, Mode, Revision, RevisionNumber,
         message::{Invoke, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery},
@@ -156,17 +156,14 @@ impl FunctionQueue {
         if self.manager_stop.is_cancelled() {
             return work::give_back_sync(&self.shared, &invoke, &payload, left, delivery).await;
         }
-        let revision =
-            self.shared.revisions.get(&*self.shared.store, invoke.function, invoke.revision).await;
-        let revision = match revision {
+        let revision = match self.usable(invoke.revision).await {
             Ok(Some(revision)) => revision,
             unusable => {
-                let reason = match unusable {
-                    Err(error) => chain(&error),
-                    Ok(_) => "the function was deleted".to_owned(),
+                let verdict = match unusable {
+                    Err(error) => Verdict::not_run(chain(&error), Duration::ZERO),
+                    Ok(_) => Verdict::deleted(),
                 };
                 drop(delivery.ack().await);
-                let verdict = Verdict::NotRun { reason, throttled: false, delay: Duration::ZERO };
                 let reply = work::bare_reply(&self.shared, invoke.id, invoke.revision, verdict);
                 return work::reply(&self.shared, invoke.reply_to, reply).await;
             }
@@ -182,12 +179,7 @@ impl FunctionQueue {
         let shared = &self.shared;
         // The message says what was active when it was published.
         let active = shared.revisions.active(self.function).unwrap_or(invoke.revision);
-        let revision = match shared.revisions.get(&*shared.store, invoke.function, active).await {
-            // It was pruned since, or went with its function.
-            Ok(None) => match shared.store.active_function(self.function).await {
-                Ok(active) => active.map(|active| shared.revisions.keep(active.revision)),
-                Err(error) => return self.not_read(delivery, &error),
-            },
+        let revision = match self.usable(active).await {
             Ok(revision) => revision,
             Err(error) => return self.not_read(delivery, &error),
         };
@@ -195,6 +187,18 @@ impl FunctionQueue {
         let (payload, claim, deadline, handed) = (Bytes::new(), None, None, 0);
         let work = Work { invoke, payload, claim, revision, taken, deadline, delivery, handed };
         self.dispatch.send(Command::Work(Box::new(work)));
+    }
+
+    /// Returns this revision, or the active one where it was pruned since; none when the function was deleted.
+    async fn usable(&self, revision: RevisionNumber) -> Result<Option<Arc<Revision>>, store::Error> {
+        let Shared { store, revisions, .. } = &*self.shared;
+        match revisions.get(&**store, self.function, revision).await? {
+            Some(revision) => Ok(Some(revision)),
+            None => {
+                let active = store.active_function(self.function).await?;
+                Ok(active.map(|active| revisions.keep(active.revision)))
+            }
+        }
     }
 
     fn not_read(&self, delivery: Delivery, error: &store::Error) {

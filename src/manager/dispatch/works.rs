@@ -139,5 +139,5 @@ impl Dispatcher {
 }
 
 fn not_run(reason: &str, throttled: bool) -> Verdict {
-    Verdict::NotRun { reason: reason.to_owned(), throttled, delay: START_RETRY }
+    Verdict::NotRun { reason: reason.to_owned(), throttled, deleted: false, delay: START_RETRY }
 }

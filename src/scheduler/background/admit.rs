@@ -32,7 +32,7 @@ use crate::{
         bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS, COMMITS_AT_ONCE},
         function_cache::CachedFunction,
     },
-    store::{self, Announcement, Due, Invocations, NewInvocation},
+    store::{self, Announcement, Backlog, Due, Invocations, NewInvocation},
 };
 
 /// What the caller is told.
@@ -46,18 +46,26 @@ struct Request {
 
 pub struct Admission {
     requests: mpsc::Sender<Request>,
-    /// Queued and retrying rows: as last counted, and accepted since.
-    backlog: Arc<AtomicU64>,
+    backlog: Arc<Waiting>,
     unannounced: Arc<Unannounced>,
 }
 
+/// Queued and retrying rows: as last counted, and accepted since.
+#[derive(Default)]
+struct Waiting {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
 impl Admission {
-    pub fn backlog(&self) -> u64 {
-        self.backlog.load(Ordering::Relaxed)
+    pub fn backlog(&self) -> Backlog {
+        let Waiting { rows, bytes } = &*self.backlog;
+        Backlog { rows: rows.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 
-    pub fn set_backlog(&self, rows: u64) {
-        self.backlog.store(rows, Ordering::Relaxed);
+    pub fn set_backlog(&self, counted: Backlog) {
+        self.backlog.rows.store(counted.rows, Ordering::Relaxed);
+        self.backlog.bytes.store(counted.bytes, Ordering::Relaxed);
     }
 
     /// What a queue in memory has refused since it was asked last: it counts as published, which is for the
@@ -101,7 +109,7 @@ impl Admission {
 /// The task ends when the admission is dropped and everything is committed and published.
 pub fn start(store: Arc<dyn Invocations>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
     let (requests, waiting) = mpsc::channel(COMMIT_ROWS);
-    let backlog = Arc::new(AtomicU64::new(0));
+    let backlog = Arc::new(Waiting::default());
     let unannounced = Arc::new(Unannounced::default());
     let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), unannounced.clone()));
     (Admission { requests, backlog, unannounced }, task)
@@ -111,7 +119,7 @@ async fn run(
     store: Arc<dyn Invocations>,
     queue: Arc<dyn Queue>,
     mut waiting: mpsc::Receiver<Request>,
-    backlog: Arc<AtomicU64>,
+    backlog: Arc<Waiting>,
     unannounced: Arc<Unannounced>,
 ) {
     let is_durable = queue.is_durable();
@@ -139,8 +147,11 @@ async fn run(
             biased;
             // In the order of acceptance, also when a later one is done before.
             Some((batch, outcome)) = committing.next() => {
-                let accepted = outcome.iter().flatten().filter(|accepted| **accepted).count();
-                backlog.fetch_add(accepted as u64, Ordering::Relaxed);
+                let accepted = outcome.iter().flatten().zip(&batch.rows);
+                for (_, row) in accepted.filter(|(accepted, _)| **accepted) {
+                    backlog.rows.fetch_add(1, Ordering::Relaxed);
+                    backlog.bytes.fetch_add(row.payload.bytes.len() as u64, Ordering::Relaxed);
+                }
                 let announced = batch.answer(outcome, &unannounced);
                 announce(&committed, is_durable, announced).await;
             }

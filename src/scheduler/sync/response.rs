@@ -37,6 +37,7 @@ pub fn answered(
         Verdict::TimedOut { error } => of_function("timed out", error.message.clone(), error),
         Verdict::Crashed { error } => of_function("crashed", error.message.clone(), error),
         Verdict::NotRun { throttled: true, .. } => Some(no_instance(function, queue_wait)),
+        Verdict::NotRun { deleted: true, .. } => Some(deleted(function)),
         Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
         Verdict::Interrupted | Verdict::Unfinished { .. } | Verdict::Underway => Some(interrupted(id)),
     };
@@ -50,6 +51,14 @@ pub fn answered(
 pub fn no_instance(function: &CachedFunction, queue_wait: Duration) -> Problem {
     let wait = show_duration(queue_wait);
     throttled(format!("no instance of '{}' became free within {wait}", function.name))
+}
+
+fn deleted(function: &CachedFunction) -> Problem {
+    let detail = format!(
+        "function '{}' was deleted while the invocation waited for an instance; it did not run",
+        function.name
+    );
+    Problem::new(code::FUNCTION_NOT_FOUND, detail).hint("'cloudfunc list' shows the functions")
 }
 
 pub fn no_broker() -> Problem {

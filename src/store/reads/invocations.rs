@@ -41,7 +41,7 @@ macro_rules! invocation_reads {
         use crate::{
             model::{Body, IdPart, InvocationId, OwnerId, Record, State},
             store::{
-                Lease, RECENT, RecordFilter, Renewed, Running, Totals,
+                Backlog, Lease, RECENT, RecordFilter, Renewed, Running, Totals,
                 reads::invocations::{TOTALS, id_range, record_columns},
                 rows::{Id, RecordRow, ResultRow, RunningRow, TotalsRow},
             },
@@ -49,13 +49,15 @@ macro_rules! invocation_reads {
 
         type Reader = Pool<$database>;
 
-        pub async fn backlog(pool: &Reader) -> sqlx::Result<u64> {
-            let rows: i64 = query_scalar(
-                "SELECT count(*) FROM invocations WHERE state IN ('queued', 'retrying')",
+        /// Reads an index only.
+        pub async fn backlog(pool: &Reader) -> sqlx::Result<Backlog> {
+            let (rows, bytes): (i64, i64) = query_as(
+                "SELECT count(*), CAST(coalesce(sum(payload_size), 0) AS bigint)
+                 FROM invocations WHERE state IN ('queued', 'retrying')",
             )
             .fetch_one(pool)
             .await?;
-            Ok(rows.unsigned_abs())
+            Ok(Backlog { rows: rows.unsigned_abs(), bytes: bytes.unsigned_abs() })
         }
 
         pub async fn totals(pool: &Reader) -> sqlx::Result<Totals> {

@@ -38,6 +38,8 @@ const SILENCE: Duration = Duration::from_secs(90);
 #[derive(Clone)]
 pub struct Clients {
     pub client: Client,
+    /// Whose gateway is asked.
+    host: usize,
     start: Instant,
     numbers: Arc<AtomicU64>,
     calls: Arc<Mutex<Vec<Call>>>,
@@ -50,6 +52,7 @@ impl Clients {
     pub fn new(client: Client, start: Instant) -> Self {
         Self {
             client,
+            host: 0,
             start,
             numbers: Arc::default(),
             calls: Arc::default(),
@@ -57,6 +60,11 @@ impl Clients {
             found: Arc::default(),
             stop: CancellationToken::new(),
         }
+    }
+
+    /// The same, for the gateway of the second host.
+    pub fn of_second_host(&self, client: Client) -> Self {
+        Self { client, host: 1, ..self.clone() }
     }
 
     pub fn now(&self) -> f64 {
@@ -67,7 +75,8 @@ impl Clients {
     pub fn begin(&self, seed: u64) -> JoinSet<()> {
         let mut all = JoinSet::new();
         for client in 0..ASYNC_CLIENTS + SYNC_CLIENTS {
-            let random = Random(seed ^ (client + 1).wrapping_mul(0x5851_f42d_4c95_7f2d));
+            let number = client + 1 + 100 * self.host as u64;
+            let random = Random(seed ^ number.wrapping_mul(0x5851_f42d_4c95_7f2d));
             match client < ASYNC_CLIENTS {
                 true => all.spawn(self.clone().post(random)),
                 false => all.spawn(self.clone().call(random)),
@@ -162,7 +171,8 @@ impl Clients {
         let sent = self.now();
         let answer = tokio::time::timeout(SILENCE, self.answer(name, mode, payload)).await;
         let answer = answer.unwrap_or(Answer::Silence);
-        let call = Call { number, function: name, mode, sent, answered: self.now(), answer };
+        let host = self.host;
+        let call = Call { number, function: name, host, mode, sent, answered: self.now(), answer };
         self.calls.lock().unwrap().push(call.clone());
         call
     }

@@ -1,10 +1,11 @@
 //! Each fault: what is done, for how long, and how it is healed.
 
-use std::{fs, io::Write as _, process::Command, time::Duration};
+use std::{fs, io::Write as _, path::PathBuf, process::Command, time::Duration};
 
 use cloudfunc::model::Mode;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     clients::{Clients, PASSING, WORK},
@@ -15,6 +16,7 @@ use super::{
 use crate::support::{
     home::SOON,
     platform::{function, packed},
+    postgres::Server,
 };
 
 /// Manifest of the functions that the witness hears of.
@@ -24,124 +26,164 @@ pub const WITNESSED: &str =
 /// A deploy is tried for so long: no fault lasts longer.
 const DEPLOYED: Duration = Duration::from_secs(90);
 
-/// Does it and heals it. Returns when it was healed, and when the process that had died was started again, as the clients
-/// count time.
-pub async fn commit(rig: &mut Rig, clients: &Clients, fault: &Fault) -> (f64, f64) {
-    let role = match fault.kind {
-        Kind::KillGateway => "gateway",
-        Kind::KillRegistry => "registry",
-        Kind::KillScheduler => "scheduler",
-        Kind::KillManager => "manager",
-        _ => {
-            let healed = commit_and_heal(rig, clients, fault).await;
-            return (healed, healed);
-        }
-    };
-    let Some(old) = running(rig, role).await else { return (clients.now(), clients.now()) };
-    let _ = kill_process(old, Signal::KILL);
-    let died = clients.now();
-    while rig.role(role).is_none_or(|new| Pid::from_raw(new) == Some(old)) && clients.now() < died + 5.0
-    {
-        sleep(Duration::from_millis(10)).await;
-    }
-    (died, clients.now())
+/// A fault that has begun.
+pub struct Begun<'a> {
+    fault: &'a Fault,
+    /// The process that was killed or paused, where it is that of a role.
+    process: Option<Pid>,
+    /// When the process died.
+    died: f64,
+    ballast: Option<AbortOnDropHandle<()>>,
 }
 
-async fn commit_and_heal(rig: &mut Rig, clients: &Clients, fault: &Fault) -> f64 {
-    match fault.kind {
-        Kind::KillAll => {
-            rig.kill(0).await;
-            sleep(fault.lasts).await;
-            let healed = clients.now();
-            rig.launch(0);
-            return healed;
+impl Begun<'_> {
+    pub fn kind(&self) -> Kind {
+        self.fault.kind
+    }
+}
+
+/// When a fault was over, as the clients count time.
+pub struct Over {
+    /// Its cause was gone.
+    pub healed: f64,
+    /// The process that had died was started again.
+    pub restarted: f64,
+}
+
+/// Does it. What takes no time is over already.
+pub async fn begin<'a>(rig: &mut Rig, clients: &Clients, fault: &'a Fault) -> Begun<'a> {
+    let mut begun = Begun { fault, process: None, died: 0.0, ballast: None };
+    if let Some((role, signal)) = role_and_signal(fault.kind) {
+        begun.process = running(rig, role).await;
+        if let Some(process) = begun.process {
+            let _ = kill_process(process, signal);
         }
+        begun.died = clients.now();
+        return begun;
+    }
+    match fault.kind {
+        Kind::KillAll => rig.kill(0).await,
+        Kind::KillSecondHost => rig.kill(1).await,
         Kind::StopAndStart => {
             if let Some(wrong) = rig.stop(0).await {
                 clients.found(wrong);
             }
-            sleep(fault.lasts).await;
-            let healed = clients.now();
-            rig.launch(0);
-            return healed;
         }
-        Kind::KillSecondHost => {
-            rig.kill(1).await;
-            sleep(fault.lasts).await;
-            rig.launch(1);
-        }
-        Kind::PauseAll | Kind::PauseAllPastLease => {
-            rig.up(0).signal(Signal::STOP);
-            sleep(fault.lasts).await;
-            rig.up(0).signal(Signal::CONT);
-        }
-        Kind::PauseGateway => pause_role(rig, "gateway", fault).await,
-        Kind::PauseRegistry => pause_role(rig, "registry", fault).await,
-        Kind::PauseScheduler => pause_role(rig, "scheduler", fault).await,
-        Kind::PauseManager | Kind::PauseManagerPastLease => pause_role(rig, "manager", fault).await,
-        Kind::ClockForward | Kind::ClockBack => step_clock(rig, fault).await,
-        Kind::SlowDisk => {
-            rig.meddle.slow_down(Duration::from_millis(100 + fault.pick % 700));
-            sleep(fault.lasts).await;
-            rig.meddle.slow_down(Duration::ZERO);
-        }
-        Kind::FullDisk => fill_disk(rig, fault).await,
+        Kind::PauseAll | Kind::PauseAllPastLease => rig.up(0).signal(Signal::STOP),
+        Kind::ClockForward | Kind::ClockBack => rig.meddle.step_clock(clock_step(fault)),
+        Kind::SlowDisk => rig.meddle.slow_down(Duration::from_millis(100 + fault.pick % 700)),
+        Kind::FullDisk => begun.ballast = Some(fill_disk(rig)),
         Kind::KillSandbox => kill_sandbox(rig, fault),
         Kind::Deploy => deploy(&rig.witness.code(), clients, WORK).await,
         Kind::DeleteFunction => deploy_and_delete(&rig.witness.code(), clients).await,
-        Kind::RestartEngine | Kind::EngineAbsent => {
-            let (engine, namespace) = (rig.engine.as_ref().unwrap(), rig.namespace.as_ref().unwrap());
-            engine.stop().await;
-            sleep(fault.lasts).await;
-            engine.start_again(&namespace.name).await;
-        }
-        Kind::CutSecondHost => {
-            let namespace = rig.namespace.as_ref().unwrap();
-            namespace.cut(true);
-            sleep(fault.lasts).await;
-            namespace.cut(false);
-        }
-        Kind::LinkDown => {
-            let namespace = rig.namespace.as_ref().unwrap();
-            namespace.link(false);
-            sleep(fault.lasts).await;
-            namespace.link(true);
-        }
+        Kind::RestartEngine | Kind::EngineAbsent => rig.engine.as_ref().unwrap().stop().await,
+        Kind::CutSecondHost => rig.namespace.as_ref().unwrap().cut(true),
+        Kind::LinkDown => rig.namespace.as_ref().unwrap().link(false),
         _ => match (&rig.project, &rig.servers) {
-            (Some(project), _) => commit_on_project(project, fault).await,
-            (None, servers) => commit_on_servers(servers.as_ref().unwrap(), fault).await,
+            (Some(project), _) => begin_on_project(project, fault).await,
+            (None, servers) => begin_on_servers(servers.as_ref().unwrap(), fault).await,
         },
     }
-    clients.now()
+    begun
 }
 
-async fn commit_on_project(project: &Project, fault: &Fault) {
+/// Takes its cause away.
+pub async fn heal(rig: &mut Rig, clients: &Clients, begun: Begun<'_>) -> Over {
+    let Begun { fault, process, died, ballast } = begun;
+    match role_and_signal(fault.kind) {
+        Some((_, Signal::STOP)) => {
+            let _ = process.map(|process| kill_process(process, Signal::CONT));
+            return now(clients);
+        }
+        Some((role, _)) => {
+            // The supervisor starts it again by itself.
+            let is_back = |rig: &Rig| rig.role(role).is_some_and(|new| Pid::from_raw(new) != process);
+            while !is_back(rig) && clients.now() < died + 5.0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+            return Over { healed: died, restarted: clients.now() };
+        }
+        None => {}
+    }
     match fault.kind {
-        Kind::KillBroker => project.kill_broker(fault.lasts).await,
-        Kind::KillDatabase => project.kill_database(fault.lasts).await,
+        Kind::KillAll | Kind::StopAndStart => {
+            let over = now(clients);
+            rig.launch(0);
+            return over;
+        }
+        Kind::KillSecondHost => rig.launch(1),
+        Kind::PauseAll | Kind::PauseAllPastLease => rig.up(0).signal(Signal::CONT),
+        Kind::ClockForward | Kind::ClockBack => rig.meddle.step_clock(0),
+        Kind::SlowDisk => rig.meddle.slow_down(Duration::ZERO),
+        Kind::FullDisk => {
+            drop(ballast);
+            fs::remove_file(ballast_of(rig)).unwrap();
+        }
+        Kind::RestartEngine | Kind::EngineAbsent => {
+            let (engine, namespace) = (rig.engine.as_ref().unwrap(), rig.namespace.as_ref().unwrap());
+            engine.start_again(&namespace.name).await;
+        }
+        Kind::CutSecondHost => rig.namespace.as_ref().unwrap().cut(false),
+        Kind::LinkDown => rig.namespace.as_ref().unwrap().link(true),
+        _ => match (&rig.project, &rig.servers) {
+            (Some(project), _) => heal_on_project(project, fault).await,
+            (None, Some(servers)) => heal_on_servers(servers, fault).await,
+            (None, None) => {}
+        },
+    }
+    now(clients)
+}
+
+fn now(clients: &Clients) -> Over {
+    let now = clients.now();
+    Over { healed: now, restarted: now }
+}
+
+fn role_and_signal(kind: Kind) -> Option<(&'static str, Signal)> {
+    Some(match kind {
+        Kind::KillGateway => ("gateway", Signal::KILL),
+        Kind::KillRegistry => ("registry", Signal::KILL),
+        Kind::KillScheduler => ("scheduler", Signal::KILL),
+        Kind::KillManager => ("manager", Signal::KILL),
+        Kind::PauseGateway => ("gateway", Signal::STOP),
+        Kind::PauseRegistry => ("registry", Signal::STOP),
+        Kind::PauseScheduler => ("scheduler", Signal::STOP),
+        Kind::PauseManager | Kind::PauseManagerPastLease => ("manager", Signal::STOP),
+        _ => return None,
+    })
+}
+
+async fn begin_on_project(project: &Project, fault: &Fault) {
+    match fault.kind {
+        Kind::KillBroker => project.kill_broker().await,
+        Kind::KillDatabase => project.kill_database().await,
         Kind::RestartServices => project.restart().await,
         kind => panic!("{kind} is not a fault of compose"),
     }
 }
 
-async fn commit_on_servers(servers: &Servers, fault: &Fault) {
+async fn heal_on_project(project: &Project, fault: &Fault) {
+    match fault.kind {
+        Kind::KillBroker => project.start_broker().await,
+        Kind::KillDatabase => project.start_database().await,
+        _ => {}
+    }
+}
+
+async fn begin_on_servers(servers: &Servers, fault: &Fault) {
     let Servers { database, broker, to_database, to_broker, .. } = servers;
     match fault.kind {
-        Kind::KillBroker => {
-            broker.kill().await;
-            sleep(fault.lasts).await;
-            broker.start_again().await;
-        }
+        Kind::KillBroker => broker.kill().await,
         Kind::PurgeBroker => {
             let all = "[catch rabbit_amqqueue:purge(Q) || Q <- rabbit_amqqueue:list()], ok.";
             broker.control(&format!("eval '{all}'")).await;
         }
         Kind::BrokerAlarm => {
             broker.control("set_vm_memory_high_watermark 0.000001").await;
-            sleep(fault.lasts).await;
-            broker.control("set_vm_memory_high_watermark 0.6").await;
         }
-        Kind::BrokerClosesConnections => broker.control("close_all_connections chaos").await,
+        Kind::BrokerClosesConnections => {
+            broker.control("close_all_connections chaos").await;
+        }
         Kind::ResetBrokerConnections => to_broker.cut(),
         Kind::ResetDatabaseConnections => to_database.cut(),
         // Those of now are as if their network were gone, and for as long as it lasts there are no new ones.
@@ -149,41 +191,40 @@ async fn commit_on_servers(servers: &Servers, fault: &Fault) {
             let proxy = if fault.kind == Kind::SilentBroker { to_broker } else { to_database };
             proxy.refuse(true);
             proxy.forget();
-            sleep(fault.lasts).await;
-            proxy.refuse(false);
-            proxy.cut();
         }
-        Kind::KillDatabase => {
-            database.kill().await;
-            sleep(fault.lasts).await;
-            database.start_again().await;
-        }
-        Kind::ReadOnlyDatabase => {
-            let set = |value| {
-                database.say(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"))
-            };
-            set("on");
-            database.say("SELECT pg_reload_conf()");
-            sleep(fault.lasts).await;
-            set("off");
-            database.say("SELECT pg_reload_conf()");
-        }
+        Kind::KillDatabase => database.kill().await,
+        Kind::ReadOnlyDatabase => make_read_only(database, "on"),
         Kind::RotatedPassword => {
             database.say("ALTER ROLE chaos PASSWORD 'second'");
             let theirs = "FROM pg_stat_activity WHERE usename = 'chaos'";
             database.say(&format!("SELECT count(pg_terminate_backend(pid)) {theirs}"));
-            sleep(fault.lasts).await;
-            database.say(&format!("ALTER ROLE chaos PASSWORD '{PASSWORD}'"));
         }
         kind => panic!("{kind} is not a fault of servers"),
     }
 }
 
-async fn pause_role(rig: &Rig, role: &str, fault: &Fault) {
-    let Some(pid) = running(rig, role).await else { return };
-    let _ = kill_process(pid, Signal::STOP);
-    sleep(fault.lasts).await;
-    let _ = kill_process(pid, Signal::CONT);
+async fn heal_on_servers(servers: &Servers, fault: &Fault) {
+    let Servers { database, broker, to_database, to_broker, .. } = servers;
+    match fault.kind {
+        Kind::KillBroker => broker.start_again().await,
+        Kind::BrokerAlarm => {
+            broker.control("set_vm_memory_high_watermark 0.6").await;
+        }
+        Kind::SilentBroker | Kind::SilentDatabase => {
+            let proxy = if fault.kind == Kind::SilentBroker { to_broker } else { to_database };
+            proxy.refuse(false);
+            proxy.cut();
+        }
+        Kind::KillDatabase => database.start_again().await,
+        Kind::ReadOnlyDatabase => make_read_only(database, "off"),
+        Kind::RotatedPassword => database.say(&format!("ALTER ROLE chaos PASSWORD '{PASSWORD}'")),
+        _ => {}
+    }
+}
+
+fn make_read_only(database: &Server, value: &str) {
+    database.say(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
+    database.say("SELECT pg_reload_conf()");
 }
 
 /// None when it has died of something else and does not come back: it has had its fault.
@@ -197,26 +238,27 @@ async fn running(rig: &Rig, role: &str) -> Option<Pid> {
     None
 }
 
-/// By some seconds, or by an hour, or by ten days; and back to the truth.
-async fn step_clock(rig: &Rig, fault: &Fault) {
+/// Some seconds, an hour, or ten days.
+fn clock_step(fault: &Fault) -> i64 {
     let seconds = [7, 40, 3600, 864_000][usize::try_from(fault.pick % 4).unwrap()];
-    rig.meddle.step_clock(if fault.kind == Kind::ClockBack { -seconds } else { seconds });
-    sleep(fault.lasts).await;
-    rig.meddle.step_clock(0);
+    if fault.kind == Kind::ClockBack { -seconds } else { seconds }
 }
 
-async fn fill_disk(rig: &Rig, fault: &Fault) {
-    let ballast = rig.data_dir(0).join("ballast");
-    let mut file = fs::File::create(&ballast).unwrap();
+fn ballast_of(rig: &Rig) -> PathBuf {
+    rig.data_dir(0).join("ballast")
+}
+
+/// Blocks that others free are taken, too, until the task is dropped.
+fn fill_disk(rig: &Rig) -> AbortOnDropHandle<()> {
+    let mut file = fs::File::create(ballast_of(rig)).unwrap();
     let block = vec![0; 1 << 16];
     while file.write_all(&block).is_ok() {}
-    // To the last byte: blocks that others free meanwhile are taken, too.
-    for _ in 0..fault.lasts.as_millis() / 50 {
-        while file.write_all(&[0; 4096]).is_ok() {}
-        sleep(Duration::from_millis(50)).await;
-    }
-    drop(file);
-    fs::remove_file(ballast).unwrap();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            while file.write_all(&[0; 4096]).is_ok() {}
+            sleep(Duration::from_millis(50)).await;
+        }
+    }))
 }
 
 /// Whatever runs in it.

@@ -35,6 +35,8 @@ pub struct Call {
     /// Its payload's, which no other call has.
     pub number: u64,
     pub function: &'static str,
+    /// The host whose gateway was asked: 0, or 1 for the second one.
+    pub host: usize,
     pub mode: Mode,
     pub sent: Moment,
     pub answered: Moment,
@@ -121,10 +123,11 @@ impl From<&Record> for Told {
 /// A fault that was done.
 #[derive(Clone, Serialize)]
 pub struct Happened {
-    #[serde(serialize_with = "shown")]
     pub kind: Kind,
+    /// The fault that overlapped it.
+    pub with: Option<Kind>,
     pub begun: Moment,
-    /// When its cause was gone: the process was started again, the server was back.
+    /// When its cause was gone: the process was started again, the server was back. Of two that overlap, when both were.
     pub healed: Moment,
     /// When the process that had died was started again; else the same.
     pub restarted: Moment,
@@ -132,8 +135,21 @@ pub struct Happened {
     pub served: Option<Moment>,
 }
 
-fn shown<S: serde::Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(kind)
+impl Happened {
+    /// New calls are served again so long after it was healed, in seconds.
+    fn bound(&self, leniency: Leniency) -> f64 {
+        let kinds = std::iter::once(self.kind).chain(self.with);
+        let longest = kinds.map(|kind| kind.facts().bound()).max().expect("there is one");
+        longest.as_secs_f64() * leniency.0
+    }
+
+    /// Both kinds, where it is one of two.
+    pub fn name(&self) -> String {
+        match self.with {
+            Some(with) => format!("{} with {with}", self.kind),
+            None => self.kind.to_string(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -266,15 +282,14 @@ impl History {
     fn check_answers(&self, leniency: Leniency, findings: &mut Vec<Finding>) {
         for call in &self.calls {
             let what = || {
-                let Call { number, function, mode, sent, answered, .. } = call;
+                let Call { number, function, host, mode, sent, answered, .. } = call;
                 let answer = serde_json::to_string(&call.answer).unwrap();
                 format!(
-                    "{mode:?} call {number} of {function}, sent at {sent:.3}, {answered:.3}: {answer}"
+                    "{mode:?} call {number} of {function} to host {host}, sent at {sent:.3}, {answered:.3}: {answer}"
                 )
             };
             let near = |fault: &&Happened| {
-                let bound = fault.kind.facts().bound().as_secs_f64() * leniency.0;
-                fault.begun <= call.answered && call.sent <= fault.healed + bound
+                fault.begun <= call.answered && call.sent <= fault.healed + fault.bound(leniency)
             };
             let mut near = self.faults.iter().filter(near).peekable();
             match &call.answer {
@@ -287,7 +302,7 @@ impl History {
                 Answer::Value(_) | Answer::Strange(_) => findings.push((Violation::WrongReason, what())),
                 Answer::Silence => findings.push((Violation::Unanswered, what())),
                 Answer::NotReachable | Answer::Lost => {
-                    if near.all(|fault| !fault.kind.facts().breaks_connections) {
+                    if near.all(|fault| !fault.kind.facts().breaks_connections_of(call.host)) {
                         findings.push((Violation::Unanswered, what()));
                     }
                 }
@@ -329,12 +344,14 @@ impl History {
 
     fn check_bounds(&self, leniency: Leniency, findings: &mut Vec<Finding>) {
         for fault in &self.faults {
-            let bound = fault.kind.facts().bound().as_secs_f64() * leniency.0;
+            let bound = fault.bound(leniency);
             let took = fault.served.map(|served| served - fault.healed);
             if took.is_none_or(|took| took > bound) {
                 let what = format!(
                     "{} at {:.3}, healed at {:.3}: served after {took:?} s, not {bound}",
-                    fault.kind, fault.begun, fault.healed
+                    fault.name(),
+                    fault.begun,
+                    fault.healed
                 );
                 findings.push((Violation::BoundBroken, what));
             }
@@ -344,9 +361,12 @@ impl History {
         }
     }
 
-    /// What a manager had claimed when it was lost runs again soon, unless the next fault is in the way.
+    /// What a manager had claimed when it was lost runs again soon, unless another fault is in the way.
     fn check_taken_up_again(&self, fault: &Happened, bound: f64, findings: &mut Vec<Finding>) {
         let until = fault.restarted + bound;
+        if fault.with.is_some() {
+            return;
+        }
         if self.faults.iter().any(|other| fault.begun < other.begun && other.begun < until) {
             return;
         }

@@ -1,8 +1,11 @@
 //! A second host, as far as its network tells: a namespace with a link to this one and a link to the witness.
 
 use std::{
+    fs::File,
     net::Ipv4Addr,
+    os::fd::AsFd as _,
     process::{Command, Output},
+    thread::JoinHandle,
 };
 
 use crate::escape::{peer::Peer, planted::ip};
@@ -48,6 +51,21 @@ impl Namespace {
         inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         inside.current_dir(command.get_current_dir().unwrap());
         inside
+    }
+
+    /// Does something on this host: what connects in it, connects from there. It has a thread of its own, as a thread is in
+    /// one network.
+    pub fn perform<F: Future<Output = ()>>(
+        &self,
+        what: impl FnOnce() -> F + Send + 'static,
+    ) -> JoinHandle<()> {
+        let network = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        std::thread::spawn(move || {
+            let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+            rustix::thread::move_into_link_name_space(network.as_fd(), kind).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(what());
+        })
     }
 
     /// Packets between the hosts vanish, without a word to anybody.

@@ -103,8 +103,9 @@ pub struct Facts {
     lasts: (u64, u64),
     /// New calls are served again so long after its end, in seconds.
     bound: u64,
-    /// Connections of clients to the gateway may break.
-    pub breaks_connections: bool,
+    part: Part,
+    /// Connections of clients to the gateway of the first host may break.
+    breaks_connections: bool,
     /// What the manager of the first host had claimed is lost with it.
     pub loses_manager: bool,
 }
@@ -113,10 +114,44 @@ impl Facts {
     pub fn bound(&self) -> Duration {
         Duration::from_secs(self.bound)
     }
+
+    /// Connections of clients to the gateway of this host may break.
+    pub fn breaks_connections_of(&self, host: usize) -> bool {
+        match host {
+            0 => self.breaks_connections,
+            _ => self.part == Part::SecondHost,
+        }
+    }
+}
+
+/// What a fault does something to. Only faults of different parts overlap: what is killed cannot be told to stop, and users
+/// wait until they are served.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Processes,
+    SecondHost,
+    Machine,
+    Disk,
+    Users,
+    Engine,
+    Broker,
+    Database,
+    Services,
+    Network,
+}
+
+impl Part {
+    fn is_apart_from(self, other: Self) -> bool {
+        let is_service = |part| matches!(part, Self::Broker | Self::Database | Self::Services);
+        self != other
+            && other != Self::Users
+            && !(self == Self::Services && is_service(other))
+            && !(other == Self::Services && is_service(self))
+    }
 }
 
 macro_rules! kinds {
-    ($($name:ident = $place:ident $from:literal..$to:literal ms, served $bound:literal s $($fact:ident)*;)*) => {
+    ($($name:ident = $place:ident $part:ident $from:literal..$to:literal ms, served $bound:literal s $($fact:ident)*;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Kind { $($name),* }
 
@@ -128,7 +163,7 @@ macro_rules! kinds {
                     $(Self::$name => {
                         #[allow(unused_mut)]
                         let mut facts = Facts {
-                            place: Place::$place, lasts: ($from, $to), bound: $bound,
+                            place: Place::$place, part: Part::$part, lasts: ($from, $to), bound: $bound,
                             breaks_connections: false, loses_manager: false,
                         };
                         $(facts.$fact = true;)*
@@ -142,50 +177,56 @@ macro_rules! kinds {
 
 kinds! {
     // The platform's own processes. "Served" counts from the start of the next process, or from a role's death.
-    KillAll = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
-    StopAndStart = Everywhere 0..1500 ms, served 5 s breaks_connections loses_manager;
-    KillGateway = Roles 0..0 ms, served 5 s breaks_connections;
-    KillRegistry = Roles 0..0 ms, served 5 s;
-    KillScheduler = Roles 0..0 ms, served 5 s;
-    KillManager = Roles 0..0 ms, served 5 s loses_manager;
-    PauseAll = Embedded 500..4000 ms, served 1 s;
-    PauseAllPastLease = Embedded 13000..16000 ms, served 1 s;
-    PauseGateway = Roles 500..4000 ms, served 1 s;
-    PauseRegistry = Roles 500..4000 ms, served 1 s;
-    PauseScheduler = Roles 500..14000 ms, served 1 s;
-    PauseManager = Roles 500..4000 ms, served 1 s;
-    PauseManagerPastLease = Roles 13000..16000 ms, served 1 s loses_manager;
+    KillAll = Everywhere Processes 0..1500 ms, served 5 s breaks_connections loses_manager;
+    StopAndStart = Everywhere Processes 0..1500 ms, served 5 s breaks_connections loses_manager;
+    KillGateway = Roles Processes 0..0 ms, served 5 s breaks_connections;
+    KillRegistry = Roles Processes 0..0 ms, served 5 s;
+    KillScheduler = Roles Processes 0..0 ms, served 5 s;
+    KillManager = Roles Processes 0..0 ms, served 5 s loses_manager;
+    PauseAll = Embedded Processes 500..4000 ms, served 1 s;
+    PauseAllPastLease = Embedded Processes 13000..16000 ms, served 1 s;
+    PauseGateway = Roles Processes 500..4000 ms, served 1 s;
+    PauseRegistry = Roles Processes 500..4000 ms, served 1 s;
+    PauseScheduler = Roles Processes 500..14000 ms, served 1 s;
+    PauseManager = Roles Processes 500..4000 ms, served 1 s;
+    PauseManagerPastLease = Roles Processes 13000..16000 ms, served 1 s loses_manager;
     // The machine.
-    ClockForward = Everywhere 1000..4000 ms, served 1 s;
-    ClockBack = Everywhere 1000..4000 ms, served 1 s;
-    SlowDisk = Everywhere 2000..6000 ms, served 5 s;
-    FullDisk = Embedded 2000..5000 ms, served 5 s;
-    KillSandbox = Everywhere 0..0 ms, served 5 s;
+    ClockForward = Everywhere Machine 1000..4000 ms, served 1 s;
+    ClockBack = Everywhere Machine 1000..4000 ms, served 1 s;
+    SlowDisk = Everywhere Disk 2000..6000 ms, served 5 s;
+    FullDisk = Embedded Disk 2000..5000 ms, served 5 s;
+    KillSandbox = Everywhere Engine 0..0 ms, served 5 s;
     // Users.
-    Deploy = Everywhere 0..0 ms, served 1 s;
-    DeleteFunction = Everywhere 0..0 ms, served 1 s;
+    Deploy = Everywhere Users 0..0 ms, served 1 s;
+    DeleteFunction = Everywhere Users 0..0 ms, served 1 s;
     // The engine.
-    RestartEngine = Docker 0..0 ms, served 2 s;
-    EngineAbsent = Docker 2000..6000 ms, served 2 s;
+    RestartEngine = Docker Engine 0..0 ms, served 2 s;
+    EngineAbsent = Docker Engine 2000..6000 ms, served 2 s;
     // The services of `up`.
-    RestartServices = Compose 0..0 ms, served 5 s;
+    RestartServices = Compose Services 0..0 ms, served 5 s;
     // The broker.
-    KillBroker = Roles 0..3000 ms, served 2 s;
-    PurgeBroker = Servers 0..0 ms, served 2 s;
-    BrokerAlarm = Servers 2000..8000 ms, served 2 s;
-    BrokerClosesConnections = Servers 0..0 ms, served 2 s;
-    ResetBrokerConnections = Servers 0..0 ms, served 2 s;
-    SilentBroker = Servers 1000..12000 ms, served 2 s;
+    KillBroker = Roles Broker 0..3000 ms, served 2 s;
+    PurgeBroker = Servers Broker 0..0 ms, served 2 s;
+    BrokerAlarm = Servers Broker 2000..8000 ms, served 2 s;
+    BrokerClosesConnections = Servers Broker 0..0 ms, served 2 s;
+    ResetBrokerConnections = Servers Broker 0..0 ms, served 2 s;
+    SilentBroker = Servers Broker 1000..12000 ms, served 2 s;
     // The database.
-    KillDatabase = Roles 0..3000 ms, served 5 s;
-    ResetDatabaseConnections = Servers 0..0 ms, served 5 s;
-    SilentDatabase = Servers 1000..12000 ms, served 5 s;
-    ReadOnlyDatabase = Servers 1000..6000 ms, served 5 s;
-    RotatedPassword = Servers 1000..6000 ms, served 5 s;
+    KillDatabase = Roles Database 0..3000 ms, served 5 s;
+    ResetDatabaseConnections = Servers Database 0..0 ms, served 5 s;
+    SilentDatabase = Servers Database 1000..12000 ms, served 5 s;
+    ReadOnlyDatabase = Servers Database 1000..6000 ms, served 5 s;
+    RotatedPassword = Servers Database 1000..6000 ms, served 5 s;
     // Between hosts.
-    KillSecondHost = TwoHosts 0..1500 ms, served 5 s;
-    CutSecondHost = TwoHosts 1000..16000 ms, served 2 s;
-    LinkDown = TwoHosts 1000..16000 ms, served 2 s;
+    KillSecondHost = TwoHosts SecondHost 0..1500 ms, served 5 s;
+    CutSecondHost = TwoHosts Network 1000..16000 ms, served 2 s;
+    LinkDown = TwoHosts Network 1000..16000 ms, served 2 s;
+}
+
+impl Kind {
+    pub fn may_overlap(self, other: Self) -> bool {
+        self.facts().part.is_apart_from(other.facts().part)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -198,6 +239,12 @@ impl fmt::Display for Kind {
             write!(f, "{}", letter.to_ascii_lowercase())?;
         }
         Ok(())
+    }
+}
+
+impl serde::Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -220,6 +267,8 @@ pub struct Fault {
     pub lasts: Duration,
     /// Whether a function is deployed meanwhile.
     pub deploys: bool,
+    /// The fault begins while the one before it lasts, which is halfway through.
+    pub overlaps: bool,
     /// For whatever choice it has: which container, how far the clock goes.
     pub pick: u64,
 }
@@ -228,14 +277,15 @@ impl Fault {
     /// For a test among others.
     pub fn shortened(self) -> Self {
         let [pause, lasts] = [self.pause, self.lasts].map(|time| time.min(Duration::from_millis(700)));
-        Self { pause, lasts, deploys: false, ..self }
+        Self { pause, lasts, deploys: false, overlaps: false, ..self }
     }
 }
 
-/// The same for the same arguments. Each kind of `kinds` comes once before one of them comes again.
+/// The same for the same arguments. Each kind of `kinds` comes once before one of them comes again. At most two overlap.
 pub fn plan(seed: u64, kinds: &[Kind], faults: usize) -> Vec<Fault> {
     let mut random = Random(seed);
     let mut bag = Vec::new();
+    let mut before: Option<(Kind, Duration)> = None;
     let next = |_| {
         if bag.is_empty() {
             bag = kinds.to_vec();
@@ -246,7 +296,11 @@ pub fn plan(seed: u64, kinds: &[Kind], faults: usize) -> Vec<Fault> {
         // Often at once: what the last fault has left is disturbed, too.
         let pause = if random.below(3) == 0 { 0 } else { random.between(200, 3000) };
         let deploys = random.below(4) == 0;
-        Fault { pause: Duration::from_millis(pause), kind, lasts, deploys, pick: random.next() }
+        let pick = random.next();
+        let overlaps = random.below(2) == 0
+            && before.is_some_and(|(before, lasts)| before.may_overlap(kind) && !lasts.is_zero());
+        before = (!overlaps).then_some((kind, lasts));
+        Fault { pause: Duration::from_millis(pause), kind, lasts, deploys, overlaps, pick }
     };
     (0..faults).map(next).collect()
 }

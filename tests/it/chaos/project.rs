@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::stacks::{PASSWORD, free_port};
-use crate::support::home::SOON;
+use crate::support::{broker::listed, home::SOON};
 
 const DATABASE: &str = "postgres";
 const BROKER: &str = "rabbitmq";
@@ -40,31 +40,51 @@ impl Project {
         format!("postgres://cloudfunc:{PASSWORD}@127.0.0.1:{}/cloudfunc", self.database)
     }
 
-    pub async fn kill_database(&self, lasts: Duration) {
-        self.disturb("kill", DATABASE, lasts).await;
+    pub async fn kill_database(&self) {
+        self.tell("kill", DATABASE).await;
     }
 
-    pub async fn kill_broker(&self, lasts: Duration) {
-        self.disturb("kill", BROKER, lasts).await;
+    pub async fn start_database(&self) {
+        self.start(DATABASE).await;
+    }
+
+    pub async fn kill_broker(&self) {
+        self.tell("kill", BROKER).await;
+    }
+
+    pub async fn start_broker(&self) {
+        self.start(BROKER).await;
     }
 
     /// Both are told to stop, and start again.
     pub async fn restart(&self) {
-        let zero = Duration::ZERO;
-        tokio::join!(self.disturb("stop", DATABASE, zero), self.disturb("stop", BROKER, zero));
+        let restart = async |service| {
+            self.tell("stop", service).await;
+            self.start(service).await;
+        };
+        tokio::join!(restart(DATABASE), restart(BROKER));
     }
 
-    async fn disturb(&self, how: &str, service: &str, lasts: Duration) {
+    async fn tell(&self, order: &str, service: &str) {
+        docker(&[order, &self.container(service).await]).await;
+    }
+
+    /// Returns when it answers.
+    async fn start(&self, service: &str) {
         let container = self.container(service).await;
-        docker(&[how, &container]).await;
-        // The length of the fault.
-        tokio::time::sleep(lasts).await;
         docker(&["start", &container]).await;
         let deadline = Instant::now() + SOON;
         while !self.answers(service, &container).await {
             assert!(Instant::now() < deadline, "{service} does not come back");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// The messages in each queue of the broker.
+    pub async fn queues(&self) -> Vec<(String, u64)> {
+        let broker = self.container(BROKER).await;
+        let list = ["rabbitmqctl", "list_queues", "--silent", "--no-table-headers", "name", "messages"];
+        listed(&docker(&[&["exec", &broker][..], &list].concat()).await)
     }
 
     /// Finds a container by its labels: compose v1 and v2 name them differently.
@@ -114,9 +134,10 @@ fn speaks_amqp(port: u16) -> bool {
     greeted.is_ok_and(|first| first == [1])
 }
 
-async fn docker(arguments: &[&str]) {
+async fn docker(arguments: &[&str]) -> String {
     let output = tokio::process::Command::new("docker").args(arguments).output().await.unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 async fn docker_ok(arguments: &[&str]) -> bool {

@@ -57,7 +57,8 @@ fn markdown(title: &Title, history: &History, findings: &[Finding]) -> anyhow::R
     writeln!(text, "\n## Faults\n")?;
     writeln!(
         text,
-        "Served: how long after its end a new call was answered with its value, in seconds.\n"
+        "Served: how long after its end a new call was answered with its value, in seconds; of two that overlapped, after \
+         the end of both.\n"
     )?;
     writeln!(
         text,
@@ -82,9 +83,10 @@ fn markdown(title: &Title, history: &History, findings: &[Finding]) -> anyhow::R
         writeln!(text, "| {mode} | {answer} | {count} |")?;
     }
     writeln!(text, "\n## Order of the faults\n\n| at | healed | served | fault |\n|---|---|---|---|")?;
-    for Happened { kind, begun, healed, served, .. } in &history.faults {
+    for fault in &history.faults {
+        let Happened { begun, healed, served, .. } = fault;
         let served = served.map_or("never".to_owned(), |served| format!("{served:.3}"));
-        writeln!(text, "| {begun:.3} | {healed:.3} | {served} | {kind} |")?;
+        writeln!(text, "| {begun:.3} | {healed:.3} | {served} | {} |", fault.name())?;
     }
     Ok(text)
 }
@@ -94,9 +96,10 @@ pub fn summary(history: &History, findings: &[Finding]) -> String {
     let accepted =
         history.calls.iter().filter(|call| matches!(call.answer, Answer::Accepted(_))).count();
     let sync = history.calls.iter().filter(|call| call.mode == Mode::Sync).count();
+    let overlapped = history.faults.iter().filter(|fault| fault.with.is_some()).count();
     let again = history.records.values().filter(|told| told.attempts.len() > 1).count();
     format!(
-        "{} faults, {accepted} accepted, {sync} synchronous calls, {} runs witnessed, {again} ran again and say so, {} violations",
+        "{} faults ({overlapped} of them two at a time), {accepted} accepted, {sync} synchronous calls, {} runs witnessed, {again} ran again and say so, {} violations",
         history.faults.len(),
         history.runs.len(),
         findings.len()

@@ -232,6 +232,13 @@ impl Rig {
         self.home.client_at(&url, &self.hosts[0].data_dir)
     }
 
+    /// Of the second host's gateway, which is reached in its namespace only.
+    pub fn second_client(&self) -> Option<(&Namespace, Client)> {
+        let host = self.hosts.get(1)?;
+        let url = format!("http://127.0.0.1:{}", host.ports[0]);
+        Some((self.namespace.as_ref()?, self.home.client_at(&url, &host.data_dir)))
+    }
+
     pub fn has_second_host(&self) -> bool {
         self.hosts.len() > 1
     }
@@ -363,6 +370,27 @@ impl Rig {
         left.extend(store.leases().await.unwrap().iter().map(|lease| format!("lease: {lease:?}")));
         store.close().await;
         left
+    }
+
+    /// Messages that nobody takes, although all has ended, by queue.
+    pub async fn messages_left(&self) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let queues = match (&self.servers, &self.project) {
+                (Some(servers), _) => servers.broker.queues().await,
+                (None, Some(project)) => project.queues().await,
+                // A queue in memory ends with its process.
+                (None, None) => return Vec::new(),
+            };
+            let full: Vec<_> = queues.into_iter().filter(|(_, messages)| *messages > 0).collect();
+            if full.is_empty() || Instant::now() > deadline {
+                return full
+                    .iter()
+                    .map(|(queue, messages)| format!("{messages} messages in {queue}"))
+                    .collect();
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     fn leftovers(&self) -> Vec<String> {

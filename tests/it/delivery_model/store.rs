@@ -152,11 +152,7 @@ impl Came {
             Self::Returned => Verdict::Succeeded,
             Self::Failed => Verdict::Failed { error: FunctionError::platform("raised") },
             Self::Killed => Verdict::Unfinished { reason: text() },
-            Self::NotRun => Verdict::NotRun {
-                reason: text(),
-                throttled: false,
-                delay: std::time::Duration::from_secs(1),
-            },
+            Self::NotRun => Verdict::not_run(text(), std::time::Duration::from_secs(1)),
         }
     }
 }

@@ -81,8 +81,9 @@ fn the_settings_are_those_of_up() {
         let named = ["=", "]"].iter().any(|end| about.contains(&format!("[env: {variable}{end}")));
         assert!(named, "{flag} is not {variable}:\n{about}");
         if let Some((_, rest)) = about.split_once("[default: ") {
-            let default = rest.split_once(']').unwrap().0;
-            assert!(row.contains(default), "{flag} is {default} by default:\n{row}");
+            let default: Vec<_> = rest.split_once(']').unwrap().0.split_whitespace().collect();
+            let default = default.join(" ");
+            assert!(row.contains(&default), "{flag} is {default} by default:\n{row}");
         }
         documented.insert((*flag).to_owned());
     }

@@ -5,8 +5,8 @@ use cloudfunc::{
     lifecycle::{Ending, Policy, Transition},
     model::{Digest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
     store::{
-        Announcement, Claiming, Config, Due, Error, NewInvocation, NewRevision, REPUBLISH_AFTER,
-        Settlement, Store, Totals, Wanted,
+        Announcement, Backlog, Claiming, Config, Due, Error, NewInvocation, NewRevision,
+        REPUBLISH_AFTER, Settlement, Store, Totals, Wanted,
     },
 };
 use jiff::Timestamp;
@@ -31,7 +31,8 @@ pub async fn a_row_of_a_gone_function_is_refused_and_the_others_go_in(config: Co
     assert_eq!(store.accept(&rows).await.unwrap(), [true, false, true]);
     assert_eq!(store.record(rows[1].id).await.unwrap(), None);
     assert_eq!(state(&store, rows[2].id).await, State::Queued);
-    assert_eq!(store.backlog().await.unwrap(), 2);
+    let bytes = rows.iter().map(|row| row.payload.bytes.len() as u64).sum::<u64>() / 3 * 2;
+    assert_eq!(store.backlog().await.unwrap(), Backlog { rows: 2, bytes });
     assert_eq!(store.totals().await.unwrap(), Totals { accepted: 2, queued: 2, ..Totals::default() });
     assert_eq!(store.accept(&[]).await.unwrap(), Vec::<bool>::new());
 }
@@ -679,7 +680,7 @@ pub async fn totals_balance_after_any_sequence(config: Config) {
         let totals = store.totals().await.unwrap();
         assert!(totals.balance(), "step {step}: {totals:?}");
         assert_eq!(totals.accepted, accepted, "step {step}");
-        assert_eq!(store.backlog().await.unwrap(), totals.queued + totals.retrying);
+        assert_eq!(store.backlog().await.unwrap().rows, totals.queued + totals.retrying);
     }
     let totals = store.totals().await.unwrap();
     assert!(totals.pruned > 0 && totals.accepted > 100, "the sequence did something: {totals:?}");

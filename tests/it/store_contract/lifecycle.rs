@@ -65,7 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Verdict::TimedOut { error: error() }),
         1 => Just(Verdict::Underway),
         3 => Just(Verdict::Unfinished { reason: text() }),
-        3 => Just(Verdict::NotRun { reason: text(), throttled: false, delay: Duration::from_secs(1) }),
+        3 => Just(Verdict::not_run(text(), Duration::from_secs(1))),
     ];
     let settle = (row.clone(), prop_oneof![4 => Just(0_u32), 1 => 1_u32..3], verdict, any::<bool>());
     let step = prop_oneof![

@@ -43,9 +43,15 @@ impl Broker {
         self.perform(&format!("control_rabbitmq {command}")).await;
     }
 
-    async fn perform(&self, step: &str) {
+    /// The messages in each queue, those that a consumer holds included.
+    pub async fn queues(&self) -> Vec<(String, u64)> {
+        listed(&self.perform("control_rabbitmq list_queues --no-table-headers name messages").await)
+    }
+
+    async fn perform(&self, step: &str) -> String {
         let output = tokio::process::Command::from(self.step(step)).output().await.unwrap();
         assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn step(&self, step: &str) -> Command {
@@ -57,6 +63,15 @@ impl Broker {
         command.env("CLOUDFUNC_TEST_RABBITMQ_CONF", self.config);
         command
     }
+}
+
+/// Reads `rabbitmqctl list_queues name messages`.
+pub fn listed(text: &str) -> Vec<(String, u64)> {
+    let line = |line: &str| {
+        let (name, messages) = line.split_once('\t')?;
+        Some((name.to_owned(), messages.trim().parse().ok()?))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 impl Drop for Broker {

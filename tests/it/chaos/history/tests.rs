@@ -9,7 +9,7 @@ fn id(number: u128) -> InvocationId {
 }
 
 fn called(number: u64, mode: Mode, answer: Answer) -> Call {
-    Call { number, function: "work", mode, sent: 1.0, answered: 1.5, answer }
+    Call { number, function: "work", host: 0, mode, sent: 1.0, answered: 1.5, answer }
 }
 
 fn refused(status: u16, code: &str, retry_safe: bool) -> Answer {
@@ -31,7 +31,7 @@ fn told(mode: Mode, state: State, reason: Option<&str>, attempts: &[Attempt]) ->
 }
 
 fn fault(kind: Kind, begun: f64, healed: f64, served: f64) -> Happened {
-    Happened { kind, begun, healed, restarted: healed, served: Some(served) }
+    Happened { kind, with: None, begun, healed, restarted: healed, served: Some(served) }
 }
 
 /// An invocation that was accepted, lost with its manager, and run again; and a call.

@@ -1,0 +1,167 @@
+//! Room for the requests of a port: a bound on the memory that they take, whoever sends how much at the same time.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use axum::{body::Body, extract::Request};
+use bytes::Bytes;
+use hyper::body::{Body as _, Frame, SizeHint};
+
+use crate::{
+    budget::Budget,
+    model::{Problem, code},
+    units::show_bytes,
+};
+
+/// Bodies of requests that are not answered yet may take so many bytes together.
+const BYTES: usize = 512 * 1024 * 1024;
+/// No body is read further than this, whatever its length is said to be.
+const LONGEST: usize = 64 * 1024 * 1024;
+/// Seconds that a refused client is told to wait.
+const RETRY_AFTER: u64 = 1;
+
+pub(super) struct Room(Arc<Budget>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::of(BYTES)
+    }
+}
+
+impl Room {
+    fn of(bytes: usize) -> Self {
+        Self(Arc::new(Budget::new(bytes)))
+    }
+
+    /// Takes room for a body: for all of it if its length is known, else for each piece as it comes. The room is free
+    /// again when what is returned beside the request is dropped: when it is answered. None is taken for an empty body.
+    /// Gives the request back if there is no room.
+    pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Taken>>), Request> {
+        let size = request.body().size_hint();
+        let known = size.exact().map(|bytes| usize::try_from(bytes).unwrap_or(LONGEST).min(LONGEST));
+        if known == Some(0) {
+            return Ok((request, None));
+        }
+        let taken = Arc::new(Taken { room: self.0.clone(), bytes: AtomicUsize::new(0) });
+        match known {
+            Some(bytes) if taken.more(bytes) => Ok((request, Some(taken))),
+            Some(_) => Err(request),
+            None => {
+                let taken_too = taken.clone();
+                let request = request.map(|body| Body::new(Counted { body, taken: taken_too }));
+                Ok((request, Some(taken)))
+            }
+        }
+    }
+}
+
+pub(super) fn no_room() -> Problem {
+    let detail = format!("requests of {} are under way already", show_bytes(BYTES as u64));
+    Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER)
+}
+
+/// Room that a request has.
+pub(super) struct Taken {
+    room: Arc<Budget>,
+    bytes: AtomicUsize,
+}
+
+impl Taken {
+    fn more(&self, bytes: usize) -> bool {
+        let is_taken = self.room.take(bytes);
+        if is_taken {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        is_taken
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.give_back(*self.bytes.get_mut());
+    }
+}
+
+/// There is no room for the next piece of a body.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no room for it")]
+pub(super) struct NoRoom;
+
+/// A body whose length nobody has said.
+struct Counted {
+    body: Body,
+    taken: Arc<Taken>,
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        Poll::Ready(match self.taken.more(bytes) {
+            true => frame,
+            false => Some(Err(axum::Error::new(NoRoom))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn request(body: Body) -> Request {
+        Request::new(body)
+    }
+
+    /// A body that comes in pieces, as with `Transfer-Encoding: chunked`.
+    fn pieces(sizes: &[usize]) -> Body {
+        let pieces: Vec<_> =
+            sizes.iter().map(|size| Ok::<_, NoRoom>(Bytes::from(vec![0; *size]))).collect();
+        Body::from_stream(futures_util::stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn requests_take_room_until_they_are_answered_and_no_more_than_there_is() {
+        let room = Room::of(10);
+        let (_, first) = room.enter(request(Body::from("1234567"))).ok().unwrap();
+        let refused = room.enter(request(Body::from("1234"))).err().unwrap();
+        assert_eq!(refused.into_body().collect().await.unwrap().to_bytes(), "1234");
+        let (_, nothing) = room.enter(request(Body::empty())).ok().unwrap();
+        assert!(nothing.is_none());
+        let (_, second) = room.enter(request(Body::from("123"))).ok().unwrap();
+        drop((first, second));
+        let (in_pieces, taken) = room.enter(request(pieces(&[4, 4]))).ok().unwrap();
+        assert_eq!(in_pieces.into_body().collect().await.unwrap().to_bytes().len(), 8);
+        let (in_pieces, other) = room.enter(request(pieces(&[2, 1]))).ok().unwrap();
+        let read = super::super::read_body(in_pieces.into_body(), 100, no_room).await;
+        let problem = read.unwrap_err().0;
+        assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
+        assert_eq!(problem.detail, "requests of 512 MiB are under way already");
+        drop((taken, other));
+        assert!(room.enter(request(Body::from("1234567890"))).is_ok());
+    }
+}
