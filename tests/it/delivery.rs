@@ -1,6 +1,8 @@
 //! The promises of delivery under the schedules that would break them: what waits, what is lost, what is killed.
 //! GUARANTEES.md names these tests.
 
+mod store;
+
 use std::{path::Path, time::Duration};
 
 use cloudfunc::{
@@ -44,16 +46,21 @@ on_stack! {
 }
 
 mod killed {
-    use super::a_kill_from_outside_is_no_crash_of_the_function;
+    use super::{
+        a_call_whose_instance_is_killed_from_outside_is_interrupted,
+        a_kill_from_outside_is_no_crash_of_the_function,
+    };
     use crate::on_stack;
 
     on_stack! {
         real:
         a_kill_from_outside_is_no_crash_of_the_function
+        a_call_whose_instance_is_killed_from_outside_is_interrupted
     }
     on_stack! {
         oci:
         a_kill_from_outside_is_no_crash_of_the_function
+        a_call_whose_instance_is_killed_from_outside_is_interrupted
     }
 }
 
@@ -224,7 +231,7 @@ async fn a_kill_from_outside_is_no_crash_of_the_function(platform: &TestPlatform
     platform.deploy("sleeper", &[("function.py", SLEEPER)]).await;
     let (name, payload) = (function("sleeper"), json(r#"{"seconds": 3}"#));
     let id = platform.client.invoke_async(&name, payload).await.unwrap().id;
-    kill_the_instance(platform, id).await;
+    kill_the_instance(platform).await;
     let ended = end_of(platform, id).await;
     assert_eq!(ended.state, State::Succeeded, "{ended:?}");
     let outcomes: Vec<_> = ended.attempts.iter().map(|attempt| attempt.outcome).collect();
@@ -234,14 +241,28 @@ async fn a_kill_from_outside_is_no_crash_of_the_function(platform: &TestPlatform
     assert!(error.message.contains("from outside"), "{error:?}");
 }
 
+/// It is not run again, and nothing is said of the function.
+async fn a_call_whose_instance_is_killed_from_outside_is_interrupted(platform: &TestPlatform) {
+    platform.deploy("sleeper", &[("function.py", SLEEPER)]).await;
+    let call = platform.problem("sleeper", r#"{"seconds": 20}"#);
+    let (problem, ()) = tokio::join!(call, kill_the_instance(platform));
+    let told = (&*problem.code, problem.status, problem.retry_safe);
+    assert_eq!(told, (code::INTERRUPTED.code, 502, false), "{problem:?}");
+    assert_eq!((problem.error_type, problem.trace), (None, None));
+    let record = record(platform, problem.invocation_id.unwrap()).await;
+    let kind = cloudfunc::lifecycle::Ending::of_record(&record).unwrap().kind();
+    assert_eq!(kind, Kind::Interrupted, "{record:?}");
+}
+
 /// By a signal that no function can send itself.
-async fn kill_the_instance(platform: &TestPlatform, id: InvocationId) {
+async fn kill_the_instance(platform: &TestPlatform) {
     eventually("it runs", async || {
-        let lines = platform.get(&format!("/v1/functions/sleeper/logs?invocation={id}"));
+        let lines = platform.get("/v1/functions/sleeper/logs");
         lines.send().await.ok()?.text().await.ok()?.contains("begun").then_some(())
     })
     .await;
-    let sandbox = platform.sandboxes("sleeper").await.pop_first().unwrap();
+    let reported = async || platform.sandboxes("sleeper").await.pop_first();
+    let sandbox = eventually("its instance is reported", reported).await;
     if platform.stack.runtime() == cloudfunc::runtime::Kind::Docker {
         let killed = std::process::Command::new("docker").args(["kill", &sandbox]).output().unwrap();
         assert!(killed.status.success(), "{killed:?}");
