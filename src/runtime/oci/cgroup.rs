@@ -235,12 +235,9 @@ mod tests {
             assert_eq!(ran_out(Cgroups::V2, &[("memory.events", events.as_str())]), expected, "{said}");
         }
         let limit: u64 = 128 << 20;
-        for (most, kills, expected) in [
-            (limit, 1, true),
-            (limit - AT_ONCE, 1, true),
-            (limit / 2, 1, false),
-            (limit, 0, false),
-        ] {
+        for (most, kills, expected) in
+            [(limit, 1, true), (limit - AT_ONCE, 1, true), (limit / 2, 1, false), (limit, 0, false)]
+        {
             let (limited, used) = (format!("{limit}\n"), format!("{most}\n"));
             let control = format!("oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n");
             let files = [

@@ -150,7 +150,11 @@ async fn what_runs_while_the_store_is_away_for_longer_than_a_lease_runs_once() {
     eventually("somebody looks at leases again", looks).await;
     let since = Instant::now();
     eventually("more looks were made", async || {
-        assert_eq!(store.leases().await.unwrap(), before, "it has been away itself, and shows no silence");
+        assert_eq!(
+            store.leases().await.unwrap(),
+            before,
+            "it has been away itself, and shows no silence"
+        );
         (since.elapsed() > Duration::from_secs(2)).then_some(())
     })
     .await;
