@@ -19,6 +19,7 @@ mod doctor;
 mod documents;
 mod door;
 mod escape;
+mod fair_share;
 mod function_failures;
 mod growth;
 mod http_api;
