@@ -527,6 +527,41 @@ async fn an_attempt_that_is_reported_as_lost_is_followed_by_another_one() {
     platform.stop().await;
 }
 
+/// The broker has confirmed an outcome and loses it, with a disk or a purge. Its manager notices, and what it reports has the
+/// invocation run again.
+#[tokio::test]
+async fn an_outcome_that_the_broker_loses_is_missed_by_its_manager_and_the_invocation_runs_again() {
+    let test = "delivery::an_outcome_that_the_broker_loses_is_missed_by_its_manager_and_the_invocation_runs_again";
+    let stack = Stack::named("sqlite_rabbitmq_process");
+    let started = TestPlatform::start_with(stack, test, |platform| {
+        platform.limits.outcome_wait = Duration::from_secs(4);
+    });
+    let Some(platform) = started.await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    deploy_waiter(&platform, "one").await;
+    // It gets the outcome before the scheduler does.
+    let queue = platform.queue().await;
+    let options = cloudfunc::queue::ConsumeOptions { prefetch: 1, priority: 100 };
+    let mut first = queue.consume(&Address::Outcomes, options).await.unwrap();
+    let id = accept(&platform, folder.path(), 1).await;
+    has_begun(folder.path(), 1).await;
+    go(folder.path());
+    let taken = tokio::time::timeout(LOST, first.next()).await.expect("it has ended").unwrap();
+    let (outcome, _) = taken.parcel.open::<Reported>().unwrap();
+    assert_eq!((outcome.id, outcome.verdict), (id, Verdict::Succeeded));
+    taken.ack().await.unwrap();
+    drop(first);
+    queue.close().await;
+
+    let ended = end_of(&platform, id).await;
+    let outcomes: Vec<_> = ended.attempts.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!((ended.state, &outcomes[..]), (State::Succeeded, &[None, Some(State::Succeeded)][..]));
+    let error = ended.attempts[0].error.as_ref().expect("it says why");
+    assert_eq!(error.message, "its outcome was lost on its way");
+    assert_eq!(begun(folder.path(), 1).len(), 2);
+    platform.stop().await;
+}
+
 /// A row that nobody has published yet.
 async fn invocation_of(
     store: &std::sync::Arc<dyn cloudfunc::store::Store>,
