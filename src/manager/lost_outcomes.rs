@@ -24,18 +24,17 @@ use crate::{
     store::Running,
 };
 
-/// The pause between two looks.
-const EVERY: Duration = Duration::from_secs(30);
-/// The time for which an outcome may be on its way: through a queue, or a scheduler whose store is away.
-const LATEST: Duration = Duration::from_secs(600);
+/// The number of looks in the time for which an outcome may be on its way.
+const LOOKS: u32 = 20;
 
 /// Looks for them until told to stop.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut missed = Missed::default();
+    let latest = shared.limits.outcome_wait;
+    let mut missed = Missed::new(latest);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(latest / LOOKS) => {}
         }
         let owner = shared.lives.now().owner;
         let running = match shared.store.running(owner).await {
@@ -57,23 +56,29 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 /// Those that were missed at every look so far, and since when.
-#[derive(Default)]
-struct Missed(HashMap<(InvocationId, u32), Instant>);
+struct Missed {
+    since: HashMap<(InvocationId, u32), Instant>,
+    latest: Duration,
+}
 
 impl Missed {
+    fn new(latest: Duration) -> Self {
+        Self { since: HashMap::new(), latest }
+    }
+
     /// Returns those that were missed for too long.
     fn look(&mut self, missed: Vec<Running>, now: Instant) -> Vec<Running> {
-        self.0.retain(|key, _| missed.iter().any(|one| (one.id, one.attempt) == *key));
+        self.since.retain(|key, _| missed.iter().any(|one| (one.id, one.attempt) == *key));
         let is_late = |one: &Running| {
-            let since = self.0.entry((one.id, one.attempt)).or_insert(now);
-            now.saturating_duration_since(*since) >= LATEST
+            let since = self.since.entry((one.id, one.attempt)).or_insert(now);
+            now.saturating_duration_since(*since) >= self.latest
         };
         missed.into_iter().filter(is_late).collect()
     }
 
     /// The report is on its way now, and has as much time.
     fn reported(&mut self, lost: Running, now: Instant) {
-        self.0.insert((lost.id, lost.attempt), now);
+        self.since.insert((lost.id, lost.attempt), now);
     }
 }
 
@@ -106,6 +111,8 @@ mod tests {
     use super::*;
     use crate::model::{FunctionId, RevisionNumber};
 
+    const LATEST: Duration = Duration::from_secs(600);
+
     #[test]
     fn only_what_is_missed_at_every_look_for_ten_minutes_is_lost() {
         let one = |attempt| Running {
@@ -118,7 +125,7 @@ mod tests {
             losses: 0,
             accepted_at: Timestamp::UNIX_EPOCH,
         };
-        let (mut missed, start) = (Missed::default(), Instant::now());
+        let (mut missed, start) = (Missed::new(LATEST), Instant::now());
         assert_eq!(missed.look(vec![one(1)], start), []);
         assert_eq!(missed.look(vec![], start + LATEST / 2), [], "it was in hand for a moment");
         assert_eq!(missed.look(vec![one(1)], start + LATEST), []);
@@ -127,6 +134,7 @@ mod tests {
         assert_eq!(missed.look(vec![again], start + 3 * LATEST), [again]);
         assert_eq!(missed.look(vec![again], start + 3 * LATEST), [again], "its report was not taken");
         missed.reported(again, start + 3 * LATEST);
-        assert_eq!(missed.look(vec![again], start + 3 * LATEST + EVERY), [], "it was reported");
+        let next = start + 3 * LATEST + LATEST / LOOKS;
+        assert_eq!(missed.look(vec![again], next), [], "it was reported");
     }
 }

@@ -428,6 +428,9 @@ settings! {
         /// The interval at which a role that follows the functions reads all of them, because the announcement
         /// of a change may have been lost. Tests shorten it.
         reread: Duration = Duration::from_secs(60);
+        /// The time for which an outcome may be on its way, through a queue, or a scheduler whose store is away; after
+        /// that it counts as lost, and the invocation is run again. Tests shorten it.
+        outcome_wait: Duration = Duration::from_secs(600);
     }
 }
 

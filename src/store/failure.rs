@@ -192,6 +192,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_lets_nobody_in_or_do_less_has_refused_and_not_failed() {
+        // Not in pg_hba.conf or not to log in, a wrong password, no such database, not permitted.
+        for code in ["28000", "28P01", "3D000", "42501"] {
+            assert_eq!(postgres_fault(code), Fault::Refused, "{code}");
+        }
+        let (address, source) = ("here".to_owned(), "a wrong password".into());
+        assert!(Error::Refused { address, source }.is_transient(), "somebody may change that");
+    }
+
+    #[test]
     fn a_disk_that_takes_nothing_is_told_from_a_store_that_is_away_or_broken() {
         for (code, expected) in [
             ("53100", Fault::Unwritable(Refusal::ServerFull)),

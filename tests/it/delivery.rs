@@ -1,6 +1,8 @@
 //! The promises of delivery under the schedules that would break them: what waits, what is lost, what is killed.
 //! GUARANTEES.md names these tests.
 
+mod store;
+
 use std::{path::Path, time::Duration};
 
 use cloudfunc::{
@@ -44,16 +46,21 @@ on_stack! {
 }
 
 mod killed {
-    use super::a_kill_from_outside_is_no_crash_of_the_function;
+    use super::{
+        a_call_whose_instance_is_killed_from_outside_is_interrupted,
+        a_kill_from_outside_is_no_crash_of_the_function,
+    };
     use crate::on_stack;
 
     on_stack! {
         real:
         a_kill_from_outside_is_no_crash_of_the_function
+        a_call_whose_instance_is_killed_from_outside_is_interrupted
     }
     on_stack! {
         oci:
         a_kill_from_outside_is_no_crash_of_the_function
+        a_call_whose_instance_is_killed_from_outside_is_interrupted
     }
 }
 
@@ -229,7 +236,7 @@ async fn a_kill_from_outside_is_no_crash_of_the_function(platform: &TestPlatform
     platform.deploy("sleeper", &[("function.py", SLEEPER)]).await;
     let (name, payload) = (function("sleeper"), json(r#"{"seconds": 3}"#));
     let id = platform.client.invoke_async(&name, payload).await.unwrap().id;
-    kill_the_instance(platform, id).await;
+    kill_the_instance(platform).await;
     let ended = end_of(platform, id).await;
     assert_eq!(ended.state, State::Succeeded, "{ended:?}");
     let outcomes: Vec<_> = ended.attempts.iter().map(|attempt| attempt.outcome).collect();
@@ -239,14 +246,28 @@ async fn a_kill_from_outside_is_no_crash_of_the_function(platform: &TestPlatform
     assert!(error.message.contains("from outside"), "{error:?}");
 }
 
+/// It is not run again, and nothing is said of the function.
+async fn a_call_whose_instance_is_killed_from_outside_is_interrupted(platform: &TestPlatform) {
+    platform.deploy("sleeper", &[("function.py", SLEEPER)]).await;
+    let call = platform.problem("sleeper", r#"{"seconds": 20}"#);
+    let (problem, ()) = tokio::join!(call, kill_the_instance(platform));
+    let told = (&*problem.code, problem.status, problem.retry_safe);
+    assert_eq!(told, (code::INTERRUPTED.code, 502, false), "{problem:?}");
+    assert_eq!((problem.error_type, problem.trace), (None, None));
+    let record = record(platform, problem.invocation_id.unwrap()).await;
+    let kind = cloudfunc::lifecycle::Ending::of_record(&record).unwrap().kind();
+    assert_eq!(kind, Kind::Interrupted, "{record:?}");
+}
+
 /// By a signal that no function can send itself.
-async fn kill_the_instance(platform: &TestPlatform, id: InvocationId) {
+async fn kill_the_instance(platform: &TestPlatform) {
     eventually("it runs", async || {
-        let lines = platform.get(&format!("/v1/functions/sleeper/logs?invocation={id}"));
+        let lines = platform.get("/v1/functions/sleeper/logs");
         lines.send().await.ok()?.text().await.ok()?.contains("begun").then_some(())
     })
     .await;
-    let sandbox = platform.sandboxes("sleeper").await.pop_first().unwrap();
+    let reported = async || platform.sandboxes("sleeper").await.pop_first();
+    let sandbox = eventually("its instance is reported", reported).await;
     if platform.stack.runtime() == cloudfunc::runtime::Kind::Docker {
         let killed = std::process::Command::new("docker").args(["kill", &sandbox]).output().unwrap();
         assert!(killed.status.success(), "{killed:?}");
@@ -508,6 +529,41 @@ async fn an_attempt_that_is_reported_as_lost_is_followed_by_another_one() {
     assert_eq!((ended.state, &outcomes[..]), (State::Succeeded, &[None, Some(State::Succeeded)][..]));
     queue.close().await;
     store.close().await;
+    platform.stop().await;
+}
+
+/// The broker has confirmed an outcome and loses it, with a disk or a purge. Its manager notices, and what it reports has the
+/// invocation run again.
+#[tokio::test]
+async fn an_outcome_that_the_broker_loses_is_missed_by_its_manager_and_the_invocation_runs_again() {
+    let test = "delivery::an_outcome_that_the_broker_loses_is_missed_by_its_manager_and_the_invocation_runs_again";
+    let stack = Stack::named("sqlite_rabbitmq_process");
+    let started = TestPlatform::start_with(stack, test, |platform| {
+        platform.limits.outcome_wait = Duration::from_secs(4);
+    });
+    let Some(platform) = started.await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    deploy_waiter(&platform, "one").await;
+    // It gets the outcome before the scheduler does.
+    let queue = platform.queue().await;
+    let options = cloudfunc::queue::ConsumeOptions { prefetch: 1, priority: 100 };
+    let mut first = queue.consume(&Address::Outcomes, options).await.unwrap();
+    let id = accept(&platform, folder.path(), 1).await;
+    has_begun(folder.path(), 1).await;
+    go(folder.path());
+    let taken = tokio::time::timeout(LOST, first.next()).await.expect("it has ended").unwrap();
+    let (outcome, _) = taken.parcel.open::<Reported>().unwrap();
+    assert_eq!((outcome.id, outcome.verdict), (id, Verdict::Succeeded));
+    taken.ack().await.unwrap();
+    drop(first);
+    queue.close().await;
+
+    let ended = end_of(&platform, id).await;
+    let outcomes: Vec<_> = ended.attempts.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!((ended.state, &outcomes[..]), (State::Succeeded, &[None, Some(State::Succeeded)][..]));
+    let error = ended.attempts[0].error.as_ref().expect("it says why");
+    assert_eq!(error.message, "its outcome was lost on its way");
+    assert_eq!(begun(folder.path(), 1).len(), 2);
     platform.stop().await;
 }
 

@@ -20,6 +20,7 @@ mod documents;
 mod door;
 mod escape;
 mod examples;
+mod fair_share;
 mod function_failures;
 mod growth;
 mod http_api;

@@ -1,6 +1,8 @@
 //! The power is cut under the real program: of its files is left what it has synced (`power_cut/disk.c`, preloaded), and
 //! the platform starts again on that. A kill alone shows nothing: the kernel keeps what was written.
 
+mod caches;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -122,7 +124,11 @@ impl Platform {
 
     /// Starts it; on the disk that loses what is not synced, each sync takes so many microseconds.
     async fn up(&self, name: &str, delay: Option<usize>) -> (Process, Client) {
-        let mut command = self.home.cloudfunc(&["up", "--embedded", "--runtime", "process"]);
+        self.up_with("process", name, delay).await
+    }
+
+    async fn up_with(&self, runtime: &str, name: &str, delay: Option<usize>) -> (Process, Client) {
+        let mut command = self.home.cloudfunc(&["up", "--embedded", "--runtime", runtime]);
         for role in ["gateway", "registry", "scheduler", "manager"] {
             command.args([format!("--{role}-port"), "0".to_owned()]);
         }

@@ -218,4 +218,34 @@ mod tests {
         let of_machine = "low 0\nmax 0\noom 0\noom_kill 1\n";
         assert!(counts(of_machine, "oom_kill ") && !counts(of_machine, "oom "));
     }
+
+    #[test]
+    fn a_kill_counts_as_the_functions_own_only_where_its_limit_was_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let ran_out = |version, files: &[(&str, &str)]| {
+            for (name, text) in files {
+                fs::write(folder.path().join(name), text).unwrap();
+            }
+            let folders = vec![folder.path().to_owned()];
+            Cgroup { version, folders }.ran_out_of_memory()
+        };
+        for (oom, oom_kill, expected) in [(1, 1, true), (0, 1, false), (1, 0, false), (0, 0, false)] {
+            let events = format!("low 0\nhigh 0\nmax 0\noom {oom}\noom_kill {oom_kill}\n");
+            let said = format!("oom {oom}, oom_kill {oom_kill}");
+            assert_eq!(ran_out(Cgroups::V2, &[("memory.events", events.as_str())]), expected, "{said}");
+        }
+        let limit: u64 = 128 << 20;
+        for (most, kills, expected) in
+            [(limit, 1, true), (limit - AT_ONCE, 1, true), (limit / 2, 1, false), (limit, 0, false)]
+        {
+            let (limited, used) = (format!("{limit}\n"), format!("{most}\n"));
+            let control = format!("oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n");
+            let files = [
+                ("memory.limit_in_bytes", limited.as_str()),
+                ("memory.max_usage_in_bytes", used.as_str()),
+                ("memory.oom_control", control.as_str()),
+            ];
+            assert_eq!(ran_out(Cgroups::V1, &files), expected, "{most} of {limit}, {kills} kills");
+        }
+    }
 }

@@ -101,6 +101,7 @@ impl Root {
         let language = interpreter.language;
         let name = format!("{language}-{}-{hash}", interpreter.release);
         let home = parent.join(&name);
+        remove_leftovers(parent);
         if !home.exists() {
             build(parent, &home, interpreter, &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
@@ -181,7 +182,6 @@ fn build(
     filters: &[u8],
 ) -> io::Result<()> {
     fs::create_dir_all(parent)?;
-    remove_leftovers(parent);
     let making = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
     let made = making.path();
     make_folder(made, "empty".as_ref())?;
@@ -199,7 +199,8 @@ fn build(
     }
 }
 
-/// Removes builds that a killed process left unfinished: a live one does not take that long.
+/// Removes builds that a killed process left unfinished: a live one does not take that long. Also where there is nothing to
+/// build: the start after the kill has built it anew, and came too early for this.
 fn remove_leftovers(parent: &Path) {
     const LONG_AGO: std::time::Duration = std::time::Duration::from_secs(600);
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -281,4 +282,29 @@ fn make_file(root: &Path, path: &Path, text: &str) -> io::Result<()> {
     let path = root.join(path);
     fs::write(&path, text)?;
     fs::set_permissions(&path, Permissions::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::UNIX_EPOCH};
+
+    use super::{super::host::host_interpreter, *};
+
+    #[test]
+    fn builds_that_a_killed_process_left_are_removed_by_a_later_start() {
+        let parent = tempfile::tempdir().unwrap();
+        let version = host_interpreter(Language::Python).unwrap().version;
+        let interpreter = Interpreter::find(Language::Python, &version).unwrap();
+        let made = Root::make(parent.path(), &interpreter).unwrap();
+        for name in [".making-killed", ".making-now"] {
+            fs::create_dir_all(parent.path().join(name).join("root/etc")).unwrap();
+        }
+        let killed = fs::File::open(parent.path().join(".making-killed")).unwrap();
+        killed.set_modified(UNIX_EPOCH).unwrap();
+        let again = Root::make(parent.path(), &interpreter).unwrap();
+        assert_eq!(again.folder, made.folder);
+        let names = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let home = made.folder.parent().unwrap().file_name().unwrap().to_owned();
+        assert_eq!(names.collect::<BTreeSet<_>>(), BTreeSet::from([".making-now".into(), home]));
+    }
 }

@@ -133,6 +133,17 @@ mod tests {
         }
     }
 
+    /// As on a disk whose commits take seconds: a renewal is seen after its commit, and reads wait for those.
+    #[test]
+    fn a_store_that_answers_late_shows_no_silence_however_late_renewals_are_seen() {
+        let mut watch = LeaseWatch::new(false);
+        let start = Instant::now();
+        for look in 0..100 {
+            let now = start + 4 * SECOND * look;
+            assert_eq!(watch.look(&[lease(i64::from(look / 4))], now), [], "look {look}");
+        }
+    }
+
     #[test]
     fn a_store_that_does_not_take_the_end_of_a_lease_may_not_take_renewals_either() {
         let mut watch = LeaseWatch::new(false);

@@ -354,6 +354,26 @@ mod tests {
         store.close().await;
     }
 
+    /// So on a slow disk a look at leases is answered late, and one that is late shows no silence of a manager.
+    #[tokio::test]
+    async fn leases_are_read_no_sooner_than_the_last_commit_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::connect(&folder.path().join("store.db")).await.unwrap();
+        let promise = store.writing.promises().give();
+        let mut looking = Leases::leases(&store);
+        for _ in 0..10 {
+            let reading = reads::leases(store.lease_readers());
+            tokio::select! {
+                biased;
+                leases = &mut looking => panic!("{leases:?} before they were on disk"),
+                read = reading => assert_eq!(read.unwrap(), []),
+            }
+        }
+        store.writing.promises().keep(promise);
+        assert_eq!(looking.await.unwrap(), []);
+        store.close().await;
+    }
+
     #[tokio::test]
     async fn a_panic_of_the_task_that_writes_is_told() {
         let folder = tempfile::tempdir().unwrap();
