@@ -134,7 +134,7 @@ async fn a_host_whose_engine_is_away_leaves_what_waits_to_the_others() {
 
     go(folder.path());
     let mut at_once = 0;
-    for (n, id) in (0..).zip(&ids) {
+    for (n, id) in (0_u32..).zip(&ids) {
         let record = platform.client.record(*id, Some(SOON)).await.unwrap();
         assert_eq!((record.state, begun(folder.path(), n).len()), (State::Succeeded, 1), "{record:?}");
         at_once += usize::from(record.attempts.len() == 1);
