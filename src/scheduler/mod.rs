@@ -141,8 +141,7 @@ pub async fn run(
     });
     // Background work goes on until the last request is answered.
     let background = CancellationToken::new();
-    let mut tasks =
-        Tasks { background: JoinSet::new(), recorder: recorder_task, admission: admit_task };
+    let mut tasks = Tasks { background: JoinSet::new(), recorder: recorder_task, admission: admit_task };
     tasks.background.spawn(function_cache::follow(scheduler.clone(), background.clone()));
     tasks.background.spawn(replies::receive(scheduler.clone(), background.clone()));
     tasks.background.spawn(outcomes::receive(scheduler.clone(), background.clone()));

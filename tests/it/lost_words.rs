@@ -12,21 +12,20 @@ use std::{
 
 use cloudfunc::{
     app::Role,
-    client::{Error, InvokeAnswer, Outcome, RecordFilter},
+    client::{Error, Outcome, RecordFilter},
     lifecycle::{Ending, Kind},
     model::{State, code, message::Verdict},
     settings::Platform,
 };
 use rustix::process::Signal;
-use tokio::task::JoinHandle;
 
 use crate::support::{
     beside::{Beside, Between, EngineSwitch, Fate, verdict},
     eventually, eventually_within,
     home::SOON,
-    platform::{Stack, TestPlatform, function, json},
+    platform::{Stack, TestPlatform},
     process::Process,
-    waiter::{begun, deploy_waiter, go, has_begun, payload},
+    waiter::{begun, call, deploy_waiter, go, has_begun},
 };
 
 /// Without a manager: the test starts one.
@@ -39,15 +38,6 @@ async fn start(test: &str, change: impl FnOnce(&mut Platform)) -> Option<TestPla
 /// A manager on this way to the broker.
 async fn manager(platform: &TestPlatform, queue: Arc<Between>) -> Beside {
     Beside::start(platform, &Arc::<EngineSwitch>::default(), queue).await
-}
-
-fn call(
-    platform: &TestPlatform,
-    folder: &std::path::Path,
-    n: u32,
-) -> JoinHandle<Result<InvokeAnswer, Error>> {
-    let (client, body) = (platform.client.clone(), json(&payload(folder, n)));
-    tokio::spawn(async move { client.invoke(&function("waiter"), body).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

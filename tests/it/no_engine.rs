@@ -22,7 +22,7 @@ use crate::support::{
     home::SOON,
     platform::{Stack, TestPlatform, function, json},
     postgres::psql,
-    waiter::{begun, deploy_waiter, go, has_begun, payload},
+    waiter::{begun, call, deploy_waiter, go, has_begun, payload},
 };
 
 const HELLO: &str = "def handler(event):\n    return 'hello'\n";
@@ -165,10 +165,7 @@ async fn callers_come_to_a_host_whose_engine_is_away_only_when_no_other_has_room
     })
     .await;
     // One for each of the other host's two consumers.
-    let calls = [100, 101].map(|n| {
-        let (client, body) = (platform.client.clone(), json(&payload(folder.path(), n)));
-        tokio::spawn(async move { client.invoke(&function("waiter"), body).await })
-    });
+    let calls = [100, 101].map(|n| call(&platform, folder.path(), n));
     eventually("both wait there", async || {
         let filter = RecordFilter { state: Some(State::Running), ..RecordFilter::default() };
         let records = platform.client.records(&filter).await.unwrap().items;

@@ -33,7 +33,7 @@ use crate::{
         home::SOON,
         platform::{Stack, TestPlatform, function, json},
         proxy::Proxy,
-        waiter::{begun, deploy_waiter, go, has_begun, payload},
+        waiter::{begun, call, deploy_waiter, go, has_begun, payload},
     },
 };
 
@@ -77,16 +77,6 @@ async fn calls_in_hand_when_the_consuming_connection_is_lost_get_their_own_answe
         assert_eq!((status.as_u16(), body), (200, 7.into()));
     }
     platform.stop().await;
-}
-
-/// A call whose caller waits.
-fn call(
-    platform: &TestPlatform,
-    folder: &Path,
-    n: u32,
-) -> JoinHandle<Result<InvokeAnswer, Error>> {
-    let (client, body) = (platform.client.clone(), json(&payload(folder, n)));
-    tokio::spawn(async move { client.invoke(&function("waiter"), body).await })
 }
 
 /// Number 1 runs on the only instance of its host, and number 2 waits there for it; the scheduler knows who has them.
@@ -253,10 +243,8 @@ async fn a_call_that_could_not_be_given_back_is_answered_as_interrupted_and_neve
     let [first, second] = one_runs_and_one_waits(&platform, folder.path()).await;
     let (next, _, said) = counting(&platform, platform.queue().await).await;
     let stopping = tokio::spawn(stopped.stop());
-    eventually("the next one was given it", async || {
-        (said.load(Ordering::SeqCst) >= 1).then_some(())
-    })
-    .await;
+    eventually("the next one was given it", async || (said.load(Ordering::SeqCst) >= 1).then_some(()))
+        .await;
     go(folder.path());
     assert_eq!(value(first.await.unwrap()), "1", "what runs is finished");
     let problem = interrupted(second.await.unwrap());

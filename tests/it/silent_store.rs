@@ -91,8 +91,7 @@ async fn callers_of_a_scheduler_that_has_just_started_are_all_answered_in_the_ti
     let proxy = Proxy::start(target).await;
     behind.set_host(Some("127.0.0.1")).unwrap();
     behind.set_port(Some(proxy.port())).unwrap();
-    let platform: PlatformName =
-        format!("test-{}", InvocationId::new().0.simple()).parse().unwrap();
+    let platform: PlatformName = format!("test-{}", InvocationId::new().0.simple()).parse().unwrap();
     let queue = queue::connect(&broker.parse().unwrap(), &platform).await.unwrap();
     let store = store::connect(&behind.as_str().parse().unwrap()).await.unwrap();
 

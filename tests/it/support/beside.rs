@@ -114,11 +114,7 @@ impl Runtime for Switched {
         self.runtime.ping().await
     }
 
-    async fn ensure_image(
-        &self,
-        image: &Image,
-        progress: &Progress,
-    ) -> Result<String, runtime::Error> {
+    async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, runtime::Error> {
         self.runtime.ensure_image(image, progress).await
     }
 

@@ -2,7 +2,13 @@
 
 use std::path::Path;
 
-use super::{eventually, platform::TestPlatform};
+use cloudfunc::client::{Error, InvokeAnswer};
+use tokio::task::JoinHandle;
+
+use super::{
+    eventually,
+    platform::{TestPlatform, function, json},
+};
 
 /// Says in a file of its own that it has begun, and ends when its file `go` is there.
 const WAITER: &str = "import os, pathlib, time\n\n\ndef handler(event):\n    folder = pathlib.Path(event['folder'])\n    \
@@ -18,6 +24,12 @@ pub async fn deploy_waiter(platform: &TestPlatform, version: &str) {
 
 pub fn payload(folder: &Path, n: u32) -> String {
     serde_json::json!({ "folder": folder, "n": n }).to_string()
+}
+
+/// Calls it as a caller who waits.
+pub fn call(platform: &TestPlatform, folder: &Path, n: u32) -> JoinHandle<Result<InvokeAnswer, Error>> {
+    let (client, body) = (platform.client.clone(), json(&payload(folder, n)));
+    tokio::spawn(async move { client.invoke(&function("waiter"), body).await })
 }
 
 /// What the attempts of number `n` have written when they began: one version each.
