@@ -113,7 +113,8 @@ async fn a_second_host_invokes_what_the_first_has_just_deployed() {
     platform.stop().await;
 }
 
-/// It would fail them faster than others run them, and draw all of them; each failure costs an invocation a pause.
+/// It would fail them faster than others run them, and draw all of them. Two learn by a failed attempt that something is
+/// wrong there; from the third failure on what waits goes back as it came.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_whose_engine_is_away_leaves_what_waits_to_the_others() {
     let test = "no_engine::a_host_whose_engine_is_away_leaves_what_waits_to_the_others";
@@ -139,7 +140,7 @@ async fn a_host_whose_engine_is_away_leaves_what_waits_to_the_others() {
         assert_eq!((record.state, begun(folder.path(), n).len()), (State::Succeeded, 1), "{record:?}");
         at_once += usize::from(record.attempts.len() == 1);
     }
-    assert!(at_once > ids.len() / 2, "{at_once} at their first attempt");
+    assert!(at_once + 2 >= ids.len(), "{at_once} of {} at their first attempt", ids.len());
     without.stop().await;
     platform.stop().await;
 }
@@ -217,9 +218,9 @@ async fn what_was_accepted_outlasts_an_engine_that_is_away_for_long() {
         panic!("it is Postgres")
     };
     let engine = Arc::<EngineSwitch>::default();
-    // Each of them fails three times in a row before it pauses.
+    // Each of them makes two claims in vain, and then leaves what waits to the others.
     let mut managers = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..7 {
         managers.push(Beside::start(&platform, &engine, platform.queue().await).await);
     }
     let mut ids = Vec::new();
