@@ -118,7 +118,8 @@ impl Dispatch {
         &self.warm
     }
 
-    /// The functions of which no instance can be started here at present: background work is left to others.
+    /// The functions of which no instance can be started here at present: their work is left to others, callers' as far as
+    /// these have room for it.
     pub fn stalled(&self) -> &FunctionSet {
         &self.stalled
     }

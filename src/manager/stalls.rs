@@ -1,6 +1,6 @@
 //! Functions that cannot be started here, because of this host or its engine: after some failures in a row their queued
 //! invocations are left to other managers for a while, and are then tried here again. A host whose engine is away would
-//! otherwise draw all of them, since nothing holds it up.
+//! otherwise draw all of them, since nothing holds it up. Callers who wait come here only where no other has room.
 
 use std::{
     collections::{HashMap, HashSet},

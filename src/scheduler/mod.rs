@@ -19,7 +19,10 @@ mod sync;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::broadcast, task::JoinSet};
+use tokio::{
+    sync::broadcast,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -73,6 +76,32 @@ struct Scheduler {
     stop: CancellationToken,
 }
 
+/// The tasks of a scheduler that runs. They end only by a panic, and nothing works without them.
+struct Tasks {
+    background: JoinSet<()>,
+    recorder: JoinHandle<()>,
+    admission: JoinHandle<()>,
+}
+
+impl Tasks {
+    /// Waits until one of them ends, and says which.
+    async fn first_end(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = self.background.join_next() => anyhow::anyhow!("a background task ended: {ended:?}"),
+            ended = &mut self.recorder => anyhow::anyhow!("the recorder ended: {ended:?}"),
+            ended = &mut self.admission => anyhow::anyhow!("the admission ended: {ended:?}"),
+        }
+    }
+
+    /// Waits until all of them have ended; the last two do when nobody has the scheduler any more.
+    async fn all_ended(&mut self, scheduler: Arc<Scheduler>) {
+        while self.background.join_next().await.is_some() {}
+        drop(scheduler);
+        let _ = (&mut self.admission).await;
+        let _ = (&mut self.recorder).await;
+    }
+}
+
 /// The number of finished ids that a waiter may fall behind before it asks the store.
 const FINISHED_BACKLOG: usize = 4096;
 
@@ -93,8 +122,8 @@ pub async fn run(
     if !queue.is_durable() {
         store.forget_published().await?;
     }
-    let (recorder, mut recorder_task) = recorder::start(store.clone());
-    let (admission, mut admit_task) = admit::start(store.clone(), queue.clone());
+    let (recorder, recorder_task) = recorder::start(store.clone());
+    let (admission, admit_task) = admit::start(store.clone(), queue.clone());
     let scheduler = Arc::new(Scheduler {
         platform,
         functions: FunctionCache::new(store.clone()),
@@ -112,13 +141,13 @@ pub async fn run(
     });
     // Background work goes on until the last request is answered.
     let background = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(function_cache::follow(scheduler.clone(), background.clone()));
-    tasks.spawn(replies::receive(scheduler.clone(), background.clone()));
-    tasks.spawn(outcomes::receive(scheduler.clone(), background.clone()));
-    tasks.spawn(sweep::run(scheduler.clone(), background.clone()));
-    tasks.spawn(forsaken::run(scheduler.clone(), background.clone()));
-    tasks.spawn(lost_messages::run(scheduler.clone(), background.clone()));
+    let mut tasks = Tasks { background: JoinSet::new(), recorder: recorder_task, admission: admit_task };
+    tasks.background.spawn(function_cache::follow(scheduler.clone(), background.clone()));
+    tasks.background.spawn(replies::receive(scheduler.clone(), background.clone()));
+    tasks.background.spawn(outcomes::receive(scheduler.clone(), background.clone()));
+    tasks.background.spawn(sweep::run(scheduler.clone(), background.clone()));
+    tasks.background.spawn(forsaken::run(scheduler.clone(), background.clone()));
+    tasks.background.spawn(lost_messages::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");
     let serves = Served {
         routes: routes::routes(scheduler.clone()),
@@ -129,19 +158,12 @@ pub async fn run(
     tokio::select! {
         () = serving => {}
         () = shutdown.hard.cancelled() => return Ok(()),
-        // They end only by a panic, and nothing works without them: the supervisor starts us again.
-        ended = tasks.join_next() => anyhow::bail!("a background task ended: {ended:?}"),
-        ended = &mut recorder_task => anyhow::bail!("the recorder ended: {ended:?}"),
-        ended = &mut admit_task => anyhow::bail!("the admission ended: {ended:?}"),
+        // The supervisor starts us again.
+        ended = tasks.first_end() => return Err(ended),
     }
     background.cancel();
     let recorder = scheduler.recorder.closing();
-    let written = async {
-        while tasks.join_next().await.is_some() {}
-        drop(scheduler);
-        let _ = (&mut admit_task).await;
-        let _ = (&mut recorder_task).await;
-    };
+    let written = tasks.all_ended(scheduler);
     // A store that is away, or an answer that nobody reads, does not hold up the stop.
     let is_written = tokio::select! {
         biased;
@@ -150,8 +172,8 @@ pub async fn run(
         () = shutdown.hard.cancelled() => false,
     };
     if !is_written {
-        admit_task.abort();
-        recorder_task.abort();
+        tasks.admission.abort();
+        tasks.recorder.abort();
         let records = recorder.waiting();
         tracing::warn!(records, "the last records of sync invocations are not stored");
     }
@@ -164,4 +186,31 @@ fn calls(scheduler: Arc<Scheduler>) -> Calls {
         let scheduler = scheduler.clone();
         Box::pin(async move { scheduler.submit(call).await })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whichever_task_of_a_scheduler_panics_its_end_is_noticed() {
+        let names = ["a background task", "the recorder", "the admission"];
+        for broken in names {
+            let task = move |name: &'static str| async move {
+                assert_ne!(name, broken, "for a test");
+                pending::<()>().await;
+            };
+            let [background, recorder, admission] = names.map(task);
+            let mut tasks = Tasks {
+                background: JoinSet::new(),
+                recorder: tokio::spawn(recorder),
+                admission: tokio::spawn(admission),
+            };
+            tasks.background.spawn(background);
+            let ended = tasks.first_end().await.to_string();
+            assert!(ended.starts_with(&format!("{broken} ended")), "{ended}");
+        }
+    }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use cloudfunc::{
-    model::{FunctionId, Mode},
+    app::Role,
+    client::{Client, Outcome},
+    model::{FunctionId, Mode, RevisionNumber},
     queue::{Address, Error, Message, Queue},
     store::{self, NewRevision},
 };
@@ -11,8 +13,9 @@ use cloudfunc::{
 use crate::{
     store_contract::execute,
     support::{
+        beside::SecondHost,
         eventually,
-        platform::{Stack, TestPlatform, function},
+        platform::{Stack, TestPlatform, function, json},
     },
 };
 
@@ -53,6 +56,52 @@ async fn a_change_that_was_not_announced_is_found_by_the_next_look_at_everything
     .await;
     store.close().await;
     platform.stop().await;
+}
+
+/// The schedulers of both hosts know which code a call is for, and both managers which code is kept warm; nobody is told
+/// that it has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_was_not_announced_reaches_every_host() {
+    let test = "changes::a_rollback_that_was_not_announced_reaches_every_host";
+    let stack = Stack::named("postgres_rabbitmq_process");
+    let started = TestPlatform::start_with(stack, test, |platform| {
+        platform.limits.reread = Duration::from_millis(200);
+    });
+    let Some(platform) = started.await else { return };
+    let second = SecondHost::start(&platform, &Role::ALL).await;
+    for version in ["one", "two"] {
+        let code = format!("def handler(event):\n    return '{version}'\n");
+        let kept = "[scaling]\nmin_instances = 1\n";
+        platform.deploy("f", &[("function.py", &code[..]), ("cloudfunc.toml", kept)]).await;
+    }
+    let store = platform.store().await;
+    let runs_everywhere = async |revision: u32, version: &str| {
+        eventually("both managers keep an instance of it", async || {
+            let instances = store.instances(None).await.unwrap();
+            let is_all = instances.iter().all(|one| one.revision == RevisionNumber(revision));
+            let [one, other] = &instances[..] else { return None };
+            (is_all && one.manager != other.manager).then_some(())
+        })
+        .await;
+        eventually("callers of both hosts get it", async || {
+            let answers = [answer(&platform.client).await, answer(&second.client).await];
+            answers.iter().all(|answer| answer == version).then_some(())
+        })
+        .await;
+    };
+    runs_everywhere(2, "two").await;
+    // As the registry does, without an event.
+    store.activate(&function("f"), RevisionNumber(1), None).await.unwrap();
+    runs_everywhere(1, "one").await;
+    store.close().await;
+    second.stop().await;
+    platform.stop().await;
+}
+
+async fn answer(client: &Client) -> String {
+    let answer = client.invoke(&function("f"), json("{}")).await.unwrap();
+    let Outcome::Value(body) = answer.outcome else { panic!("{answer:?}") };
+    String::from_utf8(body.bytes.to_vec()).unwrap()
 }
 
 /// A registry may end before it has removed them, and a role that has not heard of the deletion makes them again.

@@ -24,17 +24,12 @@ use crate::{
         eventually, eventually_within,
         platform::{Stack, TestPlatform, function, json},
         postgres::psql,
+        waiter::{begun, deploy_waiter, go, has_begun, payload},
     },
 };
 
 /// Longer than a lease that is not renewed is waited for, and the way to the next attempt.
 const LOST: Duration = Duration::from_secs(40);
-
-/// Says in a file of its own that it has begun, and ends when its file `go` is there.
-const WAITER: &str = "import os, pathlib, time\n\n\ndef handler(event):\n    folder = pathlib.Path(event['folder'])\n    \
-    with open(folder / f\"begun-{event['n']}\", 'a') as begun:\n        begun.write('VERSION\\n')\n    \
-    while not (folder / 'go').exists():\n        time.sleep(0.01)\n    return event['n']\n";
-const ONE: &str = "[scaling]\nmax_instances = 1\n";
 
 on_stack! {
     light:
@@ -64,24 +59,6 @@ mod killed {
     }
 }
 
-fn waiter(version: &str) -> String {
-    WAITER.replace("VERSION", version)
-}
-
-fn payload(folder: &Path, n: u32) -> String {
-    serde_json::json!({ "folder": folder, "n": n }).to_string()
-}
-
-/// What the attempts of number `n` have written when they began: one version each.
-fn begun(folder: &Path, n: u32) -> Vec<String> {
-    let text = std::fs::read_to_string(folder.join(format!("begun-{n}"))).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
-}
-
-async fn has_begun(folder: &Path, n: u32) {
-    eventually("it runs", async || (!begun(folder, n).is_empty()).then_some(())).await;
-}
-
 async fn accept(platform: &TestPlatform, folder: &Path, n: u32) -> InvocationId {
     let (name, payload) = (function("waiter"), json(&payload(folder, n)));
     platform.client.invoke_async(&name, payload).await.unwrap().id
@@ -98,21 +75,12 @@ async fn end_of(platform: &TestPlatform, id: InvocationId) -> Record {
     .await
 }
 
-async fn deploy_waiter(platform: &TestPlatform, version: &str) {
-    let files = [("function.py", &waiter(version)[..]), ("cloudfunc.toml", ONE)];
-    platform.deploy("waiter", &files).await;
-}
-
 /// One runs and two wait behind it; none of them has more than its turn.
 async fn one_runs_and_two_wait(platform: &TestPlatform, folder: &Path) -> [InvocationId; 3] {
     deploy_waiter(platform, "one").await;
     let first = accept(platform, folder, 1).await;
     has_begun(folder, 1).await;
     [first, accept(platform, folder, 2).await, accept(platform, folder, 3).await]
-}
-
-fn go(folder: &Path) {
-    std::fs::write(folder.join("go"), "").unwrap();
 }
 
 async fn what_waits_is_queued_and_runs_the_code_that_is_active_when_it_begins(platform: &TestPlatform) {

@@ -16,14 +16,14 @@ use cloudfunc::{
     http::{self, Door, Guard, Server},
     manager,
     model::{
-        Function, FunctionId, InvocationId, ManagerId, Mode, PlatformName,
+        Body, Function, FunctionId, InvocationId, ManagerId, Mode, PlatformName,
         message::{self, Invoke, Parcel},
     },
     queue::{self, Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
     runtime, scheduler,
     settings::Limits,
     shutdown::Shutdown,
-    store,
+    store::{self, Announcement, NewInvocation},
 };
 
 use crate::store_contract::revision_of;
@@ -36,6 +36,12 @@ const SOON: Duration = Duration::from_secs(30);
 enum Over {
     Admission,
     Publishing,
+    Following,
+    Replies,
+    Outcomes,
+    Sweeping,
+    Watching,
+    LostMessages,
     Builds,
     Consuming,
     Answering,
@@ -45,7 +51,8 @@ enum Over {
 struct Panics {
     queue: Arc<dyn Queue>,
     over: Over,
-    /// The number of questions whether it is durable: the scheduler asks first, then its admission.
+    /// The number of questions whether it is durable: the scheduler asks first, then its admission, then its watch over
+    /// leases, which begins before any of the others has heard from the store.
     asked: AtomicUsize,
 }
 
@@ -62,9 +69,11 @@ impl Queue for Panics {
     }
 
     fn is_durable(&self) -> bool {
-        let is_second = self.asked.fetch_add(1, Ordering::SeqCst) == 1;
-        self.unless(self.over != Over::Admission || !is_second);
-        self.queue.is_durable()
+        let before = self.asked.fetch_add(1, Ordering::SeqCst);
+        self.unless(self.over != Over::Admission || before != 1);
+        self.unless(self.over != Over::Watching || before != 2);
+        // Only of a broker it is asked what it has lost.
+        self.over == Over::LostMessages || self.queue.is_durable()
     }
 
     async fn publish(&self, to: &Address, message: Message) -> Result<(), Error> {
@@ -78,6 +87,7 @@ impl Queue for Panics {
         self.unless(self.over != Over::Builds || *from != Address::Builds);
         let is_async = matches!(from, Address::Function(_, Mode::Async));
         self.unless(self.over != Over::Consuming || !is_async);
+        self.unless(self.over != Over::Outcomes || *from != Address::Outcomes);
         self.queue.consume(from, options).await
     }
 
@@ -90,10 +100,12 @@ impl Queue for Panics {
     }
 
     async fn waiting(&self, functions: &[FunctionId]) -> Result<Vec<Waiting>, Error> {
+        self.unless(self.over != Over::LostMessages);
         self.queue.waiting(functions).await
     }
 
     async fn open_replies(&self) -> Result<(Address, Consumer), Error> {
+        self.unless(self.over != Over::Replies);
         self.queue.open_replies().await
     }
 
@@ -106,10 +118,12 @@ impl Queue for Panics {
     }
 
     async fn subscribe(&self) -> Result<Consumer, Error> {
+        self.unless(self.over != Over::Following);
         self.queue.subscribe().await
     }
 
     async fn ping(&self) -> Result<(), Error> {
+        self.unless(self.over != Over::Sweeping);
         self.queue.ping().await
     }
 
@@ -185,6 +199,39 @@ async fn a_scheduler_whose_admission_panics_ends_with_an_error() {
             drop(call.send().await);
         };
         tokio::join!(ends_with("the admission ended", running), accepted);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_scheduler_of_which_any_background_task_panics_ends_with_an_error() {
+    let tasks = [
+        Over::Following,
+        Over::Replies,
+        Over::Outcomes,
+        Over::Sweeping,
+        Over::Watching,
+        Over::LostMessages,
+    ];
+    for over in tasks {
+        let Around { platform, folder: _folder, store, queue, server } = Around::new(over).await;
+        let function = store.functions().await.unwrap().remove(0);
+        // Whose message may have been lost.
+        let waits = NewInvocation {
+            id: InvocationId::new(),
+            function: function.id,
+            name: function.name,
+            payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
+            headers: "{}".to_owned(),
+            accepted_at: jiff::Timestamp::now(),
+            parent: None,
+            announcement: Announcement::ToBeNoted,
+        };
+        assert_eq!(store.accept(&[waits]).await.unwrap(), [true]);
+        let backends = scheduler::Backends { platform, store: store.clone(), queue };
+        let (limits, clock) = (Limits::default(), Clock::system());
+        let running = scheduler::run(backends, limits, clock, server, Shutdown::default());
+        ends_with("a background task ended", running).await;
         store.close().await;
     }
 }

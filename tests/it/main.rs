@@ -29,6 +29,7 @@ mod invocations;
 mod kept_instances;
 mod load_check;
 mod logs;
+mod lost_words;
 mod no_engine;
 mod node_functions;
 mod placement;

@@ -3,6 +3,7 @@
 //!
 //! Every test is a platform of its own, and removes it, also when it fails.
 
+mod alarm;
 mod crowd;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};

@@ -2,6 +2,7 @@
 
 use std::{
     panic::resume_unwind,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,6 +33,8 @@ use crate::{
 /// Priority of a consumer that is always there, and of one that is there while an instance lives here.
 pub(super) const STANDING_PRIORITY: i32 = 0;
 const WARM_PRIORITY: i32 = 10;
+/// Priority of consumers of callers' messages while no instance can be started here: whoever else has room comes first.
+const STALLED_PRIORITY: i32 = -10;
 
 #[derive(Clone)]
 pub(super) struct FunctionQueue {
@@ -70,28 +73,40 @@ impl FunctionQueue {
         }
     }
 
-    /// Consumes until `stop`; opens another consumer when one ends.
+    /// Consumes until `stop`; opens another consumer when one ends, or when the function stalls here, and when that is over.
+    /// Sync calls are still taken then, if no other manager has room for them, so that their callers get an error at once.
+    /// Async work is left to other managers.
     pub async fn consume(self, priority: i32, stop: CancellationToken) {
-        let options = ConsumeOptions { prefetch: self.prefetch, priority };
         let address = Address::Function(self.function, self.mode);
         let mut retry = Retry::new();
         let mut stalled = self.dispatch.stalled().follow(self.function);
-        // Sync calls are still taken, so that their callers get an error at once. Async work is left to other managers.
-        let is_left = |stalled: &bool| *stalled && self.mode == Mode::Async;
         while !stop.is_cancelled() {
+            let mut is_stalled = false;
             let consumer = tokio::select! {
                 () = stop.cancelled() => return,
                 consumer = async {
-                    let _ = stalled.wait_for(|stalled| !is_left(stalled)).await;
+                    if self.mode == Mode::Async {
+                        let _ = stalled.wait_for(|stalled| !stalled).await;
+                    } else {
+                        is_stalled = *stalled.borrow_and_update();
+                    }
+                    let priority = if is_stalled { STALLED_PRIORITY } else { priority };
+                    let options = ConsumeOptions { prefetch: self.prefetch, priority };
                     self.shared.queue.consume(&address, options).await
                 } => consumer,
             };
             match consumer {
                 Ok(consumer) => {
                     retry.reset();
-                    tokio::select! {
-                        () = self.take_all(consumer, &stop) => {}
-                        Ok(_) = stalled.wait_for(is_left) => continue,
+                    let changed = async {
+                        let changed = stalled.wait_for(|now| *now != is_stalled).await.is_ok();
+                        if !changed {
+                            // Its function was deleted: nobody tells of it any more.
+                            std::future::pending::<()>().await;
+                        }
+                    };
+                    if !self.take_all(consumer, &stop, changed).await {
+                        continue;
                     }
                     // Consuming declares the queue: that of a deleted function must not come back.
                     let is_deleted = tokio::select! {
@@ -117,15 +132,24 @@ impl FunctionQueue {
         matches!(self.shared.store.active_function(self.function).await, Ok(None))
     }
 
-    /// Takes what the consumer hands out, until `stop`. The rest goes to others, as if it had never been sent here.
-    async fn take_all(&self, mut consumer: Consumer, stop: &CancellationToken) {
-        let mut stopped = std::pin::pin!(stop.cancelled());
+    /// Takes what the consumer hands out, until `stop` or `changed`. The rest goes to others, as if it had never been sent
+    /// here. Returns whether the consumer has ended by itself.
+    async fn take_all(
+        &self,
+        mut consumer: Consumer,
+        stop: &CancellationToken,
+        changed: impl Future<Output = ()>,
+    ) -> bool {
+        let mut stopped = pin!(stop.cancelled());
+        let mut changed = pin!(changed);
         loop {
             tokio::select! {
-                () = &mut stopped => return,
+                () = &mut stopped => return false,
+                () = &mut changed => return false,
                 delivery = consumer.next() => match delivery {
+                    // To its end: what is half taken would come back as what may have run.
                     Some(delivery) => self.take(delivery).await,
-                    None => return,
+                    None => return true,
                 },
             }
         }

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub mod accepted;
+pub mod beside;
 pub mod broker;
 pub mod desk;
 pub mod engine;
@@ -11,6 +12,7 @@ pub mod process;
 pub mod proxy;
 pub mod roles;
 pub mod terminal;
+pub mod waiter;
 
 use std::{io::Write as _, time::Duration};
 
