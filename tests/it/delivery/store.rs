@@ -9,7 +9,7 @@ use cloudfunc::{
     store::{self, Lease, Store},
 };
 
-use super::{LOST, accept, begun, go, has_begun, payload, waiter};
+use super::{LOST, accept};
 use crate::{
     need,
     support::{
@@ -17,6 +17,7 @@ use crate::{
         platform::{Stack, TestPlatform, function, json},
         postgres::{Server, psql},
         proxy::Proxy,
+        waiter::{begun, go, has_begun, payload, waiter},
     },
 };
 

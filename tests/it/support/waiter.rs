@@ -15,9 +15,14 @@ const WAITER: &str = "import os, pathlib, time\n\n\ndef handler(event):\n    fol
     with open(folder / f\"begun-{event['n']}\", 'a') as begun:\n        begun.write('VERSION\\n')\n    \
     while not (folder / 'go').exists():\n        time.sleep(0.01)\n    return event['n']\n";
 
+/// Its code; its runs write this version.
+pub fn waiter(version: &str) -> String {
+    WAITER.replace("VERSION", version)
+}
+
 /// Deploys it as `waiter`, with one instance for each manager; its runs write this version.
 pub async fn deploy_waiter(platform: &TestPlatform, version: &str) {
-    let code = WAITER.replace("VERSION", version);
+    let code = waiter(version);
     let one = "[scaling]\nmax_instances = 1\n";
     platform.deploy("waiter", &[("function.py", &code[..]), ("cloudfunc.toml", one)]).await;
 }
