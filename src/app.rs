@@ -160,7 +160,7 @@ fn start(
         Role::Gateway => {
             let (registry, scheduler) = (peer(Role::Registry)?, peer(Role::Scheduler)?);
             let upstreams = gateway::Upstreams { platform: name, registry, scheduler };
-            tokio::spawn(gateway::run(upstreams, limits.stop_grace, server, shutdown))
+            tokio::spawn(gateway::run(upstreams, limits.queue_wait, limits.stop_grace, server, shutdown))
         }
         Role::Registry => {
             let backends = registry::Backends { platform: name, store: store?, queue: queue? };

@@ -11,7 +11,10 @@ use crate::{
     backoff::Backoff,
     error_chain::chain,
     model::LogLine,
-    place::{State, lock::StoreLock},
+    place::{
+        State,
+        lock::{ManagerLock, StoreLock},
+    },
     queue::{self, Queue},
     runtime::{self, Runtime},
     settings::Platform,
@@ -27,6 +30,7 @@ const CLOSING: Duration = Duration::from_secs(10);
 pub struct Backends {
     /// The lock of a store that is a file.
     _lock: Option<StoreLock>,
+    _manager: Option<ManagerLock>,
     pub store: Option<Arc<dyn Store>>,
     pub queue: Option<Arc<dyn Queue>>,
     pub runtime: Option<Arc<dyn Runtime>>,
@@ -42,7 +46,8 @@ impl Backends {
         state: &State,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Option<Self>> {
-        let mut backends = Self { _lock: None, store: None, queue: None, runtime: None, lines: None };
+        let mut backends =
+            Self { _lock: None, _manager: None, store: None, queue: None, runtime: None, lines: None };
         if roles.iter().all(|role| *role == Role::Gateway) {
             return Ok(Some(backends));
         }
@@ -51,6 +56,7 @@ impl Backends {
             backends._lock = Some(StoreLock::take(path, alone)?);
         }
         if roles.contains(&Role::Manager) {
+            backends._manager = Some(ManagerLock::take(state.folder())?);
             let config = platform.runtime_config(state.manager_id()?);
             backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
         }

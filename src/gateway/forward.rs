@@ -1,5 +1,7 @@
 //! Passing requests on to a role behind the gateway and its answers back, bodies untouched.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, HttpBody as _},
     http::{HeaderMap, HeaderName, Method, header, request::Parts},
@@ -11,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     http::{Answer, CallRequest, Failure, Peer, Unanswered},
     model::{CallAnswer, Problem, api::Health, code},
+    units::show_duration,
 };
 
 /// A role of this host.
@@ -19,7 +22,12 @@ pub struct Upstream {
     peer: Peer,
     /// Cancelled when a stop has waited long enough.
     give_up: CancellationToken,
+    /// No call takes longer.
+    longest: Duration,
 }
+
+/// Loading and running take a quarter of an hour each, at most; a moment is added for what lies between.
+const LONGEST_RUN: Duration = Duration::from_secs(2 * 15 * 60 + 2 * 60);
 
 /// Limit of a readiness answer, in bytes.
 const MAX_HEALTH: usize = 64 * 1024;
@@ -38,8 +46,14 @@ const NOT_PASSED_ON: [HeaderName; 9] = [
 ];
 
 impl Upstream {
-    pub fn new(role: &'static str, peer: Peer, give_up: CancellationToken) -> Self {
-        Self { role, peer, give_up }
+    /// `queue_wait`: how long a call waits for an instance.
+    pub fn new(
+        role: &'static str,
+        peer: Peer,
+        queue_wait: Duration,
+        give_up: CancellationToken,
+    ) -> Self {
+        Self { role, peer, give_up, longest: queue_wait.saturating_add(LONGEST_RUN) }
     }
 
     /// Passes a call on. Not answering is told as for [`Upstream::send`].
@@ -50,6 +64,11 @@ impl Upstream {
             answer = self.peer.call(request) => answer,
             () = self.give_up.cancelled() => {
                 let detail = "the platform is stopping, and the invocation has not ended; whether it will is not known";
+                return Err(Problem::new(code::INTERRUPTED, detail).invocation(id).into());
+            }
+            () = tokio::time::sleep(self.longest) => {
+                let (role, longest) = (self.role, show_duration(self.longest));
+                let detail = format!("the {role} has not answered for {longest}, longer than any invocation takes; whether it ended is not known");
                 return Err(Problem::new(code::INTERRUPTED, detail).invocation(id).into());
             }
         };
@@ -121,5 +140,29 @@ impl Upstream {
         let detail =
             format!("the {role} was lost while it had the request; whether it did it is not known");
         Problem::new(code::INTERRUPTED, detail).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::InvocationId;
+
+    #[tokio::test]
+    async fn a_call_that_a_role_never_answers_is_given_up_and_may_have_run() {
+        let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = Peer::at(hung.local_addr().unwrap(), "token").unwrap();
+        let upstream = Upstream::new("scheduler", peer, Duration::ZERO, CancellationToken::new());
+        assert_eq!(upstream.longest, Duration::from_secs(32 * 60));
+        let upstream = Upstream { longest: Duration::from_millis(50), ..upstream };
+        let id = InvocationId::new();
+        let (function, headers) = ("f".parse().unwrap(), HeaderMap::new());
+        let request = CallRequest { id, function, headers, payload: Bytes::new() };
+        let Failure(problem) = upstream.call(request).await.unwrap_err();
+        assert_eq!((problem.status, problem.invocation_id), (502, Some(id)));
+        let told = "the scheduler has not answered for 50 ms, longer than any invocation takes; whether it ended is not known";
+        assert_eq!(problem.detail, told);
     }
 }

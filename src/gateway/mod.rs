@@ -36,6 +36,7 @@ struct Gateway {
 /// it, before this process ends.
 pub async fn run(
     upstreams: Upstreams,
+    queue_wait: Duration,
     grace: Duration,
     server: Server,
     shutdown: Shutdown,
@@ -51,8 +52,8 @@ pub async fn run(
         }
     };
     let gateway = Arc::new(Gateway {
-        registry: Upstream::new("registry", upstreams.registry, give_up.clone()),
-        scheduler: Upstream::new("scheduler", upstreams.scheduler, give_up),
+        registry: Upstream::new("registry", upstreams.registry, queue_wait, give_up.clone()),
+        scheduler: Upstream::new("scheduler", upstreams.scheduler, queue_wait, give_up),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
     });

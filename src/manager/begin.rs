@@ -18,9 +18,15 @@ use crate::{
 /// The most instances that a piece of work is handed to.
 const HANDED: u8 = 3;
 
-/// Claims async work for an instance that is ready to run it. Returns `None` if the claim was not granted; the work is
-/// then settled, or its message comes back later. No async work runs without a claim.
+/// Claims async work for an instance that is ready to run it, and lets sync work begin while its caller waits. Returns
+/// `None` if it may not begin; the work is then settled, or its message comes back later. No async work runs without a
+/// claim.
 pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) -> Option<Work> {
+    if work.is_too_late() {
+        let verdict = Verdict::not_run("the instance was ready only after its caller's time", PAUSE);
+        work.settle(shared, Run::without_instance(verdict)).await;
+        return None;
+    }
     if !work.needs_claim() {
         return Some(work);
     }
@@ -191,6 +197,28 @@ mod tests {
         let delivery = consumer.next().await.unwrap();
         let (taken, payload) = (Instant::now(), Bytes::new());
         Work { invoke, payload, claim: None, revision, taken, deadline: None, delivery, handed: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_call_does_not_begin_after_its_callers_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = store::connect(&store::Config::Sqlite { path }).await.unwrap();
+        let shared = Arc::new(shared(store.clone(), folder.path()).await);
+        let (address, mut replies) = shared.queue.open_replies().await.unwrap();
+        let (commands, _told) = mpsc::unbounded_channel();
+        let revision = deployed(&*store).await;
+        let work = sync_work(&*shared.queue, revision.clone(), &address).await;
+        assert!(claim(work, &shared, &commands).await.is_some());
+        let work = sync_work(&*shared.queue, revision.clone(), &address).await;
+        let longest = revision.spec.load_limit() + Duration::from_secs(61);
+        let Some(taken) = Instant::now().checked_sub(longest) else { return };
+        assert!(claim(Work { taken, ..work }, &shared, &commands).await.is_none());
+        let reply = replies.next().await.unwrap();
+        let (outcome, _) = reply.parcel.open::<Outcome>().unwrap();
+        let Verdict::NotRun { reason, .. } = outcome.verdict else { panic!("{outcome:?}") };
+        assert_eq!(reason, "the instance was ready only after its caller's time");
+        store.close().await;
     }
 
     #[tokio::test]

@@ -154,6 +154,13 @@ impl Work {
         }
     }
 
+    /// Returns whether its caller would not wait for its end any more, if it began now: what it waited for, such as an
+    /// image that is made, has taken too long.
+    pub fn is_too_late(&self) -> bool {
+        let last = self.answer_until() - self.revision.spec.timeout;
+        self.invoke.mode == Mode::Sync && Instant::now() > last
+    }
+
     /// The last moment at which somebody may wait for its answer.
     fn answer_until(&self) -> Instant {
         let spec = &self.revision.spec;

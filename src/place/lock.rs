@@ -1,6 +1,6 @@
 //! `up.lock`: at most one `cloudfunc up` per data folder, and its identity. `<store>.lock`: a store that is a
 //! file belongs either to one process whose queue is in its memory, or to any number of processes with a
-//! broker.
+//! broker. `manager.lock`: at most one manager per data folder.
 //!
 //! Only the kernel's lock counts: it is released when its process ends, for whatever reason, so a stale file
 //! means nothing. The content only tells others which addresses to talk to.
@@ -144,6 +144,43 @@ impl StoreLock {
     }
 }
 
+/// The lock of the manager in a data folder, held until dropped.
+#[derive(Debug)]
+pub struct ManagerLock {
+    _file: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerLockError {
+    #[error(
+        "a manager runs already in {} (process {pid}); a second one needs a data folder of its own (--data-dir)",
+        folder.display()
+    )]
+    Held { folder: PathBuf, pid: String },
+    #[error("cannot use {path}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+impl ManagerLock {
+    /// Takes the lock: a second manager in the same folder would remove the sandboxes of the first one.
+    pub fn take(folder: &Path) -> Result<Self, ManagerLockError> {
+        let path = folder.join("manager.lock");
+        let io = |source| ManagerLockError::Io { path: path.clone(), source };
+        let mut file = open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = fs::read_to_string(&path).unwrap_or_default();
+                return Err(ManagerLockError::Held { folder: folder.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let pid = std::process::id().to_string();
+        file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}
+
 /// Opens the file without truncating it: until the lock is taken, the content belongs to another process.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
@@ -210,6 +247,20 @@ mod tests {
         drop(alone);
         let _shared = [StoreLock::take(&store, false).unwrap(), StoreLock::take(&store, false).unwrap()];
         assert_eq!(refused(true), format!("the store {path} is in use by other processes"));
+    }
+
+    #[test]
+    fn a_second_manager_in_a_folder_is_refused_until_the_first_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = ManagerLock::take(dir.path()).unwrap();
+        let expected = format!(
+            "a manager runs already in {} (process {}); a second one needs a data folder of its own (--data-dir)",
+            dir.path().display(),
+            std::process::id()
+        );
+        assert_eq!(ManagerLock::take(dir.path()).unwrap_err().to_string(), expected);
+        drop(first);
+        ManagerLock::take(dir.path()).unwrap();
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! | `token` | the gateway's first bearer token |
 //! | `internal-token` | what the roles show each other |
 //! | `manager-id` | the label of this host's sandboxes |
+//! | `manager-machine` | the machine on which that label was made |
+//! | `manager.lock` | held by the manager that runs |
 //! | `up.lock` | held by `cloudfunc up` ([`super::lock`]) |
 //! | `logs/<role>.log`, `compose/` | written by `up` |
 //!
@@ -86,8 +88,35 @@ impl State {
         self.secret("internal-token")
     }
 
-    /// Returns the id of the manager. It is stable for as long as the folder is kept.
+    /// Returns the id of the manager. It is stable for as long as the folder is kept, and stays on its machine.
     pub fn manager_id(&self) -> Result<ManagerId, StateError> {
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        self.manager_id_on(machine.trim())
+    }
+
+    /// The same, on the machine with this id; empty where it has none.
+    fn manager_id_on(&self, machine: &str) -> Result<ManagerId, StateError> {
+        if !machine.is_empty() && self.read_or_make("manager-machine", || machine.to_owned())? != machine
+        {
+            // The disk was copied: two managers of one id would end each other's leases.
+            self.remove("manager-id")?;
+            self.remove("manager-machine")?;
+            self.read_or_make("manager-machine", || machine.to_owned())?;
+        }
+        self.made_manager_id()
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StateError> {
+        let path = self.folder.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::Io { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn made_manager_id(&self) -> Result<ManagerId, StateError> {
         let make = || ManagerId::new().to_string();
         match self.read_or_make("manager-id", make).map(|text| text.parse()) {
             Ok(Ok(id)) => return Ok(id),
@@ -97,9 +126,9 @@ impl State {
         }
         // A disk may have emptied the file. Another id loses no invocation: this is another manager then, and the old one
         // counts as lost.
-        let path = self.folder.join("manager-id");
-        fs::remove_file(&path).map_err(|source| StateError::Io { path: path.clone(), source })?;
+        self.remove("manager-id")?;
         let text = self.read_or_make("manager-id", make)?;
+        let path = self.folder.join("manager-id");
         text.parse().map_err(|_| StateError::Damaged { path, what: "a manager's id" })
     }
 
@@ -199,8 +228,21 @@ mod tests {
         assert_eq!(format!("{:?}", seen[0].0), "Token(…)");
         let mut names: Vec<_> =
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.retain(|name| name != "manager-machine");
         names.sort();
         assert_eq!(names, ["internal-token", "manager-id", "token"], "no temporary file stays");
+    }
+
+    #[test]
+    fn a_copy_of_the_folder_on_another_machine_is_another_manager() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("data")).unwrap();
+        let here = state.manager_id_on("one").unwrap();
+        assert_eq!(state.manager_id_on("one").unwrap(), here);
+        assert_eq!(state.manager_id_on("").unwrap(), here, "nobody knows which machine it is");
+        let there = state.manager_id_on("two").unwrap();
+        assert_ne!(there, here);
+        assert_eq!(state.manager_id_on("two").unwrap(), there, "and is kept");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use crate::model::{Digest, ManagerId};
 
 /// Files at the top of the folder, made by the store, the lock and the roles.
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "store.db",
     "store.db-wal",
     "store.db-shm",
@@ -20,6 +20,8 @@ const FILES: [&str; 8] = [
     "token",
     "internal-token",
     "manager-id",
+    "manager-machine",
+    "manager.lock",
     "up.lock",
 ];
 const ROLES: [&str; 4] = ["gateway", "registry", "scheduler", "manager"];

@@ -40,7 +40,7 @@ use self::{
         admit::{self, Admission},
         forsaken, lost_messages,
         outcomes::{self, Unstored},
-        sweep,
+        prune, sweep,
     },
     function_cache::FunctionCache,
     sync::{
@@ -146,6 +146,7 @@ pub async fn run(
     tasks.background.spawn(replies::receive(scheduler.clone(), background.clone()));
     tasks.background.spawn(outcomes::receive(scheduler.clone(), background.clone()));
     tasks.background.spawn(sweep::run(scheduler.clone(), background.clone()));
+    tasks.background.spawn(prune::run(scheduler.clone(), background.clone()));
     tasks.background.spawn(forsaken::run(scheduler.clone(), background.clone()));
     tasks.background.spawn(lost_messages::run(scheduler.clone(), background.clone()));
     tracing::info!("scheduler ready");

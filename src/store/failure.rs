@@ -117,6 +117,8 @@ fn postgres_fault(code: &str) -> Fault {
         // No such database; not permitted; no such user, wrong password, not in pg_hba.conf.
         "3D000" | "42501" => Fault::Refused,
         _ if code.starts_with("28") => Fault::Refused,
+        // Its disk or its system failed, which may pass.
+        _ if code.starts_with("58") => Fault::Busy,
         // Connection exceptions; out of connections, memory.
         _ if code.starts_with("08") => Fault::Lost,
         _ if code.starts_with("53") => Fault::Busy,
@@ -207,7 +209,8 @@ mod tests {
             ("53100", Fault::Unwritable(Refusal::ServerFull)),
             ("25006", Fault::Unwritable(Refusal::ServerReadOnly)),
             ("53300", Fault::Busy),
-            ("58030", Fault::Other),
+            ("58030", Fault::Busy),
+            ("XX000", Fault::Other),
             ("08006", Fault::Lost),
         ] {
             assert_eq!(postgres_fault(code), expected, "{code}");

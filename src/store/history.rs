@@ -49,6 +49,10 @@ const PIECES: (u32, u32) = (50, 1000);
 /// The time that a piece is meant to take. Writes of others wait meanwhile.
 const PIECE_TIME: Duration = Duration::from_millis(20);
 
+/// The 1st of January 2020, in milliseconds: what is told to have happened before was told by a host whose clock was not
+/// set, and gets the time of the store as soon as that is set.
+pub(super) const NO_CLOCK: i64 = 1_577_836_800_000;
+
 /// Deletes all that is old, in pieces that are short enough for the writes of others to go between, until `stop` says so.
 pub async fn prune_all(
     history: &dyn History,

@@ -39,7 +39,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("http", &["budget", "model", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
-    ("gateway", &["error_chain", "http", "model", "payload", "shutdown"]),
+    ("gateway", &["error_chain", "http", "model", "payload", "shutdown", "units"]),
     (
         "registry",
         &[

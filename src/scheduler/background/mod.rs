@@ -6,5 +6,6 @@ pub mod forsaken;
 mod lease_watch;
 pub mod lost_messages;
 pub mod outcomes;
+pub mod prune;
 pub mod publisher;
 pub mod sweep;

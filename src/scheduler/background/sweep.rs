@@ -1,5 +1,4 @@
-//! Once a second: what is due, expired or stuck is published (again), the backlog is counted, and now
-//! and then old records are deleted.
+//! Once a second: what is due, expired or stuck is published (again), and the backlog is counted.
 
 use std::{
     collections::HashSet,
@@ -27,8 +26,6 @@ const PAGE: u32 = 1000;
 const UNCONFIRMED: Duration = Duration::from_secs(60);
 /// Counting what waits takes at most 1/50 of the time.
 const COUNTING: u32 = 50;
-/// The number of sweeps from one pruning to the next.
-const PRUNE_EVERY: u64 = 60;
 /// Time for a stop.
 const LAST_SWEEP: Duration = Duration::from_secs(3);
 
@@ -48,7 +45,7 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut count, mut failing) = (0, false);
+    let mut failing = false;
     let mut count_at = Instant::now();
     loop {
         tokio::select! {
@@ -66,21 +63,7 @@ async fn sweeping(scheduler: &Scheduler, stop: &CancellationToken) {
             Err(_) => continue,
         }
         failing = false;
-        if count % PRUNE_EVERY == 0
-            && let Err(error) = prune(scheduler, stop).await
-        {
-            tracing::warn!(error = %chain(&error), "old records not deleted");
-        }
-        count += 1;
     }
-}
-
-/// Old revisions; then records and lines.
-async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
-    if let Err(error) = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None).await {
-        tracing::warn!(error = %chain(&error), "old revisions not deleted");
-    }
-    store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -10,6 +10,7 @@ use crate::{
     store::{
         SyncRecord,
         failure::Failure,
+        history::NO_CLOCK,
         rows::{Id, attempt_lines, clean, millis, phases_column, reason_columns, stored_result},
     },
 };
@@ -98,14 +99,23 @@ pub async fn try_write(pool: &PgPool) -> Result<(), Failure> {
 
 pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Failure> {
     let mut connection = pool.acquire().await?;
+    for stamp in [
+        "UPDATE invocations SET finished_at = now_ms() WHERE now_ms() > $1
+            AND id IN (SELECT id FROM invocations WHERE finished_at < $1 LIMIT $2)",
+        "UPDATE logs SET ts = now_ms() WHERE now_ms() > $1
+            AND sequence IN (SELECT sequence FROM logs WHERE ts < $1 LIMIT $2)",
+    ] {
+        let stamping = query(stamp).bind(NO_CLOCK).bind(i64::from(limit));
+        stamping.execute(&mut *connection).await.map_err(Failure::committing)?;
+    }
     let gone: i64 = query_scalar(
         "WITH old AS (
-            SELECT id FROM invocations WHERE finished_at < now_ms() - $1
+            SELECT id FROM invocations WHERE finished_at >= $3 AND finished_at < now_ms() - $1
             ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED
          ), pruned AS (
             DELETE FROM invocations WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING mode
          ), old_lines AS (
-            SELECT sequence FROM logs WHERE ts < now_ms() - $1 ORDER BY ts LIMIT $2 FOR UPDATE SKIP LOCKED
+            SELECT sequence FROM logs WHERE ts >= $3 AND ts < now_ms() - $1 ORDER BY ts LIMIT $2 FOR UPDATE SKIP LOCKED
          ), lines AS (
             DELETE FROM logs WHERE sequence = ANY (ARRAY (SELECT sequence FROM old_lines)) RETURNING 1
          ), counted AS (
@@ -116,6 +126,7 @@ pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Fail
     )
     .bind(millis(age))
     .bind(i64::from(limit))
+    .bind(NO_CLOCK)
     .fetch_one(&mut *connection)
     .await
     .map_err(Failure::committing)?;

@@ -14,6 +14,7 @@ use crate::{
     store::{
         SyncRecord,
         failure::Failure,
+        history::NO_CLOCK,
         rows::{
             Id, attempt_lines, clean, hex_ids, json, millis, phases_column, reason_columns,
             stored_result,
@@ -121,14 +122,33 @@ pub async fn try_write(writer: &Writer) -> Result<(), Failure> {
 /// Deletes by number, so that the writer is not held for longer than the rows of this piece take.
 pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Failure> {
     async fn run(tx: &mut SqliteConnection, (age, limit): &(Duration, u32)) -> Result<u64, Failure> {
+        for stamp in [
+            concat!(
+                "UPDATE invocations SET finished_at = ",
+                now!(),
+                " WHERE ",
+                now!(),
+                " > $1 AND id IN (SELECT id FROM invocations WHERE finished_at < $1 LIMIT $2)"
+            ),
+            concat!(
+                "UPDATE logs SET ts = ",
+                now!(),
+                " WHERE ",
+                now!(),
+                " > $1 AND sequence IN (SELECT sequence FROM logs WHERE ts < $1 LIMIT $2)"
+            ),
+        ] {
+            query(stamp).bind(NO_CLOCK).bind(i64::from(*limit)).execute(&mut *tx).await?;
+        }
         let old: Vec<(Id, bool, i64)> = query_as(concat!(
             "SELECT id, mode = 'async', coalesce(length(payload), 0) + coalesce(length(result), 0)
-             FROM invocations WHERE finished_at < ",
+             FROM invocations WHERE finished_at >= $3 AND finished_at < ",
             now!(),
             " - $1 ORDER BY finished_at LIMIT $2"
         ))
         .bind(millis(*age))
         .bind(i64::from(*limit))
+        .bind(NO_CLOCK)
         .fetch_all(&mut *tx)
         .await?;
         let bytes = old.iter().map(|(_, _, bytes)| usize::try_from(*bytes).unwrap_or(0));
@@ -140,12 +160,13 @@ pub async fn prune(writer: &Writer, age: Duration, limit: u32) -> Result<u64, Fa
                 .await?
                 .rows_affected();
         let lines = query(concat!(
-            "DELETE FROM logs WHERE sequence IN (SELECT sequence FROM logs WHERE ts < ",
+            "DELETE FROM logs WHERE sequence IN (SELECT sequence FROM logs WHERE ts >= $3 AND ts < ",
             now!(),
             " - $1 ORDER BY ts LIMIT $2)"
         ))
         .bind(millis(*age))
         .bind(i64::from(*limit))
+        .bind(NO_CLOCK)
         .execute(&mut *tx)
         .await?
         .rows_affected();

@@ -340,6 +340,21 @@ pub async fn an_invocation_is_found_by_the_beginning_or_the_end_of_its_id(config
     assert_eq!(find("ffff", 5).await, [], "neither the beginning nor the end");
 }
 
+pub async fn what_ended_before_a_clock_was_set_gets_the_time_of_the_store(config: Config) {
+    let store = open(config).await;
+    deploy(&store, "f", "v1").await;
+    let no_clock = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60);
+    let record = sync_record("f", no_clock);
+    store.write_sync(&[record.clone().into()]).await.unwrap();
+    store.append_logs(&[LogLine { ts: no_clock, ..line("f", "early") }]).await.unwrap();
+    let before = now();
+    assert_eq!(store.prune(Duration::from_secs(3600), 100).await.unwrap(), 0);
+    let kept = store.record(record.record.id).await.unwrap().unwrap();
+    assert!(kept.finished_at.unwrap() >= before - SignedDuration::from_secs(1), "{kept:?}");
+    let lines = store.logs(&some_logs()).await.unwrap().lines;
+    assert!(lines.len() == 1 && lines[0].line.ts > no_clock, "{lines:?}");
+}
+
 pub async fn pruning_counts_what_it_deletes(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;

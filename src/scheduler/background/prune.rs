@@ -1,0 +1,30 @@
+//! Once a minute: old revisions, records and lines are deleted. A task of its own, since that may take long, and what is
+//! due must not wait for it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::{error_chain::chain, scheduler::Scheduler, store};
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Deletes until `stop`, which the piece under way does not hold up for long.
+pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = prune(&scheduler, &stop).await {
+            tracing::warn!(error = %chain(&error), "old records not deleted");
+        }
+    }
+}
+
+/// Old revisions; then records and lines.
+async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
+    if let Err(error) = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None).await {
+        tracing::warn!(error = %chain(&error), "old revisions not deleted");
+    }
+    store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await
+}
