@@ -130,8 +130,8 @@ impl Guarded {
             Err(failure) if !open => failure.into_response(),
             _ => match self.room.enter(request) {
                 Ok((request, _taken)) => self.routed(request).await,
-                Err(request) => {
-                    throw_away(&mut request.into_body()).await;
+                Err(mut body) => {
+                    throw_away(&mut body).await;
                     Failure::from(no_room()).into_response()
                 }
             },

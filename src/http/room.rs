@@ -41,8 +41,8 @@ impl Room {
 
     /// Takes room for a body: for all of it if its length is known, else for each piece as it comes. The room is free
     /// again when what is returned beside the request is dropped: when it is answered. None is taken for an empty body.
-    /// Gives the request back if there is no room.
-    pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Taken>>), Request> {
+    /// Gives the body back if there is no room.
+    pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Taken>>), Body> {
         let size = request.body().size_hint();
         let known = size.exact().map(|bytes| usize::try_from(bytes).unwrap_or(LONGEST).min(LONGEST));
         if known == Some(0) {
@@ -51,7 +51,7 @@ impl Room {
         let taken = Arc::new(Taken { room: self.0.clone(), bytes: AtomicUsize::new(0) });
         match known {
             Some(bytes) if taken.more(bytes) => Ok((request, Some(taken))),
-            Some(_) => Err(request),
+            Some(_) => Err(request.into_body()),
             None => {
                 let taken_too = taken.clone();
                 let request = request.map(|body| Body::new(Counted { body, taken: taken_too }));
@@ -149,7 +149,7 @@ mod tests {
         let room = Room::of(10);
         let (_, first) = room.enter(request(Body::from("1234567"))).ok().unwrap();
         let refused = room.enter(request(Body::from("1234"))).err().unwrap();
-        assert_eq!(refused.into_body().collect().await.unwrap().to_bytes(), "1234");
+        assert_eq!(refused.collect().await.unwrap().to_bytes(), "1234");
         let (_, nothing) = room.enter(request(Body::empty())).ok().unwrap();
         assert!(nothing.is_none());
         let (_, second) = room.enter(request(Body::from("123"))).ok().unwrap();

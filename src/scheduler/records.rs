@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Scheduler,
-    sync::record::{running_record, running_records},
+    sync::record::{records_in_memory, running_record},
 };
 use crate::{
     http::Failure,
@@ -66,9 +66,9 @@ impl Scheduler {
         self.store.record(id).await
     }
 
-    /// Newest first: those of the store, and the sync ones that are under way on this host.
+    /// Newest first: those of the store, and the sync ones of this host that are under way or not stored yet.
     pub(super) async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, store::Error> {
-        let mut records = running_records(&self.pending, filter);
+        let mut records = records_in_memory(&self.pending, &self.recorder, filter);
         let stored = self.store.records(filter).await?;
         // One that has ended meanwhile is there twice.
         records.retain(|record| stored.iter().all(|other| other.id != record.id));

@@ -442,7 +442,7 @@ fn twice_the_cores() -> usize {
 /// Returns 8 GiB, or less on a machine that has less: a quarter of its memory is left to everything else.
 fn usual_budget() -> u64 {
     let machine = rustix::system::sysinfo();
-    let memory = u64::from(machine.totalram).saturating_mul(u64::from(machine.mem_unit));
+    let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
     (memory / 4 * 3).min(8 << 30)
 }
 

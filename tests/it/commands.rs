@@ -38,6 +38,7 @@ on_stack! {
     ps_tells_which_function_a_container_has
     ctrl_c_tells_which_invocation_goes_on
     a_sync_invocation_is_listed_while_it_runs
+    a_sync_invocation_is_listed_as_ended_as_soon_as_its_caller_is_answered
 }
 
 /// A folder with functions.
@@ -334,4 +335,18 @@ async fn a_sync_invocation_is_listed_while_it_runs(platform: &TestPlatform) {
         assert!(of(failed).await.is_empty());
     };
     tokio::join!(look, platform.value("slow", "1"));
+}
+
+async fn a_sync_invocation_is_listed_as_ended_as_soon_as_its_caller_is_answered(
+    platform: &TestPlatform,
+) {
+    platform.deploy("echo", &[("function.py", ECHO)]).await;
+    let succeeded = RecordFilter { state: Some(State::Succeeded), ..RecordFilter::default() };
+    for _ in 0..5 {
+        let id = platform.invoke("echo", "1").await.id;
+        let listed = platform.client.records(&succeeded).await.unwrap().items;
+        assert_eq!(listed.iter().filter(|record| record.id == id).count(), 1);
+        let echo = RecordFilter { function: Some(function("echo")), ..RecordFilter::default() };
+        assert_eq!(platform.client.records(&echo).await.unwrap().items[0].id, id);
+    }
 }

@@ -2,12 +2,15 @@
 
 use bytes::Bytes;
 
-use super::pending::{Arrival, Pending, PendingReplies};
+use super::{
+    pending::{Arrival, Pending, PendingReplies},
+    recorder::Recorder,
+};
 use crate::{
     lifecycle::Ending,
     model::{
-        AttemptRecord, Body, InvocationId, Mode, Phase, PhaseName, Phases, Record, ResultInfo, State,
-        message::Outcome,
+        AttemptRecord, Body, FunctionName, InvocationId, Mode, Phase, PhaseName, Phases, Record,
+        ResultInfo, State, message::Outcome,
     },
     store::{RecordFilter, SyncRecord},
 };
@@ -88,16 +91,27 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
     }
 }
 
-/// Records of invocations under way that a filter picks, in no order.
-pub fn running_records(waiting: &PendingReplies, filter: &RecordFilter) -> Vec<Record> {
+/// Records that a filter picks, in no order: of invocations under way, and of those that ended and are not stored yet.
+pub fn records_in_memory(
+    waiting: &PendingReplies,
+    recorder: &Recorder,
+    filter: &RecordFilter,
+) -> Vec<Record> {
+    let picks = |id, accepted_at, function: &FunctionName| {
+        filter.function.as_ref().is_none_or(|name| name == function)
+            && filter.since.is_none_or(|since| accepted_at >= since)
+            && filter.before.is_none_or(|before| id < before)
+    };
     let mut records = Vec::new();
     waiting.for_each(|id, pending| {
-        let function =
-            filter.function.as_ref().is_none_or(|name| *name == pending.arrival.function.name);
-        let since = filter.since.is_none_or(|since| pending.arrival.accepted_at >= since);
-        let before = filter.before.is_none_or(|before| id < before);
-        if function && since && before {
+        if picks(id, pending.arrival.accepted_at, &pending.arrival.function.name) {
             records.push(running_record(id, pending));
+        }
+    });
+    recorder.each_recent(|recent| {
+        let Record { id, accepted_at, function, .. } = &recent.record;
+        if picks(*id, *accepted_at, function) {
+            records.push(recent.record.clone());
         }
     });
     records.retain(|record| filter.state.is_none_or(|state| record.state == state));

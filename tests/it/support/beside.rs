@@ -149,10 +149,13 @@ pub enum Fate {
     Refused,
 }
 
+/// Decides what becomes of a message.
+type Decide = Box<dyn Fn(&Address, &Message) -> Fate + Send + Sync>;
+
 /// A way to the broker on which a test decides what becomes of each message that is published, and sees what is consumed.
 pub struct Between {
     queue: Arc<dyn Queue>,
-    fate: Box<dyn Fn(&Address, &Message) -> Fate + Send + Sync>,
+    fate: Decide,
     consumed: Mutex<Vec<(Address, i32)>>,
 }
 
