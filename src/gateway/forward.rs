@@ -22,7 +22,7 @@ pub struct Upstream {
     peer: Peer,
     /// Cancelled when a stop has waited long enough.
     give_up: CancellationToken,
-    /// No call takes longer.
+    /// The longest time that a call may take.
     longest: Duration,
 }
 

@@ -122,8 +122,8 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Lets a request through or answers 400, 401, 403, or 503 if others take up the room. No answer is taken for a page because of what its bytes
-    /// look like.
+    /// Lets a request through, or answers 400, 401, 403, or 503 when others take up the room. No answer is taken for a
+    /// page because of what its bytes look like.
     pub async fn answer(&self, request: Request) -> Response {
         let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
         let mut answer = match self.guard.check(request.headers()) {

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Guarded;
 
-/// More are not accepted: they wait in the kernel's line, which has an end of its own, until others are closed.
+/// Maximum number of open connections. Further ones wait in the kernel's backlog until others are closed.
 const MOST: usize = 10_000;
 /// After this long without a file for another connection the port is tried again.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -19,10 +19,10 @@ use crate::{
     units::show_bytes,
 };
 
-/// Bodies of requests that are not answered yet may take so many bytes together.
+/// Maximum size of the bodies of all unanswered requests of a port together.
 const BYTES: usize = 512 * 1024 * 1024;
-/// No body is read further than this, whatever its length is said to be.
-const LONGEST: usize = 64 * 1024 * 1024;
+/// The most bytes of a body that room is taken for before it has come.
+const SMALL: usize = 64 * 1024;
 /// Seconds that a refused client is told to wait.
 const RETRY_AFTER: u64 = 1;
 
@@ -39,30 +39,29 @@ impl Room {
         Self(Arc::new(Budget::new(bytes)))
     }
 
-    /// Takes room for a body: for all of it if its length is known, else for each piece as it comes. The room is free
-    /// again when what is returned beside the request is dropped: when it is answered. None is taken for an empty body.
-    /// Gives the body back if there is no room.
+    /// Takes room for a body: for all of a small one, else for each piece as it comes, so that who sends slowly keeps no
+    /// room that others need. It is free again when what is returned beside the request is dropped: when it is answered.
+    /// None is taken for an empty body. Gives the body back if there is no room.
     pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Taken>>), Body> {
-        let size = request.body().size_hint();
-        let known = size.exact().map(|bytes| usize::try_from(bytes).unwrap_or(LONGEST).min(LONGEST));
-        if known == Some(0) {
+        let length = request.body().size_hint().exact().map_or(usize::MAX, to_usize);
+        if length == 0 {
             return Ok((request, None));
         }
         let taken = Arc::new(Taken { room: self.0.clone(), bytes: AtomicUsize::new(0) });
-        match known {
-            Some(bytes) if taken.more(bytes) => Ok((request, Some(taken))),
-            Some(_) => Err(request.into_body()),
-            None => {
-                let taken_too = taken.clone();
-                let request = request.map(|body| Body::new(Counted { body, taken: taken_too }));
-                Ok((request, Some(taken)))
-            }
+        if length > SMALL {
+            let counted = taken.clone();
+            let count = |body| Body::new(Counted { body, taken: counted, is_refused: false });
+            return Ok((request.map(count), Some(taken)));
         }
+        if taken.more(length) { Ok((request, Some(taken))) } else { Err(request.into_body()) }
     }
 }
 
 pub(super) fn no_room() -> Problem {
-    let detail = format!("requests of {} are under way already", show_bytes(BYTES as u64));
+    let detail = format!(
+        "the bodies of unanswered requests take up the limit of {} already",
+        show_bytes(BYTES as u64)
+    );
     Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER)
 }
 
@@ -93,10 +92,16 @@ impl Drop for Taken {
 #[error("there is no room for it")]
 pub(super) struct NoRoom;
 
-/// A body whose length nobody has said.
+/// A body that takes room as it comes.
 struct Counted {
     body: Body,
     taken: Arc<Taken>,
+    /// There was no room for a piece of it: what still comes is thrown away.
+    is_refused: bool,
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 impl hyper::body::Body for Counted {
@@ -112,10 +117,11 @@ impl hyper::body::Body for Counted {
             Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
             _ => 0,
         };
-        Poll::Ready(match self.taken.more(bytes) {
-            true => frame,
-            false => Some(Err(axum::Error::new(NoRoom))),
-        })
+        if self.is_refused || self.taken.more(bytes) {
+            return Poll::Ready(frame);
+        }
+        self.is_refused = true;
+        Poll::Ready(Some(Err(axum::Error::new(NoRoom))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -156,11 +162,14 @@ mod tests {
         drop((first, second));
         let (in_pieces, taken) = room.enter(request(pieces(&[4, 4]))).ok().unwrap();
         assert_eq!(in_pieces.into_body().collect().await.unwrap().to_bytes().len(), 8);
-        let (in_pieces, other) = room.enter(request(pieces(&[2, 1]))).ok().unwrap();
+        let (in_pieces, other) = room.enter(request(pieces(&[2, 1, 5]))).ok().unwrap();
         let read = super::super::read_body(in_pieces.into_body(), 100, no_room).await;
         let problem = read.unwrap_err().0;
         assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
-        assert_eq!(problem.detail, "requests of 512 MiB are under way already");
+        assert_eq!(
+            problem.detail,
+            "the bodies of unanswered requests take up the limit of 512 MiB already"
+        );
         drop((taken, other));
         assert!(room.enter(request(Body::from("1234567890"))).is_ok());
     }

@@ -18,15 +18,9 @@ use crate::{
 /// The most instances that a piece of work is handed to.
 const HANDED: u8 = 3;
 
-/// Claims async work for an instance that is ready to run it, and lets sync work begin while its caller waits. Returns
-/// `None` if it may not begin; the work is then settled, or its message comes back later. No async work runs without a
-/// claim.
+/// Claims async work for an instance that is ready to run it. Returns `None` if the claim was not granted; the work is
+/// then settled, or its message comes back later. No async work runs without a claim.
 pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) -> Option<Work> {
-    if work.is_too_late() {
-        let verdict = Verdict::not_run("the instance was ready only after its caller's time", PAUSE);
-        work.settle(shared, Run::without_instance(verdict)).await;
-        return None;
-    }
     if !work.needs_claim() {
         return Some(work);
     }
@@ -86,6 +80,12 @@ pub async fn hand_on(mut work: Work, shared: &Arc<Shared>, commands: &Commands) 
     } else if let Some(work) = claim(work, shared, commands).await {
         did_not_begin(work, shared).await;
     }
+}
+
+/// Settles sync work whose instance is ready only when its caller would not wait for its end any more.
+pub async fn too_late(work: Work, shared: &Arc<Shared>) {
+    let verdict = Verdict::not_run("the instance was ready only after its caller's time", PAUSE);
+    work.settle(shared, Run::without_instance(verdict)).await;
 }
 
 /// Settles claimed work whose instance ended before it began.
@@ -206,14 +206,12 @@ mod tests {
         let store = store::connect(&store::Config::Sqlite { path }).await.unwrap();
         let shared = Arc::new(shared(store.clone(), folder.path()).await);
         let (address, mut replies) = shared.queue.open_replies().await.unwrap();
-        let (commands, _told) = mpsc::unbounded_channel();
         let revision = deployed(&*store).await;
         let work = sync_work(&*shared.queue, revision.clone(), &address).await;
-        assert!(claim(work, &shared, &commands).await.is_some());
-        let work = sync_work(&*shared.queue, revision.clone(), &address).await;
-        let longest = revision.spec.load_limit() + Duration::from_secs(61);
-        let Some(taken) = Instant::now().checked_sub(longest) else { return };
-        assert!(claim(Work { taken, ..work }, &shared, &commands).await.is_none());
+        let longest = revision.spec.load_limit() + Duration::from_secs(60);
+        assert!(!work.is_too_late(work.taken + longest));
+        assert!(work.is_too_late(work.taken + longest + Duration::from_millis(1)));
+        too_late(work, &shared).await;
         let reply = replies.next().await.unwrap();
         let (outcome, _) = reply.parcel.open::<Outcome>().unwrap();
         let Verdict::NotRun { reason, .. } = outcome.verdict else { panic!("{outcome:?}") };

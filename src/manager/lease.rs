@@ -18,8 +18,12 @@ const RENEW: Duration = Duration::from_secs(3);
 /// Ends the leases of earlier lives of this manager, however often the store has to be asked: what was claimed under them
 /// need not wait until schedulers find that nobody renews them.
 pub async fn end_older(shared: &Shared) {
+    let mut is_told = false;
     while let Err(error) = shared.store.release_manager(shared.manager).await {
-        tracing::warn!(error = %chain(&error), "waiting for older leases to end");
+        if !is_told {
+            tracing::warn!(error = %chain(&error), "waiting for older leases to end");
+            is_told = true;
+        }
         tokio::time::sleep(RENEW / 6).await;
     }
 }

@@ -109,11 +109,11 @@ pub async fn run(
         clock,
     });
     // At the same time: what an earlier life had claimed can be published again meanwhile.
-    let (cleaned, _) = tokio::join!(
-        clean_up(&*shared.runtime, &owner, &shared.instances),
-        shutdown.soft.run_until_cancelled(lease::end_older(&shared)),
-    );
-    cleaned?;
+    let releasing = async {
+        shutdown.soft.run_until_cancelled(lease::end_older(&shared)).await;
+        Ok(())
+    };
+    tokio::try_join!(clean_up(&*shared.runtime, &owner, &shared.instances), releasing)?;
     std::fs::create_dir_all(&shared.instances)
         .with_context(|| format!("cannot create {}", shared.instances.display()))?;
     if shutdown.soft.run_until_cancelled(lease::acquire(&shared)).await.is_none() {

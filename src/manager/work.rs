@@ -156,9 +156,9 @@ impl Work {
 
     /// Returns whether its caller would not wait for its end any more, if it began now: what it waited for, such as an
     /// image that is made, has taken too long.
-    pub fn is_too_late(&self) -> bool {
+    pub fn is_too_late(&self, now: Instant) -> bool {
         let last = self.answer_until() - self.revision.spec.timeout;
-        self.invoke.mode == Mode::Sync && Instant::now() > last
+        self.invoke.mode == Mode::Sync && now > last
     }
 
     /// The last moment at which somebody may wait for its answer.

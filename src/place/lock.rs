@@ -153,10 +153,11 @@ pub struct ManagerLock {
 #[derive(Debug, thiserror::Error)]
 pub enum ManagerLockError {
     #[error(
-        "a manager runs already in {} (process {pid}); a second one needs a data folder of its own (--data-dir)",
-        folder.display()
+        "a manager is already running in {}{}; a second one needs its own data folder (--data-dir)",
+        folder.display(),
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
-    Held { folder: PathBuf, pid: String },
+    Held { folder: PathBuf, pid: Option<u32> },
     #[error("cannot use {path}")]
     Io { path: PathBuf, source: io::Error },
 }
@@ -167,13 +168,21 @@ impl ManagerLock {
         let path = folder.join("manager.lock");
         let io = |source| ManagerLockError::Io { path: path.clone(), source };
         let mut file = open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let pid = fs::read_to_string(&path).unwrap_or_default();
-                return Err(ManagerLockError::Held { folder: folder.to_owned(), pid });
+        // A program that is being started may hold it for an instant, with everything that its parent has open.
+        let mut attempt = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let pid = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok());
+                    return Err(ManagerLockError::Held { folder: folder.to_owned(), pid });
+                }
+                Err(TryLockError::Error(source)) => return Err(io(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         let pid = std::process::id().to_string();
         file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(io)?;
@@ -254,7 +263,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = ManagerLock::take(dir.path()).unwrap();
         let expected = format!(
-            "a manager runs already in {} (process {}); a second one needs a data folder of its own (--data-dir)",
+            "a manager is already running in {} (process {}); a second one needs its own data folder (--data-dir)",
             dir.path().display(),
             std::process::id()
         );

@@ -91,13 +91,20 @@ impl State {
     /// Returns the id of the manager. It is stable for as long as the folder is kept, and stays on its machine.
     pub fn manager_id(&self) -> Result<ManagerId, StateError> {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        self.manager_id_on(machine.trim())
+        // At its first boot a machine may have none yet.
+        self.manager_id_on(Some(machine.trim()).filter(|id| *id != "uninitialized").unwrap_or_default())
     }
 
     /// The same, on the machine with this id; empty where it has none.
     fn manager_id_on(&self, machine: &str) -> Result<ManagerId, StateError> {
-        if !machine.is_empty() && self.read_or_make("manager-machine", || machine.to_owned())? != machine
-        {
+        let known = || match self.read_or_make("manager-machine", || machine.to_owned()) {
+            // A disk may have damaged the file.
+            Err(StateError::Io { source, .. }) if source.kind() == io::ErrorKind::InvalidData => {
+                Ok(String::new())
+            }
+            known => known,
+        };
+        if !machine.is_empty() && known()? != machine {
             // The disk was copied: two managers of one id would end each other's leases.
             self.remove("manager-id")?;
             self.remove("manager-machine")?;
@@ -243,6 +250,8 @@ mod tests {
         let there = state.manager_id_on("two").unwrap();
         assert_ne!(there, here);
         assert_eq!(state.manager_id_on("two").unwrap(), there, "and is kept");
+        fs::write(state.folder.join("manager-machine"), [255; 32]).unwrap();
+        state.manager_id_on("two").unwrap();
     }
 
     #[test]

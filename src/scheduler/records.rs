@@ -71,7 +71,8 @@ impl Scheduler {
         let mut records = records_in_memory(&self.pending, &self.recorder, filter);
         let stored = self.store.records(filter).await?;
         // One that has ended meanwhile is there twice.
-        records.retain(|record| stored.iter().all(|other| other.id != record.id));
+        let ids: BTreeSet<InvocationId> = stored.iter().map(|record| record.id).collect();
+        records.retain(|record| !ids.contains(&record.id));
         records.extend(stored);
         records.sort_unstable_by_key(|record| std::cmp::Reverse(record.id));
         records.truncate(filter.limit as usize);

@@ -9,10 +9,10 @@ use super::{
     languages::{Languages, OfLanguage},
 };
 use crate::{
-    model::{Language, PlatformName},
+    model::{Language, PlatformName, message::MAX_BODY},
     queue, runtime,
     toml_document::{Field, LocatedError},
-    units::{parse_bytes, parse_duration},
+    units::{parse_bytes, parse_duration, show_bytes},
 };
 
 /// The group of a setting: it decides which commands take it, and its heading in their help.
@@ -224,7 +224,23 @@ const BYTES: Form<u64> = Form {
     read_field: |field| field.parsed("\"8GiB\"", parse_bytes),
     show: |bytes| format!("{bytes}B"),
 };
+/// A payload of the largest size has to fit in.
+const BACKLOG_BYTES: Form<u64> = Form {
+    read: backlog_bytes,
+    read_field: |field| field.parsed("\"8GiB\"", backlog_bytes),
+    show: |bytes| format!("{bytes}B"),
+};
 const PORT: Form<u16> = count::<u16, 0, { u16::MAX as u32 }>();
+
+fn backlog_bytes(text: &str) -> Result<u64, String> {
+    match parse_bytes(text)? {
+        bytes if bytes < MAX_BODY as u64 => Err(format!(
+            "must be at least {}, the size of the largest payload",
+            show_bytes(MAX_BODY as u64)
+        )),
+        bytes => Ok(bytes),
+    }
+}
 
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
@@ -401,10 +417,10 @@ settings! {
         max_backlog: u64, count::<u64, 0, { u32::MAX }>(), "max-backlog", "COUNT", "100000";
         /// Maximum size of the payloads of queued async invocations together; further ones are answered with 503
         /// before anything is stored
-        max_backlog_size: u64, BYTES, "max-backlog-size", "SIZE", "8GiB";
+        max_backlog_size: u64, BACKLOG_BYTES, "max-backlog-size", "SIZE", "8GiB";
         /// Memory of all instances of a manager together, by their limits. When it is used up, an idle instance
         /// is evicted; if none is idle, a start waits
-        memory_budget: u64, BYTES, "memory-budget", "SIZE", "8GiB, or three quarters of the memory" = usual_budget();
+        memory_budget: u64, BYTES, "memory-budget", "SIZE", "8GiB, or three quarters of the memory if that is less" = usual_budget();
         /// How long idle instances are kept: fixed, for their idle_timeout, or adaptive, for longer if the past
         /// of the function predicts further invocations
         keep_alive: KeepAlivePolicy, POLICY, "keep-alive", "POLICY", "fixed";
@@ -439,16 +455,36 @@ fn twice_the_cores() -> usize {
     2 * std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Returns 8 GiB, or less on a machine that has less: a quarter of its memory is left to everything else.
+/// Returns the budget for this machine, or for the container that this process runs in.
 fn usual_budget() -> u64 {
     let machine = rustix::system::sysinfo();
     let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
+    budget_of(memory.min(limit))
+}
+
+/// A quarter of the memory is left to everything else.
+fn budget_of(memory: u64) -> u64 {
     (memory / 4 * 3).min(8 << 30)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_budget_leaves_memory_to_everything_else() {
+        assert_eq!([budget_of(2 << 30), budget_of(64 << 30)], [3 << 29, 8 << 30]);
+    }
+
+    #[test]
+    fn a_backlog_has_room_for_the_largest_payload() {
+        let setting = settings().find(|setting| setting.key() == "max_backlog_size").unwrap();
+        let refused = setting.read(&mut Settings::default(), "5MiB").unwrap_err();
+        assert_eq!(refused, "must be at least 6 MiB, the size of the largest payload");
+        assert_eq!(setting.read(&mut Settings::default(), "6MiB"), Ok(()));
+    }
 
     #[test]
     fn every_setting_is_shown_as_it_is_read_and_every_default_can_be_read() {

@@ -71,6 +71,11 @@ impl Instance {
                 self.write_load_output(None);
                 return;
             };
+            if work.is_too_late(Instant::now()) {
+                let _ = commands.send(Command::Finished { slot, work: id, usable: true });
+                begin::too_late(work, &self.shared).await;
+                continue;
+            }
             let claimed = match work.needs_claim() {
                 true => self.claimed(work, commands).await,
                 false => Begins::Ours(work),

@@ -23,7 +23,8 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
 
 /// Old revisions; then records and lines.
 async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
-    if let Err(error) = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None).await {
+    let revisions = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None);
+    if let Some(Err(error)) = stop.run_until_cancelled(revisions).await {
         tracing::warn!(error = %chain(&error), "old revisions not deleted");
     }
     store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await

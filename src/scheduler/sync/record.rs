@@ -1,5 +1,7 @@
 //! Records of sync invocations, made from what is known in memory: of those under way, and of ended ones.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{
@@ -91,7 +93,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
     }
 }
 
-/// Records that a filter picks, in no order: of invocations under way, and of those that ended and are not stored yet.
+/// Records that a filter picks, newest first: of invocations under way, and of those that ended and are not stored yet.
 pub fn records_in_memory(
     waiting: &PendingReplies,
     recorder: &Recorder,
@@ -102,20 +104,22 @@ pub fn records_in_memory(
             && filter.since.is_none_or(|since| accepted_at >= since)
             && filter.before.is_none_or(|before| id < before)
     };
-    let mut records = Vec::new();
+    let mut records = BTreeMap::new();
     waiting.for_each(|id, pending| {
         if picks(id, pending.arrival.accepted_at, &pending.arrival.function.name) {
-            records.push(running_record(id, pending));
+            records.insert(id, running_record(id, pending));
         }
     });
+    // One that has ended meanwhile is in both.
     recorder.each_recent(|recent| {
         let Record { id, accepted_at, function, .. } = &recent.record;
         if picks(*id, *accepted_at, function) {
-            records.push(recent.record.clone());
+            records.insert(*id, recent.record.clone());
         }
     });
-    records.retain(|record| filter.state.is_none_or(|state| record.state == state));
-    records
+    records.retain(|_, record| filter.state.is_none_or(|state| record.state == state));
+    let newest = records.into_values().rev();
+    newest.take(filter.limit as usize).collect()
 }
 
 /// All phases on the scheduler's time line: its own, then the manager's. The wait in the queue goes on

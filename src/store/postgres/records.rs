@@ -101,9 +101,11 @@ pub async fn prune(pool: &PgPool, age: Duration, limit: u32) -> Result<u64, Fail
     let mut connection = pool.acquire().await?;
     for stamp in [
         "UPDATE invocations SET finished_at = now_ms() WHERE now_ms() > $1
-            AND id IN (SELECT id FROM invocations WHERE finished_at < $1 LIMIT $2)",
+            AND id = ANY (ARRAY (
+                SELECT id FROM invocations WHERE finished_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
         "UPDATE logs SET ts = now_ms() WHERE now_ms() > $1
-            AND sequence IN (SELECT sequence FROM logs WHERE ts < $1 LIMIT $2)",
+            AND sequence = ANY (ARRAY (
+                SELECT sequence FROM logs WHERE ts < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
     ] {
         let stamping = query(stamp).bind(NO_CLOCK).bind(i64::from(limit));
         stamping.execute(&mut *connection).await.map_err(Failure::committing)?;

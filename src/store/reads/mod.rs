@@ -59,19 +59,21 @@ macro_rules! reads {
             let invocations: (i64, i64) = query_as(concat!(
                 "SELECT count(*), CAST(coalesce(sum(coalesce(octet_length(payload), 0)
                      + coalesce(octet_length(result), 0)), 0) AS BIGINT)
-                 FROM invocations WHERE finished_at < ",
+                 FROM invocations WHERE finished_at >= $2 AND finished_at < ",
                 $now,
                 " - $1"
             ))
             .bind(age)
+            .bind($crate::store::history::NO_CLOCK)
             .fetch_one(pool)
             .await?;
             let lines: (i64, i64) = query_as(concat!(
-                "SELECT count(*), CAST(coalesce(sum(octet_length(line)), 0) AS BIGINT) FROM logs WHERE ts < ",
+                "SELECT count(*), CAST(coalesce(sum(octet_length(line)), 0) AS BIGINT) FROM logs WHERE ts >= $2 AND ts < ",
                 $now,
                 " - $1"
             ))
             .bind(age)
+            .bind($crate::store::history::NO_CLOCK)
             .fetch_one(pool)
             .await?;
             Ok(Prunable {
