@@ -184,6 +184,7 @@ fn start(
                 runtime: backends.runtime.clone().context("no runtime")?,
                 clock: Clock::system(),
                 lines: backends.lines.clone(),
+                builds: platform.builds.clone(),
                 usual: manifest::usual(&Defaults { versions: platform.versions() }),
             };
             let data_dir = platform.data_dir.clone();

@@ -51,12 +51,15 @@ impl Oci {
             cpus: 1.0,
             network: Network::None,
             env: std::collections::BTreeMap::new(),
+            packages: None,
+            build: None,
         };
         let mut started = self.runtime.start(&spec).await.unwrap();
         let load = Load {
             revision: RevisionNumber(1),
             function: "bare".to_owned(),
             handler: "function.handler".to_owned(),
+            packages: None,
             env: [].into(),
             secrets: [].into(),
         };

@@ -1,24 +1,17 @@
 //! The check that a folder holds what its manifest names: done by the client before it uploads, and by the
 //! registry, which trusts no client.
 
-use std::path::Path;
-
 use super::{Listing, left_out::shown};
 use crate::{
     language::HandlerGrammar,
     model::{Code, FunctionSpec, Language},
 };
 
-/// A file that is missing from the code, or that has no effect in it.
+/// A file that is missing from the code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
-    #[error(
-        "this version does not install the packages of {file}: install them into the folder with `{install}`, then add \
-         {file} to .cloudfuncignore"
-    )]
-    NotInstalled { file: &'static str, install: String },
 }
 
 impl CodeError {
@@ -26,7 +19,6 @@ impl CodeError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NoModule { hint, .. } => hint.as_deref(),
-            Self::NotInstalled { .. } => None,
         }
     }
 }
@@ -34,25 +26,15 @@ impl CodeError {
 /// Checks the code of a function against its specification. A function with an image of its own may
 /// keep its code there.
 pub fn check_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
-    check_code_of(Path::new("."), listing, spec)
-}
-
-/// Like [`check_code`], for a reader who is not in the folder: a command that an error proposes names it.
-pub fn check_code_of(folder: &Path, listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
     match spec.code {
         Code::Language { language, version: _, package: _ } => {
-            check_files(folder, listing, language, &spec.handler)
+            check_files(listing, language, &spec.handler)
         }
         Code::Image { .. } => Ok(()),
     }
 }
 
-fn check_files(
-    folder: &Path,
-    listing: &Listing,
-    language: Language,
-    handler: &str,
-) -> Result<(), CodeError> {
+fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(), CodeError> {
     let facts = language.facts();
     let files = (facts.handler.files)(handler);
     if !files.iter().any(|file| listing.has(file)) {
@@ -61,18 +43,7 @@ fn check_files(
             .or_else(|| other_module(listing, &facts.handler, handler));
         return Err(CodeError::NoModule { file, handler: handler.to_owned(), hint });
     }
-    let Some(dependencies) = &facts.dependencies else { return Ok(()) };
-    match listing.texts.get(dependencies.file) {
-        Some(text) if dependencies.folder.is_none() && (dependencies.asks)(text) => {
-            let file = match folder == Path::new(".") {
-                true => dependencies.file.into(),
-                false => folder.join(dependencies.file),
-            };
-            let install = (dependencies.install)(&folder.to_string_lossy(), &file.to_string_lossy());
-            Err(CodeError::NotInstalled { file: dependencies.file, install })
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Returns the folder that holds everything, if the archive contains a folder instead of its content.

@@ -20,17 +20,19 @@ mod packages;
 mod path;
 mod read;
 mod scan;
+mod tree;
 mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use crate::{language, manifest::ManifestError, model::Digest};
 
-pub use check::{CodeError, check_code, check_code_of, likely_module};
+pub use check::{CodeError, check_code, likely_module};
 pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;
+pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, unpack_tree};
 pub use unpack::unpack;
 
 /// The size limit of an archive, in bytes. A larger one is refused by client and gateway alike; it is held in
@@ -63,6 +65,11 @@ impl Listing {
     /// Returns the text of `cloudfunc.toml`.
     pub fn manifest(&self) -> Option<&str> {
         self.texts.get(crate::manifest::FILE).map(String::as_str)
+    }
+
+    /// Returns the text of a file at the top that lists dependencies.
+    pub fn dependency_file(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
     }
 
     /// Whether there is a file or link at this path (`pkg/mod.py`).

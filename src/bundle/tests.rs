@@ -749,12 +749,7 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
         "no pkg/mod.py in the folder: the handler \"pkg.mod.run\" needs it"
     );
     assert_eq!(check(&[("cloudfunc.toml", "image = 'x'")]), Ok(()));
-    assert_eq!(check(&[("function.py", ""), ("requirements.txt", "# none\n\n")]), Ok(()));
-    assert_eq!(
-        check(&[("function.py", ""), ("requirements.txt", "requests==2\n")]).unwrap_err(),
-        "this version does not install the packages of requirements.txt: install them into the folder with `pip \
-         install --target . -r requirements.txt`, then add requirements.txt to .cloudfuncignore"
-    );
+    assert_eq!(check(&[("function.py", ""), ("requirements.txt", "requests==2\n")]), Ok(()));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn make_folders(folder: &Path, listing: &Listing) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_file(path: &Path, executable: bool, content: &mut dyn Read) -> Result<(), Error> {
+pub(super) fn write_file(path: &Path, executable: bool, content: &mut dyn Read) -> Result<(), Error> {
     let mode = if executable { 0o755 } else { 0o644 };
     let mut write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;

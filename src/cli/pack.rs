@@ -180,7 +180,7 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     let defaults = Defaults::default();
     let text = listing.manifest().unwrap_or_default();
     let Manifest { name, spec, .. } = manifest::parse(text, &file.display().to_string(), &defaults)?;
-    match bundle::check_code_of(folder, listing, &spec) {
+    match bundle::check_code(listing, &spec) {
         Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
             return Err(left_out(folder, &file, packed));
         }

@@ -58,10 +58,10 @@ flags! {
     PlaceArgs: [Group::Place];
     /// The addresses on which the roles listen; port 0 takes a free one.
     AddressArgs: [Group::Addresses];
-    /// The runtime of functions.
-    RuntimeArgs: [Group::Runtime];
+    /// The runtime of functions, and the sources of their packages.
+    RuntimeArgs: [Group::Runtime, Group::Builds];
     /// All settings of a role.
-    SettingsArgs: [Group::Place, Group::Addresses, Group::Backends, Group::Runtime, Group::Limits];
+    SettingsArgs: [Group::Place, Group::Addresses, Group::Backends, Group::Runtime, Group::Builds, Group::Limits];
 }
 
 fn of_groups(groups: &[Group]) -> impl Iterator<Item = Setting> {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        Code, FunctionName, FunctionSpec, InstanceId, Network, Package,
+        Code, Dependencies, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
         api::{FunctionInfo, InstanceInfo, RevisionInfo},
     },
     units::show_bytes,
@@ -115,11 +115,29 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if let Some(description) = description {
         settings.insert(1, ("description", description.clone()));
     }
+    if let Some(dependencies) = &function.dependencies {
+        settings.push(("packages", packages(dependencies)));
+    }
     if !env.is_empty() {
         // Only the names are shown: values are often secrets, and --json has them.
         settings.push(("environment", env.keys().cloned().collect::<Vec<_>>().join(", ")));
     }
     settings
+}
+
+/// Returns the installed packages, with what they take and what they were installed for.
+fn packages(dependencies: &Dependencies) -> String {
+    let names: Vec<String> = dependencies.packages.iter().map(PackageVersion::to_string).collect();
+    let target = &dependencies.target;
+    format!(
+        "{} ({}, {}; for {} on {} with {})",
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") },
+        count(usize::try_from(dependencies.files).unwrap_or(usize::MAX), "file"),
+        show_bytes(dependencies.bytes),
+        target.interpreter,
+        target.architecture,
+        target.c_library
+    )
 }
 
 fn revision(revision: &RevisionInfo, out: &Output) -> [String; 5] {

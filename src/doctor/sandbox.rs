@@ -63,7 +63,12 @@ async fn interpreter(language: Language) -> Option<Found> {
     let said = said.and_then(|said| serde_json::from_str::<serde_json::Value>(&said).ok());
     let text = |key: &str| said.as_ref()?.get(key)?.as_str().map(str::to_owned);
     let path = text("executable").unwrap_or_else(|| found.display().to_string());
-    Some(Found { path, version: text("version") })
+    let installer = language.facts().dependencies.as_ref().and_then(|all| all.installer.as_ref());
+    let installs = match installer {
+        Some(installer) => tools::ask(&path, installer.find).await.is_some(),
+        None => true,
+    };
+    Some(Found { path, version: text("version"), installs })
 }
 
 #[cfg(test)]

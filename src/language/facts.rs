@@ -164,4 +164,36 @@ pub struct Dependencies {
     /// a function that lacks it may still have what it needs, in one file with its code; without one, nobody can tell
     /// whether its packages are there.
     pub folder: Option<&'static str>,
+    /// The way a deploy installs them, in a sandbox of its own; none where this version leaves that to authors.
+    pub installer: Option<Installer>,
+}
+
+/// The way to install packages in a sandbox of the language's image.
+#[derive(Debug)]
+pub struct Installer {
+    /// The program that installs packages, for people, and the name of its folder in a sandbox.
+    pub tool: &'static str,
+    /// Debian's package of it.
+    pub debian: &'static str,
+    /// Arguments that make the machine's interpreter print the folder of the program.
+    pub find: &'static [&'static str],
+    /// The text of a function that installs. Its event is `{"do": "describe"}` or `{"do": "install", …}`.
+    pub program: &'static str,
+    /// The name of its file, in place of a function's code.
+    pub program_file: &'static str,
+    /// Its handler.
+    pub handler: &'static str,
+    /// Returns what a line of the file means.
+    pub line: for<'t> fn(line: &'t str) -> Line<'t>,
+}
+
+/// A line of a file that lists packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'t> {
+    /// It is for the program that installs.
+    Plain,
+    /// It names another file, relative to its own.
+    File(&'t str),
+    /// It is refused, for this reason.
+    Refused(&'static str),
 }

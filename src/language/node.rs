@@ -54,6 +54,7 @@ pub(super) const FACTS: Facts = Facts {
             folder => format!("npm install --omit=dev --prefix {folder}"),
         },
         folder: Some("node_modules"),
+        installer: None,
     }),
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),

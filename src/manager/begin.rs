@@ -109,8 +109,15 @@ mod tests {
     use crate::{
         clock::Clock,
         manager::{
-            builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, lives::Lives, logs,
-            outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
+            builds::under_way::BuildsUnderWay,
+            bundles::BundleCache,
+            claims::Claims,
+            dependencies::{cache::DependencyCache, packages::Packages},
+            lives::Lives,
+            logs,
+            outdated::Outdated,
+            revisions::RevisionCache,
+            tasks::Tasks,
         },
         model::{
             Code, Digest, FunctionSpec, InvocationId, ManagerId, Mode, Network, Revision, Scaling,
@@ -118,15 +125,23 @@ mod tests {
         },
         queue::{self, Address, ConsumeOptions, Message, Queue},
         runtime::{self, Owner},
-        settings::Limits,
+        settings::{Builds, Limits},
         store::{self, Functions, NewRevision, Store},
     };
+
+    fn packages(folder: &std::path::Path, store: Arc<dyn Store>) -> Packages {
+        Packages::new(
+            DependencyCache::open(folder.join("dependencies"), store).unwrap(),
+            Builds::default(),
+        )
+    }
 
     async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
         let owner = Owner { platform: "begin".parse().unwrap(), manager: ManagerId::new() };
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
         Shared {
             bundles: BundleCache::new(folder.join("bundles"), store.clone()),
+            packages: packages(folder, store.clone()),
             revisions: RevisionCache::default(),
             under_way: BuildsUnderWay::default(),
             manager: owner.manager,
@@ -166,7 +181,8 @@ mod tests {
             },
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());
-        let revision = NewRevision { name, spec, bundle: Some(source.clone()), source, image };
+        let revision =
+            NewRevision { name, spec, bundle: Some(source.clone()), dependencies: None, source, image };
         Arc::new(store.add_revision(revision).await.unwrap())
     }
 

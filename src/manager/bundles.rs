@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::{OnceCell, RwLock};
 
+use super::boots::{distrust_earlier_boots, entries};
 use crate::{
     bundle,
     model::Digest,
@@ -163,7 +164,7 @@ pub struct BundleCache {
 
 impl BundleCache {
     pub fn new(folder: PathBuf, store: Arc<dyn Functions>) -> Self {
-        if let Err(error) = distrust_earlier_boots(&folder, BOOT) {
+        if let Err(error) = distrust_earlier_boots(&folder, &folder.with_file_name("boot")) {
             tracing::warn!(
                 folder = %folder.display(),
                 %error,
@@ -276,31 +277,6 @@ impl BundleCache {
     }
 }
 
-/// The file with the kernel's id of the current boot.
-const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-
-/// Sets aside what was unpacked before this boot: a power cut may have emptied its files. The note of the boot is written
-/// before anything is unpacked, and one that was lost itself says that there was a cut.
-fn distrust_earlier_boots(folder: &Path, boot: &str) -> io::Result<()> {
-    let note = folder.with_file_name("boot");
-    let boot = fs::read_to_string(boot)?;
-    if fs::read_to_string(&note).is_ok_and(|noted| noted == boot) {
-        return Ok(());
-    }
-    fs::create_dir_all(folder)?;
-    for name in entries(folder).iter().filter(|name| name.parse::<Digest>().is_ok()) {
-        let aside = folder.join(format!(".removed-{name}"));
-        let _ = fs::remove_dir_all(&aside);
-        fs::rename(folder.join(name), aside)?;
-    }
-    fs::write(note, boot)
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-}
-
 /// Beside its place, and then renamed: a bundle is there whole or not at all.
 fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(io_error(folder))?;
@@ -317,28 +293,6 @@ fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bundles_from_before_the_boot_are_not_trusted() {
-        let dir = tempfile::tempdir().unwrap();
-        let (folder, boot) = (dir.path().join("cache/bundles"), dir.path().join("boot_id"));
-        let there = || entries(&folder);
-        fs::write(&boot, "first").unwrap();
-        let start = || distrust_earlier_boots(&folder, boot.to_str().unwrap()).unwrap();
-        start();
-        let bundle = Digest::of(b"bundle").to_string();
-        let aside = format!(".removed-{bundle}");
-        fs::create_dir(folder.join(&bundle)).unwrap();
-        start();
-        assert_eq!(there(), [bundle.as_str()], "a process that starts again");
-        fs::write(&boot, "second").unwrap();
-        start();
-        assert_eq!(there(), [aside.as_str()], "removed with what a killed process leaves");
-        fs::create_dir(folder.join(&bundle)).unwrap();
-        fs::write(folder.with_file_name("boot"), "").unwrap();
-        start();
-        assert_eq!(there(), [aside.as_str()], "the note was lost with the power");
-    }
 
     #[test]
     fn the_bundles_that_were_used_last_are_remembered() {

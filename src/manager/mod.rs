@@ -10,12 +10,14 @@
 //! by [`work::Work`] and by nothing else.
 
 mod begin;
+mod boots;
 mod builds;
 mod bundles;
 mod claims;
 mod code_check;
 mod commands;
 mod consumers;
+mod dependencies;
 mod dispatch;
 mod function_set;
 mod in_hand;
@@ -49,13 +51,14 @@ use crate::{
     model::{FunctionSpec, LogLine, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
-    settings::Limits,
+    settings::{Builds, Limits},
     shutdown::Shutdown,
     store::ManagerStore,
 };
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
 use claims::Claims;
+use dependencies::{cache::DependencyCache, packages::Packages};
 use left_overs::clean_up;
 use lives::Lives;
 use outdated::Outdated;
@@ -71,6 +74,8 @@ pub struct Backends {
     pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
+    /// The sources of packages.
+    pub builds: Builds,
     /// The usual functions, one of each language: instances for them are prewarmed.
     pub usual: Vec<FunctionSpec>,
 }
@@ -85,12 +90,16 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, clock, lines, usual } = backends;
+    let Backends { store, queue, runtime, clock, lines, builds, usual } = backends;
     let instances = data_dir.join("instances");
+    let folder = data_dir.join("cache/dependencies");
+    let cache = DependencyCache::open(folder.clone(), store.clone())
+        .with_context(|| format!("cannot use {}", folder.display()))?;
     let (lives, (claims, wanted)) = (Arc::new(Lives::default()), Claims::new());
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
+        packages: Packages::new(cache, builds),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,

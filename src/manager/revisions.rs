@@ -71,11 +71,16 @@ impl RevisionCache {
         read
     }
 
-    /// The code of the revisions of this function that are known: as it was uploaded, and as it was built.
+    /// The code of the revisions of this function that are known: as it was uploaded, and as it was built,
+    /// with their installed packages.
     pub fn digests(&self, function: FunctionId) -> Vec<Digest> {
         let known = self.known.lock().expect("no holder panics");
         let of_function = known.get(&function).into_iter().flatten();
-        of_function.flat_map(|known| [&known.source].into_iter().chain(&known.bundle)).cloned().collect()
+        let of = |known: &Arc<Revision>| {
+            [Some(&known.source), known.bundle.as_ref(), known.dependencies.as_ref()]
+                .map(Option::<&Digest>::cloned)
+        };
+        of_function.flat_map(of).flatten().collect()
     }
 
     /// The function was deleted.

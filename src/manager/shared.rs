@@ -5,8 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims, in_hand::InHand,
-    lives::Lives, logs::LogWriter, outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims,
+    dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter,
+    outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
 use crate::{
     clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
@@ -24,6 +25,7 @@ pub struct Shared {
     pub claims: Claims,
     pub in_hand: Arc<InHand>,
     pub bundles: BundleCache,
+    pub packages: Packages,
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,
     pub logs: LogWriter,

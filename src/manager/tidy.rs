@@ -1,4 +1,4 @@
-//! Caches that follow what there is: unpacked bundles and images that no revision names any more are removed.
+//! Caches that follow what there is: unpacked bundles, installed packages and images that no revision names any more are removed.
 //!
 //! After a change only the code of the function that changed is looked at, however many others there are. Now and then
 //! everything is, for a change may have been missed.
@@ -36,7 +36,9 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             let suspects = match everything <= begun {
                 true => {
                     everything = begun + EVERY;
-                    shared.bundles.unpacked().await
+                    let mut unpacked = shared.bundles.unpacked().await;
+                    unpacked.extend(shared.packages.cache.unpacked());
+                    unpacked
                 }
                 false => suspects,
             };
@@ -69,10 +71,15 @@ async fn tidy(shared: &Shared, mut suspects: HashSet<Digest>) -> Result<bool, st
             suspects.remove(&named);
         }
     }
-    let (removed, in_use) = shared.bundles.remove_unnamed(&suspects).await;
+    let (removed, mut in_use) = shared.bundles.remove_unnamed(&suspects).await;
     if removed > 0 {
         tracing::info!(count = removed, "unpacked bundles removed that no revision names");
     }
+    let (removed, used) = shared.packages.cache.remove_unnamed(&suspects).await;
+    if removed > 0 {
+        tracing::info!(count = removed, "installed packages removed that no revision names");
+    }
+    in_use.extend(used);
     let all_removed = in_use.is_empty();
     shared.outdated.keep(in_use);
     Ok(tidy_images(shared).await? && all_removed)

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId, PlatformName,
-    Problem, RevisionNumber, State,
+    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId,
+    PlatformName, Problem, RevisionNumber, State,
 };
 
 /// Response headers of an invocation.
@@ -63,6 +63,9 @@ pub struct FunctionInfo {
     pub instances: u32,
     /// The active revision's image, by the engine's id.
     pub image: String,
+    /// The active revision's installed packages; none where it has none, and in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Dependencies>,
     /// The active revision's manifest.
     pub spec: FunctionSpec,
 }

@@ -38,6 +38,9 @@ pub struct Revision {
     pub source: Digest,
     /// The digest of the built `/var/task` tree, a gzipped tar in the store; none when the image holds the code.
     pub bundle: Option<Digest>,
+    /// The tree of its installed packages, in the store; none for a function that names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Digest>,
     /// The image it was built against, by the engine's id; informational, since another host builds its own.
     pub image: String,
     /// The time of its deployment.

@@ -248,6 +248,9 @@ pub enum BuildStep {
         image: String,
         /// The digest of the built tree, in the store; none when the image holds the code.
         bundle: Option<Digest>,
+        /// The tree of installed packages, in the store; none where the function names none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dependencies: Option<Digest>,
         /// A remark for the caller: the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
@@ -475,7 +478,13 @@ mod tests {
         let done = r#"{"v":1,"build":"01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f","step":{"kind":"done","image":"i","bundle":null}}"#;
         let (event, _): (BuildEvent, _) =
             decode(encode(&serde_json::from_str::<serde_json::Value>(done).unwrap(), b"")).unwrap();
-        let step = BuildStep::Done { image: "i".to_owned(), bundle: None, notice: None, output: None };
+        let step = BuildStep::Done {
+            image: "i".to_owned(),
+            bundle: None,
+            dependencies: None,
+            notice: None,
+            output: None,
+        };
         assert_eq!(event.step, step);
         assert_eq!(serde_json::to_string(&event).unwrap(), done, "and written as before");
         let check: LoadCheck = serde_json::from_str("{}").unwrap();

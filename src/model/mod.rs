@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod call;
+pub mod dependencies;
 pub mod error;
 pub mod function;
 pub mod id;
@@ -21,6 +22,7 @@ pub mod time;
 
 pub use crate::language::Language;
 pub use call::{Call, CallAnswer, Ended};
+pub use dependencies::{Dependencies, PackageVersion, Target};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
 pub use id::{

@@ -50,7 +50,11 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         name.parse::<Digest>().is_ok() || name.starts_with(".unpack-") || name.starts_with(".removed-")
     };
     remove_folders(&folder.join("cache/bundles"), is_bundle)?;
-    remove_file(&folder.join("cache/boot"))?;
+    let is_tree = |name: &str| is_bundle(name) || name.starts_with(".fetch-");
+    remove_folders(&folder.join("cache/dependencies"), is_tree)?;
+    for note in BOOTS {
+        remove_file(&folder.join("cache").join(note))?;
+    }
     remove_folders(&folder.join("instances"), is_id)?;
     remove_folders(&folder.join("runtime/sandboxes"), is_id)?;
     let is_root = |name: &str| name.starts_with(".making-") || is_key(name);
@@ -59,6 +63,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         "logs",
         "compose",
         "cache/bundles",
+        "cache/dependencies",
         "cache",
         "instances",
         "runtime/sandboxes",
@@ -78,6 +83,9 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     left.sort();
     Ok(left)
 }
+
+/// Notes of the boot in which a cache was filled.
+const BOOTS: [&str; 2] = ["boot", "dependencies.boot"];
 
 fn is_id(name: &str) -> bool {
     name.parse::<ManagerId>().is_ok()
@@ -144,6 +152,9 @@ mod tests {
             "logs/manager.log.1".to_owned(),
             "compose/.env".to_owned(),
             "cache/boot".to_owned(),
+            "cache/dependencies.boot".to_owned(),
+            format!("cache/dependencies/{digest}/requests/__init__.py"),
+            format!("cache/dependencies/.fetch-{digest}/six.py"),
             format!("cache/bundles/{digest}/function.py"),
             "cache/bundles/.unpack-abc/tree/function.py".to_owned(),
             format!("instances/{id}/task/function.py"),

@@ -169,23 +169,27 @@ impl Registry {
         }
         let unless_image = unchanged.as_ref().map(|unchanged| unchanged.image.clone());
         let check = check.then_some(LoadCheck { unless_image });
-        let Built { image, bundle, notice, output } =
+        let Built { image, bundle, dependencies, notice, output } =
             self.build(&name, &spec, &digest, check, &report).await?;
         if let Some(unchanged) = unchanged.filter(|unchanged| unchanged.image == image) {
             return Ok(unchanged);
         }
-        let revision = NewRevision { name: name.clone(), spec, source: digest, bundle, image };
-        let revision = match (self.store.add_revision(revision.clone()).await, kept) {
-            // It went, while this was built, with the last revision that had named it.
-            (Err(store::Error::Missing(_)), Some(archive)) => {
-                self.store.put_blob(&revision.source, archive).await?;
-                self.store.add_revision(revision).await?
-            }
-            (Err(store::Error::Missing(_)), None) => {
-                let detail = "the uploaded source was removed while it was built; deploy again";
+        let revision =
+            NewRevision { name: name.clone(), spec, source: digest, bundle, dependencies, image };
+        let mut added = self.store.add_revision(revision.clone()).await;
+        // It went, while this was built, with the last revision that had named it.
+        if matches!(added, Err(store::Error::Missing(_)))
+            && let Some(archive) = kept
+        {
+            self.store.put_blob(&revision.source, archive).await?;
+            added = self.store.add_revision(revision).await;
+        }
+        let revision = match added {
+            Err(store::Error::Missing(what)) => {
+                let detail = format!("the {what} went while this was built; deploy again");
                 return Err(Problem::new(code::UNAVAILABLE, detail).into());
             }
-            (added, _) => added?,
+            added => added?,
         };
         let (keep, function) = (self.limits.keep_revisions, revision.function);
         // With fewer, all of them are kept.
@@ -274,8 +278,8 @@ impl Registry {
             };
             match step {
                 BuildStep::Progress { message } => report(message),
-                BuildStep::Done { image, bundle, notice, output } => {
-                    return Ok(Built { image, bundle, notice, output });
+                BuildStep::Done { image, bundle, dependencies, notice, output } => {
+                    return Ok(Built { image, bundle, dependencies, notice, output });
                 }
                 BuildStep::Failed { message, manifest: true, .. } => {
                     return Err(Problem::new(code::INVALID_MANIFEST, message).into());
@@ -292,6 +296,7 @@ impl Registry {
 struct Built {
     image: String,
     bundle: Option<Digest>,
+    dependencies: Option<Digest>,
     notice: Option<String>,
     output: Option<String>,
 }

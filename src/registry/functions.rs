@@ -34,8 +34,13 @@ impl Registry {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
         let instances = self.store.instances(Some(function.id)).await?.len();
+        let dependencies = match &revision.dependencies {
+            Some(tree) => self.store.dependencies(tree).await?,
+            None => None,
+        };
         let active = ActiveFunction { function, revision };
-        Ok(info(active, u32::try_from(instances).unwrap_or(u32::MAX)))
+        let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
+        Ok(FunctionInfo { dependencies, ..info })
     }
 
     /// The first `limit` of those whose names come after this one, by name, in two queries.
@@ -67,6 +72,7 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         is_warm: instances > 0 || function.reported_warm,
         instances,
         image: revision.image,
+        dependencies: None,
         spec: revision.spec,
     }
 }

@@ -19,6 +19,7 @@ mod process;
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
+    net::SocketAddrV4,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::Arc,
@@ -40,6 +41,16 @@ pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The folder of the function's code inside the sandbox.
 pub const TASK_PATH: &str = "/var/task";
+
+/// The folder in a sandbox with the installed packages of all functions. It cannot be listed, and each tree in it has a
+/// name that cannot be guessed; the process runtime has it elsewhere, in `CLOUDFUNC_PACKAGES`.
+pub const PACKAGES_PATH: &str = "/opt/packages";
+
+/// The folder that a build may write to; the process runtime has it elsewhere, in `CLOUDFUNC_OUTPUT`.
+pub const OUTPUT_PATH: &str = "/var/output";
+
+/// The folder with packages of the platform's own, for builds; the process runtime has it in `CLOUDFUNC_WHEELS`.
+pub const WHEELS_PATH: &str = "/opt/wheels";
 
 /// The file that this process was started from, even when another one has taken its place since.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -103,7 +114,30 @@ pub struct Spec {
     /// Variables that the process inside is started with, in addition to the platform's own: a function's variables
     /// that are read then. They are not visible outside of the sandbox.
     pub env: BTreeMap<String, String>,
+    /// The folder on the host that is mounted read-only at [`PACKAGES_PATH`], unless the image is from elsewhere. What is
+    /// put into it later is seen in sandboxes that run.
+    pub packages: Option<PathBuf>,
+    /// The additional rights of a build; none for a function.
+    pub build: Option<BuildRights>,
 }
+
+/// The rights of a sandbox in which the packages of a function are installed, in addition to those of a function: it may
+/// write to `output/` of the instance's folder, made by the caller with mode 0777 and mounted at [`OUTPUT_PATH`], and where
+/// the language's image is the machine's own interpreter, it sees the program that installs packages.
+///
+/// A build is started, loaded and invoked as a function is, and ends in the same ways: [`Runtime::start`] fails with
+/// [`Error::NoInstaller`] where this machine lacks that program. Whatever ends it, a dropped future included, leaves what is
+/// in `output/` to the caller, who may use it once [`Sandbox::remove`] has returned: until then code may write to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildRights {
+    /// Addresses that it may connect to wherever they are: the platform's own sources of packages.
+    pub reachable: Vec<SocketAddrV4>,
+    /// The folder on the host that is mounted read-only at [`WHEELS_PATH`].
+    pub wheels: Option<PathBuf>,
+}
+
+/// The name of the folder that a build may write to, in the instance's folder.
+pub const OUTPUT: &str = "output";
 
 impl Spec {
     /// Makes sure that `task/` exists: mounting a missing folder is an error.
@@ -295,6 +329,9 @@ pub enum Error {
         /// The runtime's kind.
         runtime: &'static str,
     },
+    /// The program that installs packages is missing on this machine.
+    #[error("packages cannot be installed: {0}")]
+    NoInstaller(String),
     /// The sandbox ended or stayed silent before `hello`.
     #[error("the sandbox did not get ready: {reason}")]
     Start {

@@ -6,8 +6,8 @@
 
 use std::{
     collections::HashMap,
-    fs,
-    os::unix::process::ExitStatusExt,
+    env, fs,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::PathBuf,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Error, Exit, Image, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    Error, Exit, Image, OUTPUT, Owner, Progress, Runtime, Sandbox, Spec, Started,
     guest::{Listener, SOCKET_NAME, run_folder},
     hello::hello,
 };
@@ -54,6 +54,18 @@ impl Process {
 
     fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
         let mut command = command(spec)?;
+        if let Some(packages) = &spec.packages {
+            command.env("CLOUDFUNC_PACKAGES", packages);
+        }
+        if let Some(build) = &spec.build {
+            command.env("CLOUDFUNC_OUTPUT", spec.folder.join(OUTPUT));
+            command.envs(build.wheels.iter().map(|wheels| ("CLOUDFUNC_WHEELS", wheels)));
+            // The machine's settings of pip are not the platform's.
+            let settings = env::vars_os().map(|(name, _)| name);
+            settings.filter(|name| name.as_bytes().starts_with(b"PIP_")).for_each(|name| {
+                command.env_remove(name);
+            });
+        }
         let child = command
             .envs(&spec.env)
             .env("CLOUDFUNC_TASK", spec.folder.join("task"))

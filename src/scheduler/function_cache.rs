@@ -335,6 +335,7 @@ mod tests {
             name: name.parse().unwrap(),
             spec: spec(),
             bundle: Some(source.clone()),
+            dependencies: None,
             source,
             image: "image".to_owned(),
         };

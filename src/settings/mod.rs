@@ -3,6 +3,7 @@
 //! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds the values that a source
 //! gives, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
+mod builds;
 mod file;
 mod keep_alive_policy;
 mod languages;
@@ -13,6 +14,7 @@ mod table;
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+pub use builds::{Builds, PackageIndex};
 pub use keep_alive_policy::KeepAlivePolicy;
 pub use languages::{Languages, OfLanguage};
 pub use platform::Platform;
@@ -109,6 +111,11 @@ impl Settings {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
         let languages = self.languages();
+        let builds = Builds {
+            index: self.build_index,
+            ca_file: self.build_ca_file.map(absolute),
+            find_links: self.build_find_links.map(absolute),
+        };
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -123,9 +130,15 @@ impl Settings {
             addresses,
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             languages,
+            builds,
             limits,
         })
     }
+}
+
+/// A role may run in another folder than the command that it was given to.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Parses host names separated by commas: as in a URL, without a port. An empty text gives none.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Languages, Limits, Setting, Settings, StorePlace, settings};
+use super::{Builds, Group, Languages, Limits, Setting, Settings, StorePlace, settings};
 use crate::{
     model::{Language, ManagerId, PlatformName},
     place::Addresses,
@@ -25,6 +25,8 @@ pub struct Platform {
     pub gateway_hosts: Vec<String>,
     /// The base image and default version of each language.
     pub languages: Languages,
+    /// The sources of packages.
+    pub builds: Builds,
     pub limits: Limits,
 }
 
@@ -33,8 +35,12 @@ impl Platform {
     /// queue may hold passwords, which other users could read in its arguments.
     pub fn environment(&self) -> Vec<(String, String)> {
         let resolved = self.settings();
-        let known = |setting: Setting| setting.show(&resolved).expect("every setting is resolved");
-        settings().map(|setting| (setting.variable(), known(setting))).collect()
+        let known = |setting: Setting| match setting.show(&resolved) {
+            Some(value) => Some((setting.variable(), value)),
+            None if setting.group() == Group::Builds => None,
+            None => panic!("every setting with a default is resolved"),
+        };
+        settings().filter_map(known).collect()
     }
 
     /// Returns these settings in the form of a source.
@@ -53,6 +59,9 @@ impl Platform {
             scheduler_port: Some(addresses.scheduler.port()),
             manager_port: Some(addresses.manager.port()),
             languages: self.languages.clone(),
+            build_index: self.builds.index.clone(),
+            build_ca_file: self.builds.ca_file.clone(),
+            build_find_links: self.builds.find_links.clone(),
             ..Settings::default()
         };
         settings.with_limits(&self.limits)

@@ -5,7 +5,7 @@
 use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
-    KeepAlivePolicy, StorePlace, host_names,
+    KeepAlivePolicy, PackageIndex, StorePlace, host_names,
     languages::{Languages, OfLanguage},
 };
 use crate::{
@@ -26,6 +26,8 @@ pub enum Group {
     Backends,
     /// The runtime of functions.
     Runtime,
+    /// The sources of packages, for builds.
+    Builds,
     /// Limits, each with what happens when it is reached.
     Limits,
 }
@@ -36,6 +38,7 @@ impl Group {
             Self::Place | Self::Backends => "Platform",
             Self::Addresses => "Addresses",
             Self::Runtime => "Runtime",
+            Self::Builds => "Builds",
             Self::Limits => "Limits",
         }
     }
@@ -116,7 +119,7 @@ impl Setting {
 
     /// Whether its value may hold a password: it is never repeated in an error, nor shown by help.
     pub fn is_secret(self) -> bool {
-        self.group() == Group::Backends
+        self.group() == Group::Backends || self.key() == "build_index"
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
@@ -198,6 +201,11 @@ const KIND: Form<runtime::Kind> = Form {
     read: word,
     read_field: |field| field.parsed("\"docker\"", word),
     show: |kind| kind.as_str().to_owned(),
+};
+const INDEX: Form<PackageIndex> = Form {
+    read: word,
+    read_field: |field| field.parsed("\"https://pypi.example/simple\"", word),
+    show: PackageIndex::show,
 };
 const IP: Form<IpAddr> = Form {
     read: |text| text.parse().map_err(|_| "not an IP address".to_owned()),
@@ -405,6 +413,13 @@ settings! {
         /// Runtime of functions: docker, or oci (containers without a daemon). By default docker; a platform in
         /// one process uses oci if no Docker engine answers
         runtime: runtime::Kind, KIND, Runtime, "runtime", "KIND";
+        /// Index of Python packages for builds, in place of the public one: an address, or none. Builds may
+        /// connect to it also where its address is private
+        build_index: PackageIndex, INDEX, Builds, "build-index", "URL";
+        /// File with the certificates of the authorities that builds trust, in place of the usual ones
+        build_ca_file: PathBuf, PATH, Builds, "build-ca-file", "FILE";
+        /// Folder with packages (wheels) that builds use in addition to the index
+        build_find_links: PathBuf, PATH, Builds, "build-find-links", "DIR";
     }
     limits {
         /// How long a sync call waits for a free instance; after that it is answered with 429
@@ -438,6 +453,8 @@ settings! {
         keep_revisions: u32, count::<u32, 1, { u32::MAX }>(), "keep-revisions", "COUNT", "10";
     }
     fixed {
+        /// The time for which the installation of packages may run; after that the build has failed. Tests shorten it.
+        build_time: Duration = Duration::from_secs(600);
         /// The time for which a deploy's load check waits for memory; after that it is skipped. Tests shorten
         /// it.
         check_wait: Duration = Duration::from_secs(10);

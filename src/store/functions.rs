@@ -16,8 +16,8 @@ pub trait Functions: Send + Sync {
     /// Returns a blob; none when there is no such blob.
     async fn blob(&self, digest: &Digest) -> Result<Option<Bytes>, Error>;
     /// Adds a revision with the next number to the function of that name, creating the function where it is missing,
-    /// and makes it active: atomically. [`Error::Missing`] when its bundle is not stored: it may have been deleted with
-    /// the last function that used it, so store it and ask again.
+    /// and makes it active: atomically. [`Error::Missing`] when its bundle or its dependencies are not stored: they may have
+    /// been deleted with the last function that used them, so store them and ask again.
     async fn add_revision(&self, revision: NewRevision) -> Result<Revision, Error>;
     /// Makes an existing revision active. [`Error::Missing`] when the function or revision does not exist;
     /// [`Error::Conflict`] when `expected` is given and another revision is active.
@@ -50,7 +50,7 @@ pub trait Functions: Send + Sync {
     async fn revisions(&self, function: FunctionId) -> Result<Vec<Revision>, Error>;
     /// Sets the state that the classic `PATCH` reports. None when no function has this name.
     async fn report_warm(&self, name: &FunctionName, warm: bool) -> Result<Option<Function>, Error>;
-    /// Deletes the function with its revisions, logs and blobs that are no longer used. Its waiting invocations
+    /// Deletes the function with its revisions, logs, and blobs and dependencies that are no longer used. Its waiting invocations
     /// (queued, retrying) end by [`Ending::function_deleted`]; running ones continue, and all records stay. None when
     /// no function has this name. It is among the [`Functions::deleted_functions`] from then on.
     ///
@@ -60,16 +60,16 @@ pub trait Functions: Send + Sync {
     async fn deleted_functions(&self) -> Result<Vec<DeletedFunction>, Error>;
     /// Forgets deleted functions, once nothing of them is left outside the store. Unknown ones change nothing.
     async fn forget_deleted(&self, functions: &[FunctionId]) -> Result<(), Error>;
-    /// Deletes revisions beyond the newest `keep` of each function, or of one, with the blobs that no other revision
-    /// names; never the active one, nor one with live instances or running invocations. Without a function it also
-    /// deletes blobs that no revision has named for an hour, as failed deploys leave them. Returns the functions that
+    /// Deletes revisions beyond the newest `keep` of each function, or of one, with the blobs and dependencies that no
+    /// other revision names; never the active one, nor one with live instances or running invocations. Without a function
+    /// it also deletes those that no revision has named for an hour, as failed deploys leave them. Returns the functions that
     /// lost a revision. Over all functions it is a transaction for each that has such revisions.
     async fn prune_revisions(
         &self,
         keep: u32,
         function: Option<FunctionId>,
     ) -> Result<Vec<FunctionId>, Error>;
-    /// Returns those of these digests that a revision names, as its source or its bundle.
+    /// Returns those of these digests that a revision names, as its source, its bundle or its dependencies.
     async fn named(&self, digests: &[Digest]) -> Result<Vec<Digest>, Error>;
     /// Returns the digests that the revisions of all functions name.
     async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error>;
@@ -86,6 +86,8 @@ pub struct NewRevision {
     pub source: Digest,
     /// The digest of the built tree, which is stored already; none when the image holds the code.
     pub bundle: Option<Digest>,
+    /// The tree of its dependencies, which is stored already; none where it has none.
+    pub dependencies: Option<Digest>,
     /// The image it was built against, by the engine's id.
     pub image: String,
 }

@@ -29,11 +29,11 @@ macro_rules! store {
 
         use crate::{
             model::{
-                Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
+                self, Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
                 ManagerId, OwnerId, Record, Revision, RevisionNumber,
             },
             store::{
-                ActiveFunction, Backlog, Claiming, DeletedFunction, Deletion, Due, Error, Functions,
+                ActiveFunction, Backlog, Claiming, DeletedFunction, Deletion, Dependencies, Due, Error, Functions,
                 Health, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle,
                 NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Running,
                 Settlement, SyncRecord, Totals, Wanted,
@@ -136,7 +136,11 @@ macro_rules! store {
             }
 
             async fn delete_function(&self, name: &FunctionName) -> Result<Option<Deletion>, Error> {
-                self.write(LONG, functions::delete_function(self.synced(), name)).await
+                let function = self.read(SOON, reads::function(self.readers(), name)).await?;
+                let trees = self.trees_of(function.map(|function| function.id)).await?;
+                let deleted = self.write(LONG, functions::delete_function(self.synced(), name)).await?;
+                self.forget_trees(&trees).await;
+                Ok(deleted)
             }
 
             async fn deleted_functions(&self) -> Result<Vec<DeletedFunction>, Error> {
@@ -153,24 +157,23 @@ macro_rules! store {
                 function: Option<FunctionId>,
             ) -> Result<Vec<FunctionId>, Error> {
                 if let Some(function) = function {
-                    let is_pruned = prune::prune_revisions(self.synced(), keep, function);
-                    return Ok(self
-                        .write(LONG, is_pruned)
-                        .await?
-                        .then_some(function)
-                        .into_iter()
-                        .collect());
+                    let is_pruned = self.prune_function(keep, function).await?;
+                    return Ok(is_pruned.then_some(function).into_iter().collect());
                 }
                 // Functions without old revisions are only read, so that other writes need not wait.
                 let mut pruned =
                     self.read(LONG, reads::with_old_revisions(self.readers(), keep)).await?;
                 for function in std::mem::take(&mut pruned) {
-                    if self.write(LONG, prune::prune_revisions(self.synced(), keep, function)).await? {
+                    if self.prune_function(keep, function).await? {
                         pruned.push(function);
                     }
                 }
                 for digest in self.read(LONG, reads::orphans(self.readers())).await? {
                     self.write(LONG, prune::remove_blob(self.synced(), &digest)).await?;
+                }
+                self.forget_trees(&self.read(LONG, reads::unnamed_trees(self.readers())).await?).await;
+                for tree in self.read(LONG, reads::unfinished_trees(self.readers())).await? {
+                    self.drop_pieces(&tree).await?;
                 }
                 Ok(pruned)
             }
@@ -181,6 +184,87 @@ macro_rules! store {
 
             async fn named_bundles(&self) -> Result<Vec<NamedBundle>, Error> {
                 self.read(SOON, reads::named_bundles(self.readers())).await
+            }
+        }
+
+        impl $backend {
+            async fn prune_function(&self, keep: u32, function: FunctionId) -> Result<bool, Error> {
+                let trees = self.trees_of(Some(function)).await?;
+                let pruning = prune::prune_revisions(self.synced(), keep, function);
+                let is_pruned = self.write(LONG, pruning).await?;
+                if is_pruned {
+                    self.forget_trees(&trees).await;
+                }
+                Ok(is_pruned)
+            }
+
+            async fn trees_of(&self, function: Option<FunctionId>) -> Result<Vec<Digest>, Error> {
+                match function {
+                    Some(function) => {
+                        self.read(SOON, reads::trees_of(self.readers(), function)).await
+                    }
+                    None => Ok(Vec::new()),
+                }
+            }
+
+            /// Deletes those of these trees that no revision names any more. What fails is done by a later sweep: the
+            /// revisions are gone already.
+            async fn forget_trees(&self, trees: &[Digest]) {
+                for tree in trees {
+                    let forgetting = dependencies::forget_tree(self.synced(), tree);
+                    let dropped = match self.write(LONG, forgetting).await {
+                        Ok(true) => self.drop_pieces(tree).await,
+                        Ok(false) => Ok(()),
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = dropped {
+                        tracing::warn!(%error, "installed packages not deleted; the sweep tries again");
+                    }
+                }
+            }
+        }
+
+        #[async_trait]
+        impl Dependencies for $backend {
+            async fn put_piece(&self, tree: &Digest, number: u32, bytes: Bytes) -> Result<(), Error> {
+                let putting = dependencies::put_piece(self.relaxed(), tree, number, &bytes);
+                self.write(LONG, putting).await
+            }
+
+            async fn piece(&self, tree: &Digest, number: u32) -> Result<Option<Bytes>, Error> {
+                let piece = self.read(LONG, reads::piece(self.readers(), tree, number)).await?;
+                Ok(piece.map(Bytes::from))
+            }
+
+            async fn drop_pieces(&self, tree: &Digest) -> Result<(), Error> {
+                while self.write(LONG, dependencies::drop_piece(self.relaxed(), tree)).await? {}
+                Ok(())
+            }
+
+            async fn add_dependencies(
+                &self,
+                new: &model::Dependencies,
+            ) -> Result<model::Dependencies, Error> {
+                let adding = dependencies::add_dependencies(self.synced(), new);
+                let added = self.write(SOON, adding).await?;
+                if added.tree != new.tree {
+                    self.drop_pieces(&new.tree).await?;
+                }
+                Ok(added)
+            }
+
+            async fn dependencies_for(
+                &self,
+                key: &Digest,
+            ) -> Result<Option<model::Dependencies>, Error> {
+                self.read(SOON, reads::dependencies_for(self.readers(), key)).await
+            }
+
+            async fn dependencies(
+                &self,
+                tree: &Digest,
+            ) -> Result<Option<model::Dependencies>, Error> {
+                self.read(SOON, reads::dependencies(self.readers(), tree)).await
             }
         }
 

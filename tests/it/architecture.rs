@@ -86,6 +86,7 @@ const MAP: &[(&str, &[&str])] = &[
             "clock",
             "error_chain",
             "http",
+            "language",
             "manifest",
             "model",
             "panicked",

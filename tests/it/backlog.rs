@@ -104,7 +104,10 @@ impl Scheduler {
         let name = name.parse().unwrap();
         let bundle = Some(source.clone());
         let image = "image".to_owned();
-        self.store.add_revision(NewRevision { name, spec, source, bundle, image }).await.unwrap();
+        self.store
+            .add_revision(NewRevision { name, spec, source, bundle, dependencies: None, image })
+            .await
+            .unwrap();
         self.store.functions().await.unwrap().into_iter().max_by_key(|function| function.id).unwrap()
     }
 

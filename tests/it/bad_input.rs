@@ -185,13 +185,8 @@ async fn a_path_that_leads_to_another_route_of_a_role_is_refused(platform: &Test
 
 async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
     let unknown_key = "name = \"f\"\n\n[scaling]\n  max_instance = 3\n";
-    let cases: [(Files<'_>, ProblemCode, &str); 4] = [
+    let cases: [(Files<'_>, ProblemCode, &str); 3] = [
         (&[("notes.md", "")], code::INVALID_UPLOAD, NO_FUNCTION),
-        (
-            &[("function.py", HELLO), ("requirements.txt", "requests\n")],
-            code::INVALID_UPLOAD,
-            REQUIREMENTS,
-        ),
         (
             &[("function.py", HELLO), ("cloudfunc.toml", unknown_key)],
             code::INVALID_MANIFEST,
@@ -230,15 +225,12 @@ async fn an_upload_is_refused_with_the_reason(platform: &TestPlatform) {
 }
 
 const NO_FUNCTION: &str = "no function.py in the folder: the handler \"function.handler\" needs it";
-const REQUIREMENTS: &str = "this version does not install the packages of requirements.txt: install them into \
-                            the folder with `pip install --target . -r requirements.txt`, then add \
-                            requirements.txt to .cloudfuncignore";
 const UNKNOWN_KEY: &str = "cloudfunc.toml:4:3: unknown key `scaling.max_instance`; did you mean \
                            `scaling.max_instances`?";
 
 async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatform) {
     let unknown_key = "name = \"f\"\n\n[scaling]\n  max_instance = 3\n";
-    let cases: [(Files<'_>, &str); 4] = [
+    let cases: [(Files<'_>, &str); 3] = [
         (
             &[("notes.md", "")],
             "cannot deploy FOLDER: no function.py in the folder: the handler \"function.handler\" needs it\n\
@@ -246,10 +238,6 @@ async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatfor
              there",
         ),
         (&[("function.py", HELLO), ("cloudfunc.toml", unknown_key)], "FOLDER/UNKNOWN_KEY"),
-        (
-            &[("function.py", HELLO), ("requirements.txt", "requests\n")],
-            "cannot deploy FOLDER: REQUIREMENTS",
-        ),
         (
             &[("function.py", HELLO), ("cloudfunc.toml", "name = \"../etc\"\n")],
             "FOLDER/cloudfunc.toml:1:8: invalid function name '../etc': it has a character that is \
@@ -262,11 +250,9 @@ async fn the_command_line_says_the_same_before_it_uploads(platform: &TestPlatfor
             std::fs::write(folder.path().join(path), text).unwrap();
         }
         let path = folder.path().to_str().unwrap();
-        let into = format!("--target {path} -r {path}/");
         let expected = expected
             .replace("FOLDER", path)
             .replace("UNKNOWN_KEY", UNKNOWN_KEY)
-            .replace("REQUIREMENTS", &REQUIREMENTS.replace("--target . -r ", &into))
             .replace("NAME_RULE", NAME_RULE);
         let ran = platform.cli(&["deploy", path]).await;
         assert_eq!(ran, (2, String::new(), format!("error: {expected}\n")));

@@ -37,6 +37,7 @@ async fn a_change_that_was_not_announced_is_found_by_the_next_look_at_everything
         spec: revision.spec,
         source: revision.source,
         bundle: revision.bundle,
+        dependencies: None,
         image: revision.image,
     };
     store.add_revision(unannounced).await.unwrap();

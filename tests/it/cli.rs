@@ -268,8 +268,6 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
     desk.write("empty/notes.md", "")
         .write("typo/function.py", "")
         .write("typo/cloudfunc.toml", "timeot = '3s'")
-        .write("needy/function.py", "")
-        .write("needy/requirements.txt", "requests")
         .write("Upper/function.py", "")
         .write("hidden/function.py", "")
         .write("hidden/.gitignore", "*.py")
@@ -292,12 +290,6 @@ fn deploy_checks_the_folder_before_it_needs_the_platform() {
              there\n",
         ),
         ("typo", "error: typo/cloudfunc.toml:1:1: unknown key `timeot`; did you mean `timeout`?\n"),
-        (
-            "needy",
-            "error: cannot deploy needy: this version does not install the packages of requirements.txt: install \
-             them into the folder with `pip install --target needy -r needy/requirements.txt`, then add \
-             requirements.txt to .cloudfuncignore\n",
-        ),
         (
             "Upper",
             "error: invalid function name 'Upper': it has an upper-case letter; a name is lower-case letters and \

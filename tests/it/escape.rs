@@ -110,6 +110,8 @@ impl Fixture {
             cpus: 1.0,
             network: self.network,
             env: std::collections::BTreeMap::new(),
+            packages: None,
+            build: None,
         }
     }
 
@@ -184,6 +186,7 @@ impl Instance {
             revision: RevisionNumber(1),
             function: "escape".to_owned(),
             handler: "function.handler".to_owned(),
+            packages: None,
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };

@@ -21,7 +21,7 @@ use cloudfunc::{
     },
     queue::{self, Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
     runtime, scheduler,
-    settings::Limits,
+    settings::{Builds, Limits},
     shutdown::Shutdown,
     store::{self, Announcement, NewInvocation},
 };
@@ -252,6 +252,7 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
             runtime: runtime::connect(&runtime::Config::Process { owner: owner.clone() }).unwrap(),
             clock: Clock::system(),
             lines: None,
+            builds: Builds::default(),
             usual: Vec::new(),
         };
         let data_dir = folder.path().join("data");

@@ -32,6 +32,7 @@ mod logs;
 mod lost_words;
 mod no_engine;
 mod node_functions;
+mod packages;
 mod placement;
 mod power_cut;
 mod prewarmed;

@@ -90,6 +90,8 @@ impl Fixture {
             cpus: 1.0,
             network: Network::None,
             env: std::collections::BTreeMap::new(),
+            packages: None,
+            build: None,
         }
     }
 
@@ -222,6 +224,7 @@ impl Instance {
             revision: RevisionNumber(7),
             function: "contract".to_owned(),
             handler: handler.to_owned(),
+            packages: None,
             env: BTreeMap::from([("GREETING".to_owned(), "Hello".to_owned())]),
             secrets: BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]),
         };

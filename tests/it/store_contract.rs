@@ -4,6 +4,7 @@
 //! its own on the server of `CLOUDFUNC_TEST_POSTGRES_URL` and drops it, also when it fails.
 
 mod connecting;
+mod dependencies;
 mod functions;
 mod invocations;
 mod leases;
@@ -60,6 +61,13 @@ contract! {
     connecting {
         processes_that_start_at_once_both_get_a_store,
         what_was_written_is_there_after_a_reconnect,
+    }
+    dependencies {
+        a_tree_is_read_as_it_was_stored,
+        of_two_builds_of_one_key_the_first_is_kept,
+        a_revision_without_its_dependencies_is_refused,
+        dependencies_go_with_the_last_revision_that_names_them,
+        what_builds_left_behind_goes_after_an_hour,
     }
     functions {
         revisions_are_numbered_from_one_and_the_newest_is_active,
@@ -197,6 +205,7 @@ pub(crate) fn revision_of(function: &str, content: &str) -> NewRevision {
         spec: spec(),
         source: digest.clone(),
         bundle: Some(digest),
+        dependencies: None,
         image: "sha256:0123".to_owned(),
     }
 }

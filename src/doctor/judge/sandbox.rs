@@ -31,6 +31,8 @@ pub struct Found {
     pub path: String,
     /// The version, such as `3.11.7`; `None` if it does not report one.
     pub version: Option<String>,
+    /// Whether it has the program that installs packages; true where the language needs none.
+    pub installs: bool,
 }
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
@@ -65,7 +67,7 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     let Interpreter { language, found, default_version } = of;
     let (name, about) = (language.name(), language.facts());
     let title = about.title;
-    let Some(Found { path, version }) = found else {
+    let Some(Found { path, version, installs }) = found else {
         let program = about.interpreter.program;
         let missing = format!("there is no {program} on the PATH");
         let advice = format!("Install {title} if functions in {title} are to run without Docker.");
@@ -83,8 +85,20 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     };
     let found = format!("{title} {version} at {path}");
     let line = (about.versions.of_release)(version);
+    let installer =
+        about.dependencies.as_ref().and_then(|all| Some((all.file, all.installer.as_ref()?)));
     if line == (about.versions.of_release)(default_version) {
-        return Finding::ok(name, found);
+        return match installer.filter(|_| !installs) {
+            Some((file, installer)) => Finding::note(
+                name,
+                format!("{found}, which has no {}", installer.tool),
+                format!(
+                    "Install {} if the packages of a {file} are to be installed without Docker.",
+                    installer.debian
+                ),
+            ),
+            None => Finding::ok(name, found),
+        };
     }
     let found = format!("{found}; functions that name no version want {default_version}");
     let advice = format!(
@@ -118,8 +132,11 @@ mod tests {
     use super::{super::shown, *};
 
     fn one(language: Language, found: Option<(&str, &str)>, default_version: &str) -> Interpreter {
-        let found = found
-            .map(|(path, version)| Found { path: path.to_owned(), version: Some(version.to_owned()) });
+        let found = found.map(|(path, version)| Found {
+            path: path.to_owned(),
+            version: Some(version.to_owned()),
+            installs: true,
+        });
         Interpreter { language, found, default_version: default_version.to_owned() }
     }
 
@@ -184,6 +201,19 @@ mod tests {
             [
                 "problem oci: containers cannot be made without Docker: no user namespaces | See the findings on namespaces \
               and control groups, or choose `--runtime docker`."
+            ]
+        );
+    }
+
+    #[test]
+    fn an_interpreter_that_cannot_install_packages_is_told() {
+        let mut python = one(Language::Python, Some(("/p", "3.12.4")), "3.12");
+        python.found.as_mut().unwrap().installs = false;
+        assert_eq!(
+            shown(&[interpreter(&python, &good(), Wanted::Up)]),
+            [
+                "note python: Python 3.12.4 at /p, which has no pip | Install python3-pip if the packages of a \
+                 requirements.txt are to be installed without Docker."
             ]
         );
     }

@@ -33,12 +33,14 @@ pub(super) async fn load(
     built: Built,
     progress: &UnboundedSender<String>,
 ) -> BuildStep {
-    let Built { image, bundle, _tree } = built;
+    let Built { image, bundle, packages, code: _code } = built;
+    let dependencies = packages.as_ref().map(|tree| tree.name().clone());
     let is_wanted =
         build.check.as_ref().is_some_and(|check| check.unless_image.as_ref() != Some(&image));
     let (mut notice, mut output) = (None, None);
     if is_wanted {
-        let revision = Arc::new(unregistered(build, bundle.clone(), image.clone()));
+        let revision =
+            Arc::new(unregistered(build, bundle.clone(), dependencies.clone(), image.clone()));
         match load_once(dispatch, loading, revision, progress).await {
             Checked::Loaded { printed } => output = Some(printed).filter(|text| !text.is_empty()),
             Checked::Failed { error, printed } => return not_loaded(build, error, printed),
@@ -48,7 +50,7 @@ pub(super) async fn load(
             }
         }
     }
-    BuildStep::Done { image, bundle, notice, output }
+    BuildStep::Done { image, bundle, dependencies, notice, output }
 }
 
 /// Places for code that is loaded.
@@ -136,7 +138,12 @@ fn not_loaded(build: &Build, error: FunctionError, printed: String) -> BuildStep
 }
 
 /// A build as a revision that is not registered.
-fn unregistered(build: &Build, bundle: Option<Digest>, image: String) -> Revision {
+fn unregistered(
+    build: &Build,
+    bundle: Option<Digest>,
+    dependencies: Option<Digest>,
+    image: String,
+) -> Revision {
     Revision {
         function: FunctionId::new(),
         name: build.name.clone(),
@@ -144,6 +151,7 @@ fn unregistered(build: &Build, bundle: Option<Digest>, image: String) -> Revisio
         spec: build.spec.clone(),
         source: build.source.clone(),
         bundle,
+        dependencies,
         image,
         // It is not created yet.
         created_at: jiff::Timestamp::UNIX_EPOCH,

@@ -4,10 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
         bundles::Unpacked,
+        dependencies::{self, cache::Tree},
         instance::image::{function_tag, image_of},
         shared::Shared,
     },
@@ -20,15 +22,17 @@ use crate::{
         Code, Digest, Package,
         message::{Build, BuildStep},
     },
-    runtime::Error,
+    runtime::{Error, Image},
 };
 
 /// The result of a build.
 pub(super) struct Built {
     pub image: String,
     pub bundle: Option<Digest>,
+    /// Its installed packages.
+    pub packages: Option<Arc<Tree>>,
     /// Its unpacked source.
-    pub _tree: Option<Arc<Unpacked>>,
+    pub code: Option<Arc<Unpacked>>,
 }
 
 /// Makes bundle and image, without loading the code.
@@ -57,7 +61,33 @@ pub(super) async fn perform(
     // Held to the end: what is in use is not removed.
     let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
     let image = ensure_image(shared, build, folder, progress.clone()).await?;
-    Ok(Built { image, bundle, _tree: tree })
+    Ok(Built { image, bundle, packages: None, code: tree })
+}
+
+/// Adds the packages that the code asks for, installed where that has not been done.
+pub(super) async fn with_packages(
+    shared: &Arc<Shared>,
+    build: &Build,
+    built: Built,
+    progress: &UnboundedSender<String>,
+    stop: &CancellationToken,
+) -> Result<Built, BuildStep> {
+    let (Some(code), Code::Language { language, version, package }) = (&built.code, &build.spec.code)
+    else {
+        return Ok(built);
+    };
+    // An image of its own is not what packages are installed in.
+    let image = match package {
+        Package::Bundle => built.image.clone(),
+        Package::Image => {
+            let image = Image::Language { language: *language, version: version.clone() };
+            let found = shared.runtime.ensure_image(&image, &|_| ()).await;
+            found.map_err(|error| failed(chain(&error), false))?
+        }
+    };
+    let folder = code.folder();
+    let packages = dependencies::ensure(shared, &build.spec, folder, &image, progress, stop).await?;
+    Ok(Built { packages, ..built })
 }
 
 /// No instance of what is larger than the machine or the budget could ever start.

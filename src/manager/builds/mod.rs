@@ -25,7 +25,7 @@ use crate::{
     queue::{Address, ConsumeOptions, Delivery, Message},
 };
 use load::{Loading, load};
-use make::perform;
+use make::{perform, with_packages};
 
 /// A message is taken by who is going to build it now.
 const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
@@ -72,7 +72,7 @@ async fn work(
         };
         drop(consumer);
         if let Some(delivery) = delivery {
-            run(shared, dispatch, loading, delivery, place).await;
+            run(shared, dispatch, loading, delivery, place, stop).await;
         }
     }
 }
@@ -83,6 +83,7 @@ async fn run(
     loading: &Loading,
     delivery: Delivery,
     place: OwnedSemaphorePermit,
+    stop: &CancellationToken,
 ) {
     let build = match delivery.parcel.open::<Build>() {
         Ok((build, _)) => build,
@@ -103,6 +104,11 @@ async fn run(
         let built = perform(shared, &build, &progress).await;
         dispatch.send(Command::ImageMade);
         drop(place);
+        // Without the place: a download takes its time, and deploys without packages do not wait for it.
+        let built = match built {
+            Ok(built) => with_packages(shared, &build, built, &progress, stop).await,
+            Err(failed) => Err(failed),
+        };
         let step = match built {
             Ok(built) => load(dispatch, loading, &build, built, &progress).await,
             Err(failed) => failed,

@@ -92,8 +92,7 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
         }
         Code::Language { .. } => format!(
             "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
-             package is put into the function's folder by `pip install --target DIR {package}`, where DIR is that \
-             folder. Then deploy again"
+             package is installed if requirements.txt in that folder has a line `{package}`. Then deploy again"
         ),
     })
 }
@@ -166,7 +165,7 @@ mod tests {
             ("google.protobuf", "protobuf"),
         ] {
             let hint = of(&format!("No module named '{module}'")).unwrap();
-            assert!(hint.contains(&format!("`pip install --target DIR {package}`")), "{hint}");
+            assert!(hint.contains(&format!("has a line `{package}`")), "{hint}");
         }
         for other in [
             "No module named 'json.x'; 'json' is not a package",

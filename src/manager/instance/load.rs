@@ -13,6 +13,7 @@ use super::{
     start::fill,
 };
 use crate::{
+    error_chain::chain_of_disk,
     runtime::{GuestError, Load, LoadFailure},
     units::show_duration,
 };
@@ -25,11 +26,17 @@ impl Instance {
             fill(&self.shared, folder, &self.revision).await?;
             self.ready = Instant::now();
         }
+        if let Some(tree) = &self.revision.dependencies {
+            let packages = self.shared.packages.cache.get(tree).await;
+            self.packages =
+                Some(packages.map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?);
+        }
         let spec = &self.revision.spec;
         let load = Load {
             revision: self.revision.number,
             function: self.revision.name.to_string(),
             handler: spec.handler.clone(),
+            packages: self.packages.as_ref().map(|tree| tree.name().to_string()),
             env: spec.env.clone(),
             secrets: BTreeMap::new(),
         };

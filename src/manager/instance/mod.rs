@@ -2,7 +2,7 @@
 
 mod advice;
 mod crash;
-mod folder;
+pub mod folder;
 pub mod image;
 mod load;
 pub mod load_once;
@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     commands::{Command, Commands, Live},
+    dependencies::cache::Tree,
     logs::LoadOutput,
     pool::Slot,
     shared::Shared,
@@ -55,6 +56,8 @@ pub(super) struct Instance {
     revision: Arc<Revision>,
     sandbox: Arc<dyn Sandbox>,
     guest: Guest,
+    /// Its installed packages, which stay while it lives.
+    packages: Option<Arc<Tree>>,
     /// Its sandbox was there before it was this revision's.
     prewarmed: bool,
     /// When its start began, when its sandbox was ready and when its code was loaded.
@@ -78,7 +81,20 @@ impl Instance {
         let (shared, prewarmed) = (shared.clone(), true);
         let (ready, loaded) = (begun, begun);
         let load_output = LoadOutput::default();
-        Self { shared, id, revision, sandbox, guest, prewarmed, begun, ready, loaded, load_output }
+        let packages = None;
+        Self {
+            shared,
+            id,
+            revision,
+            sandbox,
+            guest,
+            packages,
+            prewarmed,
+            begun,
+            ready,
+            loaded,
+            load_output,
+        }
     }
 
     /// From its sandbox to its removal; see [`live`].

@@ -113,6 +113,8 @@ async fn make(
         cpus: shape.cpus,
         network: shape.network,
         env: BTreeMap::new(),
+        packages: Some(shared.packages.cache.shown()),
+        build: None,
     };
     shared.runtime.start(&spec).await
 }

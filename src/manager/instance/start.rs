@@ -42,6 +42,8 @@ pub(super) async fn start(
         cpus: revision.spec.cpus,
         network: revision.spec.network,
         env: environment::of_start(&revision.spec),
+        packages: Some(shared.packages.cache.shown()),
+        build: None,
     };
     let started = match (shared.runtime.start(&spec).await, &revision.spec.code) {
         // Another host than the one that resolved the name; an image of the same name has to do.
@@ -59,6 +61,7 @@ pub(super) async fn start(
         revision: revision.clone(),
         sandbox,
         guest,
+        packages: None,
         prewarmed: false,
         begun,
         ready,

@@ -10,7 +10,12 @@
 //! about one ICMP message a second. Setting the rules again changes nothing; the chain's content is replaced in one
 //! step, so that there is no moment without it.
 
-use std::{fs, io, net::Ipv4Addr, path::Path, process::Stdio};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::Path,
+    process::Stdio,
+};
 
 use tokio::{
     io::AsyncWriteExt,
@@ -48,8 +53,8 @@ pub(super) enum Open {
     Refused(String),
 }
 
-/// Sets the rules of a bridge.
-pub(super) async fn set(bridge: &str) -> Result<(), Open> {
+/// Sets the rules of a bridge; these addresses are let through.
+pub(super) async fn set(bridge: &str, reachable: &[SocketAddrV4]) -> Result<(), Open> {
     if !Path::new("/sys/class/net").join(bridge).exists() {
         return Err(Open::Elsewhere(bridge.to_owned()));
     }
@@ -59,7 +64,7 @@ pub(super) async fn set(bridge: &str) -> Result<(), Open> {
     if !said_yes(iptables(&["--list-rules", FORWARDED]).await?) {
         return Err(Open::NoChain);
     }
-    let rules = chain(bridge, &forbidden::resolvers(), &forbidden::gateways());
+    let rules = chain(bridge, reachable, &forbidden::resolvers(), &forbidden::gateways());
     run("iptables-restore", &["--wait", LOCK_WAIT, "--noflush"], &rules)
         .await?
         .map_err(Open::Refused)?;
@@ -93,12 +98,21 @@ fn jump<'a>(verb: &'a str, hook: &'a str, bridge: &'a str) -> [&'a str; 6] {
 
 /// Returns the chain as a file for `iptables-restore`. `LOCAL` is every address of this host, including those that it
 /// gets later.
-fn chain(bridge: &str, resolvers: &[Ipv4Addr], gateways: &[Ipv4Addr]) -> String {
+fn chain(
+    bridge: &str,
+    reachable: &[SocketAddrV4],
+    resolvers: &[Ipv4Addr],
+    gateways: &[Ipv4Addr],
+) -> String {
     let dns = forbidden::DNS_PORT;
     let excepted = resolvers.iter().flat_map(|resolver| {
         ["udp", "tcp"].map(|kind| {
             format!("--destination {resolver} --protocol {kind} --dport {dns} --jump RETURN")
         })
+    });
+    let let_through = reachable.iter().map(|address| {
+        let (ip, port) = (address.ip(), address.port());
+        format!("--destination {ip} --protocol tcp --dport {port} --jump RETURN")
     });
     let local = "--match addrtype --dst-type LOCAL".to_owned();
     let blocks = forbidden::BLOCKS.iter().map(|(block, bits)| format!("--destination {block}/{bits}"));
@@ -109,8 +123,11 @@ fn chain(bridge: &str, resolvers: &[Ipv4Addr], gateways: &[Ipv4Addr]) -> String 
             format!("{what} --jump REJECT --reject-with icmp-admin-prohibited"),
         ]
     });
-    let rules: String =
-        excepted.chain(rejected).map(|rule| format!("--append {bridge} {rule}\n")).collect();
+    let rules: String = excepted
+        .chain(let_through)
+        .chain(rejected)
+        .map(|rule| format!("--append {bridge} {rule}\n"))
+        .collect();
     format!("*filter\n:{bridge} - [0:0]\n{rules}COMMIT\n")
 }
 
@@ -169,8 +186,12 @@ mod tests {
 
     #[test]
     fn the_resolver_is_excepted_before_anything_is_rejected() {
-        let text =
-            chain("cf-0123456789ab", &["10.0.0.53".parse().unwrap()], &["192.0.2.1".parse().unwrap()]);
+        let text = chain(
+            "cf-0123456789ab",
+            &[],
+            &["10.0.0.53".parse().unwrap()],
+            &["192.0.2.1".parse().unwrap()],
+        );
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[..2], ["*filter", ":cf-0123456789ab - [0:0]"]);
         assert_eq!(
@@ -187,6 +208,17 @@ mod tests {
         assert!(text.contains("--destination 192.0.2.1 --jump REJECT"));
         assert!(text.contains("--destination 169.254.0.0/16 --jump REJECT"));
         assert!(text.ends_with("COMMIT\n"));
+    }
+
+    #[test]
+    fn the_sources_of_a_build_are_let_through_on_their_port_only() {
+        let text = chain("cb-0123456789ab", &["10.0.0.7:8080".parse().unwrap()], &[], &[]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[2],
+            "--append cb-0123456789ab --destination 10.0.0.7 --protocol tcp --dport 8080 --jump RETURN"
+        );
+        assert!(lines[3].contains("--dst-type LOCAL"), "{text}");
     }
 
     #[test]
@@ -216,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bridge_of_another_host_gets_no_rules() {
-        let open = set("cf-not-here").await.unwrap_err();
+        let open = set("cf-not-here", &[]).await.unwrap_err();
         assert_eq!(open, Open::Elsewhere("cf-not-here".to_owned()));
     }
 }

@@ -34,7 +34,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use self::engine::address;
 use self::{
-    container::Container, engine::Engine, events::Ends, groups::Groups, image::Images, network::Egress,
+    container::Container,
+    engine::Engine,
+    events::Ends,
+    groups::Groups,
+    image::Images,
+    network::{Egress, Purpose},
 };
 use super::{
     BaseImages, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
@@ -59,6 +64,7 @@ struct Shared {
     owner: Owner,
     ends: Ends,
     egress: Egress,
+    build_egress: Egress,
     groups: Arc<Groups>,
     /// The one event subscription, opened before the first start.
     subscription: Mutex<Option<AbortOnDropHandle<()>>>,
@@ -72,7 +78,8 @@ impl Docker {
             engine: Engine::from_environment(),
             owner: owner.clone(),
             ends: Ends::default(),
-            egress: Egress::new(&owner.platform),
+            egress: Egress::new(&owner.platform, Purpose::Functions),
+            build_egress: Egress::new(&owner.platform, Purpose::Builds),
             groups: Groups::new(owner),
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
@@ -94,12 +101,18 @@ impl Docker {
         for last in [false, true] {
             let image = self.ensure_image(&spec.image, &|_| {}).await?;
             if spec.network == Network::Egress {
-                self.shared.egress.ensure(&self.shared.engine).await?;
+                match &spec.build {
+                    None => self.shared.egress.ensure(&self.shared.engine, &[]).await?,
+                    Some(build) => {
+                        self.shared.build_egress.ensure(&self.shared.engine, &build.reachable).await?
+                    }
+                };
             }
             match container::create(&self.shared, spec, &image).await {
                 Err(error) if engine::is_missing(&error) && !last => {
                     self.images.forget(&spec.image);
                     self.shared.egress.forget().await;
+                    self.shared.build_egress.forget().await;
                 }
                 Err(error) if engine::is_refused(&error) => {
                     let reason = engine::text(&error);
@@ -175,6 +188,7 @@ impl Runtime for Docker {
             let ids = self.list(owner).await?;
             if ids.is_empty() {
                 self.shared.egress.remove_unused(&self.shared.engine).await;
+                self.shared.build_egress.remove_unused(&self.shared.engine).await;
                 self.shared.groups.clear(owner);
                 removed.sort_unstable();
                 removed.dedup();

@@ -1,7 +1,7 @@
 //! The network of functions with `network = "egress"`: containers on it cannot reach each other, this host or private
 //! addresses, where [`firewall`] can prevent it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::SocketAddrV4};
 
 use bollard::models::{NetworkCreateRequest, NetworkInspect};
 use sha2::{Digest, Sha256};
@@ -16,51 +16,85 @@ use crate::{model::PlatformName, runtime::Error};
 /// The engine's option for the name of the bridge on the host.
 const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 
-pub(super) fn name(platform: &PlatformName) -> String {
-    format!("cloudfunc-{platform}-egress")
+/// The sandboxes that a network is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Functions with `network = "egress"`.
+    Functions,
+    /// Builds, which may also connect to the platform's own sources of packages.
+    Builds,
+}
+
+pub(super) fn name(platform: &PlatformName, purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Functions => format!("cloudfunc-{platform}-egress"),
+        Purpose::Builds => format!("cloudfunc-{platform}-build"),
+    }
 }
 
 /// Returns the bridge's name, the same for every manager of a platform, and as long as the kernel allows: 15
 /// characters. The engine refuses a second network with the same bridge name, so there is never more than one.
-fn bridge(platform: &PlatformName) -> String {
-    format!("cf-{}", &hex::encode(Sha256::digest(platform.as_str()))[..12])
+fn bridge(platform: &PlatformName, purpose: Purpose) -> String {
+    let prefix = match purpose {
+        Purpose::Functions => "cf-",
+        Purpose::Builds => "cb-",
+    };
+    format!("{prefix}{}", &hex::encode(Sha256::digest(platform.as_str()))[..12])
 }
 
-/// One platform's network, made when the first function needs it.
+/// One platform's network of a purpose, made when the first sandbox needs it.
 pub(super) struct Egress {
     platform: PlatformName,
-    /// Set once the network exists: why it is open, if it was when this process last looked.
-    known: Mutex<Option<Option<Open>>>,
+    purpose: Purpose,
+    /// Set once the network exists.
+    known: Mutex<Option<Known>>,
+}
+
+/// A network as it was when this process last looked.
+struct Known {
+    /// The addresses that are let through.
+    reachable: Vec<SocketAddrV4>,
+    /// Why it is open, if it is.
+    open: Option<Open>,
 }
 
 impl Egress {
-    pub(super) fn new(platform: &PlatformName) -> Self {
-        Self { platform: platform.clone(), known: Mutex::default() }
+    pub(super) fn new(platform: &PlatformName, purpose: Purpose) -> Self {
+        Self { platform: platform.clone(), purpose, known: Mutex::default() }
+    }
+
+    fn name(&self) -> String {
+        name(&self.platform, self.purpose)
     }
 
     pub(super) async fn forget(&self) {
         *self.known.lock().await = None;
     }
 
-    /// Makes network and rules unless this process knows that they exist. Without rules the network is used all the
-    /// same; the return value says why.
-    pub(super) async fn ensure(&self, engine: &Engine) -> Result<Option<Open>, Error> {
+    /// Makes network and rules unless this process knows that they exist. These addresses are let through. Without rules
+    /// the network is used all the same; the return value says why.
+    pub(super) async fn ensure(
+        &self,
+        engine: &Engine,
+        reachable: &[SocketAddrV4],
+    ) -> Result<Option<Open>, Error> {
         let mut known = self.known.lock().await;
-        if let Some(known) = &*known {
-            return Ok(known.clone());
+        if let Some(known) = known.as_ref().filter(|known| known.reachable == reachable) {
+            return Ok(known.open.clone());
         }
         let network = self.network(engine).await?;
-        let open = close(&network).await.err();
+        let open = close(&network, reachable).await.err();
         if let Some(open) = &open {
-            tracing::warn!(network = name(&self.platform), reason = %open, "egress is open");
+            tracing::warn!(network = self.name(), reason = %open, "egress is open");
         }
-        Ok(known.insert(open).clone())
+        *known = Some(Known { reachable: reachable.to_vec(), open: open.clone() });
+        Ok(open)
     }
 
     /// Looks again: the rules may have been removed since.
     pub(super) async fn notices(&self, engine: &Engine) -> Vec<String> {
         self.forget().await;
-        match self.ensure(engine).await {
+        match self.ensure(engine, &[]).await {
             Ok(None) => Vec::new(),
             Ok(Some(open)) => {
                 vec![format!("egress also reaches this host, private and link-local addresses: {open}")]
@@ -76,18 +110,23 @@ impl Egress {
     pub(super) async fn remove_unused(&self, engine: &Engine) {
         let mut known = self.known.lock().await;
         *known = None;
-        let (Ok(client), name) = (engine.client().await, name(&self.platform)) else { return };
+        let (Ok(client), name) = (engine.client().await, self.name()) else { return };
         let found = client.inspect_network(&name, None).await;
+        // Most platforms have never built: they need not wait for the lock of the rules.
+        if self.purpose == Purpose::Builds && found.as_ref().is_err_and(engine::is_missing) {
+            return;
+        }
         if let Err(error) = client.remove_network(&name).await
             && !engine::is_missing(&error)
         {
             return tracing::debug!(%error, "no egress network removed");
         }
+        let own = || bridge(&self.platform, self.purpose);
         let cleared =
-            firewall::clear(&found.map_or(bridge(&self.platform), |network| bridge_of(&network))).await;
+            firewall::clear(&found.map_or_else(|_| own(), |network| bridge_of(&network))).await;
         // Another manager may have made the network again meanwhile, and lost its rules because of us.
         if let Ok(network) = client.inspect_network(&name, None).await {
-            let _ = close(&network).await;
+            let _ = close(&network, &[]).await;
         }
         if let Err(error) = cleared {
             tracing::warn!(%error, "the rules of the egress network could not be removed");
@@ -95,7 +134,7 @@ impl Egress {
     }
 
     async fn network(&self, engine: &Engine) -> Result<NetworkInspect, Error> {
-        let (client, name) = (engine.client().await?, name(&self.platform));
+        let (client, name) = (engine.client().await?, self.name());
         let looked = |answer| engine.failed("look at the egress network")(answer);
         match client.inspect_network(&name, None).await {
             Err(error) if engine::is_missing(&error) => {}
@@ -119,7 +158,7 @@ impl Egress {
             enable_ipv6: Some(false),
             options: Some(HashMap::from([
                 pair("com.docker.network.bridge.enable_icc", "false"),
-                pair(BRIDGE_NAME, &bridge(&self.platform)),
+                pair(BRIDGE_NAME, &bridge(&self.platform, self.purpose)),
             ])),
             labels: Some(HashMap::from([pair("cloudfunc.platform", self.platform.as_str())])),
             ..Default::default()
@@ -128,11 +167,11 @@ impl Egress {
 }
 
 /// Sets the rules of a network.
-async fn close(network: &NetworkInspect) -> Result<(), Open> {
+async fn close(network: &NetworkInspect, reachable: &[SocketAddrV4]) -> Result<(), Open> {
     if network.enable_ipv6 == Some(true) {
         return Err(Open::SixToo(network.name.clone().unwrap_or_default()));
     }
-    firewall::set(&bridge_of(network)).await
+    firewall::set(&bridge_of(network), reachable).await
 }
 
 /// Returns the name of its bridge, which the engine chose where an older version made the network.

@@ -1,17 +1,17 @@
 //! The rights of a container. Nothing here comes from a user unchecked.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
     Mount, MountType, ResourcesUlimits,
 };
 
-use super::network;
+use super::network::{self, Purpose};
 use crate::{
     model::Network,
     runtime::{
-        Error, Image, Owner, Spec, TASK_PATH,
+        Error, Image, OUTPUT, OUTPUT_PATH, Owner, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
         guest::run_folder,
         limits::{
             ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
@@ -56,7 +56,7 @@ pub(super) fn body(
     ContainerCreateBody {
         image: Some(image.to_owned()),
         hostname: Some("function".to_owned()),
-        user: Some(USER.to_owned()),
+        user: Some(user(spec)),
         env: Some(environment(spec)),
         entrypoint: entrypoint(spec),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
@@ -65,6 +65,16 @@ pub(super) fn body(
         labels: Some(labels(owner, spec)),
         host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec) }),
         ..Default::default()
+    }
+}
+
+/// Returns the ids of user and group. What a build writes is the platform's to remove: where that is not root, they are its
+/// own.
+fn user(spec: &Spec) -> String {
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    match spec.build.is_some() && !user.is_root() {
+        true => format!("{}:{}", user.as_raw(), group.as_raw()),
+        false => USER.to_owned(),
     }
 }
 
@@ -118,7 +128,10 @@ fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
         cpu_shares: Some(CPU_SHARES.into()),
         // The names of the groups are of no use to a function.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
-        network_mode: (spec.network == Network::Egress).then(|| network::name(&owner.platform)),
+        network_mode: (spec.network == Network::Egress).then(|| {
+            let purpose = if spec.build.is_some() { Purpose::Builds } else { Purpose::Functions };
+            network::name(&owner.platform, purpose)
+        }),
         mounts: Some(mounts(spec)),
         // Output comes over the guest's own sockets; the engine keeps nothing.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
@@ -138,16 +151,26 @@ fn tmp_options() -> String {
 }
 
 fn mounts(spec: &Spec) -> Vec<Mount> {
-    let mount = |source: std::path::PathBuf, target: &str| Mount {
+    let mount = |source: &Path, target: &str| Mount {
         typ: Some(MountType::BIND),
         source: Some(source.to_string_lossy().into_owned()),
         target: Some(target.to_owned()),
         read_only: Some(true),
         ..Default::default()
     };
-    let mut mounts = vec![mount(run_folder(&spec.folder), RUN_PATH)];
+    let mut mounts = vec![mount(&run_folder(&spec.folder), RUN_PATH)];
     if mounts_code(&spec.image) {
-        mounts.push(mount(spec.folder.join("task"), TASK_PATH));
+        mounts.push(mount(&spec.folder.join("task"), TASK_PATH));
+    }
+    if let Some(packages) = &spec.packages
+        && !matches!(spec.image, Image::Own { .. })
+    {
+        mounts.push(mount(packages, PACKAGES_PATH));
+    }
+    if let Some(build) = &spec.build {
+        let output = mount(&spec.folder.join(OUTPUT), OUTPUT_PATH);
+        mounts.push(Mount { read_only: Some(false), ..output });
+        mounts.extend(build.wheels.as_deref().map(|wheels| mount(wheels, WHEELS_PATH)));
     }
     mounts
 }

@@ -13,7 +13,7 @@
 //! ```text
 //! guest                         host
 //! hello {protocol language pid outputs?} ▶
-//!                               ◀ load {revision function handler env secrets}
+//!                               ◀ load {revision function handler packages? env secrets}
 //! ready {} | load_error {type message trace} ▶
 //!                               ◀ invoke {id attempt remaining_ms headers content_type} + body
 //! result {id content_type} + body | error {id type message trace} ▶
@@ -51,6 +51,9 @@ pub struct Load {
     pub function: String,
     /// The handler, in the form of the function's language.
     pub handler: String,
+    /// The name of its tree of installed packages in the folder of them all; none for a function without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<String>,
     /// Variables to set before the code is loaded.
     pub env: BTreeMap<String, String>,
     /// Secrets, likewise; never logged.
@@ -64,6 +67,7 @@ impl fmt::Debug for Load {
             .field("revision", &self.revision)
             .field("function", &self.function)
             .field("handler", &self.handler)
+            .field("packages", &self.packages)
             .field("env", &self.env.keys())
             .field("secrets", &self.secrets.keys())
             .finish()
@@ -316,6 +320,7 @@ mod tests {
             revision: RevisionNumber(1),
             function: "f".to_owned(),
             handler: "function.handler".to_owned(),
+            packages: None,
             env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_HEADER))]),
             secrets: BTreeMap::new(),
         };
@@ -329,6 +334,7 @@ mod tests {
             revision: RevisionNumber(1),
             function: "f".to_owned(),
             handler: "function.handler".to_owned(),
+            packages: None,
             env: BTreeMap::new(),
             secrets,
         };

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::root::Root;
+use super::{host::Installer, root::Root};
 use crate::runtime::{
-    Spec, TASK_PATH,
+    OUTPUT, OUTPUT_PATH, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
     guest::run_folder,
     limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
 };
@@ -69,10 +69,12 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     limits.into()
 }
 
-/// Returns the configuration; `names` is the `resolv.conf` of a sandbox that is connected.
+/// Returns the configuration; `installer` is what a build needs, `names` is the `resolv.conf` of a sandbox that is
+/// connected.
 pub(super) fn config(
     spec: &Spec,
     root: &Root,
+    installer: Option<&Installer>,
     names: Option<&Path>,
     user: User,
     without_cgroups: bool,
@@ -98,7 +100,7 @@ pub(super) fn config(
             "capabilities": {"bounding": [], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
             "rlimits": rlimits(spec, without_cgroups),
         },
-        "mounts": mounts(spec, root, names),
+        "mounts": mounts(spec, root, installer, names),
         "linux": {
             "namespaces": namespaces,
             "maskedPaths": MASKED,
@@ -116,7 +118,7 @@ fn environment(spec: &Spec) -> Vec<String> {
     usual.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
+fn mounts(spec: &Spec, root: &Root, installer: Option<&Installer>, names: Option<&Path>) -> Vec<Value> {
     let bytes = |count: u64| format!("size={count}");
     let special = |path: &str, kind: &str, options: &[&str]| json!({"destination": path, "type": kind, "source": kind, "options": options});
     // Each with the mounts below it, on some machines drivers, as read-only as itself.
@@ -141,5 +143,14 @@ fn mounts(spec: &Spec, root: &Root, names: Option<&Path>) -> Vec<Value> {
     mounts.extend(names.map(|names| shown(names, "/etc/resolv.conf".as_ref())));
     mounts.push(shown(&spec.folder.join("task"), TASK_PATH.as_ref()));
     mounts.push(shown(&run_folder(&spec.folder), RUN_PATH.as_ref()));
+    mounts.extend(spec.packages.iter().map(|packages| shown(packages, PACKAGES_PATH.as_ref())));
+    mounts.extend(installer.map(|installer| shown(&installer.from, &installer.to)));
+    if let Some(build) = &spec.build {
+        let (from, options) = (spec.folder.join(OUTPUT), ["bind", "rw", "nosuid", "nodev"]);
+        mounts.push(
+            json!({"destination": OUTPUT_PATH, "type": "bind", "source": from, "options": options}),
+        );
+        mounts.extend(build.wheels.iter().map(|wheels| shown(wheels, WHEELS_PATH.as_ref())));
+    }
     mounts
 }

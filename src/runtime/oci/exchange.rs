@@ -1,7 +1,7 @@
 //! The data that the manager and the helper, two processes of this program, exchange: the helper's arguments, and the
 //! files in the folder of a container.
 
-use std::path::PathBuf;
+use std::{net::SocketAddrV4, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,4 +34,6 @@ pub(super) struct Request {
     pub(super) user_namespace: bool,
     /// Whether the manager, which is at the other end of standard input, connects it to a network.
     pub(super) connected: bool,
+    /// Addresses that it may connect to wherever they are.
+    pub(super) reachable: Vec<SocketAddrV4>,
 }

@@ -2,10 +2,13 @@
 //! the helper sets them before any code of the function runs. The function has no right to change them.
 //!
 //! The kernel applies them to every connection, in this order, before it looks for a route: DNS of the host's resolvers
-//! passes, forbidden addresses are refused ("permission denied", an error that a connect gets from no other cause), the
+//! passes, and so do connections of a build to the platform's own sources of packages; forbidden addresses are refused ("permission denied", an error that a connect gets from no other cause), the
 //! rest goes through the tap.
 
-use std::{fs, io, net::Ipv4Addr};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
@@ -31,15 +34,18 @@ const ANSWER: usize = 256;
 pub(super) struct Fence(Vec<RuleMessage>);
 
 impl Fence {
-    pub(super) fn around_this_host() -> io::Result<Self> {
+    /// Returns the rules, which let these addresses through.
+    pub(super) fn around_this_host(reachable: &[SocketAddrV4]) -> io::Result<Self> {
         let addresses = host_addresses(&fs::read_to_string("/proc/net/fib_trie")?);
         let dns = forbidden::resolvers().into_iter().flat_map(|resolver| {
+            let resolver = SocketAddrV4::new(resolver, forbidden::DNS_PORT);
             [IpProtocol::Udp, IpProtocol::Tcp].map(|protocol| passes(resolver, protocol))
         });
+        let let_through = reachable.iter().map(|address| passes(*address, IpProtocol::Tcp));
         let single =
             addresses.into_iter().chain(forbidden::gateways()).map(|address| refused(address, 32));
         let blocks = forbidden::BLOCKS.map(|(block, bits)| refused(block, bits));
-        Ok(Self(dns.chain(single).chain(blocks).collect()))
+        Ok(Self(dns.chain(let_through).chain(single).chain(blocks).collect()))
     }
 
     pub(super) fn set(self) -> io::Result<()> {
@@ -85,10 +91,10 @@ fn refused(address: Ipv4Addr, bits: u8) -> RuleMessage {
     to(address, bits, RuleAction::Prohibit)
 }
 
-fn passes(resolver: Ipv4Addr, protocol: IpProtocol) -> RuleMessage {
-    let mut rule = to(resolver, 32, RuleAction::ToTable);
+fn passes(address: SocketAddrV4, protocol: IpProtocol) -> RuleMessage {
+    let mut rule = to(*address.ip(), 32, RuleAction::ToTable);
     rule.header.table = RouteHeader::RT_TABLE_MAIN;
-    let (start, end) = (forbidden::DNS_PORT, forbidden::DNS_PORT);
+    let (start, end) = (address.port(), address.port());
     rule.attributes.push(RuleAttribute::IpProtocol(protocol));
     rule.attributes.push(RuleAttribute::DestinationPortRange(RulePortRange { start, end }));
     rule

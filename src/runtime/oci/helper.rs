@@ -111,7 +111,7 @@ fn make(folder: &Path) -> anyhow::Result<()> {
     for entrance in &request.entrances {
         fs::write(entrance, "0").with_context(|| format!("cannot write {}", entrance.display()))?;
     }
-    let fence = request.connected.then(Fence::around_this_host).transpose();
+    let fence = request.connected.then(|| Fence::around_this_host(&request.reachable)).transpose();
     let fence = fence.context("cannot see this host's addresses")?;
     enter_namespaces(request.user_namespace)?;
     if let Some(fence) = fence {

@@ -30,6 +30,16 @@ pub fn host_interpreter(language: Language) -> Result<HostInterpreter, Error> {
     Ok(HostInterpreter { version: found.version().to_owned(), path: found.parts.executable })
 }
 
+/// The folder in a sandbox with the machine's program that installs packages, for builds.
+const INSTALLER_PATH: &str = "/opt/installer";
+
+/// The program of this machine that installs packages: from here, to there in a sandbox.
+#[derive(Debug)]
+pub(super) struct Installer {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+}
+
 /// An interpreter of this machine and its parts.
 #[derive(Clone, Debug)]
 pub(super) struct Interpreter {
@@ -78,6 +88,36 @@ impl Interpreter {
 
     fn ask(language: Language, path: &Path) -> Result<Self, String> {
         Self::run(language, path, &[])
+    }
+
+    /// Returns the place in a sandbox of the program that installs packages; none where the language has none.
+    pub(super) fn installer_path(&self) -> Option<PathBuf> {
+        let installer = self.language.facts().dependencies.as_ref()?.installer.as_ref()?;
+        Some(Path::new(INSTALLER_PATH).join(installer.tool))
+    }
+
+    /// Finds the program that installs packages. Runs the interpreter.
+    pub(super) fn installer(&self) -> Result<Installer, Error> {
+        let facts = self.language.facts();
+        let installer = facts.dependencies.as_ref().and_then(|packages| packages.installer.as_ref());
+        let (Some(installer), Some(to)) = (installer, self.installer_path()) else {
+            return Err(Error::NoInstaller(format!("{} has no installer", facts.title)));
+        };
+        let output = Command::new(&self.executable).args(installer.find).current_dir("/").output();
+        let found = output.ok().filter(|output| output.status.success());
+        let path = found.map(|output| String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+        match path.map(PathBuf::from).filter(|path| path.is_dir()) {
+            Some(from) => Ok(Installer { from, to }),
+            None => Err(Error::NoInstaller(format!(
+                "the runtime 'oci' installs them with this machine's own {tool}, and {title} {release} ({executable}) has \
+                 none; install {tool} for it (Debian's package is {package}), or use --runtime docker",
+                tool = installer.tool,
+                title = facts.title,
+                release = self.release,
+                executable = self.executable.display(),
+                package = installer.debian,
+            ))),
+        }
     }
 
     /// Makes the file of the shim that this interpreter runs.
@@ -140,6 +180,19 @@ mod tests {
         assert!(error.contains("no Python 3.1;") && error.contains("--runtime docker"), "{error}");
         assert!(error.contains(&format!("{}.", found.version)), "{error}");
         assert!(error.contains(found.path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn an_interpreter_without_pip_is_told() {
+        let version = host_interpreter(Language::Python).unwrap().version;
+        let mut found = Interpreter::find(Language::Python, &version).unwrap();
+        found.parts.executable = "/bin/false".into();
+        found.parts.release = "3.12.4".to_owned();
+        assert_eq!(
+            found.installer().unwrap_err().to_string(),
+            "packages cannot be installed: the runtime 'oci' installs them with this machine's own pip, and Python \
+             3.12.4 (/bin/false) has none; install pip for it (Debian's package is python3-pip), or use --runtime docker"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
+    io::{Errno, retry_on_intr},
     process::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open,
         pidfd_send_signal, waitid, waitpgid,
@@ -145,7 +145,9 @@ fn reap(group: Pid, helper: &OwnedFd, folder: &Path) -> io::Result<bool> {
 
 fn ends_in_time(process: &OwnedFd) -> bool {
     let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
-    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
+    // Of the helper's own helper, which is a child of this thread, the end is signalled meanwhile.
+    let ended = retry_on_intr(|| poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)));
+    ended.is_ok_and(|ready| ready > 0)
 }
 
 /// Ends the first process of a container that was half made. It may have ended already, but has not been reaped.

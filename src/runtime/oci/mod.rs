@@ -40,7 +40,7 @@ use self::{
     config::User,
     container::{Container, Life, Traces},
     exchange::Request,
-    host::Interpreter,
+    host::{Installer, Interpreter},
     make::Made,
     root::Root,
 };
@@ -95,7 +95,7 @@ impl Oci {
             return Ok(root.clone());
         }
         let (folder, (language, wanted)) = (self.shared.folder.join("roots"), key.clone());
-        let find = move || Root::make(&folder, &Interpreter::find(language, &wanted)?);
+        let find = move || Root::make(&folder, Interpreter::find(language, &wanted)?);
         let root = Arc::new(blocking(find).await?);
         roots.insert(key, root.clone());
         Ok(root)
@@ -160,8 +160,10 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let cgroup = self.cgroups().map(|cgroups| cgroups.of(&self.owner, &spec.function, &id));
         let traces = Traces { folder: self.folder_of(&self.owner).join(&id), cgroup };
+        let installer = spec.build.as_ref().map(|_| root.interpreter.installer()).transpose()?;
+        let made = self.make(spec, root, installer.as_ref(), &traces);
         // Some of its processes may be running, whatever failed.
-        let made = self.make(spec, root, &traces).inspect_err(|_| orphans::remove(&traces))?;
+        let made = made.inspect_err(|_| orphans::remove(&traces))?;
         let life = Life::begin(id.clone(), made.process, made.link, traces.clone(), &tasks);
         let life = life.map_err(|source| {
             traces.remove();
@@ -173,7 +175,13 @@ impl Shared {
         Ok((Container { life, tasks }, made.output))
     }
 
-    fn make(&self, spec: &Spec, root: &Root, traces: &Traces) -> Result<Made, Error> {
+    fn make(
+        &self,
+        spec: &Spec,
+        root: &Root,
+        installer: Option<&Installer>,
+        traces: &Traces,
+    ) -> Result<Made, Error> {
         let folder = &traces.folder;
         let io = |source| Error::Io { path: folder.clone(), source };
         traces.make_folder().map_err(io)?;
@@ -188,10 +196,11 @@ impl Shared {
             fs::write(&resolv_conf, network::resolv_conf()).map_err(io)?;
         }
         let names = connected.then_some(&*resolv_conf);
-        let config = config::config(spec, root, names, user, limits.is_none());
+        let config = config::config(spec, root, installer, names, user, limits.is_none());
         let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
         let filters = root.filters.clone();
-        let request = Request { entrances, filters, user_namespace: !is_root, connected };
+        let reachable = spec.build.as_ref().map(|build| build.reachable.clone()).unwrap_or_default();
+        let request = Request { entrances, filters, user_namespace: !is_root, connected, reachable };
         let made = make::make(&self.program, traces, &config, &request)?;
         if let Err(error) = orphans::remember(folder) {
             made.end();

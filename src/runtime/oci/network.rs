@@ -22,6 +22,7 @@ use std::{
 use libcontainer::network::{NetworkError, link::LinkClient, wrapper::create_network_client};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
     process::Pid,
 };
 
@@ -148,9 +149,8 @@ fn connect(program: &Path, namespaces: Pid) -> io::Result<Link> {
 fn is_ready(said: &mut io::PipeReader) -> bool {
     let limit = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
     let mut word = [0];
-    poll(&mut [PollFd::new(said, PollFlags::IN)], Some(&limit)).is_ok_and(|ready| ready > 0)
-        && said.read_exact(&mut word).is_ok()
-        && word == *b"1"
+    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&*said, PollFlags::IN)], Some(&limit)));
+    ready.is_ok_and(|ready| ready > 0) && said.read_exact(&mut word).is_ok() && word == *b"1"
 }
 
 impl Link {

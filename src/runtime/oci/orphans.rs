@@ -8,6 +8,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
@@ -37,7 +38,7 @@ pub(super) fn remove(traces: &Traces) {
     if let Some(process) = alive(&traces.folder) {
         let _ = pidfd_send_signal(&process, Signal::KILL);
         let limit = Timespec { tv_sec: END_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
-        let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit));
+        let _ = retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)));
     }
     // This also ends one that was half made. It has no other members.
     if let Some(cgroup) = &traces.cgroup {

@@ -15,8 +15,7 @@ use super::{host::Interpreter, seccomp};
 use crate::{
     disk::sync_tree,
     language::Image,
-    model::Language,
-    runtime::{Error, TASK_PATH, limits::RUN_PATH},
+    runtime::{Error, OUTPUT_PATH, PACKAGES_PATH, TASK_PATH, WHEELS_PATH, limits::RUN_PATH},
 };
 
 /// Libraries and commands of the system, certificates of authorities, time zones, and the links and the cache by which
@@ -46,7 +45,17 @@ const SYSTEM: &[&str] = &[
 const FILTERS: &str = "filters";
 
 /// The mount points that are the same in every sandbox.
-const FOLDERS: &[&str] = &["/dev", "/proc", "/tmp", Image::FOLDER, TASK_PATH, RUN_PATH];
+const FOLDERS: &[&str] = &[
+    "/dev",
+    "/proc",
+    "/tmp",
+    Image::FOLDER,
+    TASK_PATH,
+    RUN_PATH,
+    PACKAGES_PATH,
+    OUTPUT_PATH,
+    WHEELS_PATH,
+];
 
 const FILES: &[(&str, &str)] = &[
     ("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/false\n"),
@@ -84,41 +93,40 @@ pub(super) struct Root {
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
-    language: Language,
     /// The interpreter, which runs the shim.
-    executable: String,
+    pub(super) interpreter: Interpreter,
 }
 
 impl Root {
     /// Returns the root for this interpreter, made below `parent` where it is missing.
-    pub(super) fn make(parent: &Path, interpreter: &Interpreter) -> Result<Self, Error> {
-        let paths = visible(interpreter);
+    pub(super) fn make(parent: &Path, interpreter: Interpreter) -> Result<Self, Error> {
+        let paths = visible(&interpreter);
         let filters = seccomp::compiled().map_err(|error| Error::Engine {
             action: "make a filter of system calls",
             source: error.into(),
         })?;
-        let hash = key(interpreter, &paths, &filters);
+        let hash = key(&interpreter, &paths, &filters);
         let language = interpreter.language;
         let name = format!("{language}-{}-{hash}", interpreter.release);
         let home = parent.join(&name);
         remove_leftovers(parent);
         if !home.exists() {
-            build(parent, &home, interpreter, &paths, &filters)
+            build(parent, &home, &interpreter, &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
         }
         Ok(Self {
             id: format!("host-{name}"),
-            language,
-            mounts: mounts(&home, interpreter, paths),
+            mounts: mounts(&home, &interpreter, paths),
             folder: home.join("root"),
             filters: home.join(FILTERS),
-            executable: interpreter.executable.to_string_lossy().into_owned(),
+            interpreter,
         })
     }
 
     /// Returns the first command in a sandbox with these variables.
     pub(super) fn command(&self, env: &BTreeMap<String, String>) -> Vec<String> {
-        self.language.facts().interpreter.command(&self.executable, env)
+        let executable = self.interpreter.executable.to_string_lossy();
+        self.interpreter.language.facts().interpreter.command(&executable, env)
     }
 }
 
@@ -187,6 +195,9 @@ fn build(
     make_folder(made, "empty".as_ref())?;
     make_folder(made, "shim".as_ref())?;
     skeleton(&made.join("root"), paths)?;
+    if let Some(installer) = interpreter.installer_path() {
+        make_folder(&made.join("root"), inside(&installer))?;
+    }
     compile_shim(made, interpreter)?;
     fs::write(made.join(FILTERS), filters)?;
     fs::set_permissions(made, Permissions::from_mode(0o700))?;
@@ -289,19 +300,20 @@ mod tests {
     use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
     use super::{super::host::host_interpreter, *};
+    use crate::model::Language;
 
     #[test]
     fn builds_that_a_killed_process_left_are_removed_by_a_later_start() {
         let parent = tempfile::tempdir().unwrap();
         let version = host_interpreter(Language::Python).unwrap().version;
         let interpreter = Interpreter::find(Language::Python, &version).unwrap();
-        let made = Root::make(parent.path(), &interpreter).unwrap();
+        let made = Root::make(parent.path(), interpreter.clone()).unwrap();
         for name in [".making-killed", ".making-now"] {
             fs::create_dir_all(parent.path().join(name).join("root/etc")).unwrap();
         }
         let killed = fs::File::open(parent.path().join(".making-killed")).unwrap();
         killed.set_modified(UNIX_EPOCH).unwrap();
-        let again = Root::make(parent.path(), &interpreter).unwrap();
+        let again = Root::make(parent.path(), interpreter.clone()).unwrap();
         assert_eq!(again.folder, made.folder);
         let names = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let home = made.folder.parent().unwrap().file_name().unwrap().to_owned();

@@ -1,5 +1,5 @@
 //! Functions, revisions and blobs: the writes. A transaction that locks both a function and blobs takes the function
-//! first and the blobs by digest, so that a deploy and a deletion cannot wait for each other.
+//! first, then the blobs by digest, then the tree of dependencies, so that a deploy and a deletion cannot wait for each other.
 
 use sqlx::{PgPool, query, query_as, query_scalar};
 
@@ -51,6 +51,14 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
     {
         return Err(Failure::Missing(format!("bundle {bundle}")));
     }
+    if let Some(tree) = &new.dependencies {
+        let found: Option<String> =
+            query_scalar("SELECT tree FROM dependency_trees WHERE tree = $1 FOR KEY SHARE")
+                .bind(tree.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        found.ok_or_else(|| Failure::Missing(format!("dependencies {tree}")))?;
+    }
     if number == 1 {
         // Lines of an earlier function of this name that arrived after it was deleted.
         query("DELETE FROM logs WHERE function_name = $1")
@@ -59,14 +67,15 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
             .await?;
     }
     query(
-        "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO revisions (function_id, number, spec, source, bundle, dependencies, image, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(function)
     .bind(number)
     .bind(json(&new.spec)?)
     .bind(new.source.as_str())
     .bind(new.bundle.as_ref().map(Digest::as_str))
+    .bind(new.dependencies.as_ref().map(Digest::as_str))
     .bind(&*clean(&new.image))
     .bind(created)
     .execute(&mut *tx)
@@ -79,6 +88,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
         spec: new.spec.clone(),
         source: new.source.clone(),
         bundle: new.bundle.clone(),
+        dependencies: new.dependencies.clone(),
         image: clean(&new.image).into_owned(),
         created_at: time(created)?,
     })

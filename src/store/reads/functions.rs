@@ -33,7 +33,7 @@ macro_rules! orphans {
 /// Functions with their active revisions.
 macro_rules! active_functions {
     () => {
-        "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at,
+        "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.dependencies, r.image, r.created_at,
                 f.created_at AS function_created_at, f.reported_warm
          FROM functions AS f JOIN revisions AS r ON r.function_id = f.id AND r.number = f.active_revision"
     };
@@ -136,7 +136,8 @@ macro_rules! function_reads {
             query.push(
                 ") SELECT digest FROM asked
                  WHERE EXISTS (SELECT 1 FROM revisions WHERE source = digest)
-                    OR EXISTS (SELECT 1 FROM revisions WHERE bundle = digest)",
+                    OR EXISTS (SELECT 1 FROM revisions WHERE bundle = digest)
+                    OR EXISTS (SELECT 1 FROM revisions WHERE dependencies = digest)",
             );
             let named: Vec<String> = query.build_query_scalar().fetch_all(pool).await?;
             named.iter().map(|digest| parse(digest)).collect()
@@ -156,13 +157,25 @@ macro_rules! function_reads {
             digests.iter().map(|digest| parse(digest)).collect()
         }
 
+        /// Returns the trees of dependencies that the revisions of a function name.
+        pub async fn trees_of(pool: &Reader, function: FunctionId) -> sqlx::Result<Vec<Digest>> {
+            let trees: Vec<String> = query_scalar(
+                "SELECT DISTINCT dependencies FROM revisions
+                 WHERE function_id = $1 AND dependencies IS NOT NULL",
+            )
+            .bind(Id(function.0))
+            .fetch_all(pool)
+            .await?;
+            trees.iter().map(|tree| parse(tree)).collect()
+        }
+
         pub async fn revision(
             pool: &Reader,
             function: FunctionId,
             number: RevisionNumber,
         ) -> sqlx::Result<Option<Revision>> {
             query_as::<_, RevisionRow>(
-                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at
+                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.dependencies, r.image, r.created_at
                  FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
                  WHERE r.function_id = $1 AND r.number = $2",
             )
@@ -176,7 +189,7 @@ macro_rules! function_reads {
 
         pub async fn revisions(pool: &Reader, function: FunctionId) -> sqlx::Result<Vec<Revision>> {
             query_as::<_, RevisionRow>(
-                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.image, r.created_at
+                "SELECT r.function_id, f.name, r.number, r.spec, r.source, r.bundle, r.dependencies, r.image, r.created_at
                  FROM revisions AS r JOIN functions AS f ON f.id = r.function_id
                  WHERE r.function_id = $1 ORDER BY r.number DESC",
             )

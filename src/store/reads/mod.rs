@@ -1,6 +1,7 @@
 //! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type. Only the name of
 //! the store's clock, and how a few conditions are written, differ.
 
+pub(super) mod dependencies;
 pub(super) mod functions;
 pub(super) mod invocations;
 pub(super) mod logs;
@@ -9,12 +10,15 @@ macro_rules! reads {
     ($database:ty, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
         use sqlx::{Pool, query_as, query_scalar};
 
-        pub use self::{functions::*, invocations::*, logs::*};
+        pub use self::{dependencies::*, functions::*, invocations::*, logs::*};
         use crate::store::{
             Prunable,
             reads::functions::{doomed, orphans},
         };
 
+        mod dependencies {
+            crate::store::reads::dependencies::dependency_reads!($database, now = $now);
+        }
         mod functions {
             crate::store::reads::functions::function_reads!($database, now = $now);
         }

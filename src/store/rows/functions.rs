@@ -38,6 +38,7 @@ row! {
         spec: String,
         source: String,
         bundle: Option<String>,
+        dependencies: Option<String>,
         image: String,
         created_at: i64,
     }
@@ -52,6 +53,7 @@ impl RevisionRow {
             spec: from_json(&self.spec)?,
             source: parse(&self.source)?,
             bundle: self.bundle.as_deref().map(parse).transpose()?,
+            dependencies: self.dependencies.as_deref().map(parse).transpose()?,
             image: self.image,
             created_at: time(self.created_at)?,
         })

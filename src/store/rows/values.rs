@@ -47,7 +47,7 @@ where
     text.parse().map_err(unreadable)
 }
 
-pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> sqlx::Result<T> {
+pub(in crate::store) fn from_json<T: DeserializeOwned>(text: &str) -> sqlx::Result<T> {
     serde_json::from_str(text).map_err(unreadable)
 }
 

@@ -42,6 +42,14 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
                 return Err(Failure::Missing(format!("bundle {bundle}")));
             }
         }
+        if let Some(tree) = &new.dependencies {
+            let found: Option<String> =
+                query_scalar("SELECT tree FROM dependency_trees WHERE tree = $1")
+                    .bind(tree.as_str())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            found.ok_or_else(|| Failure::Missing(format!("dependencies {tree}")))?;
+        }
         let (function, number, created): (Id, i64, i64) = query_as(concat!(
             "INSERT INTO functions AS f (id, name, active_revision, last_revision, created_at)
          VALUES ($1, $2, 1, 1, ",
@@ -63,14 +71,15 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
                 .await?;
         }
         query(
-            "INSERT INTO revisions (function_id, number, spec, source, bundle, image, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO revisions (function_id, number, spec, source, bundle, dependencies, image, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(function)
         .bind(number)
         .bind(json(&new.spec)?)
         .bind(new.source.as_str())
         .bind(new.bundle.as_ref().map(Digest::as_str))
+        .bind(new.dependencies.as_ref().map(Digest::as_str))
         .bind(&*clean(&new.image))
         .bind(created)
         .execute(&mut *tx)
@@ -82,6 +91,7 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
             spec: new.spec.clone(),
             source: new.source.clone(),
             bundle: new.bundle.clone(),
+            dependencies: new.dependencies.clone(),
             image: clean(&new.image).into_owned(),
             created_at: time(created)?,
         })

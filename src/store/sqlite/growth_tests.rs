@@ -44,7 +44,14 @@ fn revision(function: &str) -> NewRevision {
     };
     let source = Digest::of(b"source");
     let bundle = Some(source.clone());
-    NewRevision { name: name(function), spec, source, bundle, image: "image".to_owned() }
+    NewRevision {
+        name: name(function),
+        spec,
+        source,
+        bundle,
+        dependencies: None,
+        image: "image".to_owned(),
+    }
 }
 
 fn record(function: &str, state: State) -> Arc<SyncRecord> {

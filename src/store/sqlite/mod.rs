@@ -6,6 +6,7 @@
 //! Another process may use the same file; the two then wait for each other for up to [`BUSY`].
 
 mod connection;
+mod dependencies;
 mod functions;
 mod groups;
 #[cfg(test)]
@@ -94,7 +95,7 @@ const RESERVE: u64 = 1 << 20;
 const JOURNAL_LIMIT: &str = "67108864";
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog"),
+    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies"),
 );
 
 pub(super) struct Sqlite {

@@ -30,6 +30,7 @@ MAX_TRACE = 24 * 1024
 
 TASK = os.environ.get("CLOUDFUNC_TASK", "/var/task")
 RUN = os.environ.get("CLOUDFUNC_RUN", "/run/cloudfunc")
+PACKAGES = os.environ.get("CLOUDFUNC_PACKAGES", "/opt/packages")
 
 POSITIONAL_VARIADIC = 0x04  # inspect.CO_VARARGS, without the import of inspect
 COROUTINE = 0x80  # inspect.CO_COROUTINE
@@ -245,6 +246,8 @@ def load(fields):
     os.chdir(TASK)
     make_way({entry.partition(".")[0] for entry in os.listdir()})
     sys.path.insert(0, TASK)
+    if fields.get("packages"):
+        sys.path.insert(1, os.path.join(PACKAGES, fields["packages"]))
     if sys.version_info >= (3, 14):
         sys.meta_path.insert(0, LoopAtImport)
     module_name, dot, attribute = fields["handler"].rpartition(".")

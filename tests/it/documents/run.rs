@@ -61,8 +61,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo bench --bench replay -- TRACE.csv --real --speed 10", "needs a trace and its time"),
     // docs/functions.md
     ("cloudfunc logs greeter --follow", "does not end; logs::* follows"),
-    ("pip install --target greeter requests", "needs a package index"),
-    ("npm install --omit=dev --prefix greeter express", "as above"),
+    ("npm install --omit=dev --prefix greeter express", "needs a package index"),
     // docs/http-api.md
     (
         r#"curl $URL/deploy -H "Authorization: Bearer $TOKEN" -d '{"name":"mine","image":"mine:1","runtime":"python"}'"#,

@@ -62,6 +62,7 @@ impl Beside {
             runtime: Arc::new(runtime),
             clock: Clock::system(),
             lines: None,
+            builds: cloudfunc::settings::Builds::default(),
             usual: Vec::new(),
         };
         let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

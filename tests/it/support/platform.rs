@@ -10,7 +10,7 @@ use cloudfunc::{
     model::{Body, FunctionName, InstanceId, Language, Problem, ProblemCode, Record, api::Deployed},
     place::{Addresses, state::State},
     queue, runtime,
-    settings::{Languages, Limits, OfLanguage, Platform, Settings},
+    settings::{Builds, Languages, Limits, OfLanguage, Platform, Settings},
     shutdown::Shutdown,
 };
 use reqwest::{Method, RequestBuilder};
@@ -136,6 +136,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         },
         gateway_hosts: Vec::new(),
         languages,
+        builds: Builds::default(),
         // Nothing is prewarmed unless a test asks for it: many count containers.
         limits: Limits { stop_grace: Duration::from_secs(5), prewarm_budget: 0, ..Limits::default() },
     };

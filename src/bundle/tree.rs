@@ -1,0 +1,269 @@
+//! A tree of installed packages in transit: a gzipped tar that is written and read as it comes, never held whole. What
+//! installed it is not trusted, so nothing in it is followed: files, and links that stay inside.
+
+use std::{
+    collections::HashSet,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
+    },
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use rustix::fs::OFlags;
+use tar::{Archive, Builder, EntryType, Header};
+
+use super::{MAX_DEPTH, path, shorten, unpack::write_file};
+
+/// The limits of a tree.
+pub const MAX_TREE: TreeSize = TreeSize { files: 50_000, bytes: 512 * 1024 * 1024 };
+
+/// The reason why a tree cannot be packed or unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    #[error("they have more than 50,000 files")]
+    TooManyFiles,
+    #[error("they take more than 512 MiB")]
+    TooLarge,
+    #[error("their file '{path}' {problem}")]
+    Entry { path: String, problem: String },
+    #[error("cannot use {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the tree cannot be written or read")]
+    Stream(#[source] io::Error),
+}
+
+impl TreeError {
+    /// Whether the packages are at fault, and not the disk or the store.
+    pub fn is_of_the_packages(&self) -> bool {
+        matches!(self, Self::TooManyFiles | Self::TooLarge | Self::Entry { .. })
+    }
+
+    fn entry(path: &Path, problem: impl Into<String>) -> Self {
+        let path = shorten(&path.display().to_string().escape_debug().to_string());
+        Self::Entry { path, problem: problem.into() }
+    }
+
+    /// A rule of archives that a path breaks.
+    fn rule(error: super::Error) -> Self {
+        match error {
+            super::Error::Entry { path, problem } => Self::Entry { path, problem },
+            other => Self::Stream(io::Error::other(other)),
+        }
+    }
+}
+
+/// The size of a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeSize {
+    /// The number of files and links.
+    pub files: u64,
+    /// The size of all files together, in bytes.
+    pub bytes: u64,
+}
+
+impl TreeSize {
+    /// Adds a file; fails over these limits.
+    fn add(&mut self, bytes: u64, most: Self) -> Result<(), TreeError> {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        match () {
+            () if self.files > most.files => Err(TreeError::TooManyFiles),
+            () if self.bytes > most.bytes => Err(TreeError::TooLarge),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Packs the files of a folder. The same files give the same bytes.
+pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
+    let mut size = TreeSize::default();
+    let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
+    walk(folder, Path::new(""), 0, &mut |relative, metadata| {
+        size.add(metadata.len(), MAX_TREE)?;
+        append(&mut tar, folder, relative, metadata)
+    })?;
+    let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
+    written.map_err(TreeError::Stream)?;
+    Ok(size)
+}
+
+/// Measures a folder that others may be writing to, up to these limits; fails over them.
+pub fn measure(folder: &Path, most: TreeSize) -> Result<TreeSize, TreeError> {
+    let mut size = TreeSize::default();
+    walk(folder, Path::new(""), 0, &mut |_, metadata| size.add(metadata.len(), most))?;
+    Ok(size)
+}
+
+type Visit<'v> = &'v mut dyn FnMut(&Path, &fs::Metadata) -> Result<(), TreeError>;
+
+/// Visits everything but folders, in the order of names. What goes meanwhile is passed over.
+fn walk(top: &Path, relative: &Path, depth: usize, visit: Visit<'_>) -> Result<(), TreeError> {
+    if depth > MAX_DEPTH {
+        return Err(TreeError::entry(relative, format!("lies more than {MAX_DEPTH} folders deep")));
+    }
+    let folder = top.join(relative);
+    let read = |source| TreeError::Io { path: folder.clone(), source };
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return Ok(()),
+        entries => entries.map_err(read)?,
+    };
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<io::Result<_>>()
+        .map_err(read)?;
+    names.sort();
+    for name in names {
+        let relative = relative.join(name);
+        let full = top.join(&relative);
+        match fs::symlink_metadata(&full) {
+            Ok(metadata) if metadata.is_dir() => walk(top, &relative, depth + 1, visit)?,
+            Ok(metadata) => visit(&relative, &metadata)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(TreeError::Io { path: full, source }),
+        }
+    }
+    Ok(())
+}
+
+fn append(
+    tar: &mut Builder<impl Write>,
+    top: &Path,
+    relative: &Path,
+    metadata: &fs::Metadata,
+) -> Result<(), TreeError> {
+    let full = top.join(relative);
+    let io = |source| TreeError::Io { path: full.clone(), source };
+    let name = path::clean(relative.as_os_str().as_bytes()).map_err(TreeError::rule)?;
+    let mut header = Header::new_gnu();
+    header.set_mtime(0);
+    if metadata.is_symlink() {
+        let target = fs::read_link(&full).map_err(io)?;
+        let target = path::clean_link(&name, target.as_os_str().as_bytes())
+            .map_err(|_| TreeError::entry(relative, "is a link that leads out of them"))?;
+        header.set_entry_type(EntryType::Symlink);
+        header.set_mode(0o777);
+        header.set_size(0);
+        return tar.append_link(&mut header, &name, target).map_err(TreeError::Stream);
+    }
+    if !metadata.is_file() {
+        return Err(TreeError::entry(relative, "is not a file, folder or link"));
+    }
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&full).map_err(io)?;
+    header.set_entry_type(EntryType::Regular);
+    let executable = metadata.permissions().mode() & 0o111 != 0;
+    header.set_mode(if executable { 0o755 } else { 0o644 });
+    header.set_size(metadata.len());
+    tar.append_data(&mut header, &name, file.take(metadata.len())).map_err(TreeError::Stream)
+}
+
+/// Unpacks a tree into `folder`, which must not exist yet; the modes are those of [`super::unpack`].
+pub fn unpack_tree(from: impl Read, folder: &Path) -> Result<TreeSize, TreeError> {
+    let (mut size, mut links, mut made) = (TreeSize::default(), Vec::new(), HashSet::new());
+    make_folder(folder)?;
+    let mut archive = Archive::new(GzDecoder::new(from));
+    for entry in archive.entries().map_err(TreeError::Stream)? {
+        let mut entry = entry.map_err(TreeError::Stream)?;
+        let name = path::clean(&entry.path_bytes()).map_err(TreeError::rule)?;
+        size.add(entry.size(), MAX_TREE)?;
+        for parent in path::parents(&name) {
+            if made.insert(parent.to_owned()) {
+                make_folder(&folder.join(parent))?;
+            }
+        }
+        let path = folder.join(&name);
+        match entry.header().entry_type() {
+            EntryType::Regular => {
+                let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+                let written = write_file(&path, executable, &mut entry);
+                written.map_err(|error| TreeError::Stream(io::Error::other(error)))?;
+            }
+            EntryType::Symlink => {
+                let target = entry.link_name_bytes().unwrap_or_default();
+                links.push((path, path::clean_link(&name, &target).map_err(TreeError::rule)?));
+            }
+            _ => return Err(TreeError::entry(Path::new(&name), "is not a file or link")),
+        }
+    }
+    // Last, so that no file can be written through one.
+    for (path, target) in links {
+        symlink(target, &path).map_err(|source| TreeError::Io { path, source })?;
+    }
+    Ok(size)
+}
+
+fn make_folder(path: &Path) -> Result<(), TreeError> {
+    let io = |source| TreeError::Io { path: path.to_owned(), source };
+    DirBuilder::new().mode(0o755).create(path).map_err(io)?;
+    // Whatever the umask is.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(folder: &Path) -> Result<Vec<u8>, String> {
+        let mut bytes = Vec::new();
+        pack_tree(folder, &mut bytes).map(|_| bytes).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_tree_comes_out_as_it_went_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let long = format!("{}/{}.py", "d".repeat(90), "m".repeat(150));
+        for (path, text) in [("a/__init__.py", "1"), ("bin/tool", "#!"), (&long, "x"), ("é.txt", "")] {
+            fs::create_dir_all(from.join(path).parent().unwrap()).unwrap();
+            fs::write(from.join(path), text).unwrap();
+        }
+        fs::set_permissions(from.join("bin/tool"), fs::Permissions::from_mode(0o700)).unwrap();
+        symlink("../a/__init__.py", from.join("bin/link")).unwrap();
+        let bytes = pack(&from).unwrap();
+        assert_eq!(bytes, pack(&from).unwrap());
+        let size = unpack_tree(&bytes[..], &to).unwrap();
+        assert_eq!(size, TreeSize { files: 5, bytes: 4 });
+        assert_eq!(fs::read_to_string(to.join("bin/link")).unwrap(), "1");
+        assert_eq!(fs::read_to_string(to.join(&long)).unwrap(), "x");
+        let mode = |path: &str| fs::metadata(to.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode("bin/tool"), mode("bin"), mode("a/__init__.py")], [0o755, 0o755, 0o644]);
+        // A tree that is there is not written over.
+        assert!(unpack_tree(&bytes[..], &to).is_err());
+        assert!(unpack_tree(&bytes[..bytes.len() / 2], &dir.path().join("half")).is_err());
+    }
+
+    #[test]
+    fn what_leads_out_of_a_tree_or_is_no_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path();
+        symlink("/etc/passwd", folder.join("passwd")).unwrap();
+        assert_eq!(pack(folder).unwrap_err(), "their file 'passwd' is a link that leads out of them");
+        fs::remove_file(folder.join("passwd")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.join("s")).unwrap();
+        assert_eq!(pack(folder).unwrap_err(), "their file 's' is not a file, folder or link");
+    }
+
+    #[test]
+    fn a_tree_has_limits() {
+        let mut size = TreeSize { files: MAX_TREE.files - 1, bytes: 0 };
+        size.add(1, MAX_TREE).unwrap();
+        assert_eq!(size.add(1, MAX_TREE).unwrap_err().to_string(), "they have more than 50,000 files");
+        let mut size = TreeSize { files: 0, bytes: MAX_TREE.bytes };
+        assert_eq!(size.add(1, MAX_TREE).unwrap_err().to_string(), "they take more than 512 MiB");
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "12").unwrap();
+        let measured =
+            |files, bytes| measure(dir.path(), TreeSize { files, bytes }).map(|size| size.bytes);
+        assert_eq!(measured(1, 2).unwrap(), 2);
+        assert!(matches!(measured(1, 1), Err(TreeError::TooLarge)));
+        assert!(matches!(measured(0, 2), Err(TreeError::TooManyFiles)));
+    }
+}

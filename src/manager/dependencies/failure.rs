@@ -1,0 +1,89 @@
+//! Why packages were not installed, and what a deploy is told.
+
+use super::transfer;
+use crate::{
+    error_chain::{chain, chain_of_disk},
+    model::message::BuildStep,
+    runtime, store,
+};
+
+/// The most of what the installer printed that is kept, in bytes: the end of it.
+const MAX_OUTPUT: usize = 16 * 1024;
+
+/// Why there are no packages.
+#[derive(Debug)]
+pub enum Failure {
+    /// What was asked for cannot be had: the author's to change.
+    Packages { file: &'static str, reason: String, output: Option<String> },
+    /// The platform cannot do it now.
+    Platform(String),
+}
+
+impl Failure {
+    /// A reason that is said with the name of the file later on.
+    pub fn reason(reason: String) -> Self {
+        Self::packages("", reason, None)
+    }
+
+    pub fn packages(file: &'static str, reason: String, output: Option<String>) -> Self {
+        Self::Packages { file, reason, output }
+    }
+
+    /// The last step of a build.
+    pub fn into_step(self) -> BuildStep {
+        let (message, user_error, output) = match self {
+            Self::Packages { file, reason, output } => {
+                (format!("the packages of {file} cannot be installed: {reason}"), true, output.map(end))
+            }
+            Self::Platform(reason) => (reason, false, None),
+        };
+        BuildStep::Failed { message, user_error, manifest: false, error: None, output }
+    }
+}
+
+impl From<runtime::Error> for Failure {
+    fn from(error: runtime::Error) -> Self {
+        Self::Platform(chain_of_disk(&error))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Platform(chain(&error))
+    }
+}
+
+impl From<transfer::Error> for Failure {
+    fn from(error: transfer::Error) -> Self {
+        match error {
+            transfer::Error::Tree(error) if error.is_of_the_packages() => {
+                Self::reason(error.to_string())
+            }
+            other => Self::Platform(chain_of_disk(&other)),
+        }
+    }
+}
+
+/// Keeps the end of a text.
+fn end(mut text: String) -> String {
+    let cut = text.ceil_char_boundary(text.len().saturating_sub(MAX_OUTPUT));
+    text.drain(..cut);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_whose_fault_it_is() {
+        let step =
+            Failure::packages("requirements.txt", "no a".into(), Some("x".repeat(20_000))).into_step();
+        let BuildStep::Failed { message, user_error, output, .. } = step else { panic!("{step:?}") };
+        assert_eq!(message, "the packages of requirements.txt cannot be installed: no a");
+        assert_eq!((user_error, output.map(|text| text.len())), (true, Some(MAX_OUTPUT)));
+        let step = Failure::Platform("the disk is full".to_owned()).into_step();
+        let BuildStep::Failed { message, user_error, .. } = step else { panic!("{step:?}") };
+        assert_eq!((message.as_str(), user_error), ("the disk is full", false));
+    }
+}

@@ -1,0 +1,255 @@
+//! The packages that functions need, installed when they are deployed.
+//!
+//! ```text
+//! requirements ─▶ key ─▶ in the store? ──────────────────────────────────┐
+//!                  ▲        └ no ─▶ sandbox ─▶ install ─▶ tree in pieces ─┴─▶ the revision names the tree
+//!                  └ target of the language's image, asked for once
+//! ```
+//! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`sandbox`] is where it is installed,
+//! [`packages`] is what a manager knows about
+//! them, [`transfer`] moves trees into the store and out of it, [`cache`] has those that instances of this host use.
+
+pub mod cache;
+mod failure;
+mod files;
+pub mod packages;
+mod requirements;
+mod sandbox;
+mod sources;
+pub mod transfer;
+
+use std::{fmt::Write as _, path::Path, sync::Arc};
+
+use serde::Serialize;
+use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    cache::Tree,
+    failure::Failure,
+    requirements::{Requirements, Texts},
+    sandbox::Workshop,
+    sources::Sources,
+};
+use super::shared::Shared;
+use crate::{
+    model::{Dependencies, Digest, FunctionSpec, Language, PackageVersion, Target, message::BuildStep},
+    settings::PackageIndex,
+    units::show_bytes,
+};
+
+/// The packages that are named to people when they are installed.
+const NAMED: usize = 20;
+
+/// Everything that decides what is installed.
+#[derive(Serialize)]
+struct Key<'k> {
+    v: u8,
+    language: Language,
+    target: &'k Target,
+    texts: &'k Texts,
+    builds: [Option<String>; 2],
+}
+
+/// Returns the tree with the packages of a function, installed unless it is there, and unpacked, so that no invocation on
+/// this host waits for that; none when it asks for none. `code` is its unpacked folder, `image` the id of its language's
+/// image.
+pub async fn ensure(
+    shared: &Arc<Shared>,
+    spec: &FunctionSpec,
+    code: &Path,
+    image: &str,
+    progress: &UnboundedSender<String>,
+    stop: &CancellationToken,
+) -> Result<Option<Arc<Tree>>, BuildStep> {
+    let (spec, code) = (spec.clone(), code.to_owned());
+    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code));
+    let wanted = match reading.await.expect("reading does not panic") {
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => return Ok(None),
+        Err(problem) => {
+            return Err(BuildStep::Failed {
+                message: problem,
+                user_error: true,
+                manifest: false,
+                error: None,
+                output: None,
+            });
+        }
+    };
+    let built = Build { shared, wanted: &wanted, image, progress, stop }.unpacked().await;
+    match built {
+        Ok(tree) => Ok(Some(tree)),
+        Err(Failure::Packages { reason, output, .. }) => {
+            Err(Failure::packages(wanted.file, reason, output).into_step())
+        }
+        Err(failure) => Err(failure.into_step()),
+    }
+}
+
+/// One build of packages.
+struct Build<'b> {
+    shared: &'b Arc<Shared>,
+    wanted: &'b Requirements,
+    image: &'b str,
+    progress: &'b UnboundedSender<String>,
+    stop: &'b CancellationToken,
+}
+
+impl Build<'_> {
+    async fn unpacked(&self) -> Result<Arc<Tree>, Failure> {
+        let dependencies = self.tree().await?;
+        Ok(self.shared.packages.cache.get(&dependencies.tree).await?)
+    }
+
+    async fn tree(&self) -> Result<Dependencies, Failure> {
+        let packages = &self.shared.packages;
+        if let Some(target) = packages.target(self.image)
+            && let Some(found) = self.found(&target).await?
+        {
+            return Ok(found);
+        }
+        let _place = self.place().await?;
+        let sources = Sources::find(&packages.builds, self.shared.runtime.kind() != "process").await?;
+        let mut workshop = Workshop::open(self.shared, self.wanted, &sources).await?;
+        let built = self.in_workshop(&mut workshop, &sources).await;
+        workshop.close().await;
+        built
+    }
+
+    /// Waits for a place; others may be installing the same meanwhile.
+    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let places = &self.shared.packages.places;
+        if places.available_permits() == 0 {
+            self.tell("waiting for the packages of other deploys to be installed first".to_owned());
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
+            place = places.acquire() => Ok(place.expect("it is never closed")),
+        }
+    }
+
+    async fn in_workshop(
+        &self,
+        workshop: &mut Workshop,
+        sources: &Sources,
+    ) -> Result<Dependencies, Failure> {
+        let description = workshop.describe().await?;
+        let target = description.target;
+        let Some(tool) = description.tool else {
+            return Err(Failure::Platform(no_tool(self.wanted.language, &self.wanted.version)));
+        };
+        self.shared.packages.keep_target(self.image, &target);
+        if let Some(found) = self.found(&target).await? {
+            return Ok(found);
+        }
+        self.tell(format!("installing the packages of {} with {tool}", self.wanted.file));
+        let tell = |line| self.tell(line);
+        let mut packages = workshop.install(self.wanted, sources, self.stop, &tell).await?;
+        packages.sort();
+        packages.dedup();
+        let folder = workshop.installed().await;
+        self.store(target, packages, &folder).await
+    }
+
+    async fn found(&self, target: &Target) -> Result<Option<Dependencies>, Failure> {
+        let found = self.shared.store.dependencies_for(&self.key(target)).await?;
+        if let Some(found) = &found {
+            self.tell(format!("packages, installed before: {}", list(&found.packages)));
+        }
+        Ok(found)
+    }
+
+    async fn store(
+        &self,
+        target: Target,
+        packages: Vec<PackageVersion>,
+        folder: &Path,
+    ) -> Result<Dependencies, Failure> {
+        self.tell("storing the packages".to_owned());
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|error| Failure::Platform(error.to_string()))?;
+        let (store, tree) = (&*self.shared.store, Digest::of(&random));
+        let stored = transfer::put(store, folder.to_owned(), &tree).await;
+        if stored.is_err()
+            && let Err(error) = store.drop_pieces(&tree).await
+        {
+            tracing::warn!(%error, "pieces of packages are left; the sweep deletes them");
+        }
+        let (size, pieces) = stored?;
+        let new = Dependencies {
+            key: self.key(&target),
+            tree,
+            language: self.wanted.language,
+            target,
+            packages,
+            files: size.files,
+            bytes: size.bytes,
+            pieces,
+        };
+        let added = store.add_dependencies(&new).await?;
+        let size = format!("{} files, {}", added.files, show_bytes(added.bytes));
+        self.tell(format!("packages installed: {} ({size})", list(&added.packages)));
+        Ok(added)
+    }
+
+    fn key(&self, target: &Target) -> Digest {
+        let builds = &self.shared.packages.builds;
+        let index = builds.index.as_ref().map(PackageIndex::show);
+        let folder = builds.find_links.as_ref().map(|folder| folder.display().to_string());
+        let (language, texts) = (self.wanted.language, &self.wanted.texts);
+        let key = Key { v: 1, language, target, texts, builds: [index, folder] };
+        Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
+    }
+
+    fn tell(&self, line: String) {
+        // Nobody may be waiting for it any more.
+        let _ = self.progress.send(line);
+    }
+}
+
+/// Returns what is said of an image without the program that installs packages.
+fn no_tool(language: Language, version: &str) -> String {
+    let dependencies = language.facts().dependencies.as_ref();
+    let tool = dependencies
+        .and_then(|all| all.installer.as_ref())
+        .map_or("installer", |installer| installer.tool);
+    format!(
+        "packages cannot be installed: the image of {language} {version} has no {tool}; add it to the image that {} names",
+        language.image_variable()
+    )
+}
+
+/// Returns the packages as a text, the first of many.
+fn list(packages: &[PackageVersion]) -> String {
+    let named: Vec<String> = packages.iter().take(NAMED).map(PackageVersion::to_string).collect();
+    let mut text = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
+    if packages.len() > NAMED {
+        let _ = write!(text, " and {} more", packages.len() - NAMED);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_without_pip_is_told_with_its_setting() {
+        assert_eq!(
+            no_tool(Language::Python, "3.12"),
+            "packages cannot be installed: the image of python 3.12 has no pip; add it to the image that \
+             CLOUDFUNC_PYTHON_IMAGE names"
+        );
+    }
+
+    #[test]
+    fn of_many_packages_the_first_are_named() {
+        let package =
+            |number: usize| PackageVersion { name: format!("p{number}"), version: "1".to_owned() };
+        let packages: Vec<_> = (0..NAMED + 2).map(package).collect();
+        assert_eq!(list(&packages[..2]), "p0 1, p1 1");
+        assert!(list(&packages).ends_with("p19 1 and 2 more"), "{}", list(&packages));
+        assert_eq!(list(&[]), "none");
+    }
+}

@@ -1,0 +1,34 @@
+//! What the builds of a manager share.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use tokio::sync::Semaphore;
+
+use super::cache::DependencyCache;
+use crate::{model::Target, settings::Builds};
+
+/// Installations at once; further ones wait.
+const AT_ONCE: usize = 2;
+
+/// What a manager knows about installed packages.
+pub struct Packages {
+    pub cache: DependencyCache,
+    pub builds: Builds,
+    pub places: Semaphore,
+    /// What each image is, by its id in the engine.
+    targets: Mutex<HashMap<String, Target>>,
+}
+
+impl Packages {
+    pub fn new(cache: DependencyCache, builds: Builds) -> Self {
+        Self { cache, builds, places: Semaphore::new(AT_ONCE), targets: Mutex::default() }
+    }
+
+    pub fn target(&self, image: &str) -> Option<Target> {
+        self.targets.lock().expect("no holder panics").get(image).cloned()
+    }
+
+    pub fn keep_target(&self, image: &str, target: &Target) {
+        self.targets.lock().expect("no holder panics").insert(image.to_owned(), target.clone());
+    }
+}

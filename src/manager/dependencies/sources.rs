@@ -1,0 +1,127 @@
+//! Where a build gets packages from: the platform's settings, looked at for each build.
+
+use std::{
+    net::{SocketAddr, SocketAddrV4},
+    path::PathBuf,
+};
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use crate::settings::{Builds, PackageIndex};
+
+/// The sources of one build.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The address of the index, with its password; none for the installer's own.
+    index: Option<String>,
+    no_index: bool,
+    /// Addresses that the build may connect to.
+    pub reachable: Vec<SocketAddrV4>,
+    /// A folder with packages.
+    pub wheels: Option<PathBuf>,
+    /// Certificates of authorities.
+    pub certificates: Option<Vec<u8>>,
+}
+
+impl Sources {
+    /// The name of the file with certificates in a build's folder.
+    pub const CERTIFICATES: &str = "certificates.pem";
+
+    /// Looks up the index, and reads the certificates. `is_fenced`: builds have a network of their own.
+    pub async fn find(builds: &Builds, is_fenced: bool) -> Result<Self, Failure> {
+        let mut found = Self { wheels: builds.find_links.clone(), ..Self::default() };
+        if let Some(folder) = &builds.find_links
+            && !folder.is_dir()
+        {
+            let problem = format!("--build-find-links: {} is not a folder", folder.display());
+            return Err(Failure::Platform(problem));
+        }
+        if let Some(file) = &builds.ca_file {
+            let read = tokio::fs::read(file).await;
+            found.certificates = Some(read.map_err(|error| {
+                Failure::Platform(format!("--build-ca-file: cannot read {}: {error}", file.display()))
+            })?);
+        }
+        match &builds.index {
+            None => {}
+            Some(PackageIndex::None) => found.no_index = true,
+            Some(index) => {
+                found.index = Some(index.show());
+                found.reachable = addresses(index, is_fenced).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the event of the program that installs what this file asks for.
+    pub fn event(&self, file: &str) -> Value {
+        json!({
+            "do": "install",
+            "file": file,
+            "index": self.index,
+            "no_index": self.no_index,
+            "wheels": self.wheels.is_some(),
+            "certificates": self.certificates.as_ref().map(|_| Self::CERTIFICATES),
+        })
+    }
+}
+
+/// Returns the addresses of an index. One that is away is not looked up: the installer says so.
+async fn addresses(index: &PackageIndex, is_fenced: bool) -> Result<Vec<SocketAddrV4>, Failure> {
+    let Some((host, port)) = index.host() else { return Ok(Vec::new()) };
+    let found = tokio::net::lookup_host((host.as_str(), port)).await;
+    let found = found.into_iter().flatten().filter_map(|address| match address {
+        SocketAddr::V4(address) => Some(address),
+        SocketAddr::V6(_) => None,
+    });
+    let mut addresses: Vec<SocketAddrV4> = found.collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    if is_fenced && addresses.iter().any(|address| address.ip().is_loopback()) {
+        return Err(Failure::Platform(format!(
+            "--build-index: {host} is this host's loopback, which builds cannot reach; give the index another address \
+             of this host"
+        )));
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builds(index: &str) -> Builds {
+        Builds { index: Some(index.parse().unwrap()), ..Builds::default() }
+    }
+
+    async fn problem(builds: &Builds) -> String {
+        match Sources::find(builds, true).await {
+            Err(Failure::Platform(problem)) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_index_is_let_through() {
+        let sources = Sources::find(&builds("http://192.0.2.7:8080/simple"), true).await.unwrap();
+        assert_eq!(sources.reachable, ["192.0.2.7:8080".parse().unwrap()]);
+        assert_eq!(sources.event("r.txt")["index"], "http://192.0.2.7:8080/simple");
+        let none = Sources::find(&builds("none"), true).await.unwrap();
+        assert_eq!((none.reachable.len(), &none.event("r.txt")["no_index"]), (0, &json!(true)));
+        assert_eq!(
+            problem(&builds("http://127.0.0.1:8080/")).await,
+            "--build-index: 127.0.0.1 is this host's loopback, which builds cannot reach; give the index another \
+             address of this host"
+        );
+        assert!(Sources::find(&builds("http://127.0.0.1:8080/"), false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_not_there_is_named_with_its_setting() {
+        let folder = Builds { find_links: Some("/nowhere".into()), ..Builds::default() };
+        assert_eq!(problem(&folder).await, "--build-find-links: /nowhere is not a folder");
+        let file = Builds { ca_file: Some("/nowhere".into()), ..Builds::default() };
+        assert!(problem(&file).await.starts_with("--build-ca-file: cannot read /nowhere: "));
+    }
+}
