@@ -1,6 +1,9 @@
 //! An instance at work: one job after the other, until there are no more.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 
