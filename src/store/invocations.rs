@@ -36,6 +36,9 @@ pub trait Invocations: Send + Sync {
     /// Returns one flag per settlement, in order: false where nothing was changed. Of two for one attempt the first
     /// counts. Repeating them changes nothing.
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<bool>, Error>;
+    /// Adds to records what came of attempts that count as lost: outcomes that came too late to settle anything. It
+    /// changes nothing of attempts that have an outcome.
+    async fn note_late(&self, settlements: &[Settlement]) -> Result<(), Error>;
     /// Takes rows that need a message now: never published for 1 s or more, retrying and due, running under an owner
     /// without a lease, or published long ago and still queued. They count as published from now on, so that two sweepers
     /// do not take the same, and are due again after `put_off`, unless [`Invocations::mark_published`] is told of them.

@@ -282,6 +282,10 @@ macro_rules! store {
                 self.write(LONG, invocations::settle(self.synced(), settlements)).await
             }
 
+            async fn note_late(&self, settlements: &[Settlement]) -> Result<(), Error> {
+                self.write(SOON, invocations::note_late(self.relaxed(), settlements)).await
+            }
+
             async fn take_due(
                 &self,
                 limit: u32,

@@ -61,6 +61,18 @@ pub(super) struct SettlementColumns<'a> {
     pub due_in: Option<i64>,
 }
 
+/// Returns the entry of an attempt that was lost, as a claim wrote it (see `with_lost_attempt`), and the one with what
+/// came of it; none where its revision is not known.
+pub(super) fn late_entry(row: &Settlement) -> sqlx::Result<Option<(String, String)>> {
+    let Some(revision) = row.attempt_record.revision else { return Ok(None) };
+    let lost = format!("{{\"number\":{},\"revision\":{}}}\n", row.attempt, revision.0);
+    Ok(Some((lost, attempt_line(&row.attempt_record)?)))
+}
+
+/// Replaces the entry $2 of the attempts of $1 by $3, if it is there.
+pub(super) const NOTE_LATE: &str = "UPDATE invocations SET attempts = replace(attempts, $2, $3)
+     WHERE id = $1 AND attempts <> replace(attempts, $2, $3)";
+
 /// Returns the columns; none: the transition changes nothing.
 pub(super) fn columns(row: &Settlement) -> sqlx::Result<Option<SettlementColumns<'_>>> {
     let entry = attempt_line(&row.attempt_record)?;

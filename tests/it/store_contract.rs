@@ -99,6 +99,7 @@ contract! {
         a_settlement_with_the_token_of_another_claim_changes_nothing,
         a_released_lease_frees_what_it_held,
         a_stale_attempt_cannot_overwrite_a_newer_one,
+        what_came_of_a_lost_attempt_is_noted_in_the_record,
         an_invocation_has_exactly_one_terminal_state,
         what_was_given_back_waits_for_its_delay,
         failures_are_counted_beside_attempts,

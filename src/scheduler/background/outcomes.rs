@@ -94,13 +94,28 @@ async fn settle(scheduler: &Scheduler, batch: Vec<Delivery>, fits: &mut Fits) {
         let settling = patiently(&scheduler.unstored, fits, left, |part| scheduler.store.settle(part));
         let (part, settled) = settling.await;
         match settled {
-            Ok(settled) => announce(scheduler, part, &settled),
+            Ok(settled) => {
+                announce(scheduler, part, &settled);
+                note_late(scheduler, part, &settled).await;
+            }
             Err(_) => one_by_one(scheduler, part).await,
         }
         left = &left[part.len()..];
     }
     if let Err(error) = Delivery::ack_all(read).await {
         tracing::debug!(error = %chain(&error), "ack failed; the repeat changes nothing");
+    }
+}
+
+/// Outcomes that changed nothing: of attempts that were taken for lost, or told twice. A record that lacks what came of a
+/// lost attempt is not worth a second try.
+async fn note_late(scheduler: &Scheduler, settlements: &[Settlement], settled: &[bool]) {
+    let late = settlements.iter().zip(settled).filter(|(_, settled)| !**settled);
+    let late: Vec<Settlement> = late.map(|(settlement, _)| settlement.clone()).collect();
+    if !late.is_empty()
+        && let Err(error) = scheduler.store.note_late(&late).await
+    {
+        tracing::warn!(error = %chain(&error), "what came of lost attempts is not in their records");
     }
 }
 

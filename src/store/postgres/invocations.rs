@@ -180,6 +180,16 @@ pub async fn give_back_lost(pool: &PgPool, claims: &[SentClaim]) -> Result<(), F
     Ok(())
 }
 
+pub async fn note_late(pool: &PgPool, rows: &[Settlement]) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    for row in rows {
+        let Some((lost, entry)) = settlement::late_entry(row)? else { continue };
+        let noting = query(settlement::NOTE_LATE).bind(Id(row.id.0)).bind(lost).bind(entry);
+        noting.execute(&mut *connection).await.map_err(Failure::committing)?;
+    }
+    Ok(())
+}
+
 pub async fn settle(pool: &PgPool, rows: &[Settlement]) -> Result<Vec<bool>, Failure> {
     // Of two settlements of one attempt in a batch the first counts; SQL would take either.
     let mut seen = std::collections::HashSet::new();

@@ -165,6 +165,18 @@ pub async fn settle(writer: &Writer, rows: &[Settlement]) -> Result<Vec<bool>, F
     writer.write_bytes(bytes, rows.to_vec(), |tx, rows| Box::pin(run(tx, rows))).await
 }
 
+pub async fn note_late(writer: &Writer, rows: &[Settlement]) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, rows: &[Settlement]) -> Result<(), Failure> {
+        for row in rows {
+            let Some((lost, entry)) = settlement::late_entry(row)? else { continue };
+            let noting = query(settlement::NOTE_LATE).bind(Id(row.id.0)).bind(lost).bind(entry);
+            noting.execute(&mut *tx).await?;
+        }
+        Ok(())
+    }
+    writer.write(rows.to_vec(), |tx, rows| Box::pin(run(tx, rows))).await
+}
+
 async fn settle_one(tx: &mut SqliteConnection, row: &Settlement) -> sqlx::Result<bool> {
     let Some(values) = settlement::columns(row)? else { return Ok(false) };
     let settled = query(concat!(

@@ -199,6 +199,37 @@ pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
     assert_eq!(store.result(id).await.unwrap(), Some(text("result")));
 }
 
+pub async fn what_came_of_a_lost_attempt_is_noted_in_the_record(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let id = accept(&store, &f).await;
+    let (lost, next) = (owner(&store).await, owner(&store).await);
+    claim(&store, id, lost).await.unwrap();
+    store.release_lease(lost).await.unwrap();
+    claim(&store, id, next).await.unwrap();
+    let of_revision = |attempt, state| {
+        let mut settlement = finish(id, attempt, state);
+        settlement.attempt_record.revision = Some(RevisionNumber(1));
+        settlement
+    };
+    let outcomes = async || {
+        let record = store.record(id).await.unwrap().unwrap();
+        record.attempts.iter().map(|attempt| attempt.outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes().await, [None, None]);
+    let late = of_revision(1, State::Succeeded);
+    assert_eq!(store.settle(std::slice::from_ref(&late)).await.unwrap(), [false]);
+    for _ in 0..2 {
+        store.note_late(std::slice::from_ref(&late)).await.unwrap();
+        assert_eq!(outcomes().await, [Some(State::Succeeded), None]);
+    }
+    store.note_late(&[of_revision(2, State::Failed), of_revision(1, State::Failed)]).await.unwrap();
+    assert_eq!(outcomes().await, [Some(State::Succeeded), None], "one that runs is settled, not noted");
+    assert_eq!(store.settle(&[finish(id, 2, State::Crashed)]).await.unwrap(), [true]);
+    assert_eq!(outcomes().await, [Some(State::Succeeded), Some(State::Crashed)]);
+    assert_eq!(state(&store, id).await, State::Crashed);
+}
+
 pub async fn an_invocation_has_exactly_one_terminal_state(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
