@@ -46,9 +46,9 @@ async fn a_second_manager_takes_over_from_a_killed_one() {
     }
     assert_eq!(call(&["invoke", "boxed"]).await.ok(), "/var/task/function.py");
 
+    assert_eq!(engine.images(), format!("{image}\n"), "the second one's engine has the base image only");
     let mut second = there.start(&desk, "manager");
     second.says("manager ready", SOON).await;
-    assert_eq!(engine.images(), format!("{image}\n"), "its engine has the base image only");
     let client = desk.client_at(&here.gateway(), &here.data_dir);
     let mut ids = Vec::new();
     for n in 0..8 {
