@@ -3,17 +3,24 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, OpenOptions},
+    ffi::OsStr,
+    fs::{self, DirBuilder, File},
     io::{self, Read, Write},
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirBuilderExt as _, PermissionsExt as _, symlink},
+        },
     },
     path::{Path, PathBuf},
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use rustix::fs::OFlags;
+use rustix::{
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, open, openat, statat},
+    io::Errno,
+};
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::{MAX_DEPTH, path, shorten, unpack::write_file};
@@ -24,7 +31,7 @@ pub const MAX_TREE: TreeSize = TreeSize { files: 50_000, bytes: 512 * 1024 * 102
 /// The reason why a tree cannot be packed or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    #[error("they have more than 50,000 files")]
+    #[error("they have more than 50,000 files and folders")]
     TooManyFiles,
     #[error("they take more than 512 MiB")]
     TooLarge,
@@ -46,6 +53,16 @@ impl TreeError {
         matches!(self, Self::TooManyFiles | Self::TooLarge | Self::Entry { .. })
     }
 
+    /// Returns the error of what cannot be read: whoever made it decided about its mode.
+    fn unreadable(path: &Path, error: Errno) -> Self {
+        match error {
+            Errno::ACCESS => {
+                Self::entry(path, "cannot be read: its mode or that of its folder forbids it")
+            }
+            error => Self::Io { path: path.to_owned(), source: error.into() },
+        }
+    }
+
     fn entry(path: &Path, problem: impl Into<String>) -> Self {
         let path = shorten(&path.display().to_string().escape_debug().to_string());
         Self::Entry { path, problem: problem.into() }
@@ -63,7 +80,7 @@ impl TreeError {
 /// The size of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeSize {
-    /// The number of files and links.
+    /// The number of files and links; while it is measured, of folders too.
     pub files: u64,
     /// The size of all files together, in bytes.
     pub bytes: u64,
@@ -86,65 +103,98 @@ impl TreeSize {
 pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
     let mut size = TreeSize::default();
     let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
-    walk(folder, Path::new(""), 0, &mut |relative, metadata| {
-        size.add(metadata.len(), MAX_TREE)?;
-        append(&mut tar, folder, relative, metadata)
-    })?;
+    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut size))?;
     let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     written.map_err(TreeError::Stream)?;
     Ok(size)
 }
 
-/// Measures a folder that others may be writing to, up to these limits; fails over them.
+/// Measures a folder that others may be writing to, up to these limits; fails over them, and where it cannot be read.
 pub fn measure(folder: &Path, most: TreeSize) -> Result<TreeSize, TreeError> {
     let mut size = TreeSize::default();
-    walk(folder, Path::new(""), 0, &mut |_, metadata| size.add(metadata.len(), most))?;
+    walk(folder, &mut |_, stat| match kind(stat) {
+        FileType::Directory => size.add(0, most),
+        _ => size.add(u64::try_from(stat.st_size).unwrap_or(u64::MAX), most),
+    })?;
     Ok(size)
 }
 
-type Visit<'v> = &'v mut dyn FnMut(&Path, &fs::Metadata) -> Result<(), TreeError>;
+type Visit<'v> = &'v mut dyn FnMut(&Path, &Stat) -> Result<(), TreeError>;
 
-/// Visits everything but folders, in the order of names. What goes meanwhile is passed over.
-fn walk(top: &Path, relative: &Path, depth: usize, visit: Visit<'_>) -> Result<(), TreeError> {
+/// Opens a folder itself, and nothing that a link leads to.
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Visits everything in a folder, in the order of names, a folder before what is in it. No link is followed, whatever is
+/// swapped for one meanwhile; what goes meanwhile is passed over.
+fn walk(top: &Path, visit: Visit<'_>) -> Result<(), TreeError> {
+    let opened = openat(CWD, top, FOLDER, Mode::empty());
+    let opened = opened.map_err(|error| TreeError::Io { path: top.to_owned(), source: error.into() })?;
+    walk_in(&opened, Path::new(""), 0, visit)
+}
+
+fn walk_in(folder: &OwnedFd, path: &Path, depth: usize, visit: Visit<'_>) -> Result<(), TreeError> {
     if depth > MAX_DEPTH {
-        return Err(TreeError::entry(relative, format!("lies more than {MAX_DEPTH} folders deep")));
+        return Err(TreeError::entry(path, format!("lies more than {MAX_DEPTH} folders deep")));
     }
-    let folder = top.join(relative);
-    let read = |source| TreeError::Io { path: folder.clone(), source };
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return Ok(()),
-        entries => entries.map_err(read)?,
+    let entries = match Dir::read_from(folder) {
+        Err(Errno::NOENT) => return Ok(()),
+        entries => entries.map_err(|error| TreeError::unreadable(path, error))?,
     };
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<io::Result<_>>()
-        .map_err(read)?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| TreeError::unreadable(path, error))?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            names.push(name.to_owned());
+        }
+    }
     names.sort();
     for name in names {
-        let relative = relative.join(name);
-        let full = top.join(&relative);
-        match fs::symlink_metadata(&full) {
-            Ok(metadata) if metadata.is_dir() => walk(top, &relative, depth + 1, visit)?,
-            Ok(metadata) => visit(&relative, &metadata)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(TreeError::Io { path: full, source }),
+        let path = path.join(OsStr::from_bytes(name.to_bytes()));
+        let stat = match statat(folder, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat.map_err(|error| TreeError::unreadable(&path, error))?,
+        };
+        visit(&path, &stat)?;
+        if kind(&stat) != FileType::Directory {
+            continue;
+        }
+        match openat(folder, name.as_c_str(), FOLDER, Mode::empty()) {
+            // Gone, or another thing by now.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            inner => {
+                let inner = inner.map_err(|error| TreeError::unreadable(&path, error))?;
+                walk_in(&inner, &path, depth + 1, visit)?;
+            }
         }
     }
     Ok(())
+}
+
+fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
 }
 
 fn append(
     tar: &mut Builder<impl Write>,
     top: &Path,
     relative: &Path,
-    metadata: &fs::Metadata,
+    stat: &Stat,
+    size: &mut TreeSize,
 ) -> Result<(), TreeError> {
     let full = top.join(relative);
     let io = |source| TreeError::Io { path: full.clone(), source };
+    let no_file = || TreeError::entry(relative, "is not a file, folder or link");
+    let kind = kind(stat);
+    if kind == FileType::Directory {
+        return Ok(());
+    }
     let name = path::clean(relative.as_os_str().as_bytes()).map_err(TreeError::rule)?;
     let mut header = Header::new_gnu();
     header.set_mtime(0);
-    if metadata.is_symlink() {
+    if kind == FileType::Symlink {
+        size.add(0, MAX_TREE)?;
         let target = fs::read_link(&full).map_err(io)?;
         let target = path::clean_link(&name, target.as_os_str().as_bytes())
             .map_err(|_| TreeError::entry(relative, "is a link that leads out of them"))?;
@@ -153,16 +203,38 @@ fn append(
         header.set_size(0);
         return tar.append_link(&mut header, &name, target).map_err(TreeError::Stream);
     }
-    if !metadata.is_file() {
-        return Err(TreeError::entry(relative, "is not a file, folder or link"));
+    if kind != FileType::RegularFile {
+        return Err(no_file());
     }
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(&full).map_err(io)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = open(&full, flags, Mode::empty());
+    let file = File::from(file.map_err(|error| TreeError::unreadable(relative, error))?);
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(no_file());
+    }
+    size.add(metadata.len(), MAX_TREE)?;
     header.set_entry_type(EntryType::Regular);
     let executable = metadata.permissions().mode() & 0o111 != 0;
     header.set_mode(if executable { 0o755 } else { 0o644 });
     header.set_size(metadata.len());
-    tar.append_data(&mut header, &name, file.take(metadata.len())).map_err(TreeError::Stream)
+    match append_content(tar, &mut header, &name, file).map_err(TreeError::Stream)? {
+        true => Ok(()),
+        false => Err(TreeError::entry(relative, "changed while it was read")),
+    }
+}
+
+/// Appends a file; returns false where it has not the length of its header: what follows could not be read again.
+fn append_content(
+    tar: &mut Builder<impl Write>,
+    header: &mut Header,
+    name: &str,
+    content: impl Read,
+) -> io::Result<bool> {
+    let mut content = content.take(header.size()?);
+    tar.append_data(header, name, &mut content)?;
+    let is_long_enough = content.limit() == 0;
+    Ok(is_long_enough && content.into_inner().read(&mut [0])? == 0)
 }
 
 /// Unpacks a tree into `folder`, which must not exist yet; the modes are those of [`super::unpack`].
@@ -193,6 +265,8 @@ pub fn unpack_tree(from: impl Read, folder: &Path) -> Result<TreeSize, TreeError
             _ => return Err(TreeError::entry(Path::new(&name), "is not a file or link")),
         }
     }
+    // The checksum comes last.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(TreeError::Stream)?;
     // Last, so that no file can be written through one.
     for (path, target) in links {
         symlink(target, &path).map_err(|source| TreeError::Io { path, source })?;
@@ -238,6 +312,11 @@ mod tests {
         // A tree that is there is not written over.
         assert!(unpack_tree(&bytes[..], &to).is_err());
         assert!(unpack_tree(&bytes[..bytes.len() / 2], &dir.path().join("half")).is_err());
+        // Eight bytes before its end is the checksum.
+        let mut damaged = bytes.clone();
+        damaged[bytes.len() - 8] ^= 1;
+        assert!(unpack_tree(&damaged[..], &dir.path().join("damaged")).is_err());
+        assert!(unpack_tree(&bytes[..bytes.len() - 1], &dir.path().join("cut")).is_err());
     }
 
     #[test]
@@ -255,7 +334,10 @@ mod tests {
     fn a_tree_has_limits() {
         let mut size = TreeSize { files: MAX_TREE.files - 1, bytes: 0 };
         size.add(1, MAX_TREE).unwrap();
-        assert_eq!(size.add(1, MAX_TREE).unwrap_err().to_string(), "they have more than 50,000 files");
+        assert_eq!(
+            size.add(1, MAX_TREE).unwrap_err().to_string(),
+            "they have more than 50,000 files and folders"
+        );
         let mut size = TreeSize { files: 0, bytes: MAX_TREE.bytes };
         assert_eq!(size.add(1, MAX_TREE).unwrap_err().to_string(), "they take more than 512 MiB");
         let dir = tempfile::tempdir().unwrap();
@@ -265,5 +347,49 @@ mod tests {
         assert_eq!(measured(1, 2).unwrap(), 2);
         assert!(matches!(measured(1, 1), Err(TreeError::TooLarge)));
         assert!(matches!(measured(0, 2), Err(TreeError::TooManyFiles)));
+    }
+
+    #[test]
+    fn folders_count_and_none_of_them_hides_what_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().join("top");
+        fs::create_dir_all(top.join("a/b")).unwrap();
+        fs::write(dir.path().join("outside"), "12345").unwrap();
+        symlink(dir.path(), top.join("link")).unwrap();
+        let link = dir.path().as_os_str().len() as u64;
+        let most = |files| TreeSize { files, bytes: link };
+        assert_eq!(measure(&top, most(3)).unwrap(), TreeSize { files: 3, bytes: link });
+        assert!(matches!(measure(&top, most(2)), Err(TreeError::TooManyFiles)));
+        // The folder to be measured is not followed either.
+        assert!(matches!(measure(&top.join("link"), MAX_TREE), Err(TreeError::Io { .. })));
+        fs::create_dir_all(top.join("d/".repeat(MAX_DEPTH + 1))).unwrap();
+        let error = measure(&top, MAX_TREE).unwrap_err();
+        assert!(error.to_string().ends_with("' lies more than 100 folders deep"), "{error}");
+        assert!(error.is_of_the_packages());
+        fs::remove_dir_all(top.join("d")).unwrap();
+        fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0)).unwrap();
+        let measured = measure(&top, MAX_TREE);
+        fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0o700)).unwrap();
+        // Root reads everything.
+        match rustix::process::geteuid().is_root() {
+            true => assert_eq!(measured.unwrap().files, 3),
+            false => assert_eq!(
+                measured.unwrap_err().to_string(),
+                "their file 'a' cannot be read: its mode or that of its folder forbids it"
+            ),
+        }
+    }
+
+    #[test]
+    fn a_file_is_packed_only_as_long_as_it_was_said_to_be() {
+        let appended = |said: u64, content: &[u8]| {
+            let mut header = Header::new_gnu();
+            header.set_size(said);
+            append_content(&mut Builder::new(Vec::<u8>::new()), &mut header, "file", content).unwrap()
+        };
+        assert!(appended(3, b"abc"));
+        assert!(appended(0, b""));
+        assert!(!appended(4, b"abc"));
+        assert!(!appended(2, b"abc"));
     }
 }

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::model::{Digest, ManagerId};
+use crate::{
+    disk::remove_tree,
+    model::{Digest, ManagerId},
+};
 
 /// Files at the top of the folder, made by the store, the lock and the roles.
 const FILES: [&str; 10] = [
@@ -101,7 +104,7 @@ fn remove_folders(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<(
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type()?.is_dir() && entry.file_name().to_str().is_some_and(&is_ours) {
-            gone(fs::remove_dir_all(&path), &path)?;
+            gone(remove_tree(&path), &path)?;
         }
     }
     Ok(())

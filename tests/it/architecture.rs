@@ -84,6 +84,7 @@ const MAP: &[(&str, &[&str])] = &[
             "budget",
             "bundle",
             "clock",
+            "disk",
             "error_chain",
             "http",
             "language",

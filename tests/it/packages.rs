@@ -198,9 +198,10 @@ async fn packages_over_a_limit_are_refused(stack: Stack, test: &str) {
         {"name": "large", "version": "1.0", "mebibytes": 513},
     ]));
     let Some(platform) = offline(stack, test, &house).await else { return };
-    for (package, why) in
-        [("many", "they have more than 50,000 files"), ("large", "they take more than 512 MiB")]
-    {
+    for (package, why) in [
+        ("many", "they have more than 50,000 files and folders"),
+        ("large", "they take more than 512 MiB"),
+    ] {
         let problem = refused(&platform, &format!("{package}\n")).await;
         let detail = format!("the packages of requirements.txt cannot be installed: {why}");
         assert_eq!((problem.status, problem.detail), (422, detail));

@@ -12,12 +12,13 @@ use std::{
 };
 
 use tokio::sync::{OnceCell, RwLock};
+use uuid::Uuid;
 
 use super::{
     super::boots::distrust_earlier_boots,
-    transfer::{self, fetch},
+    transfer::{self, fetch, finished},
 };
-use crate::{model::Digest, store};
+use crate::{bundle::TreeError, disk::remove_tree, model::Digest, store};
 
 /// Entered by name, and read by the platform alone.
 const MODE: u32 = 0o711;
@@ -103,19 +104,27 @@ impl DependencyCache {
     async fn fetch(&self, name: &Digest) -> Result<Arc<Tree>, transfer::Error> {
         let of = self.store.dependencies(name).await?;
         let of = of.ok_or_else(|| transfer::Error::Missing(name.clone()))?;
-        // Beside its place, and then renamed: a tree is there whole or not at all.
-        let beside = self.folder.join(format!(".fetch-{name}"));
-        remove(&beside);
+        // Beside its place, and then renamed: a tree is there whole or not at all. A fetch that nobody waits for any more may
+        // still be at work when the next one begins.
+        let beside = self.unique("fetch", name);
         let fetched = fetch(self.store.as_ref(), &of, beside.clone()).await;
-        let place = self.folder.join(name.as_str());
         let placed = fetched.and_then(|()| {
-            fs::rename(&beside, &place)
-                .map_err(|source| crate::bundle::TreeError::Io { path: place, source }.into())
+            let place = self.folder.join(name.as_str());
+            match fs::rename(&beside, &place) {
+                // One that was fetched before, and is as good.
+                Err(_) if place.is_dir() => Ok(()),
+                placed => placed.map_err(|source| TreeError::Io { path: place, source }.into()),
+            }
         });
-        if placed.is_err() {
-            remove(&beside);
-        }
+        // Nothing is there but after a failure, or where another tree is in the place.
+        let removing = tokio::task::spawn_blocking(move || remove(&beside));
+        finished(removing).await?;
         placed.map(|()| Arc::new(Tree { name: name.clone() }))
+    }
+
+    /// Returns a place in the folder that nobody else uses, and that is emptied by the next start.
+    fn unique(&self, what: &str, name: &Digest) -> PathBuf {
+        self.folder.join(format!(".{what}-{name}-{}", Uuid::now_v7().simple()))
     }
 
     /// Returns the names of the trees that are unpacked.
@@ -123,32 +132,47 @@ impl DependencyCache {
         self.trees.lock().expect("no holder panics").keys().cloned().collect()
     }
 
-    /// Removes those of these trees that are there and that nobody has. Returns how many went, and those that are in use.
+    /// Removes those of these trees that are there and that nobody has. Returns how many went, and those that are in use, or
+    /// that cannot be told from these while a tree is being fetched: nobody waits for that here, as every start would wait
+    /// behind.
     pub async fn remove_unnamed(&self, unnamed: &HashSet<Digest>) -> (usize, Vec<Digest>) {
-        let alone = self.fetching.write().await;
-        let (mut gone, mut used) = (Vec::new(), Vec::new());
-        self.trees.lock().expect("no holder panics").retain(|name, cell| {
-            let is_free = || cell.get().is_none_or(|tree| Arc::strong_count(tree) == 1);
-            match unnamed.contains(name) {
-                true if is_free() => gone.push(name.clone()),
-                true => used.push(name.clone()),
-                false => {}
+        let there: Vec<Digest> = {
+            let trees = self.trees.lock().expect("no holder panics");
+            unnamed.iter().filter(|name| trees.contains_key(*name)).cloned().collect()
+        };
+        if there.is_empty() {
+            return (0, there);
+        }
+        let Ok(alone) = self.fetching.try_write() else { return (0, there) };
+        let (mut set_aside, mut used) = (Vec::new(), Vec::new());
+        {
+            let mut trees = self.trees.lock().expect("no holder panics");
+            for name in there {
+                let Some(cell) = trees.get(&name) else { continue };
+                if cell.get().is_some_and(|tree| Arc::strong_count(tree) > 1) {
+                    used.push(name);
+                    continue;
+                }
+                // Half of a tree must not be taken for one.
+                let aside = self.unique("removed", &name);
+                match fs::rename(self.folder.join(name.as_str()), &aside) {
+                    Ok(()) => set_aside.push(aside),
+                    // One that was not fetched, or that somebody has removed.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        tracing::warn!(tree = %name, %error, "installed packages not removed");
+                        continue;
+                    }
+                }
+                trees.remove(&name);
             }
-            !gone.contains(name)
-        });
-        // Half of a tree must not be taken for one.
-        let set_aside: Vec<PathBuf> = gone
-            .iter()
-            .filter_map(|name| {
-                let aside = self.folder.join(format!(".removed-{name}"));
-                fs::rename(self.folder.join(name.as_str()), &aside).is_ok().then_some(aside)
-            })
-            .collect();
+        }
         drop(alone);
         let count = set_aside.len();
         let removing =
             tokio::task::spawn_blocking(move || set_aside.iter().for_each(|path| remove(path)));
-        removing.await.expect("removing does not panic");
+        // What is left when the manager stops is removed by the next start.
+        let _ = finished(removing).await;
         (count, used)
     }
 }
@@ -160,7 +184,7 @@ fn make(folder: &Path) -> io::Result<()> {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = fs::remove_dir_all(path)
+    if let Err(error) = remove_tree(path)
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(path = %path.display(), %error, "not removed");
@@ -216,6 +240,16 @@ mod tests {
         drop(cache.get(&b).await.unwrap());
         let both = HashSet::from([a.clone(), b.clone()]);
         assert_eq!(cache.unpacked(), both);
+        // While something is fetched, it is not waited for.
+        let fetching = cache.fetching.read().await;
+        let (gone, mut left) = cache.remove_unnamed(&both).await;
+        left.sort();
+        let mut all = vec![a.clone(), b.clone()];
+        all.sort();
+        assert_eq!((gone, left), (0, all));
+        let others = HashSet::from([Digest::of(b"c")]);
+        assert_eq!(cache.remove_unnamed(&others).await, (0, vec![]));
+        drop(fetching);
         assert_eq!(cache.remove_unnamed(&both).await, (1, vec![a.clone()]));
         assert!(module(&b).is_err());
         drop(had);
@@ -227,6 +261,11 @@ mod tests {
         cache.get(&a).await.unwrap();
         assert_eq!(module(&a).unwrap(), "a");
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, MODE);
+        // A tree that a fetch nobody waited for has put in its place is taken.
+        cache.trees.lock().unwrap().clear();
+        let again = cache.get(&a).await.unwrap();
+        assert_eq!(module(again.name()).unwrap(), "a");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         // A next life knows what is there, and what was begun is gone.
         fs::create_dir(folder.join(".fetch-x")).unwrap();
         let next = open();

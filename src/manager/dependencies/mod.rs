@@ -30,6 +30,7 @@ use self::{
     requirements::{Requirements, Texts},
     sandbox::Workshop,
     sources::Sources,
+    transfer::finished,
 };
 use super::shared::Shared;
 use crate::{
@@ -64,7 +65,7 @@ pub async fn ensure(
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
     let (spec, code) = (spec.clone(), code.to_owned());
     let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code));
-    let wanted = match reading.await.expect("reading does not panic") {
+    let wanted = match finished(reading).await.map_err(|error| Failure::from(error).into_step())? {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return Ok(None),
         Err(problem) => {

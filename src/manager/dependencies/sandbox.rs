@@ -19,9 +19,10 @@ use super::{
     files::fill,
     requirements::Requirements,
     sources::Sources,
+    transfer::{self, finished},
 };
 use crate::{
-    bundle::{self, MAX_TREE, TreeError, TreeSize},
+    bundle::{self, MAX_TREE, TreeSize},
     error_chain::{chain, chain_of_disk},
     model::{InstanceId, InvocationId, Network, PackageVersion, RevisionNumber, Target},
     runtime::{
@@ -41,6 +42,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_secs(30);
 /// What is downloaded is there beside what is unpacked.
 const ON_DISK: TreeSize = TreeSize { files: 2 * MAX_TREE.files, bytes: 2 * MAX_TREE.bytes };
+/// Less than this is not left to a build: others of this host write to the same disk.
+const LEAST_ROOM: u64 = 256 << 20;
 
 /// A sandbox that builds. Dropped, it is removed in the background.
 pub struct Workshop {
@@ -260,24 +263,63 @@ impl Drop for Workshop {
     }
 }
 
-/// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits.
+/// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits, and where what
+/// is written cannot be measured.
 async fn watch(output: &Path, limit: Duration, tell: &(dyn Fn(String) + Send + Sync)) -> Failure {
     let begun = Instant::now();
     let mut told = Duration::ZERO;
     loop {
         tokio::time::sleep(LOOK).await;
         let path = output.to_owned();
-        let measured = tokio::task::spawn_blocking(move || bundle::measure(&path, ON_DISK)).await;
-        // What goes meanwhile cannot be measured.
-        if let Err(error @ (TreeError::TooManyFiles | TreeError::TooLarge)) =
-            measured.expect("measuring does not panic")
-        {
-            return Failure::reason(error.to_string());
+        let measuring = tokio::task::spawn_blocking(move || measure(&path, LEAST_ROOM));
+        if let Err(failure) = finished(measuring).await.map_err(Failure::from).flatten() {
+            return failure;
         }
         if begun.elapsed() >= told + STILL {
             told += STILL;
             let (passed, limit) = (show_duration(told), show_duration(limit));
             tell(format!("still installing packages: {passed} of at most {limit}"));
         }
+    }
+}
+
+/// Fails where a build has written too much, or where it leaves less than this of the disk.
+fn measure(output: &Path, least_room: u64) -> Result<(), Failure> {
+    bundle::measure(output, ON_DISK).map_err(transfer::Error::from)?;
+    let disk = rustix::fs::statvfs(output).map_err(|error| {
+        Failure::Platform(format!("the disk of a build cannot be looked at: {error}"))
+    })?;
+    // Where there are no blocks, there is no limit: a tmpfs can be like that.
+    if disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < least_room {
+        return Err(Failure::Platform(format!(
+            "the disk has less than {} left",
+            show_bytes(least_room)
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_build_fails_when_it_fills_the_disk_or_hides_what_it_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("output");
+        fs::create_dir(&output).unwrap();
+        measure(&output, 0).unwrap();
+        let Err(Failure::Platform(reason)) = measure(&output, 1 << 60) else { panic!("there is room") };
+        assert_eq!(reason, "the disk has less than 1073741824 GiB left");
+        fs::create_dir_all(output.join("d/".repeat(101))).unwrap();
+        let Err(Failure::Packages { reason, .. }) = measure(&output, 0) else {
+            panic!("it is measured")
+        };
+        assert!(reason.ends_with("' lies more than 100 folders deep"), "{reason}");
+        fs::remove_dir_all(&output).unwrap();
+        symlink(dir.path(), &output).unwrap();
+        assert!(matches!(measure(&output, 0), Err(Failure::Platform(_))));
     }
 }

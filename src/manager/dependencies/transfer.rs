@@ -6,10 +6,14 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use crate::{
     bundle::{self, TreeError, TreeSize},
+    disk::remove_tree,
     model::{Dependencies, Digest},
     store::{self, MAX_PIECE},
 };
@@ -23,6 +27,16 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("the installed packages {0} are not in the store")]
     Missing(Digest),
+    #[error("the manager stops")]
+    Stopped,
+}
+
+/// Waits for a blocking task and panics as it did. A runtime that ends begins none any more: that is an error.
+pub async fn finished<T>(task: JoinHandle<T>) -> Result<T, Error> {
+    task.await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Error::Stopped,
+    })
 }
 
 /// Stores the files of a folder as the pieces of a tree; returns their size and the number of pieces.
@@ -47,19 +61,29 @@ pub async fn put(
         }
         count += 1;
     }
-    let size = packing.await.expect("packing does not panic")?;
+    let size = finished(packing).await??;
     Ok((size, count))
 }
 
-/// Unpacks a tree of the store into `folder`, which must not exist yet.
+/// Unpacks a tree of the store into `folder`, which must not exist yet; it is removed when the unpacking fails or is no
+/// longer waited for.
 pub async fn fetch(
     store: &dyn store::Dependencies,
     of: &Dependencies,
     folder: PathBuf,
 ) -> Result<(), Error> {
     let (sender, pieces) = mpsc::channel(1);
+    // Dropped with this future.
+    let (waiting, _waited_for) = oneshot::channel::<()>();
     let unpacking = tokio::task::spawn_blocking(move || {
-        bundle::unpack_tree(Fetched { pieces, current: Bytes::new() }, &folder)
+        let unpacked = bundle::unpack_tree(Fetched { pieces, current: Bytes::new() }, &folder);
+        if (unpacked.is_err() || waiting.is_closed())
+            && let Err(error) = remove_tree(&folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(folder = %folder.display(), %error, "half of a tree is left; the next start removes it");
+        }
+        unpacked
     });
     for number in 0..of.pieces {
         let piece = match store.piece(&of.tree, number).await {
@@ -76,7 +100,7 @@ pub async fn fetch(
         }
     }
     drop(sender);
-    unpacking.await.expect("unpacking does not panic")?;
+    finished(unpacking).await??;
     Ok(())
 }
 
@@ -172,5 +196,16 @@ mod tests {
         let more = Dependencies { pieces: 5, ..of };
         let missing = fetch(&*store, &more, dir.path().join("more")).await.unwrap_err();
         assert!(matches!(missing, Error::Missing(_)), "{missing}");
+        let cut = fetch(&*store, &Dependencies { pieces: 3, ..more }, dir.path().join("cut")).await;
+        assert!(matches!(cut, Err(Error::Tree(TreeError::Stream(_)))), "{cut:?}");
+        assert!(!dir.path().join("cut").exists());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_was_cancelled_is_an_error() {
+        let task = tokio::spawn(std::future::pending::<()>());
+        task.abort();
+        let error = finished(task).await.unwrap_err();
+        assert_eq!(error.to_string(), "the manager stops");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path};
 
+use crate::disk::remove_tree;
+
 /// The part of an instance's folder that a sandbox sees as `/var/task`.
 pub const TASK: &str = "task";
 
@@ -13,7 +15,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
 
 /// Removes it with what is in it; says in the log when that is not possible.
 pub fn remove_folder(folder: &Path) {
-    if let Err(error) = fs::remove_dir_all(folder)
+    if let Err(error) = remove_tree(folder)
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(folder = %folder.display(), %error, "instance folder not removed");
