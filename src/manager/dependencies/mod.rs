@@ -63,7 +63,8 @@ pub async fn ensure(
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
     let (spec, code) = (spec.clone(), code.to_owned());
-    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code));
+    let has_index = shared.packages.builds.index.is_some();
+    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code, has_index));
     let wanted = match reading.await.expect("reading does not panic") {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return Ok(None),
