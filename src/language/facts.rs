@@ -183,17 +183,17 @@ pub struct Installer {
     pub program_file: &'static str,
     /// Its handler.
     pub handler: &'static str,
-    /// Returns what a line of the file means.
-    pub line: for<'t> fn(line: &'t str) -> Line<'t>,
+    /// Returns the entries of a file's text; `has_index` says that the platform names the index of packages.
+    pub entries: fn(text: &str, has_index: bool) -> Vec<Entry>,
 }
 
-/// A line of a file that lists packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line<'t> {
-    /// It is for the program that installs.
-    Plain,
-    /// It names another file, relative to its own.
-    File(&'t str),
-    /// It is refused, for this reason.
-    Refused(&'static str),
+/// An entry of a file that lists packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of its first line.
+    pub line: usize,
+    /// Its text, without comments.
+    pub text: String,
+    /// The files that it includes, relative to its own, or the reason why it is refused.
+    pub includes: Result<Vec<String>, &'static str>,
 }

@@ -11,7 +11,7 @@ mod node;
 mod python;
 
 pub use self::facts::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Line, Variables, Versions,
+    Dependencies, Entry, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Variables, Versions,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.

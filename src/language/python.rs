@@ -1,9 +1,12 @@
 //! Python.
 
+mod lines;
+mod requirements;
+
 use std::collections::BTreeMap;
 
 use super::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Line, Variables, Versions,
+    Dependencies, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Variables, Versions,
 };
 
 pub(super) const FACTS: Facts = Facts {
@@ -50,10 +53,7 @@ pub(super) const FACTS: Facts = Facts {
     variables: Variables { read_at_start: &["PYTHON*"], refused: REFUSED },
     dependencies: Some(Dependencies {
         file: "requirements.txt",
-        asks: |text| {
-            let asks = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-            text.lines().any(asks)
-        },
+        asks: requirements::asks,
         install: |folder, file| format!("pip install --target {folder} -r {file}"),
         folder: None,
         installer: Some(Installer {
@@ -67,7 +67,7 @@ pub(super) const FACTS: Facts = Facts {
             program: include_str!("../../templates/python/runtime/install.py"),
             program_file: "install.py",
             handler: "install.handler",
-            line,
+            entries: requirements::entries,
         }),
     }),
     template: &[
@@ -108,49 +108,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("PYTHONLEGACYWINDOWSSTDIO", NOT_LINUX),
     ("PYTHONLEGACYWINDOWSFSENCODING", NOT_LINUX),
 ];
-
-const ONLY_WHEELS: &str = "this version installs wheels only, from an index or a folder of them";
-const OWN_FOLDER: &str = "a path is not installed; code of your own is packed with the function, or included by \
-                          `build.include`";
-const NO_LIST: &str = "a list from the network is not read; put the file into the function's folder";
-
-/// Returns what a line of `requirements.txt` means: what it includes is part of what is installed, and what would run
-/// code of a package to install it is refused.
-fn line(line: &str) -> Line<'_> {
-    let line = line.trim();
-    if line.starts_with('#') {
-        return Line::Plain;
-    }
-    for option in ["--requirement", "--constraint", "-r", "-c"] {
-        let Some(rest) = line.strip_prefix(option) else { continue };
-        let is_apart = rest.starts_with([' ', '\t', '=']) || !option.starts_with("--");
-        let rest =
-            rest.trim_start_matches([' ', '\t', '=']).split(" #").next().unwrap_or_default().trim();
-        match rest {
-            _ if !is_apart => {}
-            _ if rest.contains("://") => return Line::Refused(NO_LIST),
-            _ => return Line::File(rest),
-        }
-    }
-    if ["-e", "--editable", "--no-binary"].iter().any(|option| line.starts_with(option)) {
-        return Line::Refused(ONLY_WHEELS);
-    }
-    if line.starts_with(['.', '/']) || line.starts_with("file:") {
-        return Line::Refused(OWN_FOLDER);
-    }
-    let is_option = line.starts_with('-');
-    match line.find("://").filter(|_| !is_option) {
-        Some(_) if !is_wheel(line) => Line::Refused(ONLY_WHEELS),
-        _ => Line::Plain,
-    }
-}
-
-/// Returns whether a requirement with an address is a wheel.
-fn is_wheel(line: &str) -> bool {
-    let address = line.split_once('@').map_or(line, |(_, address)| address).trim();
-    let address = address.split(['#', ';', ' ', '?']).next().unwrap_or_default();
-    address.ends_with(".whl")
-}
 
 /// Accepts `3.` and one or two digits.
 fn is_version(text: &str) -> bool {
@@ -217,36 +174,6 @@ fn all_names() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_requirements_is_plain_a_file_or_refused() {
-        for plain in [
-            "requests==2.31.0",
-            "requests[socks] >= 2 ; python_version < '3.12'  # why",
-            "# -r other.txt",
-            "",
-            "--index-url https://example.org/simple",
-            "a @ https://example.org/a-1.0-py3-none-any.whl#sha256=0",
-            "-retry",
-        ] {
-            let expected = if plain == "-retry" { Line::File("etry") } else { Line::Plain };
-            assert_eq!(line(plain), expected, "{plain}");
-        }
-        for file in ["-r base.txt", "-rbase.txt", "--requirement=base.txt", " -c base.txt  # why"] {
-            assert_eq!(line(file), Line::File("base.txt"), "{file}");
-        }
-        for (refused, why) in [
-            ("-e .", ONLY_WHEELS),
-            ("--no-binary :all:", ONLY_WHEELS),
-            ("a @ https://example.org/a-1.0.tar.gz", ONLY_WHEELS),
-            ("git+https://example.org/a.git", ONLY_WHEELS),
-            ("./lib", OWN_FOLDER),
-            ("file:///a.whl", OWN_FOLDER),
-            ("-r https://example.org/list.txt", NO_LIST),
-        ] {
-            assert_eq!(line(refused), Line::Refused(why), "{refused}");
-        }
-    }
 
     #[test]
     fn a_version_is_known_by_its_first_two_parts() {

@@ -36,6 +36,16 @@ impl PackageIndex {
         }
     }
 
+    /// Returns the form that is parsed, without user and password.
+    pub fn without_password(&self) -> String {
+        let Self::At(url) = self else { return self.show() };
+        let mut url = url.clone();
+        // An address with a host may have both, so neither fails.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.to_string()
+    }
+
     /// Returns host and port, without names and passwords.
     pub fn host(&self) -> Option<(String, u16)> {
         let Self::At(url) = self else { return None };
@@ -76,6 +86,8 @@ mod tests {
         let at = index("https://u:hunter2@pypi.example/simple/").unwrap();
         assert_eq!(at.host(), Some(("pypi.example".to_owned(), 443)));
         assert_eq!(format!("{at:?}"), "At(pypi.example:443)");
+        assert_eq!(at.without_password(), "https://pypi.example/simple/");
+        assert_eq!(PackageIndex::None.without_password(), "none");
         assert_eq!(index(&at.show()), Ok(at));
         assert_eq!(index("http://[::1]:8080/").unwrap().host(), Some(("::1".to_owned(), 8080)));
         for wrong in ["", "pypi.example", "ftp://pypi.example/", "http://"] {

@@ -240,7 +240,8 @@ async fn a_build_ends_after_its_time(stack: Stack, test: &str) {
         (problem.status, problem.detail.as_str()),
         (422, "the packages of requirements.txt cannot be installed: this took longer than 5 s")
     );
-    assert_eq!(index.asked(), 1);
+    // Python may take most of the time to start.
+    assert!(index.asked() <= 1, "{}", index.asked());
     platform.stop().await;
 }
 

@@ -20,7 +20,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A reason that is said with the name of the file later on.
+    /// Makes one with a reason that is said with the name of the file later on.
     pub fn reason(reason: String) -> Self {
         Self::packages("", reason, None)
     }
@@ -29,7 +29,7 @@ impl Failure {
         Self::Packages { file, reason, output }
     }
 
-    /// The last step of a build.
+    /// Returns the last step of a build.
     pub fn into_step(self) -> BuildStep {
         let (message, user_error, output) = match self {
             Self::Packages { file, reason, output } => {

@@ -35,7 +35,7 @@ use self::{
 use super::shared::Shared;
 use crate::{
     model::{Dependencies, Digest, FunctionSpec, Language, PackageVersion, Target, message::BuildStep},
-    settings::PackageIndex,
+    settings::{Builds, PackageIndex},
     units::show_bytes,
 };
 
@@ -64,7 +64,8 @@ pub async fn ensure(
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
     let (spec, code) = (spec.clone(), code.to_owned());
-    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code));
+    let has_index = shared.packages.builds.index.is_some();
+    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code, has_index));
     let wanted = match finished(reading).await.map_err(|error| Failure::from(error).into_step())? {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return Ok(None),
@@ -195,11 +196,9 @@ impl Build<'_> {
     }
 
     fn key(&self, target: &Target) -> Digest {
-        let builds = &self.shared.packages.builds;
-        let index = builds.index.as_ref().map(PackageIndex::show);
-        let folder = builds.find_links.as_ref().map(|folder| folder.display().to_string());
+        let builds = origins(&self.shared.packages.builds);
         let (language, texts) = (self.wanted.language, &self.wanted.texts);
-        let key = Key { v: 1, language, target, texts, builds: [index, folder] };
+        let key = Key { v: 1, language, target, texts, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
     }
 
@@ -207,6 +206,12 @@ impl Build<'_> {
         // Nobody may be waiting for it any more.
         let _ = self.progress.send(line);
     }
+}
+
+/// Returns where packages come from, as a key has it: without a password, which a digest would not hide.
+fn origins(builds: &Builds) -> [Option<String>; 2] {
+    let index = builds.index.as_ref().map(PackageIndex::without_password);
+    [index, builds.find_links.as_ref().map(|folder| folder.display().to_string())]
 }
 
 /// Returns what is said of an image without the program that installs packages.
@@ -242,6 +247,18 @@ mod tests {
             "packages cannot be installed: the image of python 3.12 has no pip; add it to the image that \
              CLOUDFUNC_PYTHON_IMAGE names"
         );
+    }
+
+    #[test]
+    fn a_key_does_not_depend_on_the_password_of_the_index() {
+        let of = |index: &str| {
+            let find_links = Some("/srv/wheels".into());
+            origins(&Builds { index: Some(index.parse().unwrap()), find_links, ..Builds::default() })
+        };
+        let expected = [Some("https://h/simple".to_owned()), Some("/srv/wheels".to_owned())];
+        assert_eq!(of("https://u:hunter2@h/simple"), expected);
+        assert_eq!(of("https://h/simple"), expected);
+        assert_ne!(of("none"), expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    language::{Installer, Line, MAX_DEPENDENCY_FILE},
+    language::{Installer, MAX_DEPENDENCY_FILE},
     model::{Code, FunctionSpec, Language},
 };
 
@@ -35,7 +35,8 @@ pub struct Requirements {
 pub struct Texts(pub BTreeMap<String, String>);
 
 /// Reads them from the unpacked code of a function; none when it asks for nothing. An error is the author's.
-pub fn read(spec: &FunctionSpec, code: &Path) -> Result<Option<Requirements>, String> {
+/// `has_index`: the platform names the index of packages.
+pub fn read(spec: &FunctionSpec, code: &Path, has_index: bool) -> Result<Option<Requirements>, String> {
     let Code::Language { language, version, package: _ } = &spec.code else { return Ok(None) };
     let dependencies = language.facts().dependencies.as_ref();
     let Some((dependencies, installer)) =
@@ -57,19 +58,15 @@ pub fn read(spec: &FunctionSpec, code: &Path) -> Result<Option<Requirements>, St
             return Err(format!("{file} includes more than {MAX_FILES} files"));
         }
         let text = text(code, &path)?;
-        for (line, number) in text.lines().zip(1..) {
-            let wrong = |why: &str| format!("{path}:{number}: {why}: {}", line.trim());
-            match (installer.line)(line) {
-                Line::Plain => {}
-                Line::Refused(why) => return Err(wrong(why)),
-                Line::File(other) => {
-                    let other =
-                        beside(&path, other).ok_or_else(|| wrong("it leads out of the folder"))?;
-                    if !code.join(&other).is_file() {
-                        return Err(wrong(&format!("the function's folder has no {other}")));
-                    }
-                    waiting.push(other);
+        for entry in (installer.entries)(&text, has_index) {
+            let wrong =
+                |why: &str| without_passwords(&format!("{path}:{}: {why}: {}", entry.line, entry.text));
+            for other in entry.includes.map_err(wrong)? {
+                let other = beside(&path, &other).ok_or_else(|| wrong("it leads out of the folder"))?;
+                if !code.join(&other).is_file() {
+                    return Err(wrong(&format!("the function's folder has no {other}")));
                 }
+                waiting.push(other);
             }
         }
         texts.insert(path, text);
@@ -109,6 +106,20 @@ fn beside(path: &str, other: &str) -> Option<String> {
     full.to_str().map(str::to_owned)
 }
 
+/// Leaves out users and passwords of addresses.
+fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("//");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#');
+        let host = &part[..part.find(ends).unwrap_or(part.len())];
+        let user = host.rfind('@').map_or(0, |at| at + 1);
+        shown.push_str("//");
+        shown.push_str(&part[user..]);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +133,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
-        Ok(read(&spec, folder.path())?.map(|requirements| requirements.texts))
+        Ok(read(&spec, folder.path(), false)?.map(|requirements| requirements.texts))
     }
 
     #[test]
@@ -154,6 +165,11 @@ mod tests {
                 "requirements.txt:1: this version installs wheels only, from an index or a folder of them: -e .",
             ),
             (
+                "a\n-r b.txt \\\n  -e git+https://u:hunter2@h/a@b.git#egg=a # why",
+                "requirements.txt:2: this version installs wheels only, from an index or a folder of them: -r b.txt   -e \
+                 git+https://h/a@b.git#egg=a",
+            ),
+            (
                 "./a",
                 "requirements.txt:1: a path is not installed; code of your own is packed with the function, or included \
                  by `build.include`: ./a",
@@ -166,5 +182,18 @@ mod tests {
             read_of("", &[("requirements.txt", &large)]).unwrap_err(),
             "requirements.txt is larger than 1 MiB"
         );
+    }
+
+    #[test]
+    fn a_line_is_shown_without_passwords() {
+        for (line, shown) in [
+            ("a @ https://u:hunter2@h/x.zip", "a @ https://h/x.zip"),
+            ("https://u:hunt@er2@h?x -i //hunter2@h", "https://h?x -i //h"),
+            ("git+ssh://git@h/x.git@v1", "git+ssh://h/x.git@v1"),
+            ("a // b@c ///d@e", "a // b@c ///d@e"),
+            ("", ""),
+        ] {
+            assert_eq!(without_passwords(line), shown);
+        }
     }
 }

@@ -13,9 +13,8 @@ use crate::settings::{Builds, PackageIndex};
 /// The sources of one build.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// The address of the index, with its password; none for the installer's own.
-    index: Option<String>,
-    no_index: bool,
+    /// The index, which shows its password to the installer only; none for the installer's own.
+    index: Option<PackageIndex>,
     /// Addresses that the build may connect to.
     pub reachable: Vec<SocketAddrV4>,
     /// A folder with packages.
@@ -43,24 +42,22 @@ impl Sources {
                 Failure::Platform(format!("--build-ca-file: cannot read {}: {error}", file.display()))
             })?);
         }
-        match &builds.index {
-            None => {}
-            Some(PackageIndex::None) => found.no_index = true,
-            Some(index) => {
-                found.index = Some(index.show());
-                found.reachable = addresses(index, is_fenced).await?;
-            }
+        if let Some(index) = &builds.index {
+            found.index = Some(index.clone());
+            found.reachable = addresses(index, is_fenced).await?;
         }
         Ok(found)
     }
 
     /// Returns the event of the program that installs what this file asks for.
     pub fn event(&self, file: &str) -> Value {
+        let no_index = self.index == Some(PackageIndex::None);
+        let index = self.index.as_ref().filter(|_| !no_index);
         json!({
             "do": "install",
             "file": file,
-            "index": self.index,
-            "no_index": self.no_index,
+            "index": index.map(PackageIndex::show),
+            "no_index": no_index,
             "wheels": self.wheels.is_some(),
             "certificates": self.certificates.as_ref().map(|_| Self::CERTIFICATES),
         })
@@ -108,13 +105,26 @@ mod tests {
         assert_eq!(sources.reachable, ["192.0.2.7:8080".parse().unwrap()]);
         assert_eq!(sources.event("r.txt")["index"], "http://192.0.2.7:8080/simple");
         let none = Sources::find(&builds("none"), true).await.unwrap();
-        assert_eq!((none.reachable.len(), &none.event("r.txt")["no_index"]), (0, &json!(true)));
+        let event = none.event("r.txt");
+        assert_eq!(
+            (none.reachable.len(), &event["no_index"], &event["index"]),
+            (0, &json!(true), &json!(null))
+        );
         assert_eq!(
             problem(&builds("http://127.0.0.1:8080/")).await,
             "--build-index: 127.0.0.1 is this host's loopback, which builds cannot reach; give the index another \
              address of this host"
         );
         assert!(Sources::find(&builds("http://127.0.0.1:8080/"), false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_password_of_the_index_is_for_the_installer_only() {
+        let url = "https://u:hunter2@192.0.2.7/simple";
+        let sources = Sources::find(&builds(url), true).await.unwrap();
+        assert_eq!(sources.event("r.txt")["index"], url);
+        let shown = format!("{sources:?}");
+        assert!(shown.contains("192.0.2.7") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[tokio::test]

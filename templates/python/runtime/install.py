@@ -19,6 +19,7 @@ WHEELS = os.environ.get("CLOUDFUNC_WHEELS", "/opt/wheels")
 INSTALLER = "/opt/installer"
 MAX_LINES = 40
 MAX_TEXT = 2000
+MAX_NAME = 200
 
 PIP = f"""
 import sys
@@ -67,6 +68,9 @@ def install(event):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
     # What is downloaded is large, and has to be on the same disk.
     environment.update(TMPDIR=temporary, PIP_ROOT_USER_ACTION="ignore")
+    if event.get("index"):
+        # It may have a password, and every user of the machine sees arguments.
+        environment["PIP_INDEX_URL"] = event["index"]
     process = subprocess.Popen(
         command, cwd=os.path.join(os.getcwd(), "requirements"), env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
@@ -80,18 +84,27 @@ def install(event):
     code = process.wait()
     shutil.rmtree(temporary, ignore_errors=True)
     if code == 0:
-        found = importlib.metadata.distributions(path=[target])
-        return {"installed": [{"name": one.metadata["Name"] or "unknown", "version": one.version} for one in found]}
+        return {"installed": list(installed(target))}
     return {"failed": reason(lines, code), "away": away(lines)}
 
 
+def installed(target):
+    """Yields the names and versions of packages; one whose metadata is broken has none."""
+    for one in importlib.metadata.distributions(path=[target]):
+        try:
+            name, version = one.metadata["Name"] or "unknown", one.version or "unknown"
+        except Exception:
+            continue
+        yield {"name": str(name)[:MAX_NAME], "version": str(version)[:MAX_NAME]}
+
+
 def options(event):
-    """Where packages come from. An address without TLS is one that the platform's owner has chosen."""
+    """Yields what says where packages come from, but the address of the index. One without TLS is one that the platform's
+    owner has chosen."""
     index = event.get("index")
     if event.get("no_index"):
         yield "--no-index"
     elif index:
-        yield from ("--index-url", index)
         plain = re.match(r"http://(?:[^/@]*@)?([^/?#]+)", index)
         if plain:
             yield from ("--trusted-host", plain.group(1))
@@ -102,7 +115,7 @@ def options(event):
 
 
 def reason(lines, code):
-    """What pip says last, from its first error on, without the advice that does not fit here."""
+    """Returns what pip says last, from its first error on, without the advice that does not fit here."""
     start = next((place for place, line in enumerate(lines) if line.startswith("ERROR:")), None)
     if start is None:
         said = lines[-3:] or [f"pip ended with code {code}"]
@@ -117,9 +130,13 @@ def is_reason(line):
 
 
 def away(lines):
-    """Why the index did not answer, if it did not."""
+    """Returns why the index did not answer, if nothing else is wrong."""
+    nothing = ("(from versions: none)", "No matching distribution found")
+    if any(line.startswith("ERROR:") and not any(text in line for text in nothing) for line in lines):
+        return None
     for line in lines:
-        broken = re.search(r"connection broken by '\w+\((.*)\)': ", line)
+        # An earlier try may have been followed by one that succeeded.
+        broken = re.search(r"Retry\(total=0\b.*connection broken by '\w+\((.*)\)': ", line)
         if broken:
             return re.sub(r"<[^>]*>[:,]? ?", "", broken.group(1)).strip("'\" ")
         if "Could not fetch URL" in line:

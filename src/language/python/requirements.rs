@@ -1,0 +1,186 @@
+//! What a `requirements.txt` asks for: packages, other files, or what is refused.
+
+use super::{
+    super::Entry,
+    lines::{foreign_encoding, logical, words},
+};
+
+const ONLY_WHEELS: &str = "this version installs wheels only, from an index or a folder of them";
+const OWN_FOLDER: &str = "a path is not installed; code of your own is packed with the function, or included by \
+                          `build.include`";
+const NO_LIST: &str = "a list from the network is not read; put the file into the function's folder";
+const NO_OPTION: &str = "this option of pip is not supported";
+const NO_VALUE: &str = "this option lacks its value";
+const OWN_INDEX: &str = "the platform names the index of packages (--build-index)";
+const NO_ADDRESS: &str = "the address of an index begins with http:// or https://";
+const NO_VARIABLE: &str = "variables are not filled in; write the value";
+const NO_CONTROL: &str = "it has a control character";
+const NO_ENCODING: &str = "the file has to be UTF-8";
+const NOT_UNDERSTOOD: &str =
+    "it is not understood; a line names one package, for example requests==2.31.0";
+
+/// What ends the name of a package.
+const AFTER_NAME: [char; 11] = ['<', '>', '=', '!', '~', ';', '(', ' ', '\t', '@', '['];
+
+/// Endings of files that pip takes for a package on the disk.
+const ARCHIVES: [&str; 12] = [
+    ".whl",
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tar.lz",
+    ".tlz",
+    ".tar.lzma",
+];
+
+/// Returns the entries of a file. What is not known to be harmless is refused: pip must not run code of a package to
+/// install it, nor read a file that is not part of what decides what is installed.
+pub(super) fn entries(text: &str, has_index: bool) -> Vec<Entry> {
+    let foreign = foreign_encoding(text).map(|(line, text)| Entry {
+        line,
+        text: text.trim().to_owned(),
+        includes: Err(NO_ENCODING),
+    });
+    let read = logical(text).into_iter().map(|(line, text)| {
+        let includes = includes(&text, has_index);
+        Entry { line, text, includes }
+    });
+    foreign.into_iter().chain(read).collect()
+}
+
+/// Returns whether a file asks for anything.
+pub(super) fn asks(text: &str) -> bool {
+    !logical(text).is_empty()
+}
+
+/// Returns the files that a line includes.
+fn includes(line: &str, has_index: bool) -> Result<Vec<String>, &'static str> {
+    // The address of the platform's index is in a variable.
+    if line.contains("${") {
+        return Err(NO_VARIABLE);
+    }
+    if line.contains(|c: char| c.is_control() && c != '\t') {
+        return Err(NO_CONTROL);
+    }
+    let start = if line.starts_with('-') { Some(0) } else { line.find(" -").map(|at| at + 1) };
+    let (wanted, options) = line.split_at(start.unwrap_or(line.len()));
+    let wanted = wanted.trim();
+    if !wanted.is_empty() {
+        requirement(wanted)?;
+    }
+    let mut files = Vec::new();
+    let mut words = words(options).ok_or(NOT_UNDERSTOOD)?.into_iter();
+    while let Some(word) = words.next() {
+        let (name, value) = option(&word).ok_or(NOT_UNDERSTOOD)?;
+        match name {
+            "-e" | "--editable" | "--no-binary" => return Err(ONLY_WHEELS),
+            "-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links" | "--trusted-host"
+                if has_index =>
+            {
+                return Err(OWN_INDEX);
+            }
+            // Others have no effect behind a package.
+            _ if !wanted.is_empty() && name != "--hash" => return Err(NO_OPTION),
+            "--pre" | "--prefer-binary" | "--require-hashes" if value.is_none() => {}
+            "-r" | "--requirement" | "-c" | "--constraint" | "--only-binary" | "--hash" | "-i"
+            | "--index-url" | "--extra-index-url" => {
+                let value = value.map(str::to_owned).or_else(|| words.next());
+                let value = value.filter(|value| !value.is_empty()).ok_or(NO_VALUE)?;
+                files.extend(included(name, value)?);
+            }
+            _ => return Err(NO_OPTION),
+        }
+    }
+    Ok(files)
+}
+
+/// Returns the name of an option, and its value where that is in the same word.
+fn option(word: &str) -> Option<(&str, Option<&str>)> {
+    if word.starts_with("--") {
+        let parts = word.split_once('=');
+        return Some(parts.map_or((word, None), |(name, value)| (name, Some(value))));
+    }
+    let letter = word.strip_prefix('-')?.chars().next()?;
+    let (name, value) = word.split_at(1 + letter.len_utf8());
+    Some((name, (!value.is_empty()).then_some(value)))
+}
+
+/// Returns the file that an option includes, if it is one that does.
+fn included(option: &str, value: String) -> Result<Option<String>, &'static str> {
+    match option {
+        "-r" | "--requirement" | "-c" | "--constraint" => {
+            let scheme = value.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+            let is_address = matches!(scheme.as_deref(), Some("http" | "https" | "file"));
+            if is_address || value.contains("://") { Err(NO_LIST) } else { Ok(Some(value)) }
+        }
+        // It takes back what the platform says.
+        "--only-binary" if value.contains(":none:") => Err(ONLY_WHEELS),
+        "-i" | "--index-url" | "--extra-index-url" if !is_of_web(&value) => Err(NO_ADDRESS),
+        _ => Ok(None),
+    }
+}
+
+/// Checks what stands before the options.
+fn requirement(text: &str) -> Result<(), &'static str> {
+    let (name, rest) = text.split_at(text.find(AFTER_NAME).unwrap_or(text.len()));
+    if name.contains(':') {
+        return wheel(text.split_once("; ").map_or(text, |(address, _)| address).trim());
+    }
+    if name.starts_with('.') || name.contains('/') || is_archive(name) {
+        return Err(OWN_FOLDER);
+    }
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(is_of_name);
+    let mut rest = rest.split_once(';').map_or(rest, |(rest, _)| rest).trim();
+    if let Some(inside) = rest.strip_prefix('[') {
+        let (extras, behind) = inside.split_once(']').ok_or(NOT_UNDERSTOOD)?;
+        if !extras.chars().all(|c| is_of_name(c) || matches!(c, ',' | ' ')) {
+            return Err(NOT_UNDERSTOOD);
+        }
+        rest = behind.trim_start();
+    }
+    if let Some(address) = rest.strip_prefix('@').filter(|_| is_name) {
+        return wheel(address.trim());
+    }
+    if rest.contains('/') || is_archive(rest) {
+        return Err(OWN_FOLDER);
+    }
+    let is_of_version = |c: char| is_of_name(c) || "<>=!~()+*, \t".contains(c);
+    let is_version = rest.starts_with(['<', '>', '=', '!', '~', '(']) && rest.chars().all(is_of_version);
+    if is_name && (rest.is_empty() || is_version) { Ok(()) } else { Err(NOT_UNDERSTOOD) }
+}
+
+/// Checks the address of a package.
+fn wheel(address: &str) -> Result<(), &'static str> {
+    let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if scheme.is_none_or(|scheme| scheme == "file") {
+        return Err(OWN_FOLDER);
+    }
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    // pip takes the other for an archive of sources.
+    let is_wheel = path.ends_with(".whl") && !path.to_ascii_lowercase().ends_with(".tar.whl");
+    let is_one = !address.contains(char::is_whitespace);
+    if is_of_web(address) && is_wheel && is_one { Ok(()) } else { Err(ONLY_WHEELS) }
+}
+
+fn is_of_web(address: &str) -> bool {
+    let parts = address.split_once("://");
+    parts.is_some_and(|(scheme, rest)| {
+        ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) && !rest.is_empty()
+    })
+}
+
+fn is_archive(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ARCHIVES.iter().any(|ending| text.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests;
