@@ -168,7 +168,7 @@ mod tests {
                 fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
             }
         }
-        fs::set_permissions(&top, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&top, Permissions::from_mode(0o000)).unwrap();
         remove_tree(&top).unwrap();
         assert!(!top.exists());
         assert_eq!(remove_tree(&top).unwrap_err().kind(), io::ErrorKind::NotFound);

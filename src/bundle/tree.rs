@@ -367,7 +367,7 @@ mod tests {
         assert!(error.to_string().ends_with("' lies more than 100 folders deep"), "{error}");
         assert!(error.is_of_the_packages());
         fs::remove_dir_all(top.join("d")).unwrap();
-        fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0o000)).unwrap();
         let measured = measure(&top, MAX_TREE);
         fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0o700)).unwrap();
         // Root reads everything.

@@ -53,7 +53,7 @@ mod tests {
         assert!(!instances.exists());
         let locked = instances.join("one/output/d");
         fs::create_dir_all(locked.join("x")).unwrap();
-        fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
         fs::write(instances.join("file"), "").unwrap();
         empty(&instances).unwrap();
         assert_eq!(fs::read_dir(&instances).unwrap().count(), 0);
