@@ -53,6 +53,7 @@ versions! {
     before_lifecycle: "0.1-before-lifecycle"
     before_growth: "0.1-before-growth"
     before_delivery: "0.1-before-delivery"
+    before_packages: "0.1-before-packages"
 }
 
 /// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.
