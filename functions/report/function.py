@@ -1,5 +1,6 @@
 """Sums up orders: takes them as CSV, returns what was sold of each product as CSV, the best one first.
 
+    printf 'product,quantity,price\\ntea,3,2.50\\npot,1,19.99\\n' > orders.csv
     cloudfunc invoke report --data @orders.csv --content-type text/csv
 """
 

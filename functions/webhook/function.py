@@ -1,6 +1,8 @@
 """Takes a webhook that is signed as GitHub signs them: an HMAC of the raw body, in a header. The platform asks for its
-token, too, which whatever passes webhooks on to it has to add.
+token, too, which whatever passes webhooks on to it has to add. A wrong signature is answered 500 `function_failed`.
 
+    # URL and TOKEN as in docs/http-api.md; the secret is that of cloudfunc.toml.
+    WEBHOOK_SECRET="change me"
     BODY='{"action": "opened", "number": 7}'
     SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -hmac "$WEBHOOK_SECRET" -r | cut -d' ' -f1)
     curl $URL/v1/functions/webhook/invoke -H "Authorization: Bearer $TOKEN" -d "$BODY" \
