@@ -225,7 +225,12 @@ kinds! {
 
 impl Kind {
     pub fn may_overlap(self, other: Self) -> bool {
-        self.facts().part.is_apart_from(other.facts().part)
+        // `up` does not start while its engine is away: it says so, and ends.
+        let starts_up = |kind| matches!(kind, Self::KillAll | Self::StopAndStart);
+        let is_refused = |one: Self, other: Self| starts_up(one) && other.facts().part == Part::Engine;
+        !is_refused(self, other)
+            && !is_refused(other, self)
+            && self.facts().part.is_apart_from(other.facts().part)
     }
 }
 
@@ -341,4 +346,12 @@ fn a_plan_is_the_same_for_the_same_seed_and_has_every_kind() {
     let everywhere: Vec<_> = Stack::ALL.into_iter().flat_map(Stack::kinds).collect();
     assert!(Kind::ALL.iter().all(|kind| everywhere.contains(kind)));
     assert_eq!("kill-all".parse(), Ok(Kind::KillAll));
+    assert!(
+        Kind::SilentBroker.may_overlap(Kind::KillAll)
+            && Kind::EngineAbsent.may_overlap(Kind::KillManager)
+    );
+    assert!(
+        !Kind::EngineAbsent.may_overlap(Kind::KillAll)
+            && !Kind::SilentBroker.may_overlap(Kind::PurgeBroker)
+    );
 }
