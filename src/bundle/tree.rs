@@ -53,7 +53,7 @@ impl TreeError {
         matches!(self, Self::TooManyFiles | Self::TooLarge | Self::Entry { .. })
     }
 
-    /// Returns the error of what cannot be read: whoever made it decided about its mode.
+    /// Returns the error of a file or folder that cannot be read: the package chose its mode.
     fn unreadable(path: &Path, error: Errno) -> Self {
         match error {
             Errno::ACCESS => {

@@ -15,8 +15,8 @@ use tower::Service as _;
 
 use super::{
     Answer, Failure,
+    body_budget::{BodyBudget, used_up},
     request::throw_away,
-    room::{Room, no_room},
 };
 use crate::model::{Problem, code};
 
@@ -118,21 +118,21 @@ pub(super) struct Guarded {
     pub guard: Guard,
     pub routes: Router,
     pub shortcut: Option<Shortcut>,
-    pub room: Room,
+    pub bodies: BodyBudget,
 }
 
 impl Guarded {
-    /// Lets a request through, or answers 400, 401, 403, or 503 when others take up the room. No answer is taken for a
+    /// Lets a request through, or answers 400, 401, 403, or 503 when others use up the budget for bodies. No answer is taken for a
     /// page because of what its bytes look like.
     pub async fn answer(&self, request: Request) -> Response {
         let open = matches!(request.uri().path(), "/healthz" | "/readyz" | "/health");
         let mut answer = match self.guard.check(request.headers()) {
             Err(failure) if !open => failure.into_response(),
-            _ => match self.room.enter(request) {
+            _ => match self.bodies.enter(request) {
                 Ok((request, _taken)) => self.routed(request).await,
                 Err(mut body) => {
                     throw_away(&mut body).await;
-                    Failure::from(no_room()).into_response()
+                    Failure::from(used_up()).into_response()
                 }
             },
         };

@@ -1,6 +1,7 @@
 //! What the roles' HTTP servers share: problems as answers, the one authorisation layer, health.
 
 mod auth;
+mod body_budget;
 mod call;
 mod client;
 mod connections;
@@ -11,7 +12,6 @@ mod peer;
 mod problem;
 mod query;
 mod request;
-mod room;
 mod routed;
 mod serve;
 

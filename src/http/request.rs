@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{
     Answer,
-    room::{NoRoom, no_room},
+    body_budget::{UsedUp, used_up},
 };
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
@@ -38,9 +38,9 @@ pub async fn read_body(
             throw_away(&mut body).await;
             Err(too_large().into())
         }
-        Err(error) if is_for_want_of_room(&*error) => {
+        Err(error) if is_used_up(&*error) => {
             throw_away(&mut body).await;
-            Err(no_room().into())
+            Err(used_up().into())
         }
         Err(error) => {
             Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
@@ -48,8 +48,8 @@ pub async fn read_body(
     }
 }
 
-fn is_for_want_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<NoRoom>())
+fn is_used_up(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<UsedUp>())
 }
 
 /// The part of a refused body that is read and thrown away: an answer in the middle of a request

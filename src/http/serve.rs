@@ -12,7 +12,9 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Calls, Door, Failure, Guard, Shortcut, auth::Guarded, connections, room::Room};
+use super::{
+    Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
+};
 use crate::model::{
     PlatformName, Problem,
     api::{Dropped, Health},
@@ -63,7 +65,8 @@ impl Server {
             });
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
-        let app = Guarded { guard, routes: routes.with_state(()), shortcut, room: Room::default() };
+        let app =
+            Guarded { guard, routes: routes.with_state(()), shortcut, bodies: BodyBudget::default() };
         connections::serve(listener, Arc::new(app), stop).await;
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{model::PlatformName, place::Addresses, place::Stack};
 
 const NAME: &str = "up.lock";
-/// The number of attempts to take the lock: `status` holds it for an instant when it checks it.
+/// The number of attempts to take a lock.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -168,21 +168,9 @@ impl ManagerLock {
         let path = folder.join("manager.lock");
         let io = |source| ManagerLockError::Io { path: path.clone(), source };
         let mut file = open(&path).map_err(io)?;
-        // A program that is being started may hold it for an instant, with everything that its parent has open.
-        let mut attempt = 1;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => {
-                    attempt += 1;
-                    std::thread::sleep(PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let pid = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok());
-                    return Err(ManagerLockError::Held { folder: folder.to_owned(), pid });
-                }
-                Err(TryLockError::Error(source)) => return Err(io(source)),
-            }
+        if !try_for_a_moment(&file).map_err(io)? {
+            let pid = fs::read_to_string(&path).ok().and_then(|text| text.parse().ok());
+            return Err(ManagerLockError::Held { folder: folder.to_owned(), pid });
         }
         let pid = std::process::id().to_string();
         file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).map_err(io)?;
@@ -196,22 +184,27 @@ fn open(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
+/// Tries to take a lock that others hold for an instant: `status`, which looks whether it is held, or a program that is
+/// being started and has everything open that its parent has. Returns whether it was taken.
+fn try_for_a_moment(file: &File) -> io::Result<bool> {
+    for attempt in 1..=ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(source),
+        }
+    }
+    Ok(false)
+}
+
 /// Takes the lock of a data folder.
 pub fn take(folder: &Path, holder: &Holder) -> Result<Lock, LockError> {
     let path = folder.join(NAME);
     let io = |source| LockError::Io { path: path.clone(), source };
     let mut file = open(&path).map_err(io)?;
-    let mut attempt = 1;
-    loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => {
-                attempt += 1;
-                std::thread::sleep(PAUSE);
-            }
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&path).map(Box::new))),
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-        }
+    if !try_for_a_moment(&file).map_err(io)? {
+        return Err(LockError::Held(read(&path).map(Box::new)));
     }
     let text = serde_json::to_string(holder).expect("plain data");
     file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;

@@ -1,6 +1,6 @@
 //! The logical lines of a `requirements.txt`, and the words of their options, cut as pip cuts them.
 
-/// What ends a line for pip, as for Python's `str.splitlines`.
+/// The characters that end a line for pip, as for Python's `str.splitlines`.
 const BREAKS: [char; 10] =
     ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 

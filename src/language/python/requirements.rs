@@ -19,7 +19,7 @@ const NO_ENCODING: &str = "the file has to be UTF-8";
 const NOT_UNDERSTOOD: &str =
     "it is not understood; a line names one package, for example requests==2.31.0";
 
-/// What ends the name of a package.
+/// The characters that end the name of a package.
 const AFTER_NAME: [char; 11] = ['<', '>', '=', '!', '~', ';', '(', ' ', '\t', '@', '['];
 
 /// Endings of files that pip takes for a package on the disk.

@@ -33,7 +33,8 @@ use crate::{
 /// Priority of a consumer that is always there, and of one that is there while an instance lives here.
 pub(super) const STANDING_PRIORITY: i32 = 0;
 const WARM_PRIORITY: i32 = 10;
-/// Priority of consumers of callers' messages while no instance can be started here: whoever else has room comes first.
+/// Priority of consumers of callers' messages while no instance can be started here: other managers with room come
+/// first.
 const STALLED_PRIORITY: i32 = -10;
 
 #[derive(Clone)]

@@ -13,7 +13,7 @@ const MAX_OUTPUT: usize = 16 * 1024;
 /// Why there are no packages.
 #[derive(Debug)]
 pub enum Failure {
-    /// What was asked for cannot be had: the author's to change.
+    /// A requirement is not available: its author has to change it.
     Packages { file: &'static str, reason: String, output: Option<String> },
     /// The platform cannot do it now.
     Platform(String),

@@ -10,12 +10,12 @@ use crate::{model::Target, settings::Builds};
 /// Installations at once; further ones wait.
 const AT_ONCE: usize = 2;
 
-/// What a manager knows about installed packages.
+/// The installed packages of this host, and the facts about its images that builds have found.
 pub struct Packages {
     pub cache: DependencyCache,
     pub builds: Builds,
     pub places: Semaphore,
-    /// What each image is, by its id in the engine.
+    /// The interpreter and machine of each image, by its id in the engine.
     targets: Mutex<HashMap<String, Target>>,
 }
 

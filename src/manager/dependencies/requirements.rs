@@ -17,7 +17,7 @@ use crate::{
 /// The most files, so that they end: a file may include itself.
 const MAX_FILES: usize = 100;
 
-/// What a function asks for.
+/// The packages that a function asks for.
 #[derive(Clone, Debug)]
 pub struct Requirements {
     pub language: Language,

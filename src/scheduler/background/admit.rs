@@ -46,20 +46,20 @@ struct Request {
 
 pub struct Admission {
     requests: mpsc::Sender<Request>,
-    backlog: Arc<Waiting>,
+    backlog: Arc<BacklogCount>,
     unannounced: Arc<Unannounced>,
 }
 
 /// Queued and retrying rows: as last counted, and accepted since.
 #[derive(Default)]
-struct Waiting {
+struct BacklogCount {
     rows: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Admission {
     pub fn backlog(&self) -> Backlog {
-        let Waiting { rows, bytes } = &*self.backlog;
+        let BacklogCount { rows, bytes } = &*self.backlog;
         Backlog { rows: rows.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 
@@ -109,7 +109,7 @@ impl Admission {
 /// The task ends when the admission is dropped and everything is committed and published.
 pub fn start(store: Arc<dyn Invocations>, queue: Arc<dyn Queue>) -> (Admission, JoinHandle<()>) {
     let (requests, waiting) = mpsc::channel(COMMIT_ROWS);
-    let backlog = Arc::new(Waiting::default());
+    let backlog = Arc::new(BacklogCount::default());
     let unannounced = Arc::new(Unannounced::default());
     let task = tokio::spawn(run(store, queue, waiting, backlog.clone(), unannounced.clone()));
     (Admission { requests, backlog, unannounced }, task)
@@ -119,7 +119,7 @@ async fn run(
     store: Arc<dyn Invocations>,
     queue: Arc<dyn Queue>,
     mut waiting: mpsc::Receiver<Request>,
-    backlog: Arc<Waiting>,
+    backlog: Arc<BacklogCount>,
     unannounced: Arc<Unannounced>,
 ) {
     let is_durable = queue.is_durable();

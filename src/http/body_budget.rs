@@ -1,4 +1,5 @@
-//! Room for the requests of a port: a bound on the memory that they take, whoever sends how much at the same time.
+//! A budget for the bodies of all unanswered requests of a port: the memory that they take is bounded, however many
+//! clients send at the same time.
 
 use std::{
     pin::Pin,
@@ -21,43 +22,43 @@ use crate::{
 
 /// Maximum size of the bodies of all unanswered requests of a port together.
 const BYTES: usize = 512 * 1024 * 1024;
-/// The most bytes of a body that room is taken for before it has come.
+/// The largest body that is reserved as a whole before it has come, in bytes.
 const SMALL: usize = 64 * 1024;
 /// Seconds that a refused client is told to wait.
 const RETRY_AFTER: u64 = 1;
 
-pub(super) struct Room(Arc<Budget>);
+pub(super) struct BodyBudget(Arc<Budget>);
 
-impl Default for Room {
+impl Default for BodyBudget {
     fn default() -> Self {
         Self::of(BYTES)
     }
 }
 
-impl Room {
+impl BodyBudget {
     fn of(bytes: usize) -> Self {
         Self(Arc::new(Budget::new(bytes)))
     }
 
-    /// Takes room for a body: for all of a small one, else for each piece as it comes, so that who sends slowly keeps no
-    /// room that others need. It is free again when what is returned beside the request is dropped: when it is answered.
-    /// None is taken for an empty body. Gives the body back if there is no room.
-    pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Taken>>), Body> {
+    /// Reserves bytes for a body: all of a small one, else each piece as it comes, so that a slow sender does not hold
+    /// bytes that others need. They are given back when the reservation is dropped, which is when the request has been
+    /// answered. Nothing is reserved for an empty body. Returns the body if the budget is used up.
+    pub(super) fn enter(&self, request: Request) -> Result<(Request, Option<Arc<Reserved>>), Body> {
         let length = request.body().size_hint().exact().map_or(usize::MAX, to_usize);
         if length == 0 {
             return Ok((request, None));
         }
-        let taken = Arc::new(Taken { room: self.0.clone(), bytes: AtomicUsize::new(0) });
+        let taken = Arc::new(Reserved { room: self.0.clone(), bytes: AtomicUsize::new(0) });
         if length > SMALL {
             let counted = taken.clone();
-            let count = |body| Body::new(Counted { body, taken: counted, is_refused: false });
+            let count = |body| Body::new(CountedBody { body, taken: counted, is_refused: false });
             return Ok((request.map(count), Some(taken)));
         }
         if taken.more(length) { Ok((request, Some(taken))) } else { Err(request.into_body()) }
     }
 }
 
-pub(super) fn no_room() -> Problem {
+pub(super) fn used_up() -> Problem {
     let detail = format!(
         "the bodies of unanswered requests take up the limit of {} already",
         show_bytes(BYTES as u64)
@@ -65,13 +66,13 @@ pub(super) fn no_room() -> Problem {
     Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER)
 }
 
-/// Room that a request has.
-pub(super) struct Taken {
+/// The bytes that a request has reserved.
+pub(super) struct Reserved {
     room: Arc<Budget>,
     bytes: AtomicUsize,
 }
 
-impl Taken {
+impl Reserved {
     fn more(&self, bytes: usize) -> bool {
         let is_taken = self.room.take(bytes);
         if is_taken {
@@ -81,22 +82,22 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for Reserved {
     fn drop(&mut self) {
         self.room.give_back(*self.bytes.get_mut());
     }
 }
 
-/// There is no room for the next piece of a body.
+/// The budget is used up by other requests.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no room for it")]
-pub(super) struct NoRoom;
+#[error("other requests use up the budget for bodies")]
+pub(super) struct UsedUp;
 
-/// A body that takes room as it comes.
-struct Counted {
+/// A body that reserves bytes as it comes.
+struct CountedBody {
     body: Body,
-    taken: Arc<Taken>,
-    /// There was no room for a piece of it: what still comes is thrown away.
+    taken: Arc<Reserved>,
+    /// A piece of it did not fit into the budget: the rest is thrown away.
     is_refused: bool,
 }
 
@@ -104,7 +105,7 @@ fn to_usize(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-impl hyper::body::Body for Counted {
+impl hyper::body::Body for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -121,7 +122,7 @@ impl hyper::body::Body for Counted {
             return Poll::Ready(frame);
         }
         self.is_refused = true;
-        Poll::Ready(Some(Err(axum::Error::new(NoRoom))))
+        Poll::Ready(Some(Err(axum::Error::new(UsedUp))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -146,13 +147,13 @@ mod tests {
     /// A body that comes in pieces, as with `Transfer-Encoding: chunked`.
     fn pieces(sizes: &[usize]) -> Body {
         let pieces: Vec<_> =
-            sizes.iter().map(|size| Ok::<_, NoRoom>(Bytes::from(vec![0; *size]))).collect();
+            sizes.iter().map(|size| Ok::<_, UsedUp>(Bytes::from(vec![0; *size]))).collect();
         Body::from_stream(futures_util::stream::iter(pieces))
     }
 
     #[tokio::test]
     async fn requests_take_room_until_they_are_answered_and_no_more_than_there_is() {
-        let room = Room::of(10);
+        let room = BodyBudget::of(10);
         let (_, first) = room.enter(request(Body::from("1234567"))).ok().unwrap();
         let refused = room.enter(request(Body::from("1234"))).err().unwrap();
         assert_eq!(refused.collect().await.unwrap().to_bytes(), "1234");
@@ -163,7 +164,7 @@ mod tests {
         let (in_pieces, taken) = room.enter(request(pieces(&[4, 4]))).ok().unwrap();
         assert_eq!(in_pieces.into_body().collect().await.unwrap().to_bytes().len(), 8);
         let (in_pieces, other) = room.enter(request(pieces(&[2, 1, 5]))).ok().unwrap();
-        let read = super::super::read_body(in_pieces.into_body(), 100, no_room).await;
+        let read = super::super::read_body(in_pieces.into_body(), 100, used_up).await;
         let problem = read.unwrap_err().0;
         assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
         assert_eq!(
