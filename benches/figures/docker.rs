@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     fs,
+    net::SocketAddr,
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -27,6 +28,15 @@ use tokio::sync::Semaphore;
 use crate::{load::PAYLOAD, setting, wire::Wire};
 
 pub const HELLO: &str = "def handler(event):\n    return f\"Hello {event.get('name', 'World')}!\"\n";
+pub const NODE_HELLO: &str = "export const handler = (event) => `Hello ${event.name ?? 'World'}!`;\n";
+/// An HTTP server of Node's own that does what the function does.
+const NODE_SERVER: &str = "require('http').createServer((request, response) => {
+  let text = '';
+  request.setEncoding('utf8').on('data', (part) => { text += part; }).on('end', () => {
+    response.setHeader('content-type', 'text/plain; charset=utf-8');
+    response.end(`Hello ${JSON.parse(text).name ?? 'World'}!`);
+  });
+}).listen(8080)";
 const LABEL: &str = "cloudfunc.bench";
 /// A container that has not said hello after this long is an error.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,24 +47,33 @@ pub fn python_version() -> String {
 }
 
 /// A runtime of the platform, to build the language's image or to make containers that no engine makes.
-pub fn runtime(kind: runtime::Kind, folder: &Path) -> (Arc<dyn runtime::Runtime>, Owner) {
+pub fn runtime(
+    kind: runtime::Kind,
+    language: Language,
+    folder: &Path,
+) -> (Arc<dyn runtime::Runtime>, Owner) {
     let manager = ManagerId::new();
     let owner = Owner { platform: format!("b{}", manager.0.simple()).parse().unwrap(), manager };
-    let images = runtime::BaseImages::of(Language::Python, setting("CLOUDFUNC_PYTHON_IMAGE"));
+    let images = runtime::BaseImages::of(language, setting(&language.image_variable()));
     // A floor, whichever program is measured.
     let helper = env!("CARGO_BIN_EXE_cloudfunc").into();
     let config = runtime::Config::new(kind, owner.clone(), images, folder.join("runtime"), helper);
     (runtime::connect(&config).unwrap(), owner)
 }
 
-pub fn language() -> Image {
-    Image::Language { language: Language::Python, version: python_version() }
+pub fn image_of(language: Language) -> Image {
+    let version = match language {
+        Language::Python => python_version(),
+        other => other.facts().versions.default.to_owned(),
+    };
+    Image::Language { language, version }
 }
 
-/// The engine, and the image that all functions start from.
+/// The engine, and the image that all functions of a language start from.
 #[derive(Clone)]
 pub struct Engine {
     client: Docker,
+    language: Language,
     image: String,
     folder: Arc<tempfile::TempDir>,
     run: String,
@@ -62,12 +81,28 @@ pub struct Engine {
 
 impl Engine {
     /// `run` is the label of what it makes.
-    pub async fn connect(run: &str) -> Self {
+    pub async fn connect(run: &str, language: Language) -> Self {
         let folder = tempfile::Builder::new().prefix("cfb").tempdir_in("/var/tmp").unwrap();
-        let (runtime, _) = runtime(runtime::Kind::Docker, folder.path());
-        let image = runtime.ensure_image(&language(), &|_| {}).await.unwrap();
+        let (runtime, _) = runtime(runtime::Kind::Docker, language, folder.path());
+        let image = runtime.ensure_image(&image_of(language), &|_| {}).await.unwrap();
         let client = Docker::connect_with_defaults().unwrap();
-        Self { client, image, folder: Arc::new(folder), run: run.to_owned() }
+        Self { client, language, image, folder: Arc::new(folder), run: run.to_owned() }
+    }
+
+    /// Starts a server of Node's own in a container of the language's image; it goes with all others of this run.
+    pub async fn node_server(&self) -> SocketAddr {
+        let label = format!("{LABEL}={}", self.run);
+        let run = ["run", "-d", "--label", &label, &self.image, "node", "-e", NODE_SERVER];
+        let id = crate::machine::said(Command::new("docker").args(run));
+        let format = "{{.NetworkSettings.IPAddress}}";
+        let ip = crate::machine::said(Command::new("docker").args(["inspect", "-f", format, &id]));
+        let address = format!("{ip}:8080").parse().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            assert!(Instant::now() < deadline, "the server of Node does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        address
     }
 
     /// A container whose guest has said hello.
@@ -97,7 +132,8 @@ impl Engine {
             tokio::try_join!(started, hello)
         };
         let ((), wire) = tokio::time::timeout(PATIENCE, ready).await.expect("no hello").unwrap();
-        Container { client: self.client.clone(), id, wire, task: folder.join("task") }
+        let task = folder.join("task");
+        Container { client: self.client.clone(), language: self.language, id, wire, task }
     }
 
     /// The same, and its function can be called.
@@ -171,6 +207,7 @@ async fn remove(client: &Docker, id: &str) {
 
 pub struct Container {
     client: Docker,
+    language: Language,
     id: String,
     wire: Wire,
     task: std::path::PathBuf,
@@ -178,7 +215,11 @@ pub struct Container {
 
 impl Container {
     async fn load(&mut self) {
-        fs::write(self.task.join("function.py"), HELLO).unwrap();
+        let (file, text) = match self.language {
+            Language::Node => ("function.mjs", NODE_HELLO),
+            Language::Python => ("function.py", HELLO),
+        };
+        fs::write(self.task.join(file), text).unwrap();
         self.wire.load().await.unwrap();
     }
 

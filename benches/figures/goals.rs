@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::{
     names::{
         ACCEPTS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD, COLD_DOCKER,
-        COLD_EMPTY, COLD_OCI_EMPTY, CONSTANT_ACCEPT, DOCKER_RUN, EMBEDDED_DOCKER, FOUR_PROCESSES, IDLE,
-        IDLE_CPU, IDLE_MEMORY, NEIGHBOUR, PROTOTYPE, RABBITMQ, THROUGHPUT, TOGETHER, WARM, bare_burst,
-        errors, flooded, quiet, with_clients,
+        COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES, CONSTANT_ACCEPT,
+        DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN, EMBEDDED_DOCKER, FOUR_PROCESSES,
+        IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER, INSTALL_OCI, INSTALLS, NEIGHBOUR, NODE, NODE_FRAME,
+        NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROTOTYPE, RABBITMQ, STORING, STORING_MEMORY,
+        THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet, storing, with_clients,
     },
     options::Other,
     rows::AT_ONCE,
@@ -81,6 +83,8 @@ pub fn goals(figures: &Figures, others: &[Other]) -> Vec<Goal> {
         accepts(figures),
         neighbour(figures),
         idle(figures),
+        packages(figures),
+        node(figures),
     ];
     goals.into_iter().flatten().flatten().collect()
 }
@@ -183,6 +187,48 @@ fn idle(figures: &Figures) -> Vec<Option<Goal>> {
             "idle, 20 warm functions: resident MiB",
             figures.number(IDLE, IDLE_MEMORY),
             Bound::AtMost(40e6 / (1 << 20) as f64),
+        ),
+    ]
+}
+
+fn packages(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |group: &str, name: &str| figures.get(group, name).map(Series::p50);
+    let p99 = |group: &str, name: &str| figures.get(group, name).map(Series::p99);
+    let mut goals = Vec::new();
+    for (with, without) in [(COLD_DOCKER_PACKAGES, COLD_DOCKER), (COLD_OCI_PACKAGES, COLD_OCI)] {
+        let more = p50(COLD, with).zip(p50(COLD, without)).map(|(with, without)| with - without);
+        goals.push(goal(format!("cold, {with}: p50, ms more"), more, Bound::AtMost(10.0)));
+    }
+    for name in [DEPLOY_DOCKER, DEPLOY_OCI] {
+        let times = quotient(p50(DEPLOYS, DOCKER_BUILD), p50(DEPLOYS, name));
+        goals.push(goal(format!("{DEPLOYS}, {DOCKER_BUILD} / {name}"), times, Bound::AtLeast(5.0)));
+    }
+    for name in [INSTALL_DOCKER, INSTALL_OCI] {
+        let allowed = p50(INSTALLS, PIP).map(|pip| 1.3 * pip + 3000.0);
+        let value = quotient(p50(INSTALLS, name), allowed);
+        goals.push(goal(format!("{INSTALLS}, {name} / (1.3 × {PIP} + 3 s)"), value, Bound::AtMost(1.0)));
+    }
+    for name in [EMBEDDED_DOCKER, FOUR_PROCESSES] {
+        let allowed = p99(STORING, &quiet(name)).map(|quiet| 2.0 * quiet + 10.0);
+        let value = quotient(p99(STORING, &storing(name)), allowed);
+        let what = format!("{STORING}, {name}: p99 of accepts / (2 × its quiet p99 + 10 ms)");
+        goals.push(goal(what, value, Bound::AtMost(1.0)));
+    }
+    let memory = figures.number(STORING, STORING_MEMORY);
+    goals.push(goal(format!("{STORING}: MiB more"), memory, Bound::AtMost(64.0)));
+    goals
+}
+
+fn node(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(NODE, name).map(Series::p50);
+    let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, &format!("Node: {name}")));
+    let more = p50(NODE_ONE).zip(p50(NODE_FRAME)).map(|(call, frame)| call - frame);
+    vec![
+        goal("Node, warm: p50, ms more than a bare frame", more, Bound::AtMost(0.25)),
+        goal(
+            format!("Node, {NODE_SIXTEEN} / {NODE_SERVER}: throughput, 16 clients"),
+            quotient(rate(NODE_SIXTEEN), rate(NODE_SERVER)),
+            Bound::AtLeast(0.5),
         ),
     ]
 }

@@ -29,6 +29,7 @@ mod report;
 mod rows;
 mod series;
 mod stage;
+mod wheels;
 mod wire;
 
 use std::{panic::AssertUnwindSafe, path::PathBuf, process::ExitCode};

@@ -38,6 +38,10 @@ pub const COLD_DOCKER: &str = "cloudfunc, Docker, prewarmed by default";
 pub const COLD_OCI: &str = "cloudfunc, OCI, prewarmed by default";
 pub const COLD_FOUR: &str = "cloudfunc, four processes, prewarmed by default";
 
+pub const COLD_DOCKER_PACKAGES: &str =
+    "cloudfunc, Docker, prewarmed by default, 5,000 files of packages";
+pub const COLD_OCI_PACKAGES: &str = "cloudfunc, OCI, prewarmed by default, 5,000 files of packages";
+
 /// From the first request or start to the last answer.
 pub const BURST: &str = "burst of 30 functions";
 pub const BURST_SIZE: usize = 30;
@@ -88,3 +92,34 @@ pub const COLD_SETUPS: [(&str, crate::platform::Setup); 5] = [
 
 pub const BURST_SETUPS: [(&str, crate::platform::Setup); 2] =
     [(BURST_DEFAULT, DOCKER), (BURST_THIRTY, DOCKER_THIRTY)];
+
+/// The platforms of cold starts of functions with packages.
+pub const COLD_PACKAGES: [(&str, crate::platform::Setup); 2] =
+    [(COLD_DOCKER_PACKAGES, DOCKER), (COLD_OCI_PACKAGES, OCI)];
+
+/// From changed code to its first answer, by commands.
+pub const DEPLOYS: &str = "changed code until its first answer";
+pub const DOCKER_BUILD: &str = "docker build and docker run, the packages' layer cached";
+pub const DEPLOY_DOCKER: &str = "cloudfunc deploy and invoke, Docker";
+pub const DEPLOY_OCI: &str = "cloudfunc deploy and invoke, OCI";
+
+/// A deploy with other packages than before, from local wheels.
+pub const INSTALLS: &str = "changed packages";
+pub const PIP: &str = "pip install from local wheels";
+pub const INSTALL_DOCKER: &str = "cloudfunc deploy, Docker";
+pub const INSTALL_OCI: &str = "cloudfunc deploy, OCI";
+
+/// Another function's accepts, and the memory of the platform, while large packages are stored.
+pub const STORING: &str = "packages being stored";
+pub const STORING_MEMORY: &str =
+    "cloudfunc up --embedded, Docker: memory while they are stored, more than before";
+
+pub fn storing(name: &str) -> String {
+    format!("{name}: accepts meanwhile")
+}
+
+pub const NODE: &str = "Node";
+pub const NODE_FRAME: &str = "bare frame to a guest of Node in a container";
+pub const NODE_SERVER: &str = "an HTTP server of Node in a container";
+pub const NODE_ONE: &str = "cloudfunc up --embedded, Docker";
+pub const NODE_SIXTEEN: &str = "cloudfunc up --embedded, Docker, 16 at once in one instance";

@@ -7,7 +7,7 @@ use std::{
 };
 
 use cloudfunc::{
-    model::{InstanceId, Network, RevisionNumber},
+    model::{InstanceId, Language, Network, RevisionNumber},
     runtime::{Kind, Load, Owner, Runtime, Spec},
 };
 
@@ -22,7 +22,7 @@ pub struct Oci {
 impl Oci {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("cfb").tempdir_in("/var/tmp").unwrap();
-        let (runtime, owner) = docker::runtime(Kind::Oci, folder.path());
+        let (runtime, owner) = docker::runtime(Kind::Oci, Language::Python, folder.path());
         Self { runtime, owner, folder }
     }
 
@@ -45,7 +45,7 @@ impl Oci {
         let spec = Spec {
             instance,
             function: "bare".to_owned(),
-            image: docker::language(),
+            image: docker::image_of(Language::Python),
             folder: folder.clone(),
             memory_bytes: 128 << 20,
             cpus: 1.0,

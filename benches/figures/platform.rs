@@ -128,12 +128,16 @@ impl Up {
         let ports = free_ports();
         let name = format!("b{}", InstanceId::new().0.simple());
         let data = folder.path().join("data");
+        let wheels = folder.path().join("wheels");
+        fs::create_dir(&wheels).unwrap();
         let mut command = Command::new(program);
         command
             .args(["up", "--platform", &name, "--gateway-port", &ports[0]])
             .args(["--registry-port", &ports[1], "--scheduler-port", &ports[2]])
             .args(["--manager-port", &ports[3], "--python-version", &python_version(), "--data-dir"])
             .arg(&data)
+            .args(["--build-index", "none", "--build-find-links"])
+            .arg(&wheels)
             .args(setup.arguments)
             .envs(setup.environment.iter().copied())
             .env("XDG_STATE_HOME", folder.path().join("state"))
@@ -196,22 +200,50 @@ impl Up {
     }
 
     async fn deploy_code(&mut self, name: &str, code: &str, manifest: &str) -> FunctionName {
+        // A text of its own: unchanged content would be no new revision.
+        let code = format!("# {name} {}\n{code}", self.deployed.len());
+        let files = [("function.py", &*code), ("cloudfunc.toml", manifest)];
+        self.deploy_files(name, &files, |_| {}).await
+    }
+
+    /// A function of these files; `progress` gets the lines of its deploy.
+    pub async fn deploy_files(
+        &mut self,
+        name: &str,
+        files: &[(&str, &str)],
+        progress: impl FnMut(&str),
+    ) -> FunctionName {
         let name: FunctionName = name.parse().unwrap();
         self.deployed.push(name.clone());
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
-        // A text of its own: unchanged content would be no new revision.
-        let code = format!("# {name} {}\n{code}", self.deployed.len());
-        fs::write(folder.path().join("function.py"), code).unwrap();
-        fs::write(folder.path().join("cloudfunc.toml"), manifest).unwrap();
+        for (file, text) in files {
+            fs::write(folder.path().join(file), text).unwrap();
+        }
         let packed = bundle::pack(folder.path()).unwrap();
-        self.client.deploy(&name, packed.bytes, |_| {}).await.unwrap();
+        self.client.deploy(&name, packed.bytes, progress).await.unwrap();
         name
+    }
+
+    /// The folder from which packages are installed; there is no index.
+    pub fn wheels(&self) -> PathBuf {
+        self.folder.path().join("wheels")
+    }
+
+    /// A command of the program for this platform, as its users give it.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("CLOUDFUNC_URL", format!("http://{}/", self.gateway))
+            .env("CLOUDFUNC_TOKEN", &self.token)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
     }
 
     /// A function whose only instance is busy for so long: what is accepted meanwhile waits.
     pub async fn busy(&mut self, name: &str, time: Duration) -> FunctionName {
         let code = "import time\ndef handler(event):\n    time.sleep(event.get('seconds', 0))\n";
-        let name = self.deploy_code(name, code, "[scaling]\nmax_instances = 1\n").await;
+        let name = self.deploy_code(name, code, "timeout = \"5m\"\n[scaling]\nmax_instances = 1\n").await;
         let payload = format!("{{\"seconds\":{}}}", time.as_secs_f64());
         let body = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
         let accepted = self.client.invoke_async(&name, body).await.unwrap();
@@ -253,11 +285,18 @@ impl Up {
         }
     }
 
-    /// First invocations, each of a function of its own, each when nothing is going on.
-    pub async fn cold(&mut self, count: usize) -> Vec<Cold> {
+    /// First invocations, each of a function of its own, each when nothing is going on. `requirements`: the packages
+    /// of each function, which none of them imports.
+    pub async fn cold(&mut self, count: usize, requirements: &str) -> Vec<Cold> {
         let mut all = Vec::with_capacity(count);
         for number in 0..count {
-            let name = self.deploy(&format!("cold_{number}")).await;
+            let code = format!("# {number} {}\n{HELLO}", self.deployed.len());
+            let files = [
+                ("function.py", &*code),
+                ("cloudfunc.toml", MANIFEST),
+                ("requirements.txt", requirements),
+            ];
+            let name = self.deploy_files(&format!("cold_{number}"), &files, |_| {}).await;
             self.settle().await;
             let begun = Instant::now();
             let answer = self.invoke(&name).await.unwrap();

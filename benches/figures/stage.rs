@@ -1,5 +1,6 @@
 //! What a run has started, each when it is first asked for, and its end.
 
+use cloudfunc::model::Language;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::{
@@ -19,6 +20,7 @@ pub struct Stage {
     floors: Vec<Floor>,
     platforms: Vec<Up>,
     engine: Option<Engine>,
+    node: Option<Engine>,
     oci: Option<Oci>,
     /// Whether the run's database is there.
     database: bool,
@@ -37,6 +39,7 @@ impl Stage {
             floors: Vec::new(),
             platforms: Vec::new(),
             engine: None,
+            node: None,
             oci: None,
             database: false,
         }
@@ -76,9 +79,17 @@ impl Stage {
 
     pub async fn engine(&mut self) -> &Engine {
         if self.engine.is_none() {
-            self.engine = Some(Engine::connect(&self.given.run).await);
+            self.engine = Some(Engine::connect(&self.given.run, Language::Python).await);
         }
         self.engine.as_ref().expect("just made")
+    }
+
+    /// The engine with the image of Node's functions.
+    pub async fn node(&mut self) -> &Engine {
+        if self.node.is_none() {
+            self.node = Some(Engine::connect(&self.given.run, Language::Node).await);
+        }
+        self.node.as_ref().expect("just made")
     }
 
     pub fn oci(&mut self) -> &Oci {
@@ -110,7 +121,7 @@ impl Stage {
             .floors
             .iter()
             .any(|floor| matches!(floor.kind, Kind::RabbitMq | Kind::RabbitMqDurable | Kind::Accepts));
-        let containers = !self.floors.is_empty() || self.engine.is_some();
+        let containers = !self.floors.is_empty() || self.engine.is_some() || self.node.is_some();
         self.floors.clear();
         if brokers {
             floors::delete_queues(&self.given.run).await;

@@ -123,7 +123,7 @@ async fn work(connection: Arc<Connection>, queue: String, replies: String, mut c
 }
 
 pub async fn serve(listener: TcpListener, run: &str, queue: &str, durable: bool) {
-    let engine = Engine::connect(run).await;
+    let engine = Engine::connect(run, cloudfunc::model::Language::Python).await;
     let connection = Arc::new(connect().await);
     let requests = Publisher::new(&connection, queue, durable).await;
     let replies = format!("{queue}.replies");

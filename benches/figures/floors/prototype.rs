@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::State, routing::post};
 use bytes::Bytes;
-use cloudfunc::model::Network;
+use cloudfunc::model::{Language, Network};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc, oneshot},
@@ -27,7 +27,7 @@ pub async fn instances(engine: &Engine) -> Vec<Container> {
 type Call = (Bytes, oneshot::Sender<Bytes>);
 
 pub async fn serve(listener: TcpListener, run: &str) {
-    let engine = Engine::connect(run).await;
+    let engine = Engine::connect(run, Language::Python).await;
     let (sender, receiver) = mpsc::channel::<Call>(1024);
     let receiver = Arc::new(Mutex::new(receiver));
     for mut container in instances(&engine).await {

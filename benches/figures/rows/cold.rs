@@ -5,13 +5,16 @@ use cloudfunc::model::Network;
 use super::Run;
 use crate::{
     docker,
-    names::{BARE_BRIDGE, BARE_LOAD, BARE_NONE, BARE_OCI, COLD, COLD_SETUPS, DOCKER_RUN},
+    names::{BARE_BRIDGE, BARE_LOAD, BARE_NONE, BARE_OCI, COLD, COLD_PACKAGES, COLD_SETUPS, DOCKER_RUN},
     platform::Cold,
     series::count,
+    wheels,
 };
 
 /// Samples of a row in a round; three rounds make 60.
 const STARTS: usize = 20;
+/// The files of the packages that functions have and do not import.
+const FILES: usize = 5000;
 
 pub async fn round(run: &mut Run) {
     let starts = run.options.samples(STARTS);
@@ -35,7 +38,15 @@ pub async fn round(run: &mut Run) {
     }
     for (name, setup) in COLD_SETUPS {
         if run.wants(COLD, name) {
-            let cold = run.stage.platform(setup).await.cold(starts).await;
+            let cold = run.stage.platform(setup).await.cold(starts, "").await;
+            add(run, name, cold);
+        }
+    }
+    for (name, setup) in COLD_PACKAGES {
+        if run.wants(COLD, name) {
+            let up = run.stage.platform(setup).await;
+            wheels::make(&up.wheels(), "many", "1", FILES, 100);
+            let cold = up.cold(starts, "many==1\n").await;
             add(run, name, cold);
         }
     }

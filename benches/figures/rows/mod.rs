@@ -3,8 +3,11 @@
 mod accepts;
 mod burst;
 mod cold;
+mod deploys;
 mod idle;
 mod neighbour;
+mod node;
+mod storing;
 mod warm;
 
 pub use burst::AT_ONCE;
@@ -54,6 +57,9 @@ impl Run {
                 burst::round(self).await;
                 accepts::round(self).await;
                 neighbour::round(self).await;
+                deploys::round(self).await;
+                storing::round(self).await;
+                node::round(self).await;
             }
         }
         self.loads.push(crate::machine::load());
