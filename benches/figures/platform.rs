@@ -243,7 +243,8 @@ impl Up {
     /// A function whose only instance is busy for so long: what is accepted meanwhile waits.
     pub async fn busy(&mut self, name: &str, time: Duration) -> FunctionName {
         let code = "import time\ndef handler(event):\n    time.sleep(event.get('seconds', 0))\n";
-        let name = self.deploy_code(name, code, "timeout = \"5m\"\n[scaling]\nmax_instances = 1\n").await;
+        let name =
+            self.deploy_code(name, code, "timeout = \"5m\"\n[scaling]\nmax_instances = 1\n").await;
         let payload = format!("{{\"seconds\":{}}}", time.as_secs_f64());
         let body = Body { content_type: "application/json".to_owned(), bytes: payload.into() };
         let accepted = self.client.invoke_async(&name, body).await.unwrap();

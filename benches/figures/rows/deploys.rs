@@ -63,6 +63,7 @@ pub async fn round(run: &mut Run) {
 /// A project: its code, a text that differs each time, and its requirements.
 fn write(folder: &Path, changed: usize, version: &str) {
     fs::write(folder.join("function.py"), format!("# {changed}\n{HELLO}")).unwrap();
+    fs::write(folder.join("cloudfunc.toml"), "name = \"deployed\"\n").unwrap();
     let lines = (0..PACKAGES).map(|number| format!("pack{number}=={version}\n"));
     fs::write(folder.join("requirements.txt"), lines.collect::<String>()).unwrap();
 }
@@ -131,7 +132,7 @@ async fn install(up: &mut Up, program: &Path) -> Vec<Duration> {
 }
 
 fn deploy(up: &Up, program: &Path, folder: &Path) -> Duration {
-    timed(up.command(program).arg("deploy").arg(folder).args(["--name", "deployed"]))
+    timed(up.command(program).arg("deploy").arg(folder))
 }
 
 fn invoke(up: &Up, program: &Path) -> Duration {

@@ -18,6 +18,8 @@ use crate::{
 };
 
 const QUIET: usize = 1000;
+/// More than can be made in one look.
+const MOST: usize = 10_000;
 /// The packages: so many modules of so many bytes each, near the limit of all together.
 const MODULES: usize = 400;
 const BYTES: usize = 1_200_000;
@@ -72,7 +74,7 @@ async fn watch(
     }
     let (mut times, mut most) = (Vec::new(), machine::resident_mib(pid));
     while !ended.load(Ordering::Relaxed) {
-        times.extend(endpoint.alone_within(usize::MAX, Duration::from_millis(200)).await);
+        times.extend(endpoint.alone_within(MOST, Duration::from_millis(200)).await);
         most = most.max(machine::resident_mib(pid));
     }
     (times, most)
