@@ -61,7 +61,6 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     let listing = read(&bytes)?;
     let mut warnings = packages::incomplete(&places, &records, &files, &left_out);
     warnings.extend(lost_links(&listing, &left_out));
-    warnings.extend(code.and_then(|code| packages::missing(folder, &code, &listing, &left_out)));
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 

@@ -1,5 +1,4 @@
-//! Packages that are not installed, and installed ones with files that are left out: importing them would fail with a
-//! misleading error.
+//! Installed packages with files that are left out: importing them would fail with a misleading error.
 
 use std::{
     collections::BTreeSet,
@@ -9,11 +8,9 @@ use std::{
 };
 
 use super::{
-    Listing,
     include::Places,
     left_out::{LeftOut, Reason, shown},
 };
-use crate::model::Code;
 
 /// The size limit of a RECORD that is read, in bytes: a package with 10,000 files has one of about this size.
 const MAX_RECORD: u64 = 4 * 1024 * 1024;
@@ -30,38 +27,6 @@ pub(super) fn incomplete(
     }
     let packed: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
     records.iter().filter_map(|record| warning(places, record, &packed, left_out)).collect()
-}
-
-/// Returns a warning for a function that names packages and lacks the folder that they are installed into.
-pub(super) fn missing(
-    folder: &Path,
-    code: &Code,
-    listing: &Listing,
-    left_out: &LeftOut,
-) -> Option<String> {
-    let Code::Language { language, version: _, package: _ } = code else { return None };
-    let dependencies = language.facts().dependencies.as_ref()?;
-    let (file, packages) = (dependencies.file, dependencies.folder?);
-    let asks = listing.texts.get(file).is_some_and(|text| (dependencies.asks)(text));
-    if !asks || listing.has_folder(packages) {
-        return None;
-    }
-    let reason = left_out.why(&format!("{packages}/"));
-    let (why, advice) = match reason {
-        Some(reason) => (
-            format!("{packages} is left out by {reason}"),
-            format!("a line `!{packages}` in .cloudfuncignore takes it back in"),
-        ),
-        None => {
-            let path = folder.join(file);
-            let install = (dependencies.install)(&folder.to_string_lossy(), &path.to_string_lossy());
-            (
-                format!("there is no {packages}"),
-                format!("this version does not install them: `{install}` does"),
-            )
-        }
-    };
-    Some(format!("{file} names packages, and {why}; {advice}"))
 }
 
 fn warning(

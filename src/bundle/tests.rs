@@ -753,40 +753,6 @@ fn the_code_must_have_the_handlers_module_and_no_requirements() {
 }
 
 #[test]
-fn a_function_that_lacks_its_packages_gets_a_warning_where_they_may_be_in_its_own_file() {
-    const NODE: (&str, &str) = ("cloudfunc.toml", "language = 'node'");
-    const PACKAGE: (&str, &str) = ("package.json", r#"{"dependencies": {"express": "5"}}"#);
-    let warnings = |files: &[(&str, &str)]| {
-        let folder = folder(&[&[NODE, ("function.mjs", "")], files].concat());
-        let packed = pack(folder.path()).unwrap();
-        let spec = manifest::parse(NODE.1, manifest::FILE, &Defaults::default()).unwrap().spec;
-        check_code(&packed.listing, &spec).unwrap();
-        let path = folder.path().display().to_string();
-        packed.warnings.iter().map(|warning| warning.replace(&path, "F")).collect::<Vec<_>>()
-    };
-    let module = ("node_modules/express/index.js", "");
-    assert_eq!(warnings(&[PACKAGE, module]), [""; 0]);
-    assert_eq!(warnings(&[("package.json", r#"{"devDependencies": {"typescript": "5"}}"#)]), [""; 0]);
-    assert_eq!(
-        warnings(&[PACKAGE]),
-        [
-            "package.json names packages, and there is no node_modules; this version does not install them: `npm install \
-          --omit=dev --prefix F` does"
-        ]
-    );
-    assert_eq!(
-        warnings(&[PACKAGE, module, (".gitignore", "node_modules/\n")]),
-        [
-            "package.json names packages, and node_modules is left out by .gitignore:1: node_modules/; a line \
-          `!node_modules` in .cloudfuncignore takes it back in"
-        ]
-    );
-    let taken_back =
-        [PACKAGE, module, (".gitignore", "node_modules/\n"), (".cloudfuncignore", "!node_modules\n")];
-    assert_eq!(warnings(&taken_back), [""; 0]);
-}
-
-#[test]
 fn an_archive_without_the_handler_gets_advice() {
     let hint = |names: &[&str]| {
         let entries: Vec<Raw> = names.iter().map(|name| Raw(name, EntryType::Regular, "")).collect();

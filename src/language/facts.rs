@@ -1,7 +1,7 @@
 //! The table that each language fills in: data and pure functions only. Nothing here reads a file, starts a program or
 //! knows an engine.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// Everything that differs between languages.
 #[derive(Debug)]
@@ -158,11 +158,8 @@ pub struct Dependencies {
     pub file: &'static str,
     /// Returns whether a file of this text asks for any.
     pub asks: fn(text: &str) -> bool,
-    /// Returns the command that installs those of a file into the function's folder.
-    pub install: fn(folder: &str, file: &str) -> String,
-    /// The folder that they are installed into, which is left out of functions in other languages. Where there is one,
-    /// a function that lacks it may still have what it needs, in one file with its code; without one, nobody can tell
-    /// whether its packages are there.
+    /// The folder that they are in, which is left out of functions in other languages. A function that has it uses it as it
+    /// is; for others, a link of this name leads to their installed packages. None where the interpreter is told of them.
     pub folder: Option<&'static str>,
     /// The way a deploy installs them, in a sandbox of its own; none where this version leaves that to authors.
     pub installer: Option<Installer>,
@@ -185,6 +182,40 @@ pub struct Installer {
     pub handler: &'static str,
     /// Returns the entries of a file's text; `has_index` says that the platform names the index of packages.
     pub entries: fn(text: &str, has_index: bool) -> Vec<Entry>,
+    /// The kind of index that packages come from.
+    pub index: Index,
+    /// Files of the function's folder that count beside the first one, where they are there.
+    pub beside: &'static [&'static str],
+    /// Returns what packages are installed from, of the files that were found; an error is the author's. `has_index` says
+    /// that the platform names the index.
+    pub select: fn(files: &BTreeMap<String, String>, has_index: bool) -> Result<Selected, String>,
+}
+
+/// The kinds of indexes of packages; a platform has a setting for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// One of Python's.
+    Python,
+    /// A registry of npm's.
+    Npm,
+}
+
+/// What packages are installed from.
+#[derive(Clone, Default)]
+pub struct Selected {
+    /// Texts by path, in one form for everything that makes no difference.
+    pub texts: BTreeMap<String, String>,
+    /// Texts that only the installer sees.
+    pub secrets: BTreeMap<String, String>,
+    /// Lines for people who deploy.
+    pub notices: Vec<String>,
+}
+
+impl fmt::Debug for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets = self.secrets.keys();
+        f.debug_tuple("Selected").field(&self.texts).field(&secrets).field(&self.notices).finish()
+    }
 }
 
 /// An entry of a file that lists packages.

@@ -11,7 +11,8 @@ mod node;
 mod python;
 
 pub use self::facts::{
-    Dependencies, Entry, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Variables, Versions,
+    Dependencies, Entry, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Selected,
+    Variables, Versions,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.

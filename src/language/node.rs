@@ -1,8 +1,12 @@
 //! Node.
 
+mod packages;
+
 use std::collections::BTreeMap;
 
-use super::{Dependencies, Facts, HandlerGrammar, Host, Image, Interpreter, Variables, Versions};
+use super::{
+    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Variables, Versions,
+};
 
 pub(super) const FACTS: Facts = Facts {
     name: "node",
@@ -47,14 +51,21 @@ pub(super) const FACTS: Facts = Facts {
     },
     variables: Variables { read_at_start: READ_AT_START, refused: REFUSED },
     dependencies: Some(Dependencies {
-        file: "package.json",
-        asks: asks_for_packages,
-        install: |folder, _| match folder {
-            "." => "npm install --omit=dev".to_owned(),
-            folder => format!("npm install --omit=dev --prefix {folder}"),
-        },
+        file: packages::FILE,
+        asks: packages::asks,
         folder: Some("node_modules"),
-        installer: None,
+        installer: Some(Installer {
+            tool: "npm",
+            debian: "npm",
+            find: &["-e", FIND],
+            program: include_str!("../../templates/node/runtime/install.cjs"),
+            program_file: "install.cjs",
+            handler: "install.handler",
+            entries: |_, _| Vec::new(),
+            index: Index::Npm,
+            beside: packages::BESIDE,
+            select: packages::select,
+        }),
     }),
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),
@@ -69,6 +80,18 @@ const SHIM_FILE: &str = "shim.cjs";
 /// anything while the function keeps it busy. It ends with the guest's exit code, and ends everything when the host
 /// hangs up: then nobody has the named pipe `host` open for writing any more, and reading it comes to an end.
 const INIT: &str = include_str!("../../templates/node/runtime/init.sh");
+
+/// Prints the folder of the machine's npm: the one that came with this interpreter, or the one that `PATH` has.
+const FIND: &str = r"
+const fs = require('fs'), path = require('path');
+const own = path.join(path.dirname(path.dirname(fs.realpathSync(process.execPath))), 'lib/node_modules/npm');
+const named = (process.env.PATH || '').split(':').map((folder) => path.join(folder, 'npm'));
+const programs = [path.join(own, 'bin/npm-cli.js'), ...named].filter((file) => fs.existsSync(file));
+const folders = programs.map((file) => path.dirname(path.dirname(fs.realpathSync(file))));
+const found = folders.find((folder) => fs.existsSync(path.join(folder, 'bin/npm-cli.js')));
+if (!found) process.exit(1);
+console.log(found);
+";
 
 /// The endings of a handler's file, in the order in which they are tried; the shim has the same list.
 const EXTENSIONS: &[&str] = &[".mjs", ".cjs", ".js", ".ts", ".mts", ".cts"];
@@ -183,13 +206,6 @@ fn export_of(line: &str) -> Option<&str> {
     (end > 0).then(|| &rest[..end])
 }
 
-/// Returns whether a package.json names packages that the function needs; those for its development do not count.
-fn asks_for_packages(text: &str) -> bool {
-    let Ok(package) = serde_json::from_str::<serde_json::Value>(text) else { return false };
-    let names = package.get("dependencies").and_then(serde_json::Value::as_object);
-    names.is_some_and(|names| !names.is_empty())
-}
-
 fn all_names() -> Vec<String> {
     let numbered = (OLDEST..=NEWEST).rev().map(|major| format!("node{major}"));
     ["node".to_owned(), "nodejs".to_owned()].into_iter().chain(numbered).collect()
@@ -247,18 +263,6 @@ mod tests {
             ("function handler() {}\n", None),
         ] {
             assert_eq!(likely_function(text).as_deref(), likely, "{text}");
-        }
-    }
-
-    #[test]
-    fn packages_for_development_only_are_not_asked_for() {
-        for (text, asks) in [
-            (r#"{"dependencies": {"express": "5"}}"#, true),
-            (r#"{"dependencies": {}, "devDependencies": {"typescript": "5"}}"#, false),
-            (r#"{"type": "module"}"#, false),
-            ("[", false),
-        ] {
-            assert_eq!(asks_for_packages(text), asks, "{text}");
         }
     }
 }

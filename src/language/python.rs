@@ -6,7 +6,8 @@ mod requirements;
 use std::collections::BTreeMap;
 
 use super::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Installer, Interpreter, Variables, Versions,
+    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Selected,
+    Variables, Versions,
 };
 
 pub(super) const FACTS: Facts = Facts {
@@ -54,7 +55,6 @@ pub(super) const FACTS: Facts = Facts {
     dependencies: Some(Dependencies {
         file: "requirements.txt",
         asks: requirements::asks,
-        install: |folder, file| format!("pip install --target {folder} -r {file}"),
         folder: None,
         installer: Some(Installer {
             tool: "pip",
@@ -68,6 +68,9 @@ pub(super) const FACTS: Facts = Facts {
             program_file: "install.py",
             handler: "install.handler",
             entries: requirements::entries,
+            index: Index::Python,
+            beside: &[],
+            select: |files, _| Ok(Selected { texts: files.clone(), ..Selected::default() }),
         }),
     }),
     template: &[

@@ -8,8 +8,10 @@ use url::Url;
 /// where they have private addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Builds {
-    /// The index in place of the public one.
+    /// The index of Python's packages in place of the public one.
     pub index: Option<PackageIndex>,
+    /// The registry of npm's packages in place of the public one.
+    pub npm_registry: Option<PackageIndex>,
     /// A file with certificates of authorities, in place of those that the installer has.
     pub ca_file: Option<PathBuf>,
     /// A folder with packages, in addition to the index.

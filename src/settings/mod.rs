@@ -113,6 +113,7 @@ impl Settings {
         let languages = self.languages();
         let builds = Builds {
             index: self.build_index,
+            npm_registry: self.build_npm_registry,
             ca_file: self.build_ca_file.map(absolute),
             find_links: self.build_find_links.map(absolute),
         };

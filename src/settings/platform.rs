@@ -60,6 +60,7 @@ impl Platform {
             manager_port: Some(addresses.manager.port()),
             languages: self.languages.clone(),
             build_index: self.builds.index.clone(),
+            build_npm_registry: self.builds.npm_registry.clone(),
             build_ca_file: self.builds.ca_file.clone(),
             build_find_links: self.builds.find_links.clone(),
             ..Settings::default()

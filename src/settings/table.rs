@@ -119,7 +119,8 @@ impl Setting {
 
     /// Whether its value may hold a password: it is never repeated in an error, nor shown by help.
     pub fn is_secret(self) -> bool {
-        self.group() == Group::Backends || self.key() == "build_index"
+        self.group() == Group::Backends
+            || ["build_index", "build_npm_registry"].contains(&self.key().as_str())
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
@@ -416,6 +417,9 @@ settings! {
         /// Index of Python packages for builds, in place of the public one: an address, or none. Builds may
         /// connect to it also where its address is private
         build_index: PackageIndex, INDEX, Builds, "build-index", "URL";
+        /// Registry of npm packages for builds, in place of the public one: an address, or none. Builds may
+        /// connect to it also where its address is private
+        build_npm_registry: PackageIndex, INDEX, Builds, "build-npm-registry", "URL";
         /// File with the certificates of the authorities that builds trust, in place of the usual ones
         build_ca_file: PathBuf, PATH, Builds, "build-ca-file", "FILE";
         /// Folder with packages (wheels) that builds use in addition to the index

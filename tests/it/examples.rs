@@ -1,5 +1,7 @@
 //! The functions of this repository, deployed as they lie there.
 
+mod markdown;
+
 use serde_json::json;
 
 use crate::{
@@ -9,7 +11,6 @@ use crate::{
 
 on_stack! {
     light:
-    all_examples_are_deployed_at_once
     a_webhook_is_taken_with_the_signature_of_its_raw_body_only
     a_report_sums_up_orders_in_csv
 }
@@ -31,15 +32,6 @@ const FUNCTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/functions");
 async fn deploy(platform: &TestPlatform, name: &str) {
     let (code, _, stderr) = platform.cli(&["deploy", &format!("{FUNCTIONS}/{name}")]).await;
     assert_eq!(code, 0, "{stderr}");
-}
-
-async fn all_examples_are_deployed_at_once(platform: &TestPlatform) {
-    let (code, out, stderr) = platform.cli(&["deploy", FUNCTIONS]).await;
-    assert_eq!(code, 0, "{stderr}");
-    for entry in std::fs::read_dir(FUNCTIONS).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(out.contains(&name), "{out}");
-    }
 }
 
 async fn a_webhook_is_taken_with_the_signature_of_its_raw_body_only(platform: &TestPlatform) {

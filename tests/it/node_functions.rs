@@ -90,7 +90,7 @@ async fn code_that_cannot_be_loaded_is_refused_with_the_reason(platform: &TestPl
             "import express from 'express';\nexport const handler = () => 1;\n",
             "ModuleNotFound",
             "ModuleNotFound: Cannot find package 'express' imported from ",
-            "`npm install --prefix DIR express`",
+            "`npm install --package-lock-only --prefix DIR express` adds it",
         ),
         (
             "console.log('so far');\nthrow new RangeError('no licence');\n",

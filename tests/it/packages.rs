@@ -2,6 +2,8 @@
 //! the tests; no index of others is asked.
 
 mod fence;
+pub mod node;
+pub mod registry;
 mod wheelhouse;
 
 use std::time::Duration;
@@ -265,15 +267,8 @@ async fn packages_go_with_the_last_function_that_has_them(stack: Stack, test: &s
     platform.stop().await;
 }
 
-/// One that was there before it was known whose it is, and before the packages were unpacked.
-async fn a_prewarmed_instance_finds_packages_and_those_of_others_not(stack: Stack, test: &str) {
-    let house = Wheelhouse::new(&greet());
-    let folder = house.path();
-    let change = move |platform: &mut Platform| {
-        only(platform, folder);
-        platform.limits.prewarm_budget = 256 << 20;
-    };
-    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+/// Waits for two prewarmed instances, with no other one.
+async fn two_wait(platform: &TestPlatform) {
     let instances = platform.platform.data_dir.join("instances");
     // Its socket is gone once its guest is there.
     let is_ready = |folder: std::path::PathBuf| {
@@ -284,6 +279,18 @@ async fn a_prewarmed_instance_finds_packages_and_those_of_others_not(stack: Stac
         (folders.filter(|folder| is_ready(folder.path())).count() == 2).then_some(())
     })
     .await;
+}
+
+/// One that was there before it was known whose it is, and before the packages were unpacked.
+async fn a_prewarmed_instance_finds_packages_and_those_of_others_not(stack: Stack, test: &str) {
+    let house = Wheelhouse::new(&greet());
+    let folder = house.path();
+    let change = move |platform: &mut Platform| {
+        only(platform, folder);
+        platform.limits.prewarm_budget = 256 << 20;
+    };
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    two_wait(&platform).await;
     let files = [("function.py", CODE), ("requirements.txt", "greet\n")];
     platform.deploy_unchecked("f", &files).await;
     let answer = platform.invoke("f", "\"Ada\"").await;

@@ -26,7 +26,7 @@ pub fn fill(folder: &Path, wanted: &Requirements, sources: &Sources) -> io::Resu
         fs::set_permissions(&path, Permissions::from_mode(0o644))
     };
     write(wanted.installer.program_file, wanted.installer.program.as_bytes())?;
-    for (path, text) in &wanted.texts.0 {
+    for (path, text) in wanted.texts.0.iter().chain(&wanted.secrets.0) {
         write(&format!("requirements/{path}"), text.as_bytes())?;
     }
     if let Some(certificates) = &sources.certificates {

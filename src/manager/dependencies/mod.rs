@@ -29,13 +29,12 @@ use self::{
     failure::Failure,
     requirements::{Requirements, Texts},
     sandbox::Workshop,
-    sources::Sources,
+    sources::{Sources, index_of, origins},
     transfer::finished,
 };
 use super::shared::Shared;
 use crate::{
     model::{Dependencies, Digest, FunctionSpec, Language, PackageVersion, Target, message::BuildStep},
-    settings::{Builds, PackageIndex},
     units::show_bytes,
 };
 
@@ -63,10 +62,16 @@ pub async fn ensure(
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
-    let (spec, code) = (spec.clone(), code.to_owned());
-    let has_index = shared.packages.builds.index.is_some();
-    let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code, has_index));
-    let wanted = match finished(reading).await.map_err(|error| Failure::from(error).into_step())? {
+    let (spec, code, builds) = (spec.clone(), code.to_owned(), shared.packages.builds.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let has_index = |kind| index_of(&builds, kind).is_some();
+        (requirements::read(&spec, &code, has_index), requirements::notice(&spec, &code))
+    });
+    let (wanted, notice) = finished(reading).await.map_err(|error| Failure::from(error).into_step())?;
+    for notice in notice.iter().chain(wanted.iter().flatten().flat_map(|wanted| &wanted.notices)) {
+        let _ = progress.send(notice.clone());
+    }
+    let wanted = match wanted {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return Ok(None),
         Err(problem) => {
@@ -112,7 +117,8 @@ impl Build<'_> {
             return Ok(found);
         }
         let _place = self.place().await?;
-        let sources = Sources::find(&packages.builds, self.shared.runtime.kind() != "process").await?;
+        let (kind, is_fenced) = (self.wanted.installer.index, self.shared.runtime.kind() != "process");
+        let sources = Sources::find(&packages.builds, kind, is_fenced).await?;
         let mut workshop = Workshop::open(self.shared, self.wanted, &sources).await?;
         let built = self.in_workshop(&mut workshop, &sources).await;
         workshop.close().await;
@@ -196,7 +202,7 @@ impl Build<'_> {
     }
 
     fn key(&self, target: &Target) -> Digest {
-        let builds = origins(&self.shared.packages.builds);
+        let builds = origins(&self.shared.packages.builds, self.wanted.installer.index);
         let (language, texts) = (self.wanted.language, &self.wanted.texts);
         let key = Key { v: 1, language, target, texts, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
@@ -206,12 +212,6 @@ impl Build<'_> {
         // Nobody may be waiting for it any more.
         let _ = self.progress.send(line);
     }
-}
-
-/// Returns where packages come from, as a key has it: without a password, which a digest would not hide.
-fn origins(builds: &Builds) -> [Option<String>; 2] {
-    let index = builds.index.as_ref().map(PackageIndex::without_password);
-    [index, builds.find_links.as_ref().map(|folder| folder.display().to_string())]
 }
 
 /// Returns what is said of an image without the program that installs packages.
@@ -247,18 +247,6 @@ mod tests {
             "packages cannot be installed: the image of python 3.12 has no pip; add it to the image that \
              CLOUDFUNC_PYTHON_IMAGE names"
         );
-    }
-
-    #[test]
-    fn a_key_does_not_depend_on_the_password_of_the_index() {
-        let of = |index: &str| {
-            let find_links = Some("/srv/wheels".into());
-            origins(&Builds { index: Some(index.parse().unwrap()), find_links, ..Builds::default() })
-        };
-        let expected = [Some("https://h/simple".to_owned()), Some("/srv/wheels".to_owned())];
-        assert_eq!(of("https://u:hunter2@h/simple"), expected);
-        assert_eq!(of("https://h/simple"), expected);
-        assert_ne!(of("none"), expected);
     }
 
     #[test]

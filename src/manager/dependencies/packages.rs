@@ -1,11 +1,11 @@
 //! What the builds of a manager share.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, path::PathBuf, sync::Mutex};
 
 use tokio::sync::Semaphore;
 
 use super::cache::DependencyCache;
-use crate::{model::Target, settings::Builds};
+use crate::{model::Target, runtime::PACKAGES_PATH, settings::Builds};
 
 /// Installations at once; further ones wait.
 const AT_ONCE: usize = 2;
@@ -22,6 +22,11 @@ pub struct Packages {
 impl Packages {
     pub fn new(cache: DependencyCache, builds: Builds) -> Self {
         Self { cache, builds, places: Semaphore::new(AT_ONCE), targets: Mutex::default() }
+    }
+
+    /// Returns the folder of all trees as a sandbox of this kind of runtime sees it.
+    pub fn seen(&self, runtime: &str) -> PathBuf {
+        if runtime == "process" { self.cache.shown() } else { PACKAGES_PATH.into() }
     }
 
     pub fn target(&self, image: &str) -> Option<Target> {

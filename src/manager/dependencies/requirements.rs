@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::Read as _,
     path::{Component, Path, PathBuf},
 };
@@ -10,9 +10,13 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    language::{Installer, MAX_DEPENDENCY_FILE},
+    language::{Dependencies, Index, Installer, MAX_DEPENDENCY_FILE, Selected},
     model::{Code, FunctionSpec, Language},
+    units::show_bytes,
 };
+
+/// The limit of the files beside the first one, in bytes: a lock of npm's names each package with its checksum.
+const MAX_BESIDE: u64 = 8 * MAX_DEPENDENCY_FILE;
 
 /// The most files, so that they end: a file may include itself.
 const MAX_FILES: usize = 100;
@@ -28,6 +32,20 @@ pub struct Requirements {
     pub file: &'static str,
     /// The texts of all files, by their paths in the function's folder.
     pub texts: Texts,
+    /// What of them only the installer sees.
+    pub secrets: Secrets,
+    /// Lines for people who deploy.
+    pub notices: Vec<String>,
+}
+
+/// Texts by path that are shown nowhere.
+#[derive(Clone, Default)]
+pub struct Secrets(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// Texts by path; one form for each.
@@ -35,8 +53,12 @@ pub struct Requirements {
 pub struct Texts(pub BTreeMap<String, String>);
 
 /// Reads them from the unpacked code of a function; none when it asks for nothing. An error is the author's.
-/// `has_index`: the platform names the index of packages.
-pub fn read(spec: &FunctionSpec, code: &Path, has_index: bool) -> Result<Option<Requirements>, String> {
+/// `has_index`: whether the platform names the index of packages of this kind.
+pub fn read(
+    spec: &FunctionSpec,
+    code: &Path,
+    has_index: impl Fn(Index) -> bool,
+) -> Result<Option<Requirements>, String> {
     let Code::Language { language, version, package: _ } = &spec.code else { return Ok(None) };
     let dependencies = language.facts().dependencies.as_ref();
     let Some((dependencies, installer)) =
@@ -45,9 +67,10 @@ pub fn read(spec: &FunctionSpec, code: &Path, has_index: bool) -> Result<Option<
         return Ok(None);
     };
     let file = dependencies.file;
-    if !code.join(file).is_file() {
+    if !code.join(file).is_file() || has_own(dependencies, code) {
         return Ok(None);
     }
+    let has_index = has_index(installer.index);
     let mut texts = BTreeMap::new();
     let mut waiting = vec![file.to_owned()];
     while let Some(path) = waiting.pop() {
@@ -57,7 +80,7 @@ pub fn read(spec: &FunctionSpec, code: &Path, has_index: bool) -> Result<Option<
         if texts.len() == MAX_FILES {
             return Err(format!("{file} includes more than {MAX_FILES} files"));
         }
-        let text = text(code, &path)?;
+        let text = text(code, &path, MAX_DEPENDENCY_FILE)?;
         for entry in (installer.entries)(&text, has_index) {
             let wrong =
                 |why: &str| without_passwords(&format!("{path}:{}: {why}: {}", entry.line, entry.text));
@@ -71,18 +94,44 @@ pub fn read(spec: &FunctionSpec, code: &Path, has_index: bool) -> Result<Option<
         }
         texts.insert(path, text);
     }
-    let asks = texts.values().any(|text| (dependencies.asks)(text));
+    if !texts.values().any(|text| (dependencies.asks)(text)) {
+        return Ok(None);
+    }
+    for path in installer.beside.iter().filter(|path| code.join(path).is_file()) {
+        texts.insert((*path).to_owned(), text(code, path, MAX_BESIDE)?);
+    }
+    let selected = (installer.select)(&texts, has_index).map_err(|why| without_passwords(&why))?;
+    let Selected { texts, secrets, notices } = selected;
     let (language, version) = (*language, version.clone());
-    Ok(asks.then_some(Requirements { language, version, installer, file, texts: Texts(texts) }))
+    let (texts, secrets) = (Texts(texts), Secrets(secrets));
+    Ok(Some(Requirements { language, version, installer, file, texts, secrets, notices }))
 }
 
-fn text(code: &Path, path: &str) -> Result<String, String> {
+/// Whether the function's folder has its packages itself: they are used as they are.
+fn has_own(dependencies: &Dependencies, code: &Path) -> bool {
+    dependencies.folder.is_some_and(|folder| fs::symlink_metadata(code.join(folder)).is_ok())
+}
+
+/// Returns a line for whoever deploys a function that asks for packages and has them itself.
+pub fn notice(spec: &FunctionSpec, code: &Path) -> Option<String> {
+    let Code::Language { language, version: _, package: _ } = &spec.code else { return None };
+    let dependencies = language.facts().dependencies.as_ref()?;
+    let (file, folder) = (dependencies.file, dependencies.folder?);
+    let asks = text(code, file, MAX_DEPENDENCY_FILE).is_ok_and(|text| (dependencies.asks)(&text));
+    (asks && has_own(dependencies, code)).then(|| {
+        format!(
+            "the packages are those of {folder} in the function's folder, as they are; a line `/{folder}` in .cloudfuncignore \
+             has those of {file} installed instead"
+        )
+    })
+}
+
+fn text(code: &Path, path: &str, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = File::open(code.join(path))
-        .and_then(|file| file.take(MAX_DEPENDENCY_FILE + 1).read_to_end(&mut bytes));
+    let read = File::open(code.join(path)).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("{path}: {error}"))?;
-    if bytes.len() as u64 > MAX_DEPENDENCY_FILE {
-        return Err(format!("{path} is larger than 1 MiB"));
+    if bytes.len() as u64 > most {
+        return Err(format!("{path} is larger than {}", show_bytes(most)));
     }
     String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8"))
 }
@@ -133,7 +182,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
-        Ok(read(&spec, folder.path(), false)?.map(|requirements| requirements.texts))
+        Ok(read(&spec, folder.path(), |_| false)?.map(|requirements| requirements.texts))
     }
 
     #[test]

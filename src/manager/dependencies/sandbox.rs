@@ -18,7 +18,7 @@ use super::{
     failure::Failure,
     files::fill,
     requirements::Requirements,
-    sources::Sources,
+    sources::{Sources, name_of},
     transfer::{self, finished},
 };
 use crate::{
@@ -173,7 +173,9 @@ impl Workshop {
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
             Ok(Outcome::Installed(packages)) => Ok(packages),
-            Ok(Outcome::Failed { failed: _, away: Some(why) }) => Err(self.away(&why).await),
+            Ok(Outcome::Failed { failed: _, away: Some(why) }) => {
+                Err(self.away(name_of(wanted.installer.index), &why).await)
+            }
             Ok(Outcome::Failed { failed: reason, away: None }) => Err(failed(reason)),
             Err(Failure::Packages { reason, .. }) => Err(failed(reason)),
             Err(other) => Err(other),
@@ -181,9 +183,9 @@ impl Workshop {
     }
 
     /// An index that did not answer, with what this machine lacks for a network.
-    async fn away(&self, why: &str) -> Failure {
-        let mut reason = format!("the index of packages cannot be reached: {why}");
-        if why.contains("CERTIFICATE_VERIFY_FAILED") {
+    async fn away(&self, index: &str, why: &str) -> Failure {
+        let mut reason = format!("the {index} of packages cannot be reached: {why}");
+        if why.contains("CERTIFICATE_VERIFY_FAILED") || why.contains("certificate") {
             reason.push_str(
                 "; --build-ca-file names the certificates of the authorities that builds trust",
             );

@@ -113,8 +113,8 @@ fn missing_node_package(error: &FunctionError, spec: &FunctionSpec) -> Option<St
     Some(match &spec.code {
         Code::Image { .. } => format!("install the package '{package}' in the function's image"),
         Code::Language { .. } => format!(
-            "a package is put into the function's folder by `npm install --prefix DIR {package}`, where DIR is that \
-             folder. Then deploy again"
+            "a package is installed if package.json in the function's folder names it: `npm install --package-lock-only \
+             --prefix DIR {package}` adds it, where DIR is that folder. Then deploy again"
         ),
     })
 }
@@ -193,8 +193,8 @@ mod tests {
             ),
         ] {
             let expected = format!(
-                "a package is put into the function's folder by `npm install --prefix DIR {package}`, where DIR is that \
-                 folder. Then deploy again"
+                "a package is installed if package.json in the function's folder names it: `npm install \
+                 --package-lock-only --prefix DIR {package}` adds it, where DIR is that folder. Then deploy again"
             );
             assert_eq!(of(message), Some(expected), "{message}");
         }

@@ -10,6 +10,7 @@ use super::{
     Instance,
     advice::advised,
     crash::Lost,
+    folder::link_packages,
     start::fill,
 };
 use crate::{
@@ -28,8 +29,11 @@ impl Instance {
         }
         if let Some(tree) = &self.revision.dependencies {
             let packages = self.shared.packages.cache.get(tree).await;
-            self.packages =
-                Some(packages.map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?);
+            let packages = packages.map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?;
+            let seen = self.shared.packages.seen(self.shared.runtime.kind());
+            link_packages(folder, &self.revision.spec.code, &seen.join(packages.name().as_str()))
+                .map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?;
+            self.packages = Some(packages);
         }
         let spec = &self.revision.spec;
         let load = Load {

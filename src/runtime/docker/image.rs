@@ -19,7 +19,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::OnceCell;
 
 use super::{
-    super::{BaseImages, Error, Image, Progress, TASK_PATH},
+    super::{BaseImages, Error, Image, Progress, TASK_PATH, limits::RUN_PATH},
     context, engine,
     engine::Engine,
     sandbox::USER,
@@ -127,9 +127,10 @@ impl Images {
                 work.found_or_built(recipe).await
             }
             Image::Function { language, version, tag, bundle } => {
-                let language = Image::Language { language: *language, version: version.clone() };
-                let base = Box::pin(self.ensure(engine, &language, progress)).await?;
-                work.function(tag, bundle, &base, self.manager).await
+                let of = Image::Language { language: *language, version: version.clone() };
+                let base = Box::pin(self.ensure(engine, &of, progress)).await?;
+                let link = link_to_packages(*language, bundle);
+                work.function(tag, bundle, link, &base, self.manager).await
             }
         }
     }
@@ -179,6 +180,15 @@ fn dockerfile(language: Language, base: &str) -> String {
          {TASK_PATH}\nUSER {USER}\nENTRYPOINT {}\nCMD []\n",
         json(&command)
     )
+}
+
+/// Returns the name of the link beside the code of a function by which it finds the packages that an instance has, where its
+/// language wants one and the code has no such folder. Without packages it leads nowhere.
+fn link_to_packages(language: Language, bundle: &Path) -> Option<&'static str> {
+    let dependencies = language.facts().dependencies.as_ref()?;
+    let name = dependencies.folder?;
+    let is_wanted = bundle.join(dependencies.file).is_file();
+    (is_wanted && bundle.join(name).symlink_metadata().is_err()).then_some(name)
 }
 
 /// Writes a command in the form for a Dockerfile, without a shell.
@@ -240,23 +250,25 @@ impl Work<'_> {
         &self,
         tag: &str,
         bundle: &Path,
+        link: Option<&'static str>,
         base: &str,
         manager: ManagerId,
     ) -> Result<String, Error> {
+        let made_from = link.map_or(base.to_owned(), |link| format!("{base}+{link}"));
         if let Some(image) = self.inspect(tag).await? {
             let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
             // Another base is another shim, or a newer base image.
             if let (Some(label), Some(id)) = (labels.get(BASE_LABEL), image.id)
-                && label == base
+                && *label == made_from
             {
                 return Ok(id);
             }
         }
         (self.progress)(format!("building {tag}"));
         let dockerfile = format!(
-            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={base} {MANAGER_LABEL}={manager}\n"
+            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={made_from} {MANAGER_LABEL}={manager}\n"
         );
-        self.build(tag, bundle_context(bundle.to_owned(), dockerfile)).await
+        self.build(tag, bundle_context(bundle.to_owned(), link, dockerfile)).await
     }
 
     async fn build<C>(&self, tag: &str, context: C) -> Result<String, Error>
@@ -286,10 +298,15 @@ impl Work<'_> {
 /// Returns a folder and a Dockerfile as a tar, written by a blocking task while it is sent.
 fn bundle_context(
     bundle: PathBuf,
+    link: Option<&'static str>,
     dockerfile: String,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
     let (sender, mut receiver) = tokio::sync::mpsc::channel(4);
-    tokio::task::spawn_blocking(move || context::write_bundle(&bundle, &dockerfile, sender));
+    tokio::task::spawn_blocking(move || {
+        let link = link.map(|name| (name, format!("{RUN_PATH}/{name}")));
+        let link = link.as_ref().map(|(name, target)| (*name, target.as_str()));
+        context::write_bundle(&bundle, link, &dockerfile, sender);
+    });
     futures_util::stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 

@@ -145,7 +145,7 @@ impl Drop for Listener {
 }
 
 /// Returns the folder that a sandbox sees as `/run/cloudfunc`.
-pub(in crate::runtime) fn run_folder(folder: &Path) -> PathBuf {
+pub fn run_folder(folder: &Path) -> PathBuf {
     folder.join("run")
 }
 

@@ -30,14 +30,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub(super) use self::{
-    early::EarlyOutput,
-    listener::{Listener, run_folder},
-    protocol::SOCKET_NAME,
-};
+pub(super) use self::{early::EarlyOutput, listener::Listener, protocol::SOCKET_NAME};
 pub use self::{
     error::GuestError,
     line::Line,
+    listener::run_folder,
     protocol::{Invoke, Load},
 };
 use self::{

@@ -55,7 +55,7 @@ def get_requires_for_build_wheel(config_settings=None):
 "#;
 
 /// An address of this host that a sandbox can connect to if it is let.
-fn own_address() -> IpAddr {
+pub fn own_address() -> IpAddr {
     let addresses = host_addresses();
     addresses.into_iter().map(|address| address.ip).find(IpAddr::is_ipv4).expect("this host has one")
 }

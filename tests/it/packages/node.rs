@@ -1,0 +1,299 @@
+//! Functions in Node with a `package.json`: its packages are installed when they are deployed, once. The packages are made by
+//! the tests and come from a registry of theirs.
+
+use cloudfunc::{
+    client::{Error, Outcome},
+    model::{Problem, RevisionNumber},
+    settings::Platform,
+};
+use serde_json::json;
+
+use super::{
+    dependencies, deploy,
+    fence::own_address,
+    on,
+    registry::{Registry, greet},
+    two_wait,
+};
+use crate::support::platform::{Stack, TestPlatform};
+
+on! {
+    light:
+    packages_are_installed_once_and_found
+    a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on
+    a_registry_that_is_away_or_not_allowed_is_named
+    packages_in_the_folder_are_used_as_they_are
+    settings_and_passwords_of_registries_stay_with_the_build;
+    sqlite_embedded_oci:
+    packages_are_installed_once_and_found
+    a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on
+    a_prewarmed_instance_finds_packages_and_those_of_others_not;
+    postgres_rabbitmq_docker:
+    packages_are_installed_once_and_found
+    a_prewarmed_instance_finds_packages_and_those_of_others_not
+    an_image_of_its_own_finds_packages_too;
+}
+
+const MANIFEST: (&str, &str) = ("cloudfunc.toml", "language = \"node\"\n");
+const CODE: (&str, &str) =
+    ("function.mjs", "import { hello } from 'greet';\nexport const handler = (name) => hello(name);\n");
+
+/// Serves where the functions of a stack reach it.
+pub async fn serve(stack: Stack, packages: serde_json::Value) -> Registry {
+    let ip = if stack.has_containers() { own_address().to_string() } else { "127.0.0.1".to_owned() };
+    Registry::serve(packages, &ip).await
+}
+
+pub fn only(url: &str) -> impl FnOnce(&mut Platform) + use<> {
+    let registry = Some(url.parse().unwrap());
+    move |platform| platform.builds.npm_registry = registry
+}
+
+fn package(dependencies: &str) -> String {
+    format!("{{\"dependencies\": {{{dependencies}}}}}")
+}
+
+/// A lock of npm's that names `greet` and this version of `words`.
+fn lock(words: &str) -> String {
+    let packages = json!({
+        "": {"dependencies": {"greet": "1"}},
+        "node_modules/greet": {"version": "1.0.0", "dependencies": {"words": ">=1"}},
+        "node_modules/words": {"version": words},
+    });
+    json!({"lockfileVersion": 3, "requires": true, "packages": packages}).to_string()
+}
+
+fn installed(told: &[String]) -> bool {
+    told.iter().any(|line| line.starts_with("installing the packages of package.json with npm "))
+}
+
+async fn refused(platform: &TestPlatform, files: &[(&str, &str)]) -> Problem {
+    match deploy(platform, "f", &[&[MANIFEST, CODE], files].concat()).await {
+        (Err(Error::Problem(problem)), _) => *problem,
+        (other, told) => panic!("it was not refused: {other:?} {told:?}"),
+    }
+}
+
+async fn packages_are_installed_once_and_found(stack: Stack, test: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url());
+    let Some(mut platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let wanted = package("\"greet\": \"1\"");
+    let (package_json, lock_file) = (("package.json", wanted.as_str()), lock("1.0.0"));
+    let locked = ("package-lock.json", lock_file.as_str());
+    let (deployed, told) = deploy(&platform, "f", &[MANIFEST, CODE, package_json, locked]).await;
+    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    assert!(installed(&told), "{told:?}");
+    // What npm prints is told line by line.
+    assert!(told.iter().any(|line| line.starts_with("added 2 packages in ")), "{told:?}");
+    let end = "packages installed: greet 1.0.0, words 1.0.0 (";
+    assert!(told.iter().any(|line| line.starts_with(end)), "{told:?}");
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Hello, Ada");
+
+    // Other code, other members of package.json, another function, a manager that starts again: nothing is installed.
+    let other = "{\"name\": \"g\", \"type\": \"module\", \"dependencies\": {\"greet\": \"1\"}}";
+    let code = ("function.mjs", format!("{}\n", CODE.1));
+    let code = (code.0, code.1.as_str());
+    for (name, files) in [("f", [code, package_json]), ("g", [CODE, ("package.json", other)])] {
+        let (deployed, told) =
+            deploy(&platform, name, &[&files[..], &[MANIFEST, locked]].concat()).await;
+        deployed.unwrap();
+        assert!(!installed(&told), "{told:?}");
+        let before = "packages, installed before: greet 1.0.0, words 1.0.0";
+        assert!(told.iter().any(|line| line == before), "{told:?}");
+    }
+    platform.restart().await;
+    assert_eq!(platform.value("g", "\"Ada\"").await, "Hello, Ada");
+    assert_eq!(dependencies(&platform, "f").await, dependencies(&platform, "g").await);
+
+    // CommonJS, without a lock, and another version of the same package; a script and a program.
+    let wanted = package("\"greet\": \"1\", \"made\": \"^1.0.0\"");
+    let code = "const made = require('made');\nconst { execFileSync } = require('child_process');\n\
+                exports.handler = async (name) => [(await import('greet')).hello(name), \
+                made === Number(process.versions.modules), \
+                execFileSync('node_modules/.bin/made', { encoding: 'utf8', env: { PATH: \
+                `${require('path').dirname(process.execPath)}:/usr/bin:/bin` } }), require.resolve('made').split('/node_modules/')[1]];\n";
+    let files = [MANIFEST, ("function.cjs", code), ("package.json", wanted.as_str())];
+    let (deployed, told) = deploy(&platform, "f", &files).await;
+    assert_eq!(deployed.unwrap().revision, RevisionNumber(3));
+    assert!(installed(&told) && told.iter().any(|line| line == "making it"), "{told:?}");
+    let answer = "[\"Good day, Ada\",true,\"a program\\n\",\"made/index.js\"]";
+    assert_eq!(platform.value("f", "\"Ada\"").await, answer);
+    platform.client.activate(&"f".parse().unwrap(), RevisionNumber(2)).await.unwrap();
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Hello, Ada");
+
+    let (exit, shown, stderr) = platform.cli(&["show", "g"]).await;
+    assert_eq!(exit, 0, "{stderr}");
+    let line = shown.lines().find(|line| line.starts_with("packages ")).expect(&shown);
+    assert!(line.starts_with("packages      greet 1.0.0, words 1.0.0 ("), "{line}");
+    assert!(line.contains("; for node 2"), "{line}");
+    platform.stop().await;
+}
+
+async fn a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on(stack: Stack, test: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url());
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let (good, locked) = (package("\"greet\": \"1\""), lock("1.0.0"));
+    platform
+        .deploy("f", &[MANIFEST, CODE, ("package.json", &good), ("package-lock.json", &locked)])
+        .await;
+    for (dependencies, why) in [
+        ("\"nothing-of-that-name\": \"1\"", "the registry has no package nothing-of-that-name@1"),
+        ("\"words\": \"9\"", "No matching version found for words@9."),
+        (
+            "\"old\": \"1\", \"words\": \"2\"",
+            "unable to resolve dependency tree; Found: words@2.0.0; words@\"2\" from the root project; Could not resolve \
+             dependency: peer words@\"^1.0.0\" from old@1.0.0; old@\"1\" from the root project",
+        ),
+        ("\"broken\": \"1\"", "the script of broken failed (node fail.js); no compiler"),
+    ] {
+        let problem = refused(&platform, &[("package.json", &package(dependencies))]).await;
+        assert_eq!((problem.status, problem.code.as_str()), (422, "build_failed"), "{problem:?}");
+        assert_eq!(problem.detail, format!("the packages of package.json cannot be installed: {why}"));
+    }
+    let other = package("\"greet\": \"1\", \"words\": \"2\"");
+    let problem = refused(&platform, &[("package.json", &other), ("package-lock.json", &locked)]).await;
+    assert_eq!(
+        problem.detail,
+        "the packages of package.json cannot be installed: package-lock.json does not fit package.json: Invalid: lock \
+         file's words@1.0.0 does not satisfy words@2.0.0"
+    );
+    for (files, detail) in [
+        (
+            [
+                ("package.json", package("\"x\": \"git+ssh://git:hunter2@h/a/x.git\"")),
+                ("a", String::new()),
+            ],
+            "package.json: \"x\": \"git+ssh://h/a/x.git\": builds have no git; name a version, or the address of an \
+             archive, such as https://github.com/OWNER/NAME/archive/refs/tags/v1.0.0.tar.gz",
+        ),
+        (
+            [("package.json", good.clone()), ("yarn.lock", "# yarn lockfile v1\n".to_owned())],
+            "yarn.lock is not read, and npm would choose other versions than it names; make a package-lock.json with \
+             `npm install --package-lock-only`, or name yarn.lock in .cloudfuncignore to let npm choose",
+        ),
+    ] {
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let problem = refused(&platform, &files).await;
+        assert_eq!((problem.status, problem.detail.as_str()), (422, detail));
+    }
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Hello, Ada");
+    platform.stop().await;
+}
+
+async fn a_registry_that_is_away_or_not_allowed_is_named(stack: Stack, test: &str) {
+    let change = only("http://127.0.0.1:1/npm/");
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let problem = refused(&platform, &[("package.json", &package("\"greet\": \"1\""))]).await;
+    assert_eq!((problem.status, problem.code.as_str()), (503, "unavailable"), "{problem:?}");
+    assert_eq!(
+        problem.detail,
+        "the build could not be done: the registry of packages cannot be reached: request to http://127.0.0.1:1/npm/greet \
+         failed, reason: connect ECONNREFUSED 127.0.0.1:1"
+    );
+    platform.stop().await;
+    let test = format!("{test}::none");
+    let Some(platform) = TestPlatform::start_with(stack, &test, only("none")).await else { return };
+    let problem = refused(&platform, &[("package.json", &package("\"greet\": \"1\""))]).await;
+    assert_eq!(
+        (problem.status, problem.detail.as_str()),
+        (
+            422,
+            "the packages of package.json cannot be installed: the platform allows no registry of npm \
+             (--build-npm-registry is none); pack node_modules with the function"
+        )
+    );
+    platform.stop().await;
+}
+
+async fn packages_in_the_folder_are_used_as_they_are(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start_with(stack, test, only("none")).await else { return };
+    let module = "exports.hello = (name) => `Vendored ${name}`;\n";
+    let wanted = package("\"greet\": \"1\"");
+    let files =
+        [MANIFEST, CODE, ("package.json", wanted.as_str()), ("node_modules/greet/index.js", module)];
+    let (deployed, told) = deploy(&platform, "f", &files).await;
+    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    assert!(!installed(&told), "{told:?}");
+    let notice = "the packages are those of node_modules in the function's folder, as they are; a line `/node_modules` in \
+                  .cloudfuncignore has those of package.json installed instead";
+    assert!(told.iter().any(|line| line == notice), "{told:?}");
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Vendored Ada");
+    assert_eq!(platform.client.function(&"f".parse().unwrap()).await.unwrap().dependencies, None);
+    platform.stop().await;
+}
+
+async fn settings_and_passwords_of_registries_stay_with_the_build(stack: Stack, test: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url_with("ada:hunter2@"));
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let wanted = "{\"scripts\": {\"prepare\": \"husky\"}, \"dependencies\": {\"greet\": \"1\"}}";
+    let settings = "cafile=/nowhere\nsave-exact=true\n";
+    let files = [MANIFEST, CODE, ("package.json", wanted), (".npmrc", settings)];
+    let (deployed, told) = deploy(&platform, "f", &files).await;
+    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Good day, Ada");
+    // Basic authentication of ada:hunter2.
+    let heard = registry.heard();
+    assert!(!heard.is_empty() && heard.iter().all(|one| one == "Basic YWRhOmh1bnRlcjI="), "{heard:?}");
+    assert!(!told.iter().any(|line| line.contains("hunter2")), "{told:?}");
+    for notice in [
+        "package.json: its script \"prepare\" is not run: packages are installed without the function's code",
+        ".npmrc:1: cafile has no effect on the packages of a deploy",
+    ] {
+        assert!(told.iter().any(|line| line == notice), "{told:?}");
+    }
+    let own = ("package.json", wanted);
+    let problem = refused(&platform, &[own, (".npmrc", "registry=https://npm.example\n")]).await;
+    assert_eq!(
+        problem.detail,
+        ".npmrc:1: the platform names the registry of packages (--build-npm-registry): registry"
+    );
+    platform.stop().await;
+}
+
+/// One that was there before it was known whose it is, and before the packages were unpacked.
+async fn a_prewarmed_instance_finds_packages_and_those_of_others_not(stack: Stack, test: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url());
+    let change = |platform: &mut Platform| {
+        change(platform);
+        platform.limits.prewarm_budget = 256 << 20;
+    };
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let spy = "import fs from 'fs';\nconst said = (action) => { try { return action(); } catch (error) { return error.code; } };\n\
+               export const handler = async (path) => [said(() => fs.readdirSync('/opt/packages')), \
+               fs.existsSync('node_modules'), await import('greet').catch((error) => error.code), \
+               said(() => fs.appendFileSync(path, 'x'))];\n";
+    // Instances for Node are prewarmed once there was a function in it.
+    platform.deploy("first", &[MANIFEST, ("function.mjs", "export const handler = () => 1;\n")]).await;
+    platform.value("first", "{}").await;
+    platform.client.delete(&"first".parse().unwrap()).await.unwrap();
+    two_wait(&platform).await;
+    let wanted = package("\"greet\": \"1\"");
+    platform.deploy_unchecked("f", &[MANIFEST, CODE, ("package.json", &wanted)]).await;
+    let answer = platform.invoke("f", "\"Ada\"").await;
+    let Outcome::Value(value) = answer.outcome else { panic!("{answer:?}") };
+    assert_eq!(value.bytes, "Good day, Ada");
+    assert!(platform.client.record(answer.id, None).await.unwrap().prewarmed);
+    platform.deploy("spy", &[MANIFEST, ("function.mjs", spy)]).await;
+    let tree = dependencies(&platform, "f").await.tree;
+    let path = format!("\"/opt/packages/{tree}/node_modules/greet/greet.js\"");
+    let answer = platform.value("spy", &path).await;
+    let refusals = ["EROFS", "EACCES"]
+        .map(|code| format!("[\"EACCES\",false,\"ERR_MODULE_NOT_FOUND\",\"{code}\"]"));
+    assert!(refusals.contains(&answer), "{answer}");
+    platform.stop().await;
+}
+
+async fn an_image_of_its_own_finds_packages_too(stack: Stack, test: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url());
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let wanted = package("\"greet\": \"1\"");
+    let manifest = ("cloudfunc.toml", "language = \"node\"\npackage = \"image\"\n");
+    platform.deploy("f", &[manifest, CODE, ("package.json", &wanted)]).await;
+    assert_eq!(platform.value("f", "\"Ada\"").await, "Good day, Ada");
+    platform.stop().await;
+}
