@@ -1,5 +1,6 @@
 //! Node.
 
+mod npmrc;
 mod packages;
 
 use std::collections::BTreeMap;

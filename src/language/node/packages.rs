@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::Selected;
+use super::{super::Selected, npmrc};
 
 /// The file that names packages.
 pub(super) const FILE: &str = "package.json";
@@ -17,7 +17,6 @@ pub(super) const BESIDE: &[&str] = &[
 
 const LOCK: &str = "package-lock.json";
 const SHRINKWRAP: &str = "npm-shrinkwrap.json";
-const SETTINGS: &str = ".npmrc";
 const YARN: &str = "yarn.lock";
 const PNPM: &str = "pnpm-lock.yaml";
 const BUN: &str = "bun.lock";
@@ -44,50 +43,11 @@ const INSTALLED: [&str; 2] = ["dependencies", "optionalDependencies"];
 const SCRIPTS: &[&str] =
     &["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
 
-/// Settings of `.npmrc` that a build heeds, besides registries and their credentials.
-const HEEDED: &[&str] = &[
-    "before",
-    "engine-strict",
-    "force",
-    "ignore-scripts",
-    "install-strategy",
-    "legacy-peer-deps",
-    "min-release-age",
-    "prefer-dedupe",
-    "strict-peer-deps",
-];
-
-/// Settings that change nothing of an installation.
-const INDIFFERENT: &[&str] = &[
-    "access",
-    "audit",
-    "audit-level",
-    "color",
-    "fund",
-    "git-tag-version",
-    "lockfile-version",
-    "loglevel",
-    "message",
-    "package-lock-only",
-    "progress",
-    "provenance",
-    "sign-git-commit",
-    "sign-git-tag",
-    "tag-version-prefix",
-    "update-notifier",
-    "yes",
-];
-
-/// Settings of `.npmrc` with which npm shows a registry who asks.
-const CREDENTIALS: &[&str] = &["_authToken", "_auth", "username", "_password", "email", "always-auth"];
-
 const OWN_FOLDER: &str = "a path is not installed; code of your own is packed with the function, or included by \
                           `build.include`";
 const GIT: &str = "builds have no git; name a version, or the address of an archive, such as \
                    https://github.com/OWNER/NAME/archive/refs/tags/v1.0.0.tar.gz";
 const UNKNOWN: &str = "npm does not know this form; name a version, for example \"^1.0.0\"";
-const OWN_REGISTRY: &str = "the platform names the registry of packages (--build-npm-registry)";
-
 /// Returns whether a `package.json` names packages that the function needs; those for its development do not count.
 pub(super) fn asks(text: &str) -> bool {
     let Ok(package) = serde_json::from_str::<Value>(text) else { return false };
@@ -114,8 +74,8 @@ pub(super) fn select(files: &BTreeMap<String, String>, has_registry: bool) -> Re
             "{FILE}: its script \"{script}\" is not run: packages are installed without the function's code"
         ));
     }
-    if let Some(text) = files.get(SETTINGS) {
-        settings(text, has_registry, &mut selected)?;
+    if let Some(text) = files.get(npmrc::FILE) {
+        npmrc::read(text, has_registry, &mut selected)?;
     }
     let deciding = package.into_iter().filter(|(name, _)| DECIDING.contains(&name.as_str()));
     let deciding = Value::Object(deciding.collect());
@@ -182,46 +142,6 @@ fn version_of(text: &str) -> Result<(), &'static str> {
         None if lower.contains('/') => Err(GIT),
         None => Ok(()),
     }
-}
-
-/// Reads the lines of a `.npmrc`: those that an installation heeds are kept, the others that would change it are told.
-fn settings(text: &str, has_registry: bool, selected: &mut Selected) -> Result<(), String> {
-    let (mut kept, mut credentials) = (String::new(), String::new());
-    for (line, number) in text.lines().map(str::trim).zip(1..) {
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        let (name, value) = line.split_once('=').unwrap_or((line, "true"));
-        let (name, value) = (name.trim().trim_end_matches("[]"), value.trim());
-        let of_registry = name.starts_with("//").then(|| name.rsplit_once(':')).flatten();
-        let names_registry = name == "registry" || name.starts_with('@') && name.ends_with(":registry");
-        let is_secret = of_registry.is_some_and(|(_, name)| CREDENTIALS.contains(&name));
-        if INDIFFERENT.contains(&name) || name.starts_with("save") || name.starts_with("init") {
-            continue;
-        }
-        if names_registry && has_registry {
-            return Err(format!("{SETTINGS}:{number}: {OWN_REGISTRY}: {name}"));
-        }
-        let why = match () {
-            () if !(names_registry || is_secret || HEEDED.contains(&name)) => {
-                "has no effect on the packages of a deploy"
-            }
-            () if value.contains("${") => "has no effect: variables are not filled in",
-            () => {
-                let text = if is_secret { &mut credentials } else { &mut kept };
-                text.push_str(&format!("{name}={value}\n"));
-                continue;
-            }
-        };
-        selected.notices.push(format!("{SETTINGS}:{number}: {name} {why}"));
-    }
-    if !kept.is_empty() {
-        selected.texts.insert(SETTINGS.to_owned(), kept);
-    }
-    if !credentials.is_empty() {
-        selected.secrets.insert("credentials".to_owned(), credentials);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -343,31 +263,5 @@ mod tests {
         let notices = selected(&[(FILE, package)], false).unwrap().notices;
         let told = "package.json: its script \"prepare\" is not run: packages are installed without the function's code";
         assert_eq!(notices, [told]);
-    }
-
-    #[test]
-    fn of_the_settings_of_npm_some_are_heeded_and_the_others_told() {
-        let package = (FILE, r#"{"dependencies": {"a": "1"}}"#);
-        let text = "; a comment\nregistry = https://npm.example/\n@own:registry=https://own.example\nsave-exact=true\n\
-                    //own.example/:_authToken=hunter2\n//other.example/:_authToken=${TOKEN}\nlegacy-peer-deps\n\
-                    cafile=/etc/ca.pem\n";
-        let found = selected(&[package, (SETTINGS, text)], false).unwrap();
-        assert_eq!(
-            found.texts[SETTINGS],
-            "registry=https://npm.example/\n@own:registry=https://own.example\nlegacy-peer-deps=true\n"
-        );
-        assert_eq!(found.secrets["credentials"], "//own.example/:_authToken=hunter2\n");
-        assert_eq!(
-            found.notices,
-            [
-                ".npmrc:6: //other.example/:_authToken has no effect: variables are not filled in",
-                ".npmrc:8: cafile has no effect on the packages of a deploy",
-            ]
-        );
-        assert!(!format!("{found:?}").contains("hunter2"));
-        assert_eq!(
-            selected(&[package, (SETTINGS, text)], true).unwrap_err(),
-            ".npmrc:2: the platform names the registry of packages (--build-npm-registry): registry"
-        );
     }
 }

@@ -196,6 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn the_npm_of_an_interpreter_is_found_or_told_to_be_missing() {
+        let version = host_interpreter(Language::Node).unwrap().version;
+        let mut found = Interpreter::find(Language::Node, &version).unwrap();
+        let installer = found.installer().unwrap();
+        assert!(installer.from.join("bin/npm-cli.js").is_file(), "{installer:?}");
+        assert_eq!(installer.to, Path::new("/opt/installer/npm"));
+        found.parts.executable = "/bin/false".into();
+        found.parts.release = "22.1.0".to_owned();
+        assert_eq!(
+            found.installer().unwrap_err().to_string(),
+            "packages cannot be installed: the runtime 'oci' installs them with this machine's own npm, and Node 22.1.0 \
+             (/bin/false) has none; install npm for it (Debian's package is npm), or use --runtime docker"
+        );
+    }
+
+    #[test]
     fn an_interpreter_knows_its_parts() {
         let found =
             Interpreter::find(Language::Python, &host_interpreter(Language::Python).unwrap().version)

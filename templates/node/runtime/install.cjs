@@ -40,6 +40,13 @@ function describe() {
 
 /** The program and its version: the first one that runs. Debian's own needs modules that are found from its own place only. */
 function npm() {
+  found ??= find();
+  return found;
+}
+
+let found;
+
+function find() {
   const own = path.join(path.dirname(path.dirname(fs.realpathSync(process.execPath))), 'lib/node_modules/npm');
   const places = [own, '/usr/share/nodejs/npm', INSTALLER, '/usr/local/lib/node_modules/npm', '/usr/lib/node_modules/npm'];
   for (const program of places.map((place) => path.join(place, 'bin/npm-cli.js')).filter((file) => fs.existsSync(file))) {
@@ -166,6 +173,9 @@ function said(lines) {
 const ADVICE =
   /^(Fix the upstream|this command with --force|to accept an incorrect|In most cases|a package version that|This is a problem related|If you are behind|network settings|Note that you can|tarball, folder|It was specified as|See |\/\S+-report\.txt|errno |syscall |node_modules\/\S+$|While resolving: undefined@)/;
 
+// What node-gyp says of itself.
+const OF_GYP = /^gyp (info|http|verb|(WARN|ERR!) (stack +at |System |command |cwd |node |node-gyp |\$npm_|not ok))/;
+
 /** The reason in a line: npm's own words without its advice, which does not fit here. */
 function reason(lines, lock, code, signal) {
   const { code: kind, told } = said(lines);
@@ -187,7 +197,7 @@ function reason(lines, lock, code, signal) {
   } else if (text.includes('command failed')) {
     // The script of a package: what it printed comes before, or after.
     const name = matched(/^path .*node_modules\/(.+)$/m) ?? 'a package';
-    const printed = lines.filter((line) => !/^npm (error|ERR!|warn|WARN|notice)|^> |^$/.test(line));
+    const printed = lines.filter((line) => !/^npm (error|ERR!|warn|WARN|notice)|^> /.test(line) && !OF_GYP.test(line));
     const ran = matched(/^command (?:sh|\/bin\/sh|bash) -c (.+)$/m);
     const after = useful.filter((line) => !/^(path|command) |^command failed/.test(line));
     why = [`the script of ${name} failed${ran ? ` (${ran})` : ''}`, ...[...printed, ...after].slice(-10)].join('; ');

@@ -1,12 +1,14 @@
 //! Functions in Node with a `package.json`: its packages are installed when they are deployed, once. The packages are made by
 //! the tests and come from a registry of theirs.
 
+mod fence;
+
 use cloudfunc::{
     client::{Error, Outcome},
     model::{Problem, RevisionNumber},
     settings::Platform,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     dependencies, deploy,
@@ -39,7 +41,7 @@ const CODE: (&str, &str) =
     ("function.mjs", "import { hello } from 'greet';\nexport const handler = (name) => hello(name);\n");
 
 /// Serves where the functions of a stack reach it.
-pub async fn serve(stack: Stack, packages: serde_json::Value) -> Registry {
+pub async fn serve(stack: Stack, packages: Value) -> Registry {
     let ip = if stack.has_containers() { own_address().to_string() } else { "127.0.0.1".to_owned() };
     Registry::serve(packages, &ip).await
 }

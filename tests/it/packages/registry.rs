@@ -33,7 +33,10 @@ struct Served {
 impl Registry {
     /// Serves these packages: each the content of its `package.json`, and `files` with their texts.
     pub async fn serve(packages: Value, ip: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind((ip, 0)).await.unwrap();
+        Self::serve_on(tokio::net::TcpListener::bind((ip, 0)).await.unwrap(), packages)
+    }
+
+    pub fn serve_on(listener: tokio::net::TcpListener, packages: Value) -> Self {
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let packages = Arc::new(packages.as_array().unwrap().clone());
