@@ -58,6 +58,7 @@ use crate::{
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
 use claims::Claims;
+pub use dependencies::kept::KeptPackages;
 use dependencies::{cache::DependencyCache, packages::Packages};
 use left_overs::clean_up;
 use lives::Lives;
@@ -74,6 +75,8 @@ pub struct Backends {
     pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
+    /// The packages that outlive the platform; none where its store does that.
+    pub kept: Option<Arc<KeptPackages>>,
     /// The sources of packages.
     pub builds: Builds,
     /// The usual functions, one of each language: instances for them are prewarmed.
@@ -90,16 +93,23 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, clock, lines, builds, usual } = backends;
+    let Backends { store, queue, runtime, clock, lines, kept, builds, usual } = backends;
     let instances = data_dir.join("instances");
-    let folder = data_dir.join("cache/dependencies");
-    let cache = DependencyCache::open(folder.clone(), store.clone())
-        .with_context(|| format!("cannot use {}", folder.display()))?;
+    let cache = match kept.as_ref().and_then(|kept| kept.trees()) {
+        Some(folder) => DependencyCache::shared(folder, store.clone()),
+        None => {
+            let folder = data_dir.join("cache/dependencies");
+            DependencyCache::open(folder.clone(), store.clone())
+                .with_context(|| format!("cannot use {}", folder.display()))?
+        }
+    };
+    // A process without isolation runs in whatever is on the machine.
+    let has_lasting_ids = runtime.kind() != "process";
     let (lives, (claims, wanted)) = (Arc::new(Lives::default()), Claims::new());
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
-        packages: Packages::new(cache, builds),
+        packages: Packages::new(cache, builds).keeping(kept, has_lasting_ids),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,
