@@ -20,6 +20,7 @@ use super::{
     pack::{Function, pack},
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
+    up::prepare::check_sources,
 };
 use crate::{
     app::KeptPackages,
@@ -85,6 +86,7 @@ impl Args {
     async fn order(self, out: &Output) -> Result<Order, Error> {
         let flags = SettingsArgs::from(self.runtime.settings()?);
         let settings = flags.load_anywhere()?;
+        check_sources(&settings)?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;
         Ok(Order { function, payload, settings, repeat: self.repeat })
