@@ -178,8 +178,9 @@ fn start(
                 is_hosts: platform.runtime == runtime::Kind::Oci,
                 defaults: Defaults { versions: platform.versions() },
             };
-            let scheduler = peer(Role::Scheduler)?;
-            tokio::spawn(registry::run(backends, languages, limits, scheduler, server, shutdown))
+            let (scheduler, manager) = (peer(Role::Scheduler)?, peer(Role::Manager)?);
+            let peers = registry::Peers { scheduler, manager };
+            tokio::spawn(registry::run(backends, languages, limits, peers, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };

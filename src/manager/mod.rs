@@ -27,6 +27,7 @@ mod left_overs;
 mod lives;
 mod logs;
 mod lost_outcomes;
+mod not_kept;
 mod outdated;
 pub mod pool;
 mod retry;
@@ -62,6 +63,7 @@ pub use dependencies::kept::KeptPackages;
 use dependencies::{cache::DependencyCache, packages::Packages};
 use left_overs::clean_up;
 use lives::Lives;
+use not_kept::NotKept;
 use outdated::Outdated;
 use revisions::RevisionCache;
 use shared::Shared;
@@ -119,6 +121,7 @@ pub async fn run(
         tasks: Tasks::default(),
         given_up: CancellationToken::new(),
         outdated: Outdated::default(),
+        not_kept: NotKept::default(),
         store,
         queue,
         runtime,
@@ -147,7 +150,7 @@ pub async fn run(
     let mut tasks = stop::Tasks {
         lease: tokio::spawn(lease::keep(shared.clone(), stop_lease.clone())),
         claims: tokio::spawn(claims::run(shared.store.clone(), lives, wanted)),
-        health: tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone())),
+        health: tokio::spawn(server.serve(routes(&shared, &owner), stop_health.clone())),
         builds: tokio::spawn(building),
         lost_outcomes: tokio::spawn(lost_outcomes::run(shared.clone(), shutdown.soft.clone())),
         tidy: tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone())),
@@ -174,6 +177,13 @@ pub async fn run(
     hard.cancel();
     stop::stop(&shared, &owner, dispatch, tasks, &hard).await?;
     anyhow::bail!("the task '{ended}' of the manager ended")
+}
+
+fn routes(shared: &Arc<Shared>, owner: &Owner) -> axum::Router {
+    let health = health_routes(shared, owner);
+    let shared = shared.clone();
+    let not_kept = async move || axum::Json(shared.not_kept.all());
+    health.route("/internal/v1/not-kept", axum::routing::get(not_kept))
 }
 
 fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {
