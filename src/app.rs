@@ -114,8 +114,8 @@ impl Host {
 
     /// Uses packages that earlier platforms have installed, and installs new ones for later platforms. They are closed
     /// by whoever opened them, when the roles have ended.
-    pub fn with_kept_packages(self, kept: Arc<KeptPackages>) -> Self {
-        Self { kept: Some(kept), ..self }
+    pub fn with_kept_packages(self, kept: Option<Arc<KeptPackages>>) -> Self {
+        Self { kept, ..self }
     }
 
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {

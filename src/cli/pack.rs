@@ -30,6 +30,8 @@ pub struct Function {
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
+    /// Whether there is a file that names packages.
+    pub names_packages: bool,
 }
 
 /// Returns the folders of functions that a path means: the folder itself, or its direct subfolders if it is not
@@ -97,7 +99,9 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
         tell(&packed, before, out);
     }
     let Packed { bytes, listing, .. } = packed;
-    Ok(Function { name, language, archive: bytes, files: listing.paths().len() })
+    let dependencies = language.and_then(|language| language.facts().dependencies.as_ref());
+    let names_packages = dependencies.is_some_and(|dependencies| listing.has(dependencies.file));
+    Ok(Function { name, language, archive: bytes, files: listing.paths().len(), names_packages })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.

@@ -1,15 +1,17 @@
 //! Looks at the platform's own sources of packages.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use tokio::net::{TcpStream, lookup_host};
 
 use super::{
-    judge::packages::{Facts, Files, Index, IndexState},
+    judge::packages::{Facts, Files, Index, IndexState, Kept},
     tools,
 };
 use crate::{
     local::sources,
+    model::Dependencies,
+    place::Dirs,
     runtime::Kind,
     settings::{PackageIndex, Settings},
 };
@@ -25,7 +27,7 @@ pub async fn gather(settings: &Settings) -> Facts {
             find_links.map(|path| (path.display().to_string(), sources::wheels(&path).map_err(wrong)));
         let certificates = ca_file
             .map(|path| (path.display().to_string(), sources::certificates(&path).map_err(wrong)));
-        Files { wheels, certificates }
+        Files { wheels, certificates, kept: Dirs::caches().and_then(|caches| kept(&caches)) }
     });
     let index = async {
         match &settings.build_index {
@@ -40,6 +42,18 @@ pub async fn gather(settings: &Settings) -> Facts {
         is_fenced: settings.runtime != Some(Kind::Process),
         is_root: rustix::process::geteuid().is_root(),
     }
+}
+
+/// Looks at the packages of runs; none if there are none.
+fn kept(caches: &Path) -> Option<Kept> {
+    let (mut trees, mut bytes) = (0, 0);
+    for entry in fs::read_dir(caches.join("run-1/keys")).ok()?.flatten() {
+        let Ok(text) = fs::read(entry.path()) else { continue };
+        let Ok(about) = serde_json::from_slice::<Dependencies>(&text) else { continue };
+        trees += 1;
+        bytes += about.bytes;
+    }
+    (trees > 0).then(|| Kept { path: caches.display().to_string(), trees, bytes })
 }
 
 fn wrong(error: sources::Wrong) -> String {

@@ -2,7 +2,7 @@
 //! the tests; no index of others is asked.
 
 mod fence;
-mod wheelhouse;
+pub mod wheelhouse;
 
 use std::time::Duration;
 

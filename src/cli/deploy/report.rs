@@ -97,7 +97,13 @@ pub fn tell_why(error: &client::Error, out: &Output) {
 /// of the problem's text, which is printed below.
 fn without_summary<'t>(trace: &'t str, detail: &str) -> &'t str {
     let trace = trace.trim_end();
-    let repeats = |part: &str| !part.is_empty() && detail.ends_with(&format!(": {part}"));
+    // Python names the place of a syntax error in front of it.
+    let short =
+        detail.rfind(" (").filter(|at| detail[*at..].contains(", line ")).map(|at| &detail[..at]);
+    let repeats = |part: &str| {
+        let is_end = |detail: &str| detail.ends_with(&format!(": {part}"));
+        !part.is_empty() && (is_end(detail) || short.is_some_and(is_end))
+    };
     // Of a message of several lines only a whole one counts.
     let ends = trace.char_indices().filter(|(_, c)| *c == '\n').map(|(at, _)| at);
     for at in ends.collect::<Vec<_>>() {
@@ -135,6 +141,8 @@ mod tests {
         let node = "RangeError: no\n    at file:///var/task/function.mjs:1:7";
         let frames = "    at file:///var/task/function.mjs:1:7";
         assert_eq!(without_summary(node, &detail("RangeError: no")), frames);
+        let placed = "SyntaxError: expected ':' (function.py, line 1)";
+        assert_eq!(without_summary("a\nSyntaxError: expected ':'\n", &detail(placed)), "a");
         // With a cause behind it, or another message, it stays as it is.
         for (trace, words) in
             [(node, "RangeError: yes"), ("o\n", "RangeError: no"), ("", "RangeError: no")]

@@ -41,7 +41,7 @@ pub struct Stage {
     platform: Platform,
     shutdown: Shutdown,
     roles: JoinHandle<anyhow::Result<()>>,
-    kept: Arc<KeptPackages>,
+    kept: Option<Arc<KeptPackages>>,
 }
 
 /// The access to the platform.
@@ -56,10 +56,10 @@ pub struct Window {
 pub async fn set(
     given: Settings,
     language: Language,
-    kept: KeptPackages,
+    kept: Option<KeptPackages>,
     out: &Output,
 ) -> Result<(Stage, Window), Error> {
-    let kept = Arc::new(kept);
+    let kept = kept.map(Arc::new);
     let folder = tempfile::Builder::new()
         .prefix("cloudfunc-run-")
         .permissions(Permissions::from_mode(0o700))
@@ -143,7 +143,7 @@ impl Stage {
                 platform.name
             ));
         }
-        let closing = tokio::task::spawn_blocking(move || kept.close());
+        let closing = tokio::task::spawn_blocking(move || kept?.close());
         // A disk that hangs is not waited for.
         if let Ok(Ok(Some(why))) = tokio::time::timeout(CLEARED_WITHIN, closing).await {
             out.notice(&format!("the packages are installed again by the next `run`: {why}"));

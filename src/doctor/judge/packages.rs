@@ -1,6 +1,6 @@
 //! The platform's own sources of packages.
 
-use super::{Finding, Stops, Wanted};
+use super::{Finding, Stops, Wanted, size};
 use crate::local::sources::Wheels;
 
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,16 @@ pub struct Facts {
 pub struct Files {
     pub wheels: Option<(String, Result<Wheels, String>)>,
     pub certificates: Option<(String, Result<usize, String>)>,
+    /// What `run` keeps between runs.
+    pub kept: Option<Kept>,
+}
+
+/// Installed packages in this user's caches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub path: String,
+    pub trees: usize,
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +62,14 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     findings.extend(files.certificates.as_ref().map(|(path, count)| authorities(path, count, wanted)));
     let has_wheels = files.wheels.is_some();
     findings.extend(facts.index.as_ref().map(|found| index(found, has_wheels, facts.is_fenced)));
+    findings.extend(files.kept.as_ref().map(|Kept { path, trees, bytes }| {
+        let sets = if *trees == 1 { "set" } else { "sets" };
+        let found = format!(
+            "`run` keeps {trees} {sets} of packages, {} of at most 2 GiB, in {path}",
+            size(*bytes)
+        );
+        Finding::ok("run-cache", found)
+    }));
     findings
 }
 
@@ -162,6 +180,17 @@ mod tests {
         ] {
             assert_eq!(of(wheels(found), None), [said]);
         }
+    }
+
+    #[test]
+    fn what_run_keeps_is_counted() {
+        let kept = Kept { path: "/home/a/.cache/cloudfunc".to_owned(), trees: 2, bytes: 300 << 20 };
+        assert_eq!(
+            of(Files { kept: Some(kept), ..Files::default() }, None),
+            [
+                "ok run-cache: `run` keeps 2 sets of packages, 300.0 MiB of at most 2 GiB, in /home/a/.cache/cloudfunc"
+            ]
+        );
     }
 
     #[test]
