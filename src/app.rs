@@ -4,7 +4,7 @@ mod backends;
 mod folder;
 mod running;
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
@@ -15,6 +15,7 @@ use self::{
     backends::Backends,
     running::{Running, supervise},
 };
+pub use crate::manager::KeptPackages;
 use crate::{
     clock::Clock,
     gateway,
@@ -83,6 +84,7 @@ pub struct Host {
     platform: Platform,
     listeners: Vec<(Role, TcpListener)>,
     lines: Option<UnboundedSender<LogLine>>,
+    kept: Option<Arc<KeptPackages>>,
 }
 
 impl Host {
@@ -97,7 +99,7 @@ impl Host {
             *address = listener.local_addr().context("a bound socket has no address")?;
             listeners.push((role, listener));
         }
-        Ok(Self { platform, listeners, lines: None })
+        Ok(Self { platform, listeners, lines: None, kept: None })
     }
 
     pub fn platform(&self) -> &Platform {
@@ -110,14 +112,21 @@ impl Host {
         Self { lines: Some(lines), ..self }
     }
 
+    /// Uses packages that earlier platforms have installed, and installs new ones for later platforms. They are closed
+    /// by whoever opened them, when the roles have ended.
+    pub fn with_kept_packages(self, kept: Option<Arc<KeptPackages>>) -> Self {
+        Self { kept, ..self }
+    }
+
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Self { platform, listeners, lines } = self;
+        let Self { platform, listeners, lines, kept } = self;
         let state = State::open(&platform.data_dir)?;
         let roles: Vec<Role> = listeners.iter().map(|(role, _)| *role).collect();
         let Some(mut backends) = Backends::connect(&roles, &platform, &state, &shutdown).await? else {
             return Ok(());
         };
         backends.lines = lines;
+        backends.kept = kept;
         let doors: HashMap<Role, Door> = roles.iter().map(|role| (*role, Door::default())).collect();
         let mut running = Vec::new();
         for (role, listener) in listeners {
@@ -169,8 +178,9 @@ fn start(
                 is_hosts: platform.runtime == runtime::Kind::Oci,
                 defaults: Defaults { versions: platform.versions() },
             };
-            let scheduler = peer(Role::Scheduler)?;
-            tokio::spawn(registry::run(backends, languages, limits, scheduler, server, shutdown))
+            let (scheduler, manager) = (peer(Role::Scheduler)?, peer(Role::Manager)?);
+            let peers = registry::Peers { scheduler, manager };
+            tokio::spawn(registry::run(backends, languages, limits, peers, server, shutdown))
         }
         Role::Scheduler => {
             let backends = scheduler::Backends { platform: name, store: store?, queue: queue? };
@@ -184,6 +194,7 @@ fn start(
                 runtime: backends.runtime.clone().context("no runtime")?,
                 clock: Clock::system(),
                 lines: backends.lines.clone(),
+                kept: backends.kept.clone(),
                 builds: platform.builds.clone(),
                 usual: manifest::usual(&Defaults { versions: platform.versions() }),
             };

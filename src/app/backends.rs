@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Role;
+use super::{KeptPackages, Role};
 use crate::{
     backoff::Backoff,
     error_chain::chain,
@@ -36,6 +36,8 @@ pub struct Backends {
     pub runtime: Option<Arc<dyn Runtime>>,
     /// Receives every line that functions write.
     pub lines: Option<UnboundedSender<LogLine>>,
+    /// The packages that outlive the platform.
+    pub kept: Option<Arc<KeptPackages>>,
 }
 
 impl Backends {
@@ -46,8 +48,15 @@ impl Backends {
         state: &State,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Option<Self>> {
-        let mut backends =
-            Self { _lock: None, _manager: None, store: None, queue: None, runtime: None, lines: None };
+        let mut backends = Self {
+            _lock: None,
+            _manager: None,
+            store: None,
+            queue: None,
+            runtime: None,
+            lines: None,
+            kept: None,
+        };
         if roles.iter().all(|role| *role == Role::Gateway) {
             return Ok(Some(backends));
         }

@@ -15,6 +15,7 @@ mod ignore_rules;
 mod include;
 mod left_out;
 mod members;
+mod owner;
 mod pack;
 mod packages;
 mod path;

@@ -23,7 +23,7 @@ use rustix::{
 };
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{MAX_DEPTH, path, shorten, unpack::write_file};
+use super::{MAX_DEPTH, owner::owner, path, shorten, unpack::write_file};
 
 /// The limits of a tree.
 pub const MAX_TREE: TreeSize = TreeSize { files: 50_000, bytes: 512 * 1024 * 1024 };
@@ -35,8 +35,13 @@ pub enum TreeError {
     TooManyFiles,
     #[error("they take more than 512 MiB")]
     TooLarge,
-    #[error("their file '{path}' {problem}")]
-    Entry { path: String, problem: String },
+    #[error("{} {problem}", shown(path, package.as_deref()))]
+    Entry {
+        path: String,
+        problem: String,
+        /// The package that brought it, as far as it is known.
+        package: Option<String>,
+    },
     #[error("cannot use {path}")]
     Io {
         path: PathBuf,
@@ -65,15 +70,37 @@ impl TreeError {
 
     fn entry(path: &Path, problem: impl Into<String>) -> Self {
         let path = shorten(&path.display().to_string().escape_debug().to_string());
-        Self::Entry { path, problem: problem.into() }
+        Self::Entry { path, problem: problem.into(), package: None }
+    }
+
+    /// Names the package of the file that is at fault.
+    fn with_package(self, folder: &Path) -> Self {
+        match self {
+            Self::Entry { path, problem, package: None } => {
+                let package = owner(folder, &path);
+                Self::Entry { path, problem, package }
+            }
+            other => other,
+        }
     }
 
     /// A rule of archives that a path breaks.
     fn rule(error: super::Error) -> Self {
         match error {
-            super::Error::Entry { path, problem } => Self::Entry { path, problem },
+            // Its advice is for files that can be renamed or left out.
+            super::Error::Entry { path, mut problem } => {
+                problem.truncate(problem.find(';').unwrap_or(problem.len()));
+                Self::Entry { path, problem, package: None }
+            }
             other => Self::Stream(io::Error::other(other)),
         }
+    }
+}
+
+fn shown(path: &str, package: Option<&str>) -> String {
+    match package {
+        Some(package) => format!("the file '{path}' of the package {package}"),
+        None => format!("their file '{path}'"),
     }
 }
 
@@ -103,7 +130,8 @@ impl TreeSize {
 pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
     let mut size = TreeSize::default();
     let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
-    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut size))?;
+    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut size))
+        .map_err(|error| error.with_package(folder))?;
     let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     written.map_err(TreeError::Stream)?;
     Ok(size)
@@ -326,8 +354,17 @@ mod tests {
         symlink("/etc/passwd", folder.join("passwd")).unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 'passwd' is a link that leads out of them");
         fs::remove_file(folder.join("passwd")).unwrap();
+        fs::write(folder.join(OsStr::from_bytes(b"caf\xff")), "").unwrap();
+        assert_eq!(pack(folder).unwrap_err(), "their file 'caf\u{fffd}' has a name that is not UTF-8");
+        fs::remove_file(folder.join(OsStr::from_bytes(b"caf\xff"))).unwrap();
+        fs::create_dir(folder.join("greet-1.0.dist-info")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(folder.join("s")).unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 's' is not a file, folder or link");
+        fs::write(folder.join("greet-1.0.dist-info/RECORD"), "s,,\n").unwrap();
+        assert_eq!(
+            pack(folder).unwrap_err(),
+            "the file 's' of the package greet 1.0 is not a file, folder or link"
+        );
     }
 
     #[test]

@@ -8,10 +8,14 @@ use std::{
 };
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Error, Exit, Output, ask};
-use crate::model::{FunctionName, Language};
+use crate::{
+    language::Dependencies,
+    model::{FunctionName, Language},
+};
 
 /// Create a folder for a new function from a template
 ///
@@ -27,6 +31,55 @@ pub struct Args {
     /// The template to start from: a language
     #[arg(long, visible_alias = "language", value_parser = template(), default_value = Language::DEFAULT.name())]
     template: Language,
+    /// List the templates, and how each language gets its packages
+    #[arg(long, conflicts_with_all = ["folder", "name", "template"])]
+    list: bool,
+}
+
+/// A line of `--list`.
+#[derive(Serialize)]
+struct Template {
+    template: &'static str,
+    /// The version of functions that name none, unless the platform has another default.
+    version: &'static str,
+    files: Vec<&'static str>,
+    packages: String,
+}
+
+impl Template {
+    fn of(language: Language) -> Self {
+        let facts = language.facts();
+        let packages = match &facts.dependencies {
+            Some(Dependencies { file, installer: Some(_), .. }) => {
+                format!("{file}, installed by deploy and run")
+            }
+            Some(Dependencies { folder: Some(folder), .. }) => {
+                format!("{folder} in the function's folder")
+            }
+            _ => "in the function's folder".to_owned(),
+        };
+        Self {
+            template: facts.name,
+            version: facts.versions.default,
+            files: facts.template.iter().map(|(file, _)| *file).collect(),
+            packages,
+        }
+    }
+}
+
+fn list(out: &Output) -> Result<(), Error> {
+    let templates: Vec<Template> = Language::ALL.iter().copied().map(Template::of).collect();
+    if out.json() {
+        return out.document(&templates);
+    }
+    let row = |one: &Template| {
+        let version = one.version.to_owned();
+        [one.template.to_owned(), version, one.files.join(", "), one.packages.clone()]
+    };
+    let rows: Vec<_> = templates.iter().map(row).collect();
+    out.table(["TEMPLATE", "VERSION", "FILES", "PACKAGES"], &rows)?;
+    out.next("cloudfunc init hello --template NAME");
+    Ok(())
 }
 
 /// The placeholder for the function's name in the templates.
@@ -40,6 +93,9 @@ fn template() -> impl TypedValueParser<Value = Language> {
 
 impl Args {
     pub async fn run(self, out: &Output) -> Result<(), Error> {
+        if self.list {
+            return list(out);
+        }
         let (folder, name) = match (self.folder, self.name) {
             (Some(folder), Some(name)) => (folder, name),
             (None, Some(name)) => (name.as_str().into(), name),
@@ -110,6 +166,13 @@ mod tests {
         bundle,
         manifest::{self, Defaults},
     };
+
+    #[test]
+    fn a_template_says_how_its_language_gets_packages() {
+        let python = Template::of(Language::Python);
+        assert_eq!(python.files, ["function.py", "cloudfunc.toml"]);
+        assert_eq!(python.packages, "requirements.txt, installed by deploy and run");
+    }
 
     #[test]
     fn what_init_makes_can_be_deployed() {

@@ -1,6 +1,6 @@
 //! `cloudfunc invocation show | wait | list`
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     client::RecordFilter,
-    model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page},
+    model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page, code},
+    units::{parse_duration, show_duration},
 };
 
 /// The time that one request waits; then another request is sent.
@@ -42,6 +43,9 @@ enum Command {
     Wait {
         /// The invocation: its id, the beginning or end of its id, or @last for the last one made here
         id: IdArg,
+        /// Wait for at most this long; the invocation goes on, and the exit code is 3
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        timeout: Option<Duration>,
     },
     /// List invocations, newest first
     List(ListArgs),
@@ -67,7 +71,7 @@ impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         match self.command {
             Command::Show { id } => show(&id, target, out).await,
-            Command::Wait { id } => wait(&id, target, out).await,
+            Command::Wait { id, timeout } => wait(&id, timeout, target, out).await,
             Command::List(args) => args.run(target, out).await,
         }
     }
@@ -89,7 +93,7 @@ async fn show(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
             out.line(&out.foreign(line))?;
         }
     }
-    said::beside_record(&client, record.id, out).await?;
+    said::beside_record(&client, &record, out).await?;
     out.next(&format!("cloudfunc logs {} --invocation {}", record.function, record.id));
     Ok(())
 }
@@ -107,7 +111,13 @@ fn goes_on(asked: &InvocationRef) -> impl Future<Output = Option<Farewell>> + Se
     std::future::ready(Some(farewell))
 }
 
-async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
+async fn wait(
+    id: &IdArg,
+    timeout: Option<Duration>,
+    target: &Target,
+    out: &Output,
+) -> Result<(), Error> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let client = target.client(out)?;
     let asked = target.invocation(id)?;
     out.on_interrupt().set(goes_on(&asked));
@@ -119,7 +129,12 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
     let mut patience = Patience::default();
     while !record.state.is_terminal() {
         progress.say(&format!("{} {}", record.function, record.state));
-        match client.record(id, Some(WAIT)).await {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            out.on_interrupt().clear();
+            return Err(goes_on_after(&record, timeout.unwrap_or_default()));
+        }
+        match client.record(id, Some(left.map_or(WAIT, |left| left.min(WAIT)))).await {
             Ok(answer) => {
                 record = answer;
                 patience.answered();
@@ -148,6 +163,15 @@ async fn wait(id: &IdArg, target: &Target, out: &Output) -> Result<(), Error> {
         said::beside_failure(&client, id, out).await;
     }
     Answer::of_record(record, value).print(out)
+}
+
+/// The end of a wait before the end of the invocation.
+fn goes_on_after(record: &Record, timeout: Duration) -> Error {
+    let Record { id, function, state, .. } = record;
+    let waited = show_duration(timeout);
+    Error::platform(format!("the invocation {id} of {function} is {state} after {waited}; it goes on"))
+        .code(code::NOT_FINISHED.code)
+        .hint(format!("`cloudfunc invocation wait {id}` waits for it again"))
 }
 
 /// Adds what was last known of an invocation whose platform has not come back, and how to go on.
@@ -265,13 +289,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_platform_that_does_not_come_back_leaves_the_last_state_and_what_to_do() {
-        let record: Record = serde_json::from_value(serde_json::json!({
+    fn a_wait_that_ends_first_leaves_the_state_and_what_to_do() {
+        let ended = goes_on_after(&running(), Duration::from_secs(30));
+        assert_eq!(ended.exit, Exit::Platform);
+        assert_eq!(ended.report().code, "not_finished");
+        let id = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f";
+        assert_eq!(
+            (ended.chain().join(": "), ended.hint.unwrap()),
+            (
+                format!("the invocation {id} of f is running after 30 s; it goes on"),
+                format!("`cloudfunc invocation wait {id}` waits for it again")
+            )
+        );
+    }
+
+    fn running() -> Record {
+        serde_json::from_value(serde_json::json!({
             "id": "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f", "function": "f", "mode": "async", "state": "running",
             "dead_letter": false, "prewarmed": false, "accepted_at": "2026-01-31T12:00:00Z", "attempts": [],
             "phases": [],
         }))
-        .unwrap();
+        .unwrap()
+    }
+
+    #[test]
+    fn a_platform_that_does_not_come_back_leaves_the_last_state_and_what_to_do() {
+        let record = running();
         let gone = || Error::platform("the platform did not come back within 1m");
         let told = |error: Error| (error.chain().join(": "), error.hint.unwrap_or_default());
         let last = "the invocation of f was running when the platform last answered: the platform did not come back \

@@ -390,6 +390,14 @@ impl Progress {
         }
     }
 
+    /// Shows the current step; off a terminal as a line, also of progress that needs no trace.
+    pub fn say_in_line(&self, message: &str) {
+        match self.bar {
+            Some(_) => self.say(message),
+            None => self.out.note(message),
+        }
+    }
+
     /// Returns a handle with which another task can show its progress; it works only on a terminal.
     pub fn ticker(&self) -> Ticker {
         Ticker(self.bar.clone())

@@ -30,6 +30,8 @@ pub struct Function {
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
+    /// Whether there is a file that names packages.
+    pub names_packages: bool,
 }
 
 /// Returns the folders of functions that a path means: the folder itself, or its direct subfolders if it is not
@@ -54,6 +56,22 @@ pub enum Folders {
     One(PathBuf),
     /// The functions in a folder of functions, in order.
     Several(Vec<PathBuf>),
+}
+
+/// Returns the name of the function in a folder, as far as it is known without packing: also of a manifest with mistakes.
+pub fn known_name(folder: &Path) -> Option<FunctionName> {
+    let table: toml::Table = manifest_text(folder).ok()?.parse().ok()?;
+    match table.get("name") {
+        Some(name) => name.as_str()?.parse().ok(),
+        None => name_of(folder).ok(),
+    }
+}
+
+/// Like [`known_name`], for a path that may mean anything: only if it is that of one function.
+pub fn known_name_at(path: &Path) -> Option<FunctionName> {
+    let folder = find(path).ok()?;
+    let is_function = folder.join(manifest::FILE).is_file() || has_code(&folder).is_ok();
+    known_name(&folder).filter(|_| is_function)
 }
 
 /// Finds the folder of a function and packs it.
@@ -81,7 +99,9 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
         tell(&packed, before, out);
     }
     let Packed { bytes, listing, .. } = packed;
-    Ok(Function { name, language, archive: bytes, files: listing.paths().len() })
+    let dependencies = language.and_then(|language| language.facts().dependencies.as_ref());
+    let names_packages = dependencies.is_some_and(|dependencies| listing.has(dependencies.file));
+    Ok(Function { name, language, archive: bytes, files: listing.paths().len(), names_packages })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.
@@ -117,20 +137,25 @@ fn is_a_functions(folder: &Path) -> Result<(), Error> {
     ))
 }
 
+/// Returns the text of a folder's manifest; an empty one if it has none.
+fn manifest_text(folder: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    if let Ok(opened) = File::open(folder.join(manifest::FILE)) {
+        opened.take(manifest::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
 /// Looks for the manifest and the handler's file, so that a folder that is not a function is not packed. Returns the
 /// code's language; none for an image from elsewhere.
 fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     let file = folder.join(manifest::FILE);
-    let mut text = String::new();
-    if let Ok(opened) = File::open(&file) {
-        let read = opened.take(manifest::MAX_BYTES as u64 + 1).read_to_string(&mut text);
-        read.map_err(|source| {
-            cannot(
-                folder,
-                Error::new(Exit::Caller, source).context(format!("cannot read {}", file.display())),
-            )
-        })?;
-    }
+    let text = manifest_text(folder).map_err(|source| {
+        cannot(
+            folder,
+            Error::new(Exit::Caller, source).context(format!("cannot read {}", file.display())),
+        )
+    })?;
     let Manifest { spec, include, .. } =
         manifest::parse(&text, &file.display().to_string(), &Defaults::default())?;
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(None) };

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Error, Output, Style};
+use super::{Error, Output, Style, text::count};
 use crate::{
     client::{self, Client, LogQuery},
-    model::{InvocationId, LineKind, LogLine, Stream, Tail},
+    model::{InvocationId, LineKind, LogLine, Record, Stream, Tail, code},
 };
 
 /// The maximum number of lines shown with a failure, and with a record.
@@ -61,10 +61,26 @@ pub async fn beside_failure(client: &Client, id: InvocationId, out: &Output) {
     }
 }
 
+/// Whether the function of an invocation has been deleted since, maybe to be deployed again.
+async fn is_deleted(client: &Client, record: &Record) -> Result<bool, client::Error> {
+    match client.function(&record.function).await {
+        Ok(function) => Ok(function.created_at > record.accepted_at),
+        Err(client::Error::Problem(problem)) if client::is(&problem, code::FUNCTION_NOT_FOUND) => {
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Prints the last lines of an invocation on stdout as a part of its record.
-pub async fn beside_record(client: &Client, id: InvocationId, out: &Output) -> Result<(), Error> {
-    let said = Said::read(client, id, BESIDE_RECORD).await?;
+pub async fn beside_record(client: &Client, record: &Record, out: &Output) -> Result<(), Error> {
+    let said = Said::read(client, record.id, BESIDE_RECORD).await?;
     if said.lines.is_empty() && said.missing == 0 {
+        let written: u64 = record.attempts.iter().filter_map(|attempt| attempt.lines).sum();
+        if written > 0 && is_deleted(client, record).await? {
+            let lines = count(usize::try_from(written).unwrap_or(usize::MAX), "line");
+            out.line(&format!("\n[its {lines} of output went with the function, which was deleted]"))?;
+        }
         return Ok(());
     }
     let which = if said.more { format!("the last {BESIDE_RECORD} lines") } else { "output".to_owned() };

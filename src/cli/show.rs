@@ -112,6 +112,12 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if scaling.min_instances > 0 {
         settings.push(("min instances", scaling.min_instances.to_string()));
     }
+    if let Some(not_kept) = &function.not_kept {
+        let (since, reason) = (out.moment(not_kept.since), &not_kept.reason);
+        let first = format!("since {since}, on this host: {reason}");
+        // A table has one line for each.
+        settings.push(("not started", first.replace('\n', "; ")));
+    }
     if let Some(description) = description {
         settings.insert(1, ("description", description.clone()));
     }

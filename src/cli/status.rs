@@ -19,7 +19,10 @@ use crate::{
         LocalPlatform,
         probe::{self, Answer, Prober},
     },
-    model::{FunctionName, PlatformName, api::Health},
+    model::{
+        FunctionName, PlatformName,
+        api::{Health, NotKept},
+    },
     place::{
         Dirs, Stack,
         platforms::{Platforms, shown},
@@ -61,6 +64,8 @@ struct Status {
     up_pid: Option<u32>,
     roles: Vec<RoleStatus>,
     services: Vec<ServiceStatus>,
+    /// Functions with `min_instances` of which this host's manager cannot start an instance.
+    not_kept: Vec<NotKept>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +162,9 @@ impl Args {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
             roles.push(role_status(role, url, prober.ask(role).await));
         }
+        let is_ready =
+            roles.iter().any(|role| role.role == Role::Manager.as_str() && role.state == "ready");
+        let not_kept = if is_ready { prober.not_kept().await } else { Vec::new() };
         let services = match place.project() {
             Some(project) => project.services().await.unwrap_or_else(|error| {
                 out.note(&format!("the compose services cannot be seen: {}", error.chain().join(": ")));
@@ -191,6 +199,7 @@ impl Args {
             up_pid: place.holder.filter(|_| place.running).map(|holder| holder.pid),
             roles,
             services: services.iter().map(service_status).collect(),
+            not_kept,
         };
         Ok((status, verdict))
     }
@@ -230,6 +239,7 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
         up_pid: None,
         roles: vec![role],
         services: Vec::new(),
+        not_kept: Vec::new(),
     };
     Ok((status, verdict))
 }
@@ -260,6 +270,13 @@ impl Status {
         }
         for service in &self.services {
             out.line(&format!("{:<10} {:<22} {}", service.service, "compose", service.state))?;
+        }
+        for NotKept { function, revision, since, reason } in &self.not_kept {
+            let since = out.moment(*since);
+            let reason = reason.replace('\n', "; ");
+            let line =
+                format!("{:<10} {function}, revision {revision}, since {since}: {reason}", "not kept");
+            out.line(&out.foreign(&line))?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod engine;
 pub mod finding;
 mod judge;
 mod limits;
+mod packages;
 mod platform;
 mod ports;
 mod sandbox;

@@ -6,7 +6,7 @@ use super::{
     backends, cgroups, clock, compose, disk, engine,
     finding::{Finding, Group, Report, Stops, Wanted},
     judge::{self, platform::Answer},
-    limits, platform, ports, sandbox, system, tools,
+    limits, packages, platform, ports, sandbox, system, tools,
 };
 use crate::{
     compose::{Credentials, Service, urls},
@@ -111,7 +111,7 @@ impl Subject {
         let (store, queue) = self.backends(running);
         let ports = self.ports(&roles, running);
         let survey = engine.as_ref().ok();
-        let ((backends, ahead), ports, disk, platform, system, cgroups, mut clock) = tokio::join!(
+        let ((backends, ahead), ports, disk, platform, system, cgroups, mut clock, packages) = tokio::join!(
             backends::gather(store.as_ref(), queue.as_ref(), &name),
             tools::blocking(move || ports::gather(&ports)),
             self.disk(survey, store.as_ref()),
@@ -119,6 +119,7 @@ impl Subject {
             tools::blocking(system::gather),
             tools::blocking(cgroups::gather),
             clock::gather(),
+            packages::gather(&self.settings),
         );
         clock.store_ahead_ms = ahead;
         let engine = judge::engine::Facts {
@@ -140,6 +141,7 @@ impl Subject {
             group("disk", disk.map(|facts| judge::disk::judge(&facts, wanted))),
             group("compose", Some(judge::compose::judge(&compose, wanted))),
             group("backends", Some(judge::backends::judge(&backends, wanted))),
+            group("packages", Some(judge::packages::judge(&packages, wanted))),
             group("clock", Some(judge::clock::judge(&clock))),
             group("limits", Some(judge::limits::judge(&limits::gather()))),
             group("platform", platform.map(|facts| judge::platform::judge(&facts))),

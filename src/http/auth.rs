@@ -13,11 +13,7 @@ use futures_util::future::BoxFuture;
 use subtle::ConstantTimeEq as _;
 use tower::Service as _;
 
-use super::{
-    Answer, Failure,
-    body_budget::{BodyBudget, used_up},
-    request::throw_away,
-};
+use super::{Answer, Failure, body_budget::BodyBudget, request::throw_away};
 use crate::model::{Problem, code};
 
 /// What a server lets in.
@@ -132,7 +128,7 @@ impl Guarded {
                 Ok((request, _taken)) => self.routed(request).await,
                 Err(mut body) => {
                     throw_away(&mut body).await;
-                    Failure::from(used_up()).into_response()
+                    Failure::from(self.bodies.used_up()).into_response()
                 }
             },
         };

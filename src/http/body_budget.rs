@@ -20,24 +20,25 @@ use crate::{
     units::show_bytes,
 };
 
-/// Maximum size of the bodies of all unanswered requests of a port together.
-const BYTES: usize = 512 * 1024 * 1024;
 /// The largest body that is reserved as a whole before it has come, in bytes.
 const SMALL: usize = 64 * 1024;
 /// Seconds that a refused client is told to wait.
 const RETRY_AFTER: u64 = 1;
 
-pub(super) struct BodyBudget(Arc<Budget>);
-
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self::of(BYTES)
-    }
+pub(super) struct BodyBudget {
+    budget: Arc<Budget>,
+    bytes: usize,
 }
 
 impl BodyBudget {
-    fn of(bytes: usize) -> Self {
-        Self(Arc::new(Budget::new(bytes)))
+    /// A budget of this size, for the bodies of all unanswered requests of a port together.
+    pub(super) fn of(bytes: usize) -> Self {
+        Self { budget: Arc::new(Budget::new(bytes)), bytes }
+    }
+
+    /// Returns the refusal of a request whose body does not fit.
+    pub(super) fn used_up(&self) -> Problem {
+        UsedUp(self.bytes).problem()
     }
 
     /// Reserves bytes for a body: all of a small one, else each piece as it comes, so that a slow sender does not hold
@@ -48,7 +49,8 @@ impl BodyBudget {
         if length == 0 {
             return Ok((request, None));
         }
-        let taken = Arc::new(Reserved { room: self.0.clone(), bytes: AtomicUsize::new(0) });
+        let room = self.budget.clone();
+        let taken = Arc::new(Reserved { room, limit: self.bytes, bytes: AtomicUsize::new(0) });
         if length > SMALL {
             let counted = taken.clone();
             let count = |body| Body::new(CountedBody { body, taken: counted, is_refused: false });
@@ -58,17 +60,11 @@ impl BodyBudget {
     }
 }
 
-pub(super) fn used_up() -> Problem {
-    let detail = format!(
-        "the bodies of unanswered requests take up the limit of {} already",
-        show_bytes(BYTES as u64)
-    );
-    Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER)
-}
-
 /// The bytes that a request has reserved.
 pub(super) struct Reserved {
     room: Arc<Budget>,
+    /// The size of the budget, in bytes.
+    limit: usize,
     bytes: AtomicUsize,
 }
 
@@ -88,10 +84,18 @@ impl Drop for Reserved {
     }
 }
 
-/// The budget is used up by other requests.
+/// The budget, of this many bytes, is used up by other requests.
 #[derive(Debug, thiserror::Error)]
 #[error("other requests use up the budget for bodies")]
-pub(super) struct UsedUp;
+pub(super) struct UsedUp(usize);
+
+impl UsedUp {
+    pub(super) fn problem(&self) -> Problem {
+        let limit = show_bytes(self.0 as u64);
+        let detail = format!("the bodies of unanswered requests take up the limit of {limit} already");
+        Problem::new(code::OVERLOADED, detail).retry_after(RETRY_AFTER)
+    }
+}
 
 /// A body that reserves bytes as it comes.
 struct CountedBody {
@@ -122,7 +126,7 @@ impl hyper::body::Body for CountedBody {
             return Poll::Ready(frame);
         }
         self.is_refused = true;
-        Poll::Ready(Some(Err(axum::Error::new(UsedUp))))
+        Poll::Ready(Some(Err(axum::Error::new(UsedUp(self.taken.limit)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -164,12 +168,12 @@ mod tests {
         let (in_pieces, taken) = room.enter(request(pieces(&[4, 4]))).ok().unwrap();
         assert_eq!(in_pieces.into_body().collect().await.unwrap().to_bytes().len(), 8);
         let (in_pieces, other) = room.enter(request(pieces(&[2, 1, 5]))).ok().unwrap();
-        let read = super::super::read_body(in_pieces.into_body(), 100, used_up).await;
+        let read = super::super::read_body(in_pieces.into_body(), 100, || room.used_up()).await;
         let problem = read.unwrap_err().0;
         assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
         assert_eq!(
             problem.detail,
-            "the bodies of unanswered requests take up the limit of 512 MiB already"
+            "the bodies of unanswered requests take up the limit of 10 B already"
         );
         drop((taken, other));
         assert!(room.enter(request(Body::from("1234567890"))).is_ok());

@@ -14,7 +14,8 @@ pub fn client() -> anyhow::Result<reqwest::Client> {
         .tls_certs_only([])
         .tcp_nodelay(true)
         .connect_timeout(Duration::from_secs(2))
-        .pool_idle_timeout(None)
+        // Shorter than the other end keeps one, which might else close it while a request is sent.
+        .pool_idle_timeout(Duration::from_secs(90))
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .context("cannot make an HTTP client")

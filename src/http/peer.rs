@@ -7,13 +7,13 @@ use axum::{
     Router,
     body::{Body, HttpBody as _},
     http::{HeaderMap, HeaderValue, Method, Request, Uri, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use super::{Answer, CallRequest};
+use super::{Answer, CallRequest, Failure, request::refusal};
 use crate::model::{
     Call, CallAnswer,
     route::{self, Target},
@@ -172,10 +172,14 @@ impl Peer {
                 }
                 let body = reqwest::Body::wrap_stream(body.into_data_stream());
                 let request = client.request(method, format!("{base}{path}")).headers(headers);
-                let answer = request.body(body).send().await;
-                let answer = answer
-                    .map_err(|error| Unanswered { begun: !error.is_connect(), source: Some(error) })?;
-                Ok(received(answer))
+                match request.body(body).send().await {
+                    Ok(answer) => Ok(received(answer)),
+                    // Cut off like that, it is a request that the other role has not begun with.
+                    Err(error) => match refusal(&error) {
+                        Some(problem) => Ok(Failure::from(problem).into_response()),
+                        None => Err(Unanswered { begun: !error.is_connect(), source: Some(error) }),
+                    },
+                }
             }
         }
     }

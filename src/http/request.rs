@@ -6,10 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::{
-    Answer,
-    body_budget::{UsedUp, used_up},
-};
+use super::{Answer, body_budget::UsedUp, progress::Stalled};
 use crate::{
     model::{FunctionName, Problem, code, message::MAX_BODY},
     units::show_bytes,
@@ -38,18 +35,25 @@ pub async fn read_body(
             throw_away(&mut body).await;
             Err(too_large().into())
         }
-        Err(error) if is_used_up(&*error) => {
-            throw_away(&mut body).await;
-            Err(used_up().into())
-        }
-        Err(error) => {
-            Err(Problem::new(code::BAD_REQUEST, format!("the body could not be read: {error}")).into())
-        }
+        Err(error) => match refusal(&*error) {
+            Some(refusal) => {
+                throw_away(&mut body).await;
+                Err(refusal.into())
+            }
+            None => {
+                let detail = format!("the body could not be read: {error}");
+                Err(Problem::new(code::BAD_REQUEST, detail).into())
+            }
+        },
     }
 }
 
-fn is_used_up(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<UsedUp>())
+/// Returns why this server itself has ended a body, if it has.
+pub(super) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<Problem> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| {
+        let used_up = error.downcast_ref().map(UsedUp::problem);
+        used_up.or_else(|| Some(error.downcast_ref::<Stalled>()?.problem()))
+    })
 }
 
 /// The part of a refused body that is read and thrown away: an answer in the middle of a request
@@ -57,7 +61,7 @@ fn is_used_up(error: &(dyn std::error::Error + 'static)) -> bool {
 const SWALLOW: usize = 64 * 1024 * 1024;
 const SWALLOW_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the rest of a body that is refused, within bounds.
+/// Reads the rest of a body that is refused, within bounds; nothing more of one that has stopped coming.
 pub async fn throw_away(body: &mut Body) {
     let _ = tokio::time::timeout(SWALLOW_TIMEOUT, swallow(body)).await;
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
+    Bounds, Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
 };
 use crate::model::{
     PlatformName, Problem,
@@ -50,6 +50,11 @@ impl From<Router> for Served {
 impl Server {
     /// Serves until `stop`, then answers the requests that have come whole. Dropped, it answers nobody.
     pub async fn serve(self, serves: impl Into<Served>, stop: CancellationToken) {
+        self.serve_within(Bounds::default(), serves, stop).await;
+    }
+
+    /// Like [`Self::serve`], with bounds other than the usual ones.
+    pub async fn serve_within(self, bounds: Bounds, serves: impl Into<Served>, stop: CancellationToken) {
         let Self { listener, guard, door } = self;
         let Served { routes, calls, shortcut } = serves.into();
         let routes = routes
@@ -65,9 +70,9 @@ impl Server {
             });
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.
-        let app =
-            Guarded { guard, routes: routes.with_state(()), shortcut, bodies: BodyBudget::default() };
-        connections::serve(listener, Arc::new(app), stop).await;
+        let (routes, bodies) = (routes.with_state(()), BodyBudget::of(bounds.bodies));
+        let app = Guarded { guard, routes, shortcut, bodies };
+        connections::serve(listener, Arc::new(app), bounds, stop).await;
     }
 }
 

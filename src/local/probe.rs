@@ -5,7 +5,11 @@ use std::{fs, net::SocketAddr, path::Path, time::Duration};
 pub use crate::place::lock::reachable;
 use crate::{
     app::Role,
-    model::{PlatformName, Problem, api::Health, code},
+    model::{
+        PlatformName, Problem,
+        api::{Health, NotKept},
+        code,
+    },
     place::Addresses,
     settings::Platform,
 };
@@ -97,6 +101,18 @@ impl Prober {
             }
             Some(true) if ok && health.ready => Answer::Ready(health),
             Some(true) => Answer::Waiting(health.waiting_for.unwrap_or_else(|| "its start".to_owned())),
+        }
+    }
+
+    /// Returns the functions of which the manager cannot start the instances that it is to keep. Only after it has been
+    /// seen to be ours; none if it does not answer.
+    pub async fn not_kept(&self) -> Vec<NotKept> {
+        let Some(Tokens { internal: Some(token), .. }) = &self.tokens else { return Vec::new() };
+        let manager = reachable(address(&self.addresses, Role::Manager));
+        let url = format!("http://{manager}/internal/v1/not-kept");
+        match self.client.get(url).bearer_auth(token).send().await {
+            Ok(answer) => answer.json().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
         }
     }
 

@@ -27,6 +27,7 @@ mod left_overs;
 mod lives;
 mod logs;
 mod lost_outcomes;
+mod not_kept;
 mod outdated;
 pub mod pool;
 mod retry;
@@ -58,9 +59,11 @@ use crate::{
 use builds::under_way::BuildsUnderWay;
 use bundles::BundleCache;
 use claims::Claims;
+pub use dependencies::kept::KeptPackages;
 use dependencies::{cache::DependencyCache, packages::Packages};
 use left_overs::clean_up;
 use lives::Lives;
+use not_kept::NotKept;
 use outdated::Outdated;
 use revisions::RevisionCache;
 use shared::Shared;
@@ -74,6 +77,8 @@ pub struct Backends {
     pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
+    /// The packages that outlive the platform; none where its store does that.
+    pub kept: Option<Arc<KeptPackages>>,
     /// The sources of packages.
     pub builds: Builds,
     /// The usual functions, one of each language: instances for them are prewarmed.
@@ -90,16 +95,23 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, clock, lines, builds, usual } = backends;
+    let Backends { store, queue, runtime, clock, lines, kept, builds, usual } = backends;
     let instances = data_dir.join("instances");
-    let folder = data_dir.join("cache/dependencies");
-    let cache = DependencyCache::open(folder.clone(), store.clone())
-        .with_context(|| format!("cannot use {}", folder.display()))?;
+    let cache = match kept.as_ref().and_then(|kept| kept.trees()) {
+        Some(folder) => DependencyCache::shared(folder, store.clone()),
+        None => {
+            let folder = data_dir.join("cache/dependencies");
+            DependencyCache::open(folder.clone(), store.clone())
+                .with_context(|| format!("cannot use {}", folder.display()))?
+        }
+    };
+    // A process without isolation runs in whatever is on the machine.
+    let has_lasting_ids = runtime.kind() != "process";
     let (lives, (claims, wanted)) = (Arc::new(Lives::default()), Claims::new());
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
-        packages: Packages::new(cache, builds),
+        packages: Packages::new(cache, builds).keeping(kept, has_lasting_ids),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,
@@ -109,6 +121,7 @@ pub async fn run(
         tasks: Tasks::default(),
         given_up: CancellationToken::new(),
         outdated: Outdated::default(),
+        not_kept: NotKept::default(),
         store,
         queue,
         runtime,
@@ -137,7 +150,7 @@ pub async fn run(
     let mut tasks = stop::Tasks {
         lease: tokio::spawn(lease::keep(shared.clone(), stop_lease.clone())),
         claims: tokio::spawn(claims::run(shared.store.clone(), lives, wanted)),
-        health: tokio::spawn(server.serve(health_routes(&shared, &owner), stop_health.clone())),
+        health: tokio::spawn(server.serve(routes(&shared, &owner), stop_health.clone())),
         builds: tokio::spawn(building),
         lost_outcomes: tokio::spawn(lost_outcomes::run(shared.clone(), shutdown.soft.clone())),
         tidy: tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone())),
@@ -164,6 +177,13 @@ pub async fn run(
     hard.cancel();
     stop::stop(&shared, &owner, dispatch, tasks, &hard).await?;
     anyhow::bail!("the task '{ended}' of the manager ended")
+}
+
+fn routes(shared: &Arc<Shared>, owner: &Owner) -> axum::Router {
+    let health = health_routes(shared, owner);
+    let shared = shared.clone();
+    let not_kept = async move || axum::Json(shared.not_kept.all());
+    health.route("/internal/v1/not-kept", axum::routing::get(not_kept))
 }
 
 fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {

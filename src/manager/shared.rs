@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     builds::under_way::BuildsUnderWay, bundles::BundleCache, claims::Claims,
-    dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter,
+    dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter, not_kept::NotKept,
     outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
 use crate::{
@@ -31,6 +31,7 @@ pub struct Shared {
     pub logs: LogWriter,
     /// Code that may have gone with a function or revision.
     pub outdated: Outdated,
+    pub not_kept: NotKept,
     /// `<data>/instances`.
     pub instances: PathBuf,
     pub clock: Clock,

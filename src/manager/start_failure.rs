@@ -24,6 +24,15 @@ impl StartFailure {
         Self::Platform("the revision is not known any more".to_owned())
     }
 
+    /// Returns the reason, for users.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Load(error) | Self::Crashed(error) => error.summary(),
+            Self::Platform(reason) | Self::Image(reason) => reason.clone(),
+            Self::Unreached => "the instance ended".to_owned(),
+        }
+    }
+
     /// Says it in the platform's log.
     pub fn log(&self, revision: &Revision) {
         let (kind, message) = match self {

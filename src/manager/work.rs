@@ -98,11 +98,7 @@ impl Work {
     /// take a while when the broker is away and happens beside everything else.
     pub async fn settle(self, shared: &Arc<Shared>, run: Run) {
         let manager_ms = self.taken.elapsed().as_secs_f64() * 1000.0;
-        let verdict = match run.verdict {
-            // Whoever waits for it knows no attempts: it will not be run again.
-            Verdict::Unfinished { .. } if self.invoke.mode == Mode::Sync => Verdict::Interrupted,
-            verdict => verdict,
-        };
+        let verdict = run.verdict;
         let error_lines = verdict.error().map_or(0, |error| {
             let instance = run.instance.unwrap_or(InstanceId(uuid::Uuid::nil()));
             let attempt = Some((self.invoke.id, self.attempt()));

@@ -66,8 +66,25 @@ pub struct FunctionInfo {
     /// The active revision's installed packages; none where it has none, and in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<Dependencies>,
+    /// The reason why this host keeps fewer instances than `min_instances`; none where it keeps them, and in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<NotKept>,
     /// The active revision's manifest.
     pub spec: FunctionSpec,
+}
+
+/// A function with `min_instances` of which a manager cannot start an instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotKept {
+    /// Its name.
+    pub function: FunctionName,
+    /// The revision that cannot be started.
+    pub revision: RevisionNumber,
+    /// The time of the first failure since the last instance was started.
+    #[serde(with = "super::time::moment")]
+    pub since: Timestamp,
+    /// The reason, for users.
+    pub reason: String,
 }
 
 /// A revision, as in the answer to `GET …/{name}/revisions`.

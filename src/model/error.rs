@@ -139,6 +139,7 @@ pub mod code {
         INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller false "no such invocation";
         ROUTE_NOT_FOUND = "route_not_found" 404 Caller false "no such route";
         METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller false "the method is not allowed here";
+        REQUEST_TIMEOUT = "request_timeout" 408 Caller false "the request has stopped coming";
         CONFLICT = "conflict" 409 Caller false "the state has changed meanwhile";
         NOT_FINISHED = "not_finished" 409 Caller true "the invocation has not finished";
         PAYLOAD_TOO_LARGE = "payload_too_large" 413 Caller false "the payload is too large";

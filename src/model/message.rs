@@ -141,7 +141,7 @@ pub enum Verdict {
     /// Sync only: it was delivered before, to a manager that was lost; whether it ran is not known.
     Interrupted,
     /// It began, and was killed from outside: neither by the platform nor by a limit of the function. Async: it is tried
-    /// again.
+    /// again. Sync: it is an end, as [`Self::Interrupted`] is.
     Unfinished {
         /// The reason, for the user.
         reason: String,

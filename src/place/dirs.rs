@@ -36,26 +36,45 @@ impl Dirs {
     /// Finds the folders from these variables. Relative paths are ignored, as the specification says. If there
     /// is a folder for the state and none for the configuration, both are in the one for the state.
     pub fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoHome> {
-        // systemd separates several folders by colons.
-        let first = |path: PathBuf| {
-            let text = path.to_str()?.split(':').next()?.to_owned();
-            Some(PathBuf::from(text))
-        };
-        let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let find = |xdg, systemd, below_home| {
-            let user = folder(xdg).map(|base| base.join("cloudfunc"));
-            let service = || folder(systemd).and_then(first);
-            let home = || folder("HOME").map(|home| home.join(below_home).join("cloudfunc"));
-            user.or_else(service).or_else(home)
-        };
-        let state = find("XDG_STATE_HOME", "STATE_DIRECTORY", ".local/state").ok_or(NoHome)?;
-        let config = find("XDG_CONFIG_HOME", "CONFIGURATION_DIRECTORY", ".config");
+        let state =
+            find(&variable, "XDG_STATE_HOME", "STATE_DIRECTORY", ".local/state").ok_or(NoHome)?;
+        let config = find(&variable, "XDG_CONFIG_HOME", "CONFIGURATION_DIRECTORY", ".config");
         Ok(Self { config: config.unwrap_or_else(|| state.clone()), state })
+    }
+
+    /// Returns the folder of the user's caches from the environment of this process; none if it names no folder.
+    pub fn caches() -> Option<PathBuf> {
+        Self::caches_from(|name| std::env::var_os(name))
+    }
+
+    /// Finds the folder of the user's caches from these variables: `$XDG_CACHE_HOME/cloudfunc`, `$CACHE_DIRECTORY` or
+    /// `~/.cache/cloudfunc`. Relative paths are ignored, as the specification says.
+    pub fn caches_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+        find(&variable, "XDG_CACHE_HOME", "CACHE_DIRECTORY", ".cache")
     }
 
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")
     }
+}
+
+/// Returns the first folder of these three: the user's, that of a service of systemd, the one in the home.
+fn find(
+    variable: impl Fn(&str) -> Option<OsString>,
+    xdg: &str,
+    systemd: &str,
+    below_home: &str,
+) -> Option<PathBuf> {
+    // systemd separates several folders by colons.
+    let first = |path: PathBuf| {
+        let text = path.to_str()?.split(':').next()?.to_owned();
+        Some(PathBuf::from(text))
+    };
+    let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = folder(xdg).map(|base| base.join("cloudfunc"));
+    let service = || folder(systemd).and_then(first);
+    let home = || folder("HOME").map(|home| home.join(below_home).join("cloudfunc"));
+    user.or_else(service).or_else(home)
 }
 
 #[cfg(test)]
@@ -83,6 +102,24 @@ mod tests {
         let alone = dirs(&[("XDG_STATE_HOME", "/s")]).unwrap();
         assert_eq!((alone.state, alone.config), ("/s/cloudfunc".into(), "/s/cloudfunc".into()));
         assert_eq!(dirs(&[("HOME", "relative")]), Err(NoHome));
+    }
+
+    #[test]
+    fn caches_are_where_the_environment_or_the_home_has_them() {
+        let caches = |variables: &[(&str, &str)]| {
+            Dirs::caches_from(|name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
+        };
+        let home = ("HOME", "/home/a");
+        assert_eq!(caches(&[home]), Some("/home/a/.cache/cloudfunc".into()));
+        assert_eq!(caches(&[home, ("XDG_CACHE_HOME", "/c")]), Some("/c/cloudfunc".into()));
+        assert_eq!(
+            caches(&[home, ("XDG_CACHE_HOME", "relative")]),
+            Some("/home/a/.cache/cloudfunc".into())
+        );
+        assert_eq!(caches(&[("XDG_CACHE_HOME", "c")]), None);
     }
 
     #[test]

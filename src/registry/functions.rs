@@ -1,12 +1,19 @@
 //! Functions as callers see them.
 
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method},
+};
+
 use super::Registry;
 use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
     model::{
         Function, FunctionName, Problem,
-        api::{FunctionInfo, Page},
+        api::{FunctionInfo, NotKept, Page},
     },
     store::{self, ActiveFunction},
 };
@@ -38,9 +45,28 @@ impl Registry {
             Some(tree) => self.store.dependencies(tree).await?,
             None => None,
         };
+        let not_kept = match revision.spec.scaling.min_instances {
+            0 => None,
+            _ => self.not_kept(name).await,
+        };
         let active = ActiveFunction { function, revision };
         let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
-        Ok(FunctionInfo { dependencies, ..info })
+        Ok(FunctionInfo { dependencies, not_kept, ..info })
+    }
+
+    /// Asks the manager of this host why it does not keep instances. One that does not answer is not waited for.
+    async fn not_kept(&self, name: &FunctionName) -> Option<NotKept> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        const MAX_ANSWER: usize = 4 * 1024 * 1024;
+        let path = "/internal/v1/not-kept";
+        let answer = self.peers.manager.send(Method::GET, path, HeaderMap::new(), Body::empty());
+        let read = async {
+            let answer = answer.await.ok()?;
+            let body = axum::body::to_bytes(answer.into_body(), MAX_ANSWER).await.ok()?;
+            serde_json::from_slice::<Vec<NotKept>>(&body).ok()
+        };
+        let all = tokio::time::timeout(PATIENCE, read).await.ok().flatten()?;
+        all.into_iter().find(|one| one.function == *name)
     }
 
     /// The first `limit` of those whose names come after this one, by name, in two queries.
@@ -73,6 +99,7 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         instances,
         image: revision.image,
         dependencies: None,
+        not_kept: None,
         spec: revision.spec,
     }
 }

@@ -54,8 +54,15 @@ struct Registry {
     languages: Languages,
     limits: Limits,
     checks: deploy::Checks,
-    /// Of this host: told about changes before a deploy is answered.
-    scheduler: Peer,
+    peers: Peers,
+}
+
+/// The other roles of this host.
+pub struct Peers {
+    /// Told about changes before a deploy is answered.
+    pub scheduler: Peer,
+    /// Asked why it does not keep instances.
+    pub manager: Peer,
 }
 
 /// Runs a registry until it is told to stop. Soft: requests under way are answered, a deploy
@@ -64,7 +71,7 @@ pub async fn run(
     backends: Backends,
     languages: Languages,
     limits: Limits,
-    scheduler: Peer,
+    peers: Peers,
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
@@ -75,7 +82,7 @@ pub async fn run(
         languages,
         limits,
         checks: deploy::Checks::default(),
-        scheduler,
+        peers,
     });
     tracing::info!("registry ready");
     let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
@@ -98,7 +105,7 @@ impl Registry {
         }
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
-        let refresh = self.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
+        let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
         let is_told = match tokio::time::timeout(PATIENCE, refresh).await {
             Ok(Ok(answer)) => answer.status().is_success(),
             Ok(Err(_)) | Err(_) => false,

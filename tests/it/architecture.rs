@@ -190,6 +190,7 @@ const PURE: &[&str] = &[
     "doctor/judge/disk.rs",
     "doctor/judge/engine.rs",
     "doctor/judge/limits.rs",
+    "doctor/judge/packages.rs",
     "doctor/judge/platform.rs",
     "doctor/judge/ports.rs",
     "doctor/judge/sandbox.rs",

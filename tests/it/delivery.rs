@@ -222,6 +222,15 @@ async fn a_call_whose_instance_is_killed_from_outside_is_interrupted(platform: &
     let told = (&*problem.code, problem.status, problem.retry_safe);
     assert_eq!(told, (code::INTERRUPTED.code, 502, false), "{problem:?}");
     assert_eq!((problem.error_type, problem.trace), (None, None));
+    let id = problem.invocation_id.unwrap();
+    assert_eq!(
+        problem.detail,
+        format!(
+            "the instance of 'sleeper' was lost while it ran the invocation {id}: its process exited with code 137 \
+             (signal SIGKILL): it was killed from outside, or sent the signal to itself; whether it did its work is not \
+             known"
+        )
+    );
     let record = record(platform, problem.invocation_id.unwrap()).await;
     let kind = cloudfunc::lifecycle::Ending::of_record(&record).unwrap().kind();
     assert_eq!(kind, Kind::Interrupted, "{record:?}");

@@ -251,6 +251,7 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
             queue,
             runtime: runtime::connect(&runtime::Config::Process { owner: owner.clone() }).unwrap(),
             clock: Clock::system(),
+            kept: None,
             lines: None,
             builds: Builds::default(),
             usual: Vec::new(),

@@ -8,7 +8,7 @@ use crate::{
     on_stack,
     support::{
         eventually,
-        platform::{Stack, TestPlatform},
+        platform::{Stack, TestPlatform, function, packed},
     },
 };
 
@@ -80,6 +80,36 @@ async fn a_manager_keeps_instances_from_its_start_on() {
     platform.restart().await;
     kept(&platform, &first).await;
     assert_eq!(platform.invoke("f", "{}").await.start, Some(Start::Warm));
+    platform.stop().await;
+}
+
+const LOADS_NEVER: &str = "raise RuntimeError('no licence')\ndef handler(event): pass\n";
+
+#[tokio::test]
+async fn a_kept_instance_that_cannot_be_started_is_shown_with_the_reason() {
+    let test = "kept_instances::a_kept_instance_that_cannot_be_started_is_shown_with_the_reason";
+    let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
+    let files = [("function.py", LOADS_NEVER), ("cloudfunc.toml", ONE_KEPT)];
+    let name = function("f");
+    platform.client.deploy_unchecked(&name, packed(&files), |_| {}).await.unwrap();
+    let info =
+        eventually("it is told", || async { platform.client.function(&name).await.ok()?.not_kept })
+            .await;
+    assert_eq!((info.function.as_str(), info.revision.0), ("f", 1));
+    assert_eq!(info.reason, "RuntimeError: no licence");
+    let (exit, shown, _) = platform.cli(&["show", "f"]).await;
+    assert_eq!(exit, 0);
+    let line = shown.lines().find(|line| line.starts_with("not started")).expect(&shown);
+    assert!(line.starts_with("not started   since 20"), "{line}");
+    assert!(line.ends_with("Z, on this host: RuntimeError: no licence"), "{line}");
+    // The time of the first failure stays.
+    assert_eq!(platform.client.function(&name).await.unwrap().not_kept.unwrap().since, info.since);
+    platform.deploy("f", &[("function.py", HELLO), ("cloudfunc.toml", ONE_KEPT)]).await;
+    kept(&platform, &BTreeSet::new()).await;
+    eventually("it is over", || async {
+        platform.client.function(&name).await.ok()?.not_kept.is_none().then_some(())
+    })
+    .await;
     platform.stop().await;
 }
 

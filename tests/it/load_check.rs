@@ -176,6 +176,12 @@ async fn the_command_line_shows_trace_and_output_of_a_failed_load(platform: &Tes
     ] {
         assert!(stderr.contains(text), "{text} is not in:\n{stderr}");
     }
+    assert_eq!(stderr.matches("No module named 'yaml_that_is_not_there'").count(), 1, "{stderr}");
+    write("def handler(event)\n");
+    let (_, _, stderr) = platform.cli(&["deploy", path]).await;
+    assert_eq!(stderr.matches("SyntaxError: ").count(), 1, "{stderr}");
+    assert!(stderr.contains("\n    def handler(event)\n"), "{stderr}");
+    write("print('so far')\nimport yaml_that_is_not_there\n");
     let (exit, _, stderr) = platform.cli(&["deploy", "--no-check", path]).await;
     assert_eq!(exit, 0, "{stderr}");
     assert!(!stderr.contains("loading the code once"), "{stderr}");

@@ -4,7 +4,7 @@
 mod fence;
 pub mod node;
 pub mod registry;
-mod wheelhouse;
+pub mod wheelhouse;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use self::{
 };
 use super::{
     Error, Output,
-    pack::{Folders, Function, folders, pack_folder},
+    pack::{Folders, Function, folders, known_name, known_name_at, pack_folder},
     target::Target,
     text::count,
 };
@@ -52,7 +52,7 @@ impl Args {
             Ok(client) => client,
             Err(error) => {
                 for path in self.paths.iter().filter(|_| out.json()) {
-                    out.json_line(&Item::failed(path, &error))?;
+                    out.json_line(&Item::failed(path, known_name_at(path), &error))?;
                 }
                 return Err(error);
             }
@@ -95,6 +95,7 @@ impl Deploy<'_> {
     /// Deploys the function that the command names.
     async fn one(&self, path: &Path, folder: Result<PathBuf, Error>) -> Result<(), Error> {
         let out = self.out;
+        let name = folder.as_ref().ok().and_then(|folder| known_name(folder));
         let result = async {
             let function = pack_folder(&folder?, Some(""), out).await?;
             self.upload(function, &Around::default()).await
@@ -109,7 +110,7 @@ impl Deploy<'_> {
             Err(error) => {
                 let error = self.target.explain(error);
                 if out.json() {
-                    out.json_line(&Item::failed(path, &error))?;
+                    out.json_line(&Item::failed(path, name, &error))?;
                 }
                 out.error(&error);
                 Err(Error::silent(error.exit))

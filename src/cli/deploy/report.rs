@@ -49,10 +49,11 @@ impl Item {
         }
     }
 
-    pub fn failed(path: &Path, error: &Error) -> Self {
+    /// `name`: that of the function, as far as it is known.
+    pub fn failed(path: &Path, name: Option<FunctionName>, error: &Error) -> Self {
         Self {
             path: path.display().to_string(),
-            name: None,
+            name,
             revision: None,
             unchanged: false,
             image: None,
@@ -85,14 +86,69 @@ pub fn tell_why(error: &client::Error, out: &Output) {
     if out.json() {
         return;
     }
-    for text in [&problem.output, &problem.trace].into_iter().flatten() {
+    let trace = problem.trace.as_ref().map(|trace| without_summary(trace, &problem.detail));
+    for text in [problem.output.as_deref(), trace].into_iter().flatten().filter(|text| !text.is_empty())
+    {
         out.report(text);
     }
+}
+
+/// Leaves out the error's type and message at the end (Python) or the beginning (Node) of its trace, if they are the end
+/// of the problem's text, which is printed below.
+fn without_summary<'t>(trace: &'t str, detail: &str) -> &'t str {
+    let trace = trace.trim_end();
+    // Python names the place of a syntax error in front of it.
+    let short =
+        detail.rfind(" (").filter(|at| detail[*at..].contains(", line ")).map(|at| &detail[..at]);
+    let repeats = |part: &str| {
+        let is_end = |detail: &str| detail.ends_with(&format!(": {part}"));
+        !part.is_empty() && (is_end(detail) || short.is_some_and(is_end))
+    };
+    // Of a message of several lines only a whole one counts.
+    let ends = trace.char_indices().filter(|(_, c)| *c == '\n').map(|(at, _)| at);
+    for at in ends.collect::<Vec<_>>() {
+        if repeats(&trace[at + 1..]) {
+            return &trace[..at];
+        }
+        if repeats(&trace[..at]) {
+            return &trace[at + 1..];
+        }
+    }
+    if repeats(trace) { "" } else { trace }
 }
 
 fn problem(error: &Error) -> Option<&Problem> {
     match error.reason.as_ref()?.downcast_ref()? {
         client::Error::Problem(problem) => Some(problem),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_does_not_repeat_the_message_below_it() {
+        let detail = |words: &str| format!("the code of 'f' cannot be loaded: {words}");
+        let python =
+            "Traceback (most recent call last):\n  File \"function.py\", line 1, in <module>\n    x\n";
+        let error = "NameError: name 'x' is not defined";
+        assert_eq!(without_summary(&format!("{python}{error}\n"), &detail(error)), python.trim_end());
+        let of_two_lines = "ValueError: a\nb";
+        let trace = format!("{python}{of_two_lines}\n");
+        assert_eq!(without_summary(&trace, &detail(of_two_lines)), python.trim_end());
+        let node = "RangeError: no\n    at file:///var/task/function.mjs:1:7";
+        let frames = "    at file:///var/task/function.mjs:1:7";
+        assert_eq!(without_summary(node, &detail("RangeError: no")), frames);
+        let placed = "SyntaxError: expected ':' (function.py, line 1)";
+        assert_eq!(without_summary("a\nSyntaxError: expected ':'\n", &detail(placed)), "a");
+        // With a cause behind it, or another message, it stays as it is.
+        for (trace, words) in
+            [(node, "RangeError: yes"), ("o\n", "RangeError: no"), ("", "RangeError: no")]
+        {
+            assert_eq!(without_summary(trace, &detail(words)), trace.trim_end());
+        }
+        assert_eq!(without_summary("RangeError: no", &detail("RangeError: no")), "");
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cli::{
         Error, Exit, Output,
-        pack::{Function, pack_folder},
+        pack::{Function, known_name_at, pack_folder},
         text::count,
     },
     model::{FunctionName, api::Deployed},
@@ -78,8 +78,12 @@ impl Deploy<'_> {
             _ => nothing.hint("correct them, or name the folders of the others to deploy these alone"),
         };
         for (path, result) in checked.iter().filter(|_| out.json()) {
+            let name = match result {
+                Ok(ready) => Some(ready.name.clone()),
+                Err(_) => known_name_at(path),
+            };
             let error = result.as_ref().err().unwrap_or(&nothing);
-            out.json_line(&Item::failed(path, error))?;
+            out.json_line(&Item::failed(path, name, error))?;
         }
         bad.iter().for_each(|error| out.error(error));
         Err(nothing)
@@ -98,7 +102,7 @@ impl Deploy<'_> {
                 Ok(deployed) => out.note(&report(deployed, out)),
                 Err(error) => {
                     if out.json() {
-                        out.json_line(&Item::failed(&path, error))?;
+                        out.json_line(&Item::failed(&path, Some(name.clone()), error))?;
                     }
                     out.error(error);
                     worst = worst.max(error.exit);

@@ -4,6 +4,7 @@
 //! pack ─▶ set the stage ─▶ deploy ─▶ invoke, invoke, … ─▶ clear the stage
 //!            (a platform of its own in a temporary folder: nothing of it remains)
 //! ```
+//! Only the packages that it has installed are kept, in the user's caches.
 
 mod stage;
 
@@ -19,16 +20,23 @@ use super::{
     pack::{Function, pack},
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
+    up::prepare::check_sources,
 };
 use crate::{
+    app::KeptPackages,
     model::{Body, Language, LogLine},
+    place::Dirs,
     settings::Settings,
 };
+
+/// The beginning of the step from which on all are shown off a terminal, too: packages take long.
+const LONG: &str = "installing the packages";
 
 /// Build a function and invoke it here, without a platform
 ///
 /// Everything runs in one process, whose temporary state is deleted at the end. The exact bytes of the result
-/// go to stdout; what the function writes and everything else go to stderr.
+/// go to stdout; what the function writes and everything else go to stderr. Installed packages are kept for the
+/// next run, in $XDG_CACHE_HOME/cloudfunc (~/.cache/cloudfunc): at most 2 GiB, those used last.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the function (`.` for this one if a PAYLOAD follows); one that does not exist here is looked
@@ -42,6 +50,9 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+    /// Install the packages anew, also if an earlier run has kept them
+    #[arg(long)]
+    refresh: bool,
     #[command(flatten)]
     runtime: RuntimeArgs,
 }
@@ -57,11 +68,14 @@ struct Order {
 impl Args {
     /// Runs the function; nothing remains however the command ends. A signal ends it with exit code 130.
     pub async fn run(self, out: &Output) -> Result<(), Error> {
+        let is_anew = self.refresh;
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let order = unless(&mut signals, self.order(out)).await?;
         let language = order.function.language.unwrap_or(Language::DEFAULT);
+        let names_packages = order.function.names_packages;
+        let kept = names_packages.then(|| KeptPackages::open(Dirs::caches().as_deref(), is_anew));
         let (mut stage, mut window) =
-            unless(&mut signals, stage::set(order.settings.clone(), language, out)).await?;
+            unless(&mut signals, stage::set(order.settings.clone(), language, kept, out)).await?;
         let performed = tokio::select! {
             performed = unless(&mut signals, order.perform(&mut window, out)) => performed,
             broken = stage.broken() => Err(broken),
@@ -74,6 +88,7 @@ impl Args {
     async fn order(self, out: &Output) -> Result<Order, Error> {
         let flags = SettingsArgs::from(self.runtime.settings()?);
         let settings = flags.load_anywhere()?;
+        check_sources(&settings)?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;
         Ok(Order { function, payload, settings, repeat: self.repeat })
@@ -98,7 +113,12 @@ impl Order {
         let progress = out.waiting(&format!("building {name}"));
         let archive = self.function.archive.clone();
         // The load check is skipped: the code is about to be loaded anyway.
-        let deployed = client.deploy_unchecked(name, archive, |step| progress.say(step)).await;
+        let mut is_long = false;
+        let step = |step: &str| {
+            is_long |= step.starts_with(LONG);
+            if is_long { progress.say_in_line(step) } else { progress.say(step) }
+        };
+        let deployed = client.deploy_unchecked(name, archive, step).await;
         deployed.map_err(of_run)?;
         drop(progress);
         for _ in 0..self.repeat {

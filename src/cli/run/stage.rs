@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::PermissionsExt as _,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{Host, Role},
+    app::{Host, KeptPackages, Role},
     cli::{
         Error, Exit, Output, logging,
         up::engine::{self, Engine, Place},
@@ -40,6 +41,7 @@ pub struct Stage {
     platform: Platform,
     shutdown: Shutdown,
     roles: JoinHandle<anyhow::Result<()>>,
+    kept: Option<Arc<KeptPackages>>,
 }
 
 /// The access to the platform.
@@ -49,9 +51,15 @@ pub struct Window {
     pub lines: UnboundedReceiver<LogLine>,
 }
 
-/// Chooses the runtime and starts the roles. It does not wait for them: their ports are taken, and early
+/// Chooses the runtime and starts the roles. Packages come from `kept` and go there. It does not wait for them: their ports are taken, and early
 /// requests wait there. If this future is dropped before it completes, nothing remains.
-pub async fn set(given: Settings, language: Language, out: &Output) -> Result<(Stage, Window), Error> {
+pub async fn set(
+    given: Settings,
+    language: Language,
+    kept: Option<KeptPackages>,
+    out: &Output,
+) -> Result<(Stage, Window), Error> {
+    let kept = kept.map(Arc::new);
     let folder = tempfile::Builder::new()
         .prefix("cloudfunc-run-")
         .permissions(Permissions::from_mode(0o700))
@@ -77,13 +85,14 @@ pub async fn set(given: Settings, language: Language, out: &Output) -> Result<(S
     let platform = platform(Settings { runtime: Some(kind), ..given }, name, folder.path())?;
     let (lines, seen) = unbounded_channel();
     let host = Host::bind(&Role::ALL, &platform).await?.watched_by(lines);
+    let host = host.with_kept_packages(kept.clone());
     let platform = host.platform().clone();
     let token = state.token().map_err(|error| Error::new(Exit::Platform, error))?;
     let url = format!("http://{}/", platform.addresses.gateway);
     let client = Client::new(url.parse().context("the gateway's address")?, Some(token))?;
     let shutdown = Shutdown::default();
     let roles = tokio::spawn(host.run(shutdown.clone()));
-    Ok((Stage { folder, platform, shutdown, roles }, Window { client, lines: seen }))
+    Ok((Stage { folder, platform, shutdown, roles, kept }, Window { client, lines: seen }))
 }
 
 /// Builds settings with the user's limits and images and without prewarming; everything else belongs to this
@@ -120,9 +129,9 @@ impl Stage {
         }
     }
 
-    /// Removes everything. `at_once` abandons running invocations.
+    /// Removes everything but the packages that were installed. `at_once` abandons running invocations.
     pub async fn clear(self, at_once: bool, out: &Output) {
-        let Self { folder, platform, shutdown, roles } = self;
+        let Self { folder, platform, shutdown, roles, kept } = self;
         if at_once {
             shutdown.hard.cancel();
         }
@@ -133,6 +142,11 @@ impl Stage {
                 "containers may be left: those with the label cloudfunc.platform={}",
                 platform.name
             ));
+        }
+        let closing = tokio::task::spawn_blocking(move || kept?.close());
+        // A disk that hangs is not waited for.
+        if let Ok(Ok(Some(why))) = tokio::time::timeout(CLEARED_WITHIN, closing).await {
+            out.notice(&format!("the packages are installed again by the next `run`: {why}"));
         }
         if let Err(error) = remove(folder.path()).await {
             out.warn(&format!("cannot remove {}: {error}", folder.path().display()));

@@ -12,7 +12,10 @@ use crate::{
     app,
     cli::{Error, Exit, Output},
     compose,
-    local::ports::{self, Port},
+    local::{
+        ports::{self, Port},
+        sources,
+    },
     model::Language,
     place::{
         Addresses, Dirs, Stack, State,
@@ -44,6 +47,7 @@ pub async fn prepare(
     out: &Output,
 ) -> Result<Prepared, Error> {
     let stack = settings.stack().map_err(no_stack)?;
+    check_sources(&settings)?;
     ports::choose(&mut [
         &mut settings.gateway_port,
         &mut settings.registry_port,
@@ -80,6 +84,14 @@ pub async fn prepare(
     settings.data_dir = Some(folder);
     let platform = settings.platform(dirs).map_err(|error| Error::new(Exit::Caller, error))?;
     Ok(Prepared { platform, state, stack, runtime: told, _lock: lock })
+}
+
+/// Refuses files and folders of packages that can never be used; `doctor` says the rest.
+pub fn check_sources(settings: &Settings) -> Result<(), Error> {
+    sources::check(settings).map_err(|wrong| {
+        let hint = wrong.hint();
+        Error::new(Exit::Caller, wrong).hint(hint)
+    })
 }
 
 fn check_ports(addresses: &Addresses) -> Result<(), Error> {

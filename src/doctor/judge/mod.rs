@@ -7,6 +7,7 @@ pub mod compose;
 pub mod disk;
 pub mod engine;
 pub mod limits;
+pub mod packages;
 pub mod platform;
 pub mod ports;
 pub mod sandbox;

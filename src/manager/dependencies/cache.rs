@@ -46,9 +46,17 @@ pub struct DependencyCache {
     trees: Mutex<HashMap<Digest, Cell>>,
     /// Held for reading while a tree is fetched or handed out: until somebody has it, it must not be removed.
     fetching: RwLock<()>,
+    /// Whether other processes use the folder, too: then what it has and what goes is not decided here.
+    is_shared: bool,
 }
 
 impl DependencyCache {
+    /// Uses a folder of trees that other processes use, too; those that are there are found by their names.
+    pub fn shared(folder: PathBuf, store: Arc<dyn store::ManagerStore>) -> Self {
+        let (trees, fetching) = (Mutex::default(), RwLock::default());
+        Self { folder, store, trees, fetching, is_shared: true }
+    }
+
     /// Opens the folder, before any sandbox sees it.
     pub fn open(folder: PathBuf, store: Arc<dyn store::ManagerStore>) -> io::Result<Self> {
         make(&folder)?;
@@ -72,7 +80,8 @@ impl DependencyCache {
                 Err(_) => {}
             }
         }
-        Ok(Self { folder, store, trees: Mutex::new(trees), fetching: RwLock::default() })
+        let (trees, fetching) = (Mutex::new(trees), RwLock::default());
+        Ok(Self { folder, store, trees, fetching, is_shared: false })
     }
 
     /// Returns the folder for a sandbox to see, made again where somebody has cleared the cache.
@@ -102,6 +111,9 @@ impl DependencyCache {
     }
 
     async fn fetch(&self, name: &Digest) -> Result<Arc<Tree>, transfer::Error> {
+        if self.is_shared && self.folder.join(name.as_str()).is_dir() {
+            return Ok(Arc::new(Tree { name: name.clone() }));
+        }
         let of = self.store.dependencies(name).await?;
         let of = of.ok_or_else(|| transfer::Error::Missing(name.clone()))?;
         // Beside its place, and then renamed: a tree is there whole or not at all. A fetch that nobody waits for any more may
@@ -140,8 +152,8 @@ impl DependencyCache {
             let trees = self.trees.lock().expect("no holder panics");
             unnamed.iter().filter(|name| trees.contains_key(*name)).cloned().collect()
         };
-        if there.is_empty() {
-            return (0, there);
+        if there.is_empty() || self.is_shared {
+            return (0, Vec::new());
         }
         let Ok(alone) = self.fetching.try_write() else { return (0, there) };
         let (mut set_aside, mut used) = (Vec::new(), Vec::new());
@@ -177,7 +189,7 @@ impl DependencyCache {
     }
 }
 
-fn make(folder: &Path) -> io::Result<()> {
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(MODE).create(folder)?;
     // Whatever the umask is.
     fs::set_permissions(folder, Permissions::from_mode(MODE))

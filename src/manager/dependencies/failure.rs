@@ -2,6 +2,7 @@
 
 use super::transfer;
 use crate::{
+    bundle::TreeError,
     error_chain::{chain, chain_of_disk},
     model::message::BuildStep,
     runtime, store,
@@ -56,6 +57,9 @@ impl From<store::Error> for Failure {
 impl From<transfer::Error> for Failure {
     fn from(error: transfer::Error) -> Self {
         match error {
+            transfer::Error::Tree(error @ TreeError::Entry { .. }) => Self::reason(format!(
+                "{error}; ask for another version of the package, or do without it"
+            )),
             transfer::Error::Tree(error) if error.is_of_the_packages() => {
                 Self::reason(error.to_string())
             }
@@ -82,6 +86,16 @@ mod tests {
         let BuildStep::Failed { message, user_error, output, .. } = step else { panic!("{step:?}") };
         assert_eq!(message, "the packages of requirements.txt cannot be installed: no a");
         assert_eq!((user_error, output.map(|text| text.len())), (true, Some(MAX_OUTPUT)));
+        let path = "greet/caf\u{fffd}".to_owned();
+        let (problem, package) =
+            ("has a name that is not UTF-8".to_owned(), Some("greet 1.0".to_owned()));
+        let entry = transfer::Error::Tree(TreeError::Entry { path, problem, package });
+        let Failure::Packages { reason, .. } = entry.into() else { panic!("its author's") };
+        assert_eq!(
+            reason,
+            "the file 'greet/caf\u{fffd}' of the package greet 1.0 has a name that is not UTF-8; ask for another version of \
+             the package, or do without it"
+        );
         let step = Failure::Platform("the disk is full".to_owned()).into_step();
         let BuildStep::Failed { message, user_error, .. } = step else { panic!("{step:?}") };
         assert_eq!((message.as_str(), user_error), ("the disk is full", false));

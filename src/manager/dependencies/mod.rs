@@ -7,11 +7,13 @@
 //! ```
 //! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`sandbox`] is where it is installed,
 //! [`packages`] is what a manager knows about
-//! them, [`transfer`] moves trees into the store and out of it, [`cache`] has those that instances of this host use.
+//! them, [`transfer`] moves trees into the store and out of it, [`cache`] has those that instances of this host use,
+//! [`kept`] those of `cloudfunc run`, whose store does not last.
 
 pub mod cache;
 mod failure;
 mod files;
+pub mod kept;
 pub mod packages;
 mod requirements;
 mod sandbox;
@@ -161,7 +163,13 @@ impl Build<'_> {
     }
 
     async fn found(&self, target: &Target) -> Result<Option<Dependencies>, Failure> {
-        let found = self.shared.store.dependencies_for(&self.key(target)).await?;
+        let (key, store) = (self.key(target), &self.shared.store);
+        let mut found = store.dependencies_for(&key).await?;
+        if found.is_none()
+            && let Some(kept) = self.shared.packages.kept.as_ref().and_then(|kept| kept.find(&key))
+        {
+            found = Some(store.add_dependencies(&kept).await?);
+        }
         if let Some(found) = &found {
             self.tell(format!("packages, installed before: {}", list(&found.packages)));
         }
@@ -196,6 +204,9 @@ impl Build<'_> {
             pieces,
         };
         let added = store.add_dependencies(&new).await?;
+        if let Some(kept) = &self.shared.packages.kept {
+            kept.add(&added);
+        }
         let size = format!("{} files, {}", added.files, show_bytes(added.bytes));
         self.tell(format!("packages installed: {} ({size})", list(&added.packages)));
         Ok(added)

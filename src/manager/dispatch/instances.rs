@@ -75,6 +75,12 @@ impl Dispatcher {
         let Some(instance) = self.instances.get(&slot) else { return };
         let revision = instance.revision.clone();
         let (function, name) = (revision.function, revision.name.clone());
+        match failure {
+            Some(failure) => {
+                self.shared.not_kept.failed(&revision, failure.reason(), self.shared.clock.now());
+            }
+            None => self.shared.not_kept.forget(function),
+        }
         let is_live = |one: &Instance| {
             one.jobs.is_some()
                 && one.revision.function == function
@@ -99,6 +105,7 @@ impl Dispatcher {
 
     /// Its code has changed, or it is gone.
     pub(super) fn forget_stall(&mut self, function: FunctionId) {
+        self.shared.not_kept.forget(function);
         if self.stalls.succeeded(function) {
             self.stalled.set(self.stalls.stalled());
         }

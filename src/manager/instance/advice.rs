@@ -58,8 +58,10 @@ const NO_WAY_OUT: &[&str] = &[
 
 /// The same error with advice, if there is any. A guest's own is not taken.
 pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
-    let hint =
-        missing_module(&error, spec).or_else(|| no_network(&error, spec)).or_else(|| exit(&error));
+    let hint = missing_module(&error, spec)
+        .or_else(|| no_network(&error, spec))
+        .or_else(|| typescript(&error))
+        .or_else(|| exit(&error));
     FunctionError { hint, ..error }
 }
 
@@ -68,6 +70,15 @@ fn exit(error: &FunctionError) -> Option<String> {
     let is_good = error.kind == "exit" && error.message.ends_with("exited with code 0");
     is_good.then(|| {
         "return a value instead of exiting: an exit ends the instance without an answer".to_owned()
+    })
+}
+
+/// Node's version is the image's; without images, it is the machine's, which no manifest changes.
+fn typescript(error: &FunctionError) -> Option<String> {
+    (error.kind == "TypeScriptNotRun").then(|| {
+        "where functions run in images, `version = \"24\"` in cloudfunc.toml chooses a newer Node; with the runtime oci, \
+         install one on the machine that runs them; or compile it before the deploy: `npx tsc` in the function's folder"
+            .to_owned()
     })
 }
 
@@ -152,6 +163,17 @@ mod tests {
         assert!(of("the function's process exited with code 0").unwrap().starts_with("return a value"));
         assert_eq!(of("the function's process exited with code 3"), None);
         assert_eq!(of("the function's process exited with code 0 while its code was loaded"), None);
+    }
+
+    #[test]
+    fn typescript_that_is_not_run_names_each_way_out() {
+        let message = "function.ts is TypeScript, which Node 20.20.2 does not run";
+        assert_eq!(
+            hint("language = \"node\"", "TypeScriptNotRun", message, None).unwrap(),
+            "where functions run in images, `version = \"24\"` in cloudfunc.toml chooses a newer Node; with the runtime \
+             oci, install one on the machine that runs them; or compile it before the deploy: `npx tsc` in the function's \
+             folder"
+        );
     }
 
     #[test]

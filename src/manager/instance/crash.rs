@@ -35,7 +35,9 @@ impl Instance {
             }
             Exit::Code(code) if KILLS.contains(&code) => {
                 let code = runtime::show_code(code);
-                Lost::FromOutside(format!("it was killed from outside: its process exited with {code}"))
+                Lost::FromOutside(format!(
+                    "its process exited with {code}: it was killed from outside, or sent the signal to itself"
+                ))
             }
             Exit::Code(code) => {
                 let code = runtime::show_code(code);

@@ -71,7 +71,13 @@ async fn ended(
         }
     };
     if let Some(id) = query.invocation {
-        scheduler.record(id).await?.iter().for_each(note);
+        if let Some(record) = scheduler.record(id).await? {
+            // One that was deleted took its lines along, too.
+            let function = scheduler.store.function(&record.function).await?;
+            if function.is_some_and(|function| record.accepted_at >= function.created_at) {
+                note(&record);
+            }
+        }
         return Ok(written);
     }
     let filter = RecordFilter {

@@ -39,7 +39,8 @@ pub fn answered(
         Verdict::NotRun { throttled: true, .. } => Some(no_instance(function, queue_wait)),
         Verdict::NotRun { deleted: true, .. } => Some(deleted(function)),
         Verdict::NotRun { reason, .. } => Some(start_failed(function, &reason)),
-        Verdict::Interrupted | Verdict::Unfinished { .. } | Verdict::Underway => Some(interrupted(id)),
+        Verdict::Unfinished { reason } => Some(unfinished(function, id, &reason)),
+        Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),
     };
     let ending = match problem {
         None => Ok(Body { content_type: content_type.unwrap_or_default(), bytes }),
@@ -72,11 +73,22 @@ pub fn throttled(detail: String) -> Problem {
 }
 
 pub fn interrupted(id: InvocationId) -> Problem {
-    Problem::new(
-        code::INTERRUPTED,
-        "a part of the platform was lost while it had the invocation; whether it ran is not known",
-    )
-    .invocation(id)
+    let detail = format!(
+        "a part of the platform was lost while it had the invocation {id}; whether it ran is not known"
+    );
+    Problem::new(code::INTERRUPTED, detail).invocation(id)
+}
+
+/// It began, and its instance was lost.
+fn unfinished(function: &CachedFunction, id: InvocationId, reason: &str) -> Problem {
+    let name = &function.name;
+    let detail = format!(
+        "the instance of '{name}' was lost while it ran the invocation {id}: {reason}; whether it did its work is not \
+         known"
+    );
+    Problem::new(code::INTERRUPTED, detail)
+        .invocation(id)
+        .hint(format!("'cloudfunc logs {name} --invocation {id}' shows how far it came"))
 }
 
 fn of_function(code: ProblemCode, detail: String, error: FunctionError) -> Problem {

@@ -227,6 +227,12 @@ let socketsBegan = false;
 /** Whatever was thrown, as the fields of an error message; its trace is cut to the function's own frames. */
 function describe(thrown, kind) {
   const fields = { type: kind || typeOf(thrown), message: messageOf(thrown) };
+  if (thrown === null || (typeof thrown !== 'object' && typeof thrown !== 'function')) {
+    if (!kind) fields.type = 'NotAnError';
+    const what = thrown === null || thrown === undefined ? thrown : `a ${typeof thrown}`;
+    const words = thrown === null || thrown === undefined ? '' : `: ${fields.message}`;
+    fields.message = `${what} was thrown${words}`.slice(0, MAX_MESSAGE).toWellFormed();
+  }
   if (isError(thrown)) {
     const trace = traceOf(thrown, []);
     if (trace) fields.trace = trace.slice(0, MAX_TRACE).toWellFormed();

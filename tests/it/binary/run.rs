@@ -3,10 +3,12 @@
 use std::{fs, process::Command};
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use super::{SLEEPER, quick_start::line};
 use crate::{
     home,
+    packages::wheelhouse::{Wheelhouse, greet},
     support::{
         eventually_within,
         home::{Home, Ran, SOON},
@@ -88,6 +90,97 @@ async fn without_an_engine_it_runs_in_containers_of_its_own() {
     let why = "functions run in oci, containers without a daemon (no Docker engine answers at unix:///nowhere.sock)\n";
     assert!(process.stderr().contains(why), "{}", process.stderr());
     assert_nothing_stays(&home);
+    home.leave().await;
+}
+
+const GREETER: &str = "import greet\ndef handler(event):\n    return greet.hello(event)\n";
+
+/// A function with packages, which it gets from a folder.
+fn with_packages(home: &Home, house: &Wheelhouse, arguments: &[&str]) -> Command {
+    let folder = home.write_function("greeter", GREETER, "");
+    fs::write(folder.join("requirements.txt"), "greet\n").unwrap();
+    let mut command = command(home, &[folder.to_str().unwrap(), "\"Ada\""]);
+    command.args(arguments).env("CLOUDFUNC_BUILD_INDEX", "none");
+    command
+        .env("CLOUDFUNC_BUILD_FIND_LINKS", house.path())
+        .env("XDG_CACHE_HOME", home.home().join("caches"));
+    command
+}
+
+async fn ended(command: Command) -> Ran {
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+    let output = tokio::time::timeout(SOON, output).await.expect("it ends").unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn trees(home: &Home) -> usize {
+    fs::read_dir(home.home().join("caches/cloudfunc/run-1/trees")).unwrap().count()
+}
+
+#[tokio::test]
+async fn packages_that_a_run_has_installed_are_there_for_the_next_one() {
+    let home = home!("run");
+    let house = Wheelhouse::new(&greet());
+    // Two at once, and nothing is there: both install, and the packages of one are kept.
+    let both = [(); 2].map(|()| ended(with_packages(&home, &house, &[])));
+    for ran in futures_util::future::join_all(both).await {
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Good day, Ada"), "{ran:?}");
+        let steps: Vec<&str> = ran.stderr.lines().collect();
+        assert!(
+            steps[0].starts_with("installing the packages of requirements.txt with pip "),
+            "{ran:?}"
+        );
+        assert!(
+            steps.iter().any(|step| step.starts_with("packages installed: greet 1.0, words 2.0 (")),
+            "{ran:?}"
+        );
+        assert!(steps.last().unwrap().starts_with("cold start · "), "{ran:?}");
+    }
+    assert_nothing_stays(&home);
+    assert_eq!(trees(&home), 1);
+    let next = ended(with_packages(&home, &house, &[])).await;
+    assert_eq!((next.code, next.stdout.as_str()), (Some(0), "Good day, Ada"), "{next:?}");
+    assert_eq!(line(&next), "cold start · N ms · id ID");
+    // What is not pinned keeps its version, until it is installed anew; with --json nothing is told.
+    house.add(&json!([{"name": "words", "version": "3.0", "files": {"words.py": "HELLO = 'Hi'\n"}}]));
+    let same = ended(with_packages(&home, &house, &[])).await;
+    assert_eq!(same.stdout, "Good day, Ada", "{same:?}");
+    let anew = ended(with_packages(&home, &house, &["--refresh", "--json"])).await;
+    assert_eq!(anew.stderr, "", "{anew:?}");
+    assert_eq!(anew.json()["result"], "Hi, Ada");
+    assert_eq!(trees(&home), 1);
+    let next = ended(with_packages(&home, &house, &[])).await;
+    assert_eq!((next.stdout.as_str(), line(&next).as_str()), ("Hi, Ada", "cold start · N ms · id ID"));
+    home.leave().await;
+}
+
+#[tokio::test]
+async fn without_a_place_for_packages_a_run_works_and_says_so() {
+    let home = home!("run");
+    let house = Wheelhouse::new(&greet());
+    let file = home.home().join("file");
+    fs::write(&file, "").unwrap();
+    let mut nowhere = with_packages(&home, &house, &[]);
+    nowhere.env("XDG_CACHE_HOME", &file);
+    let ran = ended(nowhere).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Good day, Ada"), "{ran:?}");
+    let why = format!(
+        "the packages are installed again by the next `run`: {}/cloudfunc cannot be used: Not a directory (os error 20)",
+        file.display()
+    );
+    assert_eq!(ran.stderr.lines().last(), Some(why.as_str()), "{ran:?}");
+    // A function that names none has no need of it.
+    let mut plain = command(&home, &["hello_fn"]);
+    plain.env("XDG_CACHE_HOME", &file);
+    assert_eq!(line(&ended(plain).await), "cold start · N ms · id ID");
+    // A folder of wheels that is not there is refused at once.
+    let mut wrong = with_packages(&home, &house, &[]);
+    wrong.env("CLOUDFUNC_BUILD_FIND_LINKS", &file);
+    let wrong = ended(wrong).await;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    let said = format!("error: --build-find-links: {} is not a folder\n", file.display());
+    assert!(wrong.stderr.starts_with(&said), "{wrong:?}");
     home.leave().await;
 }
 

@@ -18,6 +18,8 @@ on_stack! {
     delete_says_what_it_cancels
     delete_tells_programs_what_it_cancelled
     waiting_for_an_invocation_that_ran_out_of_time_says_what_to_do
+    a_wait_ends_after_its_time_and_the_invocation_goes_on
+    what_a_deleted_function_wrote_is_said_to_be_gone
 }
 
 /// Leaves one invocation running and two waiting. They run until the folder goes.
@@ -75,4 +77,37 @@ async fn waiting_for_an_invocation_that_ran_out_of_time_says_what_to_do(platform
          (for loading: `load_timeout`) in cloudfunc.toml\n"
     );
     assert!(stderr.ends_with(&ending), "{stderr}");
+}
+
+async fn a_wait_ends_after_its_time_and_the_invocation_goes_on(platform: &TestPlatform) {
+    let busy = busy(platform).await;
+    let id = under_way(platform).await.id.to_string();
+    let wait = async |limit: &str| platform.cli(&["invocation", "wait", &id, "--timeout", limit]).await;
+    let (code, stdout, stderr) = wait("300ms").await;
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    let said = format!(
+        " after 300 ms; it goes on\nhint: `cloudfunc invocation wait {id}` waits for it again\n"
+    );
+    assert!(stderr.starts_with(&format!("error: the invocation {id} of f is ")), "{stderr}");
+    assert!(stderr.ends_with(&said), "{stderr}");
+    drop(busy);
+    let (code, _, stderr) = wait("1m").await;
+    assert_eq!(code, 0, "{stderr}");
+}
+
+async fn what_a_deleted_function_wrote_is_said_to_be_gone(platform: &TestPlatform) {
+    let code = "def handler(event):\n    print('one')\n    print('two')\n";
+    platform.deploy("f", &[("function.py", code)]).await;
+    let id = platform.run_async("f", "1").await.id.to_string();
+    let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
+    assert!(shown.ends_with("\noutput:\none\ntwo\n"), "{shown}");
+    let (code, ..) = platform.cli(&["delete", "f", "--yes"]).await;
+    assert_eq!(code, 0);
+    let gone = "\n[its 2 lines of output went with the function, which was deleted]\n";
+    let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
+    assert!(shown.ends_with(gone) && !shown.contains("not stored yet"), "{shown}");
+    // Another function of the same name has nothing to do with it.
+    platform.deploy("f", &[("function.py", code)]).await;
+    let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
+    assert!(shown.ends_with(gone), "{shown}");
 }

@@ -86,8 +86,19 @@ async fn with_json_a_folder_of_functions_is_a_line_for_each(platform: &TestPlatf
     assert_eq!((code, items.len(), errors.len()), (1, 2, 1), "{stdout}{stderr}");
     assert_eq!(items[0]["path"], format!("{all_path}/one"));
     assert_eq!((&items[0]["name"], &items[0]["revision"]), (&json!("one"), &json!(1)));
-    assert_eq!((&items[1]["name"], &items[1]["error"]["code"]), (&Value::Null, &json!("build_failed")));
+    assert_eq!((&items[1]["name"], &items[1]["error"]["code"]), (&json!("two"), &json!("build_failed")));
     assert_eq!(items[1]["error"], errors[0], "the same on stderr");
+    // The name is known also where the manifest has a mistake; one that cannot be read has none.
+    write(all.path(), "two/cloudfunc.toml", "name = \"second\"\ntimeoute = \"1s\"\n");
+    let path = all.path().join("two").display().to_string();
+    let (code, stdout, _) = platform.cli(&["deploy", "--json", &path]).await;
+    assert_eq!((code, &lines(&stdout)[0]["name"]), (2, &json!("second")), "{stdout}");
+    let (_, stdout, _) = platform.cli(&["deploy", "--json", &all_path]).await;
+    let names: Vec<Value> = lines(&stdout).iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(names, ["one", "second"], "{stdout}");
+    write(all.path(), "two/cloudfunc.toml", "name = ");
+    let (_, stdout, _) = platform.cli(&["deploy", "--json", &path]).await;
+    assert_eq!(lines(&stdout)[0]["name"], Value::Null, "{stdout}");
 }
 
 async fn ctrl_c_says_what_was_deployed_and_what_was_not(platform: &TestPlatform) {

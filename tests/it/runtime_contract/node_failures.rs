@@ -36,9 +36,9 @@ export function handler([way, event]) {
             ("cause", "Error", "outer", Some("\n  [cause]: deep")),
             ("all", "AggregateError", "both", Some("\n[errors]: Error: one\n")),
             ("all", "AggregateError", "both", Some("\n[errors]: two")),
-            ("text", "string", "just text", None),
+            ("text", "NotAnError", "a string was thrown: just text", None),
             ("object", "Object", "{ code: 7 }", None),
-            ("nothing", "undefined", "undefined", None),
+            ("nothing", "NotAnError", "undefined was thrown", None),
             ("message", "Error", "(the error's own message threw another one)", None),
             ("stack", "Error", "kept", None),
             ("circle", "Error", "round", Some("\n[cause]: an error that was told above")),
@@ -73,7 +73,7 @@ export function handler(event) {
         for (event, kind, message) in [
             ("timer", "RangeError", "of a timer"),
             ("rejected", "RangeError", "of a promise"),
-            ("text", "string", "only text"),
+            ("text", "NotAnError", "a string was thrown: only text"),
         ] {
             let error = instance.error(&format!("\"{event}\"")).await;
             assert_eq!((error.kind.as_str(), error.message.as_str()), (kind, message));
@@ -182,7 +182,8 @@ pub async fn node_tells_why_code_cannot_be_loaded(fixture: &Fixture) {
             "Cannot find package 'nowhere' imported from ".to_owned()),
         (&[("function.cjs", "require('nowhere');\n")], "ModuleNotFound", "Cannot find module 'nowhere'\n".to_owned()),
         (&[("function.mjs", "console.log('loading');\nthrow new RangeError('no');\n")], "RangeError", "no".to_owned()),
-        (&[("function.mjs", "throw 'words';\n")], "string", "words".to_owned()),
+        (&[("function.mjs", "throw 'words';\n")], "NotAnError",
+            "a string was thrown: words".to_owned()),
         (&[("function.mjs", "export const hander = () => 1;\nexport function other() {}\n")], "HandlerNotFound",
             "function.mjs exports no 'handler', but hander, other: did you mean 'hander'?".to_owned()),
         (&[("function.cjs", "exports.greet = () => 1;\n")], "HandlerNotFound",

@@ -61,6 +61,7 @@ impl Beside {
             queue: queue.clone(),
             runtime: Arc::new(runtime),
             clock: Clock::system(),
+            kept: None,
             lines: None,
             builds: cloudfunc::settings::Builds::default(),
             usual: Vec::new(),

@@ -1,0 +1,187 @@
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body, routing::post};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::mpsc,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::super::{Bounds, Door, Guard, Peer, Server, bind, read_body, request::payload_too_large};
+
+/// Long enough for anything that is not to happen by itself.
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(200);
+
+fn bounds() -> Bounds {
+    Bounds { head: LONG, idle: LONG, body: LONG, bodies: 1024 * 1024 }
+}
+
+/// Serves a route that answers with the length of the body, once it is told to by `go`, and one that passes the body on
+/// to it as the gateway does.
+async fn serve(bounds: Bounds) -> (SocketAddr, mpsc::Sender<()>, DropGuard) {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go, gone) = mpsc::channel::<()>(16);
+    let gone = std::sync::Arc::new(tokio::sync::Mutex::new(gone));
+    let length = async move |body: Body| {
+        let read = read_body(body, 8 * 1024 * 1024, payload_too_large).await?;
+        gone.lock().await.recv().await;
+        super::super::Answer::<String>::Ok(format!("{} bytes", read.len()))
+    };
+    let peer = Peer::at(address, "token").unwrap();
+    let pass_on = async move |body: Body| {
+        peer.send(axum::http::Method::POST, "/length", axum::http::HeaderMap::new(), body).await.unwrap()
+    };
+    let routes = Router::new().route("/length", post(length)).route("/passed-on", post(pass_on));
+    let server = Server { listener, guard: Guard::new("token"), door: Door::default() };
+    let stop = CancellationToken::new();
+    tokio::spawn(server.serve_within(bounds, routes, stop.clone()));
+    (address, go, stop.drop_guard())
+}
+
+fn head(path: &str, length: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer token\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Returns what comes until the connection is closed.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    let read = tokio::time::timeout(LONG, stream.read_to_end(&mut text)).await;
+    read.expect("it is closed").unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// Returns the first answer, which ends with this text.
+async fn answer(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(end) {
+        let mut some = [0; 1024];
+        let read = tokio::time::timeout(LONG, stream.read(&mut some)).await;
+        let read = read.unwrap_or_else(|_| panic!("{text}")).unwrap();
+        assert!(read > 0, "{text}");
+        text.push_str(std::str::from_utf8(&some[..read]).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_send_a_whole_head_in_time_is_closed() {
+    let (address, go, _server) = serve(Bounds { head: SHORT, ..bounds() }).await;
+    for sent in ["", "POST /length HT", "POST /length HTTP/1.1\r\nhost: localhost\r\n"] {
+        let begun = Instant::now();
+        assert_eq!(rest(connect(address, sent).await).await, "");
+        assert!(begun.elapsed() >= SHORT && begun.elapsed() < LONG / 2, "{sent}");
+    }
+    // The head of a second request, too; and one that trickles.
+    let mut stream = connect(address, &head("/length", 2)).await;
+    stream.write_all(b"ab").await.unwrap();
+    go.send(()).await.unwrap();
+    answer(&mut stream, "2 bytes").await;
+    let trickling = async {
+        loop {
+            if stream.write_all(b"a").await.is_err() {
+                break;
+            }
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    tokio::time::timeout(LONG / 2, trickling).await.expect("it is closed");
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_answered_takes_as_long_as_it_takes() {
+    let (address, go, _server) =
+        serve(Bounds { head: SHORT, idle: SHORT, body: SHORT, ..bounds() }).await;
+    let mut stream = connect(address, &head("/length", 2)).await;
+    stream.write_all(b"ab").await.unwrap();
+    tokio::time::sleep(3 * SHORT).await;
+    go.send(()).await.unwrap();
+    answer(&mut stream, "2 bytes").await;
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_is_closed_after_a_while() {
+    let (address, go, _server) = serve(Bounds { head: SHORT, idle: 3 * SHORT, ..bounds() }).await;
+    let mut stream = connect(address, &head("/length", 0)).await;
+    go.send(()).await.unwrap();
+    answer(&mut stream, "0 bytes").await;
+    let begun = Instant::now();
+    assert_eq!(rest(stream).await, "");
+    assert!(begun.elapsed() >= 2 * SHORT && begun.elapsed() < LONG / 2);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_answered_with_408_wherever_it_is_read() {
+    let (address, _go, _server) = serve(Bounds { body: SHORT, ..bounds() }).await;
+    for path in ["/length", "/passed-on"] {
+        for sent in ["", "half"] {
+            let said = rest(connect(address, &(head(path, 8) + sent)).await).await;
+            assert!(said.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{path}: {said}");
+            assert!(said.contains("\"detail\":\"nothing of the body has come for 200 ms\""), "{said}");
+            assert!(said.contains("\"code\":\"request_timeout\""), "{said}");
+        }
+    }
+    // One that keeps coming has all the time that it needs.
+    let (address, go, _server) = serve(Bounds { body: 5 * SHORT, ..bounds() }).await;
+    let mut stream = connect(address, &head("/length", 8)).await;
+    for _ in 0..8 {
+        tokio::time::sleep(SHORT).await;
+        stream.write_all(b"a").await.unwrap();
+    }
+    go.send(()).await.unwrap();
+    answer(&mut stream, "8 bytes").await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_the_budget_for_bodies_is_told_to_come_again_and_then_fits() {
+    let (address, go, _server) = serve(bounds()).await;
+    // More than is reserved in one piece.
+    let most = "a".repeat(1000 * 1024);
+    let mut first = connect(address, &(head("/length", most.len()) + &most)).await;
+    // Until that has come as a whole, there is room.
+    let refused = loop {
+        let small = "b".repeat(60 * 1024);
+        let mut second = connect(address, &(head("/length", small.len()) + &small)).await;
+        let mut text = [0; 12];
+        tokio::select! {
+            read = second.read_exact(&mut text) => {
+                read.unwrap();
+                let rest = answer(&mut second, "}").await;
+                break String::from_utf8(text.to_vec()).unwrap() + &rest;
+            }
+            // It was taken, and waits to be told to answer.
+            () = tokio::time::sleep(SHORT) => {}
+        }
+    };
+    assert!(refused.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{refused}");
+    assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    assert!(refused.contains("\"code\":\"overloaded\""), "{refused}");
+    let detail = "\"detail\":\"the bodies of unanswered requests take up the limit of 1 MiB already\"";
+    assert!(refused.contains(detail), "{refused}");
+    // A large one is refused in the middle, also by a role that passes it on.
+    for path in ["/length", "/passed-on"] {
+        let mut large = connect(address, &(head(path, most.len()) + &most)).await;
+        let said = answer(&mut large, "}").await;
+        assert!(said.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{path}: {said}");
+        assert!(said.contains("\r\nretry-after: 1\r\n") && said.contains(detail), "{path}: {said}");
+    }
+    for _ in 0..16 {
+        let _ = go.try_send(());
+    }
+    assert!(answer(&mut first, " bytes").await.ends_with("1024000 bytes"));
+    let mut again = connect(address, &(head("/length", most.len()) + &most)).await;
+    assert!(answer(&mut again, " bytes").await.ends_with("1024000 bytes"));
+}
