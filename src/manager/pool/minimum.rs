@@ -131,7 +131,7 @@ impl Pool {
         }
         let used = self.used();
         let lacks_memory = |(key, line): (&Key, &Line)| {
-            line.len() > self.starting(*key) && used + line.needs.memory > self.limits.memory_budget
+            line.len() > self.coming_places(*key) && used + line.needs.memory > self.limits.memory_budget
         };
         if self.lines.iter().any(lacks_memory) {
             return;
@@ -160,7 +160,7 @@ impl Pool {
 
     /// Returns the number of a revision's instances that can go on serving.
     fn lasting(&self, key: Key) -> usize {
-        self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained)
+        self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained && !i.retired)
     }
 
     /// Returns whether an instance must neither be stopped for being idle nor evicted.

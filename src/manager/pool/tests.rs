@@ -5,7 +5,14 @@ use super::*;
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn needs(max_instances: u32, idle: Duration) -> Needs {
-    Needs { max_instances, min_instances: 0, idle_timeout: idle, memory: 128, class: None }
+    Needs {
+        max_instances,
+        min_instances: 0,
+        concurrency: 1,
+        idle_timeout: idle,
+        memory: 128,
+        class: None,
+    }
 }
 
 pub(super) fn key(number: u32) -> Key {
