@@ -295,8 +295,12 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
 }
 
 fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
-    let mut scaling =
-        Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0, concurrency: 1 };
+    let mut scaling = Scaling {
+        idle_timeout: Duration::from_secs(60),
+        max_instances: 10,
+        min_instances: 0,
+        concurrency: 1,
+    };
     let Some(section) = section else { return Ok(scaling) };
     section.only(SCALING_KEYS)?;
     if let Some(field) = section.get("idle_timeout") {

@@ -20,7 +20,12 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         cpus: 1.0,
         network: Network::None,
         env: BTreeMap::new(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0, concurrency: 1 },
+        scaling: Scaling {
+            idle_timeout: Duration::from_secs(60),
+            max_instances: 10,
+            min_instances: 0,
+            concurrency: 1,
+        },
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });
 }

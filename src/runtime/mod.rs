@@ -30,7 +30,7 @@ use async_trait::async_trait;
 
 pub use config::{BaseImages, Config, Kind};
 pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
-pub use guest::{Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure};
+pub use guest::{Calls, Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, Several};
 pub use oci::{HostInterpreter, helper, host_interpreter};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};

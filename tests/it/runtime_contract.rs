@@ -225,6 +225,7 @@ impl Instance {
             function: "contract".to_owned(),
             handler: handler.to_owned(),
             packages: None,
+            concurrency: 1,
             env: BTreeMap::from([("GREETING".to_owned(), "Hello".to_owned())]),
             secrets: BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]),
         };

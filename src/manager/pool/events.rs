@@ -70,7 +70,7 @@ pub enum Event {
     /// A run is over. `usable`: the instance can run again; otherwise it is given nothing more, and stopped when all of its
     /// runs are over.
     Finished { slot: Slot, usable: bool },
-    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the
+    /// An instance ended by itself: an idle one, or one with several places, whose runs end then; or a prewarmed one did, waiting or just taken: then the work or the
     /// check that it was taken for gets another start.
     Ended { slot: Slot },
     /// A stopped instance is gone: its memory is free again.
@@ -106,7 +106,7 @@ pub enum Action {
     Take { slot: Slot, key: Key },
     /// Run it on that instance; answer with `Finished`.
     Run { slot: Slot, work: WorkId, start: Start },
-    /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
+    /// Stop an instance that is not running anything or has ended by itself, or a prewarmed one, also while it is made (then
     /// `StartFailed` will do, too); answer with `Gone`.
     Stop { slot: Slot },
     /// Start an instance for a check; answer with `Gone` when it is over.

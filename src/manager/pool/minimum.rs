@@ -97,7 +97,9 @@ impl Minimums {
     pub(super) fn observe(&mut self, event: Event, of: Option<&Instance>, now: Instant) {
         let (slot, failed) = match event {
             Event::Made { slot } | Event::Started { slot } | Event::Gone { slot } => (slot, false),
-            Event::StartFailed { slot, .. } | Event::Ended { slot } => (slot, true),
+            Event::StartFailed { slot, .. } => (slot, true),
+            // One that ends while it works is no failure of its start.
+            Event::Ended { slot } => (slot, of.is_none_or(|instance| instance.life != Life::Busy)),
             Event::Finished { usable: true, .. } => {
                 // It works: the next failure is a first one again.
                 if let Some(minimum) = self.of(of) {
