@@ -14,7 +14,7 @@ pub(super) const START_COMES_FIRST: Duration = Duration::from_secs(1);
 
 /// A function that has waited for memory for this long gets it from those that run on and on, if nobody of theirs has
 /// waited for longer. It costs them a cold start.
-const STARVING: Duration = Duration::from_secs(1);
+pub(super) const STARVING: Duration = Duration::from_secs(1);
 
 /// The pause after a start that the host could not make, for a revision that has usable instances. Without it a start
 /// would fail for each of its waiting invocations, for as long as an engine is away.

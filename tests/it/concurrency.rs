@@ -1,0 +1,227 @@
+//! Functions whose instances run several invocations at a time, on a whole platform.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use cloudfunc::{
+    client::{Error, InvokeAnswer, Outcome},
+    model::{Body, Problem, Start, State, code},
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::{
+    on_stack,
+    support::{
+        eventually,
+        platform::{TestPlatform, function},
+    },
+};
+
+on_stack! {
+    light:
+    calls_share_an_instance_up_to_its_concurrency_in_every_language
+    background_invocations_share_an_instance_too
+    one_that_overruns_its_time_is_answered_while_the_others_go_on
+    one_that_exits_fails_all_that_its_instance_runs
+    each_record_has_the_lines_of_its_own_invocation
+    a_handler_that_cannot_run_several_at_a_time_is_refused
+}
+
+on_stack! {
+    oci:
+    calls_share_an_instance_up_to_its_concurrency_in_every_language
+    one_that_overruns_its_time_is_answered_while_the_others_go_on
+    one_that_exits_fails_all_that_its_instance_runs
+}
+
+mod engine {
+    use super::*;
+
+    on_stack! {
+        real:
+        calls_share_an_instance_up_to_its_concurrency_in_every_language
+        background_invocations_share_an_instance_too
+        one_that_overruns_its_time_is_answered_while_the_others_go_on
+        one_that_exits_fails_all_that_its_instance_runs
+        each_record_has_the_lines_of_its_own_invocation
+    }
+}
+
+/// Each answers with how many have met, once there are as many as its event says; or ends otherwise.
+const MEETS: &str = r#"
+import asyncio, os
+there, changed = 0, asyncio.Event()
+async def handler(event):
+    global there
+    there += 1
+    changed.set()
+    print("of", event["n"])
+    if event.get("exits"):
+        await meet(event)
+        os._exit(3)
+    if event.get("hangs"):
+        await asyncio.sleep(60)
+    await meet(event)
+    await asyncio.sleep(event.get("pause", 0))
+    print("still of", event["n"])
+    return {"met": there, "process": process}
+async def meet(event):
+    while there < event["wanted"]:
+        changed.clear()
+        await changed.wait()
+process = os.urandom(8).hex()
+"#;
+
+const MEETS_IN_NODE: &str = r#"
+let there = 0;
+let waiting = [];
+export async function handler(event) {
+  there += 1;
+  for (const go of waiting.splice(0)) go();
+  while (there < event.wanted) await new Promise((go) => waiting.push(go));
+  return { met: there, process };
+}
+const process = crypto.randomUUID();
+"#;
+
+fn manifest(more: &str, scaling: &str) -> String {
+    format!("{more}\n[scaling]\n{scaling}\n")
+}
+
+async fn deploy_meets(platform: &TestPlatform, more: &str, scaling: &str) {
+    let manifest = manifest(more, scaling);
+    platform.deploy("meets", &[("function.py", MEETS), ("cloudfunc.toml", &manifest)]).await;
+}
+
+fn body(event: &Value) -> Body {
+    Body { content_type: "application/json".to_owned(), bytes: event.to_string().into() }
+}
+
+async fn call(platform: &TestPlatform, event: Value) -> InvokeAnswer {
+    platform.client.invoke(&function("meets"), body(&event)).await.unwrap()
+}
+
+fn value(answer: InvokeAnswer) -> Value {
+    match answer.outcome {
+        Outcome::Value(body) => serde_json::from_slice(&body.bytes).unwrap(),
+        Outcome::Failed(problem) => panic!("{problem:?}"),
+    }
+}
+
+fn failure(answer: InvokeAnswer) -> Problem {
+    match answer.outcome {
+        Outcome::Failed(problem) => *problem,
+        Outcome::Value(body) => panic!("{body:?}"),
+    }
+}
+
+async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platform: &TestPlatform) {
+    for (file, code, more) in
+        [("function.py", MEETS, ""), ("function.mjs", MEETS_IN_NODE, "language = \"node\"")]
+    {
+        let manifest = manifest(more, "concurrency = 4\nmax_instances = 2");
+        platform.deploy("meets", &[(file, code), ("cloudfunc.toml", &manifest)]).await;
+        // They can only end together: four in each of both instances.
+        let events = (0..8).map(|n| json!({ "n": n, "wanted": 4 }));
+        let answers = join_all(events.map(|event| call(platform, event))).await;
+        let mut processes = Vec::new();
+        for answer in answers {
+            processes.push(value(answer)["process"].to_string());
+        }
+        for process in &processes {
+            assert_eq!(processes.iter().filter(|one| *one == process).count(), 4, "{processes:?}");
+        }
+        let (_, shown, _) = platform.cli(&["show", "meets"]).await;
+        assert!(shown.lines().any(|line| line.split_whitespace().eq(["concurrency", "4"])), "{shown}");
+        let again = call(platform, json!({ "n": 9, "wanted": 1 })).await;
+        assert_eq!(again.start, Some(Start::Warm));
+    }
+}
+
+async fn background_invocations_share_an_instance_too(platform: &TestPlatform) {
+    deploy_meets(platform, "", "concurrency = 4\nmax_instances = 1").await;
+    let ids = join_all((0..4).map(async |n| {
+        let event = json!({ "n": n, "wanted": 4 });
+        platform.client.invoke_async(&function("meets"), body(&event)).await.unwrap().id
+    }))
+    .await;
+    let mut instances = BTreeSet::new();
+    for id in ids {
+        let record = platform.client.record(id, Some(Duration::from_secs(30))).await.unwrap();
+        assert_eq!((record.state, record.attempts.len()), (State::Succeeded, 1), "{record:?}");
+        instances.insert(record.attempts[0].instance.unwrap().to_string());
+    }
+    assert_eq!(instances.len(), 1);
+}
+
+async fn one_that_overruns_its_time_is_answered_while_the_others_go_on(platform: &TestPlatform) {
+    deploy_meets(platform, "timeout = \"4s\"", "concurrency = 3\nmax_instances = 2").await;
+    let hangs = async {
+        let answer = call(platform, json!({ "n": 1, "wanted": 0, "hangs": true })).await;
+        (failure(answer), std::time::Instant::now())
+    };
+    // The last of these begins when the one that hangs has been there for a while, and ends after that was answered.
+    let goes_on = async {
+        value(call(platform, json!({ "n": 2, "wanted": 2, "pause": 1.5 })).await);
+        let answer = call(platform, json!({ "n": 3, "wanted": 3, "pause": 3 })).await;
+        (answer, std::time::Instant::now())
+    };
+    let ((problem, answered), (answer, ended)) = tokio::join!(hangs, goes_on);
+    assert_eq!(problem.code, code::FUNCTION_TIMED_OUT.code, "{problem:?}");
+    assert!(answered < ended, "it was answered first");
+    assert_eq!(answer.start, Some(Start::Warm));
+    let first = value(answer);
+    assert_eq!(first["met"], 3, "{first}");
+    let next = value(call(platform, json!({ "n": 4, "wanted": 1 })).await);
+    assert_ne!(next["process"], first["process"], "the instance has gone");
+}
+
+async fn one_that_exits_fails_all_that_its_instance_runs(platform: &TestPlatform) {
+    deploy_meets(platform, "", "concurrency = 3\nmax_instances = 1").await;
+    let events = [
+        json!({ "n": 1, "wanted": 3, "pause": 30 }),
+        json!({ "n": 2, "wanted": 3, "exits": true }),
+        json!({ "n": 3, "wanted": 3, "pause": 30 }),
+    ];
+    for answer in join_all(events.map(|event| call(platform, event))).await {
+        let problem = failure(answer);
+        assert_eq!(problem.code, code::FUNCTION_CRASHED.code, "{problem:?}");
+        assert!(problem.detail.ends_with("the function's process exited with code 3"), "{problem:?}");
+    }
+    let next = call(platform, json!({ "n": 4, "wanted": 1 })).await;
+    assert_eq!(next.start, Some(Start::Cold));
+    assert_eq!(value(next)["met"], 1);
+}
+
+async fn each_record_has_the_lines_of_its_own_invocation(platform: &TestPlatform) {
+    deploy_meets(platform, "", "concurrency = 4\nmax_instances = 1").await;
+    let answers = join_all((0..4).map(|n| call(platform, json!({ "n": n, "wanted": 4 })))).await;
+    for (n, answer) in answers.into_iter().enumerate() {
+        let id = answer.id.to_string();
+        let lines = eventually("its lines are stored", || async {
+            let (_, out, _) = platform.cli(&["logs", "meets", "--invocation", &id]).await;
+            (out.lines().count() >= 2).then_some(out)
+        })
+        .await;
+        let words: Vec<&str> = lines.lines().collect();
+        assert!(words[0].ends_with(&format!(" of {n}")), "{lines}");
+        assert!(words[1].ends_with(&format!("still of {n}")) && words.len() == 2, "{lines}");
+        let record = platform.client.record(answer.id, None).await.unwrap();
+        assert_eq!(record.attempts[0].lines, Some(2), "{record:?}");
+    }
+}
+
+async fn a_handler_that_cannot_run_several_at_a_time_is_refused(platform: &TestPlatform) {
+    let plain = "def handler(event):\n    return event\n";
+    let manifest = manifest("", "concurrency = 2");
+    let deployed =
+        platform.try_deploy("plain", &[("function.py", plain), ("cloudfunc.toml", &manifest)]).await;
+    let Err(Error::Problem(problem)) = deployed else { panic!("{deployed:?}") };
+    assert_eq!((problem.status, problem.code.as_str()), (422, code::BUILD_FAILED.code), "{problem:?}");
+    assert_eq!(
+        problem.detail,
+        "the code of 'plain' cannot be loaded: HandlerInvalid: concurrency above 1 needs an `async def` handler, and \
+         'function.handler' is none: it would keep all other invocations of its instance waiting. Make it one, or \
+         leave out `concurrency` in [scaling]"
+    );
+}
