@@ -77,6 +77,7 @@ let there = 0;
 let waiting = [];
 export async function handler(event) {
   there += 1;
+  console.log("of", event.n);
   for (const go of waiting.splice(0)) go();
   while (there < event.wanted) await new Promise((go) => waiting.push(go));
   return { met: there, process };
@@ -119,17 +120,30 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
     for (file, code, more) in
         [("function.py", MEETS, ""), ("function.mjs", MEETS_IN_NODE, "language = \"node\"")]
     {
-        let manifest = manifest(more, "concurrency = 4\nmax_instances = 2");
+        let more = format!("{more}\ntimeout = \"3s\"");
+        let manifest = manifest(&more, "concurrency = 4\nmax_instances = 2");
         platform.deploy("meets", &[(file, code), ("cloudfunc.toml", &manifest)]).await;
-        // They can only end together: four in each of both instances.
-        let events = (0..8).map(|n| json!({ "n": n, "wanted": 4 }));
+        // They can only end together.
+        let events = (0..4).map(|n| json!({ "n": n, "wanted": 4 }));
         let answers = join_all(events.map(|event| call(platform, event))).await;
-        let mut processes = Vec::new();
-        for answer in answers {
-            processes.push(value(answer)["process"].to_string());
-        }
-        for process in &processes {
-            assert_eq!(processes.iter().filter(|one| *one == process).count(), 4, "{processes:?}");
+        let processes: BTreeSet<String> =
+            answers.into_iter().map(|answer| value(answer)["process"].to_string()).collect();
+        assert_eq!(processes.len(), 1);
+        // These never end, and leave no place to others.
+        let events = (4..8).map(|n| json!({ "n": n, "wanted": 99 }));
+        let full = join_all(events.map(|event| call(platform, event)));
+        let other = async {
+            eventually("the first instance is full", || async {
+                let (_, log, _) = platform.cli(&["logs", "meets", "--tail", "all"]).await;
+                (4..8).all(|n| log.contains(&format!(" of {n}"))).then_some(())
+            })
+            .await;
+            value(call(platform, json!({ "n": 8, "wanted": 1 })).await)["process"].to_string()
+        };
+        let (never, other) = tokio::join!(full, other);
+        assert!(!processes.contains(&other), "it got an instance of its own");
+        for answer in never {
+            assert_eq!(failure(answer).code, code::FUNCTION_TIMED_OUT.code);
         }
         let (_, shown, _) = platform.cli(&["show", "meets"]).await;
         assert!(shown.lines().any(|line| line.split_whitespace().eq(["concurrency", "4"])), "{shown}");

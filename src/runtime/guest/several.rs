@@ -308,3 +308,7 @@ impl From<OutputName> for Stream {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "several_tests.rs"]
+mod tests;

@@ -622,7 +622,9 @@ class Function:
         """Runs the handler: the answer's header and body."""
         identifier = fields["id"]
         try:
-            value = self.call(fields, body)
+            value = self.begin(fields, body)
+            if is_awaitable(value):
+                value = complete(value)
         except SystemExit:
             raise
         except BaseException as error:  # whatever it is, the instance lives on
@@ -659,10 +661,6 @@ class Function:
                 "message": f"the result has {len(result)} bytes, over the limit of {MAX_BODY} (6 MiB)",
             }
         return {"error": dict(fit(clean(problem)), id=identifier)}, b""
-
-    def call(self, fields, body):
-        value = self.begin(fields, body)
-        return complete(value) if is_awaitable(value) else value
 
     def begin(self, fields, body):
         event = event_of(fields["content_type"], body)

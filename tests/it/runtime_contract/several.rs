@@ -13,7 +13,11 @@ struct Ran {
 
 impl Ran {
     fn value(self) -> Value {
-        serde_json::from_str(&text(self.answer.unwrap())).unwrap()
+        let (content_type, bytes) = typed(self.answer.unwrap());
+        match content_type.as_str() {
+            "application/json" => serde_json::from_slice(&bytes).unwrap(),
+            _ => String::from_utf8_lossy(&bytes).into(),
+        }
     }
 
     fn output(&self) -> Vec<(Stream, &str)> {
