@@ -1,19 +1,21 @@
 //! Functions whose instances run several invocations at a time, on a whole platform.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use cloudfunc::{
     client::{Error, InvokeAnswer, Outcome},
-    model::{Body, Problem, Start, State, code},
+    model::{Body, InvocationId, Problem, Start, State, code},
+    settings::Platform,
 };
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     on_stack,
     support::{
-        eventually,
-        platform::{TestPlatform, function},
+        eventually, eventually_within,
+        platform::{Stack, TestPlatform, function, json},
+        waiter::{begun, go, has_begun, payload},
     },
 };
 
@@ -25,6 +27,7 @@ on_stack! {
     one_that_exits_fails_all_that_its_instance_runs
     each_record_has_the_lines_of_its_own_invocation
     a_handler_that_cannot_run_several_at_a_time_is_refused
+    a_lost_lease_stops_all_that_an_instance_runs_and_each_runs_once_more
 }
 
 on_stack! {
@@ -124,13 +127,13 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
         let manifest = manifest(&more, "concurrency = 4\nmax_instances = 2");
         platform.deploy("meets", &[(file, code), ("cloudfunc.toml", &manifest)]).await;
         // They can only end together.
-        let events = (0..4).map(|n| json!({ "n": n, "wanted": 4 }));
+        let events = (0..4).map(|n| serde_json::json!({ "n": n, "wanted": 4 }));
         let answers = join_all(events.map(|event| call(platform, event))).await;
         let processes: BTreeSet<String> =
             answers.into_iter().map(|answer| value(answer)["process"].to_string()).collect();
         assert_eq!(processes.len(), 1);
         // These never end, and leave no place to others.
-        let events = (4..8).map(|n| json!({ "n": n, "wanted": 99 }));
+        let events = (4..8).map(|n| serde_json::json!({ "n": n, "wanted": 99 }));
         let full = join_all(events.map(|event| call(platform, event)));
         let other = async {
             eventually("the first instance is full", || async {
@@ -138,7 +141,8 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
                 (4..8).all(|n| log.contains(&format!(" of {n}"))).then_some(())
             })
             .await;
-            value(call(platform, json!({ "n": 8, "wanted": 1 })).await)["process"].to_string()
+            value(call(platform, serde_json::json!({ "n": 8, "wanted": 1 })).await)["process"]
+                .to_string()
         };
         let (never, other) = tokio::join!(full, other);
         assert!(!processes.contains(&other), "it got an instance of its own");
@@ -147,7 +151,7 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
         }
         let (_, shown, _) = platform.cli(&["show", "meets"]).await;
         assert!(shown.lines().any(|line| line.split_whitespace().eq(["concurrency", "4"])), "{shown}");
-        let again = call(platform, json!({ "n": 9, "wanted": 1 })).await;
+        let again = call(platform, serde_json::json!({ "n": 9, "wanted": 1 })).await;
         assert_eq!(again.start, Some(Start::Warm));
     }
 }
@@ -155,7 +159,7 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
 async fn background_invocations_share_an_instance_too(platform: &TestPlatform) {
     deploy_meets(platform, "", "concurrency = 4\nmax_instances = 1").await;
     let ids = join_all((0..4).map(async |n| {
-        let event = json!({ "n": n, "wanted": 4 });
+        let event = serde_json::json!({ "n": n, "wanted": 4 });
         platform.client.invoke_async(&function("meets"), body(&event)).await.unwrap().id
     }))
     .await;
@@ -171,13 +175,13 @@ async fn background_invocations_share_an_instance_too(platform: &TestPlatform) {
 async fn one_that_overruns_its_time_is_answered_while_the_others_go_on(platform: &TestPlatform) {
     deploy_meets(platform, "timeout = \"4s\"", "concurrency = 3\nmax_instances = 2").await;
     let hangs = async {
-        let answer = call(platform, json!({ "n": 1, "wanted": 0, "hangs": true })).await;
+        let answer = call(platform, serde_json::json!({ "n": 1, "wanted": 0, "hangs": true })).await;
         (failure(answer), std::time::Instant::now())
     };
     // The last of these begins when the one that hangs has been there for a while, and ends after that was answered.
     let goes_on = async {
-        value(call(platform, json!({ "n": 2, "wanted": 2, "pause": 1.5 })).await);
-        let answer = call(platform, json!({ "n": 3, "wanted": 3, "pause": 3 })).await;
+        value(call(platform, serde_json::json!({ "n": 2, "wanted": 2, "pause": 1.5 })).await);
+        let answer = call(platform, serde_json::json!({ "n": 3, "wanted": 3, "pause": 3 })).await;
         (answer, std::time::Instant::now())
     };
     let ((problem, answered), (answer, ended)) = tokio::join!(hangs, goes_on);
@@ -186,30 +190,31 @@ async fn one_that_overruns_its_time_is_answered_while_the_others_go_on(platform:
     assert_eq!(answer.start, Some(Start::Warm));
     let first = value(answer);
     assert_eq!(first["met"], 3, "{first}");
-    let next = value(call(platform, json!({ "n": 4, "wanted": 1 })).await);
+    let next = value(call(platform, serde_json::json!({ "n": 4, "wanted": 1 })).await);
     assert_ne!(next["process"], first["process"], "the instance has gone");
 }
 
 async fn one_that_exits_fails_all_that_its_instance_runs(platform: &TestPlatform) {
     deploy_meets(platform, "", "concurrency = 3\nmax_instances = 1").await;
     let events = [
-        json!({ "n": 1, "wanted": 3, "pause": 30 }),
-        json!({ "n": 2, "wanted": 3, "exits": true }),
-        json!({ "n": 3, "wanted": 3, "pause": 30 }),
+        serde_json::json!({ "n": 1, "wanted": 3, "pause": 30 }),
+        serde_json::json!({ "n": 2, "wanted": 3, "exits": true }),
+        serde_json::json!({ "n": 3, "wanted": 3, "pause": 30 }),
     ];
     for answer in join_all(events.map(|event| call(platform, event))).await {
         let problem = failure(answer);
         assert_eq!(problem.code, code::FUNCTION_CRASHED.code, "{problem:?}");
         assert!(problem.detail.ends_with("the function's process exited with code 3"), "{problem:?}");
     }
-    let next = call(platform, json!({ "n": 4, "wanted": 1 })).await;
+    let next = call(platform, serde_json::json!({ "n": 4, "wanted": 1 })).await;
     assert_eq!(next.start, Some(Start::Cold));
     assert_eq!(value(next)["met"], 1);
 }
 
 async fn each_record_has_the_lines_of_its_own_invocation(platform: &TestPlatform) {
     deploy_meets(platform, "", "concurrency = 4\nmax_instances = 1").await;
-    let answers = join_all((0..4).map(|n| call(platform, json!({ "n": n, "wanted": 4 })))).await;
+    let answers =
+        join_all((0..4).map(|n| call(platform, serde_json::json!({ "n": n, "wanted": 4 })))).await;
     for (n, answer) in answers.into_iter().enumerate() {
         let id = answer.id.to_string();
         let lines = eventually("its lines are stored", || async {
@@ -238,4 +243,69 @@ async fn a_handler_that_cannot_run_several_at_a_time_is_refused(platform: &TestP
          'function.handler' is none: it would keep all other invocations of its instance waiting. Make it one, or \
          leave out `concurrency` in [scaling]"
     );
+}
+
+/// Says in a file that it has begun, and ends when the file `go` is there.
+const WAITS: &str = r#"
+import asyncio, pathlib
+async def handler(event):
+    folder = pathlib.Path(event["folder"])
+    with open(folder / f"begun-{event['n']}", "a") as begun:
+        begun.write("begun\n")
+    while not (folder / "go").exists():
+        await asyncio.sleep(0.01)
+"#;
+
+/// Accepts invocations of such a function, and waits until they have begun in one instance.
+async fn begin(platform: &TestPlatform, folder: &Path) -> Vec<InvocationId> {
+    let manifest = manifest("", "concurrency = 3\nmax_instances = 1");
+    platform.deploy("waits", &[("function.py", WAITS), ("cloudfunc.toml", &manifest)]).await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let body = json(&payload(folder, n));
+        ids.push(platform.client.invoke_async(&function("waits"), body).await.unwrap().id);
+    }
+    for n in 0..3 {
+        has_begun(folder, n).await;
+    }
+    ids
+}
+
+/// Lets them end; each was begun twice.
+async fn end(platform: &TestPlatform, folder: &Path, ids: Vec<InvocationId>) {
+    let all_again = async || (0..3).all(|n| begun(folder, n).len() == 2).then_some(());
+    eventually_within(Duration::from_secs(60), "each is begun again", all_again).await;
+    go(folder);
+    for id in ids {
+        let record = platform.client.record(id, Some(Duration::from_secs(30))).await.unwrap();
+        let outcomes: Vec<_> = record.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [None, Some(State::Succeeded)], "{record:?}");
+    }
+}
+
+async fn a_lost_lease_stops_all_that_an_instance_runs_and_each_runs_once_more(platform: &TestPlatform) {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = begin(platform, folder.path()).await;
+    let before = platform.sandboxes("waits").await;
+    let store = platform.store().await;
+    eventually("the lease is ended", async || {
+        let lease = store.leases().await.unwrap()[0];
+        store.end_lease(&lease).await.unwrap().then_some(())
+    })
+    .await;
+    store.close().await;
+    end(platform, folder.path(), ids).await;
+    assert!(platform.sandboxes("waits").await.is_disjoint(&before), "the instance was removed");
+}
+
+#[tokio::test]
+async fn a_stop_gives_up_all_that_an_instance_runs_and_each_runs_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = |platform: &mut Platform| platform.limits.stop_grace = Duration::from_millis(100);
+    let platform = TestPlatform::start_with(Stack::LIGHT, "a stop", short).await;
+    let mut platform = platform.expect("it needs no server");
+    let ids = begin(&platform, folder.path()).await;
+    platform.restart().await;
+    end(&platform, folder.path(), ids).await;
+    platform.stop().await;
 }

@@ -16,6 +16,7 @@ mod node_failures;
 mod not_root;
 mod output;
 mod several;
+mod several_ends;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +40,7 @@ use cloudfunc::{
 
 use self::{
     alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*,
-    languages::*, node::*, node_failures::*, output::*, several::*,
+    languages::*, node::*, node_failures::*, output::*, several::*, several_ends::*,
 };
 use crate::{need, support::eventually};
 
