@@ -47,6 +47,7 @@ mod engine {
         one_that_overruns_its_time_is_answered_while_the_others_go_on
         one_that_exits_fails_all_that_its_instance_runs
         each_record_has_the_lines_of_its_own_invocation
+        an_image_whose_guest_runs_one_at_a_time_is_refused
     }
 }
 
@@ -308,4 +309,40 @@ async fn a_stop_gives_up_all_that_an_instance_runs_and_each_runs_once_more() {
     platform.restart().await;
     end(&platform, folder.path(), ids).await;
     platform.stop().await;
+}
+
+/// Its guest is the shim as it was before it knew of features.
+async fn an_image_whose_guest_runs_one_at_a_time_is_refused(platform: &TestPlatform) {
+    let packed = ("cloudfunc.toml", "package = \"image\"\n");
+    let code = ("function.py", "async def handler(event):\n    return \"one\"\n");
+    platform.deploy("packed", &[code, packed]).await;
+    let base = platform.client.function(&function("packed")).await.unwrap().image;
+    let context = tempfile::tempdir().unwrap();
+    let steps = "cd /opt/cloudfunc && sed -i 's/, \"features\": .*]//' shim.py && ! grep '\"features' shim.py && \
+                 python -m py_compile shim.py && cp __pycache__/shim.*.pyc shim.pyc";
+    let file = format!("FROM {base}\nUSER root\nRUN {steps}\n");
+    std::fs::write(context.path().join("Dockerfile"), file).unwrap();
+    let tag = format!("cloudfunc-test/{}", platform.platform.name);
+    let docker = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new("docker");
+        let output = command.args(arguments).env("DOCKER_BUILDKIT", "0").output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    docker(&["build", "-q", "-t", &tag, context.path().to_str().unwrap()]).await;
+    let own = |scaling| [("cloudfunc.toml".to_owned(), format!("image = \"{tag}\"\n{scaling}"))];
+    let [(name, several)] = own("[scaling]\nconcurrency = 2\n");
+    let lacks = "`scaling.concurrency` is 2, but the image's guest does not list the feature `concurrent` of the \
+                 runtime protocol: set it to 1, or use a guest that runs several invocations at the same time";
+    let deployed = platform.try_deploy("own", &[(&name, &several)]).await;
+    let Err(Error::Problem(problem)) = deployed else { panic!("{deployed:?}") };
+    assert_eq!((problem.status, problem.code.as_str()), (422, code::BUILD_FAILED.code), "{problem:?}");
+    assert_eq!(problem.detail, format!("the code of 'own' cannot be loaded: {lacks}"));
+    platform.deploy_unchecked("own", &[(&name, &several)]).await;
+    let problem = platform.problem("own", "{}").await;
+    assert_eq!(problem.code, code::START_FAILED.code, "{problem:?}");
+    assert!(problem.detail.contains(lacks), "{problem:?}");
+    let [(name, one)] = own("");
+    platform.deploy("own", &[(&name, &one)]).await;
+    assert_eq!(platform.value("own", "{}").await, "one");
+    docker(&["rmi", &tag]).await;
 }

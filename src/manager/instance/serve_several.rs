@@ -53,7 +53,7 @@ enum Abandoned {
     GivenUp,
 }
 
-/// Whether an instance can go on after an attempt.
+/// The fate of an instance after an attempt.
 #[derive(PartialEq, Eq)]
 enum After {
     GoOn,
@@ -140,7 +140,7 @@ async fn end_of<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
     }
 }
 
-/// What the attempts of an instance share.
+/// Everything that the attempts of an instance share.
 struct Desk<'a> {
     place: Place<'a>,
     calls: Calls,
