@@ -319,7 +319,7 @@ async fn an_image_whose_guest_runs_one_at_a_time_is_refused(platform: &TestPlatf
     let base = platform.client.function(&function("packed")).await.unwrap().image;
     let context = tempfile::tempdir().unwrap();
     let steps = "cd /opt/cloudfunc && sed -i 's/, \"features\": .*]//' shim.py && ! grep '\"features' shim.py && \
-                 python -m py_compile shim.py && cp __pycache__/shim.*.pyc shim.pyc";
+                 python3 -c \"import py_compile; py_compile.compile('shim.py', 'shim.pyc', doraise=True)\"";
     let file = format!("FROM {base}\nUSER root\nRUN {steps}\n");
     std::fs::write(context.path().join("Dockerfile"), file).unwrap();
     let tag = format!("cloudfunc-test/{}", platform.platform.name);
