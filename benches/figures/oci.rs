@@ -60,6 +60,7 @@ impl Oci {
             function: "bare".to_owned(),
             handler: "function.handler".to_owned(),
             packages: None,
+            concurrency: 1,
             env: [].into(),
             secrets: [].into(),
         };

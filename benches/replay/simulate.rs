@@ -143,6 +143,7 @@ impl World<'_> {
         let needs = Needs {
             max_instances: self.setup.max_instances,
             min_instances: 0,
+            concurrency: 1,
             idle_timeout: self.setup.idle_timeout,
             memory: self.trace.functions[call.function].memory_mib << 20,
             class: None,

@@ -109,6 +109,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         ("idle timeout", setting(scaling.idle_timeout)),
         ("max instances", scaling.max_instances.to_string()),
     ];
+    if scaling.concurrency > 1 {
+        settings.push(("concurrency", scaling.concurrency.to_string()));
+    }
     if scaling.min_instances > 0 {
         settings.push(("min instances", scaling.min_instances.to_string()));
     }

@@ -180,6 +180,7 @@ mod tests {
                 idle_timeout: Duration::from_secs(1),
                 max_instances: 1,
                 min_instances: 0,
+                concurrency: 1,
             },
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());

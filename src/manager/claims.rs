@@ -27,7 +27,7 @@ pub struct Request {
 pub struct Claims(mpsc::UnboundedSender<Request>);
 
 impl Claims {
-    /// The requests are bounded by the number of instances. The second half is for [`run`].
+    /// The requests are bounded by the places of all instances. The second half is for [`run`].
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Request>) {
         let (requests, waiting) = mpsc::unbounded_channel();
         (Self(requests), waiting)

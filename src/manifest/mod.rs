@@ -35,6 +35,8 @@ const MAX_MEMORY: u64 = 64 << 30;
 const MIN_CPUS: f64 = 0.01;
 const MAX_CPUS: f64 = 64.0;
 const MAX_INSTANCES: u32 = 1000;
+/// One process serves them all.
+const MAX_CONCURRENCY: u32 = 1000;
 /// The size limit of all names and values together, in bytes; they travel in one frame header.
 const MAX_ENV_BYTES: usize = 64 * 1024;
 /// The size limit of a description, a handler or an image's name, in bytes.
@@ -293,8 +295,12 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
 }
 
 fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
-    let mut scaling =
-        Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 };
+    let mut scaling = Scaling {
+        idle_timeout: Duration::from_secs(60),
+        max_instances: 10,
+        min_instances: 0,
+        concurrency: 1,
+    };
     let Some(section) = section else { return Ok(scaling) };
     section.only(SCALING_KEYS)?;
     if let Some(field) = section.get("idle_timeout") {
@@ -313,10 +319,18 @@ fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
             )));
         }
     }
-    if let Some(field) = section.get("concurrency")
-        && field.integer(1, MAX_INSTANCES)? > 1
-    {
-        return Err(field.error("`scaling.concurrency` above 1 is not supported by this version"));
+    if let Some(field) = section.get("concurrency") {
+        scaling.concurrency = field.integer(1, MAX_CONCURRENCY)?;
+        let places = scaling.max_instances.saturating_mul(scaling.concurrency);
+        if places > Scaling::MAX_PLACES {
+            return Err(field.error(format!(
+                "`scaling.concurrency` is {}, which with `scaling.max_instances`, {}, makes {places} invocations at \
+                 the same time; lower one of them, since a manager runs at most {} of one function",
+                scaling.concurrency,
+                scaling.max_instances,
+                Scaling::MAX_PLACES
+            )));
+        }
     }
     Ok(scaling)
 }

@@ -20,7 +20,12 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         cpus: 1.0,
         network: Network::None,
         env: BTreeMap::new(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 },
+        scaling: Scaling {
+            idle_timeout: Duration::from_secs(60),
+            max_instances: 10,
+            min_instances: 0,
+            concurrency: 1,
+        },
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });
 }
@@ -45,7 +50,7 @@ fn every_key_is_read() {
             idle_timeout = "0s"
             min_instances = 2
             max_instances = 1000
-            concurrency = 1
+            concurrency = 65
         "#,
     )
     .unwrap();
@@ -66,7 +71,7 @@ fn every_key_is_read() {
     assert_eq!(spec.env["GREETING"], "Hello");
     assert_eq!(
         spec.scaling,
-        Scaling { idle_timeout: Duration::ZERO, max_instances: 1000, min_instances: 2 }
+        Scaling { idle_timeout: Duration::ZERO, max_instances: 1000, min_instances: 2, concurrency: 65 }
     );
 }
 
@@ -163,8 +168,17 @@ fn errors_say_where_and_what_is_accepted() {
             "2:17: `scaling.min_instances` is 2, more than `scaling.max_instances`, which is 1",
         ),
         (
-            "scaling.concurrency = 2",
-            "1:23: `scaling.concurrency` above 1 is not supported by this version",
+            "scaling.concurrency = 0",
+            "1:23: `scaling.concurrency` is 0; it must be a whole number from 1 to 1000",
+        ),
+        (
+            "scaling.concurrency = 1001",
+            "1:23: `scaling.concurrency` is 1001; it must be a whole number from 1 to 1000",
+        ),
+        (
+            "[scaling]\nmax_instances = 66\nconcurrency = 1000",
+            "3:15: `scaling.concurrency` is 1000, which with `scaling.max_instances`, 66, makes 66000 invocations at \
+             the same time; lower one of them, since a manager runs at most 65535 of one function",
         ),
         (
             "name = 'Hello'",

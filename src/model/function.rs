@@ -145,11 +145,34 @@ pub struct Scaling {
     /// The instances that each manager keeps, whether anybody calls or not. Revisions of earlier versions have none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_instances: u32,
+    /// The most invocations in one instance at the same time. Revisions of earlier versions have one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub concurrency: u32,
+}
+
+impl Scaling {
+    /// The most places of one manager, that is of its instances together. A message broker counts those that it hands out in
+    /// 16 bits, so that there cannot be more.
+    pub const MAX_PLACES: u32 = 65_535;
+
+    /// Returns the number of invocations that one manager runs at the same time, at most.
+    pub fn places(&self) -> u32 {
+        self.max_instances.saturating_mul(self.concurrency).clamp(1, Self::MAX_PLACES)
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// Optional durations as whole milliseconds.

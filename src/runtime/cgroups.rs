@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::io::Errno;
+
 use super::limits::{CPU_PERIOD, CPU_SHARES, CPU_WEIGHT, most_cpus};
 
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
@@ -145,8 +147,12 @@ pub(super) fn quota(cpus: f64) -> u64 {
 
 pub(super) fn write(folder: &Path, name: &str, value: impl ToString) -> io::Result<()> {
     let path = folder.join(name);
-    fs::write(&path, value.to_string())
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    fs::write(&path, value.to_string()).map_err(|error| {
+        // A file of a group that was removed after the file was opened.
+        let is_gone = error.raw_os_error() == Some(Errno::NODEV.raw_os_error());
+        let kind = if is_gone { io::ErrorKind::NotFound } else { error.kind() };
+        io::Error::new(kind, format!("{}: {error}", path.display()))
+    })
 }
 
 pub(super) fn write_if_there(folder: &Path, name: &str, value: impl ToString) -> io::Result<()> {

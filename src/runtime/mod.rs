@@ -30,7 +30,9 @@ use async_trait::async_trait;
 
 pub use config::{BaseImages, Config, Kind};
 pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
-pub use guest::{Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, run_folder};
+pub use guest::{
+    Calls, Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, Several, run_folder,
+};
 pub use oci::{HostInterpreter, helper, host_interpreter};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};

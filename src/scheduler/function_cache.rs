@@ -41,7 +41,8 @@ pub struct CachedFunction {
     pub timeout: Duration,
     /// Limit of loading its code.
     pub load_limit: Duration,
-    pub max_instances: u32,
+    /// The most sync and async invocations each at one manager at the same time.
+    pub places: u32,
     load: Arc<Load>,
 }
 
@@ -95,7 +96,7 @@ impl CachedFunction {
             revision: RevisionNumber(1),
             timeout: Duration::from_secs(1),
             load_limit: Duration::from_secs(1),
-            max_instances: 1,
+            places: 1,
             load: Arc::default(),
         })
     }
@@ -151,12 +152,12 @@ impl FunctionCache {
     }
 
     /// Returns the number of messages for async invocations of a function that managers are given in hand: each has two
-    /// consumers of as many messages as instances. None for an unknown function.
+    /// consumers of as many messages as it may run. None for an unknown function.
     pub fn in_hand(&self, id: FunctionId) -> Option<u64> {
         let managers = u64::from(self.managers.load(Ordering::Relaxed).max(1));
         let known = self.by_name.read().expect("no holder panics");
         let function = known.values().find(|function| function.id == id)?;
-        Some(2 * managers * u64::from(function.max_instances))
+        Some(2 * managers * u64::from(function.places))
     }
 
     /// As many managers may be given work.
@@ -165,7 +166,7 @@ impl FunctionCache {
             return;
         }
         for known in self.by_name.read().expect("no holder panics").values() {
-            known.slots().resize(known.max_instances, count);
+            known.slots().resize(known.places, count);
         }
     }
 
@@ -232,12 +233,12 @@ impl FunctionCache {
             revision: revision.number,
             timeout: revision.spec.timeout,
             load_limit: revision.spec.load_limit(),
-            max_instances: revision.spec.scaling.max_instances,
+            places: revision.spec.scaling.places(),
             load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
         });
         by_name.insert(revision.name.clone(), known.clone());
         // Under the lock: a count of managers that comes in between would size it for the old revision.
-        known.slots().resize(known.max_instances, self.managers.load(Ordering::Relaxed));
+        known.slots().resize(known.places, self.managers.load(Ordering::Relaxed));
         known
     }
 }
@@ -324,6 +325,7 @@ mod tests {
                 idle_timeout: Duration::from_secs(1),
                 max_instances: 1,
                 min_instances: 0,
+                concurrency: 1,
             },
         }
     }

@@ -3,7 +3,7 @@
 //! How much may wait here, and what happens beyond it:
 //!
 //! ```text
-//!  sync   of one function   max_waiting + its max_instances   429 throttled
+//!  sync   of one function   max_waiting + its places          429 throttled
 //!         of those, with managers   sync/slots.rs             the others wait for a slot, up to queue_wait
 //!  async  of the platform   max_backlog, max_backlog_size     503 overloaded
 //!         to be committed   bounds::COMMIT_ROWS               the caller waits
@@ -49,7 +49,7 @@ impl Scheduler {
     /// Lets a sync call in. It counts until what is returned is dropped.
     pub(super) fn enter(&self, function: &CachedFunction) -> Result<InFlight, Failure> {
         let waiting = self.limits.max_waiting;
-        let entered = function.enter(waiting.saturating_add(function.max_instances));
+        let entered = function.enter(waiting.saturating_add(function.places));
         let name = &function.name;
         Ok(entered.ok_or_else(|| {
             throttled(format!("{waiting} invocations of '{name}' are waiting already"))

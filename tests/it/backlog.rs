@@ -99,6 +99,7 @@ impl Scheduler {
                 idle_timeout: Duration::from_secs(60),
                 max_instances: 10,
                 min_instances: 0,
+                concurrency: 1,
             },
         };
         let name = name.parse().unwrap();

@@ -187,6 +187,7 @@ impl Instance {
             function: "escape".to_owned(),
             handler: "function.handler".to_owned(),
             packages: None,
+            concurrency: 1,
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };

@@ -13,6 +13,7 @@ mod chaos;
 mod classic_routes;
 mod cli;
 mod commands;
+mod concurrency;
 mod delivery;
 mod delivery_model;
 mod doctor;

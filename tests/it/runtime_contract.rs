@@ -15,6 +15,8 @@ mod node;
 mod node_failures;
 mod not_root;
 mod output;
+mod several;
+mod several_ends;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +40,7 @@ use cloudfunc::{
 
 use self::{
     alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*,
-    languages::*, node::*, node_failures::*, output::*,
+    languages::*, node::*, node_failures::*, output::*, several::*, several_ends::*,
 };
 use crate::{need, support::eventually};
 
@@ -220,11 +222,16 @@ impl Instance {
     }
 
     async fn load_handler(&mut self, handler: &str) -> Result<(), LoadFailure> {
+        self.load_places(handler, 1).await
+    }
+
+    async fn load_places(&mut self, handler: &str, concurrency: u32) -> Result<(), LoadFailure> {
         let load = Load {
             revision: RevisionNumber(7),
             function: "contract".to_owned(),
             handler: handler.to_owned(),
             packages: None,
+            concurrency,
             env: BTreeMap::from([("GREETING".to_owned(), "Hello".to_owned())]),
             secrets: BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]),
         };
@@ -417,7 +424,17 @@ contract! {
     node_tells_what_nobody_caught
     node_tells_what_is_no_json
     node_tells_why_code_cannot_be_loaded
-    node_honours_source_maps;
+    node_honours_source_maps
+    eight_at_a_time_have_their_own_results_and_lines_in_every_language
+    several_run_at_the_same_time_in_every_language
+    one_that_overruns_its_time_leaves_the_others_alone_in_every_language
+    one_that_fails_leaves_the_others_alone_in_every_language
+    one_that_exits_takes_the_others_along_in_every_language
+    large_payloads_and_results_pass_each_other_in_every_language
+    output_is_bounded_for_each_of_several_in_every_language
+    what_no_invocation_writes_is_the_instances_beside_several_in_every_language
+    python_refuses_several_for_a_plain_def
+    node_tells_whose_error_nobody_caught;
 
     shim:
     what_a_callable_takes_itself_decides_what_it_is_given

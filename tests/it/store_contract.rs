@@ -194,7 +194,12 @@ fn spec() -> FunctionSpec {
         cpus: 1.0,
         network: Network::None,
         env: [("GREETING".to_owned(), "Hello".to_owned())].into(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(60), max_instances: 10, min_instances: 0 },
+        scaling: Scaling {
+            idle_timeout: Duration::from_secs(60),
+            max_instances: 10,
+            min_instances: 0,
+            concurrency: 1,
+        },
     }
 }
 

@@ -194,7 +194,7 @@ impl Followed {
             self.dispatch.send(Command::Deployed { language });
         }
         self.shared.revisions.set_active(id, active);
-        let prefetch = u16::try_from(revision.spec.scaling.max_instances).unwrap_or(u16::MAX).max(1);
+        let prefetch = u16::try_from(revision.spec.scaling.places()).unwrap_or(u16::MAX);
         let known = self.consuming.get_mut(&id);
         if known.as_ref().is_none_or(|one| one.active != active) {
             self.dispatch.send(Command::Active { function: id, revision: Some(active) });

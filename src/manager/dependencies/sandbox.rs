@@ -132,6 +132,7 @@ impl Workshop {
             function: "build".to_owned(),
             handler: wanted.installer.handler.to_owned(),
             packages: None,
+            concurrency: 1,
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -140,6 +141,7 @@ impl Workshop {
             Err(LoadFailure::Function(error)) => {
                 Err(Failure::Platform(format!("{}: {}", error.kind, error.message)))
             }
+            Err(LoadFailure::Unable(reason)) => Err(Failure::Platform(reason)),
             Err(LoadFailure::Guest(error)) => Err(self.lost(error).await),
         }
     }

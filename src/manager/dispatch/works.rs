@@ -46,8 +46,9 @@ impl Dispatcher {
         let (_, class) = *self.revisions.entry(key).or_insert_with(|| {
             (revision.clone(), Shape::of(&revision.spec).map(|shape| shapes.class(shape)))
         });
-        let Scaling { idle_timeout, max_instances, min_instances } = revision.spec.scaling;
-        Needs { max_instances, min_instances, idle_timeout, memory: revision.spec.memory_bytes, class }
+        let Scaling { idle_timeout, max_instances, min_instances, concurrency } = revision.spec.scaling;
+        let memory = revision.spec.memory_bytes;
+        Needs { max_instances, min_instances, concurrency, idle_timeout, memory, class }
     }
 
     /// Takes work that was delivered again. If it still waits here, its new delivery replaces the old one. That is acked:

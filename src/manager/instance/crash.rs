@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::{super::start_failure::function_error, Instance};
+use super::super::start_failure::function_error;
 use crate::{
-    model::FunctionError,
+    model::{FunctionError, FunctionSpec},
     runtime::{self, Exit, GuestError, Sandbox},
     units::show_bytes,
 };
@@ -18,36 +18,34 @@ const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 /// itself such a signal, or exits with such a number, is taken for killed from outside, too.
 const KILLS: [i64; 2] = [128 + 9, 128 + 15];
 
-impl Instance {
-    /// Returns why a guest was lost that the platform did not kill.
-    pub(super) async fn crash(&mut self, error: GuestError) -> Lost {
-        if let GuestError::Violation(what) = error {
-            return crashed("protocol", format!("the function broke the runtime protocol: {what}"));
+/// Returns why the guest of a sandbox was lost that the platform did not kill.
+pub(super) async fn crash(sandbox: &dyn Sandbox, spec: &FunctionSpec, error: GuestError) -> Lost {
+    if let GuestError::Violation(what) = error {
+        return crashed("protocol", format!("the function broke the runtime protocol: {what}"));
+    }
+    let Some(exit) = exit_of(sandbox, EXIT_REASON_TIMEOUT).await else {
+        return crashed("exit", "the function's process hung up without an answer".to_owned());
+    };
+    match exit {
+        Exit::OutOfMemory => {
+            let limit = show_bytes(spec.memory_bytes);
+            let message = format!("the function used more than its memory limit of {limit}");
+            crashed("out_of_memory", message)
         }
-        let Some(exit) = exit_of(&*self.sandbox, EXIT_REASON_TIMEOUT).await else {
-            return crashed("exit", "the function's process hung up without an answer".to_owned());
-        };
-        match exit {
-            Exit::OutOfMemory => {
-                let limit = show_bytes(self.revision.spec.memory_bytes);
-                let message = format!("the function used more than its memory limit of {limit}");
-                crashed("out_of_memory", message)
-            }
-            Exit::Code(code) if KILLS.contains(&code) => {
-                let code = runtime::show_code(code);
-                Lost::FromOutside(format!(
-                    "its process exited with {code}: it was killed from outside, or sent the signal to itself"
-                ))
-            }
-            Exit::Code(code) => {
-                let code = runtime::show_code(code);
-                crashed("exit", format!("the function's process exited with {code}"))
-            }
-            Exit::Removed => Lost::FromOutside("its container was removed from outside".to_owned()),
-            // An engine that is away or comes back takes its containers with it, and does not say more.
-            Exit::Unknown => {
-                Lost::FromOutside("its process ended, and the engine does not know how".to_owned())
-            }
+        Exit::Code(code) if KILLS.contains(&code) => {
+            let code = runtime::show_code(code);
+            Lost::FromOutside(format!(
+                "its process exited with {code}: it was killed from outside, or sent the signal to itself"
+            ))
+        }
+        Exit::Code(code) => {
+            let code = runtime::show_code(code);
+            crashed("exit", format!("the function's process exited with {code}"))
+        }
+        Exit::Removed => Lost::FromOutside("its container was removed from outside".to_owned()),
+        // An engine that is away or comes back takes its containers with it, and does not say more.
+        Exit::Unknown => {
+            Lost::FromOutside("its process ended, and the engine does not know how".to_owned())
         }
     }
 }
@@ -67,6 +65,7 @@ async fn exit_of(sandbox: &dyn Sandbox, limit: Duration) -> Option<Exit> {
 }
 
 /// Why a guest was lost.
+#[derive(Clone)]
 pub(super) enum Lost {
     /// By its own doing.
     Crashed(FunctionError),

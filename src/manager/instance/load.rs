@@ -9,12 +9,13 @@ use super::{
     },
     Instance,
     advice::advised,
-    crash::Lost,
+    crash::{Lost, crash},
     folder::link_packages,
     start::fill,
 };
 use crate::{
     error_chain::chain_of_disk,
+    model::Code,
     runtime::{GuestError, Load, LoadFailure},
     units::show_duration,
 };
@@ -41,6 +42,7 @@ impl Instance {
             function: self.revision.name.to_string(),
             handler: spec.handler.clone(),
             packages: self.packages.as_ref().map(|tree| tree.name().to_string()),
+            concurrency: spec.scaling.concurrency,
             env: spec.env.clone(),
             secrets: BTreeMap::new(),
         };
@@ -55,6 +57,10 @@ impl Instance {
             Err(LoadFailure::Function(error)) => {
                 Err(StartFailure::Load(advised(error, &self.revision.spec)))
             }
+            Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
+                Code::Image { .. } => StartFailure::Image(reason),
+                Code::Language { .. } => StartFailure::Platform(reason),
+            }),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
                 let limit = show_duration(limit);
                 let message =
@@ -69,7 +75,8 @@ impl Instance {
                 Err(StartFailure::Unreached)
             }
             Err(LoadFailure::Guest(error)) => {
-                let mut error = match self.crash(error).await {
+                let spec = &self.revision.spec;
+                let mut error = match crash(&*self.sandbox, spec, error).await {
                     Lost::Crashed(error) => error,
                     Lost::FromOutside(reason) => return Err(StartFailure::Platform(reason)),
                 };

@@ -1,6 +1,7 @@
 //! One instance from its start to its removal: one task, which owns the guest.
 
 mod advice;
+mod attempt;
 mod crash;
 pub mod folder;
 pub mod image;
@@ -9,6 +10,7 @@ pub mod load_once;
 pub mod prewarm;
 mod run;
 mod serve;
+mod serve_several;
 pub mod shape;
 mod start;
 
@@ -116,7 +118,10 @@ impl Instance {
             started_at: self.shared.clock.now(),
         };
         let _ = commands.send(Command::Started { slot, result: Ok(Live { jobs, report }) });
-        self.serve(commands, slot, &mut queue).await;
+        match self.revision.spec.scaling.concurrency {
+            0 | 1 => self.serve(commands, slot, &mut queue).await,
+            _ => self.serve_several(commands, slot, &mut queue).await,
+        }
         self.sandbox.remove().await;
         remove_folder(folder);
         tracing::info!(function, container, "container removed");

@@ -154,7 +154,7 @@ impl Instance {
 }
 
 /// Ends after [`OUTPUT_WAITS`] where something waits.
-async fn pause(is_held: bool) {
+pub(super) async fn pause(is_held: bool) {
     match is_held {
         true => tokio::time::sleep(OUTPUT_WAITS).await,
         false => std::future::pending().await,

@@ -46,6 +46,8 @@ pub struct Needs {
     pub max_instances: u32,
     /// The number of instances that are kept, whether anybody calls or not; at most `max_instances`.
     pub min_instances: u32,
+    /// The places of one instance: the most pieces of work that it runs at the same time, at least 1.
+    pub concurrency: u32,
     pub idle_timeout: Duration,
     /// Memory of one instance, in bytes.
     pub memory: u64,
@@ -65,9 +67,10 @@ pub enum Event {
     /// A start has failed; nothing of it is left. `by_host`: whatever the function's code is, the host could not make it.
     /// If the revision has usable instances, these do its work then, and nothing is started beside them for a while.
     StartFailed { slot: Slot, by_host: bool },
-    /// A run is over. `usable`: the instance can run again.
+    /// A run is over. `usable`: the instance can run again; otherwise it is given nothing more, and stopped when all of its
+    /// runs are over.
     Finished { slot: Slot, usable: bool },
-    /// An idle instance ended by itself; or a prewarmed one did, waiting or just taken: then the work or the
+    /// An instance ended by itself: an idle one, or one with several places, whose runs end then; or a prewarmed one did, waiting or just taken: then the work or the
     /// check that it was taken for gets another start.
     Ended { slot: Slot },
     /// A stopped instance is gone: its memory is free again.
@@ -88,7 +91,7 @@ pub enum Event {
     ImageMade,
     /// A moment named by [`Pool::next_deadline`] has come.
     Tick,
-    /// Soft stop: waiting work is rejected, idle instances go, busy ones after their run.
+    /// Soft stop: waiting work is rejected, idle instances go, busy ones after their runs.
     Drain,
 }
 
@@ -103,7 +106,7 @@ pub enum Action {
     Take { slot: Slot, key: Key },
     /// Run it on that instance; answer with `Finished`.
     Run { slot: Slot, work: WorkId, start: Start },
-    /// Stop an instance that is not running anything, or a prewarmed one, also while it is made (then
+    /// Stop an instance that is not running anything or has ended by itself, or a prewarmed one, also while it is made (then
     /// `StartFailed` will do, too); answer with `Gone`.
     Stop { slot: Slot },
     /// Start an instance for a check; answer with `Gone` when it is over.

@@ -22,6 +22,7 @@ impl Function {
         let needs = Needs {
             max_instances: 10,
             min_instances: 0,
+            concurrency: 1,
             idle_timeout: IDLE,
             memory: 128 << 20,
             class: None,

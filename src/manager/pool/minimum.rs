@@ -97,7 +97,9 @@ impl Minimums {
     pub(super) fn observe(&mut self, event: Event, of: Option<&Instance>, now: Instant) {
         let (slot, failed) = match event {
             Event::Made { slot } | Event::Started { slot } | Event::Gone { slot } => (slot, false),
-            Event::StartFailed { slot, .. } | Event::Ended { slot } => (slot, true),
+            Event::StartFailed { slot, .. } => (slot, true),
+            // One that ends while it works is no failure of its start.
+            Event::Ended { slot } => (slot, of.is_none_or(|instance| instance.life != Life::Busy)),
             Event::Finished { usable: true, .. } => {
                 // It works: the next failure is a first one again.
                 if let Some(minimum) = self.of(of) {
@@ -131,7 +133,7 @@ impl Pool {
         }
         let used = self.used();
         let lacks_memory = |(key, line): (&Key, &Line)| {
-            line.len() > self.starting(*key) && used + line.needs.memory > self.limits.memory_budget
+            line.len() > self.coming_places(*key) && used + line.needs.memory > self.limits.memory_budget
         };
         if self.lines.iter().any(lacks_memory) {
             return;
@@ -160,7 +162,7 @@ impl Pool {
 
     /// Returns the number of a revision's instances that can go on serving.
     fn lasting(&self, key: Key) -> usize {
-        self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained)
+        self.count(|i| i.key == key && i.life != Life::Stopping && !i.drained && !i.retired)
     }
 
     /// Returns whether an instance must neither be stopped for being idle nor evicted.

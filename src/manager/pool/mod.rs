@@ -4,21 +4,22 @@
 //! ```text
 //!            Start                  Run           idle timeout, drain, evict, one that starves
 //!  (none) ─────────▶ Starting ───▶ Busy ◀──────▶ Idle ─────────────────────────▶ Stopping ──▶ (none)
-//!                       │           │   finished                                    ▲
+//!                       │           │   all finished                                ▲
 //!                       └───────────┴───────────────────────────────────────────────┘
-//!                        start failed, guest unusable
+//!                        start failed, guest unusable and all finished
 //! ```
 //!
+//! An instance has places for one piece of work or for several (`places.rs`).
 //! A start takes a prewarmed instance where one of its class is ready (`stock.rs`): `Take` in place of `Start`.
 //! A deploy has a revision's code loaded once in an instance that never runs anything (`checks.rs`).
 //!
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
-//! - an instance runs one piece of work at a time, of its own revision;
+//! - an instance runs no more pieces of work at a time than it has places, of its own revision;
 //! - no more instances of a function than its `max_instances`, no more simultaneous starts than
 //!   `max_starts` (one counts until its sandbox is made, a prewarmed one not at all), no more memory than the budget (unless
 //!   a single instance is larger than all of it; and but for prewarmed ones and checks on their way out);
-//! - nothing waits while an idle instance of its revision is there;
+//! - nothing waits while an instance of its revision has a free place;
 //! - an idle instance is stopped at its own timeout (`keep_alive.rs` says when), not before, unless it has
 //!   to make room; but for those of a function that is kept (`minimum.rs`).
 
@@ -27,6 +28,7 @@ mod events;
 mod keep_alive;
 mod line;
 mod minimum;
+mod places;
 mod starts;
 mod stock;
 
@@ -76,6 +78,10 @@ struct Instance {
     worth: f64,
     /// Its revision is no longer active: it goes as soon as it is idle.
     drained: bool,
+    /// The number of pieces of work that it runs; at least one while it is busy.
+    running: u32,
+    /// It is given nothing more, and goes when all that it runs is over.
+    retired: bool,
     /// It was prewarmed before it was this revision's.
     prewarmed: bool,
     /// Its sandbox is made, and what it still does is to load its function's code.
@@ -137,7 +143,9 @@ impl Pool {
     /// Applies one event. Events about an unknown slot change nothing.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
-        self.keep_alive.observe(event, now);
+        if !self.takes_place_beside_others(event) {
+            self.keep_alive.observe(event, now);
+        }
         if !self.minimums.is_empty() {
             let of = event.slot().and_then(|slot| self.instances.get(&slot));
             self.minimums.observe(event, of, now);
@@ -154,15 +162,12 @@ impl Pool {
                     self.arrive(waiting, key, needs, mode, &mut actions);
                 }
             }
-            Event::Started { slot } | Event::Finished { slot, usable: true } => {
-                let cold = matches!(event, Event::Started { .. });
-                self.ready(slot, cold, now, &mut actions);
-            }
+            Event::Started { slot } => self.ready(slot, true, now, &mut actions),
+            Event::Finished { slot, usable } => self.finished(slot, usable, now, &mut actions),
             Event::Made { slot } => self.update(slot, |instance, _| instance.is_made = true),
             Event::StartFailed { slot, by_host } => {
                 self.start_failed(slot, by_host, now, &mut actions);
             }
-            Event::Finished { slot, usable: false } => self.stop(slot, &mut actions),
             Event::Ended { slot } => self.ended(slot, now, &mut actions),
             Event::Gone { slot } => {
                 self.instances.remove(&slot);
@@ -195,7 +200,7 @@ impl Pool {
             _ => None,
         });
         let waiting = self.lines.iter().flat_map(|(key, line)| {
-            line.all().skip(self.starting(*key)).filter_map(|waiting| waiting.deadline)
+            line.all().skip(self.coming_places(*key)).filter_map(|waiting| waiting.deadline)
         });
         let stock = self.stock.next_deadline().filter(|_| !self.draining);
         idle.chain(waiting)
@@ -244,7 +249,7 @@ impl Pool {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::ToOthers });
             return;
         }
-        if let Some(slot) = self.most_recent_idle(key) {
+        if let Some(slot) = self.free_place(key) {
             self.run(slot, waiting.work, Start::Warm, actions);
             return;
         }
@@ -255,7 +260,7 @@ impl Pool {
         }
     }
 
-    /// An instance can run: the next piece of work, or idling, or the end.
+    /// An instance can run: the next pieces of work, or idling, or the end.
     fn ready(&mut self, slot: Slot, cold: bool, now: Instant, actions: &mut Vec<Action>) {
         let Some(instance) = self.instances.get(&slot).copied() else { return };
         let expected = if cold { Life::Starting } else { Life::Busy };
@@ -273,11 +278,14 @@ impl Pool {
         }
         if !cold && let Some(starving) = self.starving_beside(&instance, now) {
             self.starts.goes_first(starving);
-            self.stop(slot, actions);
+            self.retire(slot, actions);
             return;
         }
         let pop = if cold { Line::pop_cold } else { Line::pop };
-        while let Some(waiting) = self.lines.get_mut(&instance.key).and_then(pop) {
+        let mut free = instance.free_places();
+        while free > 0
+            && let Some(waiting) = self.lines.get_mut(&instance.key).and_then(pop)
+        {
             // Who has been waiting for this very start gets it, however long it took.
             if !cold && waiting.deadline.is_some_and(|deadline| deadline <= now) {
                 actions.push(Action::Reject { work: waiting.work, why: Rejection::Expired });
@@ -285,6 +293,9 @@ impl Pool {
             }
             let start = if cold { Start::Cold } else { Start::Warm };
             self.run(slot, waiting.work, start, actions);
+            free -= 1;
+        }
+        if self.instances.get(&slot).is_some_and(|instance| instance.running > 0) {
             return;
         }
         if instance.drained || self.draining {
@@ -305,6 +316,7 @@ impl Pool {
         self.uses += 1;
         self.update(slot, |instance, uses| {
             instance.life = Life::Busy;
+            instance.running += 1;
             instance.used = uses;
         });
         actions.push(Action::Run { slot, work, start });
@@ -401,7 +413,7 @@ impl Pool {
                 _ => self.stop(slot, actions),
             }
         }
-        let starts: Vec<usize> = self.lines.keys().map(|key| self.starting(*key)).collect();
+        let starts: Vec<usize> = self.lines.keys().map(|key| self.coming_places(*key)).collect();
         for (line, mut starts) in self.lines.values_mut().zip(starts) {
             for queue in [&mut line.sync, &mut line.background] {
                 queue.retain(|waiting| {
@@ -466,10 +478,6 @@ impl Pool {
     #[cfg(test)]
     pub(super) fn stock(&self) -> &Stock {
         &self.stock
-    }
-
-    fn most_recent_idle(&self, key: Key) -> Option<Slot> {
-        self.idle().filter(|(_, i)| i.key == key).max_by_key(|(_, i)| i.used).map(|(slot, _)| *slot)
     }
 
     /// Under `fixed` all are worth the same: the least recently used one. Those that are kept stay.

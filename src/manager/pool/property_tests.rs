@@ -8,7 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    starts::{PAUSE, START_COMES_FIRST},
+    starts::{PAUSE, START_COMES_FIRST, STARVING},
     tests::{key, needs},
     *,
 };
@@ -28,6 +28,7 @@ enum Step {
     TakenDies(prop::sample::Index),
     ImageMade,
     Die(prop::sample::Index),
+    DieBusy(prop::sample::Index),
     Check { class: u32, wait_ms: u64 },
     CheckOver { index: prop::sample::Index, loaded: bool },
     CheckDies(prop::sample::Index),
@@ -53,6 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::TakenDies),
         1 => Just(Step::ImageMade),
         1 => index().prop_map(Step::Die),
+        1 => index().prop_map(Step::DieBusy),
         1 => (0..3u32, prop::option::of(1..3u32), 0..2u32)
             .prop_map(|(function, revision, kept)| Step::Activate { function, revision, kept }),
         2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
@@ -75,6 +77,10 @@ struct World {
     /// Also of those that have started.
     begun: BTreeMap<Slot, Instant>,
     busy: BTreeMap<Slot, Key>,
+    /// The pieces of work that each busy one runs.
+    running: BTreeMap<Slot, usize>,
+    /// Busy ones that are given nothing more, for what ended in them or for the sake of others.
+    retired: BTreeSet<Slot>,
     /// The end of the pause in which none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
     active: BTreeMap<FunctionId, RevisionNumber>,
@@ -109,6 +115,20 @@ fn class_of(key: Key) -> Option<Class> {
     Some(if key.function == self::key(2).function { Class(1) } else { USUAL })
 }
 
+/// The first function runs one at a time in an instance, the others run several.
+fn concurrency(key: Key) -> u32 {
+    match [0, 1].map(|number| self::key(number).function == key.function) {
+        [true, _] => 1,
+        [_, true] => 3,
+        _ => 2,
+    }
+}
+
+/// Everything that a revision asks of the pool here.
+fn needs_of(key: Key) -> Needs {
+    Needs { class: class_of(key), concurrency: concurrency(key), ..needs(MAX_INSTANCES, IDLE) }
+}
+
 const MAX_STARTS: usize = 3;
 const BUDGET: u64 = 5 * 128;
 const MAX_INSTANCES: u32 = 3;
@@ -120,6 +140,7 @@ impl World {
         for action in actions {
             self.perform(action);
         }
+        self.see_retired();
         self.check();
     }
 
@@ -141,7 +162,22 @@ impl World {
     fn is_usable(&self, key: Key) -> bool {
         let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
         let mut runs = self.busy.iter().chain(idle);
-        runs.any(|(slot, one)| *one == key && !self.drained.contains(slot))
+        runs.any(|(slot, one)| {
+            *one == key && !self.drained.contains(slot) && !self.retired.contains(slot)
+        })
+    }
+
+    /// Notes busy ones that the pool has retired for the sake of a function that starves.
+    fn see_retired(&mut self) {
+        for slot in self.busy.keys() {
+            let retired = self.pool.instances[slot].retired;
+            assert!(retired || !self.retired.contains(slot), "it may run again");
+            if retired && self.retired.insert(*slot) {
+                let starves =
+                    |line: &Line| line.since().is_some_and(|since| since + STARVING <= self.now);
+                assert!(self.pool.lines.values().any(starves), "nobody starves");
+            }
+        }
     }
 
     fn of_function(&self, key: Key) -> usize {
@@ -211,10 +247,15 @@ impl World {
                     self.just_started == Some(slot),
                     "cold means just started"
                 );
-                let (key, _) = self.idle.remove(&slot).expect("it was free");
+                let idle = self.idle.remove(&slot).map(|(key, _)| key);
+                let key = idle.or(self.busy.get(&slot).copied()).expect("it was there");
                 assert_eq!(self.work[&work], key, "work runs on its own revision");
                 assert!(self.settled.insert(work), "work is settled once");
-                assert!(self.busy.insert(slot, key).is_none());
+                self.busy.insert(slot, key);
+                let running = self.running.entry(slot).or_default();
+                *running += 1;
+                assert!(*running <= concurrency(key) as usize, "more than it has places");
+                assert!(!self.retired.contains(&slot), "it was to be given nothing more");
             }
             Action::Stop { slot }
                 if self.making.contains_key(&slot) || self.ready.contains_key(&slot) =>
@@ -248,7 +289,12 @@ impl World {
                 self.assert_may_go(slot);
                 self.starting.remove(&slot);
                 self.idle.remove(&slot);
-                self.busy.remove(&slot);
+                assert!(
+                    self.busy.remove(&slot).is_none() || self.ended == Some(slot),
+                    "it runs something"
+                );
+                self.running.remove(&slot);
+                self.retired.remove(&slot);
                 assert!(self.stopping.insert(slot), "stopped once");
             }
             Action::Reject { work, .. } => assert!(self.settled.insert(work), "work is settled once"),
@@ -259,7 +305,8 @@ impl World {
     fn staying(&self, key: Key) -> usize {
         let idle = self.idle.iter().map(|(slot, (key, _))| (slot, key));
         let live = self.starting.iter().chain(&self.busy).chain(idle);
-        live.filter(|(slot, one)| **one == key && !self.drained.contains(slot)).count()
+        let goes = |slot| self.drained.contains(slot) || self.retired.contains(slot);
+        live.filter(|(slot, one)| **one == key && !goes(slot)).count()
     }
 
     /// The last one that is kept is not stopped while it is idle, unless it has ended, or the manager ends, or work for
@@ -290,7 +337,7 @@ impl World {
                 self.send(Event::Arrived {
                     work,
                     key,
-                    needs: Needs { class: class_of(key), ..needs(MAX_INSTANCES, IDLE) },
+                    needs: needs_of(key),
                     mode: if background { Mode::Async } else { Mode::Sync },
                     deadline: wait_ms.map(|ms| self.now + Duration::from_millis(ms)),
                 });
@@ -329,9 +376,17 @@ impl World {
             }
             Step::Finish(index, usable) => {
                 if let Some(slot) = Self::pick(self.busy.keys().copied(), index) {
-                    let key = self.busy.remove(&slot).expect("it was picked");
-                    if usable {
-                        self.idle.insert(slot, (key, self.now + IDLE));
+                    let running = self.running.get_mut(&slot).expect("it is busy");
+                    *running -= 1;
+                    if !usable {
+                        self.retired.insert(slot);
+                    }
+                    if *running == 0 {
+                        let key = self.busy.remove(&slot).expect("it was picked");
+                        self.running.remove(&slot);
+                        if !self.retired.remove(&slot) {
+                            self.idle.insert(slot, (key, self.now + IDLE));
+                        }
                     }
                     self.send(Event::Finished { slot, usable });
                     self.is_kept(slot);
@@ -376,6 +431,19 @@ impl World {
                 if let Some(slot) = Self::pick(self.idle.keys().copied(), index) {
                     self.ended = Some(slot);
                     self.send(Event::Ended { slot });
+                }
+            }
+            Step::DieBusy(index) => {
+                // With one place, the end of its run says so.
+                let several = self.busy.iter().filter(|(_, key)| concurrency(**key) > 1);
+                if let Some(slot) = Self::pick(several.map(|(slot, _)| *slot), index) {
+                    let running = self.running[&slot];
+                    self.ended = Some(slot);
+                    self.send(Event::Ended { slot });
+                    assert!(self.stopping.contains(&slot), "what died is removed");
+                    for _ in 0..running {
+                        self.send(Event::Finished { slot, usable: false });
+                    }
                 }
             }
             Step::Check { class, wait_ms } => {
@@ -424,11 +492,7 @@ impl World {
                 if let Some(revision) = revision.filter(|_| kept > 0) {
                     let key = Key { function, revision };
                     self.kept.insert(key);
-                    let needs = Needs {
-                        class: class_of(key),
-                        min_instances: kept,
-                        ..needs(MAX_INSTANCES, IDLE)
-                    };
+                    let needs = Needs { min_instances: kept, ..needs_of(key) };
                     self.send(Event::Keep { key, needs });
                 }
             }
@@ -478,6 +542,10 @@ impl World {
     fn check(&self) {
         for key in self.pool.lines.keys() {
             assert!(self.idle.values().all(|(idle, _)| idle != key), "it waits beside an idle instance");
+            let mut busy =
+                self.busy.iter().filter(|(slot, busy)| *busy == key && !self.retired.contains(slot));
+            let full = concurrency(*key) as usize;
+            assert!(busy.all(|(slot, _)| self.running[slot] == full), "it waits beside a free place");
         }
         if self.pool.draining {
             assert!(self.idle.is_empty() && self.pool.lines.is_empty());
@@ -486,7 +554,7 @@ impl World {
         let world_size = self.starting.len() + self.busy.len() + self.idle.len() + self.stopping.len();
         assert_eq!(pool_size, world_size, "pool and world agree on what exists");
         for (key, line) in &self.pool.lines {
-            if line.len() > self.pool.starting(*key) {
+            if line.len() > self.pool.starting(*key) * concurrency(*key) as usize {
                 self.assert_held_up_by_others(*key);
             }
         }
@@ -576,6 +644,8 @@ proptest! {
             starting: BTreeMap::new(),
             begun: BTreeMap::new(),
             busy: BTreeMap::new(),
+            running: BTreeMap::new(),
+            retired: BTreeSet::new(),
             pauses: BTreeMap::new(),
             active: BTreeMap::new(),
             kept: BTreeSet::new(),

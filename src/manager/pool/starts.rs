@@ -14,7 +14,7 @@ pub(super) const START_COMES_FIRST: Duration = Duration::from_secs(1);
 
 /// A function that has waited for memory for this long gets it from those that run on and on, if nobody of theirs has
 /// waited for longer. It costs them a cold start.
-const STARVING: Duration = Duration::from_secs(1);
+pub(super) const STARVING: Duration = Duration::from_secs(1);
 
 /// The pause after a start that the host could not make, for a revision that has usable instances. Without it a start
 /// would fail for each of its waiting invocations, for as long as an engine is away.
@@ -52,14 +52,16 @@ impl Pool {
         now: Instant,
         actions: &mut Vec<Action>,
     ) {
-        let Some(Instance { key, .. }) = self.instances.remove(&slot) else { return };
+        let Some(Instance { key, needs, .. }) = self.instances.remove(&slot) else { return };
         if by_host && self.has_usable_instance(key) {
             self.starts.pauses.insert(key.function, now + PAUSE);
             return;
         }
-        // One failed start answers one caller. The others' starts may still succeed, and a start that
-        // is bound to fail again answers them one by one instead of being retried for ever.
-        if let Some(waiting) = self.lines.get_mut(&key).and_then(Line::pop_cold) {
+        // One failed start answers as many as it would have run. The others' starts may still succeed, and a start that
+        // is bound to fail again answers them so instead of being retried for ever.
+        let Some(line) = self.lines.get_mut(&key) else { return };
+        let answered = std::iter::from_fn(|| line.pop_cold()).take(needs.places());
+        for waiting in answered {
             actions.push(Action::Reject { work: waiting.work, why: Rejection::StartFailed(slot) });
         }
     }
@@ -77,11 +79,12 @@ impl Pool {
 
     /// Returns whether an instance of the revision can run work, now or after what it runs.
     fn has_usable_instance(&self, key: Key) -> bool {
-        let can_run = |i: &Instance| matches!(i.life, Life::Idle { .. } | Life::Busy) && !i.drained;
+        let can_run =
+            |i: &Instance| matches!(i.life, Life::Idle { .. } | Life::Busy) && !i.drained && !i.retired;
         self.instances.values().any(|i| i.key == key && can_run(i))
     }
 
-    /// Single flight: as many starts as there is work without one, within the limits. Functions take turns, so that one
+    /// Single flight: as many starts as there is work without a place that is coming, within the limits. Functions take turns, so that one
     /// whose starts take long does not have all of them.
     pub(super) fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.lines.retain(|_, line| line.len() > 0);
@@ -92,7 +95,7 @@ impl Pool {
         let mut wanted: Vec<(Key, Needs, usize)> =
             self.lines.iter().map(|(key, line)| (*key, line.needs, line.len())).collect();
         for (key, _, waiting) in &mut wanted {
-            *waiting = waiting.saturating_sub(self.starting(*key));
+            *waiting = waiting.saturating_sub(self.coming_places(*key));
         }
         if let Some(starving) = self.lacks_memory(now) {
             wanted.retain(|(key, ..)| self.lines.get(key).and_then(Line::since) <= Some(starving));
@@ -116,7 +119,7 @@ impl Pool {
                 }
                 self.start(*key, *needs, ready, now, actions);
                 self.stock.cold_start(needs.class, needs.memory, now);
-                *waiting -= 1;
+                *waiting = waiting.saturating_sub(needs.places());
                 self.starts.decided += 1;
                 self.starts.turns.insert(key.function, self.starts.decided);
             }
@@ -166,10 +169,21 @@ impl Pool {
         let drained = self.active.get(&key.function).is_some_and(|a| *a != Some(key.revision));
         let (life, prewarmed, is_made) = (Life::Starting, ready.is_some(), ready.is_some());
         let (begun, used, worth) = (now, 0, 0.0);
-        self.instances.insert(
-            slot,
-            Instance { key, needs, life, begun, used, worth, drained, prewarmed, is_made },
-        );
+        let (running, retired) = (0, false);
+        let instance = Instance {
+            key,
+            needs,
+            life,
+            begun,
+            used,
+            worth,
+            drained,
+            running,
+            retired,
+            prewarmed,
+            is_made,
+        };
+        self.instances.insert(slot, instance);
     }
 
     /// Returns whether one more instance fits, after evicting idle ones that are in its way. Prewarmed ones are in
@@ -212,9 +226,10 @@ impl Pool {
     }
 
     /// Returns the function that an instance makes room for instead of running on: it is starved of memory, and has waited
-    /// for longer than the instance's own.
+    /// for longer than the instance's own. One with several places may never be idle, also while none of its own wait.
     pub(super) fn starving_beside(&self, instance: &Instance, now: Instant) -> Option<FunctionId> {
-        let own = self.lines.get(&instance.key).and_then(Line::since)?;
+        let own = self.lines.get(&instance.key).and_then(Line::since);
+        let own = own.or((instance.running > 0).then_some(now))?;
         let must_stay = self.must_stay(instance);
         // An idle one goes first, and what is on its way out already may be enough.
         let (may_go, is_any_idle) = (self.least_worth_idle().is_some(), self.idle().next().is_some());
@@ -222,7 +237,7 @@ impl Pool {
             true => !is_any_idle,
             false => !must_stay && !may_go,
         };
-        let staying = self.instances.values().filter(|i| i.life != Life::Stopping);
+        let staying = self.instances.values().filter(|i| i.life != Life::Stopping && !i.retired);
         let used: u64 = staying.map(|i| i.needs.memory).sum();
         let starving = self.lines.iter().filter(|(key, line)| {
             key.function != instance.key.function

@@ -43,8 +43,14 @@ impl Bench {
         self.next_work += 1;
         let function = FunctionId(uuid::Uuid::from_u128(u128::from(work)));
         let key = Key { function, revision: RevisionNumber(1) };
-        let needs =
-            Needs { max_instances: 1, min_instances: 0, idle_timeout: 3600 * SECOND, memory, class };
+        let needs = Needs {
+            max_instances: 1,
+            min_instances: 0,
+            concurrency: 1,
+            idle_timeout: 3600 * SECOND,
+            memory,
+            class,
+        };
         let (work, mode) = (WorkId(work), Mode::Sync);
         self.send(Event::Arrived { work, key, needs, mode, deadline: None })
     }

@@ -5,7 +5,14 @@ use super::*;
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn needs(max_instances: u32, idle: Duration) -> Needs {
-    Needs { max_instances, min_instances: 0, idle_timeout: idle, memory: 128, class: None }
+    Needs {
+        max_instances,
+        min_instances: 0,
+        concurrency: 1,
+        idle_timeout: idle,
+        memory: 128,
+        class: None,
+    }
 }
 
 pub(super) fn key(number: u32) -> Key {
@@ -400,5 +407,91 @@ fn a_check_waits_for_a_start_that_is_free() {
         pool.handle(arrived(2, key(2), needs(1, SECOND)), now),
         [Action::Start { slot: Slot(2), key: key(2) }],
         "the check is in no start's way"
+    );
+}
+
+fn run(slot: u64, work: u64, start: Start) -> Action {
+    Action::Run { slot: Slot(slot), work: WorkId(work), start }
+}
+
+#[test]
+fn one_instance_is_filled_before_another_one_is_started() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = Needs { concurrency: 2, ..needs(2, SECOND) };
+    assert_eq!(
+        pool.handle(arrived(1, key(1), needs), now),
+        [Action::Start { slot: Slot(0), key: key(1) }]
+    );
+    assert_eq!(pool.handle(arrived(2, key(1), needs), now), [], "the start has a place for it, too");
+    let started = |slot| Event::Started { slot: Slot(slot) };
+    assert_eq!(pool.handle(started(0), now), [run(0, 1, Start::Cold), run(0, 2, Start::Cold)]);
+    assert_eq!(
+        pool.handle(arrived(3, key(1), needs), now),
+        [Action::Start { slot: Slot(1), key: key(1) }]
+    );
+    assert_eq!(pool.handle(started(1), now), [run(1, 3, Start::Cold)]);
+    let finished = |slot| Event::Finished { slot: Slot(slot), usable: true };
+    pool.handle(finished(1), now);
+    pool.handle(finished(0), now);
+    assert_eq!(pool.handle(arrived(4, key(1), needs), now), [run(0, 4, Start::Warm)], "the fullest");
+    assert_eq!(pool.handle(arrived(5, key(1), needs), now), [run(1, 5, Start::Warm)]);
+    assert_eq!(pool.handle(arrived(6, key(1), needs), now), [run(1, 6, Start::Warm)]);
+    assert_eq!(pool.handle(arrived(7, key(1), needs), now), [], "all places are taken");
+    assert_eq!(pool.handle(finished(1), now), [run(1, 7, Start::Warm)]);
+    pool.handle(finished(1), now);
+    assert_eq!(pool.idle_until(Slot(1)), None);
+    pool.handle(finished(1), now + SECOND);
+    assert_eq!(pool.idle_until(Slot(1)), Some(now + 2 * SECOND), "it idles from its last end on");
+}
+
+#[test]
+fn an_instance_that_is_of_no_more_use_ends_what_it_runs_and_goes() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = Needs { concurrency: 3, ..needs(2, SECOND) };
+    pool.handle(arrived(1, key(1), needs), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), needs), now);
+    let finished = |usable| Event::Finished { slot: Slot(0), usable };
+    assert_eq!(pool.handle(finished(false), now), []);
+    assert_eq!(
+        pool.handle(arrived(3, key(1), needs), now),
+        [Action::Start { slot: Slot(1), key: key(1) }],
+        "it is given nothing more"
+    );
+    assert_eq!(pool.handle(finished(true), now), [Action::Stop { slot: Slot(0) }]);
+}
+
+#[test]
+fn an_instance_that_is_never_idle_makes_room_for_a_function_that_starves() {
+    let (mut pool, now) = (Pool::new(Limits { max_starts: 4, memory_budget: 128 }), Instant::now());
+    let needs = needs(1, 60 * SECOND);
+    let several = Needs { concurrency: 2, ..needs };
+    pool.handle(arrived(1, key(1), several), now);
+    pool.handle(Event::Started { slot: Slot(0) }, now);
+    pool.handle(arrived(2, key(1), several), now);
+    pool.handle(arrived(3, key(2), needs), now);
+    let finished = Event::Finished { slot: Slot(0), usable: true };
+    pool.handle(finished, now + SECOND / 2);
+    assert_eq!(pool.handle(arrived(4, key(1), several), now + SECOND), [run(0, 4, Start::Warm)]);
+    assert_eq!(pool.handle(finished, now + 2 * SECOND), [], "it has one left, which ends in it");
+    assert_eq!(pool.handle(arrived(5, key(1), several), now + 2 * SECOND), []);
+    assert_eq!(pool.handle(finished, now + 3 * SECOND), [Action::Stop { slot: Slot(0) }]);
+    assert_eq!(
+        pool.handle(Event::Gone { slot: Slot(0) }, now + 3 * SECOND),
+        [Action::Start { slot: Slot(1), key: key(2) }]
+    );
+}
+
+#[test]
+fn a_start_that_fails_answers_as_many_as_it_would_have_run() {
+    let (mut pool, now) = (pool(), Instant::now());
+    let needs = Needs { concurrency: 2, ..needs(1, SECOND) };
+    for work in 1..=3 {
+        pool.handle(arrived(work, key(1), needs), now);
+    }
+    let failed = |work| Action::Reject { work: WorkId(work), why: Rejection::StartFailed(Slot(0)) };
+    assert_eq!(
+        pool.handle(Event::StartFailed { slot: Slot(0), by_host: true }, now),
+        [failed(1), failed(2), Action::Start { slot: Slot(1), key: key(1) }]
     );
 }

@@ -24,7 +24,7 @@ use super::{
     error::GuestError,
     hello,
     output::Source,
-    protocol::{Channel, Frames, Opening, OutputKind, SOCKET_NAME},
+    protocol::{Channel, Features, Frames, Opening, OutputKind, SOCKET_NAME},
 };
 use crate::runtime::Error;
 
@@ -79,13 +79,13 @@ impl Listener {
         let (mut stdout, mut stderr, mut said) = (None, None, None);
         loop {
             match said {
-                Some(Some(OutputKind::Fifo)) => break,
-                Some(None) if stdout.is_some() && stderr.is_some() => break,
+                Some((Some(OutputKind::Fifo), _)) => break,
+                Some((None, _)) if stdout.is_some() && stderr.is_some() => break,
                 _ => {}
             }
             let mut socket = tokio::select! {
-                outputs = greeting(&mut control), if said.is_none() => {
-                    said = Some(outputs?);
+                greeting = greeting(&mut control), if said.is_none() => {
+                    said = Some(greeting?);
                     continue;
                 }
                 accepted = self.socket.accept() => {
@@ -105,17 +105,19 @@ impl Listener {
         let missing = || GuestError::Violation("a channel is missing".to_owned());
         let (control, frames) = control.ok_or_else(missing)?;
         let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Some(OutputKind::Fifo)) = said {
+        let (kind, features) = said.unwrap_or_default();
+        if let Some(OutputKind::Fifo) = kind {
             let pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner).take();
             let [stdout, stderr] = pipes.ok_or_else(missing)?.map(Source::Pipe);
             let outputs = [(stdout, BytesMut::new()), (stderr, BytesMut::new())];
-            return Ok(Guest::new(control, frames, host, outputs));
+            return Ok(Guest::new(control, frames, host, features, outputs));
         }
         let output = |slot: Option<(UnixStream, Frames)>| {
             let (socket, frames) = slot.ok_or_else(missing)?;
             Ok((Source::Connection(socket), frames.into_rest()))
         };
-        Ok(Guest::new(control, frames, host, [output(stdout)?, output(stderr)?]))
+        let outputs = [output(stdout)?, output(stderr)?];
+        Ok(Guest::new(control, frames, host, features, outputs))
     }
 }
 
@@ -150,7 +152,9 @@ pub fn run_folder(folder: &Path) -> PathBuf {
 }
 
 /// Waits for `hello`, once there is a control connection. Cancel safe.
-async fn greeting(control: &mut Option<(UnixStream, Frames)>) -> Result<Option<OutputKind>, GuestError> {
+async fn greeting(
+    control: &mut Option<(UnixStream, Frames)>,
+) -> Result<(Option<OutputKind>, Features), GuestError> {
     match control {
         Some((socket, frames)) => hello(socket, frames).await,
         None => std::future::pending().await,

@@ -16,6 +16,7 @@ mod lines;
 mod listener;
 mod output;
 mod protocol;
+mod several;
 
 use std::{
     io::{self, IoSlice},
@@ -36,11 +37,14 @@ pub use self::{
     line::Line,
     listener::run_folder,
     protocol::{Invoke, Load},
+    several::{Calls, Several},
 };
 use self::{
     lines::Budget,
     output::{Output, Outputs, Source},
-    protocol::{Frames, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head},
+    protocol::{
+        Features, Frames, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head,
+    },
 };
 use crate::model::{Body, FunctionError};
 
@@ -50,13 +54,15 @@ const MAX_ERROR_TYPE: usize = 256;
 /// The limit of a result's content type, in bytes: it becomes a header of the answer.
 const MAX_CONTENT_TYPE: usize = 256;
 
-/// A connected guest, for one invocation at a time. Dropping it hangs up, and then the guest exits.
+/// A connected guest, for one invocation at a time, or, once it is loaded, for [several](Guest::several). Dropping it hangs
+/// up, and then the guest exits.
 pub struct Guest {
     control: UnixStream,
     frames: Frames,
     output: Outputs,
     /// The named pipe `host`, whose closing tells a guest that this one has hung up.
     _host: Option<OwnedFd>,
+    features: Features,
     loaded: bool,
     with_context: bool,
 }
@@ -75,6 +81,8 @@ pub enum Finished {
 pub enum LoadFailure {
     /// The guest gave the reason (`load_error`): a syntax error, a missing handler.
     Function(FunctionError),
+    /// The guest has not listed a feature that this needs; nothing was sent.
+    Unable(String),
     /// There is no answer.
     Guest(GuestError),
 }
@@ -85,10 +93,11 @@ impl Guest {
         control: UnixStream,
         frames: Frames,
         host: Option<OwnedFd>,
+        features: Features,
         [stdout, stderr]: [(Source, BytesMut); 2],
     ) -> Self {
         let output = Outputs::new(stdout, stderr);
-        Self { control, frames, output, _host: host, loaded: false, with_context: true }
+        Self { control, frames, output, _host: host, features, loaded: false, with_context: true }
     }
 
     /// Sends `load` (once) and waits for `ready`, for up to `limit`. The output of the code while it loads goes to
@@ -100,6 +109,13 @@ impl Guest {
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<(), LoadFailure> {
         assert!(!self.loaded, "a guest is loaded once");
+        if load.concurrency > 1 && !self.features.concurrent {
+            return Err(LoadFailure::Unable(format!(
+                "`scaling.concurrency` is {}, but the image's guest does not list the feature `concurrent` of the \
+                 runtime protocol: set it to 1, or use a guest that runs several invocations at the same time",
+                load.concurrency
+            )));
+        }
         self.loaded = true;
         let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
         match answer {
@@ -217,10 +233,13 @@ impl Guest {
 }
 
 /// Waits for `hello` on a control connection, after its opening frame; returns how the guest writes its output, if not
-/// by connections. Cancel safe.
-async fn hello(control: &mut UnixStream, frames: &mut Frames) -> Result<Option<OutputKind>, GuestError> {
+/// by connections, and what else it can do. Cancel safe.
+async fn hello(
+    control: &mut UnixStream,
+    frames: &mut Frames,
+) -> Result<(Option<OutputKind>, Features), GuestError> {
     match next_frame(control, frames).await? {
-        (GuestMessage::Hello { protocol: VERSION, outputs, .. }, _) => Ok(outputs),
+        (GuestMessage::Hello { protocol: VERSION, outputs, features, .. }, _) => Ok((outputs, features)),
         (GuestMessage::Hello { protocol, .. }, _) => Err(GuestError::Violation(format!(
             "the guest speaks protocol {protocol}, this program speaks {VERSION}"
         ))),

@@ -104,6 +104,13 @@ impl Outputs {
         }
     }
 
+    /// Passes on bytes that came in another way than by this output itself.
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8], output: Output<'_>) {
+        let Self { stdout, stderr, budget, .. } = self;
+        let of = if stream == Stream::Stderr { stderr } else { stdout };
+        of.lines.push(bytes, budget, output);
+    }
+
     /// Reads both until they are empty, and ends unfinished lines.
     pub(super) fn drain(&mut self, output: Output<'_>) {
         let mut left = MAX_DRAIN;

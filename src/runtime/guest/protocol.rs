@@ -12,12 +12,22 @@
 //!
 //! ```text
 //! guest                         host
-//! hello {protocol language pid outputs?} ▶
-//!                               ◀ load {revision function handler packages? env secrets}
+//! hello {protocol language pid outputs? features?} ▶
+//!                               ◀ load {revision function handler packages? concurrency? env secrets}
 //! ready {} | load_error {type message trace} ▶
 //!                               ◀ invoke {id attempt remaining_ms headers content_type} + body
+//! log {id stream} + body ▶
 //! result {id content_type} + body | error {id type message trace} ▶
 //! ```
+//!
+//! `features` of `hello` lists what a guest can do beyond the rest of this. The host ignores names that it does not know,
+//! and sends nothing that a guest has not listed:
+//!
+//! - `concurrent`: `load` may have a `concurrency` above 1, and then up to as many invocations are under way at a time. They
+//!   are answered in any order. One that has overrun its time is not taken back: the guest may still answer it, gets no
+//!   further ones, and is killed once the others are answered.
+//! - `log`: with a concurrency above 1, output that an invocation has written comes as `log`, with bytes of `stdout` or
+//!   `stderr` as its body, before the invocation's answer. What comes after the answer, or by the outputs, is the instance's.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -54,6 +64,9 @@ pub struct Load {
     /// The name of its tree of installed packages in the folder of them all; none for a function without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<String>,
+    /// The most invocations at a time. A guest is told of more than one, if it has listed the feature `concurrent`.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub concurrency: u32,
     /// Variables to set before the code is loaded.
     pub env: BTreeMap<String, String>,
     /// Secrets, likewise; never logged.
@@ -68,6 +81,7 @@ impl fmt::Debug for Load {
             .field("function", &self.function)
             .field("handler", &self.handler)
             .field("packages", &self.packages)
+            .field("concurrency", &self.concurrency)
             .field("env", &self.env.keys())
             .field("secrets", &self.secrets.keys())
             .finish()
@@ -89,6 +103,15 @@ pub struct Invoke {
     pub content_type: String,
 }
 
+fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
 /// The messages that the host sends.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,12 +131,18 @@ pub(super) enum GuestMessage {
         #[expect(dead_code, reason = "for people who read the wire")]
         pid: u32,
         outputs: Option<OutputKind>,
+        #[serde(default)]
+        features: Features,
     },
     Ready {
         /// Whether the handler takes a context; a guest that does not say so may take one.
         context: Option<bool>,
     },
     LoadError(FunctionError),
+    Log {
+        id: InvocationId,
+        stream: OutputName,
+    },
     Result {
         id: InvocationId,
         content_type: String,
@@ -132,10 +161,36 @@ impl GuestMessage {
             Self::Hello { .. } => "hello",
             Self::Ready { .. } => "ready",
             Self::LoadError(_) => "load_error",
+            Self::Log { .. } => "log",
             Self::Result { .. } => "result",
             Self::Error { .. } => "error",
         }
     }
+}
+
+/// The abilities of a guest that not every one has. Names that this program does not know mean nothing to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Vec<String>")]
+pub(super) struct Features {
+    /// Several invocations at a time.
+    pub(super) concurrent: bool,
+    /// Messages of output that name their invocation.
+    pub(super) log: bool,
+}
+
+impl From<Vec<String>> for Features {
+    fn from(names: Vec<String>) -> Self {
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        Self { concurrent: has("concurrent"), log: has("log") }
+    }
+}
+
+/// An output of the function, as `log` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OutputName {
+    Stdout,
+    Stderr,
 }
 
 /// The way a guest writes its output where it does not connect for it.
@@ -315,12 +370,44 @@ mod tests {
     }
 
     #[test]
+    fn features_that_nobody_knows_and_none_at_all_are_no_error() {
+        let features = |rest: &str| {
+            let header = format!(r#"{{"hello":{{"protocol":1,"language":"x","pid":1{rest}}}}}"#);
+            let mut frames = Frames::default();
+            feed(&mut frames, &frame(&header, b""));
+            let (message, _) = frames.next::<GuestMessage>().unwrap().unwrap();
+            let GuestMessage::Hello { features, .. } = message else { panic!("{message:?}") };
+            (features.concurrent, features.log)
+        };
+        assert_eq!(features(""), (false, false));
+        assert_eq!(features(r#","features":["log","later"]"#), (false, true));
+        assert_eq!(features(r#","features":["concurrent","log"]"#), (true, true));
+    }
+
+    #[test]
+    fn a_guest_is_told_of_a_concurrency_above_1_only() {
+        let mut load = Load {
+            revision: RevisionNumber(1),
+            function: "f".to_owned(),
+            handler: "function.handler".to_owned(),
+            packages: None,
+            concurrency: 1,
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        };
+        assert!(!serde_json::to_string(&load).unwrap().contains("concurrency"));
+        load.concurrency = 2;
+        assert!(serde_json::to_string(&load).unwrap().contains(r#""concurrency":2"#));
+    }
+
+    #[test]
     fn what_is_too_large_is_not_sent() {
         let load = Load {
             revision: RevisionNumber(1),
             function: "f".to_owned(),
             handler: "function.handler".to_owned(),
             packages: None,
+            concurrency: 1,
             env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_HEADER))]),
             secrets: BTreeMap::new(),
         };
@@ -335,6 +422,7 @@ mod tests {
             function: "f".to_owned(),
             handler: "function.handler".to_owned(),
             packages: None,
+            concurrency: 1,
             env: BTreeMap::new(),
             secrets,
         };

@@ -11,10 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    io::Errno,
-    process::{Pid, Signal, kill_process},
-};
+use rustix::process::{Pid, Signal, kill_process};
 
 pub(super) use crate::runtime::cgroups::Cgroups;
 use crate::{
@@ -106,7 +103,7 @@ impl Cgroups {
 
 /// Returns whether a group went while a file of it was written.
 fn was_removed(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::NODEV.raw_os_error())
+    error.kind() == io::ErrorKind::NotFound
 }
 
 impl Cgroup {

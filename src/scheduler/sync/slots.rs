@@ -1,7 +1,7 @@
 //! How many sync invocations of one function are with the managers at once. The others wait here, first
 //! come, first served: beyond what the managers take, messages would only stand in the way of other
 //! functions' on the one connection to the broker. Their payloads wait in memory here, of at most `max_waiting`
-//! and `max_instances` callers of a function.
+//! and `max_instances × concurrency` callers of a function.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// A manager takes as many as it has instances, and, so that none of these waits for the next one, as many
+/// A manager takes as many as it has places in instances, and, so that none of these waits for the next one, as many
 /// again.
 const TAKEN: u32 = 2;
 
@@ -42,11 +42,11 @@ impl Default for SyncSlots {
 }
 
 impl SyncSlots {
-    /// Sets the size for a function of `max_instances` and this number of managers. When it shrinks, what is
+    /// Sets the size for a function of this number of places at each manager, and for this number of managers. When it shrinks, what is
     /// under way beyond it ends first.
-    pub fn resize(&self, max_instances: u32, managers: u32) {
+    pub fn resize(&self, places: u32, managers: u32) {
         let mut size = lock(&self.size);
-        size.wanted = TAKEN.saturating_mul(max_instances.max(1)).saturating_mul(managers.max(1));
+        size.wanted = TAKEN.saturating_mul(places.max(1)).saturating_mul(managers.max(1));
         if size.present < size.wanted {
             self.slots.add_permits((size.wanted - size.present) as usize);
             size.present = size.wanted;

@@ -40,7 +40,12 @@ fn revision(function: &str) -> NewRevision {
         cpus: 1.0,
         network: Network::None,
         env: std::collections::BTreeMap::new(),
-        scaling: Scaling { idle_timeout: Duration::from_secs(1), max_instances: 1, min_instances: 0 },
+        scaling: Scaling {
+            idle_timeout: Duration::from_secs(1),
+            max_instances: 1,
+            min_instances: 0,
+            concurrency: 1,
+        },
     };
     let source = Digest::of(b"source");
     let bundle = Some(source.clone());

@@ -77,6 +77,7 @@ const NOTHING = Buffer.alloc(0);
 /** Sends a frame in one system call, unless it is larger than the socket's buffer: the loop writes what is left. */
 function send(message, body = NOTHING) {
   const bytes = frame(message, body);
+  if (whose !== null) return sendInOrder(bytes);
   let written = 0;
   try {
     if (control._handle.fd >= 0) written = fs.writeSync(control._handle.fd, bytes);
@@ -85,6 +86,15 @@ function send(message, body = NOTHING) {
     if (error.code !== 'EAGAIN') throw error;
   }
   if (written < bytes.length) control.write(bytes.subarray(written));
+}
+
+/** Sends all of a frame before anything else is sent. The host reads all the time. */
+function sendInOrder(bytes) {
+  try {
+    writeAll(control._handle.fd, bytes);
+  } catch {
+    exitNow(0); // the host is gone
+  }
 }
 
 // Of a frame that has not come whole: its bytes, and how many of them are there.
@@ -129,6 +139,8 @@ function lengthOf(bytes) {
 
 // ---- output
 
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
 /** Writes all of it, also where somebody has made the descriptor one that does not wait. */
 function writeAll(descriptor, bytes) {
   while (bytes.length > 0) {
@@ -136,7 +148,7 @@ function writeAll(descriptor, bytes) {
       bytes = bytes.subarray(fs.writeSync(descriptor, bytes));
     } catch (error) {
       if (error.code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      Atomics.wait(PAUSE, 0, 0, 0.1);
     }
   }
 }
@@ -156,7 +168,9 @@ class Output extends Writable {
 
   _write(chunk, _, done) {
     try {
-      writeAll(this.descriptor, chunk);
+      const id = whose?.getStore();
+      if (id === undefined) writeAll(this.descriptor, chunk);
+      else log(id, this.fd, chunk);
     } catch (error) {
       if (error.code === 'EPIPE') exitNow(0); // the host is gone
       done(error);
@@ -178,6 +192,13 @@ class Output extends Writable {
   }
 
   destroySoon() {}
+}
+
+/** Sends output of an invocation that runs beside others. */
+function log(id, fd, chunk) {
+  for (let rest = chunk; rest.length > 0; rest = rest.subarray(MAX_BODY)) {
+    send({ log: { id, stream: fd === 2 ? 'stderr' : 'stdout' } }, rest.subarray(0, MAX_BODY));
+  }
 }
 
 /**
@@ -436,7 +457,7 @@ const JSON_TYPE = 'application/json';
 
 /** Ends an invocation with what the handler returned. */
 function finish(id, value) {
-  if (id !== current) return; // its invocation was answered with an error meanwhile
+  if (!underWay.has(id)) return; // its invocation was answered with an error meanwhile
   let type = JSON_TYPE;
   let body;
   try {
@@ -463,7 +484,7 @@ function finish(id, value) {
     const message = `the result has ${body.length} bytes, over the limit of ${MAX_BODY} (6 MiB)`;
     return answer(id, { type: 'ResultTooLarge', message });
   }
-  current = null;
+  underWay.delete(id);
   send({ result: { id, content_type: type } }, body);
 }
 
@@ -569,12 +590,15 @@ function lazy(value, where = '') {
 
 // The handler and what is known of it, once it is loaded.
 let loaded = null;
-// The id of the invocation that is under way.
-let current = null;
+// The ids of the invocations that are under way.
+const underWay = new Set();
+// Where several may be at a time: whose code it is that runs.
+let whose = null;
 
 async function load(fields) {
   Object.assign(process.env, fields.env, fields.secrets);
   process.chdir(TASK);
+  if (fields.concurrency > 1) whose = new (require('async_hooks').AsyncLocalStorage)();
   loaded = { name: fields.function, revision: fields.revision, handler: null, withContext: true };
   const dot = fields.handler.lastIndexOf('.');
   const [name, exported] = [fields.handler.slice(0, dot), fields.handler.slice(dot + 1)];
@@ -753,7 +777,12 @@ function takesContext(handler, name) {
 
 function invoke(fields, body) {
   const id = fields.id;
-  current = id;
+  underWay.add(id);
+  if (whose === null) call(id, fields, body);
+  else whose.run(id, call, id, fields, body);
+}
+
+function call(id, fields, body) {
   let value;
   try {
     const event = eventOf(fields.content_type, body);
@@ -778,7 +807,7 @@ function invoke(fields, body) {
 }
 
 function fail(id, error) {
-  if (id === current) answer(id, describe(error));
+  if (underWay.has(id)) answer(id, describe(error));
 }
 
 function refuse(id, message) {
@@ -786,14 +815,15 @@ function refuse(id, message) {
 }
 
 function answer(id, fields) {
-  current = null;
+  underWay.delete(id);
   send({ error: { id, ...fields } });
 }
 
 /** An error that nobody has caught fails the invocation under way; the instance lives on, as with one that was caught. */
 function uncaught(error) {
-  if (current !== null) {
-    fail(current, error);
+  const id = whose === null ? underWay.values().next().value : whose.getStore();
+  if (underWay.has(id)) {
+    fail(id, error);
   } else if (isLoading) {
     isLoading = false;
     send({ load_error: describe(error) });
@@ -843,7 +873,7 @@ function prepare() {
 
 function hello(outputs) {
   socketsBegan = true;
-  send({ hello: { protocol: PROTOCOL, language: 'node', pid: process.pid, ...outputs } });
+  send({ hello: { protocol: PROTOCOL, language: 'node', pid: process.pid, features: ['concurrent', 'log'], ...outputs } });
   silence = setTimeout(prepare, SILENCE);
   silence.unref();
 }

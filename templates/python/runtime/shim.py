@@ -2,7 +2,8 @@
 
 Two processes. The first one is a small init: it reaps what the function leaves behind, ends with the
 second one's exit code, and ends everything when the host hangs up. The second one runs the function,
-in one thread, without anything else in it. Messages: see src/runtime/guest/protocol.rs of CloudFunc.
+in one thread, without anything else in it; several invocations at a time as tasks of one event loop. Messages: see
+src/runtime/guest/protocol.rs of CloudFunc.
 """
 
 # Only what is built in, or a library: the modules 'json', 'signal' and 'socket' in front of these cost 10 ms
@@ -267,7 +268,34 @@ def load(fields):
         raise LoadError("HandlerNotFound", f"module '{module_name}' has no '{attribute}'")
     if not callable(handler):
         raise LoadError("HandlerInvalid", f"'{fields['handler']}' cannot be called")
+    if fields.get("concurrency", 1) > 1 and not is_async_def(handler):
+        raise LoadError(
+            "HandlerInvalid",
+            f"concurrency above 1 needs an `async def` handler, and '{fields['handler']}' is none: it would keep all "
+            "other invocations of its instance waiting. Make it one, or leave out `concurrency` in [scaling]",
+        )
     return handler, takes_context(handler, fields["handler"])
+
+
+def is_async_def(handler):
+    """Whether a callable, or what it wraps, is written as `async def`."""
+    import inspect
+
+    for _ in range(MAX_WRAPPERS):
+        if inspect.iscoroutinefunction(handler):
+            return True
+        partial = getattr(sys.modules.get("functools"), "partial", ())
+        if isinstance(handler, partial):
+            handler = handler.func
+            continue
+        call = None if isinstance(handler, type) else getattr(handler, "__call__", None)
+        if inspect.iscoroutinefunction(call):
+            return True
+        wrapped = getattr(handler, "__wrapped__", None) or getattr(call, "__wrapped__", None)
+        if wrapped is None:
+            return False
+        handler = wrapped
+    return False
 
 
 def make_way(own):
@@ -594,11 +622,29 @@ class Function:
         """Runs the handler: the answer's header and body."""
         identifier = fields["id"]
         try:
-            value = self.call(fields, body)
+            value = self.begin(fields, body)
+            if is_awaitable(value):
+                value = complete(value)
         except SystemExit:
             raise
         except BaseException as error:  # whatever it is, the instance lives on
             return {"error": dict(describe(error), id=identifier)}, b""
+        return self.answer_of(identifier, value)
+
+    async def answer_beside_others(self, fields, body):
+        """The same as a task, with others beside it."""
+        identifier = fields["id"]
+        try:
+            value = self.begin(fields, body)
+            if is_awaitable(value):
+                value = await value
+        except SystemExit:
+            raise
+        except BaseException as error:
+            return {"error": dict(describe(error), id=identifier)}, b""
+        return self.answer_of(identifier, value)
+
+    def answer_of(self, identifier, value):
         try:
             content_type, result = result_of(value)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
@@ -616,13 +662,11 @@ class Function:
             }
         return {"error": dict(fit(clean(problem)), id=identifier)}, b""
 
-    def call(self, fields, body):
+    def begin(self, fields, body):
         event = event_of(fields["content_type"], body)
         if self.with_context:
-            value = self.handler(event, self.context(fields, body))
-        else:
-            value = self.handler(event)
-        return complete(value) if is_awaitable(value) else value
+            return self.handler(event, self.context(fields, body))
+        return self.handler(event)
 
     def context(self, fields, body):
         context = Context()
@@ -652,6 +696,173 @@ THIS_FILE = _coroutine.__code__.co_filename
 def clean(fields):
     fields["message"] = printable(fields["message"][:MAX_MESSAGE])
     return fields
+
+
+# ---- several invocations at a time
+
+
+class UnderWay:
+    """An invocation, and what it has written of lines that have no end yet."""
+
+    __slots__ = ("identifier", "pending", "is_answered")
+
+    def __init__(self, identifier):
+        self.identifier = identifier
+        self.pending = {1: bytearray(), 2: bytearray()}
+        self.is_answered = False
+
+
+class Beside:
+    """The invocations of this process, as tasks of the one event loop. A task, and what it calls or starts, knows by a
+    context variable whose it is."""
+
+    NAMES = {1: "stdout", 2: "stderr"}
+    LONGEST = 32 * 1024
+
+    def __init__(self, control):
+        from _contextvars import ContextVar
+        from _thread import RLock
+
+        self.control = control
+        self.current = ContextVar("cloudfunc_invocation", default=None)
+        self.lock = RLock()
+        self.own = {1: bytearray(), 2: bytearray()}
+        self.is_forked = self.is_sending = False
+        os.register_at_fork(after_in_child=self.forked)
+        sys.stdout = sys.__stdout__ = self.output(1, sys.stdout)
+        sys.stderr = sys.__stderr__ = self.output(2, sys.stderr)
+
+    def output(self, descriptor, before):
+        before.flush()
+        return io.TextIOWrapper(
+            Written(self, descriptor), encoding="utf-8", errors="backslashreplace", write_through=True
+        )
+
+    def forked(self):
+        # A child has a copy of the connection, which is its parent's alone, and may have one of a lock that is taken.
+        self.is_forked = True
+
+    def write(self, descriptor, data):
+        if self.is_forked:
+            return os.write(descriptor, data)
+        under_way = self.current.get()
+        with self.lock:
+            pending = self.own if under_way is None or under_way.is_answered else under_way.pending
+            pending[descriptor] += data
+            if b"\n" in data or len(pending[descriptor]) > self.LONGEST:
+                self.pass_on(under_way, descriptor)
+        return len(data)
+
+    def flush(self, descriptor):
+        if not self.is_forked:
+            with self.lock:
+                self.pass_on(self.current.get(), descriptor)
+
+    def pass_on(self, under_way, descriptor):
+        """To the host, as the invocation's while that is not answered, and otherwise as the instance's."""
+        if self.is_sending:  # a signal's handler prints in the middle of a frame: its lines follow with the next ones
+            return
+        self.is_sending = True
+        try:
+            if under_way is None or under_way.is_answered:
+                rest, self.own[descriptor] = self.own[descriptor], bytearray()
+                while rest:
+                    del rest[:os.write(descriptor, rest)]
+                return
+            data, under_way.pending[descriptor] = under_way.pending[descriptor], bytearray()
+            log = {"log": {"id": under_way.identifier, "stream": self.NAMES[descriptor]}}
+            for start in range(0, len(data), MAX_BODY):
+                send(self.control, log, data[start:start + MAX_BODY])
+        finally:
+            self.is_sending = False
+
+    async def run(self, function, fields, body):
+        under_way = UnderWay(fields["id"])
+        self.current.set(under_way)
+        answer, body = await function.answer_beside_others(fields, body)
+        with self.lock:
+            for descriptor in self.NAMES:
+                self.pass_on(under_way, descriptor)
+            under_way.is_answered = True
+            send(self.control, answer, body)
+
+
+class Written(io.RawIOBase):
+    """A standard stream whose bytes are those of the invocation that writes them."""
+
+    def __init__(self, beside, descriptor):
+        self.beside = beside
+        self.descriptor = descriptor
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self.descriptor
+
+    def write(self, data):
+        return self.beside.write(self.descriptor, bytes(data))
+
+    def flush(self):
+        self.beside.flush(self.descriptor)
+
+
+def serve_several(function, beside, control):
+    """Until the host hangs up."""
+    from _socket import MSG_DONTWAIT
+
+    running = event_loop()
+    connection = socket(fileno=control)
+    received = bytearray()
+    tasks = set()
+    over = []
+
+    def take():
+        try:
+            data = connection.recv(1 << 18, MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        if not data:
+            raise ConnectionError("the host has hung up")
+        received.extend(data)
+        for fields, body in frames_of(received):
+            task = running.create_task(beside.run(function, fields, body))
+            # The loop itself may forget a task that waits.
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    def hear():
+        try:
+            take()
+        except Exception as error:  # the loop would log it and go on
+            over.append(error)
+            running.remove_reader(control)
+            running.stop()
+
+    running.add_reader(control, hear)
+    while not over:
+        try:
+            running.run_forever()
+        except KeyboardInterrupt:  # of a task of the function's, which is reported as any other that failed
+            pass
+        if running.is_closed():
+            raise RuntimeError("the function has closed the event loop of its instance")
+    raise over[0]
+
+
+def frames_of(received):
+    """Takes whole frames off what was received: the fields and the body of each 'invoke'."""
+    while len(received) >= 8:
+        head = 8 + int.from_bytes(received[:4], "big")
+        end = head + int.from_bytes(received[4:8], "big")
+        if len(received) < end:
+            return
+        (name, fields), = decode_json(bytes(received[8:head])).items()
+        if name != "invoke":
+            raise RuntimeError(f"the host sent '{name}' instead of 'invoke'")
+        body = bytes(received[head:end])
+        del received[:end]
+        yield fields, body
 
 
 # ---- the guest
@@ -701,7 +912,7 @@ def guest(control):
     sys.stdout = sys.__stdout__ = redirect(out, 1)
     sys.stderr = sys.__stderr__ = redirect(err, 2)
     reader = io.open(control, "rb", buffering=64 * 1024, closefd=False)
-    hello = {"protocol": PROTOCOL, "language": "python", "pid": os.getpid()}
+    hello = {"protocol": PROTOCOL, "language": "python", "pid": os.getpid(), "features": ["concurrent", "log"]}
     if are_pipes:
         hello["outputs"] = "fifo"
     send(control, {"hello": hello})
@@ -712,6 +923,7 @@ def guest(control):
     name, fields, _ = received
     if name != "load":
         raise RuntimeError(f"the host sent '{name}' instead of 'load'")
+    beside = Beside(control) if fields.get("concurrency", 1) > 1 else None
     try:
         function = Function(fields)
     except LoadError as error:
@@ -724,6 +936,8 @@ def guest(control):
         answer = {"ready": {"context": function.with_context}}
     flush()
     send(control, answer)
+    if beside is not None and "ready" in answer:
+        return serve_several(function, beside, control)
     while True:
         if "asyncio" in sys.modules:
             between(control)

@@ -1,0 +1,266 @@
+//! An instance at work on several jobs at a time. Each is a future of the instance's own task, so that what they share
+//! needs no other task; only the pool counts them.
+//!
+//! An attempt that overruns its time is answered at once, and the pool gives the instance nothing more. It is removed when
+//! the last one has ended. When its guest is lost, all attempts under way are, for the same reason.
+
+use std::{
+    future::pending,
+    mem::take,
+    pin::{Pin, pin},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    super::{
+        begin,
+        commands::{Command, Commands, Job},
+        lives::Life,
+        logs::{LoadOutput, Sink},
+        pool::Slot,
+        work::Work,
+    },
+    Instance,
+    attempt::{End, Place},
+    crash::{Lost, crash},
+    serve::pause,
+};
+use crate::{
+    model::{InvocationId, Start},
+    runtime::{Calls, GuestError},
+};
+
+/// The reason why attempts end that their guest has not ended.
+#[derive(Clone)]
+enum Over {
+    No,
+    /// The guest was lost.
+    Lost(Lost),
+    /// The instance is removed for the sake of another attempt.
+    Stopped,
+    /// The manager stops.
+    GivenUp,
+}
+
+/// The reason why an attempt has no end.
+enum Abandoned {
+    /// The lease was ended under which it began: somebody else may run it by now.
+    LeaseLost,
+    GivenUp,
+}
+
+/// The fate of an instance after an attempt.
+#[derive(PartialEq, Eq)]
+enum After {
+    GoOn,
+    /// What runs in it must not run on.
+    Kill,
+}
+
+impl Instance {
+    /// Runs jobs, as many as there are at a time, until there are no more or the guest is of no use.
+    pub(super) async fn serve_several(
+        &mut self,
+        commands: &Commands,
+        slot: Slot,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+    ) {
+        let (shared, revision, container) =
+            (self.shared.clone(), self.revision.clone(), self.short_id());
+        let place = self.place().held_by(&shared, &revision);
+        let load_output = Mutex::new(take(&mut self.load_output));
+        let (tell, over) = watch::channel(Over::No);
+        let (calls, mut several) = self.guest.several();
+        let desk = Desk { place, calls, commands, slot, load_output, over };
+        let mut sink = Sink::new(&shared, &revision, self.id, None);
+        let mut between = |line| sink.write(line);
+        let mut carrying = pin!(several.run(&mut between));
+        // Once, and not for each invocation: to begin and to end a wait takes locks that all instances share.
+        let mut given_up = pin!(shared.given_up.cancelled());
+        let mut lost = pin!(shared.lives.now().lost.clone().cancelled_owned());
+        let mut attempts = FuturesUnordered::new();
+        let mut crashing: Option<Pin<Box<_>>> = None;
+        let (mut is_alive, mut has_jobs) = (true, true);
+        while has_jobs || !attempts.is_empty() {
+            let is_held = !desk.load_output().is_empty();
+            tokio::select! {
+                biased;
+                // Its sandbox is about to be removed, which must not look like a crash.
+                () = &mut given_up, if !attempts.is_empty() => {
+                    tell.send_replace(Over::GivenUp);
+                    break;
+                }
+                () = &mut lost, if !attempts.is_empty() => {
+                    lost.set(shared.lives.now().lost.clone().cancelled_owned());
+                    // Each looks whether it was its own.
+                    tell.send_modify(|_| ());
+                }
+                error = &mut carrying, if is_alive => {
+                    is_alive = false;
+                    let _ = commands.send(Command::Ended { slot });
+                    if attempts.is_empty() {
+                        tracing::warn!(function = %revision.name, container, %error, "instance ended while idle");
+                    }
+                    crashing = Some(Box::pin(crash(&*self.sandbox, &revision.spec, error)));
+                }
+                why = end_of(&mut crashing), if crashing.is_some() => {
+                    crashing = None;
+                    tell.send_replace(Over::Lost(why));
+                }
+                Some(after) = attempts.next() => if after == After::Kill {
+                    tell.send_replace(Over::Stopped);
+                    break;
+                },
+                job = jobs.recv(), if has_jobs => match job {
+                    Some(job) if is_alive => attempts.push(desk.attempt(job)),
+                    Some(job) => desk.hand_on(job).await,
+                    None => has_jobs = false,
+                },
+                () = pause(is_held) => drop(desk.write_load_output(None)),
+            }
+        }
+        while attempts.next().await.is_some() {}
+        // What was handed over in the last moment has not begun.
+        jobs.close();
+        while let Some(job) = jobs.recv().await {
+            desk.hand_on(job).await;
+        }
+        desk.write_load_output(None);
+    }
+}
+
+async fn end_of<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+/// Everything that the attempts of an instance share.
+struct Desk<'a> {
+    place: Place<'a>,
+    calls: Calls,
+    commands: &'a Commands,
+    slot: Slot,
+    load_output: Mutex<LoadOutput>,
+    over: watch::Receiver<Over>,
+}
+
+impl Desk<'_> {
+    /// From a job to its answer.
+    async fn attempt(&self, job: Job) -> After {
+        let (shared, Job { id, work, start }) = (self.place.shared, job);
+        let finished = |usable| {
+            let _ = self.commands.send(Command::Finished { slot: self.slot, work: id, usable });
+        };
+        if work.is_too_late(Instant::now()) {
+            finished(true);
+            begin::too_late(work, shared).await;
+            return After::GoOn;
+        }
+        let claimed = match work.needs_claim() {
+            true => begin::claim(work, shared, self.commands).await,
+            false => Some(work),
+        };
+        let Some(mut work) = claimed else {
+            finished(true);
+            return After::GoOn;
+        };
+        if self.calls.is_closed() {
+            finished(false);
+            begin::did_not_begin(work, shared).await;
+            return After::GoOn;
+        }
+        // A cold start's invocations are those that waited; the first of them has the output of the load.
+        let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
+        let load_lines = waited.map_or(0, |waited| self.write_load_output(Some(waited)));
+        // Its lease may have been ended while its claim was on its way here.
+        let life = work.claim.as_ref().map(|claim| claim.life.clone());
+        let life = life.unwrap_or_else(|| shared.lives.now());
+        let begun = Instant::now();
+        let (end, lines) = match self.run(&mut work, start, &life).await {
+            Ok(ended) => ended,
+            Err(Abandoned::GivenUp) => {
+                work.abandon(shared).await;
+                return After::GoOn;
+            }
+            Err(Abandoned::LeaseLost) => {
+                finished(false);
+                work.abandon(shared).await;
+                return After::Kill;
+            }
+        };
+        let usable = matches!(end, End::Finished(_));
+        let mut run = self.place.run(&work, start, begun, end, lines);
+        run.lines += load_lines;
+        // Before the answer: whoever has it and comes back at once finds its place free.
+        finished(usable);
+        work.settle(shared, run).await;
+        After::GoOn
+    }
+
+    /// Runs it in the guest; returns its end and the number of lines that it wrote.
+    async fn run(&self, work: &mut Work, start: Start, life: &Life) -> Result<(End, u64), Abandoned> {
+        let Place { shared, revision, id, .. } = self.place;
+        let invoke = self.place.invoke(work, start);
+        let limit = revision.spec.timeout;
+        let mut sink = Sink::new(shared, revision, id, Some((work.invoke.id, work.attempt())));
+        let mut write = |line| sink.write(line);
+        let answer = async {
+            match self.calls.invoke(&invoke, &work.payload, limit, &mut write).await {
+                Ok(finished) => End::Finished(finished),
+                Err(GuestError::TimedOut(limit)) => End::TimedOut(limit),
+                // Why is found out once for all.
+                Err(_) => pending().await,
+            }
+        };
+        let end = tokio::select! {
+            biased;
+            end = answer => end,
+            over = self.over(life) => over?,
+        };
+        Ok((end, sink.lines))
+    }
+
+    /// Waits until an attempt is over that its guest does not end.
+    async fn over(&self, life: &Life) -> Result<End, Abandoned> {
+        let mut over = self.over.clone();
+        loop {
+            match &*over.borrow_and_update() {
+                Over::Lost(why) => return Ok(End::Lost(why.clone())),
+                Over::GivenUp => return Err(Abandoned::GivenUp),
+                _ if life.lost.is_cancelled() => return Err(Abandoned::LeaseLost),
+                Over::Stopped => {
+                    let reason = "its instance was stopped, as this manager had lost its lease";
+                    return Ok(End::Lost(Lost::FromOutside(reason.to_owned())));
+                }
+                Over::No => {}
+            }
+            if over.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        }
+    }
+
+    /// Gives a job back that has not begun.
+    async fn hand_on(&self, job: Job) {
+        let (slot, work) = (self.slot, job.id);
+        let _ = self.commands.send(Command::Finished { slot, work, usable: false });
+        begin::hand_on(job.work, self.place.shared, self.commands).await;
+    }
+
+    fn load_output(&self) -> std::sync::MutexGuard<'_, LoadOutput> {
+        self.load_output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the output of the load, as that invocation's, or as the instance's own.
+    fn write_load_output(&self, invocation: Option<(InvocationId, u32)>) -> u64 {
+        let output = take(&mut *self.load_output());
+        let Place { shared, revision, id, .. } = self.place;
+        output.write(Sink::new(shared, revision, id, invocation))
+    }
+}
