@@ -241,7 +241,7 @@ async fn a_handler_that_cannot_run_several_at_a_time_is_refused(platform: &TestP
     assert_eq!(
         problem.detail,
         "the code of 'plain' cannot be loaded: HandlerInvalid: concurrency above 1 needs an `async def` handler, and \
-         'function.handler' is none: it would keep all other invocations of its instance waiting. Make it one, or \
+         'function.handler' is not one: it would keep the other invocations of its instance waiting. Make it one, or \
          leave out `concurrency` in [scaling]"
     );
 }

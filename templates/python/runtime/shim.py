@@ -2,8 +2,8 @@
 
 Two processes. The first one is a small init: it reaps what the function leaves behind, ends with the
 second one's exit code, and ends everything when the host hangs up. The second one runs the function,
-in one thread, without anything else in it; several invocations at a time as tasks of one event loop. Messages: see
-src/runtime/guest/protocol.rs of CloudFunc.
+in one thread, without anything else in it; where it runs several invocations at a time, as tasks of one event
+loop. Messages: see src/runtime/guest/protocol.rs of CloudFunc.
 """
 
 # Only what is built in, or a library: the modules 'json', 'signal' and 'socket' in front of these cost 10 ms
@@ -271,8 +271,8 @@ def load(fields):
     if fields.get("concurrency", 1) > 1 and not is_async_def(handler):
         raise LoadError(
             "HandlerInvalid",
-            f"concurrency above 1 needs an `async def` handler, and '{fields['handler']}' is none: it would keep all "
-            "other invocations of its instance waiting. Make it one, or leave out `concurrency` in [scaling]",
+            f"concurrency above 1 needs an `async def` handler, and '{fields['handler']}' is not one: it would keep "
+            "the other invocations of its instance waiting. Make it one, or leave out `concurrency` in [scaling]",
         )
     return handler, takes_context(handler, fields["handler"])
 
@@ -829,7 +829,13 @@ def serve_several(function, beside, control):
             task = running.create_task(beside.run(function, fields, body))
             # The loop itself may forget a task that waits.
             tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            task.add_done_callback(end)
+
+    def end(task):
+        tasks.discard(task)
+        if not task.cancelled() and task.exception():  # not the function's: nobody can be answered any more
+            over.append(task.exception())
+            running.stop()
 
     def hear():
         try:

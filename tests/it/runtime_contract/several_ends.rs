@@ -179,8 +179,8 @@ pub async fn python_refuses_several_for_a_plain_def(fixture: &Fixture) {
                 assert_eq!(error.kind, "HandlerInvalid");
                 assert_eq!(
                     error.message,
-                    "concurrency above 1 needs an `async def` handler, and 'function.handler' is none: it would keep \
-                     all other invocations of its instance waiting. Make it one, or leave out `concurrency` in [scaling]"
+                    "concurrency above 1 needs an `async def` handler, and 'function.handler' is not one: it would keep \
+                     the other invocations of its instance waiting. Make it one, or leave out `concurrency` in [scaling]"
                 );
             }
             Err(other) => panic!("{other:?}"),
