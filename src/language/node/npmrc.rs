@@ -47,7 +47,9 @@ const OWN_REGISTRY: &str = "the platform names the registry of packages (--build
 /// Reads the lines of a `.npmrc`: those that an installation heeds are kept, the others that would change it are told.
 pub(super) fn read(text: &str, has_registry: bool, selected: &mut Selected) -> Result<(), String> {
     let (mut kept, mut credentials) = (String::new(), String::new());
-    for (line, number) in text.lines().map(str::trim).zip(1..) {
+    // npm ends a line at both.
+    let text = text.replace("\r\n", "\n");
+    for (line, number) in text.split(['\n', '\r']).map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
@@ -116,5 +118,8 @@ mod tests {
             heeded(text, true).unwrap_err(),
             ".npmrc:2: the platform names the registry of packages (--build-npm-registry): registry"
         );
+        let hidden = heeded("before=2026-01-01\rscript-shell=/bin/x\r\nforce\n", false).unwrap();
+        assert_eq!(hidden.texts[FILE], "before=2026-01-01\nforce=true\n");
+        assert_eq!(hidden.notices, [".npmrc:2: script-shell has no effect on the packages of a deploy"]);
     }
 }

@@ -11,8 +11,12 @@ pub(super) const FILE: &str = "package.json";
 
 /// Files of npm that count where they are there: of the locks, the first one.
 pub(super) const BESIDE: &[&str] = &[
-    SHRINKWRAP, LOCK, SETTINGS, // Looked for, and not read.
-    YARN, PNPM, BUN,
+    SHRINKWRAP,
+    LOCK,
+    npmrc::FILE,
+    YARN, // Looked for, and not read, as those that follow.
+    PNPM,
+    BUN,
 ];
 
 const LOCK: &str = "package-lock.json";
