@@ -68,6 +68,43 @@ impl Patient {
     }
 }
 
+#[test]
+fn sources_of_packages_are_looked_at_and_up_refuses_what_can_never_work() {
+    let patient = Patient::new();
+    let missing = patient.home.path().join("missing").display().to_string();
+    let flags =
+        ["--embedded", "--build-find-links", &missing, "--build-index", "http://127.0.0.1:9/simple"];
+    let (code, document) = patient.document(&flags);
+    assert_eq!(code, Some(3));
+    let of = |name: &str| {
+        let checks = document["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .find(|check| check["name"] == name)
+            .unwrap_or_else(|| panic!("{name}: {document}"))
+            .clone()
+    };
+    let links = of("find-links");
+    assert_eq!((&links["group"], &links["status"]), (&json!("packages"), &json!("problem")));
+    assert_eq!(links["found"], format!("--build-find-links: {missing} is not a folder"));
+    let index = of("index");
+    assert_eq!(index["status"], "warning");
+    assert_eq!(index["found"], "127.0.0.1 is this host's loopback, which builds cannot reach");
+
+    let mut up = Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+    up.args(["up", "--embedded", "--build-ca-file", &missing])
+        .env_clear()
+        .env("HOME", patient.home.path());
+    let output = up.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let said = format!(
+        "error: --build-ca-file: {missing} cannot be read: No such file or directory (os error 2)\nhint: name a file with \
+         certificates of authorities, each between `-----BEGIN CERTIFICATE-----` and its end, or leave the setting out\n"
+    );
+    assert_eq!(stderr, said);
+}
+
 /// The checks of this name.
 fn named(document: &Value, name: &str) -> Vec<Value> {
     let checks = document["checks"].as_array().unwrap().iter();
