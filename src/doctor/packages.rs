@@ -29,16 +29,16 @@ pub async fn gather(settings: &Settings) -> Facts {
             .map(|path| (path.display().to_string(), sources::certificates(&path).map_err(wrong)));
         Files { wheels, certificates, kept: Dirs::caches().and_then(|caches| kept(&caches)) }
     });
-    let index = async {
-        match &settings.build_index {
-            Some(index) => Some(look(index).await),
-            None => None,
-        }
+    let look_at = async |index: &Option<PackageIndex>| match index {
+        Some(index) => Some(look(index).await),
+        None => None,
     };
-    let (files, index) = tokio::join!(files, index);
+    let (files, index, npm_registry) =
+        tokio::join!(files, look_at(&settings.build_index), look_at(&settings.build_npm_registry));
     Facts {
         files,
         index,
+        npm_registry,
         is_fenced: settings.runtime != Some(Kind::Process),
         is_root: rustix::process::geteuid().is_root(),
     }

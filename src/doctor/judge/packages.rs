@@ -7,8 +7,10 @@ use crate::local::sources::Wheels;
 pub struct Facts {
     /// `None` if looking at them took too long.
     pub files: Option<Files>,
-    /// `None` if packages come from the public index.
+    /// `None` if Python's packages come from the public index.
     pub index: Option<Index>,
+    /// `None` if Node's packages come from the public registry.
+    pub npm_registry: Option<Index>,
     /// Whether builds have a network of their own.
     pub is_fenced: bool,
     /// Whether the platform runs as root: then builds run as a user without rights.
@@ -61,7 +63,16 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     findings.extend(files.wheels.as_ref().map(|(path, wheels)| folder(path, wheels, facts, wanted)));
     findings.extend(files.certificates.as_ref().map(|(path, count)| authorities(path, count, wanted)));
     let has_wheels = files.wheels.is_some();
-    findings.extend(facts.index.as_ref().map(|found| index(found, has_wheels, facts.is_fenced)));
+    findings.extend(facts.index.as_ref().map(|found| match found.state {
+        IndexState::None => no_index(has_wheels),
+        _ => address(found, &INDEX, facts.is_fenced),
+    }));
+    findings.extend(facts.npm_registry.as_ref().map(|found| match found.state {
+        IndexState::None => {
+            Finding::ok(REGISTRY.name, "none: functions in Node bring their node_modules")
+        }
+        _ => address(found, &REGISTRY, facts.is_fenced),
+    }));
     findings.extend(files.kept.as_ref().map(|Kept { path, trees, bytes }| {
         let sets = if *trees == 1 { "set" } else { "sets" };
         let found = format!(
@@ -111,32 +122,55 @@ fn authorities(path: &str, count: &Result<usize, String>, wanted: Wanted) -> Fin
     }
 }
 
-fn index(Index { host, port, state }: &Index, has_wheels: bool, is_fenced: bool) -> Finding {
-    const NAME: &str = "index";
+/// A setting with the address of packages.
+struct Setting {
+    name: &'static str,
+    flag: &'static str,
+    what: &'static str,
+}
+
+const INDEX: Setting = Setting { name: "index", flag: "--build-index", what: "index" };
+const REGISTRY: Setting =
+    Setting { name: "npm-registry", flag: "--build-npm-registry", what: "registry" };
+
+fn no_index(has_wheels: bool) -> Finding {
+    if has_wheels {
+        return Finding::ok(INDEX.name, "none: packages are those of the folder");
+    }
+    Finding::warning(
+        INDEX.name,
+        "there is no index, and no folder of wheels: no package of Python can be installed",
+        "Name a folder with --build-find-links, or an index with --build-index.",
+    )
+}
+
+fn address(
+    Index { host, port, state }: &Index,
+    Setting { name, flag, what }: &Setting,
+    is_fenced: bool,
+) -> Finding {
     match state {
-        IndexState::None if has_wheels => Finding::ok(NAME, "none: packages are those of the folder"),
-        IndexState::None => Finding::warning(
-            NAME,
-            "there is no index, and no folder of wheels: no package can be installed",
-            "Name a folder with --build-find-links, or an index with --build-index.",
-        ),
         IndexState::Unknown(why) => Finding::warning(
-            NAME,
+            name,
             format!("the address of {host} is not known: {why}"),
-            "Correct --build-index, or see whether this machine's name service answers.",
+            format!("Correct {flag}, or see whether this machine's name service answers."),
         ),
         IndexState::Loopback if is_fenced => Finding::warning(
-            NAME,
+            name,
             format!("{host} is this host's loopback, which builds cannot reach"),
-            "Give the index another address of this host, and --build-index that one.",
+            format!("Give the {what} another address of this host, and {flag} that one."),
         ),
-        IndexState::Loopback => Finding::ok(NAME, format!("{host} is this host's loopback")),
+        IndexState::Loopback | IndexState::None => {
+            Finding::ok(name, format!("{host} is this host's loopback"))
+        }
         IndexState::Silent(why) => Finding::warning(
-            NAME,
+            name,
             format!("{host} does not accept a connection on port {port}: {why}"),
-            "See whether the index runs and its firewall lets this machine through, or correct --build-index.",
+            format!(
+                "See whether the {what} runs and its firewall lets this machine through, or correct {flag}."
+            ),
         ),
-        IndexState::Answers => Finding::ok(NAME, format!("{host} accepts connections on port {port}")),
+        IndexState::Answers => Finding::ok(name, format!("{host} accepts connections on port {port}")),
     }
 }
 
@@ -146,7 +180,8 @@ mod tests {
 
     fn of(files: Files, index: Option<IndexState>) -> Vec<String> {
         let index = index.map(|state| Index { host: "pypi.example".to_owned(), port: 443, state });
-        let facts = Facts { files: Some(files), index, is_fenced: true, is_root: true };
+        let facts =
+            Facts { files: Some(files), index, npm_registry: None, is_fenced: true, is_root: true };
         shown(&judge(&facts, Wanted::Up))
     }
 
@@ -183,6 +218,29 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_is_judged_like_an_index() {
+        let of = |state| {
+            let npm_registry = Some(Index { host: "npm.example".to_owned(), port: 80, state });
+            let files = Some(Files::default());
+            shown(&judge(
+                &Facts { files, npm_registry, is_fenced: true, ..Facts::default() },
+                Wanted::Up,
+            ))
+        };
+        assert_eq!(
+            of(IndexState::None),
+            ["ok npm-registry: none: functions in Node bring their node_modules"]
+        );
+        assert_eq!(
+            of(IndexState::Silent("timed out".to_owned())),
+            [
+                "warning npm-registry: npm.example does not accept a connection on port 80: timed out | See whether the \
+              registry runs and its firewall lets this machine through, or correct --build-npm-registry."
+            ]
+        );
+    }
+
+    #[test]
     fn what_run_keeps_is_counted() {
         let kept = Kept { path: "/home/a/.cache/cloudfunc".to_owned(), trees: 2, bytes: 300 << 20 };
         assert_eq!(
@@ -214,8 +272,8 @@ mod tests {
             (IndexState::Answers, "ok index: pypi.example accepts connections on port 443"),
             (
                 IndexState::None,
-                "warning index: there is no index, and no folder of wheels: no package can be installed | Name a folder \
-                 with --build-find-links, or an index with --build-index.",
+                "warning index: there is no index, and no folder of wheels: no package of Python can be installed | Name \
+                 a folder with --build-find-links, or an index with --build-index.",
             ),
             (
                 IndexState::Unknown("no answer within 3 s".to_owned()),

@@ -101,8 +101,8 @@ async fn what_a_deleted_function_wrote_is_said_to_be_gone(platform: &TestPlatfor
     let id = platform.run_async("f", "1").await.id.to_string();
     let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
     assert!(shown.ends_with("\noutput:\none\ntwo\n"), "{shown}");
-    let (code, ..) = platform.cli(&["delete", "f", "--yes"]).await;
-    assert_eq!(code, 0);
+    let (exit, ..) = platform.cli(&["delete", "f", "--yes"]).await;
+    assert_eq!(exit, 0);
     let gone = "\n[its 2 lines of output went with the function, which was deleted]\n";
     let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
     assert!(shown.ends_with(gone) && !shown.contains("not stored yet"), "{shown}");
