@@ -1,5 +1,7 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm.
 
+mod build;
+mod build_log;
 mod change;
 mod classic;
 mod deleted;
@@ -18,6 +20,7 @@ use axum::{
 };
 
 use crate::{
+    clock::Clock,
     error_chain::chain,
     http::{Peer, Server},
     manifest::Defaults,
@@ -36,6 +39,7 @@ pub struct Backends {
     pub platform: PlatformName,
     pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
+    pub clock: Clock,
 }
 
 /// What functions can be written in here.
@@ -51,6 +55,7 @@ struct Registry {
     platform: PlatformName,
     store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
+    clock: Clock,
     languages: Languages,
     limits: Limits,
     checks: deploy::Checks,
@@ -72,6 +77,7 @@ pub async fn run(
         platform: backends.platform,
         store: backends.store,
         queue: backends.queue,
+        clock: backends.clock,
         languages,
         limits,
         checks: deploy::Checks::default(),

@@ -1,6 +1,6 @@
 //! The result of a deploy: as a line of `--json`, and for people.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use serde::Serialize;
 
@@ -79,20 +79,46 @@ pub fn report(deployed: &Deployed, out: &Output) -> String {
     }
 }
 
-/// Prints the output of the code while it was loaded, and its traceback.
-pub fn tell_why(error: &client::Error, out: &Output) {
+/// Prints the output of what failed, unless it is among the lines that are there already, and the code's traceback.
+pub fn tell_why(error: &client::Error, told: &[String], out: &Output) {
     let client::Error::Problem(problem) = error else { return };
     if out.json() {
         return;
     }
-    for text in [&problem.output, &problem.trace].into_iter().flatten() {
+    let output = problem.output.as_ref().filter(|output| !is_told(output, told));
+    for text in [output, problem.trace.as_ref()].into_iter().flatten() {
         out.report(text);
     }
+}
+
+/// Returns whether every line of a text was told before. Of a long text there is the end, whose first line may be cut.
+fn is_told(output: &str, told: &[String]) -> bool {
+    let lines: HashSet<&str> = told.iter().map(String::as_str).collect();
+    output.lines().enumerate().all(|(number, line)| {
+        lines.contains(line) || (number == 0 && told.iter().any(|told| told.ends_with(line)))
+    })
 }
 
 fn problem(error: &Error) -> Option<&Problem> {
     match error.reason.as_ref()?.downcast_ref()? {
         client::Error::Problem(problem) => Some(problem),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_line_by_line_is_not_told_again() {
+        let told = ["Looking in links", "storing", "ERROR: no a"].map(str::to_owned);
+        for output in ["Looking in links\nERROR: no a\n", "in links\nERROR: no a\n", ""] {
+            assert!(is_told(output, &told), "{output}");
+        }
+        for output in ["Looking in links\nno a\n", "the code wrote this\n"] {
+            assert!(!is_told(output, &told), "{output}");
+        }
+        assert!(!is_told("Looking in links\n", &[]));
     }
 }

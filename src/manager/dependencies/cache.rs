@@ -193,6 +193,8 @@ fn remove(path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
     use crate::{
         manager::dependencies::transfer::put,
@@ -205,7 +207,7 @@ mod tests {
         let (from, tree) = (folder.join(name), Digest::of(name.as_bytes()));
         fs::create_dir(&from).unwrap();
         fs::write(from.join("module.py"), name).unwrap();
-        let (size, pieces) = put(store, from, &tree).await.unwrap();
+        let (size, pieces) = put(store, from, &tree, &CancellationToken::new()).await.unwrap();
         let none = String::new;
         let target =
             Target { interpreter: none(), abi: none(), architecture: none(), c_library: none() };

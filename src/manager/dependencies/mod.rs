@@ -16,6 +16,7 @@ pub mod packages;
 mod requirements;
 mod sandbox;
 mod sources;
+mod storing;
 pub mod transfer;
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
@@ -34,7 +35,10 @@ use self::{
 };
 use super::shared::Shared;
 use crate::{
-    model::{Dependencies, Digest, FunctionSpec, Language, PackageVersion, Target, message::BuildStep},
+    model::{
+        Dependencies, Digest, Language, PackageVersion, Target,
+        message::{self, BuildStep},
+    },
     settings::{Builds, PackageIndex},
     units::show_bytes,
 };
@@ -57,13 +61,13 @@ struct Key<'k> {
 /// image.
 pub async fn ensure(
     shared: &Arc<Shared>,
-    spec: &FunctionSpec,
+    asked: &message::Build,
     code: &Path,
     image: &str,
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
-    let (spec, code) = (spec.clone(), code.to_owned());
+    let (spec, code, refresh) = (asked.spec.clone(), code.to_owned(), asked.refresh);
     let has_index = shared.packages.builds.index.is_some();
     let reading = tokio::task::spawn_blocking(move || requirements::read(&spec, &code, has_index));
     let wanted = match finished(reading).await.map_err(|error| Failure::from(error).into_step())? {
@@ -79,7 +83,13 @@ pub async fn ensure(
             });
         }
     };
-    let built = Build { shared, wanted: &wanted, image, progress, stop }.unpacked().await;
+    let build = Build { shared, wanted: &wanted, image, refresh, progress, stop };
+    // Dropped, it leaves nothing.
+    let built = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
+        built = build.unpacked() => built,
+    };
     match built {
         Ok(tree) => Ok(Some(tree)),
         Err(Failure::Packages { reason, output, .. }) => {
@@ -94,6 +104,8 @@ struct Build<'b> {
     shared: &'b Arc<Shared>,
     wanted: &'b Requirements,
     image: &'b str,
+    /// Whether they are resolved anew.
+    refresh: bool,
     progress: &'b UnboundedSender<String>,
     stop: &'b CancellationToken,
 }
@@ -106,7 +118,8 @@ impl Build<'_> {
 
     async fn tree(&self) -> Result<Dependencies, Failure> {
         let packages = &self.shared.packages;
-        if let Some(target) = packages.target(self.image)
+        if !self.refresh
+            && let Some(target) = packages.target(self.image)
             && let Some(found) = self.found(&target).await?
         {
             return Ok(found);
@@ -142,7 +155,9 @@ impl Build<'_> {
             return Err(Failure::Platform(no_tool(self.wanted.language, &self.wanted.version)));
         };
         self.shared.packages.keep_target(self.image, &target);
-        if let Some(found) = self.found(&target).await? {
+        if !self.refresh
+            && let Some(found) = self.found(&target).await?
+        {
             return Ok(found);
         }
         self.tell(format!("installing the packages of {} with {tool}", self.wanted.file));
@@ -150,6 +165,13 @@ impl Build<'_> {
         let mut packages = workshop.install(self.wanted, sources, self.stop, &tell).await?;
         packages.sort();
         packages.dedup();
+        if self.refresh
+            && let Some(found) = self.shared.store.dependencies_for(&self.key(&target)).await?
+            && found.packages == packages
+        {
+            self.tell(format!("packages, the same versions as before: {}", list(&packages)));
+            return Ok(found);
+        }
         let folder = workshop.installed().await;
         self.store(target, packages, &folder).await
     }
@@ -171,25 +193,18 @@ impl Build<'_> {
         self.tell("storing the packages".to_owned());
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Failure::Platform(error.to_string()))?;
-        let (store, tree) = (&*self.shared.store, Digest::of(&random));
-        let stored = transfer::put(store, folder.to_owned(), &tree).await;
-        if stored.is_err()
-            && let Err(error) = store.drop_pieces(&tree).await
-        {
-            tracing::warn!(%error, "pieces of packages are left; the sweep deletes them");
-        }
-        let (size, pieces) = stored?;
+        let tree = Digest::of(&random);
         let new = Dependencies {
             key: self.key(&target),
             tree,
             language: self.wanted.language,
             target,
             packages,
-            files: size.files,
-            bytes: size.bytes,
-            pieces,
+            files: 0,
+            bytes: 0,
+            pieces: 0,
         };
-        let added = store.add_dependencies(&new).await?;
+        let added = storing::store(self.shared, folder.to_owned(), new, self.refresh).await?;
         let size = format!("{} files, {}", added.files, show_bytes(added.bytes));
         self.tell(format!("packages installed: {} ({size})", list(&added.packages)));
         Ok(added)
