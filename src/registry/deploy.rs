@@ -46,8 +46,10 @@ pub struct Source {
     pub refresh: bool,
 }
 
-/// What a deploy tells of the code that was loaded.
-struct Told {
+/// What else there is to a revision that is registered.
+struct Aside {
+    /// Whether its packages were resolved anew: others get them, too.
+    refresh: bool,
     notice: Option<String>,
     output: Option<String>,
 }
@@ -209,8 +211,8 @@ impl Registry {
                 dependencies: built.dependencies,
                 image: built.image,
             };
-            let told = Told { notice: built.notice, output: built.output };
-            let registering = async move { registry.register(revision, kept, told, &recorder).await };
+            let aside = Aside { refresh: source.refresh, notice: built.notice, output: built.output };
+            let registering = async move { registry.register(revision, kept, aside, &recorder).await };
             match to_the_end(registering).await? {
                 Ok(deployed) => return Ok(deployed),
                 Err(what) => gone = what,
@@ -226,10 +228,11 @@ impl Registry {
         &self,
         new: NewRevision,
         archive: Option<Bytes>,
-        told: Told,
+        aside: Aside,
         recorder: &Recorder,
     ) -> Answer<Result<Deployed, String>> {
-        let (name, packages) = (new.name.clone(), new.dependencies.clone());
+        let Aside { refresh, notice, output } = aside;
+        let (name, fresh) = (new.name.clone(), new.dependencies.clone().filter(|_| refresh));
         let mut added = self.store.add_revision(new.clone()).await;
         // It went, while this was built, with the last revision that had named it.
         if matches!(added, Err(store::Error::Missing(_)))
@@ -243,7 +246,7 @@ impl Registry {
             added => added?,
         };
         // Only now: packages that nobody could use are not given to others.
-        if let Some(tree) = packages
+        if let Some(tree) = fresh
             && let Err(error) = self.store.use_fresh(&tree).await
         {
             tracing::warn!(error = %chain(&error), "packages that were resolved anew are used by this revision only");
@@ -257,7 +260,6 @@ impl Registry {
         }
         self.announce_changed(function).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
-        let Told { notice, output } = told;
         let (number, image) = (revision.number, revision.image);
         let deployed =
             Deployed { name: name.clone(), revision: number, unchanged: false, image, notice, output };

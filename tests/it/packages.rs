@@ -1,7 +1,9 @@
 //! Functions with a `requirements.txt`: its packages are installed when they are deployed, once. The packages are made by
 //! the tests; no index of others is asked.
 
+mod ends;
 mod fence;
+mod kept;
 mod wheelhouse;
 
 use std::time::Duration;
