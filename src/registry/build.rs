@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Registry,
-    deploy::{Report, Source},
+    source::{Report, Source},
 };
 use crate::{
     error_chain::chain,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, extract::State, http::Uri};
 
-use super::{Registry, deploy::Report};
+use super::{Registry, source::Report};
 use crate::{
     clock::Clock,
     error_chain::chain,

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{Registry, build::Built, build_log::Recorder, change::to_the_end};
+use super::{
+    Registry,
+    build::Built,
+    build_log::Recorder,
+    change::to_the_end,
+    source::{Report, Source},
+};
 use crate::{
     bundle,
     error_chain::chain,
     http::{Answer, Failure},
     manifest,
     model::{
-        Code, Dependencies, Digest, FunctionName, FunctionSpec, Problem, api::Deployed, code,
-        message::LoadCheck,
+        Code, Dependencies, Digest, FunctionName, Problem, api::Deployed, code, message::LoadCheck,
     },
     store::{self, NewRevision},
     units::show_bytes,
@@ -29,22 +34,6 @@ const RETRY_AFTER: u64 = 5;
 const MAX_KEPT: usize = 4 * 1024 * 1024;
 /// As `nice` has it: 0 is usual, 19 is the lowest priority.
 const CHECK_NICENESS: i32 = 10;
-
-/// Where lines for the user go.
-pub type Report = Arc<dyn Fn(String) + Send + Sync>;
-
-/// What is to be deployed, checked.
-pub struct Source {
-    pub name: FunctionName,
-    pub spec: FunctionSpec,
-    pub digest: Digest,
-    /// None for an image function without files.
-    pub archive: Option<Bytes>,
-    /// Whether the code is loaded once before it is registered.
-    pub check: bool,
-    /// Whether its packages are resolved anew.
-    pub refresh: bool,
-}
 
 /// What else there is to a revision that is registered.
 struct Aside {

@@ -5,8 +5,8 @@ use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
     model::{
-        Function, FunctionName, Problem,
-        api::{FunctionInfo, Page},
+        Digest, Function, FunctionName, Problem,
+        api::{FunctionInfo, Packages, Page},
     },
     store::{self, ActiveFunction},
 };
@@ -34,13 +34,17 @@ impl Registry {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
         let instances = self.store.instances(Some(function.id)).await?.len();
-        let dependencies = match &revision.dependencies {
-            Some(tree) => self.store.dependencies(tree).await?,
-            None => None,
-        };
+        let dependencies = self.packages(revision.dependencies.as_ref()).await?;
+        let unusable = self.store.unusable(function.id).await?;
         let active = ActiveFunction { function, revision };
         let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
-        Ok(FunctionInfo { dependencies, ..info })
+        Ok(FunctionInfo { dependencies, unusable, ..info })
+    }
+
+    /// The packages of a tree, as callers see them.
+    pub async fn packages(&self, tree: Option<&Digest>) -> Answer<Option<Packages>> {
+        let Some(tree) = tree else { return Ok(None) };
+        Ok(self.store.dependencies(tree).await?.map(Packages::from))
     }
 
     /// The first `limit` of those whose names come after this one, by name, in two queries.
@@ -73,6 +77,7 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         instances,
         image: revision.image,
         dependencies: None,
+        unusable: Vec::new(),
         spec: revision.spec,
     }
 }

@@ -11,6 +11,7 @@ mod kept_memory;
 mod list;
 mod prune;
 mod routes;
+mod source;
 
 use std::{sync::Arc, time::Duration};
 

@@ -18,8 +18,9 @@ use super::{
     Registry, build_log,
     change::{MAX_REQUEST, to_the_end},
     classic,
-    deploy::{Report, Source, upload_too_large},
+    deploy::upload_too_large,
     list, prune,
+    source::{Report, Source},
 };
 use crate::{
     backends::store_and_queue,
@@ -166,17 +167,18 @@ async fn revisions(
     Query::read(uri.query(), route::LIST_REVISIONS.endpoint.query)?;
     let function = registry.find(&function).await?;
     let revisions = registry.store.revisions(function.id).await?;
-    let items = revisions
-        .into_iter()
-        .map(|revision| RevisionInfo {
+    let mut items = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        items.push(RevisionInfo {
             number: revision.number,
             active: revision.number == function.active_revision,
             created_at: revision.created_at,
             source: revision.source,
             image: revision.image,
+            dependencies: registry.packages(revision.dependencies.as_ref()).await?,
             spec: revision.spec,
-        })
-        .collect();
+        });
+    }
     Ok(Json(Page { items, next: None }))
 }
 

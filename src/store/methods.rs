@@ -30,7 +30,7 @@ macro_rules! store {
         use crate::{
             model::{
                 self, Body, BuildLog, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
-                ManagerId, OwnerId, Record, Revision, RevisionNumber, WhichBuild,
+                ManagerId, OwnerId, Record, Revision, RevisionNumber, WhichBuild, api::Unusable,
             },
             store::{
                 ActiveFunction, Backlog, BuildLogs, Claiming, DeletedFunction, Deletion, Dependencies, Due, Error, Functions,
@@ -407,6 +407,20 @@ macro_rules! store {
                 instances: &[ReportedInstance],
             ) -> Result<(), Error> {
                 self.write(SOON, leases::report_instances(self.relaxed(), owner, instances)).await
+            }
+
+            async fn report_unusable(
+                &self,
+                owner: OwnerId,
+                manager: ManagerId,
+                functions: &[(FunctionId, String)],
+            ) -> Result<(), Error> {
+                let reporting = leases::report_unusable(self.relaxed(), owner, manager, functions);
+                self.write(SOON, reporting).await
+            }
+
+            async fn unusable(&self, function: FunctionId) -> Result<Vec<Unusable>, Error> {
+                self.read(SOON, reads::unusable(self.readers(), function)).await
             }
 
             async fn instances(

@@ -44,6 +44,8 @@ pub struct DependencyCache {
     folder: PathBuf,
     store: Arc<dyn store::ManagerStore>,
     trees: Mutex<HashMap<Digest, Cell>>,
+    /// What a process that was killed had begun.
+    leftovers: Mutex<Vec<PathBuf>>,
     /// Held for reading while a tree is fetched or handed out: until somebody has it, it must not be removed.
     fetching: RwLock<()>,
 }
@@ -59,7 +61,7 @@ impl DependencyCache {
                 "installed packages could not be checked after a reboot; if they are damaged, delete this folder"
             );
         }
-        let mut trees = HashMap::new();
+        let (mut trees, mut leftovers) = (HashMap::new(), Vec::new());
         for entry in fs::read_dir(&folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             match name.parse::<Digest>() {
@@ -67,12 +69,20 @@ impl DependencyCache {
                     let cell = OnceCell::new_with(Some(Arc::new(Tree { name: name.clone() })));
                     trees.insert(name, Arc::new(cell));
                 }
-                // What a process that was killed had begun.
-                Err(_) if name.starts_with('.') => remove(&folder.join(name)),
+                Err(_) if name.starts_with('.') => leftovers.push(folder.join(name)),
                 Err(_) => {}
             }
         }
-        Ok(Self { folder, store, trees: Mutex::new(trees), fetching: RwLock::default() })
+        let (trees, leftovers) = (Mutex::new(trees), Mutex::new(leftovers));
+        Ok(Self { folder, store, trees, leftovers, fetching: RwLock::default() })
+    }
+
+    /// Removes what was left when it was opened, which may be tens of thousands of files.
+    pub async fn remove_leftovers(&self) {
+        let leftovers = std::mem::take(&mut *self.leftovers.lock().expect("no holder panics"));
+        let removing = move || leftovers.iter().for_each(|path| remove(path));
+        // What is left when the manager stops is removed by the next start.
+        let _ = finished(tokio::task::spawn_blocking(removing)).await;
     }
 
     /// Returns the folder for a sandbox to see, made again where somebody has cleared the cache.
@@ -272,6 +282,7 @@ mod tests {
         fs::create_dir(folder.join(".fetch-x")).unwrap();
         let next = open();
         assert_eq!(next.unpacked(), HashSet::from([a]));
+        next.remove_leftovers().await;
         assert!(!folder.join(".fetch-x").exists());
         let missing = next.get(&Digest::of(b"c")).await.unwrap_err();
         assert!(matches!(missing, transfer::Error::Missing(_)), "{missing}");

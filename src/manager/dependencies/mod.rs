@@ -12,6 +12,7 @@
 pub mod cache;
 mod failure;
 mod files;
+pub mod host;
 pub mod packages;
 mod requirements;
 mod sandbox;
@@ -112,8 +113,12 @@ struct Build<'b> {
 
 impl Build<'_> {
     async fn unpacked(&self) -> Result<Arc<Tree>, Failure> {
-        let dependencies = self.tree().await?;
-        Ok(self.shared.packages.cache.get(&dependencies.tree).await?)
+        let cache = &self.shared.packages.cache;
+        match cache.get(&self.tree().await?.tree).await {
+            // It went, when it had been found, with the last revision that used it.
+            Err(transfer::Error::Missing(_)) => Ok(cache.get(&self.tree().await?.tree).await?),
+            unpacked => Ok(unpacked?),
+        }
     }
 
     async fn tree(&self) -> Result<Dependencies, Failure> {

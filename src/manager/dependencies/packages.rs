@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::cache::DependencyCache;
 use crate::{model::Target, settings::Builds};
@@ -17,11 +17,19 @@ pub struct Packages {
     pub places: Semaphore,
     /// The interpreter and machine of each image, by its id in the engine.
     targets: Mutex<HashMap<String, Target>>,
+    /// Images are asked about one after the other.
+    pub asking: Turn<()>,
 }
 
 impl Packages {
     pub fn new(cache: DependencyCache, builds: Builds) -> Self {
-        Self { cache, builds, places: Semaphore::new(AT_ONCE), targets: Mutex::default() }
+        Self {
+            cache,
+            builds,
+            places: Semaphore::new(AT_ONCE),
+            targets: Mutex::default(),
+            asking: Turn::default(),
+        }
     }
 
     pub fn target(&self, image: &str) -> Option<Target> {

@@ -14,7 +14,10 @@ macro_rules! reads {
         pub use self::{build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
         use crate::store::{
             Prunable,
-            reads::functions::{doomed, orphans},
+            reads::{
+                dependencies::{unfinished_trees, unnamed_trees},
+                functions::{doomed, orphans},
+            },
         };
 
         mod build_logs {
@@ -64,6 +67,24 @@ macro_rules! reads {
             .bind(i64::from(keep))
             .fetch_one(pool)
             .await?;
+            let packages: (i64, i64) = query_as(concat!(
+                "WITH doomed AS (", doomed!(), "), going AS (
+                     SELECT d.tree FROM dependency_trees AS d
+                     WHERE NOT EXISTS (SELECT 1 FROM revisions AS r WHERE r.dependencies = d.tree
+                         AND NOT EXISTS (SELECT 1 FROM doomed AS o
+                             WHERE o.function_id = r.function_id AND o.number = r.number))
+                     AND (d.tree IN (",
+                unnamed_trees!($now),
+                ") OR EXISTS (SELECT 1 FROM revisions AS r WHERE r.dependencies = d.tree))
+                     UNION ",
+                unfinished_trees!($now),
+                ")
+                 SELECT (SELECT count(*) FROM going), CAST(coalesce(sum(octet_length(bytes)), 0) AS BIGINT)
+                 FROM dependency_pieces WHERE tree IN (SELECT tree FROM going)"
+            ))
+            .bind(i64::from(keep))
+            .fetch_one(pool)
+            .await?;
             let invocations: (i64, i64) = query_as(concat!(
                 "SELECT count(*), CAST(coalesce(sum(coalesce(octet_length(payload), 0)
                      + coalesce(octet_length(result), 0)), 0) AS BIGINT)
@@ -87,6 +108,7 @@ macro_rules! reads {
             Ok(Prunable {
                 revisions: revisions.unsigned_abs(),
                 bundles: amount(bundles),
+                packages: amount(packages),
                 invocations: amount(invocations),
                 log_lines: amount(lines),
             })

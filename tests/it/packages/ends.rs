@@ -143,7 +143,7 @@ async fn an_installation_ends_with_a_request_to_the_registry(stack: Stack, test:
 }
 
 /// A manager of this platform in this process, with a folder of its own.
-struct Another {
+pub(super) struct Another {
     data_dir: PathBuf,
     shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
@@ -151,7 +151,7 @@ struct Another {
 }
 
 impl Another {
-    async fn start(platform: &TestPlatform) -> Self {
+    pub(super) async fn start(platform: &TestPlatform) -> Self {
         let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
         let host =
             Host::bind(&[Role::Manager], &beside(&platform.platform, folder.path())).await.unwrap();
@@ -160,7 +160,7 @@ impl Another {
         Self { data_dir, shutdown, running, _folder: folder }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.shutdown.soft.cancel();
         self.running.await.unwrap().unwrap();
     }
@@ -173,7 +173,7 @@ fn beside(platform: &Platform, folder: &Path) -> Platform {
     Platform { data_dir: folder.join("data"), addresses, ..platform.clone() }
 }
 
-const NO_MANAGER: [Role; 3] = [Role::Registry, Role::Scheduler, Role::Gateway];
+pub(super) const NO_MANAGER: [Role; 3] = [Role::Registry, Role::Scheduler, Role::Gateway];
 
 async fn whoever_hangs_up_before_a_manager_has_it_is_not_built_for(stack: Stack, test: &str) {
     if stack == Stack::LIGHT {

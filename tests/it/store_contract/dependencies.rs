@@ -118,12 +118,22 @@ pub async fn what_builds_left_behind_goes_after_an_hour(config: Config) {
     for tree in ["unnamed", "used", "killed", "under way"] {
         assert!(has_pieces(&store, tree).await, "{tree}");
     }
+    let packages =
+        async || store.prunable(std::time::Duration::from_secs(3600), 1).await.unwrap().packages;
+    assert_eq!(packages().await, (0, 0));
     let long_ago = "created_at = created_at - 3601000";
     execute(&config, &format!("UPDATE dependency_trees SET {long_ago}"));
     let going = Digest::of(b"under way");
     execute(&config, &format!("UPDATE dependency_pieces SET {long_ago} WHERE tree <> '{going}'"));
+    // `unnamed` has two pieces, `killed` one.
+    assert_eq!(packages().await, (2, 2 * "unnamed 0".len() as u64 + 1));
+    let next = install(&store, "next", "next").await;
+    deploy_with(&store, "f", "v2", &next.tree).await;
+    assert_eq!(packages().await.0, 3, "and the tree of the old revision");
     store.prune_revisions(1, None).await.unwrap();
-    for (tree, stays) in [("unnamed", false), ("used", true), ("killed", false), ("under way", true)] {
+    for (tree, stays) in
+        [("unnamed", false), ("used", false), ("next", true), ("killed", false), ("under way", true)]
+    {
         assert_eq!(has_pieces(&store, tree).await, stays, "{tree}");
     }
 }

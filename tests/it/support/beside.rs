@@ -62,7 +62,7 @@ impl Beside {
             runtime: Arc::new(runtime),
             clock: Clock::system(),
             lines: None,
-            builds: cloudfunc::settings::Builds::default(),
+            builds: platform.platform.builds.clone(),
             usual: Vec::new(),
         };
         let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -87,12 +87,19 @@ impl Beside {
 #[derive(Default)]
 pub struct EngineSwitch {
     is_away: AtomicBool,
+    /// The machine that builds are told that they run on.
+    pretended: Mutex<Option<String>>,
     in_vain: Mutex<Vec<Instant>>,
 }
 
 impl EngineSwitch {
     pub fn set_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// From now on builds find that they run on this machine.
+    pub fn pretend(&self, machine: &str) {
+        *self.pretended.lock().unwrap() = Some(machine.to_owned());
     }
 
     pub fn asked_in_vain(&self) -> Vec<Instant> {
@@ -124,6 +131,13 @@ impl Runtime for Switched {
             self.engine.in_vain.lock().unwrap().push(Instant::now());
             let (address, source) = ("nowhere".to_owned(), "it is away, for a test".into());
             return Err(runtime::Error::Unavailable { address, source });
+        }
+        let pretended = self.engine.pretended.lock().unwrap().clone();
+        if let Some(machine) = pretended.filter(|_| spec.build.is_some()) {
+            let program = spec.folder.join("task/install.py");
+            let text = std::fs::read_to_string(&program).unwrap();
+            let text = text.replace("platform.machine()", &format!("{machine:?}"));
+            std::fs::write(program, text).unwrap();
         }
         self.runtime.start(spec).await
     }
