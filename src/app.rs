@@ -172,7 +172,8 @@ fn start(
             tokio::spawn(gateway::run(upstreams, limits.queue_wait, limits.stop_grace, server, shutdown))
         }
         Role::Registry => {
-            let backends = registry::Backends { platform: name, store: store?, queue: queue? };
+            let clock = Clock::system();
+            let backends = registry::Backends { platform: name, store: store?, queue: queue?, clock };
             let languages = registry::Languages {
                 only_default: with_one_version(platform),
                 is_hosts: platform.runtime == runtime::Kind::Oci,

@@ -17,10 +17,10 @@ use super::{
 use crate::{
     app::Role,
     client::{Client, LogLines, LogQuery},
-    model::{FunctionName, LineKind, LogLine, Stream, Tail},
+    model::{BuildLine, BuildLog, FunctionName, LineKind, LogLine, Stream, Tail, WhichBuild},
 };
 
-/// Print what functions wrote, or the log of a role
+/// Print what functions wrote, the log of a build, or that of a role
 ///
 /// Without a name, the logs of all functions are printed. Without --tail, the newest 10,000 lines are printed,
 /// or fewer if they exceed 4 MiB in total; a note on stderr mentions older ones. On a terminal, control
@@ -49,6 +49,11 @@ pub struct Args {
     /// Print the log of a role of the platform on this machine: gateway, registry, scheduler or manager
     #[arg(long, value_parser = role_log::parse_role, conflicts_with_all = ["names", "since", "invocation"])]
     role: Option<Role>,
+    /// Print what the build of the function said: that of a revision, by its number, or the last one that failed
+    /// (failed) [without a value: the newest build]
+    #[arg(long, value_name = "REVISION", num_args = 0..=1, default_missing_value = "newest",
+          conflicts_with_all = ["follow", "since", "tail", "events", "invocation", "role"])]
+    build: Option<WhichBuild>,
 }
 
 impl Args {
@@ -59,6 +64,14 @@ impl Args {
                 Some(Tail::All) | None => None,
             };
             return RoleLog::find(role, target)?.print(tail, self.follow, out).await;
+        }
+        if let Some(which) = self.build {
+            let [name] = &self.names[..] else {
+                return Err(Error::usage(
+                    "--build takes the name of one function: `cloudfunc logs NAME --build`",
+                ));
+            };
+            return print_build(&target.client(out)?.build_log(name, which).await?, out);
         }
         let invocation = self.invocation.map(|id| target.invocation(&id)).transpose()?;
         let with_name = self.names.len() != 1;
@@ -111,6 +124,25 @@ fn tell_older(lines: &LogLines, query: &LogQuery, out: &Output) {
         };
         out.notice(&format!("{count} not shown; `--tail all`, or a number, shows more"));
     }
+}
+
+/// Prints the log of a build, and on stderr which one it is.
+fn print_build(log: &BuildLog, out: &Output) -> Result<(), Error> {
+    if out.json() {
+        return out.document(log);
+    }
+    let ended = out.moment(log.ended_at);
+    match log.revision {
+        Some(revision) => {
+            out.note(&format!("the build of revision {revision} of {}, {ended}:", log.function))
+        }
+        None => out.note(&format!("a build of {} that failed, {ended}:", log.function)),
+    }
+    for BuildLine { ts, line } in &log.lines {
+        let time = out.style(Style::Dim, &exact_moment(*ts).to_string());
+        out.line(&format!("{time} {}", out.foreign(line)))?;
+    }
+    Ok(())
 }
 
 fn print(line: &LogLine, with_name: bool, out: &Output) -> Result<(), Error> {

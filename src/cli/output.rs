@@ -398,6 +398,11 @@ impl Progress {
         }
     }
 
+    /// Returns whether what is said stays to be read.
+    pub fn stays(&self) -> bool {
+        self.bar.is_none() && self.lines && !self.out.quiet
+    }
+
     /// Returns a handle with which another task can show its progress; it works only on a terminal.
     pub fn ticker(&self) -> Ticker {
         Ticker(self.bar.clone())

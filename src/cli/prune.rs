@@ -8,7 +8,7 @@ use crate::{
 
 /// Delete data that is no longer needed, and free its disk space
 ///
-/// Deletes revisions beyond the newest ones (--keep-revisions of `up`), bundles that no revision uses, and
+/// Deletes revisions beyond the newest ones (--keep-revisions of `up`), bundles and packages that no revision uses, and
 /// records and log lines older than the retention. The platform deletes all of these by itself from time to
 /// time; this command does it now, and also shrinks an SQLite store (Postgres does that by itself).
 /// Active revisions, and invocations that have not ended, are never touched.
@@ -73,9 +73,8 @@ fn show(pruned: &Pruned, out: &Output) -> Result<(), Error> {
 }
 
 fn is_empty(pruned: &Pruned) -> bool {
-    [pruned.revisions, pruned.bundles, pruned.invocations, pruned.log_lines]
-        .iter()
-        .all(|amount| amount.count == 0)
+    let Pruned { revisions, bundles, packages, invocations, log_lines, .. } = pruned;
+    [revisions, bundles, packages, invocations, log_lines].iter().all(|amount| amount.count == 0)
 }
 
 fn parts(pruned: &Pruned) -> Vec<String> {
@@ -86,6 +85,7 @@ fn parts(pruned: &Pruned) -> Vec<String> {
     vec![
         line(pruned.revisions, "revision", false),
         line(pruned.bundles, "bundle", true),
+        line(pruned.packages, "package tree", true),
         line(pruned.invocations, "record", true),
         line(pruned.log_lines, "log line", true),
     ]

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::{
-    Error, Output,
+    Error, Exit, Output,
     target::{Target, all},
     text::{count, setting},
 };
 use crate::{
     model::{
-        Code, Dependencies, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
-        api::{FunctionInfo, InstanceInfo, RevisionInfo},
+        Code, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
+        api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
     },
     units::show_bytes,
 };
@@ -23,6 +23,9 @@ use crate::{
 pub struct Args {
     /// The function
     name: FunctionName,
+    /// Show the settings and packages of this revision instead of the active one's
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +40,9 @@ impl Args {
         let (client, name) = (target.client(out)?, &self.name);
         let function = client.function(name).await?;
         let revisions = all(async |cursor| client.revisions(name, cursor.as_deref()).await).await?;
+        if let Some(number) = self.revision {
+            return show_revision(function, revisions, number, out);
+        }
         let instances = all(async |cursor| client.instances(name, cursor.as_deref()).await).await?;
         let document = Document { function, revisions, instances };
         if out.json() {
@@ -48,11 +54,45 @@ impl Args {
     }
 }
 
+fn show_revision(
+    function: FunctionInfo,
+    revisions: Vec<RevisionInfo>,
+    number: u32,
+    out: &Output,
+) -> Result<(), Error> {
+    let name = function.name.clone();
+    let Some(revision) = revisions.into_iter().find(|one| one.number.0 == number) else {
+        let none = anyhow::Error::msg(format!("'{name}' has no revision {number}"));
+        let hint = format!("`cloudfunc show {name}` lists its revisions");
+        return Err(Error::new(Exit::Caller, none).code("revision_not_found").hint(hint));
+    };
+    if out.json() {
+        return out.document(&revision);
+    }
+    let unusable = if revision.active { function.unusable } else { Vec::new() };
+    let shown = FunctionInfo {
+        active_revision: revision.number,
+        deployed_at: revision.created_at,
+        dependencies: revision.dependencies,
+        spec: revision.spec,
+        unusable,
+        ..function
+    };
+    print_settings(&shown, out)?;
+    out.next(&format!("cloudfunc logs {name} --build {number}"));
+    Ok(())
+}
+
+fn print_settings(function: &FunctionInfo, out: &Output) -> Result<(), Error> {
+    for (key, value) in settings(function, out) {
+        out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
+    }
+    Ok(())
+}
+
 impl Document {
     fn print(&self, out: &Output) -> Result<(), Error> {
-        for (key, value) in settings(&self.function, out) {
-            out.line(&format!("{key:<13} {}", out.foreign(&value)))?;
-        }
+        print_settings(&self.function, out)?;
         out.line("")?;
         let rows: Vec<_> = self.revisions.iter().map(|one| revision(one, out)).collect();
         out.table(["REVISION", "ACTIVE", "CREATED", "SOURCE", "IMAGE"], &rows)?;
@@ -127,6 +167,10 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if let Some(dependencies) = &function.dependencies {
         settings.push(("packages", packages(dependencies)));
     }
+    // It gets no work that it could only fail at.
+    for Unusable { manager, reason } in &function.unusable {
+        settings.push(("not on", format!("manager {}: {reason}", end_of(&manager.to_string()))));
+    }
     if !env.is_empty() {
         // Only the names are shown: values are often secrets, and --json has them.
         settings.push(("environment", env.keys().cloned().collect::<Vec<_>>().join(", ")));
@@ -135,7 +179,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
 }
 
 /// Returns the installed packages, with what they take and what they were installed for.
-fn packages(dependencies: &Dependencies) -> String {
+fn packages(dependencies: &Packages) -> String {
     let names: Vec<String> = dependencies.packages.iter().map(PackageVersion::to_string).collect();
     let target = &dependencies.target;
     format!(
@@ -161,8 +205,11 @@ fn revision(revision: &RevisionInfo, out: &Output) -> [String; 5] {
 
 /// Returns the end of an instance's id, which is also the end of its container's name.
 pub fn short(id: InstanceId) -> String {
-    let text = id.to_string();
-    text[text.len() - 12..].to_owned()
+    end_of(&id.to_string())
+}
+
+fn end_of(id: &str) -> String {
+    id[id.len().saturating_sub(12)..].to_owned()
 }
 
 /// Shortens a container's id: Docker's to its beginning, as Docker does; ours, which begins with the time, to

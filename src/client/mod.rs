@@ -21,7 +21,8 @@ use url::Url;
 
 use crate::{
     model::{
-        Body, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber, State,
+        Body, BuildLog, FunctionName, InvocationRef, Problem, ProblemCode, Record, RevisionNumber,
+        State, WhichBuild,
         api::{
             ActiveRevision, DeployLine, Deployed, FunctionInfo, Health, InstanceInfo, Page, Pruned,
             RevisionInfo, header,
@@ -58,6 +59,21 @@ pub struct RecordFilter {
     pub limit: Option<u32>,
 }
 
+/// The way in which a function is deployed.
+#[derive(Clone, Copy, Debug)]
+pub struct DeployOptions {
+    /// Whether the code is loaded before it is registered.
+    pub check: bool,
+    /// Whether its packages are resolved anew.
+    pub refresh: bool,
+}
+
+impl Default for DeployOptions {
+    fn default() -> Self {
+        Self { check: true, refresh: false }
+    }
+}
+
 impl Client {
     /// Deploys `archive`, a gzipped tar of the function's folder. `progress` receives each step.
     pub async fn deploy(
@@ -66,7 +82,7 @@ impl Client {
         archive: Bytes,
         progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
-        self.deploy_watched(name, archive, true, |_| {}, progress).await
+        self.deploy_with(name, archive, DeployOptions::default(), |_| {}, progress).await
     }
 
     /// Like [`Self::deploy`], but the code is not loaded before it is registered.
@@ -76,22 +92,24 @@ impl Client {
         archive: Bytes,
         progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
-        self.deploy_watched(name, archive, false, |_| {}, progress).await
+        let options = DeployOptions { check: false, ..DeployOptions::default() };
+        self.deploy_with(name, archive, options, |_| {}, progress).await
     }
 
-    /// Like [`Self::deploy`]; `sent` receives the number of bytes handed to the connection. `check` says
-    /// whether the code is loaded before it is registered.
-    pub async fn deploy_watched(
+    /// Like [`Self::deploy`]; `sent` receives the number of bytes handed to the connection. Dropped before the
+    /// platform has registered the revision, it cancels the deploy.
+    pub async fn deploy_with(
         &self,
         name: &FunctionName,
         archive: Bytes,
-        check: bool,
+        options: DeployOptions,
         sent: impl FnMut(usize) + Send + 'static,
         mut progress: impl FnMut(&str),
     ) -> Result<Deployed, Error> {
         let request = self
             .request(route::DEPLOY.at(name))
-            .query(&[("check", (!check).then_some(false))])
+            .query(&[("check", (!options.check).then_some(false))])
+            .query(&[("refresh", options.refresh.then_some(true))])
             .header(CONTENT_TYPE, "application/gzip")
             .header(ACCEPT, "application/x-ndjson")
             .header(CONTENT_LENGTH, archive.len())
@@ -122,6 +140,12 @@ impl Client {
     ) -> Result<Page<RevisionInfo>, Error> {
         let request = self.request(route::LIST_REVISIONS.at(name));
         self.json(request.query(&[("cursor", cursor)])).await
+    }
+
+    /// Returns the log of a build.
+    pub async fn build_log(&self, name: &FunctionName, which: WhichBuild) -> Result<BuildLog, Error> {
+        let request = self.request(route::BUILD_LOG.at(name));
+        self.json(request.query(&[("revision", which.to_string())])).await
     }
 
     pub async fn instances(

@@ -28,6 +28,7 @@ const ASKED: usize = 500;
 
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     shared.bundles.remove_leftovers().await;
+    shared.packages.cache.remove_leftovers().await;
     let tidying = async {
         let mut everything = Instant::now();
         loop {

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, ManagerId,
-    PlatformName, Problem, RevisionNumber, State,
+    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Language,
+    ManagerId, PackageVersion, PlatformName, Problem, RevisionNumber, State, Target,
 };
 
 /// Response headers of an invocation.
@@ -65,10 +65,13 @@ pub struct FunctionInfo {
     pub image: String,
     /// The active revision's installed packages; none where it has none, and in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dependencies: Option<Dependencies>,
+    pub dependencies: Option<Packages>,
     /// The reason why this host keeps fewer instances than `min_instances`; none where it keeps them, and in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_kept: Option<NotKept>,
+    /// The managers that cannot run the active revision; none in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<Unusable>,
     /// The active revision's manifest.
     pub spec: FunctionSpec,
 }
@@ -87,6 +90,38 @@ pub struct NotKept {
     pub reason: String,
 }
 
+/// Installed packages. The name of their tree is not among it: code that knows it finds the packages of other functions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packages {
+    /// The language that installed them.
+    pub language: Language,
+    /// The interpreter and machine that they were installed for.
+    pub target: Target,
+    /// The packages, by name.
+    pub packages: Vec<PackageVersion>,
+    /// The number of files.
+    pub files: u64,
+    /// The size of all files together, in bytes.
+    pub bytes: u64,
+}
+
+impl From<Dependencies> for Packages {
+    fn from(dependencies: Dependencies) -> Self {
+        let Dependencies { key: _, tree: _, language, target, packages, files, bytes, pieces: _ } =
+            dependencies;
+        Self { language, target, packages, files, bytes }
+    }
+}
+
+/// A manager that cannot run a revision, and leaves it to others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unusable {
+    /// The manager.
+    pub manager: ManagerId,
+    /// The reason, for people.
+    pub reason: String,
+}
+
 /// A revision, as in the answer to `GET …/{name}/revisions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RevisionInfo {
@@ -101,6 +136,9 @@ pub struct RevisionInfo {
     pub source: Digest,
     /// The image it was built against, by the engine's id.
     pub image: String,
+    /// Its installed packages; none where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Packages>,
     /// Its manifest.
     pub spec: FunctionSpec,
 }
@@ -175,6 +213,9 @@ pub struct Pruned {
     pub revisions: Amount,
     /// Bundles that no other revision names.
     pub bundles: Amount,
+    /// Trees of installed packages that no other revision names; none from earlier versions.
+    #[serde(default)]
+    pub packages: Amount,
     /// Records of ended invocations.
     pub invocations: Amount,
     /// Lines of logs.

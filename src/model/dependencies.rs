@@ -39,6 +39,41 @@ pub struct Target {
     pub c_library: String,
 }
 
+impl Target {
+    /// Returns why packages that were installed for this target cannot be used on that one; none where they can: on the same
+    /// machine and interpreter, with a C library of the same kind that is not older.
+    pub fn misfit(&self, on: &Self) -> Option<String> {
+        if self.architecture != on.architecture {
+            return Some(format!(
+                "its packages are for {}, and this host is {}",
+                self.architecture, on.architecture
+            ));
+        }
+        if self.abi != on.abi {
+            let (one, other) = (&self.interpreter, &on.interpreter);
+            return Some(format!(
+                "its packages are for {one} ({}), and this host has {other} ({})",
+                self.abi, on.abi
+            ));
+        }
+        let is_old = match (library(&self.c_library), library(&on.c_library)) {
+            (Some((kind, version)), Some((kind_here, version_here))) => {
+                kind != kind_here || version > version_here
+            }
+            _ => self.c_library != on.c_library,
+        };
+        is_old
+            .then(|| format!("its packages need {}, and this host has {}", self.c_library, on.c_library))
+    }
+}
+
+/// Returns the kind and the version of a C library.
+fn library(text: &str) -> Option<(&str, Vec<u32>)> {
+    let (kind, version) = text.split_once(' ')?;
+    let version = version.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some((kind, version))
+}
+
 /// A package in the version that was chosen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PackageVersion {
@@ -51,5 +86,61 @@ pub struct PackageVersion {
 impl std::fmt::Display for PackageVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_fit_on_the_same_machine_with_a_c_library_that_is_not_older() {
+        let target = |abi: &str, architecture: &str, c_library: &str| Target {
+            interpreter: format!("cpython 3.{}", &abi[3..]),
+            abi: abi.to_owned(),
+            architecture: architecture.to_owned(),
+            c_library: c_library.to_owned(),
+        };
+        let tree = target("cp312", "x86_64", "glibc 2.36");
+        for (abi, architecture, c_library, why) in [
+            ("cp312", "x86_64", "glibc 2.36", None),
+            ("cp312", "x86_64", "glibc 2.100", None),
+            (
+                "cp312",
+                "aarch64",
+                "glibc 2.36",
+                Some("its packages are for x86_64, and this host is aarch64"),
+            ),
+            (
+                "cp311",
+                "x86_64",
+                "glibc 2.36",
+                Some(
+                    "its packages are for cpython 3.12 (cp312), and this host has cpython 3.11 (cp311)",
+                ),
+            ),
+            (
+                "cp312",
+                "x86_64",
+                "glibc 2.9",
+                Some("its packages need glibc 2.36, and this host has glibc 2.9"),
+            ),
+            (
+                "cp312",
+                "x86_64",
+                "musl 1.2",
+                Some("its packages need glibc 2.36, and this host has musl 1.2"),
+            ),
+            (
+                "cp312",
+                "x86_64",
+                "unknown",
+                Some("its packages need glibc 2.36, and this host has unknown"),
+            ),
+        ] {
+            assert_eq!(tree.misfit(&target(abi, architecture, c_library)).as_deref(), why);
+        }
+        let odd = target("cp312", "x86_64", "unknown");
+        assert_eq!(odd.misfit(&odd), None);
     }
 }

@@ -136,6 +136,7 @@ pub mod code {
         FORBIDDEN = "forbidden" 403 Caller false "the request is not allowed";
         FUNCTION_NOT_FOUND = "function_not_found" 404 Caller false "no such function";
         REVISION_NOT_FOUND = "revision_not_found" 404 Caller false "no such revision";
+        BUILD_NOT_FOUND = "build_not_found" 404 Caller false "no such build, or its log is not kept";
         INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller false "no such invocation";
         ROUTE_NOT_FOUND = "route_not_found" 404 Caller false "no such route";
         METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller false "the method is not allowed here";

@@ -212,6 +212,10 @@ pub struct Build {
     /// load it either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<LoadCheck>,
+    /// Whether the packages are resolved anew, though they are installed. A manager that does not know the field does not do
+    /// it, and [`BuildStep::Done`] says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
 }
 
 /// A request to load the built code once, in an instance that is removed afterwards.
@@ -251,6 +255,9 @@ pub enum BuildStep {
         /// The tree of installed packages, in the store; none where the function names none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dependencies: Option<Digest>,
+        /// Whether these were resolved anew.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        fresh: bool,
         /// A remark for the caller: the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
@@ -482,6 +489,7 @@ mod tests {
             image: "i".to_owned(),
             bundle: None,
             dependencies: None,
+            fresh: false,
             notice: None,
             output: None,
         };

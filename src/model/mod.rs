@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod build_log;
 pub mod call;
 pub mod dependencies;
 pub mod error;
@@ -21,6 +22,7 @@ mod secret_url;
 pub mod time;
 
 pub use crate::language::Language;
+pub use build_log::{BuildLine, BuildLog, WhichBuild};
 pub use call::{Call, CallAnswer, Ended};
 pub use dependencies::{Dependencies, PackageVersion, Target};
 pub use error::{Code as ProblemCode, Fault, Problem, code};

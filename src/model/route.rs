@@ -140,7 +140,9 @@ routes! {
     /// Lists revisions: a page of [`RevisionInfo`](super::api::RevisionInfo).
     LIST_REVISIONS<FunctionName>: Get "/v1/functions/{function}/revisions" [] Registry;
     /// Deploys an upload; answers NDJSON of [`DeployLine`](super::api::DeployLine).
-    DEPLOY<FunctionName>: Post "/v1/functions/{function}/revisions" ["check"] Registry;
+    DEPLOY<FunctionName>: Post "/v1/functions/{function}/revisions" ["check", "refresh"] Registry;
+    /// Returns the [`BuildLog`](super::BuildLog) of a revision, of the last build that failed, or of the newest one.
+    BUILD_LOG<FunctionName>: Get "/v1/functions/{function}/build-log" ["revision"] Registry;
     /// Lists instances: a page of [`InstanceInfo`](super::api::InstanceInfo).
     LIST_INSTANCES<FunctionName>: Get "/v1/functions/{function}/instances" [] Registry;
     /// Makes a revision active; takes an [`ActiveRevision`](super::api::ActiveRevision) and answers the

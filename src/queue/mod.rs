@@ -120,6 +120,10 @@ pub trait Queue: Send + Sync {
     /// returns no error.
     async fn open_replies(&self) -> Result<(Address, Consumer), Error>;
 
+    /// Returns whether a private queue still has its consumer: who replies learns by it that nobody waits any more. An error
+    /// says nothing about it.
+    async fn is_awaited(&self, replies: &str) -> Result<bool, Error>;
+
     /// Opens such a queue whose replies go to `take` at once, wherever they arrive: `take` must not block, and a panic of
     /// it may end its sender. The returned future is the consumer: it has to be polled, and ends when the queue is lost.
     async fn take_replies(&self, take: TakeReply) -> Result<(Address, BoxFuture<'static, ()>), Error> {

@@ -11,11 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Registry,
-    change::{MAX_REQUEST, to_the_end},
-    deploy::Source,
-};
+use super::{Registry, change::MAX_REQUEST, source::Source};
 use crate::{
     http::{Answer, function_name, read_document},
     manifest,
@@ -43,8 +39,8 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     let name = function_name(&name)?;
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
-    let source = Source { name: name.clone(), spec, digest, archive: None, check: true };
-    let deployed = to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await?;
+    let source = Source { name: name.clone(), spec, digest, archive: None, check: true, refresh: false };
+    let deployed = registry.deploy(source, Arc::new(|_| {})).await?;
     let answer = json!({
         "message": format!("Function {name} deployed"),
         "name": name,

@@ -1,35 +1,28 @@
 //! Deploying: check, store, build, register, activate, announce.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::Registry;
+use super::{
+    Registry,
+    build::Built,
+    build_log::Recorder,
+    change::to_the_end,
+    source::{Report, Source},
+};
 use crate::{
     bundle,
     error_chain::chain,
-    http::Answer,
+    http::{Answer, Failure},
     manifest,
     model::{
-        Code, Digest, FunctionError, FunctionName, FunctionSpec, InvocationId, Problem,
-        api::Deployed,
-        code,
-        message::{self, Build, BuildEvent, BuildStep, LoadCheck, Parcel},
+        Code, Dependencies, Digest, FunctionName, Problem, api::Deployed, code, message::LoadCheck,
     },
-    queue::{Address, Message},
     store::{self, NewRevision},
     units::show_bytes,
 };
-
-/// A build that has said nothing for so long has been lost with its manager, or there is none.
-const SILENCE: Duration = Duration::from_secs(300);
-/// Then the user is told what is waited for.
-const NOTICE: Duration = Duration::from_secs(3);
-
-/// Advice about code that does not load, when nothing better is known.
-const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
-                          --no-check (?check=false) deploys it without";
 
 /// Uploads that are checked at once. Each keeps a processor busy, for seconds when it is large.
 const MAX_CHECKS: usize = 2;
@@ -42,18 +35,12 @@ const MAX_KEPT: usize = 4 * 1024 * 1024;
 /// As `nice` has it: 0 is usual, 19 is the lowest priority.
 const CHECK_NICENESS: i32 = 10;
 
-/// Where lines for the user go.
-pub type Report = Arc<dyn Fn(String) + Send + Sync>;
-
-/// What is to be deployed, checked.
-pub struct Source {
-    pub name: FunctionName,
-    pub spec: FunctionSpec,
-    pub digest: Digest,
-    /// None for an image function without files.
-    pub archive: Option<Bytes>,
-    /// Whether the code is loaded once before it is registered.
-    pub check: bool,
+/// What else there is to a revision that is registered.
+struct Aside {
+    /// Whether its packages were resolved anew: others get them, too.
+    refresh: bool,
+    notice: Option<String>,
+    output: Option<String>,
 }
 
 /// Where uploads are checked: few at once, the others wait, and invocations do not notice.
@@ -118,11 +105,10 @@ pub fn upload_too_large() -> Problem {
 
 impl Registry {
     /// Checks an upload without side effects.
-    pub async fn check(&self, name: FunctionName, archive: Bytes, load: bool) -> Answer<Source> {
+    pub async fn check(&self, name: FunctionName, archive: Bytes) -> Answer<Source> {
         let defaults = self.languages.defaults.clone();
         let checked = self.checks.run(move || check(name, archive, &defaults)).await;
-        let checked = checked.and_then(|source| self.check_version(source));
-        checked.map(|source| Source { check: load, ..source })
+        checked.and_then(|source| self.check_version(source))
     }
 
     fn check_version(&self, source: Source) -> Answer<Source> {
@@ -152,45 +138,108 @@ impl Registry {
         Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
     }
 
-    /// Deploys; `report` gets lines for people.
-    pub async fn deploy(&self, source: Source, report: Report) -> Answer<Deployed> {
-        let Source { name, spec, digest, archive, check } = source;
+    /// Deploys; `report` gets lines for people. Dropped before the revision is registered, it ends the build, and nothing is
+    /// deployed; after that it goes on to its end.
+    pub async fn deploy(self: Arc<Self>, source: Source, report: Report) -> Answer<Deployed> {
+        let (name, recorder) = (source.name.clone(), Recorder::new(self.clock.clone()));
+        let report = recorder.listening(report);
+        let deployed = self.clone().build_and_register(source, &report, &recorder).await;
+        if let Err(Failure(problem)) = &deployed
+            && recorder.has_begun()
+        {
+            recorder.failed(problem);
+            self.keep_log(&name, None, &recorder).await;
+        }
+        deployed
+    }
+
+    async fn build_and_register(
+        self: Arc<Self>,
+        mut source: Source,
+        report: &Report,
+        recorder: &Arc<Recorder>,
+    ) -> Answer<Deployed> {
+        let archive = source.archive.take();
         let kept = archive.clone().filter(|archive| archive.len() <= MAX_KEPT);
-        let unchanged = self.unchanged(&name, &spec, &digest).await?;
+        let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
-        let by_name = matches!(spec.code, Code::Image { .. });
-        if let Some(unchanged) = unchanged.clone().filter(|_| !by_name) {
+        let by_name = matches!(source.spec.code, Code::Image { .. });
+        if let Some((unchanged, _)) = unchanged.clone().filter(|_| !by_name && !source.refresh) {
             return Ok(unchanged);
         }
-        self.check_kept_memory(&name, &spec).await?;
+        self.check_kept_memory(&source.name, &source.spec).await?;
         if let Some(archive) = archive {
             report("storing the source".to_owned());
-            self.store.put_blob(&digest, archive).await?;
+            self.store.put_blob(&source.digest, archive).await?;
         }
-        let unless_image = unchanged.as_ref().map(|unchanged| unchanged.image.clone());
-        let check = check.then_some(LoadCheck { unless_image });
-        let Built { image, bundle, dependencies, notice, output } =
-            self.build(&name, &spec, &digest, check, &report).await?;
-        if let Some(unchanged) = unchanged.filter(|unchanged| unchanged.image == image) {
-            return Ok(unchanged);
+        let unless_image = unchanged.as_ref().filter(|_| by_name).map(|(same, _)| same.image.clone());
+        let check = source.check.then_some(LoadCheck { unless_image });
+        let mut gone = String::new();
+        for _ in 0..2 {
+            let mut built = self.build(&source, check.clone(), report).await?;
+            let without = source.refresh.then(|| without_effect(&built)).flatten();
+            if let Some(without) = without {
+                built.notice = Some(match built.notice.take() {
+                    Some(notice) => format!("{notice}; {without}"),
+                    None => without.to_owned(),
+                });
+            }
+            if let Some((unchanged, packages)) = &unchanged
+                && (!by_name || unchanged.image == built.image)
+                && self.are_same(packages.as_ref(), built.dependencies.as_ref()).await?
+            {
+                return Ok(Deployed { notice: built.notice, ..unchanged.clone() });
+            }
+            let (registry, kept, recorder) = (self.clone(), kept.clone(), recorder.clone());
+            let (spec, digest) = (source.spec.clone(), source.digest.clone());
+            let revision = NewRevision {
+                name: source.name.clone(),
+                spec,
+                source: digest,
+                bundle: built.bundle,
+                dependencies: built.dependencies,
+                image: built.image,
+            };
+            let aside = Aside { refresh: source.refresh, notice: built.notice, output: built.output };
+            let registering = async move { registry.register(revision, kept, aside, &recorder).await };
+            match to_the_end(registering).await? {
+                Ok(deployed) => return Ok(deployed),
+                Err(what) => gone = what,
+            }
+            report(format!("the {gone} went while this was built; building it once more"));
         }
-        let revision =
-            NewRevision { name: name.clone(), spec, source: digest, bundle, dependencies, image };
-        let mut added = self.store.add_revision(revision.clone()).await;
+        let detail = format!("the {gone} went while this was built; deploy again");
+        Err(Problem::new(code::UNAVAILABLE, detail).into())
+    }
+
+    /// Registers and activates a revision. The inner error names what it needs that is not stored any more.
+    async fn register(
+        &self,
+        new: NewRevision,
+        archive: Option<Bytes>,
+        aside: Aside,
+        recorder: &Recorder,
+    ) -> Answer<Result<Deployed, String>> {
+        let Aside { refresh, notice, output } = aside;
+        let (name, fresh) = (new.name.clone(), new.dependencies.clone().filter(|_| refresh));
+        let mut added = self.store.add_revision(new.clone()).await;
         // It went, while this was built, with the last revision that had named it.
         if matches!(added, Err(store::Error::Missing(_)))
-            && let Some(archive) = kept
+            && let Some(archive) = archive
         {
-            self.store.put_blob(&revision.source, archive).await?;
-            added = self.store.add_revision(revision).await;
+            self.store.put_blob(&new.source, archive).await?;
+            added = self.store.add_revision(new).await;
         }
         let revision = match added {
-            Err(store::Error::Missing(what)) => {
-                let detail = format!("the {what} went while this was built; deploy again");
-                return Err(Problem::new(code::UNAVAILABLE, detail).into());
-            }
+            Err(store::Error::Missing(what)) => return Ok(Err(what)),
             added => added?,
         };
+        // Only now: packages that nobody could use are not given to others.
+        if let Some(tree) = fresh
+            && let Err(error) = self.store.use_fresh(&tree).await
+        {
+            tracing::warn!(error = %chain(&error), "packages that were resolved anew are used by this revision only");
+        }
         let (keep, function) = (self.limits.keep_revisions, revision.function);
         // With fewer, all of them are kept.
         if revision.number.0 > keep
@@ -200,126 +249,53 @@ impl Registry {
         }
         self.announce_changed(function).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
-        let (revision, image) = (revision.number, revision.image);
-        Ok(Deployed { name, revision, unchanged: false, image, notice, output })
+        let (number, image) = (revision.number, revision.image);
+        let deployed =
+            Deployed { name: name.clone(), revision: number, unchanged: false, image, notice, output };
+        recorder.deployed(&deployed);
+        self.keep_log(&name, Some((function, number)), recorder).await;
+        Ok(Ok(deployed))
     }
 
-    /// The active revision, when it was made from the same source and manifest.
-    async fn unchanged(
-        &self,
-        name: &FunctionName,
-        spec: &FunctionSpec,
-        digest: &Digest,
-    ) -> Answer<Option<Deployed>> {
+    /// Whether two trees hold the same versions of the same packages.
+    async fn are_same(&self, one: Option<&Digest>, other: Option<&Digest>) -> Answer<bool> {
+        let (Some(one), Some(other)) = (one, other) else { return Ok(one == other) };
+        if one == other {
+            return Ok(true);
+        }
+        let (one, other) = (self.store.dependencies(one).await?, self.store.dependencies(other).await?);
+        let versions = |of: Option<Dependencies>| of.map(|of| of.packages);
+        Ok(one.is_some() && versions(one) == versions(other))
+    }
+
+    /// The active revision, when it was made from the same source and manifest, and its packages.
+    async fn unchanged(&self, source: &Source) -> Answer<Option<(Deployed, Option<Digest>)>> {
+        let Source { name, spec, digest, .. } = source;
         let Some(function) = self.store.function(name).await? else { return Ok(None) };
         let active = self.store.revision(function.id, function.active_revision).await?;
         Ok(active.filter(|active| active.source == *digest && active.spec == *spec).map(|active| {
-            Deployed {
+            let deployed = Deployed {
                 name: name.clone(),
                 revision: active.number,
                 unchanged: true,
                 image: active.image,
                 notice: None,
                 output: None,
-            }
+            };
+            (deployed, active.dependencies)
         }))
     }
+}
 
-    async fn build(
-        &self,
-        name: &FunctionName,
-        spec: &FunctionSpec,
-        source: &Digest,
-        check: Option<LoadCheck>,
-        report: &Report,
-    ) -> Answer<Built> {
-        let (address, mut replies) = self.queue.open_replies().await?;
-        let Address::Reply(reply_to) = address else {
-            return Err(Problem::new(code::INTERNAL, "the queue gave no reply address").into());
-        };
-        let build = Build {
-            v: message::VERSION,
-            build: InvocationId::new(),
-            name: name.clone(),
-            spec: spec.clone(),
-            source: source.clone(),
-            reply_to,
-            check,
-        };
-        let message = Message { parcel: Parcel::new(build.clone(), Bytes::new()), expires: None };
-        self.queue.publish(&Address::Builds, message).await?;
-        let mut patience = NOTICE;
-        loop {
-            let delivery = match tokio::time::timeout(patience, replies.next()).await {
-                Ok(Some(delivery)) => delivery,
-                Ok(None) => {
-                    let detail = "the message broker was lost during the build; deploy again";
-                    return Err(Problem::new(code::UNAVAILABLE, detail).into());
-                }
-                Err(_) if patience == NOTICE => {
-                    report("waiting for a manager to build it".to_owned());
-                    patience = SILENCE;
-                    continue;
-                }
-                Err(_) => {
-                    let detail = format!("no manager has built it within {} s", SILENCE.as_secs());
-                    return Err(Problem::new(code::UNAVAILABLE, detail)
-                        .hint("'cloudfunc status' shows whether a manager is running")
-                        .into());
-                }
-            };
-            patience = SILENCE;
-            let event = delivery.parcel.open::<BuildEvent>();
-            drop(delivery.ack().await);
-            let step = match event {
-                Ok((event, _)) if event.build == build.build => event.step,
-                Ok(_) => continue,
-                Err(error) => return Err(Problem::new(code::INTERNAL, chain(&error)).into()),
-            };
-            match step {
-                BuildStep::Progress { message } => report(message),
-                BuildStep::Done { image, bundle, dependencies, notice, output } => {
-                    return Ok(Built { image, bundle, dependencies, notice, output });
-                }
-                BuildStep::Failed { message, manifest: true, .. } => {
-                    return Err(Problem::new(code::INVALID_MANIFEST, message).into());
-                }
-                BuildStep::Failed { message, user_error, error, output, .. } => {
-                    return Err(build_failed(message, user_error, error, output).into());
-                }
-            }
+/// Returns why packages were not resolved anew.
+fn without_effect(built: &Built) -> Option<&'static str> {
+    match (&built.dependencies, built.fresh) {
+        (None, _) => Some("there was nothing to refresh: the function asks for no packages"),
+        (Some(_), true) => None,
+        (Some(_), false) => {
+            Some("the packages were not refreshed: the manager that built this is of an earlier version")
         }
     }
-}
-
-/// The result of a manager's build.
-struct Built {
-    image: String,
-    bundle: Option<Digest>,
-    dependencies: Option<Digest>,
-    notice: Option<String>,
-    output: Option<String>,
-}
-
-fn build_failed(
-    message: String,
-    user_error: bool,
-    error: Option<Box<FunctionError>>,
-    output: Option<String>,
-) -> Problem {
-    if !user_error {
-        let detail = format!("the build could not be done: {message}");
-        return Problem::new(code::UNAVAILABLE, detail)
-            .hint("'cloudfunc logs --role manager' shows more");
-    }
-    let mut problem = Problem::new(code::BUILD_FAILED, message);
-    problem.output = output;
-    if let Some(error) = error {
-        problem.hint = Some(error.hint.unwrap_or_else(|| NOT_LOADED.to_owned()));
-        problem.error_type = Some(error.kind);
-        problem.trace = error.trace;
-    }
-    problem
 }
 
 fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> Answer<Source> {
@@ -342,7 +318,8 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
             None => problem,
         }
     })?;
-    Ok(Source { name, spec: manifest.spec, digest: listing.digest, archive: Some(archive), check: true })
+    let (digest, archive) = (listing.digest, Some(archive));
+    Ok(Source { name, spec: manifest.spec, digest, archive, check: true, refresh: false })
 }
 
 #[cfg(test)]

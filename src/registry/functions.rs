@@ -12,8 +12,8 @@ use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
     model::{
-        Function, FunctionName, Problem,
-        api::{FunctionInfo, NotKept, Page},
+        Digest, Function, FunctionName, Problem,
+        api::{FunctionInfo, NotKept, Packages, Page},
     },
     store::{self, ActiveFunction},
 };
@@ -41,17 +41,15 @@ impl Registry {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
         let instances = self.store.instances(Some(function.id)).await?.len();
-        let dependencies = match &revision.dependencies {
-            Some(tree) => self.store.dependencies(tree).await?,
-            None => None,
-        };
+        let dependencies = self.packages(revision.dependencies.as_ref()).await?;
+        let unusable = self.store.unusable(function.id).await?;
         let not_kept = match revision.spec.scaling.min_instances {
             0 => None,
             _ => self.not_kept(name).await,
         };
         let active = ActiveFunction { function, revision };
         let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
-        Ok(FunctionInfo { dependencies, not_kept, ..info })
+        Ok(FunctionInfo { dependencies, unusable, not_kept, ..info })
     }
 
     /// Asks the manager of this host why it does not keep instances. One that does not answer is not waited for.
@@ -67,6 +65,12 @@ impl Registry {
         };
         let all = tokio::time::timeout(PATIENCE, read).await.ok().flatten()?;
         all.into_iter().find(|one| one.function == *name)
+    }
+
+    /// The packages of a tree, as callers see them.
+    pub async fn packages(&self, tree: Option<&Digest>) -> Answer<Option<Packages>> {
+        let Some(tree) = tree else { return Ok(None) };
+        Ok(self.store.dependencies(tree).await?.map(Packages::from))
     }
 
     /// The first `limit` of those whose names come after this one, by name, in two queries.
@@ -100,6 +104,7 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         image: revision.image,
         dependencies: None,
         not_kept: None,
+        unusable: Vec::new(),
         spec: revision.spec,
     }
 }

@@ -1,5 +1,7 @@
 //! The registry: owns functions, revisions and bundles, and shows which functions are warm.
 
+mod build;
+mod build_log;
 mod change;
 mod classic;
 mod deleted;
@@ -9,6 +11,7 @@ mod kept_memory;
 mod list;
 mod prune;
 mod routes;
+mod source;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +21,7 @@ use axum::{
 };
 
 use crate::{
+    clock::Clock,
     error_chain::chain,
     http::{Peer, Server},
     manifest::Defaults,
@@ -36,6 +40,7 @@ pub struct Backends {
     pub platform: PlatformName,
     pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
+    pub clock: Clock,
 }
 
 /// What functions can be written in here.
@@ -51,6 +56,7 @@ struct Registry {
     platform: PlatformName,
     store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
+    clock: Clock,
     languages: Languages,
     limits: Limits,
     checks: deploy::Checks,
@@ -79,6 +85,7 @@ pub async fn run(
         platform: backends.platform,
         store: backends.store,
         queue: backends.queue,
+        clock: backends.clock,
         languages,
         limits,
         checks: deploy::Checks::default(),

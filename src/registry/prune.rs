@@ -50,6 +50,7 @@ fn report(prunable: Prunable, dry_run: bool, given_back: Option<u64>) -> Pruned 
         dry_run,
         revisions: Amount { count: prunable.revisions, bytes: 0 },
         bundles: amount(prunable.bundles),
+        packages: amount(prunable.packages),
         invocations: amount(prunable.invocations),
         log_lines: amount(prunable.log_lines),
         given_back,

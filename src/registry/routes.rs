@@ -15,11 +15,12 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::{
-    Registry,
+    Registry, build_log,
     change::{MAX_REQUEST, to_the_end},
     classic,
-    deploy::{Report, Source, upload_too_large},
+    deploy::upload_too_large,
     list, prune,
+    source::{Report, Source},
 };
 use crate::{
     backends::store_and_queue,
@@ -57,6 +58,7 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::DEPLOY, deploy)
         .answers(&route::LIST_INSTANCES, instances)
         .answers(&route::ACTIVATE, activate)
+        .answers(&route::BUILD_LOG, build_log::show)
         .answers(&route::PRUNE, prune::prune)
         .route("/functions", post(classic::register))
         .route("/functions/{name}", get(classic::show))
@@ -67,11 +69,12 @@ pub fn routes(registry: Arc<Registry>) -> Router {
 
 async fn deploy(State(registry): Shared, At(function): At<FunctionName>, request: Request) -> Answer {
     let (mut parts, body) = request.into_parts();
-    // Whether the code is loaded once before it is registered.
-    let check = Query::read(parts.uri.query(), route::DEPLOY.endpoint.query)?.flag("check", true)?;
+    let query = Query::read(parts.uri.query(), route::DEPLOY.endpoint.query)?;
+    let (check, refresh) = (query.flag("check", true)?, query.flag("refresh", false)?);
     let archive = uploaded(&mut parts.headers, body).await?;
     let headers = parts.headers;
-    let source = registry.check(function, archive, check).await?;
+    let source = registry.check(function, archive).await?;
+    let source = Source { check, refresh, ..source };
     let streamed = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -79,7 +82,7 @@ async fn deploy(State(registry): Shared, At(function): At<FunctionName>, request
     if streamed {
         return Ok(deploy_streamed(registry, source));
     }
-    to_the_end(async move { registry.deploy(source, Arc::new(|_| {})).await }).await.map(created)
+    registry.deploy(source, Arc::new(|_| {})).await.map(created)
 }
 
 /// The archive. A tar that says `Content-Encoding: gzip` of itself is one as it was sent.
@@ -112,15 +115,19 @@ fn created(deployed: Deployed) -> Response {
     response
 }
 
-/// A line per step; the last one is `done` or `error`. Goes on when the client hangs up.
+/// A line per step; the last one is `done` or `error`. When the client hangs up, the build is cancelled.
 fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
     let (lines, receiver) = mpsc::unbounded_channel();
     let progress = lines.clone();
     let report: Report = Arc::new(move |message| drop(progress.send(DeployLine::Progress { message })));
     tokio::spawn(async move {
-        let last = match registry.deploy(source, report).await {
-            Ok(deployed) => DeployLine::Done(deployed),
-            Err(Failure(problem)) => DeployLine::Error { problem: *problem },
+        let last = tokio::select! {
+            biased;
+            () = lines.closed() => return,
+            deployed = registry.deploy(source, report) => match deployed {
+                Ok(deployed) => DeployLine::Done(deployed),
+                Err(Failure(problem)) => DeployLine::Error { problem: *problem },
+            },
         };
         let _ = lines.send(last);
     });
@@ -160,17 +167,18 @@ async fn revisions(
     Query::read(uri.query(), route::LIST_REVISIONS.endpoint.query)?;
     let function = registry.find(&function).await?;
     let revisions = registry.store.revisions(function.id).await?;
-    let items = revisions
-        .into_iter()
-        .map(|revision| RevisionInfo {
+    let mut items = Vec::with_capacity(revisions.len());
+    for revision in revisions {
+        items.push(RevisionInfo {
             number: revision.number,
             active: revision.number == function.active_revision,
             created_at: revision.created_at,
             source: revision.source,
             image: revision.image,
+            dependencies: registry.packages(revision.dependencies.as_ref()).await?,
             spec: revision.spec,
-        })
-        .collect();
+        });
+    }
     Ok(Json(Page { items, next: None }))
 }
 

@@ -24,6 +24,11 @@ pub trait Dependencies: Send + Sync {
     /// Names a tree, all of whose pieces are stored. Returns the dependencies that have the key from now on: these, or
     /// those of another build that was sooner; then the pieces of this one are deleted.
     async fn add_dependencies(&self, new: &model::Dependencies) -> Result<model::Dependencies, Error>;
+    /// Names a tree, all of whose pieces are stored, that does not have its key yet: nobody else finds it.
+    async fn add_fresh(&self, new: &model::Dependencies) -> Result<(), Error>;
+    /// Gives such a tree its key. The tree that had it keeps its name, for the revisions that use it. Has no effect on a tree
+    /// that has its key, or that is not there.
+    async fn use_fresh(&self, tree: &model::Digest) -> Result<(), Error>;
     /// Returns the dependencies with this key; none when they have to be installed.
     async fn dependencies_for(&self, key: &model::Digest) -> Result<Option<model::Dependencies>, Error>;
     /// Returns the dependencies with this tree; none when they have been deleted.

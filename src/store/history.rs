@@ -94,6 +94,8 @@ pub struct Prunable {
     pub revisions: u64,
     /// The number of bundles, and their bytes.
     pub bundles: (u64, u64),
+    /// The number of trees of installed packages, and the bytes of their pieces.
+    pub packages: (u64, u64),
     /// The number of records, and the bytes of their payloads and results.
     pub invocations: (u64, u64),
     /// The number of log lines, and their bytes.

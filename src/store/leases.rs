@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Error;
-use crate::model::{Body, FunctionId, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber};
+use crate::model::{
+    Body, FunctionId, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber, api::Unusable,
+};
 
 /// Leases of manager processes, and claims under them.
 #[async_trait]
@@ -46,6 +48,16 @@ pub trait Leases: Send + Sync {
     ) -> Result<(), Error>;
     /// Returns how many live instances these functions have; those without any are left out.
     async fn live_instances(&self, functions: &[FunctionId]) -> Result<HashMap<FunctionId, u32>, Error>;
+    /// Replaces the list of functions that this manager process cannot run, with the reasons; those of processes without a lease
+    /// go as well.
+    async fn report_unusable(
+        &self,
+        owner: OwnerId,
+        manager: ManagerId,
+        functions: &[(FunctionId, String)],
+    ) -> Result<(), Error>;
+    /// Returns the managers with a lease that cannot run this function.
+    async fn unusable(&self, function: FunctionId) -> Result<Vec<Unusable>, Error>;
     /// Returns the live instances of all functions, or of one, at managers that have a lease.
     async fn instances(&self, function: Option<FunctionId>) -> Result<Vec<ReportedInstance>, Error>;
 }

@@ -29,12 +29,12 @@ macro_rules! store {
 
         use crate::{
             model::{
-                self, Body, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
-                ManagerId, OwnerId, Record, Revision, RevisionNumber,
+                self, Body, BuildLog, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
+                ManagerId, OwnerId, Record, Revision, RevisionNumber, WhichBuild, api::Unusable,
             },
             store::{
-                ActiveFunction, Backlog, Claiming, DeletedFunction, Deletion, Dependencies, Due, Error, Functions,
-                Health, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle,
+                ActiveFunction, Backlog, BuildLogs, Claiming, DeletedFunction, Deletion, Dependencies, Due, Error, Functions,
+                Health, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle, NewBuildLog,
                 NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Running,
                 Settlement, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
@@ -175,6 +175,9 @@ macro_rules! store {
                 for tree in self.read(LONG, reads::unfinished_trees(self.readers())).await? {
                     self.drop_pieces(&tree).await?;
                 }
+                if self.read(SOON, reads::has_forgotten_builds(self.readers())).await? {
+                    self.write(SOON, build_logs::forget_builds(self.synced())).await?;
+                }
                 Ok(pruned)
             }
 
@@ -253,6 +256,14 @@ macro_rules! store {
                 Ok(added)
             }
 
+            async fn add_fresh(&self, new: &model::Dependencies) -> Result<(), Error> {
+                self.write(SOON, dependencies::add_fresh(self.synced(), new)).await
+            }
+
+            async fn use_fresh(&self, tree: &Digest) -> Result<(), Error> {
+                self.write(SOON, dependencies::use_fresh(self.synced(), tree)).await
+            }
+
             async fn dependencies_for(
                 &self,
                 key: &Digest,
@@ -265,6 +276,21 @@ macro_rules! store {
                 tree: &Digest,
             ) -> Result<Option<model::Dependencies>, Error> {
                 self.read(SOON, reads::dependencies(self.readers(), tree)).await
+            }
+        }
+
+        #[async_trait]
+        impl BuildLogs for $backend {
+            async fn put_build_log(&self, new: &NewBuildLog) -> Result<(), Error> {
+                self.write(LONG, build_logs::put_build_log(self.synced(), new)).await
+            }
+
+            async fn build_log(
+                &self,
+                function: &FunctionName,
+                which: WhichBuild,
+            ) -> Result<Option<BuildLog>, Error> {
+                self.read(SOON, reads::build_log(self.readers(), function, which)).await
             }
         }
 
@@ -381,6 +407,20 @@ macro_rules! store {
                 instances: &[ReportedInstance],
             ) -> Result<(), Error> {
                 self.write(SOON, leases::report_instances(self.relaxed(), owner, instances)).await
+            }
+
+            async fn report_unusable(
+                &self,
+                owner: OwnerId,
+                manager: ManagerId,
+                functions: &[(FunctionId, String)],
+            ) -> Result<(), Error> {
+                let reporting = leases::report_unusable(self.relaxed(), owner, manager, functions);
+                self.write(SOON, reporting).await
+            }
+
+            async fn unusable(&self, function: FunctionId) -> Result<Vec<Unusable>, Error> {
+                self.read(SOON, reads::unusable(self.readers(), function)).await
             }
 
             async fn instances(

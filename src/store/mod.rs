@@ -1,7 +1,7 @@
 //! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs.
 //!
 //! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Dependencies`],
-//! [`Invocations`], [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all of them, which coerces to
+//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all of them, which coerces to
 //! one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
@@ -15,6 +15,7 @@
 //! async invocations, see [`Totals`].
 #![warn(missing_docs)]
 
+mod build_logs;
 mod dependencies;
 mod error;
 mod failure;
@@ -38,6 +39,7 @@ mod survey;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use build_logs::{BuildLogs, MAX_BUILD_LOG, NewBuildLog};
 pub use dependencies::{Dependencies, MAX_PIECE};
 pub use error::{Error, Refusal};
 pub use functions::{ActiveFunction, DeletedFunction, Deletion, Functions, NamedBundle, NewRevision};
@@ -56,14 +58,14 @@ use crate::model::SecretUrl;
 /// A whole store, as the scheduler needs it. Cheap to share; safe to call from many tasks at once.
 pub trait Store: RegistryStore + ManagerStore + Invocations {}
 
-/// The parts that the registry uses: functions and their dependencies, the instances of `status`, and the deletion of old data.
-pub trait RegistryStore: Functions + Dependencies + Leases + History + Health {}
+/// The parts that the registry uses: functions, their dependencies and the logs of their builds, the instances of `status`, and the deletion of old data.
+pub trait RegistryStore: Functions + Dependencies + BuildLogs + Leases + History + Health {}
 
 /// The parts that a manager uses: functions, their code and dependencies, its lease and claims, its log lines.
 pub trait ManagerStore: Functions + Dependencies + Leases + Logs + Health {}
 
 impl<T: RegistryStore + ManagerStore + Invocations> Store for T {}
-impl<T: Functions + Dependencies + Leases + History + Health> RegistryStore for T {}
+impl<T: Functions + Dependencies + BuildLogs + Leases + History + Health> RegistryStore for T {}
 impl<T: Functions + Dependencies + Leases + Logs + Health> ManagerStore for T {}
 
 /// The choice of a store. Parsed from `postgres://user:password@host:port/database` or `sqlite:PATH`.

@@ -45,6 +45,7 @@ const MAP: &[(&str, &[&str])] = &[
         &[
             "backends",
             "bundle",
+            "clock",
             "error_chain",
             "http",
             "manifest",

@@ -556,9 +556,7 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             PROGRESS,
             "storing",
-            "error: interrupted: the platform continues to build f, and its revision becomes the active one if the code \
-             loads\n\
-             hint: `cloudfunc show f` shows it as soon as it is active\n",
+            "error: interrupted: the deploy of f was cancelled\nhint: `cloudfunc show f` shows the active revision\n",
         ),
     ] {
         let (url, told) = stuck_gateway(answer);

@@ -109,6 +109,10 @@ impl Queue for Panics {
         self.queue.open_replies().await
     }
 
+    async fn is_awaited(&self, replies: &str) -> Result<bool, Error> {
+        self.queue.is_awaited(replies).await
+    }
+
     async fn remove_platform(&self) -> Result<(), Error> {
         self.queue.remove_platform().await
     }

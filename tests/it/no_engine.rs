@@ -69,7 +69,8 @@ async fn without_docker_deploy_and_invoke_say_what_is_missing() {
                   found: /nonexistent/docker.sock";
     let detail = format!("the build could not be done: {reason}");
     let hint = "'cloudfunc logs --role manager' shows more";
-    assert_eq!(*problem, Problem::new(code::UNAVAILABLE, detail).hint(hint));
+    let said = "`cloudfunc logs hello_fn --build` shows all that the build said";
+    assert_eq!(*problem, Problem::new(code::UNAVAILABLE, detail).hint(said));
     without.stop().await;
 
     let with = Manager::start(&platform, "");

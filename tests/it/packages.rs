@@ -1,7 +1,10 @@
 //! Functions with a `requirements.txt`: its packages are installed when they are deployed, once. The packages are made by
 //! the tests; no index of others is asked.
 
+mod ends;
 mod fence;
+mod hosts;
+mod kept;
 pub mod node;
 pub mod registry;
 pub mod wheelhouse;
@@ -87,7 +90,13 @@ async fn refused(platform: &TestPlatform, requirements: &str) -> Problem {
 }
 
 async fn dependencies(platform: &TestPlatform, name: &str) -> Dependencies {
-    platform.client.function(&function(name)).await.unwrap().dependencies.expect("it has some")
+    let store = platform.store().await;
+    let found = store.function(&function(name)).await.unwrap().unwrap();
+    let active = store.revision(found.id, found.active_revision).await.unwrap().unwrap();
+    let tree = active.dependencies.expect("it has some");
+    let dependencies = store.dependencies(&tree).await.unwrap().unwrap();
+    store.close().await;
+    dependencies
 }
 
 fn installed(told: &[String]) -> bool {
@@ -147,6 +156,17 @@ async fn packages_are_installed_once_and_found(stack: Stack, test: &str) {
     let line = shown.lines().find(|line| line.starts_with("packages ")).expect(&shown);
     assert!(line.starts_with("packages      greet 1.0, words 1.0 ("), "{line}");
     assert!(line.contains("; for cpython 3."), "{line}");
+    // Of any revision, and without the name by which code would find them.
+    let (exit, shown, stderr) = platform.cli(&["show", "f", "--revision", "3"]).await;
+    assert_eq!(exit, 0, "{stderr}");
+    let revision = shown.lines().find(|line| line.starts_with("revision ")).expect(&shown);
+    assert!(revision.starts_with("revision      3, deployed "), "{revision}");
+    assert!(shown.contains("\npackages      greet 1.0, words 2.0 ("), "{shown}");
+    let (_, document, _) = platform.cli(&["--json", "show", "f"]).await;
+    assert!(document.contains("\"words\"") && !document.contains(shared.tree.as_str()), "{document}");
+    let (exit, _, stderr) = platform.cli(&["show", "f", "--revision", "9"]).await;
+    let none = "error: 'f' has no revision 9\nhint: `cloudfunc show f` lists its revisions\n";
+    assert_eq!((exit, stderr.as_str()), (2, none));
     platform.stop().await;
 }
 

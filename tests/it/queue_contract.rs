@@ -64,6 +64,7 @@ contract! {
     a_delivery_outlives_its_consumer
     a_reply_reaches_who_opened_the_address_in_order
     a_reply_to_a_consumer_that_is_gone_does_not_hang
+    who_replies_can_ask_whether_somebody_waits
     replies_are_taken_in_order_until_nobody_asks_for_them
     a_broadcast_reaches_every_subscriber
     what_waits_is_counted_without_what_is_in_hand
@@ -311,6 +312,25 @@ async fn a_reply_to_a_consumer_that_is_gone_does_not_hang(fixture: &Fixture) {
             Err(error) => assert!(matches!(error, Error::NoQueue(_)), "{error}"),
         }
     }
+}
+
+async fn who_replies_can_ask_whether_somebody_waits(fixture: &Fixture) {
+    let (Address::Reply(name), replies) = fixture.queue.open_replies().await.unwrap() else {
+        panic!("it is no reply address")
+    };
+    for _ in 0..2 {
+        assert!(fixture.other.is_awaited(&name).await.unwrap());
+    }
+    drop(replies);
+    eventually("nobody waits", || async {
+        (!fixture.other.is_awaited(&name).await.unwrap()).then_some(())
+    })
+    .await;
+    assert!(!fixture.other.is_awaited("amq.rabbitmq.reply-to.nobody").await.unwrap());
+    // Asking has disturbed nothing.
+    let (address, mut replies) = fixture.queue.open_replies().await.unwrap();
+    fixture.other.publish(&address, message("reply")).await.unwrap();
+    assert_eq!(text(&next(&mut replies).await), "reply");
 }
 
 async fn replies_are_taken_in_order_until_nobody_asks_for_them(fixture: &Fixture) {

@@ -73,7 +73,7 @@ async fn prune_says_what_would_go_asks_and_lets_it_go() {
     let platform = with_two_kept("prune").await;
     deploy(&platform, "f", 1).await;
     platform.value("f", "{}").await;
-    let said = "0 revisions\n0 bundles, 0 B\n1 record, 1 B\n0 log lines, 0 B\nnothing was deleted (--dry-run)\n";
+    let said = "0 revisions\n0 bundles, 0 B\n0 package trees, 0 B\n1 record, 1 B\n0 log lines, 0 B\nnothing was deleted (--dry-run)\n";
     eventually("its record is stored", || async {
         let would = platform.cli(&["prune", "--dry-run", "--older-than", "1ms"]).await;
         ((would.0, would.1.as_str()) == (0, said)).then_some(())

@@ -68,6 +68,8 @@ contract! {
         a_revision_without_its_dependencies_is_refused,
         dependencies_go_with_the_last_revision_that_names_them,
         what_builds_left_behind_goes_after_an_hour,
+        a_fresh_tree_gets_its_key_when_it_is_used,
+        the_logs_of_builds_go_with_what_they_are_of,
     }
     functions {
         revisions_are_numbered_from_one_and_the_newest_is_active,

@@ -48,10 +48,8 @@ pub fn not_known(name: &FunctionName) -> (String, Option<String>) {
     (format!("it is not known whether {name} was deployed"), Some(hint))
 }
 
-/// The message for when the platform has the whole source: the build goes on even if no client waits.
-pub fn build_goes_on(name: &FunctionName) -> (String, Option<String>) {
-    let what = format!(
-        "the platform continues to build {name}, and its revision becomes the active one if the code loads"
-    );
-    (what, Some(format!("`cloudfunc show {name}` shows it as soon as it is active")))
+/// The message for when the platform was building it: a build ends with the client that waits for it.
+pub fn cancelled(name: &FunctionName) -> (String, Option<String>) {
+    let hint = format!("`cloudfunc show {name}` shows the active revision");
+    (format!("the deploy of {name} was cancelled"), Some(hint))
 }

@@ -16,7 +16,11 @@ use super::{
     target::Target,
     text::count,
 };
-use crate::{client::Client, model::api::Deployed, units::show_bytes};
+use crate::{
+    client::{Client, DeployOptions},
+    model::api::Deployed,
+    units::show_bytes,
+};
 
 /// Deploy functions: pack each folder, upload it, follow its build
 ///
@@ -44,6 +48,9 @@ pub struct Args {
     /// Deploy without loading the code first: errors in it show at the first invocation
     #[arg(long)]
     no_check: bool,
+    /// Resolve the packages anew, though they are installed: a requirement without an exact version may get another one
+    #[arg(long)]
+    refresh: bool,
 }
 
 impl Args {
@@ -57,7 +64,8 @@ impl Args {
                 return Err(error);
             }
         };
-        let deploy = Deploy { client, no_check: self.no_check, target, out };
+        let options = DeployOptions { check: !self.no_check, refresh: self.refresh };
+        let deploy = Deploy { client, options, target, out };
         match self.paths.as_slice() {
             [path] => match folders(path, out) {
                 Ok(Folders::One(folder)) => deploy.one(path, Ok(folder)).await,
@@ -86,7 +94,7 @@ impl Args {
 /// The parts that every deploy of one command uses.
 struct Deploy<'a> {
     client: Client,
-    no_check: bool,
+    options: DeployOptions,
     target: &'a Target,
     out: &'a Output,
 }
@@ -134,15 +142,19 @@ impl Deploy<'_> {
                 around.on_interrupt(&on_interrupt, farewell::not_known(name));
             }
         };
+        let mut told = Vec::new();
         let step = |step: &str| {
-            around.on_interrupt(out, farewell::build_goes_on(&name));
+            around.on_interrupt(out, farewell::cancelled(&name));
             progress.say(step);
+            if progress.stays() {
+                told.push(step.to_owned());
+            }
         };
-        let deployed = self.client.deploy_watched(&name, archive, !self.no_check, sent, step).await;
+        let deployed = self.client.deploy_with(&name, archive, self.options, sent, step).await;
         out.on_interrupt().clear();
         drop(progress);
         deployed.map_err(|error| {
-            tell_why(&error, out);
+            tell_why(&error, &told, out);
             error.into()
         })
     }

@@ -1,6 +1,6 @@
 //! The result of a deploy: as a line of `--json`, and for people.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use serde::Serialize;
 
@@ -80,15 +80,15 @@ pub fn report(deployed: &Deployed, out: &Output) -> String {
     }
 }
 
-/// Prints the output of the code while it was loaded, and its traceback.
-pub fn tell_why(error: &client::Error, out: &Output) {
+/// Prints the output of what failed, unless it is among the lines that are there already, and the code's traceback.
+pub fn tell_why(error: &client::Error, told: &[String], out: &Output) {
     let client::Error::Problem(problem) = error else { return };
     if out.json() {
         return;
     }
+    let output = problem.output.as_deref().filter(|output| !is_told(output, told));
     let trace = problem.trace.as_ref().map(|trace| without_summary(trace, &problem.detail));
-    for text in [problem.output.as_deref(), trace].into_iter().flatten().filter(|text| !text.is_empty())
-    {
+    for text in [output, trace].into_iter().flatten().filter(|text| !text.is_empty()) {
         out.report(text);
     }
 }
@@ -115,6 +115,14 @@ fn without_summary<'t>(trace: &'t str, detail: &str) -> &'t str {
         }
     }
     if repeats(trace) { "" } else { trace }
+}
+
+/// Returns whether every line of a text was told before. Of a long text there is the end, whose first line may be cut.
+fn is_told(output: &str, told: &[String]) -> bool {
+    let lines: HashSet<&str> = told.iter().map(String::as_str).collect();
+    output.lines().enumerate().all(|(number, line)| {
+        lines.contains(line) || (number == 0 && told.iter().any(|told| told.ends_with(line)))
+    })
 }
 
 fn problem(error: &Error) -> Option<&Problem> {
@@ -150,5 +158,17 @@ mod tests {
             assert_eq!(without_summary(trace, &detail(words)), trace.trim_end());
         }
         assert_eq!(without_summary("RangeError: no", &detail("RangeError: no")), "");
+    }
+
+    #[test]
+    fn what_was_told_line_by_line_is_not_told_again() {
+        let told = ["Looking in links", "storing", "ERROR: no a"].map(str::to_owned);
+        for output in ["Looking in links\nERROR: no a\n", "in links\nERROR: no a\n", ""] {
+            assert!(is_told(output, &told), "{output}");
+        }
+        for output in ["Looking in links\nno a\n", "the code wrote this\n"] {
+            assert!(!is_told(output, &told), "{output}");
+        }
+        assert!(!is_told("Looking in links\n", &[]));
     }
 }

@@ -160,12 +160,13 @@ async fn along<T>(
     done
 }
 
-/// Replaces hints that name the manager's log: `run` has none.
+/// Replaces hints that name the log of the manager or of a build: `run` keeps none.
 fn of_run(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
-    let hint = error.hint.map(|hint| match hint.contains("--role manager") {
-        true => "`cloudfunc run --verbose` shows more".to_owned(),
-        false => hint,
-    });
+    let hint =
+        error.hint.map(|hint| match hint.contains("--role manager") || hint.contains("--build`") {
+            true => "`cloudfunc run --verbose` shows more".to_owned(),
+            false => hint,
+        });
     Error { hint, ..error }
 }

@@ -50,7 +50,8 @@ pub(super) async fn load(
             }
         }
     }
-    BuildStep::Done { image, bundle, dependencies, notice, output }
+    let fresh = build.refresh && dependencies.is_some();
+    BuildStep::Done { image, bundle, dependencies, fresh, notice, output }
 }
 
 /// Places for code that is loaded.

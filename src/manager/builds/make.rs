@@ -86,7 +86,7 @@ pub(super) async fn with_packages(
         }
     };
     let folder = code.folder();
-    let packages = dependencies::ensure(shared, &build.spec, folder, &image, progress, stop).await?;
+    let packages = dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
     Ok(Built { packages, ..built })
 }
 

@@ -1,7 +1,8 @@
 //! Builds: any manager may take one. The result is a bundle in the store; images are this host's
 //! cache, which other managers make anew for themselves. Then the code is loaded once, before anything of it
-//! is registered.
+//! is registered. A build belongs to the deploy that waits for it ([`deploy`]), and ends with it.
 
+mod deploy;
 mod load;
 mod make;
 mod size;
@@ -9,7 +10,6 @@ pub mod under_way;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -20,10 +20,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    error_chain::chain,
-    model::message::{self, Build, BuildEvent, BuildStep, Parcel},
-    queue::{Address, ConsumeOptions, Delivery, Message},
+    model::message::{Build, BuildStep},
+    queue::{Address, ConsumeOptions, Delivery},
 };
+use deploy::{forward, hung_up, is_awaited, tell};
 use load::{Loading, load};
 use make::{perform, with_packages};
 
@@ -92,14 +92,14 @@ async fn run(
             return drop(delivery.ack().await);
         }
     };
+    // It waited here until its client had gone.
+    if !is_awaited(shared, &build).await {
+        tracing::info!(function = %build.name, build = %build.build, "build dropped: nobody waits for it");
+        return drop(delivery.ack().await);
+    }
     tracing::info!(function = %build.name, build = %build.build, "building");
     let _entered = shared.under_way.enter(function_tag(build.name.as_str(), &build.source));
-    let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel();
-    let forward = async {
-        while let Some(message) = lines.recv().await {
-            tell(shared, &build, BuildStep::Progress { message }).await;
-        }
-    };
+    let (progress, lines) = tokio::sync::mpsc::unbounded_channel();
     let work = async {
         let built = perform(shared, &build, &progress).await;
         dispatch.send(Command::ImageMade);
@@ -116,20 +116,22 @@ async fn run(
         drop(progress);
         step
     };
-    let (step, ()) = tokio::join!(work, forward);
-    if let BuildStep::Failed { message, .. } = &step {
-        tracing::info!(function = %build.name, error = message, "build failed");
-    } else {
-        tracing::info!(function = %build.name, "built");
+    // Dropped, it leaves nothing: sandboxes and half of a tree are removed in the background.
+    let step = tokio::select! {
+        (step, ()) = async { tokio::join!(work, forward(shared, &build, lines)) } => Some(step),
+        () = hung_up(shared, &build) => None,
+    };
+    match &step {
+        None => {
+            tracing::info!(function = %build.name, build = %build.build, "build cancelled: nobody waits for it")
+        }
+        Some(BuildStep::Failed { message, .. }) => {
+            tracing::info!(function = %build.name, error = message, "build failed");
+        }
+        Some(_) => tracing::info!(function = %build.name, "built"),
     }
-    tell(shared, &build, step).await;
+    if let Some(step) = step {
+        tell(shared, &build, step).await;
+    }
     drop(delivery.ack().await);
-}
-
-async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
-    let event = BuildEvent { v: message::VERSION, build: build.build, step };
-    let message = Message { parcel: Parcel::new(event, Bytes::new()), expires: None };
-    if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
-        tracing::debug!(error = %chain(&error), "this build is no longer waited for");
-    }
 }

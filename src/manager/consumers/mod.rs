@@ -1,6 +1,7 @@
 //! Consumers of the functions' queues: for each queue a standing one, and a second one with a higher
 //! priority while a live instance is here, so that warm managers are served first.
 
+mod fit;
 mod function_queue;
 
 use std::{
@@ -9,9 +10,10 @@ use std::{
     sync::Arc,
 };
 
+use fit::{Fit, Fits};
 use function_queue::{FunctionQueue, STANDING_PRIORITY};
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     model::{
-        Code, Function, FunctionId, Language, Mode, RevisionNumber,
+        Code, Function, FunctionId, Language, Mode, Revision, RevisionNumber,
         message::{Change, Event, Parcel},
     },
     store::{self, ActiveFunction},
@@ -40,10 +42,22 @@ struct Consuming {
     stop: CancellationToken,
 }
 
+/// A function that is left to others.
+struct Held {
+    active: RevisionNumber,
+    /// None while it is being found out.
+    reason: Option<String>,
+}
+
 /// Consumes for every function there is, as functions come and go, until `stop`; then everything that
 /// was handed out and has not begun is given back.
 pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToken) {
+    let (unusable, reports) = watch::channel(Vec::new());
+    shared.tasks.spawn_unawaited(fit::report(shared.clone(), reports));
     let mut followed = Followed {
+        fits: Fits::new(shared.clone()),
+        held: HashMap::new(),
+        unusable,
         shared,
         dispatch,
         stop: stop.clone(),
@@ -94,6 +108,10 @@ struct Followed {
     stop: CancellationToken,
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
+    /// Functions of which nothing is taken, since their packages cannot be used here, or that is not known yet.
+    held: HashMap<FunctionId, Held>,
+    fits: Fits,
+    unusable: watch::Sender<Vec<(FunctionId, String)>>,
     /// Languages that some function was seen in.
     languages: HashSet<Language>,
     /// The tasks of the consumers.
@@ -124,6 +142,12 @@ impl Followed {
                     None => return Ok(()),
                 },
                 _ = tick.tick() => Reading::All,
+                answered = self.fits.answered() => {
+                    for function in answered {
+                        self.read_one(function).await?;
+                    }
+                    continue;
+                }
                 Some(ended) = self.tasks.join_next() => match ended {
                     // One that panics must not leave its queue to nobody: it takes us along.
                     Err(ended) if ended.is_panic() => resume_unwind(ended.into_panic()),
@@ -150,7 +174,7 @@ impl Followed {
     }
 
     async fn read_all(&mut self) -> Result<(), store::Error> {
-        let mut present = HashSet::new();
+        let (mut present, mut trees) = (HashSet::new(), HashSet::new());
         let mut after = None;
         loop {
             let page = self.shared.store.active_functions(after.as_ref(), PAGE).await?;
@@ -158,23 +182,32 @@ impl Followed {
             let is_last = page.len() < PAGE as usize;
             for found in page {
                 present.insert(found.function.id);
+                trees.extend(found.revision.dependencies.clone());
                 self.is_there(found);
             }
             if is_last {
                 break;
             }
         }
-        let gone = self.consuming.keys().filter(|id| !present.contains(id)).copied();
+        let gone =
+            self.consuming.keys().chain(self.held.keys()).filter(|id| !present.contains(id)).copied();
         for id in gone.collect::<Vec<_>>() {
             self.is_gone(id);
         }
+        self.fits.keep(&trees);
         Ok(())
     }
 
     /// The function does not exist any more, or was never known here.
     fn is_gone(&mut self, id: FunctionId) {
-        if let Some(one) = self.consuming.remove(&id) {
+        let (consumed, held) = (self.consuming.remove(&id), self.held.remove(&id));
+        if let Some(one) = &consumed {
             one.stop.cancel();
+        }
+        if held.is_some() {
+            self.report_unusable();
+        }
+        if consumed.is_some() || held.is_some() {
             self.shared.outdated.look_at(self.shared.revisions.digests(id));
             self.shared.revisions.forget(id);
             self.dispatch.warm().forget(id);
@@ -194,17 +227,31 @@ impl Followed {
             self.dispatch.send(Command::Deployed { language });
         }
         self.shared.revisions.set_active(id, active);
-        let prefetch = u16::try_from(revision.spec.scaling.places()).unwrap_or(u16::MAX);
-        let known = self.consuming.get_mut(&id);
-        if known.as_ref().is_none_or(|one| one.active != active) {
+        let prefetch = u16::try_from(revision.spec.scaling.places()).unwrap_or(u16::MAX).max(1);
+        let held = self.held.remove(&id);
+        let known =
+            self.consuming.get(&id).map(|one| one.active).or(held.as_ref().map(|held| held.active));
+        if known != Some(active) {
             self.dispatch.send(Command::Active { function: id, revision: Some(active) });
-            if revision.spec.scaling.min_instances > 0 {
-                self.dispatch.send(Command::Keep { revision: revision.clone() });
-            }
             if known.is_some() {
                 self.shared.outdated.look_at(self.shared.revisions.digests(id));
             }
         }
+        let reason = match self.fits.of(&revision) {
+            Fit::Fits | Fit::Unknown(_) => None,
+            Fit::Asked => Some(None),
+            Fit::Unfit(reason) => Some(Some(reason)),
+        };
+        if let Some(reason) = reason {
+            return self.hold(&revision, held, reason);
+        }
+        if (known != Some(active) || held.is_some()) && revision.spec.scaling.min_instances > 0 {
+            self.dispatch.send(Command::Keep { revision: revision.clone() });
+        }
+        if held.is_some_and(|held| held.reason.is_some()) {
+            self.report_unusable();
+        }
+        let known = self.consuming.get_mut(&id);
         match known {
             Some(one) if one.prefetch == prefetch => one.active = active,
             _ => {
@@ -215,6 +262,29 @@ impl Followed {
                 self.consuming.insert(id, one);
             }
         }
+    }
+
+    /// Leaves a function to other managers; none as a reason: for now.
+    fn hold(&mut self, revision: &Revision, before: Option<Held>, reason: Option<String>) {
+        let (id, active) = (revision.function, revision.number);
+        if let Some(one) = self.consuming.remove(&id) {
+            one.stop.cancel();
+        }
+        let is_new = before.as_ref().is_none_or(|held| held.active != active || held.reason != reason);
+        let was_unusable = before.is_some_and(|held| held.reason.is_some());
+        if let Some(reason) = reason.as_ref().filter(|_| is_new) {
+            tracing::warn!(function = %revision.name, revision = %active, reason, "cannot be run on this host, and is left to others");
+        }
+        let is_unusable = reason.is_some();
+        self.held.insert(id, Held { active, reason });
+        if is_new && (is_unusable || was_unusable) {
+            self.report_unusable();
+        }
+    }
+
+    fn report_unusable(&self) {
+        let unusable = |(id, held): (&FunctionId, &Held)| Some((*id, held.reason.clone()?));
+        self.unusable.send_replace(self.held.iter().filter_map(unusable).collect());
     }
 
     fn start(&mut self, function: &Function, prefetch: u16) -> Consuming {

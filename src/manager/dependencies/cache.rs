@@ -44,6 +44,8 @@ pub struct DependencyCache {
     folder: PathBuf,
     store: Arc<dyn store::ManagerStore>,
     trees: Mutex<HashMap<Digest, Cell>>,
+    /// What a process that was killed had begun.
+    leftovers: Mutex<Vec<PathBuf>>,
     /// Held for reading while a tree is fetched or handed out: until somebody has it, it must not be removed.
     fetching: RwLock<()>,
     /// Whether other processes use the folder, too: then what it has and what goes is not decided here.
@@ -54,7 +56,7 @@ impl DependencyCache {
     /// Uses a folder of trees that other processes use, too; those that are there are found by their names.
     pub fn shared(folder: PathBuf, store: Arc<dyn store::ManagerStore>) -> Self {
         let (trees, fetching) = (Mutex::default(), RwLock::default());
-        Self { folder, store, trees, fetching, is_shared: true }
+        Self { folder, store, trees, leftovers: Mutex::default(), fetching, is_shared: true }
     }
 
     /// Opens the folder, before any sandbox sees it.
@@ -67,7 +69,7 @@ impl DependencyCache {
                 "installed packages could not be checked after a reboot; if they are damaged, delete this folder"
             );
         }
-        let mut trees = HashMap::new();
+        let (mut trees, mut leftovers) = (HashMap::new(), Vec::new());
         for entry in fs::read_dir(&folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             match name.parse::<Digest>() {
@@ -75,13 +77,21 @@ impl DependencyCache {
                     let cell = OnceCell::new_with(Some(Arc::new(Tree { name: name.clone() })));
                     trees.insert(name, Arc::new(cell));
                 }
-                // What a process that was killed had begun.
-                Err(_) if name.starts_with('.') => remove(&folder.join(name)),
+                Err(_) if name.starts_with('.') => leftovers.push(folder.join(name)),
                 Err(_) => {}
             }
         }
-        let (trees, fetching) = (Mutex::new(trees), RwLock::default());
-        Ok(Self { folder, store, trees, fetching, is_shared: false })
+        let (trees, leftovers) = (Mutex::new(trees), Mutex::new(leftovers));
+        let fetching = RwLock::default();
+        Ok(Self { folder, store, trees, leftovers, fetching, is_shared: false })
+    }
+
+    /// Removes what was left when it was opened, which may be tens of thousands of files.
+    pub async fn remove_leftovers(&self) {
+        let leftovers = std::mem::take(&mut *self.leftovers.lock().expect("no holder panics"));
+        let removing = move || leftovers.iter().for_each(|path| remove(path));
+        // What is left when the manager stops is removed by the next start.
+        let _ = finished(tokio::task::spawn_blocking(removing)).await;
     }
 
     /// Returns the folder for a sandbox to see, made again where somebody has cleared the cache.
@@ -205,6 +215,8 @@ fn remove(path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
     use crate::{
         manager::dependencies::transfer::put,
@@ -217,7 +229,7 @@ mod tests {
         let (from, tree) = (folder.join(name), Digest::of(name.as_bytes()));
         fs::create_dir(&from).unwrap();
         fs::write(from.join("module.py"), name).unwrap();
-        let (size, pieces) = put(store, from, &tree).await.unwrap();
+        let (size, pieces) = put(store, from, &tree, &CancellationToken::new()).await.unwrap();
         let none = String::new;
         let target =
             Target { interpreter: none(), abi: none(), architecture: none(), c_library: none() };
@@ -282,6 +294,7 @@ mod tests {
         fs::create_dir(folder.join(".fetch-x")).unwrap();
         let next = open();
         assert_eq!(next.unpacked(), HashSet::from([a]));
+        next.remove_leftovers().await;
         assert!(!folder.join(".fetch-x").exists());
         let missing = next.get(&Digest::of(b"c")).await.unwrap_err();
         assert!(matches!(missing, transfer::Error::Missing(_)), "{missing}");

@@ -1,5 +1,7 @@
 //! Why packages were not installed, and what a deploy is told.
 
+use std::fmt;
+
 use super::transfer;
 use crate::{
     bundle::TreeError,
@@ -39,6 +41,14 @@ impl Failure {
             Self::Platform(reason) => (reason, false, None),
         };
         BuildStep::Failed { message, user_error, manifest: false, error: None, output }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Packages { reason, .. } | Self::Platform(reason) => f.write_str(reason),
+        }
     }
 }
 

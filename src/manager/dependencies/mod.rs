@@ -13,11 +13,13 @@
 pub mod cache;
 mod failure;
 mod files;
+pub mod host;
 pub mod kept;
 pub mod packages;
 mod requirements;
 mod sandbox;
 mod sources;
+mod storing;
 pub mod transfer;
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
@@ -36,7 +38,10 @@ use self::{
 };
 use super::shared::Shared;
 use crate::{
-    model::{Dependencies, Digest, FunctionSpec, Language, PackageVersion, Target, message::BuildStep},
+    model::{
+        Dependencies, Digest, Language, PackageVersion, Target,
+        message::{self, BuildStep},
+    },
     units::show_bytes,
 };
 
@@ -58,13 +63,14 @@ struct Key<'k> {
 /// image.
 pub async fn ensure(
     shared: &Arc<Shared>,
-    spec: &FunctionSpec,
+    asked: &message::Build,
     code: &Path,
     image: &str,
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Tree>>, BuildStep> {
-    let (spec, code, builds) = (spec.clone(), code.to_owned(), shared.packages.builds.clone());
+    let (spec, code, refresh) = (asked.spec.clone(), code.to_owned(), asked.refresh);
+    let builds = shared.packages.builds.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let has_index = |kind| index_of(&builds, kind).is_some();
         (requirements::read(&spec, &code, has_index), requirements::notice(&spec, &code))
@@ -86,7 +92,13 @@ pub async fn ensure(
             });
         }
     };
-    let built = Build { shared, wanted: &wanted, image, progress, stop }.unpacked().await;
+    let build = Build { shared, wanted: &wanted, image, refresh, progress, stop };
+    // Dropped, it leaves nothing.
+    let built = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
+        built = build.unpacked() => built,
+    };
     match built {
         Ok(tree) => Ok(Some(tree)),
         Err(Failure::Packages { reason, output, .. }) => {
@@ -101,19 +113,26 @@ struct Build<'b> {
     shared: &'b Arc<Shared>,
     wanted: &'b Requirements,
     image: &'b str,
+    /// Whether they are resolved anew.
+    refresh: bool,
     progress: &'b UnboundedSender<String>,
     stop: &'b CancellationToken,
 }
 
 impl Build<'_> {
     async fn unpacked(&self) -> Result<Arc<Tree>, Failure> {
-        let dependencies = self.tree().await?;
-        Ok(self.shared.packages.cache.get(&dependencies.tree).await?)
+        let cache = &self.shared.packages.cache;
+        match cache.get(&self.tree().await?.tree).await {
+            // It went, when it had been found, with the last revision that used it.
+            Err(transfer::Error::Missing(_)) => Ok(cache.get(&self.tree().await?.tree).await?),
+            unpacked => Ok(unpacked?),
+        }
     }
 
     async fn tree(&self) -> Result<Dependencies, Failure> {
         let packages = &self.shared.packages;
-        if let Some(target) = packages.target(self.image)
+        if !self.refresh
+            && let Some(target) = packages.target(self.image)
             && let Some(found) = self.found(&target).await?
         {
             return Ok(found);
@@ -150,7 +169,9 @@ impl Build<'_> {
             return Err(Failure::Platform(no_tool(self.wanted.language, &self.wanted.version)));
         };
         self.shared.packages.keep_target(self.image, &target);
-        if let Some(found) = self.found(&target).await? {
+        if !self.refresh
+            && let Some(found) = self.found(&target).await?
+        {
             return Ok(found);
         }
         self.tell(format!("installing the packages of {} with {tool}", self.wanted.file));
@@ -158,6 +179,13 @@ impl Build<'_> {
         let mut packages = workshop.install(self.wanted, sources, self.stop, &tell).await?;
         packages.sort();
         packages.dedup();
+        if self.refresh
+            && let Some(found) = self.shared.store.dependencies_for(&self.key(&target)).await?
+            && found.packages == packages
+        {
+            self.tell(format!("packages, the same versions as before: {}", list(&packages)));
+            return Ok(found);
+        }
         let folder = workshop.installed().await;
         self.store(target, packages, &folder).await
     }
@@ -185,25 +213,18 @@ impl Build<'_> {
         self.tell("storing the packages".to_owned());
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| Failure::Platform(error.to_string()))?;
-        let (store, tree) = (&*self.shared.store, Digest::of(&random));
-        let stored = transfer::put(store, folder.to_owned(), &tree).await;
-        if stored.is_err()
-            && let Err(error) = store.drop_pieces(&tree).await
-        {
-            tracing::warn!(%error, "pieces of packages are left; the sweep deletes them");
-        }
-        let (size, pieces) = stored?;
+        let tree = Digest::of(&random);
         let new = Dependencies {
             key: self.key(&target),
             tree,
             language: self.wanted.language,
             target,
             packages,
-            files: size.files,
-            bytes: size.bytes,
-            pieces,
+            files: 0,
+            bytes: 0,
+            pieces: 0,
         };
-        let added = store.add_dependencies(&new).await?;
+        let added = storing::store(self.shared, folder.to_owned(), new, self.refresh).await?;
         if let Some(kept) = &self.shared.packages.kept {
             kept.add(&added);
         }

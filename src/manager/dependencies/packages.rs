@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::{cache::DependencyCache, kept::KeptPackages};
 use crate::{model::Target, runtime::PACKAGES_PATH, settings::Builds};
@@ -25,12 +25,21 @@ pub struct Packages {
     targets: Mutex<HashMap<String, Target>>,
     /// Whether the id of an image means the same image later on: then what it has is kept, too.
     has_lasting_ids: bool,
+    /// Images are asked about one after the other.
+    pub asking: Turn<()>,
 }
 
 impl Packages {
     pub fn new(cache: DependencyCache, builds: Builds) -> Self {
-        let (places, targets) = (Semaphore::new(AT_ONCE), Mutex::default());
-        Self { cache, kept: None, builds, places, targets, has_lasting_ids: false }
+        Self {
+            cache,
+            kept: None,
+            builds,
+            places: Semaphore::new(AT_ONCE),
+            targets: Mutex::default(),
+            has_lasting_ids: false,
+            asking: Turn::default(),
+        }
     }
 
     /// Keeps packages for later managers; and what images have, if their ids mean the same later on.

@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -83,11 +84,16 @@ impl Workshop {
     ) -> Result<Self, Failure> {
         let instance = InstanceId::new();
         let folder = shared.instances.join(instance.to_string());
-        let opened = Self::start(shared, instance, &folder, wanted, sources).await;
-        if opened.is_err() {
-            folder::remove_folder(&folder);
-        }
-        let mut workshop = opened?;
+        let (answer, started) = oneshot::channel();
+        let starting = Self::start(shared.clone(), instance, folder, wanted, sources);
+        // To its end, also when nobody waits for it any more: the sandbox that is there then is removed before its folder.
+        shared.tasks.spawn(async move {
+            if let Err(Ok(unwanted)) = answer.send(starting.await) {
+                unwanted.close().await;
+            }
+        });
+        let stopped = || Err(Failure::Platform("the manager stops".to_owned()));
+        let mut workshop: Self = started.await.unwrap_or_else(|_| stopped())?;
         match workshop.load(wanted).await {
             Ok(()) => Ok(workshop),
             Err(failure) => {
@@ -97,21 +103,21 @@ impl Workshop {
         }
     }
 
-    async fn start(
-        shared: &Arc<Shared>,
+    /// Returns the future that makes the sandbox; its folder is filled now.
+    fn start(
+        shared: Arc<Shared>,
         instance: InstanceId,
-        folder: &Path,
+        folder: PathBuf,
         wanted: &Requirements,
         sources: &Sources,
-    ) -> Result<Self, Failure> {
-        let files = fill(folder, wanted, sources);
-        files.map_err(|error| Failure::Platform(chain_of_disk(&error)))?;
+    ) -> impl Future<Output = Result<Self, Failure>> + Send + use<> {
+        let filled = fill(&folder, wanted, sources);
         let spec = Spec {
             instance,
             // No function has this name.
             function: format!("build.{}", wanted.language),
             image: Image::Language { language: wanted.language, version: wanted.version.clone() },
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             memory_bytes: MEMORY,
             cpus: CPUS,
             network: Network::Egress,
@@ -122,8 +128,21 @@ impl Workshop {
                 wheels: sources.wheels.clone(),
             }),
         };
-        let Started { sandbox, guest } = shared.runtime.start(&spec).await?;
-        Ok(Self { shared: shared.clone(), sandbox: Some(sandbox), guest, folder: folder.to_owned() })
+        async move {
+            let started = match filled {
+                Ok(()) => shared.runtime.start(&spec).await.map_err(Failure::from),
+                Err(error) => Err(Failure::Platform(chain_of_disk(&error))),
+            };
+            match started {
+                Ok(Started { sandbox, guest }) => {
+                    Ok(Self { shared, sandbox: Some(sandbox), guest, folder })
+                }
+                Err(failure) => {
+                    folder::remove_folder(&folder);
+                    Err(failure)
+                }
+            }
+        }
     }
 
     async fn load(&mut self, wanted: &Requirements) -> Result<(), Failure> {

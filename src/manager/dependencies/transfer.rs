@@ -10,6 +10,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bundle::{self, TreeError, TreeSize},
@@ -39,11 +40,13 @@ pub async fn finished<T>(task: JoinHandle<T>) -> Result<T, Error> {
     })
 }
 
-/// Stores the files of a folder as the pieces of a tree; returns their size and the number of pieces.
+/// Stores the files of a folder as the pieces of a tree; returns their size and the number of pieces. Given up, it ends with
+/// an error between two pieces, and the caller deletes those that are stored.
 pub async fn put(
     store: &dyn store::Dependencies,
     folder: PathBuf,
     tree: &Digest,
+    given_up: &CancellationToken,
 ) -> Result<(TreeSize, u32), Error> {
     let (sender, mut pieces) = mpsc::channel(1);
     let packing = tokio::task::spawn_blocking(move || {
@@ -53,13 +56,20 @@ pub async fn put(
     });
     let mut count = 0;
     while let Some(piece) = pieces.recv().await {
-        if let Err(error) = store.put_piece(tree, count, piece).await {
+        let put = match given_up.is_cancelled() {
+            true => Err(Error::Stopped),
+            false => store.put_piece(tree, count, piece).await.map_err(Error::from),
+        };
+        if let Err(error) = put {
             // The packing ends with its next piece.
             drop(pieces);
             let _ = packing.await;
-            return Err(error.into());
+            return Err(error);
         }
         count += 1;
+    }
+    if given_up.is_cancelled() {
+        return Err(Error::Stopped);
     }
     let size = finished(packing).await??;
     Ok((size, count))
@@ -173,7 +183,8 @@ mod tests {
         getrandom::fill(&mut bytes).unwrap();
         fs::write(from.join("large"), &bytes).unwrap();
         let tree = Digest::of(b"tree");
-        let (size, pieces) = put(&*store, from, &tree).await.unwrap();
+        let given_up = CancellationToken::new();
+        let (size, pieces) = put(&*store, from.clone(), &tree, &given_up).await.unwrap();
         assert_eq!((size.files, size.bytes), (1, bytes.len() as u64));
         assert_eq!(pieces, 4);
         let of = Dependencies {
@@ -199,6 +210,11 @@ mod tests {
         let cut = fetch(&*store, &Dependencies { pieces: 3, ..more }, dir.path().join("cut")).await;
         assert!(matches!(cut, Err(Error::Tree(TreeError::Stream(_)))), "{cut:?}");
         assert!(!dir.path().join("cut").exists());
+        given_up.cancel();
+        let half = Digest::of(b"half");
+        let stopped = put(&*store, from, &half, &given_up).await.unwrap_err();
+        assert!(matches!(stopped, Error::Stopped), "{stopped}");
+        assert_eq!(store.piece(&half, 0).await.unwrap(), None);
     }
 
     #[tokio::test]

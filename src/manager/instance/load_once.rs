@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        code_check::{Checked, GivenCheck},
+        code_check::{Checked, CodeCheck, GivenCheck},
         commands::{Command, Commands},
         pool::Slot,
         shared::Shared,
@@ -26,16 +26,18 @@ pub async fn start(
     shared: Arc<Shared>,
     commands: Commands,
     slot: Slot,
-    check: GivenCheck,
+    mut check: GivenCheck,
     stop: CancellationToken,
 ) {
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
+    let CodeCheck { revision, answer } = &mut *check;
     let started = tokio::select! {
         biased;
         // Dropped, a start leaves nothing.
         () = stop.cancelled() => None,
-        started = start::start(&shared, id, &folder, &check.revision) => Some(started),
+        () = answer.closed() => None,
+        started = start::start(&shared, id, &folder, revision) => Some(started),
     };
     match started {
         Some(Ok(instance)) => run(instance, commands, slot, check, &folder, stop).await,
@@ -55,13 +57,15 @@ pub(super) async fn run(
     mut instance: Instance,
     commands: Commands,
     slot: Slot,
-    check: GivenCheck,
+    mut check: GivenCheck,
     folder: &Path,
     stop: CancellationToken,
 ) {
     let loaded = tokio::select! {
         biased;
         () = stop.cancelled() => None,
+        // Its build was given up.
+        () = check.answer.closed() => None,
         loaded = instance.load(folder) => Some(loaded),
     };
     let printed = end(instance.load_output().text());

@@ -155,6 +155,11 @@ impl Queue for Embedded {
         Ok(self.replies.open())
     }
 
+    async fn is_awaited(&self, replies: &str) -> Result<bool, Error> {
+        self.check_open()?;
+        Ok(self.replies.is_open(replies))
+    }
+
     async fn take_replies(&self, take: TakeReply) -> Result<(Address, BoxFuture<'static, ()>), Error> {
         self.check_open()?;
         Ok(self.replies.open_taken(take))

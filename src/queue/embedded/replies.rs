@@ -59,6 +59,10 @@ impl Replies {
         (address, Box::pin(taking))
     }
 
+    pub(super) fn is_open(&self, name: &str) -> bool {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
     /// Ends all of them.
     pub(super) fn clear(&self) {
         self.places.write().unwrap_or_else(PoisonError::into_inner).clear();

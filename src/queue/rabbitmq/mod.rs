@@ -212,6 +212,12 @@ impl Queue for RabbitMq {
         Ok((Address::Reply(queue.to_string()), consumer))
     }
 
+    async fn is_awaited(&self, replies: &str) -> Result<bool, Error> {
+        let name = ShortString::from(replies);
+        let ask = |live: Arc<Live>| async move { replies::is_open(live, name).await };
+        self.replies.call(CALL_TIMEOUT, ask).await
+    }
+
     async fn remove_platform(&self) -> Result<(), Error> {
         let queues = [Address::Outcomes, Address::Builds].map(|address| self.names.queue(&address));
         let events = self.names.events();

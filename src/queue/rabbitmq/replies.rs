@@ -22,7 +22,7 @@ use super::{
     consumer::{Incoming, Returns},
     failure::BrokerFailure,
     live::Live,
-    topology::classic,
+    topology::{classic, count_messages},
 };
 
 /// RabbitMQ's pseudo-queue for direct replies: it is consumed, and a request names it as the place for its answer.
@@ -36,6 +36,17 @@ pub(super) async fn open(live: Arc<Live>) -> Result<(ShortString, Consumer), Bro
         channel.basic_consume(DIRECT.into(), "".into(), consume, FieldTable::default()).await?;
     let name = name(&channel).await?;
     Ok((name, Consumer::new(Incoming::new(consumer, channel, Returns::Never))))
+}
+
+/// Returns whether a way for answers still leads to somebody: the broker takes the name for that of a queue which exists as
+/// long. A channel that asks for one that does not is closed, so this is not a shared one.
+pub(super) async fn is_open(live: Arc<Live>, name: ShortString) -> Result<bool, BrokerFailure> {
+    let channel = OpenChannel::open(&live.wire).await?;
+    match count_messages(&channel, name).await {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.is_not_found() => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn name(channel: &OpenChannel) -> Result<ShortString, BrokerFailure> {

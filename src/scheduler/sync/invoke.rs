@@ -18,6 +18,7 @@ use crate::{
     lifecycle::Ending,
     model::{
         Body, CallHeaders, Ended, FunctionName, InvocationId, Mode,
+        api::Unusable,
         message::{self, Invoke, Outcome, Parcel},
     },
     queue::{self, Address, Message},
@@ -206,9 +207,20 @@ impl Scheduler {
             // Silence is no word for that it did not run: a manager may have been lost with it, or its answer.
             Some(pending) => {
                 self.conclude(id, &pending.arrival, Err(Ending::interrupted()));
-                Err(interrupted(id).into())
+                let problem = interrupted(id);
+                Err(match self.unusable(function).await {
+                    Some(hint) => problem.hint(hint).into(),
+                    None => problem.into(),
+                })
             }
         }
+    }
+
+    /// Returns which manager cannot run a function, and why: there may be no other.
+    async fn unusable(&self, function: &CachedFunction) -> Option<String> {
+        let asked = tokio::time::timeout(STEP, self.store.unusable(function.id)).await;
+        let Unusable { manager, reason } = asked.ok()?.ok()?.into_iter().next()?;
+        Some(format!("manager {manager} cannot run it: {reason}"))
     }
 
     fn answer(

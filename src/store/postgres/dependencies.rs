@@ -74,3 +74,39 @@ pub async fn forget_tree(pool: &PgPool, tree: &Digest) -> Result<bool, Failure> 
     tx.commit().await.map_err(Failure::committing)?;
     Ok(forgotten.rows_affected() > 0)
 }
+
+/// A tree without its key has its own name in the place of one.
+pub async fn add_fresh(pool: &PgPool, new: &Dependencies) -> Result<(), Failure> {
+    let mut connection = pool.acquire().await?;
+    query(
+        "INSERT INTO dependency_trees (tree, key, about, created_at) VALUES ($1, $1, $2, now_ms())
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(new.tree.as_str())
+    .bind(json(new)?)
+    .execute(&mut *connection)
+    .await
+    .map_err(Failure::committing)?;
+    Ok(())
+}
+
+pub async fn use_fresh(pool: &PgPool, tree: &Digest) -> Result<(), Failure> {
+    let mut tx = pool.begin().await?;
+    let about: Option<String> =
+        query_scalar("SELECT about FROM dependency_trees WHERE tree = $1 AND key = $1")
+            .bind(tree.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(about) = about else { return Ok(()) };
+    let Dependencies { key, .. } = from_json(&about)?;
+    // The second of two that want the key waits here, and sees then who has it.
+    for statement in [
+        "SELECT 1 FROM dependency_trees WHERE key = $2 AND tree <> $1 FOR UPDATE",
+        "UPDATE dependency_trees SET key = tree WHERE key = $2 AND tree <> $1",
+        "UPDATE dependency_trees SET key = $2 WHERE tree = $1",
+    ] {
+        query(statement).bind(tree.as_str()).bind(key.as_str()).execute(&mut *tx).await?;
+    }
+    tx.commit().await.map_err(Failure::committing)?;
+    Ok(())
+}

@@ -57,7 +57,7 @@ pub async fn add_revision(pool: &PgPool, new: &NewRevision) -> Result<Revision, 
                 .bind(tree.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
-        found.ok_or_else(|| Failure::Missing(format!("dependencies {tree}")))?;
+        found.ok_or_else(|| Failure::Missing("installed packages".to_owned()))?;
     }
     if number == 1 {
         // Lines of an earlier function of this name that arrived after it was deleted.
@@ -178,7 +178,11 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(digests)
     .execute(&mut *tx)
     .await?;
-    query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+    for statement in
+        ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
+    {
+        query(statement).bind(name.as_str()).execute(&mut *tx).await?;
+    }
     let gone = settlement::function_deleted();
     let ended = query(
         "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = now_ms(),

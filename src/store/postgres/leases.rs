@@ -6,7 +6,7 @@ use sqlx::{PgPool, query, query_scalar};
 
 use super::columns;
 use crate::{
-    model::{ManagerId, OwnerId},
+    model::{FunctionId, ManagerId, OwnerId},
     store::{
         Lease, ReportedInstance,
         failure::Failure,
@@ -115,5 +115,30 @@ pub async fn report_instances(
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;
+    Ok(())
+}
+
+pub async fn report_unusable(
+    pool: &PgPool,
+    owner: OwnerId,
+    manager: ManagerId,
+    functions: &[(FunctionId, String)],
+) -> Result<(), Failure> {
+    let mut tx = pool.begin().await?;
+    query("DELETE FROM unusable WHERE owner = $1 OR owner NOT IN (SELECT owner FROM leases)")
+        .bind(Id(owner.0))
+        .execute(&mut *tx)
+        .await?;
+    query(
+        "INSERT INTO unusable (owner, manager, function_id, reason)
+         SELECT $1, $2, f, r FROM unnest($3::uuid[], $4::text[]) AS t (f, r)",
+    )
+    .bind(Id(owner.0))
+    .bind(Id(manager.0))
+    .bind(columns(functions, |(function, _)| Id(function.0)))
+    .bind(columns(functions, |(_, reason): &(_, String)| clean(reason)))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await.map_err(Failure::committing)?;
     Ok(())
 }

@@ -46,7 +46,10 @@ macro_rules! function_reads {
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
 
         use crate::{
-            model::{Digest, Function, FunctionId, FunctionName, Revision, RevisionNumber},
+            model::{
+                Digest, Function, FunctionId, FunctionName, ManagerId, Revision, RevisionNumber,
+                api::Unusable,
+            },
             store::{
                 ActiveFunction, DeletedFunction, NamedBundle, ReportedInstance,
                 reads::functions::{active_functions, doomed, orphans},
@@ -225,6 +228,19 @@ macro_rules! function_reads {
             query.push(" ORDER BY n.id");
             let rows = query.build_query_as::<InstanceRow>().fetch_all(pool).await?;
             rows.into_iter().map(InstanceRow::into_model).collect()
+        }
+
+        pub async fn unusable(pool: &Reader, function: FunctionId) -> sqlx::Result<Vec<Unusable>> {
+            let rows: Vec<(Id, String)> = query_as(
+                "SELECT u.manager, u.reason FROM unusable AS u JOIN leases AS l ON l.owner = u.owner
+                 WHERE u.function_id = $1 ORDER BY u.manager",
+            )
+            .bind(Id(function.0))
+            .fetch_all(pool)
+            .await?;
+            let unusable =
+                rows.into_iter().map(|(id, reason)| Unusable { manager: ManagerId(id.0), reason });
+            Ok(unusable.collect())
         }
 
         pub async fn live_instances(

@@ -1,6 +1,7 @@
 //! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type. Only the name of
 //! the store's clock, and how a few conditions are written, differ.
 
+pub(super) mod build_logs;
 pub(super) mod dependencies;
 pub(super) mod functions;
 pub(super) mod invocations;
@@ -10,12 +11,18 @@ macro_rules! reads {
     ($database:ty, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
         use sqlx::{Pool, query_as, query_scalar};
 
-        pub use self::{dependencies::*, functions::*, invocations::*, logs::*};
+        pub use self::{build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
         use crate::store::{
             Prunable,
-            reads::functions::{doomed, orphans},
+            reads::{
+                dependencies::{unfinished_trees, unnamed_trees},
+                functions::{doomed, orphans},
+            },
         };
 
+        mod build_logs {
+            crate::store::reads::build_logs::build_log_reads!($database, now = $now);
+        }
         mod dependencies {
             crate::store::reads::dependencies::dependency_reads!($database, now = $now);
         }
@@ -60,6 +67,24 @@ macro_rules! reads {
             .bind(i64::from(keep))
             .fetch_one(pool)
             .await?;
+            let packages: (i64, i64) = query_as(concat!(
+                "WITH doomed AS (", doomed!(), "), going AS (
+                     SELECT d.tree FROM dependency_trees AS d
+                     WHERE NOT EXISTS (SELECT 1 FROM revisions AS r WHERE r.dependencies = d.tree
+                         AND NOT EXISTS (SELECT 1 FROM doomed AS o
+                             WHERE o.function_id = r.function_id AND o.number = r.number))
+                     AND (d.tree IN (",
+                unnamed_trees!($now),
+                ") OR EXISTS (SELECT 1 FROM revisions AS r WHERE r.dependencies = d.tree))
+                     UNION ",
+                unfinished_trees!($now),
+                ")
+                 SELECT (SELECT count(*) FROM going), CAST(coalesce(sum(octet_length(bytes)), 0) AS BIGINT)
+                 FROM dependency_pieces WHERE tree IN (SELECT tree FROM going)"
+            ))
+            .bind(i64::from(keep))
+            .fetch_one(pool)
+            .await?;
             let invocations: (i64, i64) = query_as(concat!(
                 "SELECT count(*), CAST(coalesce(sum(coalesce(octet_length(payload), 0)
                      + coalesce(octet_length(result), 0)), 0) AS BIGINT)
@@ -83,6 +108,7 @@ macro_rules! reads {
             Ok(Prunable {
                 revisions: revisions.unsigned_abs(),
                 bundles: amount(bundles),
+                packages: amount(packages),
                 invocations: amount(invocations),
                 log_lines: amount(lines),
             })

@@ -89,3 +89,40 @@ pub async fn forget_tree(writer: &Writer, tree: &Digest) -> Result<bool, Failure
     }
     writer.write(tree.clone(), |tx, tree| Box::pin(run(tx, tree))).await
 }
+
+/// A tree without its key has its own name in the place of one.
+pub async fn add_fresh(writer: &Writer, new: &Dependencies) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, new: &Dependencies) -> Result<(), Failure> {
+        query(concat!(
+            "INSERT INTO dependency_trees (tree, key, about, created_at) VALUES ($1, $1, $2, ",
+            now!(),
+            ") ON CONFLICT DO NOTHING"
+        ))
+        .bind(new.tree.as_str())
+        .bind(json(new)?)
+        .execute(&mut *tx)
+        .await?;
+        Ok(())
+    }
+    writer.write(new.clone(), |tx, new| Box::pin(run(tx, new))).await
+}
+
+pub async fn use_fresh(writer: &Writer, tree: &Digest) -> Result<(), Failure> {
+    async fn run(tx: &mut SqliteConnection, tree: &Digest) -> Result<(), Failure> {
+        let about: Option<String> =
+            query_scalar("SELECT about FROM dependency_trees WHERE tree = $1 AND key = $1")
+                .bind(tree.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(about) = about else { return Ok(()) };
+        let Dependencies { key, .. } = from_json(&about)?;
+        for statement in [
+            "UPDATE dependency_trees SET key = tree WHERE key = $2 AND tree <> $1",
+            "UPDATE dependency_trees SET key = $2 WHERE tree = $1",
+        ] {
+            query(statement).bind(tree.as_str()).bind(key.as_str()).execute(&mut *tx).await?;
+        }
+        Ok(())
+    }
+    writer.write(tree.clone(), |tx, tree| Box::pin(run(tx, tree))).await
+}

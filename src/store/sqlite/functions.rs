@@ -48,7 +48,7 @@ pub async fn add_revision(writer: &Writer, new: &NewRevision) -> Result<Revision
                     .bind(tree.as_str())
                     .fetch_optional(&mut *tx)
                     .await?;
-            found.ok_or_else(|| Failure::Missing(format!("dependencies {tree}")))?;
+            found.ok_or_else(|| Failure::Missing("installed packages".to_owned()))?;
         }
         let (function, number, created): (Id, i64, i64) = query_as(concat!(
             "INSERT INTO functions AS f (id, name, active_revision, last_revision, created_at)
@@ -182,7 +182,11 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        query("DELETE FROM logs WHERE function_name = $1").bind(name.as_str()).execute(&mut *tx).await?;
+        for statement in
+            ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
+        {
+            query(statement).bind(name.as_str()).execute(&mut *tx).await?;
+        }
         let gone = settlement::function_deleted();
         let ended = query(concat!(
             "UPDATE invocations SET state = $2, reason = $3, cause = $4, dead_letter = $5, finished_at = ",

@@ -6,7 +6,7 @@ use sqlx::{SqliteConnection, query};
 
 use super::{now, writer::Writer};
 use crate::{
-    model::{ManagerId, OwnerId},
+    model::{FunctionId, ManagerId, OwnerId},
     store::{
         Lease, ReportedInstance,
         failure::Failure,
@@ -142,4 +142,33 @@ pub async fn report_instances(
         Ok(())
     }
     writer.write((owner, instances.to_vec()), |tx, arguments| Box::pin(run(tx, arguments))).await
+}
+
+pub async fn report_unusable(
+    writer: &Writer,
+    owner: OwnerId,
+    manager: ManagerId,
+    functions: &[(FunctionId, String)],
+) -> Result<(), Failure> {
+    async fn run(
+        tx: &mut SqliteConnection,
+        (owner, manager, functions): &(OwnerId, ManagerId, Vec<(FunctionId, String)>),
+    ) -> Result<(), Failure> {
+        query("DELETE FROM unusable WHERE owner = $1 OR owner NOT IN (SELECT owner FROM leases)")
+            .bind(Id(owner.0))
+            .execute(&mut *tx)
+            .await?;
+        for (function, reason) in functions {
+            query("INSERT INTO unusable (owner, manager, function_id, reason) VALUES ($1, $2, $3, $4)")
+                .bind(Id(owner.0))
+                .bind(Id(manager.0))
+                .bind(Id(function.0))
+                .bind(&*clean(reason))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(())
+    }
+    let arguments = (owner, manager, functions.to_vec());
+    writer.write(arguments, |tx, arguments| Box::pin(run(tx, arguments))).await
 }

@@ -1,0 +1,137 @@
+//! A build, as the registry follows it. It lasts for as long as somebody waits here: once the place for its replies is gone,
+//! the manager that has it gives it up.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    Registry,
+    source::{Report, Source},
+};
+use crate::{
+    error_chain::chain,
+    http::Answer,
+    model::{
+        Digest, FunctionError, FunctionName, InvocationId, Problem, code,
+        message::{self, Build, BuildEvent, BuildStep, LoadCheck, Parcel},
+    },
+    queue::{Address, Message},
+};
+
+/// A build that has said nothing for so long has been lost with its manager, or there is none: a manager speaks at least
+/// every 40 s.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Then the user is told what is waited for.
+const NOTICE: Duration = Duration::from_secs(3);
+
+/// Advice about code that does not load, when nothing better is known.
+const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
+                          --no-check (?check=false) deploys it without";
+
+/// The result of a manager's build.
+pub struct Built {
+    pub image: String,
+    pub bundle: Option<Digest>,
+    pub dependencies: Option<Digest>,
+    /// Whether the packages were resolved anew.
+    pub fresh: bool,
+    pub notice: Option<String>,
+    pub output: Option<String>,
+}
+
+impl Registry {
+    /// Has it built. Dropped, it ends the build.
+    pub async fn build(
+        &self,
+        source: &Source,
+        check: Option<LoadCheck>,
+        report: &Report,
+    ) -> Answer<Built> {
+        let (address, mut replies) = self.queue.open_replies().await?;
+        let Address::Reply(reply_to) = address else {
+            return Err(Problem::new(code::INTERNAL, "the queue gave no reply address").into());
+        };
+        let build = Build {
+            v: message::VERSION,
+            build: InvocationId::new(),
+            name: source.name.clone(),
+            spec: source.spec.clone(),
+            source: source.digest.clone(),
+            reply_to,
+            check,
+            refresh: source.refresh,
+        };
+        let message = Message { parcel: Parcel::new(build.clone(), Bytes::new()), expires: None };
+        self.queue.publish(&Address::Builds, message).await?;
+        let mut patience = NOTICE;
+        loop {
+            let delivery = match tokio::time::timeout(patience, replies.next()).await {
+                Ok(Some(delivery)) => delivery,
+                Ok(None) => {
+                    let detail = "the message broker was lost during the build; deploy again";
+                    return Err(Problem::new(code::UNAVAILABLE, detail).into());
+                }
+                Err(_) if patience == NOTICE => {
+                    report("waiting for a manager to build it".to_owned());
+                    patience = SILENCE;
+                    continue;
+                }
+                Err(_) => {
+                    let detail = format!("no manager has built it within {} s", SILENCE.as_secs());
+                    return Err(Problem::new(code::UNAVAILABLE, detail)
+                        .hint("'cloudfunc status' shows whether a manager is running")
+                        .into());
+                }
+            };
+            patience = SILENCE;
+            let event = delivery.parcel.open::<BuildEvent>();
+            drop(delivery.ack().await);
+            let step = match event {
+                Ok((event, _)) if event.build == build.build => event.step,
+                Ok(_) => continue,
+                Err(error) => return Err(Problem::new(code::INTERNAL, chain(&error)).into()),
+            };
+            match step {
+                BuildStep::Progress { message } => report(message),
+                BuildStep::Done { image, bundle, dependencies, fresh, notice, output } => {
+                    return Ok(Built { image, bundle, dependencies, fresh, notice, output });
+                }
+                BuildStep::Failed { message, manifest: true, .. } => {
+                    return Err(Problem::new(code::INVALID_MANIFEST, message).into());
+                }
+                BuildStep::Failed { message, user_error, error, output, .. } => {
+                    return Err(failed(&source.name, message, user_error, error, output).into());
+                }
+            }
+        }
+    }
+}
+
+fn failed(
+    name: &FunctionName,
+    message: String,
+    user_error: bool,
+    error: Option<Box<FunctionError>>,
+    output: Option<String>,
+) -> Problem {
+    if !user_error {
+        let detail = format!("the build could not be done: {message}");
+        return Problem::new(code::UNAVAILABLE, detail).hint(all_said(name));
+    }
+    let mut problem = Problem::new(code::BUILD_FAILED, message);
+    if error.is_none() && output.is_some() {
+        problem = problem.hint(all_said(name));
+    }
+    problem.output = output;
+    if let Some(error) = error {
+        problem.hint = Some(error.hint.unwrap_or_else(|| NOT_LOADED.to_owned()));
+        problem.error_type = Some(error.kind);
+        problem.trace = error.trace;
+    }
+    problem
+}
+
+fn all_said(name: &FunctionName) -> String {
+    format!("`cloudfunc logs {name} --build` shows all that the build said")
+}

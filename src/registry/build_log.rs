@@ -1,0 +1,202 @@
+//! The log of a build: written down while a deploy is told of its steps, stored at its end, read afterwards.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Json, extract::State, http::Uri};
+
+use super::{Registry, source::Report};
+use crate::{
+    clock::Clock,
+    error_chain::chain,
+    http::{Answer, At, Query},
+    model::{
+        BuildLine, BuildLog, FunctionId, FunctionName, Problem, RevisionNumber, WhichBuild,
+        api::Deployed, code, route,
+    },
+    store::{MAX_BUILD_LOG, NewBuildLog},
+};
+
+/// Of the whole, what is left for the end of a log that was cut: how it ended.
+const FOR_THE_END: usize = 64 * 1024;
+const CUT: &str =
+    "the log is cut here, since it is longer than 1 MiB; what follows is how the build ended";
+
+/// Writes down what a deploy is told.
+pub struct Recorder {
+    clock: Clock,
+    log: Mutex<Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    lines: Vec<BuildLine>,
+    /// As JSON.
+    bytes: usize,
+    is_cut: bool,
+}
+
+impl Recorder {
+    pub fn new(clock: Clock) -> Arc<Self> {
+        Arc::new(Self { clock, log: Mutex::default() })
+    }
+
+    /// Returns what passes each line on to `report`, written down.
+    pub fn listening(self: &Arc<Self>, report: Report) -> Report {
+        let this = self.clone();
+        Arc::new(move |line: String| {
+            this.write(&line);
+            report(line);
+        })
+    }
+
+    fn write(&self, line: &str) {
+        let line = self.line(line);
+        let mut log = self.log.lock().expect("no holder panics");
+        if log.is_cut {
+            return;
+        }
+        if !log.add(line, MAX_BUILD_LOG - FOR_THE_END) {
+            log.is_cut = true;
+            let cut = self.line(CUT);
+            log.add(cut, MAX_BUILD_LOG);
+        }
+    }
+
+    /// Writes how it ended, also where the log was cut before.
+    fn end(&self, lines: &str) {
+        let mut log = self.log.lock().expect("no holder panics");
+        for line in lines.lines() {
+            let line = self.line(line);
+            log.add(line, MAX_BUILD_LOG);
+        }
+    }
+
+    pub fn deployed(&self, deployed: &Deployed) {
+        if let Some(output) = &deployed.output {
+            self.end("the code wrote while it was loaded:");
+            self.end(output);
+        }
+        self.end(deployed.notice.as_deref().unwrap_or_default());
+        self.end(&format!("deployed revision {}", deployed.revision));
+    }
+
+    /// What the installer of packages printed was told line by line; what code wrote while it was loaded was not.
+    pub fn failed(&self, problem: &Problem) {
+        if problem.error_type.is_some() {
+            self.end(problem.output.as_deref().unwrap_or_default());
+            self.end(problem.trace.as_deref().unwrap_or_default());
+        }
+        self.end(&format!("failed: {}", problem.detail));
+    }
+
+    fn line(&self, line: &str) -> BuildLine {
+        BuildLine { ts: self.clock.now(), line: line.to_owned() }
+    }
+
+    /// Returns whether there is anything to store.
+    pub fn has_begun(&self) -> bool {
+        !self.log.lock().expect("no holder panics").lines.is_empty()
+    }
+
+    fn take(&self) -> Vec<BuildLine> {
+        std::mem::take(&mut *self.log.lock().expect("no holder panics")).lines
+    }
+}
+
+impl Written {
+    /// Returns whether it has fit.
+    fn add(&mut self, line: BuildLine, limit: usize) -> bool {
+        // With a comma, and the brackets around all.
+        let bytes = serde_json::to_vec(&line).map_or(0, |json| json.len()) + 1;
+        let fits = self.bytes + bytes < limit;
+        if fits {
+            self.bytes += bytes;
+            self.lines.push(line);
+        }
+        fits
+    }
+}
+
+impl Registry {
+    /// Stores what was written down, if anything was. A build is not undone when that fails.
+    pub async fn keep_log(
+        &self,
+        name: &FunctionName,
+        revision: Option<(FunctionId, RevisionNumber)>,
+        recorder: &Recorder,
+    ) {
+        let new = NewBuildLog { name: name.clone(), revision, lines: recorder.take() };
+        if let Err(error) = self.store.put_build_log(&new).await {
+            tracing::warn!(function = %name, error = %chain(&error), "the log of a build is not stored");
+        }
+    }
+}
+
+/// `GET /v1/functions/{function}/build-log`; `revision` names the build: the number of a revision, `failed` or `newest`.
+pub async fn show(
+    State(registry): State<Arc<Registry>>,
+    At(name): At<FunctionName>,
+    uri: Uri,
+) -> Answer<Json<BuildLog>> {
+    let query = Query::read(uri.query(), route::BUILD_LOG.endpoint.query)?;
+    let which = query.one("revision", |text| {
+        text.parse::<WhichBuild>().map_err(|problem| format!("revision: {problem}"))
+    })?;
+    let which = which.unwrap_or_default();
+    if let Some(log) = registry.store.build_log(&name, which).await? {
+        return Ok(Json(log));
+    }
+    // A first deploy that fails leaves a log and no function.
+    let none = |detail: String| Problem::new(code::BUILD_NOT_FOUND, detail).into();
+    match which {
+        WhichBuild::Failed => return Err(none(format!("no build of '{name}' is known that failed"))),
+        WhichBuild::Newest => drop(registry.find(&name).await?),
+        WhichBuild::Of(number) => {
+            let function = registry.find(&name).await?;
+            if registry.store.revision(function.id, number).await?.is_none() {
+                let detail = format!("'{name}' has no revision {number}");
+                return Err(Problem::new(code::REVISION_NOT_FOUND, detail).into());
+            }
+        }
+    }
+    let hint = "a build keeps its log since this version, if its deploy did not end halfway";
+    let detail = format!("no log of that build of '{name}' is kept");
+    Err(Problem::new(code::BUILD_NOT_FOUND, detail).hint(hint).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_too_long_is_cut_and_says_so_and_how_the_build_ended() {
+        let recorder = Recorder::new(Clock::new(|| jiff::Timestamp::UNIX_EPOCH));
+        let report = recorder.listening(Arc::new(|_| {}));
+        for number in 0..3000 {
+            report(format!("{number} {}", "\u{1}".repeat(200)));
+        }
+        recorder.failed(&Problem::new(code::BUILD_FAILED, "no a"));
+        let lines = recorder.take();
+        assert!(serde_json::to_vec(&lines).unwrap().len() <= MAX_BUILD_LOG);
+        let texts: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
+        let [first, .., cut, end] = texts[..] else { panic!("{}", texts.len()) };
+        assert!(first.starts_with("0 "), "{first}");
+        assert_eq!((cut, end), (CUT, "failed: no a"));
+        assert!(texts.len() > 500, "{}", texts.len());
+    }
+
+    #[test]
+    fn what_code_wrote_before_it_failed_is_in_the_log() {
+        let recorder = Recorder::new(Clock::new(|| jiff::Timestamp::UNIX_EPOCH));
+        let mut problem = Problem::new(code::BUILD_FAILED, "the code cannot be loaded");
+        problem.output = Some("hello\nthere\n".to_owned());
+        recorder.failed(&problem);
+        problem.error_type = Some("NameError".to_owned());
+        problem.trace = Some("Traceback\n".to_owned());
+        recorder.failed(&problem);
+        let lines = recorder.take();
+        let lines: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
+        let end = "failed: the code cannot be loaded";
+        assert_eq!(lines, [end, "hello", "there", "Traceback", end]);
+    }
+}
