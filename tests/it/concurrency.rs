@@ -344,5 +344,9 @@ async fn an_image_whose_guest_runs_one_at_a_time_is_refused(platform: &TestPlatf
     let [(name, one)] = own("");
     platform.deploy("own", &[(&name, &one)]).await;
     assert_eq!(platform.value("own", "{}").await, "one");
+    let (exit, ..) = platform.cli(&["delete", "own", "--yes"]).await;
+    assert_eq!(exit, 0);
+    eventually("its instance is gone", async || platform.containers().await.is_empty().then_some(()))
+        .await;
     docker(&["rmi", &tag]).await;
 }
