@@ -77,6 +77,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         network,
         env,
         scaling,
+        from_source,
     } = &function.spec;
     let state = if function.is_warm { "warm" } else { "cold" };
     let runs_on = match code {
@@ -126,6 +127,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     }
     if let Some(dependencies) = &function.dependencies {
         settings.push(("packages", packages(dependencies)));
+    }
+    if *from_source {
+        settings.push(("from source", "yes".to_owned()));
     }
     if !env.is_empty() {
         // Only the names are shown: values are often secrets, and --json has them.

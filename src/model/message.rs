@@ -251,7 +251,7 @@ pub enum BuildStep {
         /// The tree of installed packages, in the store; none where the function names none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dependencies: Option<Digest>,
-        /// A remark for the caller: the code was not loaded, and why.
+        /// Remarks for the caller, a line each, such as that the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
         /// Output of the code while it was loaded: the end of it.

@@ -18,7 +18,7 @@ use super::{
     failure::Failure,
     files::fill,
     requirements::Requirements,
-    sources::{Sources, name_of},
+    sources::Sources,
     transfer::{self, finished},
 };
 use crate::{
@@ -71,6 +71,9 @@ enum Outcome {
         failed: String,
         /// Why the index did not answer.
         away: Option<String>,
+        /// The folder of packages could not be read.
+        #[serde(default)]
+        wheels: bool,
     },
 }
 
@@ -160,7 +163,8 @@ impl Workshop {
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Vec<PackageVersion>, Failure> {
         let limit = self.shared.limits.build_time;
-        let (output, event) = (self.folder.join(OUTPUT), sources.event(wanted.file));
+        let (output, mut event) = (self.folder.join(OUTPUT), sources.event(wanted));
+        event["memory"] = json!(show_bytes(MEMORY));
         let mut printed = String::new();
         let mut hear = |line: String| {
             printed.push_str(&line);
@@ -175,27 +179,24 @@ impl Workshop {
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
             Ok(Outcome::Installed(packages)) => Ok(packages),
-            Ok(Outcome::Failed { failed: _, away: Some(why) }) => {
-                Err(self.away(name_of(wanted.installer.index), &why).await)
+            Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
+                Err(self.away(sources.away(wanted, &why)).await)
             }
-            Ok(Outcome::Failed { failed: reason, away: None }) => Err(failed(reason)),
+            Ok(Outcome::Failed { failed: why, wheels: true, .. }) => {
+                Err(Failure::Platform(sources.unreadable(&why)))
+            }
+            Ok(Outcome::Failed { failed: reason, .. }) => Err(failed(reason)),
             Err(Failure::Packages { reason, .. }) => Err(failed(reason)),
             Err(other) => Err(other),
         }
     }
 
     /// An index that did not answer, with what this machine lacks for a network.
-    async fn away(&self, index: &str, why: &str) -> Failure {
-        let mut reason = format!("the {index} of packages cannot be reached: {why}");
-        if why.contains("CERTIFICATE_VERIFY_FAILED") || why.contains("certificate") {
-            reason.push_str(
-                "; --build-ca-file names the certificates of the authorities that builds trust",
-            );
-        }
+    async fn away(&self, mut reason: String) -> Failure {
         let lacks = self.shared.runtime.notices(Network::Egress).await;
-        for notice in lacks.iter().filter(|notice| notice.starts_with("the function ")) {
-            reason.push_str("; ");
-            reason.push_str(notice);
+        for lack in lacks.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
+            reason.push_str("; the build ");
+            reason.push_str(lack);
         }
         Failure::Platform(reason)
     }
