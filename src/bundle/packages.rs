@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    Listing,
     include::Places,
     left_out::{LeftOut, Reason, shown},
 };

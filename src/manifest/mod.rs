@@ -4,6 +4,7 @@
 //! A key that this version does not support is refused instead of ignored.
 
 pub mod environment;
+mod from_source;
 mod include;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
@@ -114,7 +115,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let name = root.get("name").map(|field| name(&field)).transpose()?;
     let env_of = |field: Field<'_>| env(&field.section()?, &code);
     let build = root.get("build").map(|field| field.section()).transpose()?;
-    let from_source = build.as_ref().map_or(Ok(false), |build| from_source(build, &code))?;
+    let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
     let include = build.map_or_else(|| Ok(Vec::new()), |build| include::read(&build))?;
     let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
@@ -212,25 +213,6 @@ fn version(field: &Field<'_>, language: Language) -> Result<String, ManifestErro
         )));
     }
     Ok(text.to_owned())
-}
-
-/// Reads `build.from_source`, which only a language has whose packages have sources to build.
-fn from_source(build: &Section<'_>, code: &Code) -> Result<bool, ManifestError> {
-    let Some(field) = build.get("from_source") else { return Ok(false) };
-    let is_wanted = field.boolean()?;
-    let installer = match code {
-        Code::Language { language, version: _, package: _ } => {
-            let dependencies = language.facts().dependencies.as_ref();
-            dependencies.and_then(|all| all.installer.as_ref())
-        }
-        Code::Image { .. } => None,
-    };
-    if is_wanted && !installer.is_some_and(|installer| installer.builds_sources) {
-        return Err(
-            field.key_error("`build.from_source` has no effect here: it is for the packages of Python")
-        );
-    }
-    Ok(is_wanted)
 }
 
 /// Returns the handler. For an image it has the form that the image expects; an image without one gets the

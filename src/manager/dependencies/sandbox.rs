@@ -192,13 +192,9 @@ impl Workshop {
     }
 
     /// An index that did not answer, with what this machine lacks for a network.
-    async fn away(&self, mut reason: String) -> Failure {
+    async fn away(&self, reason: String) -> Failure {
         let lacks = self.shared.runtime.notices(Network::Egress).await;
-        for lack in lacks.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
-            reason.push_str("; the build ");
-            reason.push_str(lack);
-        }
-        Failure::Platform(reason)
+        Failure::Platform(with_lacks(reason, &lacks))
     }
 
     /// Returns the folder with what was installed. Only once the sandbox is gone is nobody writing to it.
@@ -268,6 +264,15 @@ impl Drop for Workshop {
     }
 }
 
+/// Adds what a function with a network would lack on this machine: a build lacks the same.
+fn with_lacks(mut reason: String, notices: &[String]) -> String {
+    for lack in notices.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
+        reason.push_str("; the build ");
+        reason.push_str(lack);
+    }
+    reason
+}
+
 /// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits, and where what
 /// is written cannot be measured.
 async fn watch(output: &Path, limit: Duration, tell: &(dyn Fn(String) + Send + Sync)) -> Failure {
@@ -309,6 +314,18 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
+
+    #[test]
+    fn what_a_machine_lacks_for_a_network_is_told_of_the_build() {
+        let notices = [
+            "memory is not limited",
+            "the function will have no network: slirp4netns is not installed, or use --runtime docker",
+        ];
+        assert_eq!(
+            with_lacks("the index is away".to_owned(), &notices.map(str::to_owned)),
+            "the index is away; the build will have no network: slirp4netns is not installed, or use --runtime docker"
+        );
+    }
 
     #[test]
     fn a_build_fails_when_it_fills_the_disk_or_hides_what_it_writes() {
