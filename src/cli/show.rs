@@ -117,6 +117,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         network,
         env,
         scaling,
+        from_source,
     } = &function.spec;
     let state = if function.is_warm { "warm" } else { "cold" };
     let runs_on = match code {
@@ -170,6 +171,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     // It gets no work that it could only fail at.
     for Unusable { manager, reason } in &function.unusable {
         settings.push(("not on", format!("manager {}: {reason}", end_of(&manager.to_string()))));
+    }
+    if *from_source {
+        settings.push(("from source", "yes".to_owned()));
     }
     if !env.is_empty() {
         // Only the names are shown: values are often secrets, and --json has them.

@@ -30,16 +30,7 @@ pub async fn target(
     if let Some(target) = shared.packages.target(&id) {
         return Ok(Some(target));
     }
-    let (version, file) = (version.to_owned(), dependencies.file);
-    let nothing = Requirements {
-        language,
-        version,
-        installer,
-        file,
-        texts: Default::default(),
-        secrets: Default::default(),
-        notices: Vec::new(),
-    };
+    let nothing = Requirements::none(language, version.to_owned(), installer, dependencies.file);
     let mut workshop = Workshop::open(shared, &nothing, &Sources::default()).await?;
     let described = workshop.describe().await;
     workshop.close().await;
