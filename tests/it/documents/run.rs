@@ -61,7 +61,6 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo bench --bench replay -- TRACE.csv --real --speed 10", "needs a trace and its time"),
     // docs/functions.md
     ("cloudfunc logs greeter --follow", "does not end; logs::* follows"),
-    ("npm install --omit=dev --prefix greeter express", "needs a package index"),
     // docs/http-api.md
     (
         r#"curl $URL/deploy -H "Authorization: Bearer $TOKEN" -d '{"name":"mine","image":"mine:1","runtime":"python"}'"#,
