@@ -174,6 +174,11 @@ impl<'d> Field<'d> {
             .ok_or_else(|| self.refuse(format!("it must be a number from {min} to {max}")))
     }
 
+    /// Reads `true` or `false`.
+    pub fn boolean(&self) -> Result<bool, LocatedError> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.refuse("it must be true or false"))
+    }
+
     /// Reads a list; its items have the name of the list.
     pub fn items(&self, example: &str) -> Result<Vec<Field<'d>>, LocatedError> {
         let Some(items) = self.value.get_ref().as_array() else {

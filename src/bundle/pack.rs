@@ -61,14 +61,18 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     let listing = read(&bytes)?;
     let mut warnings = packages::incomplete(&places, &records, &files, &left_out);
     warnings.extend(lost_links(&listing, &left_out));
+    if let Some(code) = code {
+        warnings.extend(packages::unread(folder, &code, &listing));
+    }
     Ok(Packed { bytes: bytes.into(), listing, left_out, warnings })
 }
 
-/// Returns the folder's manifest. Errors in it are reported by the check that follows.
+/// Returns the folder's manifest, or that of a folder without one. Errors in it are reported by the check that follows.
 fn manifest_of(folder: &Path) -> Option<Manifest> {
     let mut text = String::new();
-    let file = fs::File::open(folder.join(manifest::FILE)).ok()?;
-    file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text).ok()?;
+    if let Ok(file) = fs::File::open(folder.join(manifest::FILE)) {
+        file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text).ok()?;
+    }
     manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()
 }
 

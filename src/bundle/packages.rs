@@ -8,9 +8,11 @@ use std::{
 };
 
 use super::{
+    Listing,
     include::Places,
     left_out::{LeftOut, Reason, shown},
 };
+use crate::{language::MAX_DEPENDENCY_FILE, model::Code};
 
 /// The size limit of a RECORD that is read, in bytes: a package with 10,000 files has one of about this size.
 const MAX_RECORD: u64 = 4 * 1024 * 1024;
@@ -27,6 +29,33 @@ pub(super) fn incomplete(
     }
     let packed: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).collect();
     records.iter().filter_map(|record| warning(places, record, &packed, left_out)).collect()
+}
+
+/// Returns warnings about files that list packages and are not read, whole or in part.
+pub(super) fn unread(folder: &Path, code: &Code, listing: &Listing) -> Vec<String> {
+    let Code::Language { language, version: _, package: _ } = code else { return Vec::new() };
+    let dependencies = language.facts().dependencies.as_ref();
+    let Some((dependencies, project)) = dependencies.and_then(|all| Some((all, all.project.as_ref()?)))
+    else {
+        return Vec::new();
+    };
+    let has_project = listing.has(project.file) && {
+        let mut text = String::new();
+        let opened = File::open(folder.join(project.file));
+        let read = opened.and_then(|file| file.take(MAX_DEPENDENCY_FILE).read_to_string(&mut text));
+        read.is_ok() && (project.asks)(&text)
+    };
+    match (listing.has(dependencies.file), has_project) {
+        (true, true) => vec![format!(
+            "{} names packages, too; those of {} are installed",
+            project.file, dependencies.file
+        )],
+        (false, false) => {
+            let at_top = listing.paths().filter(|path| !path.contains('/'));
+            at_top.filter_map(project.unread).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn warning(

@@ -117,6 +117,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         network,
         env,
         scaling,
+        from_source,
     } = &function.spec;
     let state = if function.is_warm { "warm" } else { "cold" };
     let runs_on = match code {
@@ -166,6 +167,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     }
     if let Some(dependencies) = &function.dependencies {
         settings.push(("packages", packages(dependencies)));
+    }
+    if *from_source {
+        settings.push(("from source", "yes".to_owned()));
     }
     // It gets no work that it could only fail at.
     for Unusable { manager, reason } in &function.unusable {

@@ -136,7 +136,7 @@ pub struct Host {
     pub all_names: fn() -> Vec<String>,
     /// Arguments that make the interpreter describe itself; those of a call come after them. It prints one JSON object
     /// with `version` (the whole release), `executable`, `prefix` and lists of paths `standard_library`,
-    /// `shared_library` and `packages`, all without links. With two more arguments, it also turns the first one, the
+    /// `shared_library` and `packages`, all without links, and maybe `headers`, which builds of packages see. With two more arguments, it also turns the first one, the
     /// shim's text, into the second one, a file that runs as [`Interpreter::image_file`].
     pub describe: &'static [&'static str],
 }
@@ -163,6 +163,26 @@ pub struct Dependencies {
     pub folder: Option<&'static str>,
     /// The way a deploy installs them, in a sandbox of its own; none where this version leaves that to authors.
     pub installer: Option<Installer>,
+    /// The file that describes a whole project, which is read where the usual file is not there; none where the usual file
+    /// is that one.
+    pub project: Option<Project>,
+}
+
+/// Tells whether a name is in a folder.
+pub type Has<'h> = &'h dyn Fn(&str) -> bool;
+
+/// A file that describes a project, its packages among other things.
+#[derive(Debug)]
+pub struct Project {
+    /// Its name.
+    pub file: &'static str,
+    /// Returns the packages that it asks for, in the order of the file; the error is its author's. `version` is the
+    /// function's version of the language, `has` tells whether a name is in the folder.
+    pub packages: fn(text: &str, version: &str, has: Has<'_>) -> Result<Vec<String>, String>,
+    /// Returns whether it asks for packages, in whatever form.
+    pub asks: fn(text: &str) -> bool,
+    /// Returns what to say of a name in the folder that looks like one of these files, and is not read.
+    pub unread: fn(name: &str) -> Option<String>,
 }
 
 /// The way to install packages in a sandbox of the language's image.
@@ -174,14 +194,16 @@ pub struct Installer {
     pub debian: &'static str,
     /// Arguments that make the machine's interpreter print the folder of the program.
     pub find: &'static [&'static str],
-    /// The text of a function that installs. Its event is `{"do": "describe"}` or `{"do": "install", …}`.
-    pub program: &'static str,
-    /// The name of its file, in place of a function's code.
-    pub program_file: &'static str,
+    /// Names and texts of the files of a function that installs. Its event is `{"do": "describe"}` or `{"do": "install", …}`.
+    pub program: &'static [(&'static str, &'static str)],
     /// Its handler.
     pub handler: &'static str,
-    /// Returns the entries of a file's text; `has_index` says that the platform names the index of packages.
-    pub entries: fn(text: &str, has_index: bool) -> Vec<Entry>,
+    /// Returns the entries of a file's text.
+    pub entries: fn(text: &str, rules: Rules) -> Vec<Entry>,
+    /// Returns the form of a file's text that stays the same where nothing changes for the program: without comments, say.
+    pub normal: fn(text: &str) -> String,
+    /// Whether packages can be built from their sources.
+    pub builds_sources: bool,
     /// The kind of index that packages come from.
     pub index: Index,
     /// Files of the function's folder that count beside the first one, where they are there.
@@ -218,6 +240,15 @@ impl fmt::Debug for Selected {
     }
 }
 
+/// What decides whether an entry is refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// Whether the platform names the index of packages.
+    pub has_index: bool,
+    /// Whether the function has packages built from their sources.
+    pub from_source: bool,
+}
+
 /// An entry of a file that lists packages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -227,4 +258,8 @@ pub struct Entry {
     pub text: String,
     /// The files that it includes, relative to its own, or the reason why it is refused.
     pub includes: Result<Vec<String>, &'static str>,
+    /// The package that it asks for, without options; none where it is an address, or no package.
+    pub package: Option<String>,
+    /// Whether it names an index of packages.
+    pub names_index: bool,
 }

@@ -11,8 +11,8 @@ mod node;
 mod python;
 
 pub use self::facts::{
-    Dependencies, Entry, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Selected,
-    Variables, Versions,
+    Dependencies, Entry, Facts, HandlerGrammar, Has, Host, Image, Index, Installer, Interpreter,
+    Project, Rules, Selected, Variables, Versions,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.

@@ -1,12 +1,14 @@
 //! Python.
 
 mod lines;
+mod project;
 mod requirements;
+mod requires_python;
 
 use std::collections::BTreeMap;
 
 use super::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Selected,
+    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Project, Selected,
     Variables, Versions,
 };
 
@@ -64,13 +66,23 @@ pub(super) const FACTS: Facts = Facts {
                 "-c",
                 "import os, pip; print(os.path.dirname(os.path.realpath(pip.__file__)))",
             ],
-            program: include_str!("../../templates/python/runtime/install.py"),
-            program_file: "install.py",
+            program: &[
+                ("install.py", include_str!("../../templates/python/runtime/install.py")),
+                ("explain.py", include_str!("../../templates/python/runtime/explain.py")),
+            ],
             handler: "install.handler",
             entries: requirements::entries,
             index: Index::Python,
             beside: &[],
             select: |files, _| Ok(Selected { texts: files.clone(), ..Selected::default() }),
+            normal: requirements::normal,
+            builds_sources: true,
+        }),
+        project: Some(Project {
+            file: project::FILE,
+            packages: project::packages,
+            asks: project::asks,
+            unread: project::unread,
         }),
     }),
     template: &[

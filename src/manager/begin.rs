@@ -182,6 +182,7 @@ mod tests {
                 min_instances: 0,
                 concurrency: 1,
             },
+            from_source: false,
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());
         let revision =

@@ -9,9 +9,9 @@ use crate::toml_document::{Field, Section};
 /// The limit of folders that one manifest includes.
 const MAX_INCLUDES: usize = 100;
 const EXAMPLE: &str = "[\"../common\"]";
-const KEYS: &[&str] = &["include"];
+const KEYS: &[&str] = &["include", "from_source"];
 /// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["command", "from_source", "network", "args"];
+const LATER_KEYS: &[&str] = &["command", "network", "args"];
 
 /// A folder to pack with the function.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! A key that this version does not support is refused instead of ignored.
 
 pub mod environment;
+mod from_source;
 mod include;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
@@ -114,6 +115,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let name = root.get("name").map(|field| name(&field)).transpose()?;
     let env_of = |field: Field<'_>| env(&field.section()?, &code);
     let build = root.get("build").map(|field| field.section()).transpose()?;
+    let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
     let include = build.map_or_else(|| Ok(Vec::new()), |build| include::read(&build))?;
     let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
@@ -135,6 +137,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         })?,
         env: environment,
         scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
+        from_source,
     };
     Ok(Manifest { name, spec, include })
 }

@@ -26,6 +26,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
             min_instances: 0,
             concurrency: 1,
         },
+        from_source: false,
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });
 }
@@ -44,6 +45,8 @@ fn every_key_is_read() {
             cpus = 2
             network = "egress"
             package = "image"
+            [build]
+            from_source = true
             [env]
             GREETING = "Hello"
             [scaling]
@@ -69,6 +72,7 @@ fn every_key_is_read() {
     assert_eq!(spec.timeout, Duration::from_millis(1500));
     assert_eq!((spec.memory_bytes, spec.cpus, spec.network), (64 << 20, 2.0, Network::Egress));
     assert_eq!(spec.env["GREETING"], "Hello");
+    assert!(spec.from_source);
     assert_eq!(
         spec.scaling,
         Scaling { idle_timeout: Duration::ZERO, max_instances: 1000, min_instances: 2, concurrency: 65 }
@@ -100,7 +104,15 @@ fn errors_say_where_and_what_is_accepted() {
         ("dockerfile = 'D'", "1:1: `dockerfile` is not supported by this version"),
         ("[build]\ncommand = []", "2:1: `build.command` is not supported by this version"),
         ("build.network = 'egress'", "1:7: `build.network` is not supported by this version"),
-        ("build.from_source = true", "1:7: `build.from_source` is not supported by this version"),
+        ("build.from_source = 1", "1:21: `build.from_source` is 1; it must be true or false"),
+        (
+            "language = 'node'\nbuild.from_source = true",
+            "2:7: `build.from_source` has no effect here: it is for the packages of Python",
+        ),
+        (
+            "image = 'i'\nbuild.from_source = true",
+            "2:7: `build.from_source` has no effect here: it is for the packages of Python",
+        ),
         ("build.args = {}", "1:7: `build.args` is not supported by this version"),
         ("build = true", "1:9: `build` is true; it must be a table: [build]"),
         ("[build]\nincludes = []", "2:1: unknown key `build.includes`; did you mean `build.include`?"),

@@ -178,7 +178,7 @@ pub struct Deployed {
     pub unchanged: bool,
     /// The image it was built against, by the engine's id.
     pub image: String,
-    /// A remark for the caller: the code was not loaded, and why.
+    /// Remarks for the caller, a line each, such as that the code was not loaded, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
     /// Output of the code while it was loaded once: the last 16 KiB of it at most.

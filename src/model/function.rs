@@ -80,6 +80,9 @@ pub struct FunctionSpec {
     pub env: BTreeMap<String, String>,
     /// The number of instances, and when idle ones stop.
     pub scaling: Scaling,
+    /// Whether packages may be built from their sources. Revisions of earlier versions have wheels only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_source: bool,
 }
 
 impl FunctionSpec {

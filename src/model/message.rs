@@ -258,7 +258,7 @@ pub enum BuildStep {
         /// Whether these were resolved anew.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         fresh: bool,
-        /// A remark for the caller: the code was not loaded, and why.
+        /// Remarks for the caller, a line each, such as that the code was not loaded, and why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notice: Option<String>,
         /// Output of the code while it was loaded: the end of it.

@@ -327,6 +327,7 @@ mod tests {
                 min_instances: 0,
                 concurrency: 1,
             },
+            from_source: false,
         }
     }
 

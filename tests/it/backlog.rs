@@ -101,6 +101,7 @@ impl Scheduler {
                 min_instances: 0,
                 concurrency: 1,
             },
+            from_source: false,
         };
         let name = name.parse().unwrap();
         let bundle = Some(source.clone());

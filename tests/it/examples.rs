@@ -1,6 +1,8 @@
 //! The functions of this repository, deployed as they lie there.
 
 mod markdown;
+mod thumbnail;
+mod wheels;
 
 use serde_json::json;
 

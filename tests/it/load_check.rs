@@ -77,7 +77,7 @@ async fn code_that_does_not_load_is_refused_and_the_old_revision_goes_on(platfor
         assert_eq!(problem.output.as_deref(), printed);
         let way = problem.hint.unwrap();
         let expected = match kind {
-            "ModuleNotFoundError" => "has a line `nothing_of_that_name`",
+            "ModuleNotFoundError" => "has a line with its name, usually `nothing_of_that_name`",
             _ => "--no-check (?check=false) deploys it without",
         };
         assert!(way.contains(expected), "{way}");
@@ -172,7 +172,7 @@ async fn the_command_line_shows_trace_and_output_of_a_failed_load(platform: &Tes
         "loading the code once",
         "so far\nTraceback (most recent call last):",
         "error: the code of 'f' cannot be loaded: ModuleNotFoundError: No module named 'yaml_that_is_not_there'",
-        "hint: a module of your own has to be in the function's folder, or in one that `build.include` names; a package is installed if requirements.txt in that folder has a line `yaml_that_is_not_there`",
+        "hint: a module of your own has to be in the function's folder, or in one that `build.include` names; a package is installed if requirements.txt in that folder has a line with its name, usually `yaml_that_is_not_there`",
     ] {
         assert!(stderr.contains(text), "{text} is not in:\n{stderr}");
     }
@@ -198,7 +198,7 @@ async fn the_command_line_shows_trace_and_output_of_a_failed_load(platform: &Tes
 async fn an_error_says_what_to_do_about_it(platform: &TestPlatform) {
     let code = "def handler(event):\n    if event:\n        raise OSError(101, 'Network is unreachable')\n    import yaml_\n";
     platform.deploy("f", &[("function.py", code)]).await;
-    for (given, hint) in [("1", "`network = \"egress\"`"), ("0", "has a line `yaml_`")] {
+    for (given, hint) in [("1", "`network = \"egress\"`"), ("0", "usually `yaml_`")] {
         let Outcome::Failed(problem) = platform.invoke("f", given).await.outcome else {
             panic!("it raises");
         };

@@ -3,9 +3,12 @@
 
 mod ends;
 mod fence;
+mod hostile;
 mod hosts;
 mod kept;
 pub mod node;
+mod projects;
+mod refusals;
 pub mod registry;
 pub mod wheelhouse;
 
@@ -43,14 +46,11 @@ pub(crate) use on;
 on! {
     light:
     packages_are_installed_once_and_found
-    a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on
     packages_over_a_limit_are_refused
-    an_index_that_does_not_answer_is_named
     a_build_ends_after_its_time
     packages_go_with_the_last_function_that_has_them;
     sqlite_embedded_oci:
     packages_are_installed_once_and_found
-    a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on
     a_prewarmed_instance_finds_packages_and_those_of_others_not;
     postgres_rabbitmq_docker:
     packages_are_installed_once_and_found
@@ -59,7 +59,7 @@ on! {
 }
 
 /// A platform whose only packages are those of a folder.
-async fn offline(stack: Stack, test: &str, house: &Wheelhouse) -> Option<TestPlatform> {
+pub async fn offline(stack: Stack, test: &str, house: &Wheelhouse) -> Option<TestPlatform> {
     let folder = house.path();
     TestPlatform::start_with(stack, test, move |platform| only(platform, folder)).await
 }
@@ -81,7 +81,7 @@ pub async fn deploy(
     (deployed, told)
 }
 
-async fn refused(platform: &TestPlatform, requirements: &str) -> Problem {
+pub async fn refused(platform: &TestPlatform, requirements: &str) -> Problem {
     let files = [("function.py", CODE), ("requirements.txt", requirements)];
     match deploy(platform, "f", &files).await {
         (Err(Error::Problem(problem)), _) => *problem,
@@ -120,14 +120,15 @@ async fn packages_are_installed_once_and_found(stack: Stack, test: &str) {
     assert!(told.iter().any(|line| line.starts_with(end)), "{told:?}");
     assert_eq!(platform.value("f", "\"Ada\"").await, "Hello, Ada");
 
-    // Other code, another function, a manager that starts again: nothing is installed.
+    // Other code, another function, other comments, a manager that starts again: nothing is installed.
     let changed = format!("{CODE}#\n");
     let (deployed, told) =
         deploy(&platform, "f", &[("function.py", &changed), requirements, base]).await;
     assert_eq!(deployed.unwrap().revision, RevisionNumber(2));
     assert!(!installed(&told), "{told:?}");
     assert!(told.contains(&"packages, installed before: greet 1.0, words 1.0".to_owned()), "{told:?}");
-    let (deployed, told) = deploy(&platform, "g", &[("function.py", CODE), requirements, base]).await;
+    let ordered = ("more/base.txt", "\nwords<2 # of these the first\ngreet\n");
+    let (deployed, told) = deploy(&platform, "g", &[("function.py", CODE), requirements, ordered]).await;
     deployed.unwrap();
     assert!(!installed(&told), "{told:?}");
     platform.restart().await;
@@ -170,50 +171,6 @@ async fn packages_are_installed_once_and_found(stack: Stack, test: &str) {
     platform.stop().await;
 }
 
-async fn a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on(stack: Stack, test: &str) {
-    let house = Wheelhouse::new(&greet());
-    house.add(
-        &json!([{"name": "old", "version": "1.0", "requires": ["words<2"], "files": {"old.py": ""}}]),
-    );
-    let Some(platform) = offline(stack, test, &house).await else { return };
-    let files = [("function.py", CODE), ("requirements.txt", "greet\nwords==1.0\n")];
-    platform.deploy("f", &files).await;
-    for (requirements, detail) in [
-        (
-            "nothing-of-that-name\n",
-            "the packages of requirements.txt cannot be installed: Could not find a version that satisfies the \
-             requirement nothing-of-that-name (from versions: none); No matching distribution found for \
-             nothing-of-that-name",
-        ),
-        (
-            "words==9\n",
-            "the packages of requirements.txt cannot be installed: Could not find a version that satisfies the \
-             requirement words==9 (from versions: 1.0, 2.0); No matching distribution found for words==9",
-        ),
-        ("-r base.txt\n", "requirements.txt:1: the function's folder has no base.txt: -r base.txt"),
-        (
-            "--no-binary :all:\n",
-            "requirements.txt:1: this version installs wheels only, from an index or a folder of them: --no-binary \
-             :all:",
-        ),
-    ] {
-        let problem = refused(&platform, requirements).await;
-        assert_eq!((problem.status, problem.code.as_str()), (422, "build_failed"), "{problem:?}");
-        assert_eq!(problem.detail, detail);
-    }
-    let problem = refused(&platform, "old\nwords==2.0\n").await;
-    for part in [
-        "the packages of requirements.txt cannot be installed: Cannot install ",
-        "conflicting dependencies.; The conflict is caused by:; The user requested words==2.0; old 1.0 depends on \
-         words<2",
-    ] {
-        assert!(problem.detail.contains(part), "{problem:?}");
-    }
-    assert!(problem.output.unwrap().contains("Looking in links: "));
-    assert_eq!(platform.value("f", "\"Ada\"").await, "Hello, Ada");
-    platform.stop().await;
-}
-
 async fn packages_over_a_limit_are_refused(stack: Stack, test: &str) {
     let house = Wheelhouse::new(&json!([
         {"name": "many", "version": "1.0", "empty_files": 50_001},
@@ -231,21 +188,6 @@ async fn packages_over_a_limit_are_refused(stack: Stack, test: &str) {
     let store = platform.store().await;
     assert!(store.function(&function("f")).await.unwrap().is_none());
     store.close().await;
-    platform.stop().await;
-}
-
-async fn an_index_that_does_not_answer_is_named(stack: Stack, test: &str) {
-    let change = |platform: &mut Platform| {
-        platform.builds.index = Some("http://127.0.0.1:1/simple".parse().unwrap());
-    };
-    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
-    let problem = refused(&platform, "greet\n").await;
-    assert_eq!((problem.status, problem.code.as_str()), (503, "unavailable"), "{problem:?}");
-    assert_eq!(
-        problem.detail,
-        "the build could not be done: the index of packages cannot be reached: Failed to establish a new connection: \
-         [Errno 111] Connection refused"
-    );
     platform.stop().await;
 }
 

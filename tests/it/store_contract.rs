@@ -202,6 +202,7 @@ fn spec() -> FunctionSpec {
             min_instances: 0,
             concurrency: 1,
         },
+        from_source: false,
     }
 }
 

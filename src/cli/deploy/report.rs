@@ -22,7 +22,7 @@ pub struct Item {
     unchanged: bool,
     image: Option<String>,
     error: Option<Report>,
-    /// The reason why the code was not loaded.
+    /// Remarks, a line each, such as why the code was not loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
     /// The output of the code while it was loaded.
@@ -65,15 +65,13 @@ impl Item {
     }
 }
 
-/// Prints the output of the code while it was loaded, and a notice. Returns the line that says what was done.
+/// Prints the output of the code while it was loaded, and notices. Returns the line that says what was done.
 pub fn report(deployed: &Deployed, out: &Output) -> String {
     let Deployed { name, revision, .. } = deployed;
     if let Some(output) = &deployed.output {
         out.detail(&format!("{name} wrote while it was loaded:\n{}", output.trim_end()));
     }
-    if let Some(notice) = &deployed.notice {
-        out.warn(notice);
-    }
+    deployed.notice.iter().flat_map(|notices| notices.lines()).for_each(|notice| out.warn(notice));
     match deployed.unchanged {
         true => format!("{name} is unchanged: revision {revision} is active already"),
         false => format!("deployed {name}, revision {revision}"),

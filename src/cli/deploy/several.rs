@@ -208,7 +208,11 @@ fn row(name: &FunctionName, result: &Result<Deployed, Error>) -> [String; 3] {
             let result = if deployed.unchanged { "unchanged" } else { "deployed" };
             (deployed.revision.to_string(), result.to_owned())
         }
-        Err(error) => (String::new(), format!("failed: {}", error.chain().join(": "))),
+        Err(error) => {
+            // The whole was printed before.
+            let whole = error.chain().join(": ");
+            (String::new(), format!("failed: {}", whole.lines().next().unwrap_or_default()))
+        }
     };
     [name.to_string(), revision, result]
 }

@@ -33,11 +33,11 @@ pub(super) async fn load(
     built: Built,
     progress: &UnboundedSender<String>,
 ) -> BuildStep {
-    let Built { image, bundle, packages, code: _code } = built;
+    let Built { image, bundle, packages, mut notices, code: _code } = built;
     let dependencies = packages.as_ref().map(|tree| tree.name().clone());
     let is_wanted =
         build.check.as_ref().is_some_and(|check| check.unless_image.as_ref() != Some(&image));
-    let (mut notice, mut output) = (None, None);
+    let mut output = None;
     if is_wanted {
         let revision =
             Arc::new(unregistered(build, bundle.clone(), dependencies.clone(), image.clone()));
@@ -46,11 +46,12 @@ pub(super) async fn load(
             Checked::Failed { error, printed } => return not_loaded(build, error, printed),
             Checked::Skipped { reason } => {
                 tracing::warn!(function = %build.name, reason, "the code was not loaded");
-                notice = Some(format!("the code was not loaded before it was deployed: {reason}"));
+                notices.push(format!("the code was not loaded before it was deployed: {reason}"));
             }
         }
     }
     let fresh = build.refresh && dependencies.is_some();
+    let notice = (!notices.is_empty()).then(|| notices.join("\n"));
     BuildStep::Done { image, bundle, dependencies, fresh, notice, output }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Built {
     pub bundle: Option<Digest>,
     /// Its installed packages.
     pub packages: Option<Arc<Tree>>,
+    /// Remarks for its author.
+    pub notices: Vec<String>,
     /// Its unpacked source.
     pub code: Option<Arc<Unpacked>>,
 }
@@ -61,7 +63,7 @@ pub(super) async fn perform(
     // Held to the end: what is in use is not removed.
     let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
     let image = ensure_image(shared, build, folder, progress.clone()).await?;
-    Ok(Built { image, bundle, packages: None, code: tree })
+    Ok(Built { image, bundle, packages: None, notices: Vec::new(), code: tree })
 }
 
 /// Adds the packages that the code asks for, installed where that has not been done.
@@ -87,7 +89,8 @@ pub(super) async fn with_packages(
     };
     let folder = code.folder();
     let packages = dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
-    Ok(Built { packages, ..built })
+    let (packages, notices) = packages.unzip();
+    Ok(Built { packages, notices: notices.unwrap_or_default(), ..built })
 }
 
 /// No instance of what is larger than the machine or the budget could ever start.

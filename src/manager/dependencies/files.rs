@@ -25,7 +25,9 @@ pub fn fill(folder: &Path, wanted: &Requirements, sources: &Sources) -> io::Resu
         // Another user reads it, whatever the umask is.
         fs::set_permissions(&path, Permissions::from_mode(0o644))
     };
-    write(wanted.installer.program_file, wanted.installer.program.as_bytes())?;
+    for (name, text) in wanted.installer.program {
+        write(name, text.as_bytes())?;
+    }
     for (path, text) in wanted.texts.0.iter().chain(&wanted.secrets.0) {
         write(&format!("requirements/{path}"), text.as_bytes())?;
     }

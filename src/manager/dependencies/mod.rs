@@ -6,13 +6,14 @@
 //!                  └ target of the language's image, asked for once
 //! ```
 //! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`sandbox`] is where it is installed,
-//! [`packages`] is what a manager knows about
-//! them, [`transfer`] moves trees into the store and out of it, [`cache`] has those that instances of this host use,
-//! [`kept`] those of `cloudfunc run`, whose store does not last.
+//! [`packages`] is what a manager knows about them, [`transfer`] moves trees into the store and out of it, [`cache`] has
+//! those that instances of this host use, [`kept`] those of `cloudfunc run`, whose store does not last, and [`hidden`] tells
+//! what a function hides of them.
 
 pub mod cache;
 mod failure;
 mod files;
+mod hidden;
 pub mod host;
 pub mod kept;
 pub mod packages;
@@ -54,13 +55,15 @@ struct Key<'k> {
     v: u8,
     language: Language,
     target: &'k Target,
-    texts: &'k Texts,
+    /// Without comments, and with packages in an order of their own.
+    texts: Texts,
+    from_source: bool,
     builds: [Option<String>; 2],
 }
 
 /// Returns the tree with the packages of a function, installed unless it is there, and unpacked, so that no invocation on
-/// this host waits for that; none when it asks for none. `code` is its unpacked folder, `image` the id of its language's
-/// image.
+/// this host waits for that, and notices for its author; none when it asks for none. `code` is its unpacked folder, `image`
+/// the id of its language's image.
 pub async fn ensure(
     shared: &Arc<Shared>,
     asked: &message::Build,
@@ -68,12 +71,12 @@ pub async fn ensure(
     image: &str,
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
-) -> Result<Option<Arc<Tree>>, BuildStep> {
-    let (spec, code, refresh) = (asked.spec.clone(), code.to_owned(), asked.refresh);
+) -> Result<Option<(Arc<Tree>, Vec<String>)>, BuildStep> {
+    let (spec, folder, refresh) = (asked.spec.clone(), code.to_owned(), asked.refresh);
     let builds = shared.packages.builds.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let has_index = |kind| index_of(&builds, kind).is_some();
-        (requirements::read(&spec, &code, has_index), requirements::notice(&spec, &code))
+        (requirements::read(&spec, &folder, has_index), requirements::notice(&spec, &folder))
     });
     let (wanted, notice) = finished(reading).await.map_err(|error| Failure::from(error).into_step())?;
     for notice in notice.iter().chain(wanted.iter().flatten().flat_map(|wanted| &wanted.notices)) {
@@ -100,12 +103,27 @@ pub async fn ensure(
         built = build.unpacked() => built,
     };
     match built {
-        Ok(tree) => Ok(Some(tree)),
+        Ok(tree) => {
+            let notices = hidden(shared, &wanted, code, &tree).await;
+            Ok(Some((tree, notices.map_err(|error| Failure::from(error).into_step())?)))
+        }
         Err(Failure::Packages { reason, output, .. }) => {
             Err(Failure::packages(wanted.file, reason, output).into_step())
         }
         Err(failure) => Err(failure.into_step()),
     }
+}
+
+/// Returns notices of modules in the code that hide installed ones.
+async fn hidden(
+    shared: &Shared,
+    wanted: &Requirements,
+    code: &Path,
+    tree: &Tree,
+) -> Result<Vec<String>, transfer::Error> {
+    let grammar = &wanted.language.facts().handler;
+    let (code, packages) = (code.to_owned(), shared.packages.cache.shown().join(tree.name().as_str()));
+    finished(tokio::task::spawn_blocking(move || hidden::notices(grammar, &code, &packages))).await
 }
 
 /// One build of packages.
@@ -235,8 +253,8 @@ impl Build<'_> {
 
     fn key(&self, target: &Target) -> Digest {
         let builds = origins(&self.shared.packages.builds, self.wanted.installer.index);
-        let (language, texts) = (self.wanted.language, &self.wanted.texts);
-        let key = Key { v: 1, language, target, texts, builds };
+        let Requirements { language, from_source, .. } = *self.wanted;
+        let key = Key { v: 2, language, target, texts: self.wanted.normal(), from_source, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
     }
 

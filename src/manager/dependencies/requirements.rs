@@ -1,7 +1,8 @@
-//! The files that say which packages a function needs: the one that its language names, and those that it includes.
+//! The files that say which packages a function needs: the one that its language names and those that it includes, or
+//! else the one that describes the whole project.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Read as _,
     path::{Component, Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    language::{Dependencies, Index, Installer, MAX_DEPENDENCY_FILE, Selected},
+    language::{Dependencies, Entry, Index, Installer, MAX_DEPENDENCY_FILE, Project, Rules, Selected},
     model::{Code, FunctionSpec, Language},
     units::show_bytes,
 };
@@ -18,7 +19,7 @@ use crate::{
 /// The limit of the files beside the first one, in bytes: a lock of npm's names each package with its checksum.
 const MAX_BESIDE: u64 = 8 * MAX_DEPENDENCY_FILE;
 
-/// The most files, so that they end: a file may include itself.
+/// The most files.
 const MAX_FILES: usize = 100;
 
 /// The packages that a function asks for.
@@ -36,6 +37,20 @@ pub struct Requirements {
     pub secrets: Secrets,
     /// Lines for people who deploy.
     pub notices: Vec<String>,
+    /// Each package that is asked for, without options, and where.
+    pub packages: Vec<Package>,
+    /// The entries that name an index of packages.
+    pub indexes: Vec<String>,
+    /// Whether packages are built from their sources, where there is nothing else.
+    pub from_source: bool,
+}
+
+/// A package that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Package {
+    /// The file and line, for people.
+    pub place: String,
+    pub text: String,
 }
 
 /// Texts by path that are shown nowhere.
@@ -52,6 +67,14 @@ impl std::fmt::Debug for Secrets {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Texts(pub BTreeMap<String, String>);
 
+impl Requirements {
+    /// Returns the texts without what makes no difference.
+    pub fn normal(&self) -> Texts {
+        let normal = |(path, text): (&String, &String)| (path.clone(), (self.installer.normal)(text));
+        Texts(self.texts.0.iter().map(normal).collect())
+    }
+}
+
 /// Reads them from the unpacked code of a function; none when it asks for nothing. An error is the author's.
 /// `has_index`: whether the platform names the index of packages of this kind.
 pub fn read(
@@ -66,45 +89,132 @@ pub fn read(
     else {
         return Ok(None);
     };
-    let file = dependencies.file;
-    if !code.join(file).is_file() || has_own(dependencies, code) {
+    if has_own(dependencies, code) {
         return Ok(None);
     }
-    let has_index = has_index(installer.index);
-    let mut texts = BTreeMap::new();
-    let mut waiting = vec![file.to_owned()];
-    while let Some(path) = waiting.pop() {
-        if texts.contains_key(&path) {
-            continue;
+    let rules = Rules { has_index: has_index(installer.index), from_source: spec.from_source };
+    let mut found = Found::new(code, installer, rules);
+    let (file, asks) = match &dependencies.project {
+        _ if code.join(dependencies.file).is_file() => {
+            found.follow(&mut vec![dependencies.file.to_owned()])?;
+            (dependencies.file, found.texts.values().any(|text| (dependencies.asks)(text)))
         }
-        if texts.len() == MAX_FILES {
-            return Err(format!("{file} includes more than {MAX_FILES} files"));
+        Some(project) if code.join(project.file).is_file() => {
+            (project.file, found.project(project, version)?)
         }
-        let text = text(code, &path, MAX_DEPENDENCY_FILE)?;
-        for entry in (installer.entries)(&text, has_index) {
-            let wrong =
-                |why: &str| without_passwords(&format!("{path}:{}: {why}: {}", entry.line, entry.text));
-            for other in entry.includes.map_err(wrong)? {
-                let other = beside(&path, &other).ok_or_else(|| wrong("it leads out of the folder"))?;
-                if !code.join(&other).is_file() {
-                    return Err(wrong(&format!("the function's folder has no {other}")));
-                }
-                waiting.push(other);
-            }
-        }
-        texts.insert(path, text);
-    }
-    if !texts.values().any(|text| (dependencies.asks)(text)) {
+        _ => return Ok(None),
+    };
+    if !asks {
         return Ok(None);
     }
+    let Found { mut texts, packages, indexes, .. } = found;
     for path in installer.beside.iter().filter(|path| code.join(path).is_file()) {
         texts.insert((*path).to_owned(), text(code, path, MAX_BESIDE)?);
     }
-    let selected = (installer.select)(&texts, has_index).map_err(|why| without_passwords(&why))?;
+    let selected = (installer.select)(&texts, rules.has_index).map_err(|why| without_passwords(&why))?;
     let Selected { texts, secrets, notices } = selected;
-    let (language, version) = (*language, version.clone());
-    let (texts, secrets) = (Texts(texts), Secrets(secrets));
-    Ok(Some(Requirements { language, version, installer, file, texts, secrets, notices }))
+    Ok(Some(Requirements {
+        language: *language,
+        version: version.clone(),
+        installer,
+        file,
+        texts: Texts(texts),
+        secrets: Secrets(secrets),
+        notices,
+        packages,
+        indexes,
+        from_source: spec.from_source,
+    }))
+}
+
+/// The files that were read so far.
+struct Found<'f> {
+    code: &'f Path,
+    installer: &'static Installer,
+    rules: Rules,
+    texts: BTreeMap<String, String>,
+    packages: Vec<Package>,
+    indexes: Vec<String>,
+    /// Those whose included files were read, too.
+    followed: BTreeSet<String>,
+}
+
+impl<'f> Found<'f> {
+    fn new(code: &'f Path, installer: &'static Installer, rules: Rules) -> Self {
+        let (texts, followed) = (BTreeMap::new(), BTreeSet::new());
+        Self { code, installer, rules, texts, packages: Vec::new(), indexes: Vec::new(), followed }
+    }
+
+    /// Reads the last file of a path of includes, and those that it includes.
+    fn follow(&mut self, path: &mut Vec<String>) -> Result<(), String> {
+        let file = path.last().cloned().unwrap_or_default();
+        if self.texts.len() == MAX_FILES {
+            return Err(format!("{} includes more than {MAX_FILES} files", path[0]));
+        }
+        let text = text(self.code, &file, MAX_DEPENDENCY_FILE)?;
+        let entries = (self.installer.entries)(&text, self.rules);
+        self.texts.insert(file.clone(), text);
+        for entry in entries {
+            let line = entry.line;
+            let wrong =
+                |why: &str, text: &str| without_passwords(&format!("{file}:{line}: {why}: {text}"));
+            let text = entry.text.clone();
+            for other in self.take(entry, format!("{file}:{line}")).map_err(|why| wrong(why, &text))? {
+                let other =
+                    beside(&file, &other).ok_or_else(|| wrong("it leads out of the folder", &text))?;
+                if !self.code.join(&other).is_file() {
+                    return Err(wrong(&format!("the function's folder has no {other}"), &text));
+                }
+                if let Some(begin) = path.iter().position(|open| *open == other) {
+                    let circle = [&path[begin..], &[other]].concat().join(" includes ");
+                    return Err(wrong(
+                        &format!("files include each other in a circle ({circle})"),
+                        &text,
+                    ));
+                }
+                if !self.followed.contains(&other) {
+                    path.push(other);
+                    self.follow(path)?;
+                    path.pop();
+                }
+            }
+        }
+        self.followed.insert(file);
+        Ok(())
+    }
+
+    /// Takes an entry; returns the files that it includes.
+    fn take(&mut self, entry: Entry, place: String) -> Result<Vec<String>, &'static str> {
+        let includes = entry.includes?;
+        if entry.names_index {
+            self.indexes.push(entry.text);
+        }
+        self.packages.extend(entry.package.map(|text| Package { place, text }));
+        Ok(includes)
+    }
+
+    /// Reads the packages of a project, as a file that lists them; returns whether there are any.
+    fn project(&mut self, project: &Project, version: &str) -> Result<bool, String> {
+        let has = |name: &str| self.code.join(name).is_file();
+        let listed =
+            (project.packages)(&text(self.code, project.file, MAX_DEPENDENCY_FILE)?, version, &has)?;
+        for package in &listed {
+            let wrong = |why: &str| without_passwords(&format!("{}: {why}: {package}", project.file));
+            let mut entries = (self.installer.entries)(package, self.rules).into_iter();
+            // A line is one package, and nothing of it leads to the next line.
+            let entry = match (entries.next(), entries.next()) {
+                (Some(entry), None) if entry.text == *package && !package.contains('\\') => entry,
+                _ => return Err(wrong("it is not the name of a package with its versions")),
+            };
+            if entry.package.is_none() && entry.includes.is_ok() {
+                return Err(wrong("it is not the name of a package with its versions"));
+            }
+            let includes = self.take(entry, project.file.to_owned()).map_err(wrong)?;
+            debug_assert!(includes.is_empty(), "a package includes no file");
+        }
+        self.texts.insert(project.file.to_owned(), listed.join("\n"));
+        Ok(!listed.is_empty())
+    }
 }
 
 /// Whether the function's folder has its packages itself: they are used as they are.
@@ -170,79 +280,4 @@ fn without_passwords(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::manifest::{self, Defaults};
-
-    fn read_of(manifest: &str, files: &[(&str, &str)]) -> Result<Option<Texts>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
-        Ok(read(&spec, folder.path(), |_| false)?.map(|requirements| requirements.texts))
-    }
-
-    #[test]
-    fn a_function_asks_for_what_its_files_name() {
-        let asked = |files| {
-            read_of("", files).unwrap().map(|Texts(texts)| texts.into_keys().collect::<Vec<_>>())
-        };
-        assert_eq!(asked(&[("function.py", "")]), None);
-        assert_eq!(asked(&[("requirements.txt", "# none\n\n")]), None);
-        assert_eq!(asked(&[("requirements.txt", "a\n")]), Some(vec!["requirements.txt".to_owned()]));
-        let nested = [
-            ("requirements.txt", "-r sets/base.txt\n"),
-            ("sets/base.txt", "-c ../limits.txt\na\n-r base.txt\n"),
-            ("limits.txt", "a<2\n"),
-        ];
-        assert_eq!(asked(&nested).unwrap(), ["limits.txt", "requirements.txt", "sets/base.txt"]);
-        assert_eq!(read_of("image = 'x'", &[("requirements.txt", "a")]), Ok(None));
-        assert_eq!(read_of("language = 'node'", &[("requirements.txt", "a")]), Ok(None));
-    }
-
-    #[test]
-    fn a_line_that_cannot_be_followed_is_named_with_its_place() {
-        for (text, message) in [
-            ("a\n-r base.txt", "requirements.txt:2: the function's folder has no base.txt: -r base.txt"),
-            ("-r ../base.txt", "requirements.txt:1: it leads out of the folder: -r ../base.txt"),
-            ("-r /base.txt", "requirements.txt:1: it leads out of the folder: -r /base.txt"),
-            (
-                " -e .",
-                "requirements.txt:1: this version installs wheels only, from an index or a folder of them: -e .",
-            ),
-            (
-                "a\n-r b.txt \\\n  -e git+https://u:hunter2@h/a@b.git#egg=a # why",
-                "requirements.txt:2: this version installs wheels only, from an index or a folder of them: -r b.txt   -e \
-                 git+https://h/a@b.git#egg=a",
-            ),
-            (
-                "./a",
-                "requirements.txt:1: a path is not installed; code of your own is packed with the function, or included \
-                 by `build.include`: ./a",
-            ),
-        ] {
-            assert_eq!(read_of("", &[("requirements.txt", text)]).unwrap_err(), message);
-        }
-        let large = "#".repeat(1024 * 1024 + 1);
-        assert_eq!(
-            read_of("", &[("requirements.txt", &large)]).unwrap_err(),
-            "requirements.txt is larger than 1 MiB"
-        );
-    }
-
-    #[test]
-    fn a_line_is_shown_without_passwords() {
-        for (line, shown) in [
-            ("a @ https://u:hunter2@h/x.zip", "a @ https://h/x.zip"),
-            ("https://u:hunt@er2@h?x -i //hunter2@h", "https://h?x -i //h"),
-            ("git+ssh://git@h/x.git@v1", "git+ssh://h/x.git@v1"),
-            ("a // b@c ///d@e", "a // b@c ///d@e"),
-            ("", ""),
-        ] {
-            assert_eq!(without_passwords(line), shown);
-        }
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use super::{
     failure::Failure,
     files::fill,
     requirements::Requirements,
-    sources::{Sources, name_of},
+    sources::Sources,
     transfer::{self, finished},
 };
 use crate::{
@@ -72,6 +72,9 @@ enum Outcome {
         failed: String,
         /// Why the index did not answer.
         away: Option<String>,
+        /// The folder of packages could not be read.
+        #[serde(default)]
+        wheels: bool,
     },
 }
 
@@ -179,7 +182,8 @@ impl Workshop {
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Vec<PackageVersion>, Failure> {
         let limit = self.shared.limits.build_time;
-        let (output, event) = (self.folder.join(OUTPUT), sources.event(wanted.file));
+        let (output, mut event) = (self.folder.join(OUTPUT), sources.event(wanted));
+        event["memory"] = json!(show_bytes(MEMORY));
         let mut printed = String::new();
         let mut hear = |line: String| {
             printed.push_str(&line);
@@ -194,29 +198,22 @@ impl Workshop {
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
             Ok(Outcome::Installed(packages)) => Ok(packages),
-            Ok(Outcome::Failed { failed: _, away: Some(why) }) => {
-                Err(self.away(name_of(wanted.installer.index), &why).await)
+            Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
+                Err(self.away(sources.away(wanted, &why)).await)
             }
-            Ok(Outcome::Failed { failed: reason, away: None }) => Err(failed(reason)),
+            Ok(Outcome::Failed { failed: why, wheels: true, .. }) => {
+                Err(Failure::Platform(sources.unreadable(&why)))
+            }
+            Ok(Outcome::Failed { failed: reason, .. }) => Err(failed(reason)),
             Err(Failure::Packages { reason, .. }) => Err(failed(reason)),
             Err(other) => Err(other),
         }
     }
 
     /// An index that did not answer, with what this machine lacks for a network.
-    async fn away(&self, index: &str, why: &str) -> Failure {
-        let mut reason = format!("the {index} of packages cannot be reached: {why}");
-        if why.contains("CERTIFICATE_VERIFY_FAILED") || why.contains("certificate") {
-            reason.push_str(
-                "; --build-ca-file names the certificates of the authorities that builds trust",
-            );
-        }
+    async fn away(&self, reason: String) -> Failure {
         let lacks = self.shared.runtime.notices(Network::Egress).await;
-        for notice in lacks.iter().filter(|notice| notice.starts_with("the function ")) {
-            reason.push_str("; ");
-            reason.push_str(notice);
-        }
-        Failure::Platform(reason)
+        Failure::Platform(with_lacks(reason, &lacks))
     }
 
     /// Returns the folder with what was installed. Only once the sandbox is gone is nobody writing to it.
@@ -286,6 +283,15 @@ impl Drop for Workshop {
     }
 }
 
+/// Adds what a function with a network would lack on this machine: a build lacks the same.
+fn with_lacks(mut reason: String, notices: &[String]) -> String {
+    for lack in notices.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
+        reason.push_str("; the build ");
+        reason.push_str(lack);
+    }
+    reason
+}
+
 /// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits, and where what
 /// is written cannot be measured.
 async fn watch(output: &Path, limit: Duration, tell: &(dyn Fn(String) + Send + Sync)) -> Failure {
@@ -327,6 +333,18 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
+
+    #[test]
+    fn what_a_machine_lacks_for_a_network_is_told_of_the_build() {
+        let notices = [
+            "memory is not limited",
+            "the function will have no network: slirp4netns is not installed, or use --runtime docker",
+        ];
+        assert_eq!(
+            with_lacks("the index is away".to_owned(), &notices.map(str::to_owned)),
+            "the index is away; the build will have no network: slirp4netns is not installed, or use --runtime docker"
+        );
+    }
 
     #[test]
     fn a_build_fails_when_it_fills_the_disk_or_hides_what_it_writes() {

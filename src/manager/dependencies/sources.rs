@@ -2,12 +2,12 @@
 
 use std::{
     net::{SocketAddr, SocketAddrV4},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::{failure::Failure, requirements::Requirements};
 use crate::{
     language::Index,
     settings::{Builds, PackageIndex},
@@ -52,18 +52,78 @@ impl Sources {
         Ok(found)
     }
 
-    /// Returns the event of the program that installs what this file asks for.
-    pub fn event(&self, file: &str) -> Value {
+    /// Returns the event of the program that installs what is wanted.
+    pub fn event(&self, wanted: &Requirements) -> Value {
         let no_index = self.index == Some(PackageIndex::None);
         let index = self.index.as_ref().filter(|_| !no_index);
         json!({
             "do": "install",
-            "file": file,
+            "file": wanted.file,
+            "packages": wanted.packages,
+            "indexes": wanted.indexes,
+            "from_source": wanted.from_source,
             "index": index.map(PackageIndex::show),
             "no_index": no_index,
             "wheels": self.wheels.is_some(),
             "certificates": self.certificates.as_ref().map(|_| Self::CERTIFICATES),
+            "searched": self.searched(wanted),
         })
+    }
+
+    /// Returns where packages are looked for, with the settings that say so.
+    fn searched(&self, wanted: &Requirements) -> String {
+        let folder = self.wheels.as_ref();
+        let folder =
+            folder.map(|folder| format!("the folder {} (--build-find-links)", folder.display()));
+        match (self.has_none(), folder) {
+            (false, None) => self.index_of(wanted),
+            (false, Some(folder)) => format!("{} and {folder}", self.index_of(wanted)),
+            (true, None) => {
+                "nowhere, since --build-index is none and no --build-find-links is set".to_owned()
+            }
+            (true, Some(folder)) => format!("{folder}, and no index, since --build-index is none"),
+        }
+    }
+
+    fn has_none(&self) -> bool {
+        self.index == Some(PackageIndex::None)
+    }
+
+    /// Returns the index that is asked, without a password, and who says so.
+    fn index_of(&self, wanted: &Requirements) -> String {
+        let kind = wanted.installer.index;
+        let (what, setting) = (name_of(kind), setting_of(kind));
+        match &self.index {
+            Some(index) => format!("the {what} {} ({setting})", index.without_password()),
+            None if wanted.indexes.is_empty() => {
+                let (host, tool) = (usual_of(kind), wanted.installer.tool);
+                format!("{host}, the usual {what} of {tool} ({setting} names another one)")
+            }
+            None => format!("the {what} that {} names", wanted.file),
+        }
+    }
+
+    /// Words an index that does not answer.
+    pub fn away(&self, wanted: &Requirements, why: &str) -> String {
+        let mut text = format!("{} cannot be reached: {why}", self.index_of(wanted));
+        let takes_folder = wanted.installer.index == Index::Python && self.wheels.is_none();
+        if why.contains("CERTIFICATE_VERIFY_FAILED") || why.contains("certificate") {
+            text.push_str(
+                "; --build-ca-file names the certificates of the authorities that builds trust",
+            );
+        } else if self.index.is_none() && takes_folder && wanted.indexes.is_empty() {
+            text.push_str("; without a connection, packages come from a folder (--build-find-links)");
+        }
+        text
+    }
+
+    /// Words a folder of packages that a build cannot read.
+    pub fn unreadable(&self, why: &str) -> String {
+        let folder = self.wheels.as_deref().unwrap_or_else(|| Path::new(""));
+        format!(
+            "--build-find-links: a build cannot read {} or what is in it: {why}; every user has to be able to",
+            folder.display()
+        )
     }
 }
 
@@ -75,8 +135,24 @@ pub fn index_of(builds: &Builds, kind: Index) -> Option<&PackageIndex> {
     }
 }
 
+/// Returns the setting that names an index of this kind.
+fn setting_of(kind: Index) -> &'static str {
+    match kind {
+        Index::Python => "--build-index",
+        Index::Npm => "--build-npm-registry",
+    }
+}
+
+/// Returns the host that is asked where nobody names one.
+fn usual_of(kind: Index) -> &'static str {
+    match kind {
+        Index::Python => "pypi.org",
+        Index::Npm => "registry.npmjs.org",
+    }
+}
+
 /// Returns what people call an index of this kind.
-pub fn name_of(kind: Index) -> &'static str {
+fn name_of(kind: Index) -> &'static str {
     match kind {
         Index::Python => "index",
         Index::Npm => "registry",
@@ -110,11 +186,7 @@ async fn addresses(
     addresses.sort_unstable();
     addresses.dedup();
     if is_fenced && addresses.iter().any(|address| address.ip().is_loopback()) {
-        let setting = match kind {
-            Index::Python => "--build-index",
-            Index::Npm => "--build-npm-registry",
-        };
-        let what = name_of(kind);
+        let (what, setting) = (name_of(kind), setting_of(kind));
         return Err(Failure::Platform(format!(
             "{setting}: {host} is this host's loopback, which builds cannot reach; give the {what} another address of \
              this host"
@@ -126,6 +198,26 @@ async fn addresses(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        manager::dependencies::requirements::{Secrets, Texts},
+        model::Language,
+    };
+
+    fn wanted(indexes: &[&str]) -> Requirements {
+        let installer = Language::Python.facts().dependencies.as_ref().unwrap().installer.as_ref();
+        Requirements {
+            language: Language::Python,
+            version: "3.12".to_owned(),
+            installer: installer.unwrap(),
+            file: "r.txt",
+            texts: Texts::default(),
+            secrets: Secrets::default(),
+            notices: Vec::new(),
+            packages: Vec::new(),
+            indexes: indexes.iter().map(|index| (*index).to_owned()).collect(),
+            from_source: false,
+        }
+    }
 
     fn builds(index: &str) -> Builds {
         Builds { index: Some(index.parse().unwrap()), ..Builds::default() }
@@ -143,9 +235,9 @@ mod tests {
         let sources =
             Sources::find(&builds("http://192.0.2.7:8080/simple"), Index::Python, true).await.unwrap();
         assert_eq!(sources.reachable, ["192.0.2.7:8080".parse().unwrap()]);
-        assert_eq!(sources.event("r.txt")["index"], "http://192.0.2.7:8080/simple");
+        assert_eq!(sources.event(&wanted(&[]))["index"], "http://192.0.2.7:8080/simple");
         let none = Sources::find(&builds("none"), Index::Python, true).await.unwrap();
-        let event = none.event("r.txt");
+        let event = none.event(&wanted(&[]));
         assert_eq!(
             (none.reachable.len(), &event["no_index"], &event["index"]),
             (0, &json!(true), &json!(null))
@@ -162,7 +254,7 @@ mod tests {
     async fn the_password_of_the_index_is_for_the_installer_only() {
         let url = "https://u:hunter2@192.0.2.7/simple";
         let sources = Sources::find(&builds(url), Index::Python, true).await.unwrap();
-        assert_eq!(sources.event("r.txt")["index"], url);
+        assert_eq!(sources.event(&wanted(&[]))["index"], url);
         let shown = format!("{sources:?}");
         assert!(shown.contains("192.0.2.7") && !shown.contains("hunter2"), "{shown}");
     }
@@ -196,10 +288,62 @@ mod tests {
              another address of this host"
         );
         let sources = Sources::find(&both, Index::Npm, false).await.unwrap();
-        let event = sources.event("package.json");
+        let event = sources.event(&wanted(&[]));
         assert_eq!(
             (&event["index"], &event["wheels"]),
             (&json!("http://127.0.0.1:4873/"), &json!(false))
+        );
+    }
+
+    #[tokio::test]
+    async fn where_packages_are_looked_for_is_told_with_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().display().to_string();
+        let find_links = Some(folder.path().to_owned());
+        let mine = wanted(&["-i https://u:hunter2@h/simple"]);
+        for (builds, wanted, searched) in [
+            (
+                Builds::default(),
+                wanted(&[]),
+                "pypi.org, the usual index of pip (--build-index names another one)".to_owned(),
+            ),
+            (Builds::default(), mine.clone(), "the index that r.txt names".to_owned()),
+            (
+                builds("http://u:hunter2@192.0.2.7/simple"),
+                wanted(&[]),
+                "the index http://192.0.2.7/simple (--build-index)".to_owned(),
+            ),
+            (
+                Builds { find_links: find_links.clone(), ..Builds::default() },
+                mine.clone(),
+                format!("the index that r.txt names and the folder {here} (--build-find-links)"),
+            ),
+            (
+                Builds { find_links: find_links.clone(), ..builds("none") },
+                wanted(&[]),
+                format!(
+                    "the folder {here} (--build-find-links), and no index, since --build-index is none"
+                ),
+            ),
+            (
+                builds("none"),
+                wanted(&[]),
+                "nowhere, since --build-index is none and no --build-find-links is set".to_owned(),
+            ),
+        ] {
+            let sources = Sources::find(&builds, Index::Python, true).await.unwrap();
+            assert_eq!(sources.event(&wanted)["searched"], searched);
+        }
+        let usual = Sources::find(&Builds::default(), Index::Python, true).await.unwrap();
+        assert_eq!(
+            usual.away(&wanted(&[]), "no route"),
+            "pypi.org, the usual index of pip (--build-index names another one) cannot be reached: no route; without a \
+             connection, packages come from a folder (--build-find-links)"
+        );
+        assert_eq!(
+            usual.away(&mine, "[SSL: CERTIFICATE_VERIFY_FAILED] no"),
+            "the index that r.txt names cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED] no; --build-ca-file names the \
+             certificates of the authorities that builds trust"
         );
     }
 

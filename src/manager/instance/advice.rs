@@ -6,29 +6,45 @@ use crate::model::{Code, FunctionError, FunctionSpec, Network};
 /// the module's name, and the hint says so.
 const PACKAGES: &[(&str, &str)] = &[
     ("Crypto", "pycryptodome"),
+    ("Levenshtein", "python-Levenshtein"),
     ("MySQLdb", "mysqlclient"),
     ("OpenSSL", "pyOpenSSL"),
     ("PIL", "Pillow"),
     ("attr", "attrs"),
     ("bs4", "beautifulsoup4"),
+    ("bson", "pymongo"),
     ("cv2", "opencv-python-headless"),
     ("dateutil", "python-dateutil"),
+    ("discord", "discord.py"),
     ("distutils", "setuptools"),
     ("docx", "python-docx"),
     ("dotenv", "python-dotenv"),
+    ("faiss", "faiss-cpu"),
     ("fitz", "PyMuPDF"),
     ("git", "GitPython"),
+    ("google.auth", "google-auth"),
+    ("google.cloud.bigquery", "google-cloud-bigquery"),
+    ("google.cloud.storage", "google-cloud-storage"),
     ("google.protobuf", "protobuf"),
+    ("googleapiclient", "google-api-python-client"),
+    ("grpc", "grpcio"),
     ("jose", "python-jose"),
     ("jwt", "PyJWT"),
+    ("kafka", "kafka-python"),
     ("magic", "python-magic"),
+    ("mpl_toolkits", "matplotlib"),
+    ("multipart", "python-multipart"),
+    ("nacl", "PyNaCl"),
     ("pkg_resources", "setuptools"),
     ("pptx", "python-pptx"),
     ("psycopg2", "psycopg2-binary"),
+    ("pymysql", "PyMySQL"),
     ("serial", "pyserial"),
     ("skimage", "scikit-image"),
     ("sklearn", "scikit-learn"),
     ("slugify", "python-slugify"),
+    ("socks", "PySocks"),
+    ("telegram", "python-telegram-bot"),
     ("yaml", "PyYAML"),
     ("zmq", "pyzmq"),
 ];
@@ -92,19 +108,29 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
     // With more behind the name, something of that name is there and is no package.
     let module = error.message.strip_prefix("No module named '")?.strip_suffix('\'')?;
     let top = module.split('.').next().unwrap_or(module);
+    let is_of = |name: &str| {
+        module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     if module.is_empty() || !module.chars().all(|c| c.is_alphanumeric() || "._".contains(c)) {
         return None;
     }
-    let known = PACKAGES.iter().find(|(name, _)| *name == module || *name == top);
+    let known = PACKAGES.iter().find(|(name, _)| is_of(name));
     let package = known.map_or(top, |(_, package)| package);
     Some(match &spec.code {
         Code::Image { .. } => {
-            format!("install the package of '{top}' ({package}) in the function's image")
+            let guess = if known.is_some() { "" } else { "usually " };
+            format!("install the package of '{top}' ({guess}{package}) in the function's image")
         }
-        Code::Language { .. } => format!(
-            "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
-             package is installed if requirements.txt in that folder has a line `{package}`. Then deploy again"
-        ),
+        Code::Language { .. } => {
+            let line = match known {
+                Some(_) => format!("a line `{package}`"),
+                None => format!("a line with its name, usually `{package}`"),
+            };
+            format!(
+                "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
+                 package is installed if requirements.txt in that folder has {line}. Then deploy again"
+            )
+        }
     })
 }
 
@@ -179,15 +205,23 @@ mod tests {
     #[test]
     fn a_missing_module_names_the_way_to_install_it() {
         let of = |message: &str| hint("", "ModuleNotFoundError", message, None);
-        for (module, package) in [
-            ("requests", "requests"),
-            ("yaml", "PyYAML"),
-            ("PIL.Image", "Pillow"),
-            ("google.protobuf.message", "google"),
-            ("google.protobuf", "protobuf"),
+        for (module, line) in [
+            ("requests", "a line with its name, usually `requests`"),
+            ("requests_toolbelt.x", "a line with its name, usually `requests_toolbelt`"),
+            ("google.unknown", "a line with its name, usually `google`"),
+            ("yaml", "a line `PyYAML`"),
+            ("yamlx", "a line with its name, usually `yamlx`"),
+            ("PIL.Image", "a line `Pillow`"),
+            ("google.protobuf.message", "a line `protobuf`"),
+            ("google.protobuf", "a line `protobuf`"),
         ] {
-            let hint = of(&format!("No module named '{module}'")).unwrap();
-            assert!(hint.contains(&format!("has a line `{package}`")), "{hint}");
+            assert_eq!(
+                of(&format!("No module named '{module}'")).unwrap(),
+                format!(
+                    "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
+                     package is installed if requirements.txt in that folder has {line}. Then deploy again"
+                )
+            );
         }
         for other in [
             "No module named 'json.x'; 'json' is not a package",
@@ -200,6 +234,11 @@ mod tests {
         assert_eq!(
             own.unwrap(),
             "install the package of 'cv2' (opencv-python-headless) in the function's image"
+        );
+        let own = hint("image = \"i\"", "ModuleNotFoundError", "No module named 'httpx'", None);
+        assert_eq!(
+            own.unwrap(),
+            "install the package of 'httpx' (usually httpx) in the function's image"
         );
     }
 

@@ -150,6 +150,7 @@ fn mounts(spec: &Spec, root: &Root, installer: Option<&Installer>, names: Option
         mounts.push(
             json!({"destination": OUTPUT_PATH, "type": "bind", "source": from, "options": options}),
         );
+        mounts.extend(root.headers.iter().map(|headers| shown(headers, headers)));
         mounts.extend(build.wheels.iter().map(|wheels| shown(wheels, WHEELS_PATH.as_ref())));
     }
     mounts

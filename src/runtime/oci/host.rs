@@ -61,6 +61,9 @@ pub(super) struct Parts {
     pub(super) shared_library: Vec<PathBuf>,
     /// The folders where packages are installed: functions bring their own.
     pub(super) packages: Vec<PathBuf>,
+    /// The folders that a compiler reads, for builds only.
+    #[serde(default)]
+    pub(super) headers: Vec<PathBuf>,
 }
 
 impl std::ops::Deref for Interpreter {

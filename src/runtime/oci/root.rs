@@ -91,6 +91,8 @@ pub(super) struct Root {
     pub(super) folder: PathBuf,
     /// The read-only mounts: from here, to there. In the order in which they have to be made.
     pub(super) mounts: Vec<(PathBuf, PathBuf)>,
+    /// Folders that builds see, too, at their own places.
+    pub(super) headers: Vec<PathBuf>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
     /// The interpreter, which runs the shim.
@@ -116,6 +118,7 @@ impl Root {
         }
         Ok(Self {
             id: format!("host-{name}"),
+            headers: headers(&interpreter, &paths).cloned().collect(),
             mounts: mounts(&home, &interpreter, paths),
             folder: home.join("root"),
             filters: home.join(FILTERS),
@@ -153,6 +156,12 @@ fn visible(interpreter: &Interpreter) -> Vec<PathBuf> {
         }
     }
     paths
+}
+
+/// Returns the folders that a compiler reads and that are not visible anyway.
+fn headers<'p>(interpreter: &'p Interpreter, visible: &[PathBuf]) -> impl Iterator<Item = &'p PathBuf> {
+    let is_visible = |path: &PathBuf| visible.iter().any(|other| path.starts_with(other));
+    interpreter.headers.iter().filter(move |path| !is_visible(path))
 }
 
 fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(PathBuf, PathBuf)> {
@@ -197,6 +206,9 @@ fn build(
     skeleton(&made.join("root"), paths)?;
     if let Some(installer) = interpreter.installer_path() {
         make_folder(&made.join("root"), inside(&installer))?;
+    }
+    for headers in headers(interpreter, paths) {
+        make_folder(&made.join("root"), inside(headers))?;
     }
     compile_shim(made, interpreter)?;
     fs::write(made.join(FILTERS), filters)?;

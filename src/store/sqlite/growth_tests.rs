@@ -46,6 +46,7 @@ fn revision(function: &str) -> NewRevision {
             min_instances: 0,
             concurrency: 1,
         },
+        from_source: false,
     };
     let source = Digest::of(b"source");
     let bundle = Some(source.clone());

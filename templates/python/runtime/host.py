@@ -18,5 +18,6 @@ json.dump({
     "prefix": os.path.realpath(sys.base_prefix),
     "standard_library": stdlib,
     "shared_library": real(mapped),
+    "headers": real([sysconfig.get_path("include"), sysconfig.get_path("platinclude"), "/usr/include"]),
     "packages": real(site.getsitepackages(prefixes) + [os.path.join(path, "site-packages") for path in stdlib]),
 }, sys.stdout)

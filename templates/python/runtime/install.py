@@ -1,7 +1,7 @@
 """Installs the packages of a function. It runs as a function itself, in a sandbox of a build that may write to OUTPUT.
 
 {"do": "describe"} answers what installed packages depend on; {"do": "install", …} has pip install what the files in
-'requirements' ask for. What pip prints is passed on line by line.
+'requirements' ask for. What pip prints is passed on line by line. Its errors are worded in explain.py.
 """
 
 import importlib.metadata
@@ -17,8 +17,6 @@ OUTPUT = os.environ.get("CLOUDFUNC_OUTPUT", "/var/output")
 WHEELS = os.environ.get("CLOUDFUNC_WHEELS", "/opt/wheels")
 # Where the machine's own pip is seen; elsewhere the interpreter has one.
 INSTALLER = "/opt/installer"
-MAX_LINES = 40
-MAX_TEXT = 2000
 MAX_NAME = 200
 
 PIP = f"""
@@ -37,19 +35,22 @@ def handler(event):
 def describe(event):
     version = subprocess.run(pip("--version"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     words = version.stdout.decode(errors="replace").split()
-    try:
-        libc = os.confstr("CS_GNU_LIBC_VERSION")
-    except (OSError, ValueError):
-        libc = "musl"
     return {
         "tool": " ".join(words[:2]) if version.returncode == 0 and len(words) > 1 else None,
         "target": {
             "interpreter": "%s %d.%d" % (sys.implementation.name, *sys.version_info[:2]),
             "abi": sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag,
             "architecture": platform.machine(),
-            "c_library": libc,
+            "c_library": c_library(),
         },
     }
+
+
+def c_library():
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION")
+    except (OSError, ValueError):
+        return "musl"
 
 
 def pip(*arguments):
@@ -57,22 +58,18 @@ def pip(*arguments):
 
 
 def install(event):
+    import explain
+
+    if event.get("wheels") and (why := unreadable()):
+        return {"failed": why, "wheels": True}
+    if wrong := explain.not_understood(event["packages"]):
+        return {"failed": wrong}
     target, temporary = os.path.join(OUTPUT, "packages"), os.path.join(OUTPUT, "tmp")
     os.makedirs(target)
     os.makedirs(temporary)
-    command = pip(
-        "install", "--target", target, "--only-binary", ":all:", "--no-compile", "--no-cache-dir", "--no-input",
-        "--disable-pip-version-check", "--no-color", "--progress-bar", "off", "--retries", "2", "--timeout", "15",
-        *options(event), "-r", event["file"],
-    )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
-    # What is downloaded is large, and has to be on the same disk.
-    environment.update(TMPDIR=temporary, PIP_ROOT_USER_ACTION="ignore")
-    if event.get("index"):
-        # It may have a password, and every user of the machine sees arguments.
-        environment["PIP_INDEX_URL"] = event["index"]
+    command = pip("install", "--target", target, "--no-compile", *options(event), "-r", event["file"])
     process = subprocess.Popen(
-        command, cwd=os.path.join(os.getcwd(), "requirements"), env=environment, stdin=subprocess.DEVNULL,
+        command, cwd=requirements(), env=environment(event, temporary), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
     )
     lines = []
@@ -82,10 +79,46 @@ def install(event):
             print(line, flush=True)
             lines.append(line)
     code = process.wait()
-    shutil.rmtree(temporary, ignore_errors=True)
     if code == 0:
+        shutil.rmtree(temporary, ignore_errors=True)
         return {"installed": list(installed(target))}
-    return {"failed": reason(lines, code), "away": away(lines)}
+    if why := explain.away(lines):
+        return {"failed": why, "away": why}
+    if WHEELS in explain.first_error(lines) and (why := explain.not_permitted(lines)):
+        return {"failed": why, "wheels": True}
+    again = lambda *arguments: subprocess.run(
+        pip(*arguments, *options(event)), cwd=requirements(), env=environment(event, temporary),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+    ).stdout.decode(errors="replace").splitlines()
+    machine = f"Python {platform.python_version()} on {platform.machine()} with {c_library()}"
+    why, is_away = explain.failure(lines, code, explain.Asked(event, again, temporary, machine))
+    return {"failed": why, "away": why if is_away else None}
+
+
+def requirements():
+    return os.path.join(os.getcwd(), "requirements")
+
+
+def unreadable():
+    """Returns why the folder of wheels cannot be read, if it cannot."""
+    try:
+        os.listdir(WHEELS)
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def environment(event, temporary):
+    """Returns the variables of pip, which it passes on to the builds of packages."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
+    # What is downloaded is large, and has to be on the same disk.
+    variables.update(TMPDIR=temporary, PIP_ROOT_USER_ACTION="ignore")
+    if event.get("index"):
+        # It may have a password, and every user of the machine sees arguments.
+        variables["PIP_INDEX_URL"] = event["index"]
+    if event.get("certificates"):
+        variables["PIP_CERT"] = os.path.join(os.getcwd(), event["certificates"])
+    return variables
 
 
 def installed(target):
@@ -99,8 +132,12 @@ def installed(target):
 
 
 def options(event):
-    """Yields what says where packages come from, but the address of the index. One without TLS is one that the platform's
+    """Yields the options of every call of pip but the address of the index. One without TLS is one that the platform's
     owner has chosen."""
+    yield from ("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--no-color")
+    yield from ("--progress-bar", "off", "--retries", "2", "--timeout", "15")
+    if not event.get("from_source"):
+        yield from ("--only-binary", ":all:")
     index = event.get("index")
     if event.get("no_index"):
         yield "--no-index"
@@ -110,35 +147,3 @@ def options(event):
             yield from ("--trusted-host", plain.group(1))
     if event.get("wheels"):
         yield from ("--find-links", WHEELS)
-    if event.get("certificates"):
-        yield from ("--cert", os.path.join(os.getcwd(), event["certificates"]))
-
-
-def reason(lines, code):
-    """Returns what pip says last, from its first error on, without the advice that does not fit here."""
-    start = next((place for place, line in enumerate(lines) if line.startswith("ERROR:")), None)
-    if start is None:
-        said = lines[-3:] or [f"pip ended with code {code}"]
-    else:
-        said = [line.replace("ERROR:", "", 1).strip() for line in lines[start:] if is_reason(line)]
-    return "; ".join(said[:MAX_LINES])[:MAX_TEXT]
-
-
-def is_reason(line):
-    advice = ("To fix this", "[notice]", "WARNING:", "INFO:", "ERROR: ResolutionImpossible", "DEPRECATION:")
-    return not line.startswith(advice) and not re.match(r"\d+\. ", line)
-
-
-def away(lines):
-    """Returns why the index did not answer, if nothing else is wrong."""
-    nothing = ("(from versions: none)", "No matching distribution found")
-    if any(line.startswith("ERROR:") and not any(text in line for text in nothing) for line in lines):
-        return None
-    for line in lines:
-        # An earlier try may have been followed by one that succeeded.
-        broken = re.search(r"Retry\(total=0\b.*connection broken by '\w+\((.*)\)': ", line)
-        if broken:
-            return re.sub(r"<[^>]*>[:,]? ?", "", broken.group(1)).strip("'\" ")
-        if "Could not fetch URL" in line:
-            return line.replace("WARNING:", "").strip()
-    return None

@@ -2,9 +2,10 @@
 
 use std::{fs, path::Path};
 
+use cloudfunc::settings::Platform;
 use serde_json::{Value, json};
 
-use super::FUNCTIONS;
+use super::{FUNCTIONS, thumbnail};
 use crate::{
     packages::{
         node::{only, serve},
@@ -59,7 +60,13 @@ fn copy(from: &Path, to: &Path) {
 
 async fn deployed(stack: Stack, test: &str, which: &str) -> Option<(TestPlatform, String, Registry)> {
     let registry = stand_in(stack).await;
-    let platform = TestPlatform::start_with(stack, test, only(&registry.url())).await?;
+    let of_python = if which.is_empty() { Some(thumbnail::packages(stack)?) } else { None };
+    let of_node = only(&registry.url());
+    let change = |platform: &mut Platform| {
+        of_node(platform);
+        of_python.into_iter().for_each(|change| change(platform));
+    };
+    let platform = TestPlatform::start_with(stack, test, change).await?;
     let folder = tempfile::tempdir().unwrap();
     let functions = folder.path().join("functions");
     copy(FUNCTIONS.as_ref(), &functions);

@@ -1,5 +1,5 @@
-//! Attempts to get out of a build, by a package whose own code runs while it is installed: one that is not a wheel, which
-//! another one requires by its address.
+//! Attempts to get out of a build, by a package whose own code runs while it is installed: one that is built from its
+//! source, or one that is not a wheel, which another one requires by its address.
 
 use std::{fs, net::IpAddr};
 
@@ -16,8 +16,12 @@ use crate::{
 };
 
 on! {
-    sqlite_embedded_oci: a_build_reaches_its_index_and_nothing_else_of_this_host;
-    postgres_rabbitmq_docker: a_build_reaches_its_index_and_nothing_else_of_this_host;
+    sqlite_embedded_oci:
+    a_build_reaches_its_index_and_nothing_else_of_this_host
+    a_build_from_source_reaches_its_index_and_nothing_else_of_this_host;
+    postgres_rabbitmq_docker:
+    a_build_reaches_its_index_and_nothing_else_of_this_host
+    a_build_from_source_reaches_its_index_and_nothing_else_of_this_host;
 }
 
 /// Fails with what it has found, as JSON.
@@ -46,6 +50,8 @@ def attempts():
         found[path] = "there" if os.path.exists(path) else "not there"
     found["variables"] = sorted(name for name in os.environ if "TOKEN" in name or "CLOUDFUNC" in name)
     found["user"] = os.getuid()
+    # The interpreter of the build, its child pip, and what that starts; nothing of the host.
+    found["processes"] = sum(name.isdigit() for name in os.listdir("/proc"))
     with open("/proc/self/status") as status:
         found["rights"] = [line.split()[1] for line in status if line.startswith(("CapEff", "NoNewPrivs"))]
     return found
@@ -61,6 +67,14 @@ pub fn own_address() -> IpAddr {
 }
 
 async fn a_build_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, test: &str) {
+    attack(stack, test, false).await;
+}
+
+async fn a_build_from_source_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, test: &str) {
+    attack(stack, test, true).await;
+}
+
+async fn attack(stack: Stack, test: &str, from_source: bool) {
     let ip = own_address().to_string();
     let house = Wheelhouse::new(&json!([]));
     let index = Index::serve(house.path(), &ip).await;
@@ -69,13 +83,16 @@ async fn a_build_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, t
     let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
     // It listens on every address of this host.
     let planted = Service::plant();
-    let gateway = platform.address(Role::Gateway);
+    let [gateway, registry, scheduler] =
+        [Role::Gateway, Role::Registry, Role::Scheduler].map(|role| platform.address(role));
     let token = platform.platform.data_dir.join("token");
     assert!(fs::exists(&token).unwrap());
     let connect = json!([
         [ip, index.address.port()],
         [ip, planted.port],
         ["127.0.0.1", gateway.port()],
+        ["127.0.0.1", registry.port()],
+        ["127.0.0.1", scheduler.port()],
         ["169.254.169.254", 80],
     ]);
     let write = json!([
@@ -83,16 +100,32 @@ async fn a_build_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, t
         "/var/task/other",
         "/opt/packages/other",
         "/opt/installer/other",
+        "/opt/wheels/other",
+        "/var/other",
         "/etc/other"
     ]);
-    let read = json!([token, "/var/run/docker.sock", "/run/docker.sock", platform.platform.data_dir]);
+    // The folders of this build and of others are in it, as is what they install.
+    let data = &platform.platform.data_dir;
+    let read = json!([
+        token,
+        "/var/run/docker.sock",
+        "/run/docker.sock",
+        data,
+        data.join("instances"),
+        data.join("cache/dependencies")
+    ]);
     let source = format!("CONNECT = {connect}\nWRITE = {write}\nREAD = {read}\n{ATTEMPT}");
     house.add(&json!([
         {"name": "nosy", "version": "1.0", "source": source},
         {"name": "front", "version": "1.0", "files": {"front.py": ""},
          "requires": [format!("nosy @ http://{}/files/nosy-1.0.tar.gz", index.address)]},
     ]));
-    let files = [("function.py", CODE), ("requirements.txt", "front\n")];
+    let (requirements, manifest) = match from_source {
+        true => ("nosy\n", "[build]\nfrom_source = true\n"),
+        false => ("front\n", ""),
+    };
+    let files =
+        [("function.py", CODE), ("requirements.txt", requirements), ("cloudfunc.toml", manifest)];
     let (deployed, told) = deploy(&platform, "f", &files).await;
     assert!(deployed.is_err());
     let line = told
@@ -105,6 +138,8 @@ async fn a_build_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, t
     for address in [
         format!("{ip}:{}", planted.port),
         format!("127.0.0.1:{}", gateway.port()),
+        format!("127.0.0.1:{}", registry.port()),
+        format!("127.0.0.1:{}", scheduler.port()),
         "169.254.169.254:80".into(),
     ] {
         let answer = found[&address].as_str().unwrap();
@@ -121,5 +156,6 @@ async fn a_build_reaches_its_index_and_nothing_else_of_this_host(stack: Stack, t
     assert_eq!(found["variables"], json!([]), "{found}");
     assert_eq!(found["rights"], json!(["0000000000000000", "1"]), "{found}");
     assert_ne!(found["user"], json!(0), "{found}");
+    assert!(found["processes"].as_u64().unwrap() < 10, "{found}");
     platform.stop().await;
 }

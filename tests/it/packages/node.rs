@@ -191,8 +191,8 @@ async fn a_registry_that_is_away_or_not_allowed_is_named(stack: Stack, test: &st
     assert_eq!((problem.status, problem.code.as_str()), (503, "unavailable"), "{problem:?}");
     assert_eq!(
         problem.detail,
-        "the build could not be done: the registry of packages cannot be reached: request to http://127.0.0.1:1/npm/greet \
-         failed, reason: connect ECONNREFUSED 127.0.0.1:1"
+        "the build could not be done: the registry http://127.0.0.1:1/npm/ (--build-npm-registry) cannot be reached: \
+         request to http://127.0.0.1:1/npm/greet failed, reason: connect ECONNREFUSED 127.0.0.1:1"
     );
     platform.stop().await;
     let test = format!("{test}::none");

@@ -16,6 +16,7 @@ use std::{
 use axum::{
     Router,
     extract::{Path as Named, State},
+    http::StatusCode,
     response::Html,
     routing::get,
 };
@@ -91,6 +92,7 @@ impl Index {
         let served = Served { folder, asked: asked.clone(), is_silent };
         let routes = Router::new()
             .route("/simple/{name}/", get(links))
+            .route("/forbidden/{name}/", get(|| async { StatusCode::FORBIDDEN }))
             .route("/files/{name}", get(file))
             .with_state(served);
         let listener = tokio::net::TcpListener::bind((ip, 0)).await.unwrap();
@@ -115,14 +117,30 @@ impl Drop for Index {
     }
 }
 
-async fn links(State(served): State<Served>, Named(name): Named<String>) -> Html<String> {
+async fn links(
+    State(served): State<Served>,
+    Named(name): Named<String>,
+) -> Result<Html<String>, StatusCode> {
     served.asked.fetch_add(1, Ordering::SeqCst);
     if served.is_silent {
         std::future::pending::<()>().await;
     }
-    let is_of_it = |file: &String| file.starts_with(&format!("{name}-"));
-    let files = names(&served.folder).into_iter().filter(is_of_it);
-    Html(files.map(|file| format!("<a href=\"/files/{file}\">{file}</a>\n")).collect())
+    let is_of_it = |file: &String| file.starts_with(&format!("{name}-")) && !file.ends_with(".python");
+    let files: Vec<String> = names(&served.folder).into_iter().filter(is_of_it).collect();
+    if files.is_empty() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    let link = |file: &String| {
+        let python = fs::read_to_string(served.folder.join(format!("{file}.python")));
+        let python = python.map_or_else(
+            |_| String::new(),
+            |python| {
+                format!(" data-requires-python=\"{}\"", python.replace('<', "&lt;").replace('>', "&gt;"))
+            },
+        );
+        format!("<a href=\"/files/{file}\"{python}>{file}</a>\n")
+    };
+    Ok(Html(files.iter().map(link).collect()))
 }
 
 async fn file(State(served): State<Served>, Named(name): Named<String>) -> Vec<u8> {

@@ -20,17 +20,28 @@ def wheel(folder, package):
         files[f"{name}/{number}"] = "x" * (1 << 20)
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {other}\n" for other in package.get("requires", []))
+    if "python" in package:
+        metadata += f"Requires-Python: {package['python']}\n"
     files[f"{info}/METADATA"] = metadata
-    files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    tag = package.get("tag", "py3-none-any")
+    files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n"
     record = ""
     for path, text in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
         record += f"{path},sha256={digest},{len(text.encode())}\n"
     files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
-    path = os.path.join(folder, f"{name}-{version}-py3-none-any.whl")
+    path = os.path.join(folder, f"{name}-{version}-{tag}.whl")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for inner, text in files.items():
-            archive.writestr(inner, text)
+            entry = zipfile.ZipInfo(inner)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            # With the type: what an archiver on Unix writes of links and devices.
+            entry.external_attr = package.get("modes", {}).get(inner, 0o100644) << 16
+            archive.writestr(entry, text)
+    if "python" in package:
+        # An index tells it of each file.
+        with open(f"{path}.python", "w") as file:
+            file.write(package["python"])
 
 
 def source(folder, package):

@@ -1,7 +1,10 @@
 use super::*;
 
+const OWN_INDEX_RULES: Rules = Rules { has_index: true, from_source: false };
+const FROM_SOURCE: Rules = Rules { has_index: false, from_source: true };
+
 fn of(text: &str) -> Result<Vec<String>, &'static str> {
-    let mut entries = entries(text, false);
+    let mut entries = entries(text, Rules::default());
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries.remove(0).includes
 }
@@ -34,7 +37,7 @@ fn what_an_index_has_is_asked_for() {
         assert_eq!(of(line), Ok(Vec::new()), "{line}");
     }
     for text in ["", "\n \n", "# -r other.txt", "  # a\n#b"] {
-        assert_eq!((entries(text, true), asks(text)), (Vec::new(), false), "{text}");
+        assert_eq!((entries(text, OWN_INDEX_RULES), asks(text)), (Vec::new(), false), "{text}");
     }
     assert!(asks("# a\n b"));
 }
@@ -63,21 +66,14 @@ fn an_included_file_is_named_as_pip_reads_it() {
 fn what_would_run_code_or_is_elsewhere_is_refused() {
     let refused: &[(&str, &[&str])] = &[
         (
-            "this version installs wheels only, from an index or a folder of them",
+            "only wheels are installed; `from_source = true` under [build] in cloudfunc.toml has packages built from \
+             their sources, too",
             &[
-                "-e .",
-                "-e.",
-                "--editable=lib",
-                "a -e .",
-                "--pre -e .",
                 "--no-binary :all:",
                 "--no-\\\nbinary :all:",
                 "# a\u{2028}--no-binary :all:",
                 "--only-binary :none:",
                 "--only-binary=:all:,':none:'",
-                "git+https://h/x.whl",
-                "git+ssh://git@h/x.git",
-                "a @ git+https://h/x.whl",
                 "https://h/a-1.tar.gz",
                 "https://h/a-1.tar.gz#.whl",
                 "https://h/a-1.tar.gz?.whl",
@@ -85,6 +81,19 @@ fn what_would_run_code_or_is_elsewhere_is_refused() {
                 "https://h/a.whl;a.tar.gz",
                 "https://h/a.whl a.tar.gz",
                 "a @ https://h/a-1.tar.gz",
+            ],
+        ),
+        (
+            "a package is not installed as an editable one; code of your own is packed with the function, or included by \
+             `build.include`",
+            &["-e .", "-e.", "--editable=lib", "a -e .", "--pre -e ."],
+        ),
+        (
+            "a repository is not read; name a release of the package, or the https address of a wheel or an archive",
+            &[
+                "git+https://h/x.whl",
+                "git+ssh://git@h/x.git",
+                "a @ git+https://h/x.whl",
                 "ftp://h/a-1-py3-none-any.whl",
             ],
         ),
@@ -170,6 +179,11 @@ fn what_would_run_code_or_is_elsewhere_is_refused() {
                 "_a",
                 "a.",
                 "a==1 @ b",
+                "a==",
+                "a>=1<2",
+                "a=1",
+                "a>=1,",
+                "a (>=1",
             ],
         ),
     ];
@@ -190,9 +204,66 @@ fn the_index_of_the_platform_is_not_replaced() {
         "-f lib",
         "--find-links https://h/",
     ] {
-        let entries = entries(line, true);
+        let entries = entries(line, OWN_INDEX_RULES);
         let why = "the platform names the index of packages (--build-index)";
         assert_eq!(entries[0].includes, Err(why), "{line}");
     }
-    assert_eq!(entries("a\n--pre", true).len(), 2);
+    assert_eq!(entries("a\n--pre", OWN_INDEX_RULES).len(), 2);
+}
+
+#[test]
+fn sources_are_accepted_where_the_function_asks_for_them() {
+    for line in [
+        "--no-binary :all:",
+        "--only-binary :none:",
+        "https://h/a-1.tar.gz",
+        "a @ https://h/a-1.zip ; python_version > '3'",
+        "a==1",
+    ] {
+        assert_eq!(entries(line, FROM_SOURCE)[0].includes, Ok(Vec::new()), "{line}");
+    }
+    for line in [
+        "-e .",
+        "git+https://h/x.git",
+        "a @ git+https://h/x.git",
+        "./a",
+        "a-1.tar.gz",
+        "https://h/x.git",
+    ] {
+        assert!(entries(line, FROM_SOURCE)[0].includes.is_err(), "{line}");
+    }
+}
+
+#[test]
+fn what_an_entry_asks_for_is_known() {
+    let of = |text: &str| {
+        let entry = entries(text, Rules::default()).remove(0);
+        (entry.package, entry.names_index)
+    };
+    assert_eq!(
+        of("a[b] >=1 ; os_name == 'x' --hash=sha256:00"),
+        (Some("a[b] >=1 ; os_name == 'x'".to_owned()), false)
+    );
+    assert_eq!(
+        of("a @ https://h/a-1-py3-none-any.whl").0.as_deref(),
+        Some("a @ https://h/a-1-py3-none-any.whl")
+    );
+    assert_eq!(of("https://h/a-1-py3-none-any.whl"), (None, false));
+    assert_eq!(of("--extra-index-url https://h/simple"), (None, true));
+    assert_eq!(of("-r a.txt"), (None, false));
+}
+
+#[test]
+fn comments_blank_lines_and_the_order_of_packages_mean_nothing() {
+    let one = "# why\nb==1 \\\n  --hash=sha256:00\n\n--pre\na  # x\n-i https://h/1\n-i https://h/2\na\n";
+    let other = "--pre\n-i https://h/1\n-i https://h/2\n\na\nb==1   --hash=sha256:00";
+    assert_eq!(normal(one), normal(other));
+    assert_eq!(normal(other), "--pre\n-i https://h/1\n-i https://h/2\na\nb==1   --hash=sha256:00");
+    for different in [
+        "--pre\n-i https://h/2\n-i https://h/1\na\nb==1   --hash=sha256:00",
+        "--pre\n-i https://h/1\n-i https://h/2\na\nb==1   --hash=sha256:11",
+        "-i https://h/1\n-i https://h/2\na\nb==1   --hash=sha256:00",
+    ] {
+        assert_ne!(normal(different), normal(other), "{different}");
+    }
 }
