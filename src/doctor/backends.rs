@@ -38,7 +38,15 @@ async fn ask_store(config: Option<&store::Config>) -> (Store, Option<i64>) {
     let store::Migrations { applied, missing, unknown } = survey.migrations;
     let (is_empty, totals) = (applied == 0, survey.totals);
     (
-        Store::Answers(Answer { version: survey.version, address, missing, unknown, is_empty, totals }),
+        Store::Answers(Answer {
+            version: survey.version,
+            address,
+            missing,
+            unknown,
+            is_empty,
+            totals,
+            unusable: survey.unusable,
+        }),
         Some(ahead),
     )
 }

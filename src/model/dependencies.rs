@@ -45,14 +45,14 @@ impl Target {
     pub fn misfit(&self, on: &Self) -> Option<String> {
         if self.architecture != on.architecture {
             return Some(format!(
-                "its packages are for {}, and this host is {}",
+                "its packages are for {}, and the host is {}",
                 self.architecture, on.architecture
             ));
         }
         if self.abi != on.abi {
             let (one, other) = (&self.interpreter, &on.interpreter);
             return Some(format!(
-                "its packages are for {one} ({}), and this host has {other} ({})",
+                "its packages are for {one} ({}), and the host has {other} ({})",
                 self.abi, on.abi
             ));
         }
@@ -63,7 +63,7 @@ impl Target {
             _ => self.c_library != on.c_library,
         };
         is_old
-            .then(|| format!("its packages need {}, and this host has {}", self.c_library, on.c_library))
+            .then(|| format!("its packages need {}, and the host has {}", self.c_library, on.c_library))
     }
 }
 
@@ -109,33 +109,31 @@ mod tests {
                 "cp312",
                 "aarch64",
                 "glibc 2.36",
-                Some("its packages are for x86_64, and this host is aarch64"),
+                Some("its packages are for x86_64, and the host is aarch64"),
             ),
             (
                 "cp311",
                 "x86_64",
                 "glibc 2.36",
-                Some(
-                    "its packages are for cpython 3.12 (cp312), and this host has cpython 3.11 (cp311)",
-                ),
+                Some("its packages are for cpython 3.12 (cp312), and the host has cpython 3.11 (cp311)"),
             ),
             (
                 "cp312",
                 "x86_64",
                 "glibc 2.9",
-                Some("its packages need glibc 2.36, and this host has glibc 2.9"),
+                Some("its packages need glibc 2.36, and the host has glibc 2.9"),
             ),
             (
                 "cp312",
                 "x86_64",
                 "musl 1.2",
-                Some("its packages need glibc 2.36, and this host has musl 1.2"),
+                Some("its packages need glibc 2.36, and the host has musl 1.2"),
             ),
             (
                 "cp312",
                 "x86_64",
                 "unknown",
-                Some("its packages need glibc 2.36, and this host has unknown"),
+                Some("its packages need glibc 2.36, and the host has unknown"),
             ),
         ] {
             assert_eq!(tree.misfit(&target(abi, architecture, c_library)).as_deref(), why);

@@ -51,7 +51,7 @@ pub use invocations::{
 use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
-pub use survey::{Migrations, Survey, survey};
+pub use survey::{Migrations, Survey, UnusableFunction, survey};
 
 use crate::model::SecretUrl;
 

@@ -12,10 +12,14 @@ use sqlx::{
 };
 
 use super::{
-    Config, Error, Totals, failure::Failure, postgres, reads::invocations::TOTALS, rows::TotalsRow,
+    Config, Error, Totals,
+    failure::Failure,
+    postgres,
+    reads::invocations::TOTALS,
+    rows::{Id, TotalsRow},
     sqlite,
 };
-use crate::model::SecretUrl;
+use crate::model::{ManagerId, SecretUrl};
 
 /// The limit for the whole survey: a server in good health answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +35,19 @@ pub struct Survey {
     pub migrations: Migrations,
     /// The terms of invariant 5; none where there are no tables yet, or they could not be counted in time.
     pub totals: Option<Totals>,
+    /// The functions that managers cannot run, as these have reported; of many the first.
+    pub unusable: Vec<UnusableFunction>,
+}
+
+/// A function that a manager cannot run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableFunction {
+    /// The function's name.
+    pub function: String,
+    /// The manager.
+    pub manager: ManagerId,
+    /// The reason, for people.
+    pub reason: String,
 }
 
 /// The migrations that are compiled in, compared with those that were applied.
@@ -78,9 +95,13 @@ async fn look_at_postgres(url: &SecretUrl) -> Result<Survey, Failure> {
         true => None,
         false => counted(sqlx::query_as::<_, TotalsRow>(TOTALS).fetch_one(&mut connection)).await,
     };
+    let unusable = match is_new {
+        true => Vec::new(),
+        false => sqlx::query_as(UNUSABLE).fetch_all(&mut connection).await.map_or_else(none, listed),
+    };
     connection.close().await?;
     let found = found(format!("PostgreSQL {version}"), ms, &postgres::MIGRATIONS, &applied);
-    Ok(Survey { totals, ..found })
+    Ok(Survey { totals, unusable, ..found })
 }
 
 async fn look_at_sqlite(path: &Path) -> Result<Survey, Failure> {
@@ -102,15 +123,37 @@ async fn look_at_sqlite(path: &Path) -> Result<Survey, Failure> {
         true => None,
         false => counted(sqlx::query_as::<_, TotalsRow>(TOTALS).fetch_one(&mut connection)).await,
     };
+    let unusable = match is_new {
+        true => Vec::new(),
+        false => sqlx::query_as(UNUSABLE).fetch_all(&mut connection).await.map_or_else(none, listed),
+    };
     connection.close().await?;
     let found = found(format!("SQLite {version}"), ms, &sqlite::MIGRATIONS, &applied);
-    Ok(Survey { totals, ..found })
+    Ok(Survey { totals, unusable, ..found })
 }
 
 /// Millions of rows may take longer than a survey has.
 async fn counted(counting: impl Future<Output = sqlx::Result<TotalsRow>>) -> Option<Totals> {
     let row = tokio::time::timeout(PATIENCE / 2, counting).await.ok()?.ok()?;
     row.into_model().ok()
+}
+
+/// A store of an earlier version has no such table.
+const UNUSABLE: &str = "SELECT f.name, u.manager, u.reason
+    FROM unusable AS u JOIN leases AS l ON l.owner = u.owner JOIN functions AS f ON f.id = u.function_id
+    ORDER BY f.name, u.manager LIMIT 20";
+
+fn none(_: sqlx::Error) -> Vec<UnusableFunction> {
+    Vec::new()
+}
+
+fn listed(rows: Vec<(String, Id, String)>) -> Vec<UnusableFunction> {
+    let unusable = |(function, manager, reason): (String, Id, String)| UnusableFunction {
+        function,
+        manager: ManagerId(manager.0),
+        reason,
+    };
+    rows.into_iter().map(unusable).collect()
 }
 
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success";
@@ -127,6 +170,7 @@ fn found(version: String, ms: i64, known: &Migrator, applied: &[i64]) -> Survey 
             unknown: applied.difference(&known).count(),
         },
         totals: None,
+        unusable: Vec::new(),
     }
 }
 

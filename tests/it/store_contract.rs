@@ -125,6 +125,7 @@ contract! {
     }
     leases {
         instances_are_those_of_leases_that_there_are,
+        what_a_manager_cannot_run_counts_while_it_has_its_lease,
         a_lease_ends_only_as_it_was_seen,
         a_report_replaces_the_one_before,
         a_manager_that_starts_again_ends_the_leases_of_its_earlier_lives,

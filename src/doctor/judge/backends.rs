@@ -1,7 +1,7 @@
 //! The store and the queue.
 
 use super::{Finding, Stops, Wanted};
-use crate::store::Totals;
+use crate::store::{Totals, UnusableFunction};
 
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -26,6 +26,8 @@ pub struct Answer {
     pub is_empty: bool,
     /// The count of async invocations by state; none if they could not be counted in time.
     pub totals: Option<Totals>,
+    /// The functions that managers cannot run.
+    pub unusable: Vec<UnusableFunction>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +50,21 @@ pub struct Facts {
 }
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
-    vec![store(&facts.store, wanted), queue(&facts.queue, wanted)]
+    let mut findings = vec![store(&facts.store, wanted), queue(&facts.queue, wanted)];
+    if let Store::Answers(answer) = &facts.store {
+        findings.extend(answer.unusable.iter().map(left_to_others));
+    }
+    findings
+}
+
+fn left_to_others(unusable: &UnusableFunction) -> Finding {
+    let UnusableFunction { function, manager, reason } = unusable;
+    Finding::warning(
+        "managers",
+        format!("manager {manager} does not run '{function}': {reason}"),
+        "Other managers run it, if there are any that can. Deployed by that manager, its packages would be installed for \
+         its host.",
+    )
 }
 
 fn store(store: &Store, wanted: Wanted) -> Finding {
@@ -64,7 +80,7 @@ fn store(store: &Store, wanted: Wanted) -> Finding {
         }
         Store::Answers(answer) => answer,
     };
-    let Answer { version, address, missing, unknown, is_empty, totals } = answer;
+    let Answer { version, address, missing, unknown, is_empty, totals, unusable: _ } = answer;
     if *unknown > 0 {
         let found = format!(
             "{version} at {address} was used by a newer cloudfunc ({unknown} migrations are unknown here)"
@@ -139,10 +155,34 @@ fn stack(wanted: Wanted) -> Stops {
 #[cfg(test)]
 mod tests {
     use super::{super::shown, *};
+    use crate::model::ManagerId;
 
     fn answer() -> Answer {
         let (version, address) = ("PostgreSQL 16.3".to_owned(), "db:5432".to_owned());
-        Answer { version, address, missing: 0, unknown: 0, is_empty: false, totals: None }
+        Answer {
+            version,
+            address,
+            missing: 0,
+            unknown: 0,
+            is_empty: false,
+            totals: None,
+            unusable: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn managers_that_cannot_run_a_function_are_named() {
+        let manager: ManagerId = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f".parse().unwrap();
+        let reason = "its packages are for x86_64, and the host is aarch64".to_owned();
+        let unusable = vec![UnusableFunction { function: "f".to_owned(), manager, reason }];
+        let facts =
+            Facts { store: Store::Answers(Answer { unusable, ..answer() }), queue: Queue::Embedded };
+        assert_eq!(
+            shown(&judge(&facts, Wanted::Up))[2],
+            "warning managers: manager 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f does not run 'f': its packages are for x86_64, \
+             and the host is aarch64 | Other managers run it, if there are any that can. Deployed by that manager, its \
+             packages would be installed for its host."
+        );
     }
 
     fn one(store: Store) -> String {

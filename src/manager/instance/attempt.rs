@@ -13,8 +13,8 @@ use super::{
         work::{Run, Work},
     },
     Instance,
-    advice::advised,
     crash::Lost,
+    told::told,
 };
 use crate::{
     model::{
@@ -89,11 +89,10 @@ impl Place<'_> {
     /// Says what came of an attempt that began in the guest at `begun` and has just ended, with the number of `lines` that
     /// it wrote.
     pub(super) fn run(&self, work: &Work, start: Start, begun: Instant, end: End, lines: u64) -> Run {
-        let spec = &self.revision.spec;
         let (verdict, result) = match end {
             End::Finished(Finished::Result(body)) => (Verdict::Succeeded, Some(body)),
             End::Finished(Finished::Error(error)) => {
-                (Verdict::Failed { error: advised(error, spec) }, None)
+                (Verdict::Failed { error: told(error, self.revision) }, None)
             }
             End::TimedOut(limit) => {
                 let limit = show_duration(limit);
@@ -101,7 +100,9 @@ impl Place<'_> {
                     format!("the function did not answer within its timeout of {limit} and was stopped");
                 (Verdict::TimedOut { error: function_error("timeout", message) }, None)
             }
-            End::Lost(Lost::Crashed(error)) => (Verdict::Crashed { error: advised(error, spec) }, None),
+            End::Lost(Lost::Crashed(error)) => {
+                (Verdict::Crashed { error: told(error, self.revision) }, None)
+            }
             End::Lost(Lost::FromOutside(reason)) => (Verdict::Unfinished { reason }, None),
         };
         let ended = Instant::now();

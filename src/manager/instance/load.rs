@@ -8,10 +8,10 @@ use super::{
         start_failure::{StartFailure, function_error},
     },
     Instance,
-    advice::advised,
     crash::{Lost, crash},
     folder::link_packages,
     start::fill,
+    told::told,
 };
 use crate::{
     error_chain::chain_of_disk,
@@ -54,9 +54,7 @@ impl Instance {
                 self.loaded = Instant::now();
                 Ok(())
             }
-            Err(LoadFailure::Function(error)) => {
-                Err(StartFailure::Load(advised(error, &self.revision.spec)))
-            }
+            Err(LoadFailure::Function(error)) => Err(StartFailure::Load(told(error, &self.revision))),
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
                 Code::Image { .. } => StartFailure::Image(reason),
                 Code::Language { .. } => StartFailure::Platform(reason),

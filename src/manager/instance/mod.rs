@@ -13,6 +13,7 @@ mod serve;
 mod serve_several;
 pub mod shape;
 mod start;
+mod told;
 
 use std::{path::Path, sync::Arc, time::Instant};
 

@@ -54,7 +54,7 @@ async fn a_manager_takes_no_work_whose_packages_it_cannot_use(stack: Stack, test
     })
     .await;
     let here = std::env::consts::ARCH;
-    let reason = format!("its packages are for {here}, and this host is pdp11");
+    let reason = format!("its packages are for {here}, and the host is pdp11");
     assert_eq!(said.reason, reason);
     let store = platform.store().await;
     let [f, g] = ["f", "g"].map(function);

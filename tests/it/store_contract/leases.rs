@@ -4,7 +4,7 @@ use std::{
 };
 
 use cloudfunc::{
-    model::{FunctionId, InstanceId, ManagerId, OwnerId, RevisionNumber},
+    model::{FunctionId, InstanceId, ManagerId, OwnerId, RevisionNumber, api::Unusable},
     store::{Config, ReportedInstance, Wanted},
 };
 
@@ -53,6 +53,33 @@ pub async fn instances_are_those_of_leases_that_there_are(config: Config) {
     assert_eq!(store.instances(None).await.unwrap(), []);
     store.take_lease(long, manager, LONG).await.unwrap();
     assert_eq!(store.instances(None).await.unwrap(), [], "they ended with the lease");
+}
+
+pub async fn what_a_manager_cannot_run_counts_while_it_has_its_lease(config: Config) {
+    let store = open(config.clone()).await;
+    let function = deploy(&store, "f", "v1").await;
+    let (owner, manager, other) = (OwnerId::new(), ManagerId::new(), FunctionId::new());
+    let why = |reason: &str| Unusable { manager, reason: reason.to_owned() };
+    let report = async |functions: &[(FunctionId, String)]| {
+        store.report_unusable(owner, manager, functions).await.unwrap();
+        store.unusable(function.id).await.unwrap()
+    };
+    let both = [(function.id, "too\0 old".to_owned()), (other, "too new".to_owned())];
+    assert_eq!(report(&both).await, [], "nobody without a lease lives");
+    store.take_lease(owner, manager, LONG).await.unwrap();
+    assert_eq!(report(&both).await, [why("too\u{fffd} old")]);
+    let survey = cloudfunc::store::survey(&config).await.unwrap().unwrap();
+    let [found] = &survey.unusable[..] else { panic!("{survey:?}") };
+    assert_eq!((found.function.as_str(), found.manager), ("f", manager), "of functions that there are");
+    assert_eq!(report(&both[1..]).await, []);
+    assert_eq!(report(&both[..1]).await.len(), 1);
+    store.release_lease(owner).await.unwrap();
+    assert_eq!(store.unusable(function.id).await.unwrap(), []);
+    let next = OwnerId::new();
+    store.take_lease(next, manager, LONG).await.unwrap();
+    store.report_unusable(next, manager, &[]).await.unwrap();
+    store.take_lease(owner, manager, LONG).await.unwrap();
+    assert_eq!(store.unusable(function.id).await.unwrap(), [], "it has gone with the report of another");
 }
 
 pub async fn a_lease_ends_only_as_it_was_seen(config: Config) {

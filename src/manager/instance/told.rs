@@ -1,0 +1,42 @@
+//! What a function's errors say to others.
+
+use super::advice::advised;
+use crate::model::{Digest, FunctionError, Revision};
+
+/// Returns an error of the guest as callers and logs get it: with advice, and without the name of the folder that has the
+/// function's packages, by which code of other functions would find them.
+pub fn told(error: FunctionError, revision: &Revision) -> FunctionError {
+    without_tree(advised(error, &revision.spec), revision.dependencies.as_ref())
+}
+
+fn without_tree(mut error: FunctionError, tree: Option<&Digest>) -> FunctionError {
+    let Some(tree) = tree.map(Digest::as_str) else { return error };
+    for text in [Some(&mut error.message), error.trace.as_mut()].into_iter().flatten() {
+        if text.contains(tree) {
+            // `/opt/packages/greet/__init__.py` says as much.
+            *text = text.replace(&format!("{tree}/"), "").replace(tree, "");
+        }
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_does_not_name_the_folder_of_packages() {
+        let tree = Digest::of(b"tree");
+        let line = |path: &str| format!("  File \"/opt/packages/{path}greet/__init__.py\", line 2");
+        let error = FunctionError {
+            kind: "OSError".to_owned(),
+            message: format!("no such file: /opt/packages/{tree}"),
+            trace: Some(line(&format!("{tree}/"))),
+            hint: None,
+        };
+        assert_eq!(without_tree(error.clone(), None), error);
+        let told = without_tree(error, Some(&tree));
+        assert_eq!(told.message, "no such file: /opt/packages/");
+        assert_eq!(told.trace.unwrap(), line(""));
+    }
+}
