@@ -11,13 +11,13 @@
 //! [`kept`] those of `cloudfunc run`, whose store does not last.
 
 pub mod cache;
-mod failure;
-mod files;
+pub mod failure;
+pub mod files;
 pub mod host;
 pub mod kept;
 pub mod packages;
 mod requirements;
-mod sandbox;
+pub mod sandbox;
 mod sources;
 mod storing;
 pub mod transfer;
@@ -236,7 +236,8 @@ impl Build<'_> {
     fn key(&self, target: &Target) -> Digest {
         let builds = origins(&self.shared.packages.builds, self.wanted.installer.index);
         let (language, texts) = (self.wanted.language, &self.wanted.texts);
-        let key = Key { v: 1, language, target, texts, builds };
+        // Trees of version 1 have no bytecode.
+        let key = Key { v: 2, language, target, texts, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
     }
 

@@ -1,7 +1,7 @@
 """Installs the packages of a function. It runs as a function itself, in a sandbox of a build that may write to OUTPUT.
 
 {"do": "describe"} answers what installed packages depend on; {"do": "install", …} has pip install what the files in
-'requirements' ask for. What pip prints is passed on line by line.
+'requirements' ask for, and compiles that to bytecode. What pip prints is passed on line by line.
 """
 
 import importlib.metadata
@@ -20,6 +20,8 @@ INSTALLER = "/opt/installer"
 MAX_LINES = 40
 MAX_TEXT = 2000
 MAX_NAME = 200
+# What is not compiled by then stays as it is.
+COMPILE_SECONDS = 120
 
 PIP = f"""
 import sys
@@ -84,8 +86,16 @@ def install(event):
     code = process.wait()
     shutil.rmtree(temporary, ignore_errors=True)
     if code == 0:
+        compile_packages(target)
         return {"installed": list(installed(target))}
     return {"failed": reason(lines, code), "away": away(lines)}
+
+
+def compile_packages(target):
+    print("compiling the packages", flush=True)
+    import bytecode
+
+    bytecode.compile_apart(COMPILE_SECONDS, target)
 
 
 def installed(target):
