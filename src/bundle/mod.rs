@@ -28,7 +28,7 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 
 use crate::{language, manifest::ManifestError, model::Digest};
 
-pub use check::{CodeError, check_code, likely_module};
+pub use check::{CodeError, check_built_code, check_code, likely_module};
 pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};

@@ -24,9 +24,13 @@ use rustix::{
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::{MAX_DEPTH, owner::owner, path, shorten, unpack::write_file};
+use crate::language;
 
-/// The limits of a tree.
+/// The limits of a tree, without its bytecode: that is made by the platform, and what is compiled for an author takes nothing
+/// from what packages may have.
 pub const MAX_TREE: TreeSize = TreeSize { files: 50_000, bytes: 512 * 1024 * 1024 };
+/// The limits of a tree's bytecode: a file for each source, and a folder for each folder.
+const MAX_BYTECODE: TreeSize = TreeSize { files: 100_000, bytes: 512 * 1024 * 1024 };
 
 /// The reason why a tree cannot be packed or unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,8 @@ pub enum TreeError {
     TooManyFiles,
     #[error("they take more than 512 MiB")]
     TooLarge,
+    #[error("their bytecode takes more than 512 MiB, or has more than 100,000 files and folders")]
+    TooMuchBytecode,
     #[error("{} {problem}", shown(path, package.as_deref()))]
     Entry {
         path: String,
@@ -55,7 +61,7 @@ pub enum TreeError {
 impl TreeError {
     /// Whether the packages are at fault, and not the disk or the store.
     pub fn is_of_the_packages(&self) -> bool {
-        matches!(self, Self::TooManyFiles | Self::TooLarge | Self::Entry { .. })
+        matches!(self, Self::TooManyFiles | Self::TooLarge | Self::TooMuchBytecode | Self::Entry { .. })
     }
 
     /// Returns the error of a file or folder that cannot be read: the package chose its mode.
@@ -104,7 +110,7 @@ fn shown(path: &str, package: Option<&str>) -> String {
     }
 }
 
-/// The size of a tree.
+/// The size of a tree, without its bytecode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeSize {
     /// The number of files and links; while it is measured, of folders too.
@@ -113,38 +119,56 @@ pub struct TreeSize {
     pub bytes: u64,
 }
 
-impl TreeSize {
-    /// Adds a file; fails over these limits.
-    fn add(&mut self, bytes: u64, most: Self) -> Result<(), TreeError> {
-        self.files += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        match () {
-            () if self.files > most.files => Err(TreeError::TooManyFiles),
-            () if self.bytes > most.bytes => Err(TreeError::TooLarge),
-            () => Ok(()),
+/// What has been found of a tree, and the limits of it.
+struct Count {
+    size: TreeSize,
+    bytecode: TreeSize,
+    most: TreeSize,
+}
+
+impl Count {
+    /// `most`: the limits without bytecode.
+    fn up_to(most: TreeSize) -> Self {
+        Self { size: TreeSize::default(), bytecode: TreeSize::default(), most }
+    }
+
+    /// Adds a file at this path of the tree; fails over the limits.
+    fn add(&mut self, path: &Path, bytes: u64) -> Result<(), TreeError> {
+        let is_bytecode = path.iter().any(language::is_bytecode_folder);
+        let (size, most) = match is_bytecode {
+            true => (&mut self.bytecode, MAX_BYTECODE),
+            false => (&mut self.size, self.most),
+        };
+        size.files += 1;
+        size.bytes = size.bytes.saturating_add(bytes);
+        match (size.files > most.files, size.bytes > most.bytes) {
+            (false, false) => Ok(()),
+            _ if is_bytecode => Err(TreeError::TooMuchBytecode),
+            (true, _) => Err(TreeError::TooManyFiles),
+            _ => Err(TreeError::TooLarge),
         }
     }
 }
 
 /// Packs the files of a folder. The same files give the same bytes.
 pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
-    let mut size = TreeSize::default();
+    let mut count = Count::up_to(MAX_TREE);
     let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
-    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut size))
+    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut count))
         .map_err(|error| error.with_package(folder))?;
     let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     written.map_err(TreeError::Stream)?;
-    Ok(size)
+    Ok(count.size)
 }
 
 /// Measures a folder that others may be writing to, up to these limits; fails over them, and where it cannot be read.
 pub fn measure(folder: &Path, most: TreeSize) -> Result<TreeSize, TreeError> {
-    let mut size = TreeSize::default();
-    walk(folder, &mut |_, stat| match kind(stat) {
-        FileType::Directory => size.add(0, most),
-        _ => size.add(u64::try_from(stat.st_size).unwrap_or(u64::MAX), most),
+    let mut count = Count::up_to(most);
+    walk(folder, &mut |path, stat| match kind(stat) {
+        FileType::Directory => count.add(path, 0),
+        _ => count.add(path, u64::try_from(stat.st_size).unwrap_or(u64::MAX)),
     })?;
-    Ok(size)
+    Ok(count.size)
 }
 
 type Visit<'v> = &'v mut dyn FnMut(&Path, &Stat) -> Result<(), TreeError>;
@@ -209,7 +233,7 @@ fn append(
     top: &Path,
     relative: &Path,
     stat: &Stat,
-    size: &mut TreeSize,
+    count: &mut Count,
 ) -> Result<(), TreeError> {
     let full = top.join(relative);
     let io = |source| TreeError::Io { path: full.clone(), source };
@@ -222,7 +246,7 @@ fn append(
     let mut header = Header::new_gnu();
     header.set_mtime(0);
     if kind == FileType::Symlink {
-        size.add(0, MAX_TREE)?;
+        count.add(relative, 0)?;
         let target = fs::read_link(&full).map_err(io)?;
         let target = path::clean_link(&name, target.as_os_str().as_bytes())
             .map_err(|_| TreeError::entry(relative, "is a link that leads out of them"))?;
@@ -241,7 +265,7 @@ fn append(
     if !metadata.is_file() {
         return Err(no_file());
     }
-    size.add(metadata.len(), MAX_TREE)?;
+    count.add(relative, metadata.len())?;
     header.set_entry_type(EntryType::Regular);
     let executable = metadata.permissions().mode() & 0o111 != 0;
     header.set_mode(if executable { 0o755 } else { 0o644 });
@@ -267,13 +291,13 @@ fn append_content(
 
 /// Unpacks a tree into `folder`, which must not exist yet; the modes are those of [`super::unpack`].
 pub fn unpack_tree(from: impl Read, folder: &Path) -> Result<TreeSize, TreeError> {
-    let (mut size, mut links, mut made) = (TreeSize::default(), Vec::new(), HashSet::new());
+    let (mut count, mut links, mut made) = (Count::up_to(MAX_TREE), Vec::new(), HashSet::new());
     make_folder(folder)?;
     let mut archive = Archive::new(GzDecoder::new(from));
     for entry in archive.entries().map_err(TreeError::Stream)? {
         let mut entry = entry.map_err(TreeError::Stream)?;
         let name = path::clean(&entry.path_bytes()).map_err(TreeError::rule)?;
-        size.add(entry.size(), MAX_TREE)?;
+        count.add(name.as_ref(), entry.size())?;
         for parent in path::parents(&name) {
             if made.insert(parent.to_owned()) {
                 make_folder(&folder.join(parent))?;
@@ -299,7 +323,7 @@ pub fn unpack_tree(from: impl Read, folder: &Path) -> Result<TreeSize, TreeError
     for (path, target) in links {
         symlink(target, &path).map_err(|source| TreeError::Io { path, source })?;
     }
-    Ok(size)
+    Ok(count.size)
 }
 
 fn make_folder(path: &Path) -> Result<(), TreeError> {
@@ -369,14 +393,25 @@ mod tests {
 
     #[test]
     fn a_tree_has_limits() {
-        let mut size = TreeSize { files: MAX_TREE.files - 1, bytes: 0 };
-        size.add(1, MAX_TREE).unwrap();
-        assert_eq!(
-            size.add(1, MAX_TREE).unwrap_err().to_string(),
-            "they have more than 50,000 files and folders"
-        );
-        let mut size = TreeSize { files: 0, bytes: MAX_TREE.bytes };
-        assert_eq!(size.add(1, MAX_TREE).unwrap_err().to_string(), "they take more than 512 MiB");
+        let of = |files, bytes| Count {
+            size: TreeSize { files, bytes },
+            bytecode: TreeSize { files: MAX_BYTECODE.files - 1, bytes },
+            most: MAX_TREE,
+        };
+        let add = |count: &mut Count, path: &str| {
+            count.add(path.as_ref(), 1).map_err(|error| error.to_string())
+        };
+        let mut count = of(MAX_TREE.files - 1, 0);
+        add(&mut count, "a.py").unwrap();
+        assert_eq!(add(&mut count, "b.py").unwrap_err(), "they have more than 50,000 files and folders");
+        // Bytecode takes nothing from them, and has limits of its own.
+        add(&mut count, "a/__pycache__/a.cpython-312.pyc").unwrap();
+        let too_much =
+            "their bytecode takes more than 512 MiB, or has more than 100,000 files and folders";
+        assert_eq!(add(&mut count, "__pycache__").unwrap_err(), too_much);
+        let mut count = of(0, MAX_TREE.bytes);
+        assert_eq!(add(&mut count, "a.py").unwrap_err(), "they take more than 512 MiB");
+        assert_eq!(add(&mut count, "__pycache__/a.pyc").unwrap_err(), too_much);
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "12").unwrap();
         let measured =

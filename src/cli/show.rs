@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        Code, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
+        BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
         api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
     },
     units::show_bytes,
@@ -116,6 +116,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         cpus,
         network,
         env,
+        build_command,
         scaling,
         from_source,
     } = &function.spec;
@@ -129,7 +130,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         }
         Code::Image { image } => format!("image {image}"),
     };
-    let network = match network {
+    let named = |network: &Network| match network {
         Network::None => "none",
         Network::Egress => "egress",
     };
@@ -146,7 +147,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         ("load timeout", setting(function.spec.load_limit())),
         ("memory", show_bytes(*memory_bytes)),
         ("cpus", cpus.to_string()),
-        ("network", network.to_owned()),
+        ("network", named(network).to_owned()),
         ("idle timeout", setting(scaling.idle_timeout)),
         ("max instances", scaling.max_instances.to_string()),
     ];
@@ -167,6 +168,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     }
     if let Some(dependencies) = &function.dependencies {
         settings.push(("packages", packages(dependencies)));
+    }
+    if let Some(BuildCommand { command, network }) = build_command {
+        settings.push(("built by", format!("{} (network {})", command.join(" "), named(network))));
     }
     // It gets no work that it could only fail at.
     for Unusable { manager, reason } in &function.unusable {

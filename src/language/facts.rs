@@ -24,6 +24,12 @@ pub struct Facts {
     pub variables: Variables,
     /// The packages of a function; none where the language has no usual file for them.
     pub dependencies: Option<Dependencies>,
+    /// The function that runs build commands. Its event has `command`, a list, `env`, and `packages`, the name of a tree or
+    /// nothing; it runs the command in `function/` of the output, a copy of the folder [`BuildProgram::CODE`]. Its result is
+    /// `{"code": 0}`, `{"signal": 9}`, `{"refused": "why"}` or, where there is no such program, `{"missing": "the PATH"}`.
+    pub command: BuildProgram,
+    /// The way to compile source files ahead of time; none where the interpreter keeps no such files.
+    pub bytecode: Option<Bytecode>,
     /// The files that `cloudfunc init` writes, with their texts; `function_name` in them is replaced.
     pub template: &'static [(&'static str, &'static str)],
 }
@@ -247,6 +253,44 @@ pub struct Rules {
     pub has_index: bool,
     /// Whether the function has packages built from their sources.
     pub from_source: bool,
+}
+
+/// A function of the platform's own, which runs in a sandbox of a build.
+#[derive(Debug)]
+pub struct BuildProgram {
+    /// Its text.
+    pub text: &'static str,
+    /// The name of its file, in place of a function's code.
+    pub file: &'static str,
+    /// Its handler.
+    pub handler: &'static str,
+}
+
+impl BuildProgram {
+    /// The folder with a function's code, beside the program.
+    pub const CODE: &str = "code";
+}
+
+/// The way to compile source files to what the interpreter loads sooner, in a sandbox of the language's image.
+#[derive(Debug)]
+pub struct Bytecode {
+    /// The ending of source files, with its dot.
+    pub extension: &'static str,
+    /// The name of the folders beside source files that the interpreter looks into.
+    pub folder: &'static str,
+    /// The function that compiles the files of [`BuildProgram::CODE`] that the JSON list in [`Bytecode::SOURCES`] names,
+    /// each to a file of the output whose name is its number in the list. Its event is `{"seconds": 60}`; its result has a
+    /// `tag`.
+    pub program: BuildProgram,
+    /// Returns the name of a source's bytecode in [`Bytecode::folder`]; none for a tag that no interpreter has.
+    pub compiled: fn(source: &str, tag: &str) -> Option<String>,
+    /// Returns whether a file of these first bytes is bytecode that is used whatever the times of its source are.
+    pub is_usable: fn(start: &[u8; 16]) -> bool,
+}
+
+impl Bytecode {
+    /// The file beside the program that lists source files.
+    pub const SOURCES: &str = "sources.json";
 }
 
 /// An entry of a file that lists packages.

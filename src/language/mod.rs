@@ -11,8 +11,8 @@ mod node;
 mod python;
 
 pub use self::facts::{
-    Dependencies, Entry, Facts, HandlerGrammar, Has, Host, Image, Index, Installer, Interpreter,
-    Project, Rules, Selected, Variables, Versions,
+    BuildProgram, Bytecode, Dependencies, Entry, Facts, HandlerGrammar, Has, Host, Image, Index,
+    Installer, Interpreter, Project, Rules, Selected, Variables, Versions,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.
@@ -78,6 +78,13 @@ pub const MAX_DEPENDENCY_FILE: u64 = 1024 * 1024;
 /// Returns the names of files that list dependencies, for all languages.
 pub fn dependency_files() -> impl Iterator<Item = &'static str> {
     Language::ALL.iter().filter_map(|language| Some(language.facts().dependencies.as_ref()?.file))
+}
+
+/// Returns whether folders of this name hold bytecode.
+pub fn is_bytecode_folder(name: &std::ffi::OsStr) -> bool {
+    Language::ALL
+        .iter()
+        .any(|language| language.facts().bytecode.as_ref().is_some_and(|of| name == of.folder))
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ mod packages;
 use std::collections::BTreeMap;
 
 use super::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Variables, Versions,
+    BuildProgram, Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter,
+    Variables, Versions,
 };
 
 pub(super) const FACTS: Facts = Facts {
@@ -70,6 +71,12 @@ pub(super) const FACTS: Facts = Facts {
         }),
         project: None,
     }),
+    command: BuildProgram {
+        text: include_str!("../../templates/node/runtime/command.cjs"),
+        file: "command.cjs",
+        handler: "command.handler",
+    },
+    bytecode: None,
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),
         ("cloudfunc.toml", include_str!("../../templates/node/cloudfunc.toml")),

@@ -8,8 +8,8 @@ mod requires_python;
 use std::collections::BTreeMap;
 
 use super::{
-    Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer, Interpreter, Project, Selected,
-    Variables, Versions,
+    BuildProgram, Bytecode, Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer,
+    Interpreter, Project, Selected, Variables, Versions,
 };
 
 pub(super) const FACTS: Facts = Facts {
@@ -85,6 +85,22 @@ pub(super) const FACTS: Facts = Facts {
             unread: project::unread,
         }),
     }),
+    command: BuildProgram {
+        text: include_str!("../../templates/python/runtime/command.py"),
+        file: "command.py",
+        handler: "command.handler",
+    },
+    bytecode: Some(Bytecode {
+        extension: ".py",
+        folder: "__pycache__",
+        program: BuildProgram {
+            text: include_str!("../../templates/python/runtime/bytecode.py"),
+            file: "bytecode.py",
+            handler: "bytecode.handler",
+        },
+        compiled,
+        is_usable,
+    }),
     template: &[
         ("function.py", include_str!("../../templates/python/function.py")),
         ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),
@@ -104,6 +120,9 @@ compileall.compile_dir(sysconfig.get_path("stdlib"), quiet=2, rx=skip, workers=0
 
 /// The newest minor version of Python 3 that is looked for.
 const NEWEST: u32 = 30;
+
+/// The limit of a file's name on Linux, in bytes.
+const MAX_NAME: usize = 255;
 
 /// Names of handlers on other platforms, the likeliest first.
 const USUAL_HANDLERS: [&str; 6] = ["lambda_handler", "handler", "handle", "main", "run", "app"];
@@ -181,6 +200,19 @@ fn options(env: &BTreeMap<String, String>) -> &'static [&'static str] {
     if env.keys().any(|name| name.starts_with("PYTHON")) { &["-B"] } else { &["-I", "-B"] }
 }
 
+/// Returns `a.cpython-312.pyc` for `a.py`.
+fn compiled(source: &str, tag: &str) -> Option<String> {
+    let of_a_tag = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_tag = matches!(tag.len(), 1..=32) && tag.bytes().all(of_a_tag);
+    let stem = source.strip_suffix(".py").filter(|_| is_tag)?;
+    Some(format!("{stem}.{tag}.pyc")).filter(|name| name.len() <= MAX_NAME)
+}
+
+/// PEP 552: after the magic number, the flags say that there is a hash, which is not compared with the source.
+fn is_usable(start: &[u8; 16]) -> bool {
+    start[2..4] == *b"\r\n" && start[4..8] == 1_u32.to_le_bytes()
+}
+
 fn all_names() -> Vec<String> {
     let numbered = (0..=NEWEST).rev().map(|minor| format!("python3.{minor}"));
     std::iter::once("python3".to_owned()).chain(numbered).collect()
@@ -189,6 +221,25 @@ fn all_names() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytecode_lies_where_the_interpreter_looks_for_it_and_nowhere_else() {
+        assert_eq!(compiled("a.py", "cpython-312").as_deref(), Some("a.cpython-312.pyc"));
+        for (source, tag) in
+            [("a.txt", "cpython-312"), ("a.py", ""), ("a.py", "../../b"), ("a.py", "x.y")]
+        {
+            assert_eq!(compiled(source, tag), None, "{source} {tag}");
+        }
+        assert_eq!(compiled(&format!("{}.py", "a".repeat(240)), "cpython-312"), None);
+        let start = |flags: u8| {
+            let mut start = [0; 16];
+            start[2..5].copy_from_slice(&[b'\r', b'\n', flags]);
+            start
+        };
+        assert!(is_usable(&start(1)));
+        // By its times, and by a hash that is compared.
+        assert!(!is_usable(&start(0)) && !is_usable(&start(3)) && !is_usable(&[1; 16]));
+    }
 
     #[test]
     fn a_version_is_known_by_its_first_two_parts() {

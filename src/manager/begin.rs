@@ -142,6 +142,7 @@ mod tests {
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
         Shared {
             bundles: BundleCache::new(folder.join("bundles"), store.clone()),
+            bytecode: super::super::bytecode::waiting::Waiting::default(),
             packages: packages(folder, store.clone()),
             revisions: RevisionCache::default(),
             under_way: BuildsUnderWay::default(),
@@ -176,6 +177,7 @@ mod tests {
             cpus: 1.0,
             network: Network::None,
             env: BTreeMap::new(),
+            build_command: None,
             scaling: Scaling {
                 idle_timeout: Duration::from_secs(1),
                 max_instances: 1,

@@ -10,7 +10,10 @@ use std::{
 
 use tokio::sync::{OnceCell, RwLock};
 
-use super::boots::{distrust_earlier_boots, entries};
+use super::{
+    boots::{distrust_earlier_boots, entries},
+    bytecode::{cache::BytecodeCache, links},
+};
 use crate::{
     bundle,
     model::Digest,
@@ -51,6 +54,8 @@ pub struct Unpacked {
     folder: PathBuf,
     /// Files and folders in it, in the order in which it can be made anew; none of a large one.
     entries: Option<Vec<Entry>>,
+    /// The size of its source files that can be compiled, in bytes.
+    compilable: u64,
 }
 
 #[derive(Debug)]
@@ -64,29 +69,46 @@ impl Unpacked {
     fn read(folder: PathBuf) -> Result<Self, Error> {
         let mut entries = Vec::new();
         list(&folder, Path::new(""), &mut entries)?;
+        let files = entries.iter().filter(|entry| !entry.is_folder).map(|entry| &*entry.path);
+        let compilable = links::compilable(&folder, files);
         let entries = (entries.len() <= REMEMBERED_FILES).then_some(entries);
-        Ok(Self { folder, entries })
+        Ok(Self { folder, entries, compilable })
     }
 
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
+    pub fn compilable(&self) -> u64 {
+        self.compilable
+    }
+
     /// Fills an instance's own folder: directories are made, files are hard links into the cache (the
-    /// sandbox mounts the folder read-only, so that nothing can be changed through them).
-    pub async fn fill(self: &Arc<Self>, task: &Path) -> Result<(), Error> {
+    /// sandbox mounts the folder read-only, so that nothing can be changed through them). `bytecode`: a folder with more
+    /// files, for folders that the bundle has.
+    pub async fn fill(self: &Arc<Self>, task: &Path, bytecode: Option<PathBuf>) -> Result<(), Error> {
         match &self.entries {
-            Some(entries) if entries.len() <= FEW_FILES => self.link(entries, task),
+            Some(entries) if entries.len() <= FEW_FILES && bytecode.is_none() => {
+                self.link(entries, task)
+            }
             _ => {
                 let (this, task) = (self.clone(), task.to_owned());
-                tokio::task::spawn_blocking(move || this.fill_blocking(&task))
-                    .await
-                    .expect("linking does not panic")
+                let filling = tokio::task::spawn_blocking(move || {
+                    this.fill_blocking(&task)?;
+                    if let Some(bytecode) = bytecode
+                        && let Err(error) = links::add(&bytecode, &task)
+                    {
+                        tracing::warn!(%error, "an instance starts without bytecode");
+                    }
+                    Ok(())
+                });
+                filling.await.expect("linking does not panic")
             }
         }
     }
 
-    fn fill_blocking(&self, task: &Path) -> Result<(), Error> {
+    /// The same without bytecode, for a thread that may wait.
+    pub fn fill_blocking(&self, task: &Path) -> Result<(), Error> {
         if let Some(entries) = &self.entries {
             return self.link(entries, task);
         }
@@ -154,6 +176,7 @@ impl Recent {
 
 pub struct BundleCache {
     folder: PathBuf,
+    bytecode: BytecodeCache,
     store: Arc<dyn Functions>,
     recent: Mutex<Recent>,
     /// Those that somebody may be linking from, beside those that are only remembered.
@@ -173,12 +196,18 @@ impl BundleCache {
             );
         }
         Self {
+            bytecode: BytecodeCache::new(folder.with_file_name("bytecode")),
             folder,
             store,
             recent: Mutex::default(),
             in_use: Mutex::default(),
             fetching: RwLock::default(),
         }
+    }
+
+    /// The bytecode of these bundles, which goes with them.
+    pub fn bytecode(&self) -> &BytecodeCache {
+        &self.bytecode
     }
 
     /// From the cache, or from the store.
@@ -215,6 +244,10 @@ impl BundleCache {
         let _alone = self.fetching.write().await;
         let names = self.entries().await.into_iter().filter(|name| name.starts_with('.')).collect();
         self.remove(names).await;
+        let (bundles, bytecode) = (self.unpacked().await, self.bytecode.clone());
+        tokio::task::spawn_blocking(move || bytecode.remove_leftovers(&bundles))
+            .await
+            .expect("removing does not panic");
     }
 
     async fn entries(&self) -> Vec<String> {
@@ -242,7 +275,7 @@ impl BundleCache {
             in_use.retain(|_, unpacked| unpacked.strong_count() > 0);
             unnamed.iter().cloned().partition(|digest| in_use.contains_key(digest))
         };
-        let set_aside = self.set_aside(unused.iter().map(Digest::to_string).collect()).await;
+        let set_aside = self.set_aside(unused).await;
         // Instances start while these are removed.
         drop(alone);
         let count = set_aside.len();
@@ -250,15 +283,16 @@ impl BundleCache {
         (count, used)
     }
 
-    /// Renames them, as half of a bundle must not be taken for one; answers the new names.
-    async fn set_aside(&self, names: Vec<String>) -> Vec<String> {
-        let folder = self.folder.clone();
+    /// Renames them, as half of a bundle must not be taken for one, and removes their bytecode; answers the new names.
+    async fn set_aside(&self, bundles: Vec<Digest>) -> Vec<String> {
+        let (folder, bytecode) = (self.folder.clone(), self.bytecode.clone());
         let renaming = tokio::task::spawn_blocking(move || {
-            let rename = |name: String| {
-                let aside = format!(".removed-{name}");
-                fs::rename(folder.join(&name), folder.join(&aside)).is_ok().then_some(aside)
+            let rename = |bundle: Digest| {
+                bytecode.remove_of(&bundle);
+                let (name, aside) = (bundle.as_str(), format!(".removed-{bundle}"));
+                fs::rename(folder.join(name), folder.join(&aside)).is_ok().then_some(aside)
             };
-            names.into_iter().filter_map(rename).collect()
+            bundles.into_iter().filter_map(rename).collect()
         });
         renaming.await.expect("renaming does not panic")
     }
@@ -321,7 +355,13 @@ mod tests {
                 fs::write(tree.join(format!("a/b/{number}")), format!("{number}")).unwrap();
             }
             let unpacked = Arc::new(Unpacked::read(tree.clone()).unwrap());
-            unpacked.fill(&task).await.unwrap();
+            let bytecode = folder.path().join("bytecode");
+            fs::create_dir_all(bytecode.join("a/__pycache__")).unwrap();
+            fs::write(bytecode.join("a/__pycache__/x.pyc"), "x").unwrap();
+            // What the bundle has itself is not replaced.
+            fs::write(bytecode.join("a/b"), "").unwrap();
+            unpacked.fill(&task, Some(bytecode)).await.unwrap();
+            assert_eq!(fs::read(task.join("a/__pycache__/x.pyc")).unwrap(), b"x");
             assert_eq!(fs::read_dir(task.join("a/b")).unwrap().count(), files);
             assert_eq!(fs::read(task.join("a/b/0")).unwrap(), b"0");
         }

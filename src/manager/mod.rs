@@ -13,6 +13,7 @@ mod begin;
 mod boots;
 mod builds;
 mod bundles;
+mod bytecode;
 mod claims;
 mod code_check;
 mod commands;
@@ -111,6 +112,7 @@ pub async fn run(
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
+        bytecode: bytecode::waiting::Waiting::default(),
         packages: Packages::new(cache, builds).keeping(kept, has_lasting_ids),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),
@@ -152,6 +154,7 @@ pub async fn run(
         claims: tokio::spawn(claims::run(shared.store.clone(), lives, wanted)),
         health: tokio::spawn(server.serve(routes(&shared, &owner), stop_health.clone())),
         builds: tokio::spawn(building),
+        bytecode: tokio::spawn(bytecode::run(shared.clone(), shutdown.soft.clone())),
         lost_outcomes: tokio::spawn(lost_outcomes::run(shared.clone(), shutdown.soft.clone())),
         tidy: tokio::spawn(tidy::run(shared.clone(), shutdown.soft.clone())),
         consumers: tokio::spawn(consuming),

@@ -28,6 +28,7 @@ pub(super) struct Tasks {
     pub consumers: JoinHandle<()>,
     pub dispatcher: JoinHandle<()>,
     pub builds: JoinHandle<()>,
+    pub bytecode: JoinHandle<()>,
     pub health: JoinHandle<()>,
     pub logs: JoinHandle<()>,
     pub lease: JoinHandle<()>,
@@ -45,6 +46,7 @@ impl Tasks {
             _ = &mut self.consumers => "consumers",
             _ = &mut self.dispatcher => "dispatcher",
             _ = &mut self.builds => "builds",
+            _ = &mut self.bytecode => "bytecode",
             _ = &mut self.health => "health",
             _ = &mut self.logs => "logs",
             _ = &mut self.lease => "lease",
@@ -68,6 +70,7 @@ pub(super) async fn stop(
         dispatch.drain();
         end_of(&mut tasks.dispatcher).await;
         end_of(&mut tasks.builds).await;
+        end_of(&mut tasks.bytecode).await;
         shared.tasks.all_ended().await;
     };
     if within(shared.limits.stop_grace, hard, finished).await.is_none() {
@@ -78,6 +81,7 @@ pub(super) async fn stop(
     }
     tasks.consumers.abort();
     tasks.builds.abort();
+    tasks.bytecode.abort();
     // First: whatever else does not come to its end, no function goes on running.
     let removed = tokio::time::timeout(REMOVAL, clean_up(&*shared.runtime, owner, &shared.instances));
     let removed = removed.await.unwrap_or_else(|_| {
@@ -146,6 +150,7 @@ mod tests {
             "consumers",
             "dispatcher",
             "builds",
+            "bytecode",
             "health",
             "logs",
             "lease",
@@ -158,13 +163,24 @@ mod tests {
                 true => tokio::spawn(async { panic!("for a test") }),
                 false => tokio::spawn(pending()),
             };
-            let [consumers, dispatcher, builds, health, logs, lease, claims, tidy, lost_outcomes] =
-                names.map(task);
+            let [
+                consumers,
+                dispatcher,
+                builds,
+                bytecode,
+                health,
+                logs,
+                lease,
+                claims,
+                tidy,
+                lost_outcomes,
+            ] = names.map(task);
             let (stop_health, stop_lease) = (CancellationToken::new(), CancellationToken::new());
             let mut tasks = Tasks {
                 consumers,
                 dispatcher,
                 builds,
+                bytecode,
                 health,
                 logs,
                 lease,

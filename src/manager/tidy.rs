@@ -98,7 +98,8 @@ async fn tidy_images(shared: &Shared) -> Result<bool, store::Error> {
     }
     let mut images: HashSet<String> = shared.under_way.tags().into_iter().collect();
     for named in shared.store.named_bundles().await? {
-        images.insert(function_tag(named.function.as_str(), &named.source));
+        let code = named.bundle.as_ref().unwrap_or(&named.source);
+        images.insert(function_tag(named.function.as_str(), code));
         // Another function may have been made from it by its id.
         images.insert(named.image);
     }

@@ -9,9 +9,9 @@ use crate::toml_document::{Field, Section};
 /// The limit of folders that one manifest includes.
 const MAX_INCLUDES: usize = 100;
 const EXAMPLE: &str = "[\"../common\"]";
-const KEYS: &[&str] = &["include", "from_source"];
+const KEYS: &[&str] = &["include", "from_source", "command", "network"];
 /// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["command", "network", "args"];
+const LATER_KEYS: &[&str] = &["args"];
 
 /// A folder to pack with the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Include {
     }
 }
 
-/// Reads the table `[build]`.
+/// Reads `include` of the table `[build]`, and refuses keys that it does not have.
 pub(super) fn read(build: &Section<'_>) -> Result<Vec<Include>, ManifestError> {
     for key in LATER_KEYS {
         if let Some(field) = build.get(key) {

@@ -3,6 +3,7 @@
 //!
 //! A key that this version does not support is refused instead of ignored.
 
+mod command;
 pub mod environment;
 mod from_source;
 mod include;
@@ -116,7 +117,8 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let env_of = |field: Field<'_>| env(&field.section()?, &code);
     let build = root.get("build").map(|field| field.section()).transpose()?;
     let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
-    let include = build.map_or_else(|| Ok(Vec::new()), |build| include::read(&build))?;
+    let include = build.as_ref().map_or_else(|| Ok(Vec::new()), include::read)?;
+    let build_command = build.as_ref().map(|build| command::read(build, &code)).transpose()?.flatten();
     let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
         description: root.get("description").map(|field| description(&field)).transpose()?,
@@ -136,6 +138,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
             field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
         })?,
         env: environment,
+        build_command,
         scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
         from_source,
     };

@@ -20,6 +20,7 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
         cpus: 1.0,
         network: Network::None,
         env: BTreeMap::new(),
+        build_command: None,
         scaling: Scaling {
             idle_timeout: Duration::from_secs(60),
             max_instances: 10,
@@ -102,8 +103,6 @@ fn errors_say_where_and_what_is_accepted() {
         ),
         ("secrets = ['A']", "1:1: `secrets` is not supported by this version"),
         ("dockerfile = 'D'", "1:1: `dockerfile` is not supported by this version"),
-        ("[build]\ncommand = []", "2:1: `build.command` is not supported by this version"),
-        ("build.network = 'egress'", "1:7: `build.network` is not supported by this version"),
         ("build.from_source = 1", "1:21: `build.from_source` is 1; it must be true or false"),
         (
             "language = 'node'\nbuild.from_source = true",

@@ -78,6 +78,9 @@ pub struct FunctionSpec {
     /// Environment variables of the function.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The command that makes its code from the source; none where the source is the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_command: Option<BuildCommand>,
     /// The number of instances, and when idle ones stop.
     pub scaling: Scaling,
     /// Whether packages may be built from their sources. Revisions of earlier versions have wheels only.
@@ -94,6 +97,15 @@ impl FunctionSpec {
     pub fn load_limit(&self) -> Duration {
         self.load_timeout.unwrap_or_else(|| self.timeout.max(Self::LEAST_LOAD))
     }
+}
+
+/// A command that makes a function's code, in a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildCommand {
+    /// The program and its arguments, at least one.
+    pub command: Vec<String>,
+    /// The network that it can reach.
+    pub network: Network,
 }
 
 /// The image that a function's code runs in.

@@ -206,6 +206,9 @@ pub struct Build {
     pub spec: FunctionSpec,
     /// The digest of the source, a blob in the store.
     pub source: Digest,
+    /// The digest of what its command made of the same source before, a blob in the store; none where it has to be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built: Option<Digest>,
     /// The reply queue for the build's events.
     pub reply_to: String,
     /// The check that loads the code. None: the code is not loaded. A manager that does not know the field does not

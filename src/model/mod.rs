@@ -26,7 +26,7 @@ pub use build_log::{BuildLine, BuildLog, WhichBuild};
 pub use call::{Call, CallAnswer, Ended};
 pub use dependencies::{Dependencies, PackageVersion, Target};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
-pub use function::{Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
+pub use function::{BuildCommand, Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
 pub use id::{
     Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
     RevisionNumber,

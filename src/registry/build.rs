@@ -13,7 +13,7 @@ use crate::{
     error_chain::chain,
     http::Answer,
     model::{
-        Digest, FunctionError, FunctionName, InvocationId, Problem, code,
+        Digest, FunctionError, FunctionName, InvocationId, Problem, Revision, code,
         message::{self, Build, BuildEvent, BuildStep, LoadCheck, Parcel},
     },
     queue::{Address, Message},
@@ -41,6 +41,17 @@ pub struct Built {
 }
 
 impl Registry {
+    /// Returns what the command of the same manifest has made of the same source, for a revision that is kept.
+    async fn built_before(&self, source: &Source) -> Answer<Option<Digest>> {
+        if source.spec.build_command.is_none() || source.refresh {
+            return Ok(None);
+        }
+        let Some(function) = self.store.function(&source.name).await? else { return Ok(None) };
+        let revisions = self.store.revisions(function.id).await?;
+        let is_same = |one: &Revision| one.source == source.digest && one.spec == source.spec;
+        Ok(revisions.into_iter().filter(is_same).find_map(|revision| revision.bundle))
+    }
+
     /// Has it built. Dropped, it ends the build.
     pub async fn build(
         &self,
@@ -58,6 +69,7 @@ impl Registry {
             name: source.name.clone(),
             spec: source.spec.clone(),
             source: source.digest.clone(),
+            built: self.built_before(source).await?,
             reply_to,
             check,
             refresh: source.refresh,

@@ -18,7 +18,8 @@ use crate::{
     http::{Answer, Failure},
     manifest,
     model::{
-        Code, Dependencies, Digest, FunctionName, Problem, api::Deployed, code, message::LoadCheck,
+        Code, Dependencies, Digest, FunctionName, FunctionSpec, Problem, api::Deployed, code,
+        message::LoadCheck,
     },
     store::{self, NewRevision},
     units::show_bytes,
@@ -164,7 +165,7 @@ impl Registry {
         let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(source.spec.code, Code::Image { .. });
-        if let Some((unchanged, _)) = unchanged.clone().filter(|_| !by_name && !source.refresh) {
+        if let Some((unchanged, _, _)) = unchanged.clone().filter(|_| !by_name && !source.refresh) {
             return Ok(unchanged);
         }
         self.check_kept_memory(&source.name, &source.spec).await?;
@@ -172,19 +173,20 @@ impl Registry {
             report("storing the source".to_owned());
             self.store.put_blob(&source.digest, archive).await?;
         }
-        let unless_image = unchanged.as_ref().filter(|_| by_name).map(|(same, _)| same.image.clone());
+        let unless_image = unchanged.as_ref().filter(|_| by_name).map(|(same, _, _)| same.image.clone());
         let check = source.check.then_some(LoadCheck { unless_image });
         let mut gone = String::new();
         for _ in 0..2 {
             let mut built = self.build(&source, check.clone(), report).await?;
-            let without = source.refresh.then(|| without_effect(&built)).flatten();
+            let without = source.refresh.then(|| without_effect(&source.spec, &built)).flatten();
             if let Some(without) = without {
                 built.notice = Some(match built.notice.take() {
                     Some(notice) => format!("{notice}; {without}"),
                     None => without.to_owned(),
                 });
             }
-            if let Some((unchanged, packages)) = &unchanged
+            if let Some((unchanged, packages, bundle)) = &unchanged
+                && *bundle == built.bundle
                 && (!by_name || unchanged.image == built.image)
                 && self.are_same(packages.as_ref(), built.dependencies.as_ref()).await?
             {
@@ -268,8 +270,8 @@ impl Registry {
         Ok(one.is_some() && versions(one) == versions(other))
     }
 
-    /// The active revision, when it was made from the same source and manifest, and its packages.
-    async fn unchanged(&self, source: &Source) -> Answer<Option<(Deployed, Option<Digest>)>> {
+    /// The active revision, when it was made from the same source and manifest, its packages and its code.
+    async fn unchanged(&self, source: &Source) -> Answer<Option<Unchanged>> {
         let Source { name, spec, digest, .. } = source;
         let Some(function) = self.store.function(name).await? else { return Ok(None) };
         let active = self.store.revision(function.id, function.active_revision).await?;
@@ -282,14 +284,19 @@ impl Registry {
                 notice: None,
                 output: None,
             };
-            (deployed, active.dependencies)
+            (deployed, active.dependencies, active.bundle)
         }))
     }
 }
 
+/// The revision, its packages and its code.
+type Unchanged = (Deployed, Option<Digest>, Option<Digest>);
+
 /// Returns why packages were not resolved anew.
-fn without_effect(built: &Built) -> Option<&'static str> {
+fn without_effect(spec: &FunctionSpec, built: &Built) -> Option<&'static str> {
     match (&built.dependencies, built.fresh) {
+        // It was run again.
+        (None, _) if spec.build_command.is_some() => None,
         (None, _) => Some("there was nothing to refresh: the function asks for no packages"),
         (Some(_), true) => None,
         (Some(_), false) => {

@@ -123,9 +123,8 @@ pub struct Spec {
     pub build: Option<BuildRights>,
 }
 
-/// The rights of a sandbox in which the packages of a function are installed, in addition to those of a function: it may
-/// write to `output/` of the instance's folder, made by the caller with mode 0777 and mounted at [`OUTPUT_PATH`], and where
-/// the language's image is the machine's own interpreter, it sees the program that installs packages.
+/// The rights of a sandbox in which something of a function is made, in addition to those of a function: it may write to
+/// `output/` of the instance's folder, made by the caller with mode 0777 and mounted at [`OUTPUT_PATH`].
 ///
 /// A build is started, loaded and invoked as a function is, and ends in the same ways: [`Runtime::start`] fails with
 /// [`Error::NoInstaller`] where this machine lacks that program. Whatever ends it, a dropped future included, leaves what is
@@ -136,6 +135,8 @@ pub struct BuildRights {
     pub reachable: Vec<SocketAddrV4>,
     /// The folder on the host that is mounted read-only at [`WHEELS_PATH`].
     pub wheels: Option<PathBuf>,
+    /// Whether it sees the program that installs packages, where the language's image is the machine's own interpreter.
+    pub installs: bool,
 }
 
 /// The name of the folder that a build may write to, in the instance's folder.

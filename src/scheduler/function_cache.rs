@@ -321,6 +321,7 @@ mod tests {
             cpus: 1.0,
             network: Network::None,
             env: BTreeMap::new(),
+            build_command: None,
             scaling: Scaling {
                 idle_timeout: Duration::from_secs(1),
                 max_instances: 1,

@@ -95,6 +95,7 @@ impl Scheduler {
             cpus: 1.0,
             network: Network::None,
             env: [].into(),
+            build_command: None,
             scaling: Scaling {
                 idle_timeout: Duration::from_secs(60),
                 max_instances: 10,

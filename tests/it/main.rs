@@ -8,6 +8,8 @@ mod backlog;
 mod bad_input;
 mod bench;
 mod binary;
+mod build_command;
+mod bytecode;
 mod changes;
 mod chaos;
 mod classic_routes;

@@ -197,6 +197,7 @@ fn spec() -> FunctionSpec {
         cpus: 1.0,
         network: Network::None,
         env: [("GREETING".to_owned(), "Hello".to_owned())].into(),
+        build_command: None,
         scaling: Scaling {
             idle_timeout: Duration::from_secs(60),
             max_instances: 10,

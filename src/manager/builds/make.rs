@@ -1,6 +1,6 @@
 //! Bundle and image of a build.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         bundles::Unpacked,
+        bytecode,
         dependencies::{self, cache::Tree},
         instance::image::{function_tag, image_of},
         shared::Shared,
@@ -61,8 +62,14 @@ pub(super) async fn perform(
         let _ = progress.send(notice);
     }
     // Held to the end: what is in use is not removed.
-    let folder = tree.as_ref().map(|tree| tree.folder().to_owned());
-    let image = ensure_image(shared, build, folder, progress.clone()).await?;
+    let image = match (&build.spec.build_command, &build.spec.code) {
+        // Its own image is made of what the command makes.
+        (Some(_), Code::Language { language, version, package: _ }) => {
+            let image = Image::Language { language: *language, version: version.clone() };
+            made_image(shared, build, &image, progress).await?
+        }
+        _ => function_image(shared, build, &build.source, tree.as_deref(), progress).await?,
+    };
     Ok(Built { image, bundle, packages: None, notices: Vec::new(), code: tree })
 }
 
@@ -93,6 +100,19 @@ pub(super) async fn with_packages(
     Ok(Built { packages, notices: notices.unwrap_or_default(), ..built })
 }
 
+/// Compiles the code, so that its first start is as fast as those that follow. Code that is not loaded here may never be.
+pub(super) async fn compile(
+    shared: &Arc<Shared>,
+    build: &Build,
+    built: &Built,
+    progress: &UnboundedSender<String>,
+    stop: &CancellationToken,
+) {
+    if let (Some(_), Some(bundle), Some(code)) = (&build.check, &built.bundle, &built.code) {
+        bytecode::at_deploy(shared, &build.spec, bundle, code, progress, stop).await;
+    }
+}
+
 /// No instance of what is larger than the machine or the budget could ever start.
 async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
     let machine = shared.runtime.machine().await;
@@ -111,15 +131,48 @@ async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
     .expect("checking does not panic")
 }
 
-async fn ensure_image(
+/// Makes the image of a function whose command has made its code: its own, where it has one.
+pub(super) async fn with_image(
     shared: &Arc<Shared>,
     build: &Build,
-    tree: Option<PathBuf>,
-    progress: UnboundedSender<String>,
+    built: Built,
+    progress: &UnboundedSender<String>,
+) -> Result<Built, BuildStep> {
+    match (&build.spec.build_command, &build.spec.code, &built.bundle) {
+        (Some(_), Code::Language { package: Package::Image, .. }, Some(bundle)) => {
+            let code = built.code.as_deref();
+            let image = function_image(shared, build, bundle, code, progress).await?;
+            Ok(Built { image, ..built })
+        }
+        _ => Ok(built),
+    }
+}
+
+/// Makes the image of a function with this code, and returns its id or tag.
+async fn function_image(
+    shared: &Arc<Shared>,
+    build: &Build,
+    digest: &Digest,
+    code: Option<&Unpacked>,
+    progress: &UnboundedSender<String>,
 ) -> Result<String, BuildStep> {
-    let image = image_of(&build.name, &build.spec, &build.source, tree.as_deref());
+    let image = image_of(&build.name, &build.spec, digest, code.map(Unpacked::folder));
+    let id = made_image(shared, build, &image, progress).await?;
+    Ok(match &build.spec.code {
+        Code::Language { package: Package::Image, .. } => function_tag(build.name.as_str(), digest),
+        _ => id,
+    })
+}
+
+async fn made_image(
+    shared: &Arc<Shared>,
+    build: &Build,
+    image: &Image,
+    progress: &UnboundedSender<String>,
+) -> Result<String, BuildStep> {
+    let progress = progress.clone();
     let report = move |line: String| drop(progress.send(line));
-    let id = shared.runtime.ensure_image(&image, &report).await.map_err(|error| {
+    shared.runtime.ensure_image(image, &report).await.map_err(|error| {
         // An image of the user's own that is not there is the user's to bring.
         let is_own = matches!(build.spec.code, Code::Image { .. }) && !error.is_transient();
         if matches!(error, Error::NoImages { .. }) {
@@ -127,12 +180,6 @@ async fn ensure_image(
         } else {
             failed(chain(&error), is_own)
         }
-    })?;
-    Ok(match &build.spec.code {
-        Code::Language { package: Package::Image, .. } => {
-            function_tag(build.name.as_str(), &build.source)
-        }
-        _ => id,
     })
 }
 

@@ -2,7 +2,9 @@
 //! cache, which other managers make anew for themselves. Then the code is loaded once, before anything of it
 //! is registered. A build belongs to the deploy that waits for it ([`deploy`]), and ends with it.
 
+mod command;
 mod deploy;
+mod left;
 mod load;
 mod make;
 mod size;
@@ -23,9 +25,10 @@ use crate::{
     model::message::{Build, BuildStep},
     queue::{Address, ConsumeOptions, Delivery},
 };
+use command::with_command;
 use deploy::{forward, hung_up, is_awaited, tell};
 use load::{Loading, load};
-use make::{perform, with_packages};
+use make::{compile, perform, with_image, with_packages};
 
 /// A message is taken by who is going to build it now.
 const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
@@ -109,6 +112,19 @@ async fn run(
             Ok(built) => with_packages(shared, &build, built, &progress, stop).await,
             Err(failed) => Err(failed),
         };
+        let built = match built {
+            Ok(built) => with_command(shared, &build, built, &progress, stop).await,
+            Err(failed) => Err(failed),
+        };
+        let made = built.as_ref().ok().and_then(|built| built.bundle.as_ref());
+        let _made = made.map(|bundle| shared.under_way.enter(function_tag(build.name.as_str(), bundle)));
+        let built = match built {
+            Ok(built) => with_image(shared, &build, built, &progress).await,
+            Err(failed) => Err(failed),
+        };
+        if let Ok(built) = &built {
+            compile(shared, &build, built, &progress, stop).await;
+        }
         let step = match built {
             Ok(built) => load(dispatch, loading, &build, built, &progress).await,
             Err(failed) => failed,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The most of what the installer printed that is kept, in bytes: the end of it.
-const MAX_OUTPUT: usize = 16 * 1024;
+pub const MAX_OUTPUT: usize = 16 * 1024;
 
 /// Why there are no packages.
 #[derive(Debug)]
@@ -30,6 +30,13 @@ impl Failure {
 
     pub fn packages(file: &'static str, reason: String, output: Option<String>) -> Self {
         Self::Packages { file, reason, output }
+    }
+
+    /// Returns the reason alone.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Packages { reason, .. } | Self::Platform(reason) => reason,
+        }
     }
 
     /// Returns the last step of a build.
@@ -79,7 +86,7 @@ impl From<transfer::Error> for Failure {
 }
 
 /// Keeps the end of a text.
-fn end(mut text: String) -> String {
+pub fn end(mut text: String) -> String {
     let cut = text.ceil_char_boundary(text.len().saturating_sub(MAX_OUTPUT));
     text.drain(..cut);
     text

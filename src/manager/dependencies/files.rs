@@ -10,31 +10,50 @@ use std::{
 use super::{super::instance::folder, requirements::Requirements, sources::Sources};
 use crate::runtime::OUTPUT;
 
-/// Makes the folders of a build and what it reads.
+/// Makes the folders of a build that installs packages and what it reads.
 pub fn fill(folder: &Path, wanted: &Requirements, sources: &Sources) -> io::Result<()> {
-    folder::make_folder(folder)?;
+    make(folder)?;
     let task = folder.join(folder::TASK);
-    let write = |name: &str, text: &[u8]| {
-        let path = task.join(name);
-        let parent = path.parent().expect("it is in the folder");
-        fs::create_dir_all(parent)?;
-        for folder in parent.ancestors().take_while(|folder| *folder != task) {
-            fs::set_permissions(folder, Permissions::from_mode(0o755))?;
-        }
-        fs::write(&path, text)?;
-        // Another user reads it, whatever the umask is.
-        fs::set_permissions(&path, Permissions::from_mode(0o644))
-    };
     for (name, text) in wanted.installer.program {
-        write(name, text.as_bytes())?;
+        write(&task, name, text.as_bytes())?;
+    }
+    if let Some(bytecode) = &wanted.language.facts().bytecode {
+        write(&task, bytecode.program.file, bytecode.program.text.as_bytes())?;
     }
     for (path, text) in wanted.texts.0.iter().chain(&wanted.secrets.0) {
-        write(&format!("requirements/{path}"), text.as_bytes())?;
+        write(&task, &format!("requirements/{path}"), text.as_bytes())?;
     }
     if let Some(certificates) = &sources.certificates {
-        write(Sources::CERTIFICATES, certificates)?;
+        write(&task, Sources::CERTIFICATES, certificates)?;
     }
+    Ok(())
+}
+
+/// Makes a folder where it is missing; another user reads it, whatever the umask is.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755))),
+    }
+}
+
+/// Makes the folder of a build's sandbox, and in it the one that it may write to.
+pub fn make(folder: &Path) -> io::Result<()> {
+    folder::make_folder(folder)?;
     let output = folder.join(OUTPUT);
     fs::create_dir(&output)?;
     fs::set_permissions(&output, Permissions::from_mode(0o777))
+}
+
+/// Writes a file that a sandbox reads, at this path of its folder.
+pub fn write(task: &Path, name: &str, text: &[u8]) -> io::Result<()> {
+    let path = task.join(name);
+    let parent = path.parent().expect("it is in the folder");
+    fs::create_dir_all(parent)?;
+    for folder in parent.ancestors().take_while(|folder| *folder != task) {
+        fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    }
+    fs::write(&path, text)?;
+    // Another user reads it, whatever the umask is.
+    fs::set_permissions(&path, Permissions::from_mode(0o644))
 }

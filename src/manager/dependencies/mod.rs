@@ -11,14 +11,14 @@
 //! what a function hides of them.
 
 pub mod cache;
-mod failure;
-mod files;
+pub mod failure;
+pub mod files;
 mod hidden;
 pub mod host;
 pub mod kept;
 pub mod packages;
 mod requirements;
-mod sandbox;
+pub mod sandbox;
 mod sources;
 mod storing;
 pub mod transfer;
@@ -254,6 +254,7 @@ impl Build<'_> {
     fn key(&self, target: &Target) -> Digest {
         let builds = origins(&self.shared.packages.builds, self.wanted.installer.index);
         let Requirements { language, from_source, .. } = *self.wanted;
+        // Trees of version 1 have no bytecode.
         let key = Key { v: 2, language, target, texts: self.wanted.normal(), from_source, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
     }

@@ -1,8 +1,9 @@
-//! The sandbox in which packages are installed: one of the function's language, with a folder that it may write to. It has
-//! no code of the function, no variables and no secrets, and is removed whatever comes of it.
+//! The sandbox of a build: one of the function's language, with a folder that it may write to and a program in place of the
+//! function's code. It has no secrets, and is removed whatever comes of it.
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     bundle::{self, MAX_TREE, TreeSize},
     error_chain::{chain, chain_of_disk},
-    model::{InstanceId, InvocationId, Network, PackageVersion, RevisionNumber, Target},
+    model::{InstanceId, InvocationId, Language, Network, PackageVersion, RevisionNumber, Target},
     runtime::{
         BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
         Sandbox, Spec, Started,
@@ -43,8 +44,24 @@ const LOOK: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_secs(30);
 /// What is downloaded is there beside what is unpacked.
 const ON_DISK: TreeSize = TreeSize { files: 2 * MAX_TREE.files, bytes: 2 * MAX_TREE.bytes };
+/// The same for people, where it is not packages that are written.
+const TOO_MUCH: &str =
+    "it has written more than a build may: 1 GiB, 100,000 files and folders, 100 folders deep";
 /// Less than this is not left to a build: others of this host write to the same disk.
 const LEAST_ROOM: u64 = 256 << 20;
+
+/// The sandbox of a build before it is there.
+pub struct Plan {
+    pub language: Language,
+    /// The version of the language, as the function's manifest has it.
+    pub version: String,
+    /// The program's handler.
+    pub handler: &'static str,
+    pub network: Network,
+    pub rights: BuildRights,
+    /// The folder of unpacked packages, if it sees them.
+    pub packages: Option<PathBuf>,
+}
 
 /// A sandbox that builds. Dropped, it is removed in the background.
 pub struct Workshop {
@@ -85,10 +102,31 @@ impl Workshop {
         wanted: &Requirements,
         sources: &Sources,
     ) -> Result<Self, Failure> {
-        let instance = InstanceId::new();
-        let folder = shared.instances.join(instance.to_string());
+        let plan = Plan {
+            language: wanted.language,
+            version: wanted.version.clone(),
+            handler: wanted.installer.handler,
+            network: Network::Egress,
+            rights: BuildRights {
+                reachable: sources.reachable.clone(),
+                wheels: sources.wheels.clone(),
+                installs: true,
+            },
+            packages: None,
+        };
+        let (wanted, sources) = (wanted.clone(), sources.clone());
+        Self::make(shared, plan, move |folder| fill(folder, &wanted, &sources)).await
+    }
+
+    /// Makes the sandbox, whose folder is filled with its program first, and loads that.
+    pub async fn make(
+        shared: &Arc<Shared>,
+        plan: Plan,
+        fill: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, Failure> {
         let (answer, started) = oneshot::channel();
-        let starting = Self::start(shared.clone(), instance, folder, wanted, sources);
+        let handler = plan.handler;
+        let starting = Self::start(shared.clone(), plan, fill);
         // To its end, also when nobody waits for it any more: the sandbox that is there then is removed before its folder.
         shared.tasks.spawn(async move {
             if let Err(Ok(unwanted)) = answer.send(starting.await) {
@@ -97,7 +135,7 @@ impl Workshop {
         });
         let stopped = || Err(Failure::Platform("the manager stops".to_owned()));
         let mut workshop: Self = started.await.unwrap_or_else(|_| stopped())?;
-        match workshop.load(wanted).await {
+        match workshop.load(handler).await {
             Ok(()) => Ok(workshop),
             Err(failure) => {
                 workshop.close().await;
@@ -106,53 +144,47 @@ impl Workshop {
         }
     }
 
-    /// Returns the future that makes the sandbox; its folder is filled now.
-    fn start(
+    async fn start(
         shared: Arc<Shared>,
-        instance: InstanceId,
-        folder: PathBuf,
-        wanted: &Requirements,
-        sources: &Sources,
-    ) -> impl Future<Output = Result<Self, Failure>> + Send + use<> {
-        let filled = fill(&folder, wanted, sources);
+        plan: Plan,
+        fill: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let instance = InstanceId::new();
+        let folder = shared.instances.join(instance.to_string());
         let spec = Spec {
             instance,
             // No function has this name.
-            function: format!("build.{}", wanted.language),
-            image: Image::Language { language: wanted.language, version: wanted.version.clone() },
+            function: format!("build.{}", plan.language),
+            image: Image::Language { language: plan.language, version: plan.version },
             folder: folder.clone(),
             memory_bytes: MEMORY,
             cpus: CPUS,
-            network: Network::Egress,
+            network: plan.network,
             env: BTreeMap::new(),
-            packages: None,
-            build: Some(BuildRights {
-                reachable: sources.reachable.clone(),
-                wheels: sources.wheels.clone(),
-            }),
+            packages: plan.packages,
+            build: Some(plan.rights),
         };
-        async move {
-            let started = match filled {
-                Ok(()) => shared.runtime.start(&spec).await.map_err(Failure::from),
-                Err(error) => Err(Failure::Platform(chain_of_disk(&error))),
-            };
-            match started {
-                Ok(Started { sandbox, guest }) => {
-                    Ok(Self { shared, sandbox: Some(sandbox), guest, folder })
-                }
-                Err(failure) => {
-                    folder::remove_folder(&folder);
-                    Err(failure)
-                }
+        let path = folder.clone();
+        let filled = finished(tokio::task::spawn_blocking(move || fill(&path))).await;
+        let started = match filled.map_err(Failure::from) {
+            Ok(Ok(())) => shared.runtime.start(&spec).await.map_err(Failure::from),
+            Ok(Err(error)) => Err(Failure::Platform(chain_of_disk(&error))),
+            Err(stopped) => Err(stopped),
+        };
+        match started {
+            Ok(Started { sandbox, guest }) => Ok(Self { shared, sandbox: Some(sandbox), guest, folder }),
+            Err(failure) => {
+                folder::remove_folder(&folder);
+                Err(failure)
             }
         }
     }
 
-    async fn load(&mut self, wanted: &Requirements) -> Result<(), Failure> {
+    async fn load(&mut self, handler: &str) -> Result<(), Failure> {
         let load = Load {
             revision: RevisionNumber(0),
             function: "build".to_owned(),
-            handler: wanted.installer.handler.to_owned(),
+            handler: handler.to_owned(),
             packages: None,
             concurrency: 1,
             env: BTreeMap::new(),
@@ -192,7 +224,7 @@ impl Workshop {
         };
         let outcome: Result<Outcome, Failure> = tokio::select! {
             outcome = self.ask(event, limit, &mut hear) => outcome,
-            failure = watch(&output, limit, tell) => Err(failure),
+            failure = watch(&output, limit, "installing packages", tell) => Err(failure),
             () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
         };
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
@@ -216,12 +248,36 @@ impl Workshop {
         Failure::Platform(with_lacks(reason, &lacks))
     }
 
-    /// Returns the folder with what was installed. Only once the sandbox is gone is nobody writing to it.
+    /// Returns the folder with what was installed.
     pub async fn installed(&mut self) -> PathBuf {
+        self.output().await.join("packages")
+    }
+
+    /// Returns the folder that the sandbox wrote to. Only once that is gone is nobody writing to it.
+    pub async fn output(&mut self) -> PathBuf {
         if let Some(sandbox) = &self.sandbox {
             sandbox.remove().await;
         }
-        self.folder.join(OUTPUT).join("packages")
+        self.folder.join(OUTPUT)
+    }
+
+    /// Asks the program, within a time and the limits of what a build may write.
+    pub async fn ask_watched<T: for<'d> Deserialize<'d>>(
+        &mut self,
+        event: Value,
+        limit: Duration,
+        doing: &str,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<T, Failure> {
+        let output = self.folder.join(OUTPUT);
+        let mut hear = |line: String| tell(line);
+        tokio::select! {
+            answer = self.ask(event, limit, &mut hear) => answer,
+            failure = watch(&output, limit, doing, tell) => Err(match failure {
+                Failure::Packages { .. } => Failure::reason(TOO_MUCH.to_owned()),
+                platform => platform,
+            }),
+        }
     }
 
     async fn ask<T: for<'d> Deserialize<'d>>(
@@ -294,7 +350,12 @@ fn with_lacks(mut reason: String, notices: &[String]) -> String {
 
 /// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits, and where what
 /// is written cannot be measured.
-async fn watch(output: &Path, limit: Duration, tell: &(dyn Fn(String) + Send + Sync)) -> Failure {
+async fn watch(
+    output: &Path,
+    limit: Duration,
+    doing: &str,
+    tell: &(dyn Fn(String) + Send + Sync),
+) -> Failure {
     let begun = Instant::now();
     let mut told = Duration::ZERO;
     loop {
@@ -307,7 +368,7 @@ async fn watch(output: &Path, limit: Duration, tell: &(dyn Fn(String) + Send + S
         if begun.elapsed() >= told + STILL {
             told += STILL;
             let (passed, limit) = (show_duration(told), show_duration(limit));
-            tell(format!("still installing packages: {passed} of at most {limit}"));
+            tell(format!("still {doing}: {passed} of at most {limit}"));
         }
     }
 }

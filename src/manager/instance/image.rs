@@ -7,12 +7,13 @@ use crate::{
     runtime::Image,
 };
 
-/// The image that a function's instances run in, as its spec names it; `bundle` is the unpacked folder, from
+/// The image that a function's instances run in, as its spec names it; `code` is the digest of its code, and `bundle` the
+/// unpacked folder, from
 /// which a function's own image is built on a host that does not have it.
 pub fn image_of(
     name: &FunctionName,
     spec: &FunctionSpec,
-    source: &Digest,
+    code: &Digest,
     bundle: Option<&Path>,
 ) -> Image {
     match (&spec.code, bundle) {
@@ -20,7 +21,7 @@ pub fn image_of(
             Image::Function {
                 language: *language,
                 version: version.clone(),
-                tag: function_tag(name.as_str(), source),
+                tag: function_tag(name.as_str(), code),
                 bundle: bundle.to_owned(),
             }
         }
@@ -38,11 +39,14 @@ pub fn image_of_revision(revision: &Revision, bundle: Option<&Path>) -> Image {
         Code::Image { .. } if !revision.image.is_empty() => {
             Image::Own { reference: revision.image.clone() }
         }
-        _ => image_of(&revision.name, &revision.spec, &revision.source, bundle),
+        _ => {
+            let code = revision.bundle.as_ref().unwrap_or(&revision.source);
+            image_of(&revision.name, &revision.spec, code, bundle)
+        }
     }
 }
 
 /// `cloudfunc/<name>:<digest>`: the image of a function with `package = "image"`.
-pub fn function_tag(name: &str, source: &Digest) -> String {
-    format!("cloudfunc/{name}:{}", source.short())
+pub fn function_tag(name: &str, code: &Digest) -> String {
+    format!("cloudfunc/{name}:{}", code.short())
 }

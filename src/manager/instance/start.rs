@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, time::Instant};
 use super::{
     super::{
         bundles::{self, Unpacked},
+        bytecode,
         logs::LoadOutput,
         shared::Shared,
         start_failure::{StartFailure, function_error},
@@ -111,7 +112,8 @@ pub(super) async fn fill(
     let Some(digest) = &revision.bundle else { return Ok(None) };
     let bundle = shared.bundles.get(digest).await.map_err(platform)?;
     if let Code::Language { package: Package::Bundle, .. } = &revision.spec.code {
-        bundle.fill(&folder.join(TASK)).await.map_err(platform)?;
+        let bytecode = bytecode::of(shared, &revision.spec, digest, &bundle);
+        bundle.fill(&folder.join(TASK), bytecode).await.map_err(platform)?;
     }
     Ok(Some(bundle))
 }

@@ -40,6 +40,7 @@ fn revision(function: &str) -> NewRevision {
         cpus: 1.0,
         network: Network::None,
         env: std::collections::BTreeMap::new(),
+        build_command: None,
         scaling: Scaling {
             idle_timeout: Duration::from_secs(1),
             max_instances: 1,

@@ -1,7 +1,7 @@
 """Installs the packages of a function. It runs as a function itself, in a sandbox of a build that may write to OUTPUT.
 
 {"do": "describe"} answers what installed packages depend on; {"do": "install", …} has pip install what the files in
-'requirements' ask for. What pip prints is passed on line by line. Its errors are worded in explain.py.
+'requirements' ask for, and compiles that to bytecode. What pip prints is passed on line by line. Its errors are worded in explain.py.
 """
 
 import importlib.metadata
@@ -18,6 +18,8 @@ WHEELS = os.environ.get("CLOUDFUNC_WHEELS", "/opt/wheels")
 # Where the machine's own pip is seen; elsewhere the interpreter has one.
 INSTALLER = "/opt/installer"
 MAX_NAME = 200
+# What is not compiled by then stays as it is.
+COMPILE_SECONDS = 120
 
 PIP = f"""
 import sys
@@ -81,6 +83,7 @@ def install(event):
     code = process.wait()
     if code == 0:
         shutil.rmtree(temporary, ignore_errors=True)
+        compile_packages(target)
         return {"installed": list(installed(target))}
     if why := explain.away(lines):
         return {"failed": why, "away": why}
@@ -119,6 +122,13 @@ def environment(event, temporary):
     if event.get("certificates"):
         variables["PIP_CERT"] = os.path.join(os.getcwd(), event["certificates"])
     return variables
+
+
+def compile_packages(target):
+    print("compiling the packages", flush=True)
+    import bytecode
+
+    bytecode.compile_apart(COMPILE_SECONDS, target)
 
 
 def installed(target):

@@ -1,0 +1,304 @@
+//! `[build] command`: the code of a revision, made from its source in a sandbox.
+//!
+//! ```text
+//! source ─▶ sandbox: a copy of the folder, the command ─▶ checked as an upload is ─▶ bundle in the store
+//! ```
+//! The command is its author's, and what it leaves is as hostile as an upload.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{
+        bundles::Unpacked,
+        dependencies::{
+            failure::{Failure, MAX_OUTPUT, end},
+            files,
+            sandbox::{MEMORY, Plan, Workshop},
+            transfer::finished,
+        },
+        instance::folder,
+        shared::Shared,
+    },
+    left::packed,
+    make::{Built, failed},
+};
+use crate::{
+    error_chain::chain_of_disk,
+    language::BuildProgram,
+    model::{
+        BuildCommand, Code, Digest, FunctionSpec, Language,
+        message::{Build, BuildStep},
+    },
+    runtime::{BuildRights, show_code},
+    units::show_bytes,
+};
+
+/// The most of a command's output that is told line by line, in bytes, as of an invocation: each line is a message.
+const MAX_TOLD: usize = 1 << 20;
+
+/// Runs the command of a build and replaces its code by what that has made. A build without one stays as it is.
+pub(super) async fn with_command(
+    shared: &Arc<Shared>,
+    build: &Build,
+    built: Built,
+    progress: &UnboundedSender<String>,
+    stop: &CancellationToken,
+) -> Result<Built, BuildStep> {
+    let (Some(command), Some(code)) = (&build.spec.build_command, built.code.clone()) else {
+        return Ok(built);
+    };
+    let Code::Language { language, version, package: _ } = &build.spec.code else { return Ok(built) };
+    if let Some(before) = &build.built
+        && let Ok(code) = shared.bundles.get(before).await
+    {
+        let _ = progress.send("the build command was run before, on the same source".to_owned());
+        return Ok(Built { bundle: Some(before.clone()), code: Some(code), ..built });
+    }
+    let making = Making {
+        shared,
+        spec: &build.spec,
+        command,
+        language: *language,
+        version,
+        packages: built.packages.as_ref().map(|tree| tree.name().as_str()),
+        code,
+        progress,
+    };
+    let made = tokio::select! {
+        () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
+        made = making.run() => made,
+    };
+    let (bundle, code) = made.map_err(into_step)?;
+    Ok(Built { bundle: Some(bundle), code: Some(code), ..built })
+}
+
+/// Returns the last step of a build whose command has failed, or what it made.
+fn into_step(failure: Failure) -> BuildStep {
+    match failure {
+        Failure::Packages { reason, output, .. } => BuildStep::Failed {
+            message: format!("the build command {reason}"),
+            user_error: true,
+            manifest: false,
+            error: None,
+            output: output.map(end).filter(|text| !text.is_empty()),
+        },
+        Failure::Platform(reason) => failed(reason, false),
+    }
+}
+
+/// The program's answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ended {
+    Code(i64),
+    Signal(i64),
+    Refused(String),
+    Missing(String),
+}
+
+struct Making<'m> {
+    shared: &'m Arc<Shared>,
+    spec: &'m FunctionSpec,
+    command: &'m BuildCommand,
+    language: Language,
+    version: &'m str,
+    /// The tree of its packages.
+    packages: Option<&'m str>,
+    /// Its source.
+    code: Arc<Unpacked>,
+    progress: &'m UnboundedSender<String>,
+}
+
+impl Making<'_> {
+    async fn run(&self) -> Result<(Digest, Arc<Unpacked>), Failure> {
+        let _place = self.place().await;
+        self.tell(format!("running the build command: {}", shown(&self.command.command)));
+        let mut workshop = self.workshop().await?;
+        let made = match self.performed(&mut workshop).await {
+            Ok(()) => {
+                let folder = workshop.output().await.join("function");
+                self.stored(&folder).await
+            }
+            Err(failure) => Err(failure),
+        };
+        workshop.close().await;
+        made
+    }
+
+    /// Waits for a place among the builds of this manager.
+    async fn place(&self) -> SemaphorePermit<'_> {
+        let places = &self.shared.packages.places;
+        if places.available_permits() == 0 {
+            self.tell("waiting for other builds to end first".to_owned());
+        }
+        places.acquire().await.expect("it is never closed")
+    }
+
+    async fn workshop(&self) -> Result<Workshop, Failure> {
+        let program = &self.language.facts().command;
+        let plan = Plan {
+            language: self.language,
+            version: self.version.to_owned(),
+            handler: program.handler,
+            network: self.command.network,
+            rights: BuildRights::default(),
+            packages: self.packages.map(|_| self.shared.packages.cache.shown()),
+        };
+        let code = self.code.clone();
+        Workshop::make(self.shared, plan, move |folder| prepare(folder, &code, program)).await
+    }
+
+    /// Runs the command to its end.
+    async fn performed(&self, workshop: &mut Workshop) -> Result<(), Failure> {
+        let limit = self.shared.limits.build_time;
+        let printed = Mutex::new(Printed::default());
+        let tell = |line: String| {
+            if let Some(line) = printed.lock().expect("no holder panics").add(line) {
+                self.tell(line);
+            }
+        };
+        let event =
+            json!({"command": self.command.command, "env": self.spec.env, "packages": self.packages});
+        let ended = workshop.ask_watched(event, limit, "running the build command", &tell).await;
+        let printed = printed.into_inner().expect("no holder panics").end;
+        let failed = |reason: String| Failure::packages("", reason, Some(printed));
+        match ended {
+            Ok(Ended::Code(0)) => Ok(()),
+            Ok(Ended::Code(code)) => Err(failed(format!("failed with {}", show_code(code)))),
+            Ok(Ended::Signal(signal)) => Err(failed(killed(signal))),
+            Ok(Ended::Refused(why)) => {
+                let program = self.command.command.first().map(String::as_str).unwrap_or_default();
+                Err(failed(format!("cannot be run: {program}: {why}")))
+            }
+            Ok(Ended::Missing(path)) => Err(failed(self.missing(&path))),
+            Err(Failure::Packages { reason, .. }) => Err(failed(format!("failed: {reason}"))),
+            Err(platform) => Err(platform),
+        }
+    }
+
+    fn missing(&self, path: &str) -> String {
+        let program = self.command.command.first().map(String::as_str).unwrap_or_default();
+        let whose = match self.shared.runtime.kind() {
+            "docker" => format!("the image of {} {}", self.language, self.version),
+            _ => "this machine".to_owned(),
+        };
+        // Folders of the build itself are of no interest to anybody.
+        let folders = path.split(':').filter(|folder| !folder.contains("/output/"));
+        let path = folders.collect::<Vec<_>>().join(":");
+        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path})")
+    }
+
+    /// Packs what the command has left, checks it and stores it.
+    async fn stored(&self, folder: &Path) -> Result<(Digest, Arc<Unpacked>), Failure> {
+        let (folder, spec) = (folder.to_owned(), self.spec.clone());
+        let packing = tokio::task::spawn_blocking(move || packed(&folder, &spec));
+        let (bytes, listing) = finished(packing).await.map_err(Failure::from).flatten()?;
+        self.tell(format!("built: {} files, {}", listing.paths().len(), show_bytes(listing.size)));
+        self.shared.store.put_blob(&listing.digest, bytes).await?;
+        let code = self.shared.bundles.get(&listing.digest).await;
+        let code = code.map_err(|error| Failure::Platform(chain_of_disk(&error)))?;
+        Ok((listing.digest, code))
+    }
+
+    fn tell(&self, line: String) {
+        // Nobody may be waiting for it any more.
+        let _ = self.progress.send(line);
+    }
+}
+
+/// Fills the folder of a sandbox with a function's source and the program that runs the command.
+fn prepare(folder: &Path, source: &Unpacked, program: &BuildProgram) -> io::Result<()> {
+    files::make(folder)?;
+    let task = folder.join(folder::TASK);
+    let code = task.join(BuildProgram::CODE);
+    files::write(&task, program.file, program.text.as_bytes())?;
+    files::make_folder(&code)?;
+    source.fill_blocking(&code).map_err(io::Error::other)
+}
+
+/// The output of a command.
+#[derive(Default)]
+struct Printed {
+    end: String,
+    told: usize,
+}
+
+impl Printed {
+    /// Adds a line; returns what is told of it.
+    fn add(&mut self, line: String) -> Option<String> {
+        self.end.push_str(&line);
+        self.end.push('\n');
+        if self.end.len() > 2 * MAX_OUTPUT {
+            self.end = end(std::mem::take(&mut self.end));
+        }
+        let was_told = self.told <= MAX_TOLD;
+        self.told += line.len() + 1;
+        match self.told <= MAX_TOLD {
+            true => Some(line),
+            false => was_told.then(|| {
+                "further output of the build command is not shown, but its end is if it fails".to_owned()
+            }),
+        }
+    }
+}
+
+/// A build is killed from inside: by its memory, or by itself.
+fn killed(signal: i64) -> String {
+    let code = show_code(128 + signal);
+    let memory = show_bytes(MEMORY);
+    match signal {
+        9 => {
+            format!("failed with {code}; a build that needs more than {memory} of memory ends like that")
+        }
+        _ => format!("failed with {code}"),
+    }
+}
+
+/// Returns a command as people write it, shortened.
+fn shown(command: &[String]) -> String {
+    const SHOWN: usize = 100;
+    let text = command.join(" ").escape_debug().to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_much_output_the_beginning_is_told_and_the_end_is_kept() {
+        let mut printed = Printed::default();
+        let line = "x".repeat(1023);
+        for _ in 0..1024 {
+            assert_eq!(printed.add(line.clone()).as_ref(), Some(&line));
+        }
+        let told = printed.add(line.clone()).unwrap();
+        assert_eq!(told, "further output of the build command is not shown, but its end is if it fails");
+        assert_eq!(printed.add("the end".to_owned()), None);
+        let kept = end(printed.end);
+        assert!(kept.len() <= MAX_OUTPUT && kept.ends_with("x\nthe end\n"));
+    }
+
+    #[test]
+    fn a_command_is_shown_in_a_line() {
+        assert_eq!(shown(&["make".to_owned(), "a\nb".to_owned()]), "make a\\nb");
+        assert_eq!(shown(&["x".repeat(101)]), format!("{}…", "x".repeat(100)));
+        assert_eq!(
+            killed(9),
+            "failed with code 137 (signal SIGKILL); a build that needs more than 1 GiB of memory ends like that"
+        );
+        assert_eq!(killed(11), "failed with code 139 (signal SIGSEGV)");
+    }
+}

@@ -1,0 +1,195 @@
+//! The bytecode on this host, by bundle and interpreter: a cache that can be deleted at any time, and goes with the unpacked
+//! bundles.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use uuid::Uuid;
+
+use super::super::{
+    boots::{distrust_earlier_boots, entries},
+    dependencies::files::make_folder,
+};
+use crate::model::Digest;
+
+/// The bundle and the interpreter that some bytecode is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub bundle: Digest,
+    /// Language and version.
+    pub interpreter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Made,
+    GivenUp,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct BytecodeCache {
+    folder: PathBuf,
+    /// Those that are being made now, and those that the background does not try again.
+    states: Arc<Mutex<HashMap<Place, State>>>,
+}
+
+impl BytecodeCache {
+    pub fn new(folder: PathBuf) -> Self {
+        if let Err(error) = distrust_earlier_boots(&folder, &folder.with_extension("boot")) {
+            tracing::warn!(
+                folder = %folder.display(),
+                %error,
+                "the cache of bytecode could not be checked after a reboot; if functions fail to load, delete this folder"
+            );
+        }
+        Self { folder, states: Arc::default() }
+    }
+
+    /// Returns the folder with the bytecode for a place, if it is there.
+    pub fn find(&self, place: &Place) -> Option<PathBuf> {
+        Some(self.path(place)).filter(|path| path.is_dir())
+    }
+
+    /// Returns whether nobody makes it, and nobody has given up.
+    pub fn may_be_made(&self, place: &Place) -> bool {
+        !self.states.lock().expect("no holder panics").contains_key(place)
+    }
+
+    /// Counts it as being made until the answer is dropped; none while another one makes it.
+    pub fn begin(&self, place: &Place) -> Option<impl Drop + use<>> {
+        let mut states = self.states.lock().expect("no holder panics");
+        let is_made = states.insert(place.clone(), State::Made) == Some(State::Made);
+        (!is_made).then(|| Making { cache: self.clone(), place: place.clone() })
+    }
+
+    /// Keeps the background from making it.
+    pub fn give_up(&self, place: &Place) {
+        self.states.lock().expect("no holder panics").insert(place.clone(), State::GivenUp);
+    }
+
+    /// Makes a new folder on the same disk. Somebody may have cleared the cache.
+    pub fn make_beside(&self) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.folder)?;
+        let path = self.beside();
+        make_folder(&path)?;
+        Ok(path)
+    }
+
+    fn beside(&self) -> PathBuf {
+        self.folder.join(format!(".making-{}", Uuid::now_v7().simple()))
+    }
+
+    /// Puts what was made in a folder of [`Self::make_beside`] into its place. The bundle has to be in use.
+    pub fn put(&self, place: &Place, made: &Path) -> io::Result<()> {
+        let path = self.path(place);
+        fs::create_dir_all(path.parent().expect("it is in the folder of its bundle"))?;
+        match fs::rename(made, &path) {
+            Err(_) if path.is_dir() => fs::remove_dir_all(made),
+            placed => placed,
+        }
+    }
+
+    /// Removes what killed processes have left, and what belongs to none of these bundles.
+    pub fn remove_leftovers(&self, bundles: &HashSet<Digest>) {
+        let is_of_a_bundle =
+            |name: &String| name.parse::<Digest>().is_ok_and(|digest| bundles.contains(&digest));
+        for name in entries(&self.folder).into_iter().filter(|name| !is_of_a_bundle(name)) {
+            remove(&self.folder.join(name));
+        }
+    }
+
+    /// Removes the bytecode of a bundle that nobody uses.
+    pub fn remove_of(&self, bundle: &Digest) {
+        let (path, aside) = (self.folder.join(bundle.as_str()), self.beside());
+        // Half of it must not be taken for all there is.
+        if fs::rename(path, &aside).is_ok() {
+            remove(&aside);
+        }
+        self.states.lock().expect("no holder panics").retain(|place, _| place.bundle != *bundle);
+    }
+
+    fn path(&self, place: &Place) -> PathBuf {
+        self.folder.join(place.bundle.as_str()).join(&place.interpreter)
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "not removed");
+    }
+}
+
+struct Making {
+    cache: BytecodeCache,
+    place: Place,
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        let mut states = self.cache.states.lock().expect("no holder panics");
+        if states.get(&self.place) == Some(&State::Made) {
+            states.remove(&self.place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytecode_is_there_whole_and_goes_with_its_bundle() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = BytecodeCache::new(dir.path().join("bytecode"));
+        let place = |bundle: &[u8], interpreter: &str| Place {
+            bundle: Digest::of(bundle),
+            interpreter: interpreter.to_owned(),
+        };
+        let (a, other, b) =
+            (place(b"a", "python-3.11"), place(b"a", "python-3.12"), place(b"b", "python-3.11"));
+        for place in [&a, &b] {
+            let made = cache.make_beside().unwrap();
+            fs::write(made.join("x"), "").unwrap();
+            assert_eq!(cache.find(place), None);
+            cache.put(place, &made).unwrap();
+            assert!(cache.find(place).unwrap().join("x").is_file());
+        }
+        assert_eq!(cache.find(&other), None, "another interpreter");
+        let again = cache.make_beside().unwrap();
+        cache.put(&a, &again).unwrap();
+        assert!(cache.find(&a).unwrap().join("x").is_file());
+        cache.remove_of(&a.bundle);
+        assert_eq!((cache.find(&a), cache.find(&b).is_some()), (None, true));
+        // A process that was killed, and a bundle that went without its bytecode.
+        cache.make_beside().unwrap();
+        cache.remove_leftovers(&HashSet::from([b.bundle.clone()]));
+        assert_eq!(entries(&cache.folder), [b.bundle.to_string()]);
+        cache.remove_leftovers(&HashSet::new());
+        assert_eq!(entries(&cache.folder), [""; 0]);
+    }
+
+    #[test]
+    fn it_is_made_once_at_a_time_and_not_again_once_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = BytecodeCache::new(dir.path().join("bytecode"));
+        let place = Place { bundle: Digest::of(b"a"), interpreter: "python-3.11".to_owned() };
+        assert!(cache.may_be_made(&place));
+        let making = cache.begin(&place).unwrap();
+        assert!(!cache.may_be_made(&place) && cache.begin(&place).is_none());
+        drop(making);
+        assert!(cache.may_be_made(&place));
+        let making = cache.begin(&place).unwrap();
+        cache.give_up(&place);
+        drop(making);
+        assert!(!cache.may_be_made(&place));
+        // A deploy tries it all the same.
+        assert!(cache.begin(&place).is_some());
+    }
+}

@@ -1,0 +1,147 @@
+//! `[build] command`: the program that makes a function's code from what its author has packed.
+
+use super::ManifestError;
+use crate::{
+    model::{BuildCommand, Code, Network},
+    toml_document::{Field, Section},
+};
+
+/// The limit of the program and its arguments together, in bytes.
+const MAX_BYTES: usize = 16 * 1024;
+const EXAMPLE: &str = "[\"make\", \"all\"]";
+
+/// Reads `command` and `network` of the table `[build]`.
+pub(super) fn read(build: &Section<'_>, code: &Code) -> Result<Option<BuildCommand>, ManifestError> {
+    let network = build.get("network").map_or(Ok(Network::None), |field| {
+        field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
+    })?;
+    let Some(list) = build.get("command") else {
+        return match build.get("network").filter(|_| network != Network::None) {
+            Some(field) => Err(field.key_error(
+                "`build.network` is the network of `build.command`, which is not given; packages are installed with \
+                 one of their own",
+            )),
+            None => Ok(None),
+        };
+    };
+    if let Code::Image { .. } = code {
+        return Err(list.key_error("`build.command` belongs to `language`, but `image` is given"));
+    }
+    if let Ok(text) = list.string(EXAMPLE) {
+        return Err(list.error(format!(
+            "`build.command` is a list of a program and its arguments, and no shell reads it: write {}",
+            as_list(text)
+        )));
+    }
+    let items = list.items(EXAMPLE)?;
+    let command = items.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+    if command.first().is_none_or(String::is_empty) {
+        let problem =
+            format!("`build.command` names no program; it looks like build.command = {EXAMPLE}");
+        return Err(list.error(problem));
+    }
+    if command.iter().map(String::len).sum::<usize>() > MAX_BYTES {
+        return Err(list.error(
+            "`build.command` has more than 16 KiB; put what it does into a file of the function's folder",
+        ));
+    }
+    Ok(Some(BuildCommand { command, network }))
+}
+
+fn word(item: &Field<'_>) -> Result<String, ManifestError> {
+    let text = item.string(EXAMPLE)?;
+    match text.contains('\0') {
+        true => Err(item.error("`build.command` has a NUL character")),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Returns a text of the shell as the list that means the same.
+fn as_list(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " _-+=:,./@%".contains(c);
+    let words: Vec<&str> = match !text.trim().is_empty() && text.chars().all(is_plain) {
+        true => text.split_whitespace().collect(),
+        false => vec!["sh", "-c", text],
+    };
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("{word:?}")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{self, Defaults};
+
+    fn read(text: &str) -> Result<Option<BuildCommand>, String> {
+        let parsed = manifest::parse(text, "cloudfunc.toml", &Defaults::default());
+        parsed.map(|manifest| manifest.spec.build_command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_command_is_a_program_with_its_arguments() {
+        let command = |network| BuildCommand {
+            command: vec!["make".to_owned(), "all".to_owned(), String::new()],
+            network,
+        };
+        let text = "build.command = ['make', 'all', '']";
+        assert_eq!(read(text), Ok(Some(command(Network::None))));
+        let open = format!("{text}\nbuild.network = 'egress'");
+        assert_eq!(read(&open), Ok(Some(command(Network::Egress))));
+        assert_eq!(read(""), Ok(None));
+        assert_eq!(read("build.network = 'none'"), Ok(None), "the default");
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_meant_is_refused_with_what_would_be() {
+        for (text, problem) in [
+            (
+                "build.command = 'make all'",
+                "1:17: `build.command` is a list of a program and its arguments, and no shell reads it: write [\"make\", \
+                 \"all\"]",
+            ),
+            (
+                "build.command = 'a && \"b\"'",
+                "1:17: `build.command` is a list of a program and its arguments, and no shell reads it: write [\"sh\", \
+                 \"-c\", \"a && \\\"b\\\"\"]",
+            ),
+            (
+                "build.command = 1",
+                "1:17: `build.command` is 1; it must be a list: build.command = [\"make\", \"all\"]",
+            ),
+            (
+                "build.command = [1]",
+                "1:18: `build.command` is 1; it must be a string: build.command = [\"make\", \"all\"]",
+            ),
+            (
+                "build.command = []",
+                "1:17: `build.command` names no program; it looks like build.command = [\"make\", \"all\"]",
+            ),
+            (
+                "build.command = ['']",
+                "1:17: `build.command` names no program; it looks like build.command = [\"make\", \"all\"]",
+            ),
+            ("build.command = [\"a\\u0000\"]", "1:18: `build.command` has a NUL character"),
+            (
+                "build.network = 'egress'",
+                "1:7: `build.network` is the network of `build.command`, which is not given; packages are installed with \
+                 one of their own",
+            ),
+            (
+                "build.command = ['make']\nbuild.network = 'all'",
+                "2:17: `build.network` is 'all'; accepted are \"none\" and \"egress\"",
+            ),
+            (
+                "image = 'x'\nbuild.command = ['make']",
+                "2:7: `build.command` belongs to `language`, but `image` is given",
+            ),
+        ] {
+            assert_eq!(read(text), Err(format!("cloudfunc.toml:{problem}")), "{text}");
+        }
+        let long = format!("build.command = ['make', '{}']", "x".repeat(MAX_BYTES));
+        assert_eq!(
+            read(&long).unwrap_err(),
+            "cloudfunc.toml:1:17: `build.command` has more than 16 KiB; put what it does into a file of the function's \
+             folder"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+// Runs the build command of a function, in a sandbox of a build. It runs as a function itself.
+//
+// {"command": ["make"], "env": {}, "packages": null} copies the function's folder to 'function' in OUTPUT and runs the command
+// there. The command's output is that of this process.
+'use strict';
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const { constants } = require('node:os');
+const path = require('node:path');
+
+const OUTPUT = process.env.CLOUDFUNC_OUTPUT || '/var/output';
+const PACKAGES = process.env.CLOUDFUNC_PACKAGES || '/opt/packages';
+
+exports.handler = (event) => {
+  const folder = path.join(OUTPUT, 'function');
+  fs.cpSync('code', folder, { recursive: true, verbatimSymlinks: true });
+  const env = variables(event, folder);
+  const [program, ...rest] = event.command;
+  if (!program.includes('/') && !isOnPath(program, env.PATH)) return { missing: env.PATH };
+  const { error, status, signal } = spawnSync(program, rest, { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (error) return { refused: error.code === 'ENOENT' ? 'No such file or directory' : error.message };
+  return signal ? { signal: constants.signals[signal] } : { code: status };
+};
+
+function variables(event, folder) {
+  const given = Object.entries(process.env).filter(([name]) => !name.startsWith('CLOUDFUNC_'));
+  const tmp = path.join(OUTPUT, 'tmp');
+  fs.mkdirSync(tmp);
+  const found = { ...Object.fromEntries(given), TMPDIR: tmp };
+  const folders = [path.join(folder, 'node_modules/.bin')];
+  if (event.packages) {
+    // Beside the function's folder, where its modules look next.
+    const tree = path.join(PACKAGES, event.packages);
+    const modules = path.join(tree, 'node_modules');
+    fs.symlinkSync(fs.existsSync(modules) ? modules : tree, path.join(OUTPUT, 'node_modules'));
+    folders.push(path.join(OUTPUT, 'node_modules/.bin'));
+  }
+  found.PATH = [...folders, programs(), found.PATH || '/usr/bin:/bin'].join(':');
+  return { ...found, ...event.env };
+}
+
+// Makes a folder in which the function's interpreter has its usual name.
+function programs() {
+  const folder = path.join(OUTPUT, 'bin');
+  fs.mkdirSync(folder);
+  fs.symlinkSync(process.execPath, path.join(folder, 'node'));
+  return folder;
+}
+
+function isOnPath(program, folders) {
+  return folders.split(':').some((folder) => {
+    try {
+      fs.accessSync(path.join(folder, program), fs.constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
