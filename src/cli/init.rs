@@ -50,8 +50,9 @@ impl Template {
     fn of(language: Language) -> Self {
         let facts = language.facts();
         let packages = match &facts.dependencies {
-            Some(Dependencies { file, installer: Some(_), .. }) => {
-                format!("{file}, installed by deploy and run")
+            Some(Dependencies { file, installer: Some(_), project, .. }) => {
+                let or = project.as_ref().map(|project| format!(" or {}", project.file));
+                format!("{file}{}, installed by deploy and run", or.unwrap_or_default())
             }
             Some(Dependencies { folder: Some(folder), .. }) => {
                 format!("{folder} in the function's folder")
@@ -171,7 +172,8 @@ mod tests {
     fn a_template_says_how_its_language_gets_packages() {
         let python = Template::of(Language::Python);
         assert_eq!(python.files, ["function.py", "cloudfunc.toml"]);
-        assert_eq!(python.packages, "requirements.txt, installed by deploy and run");
+        assert_eq!(python.packages, "requirements.txt or pyproject.toml, installed by deploy and run");
+        assert_eq!(Template::of(Language::Node).packages, "package.json, installed by deploy and run");
     }
 
     #[test]

@@ -100,7 +100,10 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
     }
     let Packed { bytes, listing, .. } = packed;
     let dependencies = language.and_then(|language| language.facts().dependencies.as_ref());
-    let names_packages = dependencies.is_some_and(|dependencies| listing.has(dependencies.file));
+    let names_packages = dependencies.is_some_and(|dependencies| {
+        let project = dependencies.project.as_ref().map(|project| project.file);
+        listing.has(dependencies.file) || project.is_some_and(|file| listing.has(file))
+    });
     Ok(Function { name, language, archive: bytes, files: listing.paths().len(), names_packages })
 }
 
