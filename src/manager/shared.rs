@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode, claims::Claims,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode::waiting::Waiting, claims::Claims,
     dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter, not_kept::NotKept,
     outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
@@ -26,7 +26,7 @@ pub struct Shared {
     pub in_hand: Arc<InHand>,
     pub bundles: BundleCache,
     /// Code to compile in the background.
-    pub bytecode: bytecode::waiting::Waiting,
+    pub bytecode: Waiting,
     pub packages: Packages,
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,

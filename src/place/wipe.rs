@@ -55,6 +55,8 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     remove_folders(&folder.join("cache/bundles"), is_bundle)?;
     let is_tree = |name: &str| is_bundle(name) || name.starts_with(".fetch-");
     remove_folders(&folder.join("cache/dependencies"), is_tree)?;
+    let is_bytecode = |name: &str| name.parse::<Digest>().is_ok() || name.starts_with(".making-");
+    remove_folders(&folder.join("cache/bytecode"), is_bytecode)?;
     for note in BOOTS {
         remove_file(&folder.join("cache").join(note))?;
     }
@@ -66,6 +68,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         "logs",
         "compose",
         "cache/bundles",
+        "cache/bytecode",
         "cache/dependencies",
         "cache",
         "instances",
@@ -88,7 +91,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Notes of the boot in which a cache was filled.
-const BOOTS: [&str; 2] = ["boot", "dependencies.boot"];
+const BOOTS: [&str; 3] = ["boot", "bytecode.boot", "dependencies.boot"];
 
 fn is_id(name: &str) -> bool {
     name.parse::<ManagerId>().is_ok()
@@ -155,6 +158,9 @@ mod tests {
             "logs/manager.log.1".to_owned(),
             "compose/.env".to_owned(),
             "cache/boot".to_owned(),
+            "cache/bytecode.boot".to_owned(),
+            format!("cache/bytecode/{digest}/python-3.12/0.pyc"),
+            "cache/bytecode/.making-abc/0.pyc".to_owned(),
             "cache/dependencies.boot".to_owned(),
             format!("cache/dependencies/{digest}/requests/__init__.py"),
             format!("cache/dependencies/.fetch-{digest}/six.py"),
