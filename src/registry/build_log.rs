@@ -159,7 +159,7 @@ pub async fn show(
             }
         }
     }
-    let hint = "a build keeps its log since this version, if its deploy did not end halfway";
+    let hint = "logs of builds are kept since this version, and a deploy that was cancelled leaves none";
     let detail = format!("no log of that build of '{name}' is kept");
     Err(Problem::new(code::BUILD_NOT_FOUND, detail).hint(hint).into())
 }

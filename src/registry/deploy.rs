@@ -181,7 +181,7 @@ impl Registry {
             let without = source.refresh.then(|| without_effect(&source.spec, &built)).flatten();
             if let Some(without) = without {
                 built.notice = Some(match built.notice.take() {
-                    Some(notice) => format!("{notice}; {without}"),
+                    Some(notice) => format!("{notice}\n{without}"),
                     None => without.to_owned(),
                 });
             }
@@ -208,9 +208,9 @@ impl Registry {
                 Ok(deployed) => return Ok(deployed),
                 Err(what) => gone = what,
             }
-            report(format!("the {gone} went while this was built; building it once more"));
+            report(format!("{gone}: deleted from the store during the build; building once more"));
         }
-        let detail = format!("the {gone} went while this was built; deploy again");
+        let detail = format!("{gone}: deleted from the store during the build; deploy again");
         Err(Problem::new(code::UNAVAILABLE, detail).into())
     }
 

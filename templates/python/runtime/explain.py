@@ -125,7 +125,7 @@ def conflict(lines, asked):
             rest.append(line)
     more = len(rest) - MAX_CONFLICTS
     rest = [f"  {line}" for line in rest[:MAX_CONFLICTS]] + ([f"  and {more} more"] if more > 0 else [])
-    return "\n".join(["these contradict each other:", *rest])
+    return "\n".join(["these requirements contradict each other:", *rest])
 
 
 def indented(lines):
@@ -189,7 +189,10 @@ def not_built(lines, asked):
         return f"{package} cannot be built from its source ({step}): this took more memory than {asked.memory}"
     told = [f"{package} cannot be built from its source ({step}):", *said]
     if any(re.search(r"(gcc|cc|g\+\+)'? failed: No such file|[Uu]nable to find.*compiler", line) for line in said):
-        told.append("The language's image has no compiler: add one to it, or give the platform a wheel (--build-find-links)")
+        told.append(
+            "There is no compiler: add one to the language's image (with the runtime oci, to this machine), or give the "
+            "platform a wheel (--build-find-links)"
+        )
     return "\n".join(told)
 
 
@@ -285,17 +288,17 @@ class Seen:
         tags = self.wheels.get(version, set())
         if not tags:
             return (
-                f"{self.name} {version} has no wheel, only its source, and only wheels are installed; {FROM_SOURCE} has it "
-                "built"
+                f"{self.name} {version} has no wheel, only its source, and only wheels are installed; {FROM_SOURCE} "
+                "builds it"
             )
         names = sorted({f"{tag.interpreter}-{tag.platform}" for tag in tags})
         more = len(names) - MAX_TAGS
         names = ", ".join(names[:MAX_TAGS]) + (f" and {more} more" if more > 0 else "")
         advice = []
         if other := other_python(tags):
-            advice.append(f"`version = \"{other}\"` in cloudfunc.toml has the function run there")
+            advice.append(f"`version = \"{other}\"` in cloudfunc.toml runs the function with it")
         if version in self.sources:
-            advice.append(f"{FROM_SOURCE} has it built from its source")
+            advice.append(f"{FROM_SOURCE} builds it from its source")
         advice = advice or ["make one with `pip wheel`, and give the platform its folder (--build-find-links)"]
         return f"{self.name} {version} has no wheel for {asked.machine}, but for {names}; {', or '.join(advice)}"
 
@@ -308,7 +311,7 @@ def not_for_python(lines, asked):
 
 def needs_python(package, requires):
     python, other = "%d.%d.%d" % sys.version_info[:3], suits(requires)
-    advice = f"; `version = \"{other}\"` in cloudfunc.toml has the function run there" if other else ""
+    advice = f"; `version = \"{other}\"` in cloudfunc.toml runs the function with it" if other else ""
     return f"{package} needs Python {requires}, and the function has {python}{advice}"
 
 
