@@ -27,7 +27,7 @@ class NoAnswer(Exception):
 
 
 class Asked:
-    """What was asked of pip; `again` asks it something else."""
+    """Everything that was asked of pip; `again` asks it something else."""
 
     def __init__(self, event, again, folder, machine):
         self.file, self.searched = event["file"], event["searched"]
@@ -172,7 +172,7 @@ def not_pinned(lines, asked):
 
 
 def not_built(lines, asked):
-    """Of the first program that failed, the end of what it printed."""
+    """Returns the end of what the first program that failed printed."""
     title = next((at for at, line in enumerate(lines) if re.match(r"\s*× .* did not run successfully", line)), None)
     if title is None:
         return None
@@ -197,7 +197,7 @@ def not_built(lines, asked):
 
 
 def not_found(lines, asked):
-    """Which versions there are of a package that pip has not found, and why they do not fit."""
+    """Returns which versions there are of a package that pip has not found, and why they do not fit."""
     found = re.compile(r"ERROR: Could not find a version that satisfies the requirement (.*?) \(from versions: (.*)\)$")
     match = next((match for match in map(found.match, lines) if match), None)
     if match is None:
@@ -304,7 +304,7 @@ class Seen:
 
 
 def not_for_python(lines, asked):
-    """What an index does not tell of a file is found out only from the file."""
+    """Returns which Python a file needs, where its index does not tell: then pip learns it from the file."""
     match = re.match(r"ERROR: Package '(.*?)' requires a different Python: \S+ not in '(.*)'", first_error(lines))
     return match and needs_python(match.group(1), match.group(2))
 
