@@ -61,7 +61,7 @@ pub async fn beside_failure(client: &Client, id: InvocationId, out: &Output) {
     }
 }
 
-/// Whether the function of an invocation has been deleted since, maybe to be deployed again.
+/// Returns whether the function of an invocation has been deleted since, maybe to be deployed again.
 async fn is_deleted(client: &Client, record: &Record) -> Result<bool, client::Error> {
     match client.function(&record.function).await {
         Ok(function) => Ok(function.created_at > record.accepted_at),
@@ -79,7 +79,8 @@ pub async fn beside_record(client: &Client, record: &Record, out: &Output) -> Re
         let written: u64 = record.attempts.iter().filter_map(|attempt| attempt.lines).sum();
         if written > 0 && is_deleted(client, record).await? {
             let lines = count(usize::try_from(written).unwrap_or(usize::MAX), "line");
-            out.line(&format!("\n[its {lines} of output went with the function, which was deleted]"))?;
+            let were = if written == 1 { "was" } else { "were" };
+            out.line(&format!("\n[its {lines} of output {were} deleted with the function]"))?;
         }
         return Ok(());
     }

@@ -11,6 +11,7 @@ use crate::{
     model::{
         BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
         api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
+        code,
     },
     units::show_bytes,
 };
@@ -40,10 +41,10 @@ impl Args {
         let (client, name) = (target.client(out)?, &self.name);
         let function = client.function(name).await?;
         let revisions = all(async |cursor| client.revisions(name, cursor.as_deref()).await).await?;
-        if let Some(number) = self.revision {
-            return show_revision(function, revisions, number, out);
-        }
         let instances = all(async |cursor| client.instances(name, cursor.as_deref()).await).await?;
+        if let Some(number) = self.revision {
+            return show_revision(function, revisions, &instances, number, out);
+        }
         let document = Document { function, revisions, instances };
         if out.json() {
             return out.document(&document);
@@ -57,6 +58,7 @@ impl Args {
 fn show_revision(
     function: FunctionInfo,
     revisions: Vec<RevisionInfo>,
+    instances: &[InstanceInfo],
     number: u32,
     out: &Output,
 ) -> Result<(), Error> {
@@ -64,18 +66,23 @@ fn show_revision(
     let Some(revision) = revisions.into_iter().find(|one| one.number.0 == number) else {
         let none = anyhow::Error::msg(format!("'{name}' has no revision {number}"));
         let hint = format!("`cloudfunc show {name}` lists its revisions");
-        return Err(Error::new(Exit::Caller, none).code("revision_not_found").hint(hint));
+        return Err(Error::new(Exit::Caller, none).code(code::REVISION_NOT_FOUND.code).hint(hint));
     };
     if out.json() {
         return out.document(&revision);
     }
     let unusable = if revision.active { function.unusable } else { Vec::new() };
+    let not_kept = function.not_kept.filter(|one| one.revision == revision.number);
+    let live = instances.iter().filter(|one| one.revision == revision.number).count();
     let shown = FunctionInfo {
         active_revision: revision.number,
         deployed_at: revision.created_at,
         dependencies: revision.dependencies,
         spec: revision.spec,
+        is_warm: live > 0 || (revision.active && function.is_warm),
+        instances: u32::try_from(live).unwrap_or(u32::MAX),
         unusable,
+        not_kept,
         ..function
     };
     print_settings(&shown, out)?;
@@ -161,7 +168,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         let (since, reason) = (out.moment(not_kept.since), &not_kept.reason);
         let first = format!("since {since}, on this host: {reason}");
         // A table has one line for each.
-        settings.push(("not started", first.replace('\n', "; ")));
+        settings.push(("not kept", first.replace('\n', "; ")));
     }
     if let Some(description) = description {
         settings.insert(1, ("description", description.clone()));

@@ -62,9 +62,9 @@ pub struct RecordFilter {
 /// The way in which a function is deployed.
 #[derive(Clone, Copy, Debug)]
 pub struct DeployOptions {
-    /// Whether the code is loaded before it is registered.
+    /// Loads the code once before it is registered.
     pub check: bool,
-    /// Whether its packages are resolved anew.
+    /// Resolves its packages anew.
     pub refresh: bool,
 }
 

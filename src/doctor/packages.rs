@@ -56,7 +56,7 @@ fn kept(caches: &Path) -> Option<Kept> {
     (trees > 0).then(|| Kept { path: caches.display().to_string(), trees, bytes })
 }
 
-fn wrong(error: sources::Wrong) -> String {
+fn wrong(error: sources::SourceError) -> String {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use crate::{
     model::{
         PlatformName, Problem,
         api::{Health, NotKept},
-        code,
+        code, route,
     },
     place::Addresses,
     settings::Platform,
@@ -109,7 +109,7 @@ impl Prober {
     pub async fn not_kept(&self) -> Vec<NotKept> {
         let Some(Tokens { internal: Some(token), .. }) = &self.tokens else { return Vec::new() };
         let manager = reachable(address(&self.addresses, Role::Manager));
-        let url = format!("http://{manager}/internal/v1/not-kept");
+        let url = format!("http://{manager}{}", route::NOT_KEPT);
         match self.client.get(url).bearer_auth(token).send().await {
             Ok(answer) => answer.json().await.unwrap_or_default(),
             Err(_) => Vec::new(),

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 
 /// The reason why a setting can never work.
 #[derive(Debug, thiserror::Error)]
-pub enum Wrong {
+pub enum SourceError {
     #[error("--build-find-links: {0} is not a folder")]
     NoFolder(PathBuf),
     #[error("--build-find-links: {path} cannot be read")]
@@ -37,7 +37,7 @@ pub enum Wrong {
     NoPem { path: PathBuf, problem: String },
 }
 
-impl Wrong {
+impl SourceError {
     /// Returns what to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Wrong {
 }
 
 /// Checks the files and folders that settings name.
-pub fn check(settings: &Settings) -> Result<(), Wrong> {
+pub fn check(settings: &Settings) -> Result<(), SourceError> {
     if let Some(path) = &settings.build_find_links {
         wheels(path)?;
     }
@@ -72,11 +72,11 @@ pub struct Wheels {
 }
 
 /// Looks into a folder of wheels.
-pub fn wheels(path: &Path) -> Result<Wheels, Wrong> {
+pub fn wheels(path: &Path) -> Result<Wheels, SourceError> {
     if !path.is_dir() {
-        return Err(Wrong::NoFolder(path.to_owned()));
+        return Err(SourceError::NoFolder(path.to_owned()));
     }
-    let failed = |source| Wrong::Folder { path: path.to_owned(), source };
+    let failed = |source| SourceError::Folder { path: path.to_owned(), source };
     let mut found = Wheels::default();
     if !is_readable(path, 0o005) {
         found.unreadable = Some(path.to_owned());
@@ -107,15 +107,15 @@ fn is_readable(path: &Path, mode: u32) -> bool {
 }
 
 /// Counts the certificates in a file.
-pub fn certificates(path: &Path) -> Result<usize, Wrong> {
-    let bytes = fs::read(path).map_err(|source| Wrong::File { path: path.to_owned(), source })?;
+pub fn certificates(path: &Path) -> Result<usize, SourceError> {
+    let bytes = fs::read(path).map_err(|source| SourceError::File { path: path.to_owned(), source })?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         certificate
-            .map_err(|error| Wrong::NoPem { path: path.to_owned(), problem: error.to_string() })?;
+            .map_err(|error| SourceError::NoPem { path: path.to_owned(), problem: error.to_string() })?;
         count += 1;
     }
-    if count == 0 { Err(Wrong::NoCertificate(path.to_owned())) } else { Ok(count) }
+    if count == 0 { Err(SourceError::NoCertificate(path.to_owned())) } else { Ok(count) }
 }
 
 #[cfg(test)]

@@ -186,7 +186,7 @@ fn routes(shared: &Arc<Shared>, owner: &Owner) -> axum::Router {
     let health = health_routes(shared, owner);
     let shared = shared.clone();
     let not_kept = async move || axum::Json(shared.not_kept.all());
-    health.route("/internal/v1/not-kept", axum::routing::get(not_kept))
+    health.route(crate::model::route::NOT_KEPT, axum::routing::get(not_kept))
 }
 
 fn health_routes(shared: &Shared, owner: &Owner) -> axum::Router {

@@ -1,4 +1,4 @@
-//! What a build said.
+//! The log of a build.
 
 use std::fmt;
 

@@ -83,7 +83,7 @@ pub struct FunctionSpec {
     pub build_command: Option<BuildCommand>,
     /// The number of instances, and when idle ones stop.
     pub scaling: Scaling,
-    /// Whether packages may be built from their sources. Revisions of earlier versions have wheels only.
+    /// Packages may be built from their sources. Revisions of earlier versions have wheels only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub from_source: bool,
 }

@@ -215,8 +215,8 @@ pub struct Build {
     /// load it either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<LoadCheck>,
-    /// Whether the packages are resolved anew, though they are installed. A manager that does not know the field does not do
-    /// it, and [`BuildStep::Done`] says so.
+    /// Resolves the packages anew, though they are installed. A manager that does not know the field does not do it, and
+    /// [`BuildStep::Done`] says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refresh: bool,
 }
@@ -258,7 +258,7 @@ pub enum BuildStep {
         /// The tree of installed packages, in the store; none where the function names none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dependencies: Option<Digest>,
-        /// Whether these were resolved anew.
+        /// The packages were resolved anew.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         fresh: bool,
         /// Remarks for the caller, a line each, such as that the code was not loaded, and why.

@@ -8,6 +8,10 @@ use std::{fmt, marker::PhantomData};
 
 use super::{FunctionName, InvocationRef};
 
+/// The manager's functions of which it cannot start the instances that it is to keep: asked by the registry of its host and
+/// by `status`, and not public.
+pub const NOT_KEPT: &str = "/internal/v1/not-kept";
+
 /// The methods that routes take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Registry,
-    source::{Report, Source},
+    checks::{Report, Source},
 };
 use crate::{
     error_chain::chain,
@@ -34,7 +34,7 @@ pub struct Built {
     pub image: String,
     pub bundle: Option<Digest>,
     pub dependencies: Option<Digest>,
-    /// Whether the packages were resolved anew.
+    /// The packages were resolved anew.
     pub fresh: bool,
     pub notice: Option<String>,
     pub output: Option<String>,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, extract::State, http::Uri};
 
-use super::{Registry, source::Report};
+use super::{Registry, checks::Report};
 use crate::{
     clock::Clock,
     error_chain::chain,
@@ -16,7 +16,7 @@ use crate::{
     store::{MAX_BUILD_LOG, NewBuildLog},
 };
 
-/// Of the whole, what is left for the end of a log that was cut: how it ended.
+/// The share that is left for the end of a log that was cut: how the build ended.
 const FOR_THE_END: usize = 64 * 1024;
 const CUT: &str =
     "the log is cut here, since it is longer than 1 MiB; what follows is how the build ended";
@@ -80,7 +80,7 @@ impl Recorder {
         self.end(&format!("deployed revision {}", deployed.revision));
     }
 
-    /// What the installer of packages printed was told line by line; what code wrote while it was loaded was not.
+    /// Writes how it failed, with the output of code that was loaded; that of the installer was told line by line.
     pub fn failed(&self, problem: &Problem) {
         if problem.error_type.is_some() {
             self.end(problem.output.as_deref().unwrap_or_default());
@@ -159,7 +159,7 @@ pub async fn show(
             }
         }
     }
-    let hint = "a build keeps its log since this version, if its deploy did not end halfway";
+    let hint = "logs of builds are kept since this version, and a deploy that was cancelled leaves none";
     let detail = format!("no log of that build of '{name}' is kept");
     Err(Problem::new(code::BUILD_NOT_FOUND, detail).hint(hint).into())
 }

@@ -11,7 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Registry, change::MAX_REQUEST, source::Source};
+use super::{Registry, change::MAX_REQUEST, checks::Source};
 use crate::{
     http::{Answer, function_name, read_document},
     manifest,

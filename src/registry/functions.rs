@@ -14,6 +14,7 @@ use crate::{
     model::{
         Digest, Function, FunctionName, Problem,
         api::{FunctionInfo, NotKept, Packages, Page},
+        route,
     },
     store::{self, ActiveFunction},
 };
@@ -56,8 +57,8 @@ impl Registry {
     async fn not_kept(&self, name: &FunctionName) -> Option<NotKept> {
         const PATIENCE: Duration = Duration::from_secs(1);
         const MAX_ANSWER: usize = 4 * 1024 * 1024;
-        let path = "/internal/v1/not-kept";
-        let answer = self.peers.manager.send(Method::GET, path, HeaderMap::new(), Body::empty());
+        let answer =
+            self.peers.manager.send(Method::GET, route::NOT_KEPT, HeaderMap::new(), Body::empty());
         let read = async {
             let answer = answer.await.ok()?;
             let body = axum::body::to_bytes(answer.into_body(), MAX_ANSWER).await.ok()?;

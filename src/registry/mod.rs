@@ -3,6 +3,7 @@
 mod build;
 mod build_log;
 mod change;
+mod checks;
 mod classic;
 mod deleted;
 mod deploy;
@@ -11,7 +12,6 @@ mod kept_memory;
 mod list;
 mod prune;
 mod routes;
-mod source;
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,7 +59,7 @@ struct Registry {
     clock: Clock,
     languages: Languages,
     limits: Limits,
-    checks: deploy::Checks,
+    checks: checks::Checks,
     peers: Peers,
 }
 
@@ -88,7 +88,7 @@ pub async fn run(
         clock: backends.clock,
         languages,
         limits,
-        checks: deploy::Checks::default(),
+        checks: checks::Checks::default(),
         peers,
     });
     tracing::info!("registry ready");

@@ -17,10 +17,8 @@ use tokio::sync::mpsc;
 use super::{
     Registry, build_log,
     change::{MAX_REQUEST, to_the_end},
-    classic,
-    deploy::upload_too_large,
-    list, prune,
-    source::{Report, Source},
+    checks::{Report, Source, upload_too_large},
+    classic, list, prune,
 };
 use crate::{
     backends::store_and_queue,

@@ -1,8 +1,8 @@
 //! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs.
 //!
 //! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Dependencies`],
-//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all of them, which coerces to
-//! one of any.
+//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all
+//! of them, which coerces to one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
 //! exception of [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times are read from the
@@ -58,7 +58,8 @@ use crate::model::SecretUrl;
 /// A whole store, as the scheduler needs it. Cheap to share; safe to call from many tasks at once.
 pub trait Store: RegistryStore + ManagerStore + Invocations {}
 
-/// The parts that the registry uses: functions, their dependencies and the logs of their builds, the instances of `status`, and the deletion of old data.
+/// The parts that the registry uses: functions, their dependencies and the logs of their builds, the instances of
+/// `status`, and the deletion of old data.
 pub trait RegistryStore: Functions + Dependencies + BuildLogs + Leases + History + Health {}
 
 /// The parts that a manager uses: functions, their code and dependencies, its lease and claims, its log lines.

@@ -139,7 +139,10 @@ fn expect_throttled(problem: Problem, detail: &str) {
     // One that was turned away at the door has no record, and so no id.
     let expected = Problem { invocation_id: problem.invocation_id, ..Problem::new(code::THROTTLED, detail) }
         .retry_after(1)
-        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' shows whether a manager is running");
+        .hint(
+            "try again later, raise [scaling] max_instances (or concurrency, if the function mostly waits), or invoke it \
+             asynchronously; 'cloudfunc status' shows whether a manager is running",
+        );
     assert_eq!(problem, expected);
 }
 

@@ -99,8 +99,8 @@ async fn a_kept_instance_that_cannot_be_started_is_shown_with_the_reason() {
     assert_eq!(info.reason, "RuntimeError: no licence");
     let (exit, shown, _) = platform.cli(&["show", "f"]).await;
     assert_eq!(exit, 0);
-    let line = shown.lines().find(|line| line.starts_with("not started")).expect(&shown);
-    assert!(line.starts_with("not started   since 20"), "{line}");
+    let line = shown.lines().find(|line| line.starts_with("not kept")).expect(&shown);
+    assert!(line.starts_with("not kept      since 20"), "{line}");
     assert!(line.ends_with("Z, on this host: RuntimeError: no licence"), "{line}");
     // The time of the first failure stays.
     assert_eq!(platform.client.function(&name).await.unwrap().not_kept.unwrap().since, info.since);

@@ -34,8 +34,9 @@ use crate::{
 ///
 /// Left out, with a note: files that .gitignore, .git/info/exclude or .cloudfuncignore name (git's global
 /// excludes have no effect), files that no function needs (.git, virtual environments, caches; node_modules,
-/// except of functions in Node), and .env files, which may hold secrets. A line `!name` in .cloudfuncignore includes a file again, except for
-/// .env files. Folders from outside are packed, too, if `[build] include` in cloudfunc.toml names them.
+/// except of functions in Node), and .env files, which may hold secrets. A line `!name` in .cloudfuncignore
+/// includes a file again, except for .env files. Folders from outside are packed, too, if `[build] include` in
+/// cloudfunc.toml names them.
 ///
 /// With --json, one line for each function: {"path","name","revision","unchanged","image","error"}, plus
 /// "notice" and "output" of loading the code, if there are any.
@@ -48,7 +49,8 @@ pub struct Args {
     /// Deploy without loading the code first: errors in it show at the first invocation
     #[arg(long)]
     no_check: bool,
-    /// Resolve the packages anew, though they are installed: a requirement without an exact version may get another one
+    /// Resolve the packages anew, though they are installed, and run the build command again: a requirement
+    /// without an exact version may get another one
     #[arg(long)]
     refresh: bool,
 }

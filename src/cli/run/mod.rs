@@ -29,8 +29,8 @@ use crate::{
     settings::Settings,
 };
 
-/// The beginning of the step from which on all are shown off a terminal, too: packages take long.
-const LONG: &str = "installing the packages";
+/// The beginnings of the steps from which on all are shown off a terminal, too: they take long.
+const LONG: [&str; 2] = ["installing the packages", "running the build command"];
 
 /// Build a function and invoke it here, without a platform
 ///
@@ -115,7 +115,7 @@ impl Order {
         // The load check is skipped: the code is about to be loaded anyway.
         let mut is_long = false;
         let step = |step: &str| {
-            is_long |= step.starts_with(LONG);
+            is_long |= LONG.iter().any(|start| step.starts_with(start));
             if is_long { progress.say_in_line(step) } else { progress.say(step) }
         };
         let deployed = client.deploy_unchecked(name, archive, step).await;

@@ -51,8 +51,8 @@ pub struct Window {
     pub lines: UnboundedReceiver<LogLine>,
 }
 
-/// Chooses the runtime and starts the roles. Packages come from `kept` and go there. It does not wait for them: their ports are taken, and early
-/// requests wait there. If this future is dropped before it completes, nothing remains.
+/// Chooses the runtime and starts the roles. Packages come from `kept` and go there. It does not wait for the roles: their
+/// ports are taken, and early requests wait there. If this future is dropped before it completes, nothing remains.
 pub async fn set(
     given: Settings,
     language: Language,

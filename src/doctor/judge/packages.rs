@@ -11,9 +11,9 @@ pub struct Facts {
     pub index: Option<Index>,
     /// `None` if Node's packages come from the public registry.
     pub npm_registry: Option<Index>,
-    /// Whether builds have a network of their own.
+    /// Builds have a network of their own.
     pub is_fenced: bool,
-    /// Whether the platform runs as root: then builds run as a user without rights.
+    /// The platform runs as root; builds then run as a user without rights.
     pub is_root: bool,
 }
 
@@ -22,7 +22,7 @@ pub struct Facts {
 pub struct Files {
     pub wheels: Option<(String, Result<Wheels, String>)>,
     pub certificates: Option<(String, Result<usize, String>)>,
-    /// What `run` keeps between runs.
+    /// The packages that `run` keeps.
     pub kept: Option<Kept>,
 }
 

@@ -220,7 +220,11 @@ impl Scheduler {
     async fn unusable(&self, function: &CachedFunction) -> Option<String> {
         let asked = tokio::time::timeout(STEP, self.store.unusable(function.id)).await;
         let Unusable { manager, reason } = asked.ok()?.ok()?.into_iter().next()?;
-        Some(format!("manager {manager} cannot run it: {reason}"))
+        let name = &function.name;
+        Some(format!(
+            "manager {manager} cannot run it: {reason}; `cloudfunc show {name}` names all that cannot, and another manager \
+             has to be running"
+        ))
     }
 
     fn answer(

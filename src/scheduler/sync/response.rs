@@ -69,7 +69,10 @@ pub fn no_broker() -> Problem {
 pub fn throttled(detail: String) -> Problem {
     Problem::new(code::THROTTLED, detail)
         .retry_after(RETRY_AFTER)
-        .hint("try again later, raise [scaling] max_instances, or invoke it asynchronously; 'cloudfunc status' shows whether a manager is running")
+        .hint(
+            "try again later, raise [scaling] max_instances (or concurrency, if the function mostly waits), or invoke it \
+             asynchronously; 'cloudfunc status' shows whether a manager is running",
+        )
 }
 
 pub fn interrupted(id: InvocationId) -> Problem {

@@ -42,8 +42,8 @@ impl Default for SyncSlots {
 }
 
 impl SyncSlots {
-    /// Sets the size for a function of this number of places at each manager, and for this number of managers. When it shrinks, what is
-    /// under way beyond it ends first.
+    /// Sets the size for a function of this number of places at each manager, and for this number of managers. When it
+    /// shrinks, what is under way beyond it ends first.
     pub fn resize(&self, places: u32, managers: u32) {
         let mut size = lock(&self.size);
         size.wanted = TAKEN.saturating_mul(places.max(1)).saturating_mul(managers.max(1));

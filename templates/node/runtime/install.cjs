@@ -103,7 +103,7 @@ async function install(event) {
   return { installed: packages };
 }
 
-/** What says where packages come from. A password is not among the arguments, which every user of the machine sees. */
+/** Returns the sources of packages. A password is not among the arguments, which every user of the machine sees. */
 function sources(event, temporary) {
   const env = {};
   if (event.no_index) env.npm_config_offline = 'true';
@@ -163,7 +163,7 @@ function installed(target) {
 
 // ---- why it failed
 
-/** What npm says of its error, with its code; older versions call it otherwise. */
+/** Returns what npm says of its error, with its code; older versions call it otherwise. */
 function said(lines) {
   const own = lines.map((line) => line.match(/^npm (?:error|ERR!)(?: (.*))?$/)).filter(Boolean).map((match) => match[1] ?? '');
   const code = own.map((line) => line.match(/^code (\S+)$/)?.[1]).find(Boolean);

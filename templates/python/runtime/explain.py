@@ -27,7 +27,7 @@ class NoAnswer(Exception):
 
 
 class Asked:
-    """What was asked of pip; `again` asks it something else."""
+    """Everything that was asked of pip; `again` asks it something else."""
 
     def __init__(self, event, again, folder, machine):
         self.file, self.searched = event["file"], event["searched"]
@@ -125,7 +125,7 @@ def conflict(lines, asked):
             rest.append(line)
     more = len(rest) - MAX_CONFLICTS
     rest = [f"  {line}" for line in rest[:MAX_CONFLICTS]] + ([f"  and {more} more"] if more > 0 else [])
-    return "\n".join(["these contradict each other:", *rest])
+    return "\n".join(["these requirements contradict each other:", *rest])
 
 
 def indented(lines):
@@ -172,7 +172,7 @@ def not_pinned(lines, asked):
 
 
 def not_built(lines, asked):
-    """Of the first program that failed, the end of what it printed."""
+    """Returns the end of what the first program that failed printed."""
     title = next((at for at, line in enumerate(lines) if re.match(r"\s*× .* did not run successfully", line)), None)
     if title is None:
         return None
@@ -189,12 +189,15 @@ def not_built(lines, asked):
         return f"{package} cannot be built from its source ({step}): this took more memory than {asked.memory}"
     told = [f"{package} cannot be built from its source ({step}):", *said]
     if any(re.search(r"(gcc|cc|g\+\+)'? failed: No such file|[Uu]nable to find.*compiler", line) for line in said):
-        told.append("The language's image has no compiler: add one to it, or give the platform a wheel (--build-find-links)")
+        told.append(
+            "There is no compiler: add one to the language's image (with the runtime oci, to this machine), or give the "
+            "platform a wheel (--build-find-links)"
+        )
     return "\n".join(told)
 
 
 def not_found(lines, asked):
-    """Which versions there are of a package that pip has not found, and why they do not fit."""
+    """Returns which versions there are of a package that pip has not found, and why they do not fit."""
     found = re.compile(r"ERROR: Could not find a version that satisfies the requirement (.*?) \(from versions: (.*)\)$")
     match = next((match for match in map(found.match, lines) if match), None)
     if match is None:
@@ -285,30 +288,30 @@ class Seen:
         tags = self.wheels.get(version, set())
         if not tags:
             return (
-                f"{self.name} {version} has no wheel, only its source, and only wheels are installed; {FROM_SOURCE} has it "
-                "built"
+                f"{self.name} {version} has no wheel, only its source, and only wheels are installed; {FROM_SOURCE} "
+                "builds it"
             )
         names = sorted({f"{tag.interpreter}-{tag.platform}" for tag in tags})
         more = len(names) - MAX_TAGS
         names = ", ".join(names[:MAX_TAGS]) + (f" and {more} more" if more > 0 else "")
         advice = []
         if other := other_python(tags):
-            advice.append(f"`version = \"{other}\"` in cloudfunc.toml has the function run there")
+            advice.append(f"`version = \"{other}\"` in cloudfunc.toml runs the function with it")
         if version in self.sources:
-            advice.append(f"{FROM_SOURCE} has it built from its source")
+            advice.append(f"{FROM_SOURCE} builds it from its source")
         advice = advice or ["make one with `pip wheel`, and give the platform its folder (--build-find-links)"]
         return f"{self.name} {version} has no wheel for {asked.machine}, but for {names}; {', or '.join(advice)}"
 
 
 def not_for_python(lines, asked):
-    """What an index does not tell of a file is found out only from the file."""
+    """Returns which Python a file needs, where its index does not tell: then pip learns it from the file."""
     match = re.match(r"ERROR: Package '(.*?)' requires a different Python: \S+ not in '(.*)'", first_error(lines))
     return match and needs_python(match.group(1), match.group(2))
 
 
 def needs_python(package, requires):
     python, other = "%d.%d.%d" % sys.version_info[:3], suits(requires)
-    advice = f"; `version = \"{other}\"` in cloudfunc.toml has the function run there" if other else ""
+    advice = f"; `version = \"{other}\"` in cloudfunc.toml runs the function with it" if other else ""
     return f"{package} needs Python {requires}, and the function has {python}{advice}"
 
 

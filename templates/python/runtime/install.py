@@ -1,7 +1,8 @@
 """Installs the packages of a function. It runs as a function itself, in a sandbox of a build that may write to OUTPUT.
 
 {"do": "describe"} answers what installed packages depend on; {"do": "install", …} has pip install what the files in
-'requirements' ask for, and compiles that to bytecode. What pip prints is passed on line by line. Its errors are worded in explain.py.
+'requirements' ask for, and compiles that to bytecode. What pip prints is passed on line by line. Its errors are worded in
+explain.py.
 """
 
 import importlib.metadata

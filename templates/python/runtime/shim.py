@@ -278,7 +278,7 @@ def load(fields):
 
 
 def is_async_def(handler):
-    """Whether a callable, or what it wraps, is written as `async def`."""
+    """Returns whether a callable, or what it wraps, is written as `async def`."""
     import inspect
 
     for _ in range(MAX_WRAPPERS):

@@ -103,7 +103,7 @@ async fn what_a_deleted_function_wrote_is_said_to_be_gone(platform: &TestPlatfor
     assert!(shown.ends_with("\noutput:\none\ntwo\n"), "{shown}");
     let (exit, ..) = platform.cli(&["delete", "f", "--yes"]).await;
     assert_eq!(exit, 0);
-    let gone = "\n[its 2 lines of output went with the function, which was deleted]\n";
+    let gone = "\n[its 2 lines of output were deleted with the function]\n";
     let (_, shown, _) = platform.cli(&["invocation", "show", &id]).await;
     assert!(shown.ends_with(gone) && !shown.contains("not stored yet"), "{shown}");
     // Another function of the same name has nothing to do with it.

@@ -77,7 +77,10 @@ async fn a_manager_takes_no_work_whose_packages_it_cannot_use(stack: Stack, test
     // Without the other one nobody takes it, and its caller is told why.
     first.stop().await;
     let problem = platform.problem("f", "\"Ada\"").await;
-    let hint = format!("manager {manager} cannot run it: {reason}");
+    let hint = format!(
+        "manager {manager} cannot run it: {reason}; `cloudfunc show f` names all that cannot, and another manager has to be \
+         running"
+    );
     assert_eq!((problem.code.as_str(), problem.hint.as_deref()), ("interrupted", Some(&hint[..])));
     assert!(consumed(f.id, Mode::Sync).is_empty());
     // What it builds itself it can run.

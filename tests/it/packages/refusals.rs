@@ -67,7 +67,7 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
             "fast\n",
             format!(
                 "fast 1.0 has no wheel for {here}, but for cp38-manylinux_2_17_{ARCH}, cp38-win_amd64; `version = \"3.8\"` \
-                 in cloudfunc.toml has the function run there"
+                 in cloudfunc.toml runs the function with it"
             ),
         ),
         (
@@ -80,17 +80,18 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
         (
             "ancient\n",
             format!(
-                "ancient needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml has the \
-                 function run there"
+                "ancient needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml runs \
+                 the function with it"
             ),
         ),
         (
             "raw\n",
-            format!("raw 1.0 has no wheel, only its source, and only wheels are installed; {from_source} has it built"),
+            format!("raw 1.0 has no wheel, only its source, and only wheels are installed; {from_source} builds it"),
         ),
         (
             "old\nwords==2.0\n",
-            "these contradict each other:\n  the function asks for words==2.0\n  old 1.0 depends on words<2".to_owned(),
+            "these requirements contradict each other:\n  the function asks for words==2.0\n  old 1.0 depends on words<2"
+                .to_owned(),
         ),
         (
             "words==1.0 --hash=sha256:WRONG\n",
@@ -149,7 +150,8 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
     fs::write(folder.path().join("requirements.txt"), "old\nwords==2.0\n").unwrap();
     let (code, _, stderr) = platform.cli(&["deploy", folder.path().to_str().unwrap()]).await;
     let told = format!(
-        "error: {BEGIN}these contradict each other:\n  the function asks for words==2.0\n  old 1.0 depends on words<2\n"
+        "error: {BEGIN}these requirements contradict each other:\n  the function asks for words==2.0\n  old 1.0 depends on \
+         words<2\n"
     );
     assert!(code == 1 && stderr.ends_with(&told), "{stderr}");
     platform.stop().await;
@@ -170,8 +172,8 @@ async fn an_index_tells_which_python_a_version_needs(stack: Stack, test: &str) {
     assert_eq!(
         refused(&platform, "slow==2.0\n").await.detail,
         format!(
-            "{BEGIN}slow 2.0 needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml has the \
-             function run there. Versions for the function's own: 1.0"
+            "{BEGIN}slow 2.0 needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml runs \
+             the function with it. Versions for the function's own: 1.0"
         )
     );
     platform.stop().await;
