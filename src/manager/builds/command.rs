@@ -13,7 +13,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -120,7 +120,7 @@ struct Making<'m> {
 
 impl Making<'_> {
     async fn run(&self) -> Result<(Digest, Arc<Unpacked>), Failure> {
-        let _place = self.place().await;
+        let _place = self.shared.packages.place(|line| self.tell(line)).await;
         self.tell(format!("running the build command: {}", shown(&self.command.command)));
         let mut workshop = self.workshop().await?;
         let made = match self.performed(&mut workshop).await {
@@ -132,15 +132,6 @@ impl Making<'_> {
         };
         workshop.close().await;
         made
-    }
-
-    /// Waits for a place among the builds of this manager.
-    async fn place(&self) -> SemaphorePermit<'_> {
-        let places = &self.shared.packages.places;
-        if places.available_permits() == 0 {
-            self.tell("waiting for other builds to end first".to_owned());
-        }
-        places.acquire().await.expect("it is never closed")
     }
 
     async fn workshop(&self) -> Result<Workshop, Failure> {

@@ -98,7 +98,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         loop {
             let wanted = shared.bytecode.next().await;
             tokio::time::sleep(AFTER_START).await;
-            let _place = shared.packages.places.acquire().await.expect("it is never closed");
+            let _place = shared.packages.place(|_| ()).await;
             if shared.bundles.bytecode().find(&wanted.place).is_none() {
                 make(&shared, &wanted, &|_| ()).await;
             }

@@ -26,7 +26,7 @@ pub mod transfer;
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use serde::Serialize;
-use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -155,25 +155,14 @@ impl Build<'_> {
         {
             return Ok(found);
         }
-        let _place = self.place().await?;
+        // Others may be installing the same meanwhile.
+        let _place = packages.place(|line| self.tell(line)).await;
         let (kind, is_fenced) = (self.wanted.installer.index, self.shared.runtime.kind() != "process");
         let sources = Sources::find(&packages.builds, kind, is_fenced).await?;
         let mut workshop = Workshop::open(self.shared, self.wanted, &sources).await?;
         let built = self.in_workshop(&mut workshop, &sources).await;
         workshop.close().await;
         built
-    }
-
-    /// Waits for a place; others may be installing the same meanwhile.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        let places = &self.shared.packages.places;
-        if places.available_permits() == 0 {
-            self.tell("waiting for the packages of other deploys to be installed first".to_owned());
-        }
-        tokio::select! {
-            () = self.stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
-            place = places.acquire() => Ok(place.expect("it is never closed")),
-        }
     }
 
     async fn in_workshop(
