@@ -95,7 +95,7 @@ pub async fn ensure(
             });
         }
     };
-    let build = Build { shared, wanted: &wanted, image, refresh, progress, stop };
+    let build = Build { shared, wanted: &wanted, image, refresh, progress };
     // Dropped, it leaves nothing.
     let built = tokio::select! {
         biased;
@@ -134,7 +134,6 @@ struct Build<'b> {
     /// Whether they are resolved anew.
     refresh: bool,
     progress: &'b UnboundedSender<String>,
-    stop: &'b CancellationToken,
 }
 
 impl Build<'_> {
@@ -183,7 +182,7 @@ impl Build<'_> {
         }
         self.tell(format!("installing the packages of {} with {tool}", self.wanted.file));
         let tell = |line| self.tell(line);
-        let mut packages = workshop.install(self.wanted, sources, self.stop, &tell).await?;
+        let mut packages = workshop.install(self.wanted, sources, &tell).await?;
         packages.sort();
         packages.dedup();
         if self.refresh

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{instance::folder, shared::Shared},
@@ -210,11 +209,10 @@ impl Workshop {
         &mut self,
         wanted: &Requirements,
         sources: &Sources,
-        stop: &CancellationToken,
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Vec<PackageVersion>, Failure> {
         let limit = self.shared.limits.build_time;
-        let (output, mut event) = (self.folder.join(OUTPUT), sources.event(wanted));
+        let mut event = sources.event(wanted);
         event["memory"] = json!(show_bytes(MEMORY));
         let mut printed = String::new();
         let mut hear = |line: String| {
@@ -222,11 +220,9 @@ impl Workshop {
             printed.push('\n');
             tell(line);
         };
-        let outcome: Result<Outcome, Failure> = tokio::select! {
-            outcome = self.ask(event, limit, &mut hear) => outcome,
-            failure = watch(&output, limit, "installing packages", tell) => Err(failure),
-            () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
-        };
+        let same = |failure: Failure| failure;
+        let outcome: Result<Outcome, Failure> =
+            self.watched(event, limit, "installing packages", &mut hear, tell, same).await;
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
             Ok(Outcome::Installed(packages)) => Ok(packages),
@@ -269,14 +265,28 @@ impl Workshop {
         doing: &str,
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<T, Failure> {
-        let output = self.folder.join(OUTPUT);
         let mut hear = |line: String| tell(line);
+        let too_much = |failure: Failure| match failure {
+            Failure::Packages { .. } => Failure::reason(TOO_MUCH.to_owned()),
+            platform => platform,
+        };
+        self.watched(event, limit, doing, &mut hear, tell, too_much).await
+    }
+
+    /// Asks the program while what it writes is watched; `over` makes the failure of what is over the limits.
+    async fn watched<T: for<'d> Deserialize<'d>>(
+        &mut self,
+        event: Value,
+        limit: Duration,
+        doing: &str,
+        hear: &mut (dyn FnMut(String) + Send),
+        tell: &(dyn Fn(String) + Send + Sync),
+        over: fn(Failure) -> Failure,
+    ) -> Result<T, Failure> {
+        let output = self.folder.join(OUTPUT);
         tokio::select! {
-            answer = self.ask(event, limit, &mut hear) => answer,
-            failure = watch(&output, limit, doing, tell) => Err(match failure {
-                Failure::Packages { .. } => Failure::reason(TOO_MUCH.to_owned()),
-                platform => platform,
-            }),
+            answer = self.ask(event, limit, hear) => answer,
+            failure = watch(&output, limit, doing, tell) => Err(over(failure)),
         }
     }
 
