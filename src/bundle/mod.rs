@@ -31,6 +31,7 @@ use crate::{language, manifest::ManifestError, model::Digest};
 pub use check::{CodeError, check_built_code, check_code, likely_module};
 pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
+pub use owner::python_package;
 pub use pack::{Packed, pack};
 pub use read::read;
 pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, unpack_tree};
