@@ -60,7 +60,8 @@ pub(super) async fn with_command(
     if let Some(before) = &build.built
         && let Ok(code) = shared.bundles.get(before).await
     {
-        let _ = progress.send("the build command was run before, on the same source".to_owned());
+        let same = "the build command is not run again, since the source is the same; `deploy --refresh` runs it";
+        let _ = progress.send(same.to_owned());
         return Ok(Built { bundle: Some(before.clone()), code: Some(code), ..built });
     }
     let making = Making {
