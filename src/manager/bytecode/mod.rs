@@ -117,7 +117,7 @@ async fn make(shared: &Arc<Shared>, wanted: &Wanted, tell: &(dyn Fn(String) + Se
             cache.give_up(&wanted.place);
             tracing::warn!(
                 bundle = %wanted.place.bundle,
-                reason = failure.why(),
+                %failure,
                 "code was not compiled; functions work without bytecode, and start later"
             );
         }

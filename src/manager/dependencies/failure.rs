@@ -32,13 +32,6 @@ impl Failure {
         Self::Packages { file, reason, output }
     }
 
-    /// Returns the reason alone.
-    pub fn why(&self) -> &str {
-        match self {
-            Self::Packages { reason, .. } | Self::Platform(reason) => reason,
-        }
-    }
-
     /// Returns the last step of a build.
     pub fn into_step(self) -> BuildStep {
         let (message, user_error, output) = match self {
@@ -51,6 +44,7 @@ impl Failure {
     }
 }
 
+/// The reason alone.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

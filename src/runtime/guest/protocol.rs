@@ -34,7 +34,11 @@ use std::{collections::BTreeMap, fmt};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::model::{FunctionError, InvocationId, RevisionNumber, message::MAX_BODY};
+use crate::model::{
+    FunctionError, InvocationId, RevisionNumber,
+    function::{is_one, one},
+    message::MAX_BODY,
+};
 
 /// The protocol's version in `hello`; another one is a start error.
 pub const VERSION: u32 = 1;
@@ -101,15 +105,6 @@ pub struct Invoke {
     pub headers: BTreeMap<String, String>,
     /// The payload's media type.
     pub content_type: String,
-}
-
-fn one() -> u32 {
-    1
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
-fn is_one(number: &u32) -> bool {
-    *number == 1
 }
 
 /// The messages that the host sends.
