@@ -19,7 +19,7 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// A tree, and the version of the language that it is used with.
-type Use = (Digest, Language, String);
+type TreeUse = (Digest, Language, String);
 
 /// What is known of a tree.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +35,7 @@ pub enum Fit {
 
 /// An answer, and the function for which it was asked.
 pub struct Answer {
-    of: Use,
+    of: TreeUse,
     pub function: FunctionId,
     fit: Fit,
 }
@@ -43,9 +43,9 @@ pub struct Answer {
 /// Every tree that a function of this platform uses, as far as it was asked for.
 pub struct Fits {
     shared: Arc<Shared>,
-    known: HashMap<Use, Fit>,
+    known: HashMap<TreeUse, Fit>,
     /// Functions that wait for an answer which another one has asked for.
-    waiting: HashMap<Use, Vec<FunctionId>>,
+    waiting: HashMap<TreeUse, Vec<FunctionId>>,
     answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
 }
 
@@ -63,7 +63,7 @@ impl Fits {
         else {
             return Fit::Fits;
         };
-        let of: Use = (tree.clone(), *language, version.clone());
+        let of: TreeUse = (tree.clone(), *language, version.clone());
         let known = self.known.get(&of).cloned();
         match &known {
             Some(Fit::Fits | Fit::Unfit(_)) => {}
@@ -81,7 +81,7 @@ impl Fits {
         known.unwrap_or(Fit::Asked)
     }
 
-    fn ask(&self, of: Use, function: FunctionId) {
+    fn ask(&self, of: TreeUse, function: FunctionId) {
         let (shared, answers) = (self.shared.clone(), self.answers.0.clone());
         self.shared.tasks.spawn_unawaited(async move {
             let fit = look(&shared, &of).await.unwrap_or_else(|reason| {
@@ -110,7 +110,7 @@ impl Fits {
     }
 }
 
-async fn look(shared: &Arc<Shared>, (tree, language, version): &Use) -> Result<Fit, String> {
+async fn look(shared: &Arc<Shared>, (tree, language, version): &TreeUse) -> Result<Fit, String> {
     let found = shared.store.dependencies(tree).await.map_err(|error| chain(&error))?;
     // A tree that is gone is told where it is used.
     let Some(found) = found else { return Ok(Fit::Fits) };
