@@ -119,7 +119,7 @@ pub struct TreeSize {
     pub bytes: u64,
 }
 
-/// What has been found of a tree, and the limits of it.
+/// The size of a tree so far, and its limits.
 struct Count {
     size: TreeSize,
     bytecode: TreeSize,

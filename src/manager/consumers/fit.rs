@@ -1,5 +1,5 @@
-//! Whether the packages of a revision can be used on this host. While that is not known, and where they cannot, nothing is
-//! taken from the function's queues: another manager may be able to run it, and here it could only fail.
+//! The packages of a revision, and if they can be used on this host. While that is not known, and where they cannot,
+//! nothing is taken from the function's queues: another manager may be able to run it, and here it could only fail.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,13 +15,13 @@ use crate::{
     model::{Code, Digest, FunctionId, Language, Revision},
 };
 
-/// What could not be found out is asked for again after this time; the function is run meanwhile.
+/// The pause before an open question is asked again; the function is run meanwhile.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// A tree, and the version of the language that it is used with.
 type TreeUse = (Digest, Language, String);
 
-/// What is known of a tree.
+/// The state of our knowledge of a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fit {
     /// It is being found out.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{bundle, language::HandlerGrammar};
 
-/// Of more notices, the first are told.
+/// The most notices that are told.
 const MAX_TOLD: usize = 5;
 
 /// Returns a notice for each module of the function's folder that has the name of one in the folder of packages.

@@ -44,7 +44,7 @@ const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct KeptPackages {
     /// The folder, or the reason why it cannot be used.
     folder: Result<PathBuf, String>,
-    /// Whether packages are installed again, although they are there.
+    /// Packages are installed again, although they are there.
     refresh: bool,
     state: Mutex<State>,
 }

@@ -131,7 +131,7 @@ struct Build<'b> {
     shared: &'b Arc<Shared>,
     wanted: &'b Requirements,
     image: &'b str,
-    /// Whether they are resolved anew.
+    /// Packages are installed again, although they are there.
     refresh: bool,
     progress: &'b UnboundedSender<String>,
 }

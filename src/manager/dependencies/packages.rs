@@ -23,7 +23,7 @@ pub struct Packages {
     pub places: Semaphore,
     /// The interpreter and machine of each image, by its id in the engine.
     targets: Mutex<HashMap<String, Target>>,
-    /// Whether the id of an image means the same image later on: then what it has is kept, too.
+    /// The id of an image means the same image later on, so that what it has is kept, too.
     has_lasting_ids: bool,
     /// Images are asked about one after the other.
     pub asking: Turn<()>,

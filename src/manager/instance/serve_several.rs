@@ -57,7 +57,7 @@ enum Abandoned {
 #[derive(PartialEq, Eq)]
 enum After {
     GoOn,
-    /// What runs in it must not run on.
+    /// Its attempts must not run on.
     Kill,
 }
 
