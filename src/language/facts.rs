@@ -142,8 +142,9 @@ pub struct Host {
     pub all_names: fn() -> Vec<String>,
     /// Arguments that make the interpreter describe itself; those of a call come after them. It prints one JSON object
     /// with `version` (the whole release), `executable`, `prefix` and lists of paths `standard_library`,
-    /// `shared_library` and `packages`, all without links, and maybe `headers`, which builds of packages see. With two more arguments, it also turns the first one, the
-    /// shim's text, into the second one, a file that runs as [`Interpreter::image_file`].
+    /// `shared_library` and `packages`, all without links, and maybe `headers`, which builds of packages see. With two more
+    /// arguments, it also turns the first one, the shim's text, into the second one, a file that runs as
+    /// [`Interpreter::image_file`].
     pub describe: &'static [&'static str],
 }
 

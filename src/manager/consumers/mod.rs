@@ -273,7 +273,12 @@ impl Followed {
         let is_new = before.as_ref().is_none_or(|held| held.active != active || held.reason != reason);
         let was_unusable = before.is_some_and(|held| held.reason.is_some());
         if let Some(reason) = reason.as_ref().filter(|_| is_new) {
-            tracing::warn!(function = %revision.name, revision = %active, reason, "cannot be run on this host, and is left to others");
+            tracing::warn!(
+                function = %revision.name,
+                revision = %active,
+                reason,
+                "cannot be run on this host, and is left to others"
+            );
         }
         let is_unusable = reason.is_some();
         self.held.insert(id, LeftToOthers { active, reason });

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::{super::shared::Shared, transfer};
 use crate::{model::Dependencies, store};
 
-/// Stores the files of a folder as the tree of `new`, whose sizes are filled in; a fresh one does not get its key yet. Dropped, it goes on in the background until
-/// the piece at hand is stored, and then deletes what there is.
+/// Stores the files of a folder as the tree of `new`, whose sizes are filled in; with `refresh` it does not get its key yet.
+/// Dropped, it goes on in the background until the piece at hand is stored, and then deletes what there is.
 pub async fn store(
     shared: &Shared,
     folder: PathBuf,
