@@ -22,6 +22,7 @@ mod path;
 mod read;
 mod scan;
 mod tree;
+mod tree_size;
 mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
@@ -34,7 +35,8 @@ pub use left_out::{LeftOut, Reason};
 pub use owner::python_package;
 pub use pack::{Packed, pack};
 pub use read::read;
-pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, unpack_tree};
+pub use tree::{measure, pack_tree, unpack_tree};
+pub use tree_size::{MAX_TREE, TreeError, TreeSize};
 pub use unpack::unpack;
 
 /// The size limit of an archive, in bytes. A larger one is refused by client and gateway alike; it is held in
