@@ -40,6 +40,7 @@ mod stop;
 mod tasks;
 mod tidy;
 mod work;
+mod workshop;
 
 use std::{path::PathBuf, sync::Arc};
 

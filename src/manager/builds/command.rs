@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         bundles::Unpacked,
-        dependencies::{
-            failure::{Failure, MAX_OUTPUT, end},
-            files,
-            sandbox::{MEMORY, Plan, Workshop},
-            transfer::finished,
-        },
+        dependencies::transfer::finished,
         instance::folder,
         shared::Shared,
+        workshop::{
+            MEMORY, Plan, Workshop,
+            failure::{Failure, MAX_OUTPUT, end},
+            files,
+        },
     },
     left::packed,
     make::{Built, failed},

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::super::dependencies::failure::Failure;
+use super::super::workshop::failure::Failure;
 use crate::{
     bundle::{self, Listing, TreeError},
     error_chain::{chain, chain_of_disk},

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::super::{
     boots::{distrust_earlier_boots, entries},
-    dependencies::files::make_folder,
+    workshop::files::make_folder,
 };
 use crate::model::Digest;
 

@@ -28,14 +28,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bundles::Unpacked,
-    dependencies::{
-        failure::Failure,
-        files,
-        sandbox::{Plan, Workshop},
-        transfer::finished,
-    },
+    dependencies::transfer::finished,
     instance::folder,
     shared::Shared,
+    workshop::{Plan, Workshop, failure::Failure, files},
 };
 use crate::{
     error_chain::chain_of_disk,

@@ -5,20 +5,18 @@
 //!                  ▲        └ no ─▶ sandbox ─▶ install ─▶ tree in pieces ─┴─▶ the revision names the tree
 //!                  └ target of the language's image, asked for once
 //! ```
-//! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`sandbox`] is where it is installed,
+//! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`install`] is how it is installed,
 //! [`packages`] is what a manager knows about them, [`transfer`] moves trees into the store and out of it, [`cache`] has
 //! those that instances of this host use, [`kept`] those of `cloudfunc run`, whose store does not last, and [`hidden`] tells
 //! what a function hides of them.
 
 pub mod cache;
-pub mod failure;
-pub mod files;
 mod hidden;
 pub mod host;
+mod install;
 pub mod kept;
 pub mod packages;
 mod requirements;
-pub mod sandbox;
 mod sources;
 mod storing;
 pub mod transfer;
@@ -31,13 +29,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     cache::Tree,
-    failure::Failure,
     requirements::{Requirements, Texts},
-    sandbox::Workshop,
     sources::{Sources, index_of, origins},
     transfer::finished,
 };
-use super::shared::Shared;
+use super::{
+    shared::Shared,
+    workshop::{Workshop, failure::Failure},
+};
 use crate::{
     model::{
         Dependencies, Digest, Language, PackageVersion, Target,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::transfer;
+use super::super::dependencies::transfer;
 use crate::{
     bundle::TreeError,
     error_chain::{chain, chain_of_disk},
