@@ -1,4 +1,4 @@
-//! Why packages were not installed, and what a deploy is told.
+//! Why a build failed, and what a deploy is told.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
 /// The most of what the installer printed that is kept, in bytes: the end of it.
 pub const MAX_OUTPUT: usize = 16 * 1024;
 
-/// Why there are no packages.
+/// The reason why a build failed.
 #[derive(Debug)]
 pub enum Failure {
     /// A requirement is not available: its author has to change it.
