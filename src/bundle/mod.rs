@@ -22,6 +22,7 @@ mod path;
 mod read;
 mod scan;
 mod tree;
+mod tree_size;
 mod unpack;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
@@ -31,9 +32,11 @@ use crate::{language, manifest::ManifestError, model::Digest};
 pub use check::{CodeError, check_built_code, check_code, likely_module};
 pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
+pub use owner::python_package;
 pub use pack::{Packed, pack};
 pub use read::read;
-pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, unpack_tree};
+pub use tree::{measure, pack_tree, unpack_tree};
+pub use tree_size::{MAX_TREE, TreeError, TreeSize};
 pub use unpack::unpack;
 
 /// The size limit of an archive, in bytes. A larger one is refused by client and gateway alike; it is held in

@@ -11,7 +11,8 @@ const MAX_PACKAGES: usize = 1000;
 
 /// Returns the name of the package of a file in this folder, as far as it is known. `path` is as messages show it.
 pub(super) fn owner(folder: &Path, path: &str) -> Option<String> {
-    of_node(path).or_else(|| of_python(folder, path))
+    let is_it = |named: &str| shorten(&named.escape_debug().to_string()) == path;
+    of_node(path).or_else(|| python_package(folder, is_it))
 }
 
 /// Returns the name behind the last `node_modules`; that of a scope has two parts.
@@ -25,13 +26,20 @@ fn of_node(path: &str) -> Option<String> {
     }
 }
 
-/// Looks for the file in the lists that packages come with: `<name>-<version>.dist-info/RECORD`.
-fn of_python(folder: &Path, path: &str) -> Option<String> {
-    for entry in fs::read_dir(folder).ok()?.flatten().take(MAX_PACKAGES) {
-        let info = entry.file_name().to_string_lossy().into_owned();
+/// Looks for a file in the lists that packages come with: `<name>-<version>.dist-info/RECORD`. Returns the first package, in
+/// the order of names, with its version.
+pub fn python_package(folder: &Path, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    let names = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+    let mut infos: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".dist-info"))
+        .take(MAX_PACKAGES)
+        .collect();
+    infos.sort();
+    for info in infos {
         let Some(package) = info.strip_suffix(".dist-info") else { continue };
         let mut text = Vec::new();
-        let record = entry.path().join("RECORD");
+        let record = folder.join(&info).join("RECORD");
         // What installed it is not trusted: a link may lead anywhere.
         if !fs::symlink_metadata(&record).is_ok_and(|found| found.is_file()) {
             continue;
@@ -41,14 +49,14 @@ fn of_python(folder: &Path, path: &str) -> Option<String> {
             continue;
         }
         let text = String::from_utf8_lossy(&text);
-        let is_it = |line: &str| {
+        let has_it = |line: &str| {
             let named = match line.strip_prefix('"') {
                 Some(quoted) => quoted.split('"').next(),
                 None => line.split(',').next(),
             };
-            named.is_some_and(|named| shorten(&named.escape_debug().to_string()) == path)
+            named.is_some_and(&is_it)
         };
-        if text.lines().any(is_it) {
+        if text.lines().any(has_it) {
             let shown = package
                 .rsplit_once('-')
                 .map_or(package.to_owned(), |(name, version)| format!("{name} {version}"));

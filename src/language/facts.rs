@@ -142,8 +142,9 @@ pub struct Host {
     pub all_names: fn() -> Vec<String>,
     /// Arguments that make the interpreter describe itself; those of a call come after them. It prints one JSON object
     /// with `version` (the whole release), `executable`, `prefix` and lists of paths `standard_library`,
-    /// `shared_library` and `packages`, all without links, and maybe `headers`, which builds of packages see. With two more arguments, it also turns the first one, the
-    /// shim's text, into the second one, a file that runs as [`Interpreter::image_file`].
+    /// `shared_library` and `packages`, all without links, and maybe `headers`, which builds of packages see. With two more
+    /// arguments, it also turns the first one, the shim's text, into the second one, a file that runs as
+    /// [`Interpreter::image_file`].
     pub describe: &'static [&'static str],
 }
 
@@ -208,7 +209,7 @@ pub struct Installer {
     pub entries: fn(text: &str, rules: Rules) -> Vec<Entry>,
     /// Returns the form of a file's text that stays the same where nothing changes for the program: without comments, say.
     pub normal: fn(text: &str) -> String,
-    /// Whether packages can be built from their sources.
+    /// Packages can be built from their sources.
     pub builds_sources: bool,
     /// The kind of index that packages come from.
     pub index: Index,
@@ -228,7 +229,7 @@ pub enum Index {
     Npm,
 }
 
-/// What packages are installed from.
+/// The sources of an installation.
 #[derive(Clone, Default)]
 pub struct Selected {
     /// Texts by path, in one form for everything that makes no difference.
@@ -246,12 +247,12 @@ impl fmt::Debug for Selected {
     }
 }
 
-/// What decides whether an entry is refused.
+/// The facts by which an entry is refused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// Whether the platform names the index of packages.
+    /// The platform names the index of packages.
     pub has_index: bool,
-    /// Whether the function has packages built from their sources.
+    /// The function has packages built from their sources.
     pub from_source: bool,
 }
 
@@ -304,6 +305,6 @@ pub struct Entry {
     pub includes: Result<Vec<String>, &'static str>,
     /// The package that it asks for, without options; none where it is an address, or no package.
     pub package: Option<String>,
-    /// Whether it names an index of packages.
+    /// It names an index of packages.
     pub names_index: bool,
 }

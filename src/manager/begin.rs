@@ -142,7 +142,7 @@ mod tests {
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
         Shared {
             bundles: BundleCache::new(folder.join("bundles"), store.clone()),
-            bytecode: super::super::bytecode::waiting::Waiting::default(),
+            bytecode: super::super::bytecode::queue::CompileQueue::default(),
             packages: packages(folder, store.clone()),
             revisions: RevisionCache::default(),
             under_way: BuildsUnderWay::default(),

@@ -40,6 +40,7 @@ mod stop;
 mod tasks;
 mod tidy;
 mod work;
+mod workshop;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -112,7 +113,7 @@ pub async fn run(
     let (logs, log_task) = logs::start(store.clone(), lines);
     let shared = Arc::new(Shared {
         bundles: BundleCache::new(data_dir.join("cache/bundles"), store.clone()),
-        bytecode: bytecode::waiting::Waiting::default(),
+        bytecode: bytecode::queue::CompileQueue::default(),
         packages: Packages::new(cache, builds).keeping(kept, has_lasting_ids),
         revisions: RevisionCache::default(),
         under_way: BuildsUnderWay::default(),

@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode::waiting::Waiting, claims::Claims,
-    dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter, not_kept::NotKept,
-    outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
+    builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode::queue::CompileQueue,
+    claims::Claims, dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter,
+    not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
 use crate::{
     clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
@@ -26,7 +26,7 @@ pub struct Shared {
     pub in_hand: Arc<InHand>,
     pub bundles: BundleCache,
     /// Code to compile in the background.
-    pub bytecode: Waiting,
+    pub bytecode: CompileQueue,
     pub packages: Packages,
     pub revisions: RevisionCache,
     pub under_way: BuildsUnderWay,

@@ -181,12 +181,14 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-fn one() -> u32 {
+/// Returns the concurrency of instances where none is named.
+pub fn one() -> u32 {
     1
 }
 
+/// Returns whether a concurrency need not be named.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
-fn is_one(number: &u32) -> bool {
+pub fn is_one(number: &u32) -> bool {
     *number == 1
 }
 

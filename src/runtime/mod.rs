@@ -135,7 +135,7 @@ pub struct BuildRights {
     pub reachable: Vec<SocketAddrV4>,
     /// The folder on the host that is mounted read-only at [`WHEELS_PATH`].
     pub wheels: Option<PathBuf>,
-    /// Whether it sees the program that installs packages, where the language's image is the machine's own interpreter.
+    /// It sees the program that installs packages, where the language's image is the machine's own interpreter.
     pub installs: bool,
 }
 

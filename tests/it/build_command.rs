@@ -48,7 +48,8 @@ os.remove("make.py")
 "#;
 const MANIFEST: &str = "[build]\ncommand = [\"python3\", \"make.py\"]\n[env]\nGREETING = \"Hello\"\n";
 const RUNNING: &str = "running the build command: python3 make.py";
-const BEFORE: &str = "the build command was run before, on the same source";
+const BEFORE: &str =
+    "the build command is not run again, since the source is the same; `deploy --refresh` runs it";
 
 fn has(told: &[String], line: &str) -> bool {
     told.iter().any(|told| told == line)
@@ -180,7 +181,7 @@ async fn what_a_command_leaves_is_checked_as_an_upload_is(stack: Stack, test: &s
         ),
     ] {
         let refused = refused_command(&platform, "['python3', 'make.py']", make).await;
-        let detail = format!("the build command left what cannot be deployed: {problem}");
+        let detail = format!("the build command left something that cannot be deployed: {problem}");
         assert_eq!(
             (refused.status, refused.code.as_str(), refused.detail),
             (422, "build_failed", detail)

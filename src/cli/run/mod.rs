@@ -68,12 +68,12 @@ struct Order {
 impl Args {
     /// Runs the function; nothing remains however the command ends. A signal ends it with exit code 130.
     pub async fn run(self, out: &Output) -> Result<(), Error> {
-        let is_anew = self.refresh;
+        let refresh = self.refresh;
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let order = unless(&mut signals, self.order(out)).await?;
         let language = order.function.language.unwrap_or(Language::DEFAULT);
         let names_packages = order.function.names_packages;
-        let kept = names_packages.then(|| KeptPackages::open(Dirs::caches().as_deref(), is_anew));
+        let kept = names_packages.then(|| KeptPackages::open(Dirs::caches().as_deref(), refresh));
         let (mut stage, mut window) =
             unless(&mut signals, stage::set(order.settings.clone(), language, kept, out)).await?;
         let performed = tokio::select! {

@@ -1,5 +1,5 @@
-//! What a `pyproject.toml` asks for: the dependencies of its project (PEP 621). The project itself is not installed, since
-//! its code is packed with the function.
+//! The packages of a `pyproject.toml`: the dependencies of its project (PEP 621). The project itself is not installed,
+//! since its code is packed with the function.
 
 use toml::{Table, Value};
 

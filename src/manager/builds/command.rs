@@ -13,20 +13,20 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
         bundles::Unpacked,
-        dependencies::{
-            failure::{Failure, MAX_OUTPUT, end},
-            files,
-            sandbox::{MEMORY, Plan, Workshop},
-            transfer::finished,
-        },
+        dependencies::transfer::finished,
         instance::folder,
         shared::Shared,
+        workshop::{
+            MEMORY, Plan, Workshop,
+            failure::{Failure, MAX_OUTPUT, end},
+            files,
+        },
     },
     left::packed,
     make::{Built, failed},
@@ -60,7 +60,8 @@ pub(super) async fn with_command(
     if let Some(before) = &build.built
         && let Ok(code) = shared.bundles.get(before).await
     {
-        let _ = progress.send("the build command was run before, on the same source".to_owned());
+        let same = "the build command is not run again, since the source is the same; `deploy --refresh` runs it";
+        let _ = progress.send(same.to_owned());
         return Ok(Built { bundle: Some(before.clone()), code: Some(code), ..built });
     }
     let making = Making {
@@ -120,7 +121,7 @@ struct Making<'m> {
 
 impl Making<'_> {
     async fn run(&self) -> Result<(Digest, Arc<Unpacked>), Failure> {
-        let _place = self.place().await;
+        let _place = self.shared.packages.place(|line| self.tell(line)).await;
         self.tell(format!("running the build command: {}", shown(&self.command.command)));
         let mut workshop = self.workshop().await?;
         let made = match self.performed(&mut workshop).await {
@@ -132,15 +133,6 @@ impl Making<'_> {
         };
         workshop.close().await;
         made
-    }
-
-    /// Waits for a place among the builds of this manager.
-    async fn place(&self) -> SemaphorePermit<'_> {
-        let places = &self.shared.packages.places;
-        if places.available_permits() == 0 {
-            self.tell("waiting for other builds to end first".to_owned());
-        }
-        places.acquire().await.expect("it is never closed")
     }
 
     async fn workshop(&self) -> Result<Workshop, Failure> {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::super::dependencies::failure::Failure;
+use super::super::workshop::failure::Failure;
 use crate::{
     bundle::{self, Listing, TreeError},
     error_chain::{chain, chain_of_disk},
@@ -16,10 +16,11 @@ use crate::{
 
 /// Packs a folder that nobody writes to any more, and checks it as an upload is checked.
 pub(super) fn packed(folder: &Path, spec: &FunctionSpec) -> Result<(Bytes, Listing), Failure> {
-    let left = |problem: String| Failure::reason(format!("left what cannot be deployed: {problem}"));
+    let left =
+        |problem: String| Failure::reason(format!("left something that cannot be deployed: {problem}"));
     // A link in its place would lead anywhere.
     if !folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        return Err(left("the function's folder is gone".to_owned()));
+        return Err(left("the function's folder is missing, or is a link".to_owned()));
     }
     let mut archive = Archive(Vec::new());
     if let Err(error) = bundle::pack_tree(folder, &mut archive) {
@@ -91,7 +92,7 @@ mod tests {
     fn problem(folder: &Path) -> String {
         match packed(folder, &spec()).map(|(_, listing)| listing.digest) {
             Err(Failure::Packages { reason, .. }) => {
-                let prefix = "left what cannot be deployed: ";
+                let prefix = "left something that cannot be deployed: ";
                 reason.strip_prefix(prefix).unwrap_or_else(|| panic!("{reason}")).to_owned()
             }
             other => panic!("{other:?}"),
@@ -113,9 +114,9 @@ mod tests {
     fn what_cannot_be_deployed_is_refused_with_its_path() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("function");
-        assert_eq!(problem(&folder), "the function's folder is gone");
+        assert_eq!(problem(&folder), "the function's folder is missing, or is a link");
         symlink("/etc", &folder).unwrap();
-        assert_eq!(problem(&folder), "the function's folder is gone");
+        assert_eq!(problem(&folder), "the function's folder is missing, or is a link");
         fs::remove_file(&folder).unwrap();
         fs::create_dir(&folder).unwrap();
         assert_eq!(

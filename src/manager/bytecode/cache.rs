@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::super::{
     boots::{distrust_earlier_boots, entries},
-    dependencies::files::make_folder,
+    workshop::files::make_folder,
 };
 use crate::model::Digest;
 
 /// The bundle and the interpreter that some bytecode is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct BytecodeKey {
     pub bundle: Digest,
     /// Language and version.
     pub interpreter: String,
@@ -26,7 +26,7 @@ pub struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Made,
+    Making,
     GivenUp,
 }
 
@@ -35,7 +35,7 @@ enum State {
 pub struct BytecodeCache {
     folder: PathBuf,
     /// Those that are being made now, and those that the background does not try again.
-    states: Arc<Mutex<HashMap<Place, State>>>,
+    states: Arc<Mutex<HashMap<BytecodeKey, State>>>,
 }
 
 impl BytecodeCache {
@@ -50,26 +50,26 @@ impl BytecodeCache {
         Self { folder, states: Arc::default() }
     }
 
-    /// Returns the folder with the bytecode for a place, if it is there.
-    pub fn find(&self, place: &Place) -> Option<PathBuf> {
-        Some(self.path(place)).filter(|path| path.is_dir())
+    /// Returns the folder with the bytecode for a key, if it is there.
+    pub fn find(&self, key: &BytecodeKey) -> Option<PathBuf> {
+        Some(self.path(key)).filter(|path| path.is_dir())
     }
 
     /// Returns whether nobody makes it, and nobody has given up.
-    pub fn may_be_made(&self, place: &Place) -> bool {
-        !self.states.lock().expect("no holder panics").contains_key(place)
+    pub fn may_be_made(&self, key: &BytecodeKey) -> bool {
+        !self.states.lock().expect("no holder panics").contains_key(key)
     }
 
     /// Counts it as being made until the answer is dropped; none while another one makes it.
-    pub fn begin(&self, place: &Place) -> Option<impl Drop + use<>> {
+    pub fn begin(&self, key: &BytecodeKey) -> Option<impl Drop + use<>> {
         let mut states = self.states.lock().expect("no holder panics");
-        let is_made = states.insert(place.clone(), State::Made) == Some(State::Made);
-        (!is_made).then(|| Making { cache: self.clone(), place: place.clone() })
+        let is_being_made = states.insert(key.clone(), State::Making) == Some(State::Making);
+        (!is_being_made).then(|| BeingMade { cache: self.clone(), key: key.clone() })
     }
 
     /// Keeps the background from making it.
-    pub fn give_up(&self, place: &Place) {
-        self.states.lock().expect("no holder panics").insert(place.clone(), State::GivenUp);
+    pub fn give_up(&self, key: &BytecodeKey) {
+        self.states.lock().expect("no holder panics").insert(key.clone(), State::GivenUp);
     }
 
     /// Makes a new folder on the same disk. Somebody may have cleared the cache.
@@ -85,8 +85,8 @@ impl BytecodeCache {
     }
 
     /// Puts what was made in a folder of [`Self::make_beside`] into its place. The bundle has to be in use.
-    pub fn put(&self, place: &Place, made: &Path) -> io::Result<()> {
-        let path = self.path(place);
+    pub fn put(&self, key: &BytecodeKey, made: &Path) -> io::Result<()> {
+        let path = self.path(key);
         fs::create_dir_all(path.parent().expect("it is in the folder of its bundle"))?;
         match fs::rename(made, &path) {
             Err(_) if path.is_dir() => fs::remove_dir_all(made),
@@ -110,11 +110,11 @@ impl BytecodeCache {
         if fs::rename(path, &aside).is_ok() {
             remove(&aside);
         }
-        self.states.lock().expect("no holder panics").retain(|place, _| place.bundle != *bundle);
+        self.states.lock().expect("no holder panics").retain(|key, _| key.bundle != *bundle);
     }
 
-    fn path(&self, place: &Place) -> PathBuf {
-        self.folder.join(place.bundle.as_str()).join(&place.interpreter)
+    fn path(&self, key: &BytecodeKey) -> PathBuf {
+        self.folder.join(key.bundle.as_str()).join(&key.interpreter)
     }
 }
 
@@ -126,16 +126,16 @@ fn remove(path: &Path) {
     }
 }
 
-struct Making {
+struct BeingMade {
     cache: BytecodeCache,
-    place: Place,
+    key: BytecodeKey,
 }
 
-impl Drop for Making {
+impl Drop for BeingMade {
     fn drop(&mut self) {
         let mut states = self.cache.states.lock().expect("no holder panics");
-        if states.get(&self.place) == Some(&State::Made) {
-            states.remove(&self.place);
+        if states.get(&self.key) == Some(&State::Making) {
+            states.remove(&self.key);
         }
     }
 }
@@ -148,18 +148,18 @@ mod tests {
     fn bytecode_is_there_whole_and_goes_with_its_bundle() {
         let dir = tempfile::tempdir().unwrap();
         let cache = BytecodeCache::new(dir.path().join("bytecode"));
-        let place = |bundle: &[u8], interpreter: &str| Place {
+        let key = |bundle: &[u8], interpreter: &str| BytecodeKey {
             bundle: Digest::of(bundle),
             interpreter: interpreter.to_owned(),
         };
         let (a, other, b) =
-            (place(b"a", "python-3.11"), place(b"a", "python-3.12"), place(b"b", "python-3.11"));
-        for place in [&a, &b] {
+            (key(b"a", "python-3.11"), key(b"a", "python-3.12"), key(b"b", "python-3.11"));
+        for key in [&a, &b] {
             let made = cache.make_beside().unwrap();
             fs::write(made.join("x"), "").unwrap();
-            assert_eq!(cache.find(place), None);
-            cache.put(place, &made).unwrap();
-            assert!(cache.find(place).unwrap().join("x").is_file());
+            assert_eq!(cache.find(key), None);
+            cache.put(key, &made).unwrap();
+            assert!(cache.find(key).unwrap().join("x").is_file());
         }
         assert_eq!(cache.find(&other), None, "another interpreter");
         let again = cache.make_beside().unwrap();
@@ -179,17 +179,17 @@ mod tests {
     fn it_is_made_once_at_a_time_and_not_again_once_given_up() {
         let dir = tempfile::tempdir().unwrap();
         let cache = BytecodeCache::new(dir.path().join("bytecode"));
-        let place = Place { bundle: Digest::of(b"a"), interpreter: "python-3.11".to_owned() };
-        assert!(cache.may_be_made(&place));
-        let making = cache.begin(&place).unwrap();
-        assert!(!cache.may_be_made(&place) && cache.begin(&place).is_none());
+        let key = BytecodeKey { bundle: Digest::of(b"a"), interpreter: "python-3.11".to_owned() };
+        assert!(cache.may_be_made(&key));
+        let making = cache.begin(&key).unwrap();
+        assert!(!cache.may_be_made(&key) && cache.begin(&key).is_none());
         drop(making);
-        assert!(cache.may_be_made(&place));
-        let making = cache.begin(&place).unwrap();
-        cache.give_up(&place);
+        assert!(cache.may_be_made(&key));
+        let making = cache.begin(&key).unwrap();
+        cache.give_up(&key);
         drop(making);
-        assert!(!cache.may_be_made(&place));
+        assert!(!cache.may_be_made(&key));
         // A deploy tries it all the same.
-        assert!(cache.begin(&place).is_some());
+        assert!(cache.begin(&key).is_some());
     }
 }

@@ -14,7 +14,7 @@ use rustix::{
     fs::{CWD, Mode, OFlags, openat},
 };
 
-use super::super::dependencies::files::make_folder;
+use super::super::workshop::files::make_folder;
 use crate::language::Bytecode;
 
 /// The limits of one file and of all files together, in bytes.

@@ -12,7 +12,7 @@
 pub mod cache;
 mod collect;
 pub mod links;
-pub mod waiting;
+pub mod queue;
 
 use std::{
     fs, io,
@@ -28,14 +28,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bundles::Unpacked,
-    dependencies::{
-        failure::Failure,
-        files,
-        sandbox::{Plan, Workshop},
-        transfer::finished,
-    },
+    dependencies::transfer::finished,
     instance::folder,
     shared::Shared,
+    workshop::{Plan, Workshop, failure::Failure, files},
 };
 use crate::{
     error_chain::chain_of_disk,
@@ -43,7 +39,7 @@ use crate::{
     model::{Digest, FunctionSpec, Network},
     runtime::BuildRights,
 };
-use waiting::Wanted;
+use queue::Compilation;
 
 /// The time that compiling may take. What has not been compiled by then stays as it is.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -54,16 +50,16 @@ const AFTER_START: Duration = Duration::from_secs(2);
 
 /// Returns the folder with the bytecode of a bundle, for an instance that starts now. Where there is none yet, it is made in
 /// the background.
-pub fn of(
+pub fn for_start(
     shared: &Shared,
     spec: &FunctionSpec,
     bundle: &Digest,
     code: &Arc<Unpacked>,
 ) -> Option<PathBuf> {
-    let wanted = Wanted::of(spec, bundle, code)?;
+    let wanted = Compilation::of(spec, bundle, code)?;
     let cache = shared.bundles.bytecode();
-    let found = cache.find(&wanted.place);
-    if found.is_none() && cache.may_be_made(&wanted.place) {
+    let found = cache.find(&wanted.key);
+    if found.is_none() && cache.may_be_made(&wanted.key) {
         shared.bytecode.add(wanted);
     }
     found
@@ -79,8 +75,8 @@ pub async fn at_deploy(
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
 ) {
-    let Some(wanted) = Wanted::of(spec, bundle, code) else { return };
-    if shared.bundles.bytecode().find(&wanted.place).is_some() {
+    let Some(wanted) = Compilation::of(spec, bundle, code) else { return };
+    if shared.bundles.bytecode().find(&wanted.key).is_some() {
         return;
     }
     let Ok(_place) = shared.packages.places.try_acquire() else { return };
@@ -98,8 +94,8 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         loop {
             let wanted = shared.bytecode.next().await;
             tokio::time::sleep(AFTER_START).await;
-            let _place = shared.packages.places.acquire().await.expect("it is never closed");
-            if shared.bundles.bytecode().find(&wanted.place).is_none() {
+            let _place = shared.packages.place(|_| ()).await;
+            if shared.bundles.bytecode().find(&wanted.key).is_none() {
                 make(&shared, &wanted, &|_| ()).await;
             }
         }
@@ -108,16 +104,16 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 /// A failure is logged and not tried again by the background.
-async fn make(shared: &Arc<Shared>, wanted: &Wanted, tell: &(dyn Fn(String) + Send + Sync)) {
+async fn make(shared: &Arc<Shared>, wanted: &Compilation, tell: &(dyn Fn(String) + Send + Sync)) {
     let cache = shared.bundles.bytecode();
-    let Some(_making) = cache.begin(&wanted.place) else { return };
+    let Some(_making) = cache.begin(&wanted.key) else { return };
     match compile(shared, wanted, tell).await {
-        Ok(files) => tracing::info!(bundle = %wanted.place.bundle, files, "code compiled to bytecode"),
+        Ok(files) => tracing::info!(bundle = %wanted.key.bundle, files, "code compiled to bytecode"),
         Err(failure) => {
-            cache.give_up(&wanted.place);
+            cache.give_up(&wanted.key);
             tracing::warn!(
-                bundle = %wanted.place.bundle,
-                reason = failure.why(),
+                bundle = %wanted.key.bundle,
+                %failure,
                 "code was not compiled; functions work without bytecode, and start later"
             );
         }
@@ -133,7 +129,7 @@ struct Compiled {
 /// Returns the number of files that have been compiled.
 async fn compile(
     shared: &Arc<Shared>,
-    wanted: &Wanted,
+    wanted: &Compilation,
     tell: &(dyn Fn(String) + Send + Sync),
 ) -> Result<usize, Failure> {
     let (code, bytecode) = (wanted.code.folder().to_owned(), wanted.bytecode);
@@ -157,11 +153,11 @@ async fn compile(
     let collected = match answer {
         Ok(Compiled { tag }) => {
             let output = workshop.output().await;
-            let (place, cache) = (wanted.place.clone(), shared.bundles.bytecode().clone());
+            let (key, cache) = (wanted.key.clone(), shared.bundles.bytecode().clone());
             let collecting = tokio::task::spawn_blocking(move || {
                 let beside = cache.make_beside()?;
                 let files = collect::collect(&output, &sources, bytecode, &tag, &beside)?;
-                cache.put(&place, &beside)?;
+                cache.put(&key, &beside)?;
                 Ok::<usize, io::Error>(files)
             });
             let collected = finished(collecting).await.map_err(Failure::from);

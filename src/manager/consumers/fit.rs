@@ -1,5 +1,5 @@
-//! Whether the packages of a revision can be used on this host. While that is not known, and where they cannot, nothing is
-//! taken from the function's queues: another manager may be able to run it, and here it could only fail.
+//! The packages of a revision, and if they can be used on this host. While that is not known, and where they cannot,
+//! nothing is taken from the function's queues: another manager may be able to run it, and here it could only fail.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,13 +15,13 @@ use crate::{
     model::{Code, Digest, FunctionId, Language, Revision},
 };
 
-/// What could not be found out is asked for again after this time; the function is run meanwhile.
+/// The pause before an open question is asked again; the function is run meanwhile.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// A tree, and the version of the language that it is used with.
-type Use = (Digest, Language, String);
+type TreeUse = (Digest, Language, String);
 
-/// What is known of a tree.
+/// The state of our knowledge of a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fit {
     /// It is being found out.
@@ -35,7 +35,7 @@ pub enum Fit {
 
 /// An answer, and the function for which it was asked.
 pub struct Answer {
-    of: Use,
+    of: TreeUse,
     pub function: FunctionId,
     fit: Fit,
 }
@@ -43,9 +43,9 @@ pub struct Answer {
 /// Every tree that a function of this platform uses, as far as it was asked for.
 pub struct Fits {
     shared: Arc<Shared>,
-    known: HashMap<Use, Fit>,
+    known: HashMap<TreeUse, Fit>,
     /// Functions that wait for an answer which another one has asked for.
-    waiting: HashMap<Use, Vec<FunctionId>>,
+    waiting: HashMap<TreeUse, Vec<FunctionId>>,
     answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
 }
 
@@ -63,7 +63,7 @@ impl Fits {
         else {
             return Fit::Fits;
         };
-        let of: Use = (tree.clone(), *language, version.clone());
+        let of: TreeUse = (tree.clone(), *language, version.clone());
         let known = self.known.get(&of).cloned();
         match &known {
             Some(Fit::Fits | Fit::Unfit(_)) => {}
@@ -81,7 +81,7 @@ impl Fits {
         known.unwrap_or(Fit::Asked)
     }
 
-    fn ask(&self, of: Use, function: FunctionId) {
+    fn ask(&self, of: TreeUse, function: FunctionId) {
         let (shared, answers) = (self.shared.clone(), self.answers.0.clone());
         self.shared.tasks.spawn_unawaited(async move {
             let fit = look(&shared, &of).await.unwrap_or_else(|reason| {
@@ -110,7 +110,7 @@ impl Fits {
     }
 }
 
-async fn look(shared: &Arc<Shared>, (tree, language, version): &Use) -> Result<Fit, String> {
+async fn look(shared: &Arc<Shared>, (tree, language, version): &TreeUse) -> Result<Fit, String> {
     let found = shared.store.dependencies(tree).await.map_err(|error| chain(&error))?;
     // A tree that is gone is told where it is used.
     let Some(found) = found else { return Ok(Fit::Fits) };

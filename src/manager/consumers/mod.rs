@@ -43,7 +43,7 @@ struct Consuming {
 }
 
 /// A function that is left to others.
-struct Held {
+struct LeftToOthers {
     active: RevisionNumber,
     /// None while it is being found out.
     reason: Option<String>,
@@ -109,7 +109,7 @@ struct Followed {
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
     /// Functions of which nothing is taken, since their packages cannot be used here, or that is not known yet.
-    held: HashMap<FunctionId, Held>,
+    held: HashMap<FunctionId, LeftToOthers>,
     fits: Fits,
     unusable: watch::Sender<Vec<(FunctionId, String)>>,
     /// Languages that some function was seen in.
@@ -265,7 +265,7 @@ impl Followed {
     }
 
     /// Leaves a function to other managers; none as a reason: for now.
-    fn hold(&mut self, revision: &Revision, before: Option<Held>, reason: Option<String>) {
+    fn hold(&mut self, revision: &Revision, before: Option<LeftToOthers>, reason: Option<String>) {
         let (id, active) = (revision.function, revision.number);
         if let Some(one) = self.consuming.remove(&id) {
             one.stop.cancel();
@@ -273,17 +273,22 @@ impl Followed {
         let is_new = before.as_ref().is_none_or(|held| held.active != active || held.reason != reason);
         let was_unusable = before.is_some_and(|held| held.reason.is_some());
         if let Some(reason) = reason.as_ref().filter(|_| is_new) {
-            tracing::warn!(function = %revision.name, revision = %active, reason, "cannot be run on this host, and is left to others");
+            tracing::warn!(
+                function = %revision.name,
+                revision = %active,
+                reason,
+                "cannot be run on this host, and is left to others"
+            );
         }
         let is_unusable = reason.is_some();
-        self.held.insert(id, Held { active, reason });
+        self.held.insert(id, LeftToOthers { active, reason });
         if is_new && (is_unusable || was_unusable) {
             self.report_unusable();
         }
     }
 
     fn report_unusable(&self) {
-        let unusable = |(id, held): (&FunctionId, &Held)| Some((*id, held.reason.clone()?));
+        let unusable = |(id, held): (&FunctionId, &LeftToOthers)| Some((*id, held.reason.clone()?));
         self.unusable.send_replace(self.held.iter().filter_map(unusable).collect());
     }
 

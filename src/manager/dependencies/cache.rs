@@ -44,11 +44,11 @@ pub struct DependencyCache {
     folder: PathBuf,
     store: Arc<dyn store::ManagerStore>,
     trees: Mutex<HashMap<Digest, Cell>>,
-    /// What a process that was killed had begun.
+    /// Leftovers of a process that was killed.
     leftovers: Mutex<Vec<PathBuf>>,
     /// Held for reading while a tree is fetched or handed out: until somebody has it, it must not be removed.
     fetching: RwLock<()>,
-    /// Whether other processes use the folder, too: then what it has and what goes is not decided here.
+    /// Other processes use the folder, too: its content is not decided here.
     is_shared: bool,
 }
 

@@ -1,17 +1,10 @@
 //! Modules of a function that hide installed ones: Python looks into the function's own folder first.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{BufRead as _, BufReader, Read as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::language::HandlerGrammar;
+use crate::{bundle, language::HandlerGrammar};
 
-/// The most that is read of the list of a package's files.
-const MAX_RECORD: u64 = 4 << 20;
-/// Of more notices, the first are told.
+/// The most notices that are told.
 const MAX_TOLD: usize = 5;
 
 /// Returns a notice for each module of the function's folder that has the name of one in the folder of packages.
@@ -23,7 +16,9 @@ pub fn notices(grammar: &HandlerGrammar, code: &Path, packages: &Path) -> Vec<St
         .iter()
         .take(MAX_TOLD)
         .map(|(module, own, installed)| {
-            let package = package_of(packages, installed);
+            let file = installed.as_str();
+            let is_it = |named: &str| named == file || file.ends_with('/') && named.starts_with(file);
+            let package = bundle::python_package(packages, is_it);
             let of = package.map_or_else(String::new, |package| format!(" of the package {package}"));
             format!("{own} in the function's folder hides the installed module {module}{of}")
         })
@@ -51,27 +46,6 @@ fn modules(grammar: &HandlerGrammar, folder: &Path) -> BTreeMap<String, String> 
         inside.then(|| (name.clone(), format!("{name}/")))
     };
     names.filter_map(module).collect()
-}
-
-/// Returns the package, with its version, whose list of files has this file or folder.
-fn package_of(packages: &Path, file: &str) -> Option<String> {
-    let names = fs::read_dir(packages).ok()?.flatten();
-    let mut infos: Vec<String> =
-        names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    infos.sort();
-    infos.into_iter().find_map(|info| {
-        let (name, version) = info.strip_suffix(".dist-info")?.split_once('-')?;
-        let record = packages.join(&info).join("RECORD");
-        // A link may lead anywhere.
-        fs::symlink_metadata(&record).ok().filter(fs::Metadata::is_file)?;
-        let mut lines = BufReader::new(File::open(record).ok()?.take(MAX_RECORD)).lines();
-        let is_there = lines.any(|line| {
-            line.is_ok_and(|line| {
-                line.strip_prefix(file).is_some_and(|rest| file.ends_with('/') || rest.starts_with(','))
-            })
-        });
-        is_there.then(|| format!("{name} {version}"))
-    })
 }
 
 #[cfg(test)]

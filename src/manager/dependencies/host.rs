@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    super::shared::Shared, failure::Failure, requirements::Requirements, sandbox::Workshop,
+    super::{
+        shared::Shared,
+        workshop::{Workshop, failure::Failure},
+    },
+    requirements::Requirements,
     sources::Sources,
 };
 use crate::{

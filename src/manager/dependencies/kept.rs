@@ -44,8 +44,8 @@ const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct KeptPackages {
     /// The folder, or the reason why it cannot be used.
     folder: Result<PathBuf, String>,
-    /// Whether packages are installed again, although they are there.
-    is_anew: bool,
+    /// Packages are installed again, although they are there.
+    refresh: bool,
     state: Mutex<State>,
 }
 
@@ -65,16 +65,16 @@ struct Described {
 }
 
 impl KeptPackages {
-    /// Opens the cache in this folder of the user's caches; it is made where it is missing. `is_anew`: nothing that is
+    /// Opens the cache in this folder of the user's caches; it is made where it is missing. `refresh`: nothing that is
     /// there is used, and what is installed takes its place.
-    pub fn open(caches: Option<&Path>, is_anew: bool) -> Self {
+    pub fn open(caches: Option<&Path>, refresh: bool) -> Self {
         let folder = match caches {
             None => Err("none of XDG_CACHE_HOME, CACHE_DIRECTORY and HOME names a folder".to_owned()),
             Some(caches) => {
                 prepare(caches).map_err(|error| format!("{} cannot be used: {error}", caches.display()))
             }
         };
-        Self { folder, is_anew, state: Mutex::default() }
+        Self { folder, refresh, state: Mutex::default() }
     }
 
     /// Returns the folder of the trees; none where nothing can be kept.
@@ -89,7 +89,7 @@ impl KeptPackages {
     /// Returns the packages of a key, whose tree stays from now on until [`Self::close`]; none if they have to be
     /// installed.
     pub fn find(&self, key: &Digest) -> Option<Dependencies> {
-        let folder = self.folder().filter(|_| !self.is_anew)?;
+        let folder = self.folder().filter(|_| !self.refresh)?;
         let path = file_of(folder, key);
         let file = File::open(&path).ok()?;
         // Removing is a matter of a moment, and whoever does it has this file alone.
@@ -153,7 +153,7 @@ impl KeptPackages {
             Err(_) if installed.is_empty() => return None,
             Err(why) => return Some(why.clone()),
         };
-        let named = name(folder, &installed, self.is_anew);
+        let named = name(folder, &installed, self.refresh);
         if let Err(error) = tidy(folder, MOST) {
             tracing::warn!(folder = %folder.display(), %error, "kept packages not tidied");
         }
@@ -211,7 +211,7 @@ fn is_still(file: &File, path: &Path) -> bool {
 }
 
 /// Gives trees their keys. A tree whose key another process has given to its own meanwhile is removed.
-fn name(folder: &Path, installed: &[Dependencies], is_anew: bool) -> io::Result<()> {
+fn name(folder: &Path, installed: &[Dependencies], refresh: bool) -> io::Result<()> {
     if installed.is_empty() {
         return Ok(());
     }
@@ -225,12 +225,12 @@ fn name(folder: &Path, installed: &[Dependencies], is_anew: bool) -> io::Result<
         let path = file_of(folder, &new.key);
         let file = written(folder, new)?;
         file.as_file().sync_all()?;
-        if is_anew && let Some(tree) = forget(&path) {
+        if refresh && let Some(tree) = forget(&path) {
             discard(folder, &tree);
         }
         match file.persist_noclobber(&path) {
             Ok(_) => {}
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && !is_anew => {
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && !refresh => {
                 discard(folder, &new.tree);
             }
             // It is in use: its tree is left over from now on.

@@ -90,7 +90,7 @@ fn of_two_runs_that_install_the_same_at_once_one_tree_stays() {
 #[test]
 fn installed_anew_it_takes_the_place_of_what_nobody_uses() {
     let caches = tempfile::tempdir().unwrap();
-    let open = |is_anew| KeptPackages::open(Some(caches.path()), is_anew);
+    let open = |refresh| KeptPackages::open(Some(caches.path()), refresh);
     let [a, b, c] = ["a", "b", "c"].map(|tree| packages("k", tree, MIB));
     let first = open(false);
     install(&first, &a);

@@ -5,20 +5,18 @@
 //!                  ▲        └ no ─▶ sandbox ─▶ install ─▶ tree in pieces ─┴─▶ the revision names the tree
 //!                  └ target of the language's image, asked for once
 //! ```
-//! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`sandbox`] is where it is installed,
+//! [`requirements`] reads what is asked for, [`sources`] the platform's settings; [`install`] is how it is installed,
 //! [`packages`] is what a manager knows about them, [`transfer`] moves trees into the store and out of it, [`cache`] has
 //! those that instances of this host use, [`kept`] those of `cloudfunc run`, whose store does not last, and [`hidden`] tells
 //! what a function hides of them.
 
 pub mod cache;
-pub mod failure;
-pub mod files;
 mod hidden;
 pub mod host;
+mod install;
 pub mod kept;
 pub mod packages;
 mod requirements;
-pub mod sandbox;
 mod sources;
 mod storing;
 pub mod transfer;
@@ -26,18 +24,19 @@ pub mod transfer;
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use serde::Serialize;
-use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use self::{
     cache::Tree,
-    failure::Failure,
     requirements::{Requirements, Texts},
-    sandbox::Workshop,
     sources::{Sources, index_of, origins},
     transfer::finished,
 };
-use super::shared::Shared;
+use super::{
+    shared::Shared,
+    workshop::{Workshop, failure::Failure},
+};
 use crate::{
     model::{
         Dependencies, Digest, Language, PackageVersion, Target,
@@ -95,7 +94,7 @@ pub async fn ensure(
             });
         }
     };
-    let build = Build { shared, wanted: &wanted, image, refresh, progress, stop };
+    let build = Build { shared, wanted: &wanted, image, refresh, progress };
     // Dropped, it leaves nothing.
     let built = tokio::select! {
         biased;
@@ -131,10 +130,9 @@ struct Build<'b> {
     shared: &'b Arc<Shared>,
     wanted: &'b Requirements,
     image: &'b str,
-    /// Whether they are resolved anew.
+    /// Packages are installed again, although they are there.
     refresh: bool,
     progress: &'b UnboundedSender<String>,
-    stop: &'b CancellationToken,
 }
 
 impl Build<'_> {
@@ -155,25 +153,14 @@ impl Build<'_> {
         {
             return Ok(found);
         }
-        let _place = self.place().await?;
+        // Others may be installing the same meanwhile.
+        let _place = packages.place(|line| self.tell(line)).await;
         let (kind, is_fenced) = (self.wanted.installer.index, self.shared.runtime.kind() != "process");
         let sources = Sources::find(&packages.builds, kind, is_fenced).await?;
         let mut workshop = Workshop::open(self.shared, self.wanted, &sources).await?;
         let built = self.in_workshop(&mut workshop, &sources).await;
         workshop.close().await;
         built
-    }
-
-    /// Waits for a place; others may be installing the same meanwhile.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        let places = &self.shared.packages.places;
-        if places.available_permits() == 0 {
-            self.tell("waiting for the packages of other deploys to be installed first".to_owned());
-        }
-        tokio::select! {
-            () = self.stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
-            place = places.acquire() => Ok(place.expect("it is never closed")),
-        }
     }
 
     async fn in_workshop(
@@ -194,7 +181,7 @@ impl Build<'_> {
         }
         self.tell(format!("installing the packages of {} with {tool}", self.wanted.file));
         let tell = |line| self.tell(line);
-        let mut packages = workshop.install(self.wanted, sources, self.stop, &tell).await?;
+        let mut packages = workshop.install(self.wanted, sources, &tell).await?;
         packages.sort();
         packages.dedup();
         if self.refresh

@@ -6,12 +6,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 
 use super::{cache::DependencyCache, kept::KeptPackages};
 use crate::{model::Target, runtime::PACKAGES_PATH, settings::Builds};
 
-/// Installations at once; further ones wait.
+/// Sandboxes of builds at once: of packages, commands and bytecode. Further ones wait.
 const AT_ONCE: usize = 2;
 
 /// The installed packages of this host, and the facts about its images that builds have found.
@@ -23,7 +23,7 @@ pub struct Packages {
     pub places: Semaphore,
     /// The interpreter and machine of each image, by its id in the engine.
     targets: Mutex<HashMap<String, Target>>,
-    /// Whether the id of an image means the same image later on: then what it has is kept, too.
+    /// The id of an image means the same image later on, so that what it has is kept, too.
     has_lasting_ids: bool,
     /// Images are asked about one after the other.
     pub asking: Turn<()>,
@@ -45,6 +45,14 @@ impl Packages {
     /// Keeps packages for later managers; and what images have, if their ids mean the same later on.
     pub fn keeping(self, kept: Option<Arc<KeptPackages>>, has_lasting_ids: bool) -> Self {
         Self { kept, has_lasting_ids, ..self }
+    }
+
+    /// Waits for the place of a sandbox, and tells when there is none yet.
+    pub async fn place(&self, tell: impl FnOnce(String)) -> SemaphorePermit<'_> {
+        if self.places.available_permits() == 0 {
+            tell("waiting for another build on this host to end".to_owned());
+        }
+        self.places.acquire().await.expect("it is never closed")
     }
 
     fn kept_targets(&self) -> Option<&KeptPackages> {

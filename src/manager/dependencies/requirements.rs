@@ -33,7 +33,7 @@ pub struct Requirements {
     pub file: &'static str,
     /// The texts of all files, by their paths in the function's folder.
     pub texts: Texts,
-    /// What of them only the installer sees.
+    /// The texts that only the installer sees.
     pub secrets: Secrets,
     /// Lines for people who deploy.
     pub notices: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Requirements {
     pub packages: Vec<Package>,
     /// The entries that name an index of packages.
     pub indexes: Vec<String>,
-    /// Whether packages are built from their sources, where there is nothing else.
+    /// Packages are built from their sources where there is nothing else.
     pub from_source: bool,
 }
 
@@ -238,7 +238,7 @@ impl<'f> Found<'f> {
     }
 }
 
-/// Whether the function's folder has its packages itself: they are used as they are.
+/// Returns whether the function's folder has its packages itself: they are used as they are.
 fn has_own(dependencies: &Dependencies, code: &Path) -> bool {
     dependencies.folder.is_some_and(|folder| fs::symlink_metadata(code.join(folder)).is_ok())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{failure::Failure, requirements::Requirements};
+use super::{super::workshop::failure::Failure, requirements::Requirements};
 use crate::{
     language::Index,
     settings::{Builds, PackageIndex},

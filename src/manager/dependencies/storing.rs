@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::{super::shared::Shared, transfer};
 use crate::{model::Dependencies, store};
 
-/// Stores the files of a folder as the tree of `new`, whose sizes are filled in; a fresh one does not get its key yet. Dropped, it goes on in the background until
-/// the piece at hand is stored, and then deletes what there is.
+/// Stores the files of a folder as the tree of `new`, whose sizes are filled in; with `refresh` it does not get its key yet.
+/// Dropped, it goes on in the background until the piece at hand is stored, and then deletes what there is.
 pub async fn store(
     shared: &Shared,
     folder: PathBuf,
     new: Dependencies,
-    is_fresh: bool,
+    refresh: bool,
 ) -> Result<Dependencies, transfer::Error> {
     let given_up = CancellationToken::new();
     let _guard = given_up.clone().drop_guard();
@@ -23,7 +23,7 @@ pub async fn store(
     shared.tasks.spawn(async move {
         let added = put(&*store, folder, new, &given_up).await;
         let added = match added {
-            Ok(new) if is_fresh => store.add_fresh(&new).await.map(|()| new).map_err(Into::into),
+            Ok(new) if refresh => store.add_fresh(&new).await.map(|()| new).map_err(Into::into),
             Ok(new) => store.add_dependencies(&new).await.map_err(Into::into),
             Err(error) => Err(error),
         };

@@ -128,7 +128,8 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
             };
             format!(
                 "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
-                 package is installed if requirements.txt in that folder has {line}. Then deploy again"
+                 package is installed if requirements.txt in that folder has {line}, or, where there is no such file, if \
+                 `project.dependencies` of pyproject.toml has it. Then deploy again"
             )
         }
     })
@@ -219,7 +220,8 @@ mod tests {
                 of(&format!("No module named '{module}'")).unwrap(),
                 format!(
                     "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
-                     package is installed if requirements.txt in that folder has {line}. Then deploy again"
+                     package is installed if requirements.txt in that folder has {line}, or, where there is no such file, \
+                     if `project.dependencies` of pyproject.toml has it. Then deploy again"
                 )
             );
         }

@@ -14,7 +14,7 @@ use super::{
     },
     Instance,
     crash::Lost,
-    told::told,
+    for_callers::for_callers,
 };
 use crate::{
     model::{
@@ -29,7 +29,7 @@ const SHOWN_PAYLOAD: usize = 1024;
 
 /// An instance, as an attempt in it sees it.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct AttemptContext<'a> {
     pub shared: &'a Arc<Shared>,
     pub id: InstanceId,
     pub revision: &'a Arc<Revision>,
@@ -49,8 +49,8 @@ pub(super) enum End {
 }
 
 impl Instance {
-    pub(super) fn place(&self) -> Place<'_> {
-        Place {
+    pub(super) fn context(&self) -> AttemptContext<'_> {
+        AttemptContext {
             shared: &self.shared,
             id: self.id,
             revision: &self.revision,
@@ -63,10 +63,14 @@ impl Instance {
     }
 }
 
-impl Place<'_> {
+impl AttemptContext<'_> {
     /// Returns the same one, borrowed from somebody else than the instance.
-    pub(super) fn held_by<'a>(&self, shared: &'a Arc<Shared>, revision: &'a Arc<Revision>) -> Place<'a> {
-        Place { shared, revision, ..*self }
+    pub(super) fn held_by<'a>(
+        &self,
+        shared: &'a Arc<Shared>,
+        revision: &'a Arc<Revision>,
+    ) -> AttemptContext<'a> {
+        AttemptContext { shared, revision, ..*self }
     }
 
     /// Makes the message to the guest; takes headers and content type from the work.
@@ -92,7 +96,7 @@ impl Place<'_> {
         let (verdict, result) = match end {
             End::Finished(Finished::Result(body)) => (Verdict::Succeeded, Some(body)),
             End::Finished(Finished::Error(error)) => {
-                (Verdict::Failed { error: told(error, self.revision) }, None)
+                (Verdict::Failed { error: for_callers(error, self.revision) }, None)
             }
             End::TimedOut(limit) => {
                 let limit = show_duration(limit);
@@ -101,7 +105,7 @@ impl Place<'_> {
                 (Verdict::TimedOut { error: function_error("timeout", message) }, None)
             }
             End::Lost(Lost::Crashed(error)) => {
-                (Verdict::Crashed { error: told(error, self.revision) }, None)
+                (Verdict::Crashed { error: for_callers(error, self.revision) }, None)
             }
             End::Lost(Lost::FromOutside(reason)) => (Verdict::Unfinished { reason }, None),
         };

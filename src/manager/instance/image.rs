@@ -8,8 +8,7 @@ use crate::{
 };
 
 /// The image that a function's instances run in, as its spec names it; `code` is the digest of its code, and `bundle` the
-/// unpacked folder, from
-/// which a function's own image is built on a host that does not have it.
+/// unpacked folder, from which a function's own image is built on a host that does not have it.
 pub fn image_of(
     name: &FunctionName,
     spec: &FunctionSpec,

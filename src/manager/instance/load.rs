@@ -10,8 +10,8 @@ use super::{
     Instance,
     crash::{Lost, crash},
     folder::link_packages,
+    for_callers::for_callers,
     start::fill,
-    told::told,
 };
 use crate::{
     error_chain::chain_of_disk,
@@ -54,7 +54,9 @@ impl Instance {
                 self.loaded = Instant::now();
                 Ok(())
             }
-            Err(LoadFailure::Function(error)) => Err(StartFailure::Load(told(error, &self.revision))),
+            Err(LoadFailure::Function(error)) => {
+                Err(StartFailure::Load(for_callers(error, &self.revision)))
+            }
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
                 Code::Image { .. } => StartFailure::Image(reason),
                 Code::Language { .. } => StartFailure::Platform(reason),

@@ -4,6 +4,7 @@ mod advice;
 mod attempt;
 mod crash;
 pub mod folder;
+mod for_callers;
 pub mod image;
 mod load;
 pub mod load_once;
@@ -13,7 +14,6 @@ mod serve;
 mod serve_several;
 pub mod shape;
 mod start;
-mod told;
 
 use std::{path::Path, sync::Arc, time::Instant};
 

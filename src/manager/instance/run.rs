@@ -16,7 +16,7 @@ use crate::{model::Start, runtime::GuestError};
 impl Instance {
     /// Runs one job; answers what came of it, and whether the instance can run another.
     pub(super) async fn run(&mut self, work: &mut Work, start: Start) -> (Run, bool) {
-        let invoke = self.place().invoke(work, start);
+        let invoke = self.context().invoke(work, start);
         let spec = &self.revision.spec;
         let begun = Instant::now();
         let attempt = Some((work.invoke.id, work.attempt()));
@@ -29,6 +29,6 @@ impl Instance {
             Err(GuestError::TimedOut(limit)) => (End::TimedOut(limit), false),
             Err(error) => (End::Lost(crash(&*self.sandbox, spec, error).await), false),
         };
-        (self.place().run(work, start, begun, end, lines), usable)
+        (self.context().run(work, start, begun, end, lines), usable)
     }
 }

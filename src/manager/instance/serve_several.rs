@@ -25,7 +25,7 @@ use super::{
         work::Work,
     },
     Instance,
-    attempt::{End, Place},
+    attempt::{AttemptContext, End},
     crash::{Lost, crash},
     serve::pause,
 };
@@ -57,7 +57,7 @@ enum Abandoned {
 #[derive(PartialEq, Eq)]
 enum After {
     GoOn,
-    /// What runs in it must not run on.
+    /// Its attempts must not run on.
     Kill,
 }
 
@@ -71,30 +71,30 @@ impl Instance {
     ) {
         let (shared, revision, container) =
             (self.shared.clone(), self.revision.clone(), self.short_id());
-        let place = self.place().held_by(&shared, &revision);
+        let context = self.context().held_by(&shared, &revision);
         let load_output = Mutex::new(take(&mut self.load_output));
         let (tell, over) = watch::channel(Over::No);
         let (calls, mut several) = self.guest.several();
-        let desk = Desk { place, calls, commands, slot, load_output, over };
+        let attempts = Attempts { context, calls, commands, slot, load_output, over };
         let mut sink = Sink::new(&shared, &revision, self.id, None);
         let mut between = |line| sink.write(line);
         let mut carrying = pin!(several.run(&mut between));
         // Once, and not for each invocation: to begin and to end a wait takes locks that all instances share.
         let mut given_up = pin!(shared.given_up.cancelled());
         let mut lost = pin!(shared.lives.now().lost.clone().cancelled_owned());
-        let mut attempts = FuturesUnordered::new();
+        let mut under_way = FuturesUnordered::new();
         let mut crashing: Option<Pin<Box<_>>> = None;
         let (mut is_alive, mut has_jobs) = (true, true);
-        while has_jobs || !attempts.is_empty() {
-            let is_held = !desk.load_output().is_empty();
+        while has_jobs || !under_way.is_empty() {
+            let is_held = !attempts.load_output().is_empty();
             tokio::select! {
                 biased;
                 // Its sandbox is about to be removed, which must not look like a crash.
-                () = &mut given_up, if !attempts.is_empty() => {
+                () = &mut given_up, if !under_way.is_empty() => {
                     tell.send_replace(Over::GivenUp);
                     break;
                 }
-                () = &mut lost, if !attempts.is_empty() => {
+                () = &mut lost, if !under_way.is_empty() => {
                     lost.set(shared.lives.now().lost.clone().cancelled_owned());
                     // Each looks whether it was its own.
                     tell.send_modify(|_| ());
@@ -102,7 +102,7 @@ impl Instance {
                 error = &mut carrying, if is_alive => {
                     is_alive = false;
                     let _ = commands.send(Command::Ended { slot });
-                    if attempts.is_empty() {
+                    if under_way.is_empty() {
                         tracing::warn!(function = %revision.name, container, %error, "instance ended while idle");
                     }
                     crashing = Some(Box::pin(crash(&*self.sandbox, &revision.spec, error)));
@@ -111,25 +111,25 @@ impl Instance {
                     crashing = None;
                     tell.send_replace(Over::Lost(why));
                 }
-                Some(after) = attempts.next() => if after == After::Kill {
+                Some(after) = under_way.next() => if after == After::Kill {
                     tell.send_replace(Over::Stopped);
                     break;
                 },
                 job = jobs.recv(), if has_jobs => match job {
-                    Some(job) if is_alive => attempts.push(desk.attempt(job)),
-                    Some(job) => desk.hand_on(job).await,
+                    Some(job) if is_alive => under_way.push(attempts.attempt(job)),
+                    Some(job) => attempts.hand_on(job).await,
                     None => has_jobs = false,
                 },
-                () = pause(is_held) => drop(desk.write_load_output(None)),
+                () = pause(is_held) => drop(attempts.write_load_output(None)),
             }
         }
-        while attempts.next().await.is_some() {}
+        while under_way.next().await.is_some() {}
         // What was handed over in the last moment has not begun.
         jobs.close();
         while let Some(job) = jobs.recv().await {
-            desk.hand_on(job).await;
+            attempts.hand_on(job).await;
         }
-        desk.write_load_output(None);
+        attempts.write_load_output(None);
     }
 }
 
@@ -141,8 +141,8 @@ async fn end_of<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
 }
 
 /// Everything that the attempts of an instance share.
-struct Desk<'a> {
-    place: Place<'a>,
+struct Attempts<'a> {
+    context: AttemptContext<'a>,
     calls: Calls,
     commands: &'a Commands,
     slot: Slot,
@@ -150,10 +150,10 @@ struct Desk<'a> {
     over: watch::Receiver<Over>,
 }
 
-impl Desk<'_> {
+impl Attempts<'_> {
     /// From a job to its answer.
     async fn attempt(&self, job: Job) -> After {
-        let (shared, Job { id, work, start }) = (self.place.shared, job);
+        let (shared, Job { id, work, start }) = (self.context.shared, job);
         let finished = |usable| {
             let _ = self.commands.send(Command::Finished { slot: self.slot, work: id, usable });
         };
@@ -195,7 +195,7 @@ impl Desk<'_> {
             }
         };
         let usable = matches!(end, End::Finished(_));
-        let mut run = self.place.run(&work, start, begun, end, lines);
+        let mut run = self.context.run(&work, start, begun, end, lines);
         run.lines += load_lines;
         // Before the answer: whoever has it and comes back at once finds its place free.
         finished(usable);
@@ -205,8 +205,8 @@ impl Desk<'_> {
 
     /// Runs it in the guest; returns its end and the number of lines that it wrote.
     async fn run(&self, work: &mut Work, start: Start, life: &Life) -> Result<(End, u64), Abandoned> {
-        let Place { shared, revision, id, .. } = self.place;
-        let invoke = self.place.invoke(work, start);
+        let AttemptContext { shared, revision, id, .. } = self.context;
+        let invoke = self.context.invoke(work, start);
         let limit = revision.spec.timeout;
         let mut sink = Sink::new(shared, revision, id, Some((work.invoke.id, work.attempt())));
         let mut write = |line| sink.write(line);
@@ -250,7 +250,7 @@ impl Desk<'_> {
     async fn hand_on(&self, job: Job) {
         let (slot, work) = (self.slot, job.id);
         let _ = self.commands.send(Command::Finished { slot, work, usable: false });
-        begin::hand_on(job.work, self.place.shared, self.commands).await;
+        begin::hand_on(job.work, self.context.shared, self.commands).await;
     }
 
     fn load_output(&self) -> std::sync::MutexGuard<'_, LoadOutput> {
@@ -260,7 +260,7 @@ impl Desk<'_> {
     /// Writes the output of the load, as that invocation's, or as the instance's own.
     fn write_load_output(&self, invocation: Option<(InvocationId, u32)>) -> u64 {
         let output = take(&mut *self.load_output());
-        let Place { shared, revision, id, .. } = self.place;
+        let AttemptContext { shared, revision, id, .. } = self.context;
         output.write(Sink::new(shared, revision, id, invocation))
     }
 }

@@ -112,7 +112,7 @@ pub(super) async fn fill(
     let Some(digest) = &revision.bundle else { return Ok(None) };
     let bundle = shared.bundles.get(digest).await.map_err(platform)?;
     if let Code::Language { package: Package::Bundle, .. } = &revision.spec.code {
-        let bytecode = bytecode::of(shared, &revision.spec, digest, &bundle);
+        let bytecode = bytecode::for_start(shared, &revision.spec, digest, &bundle);
         bundle.fill(&folder.join(TASK), bytecode).await.map_err(platform)?;
     }
     Ok(Some(bundle))

@@ -70,8 +70,8 @@ pub enum Event {
     /// A run is over. `usable`: the instance can run again; otherwise it is given nothing more, and stopped when all of its
     /// runs are over.
     Finished { slot: Slot, usable: bool },
-    /// An instance ended by itself: an idle one, or one with several places, whose runs end then; or a prewarmed one did, waiting or just taken: then the work or the
-    /// check that it was taken for gets another start.
+    /// An instance ended by itself: an idle one, or one with several places, whose runs end then; or a prewarmed one did,
+    /// waiting or just taken: then the work or the check that it was taken for gets another start.
     Ended { slot: Slot },
     /// A stopped instance is gone: its memory is free again.
     Gone { slot: Slot },

@@ -84,8 +84,8 @@ impl Pool {
         self.instances.values().any(|i| i.key == key && can_run(i))
     }
 
-    /// Single flight: as many starts as there is work without a place that is coming, within the limits. Functions take turns, so that one
-    /// whose starts take long does not have all of them.
+    /// Single flight: as many starts as there is work without a place that is coming, within the limits. Functions take
+    /// turns, so that one whose starts take long does not have all of them.
     pub(super) fn start_where_wanted(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.lines.retain(|_, line| line.len() > 0);
         if self.lines.is_empty() {

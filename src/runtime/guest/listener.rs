@@ -22,9 +22,10 @@ use tokio::{
 use super::{
     Guest,
     error::GuestError,
+    frames::Frames,
     hello,
     output::Source,
-    protocol::{Channel, Features, Frames, Opening, OutputKind, SOCKET_NAME},
+    protocol::{Channel, Features, Opening, OutputKind, SOCKET_NAME},
 };
 use crate::runtime::Error;
 

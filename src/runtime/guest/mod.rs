@@ -1,6 +1,6 @@
 //! The host's side of one guest: its control connection, and its two outputs, which are connections too, or named
-//! pipes. `protocol` defines the wire format, `listener` waits for a guest to connect, `early` keeps the sandbox's
-//! output before that; `output` reads both outputs, `lines` cuts them into lines.
+//! pipes. `protocol` defines the wire format, `frames` cuts a connection into its frames, `listener` waits for a guest to
+//! connect, `early` keeps the sandbox's output before that; `output` reads both outputs, `lines` cuts them into lines.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After the answer both
 //! outputs are read until the kernel says that they are empty: the guest has flushed before it answered, therefore no
@@ -11,6 +11,7 @@
 
 mod early;
 mod error;
+mod frames;
 mod line;
 mod lines;
 mod listener;
@@ -40,11 +41,10 @@ pub use self::{
     several::{Calls, Several},
 };
 use self::{
+    frames::Frames,
     lines::Budget,
     output::{Output, Outputs, Source},
-    protocol::{
-        Features, Frames, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head,
-    },
+    protocol::{Features, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head},
 };
 use crate::model::{Body, FunctionError};
 

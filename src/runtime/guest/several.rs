@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Calls::invoke ──Request──▶ Several::run ──frames──▶ guest
-//!                ◀───Told────              ◀──frames── (results, errors, log, in any order)
+//!                ◀─CallEvent─              ◀──frames── (results, errors, log, in any order)
 //! ```
 //!
 //! [`Several`] carries messages both ways at the same time, so that a guest which writes a large result while a large payload
@@ -41,13 +41,13 @@ enum Request {
         id: InvocationId,
         head: BytesMut,
         payload: Bytes,
-        told: UnboundedSender<Told>,
+        told: UnboundedSender<CallEvent>,
     },
     /// It has overrun its time: what was written until now is told, and then nothing more.
     Forget(InvocationId),
 }
 
-enum Told {
+enum CallEvent {
     Line(Line),
     Finished(Finished),
 }
@@ -83,8 +83,8 @@ impl Calls {
                 }
             };
             match told {
-                Some(Told::Line(line)) => output(line),
-                Some(Told::Finished(finished)) => return Ok(finished),
+                Some(CallEvent::Line(line)) => output(line),
+                Some(CallEvent::Finished(finished)) => return Ok(finished),
                 None if is_late => return Err(GuestError::TimedOut(limit)),
                 None => return Err(GuestError::Closed(None)),
             }
@@ -112,7 +112,7 @@ pub struct Several<'a> {
 /// An invocation that is not answered.
 struct UnderWay {
     /// None for one that was forgotten: its answer is of no use to anybody.
-    told: Option<UnboundedSender<Told>>,
+    told: Option<UnboundedSender<CallEvent>>,
     stdout: Lines,
     stderr: Lines,
     budget: Budget,
@@ -170,7 +170,7 @@ impl Several<'_> {
                         let message = format!("{id} is under way in this instance already");
                         let (kind, trace, hint) = ("protocol".to_owned(), None, None);
                         let error = FunctionError { kind, message, trace, hint };
-                        let _ = told.send(Told::Finished(Finished::Error(error)));
+                        let _ = told.send(CallEvent::Finished(Finished::Error(error)));
                         Ok(())
                     }
                 },
@@ -231,7 +231,7 @@ impl Several<'_> {
         };
         let mut one = one.remove();
         one.finish_lines();
-        one.tell(Told::Finished(finished));
+        one.tell(CallEvent::Finished(finished));
         // Otherwise what the instance writes beside its invocations would have one bound for all its life.
         self.guest.output.budget = Budget::endless();
         Ok(())
@@ -262,12 +262,12 @@ fn write_now(socket: &UnixStream, head: &mut BytesMut, body: &mut Bytes) -> io::
 }
 
 impl UnderWay {
-    fn new(told: UnboundedSender<Told>) -> Self {
+    fn new(told: UnboundedSender<CallEvent>) -> Self {
         let (stdout, stderr) = (Lines::new(Stream::Stdout), Lines::new(Stream::Stderr));
         Self { told: Some(told), stdout, stderr, budget: Budget::new() }
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: CallEvent) {
         if let Some(listener) = &self.told {
             let _ = listener.send(told);
         }
@@ -292,10 +292,10 @@ impl UnderWay {
     }
 }
 
-fn line_to(told: Option<&UnboundedSender<Told>>) -> impl FnMut(Line) {
+fn line_to(told: Option<&UnboundedSender<CallEvent>>) -> impl FnMut(Line) {
     move |line| {
         if let Some(told) = told {
-            let _ = told.send(Told::Line(line));
+            let _ = told.send(CallEvent::Line(line));
         }
     }
 }

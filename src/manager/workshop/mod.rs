@@ -1,6 +1,9 @@
 //! The sandbox of a build: one of the function's language, with a folder that it may write to and a program in place of the
 //! function's code. It has no secrets, and is removed whatever comes of it.
 
+pub mod failure;
+pub mod files;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -11,35 +14,32 @@ use std::{
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{instance::folder, shared::Shared},
-    failure::Failure,
-    files::fill,
-    requirements::Requirements,
-    sources::Sources,
-    transfer::{self, finished},
+    dependencies::transfer::{self, finished},
+    instance::folder,
+    shared::Shared,
 };
 use crate::{
     bundle::{self, MAX_TREE, TreeSize},
     error_chain::{chain, chain_of_disk},
-    model::{InstanceId, InvocationId, Language, Network, PackageVersion, RevisionNumber, Target},
+    model::{InstanceId, InvocationId, Language, Network, RevisionNumber},
     runtime::{
         BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
         Sandbox, Spec, Started,
     },
     units::{show_bytes, show_duration},
 };
+use failure::Failure;
 
 /// The memory of a build. It is not part of the budget for instances: there are two builds at most.
 pub const MEMORY: u64 = 1 << 30;
 const CPUS: f64 = 1.0;
-/// The limit of loading the program that installs, and of describing the interpreter.
-const SOON: Duration = Duration::from_secs(60);
-/// While packages are installed, the size of what there is is looked at, and the deploy is told.
+/// The limit of loading the program, and of describing the interpreter.
+pub const SOON: Duration = Duration::from_secs(60);
+/// While it builds, the size of what there is is looked at, and the deploy is told.
 const LOOK: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_secs(30);
 /// What is downloaded is there beside what is unpacked.
@@ -65,59 +65,13 @@ pub struct Plan {
 
 /// A sandbox that builds. Dropped, it is removed in the background.
 pub struct Workshop {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     sandbox: Option<Arc<dyn Sandbox>>,
     guest: Guest,
     folder: PathBuf,
 }
 
-/// The answer to "describe".
-#[derive(Debug, Deserialize)]
-pub struct Description {
-    /// The program that installs, with its version; none where the image lacks it.
-    pub tool: Option<String>,
-    pub target: Target,
-}
-
-/// The answer to "install".
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Outcome {
-    Installed(Vec<PackageVersion>),
-    #[serde(untagged)]
-    Failed {
-        failed: String,
-        /// Why the index did not answer.
-        away: Option<String>,
-        /// The folder of packages could not be read.
-        #[serde(default)]
-        wheels: bool,
-    },
-}
-
 impl Workshop {
-    /// Makes the sandbox and loads the program that installs.
-    pub async fn open(
-        shared: &Arc<Shared>,
-        wanted: &Requirements,
-        sources: &Sources,
-    ) -> Result<Self, Failure> {
-        let plan = Plan {
-            language: wanted.language,
-            version: wanted.version.clone(),
-            handler: wanted.installer.handler,
-            network: Network::Egress,
-            rights: BuildRights {
-                reachable: sources.reachable.clone(),
-                wheels: sources.wheels.clone(),
-                installs: true,
-            },
-            packages: None,
-        };
-        let (wanted, sources) = (wanted.clone(), sources.clone());
-        Self::make(shared, plan, move |folder| fill(folder, &wanted, &sources)).await
-    }
-
     /// Makes the sandbox, whose folder is filled with its program first, and loads that.
     pub async fn make(
         shared: &Arc<Shared>,
@@ -200,59 +154,6 @@ impl Workshop {
         }
     }
 
-    /// Asks the interpreter what packages depend on.
-    pub async fn describe(&mut self) -> Result<Description, Failure> {
-        self.ask(json!({"do": "describe"}), SOON, &mut |_| ()).await
-    }
-
-    /// Installs, within a time and the limits of a tree; `tell` gets what the program prints.
-    pub async fn install(
-        &mut self,
-        wanted: &Requirements,
-        sources: &Sources,
-        stop: &CancellationToken,
-        tell: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<Vec<PackageVersion>, Failure> {
-        let limit = self.shared.limits.build_time;
-        let (output, mut event) = (self.folder.join(OUTPUT), sources.event(wanted));
-        event["memory"] = json!(show_bytes(MEMORY));
-        let mut printed = String::new();
-        let mut hear = |line: String| {
-            printed.push_str(&line);
-            printed.push('\n');
-            tell(line);
-        };
-        let outcome: Result<Outcome, Failure> = tokio::select! {
-            outcome = self.ask(event, limit, &mut hear) => outcome,
-            failure = watch(&output, limit, "installing packages", tell) => Err(failure),
-            () = stop.cancelled() => Err(Failure::Platform("the manager stops".to_owned())),
-        };
-        let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
-        match outcome {
-            Ok(Outcome::Installed(packages)) => Ok(packages),
-            Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
-                Err(self.away(sources.away(wanted, &why)).await)
-            }
-            Ok(Outcome::Failed { failed: why, wheels: true, .. }) => {
-                Err(Failure::Platform(sources.unreadable(&why)))
-            }
-            Ok(Outcome::Failed { failed: reason, .. }) => Err(failed(reason)),
-            Err(Failure::Packages { reason, .. }) => Err(failed(reason)),
-            Err(other) => Err(other),
-        }
-    }
-
-    /// An index that did not answer, with what this machine lacks for a network.
-    async fn away(&self, reason: String) -> Failure {
-        let lacks = self.shared.runtime.notices(Network::Egress).await;
-        Failure::Platform(with_lacks(reason, &lacks))
-    }
-
-    /// Returns the folder with what was installed.
-    pub async fn installed(&mut self) -> PathBuf {
-        self.output().await.join("packages")
-    }
-
     /// Returns the folder that the sandbox wrote to. Only once that is gone is nobody writing to it.
     pub async fn output(&mut self) -> PathBuf {
         if let Some(sandbox) = &self.sandbox {
@@ -269,18 +170,32 @@ impl Workshop {
         doing: &str,
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<T, Failure> {
-        let output = self.folder.join(OUTPUT);
         let mut hear = |line: String| tell(line);
+        let too_much = |failure: Failure| match failure {
+            Failure::Packages { .. } => Failure::reason(TOO_MUCH.to_owned()),
+            platform => platform,
+        };
+        self.watched(event, limit, doing, &mut hear, tell, too_much).await
+    }
+
+    /// Asks the program while what it writes is watched; `over` makes the failure of what is over the limits.
+    pub(super) async fn watched<T: for<'d> Deserialize<'d>>(
+        &mut self,
+        event: Value,
+        limit: Duration,
+        doing: &str,
+        hear: &mut (dyn FnMut(String) + Send),
+        tell: &(dyn Fn(String) + Send + Sync),
+        over: fn(Failure) -> Failure,
+    ) -> Result<T, Failure> {
+        let output = self.folder.join(OUTPUT);
         tokio::select! {
-            answer = self.ask(event, limit, &mut hear) => answer,
-            failure = watch(&output, limit, doing, tell) => Err(match failure {
-                Failure::Packages { .. } => Failure::reason(TOO_MUCH.to_owned()),
-                platform => platform,
-            }),
+            answer = self.ask(event, limit, hear) => answer,
+            failure = watch(&output, limit, doing, tell) => Err(over(failure)),
         }
     }
 
-    async fn ask<T: for<'d> Deserialize<'d>>(
+    pub(super) async fn ask<T: for<'d> Deserialize<'d>>(
         &mut self,
         event: Value,
         limit: Duration,
@@ -339,15 +254,6 @@ impl Drop for Workshop {
     }
 }
 
-/// Adds what a function with a network would lack on this machine: a build lacks the same.
-fn with_lacks(mut reason: String, notices: &[String]) -> String {
-    for lack in notices.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
-        reason.push_str("; the build ");
-        reason.push_str(lack);
-    }
-    reason
-}
-
 /// Watches over the size of what is written, and tells that it still goes on. Returns only over the limits, and where what
 /// is written cannot be measured.
 async fn watch(
@@ -394,18 +300,6 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
-
-    #[test]
-    fn what_a_machine_lacks_for_a_network_is_told_of_the_build() {
-        let notices = [
-            "memory is not limited",
-            "the function will have no network: slirp4netns is not installed, or use --runtime docker",
-        ];
-        assert_eq!(
-            with_lacks("the index is away".to_owned(), &notices.map(str::to_owned)),
-            "the index is away; the build will have no network: slirp4netns is not installed, or use --runtime docker"
-        );
-    }
 
     #[test]
     fn a_build_fails_when_it_fills_the_disk_or_hides_what_it_writes() {

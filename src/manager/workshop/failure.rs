@@ -1,8 +1,8 @@
-//! Why packages were not installed, and what a deploy is told.
+//! Why a build failed, and what a deploy is told.
 
 use std::fmt;
 
-use super::transfer;
+use super::super::dependencies::transfer;
 use crate::{
     bundle::TreeError,
     error_chain::{chain, chain_of_disk},
@@ -13,7 +13,7 @@ use crate::{
 /// The most of what the installer printed that is kept, in bytes: the end of it.
 pub const MAX_OUTPUT: usize = 16 * 1024;
 
-/// Why there are no packages.
+/// The reason why a build failed.
 #[derive(Debug)]
 pub enum Failure {
     /// A requirement is not available: its author has to change it.
@@ -32,13 +32,6 @@ impl Failure {
         Self::Packages { file, reason, output }
     }
 
-    /// Returns the reason alone.
-    pub fn why(&self) -> &str {
-        match self {
-            Self::Packages { reason, .. } | Self::Platform(reason) => reason,
-        }
-    }
-
     /// Returns the last step of a build.
     pub fn into_step(self) -> BuildStep {
         let (message, user_error, output) = match self {
@@ -51,6 +44,7 @@ impl Failure {
     }
 }
 
+/// The reason alone.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

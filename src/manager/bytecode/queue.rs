@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::{super::bundles::Unpacked, cache::Place};
+use super::{super::bundles::Unpacked, cache::BytecodeKey};
 use crate::{
     language::Bytecode,
     model::{Code, Digest, FunctionSpec, Language, Package},
@@ -17,15 +17,15 @@ const MAX_WAITING: usize = 64;
 
 /// A bundle to compile.
 #[derive(Clone)]
-pub struct Wanted {
-    pub place: Place,
+pub struct Compilation {
+    pub key: BytecodeKey,
     pub language: Language,
     pub version: String,
     pub bytecode: &'static Bytecode,
     pub code: Arc<Unpacked>,
 }
 
-impl Wanted {
+impl Compilation {
     /// None where bytecode is of no use: there is little code, or the language or the image of the function has none.
     pub fn of(spec: &FunctionSpec, bundle: &Digest, code: &Arc<Unpacked>) -> Option<Self> {
         let Code::Language { language, version, package: Package::Bundle } = &spec.code else {
@@ -36,7 +36,7 @@ impl Wanted {
             return None;
         }
         Some(Self {
-            place: Place { bundle: bundle.clone(), interpreter: format!("{language}-{version}") },
+            key: BytecodeKey { bundle: bundle.clone(), interpreter: format!("{language}-{version}") },
             language: *language,
             version: version.clone(),
             bytecode,
@@ -47,21 +47,21 @@ impl Wanted {
 
 /// Bundles that wait to be compiled in the background.
 #[derive(Default)]
-pub struct Waiting {
-    bundles: Mutex<Vec<Wanted>>,
+pub struct CompileQueue {
+    bundles: Mutex<Vec<Compilation>>,
     told: Notify,
 }
 
-impl Waiting {
-    pub fn add(&self, wanted: Wanted) {
+impl CompileQueue {
+    pub fn add(&self, wanted: Compilation) {
         let mut bundles = self.bundles.lock().expect("no holder panics");
-        if bundles.len() < MAX_WAITING && !bundles.iter().any(|other| other.place == wanted.place) {
+        if bundles.len() < MAX_WAITING && !bundles.iter().any(|other| other.key == wanted.key) {
             bundles.push(wanted);
             self.told.notify_one();
         }
     }
 
-    pub async fn next(&self) -> Wanted {
+    pub async fn next(&self) -> Compilation {
         loop {
             if let Some(next) = self.bundles.lock().expect("no holder panics").pop() {
                 return next;

@@ -7,27 +7,8 @@ use std::{
     path::Path,
 };
 
-use super::{super::instance::folder, requirements::Requirements, sources::Sources};
+use super::super::instance::folder;
 use crate::runtime::OUTPUT;
-
-/// Makes the folders of a build that installs packages and what it reads.
-pub fn fill(folder: &Path, wanted: &Requirements, sources: &Sources) -> io::Result<()> {
-    make(folder)?;
-    let task = folder.join(folder::TASK);
-    for (name, text) in wanted.installer.program {
-        write(&task, name, text.as_bytes())?;
-    }
-    if let Some(bytecode) = &wanted.language.facts().bytecode {
-        write(&task, bytecode.program.file, bytecode.program.text.as_bytes())?;
-    }
-    for (path, text) in wanted.texts.0.iter().chain(&wanted.secrets.0) {
-        write(&task, &format!("requirements/{path}"), text.as_bytes())?;
-    }
-    if let Some(certificates) = &sources.certificates {
-        write(&task, Sources::CERTIFICATES, certificates)?;
-    }
-    Ok(())
-}
 
 /// Makes a folder where it is missing; another user reads it, whatever the umask is.
 pub fn make_folder(folder: &Path) -> io::Result<()> {

@@ -1,11 +1,11 @@
-//! What a function's errors say to others.
+//! A function's errors as callers and logs get them.
 
 use super::advice::advised;
 use crate::model::{Digest, FunctionError, Revision};
 
 /// Returns an error of the guest as callers and logs get it: with advice, and without the name of the folder that has the
 /// function's packages, by which code of other functions would find them.
-pub fn told(error: FunctionError, revision: &Revision) -> FunctionError {
+pub fn for_callers(error: FunctionError, revision: &Revision) -> FunctionError {
     without_tree(advised(error, &revision.spec), revision.dependencies.as_ref())
 }
 
