@@ -151,7 +151,7 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
     let (code, _, stderr) = platform.cli(&["deploy", folder.path().to_str().unwrap()]).await;
     let told = format!(
         "error: {BEGIN}these requirements contradict each other:\n  the function asks for words==2.0\n  old 1.0 depends on \
-         words<2\n"
+         words<2\nhint: `cloudfunc logs f --build` shows all that the build said\n"
     );
     assert!(code == 1 && stderr.ends_with(&told), "{stderr}");
     platform.stop().await;

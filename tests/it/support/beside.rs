@@ -136,9 +136,13 @@ impl Runtime for Switched {
         let pretended = self.engine.pretended.lock().unwrap().clone();
         if let Some(machine) = pretended.filter(|_| spec.build.is_some()) {
             let program = spec.folder.join("task/install.py");
-            let text = std::fs::read_to_string(&program).unwrap();
-            let text = text.replace("platform.machine()", &format!("{machine:?}"));
-            std::fs::write(program, text).unwrap();
+            // Builds that install nothing have another program.
+            if let Ok(text) = std::fs::read_to_string(&program) {
+                let told = "\"architecture\": platform.machine()";
+                assert!(text.contains(told), "{text}");
+                let text = text.replace(told, &format!("\"architecture\": {machine:?}"));
+                std::fs::write(program, text).unwrap();
+            }
         }
         self.runtime.start(spec).await
     }
