@@ -33,7 +33,7 @@ pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
 pub use pack::{Packed, pack};
 pub use read::read;
-pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, unpack_tree};
+pub use tree::{MAX_TREE, TreeError, TreeSize, measure, pack_tree, pack_tree_without, unpack_tree};
 pub use unpack::unpack;
 
 /// The size limit of an archive, in bytes. A larger one is refused by client and gateway alike; it is held in

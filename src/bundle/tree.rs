@@ -152,10 +152,22 @@ impl Count {
 
 /// Packs the files of a folder. The same files give the same bytes.
 pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
+    pack_tree_without(folder, None, out)
+}
+
+/// As [`pack_tree`], without one of the folders at its top.
+pub fn pack_tree_without(
+    folder: &Path,
+    without: Option<&str>,
+    out: impl Write,
+) -> Result<TreeSize, TreeError> {
     let mut count = Count::up_to(MAX_TREE);
     let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
-    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut count))
-        .map_err(|error| error.with_package(folder))?;
+    walk(folder, &mut |relative, stat| match without {
+        Some(name) if relative.starts_with(name) => Ok(()),
+        _ => append(&mut tar, folder, relative, stat, &mut count),
+    })
+    .map_err(|error| error.with_package(folder))?;
     let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     written.map_err(TreeError::Stream)?;
     Ok(count.size)

@@ -29,6 +29,7 @@ use serde::Serialize;
 use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
+pub use self::requirements::own_folder;
 use self::{
     cache::Tree,
     failure::Failure,
