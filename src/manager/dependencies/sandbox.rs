@@ -102,6 +102,20 @@ impl Workshop {
         wanted: &Requirements,
         sources: &Sources,
     ) -> Result<Self, Failure> {
+        Self::open_with(shared, wanted, sources, true).await
+    }
+
+    /// As [`Workshop::open`], also where nothing can be installed: for [`Workshop::describe`] alone.
+    pub async fn open_to_ask(shared: &Arc<Shared>, wanted: &Requirements) -> Result<Self, Failure> {
+        Self::open_with(shared, wanted, &Sources::default(), false).await
+    }
+
+    async fn open_with(
+        shared: &Arc<Shared>,
+        wanted: &Requirements,
+        sources: &Sources,
+        installs: bool,
+    ) -> Result<Self, Failure> {
         let plan = Plan {
             language: wanted.language,
             version: wanted.version.clone(),
@@ -110,7 +124,7 @@ impl Workshop {
             rights: BuildRights {
                 reachable: sources.reachable.clone(),
                 wheels: sources.wheels.clone(),
-                installs: true,
+                installs,
             },
             packages: None,
         };
