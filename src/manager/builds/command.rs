@@ -134,7 +134,7 @@ struct Making<'m> {
 
 impl Making<'_> {
     async fn run(&self) -> Result<(Digest, Arc<Unpacked>), Failure> {
-        let _place = self.place().await;
+        let _place = place(self.shared, self.progress).await;
         self.tell(format!("running the build command: {}", shown(&self.command.command)));
         let mut workshop = self.workshop().await?;
         let made = match self.performed(&mut workshop).await {
@@ -146,15 +146,6 @@ impl Making<'_> {
         };
         workshop.close().await;
         made
-    }
-
-    /// Waits for a place among the builds of this manager.
-    async fn place(&self) -> SemaphorePermit<'_> {
-        let places = &self.shared.packages.places;
-        if places.available_permits() == 0 {
-            self.tell("waiting for other builds to end first".to_owned());
-        }
-        places.acquire().await.expect("it is never closed")
     }
 
     async fn workshop(&self) -> Result<Workshop, Failure> {
@@ -227,6 +218,19 @@ impl Making<'_> {
         // Nobody may be waiting for it any more.
         let _ = self.progress.send(line);
     }
+}
+
+/// Waits for a place among the builds of this manager.
+pub(super) async fn place<'s>(
+    shared: &'s Shared,
+    progress: &UnboundedSender<String>,
+) -> SemaphorePermit<'s> {
+    let places = &shared.packages.places;
+    if places.available_permits() == 0 {
+        // Nobody may be waiting for it any more.
+        let _ = progress.send("waiting for other builds to end first".to_owned());
+    }
+    places.acquire().await.expect("it is never closed")
 }
 
 /// Fills the folder of a sandbox with a function's source and the program that runs the command.

@@ -14,6 +14,7 @@ use super::{
         instance::image::{function_tag, image_of},
         shared::Shared,
     },
+    command::place,
     size::too_large,
 };
 use crate::{
@@ -141,6 +142,7 @@ pub(super) async fn with_image(
     match (&build.spec.build_command, &build.spec.code, &built.bundle) {
         (Some(_), Code::Language { package: Package::Image, .. }, Some(bundle)) => {
             let code = built.code.as_deref();
+            let _place = place(shared, progress).await;
             let image = function_image(shared, build, bundle, code, progress).await?;
             Ok(Built { image, ..built })
         }
