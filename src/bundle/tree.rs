@@ -93,12 +93,22 @@ impl TreeError {
     /// A rule of archives that a path breaks.
     fn rule(error: super::Error) -> Self {
         match error {
-            // Its advice is for files that can be renamed or left out.
+            // Its advice, which comes last, is for files that can be renamed or left out.
             super::Error::Entry { path, mut problem } => {
-                problem.truncate(problem.find(';').unwrap_or(problem.len()));
+                problem.truncate(problem.rfind(';').unwrap_or(problem.len()));
                 Self::Entry { path, problem, package: None }
             }
             other => Self::Stream(io::Error::other(other)),
+        }
+    }
+
+    /// A rule of archives that a link breaks.
+    fn link_rule(path: &Path, error: super::Error) -> Self {
+        match Self::rule(error) {
+            Self::Entry { problem, .. } if problem.ends_with("', out of the folder") => {
+                Self::entry(path, "is a link that leads out of them")
+            }
+            other => other,
         }
     }
 }
@@ -261,7 +271,7 @@ fn append(
         count.add(relative, 0)?;
         let target = fs::read_link(&full).map_err(io)?;
         let target = path::clean_link(&name, target.as_os_str().as_bytes())
-            .map_err(|_| TreeError::entry(relative, "is a link that leads out of them"))?;
+            .map_err(|error| TreeError::link_rule(relative, error))?;
         header.set_entry_type(EntryType::Symlink);
         header.set_mode(0o777);
         header.set_size(0);
@@ -390,6 +400,12 @@ mod tests {
         symlink("/etc/passwd", folder.join("passwd")).unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 'passwd' is a link that leads out of them");
         fs::remove_file(folder.join("passwd")).unwrap();
+        symlink("a;b/../c", folder.join("c")).unwrap();
+        assert_eq!(
+            pack(folder).unwrap_err(),
+            "their file 'c' is a link to 'a;b/../c', with '..' behind a name"
+        );
+        fs::remove_file(folder.join("c")).unwrap();
         fs::write(folder.join(OsStr::from_bytes(b"caf\xff")), "").unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 'caf\u{fffd}' has a name that is not UTF-8");
         fs::remove_file(folder.join(OsStr::from_bytes(b"caf\xff"))).unwrap();
