@@ -37,6 +37,10 @@ use crate::{
 /// The memory of a build. It is not part of the budget for instances: there are two builds at most.
 pub const MEMORY: u64 = 1 << 30;
 const CPUS: f64 = 1.0;
+/// The most packages of a function.
+const MAX_PACKAGES: usize = 2_000;
+/// The most of a package's name, and of its version, that is kept, in characters.
+const MAX_NAME: usize = 200;
 /// The limit of loading the program that installs, and of describing the interpreter.
 const SOON: Duration = Duration::from_secs(60);
 /// While packages are installed, the size of what there is is looked at, and the deploy is told.
@@ -243,7 +247,7 @@ impl Workshop {
         };
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
-            Ok(Outcome::Installed(packages)) => Ok(packages),
+            Ok(Outcome::Installed(packages)) => bounded(packages).map_err(failed),
             Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
                 Err(self.away(sources.away(wanted, &why)).await)
             }
@@ -353,6 +357,19 @@ impl Drop for Workshop {
     }
 }
 
+/// Returns what an installer says that it has installed, within what is stored of it.
+fn bounded(mut packages: Vec<PackageVersion>) -> Result<Vec<PackageVersion>, String> {
+    if packages.len() > MAX_PACKAGES {
+        return Err(format!("there are {} of them, and a function has at most 2,000", packages.len()));
+    }
+    for text in packages.iter_mut().flat_map(|package| [&mut package.name, &mut package.version]) {
+        if let Some((end, _)) = text.char_indices().nth(MAX_NAME) {
+            text.truncate(end);
+        }
+    }
+    Ok(packages)
+}
+
 /// Adds what a function with a network would lack on this machine: a build lacks the same.
 fn with_lacks(mut reason: String, notices: &[String]) -> String {
     for lack in notices.iter().filter_map(|notice| notice.strip_prefix("the function ")) {
@@ -418,6 +435,18 @@ mod tests {
         assert_eq!(
             with_lacks("the index is away".to_owned(), &notices.map(str::to_owned)),
             "the index is away; the build will have no network: slirp4netns is not installed, or use --runtime docker"
+        );
+    }
+
+    #[test]
+    fn packages_are_at_most_two_thousand_with_names_of_a_limited_length() {
+        let package = |name: &str| PackageVersion { name: name.to_owned(), version: name.to_owned() };
+        let kept = bounded(vec![package(&"ä".repeat(201)), package("a")]).unwrap();
+        assert_eq!(kept, [package(&"ä".repeat(200)), package("a")]);
+        assert_eq!(bounded(vec![package("a"); MAX_PACKAGES]).unwrap().len(), MAX_PACKAGES);
+        assert_eq!(
+            bounded(vec![package("a"); MAX_PACKAGES + 1]).unwrap_err(),
+            "there are 2001 of them, and a function has at most 2,000"
         );
     }
 
