@@ -13,7 +13,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -30,7 +30,7 @@ use super::{
         shared::Shared,
     },
     left::packed,
-    make::{Built, failed},
+    make::{Built, failed, place},
 };
 use crate::{
     error_chain::chain_of_disk,
@@ -218,19 +218,6 @@ impl Making<'_> {
         // Nobody may be waiting for it any more.
         let _ = self.progress.send(line);
     }
-}
-
-/// Waits for a place among the builds of this manager.
-pub(super) async fn place<'s>(
-    shared: &'s Shared,
-    progress: &UnboundedSender<String>,
-) -> SemaphorePermit<'s> {
-    let places = &shared.packages.places;
-    if places.available_permits() == 0 {
-        // Nobody may be waiting for it any more.
-        let _ = progress.send("waiting for other builds to end first".to_owned());
-    }
-    places.acquire().await.expect("it is never closed")
 }
 
 /// Fills the folder of a sandbox with a function's source and the program that runs the command.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -14,7 +14,6 @@ use super::{
         instance::image::{function_tag, image_of},
         shared::Shared,
     },
-    command::place,
     size::too_large,
 };
 use crate::{
@@ -130,6 +129,19 @@ async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
     })
     .await
     .expect("checking does not panic")
+}
+
+/// Waits for a place among the builds of this manager.
+pub(super) async fn place<'s>(
+    shared: &'s Shared,
+    progress: &UnboundedSender<String>,
+) -> SemaphorePermit<'s> {
+    let places = &shared.packages.places;
+    if places.available_permits() == 0 {
+        // Nobody may be waiting for it any more.
+        let _ = progress.send("waiting for other builds to end first".to_owned());
+    }
+    places.acquire().await.expect("it is never closed")
 }
 
 /// Makes the image of a function whose command has made its code: its own, where it has one.
