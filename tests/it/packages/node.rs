@@ -247,7 +247,8 @@ async fn left_by_a_command(stack: Stack, test: &str, package_line: &str) {
         let manifest = format!(
             "language = \"node\"\n{package_line}[build]\ncommand = [\"node\", \"make.cjs\"]\n[env]\nLEAVES = \"{leaves}\"\n"
         );
-        let files = [("cloudfunc.toml", manifest.as_str()), CODE, LEAVE, ("package.json", &wanted)];
+        let files =
+            [("cloudfunc.toml", manifest.as_str()), CODE, LEAVE, ("package.json", wanted.as_str())];
         let (deployed, told) = deploy(&platform, "f", &files).await;
         let deployed = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
         assert_eq!(platform.value("f", "\"Ada\"").await, said);
