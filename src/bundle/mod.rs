@@ -35,7 +35,7 @@ pub use left_out::{LeftOut, Reason};
 pub use owner::python_package;
 pub use pack::{Packed, pack};
 pub use read::read;
-pub use tree::{measure, pack_tree, unpack_tree};
+pub use tree::{measure, pack_tree, pack_tree_without, unpack_tree};
 pub use tree_size::{MAX_TREE, TreeError, TreeSize};
 pub use unpack::unpack;
 

@@ -31,10 +31,22 @@ use super::{
 
 /// Packs the files of a folder. The same files give the same bytes.
 pub fn pack_tree(folder: &Path, out: impl Write) -> Result<TreeSize, TreeError> {
+    pack_tree_without(folder, None, out)
+}
+
+/// As [`pack_tree`], without one of the folders at its top.
+pub fn pack_tree_without(
+    folder: &Path,
+    without: Option<&str>,
+    out: impl Write,
+) -> Result<TreeSize, TreeError> {
     let mut count = Count::up_to(MAX_TREE);
     let mut tar = Builder::new(GzEncoder::new(out, Compression::fast()));
-    walk(folder, &mut |relative, stat| append(&mut tar, folder, relative, stat, &mut count))
-        .map_err(|error| error.with_package(folder))?;
+    walk(folder, &mut |relative, stat| match without {
+        Some(name) if relative.starts_with(name) => Ok(()),
+        _ => append(&mut tar, folder, relative, stat, &mut count),
+    })
+    .map_err(|error| error.with_package(folder))?;
     let written = tar.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     written.map_err(TreeError::Stream)?;
     Ok(count.size)
@@ -128,7 +140,7 @@ fn append(
         count.add(relative, 0)?;
         let target = fs::read_link(&full).map_err(io)?;
         let target = path::clean_link(&name, target.as_os_str().as_bytes())
-            .map_err(|_| TreeError::entry(relative, "is a link that leads out of them"))?;
+            .map_err(|error| TreeError::link_rule(relative, error))?;
         header.set_entry_type(EntryType::Symlink);
         header.set_mode(0o777);
         header.set_size(0);
@@ -257,6 +269,12 @@ mod tests {
         symlink("/etc/passwd", folder.join("passwd")).unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 'passwd' is a link that leads out of them");
         fs::remove_file(folder.join("passwd")).unwrap();
+        symlink("a;b/../c", folder.join("c")).unwrap();
+        assert_eq!(
+            pack(folder).unwrap_err(),
+            "their file 'c' is a link to 'a;b/../c', with '..' behind a name"
+        );
+        fs::remove_file(folder.join("c")).unwrap();
         fs::write(folder.join(OsStr::from_bytes(b"caf\xff")), "").unwrap();
         assert_eq!(pack(folder).unwrap_err(), "their file 'caf\u{fffd}' has a name that is not UTF-8");
         fs::remove_file(folder.join(OsStr::from_bytes(b"caf\xff"))).unwrap();

@@ -77,12 +77,22 @@ impl TreeError {
     /// A rule of archives that a path breaks.
     pub(super) fn rule(error: super::Error) -> Self {
         match error {
-            // Its advice is for files that can be renamed or left out.
+            // Its advice, which comes last, is for files that can be renamed or left out.
             super::Error::Entry { path, mut problem } => {
-                problem.truncate(problem.find(';').unwrap_or(problem.len()));
+                problem.truncate(problem.rfind(';').unwrap_or(problem.len()));
                 Self::Entry { path, problem, package: None }
             }
             other => Self::Stream(io::Error::other(other)),
+        }
+    }
+
+    /// A rule of archives that a link breaks.
+    pub(super) fn link_rule(path: &Path, error: super::Error) -> Self {
+        match Self::rule(error) {
+            Self::Entry { problem, .. } if problem.ends_with("', out of the folder") => {
+                Self::entry(path, "is a link that leads out of them")
+            }
+            other => other,
         }
     }
 }

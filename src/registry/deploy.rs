@@ -58,15 +58,20 @@ impl Registry {
         let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(source.spec.code, Code::Image { .. });
-        if let Some((unchanged, _, _)) = unchanged.clone().filter(|_| !by_name && !source.refresh) {
-            return Ok(unchanged);
+        if let Some(same) = &unchanged
+            && same.is_usable
+            && !by_name
+            && !source.refresh
+        {
+            return Ok(same.deployed.clone());
         }
         self.check_kept_memory(&source.name, &source.spec).await?;
         if let Some(archive) = archive {
             report("storing the source".to_owned());
             self.store.put_blob(&source.digest, archive).await?;
         }
-        let unless_image = unchanged.as_ref().filter(|_| by_name).map(|(same, _, _)| same.image.clone());
+        let unless_image =
+            unchanged.as_ref().filter(|_| by_name).map(|same| same.deployed.image.clone());
         let check = source.check.then_some(LoadCheck { unless_image });
         let mut gone = String::new();
         for _ in 0..2 {
@@ -78,12 +83,12 @@ impl Registry {
                     None => without.to_owned(),
                 });
             }
-            if let Some((unchanged, packages, bundle)) = &unchanged
+            if let Some(Unchanged { deployed, packages, bundle, is_usable: _ }) = &unchanged
                 && *bundle == built.bundle
-                && (!by_name || unchanged.image == built.image)
+                && (!by_name || deployed.image == built.image)
                 && self.are_same(packages.as_ref(), built.dependencies.as_ref()).await?
             {
-                return Ok(Deployed { notice: built.notice, ..unchanged.clone() });
+                return Ok(Deployed { notice: built.notice, ..deployed.clone() });
             }
             let (registry, kept, recorder) = (self.clone(), kept.clone(), recorder.clone());
             let (spec, digest) = (source.spec.clone(), source.digest.clone());
@@ -153,38 +158,46 @@ impl Registry {
         Ok(Ok(deployed))
     }
 
-    /// Returns whether two trees hold the same versions of the same packages.
+    /// Returns whether two trees hold the same versions of the same packages, for the same interpreter and machine.
     async fn are_same(&self, one: Option<&Digest>, other: Option<&Digest>) -> Answer<bool> {
         let (Some(one), Some(other)) = (one, other) else { return Ok(one == other) };
         if one == other {
             return Ok(true);
         }
         let (one, other) = (self.store.dependencies(one).await?, self.store.dependencies(other).await?);
-        let versions = |of: Option<Dependencies>| of.map(|of| of.packages);
-        Ok(one.is_some() && versions(one) == versions(other))
+        let held = |of: Option<Dependencies>| of.map(|of| (of.packages, of.target));
+        Ok(one.is_some() && held(one) == held(other))
     }
 
-    /// The active revision, when it was made from the same source and manifest, its packages and its code.
+    /// The active revision, when it was made from the same source and manifest.
     async fn unchanged(&self, source: &Source) -> Answer<Option<Unchanged>> {
         let Source { name, spec, digest, .. } = source;
         let Some(function) = self.store.function(name).await? else { return Ok(None) };
         let active = self.store.revision(function.id, function.active_revision).await?;
-        Ok(active.filter(|active| active.source == *digest && active.spec == *spec).map(|active| {
-            let deployed = Deployed {
-                name: name.clone(),
-                revision: active.number,
-                unchanged: true,
-                image: active.image,
-                notice: None,
-                output: None,
-            };
-            (deployed, active.dependencies, active.bundle)
-        }))
+        let same = active.filter(|active| active.source == *digest && active.spec == *spec);
+        let Some(active) = same else { return Ok(None) };
+        let is_usable = self.store.unusable(function.id).await?.is_empty();
+        let deployed = Deployed {
+            name: name.clone(),
+            revision: active.number,
+            unchanged: true,
+            image: active.image,
+            notice: None,
+            output: None,
+        };
+        let (packages, bundle) = (active.dependencies, active.bundle);
+        Ok(Some(Unchanged { deployed, packages, bundle, is_usable }))
     }
 }
 
-/// The revision, its packages and its code.
-type Unchanged = (Deployed, Option<Digest>, Option<Digest>);
+/// An active revision that a deploy would make again.
+struct Unchanged {
+    deployed: Deployed,
+    packages: Option<Digest>,
+    bundle: Option<Digest>,
+    /// False where a manager cannot run it: built by that one, its packages may be others.
+    is_usable: bool,
+}
 
 /// Returns why packages were not resolved anew.
 fn without_effect(spec: &FunctionSpec, built: &Built) -> Option<&'static str> {

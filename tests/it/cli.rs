@@ -556,7 +556,8 @@ fn ctrl_c_says_what_becomes_of_a_deploy() {
         (
             PROGRESS,
             "storing",
-            "error: interrupted: the deploy of f was cancelled\nhint: `cloudfunc show f` shows the active revision\n",
+            "error: interrupted: the deploy of f was cancelled, unless its revision had become active already\nhint: \
+             `cloudfunc show f` shows the active revision\n",
         ),
     ] {
         let (url, told) = stuck_gateway(answer);

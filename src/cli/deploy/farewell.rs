@@ -48,8 +48,12 @@ pub fn not_known(name: &FunctionName) -> (String, Option<String>) {
     (format!("it is not known whether {name} was deployed"), Some(hint))
 }
 
-/// The message for when the platform was building it: a build ends with the client that waits for it.
+/// The message for when the platform was building it: a build ends with the client that waits for it. What
+/// is registered by then becomes active.
 pub fn cancelled(name: &FunctionName) -> (String, Option<String>) {
     let hint = format!("`cloudfunc show {name}` shows the active revision");
-    (format!("the deploy of {name} was cancelled"), Some(hint))
+    (
+        format!("the deploy of {name} was cancelled, unless its revision had become active already"),
+        Some(hint),
+    )
 }

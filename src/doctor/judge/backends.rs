@@ -62,8 +62,8 @@ fn left_to_others(unusable: &UnusableFunction) -> Finding {
     Finding::warning(
         "managers",
         format!("manager {manager} does not run '{function}': {reason}"),
-        "Other managers run it, if any of them can. For this host too, give it the same machine, interpreter and C library \
-         as theirs, or deploy the function while only hosts like this one run.",
+        "Other managers run it, if there are any that can. Deployed again, changed or not, its packages are for the host \
+         of the manager that builds it.",
     )
 }
 
@@ -180,8 +180,8 @@ mod tests {
         assert_eq!(
             shown(&judge(&facts, Wanted::Up))[2],
             "warning managers: manager 01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f does not run 'f': its packages are for x86_64, \
-             and the host is aarch64 | Other managers run it, if any of them can. For this host too, give it the same \
-             machine, interpreter and C library as theirs, or deploy the function while only hosts like this one run."
+             and the host is aarch64 | Other managers run it, if there are any that can. Deployed again, changed or not, its \
+             packages are for the host of the manager that builds it."
         );
     }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         bundles::Unpacked,
-        dependencies::transfer::finished,
+        dependencies::{self, transfer::finished},
         instance::folder,
         shared::Shared,
         workshop::{
@@ -62,7 +62,8 @@ pub(super) async fn with_command(
     {
         let same = "the build command is not run again, since the source is the same; `deploy --refresh` runs it";
         let _ = progress.send(same.to_owned());
-        return Ok(Built { bundle: Some(before.clone()), code: Some(code), ..built });
+        let built = Built { bundle: Some(before.clone()), code: Some(code), ..built };
+        return Ok(with_own_packages(build, built));
     }
     let making = Making {
         shared,
@@ -79,7 +80,19 @@ pub(super) async fn with_command(
         made = making.run() => made,
     };
     let (bundle, code) = made.map_err(into_step)?;
-    Ok(Built { bundle: Some(bundle), code: Some(code), ..built })
+    Ok(with_own_packages(build, Built { bundle: Some(bundle), code: Some(code), ..built }))
+}
+
+/// Leaves out the installed packages where the command has left a folder of packages: they are those of the function then.
+fn with_own_packages(build: &Build, mut built: Built) -> Built {
+    let own = built.code.as_ref().and_then(|code| dependencies::own_folder(&build.spec, code.folder()));
+    let Some(folder) = own else { return built };
+    if built.packages.take().is_some() {
+        built.notices.push(format!(
+            "the packages are those of {folder} that the build command left; those that were installed are not used"
+        ));
+    }
+    built
 }
 
 /// Returns the last step of a build whose command has failed, or what it made.

@@ -1,13 +1,14 @@
 //! The folder that a build command has left, packed and checked as an upload is.
 
 use std::{
+    fs,
     io::{self, Write},
     path::Path,
 };
 
 use bytes::Bytes;
 
-use super::super::workshop::failure::Failure;
+use super::super::{dependencies::own_folder, workshop::failure::Failure};
 use crate::{
     bundle::{self, Listing, TreeError},
     error_chain::{chain, chain_of_disk},
@@ -23,7 +24,7 @@ pub(super) fn packed(folder: &Path, spec: &FunctionSpec) -> Result<(Bytes, Listi
         return Err(left("the function's folder is missing, or is a link".to_owned()));
     }
     let mut archive = Archive(Vec::new());
-    if let Err(error) = bundle::pack_tree(folder, &mut archive) {
+    if let Err(error) = bundle::pack_tree_without(folder, without_packages(folder, spec), &mut archive) {
         return Err(match of_tree(&error) {
             Some(problem) => left(problem),
             None => Failure::Platform(chain_of_disk(&error)),
@@ -34,6 +35,21 @@ pub(super) fn packed(folder: &Path, spec: &FunctionSpec) -> Result<(Bytes, Listi
     let checked = bundle::check_built_code(&listing, spec);
     checked.map_err(|error| left(chain(&error)))?;
     Ok((bytes, listing))
+}
+
+/// Returns the name of the folder of packages if no package is in it, which is left out: tools keep their caches there, and
+/// in its place there has to be room for the packages that are installed.
+fn without_packages(folder: &Path, spec: &FunctionSpec) -> Option<&'static str> {
+    let name = own_folder(spec, folder)?;
+    let path = folder.join(name);
+    if !path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return None;
+    }
+    let mut entries = fs::read_dir(&path).ok()?;
+    let is_hidden = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."))
+    };
+    entries.all(is_hidden).then_some(name)
 }
 
 /// Returns what is wrong with a tree; none where the disk is.
@@ -79,7 +95,7 @@ impl Write for &mut Archive {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::manifest::{self, Defaults};
@@ -108,6 +124,25 @@ mod tests {
         symlink("a.py", dir.path().join("pkg/b.py")).unwrap();
         let (_, listing) = packed(dir.path(), &spec()).unwrap();
         assert_eq!(listing.digest, bundle::pack(dir.path()).unwrap().listing.digest);
+    }
+
+    #[test]
+    fn a_folder_of_packages_without_packages_is_left_out() {
+        let text = "language = 'node'\nbuild.command = ['make']";
+        let spec = manifest::parse(text, manifest::FILE, &Defaults::default()).unwrap().spec;
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("function.mjs"), "x").unwrap();
+        let (_, alone) = packed(dir.path(), &spec).unwrap();
+        let modules = dir.path().join("node_modules");
+        fs::create_dir_all(modules.join(".cache/tool")).unwrap();
+        fs::write(modules.join(".cache/tool/x"), "y").unwrap();
+        fs::write(modules.join(".package-lock.json"), "{}").unwrap();
+        assert_eq!(packed(dir.path(), &spec).unwrap().1.digest, alone.digest);
+        // With a package it is what the code brings.
+        fs::create_dir(modules.join("one")).unwrap();
+        fs::write(modules.join("one/index.js"), "").unwrap();
+        let (_, with) = packed(dir.path(), &spec).unwrap();
+        assert_eq!(with.paths().len(), alone.paths().len() + 3);
     }
 
     #[test]

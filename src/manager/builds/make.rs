@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{SemaphorePermit, mpsc::UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -141,6 +141,7 @@ pub(super) async fn with_image(
     match (&build.spec.build_command, &build.spec.code, &built.bundle) {
         (Some(_), Code::Language { package: Package::Image, .. }, Some(bundle)) => {
             let code = built.code.as_deref();
+            let _place = shared.packages.place(|line| drop(progress.send(line))).await;
             let image = function_image(shared, build, bundle, code, progress).await?;
             Ok(Built { image, ..built })
         }

@@ -8,7 +8,6 @@ use super::{
         workshop::{Workshop, failure::Failure},
     },
     requirements::Requirements,
-    sources::Sources,
 };
 use crate::{
     model::{Language, Target},
@@ -16,7 +15,7 @@ use crate::{
 };
 
 /// Returns them, from a sandbox of the language's image that is asked once; none for a language whose packages nobody
-/// installs. An image that is missing is made.
+/// installs. An image that is missing is made; the program that installs may be missing.
 pub async fn target(
     shared: &Arc<Shared>,
     language: Language,
@@ -35,7 +34,7 @@ pub async fn target(
         return Ok(Some(target));
     }
     let nothing = Requirements::none(language, version.to_owned(), installer, dependencies.file);
-    let mut workshop = Workshop::open(shared, &nothing, &Sources::default()).await?;
+    let mut workshop = Workshop::open_to_ask(shared, &nothing).await?;
     let described = workshop.describe().await;
     workshop.close().await;
     let target = described?.target;

@@ -28,6 +28,11 @@ use crate::{
     units::show_bytes,
 };
 
+/// The most packages of a function.
+const MAX_PACKAGES: usize = 2_000;
+/// The most of a package's name, and of its version, that is kept, in characters.
+const MAX_NAME: usize = 200;
+
 /// The answer to "describe".
 #[derive(Debug, Deserialize)]
 pub struct Description {
@@ -59,6 +64,20 @@ impl Workshop {
         wanted: &Requirements,
         sources: &Sources,
     ) -> Result<Self, Failure> {
+        Self::open_with(shared, wanted, sources, true).await
+    }
+
+    /// As [`Workshop::open`], also where nothing can be installed: for [`Workshop::describe`] alone.
+    pub async fn open_to_ask(shared: &Arc<Shared>, wanted: &Requirements) -> Result<Self, Failure> {
+        Self::open_with(shared, wanted, &Sources::default(), false).await
+    }
+
+    async fn open_with(
+        shared: &Arc<Shared>,
+        wanted: &Requirements,
+        sources: &Sources,
+        installs: bool,
+    ) -> Result<Self, Failure> {
         let plan = Plan {
             language: wanted.language,
             version: wanted.version.clone(),
@@ -67,7 +86,7 @@ impl Workshop {
             rights: BuildRights {
                 reachable: sources.reachable.clone(),
                 wheels: sources.wheels.clone(),
-                installs: true,
+                installs,
             },
             packages: None,
         };
@@ -101,7 +120,7 @@ impl Workshop {
             self.watched(event, limit, "installing packages", &mut hear, tell, same).await;
         let failed = |reason: String| Failure::packages(wanted.file, reason, Some(printed.clone()));
         match outcome {
-            Ok(Outcome::Installed(packages)) => Ok(packages),
+            Ok(Outcome::Installed(packages)) => bounded(packages).map_err(failed),
             Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
                 Err(self.away(sources.away(wanted, &why)).await)
             }
@@ -124,6 +143,19 @@ impl Workshop {
     pub async fn installed(&mut self) -> PathBuf {
         self.output().await.join("packages")
     }
+}
+
+/// Returns what an installer says that it has installed, within what is stored of it.
+fn bounded(mut packages: Vec<PackageVersion>) -> Result<Vec<PackageVersion>, String> {
+    if packages.len() > MAX_PACKAGES {
+        return Err(format!("there are {} of them, and a function has at most 2,000", packages.len()));
+    }
+    for text in packages.iter_mut().flat_map(|package| [&mut package.name, &mut package.version]) {
+        if let Some((end, _)) = text.char_indices().nth(MAX_NAME) {
+            text.truncate(end);
+        }
+    }
+    Ok(packages)
 }
 
 /// Makes the folders of a build that installs packages and what it reads.
@@ -157,6 +189,18 @@ fn with_lacks(mut reason: String, notices: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_at_most_two_thousand_with_names_of_a_limited_length() {
+        let package = |name: &str| PackageVersion { name: name.to_owned(), version: name.to_owned() };
+        let kept = bounded(vec![package(&"ä".repeat(201)), package("a")]).unwrap();
+        assert_eq!(kept, [package(&"ä".repeat(200)), package("a")]);
+        assert_eq!(bounded(vec![package("a"); MAX_PACKAGES]).unwrap().len(), MAX_PACKAGES);
+        assert_eq!(
+            bounded(vec![package("a"); MAX_PACKAGES + 1]).unwrap_err(),
+            "there are 2001 of them, and a function has at most 2,000"
+        );
+    }
 
     #[test]
     fn what_a_machine_lacks_for_a_network_is_told_of_the_build() {

@@ -2,7 +2,8 @@
 //! and packages take longer to install than everything else that it does.
 //!
 //! ```text
-//! run-1/keys/<key>.json       the packages of that key; locked by each process that uses their tree
+//! run-1/keys/<key>.json       the packages of that key; locked by each process that uses their tree, and with another
+//!                             name where others have replaced them meanwhile
 //! run-1/trees/<tree>/         the tree, which sandboxes see
 //! run-1/targets/<image>.json  the interpreter and machine of an image
 //! run-1/lock                  held by the process that removes what has not been used for long
@@ -233,14 +234,25 @@ fn name(folder: &Path, installed: &[Dependencies], refresh: bool) -> io::Result<
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists && !refresh => {
                 discard(folder, &new.tree);
             }
-            // It is in use: its tree is left over from now on.
+            // It is in use: its tree stays until it is not.
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                put_aside(&path)?;
                 error.file.persist(&path)?;
             }
             Err(error) => return Err(error.error),
         }
     }
     Ok(())
+}
+
+/// Gives the file of a key another name, under which nobody finds it any more. The locks of those who use its tree stay.
+fn put_aside(path: &Path) -> io::Result<()> {
+    let aside = path.with_extension(format!("{}.json", Uuid::now_v7().simple()));
+    match fs::rename(path, aside) {
+        // Another process was first.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    }
 }
 
 /// Removes a key that nobody uses; returns its tree, which is to be discarded.
@@ -275,10 +287,12 @@ fn tidy(folder: &Path, most: u64) -> io::Result<()> {
     }
     let (mut size, mut named) = (0_u64, HashSet::new());
     for path in newest_first(&folder.join("keys"))? {
-        let Some(Dependencies { tree, bytes, .. }) = read(&path) else { continue };
+        let Some(Dependencies { key, tree, bytes, .. }) = read(&path) else { continue };
         size = size.saturating_add(bytes);
-        let is_too_much = size > most;
-        if is_too_much && let Some(tree) = forget(&path) {
+        let (is_too_much, is_aside) = (size > most, path != file_of(folder, &key));
+        if (is_too_much || is_aside)
+            && let Some(tree) = forget(&path)
+        {
             size -= bytes;
             discard(folder, &tree);
         } else {

@@ -109,6 +109,12 @@ fn installed_anew_it_takes_the_place_of_what_nobody_uses() {
     let mut both = [b.tree.to_string(), c.tree.to_string()];
     both.sort();
     assert_eq!(trees(&anew), both);
+    // However long it has been there.
+    grow_old(&anew.trees().unwrap().join(b.tree.as_str()));
+    anew.close();
+    assert_eq!(trees(&anew), both);
+    user.close();
+    assert_eq!(trees(&anew), [c.tree.as_str()]);
     assert_eq!(open(false).find(&c.key), Some(c));
 }
 

@@ -243,6 +243,13 @@ fn has_own(dependencies: &Dependencies, code: &Path) -> bool {
     dependencies.folder.is_some_and(|folder| fs::symlink_metadata(code.join(folder)).is_ok())
 }
 
+/// Returns the name of the folder in which code has its packages itself; none where it has no such folder.
+pub fn own_folder(spec: &FunctionSpec, code: &Path) -> Option<&'static str> {
+    let Code::Language { language, version: _, package: _ } = &spec.code else { return None };
+    let dependencies = language.facts().dependencies.as_ref()?;
+    dependencies.folder.filter(|_| has_own(dependencies, code))
+}
+
 /// Returns a line for whoever deploys a function that asks for packages and has them itself.
 pub fn notice(spec: &FunctionSpec, code: &Path) -> Option<String> {
     let Code::Language { language, version: _, package: _ } = &spec.code else { return None };

@@ -183,12 +183,11 @@ fn dockerfile(language: Language, base: &str) -> String {
 }
 
 /// Returns the name of the link beside the code of a function by which it finds the packages that an instance has, where its
-/// language wants one and the code has no such folder. Without packages it leads nowhere.
+/// language wants one and the code has no such folder: a build command may have removed the file that asks for them. Without
+/// packages it leads nowhere.
 fn link_to_packages(language: Language, bundle: &Path) -> Option<&'static str> {
-    let dependencies = language.facts().dependencies.as_ref()?;
-    let name = dependencies.folder?;
-    let is_wanted = bundle.join(dependencies.file).is_file();
-    (is_wanted && bundle.join(name).symlink_metadata().is_err()).then_some(name)
+    let name = language.facts().dependencies.as_ref()?.folder?;
+    bundle.join(name).symlink_metadata().is_err().then_some(name)
 }
 
 /// Writes a command in the form for a Dockerfile, without a shell.

@@ -25,6 +25,7 @@ on! {
     a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on
     a_registry_that_is_away_or_not_allowed_is_named
     packages_in_the_folder_are_used_as_they_are
+    packages_that_a_command_leaves_are_used_and_a_cache_is_not
     settings_and_passwords_of_registries_stay_with_the_build;
     sqlite_embedded_oci:
     packages_are_installed_once_and_found
@@ -33,7 +34,8 @@ on! {
     postgres_rabbitmq_docker:
     packages_are_installed_once_and_found
     a_prewarmed_instance_finds_packages_and_those_of_others_not
-    an_image_of_its_own_finds_packages_too;
+    an_image_of_its_own_finds_packages_too
+    an_image_of_its_own_has_packages_that_a_command_leaves;
 }
 
 const MANIFEST: (&str, &str) = ("cloudfunc.toml", "language = \"node\"\n");
@@ -224,6 +226,48 @@ async fn packages_in_the_folder_are_used_as_they_are(stack: Stack, test: &str) {
     assert_eq!(platform.value("f", "\"Ada\"").await, "Vendored Ada");
     assert_eq!(platform.client.function(&"f".parse().unwrap()).await.unwrap().dependencies, None);
     platform.stop().await;
+}
+
+/// Leaves a cache in the folder of packages, or a package too, and not the file that asks for packages.
+const LEAVE: (&str, &str) = (
+    "make.cjs",
+    "const fs = require('fs');\nfs.mkdirSync('node_modules/.cache', { recursive: true });\n\
+     fs.writeFileSync('node_modules/.cache/x', '');\nfs.rmSync('package.json');\n\
+     if (process.env.LEAVES === 'packages') {\n  fs.mkdirSync('node_modules/greet');\n  \
+     fs.writeFileSync('node_modules/greet/index.js', 'exports.hello = (name) => \"Vendored \" + name;\\n');\n}\n",
+);
+
+/// `package_line`: the manifest's line for it.
+async fn left_by_a_command(stack: Stack, test: &str, package_line: &str) {
+    let registry = serve(stack, greet()).await;
+    let change = only(&registry.url());
+    let Some(platform) = TestPlatform::start_with(stack, test, change).await else { return };
+    let wanted = package("\"greet\": \"1\"");
+    for (leaves, said) in [("nothing", "Good day, Ada"), ("packages", "Vendored Ada")] {
+        let manifest = format!(
+            "language = \"node\"\n{package_line}[build]\ncommand = [\"node\", \"make.cjs\"]\n[env]\nLEAVES = \"{leaves}\"\n"
+        );
+        let files =
+            [("cloudfunc.toml", manifest.as_str()), CODE, LEAVE, ("package.json", wanted.as_str())];
+        let (deployed, told) = deploy(&platform, "f", &files).await;
+        let deployed = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+        assert_eq!(platform.value("f", "\"Ada\"").await, said);
+        let function = platform.client.function(&"f".parse().unwrap()).await.unwrap();
+        assert_eq!(function.dependencies.is_some(), leaves == "nothing");
+        let notice = "the packages are those of node_modules that the build command left; those that were installed are not \
+                      used";
+        let is_told = deployed.notice.as_deref().is_some_and(|told| told.contains(notice));
+        assert_eq!(is_told, leaves == "packages", "{:?}", deployed.notice);
+    }
+    platform.stop().await;
+}
+
+async fn packages_that_a_command_leaves_are_used_and_a_cache_is_not(stack: Stack, test: &str) {
+    left_by_a_command(stack, test, "").await;
+}
+
+async fn an_image_of_its_own_has_packages_that_a_command_leaves(stack: Stack, test: &str) {
+    left_by_a_command(stack, test, "package = \"image\"\n").await;
 }
 
 async fn settings_and_passwords_of_registries_stay_with_the_build(stack: Stack, test: &str) {
