@@ -228,6 +228,10 @@ pub enum Index {
     Npm,
 }
 
+impl Index {
+    pub const ALL: [Self; 2] = [Self::Python, Self::Npm];
+}
+
 /// What packages are installed from.
 #[derive(Clone, Default)]
 pub struct Selected {
