@@ -158,11 +158,13 @@ async fn compile(
         Ok(Compiled { tag }) => {
             let output = workshop.output().await;
             let (place, cache) = (wanted.place.clone(), shared.bundles.bytecode().clone());
+            // Dropped with this future: the sandbox's folder goes then, whatever has been collected.
+            let given_up = CancellationToken::new();
+            let _guard = given_up.clone().drop_guard();
             let collecting = tokio::task::spawn_blocking(move || {
-                let beside = cache.make_beside()?;
-                let files = collect::collect(&output, &sources, bytecode, &tag, &beside)?;
-                cache.put(&place, &beside)?;
-                Ok::<usize, io::Error>(files)
+                cache.fill(&place, &given_up, |beside| {
+                    collect::collect(&output, &sources, bytecode, &tag, beside)
+                })
             });
             let collected = finished(collecting).await.map_err(Failure::from);
             collected.and_then(|files| files.map_err(|error| Failure::Platform(chain_of_disk(&error))))
