@@ -319,12 +319,14 @@ impl Workshop {
         }
     }
 
-    /// Removes the sandbox and its folder.
+    /// Removes the sandbox and its folder, in the background where nobody waits for it to the end.
     pub async fn close(mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
+        if let Some(sandbox) = self.sandbox.clone() {
             sandbox.remove().await;
         }
         folder::remove_folder(&self.folder);
+        // Not before: a drop has nothing to do from here on.
+        self.sandbox = None;
     }
 }
 
