@@ -264,6 +264,11 @@ impl Workshop {
         self.folder.join(OUTPUT)
     }
 
+    /// From here on everything that is printed is told, without a limit.
+    pub fn hear_everything(&mut self) {
+        self.guest.pass_all_output();
+    }
+
     /// Asks the program, within a time and the limits of what a build may write.
     pub async fn ask_watched<T: for<'d> Deserialize<'d>>(
         &mut self,
