@@ -127,7 +127,7 @@ impl Making<'_> {
         let mut workshop = self.workshop().await?;
         let made = match self.performed(&mut workshop).await {
             Ok(()) => {
-                let folder = workshop.output().await.join("function");
+                let folder = workshop.output().await?.join("function");
                 self.stored(&folder).await
             }
             Err(failure) => Err(failure),

@@ -156,7 +156,7 @@ async fn compile(
     let answer = workshop.ask_watched(event, LIMIT + MARGIN, "compiling the code", tell).await;
     let collected = match answer {
         Ok(Compiled { tag }) => {
-            let output = workshop.output().await;
+            let output = workshop.output().await?;
             let (place, cache) = (wanted.place.clone(), shared.bundles.bytecode().clone());
             // Dropped with this future: the sandbox's folder goes then, whatever has been collected.
             let given_up = CancellationToken::new();

@@ -252,16 +252,20 @@ impl Workshop {
     }
 
     /// Returns the folder with what was installed.
-    pub async fn installed(&mut self) -> PathBuf {
-        self.output().await.join("packages")
+    pub async fn installed(&mut self) -> Result<PathBuf, Failure> {
+        Ok(self.output().await?.join("packages"))
     }
 
     /// Returns the folder that the sandbox wrote to. Only once that is gone is nobody writing to it.
-    pub async fn output(&mut self) -> PathBuf {
+    pub async fn output(&mut self) -> Result<PathBuf, Failure> {
         if let Some(sandbox) = &self.sandbox {
             sandbox.remove().await;
+            if !sandbox.is_gone() {
+                let problem = "the build's sandbox could not be removed, so what it made is not used";
+                return Err(Failure::Platform(problem.to_owned()));
+            }
         }
-        self.folder.join(OUTPUT)
+        Ok(self.folder.join(OUTPUT))
     }
 
     /// From here on everything that is printed is told, without a limit.

@@ -29,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use bollard::query_parameters::ListContainersOptions;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use self::engine::address;
@@ -196,7 +196,9 @@ impl Runtime for Docker {
                 return Ok(removed);
             }
             stream::iter(&ids)
-                .for_each_concurrent(PARALLEL_REMOVALS, |id| container::remove(&self.shared, id))
+                .for_each_concurrent(PARALLEL_REMOVALS, |id| {
+                    container::remove(&self.shared, id).map(drop)
+                })
                 .await;
             removed.extend(ids);
         }
