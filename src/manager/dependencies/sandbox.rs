@@ -47,8 +47,8 @@ const STILL: Duration = Duration::from_secs(30);
 /// What is downloaded is there beside what is unpacked.
 const ON_DISK: TreeSize = TreeSize { files: 2 * MAX_TREE.files, bytes: 2 * MAX_TREE.bytes };
 /// The same for people, where it is not packages that are written.
-const TOO_MUCH: &str =
-    "it has written more than a build may: 1 GiB, 100,000 files and folders, 100 folders deep";
+const TOO_MUCH: &str = "it has written more than a build may: 1 GiB, 100,000 files and folders, without those of \
+    __pycache__ folders (512 MiB, 100,000), 100 folders deep";
 /// Less than this is not left to a build: others of this host write to the same disk.
 const LEAST_ROOM: u64 = 256 << 20;
 
