@@ -229,6 +229,11 @@ pub enum Index {
     Npm,
 }
 
+impl Index {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Python, Self::Npm];
+}
+
 /// The sources of an installation.
 #[derive(Clone, Default)]
 pub struct Selected {

@@ -18,6 +18,11 @@ use crate::{
 
 /// The share that is left for the end of a log that was cut: how the build ended.
 const FOR_THE_END: usize = 64 * 1024;
+/// Of that, what is left after the output of code that was loaded, and after all but the last line.
+const AFTER_OUTPUT: usize = 32 * 1024;
+const FOR_THE_LAST: usize = 4 * 1024;
+/// The characters of a last line that fit into that, however they are escaped.
+const LAST: usize = 600;
 const CUT: &str =
     "the log is cut here, since it is longer than 1 MiB; what follows is how the build ended";
 
@@ -62,31 +67,38 @@ impl Recorder {
         }
     }
 
-    /// Writes how it ended, also where the log was cut before.
-    fn end(&self, lines: &str) {
+    /// Writes how it ended, also where the log was cut before, and leaves this much room. Returns whether all has fit.
+    fn end(&self, lines: &str, room: usize) -> bool {
         let mut log = self.log.lock().expect("no holder panics");
-        for line in lines.lines() {
-            let line = self.line(line);
-            log.add(line, MAX_BUILD_LOG);
+        lines
+            .lines()
+            .map(|line| log.add(self.line(line), MAX_BUILD_LOG - room))
+            .fold(true, |all, fit| all & fit)
+    }
+
+    fn last(&self, lines: &str) {
+        if !self.end(lines, 0) {
+            let short: String = lines.chars().take(LAST).collect();
+            self.end(&format!("{short}…"), 0);
         }
     }
 
     pub fn deployed(&self, deployed: &Deployed) {
         if let Some(output) = &deployed.output {
-            self.end("the code wrote while it was loaded:");
-            self.end(output);
+            self.end("the code wrote while it was loaded:", AFTER_OUTPUT);
+            self.end(output, AFTER_OUTPUT);
         }
-        self.end(deployed.notice.as_deref().unwrap_or_default());
-        self.end(&format!("deployed revision {}", deployed.revision));
+        self.end(deployed.notice.as_deref().unwrap_or_default(), FOR_THE_LAST);
+        self.last(&format!("deployed revision {}", deployed.revision));
     }
 
     /// Writes how it failed, with the output of code that was loaded; that of the installer was told line by line.
     pub fn failed(&self, problem: &Problem) {
         if problem.error_type.is_some() {
-            self.end(problem.output.as_deref().unwrap_or_default());
-            self.end(problem.trace.as_deref().unwrap_or_default());
+            self.end(problem.output.as_deref().unwrap_or_default(), AFTER_OUTPUT);
+            self.end(problem.trace.as_deref().unwrap_or_default(), FOR_THE_LAST);
         }
-        self.end(&format!("failed: {}", problem.detail));
+        self.last(&format!("failed: {}", problem.detail));
     }
 
     fn line(&self, line: &str) -> BuildLine {
@@ -183,6 +195,39 @@ mod tests {
         assert!(first.starts_with("0 "), "{first}");
         assert_eq!((cut, end), (CUT, "failed: no a"));
         assert!(texts.len() > 500, "{}", texts.len());
+    }
+
+    #[test]
+    fn how_a_build_ended_is_in_a_log_that_output_fills() {
+        let recorder = Recorder::new(Clock::new(|| jiff::Timestamp::UNIX_EPOCH));
+        let report = recorder.listening(Arc::new(|_| {}));
+        for _ in 0..3000 {
+            report("x".repeat(1000));
+        }
+        let mut problem = Problem::new(code::BUILD_FAILED, "no a");
+        problem.error_type = Some("NameError".to_owned());
+        problem.output = Some("\n".repeat(16 * 1024));
+        problem.trace = Some(format!("Traceback\n{}", "at\n".repeat(16 * 1024)));
+        recorder.failed(&problem);
+        let lines = recorder.take();
+        assert!(serde_json::to_vec(&lines).unwrap().len() <= MAX_BUILD_LOG);
+        let texts: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
+        assert!(texts.contains(&"") && texts.contains(&"Traceback"), "{}", texts.len());
+        assert_eq!(texts.last(), Some(&"failed: no a"));
+    }
+
+    #[test]
+    fn a_last_line_that_is_too_long_is_shortened() {
+        let recorder = Recorder::new(Clock::new(|| jiff::Timestamp::UNIX_EPOCH));
+        let report = recorder.listening(Arc::new(|_| {}));
+        for _ in 0..3000 {
+            report("x".repeat(1000));
+        }
+        recorder.failed(&Problem::new(code::BUILD_FAILED, "\u{1}".repeat(64 * 1024)));
+        let lines = recorder.take();
+        let last = &lines.last().unwrap().line;
+        assert!(last.starts_with("failed: \u{1}") && last.ends_with("\u{1}…"), "{}", last.len());
+        assert!(serde_json::to_vec(&lines).unwrap().len() <= MAX_BUILD_LOG);
     }
 
     #[test]

@@ -128,7 +128,8 @@ pub struct Spec {
 ///
 /// A build is started, loaded and invoked as a function is, and ends in the same ways: [`Runtime::start`] fails with
 /// [`Error::NoInstaller`] where this machine lacks that program. Whatever ends it, a dropped future included, leaves what is
-/// in `output/` to the caller, who may use it once [`Sandbox::remove`] has returned: until then code may write to it.
+/// in `output/` to the caller, who may use it once [`Sandbox::remove`] has returned and [`Sandbox::is_gone`]: until then code
+/// may write to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildRights {
     /// Addresses that it may connect to wherever they are: the platform's own sources of packages.
@@ -251,6 +252,11 @@ pub trait Sandbox: Send + Sync {
     /// Kills all its processes and deletes everything of it. Idempotent; returns when it is gone. Errors are logged:
     /// the next removal by label deletes the rest.
     async fn remove(&self);
+
+    /// Returns whether none of its processes runs any more, as [`Sandbox::remove`] has found.
+    fn is_gone(&self) -> bool {
+        true
+    }
 }
 
 /// The reason why a sandbox ended.

@@ -44,6 +44,8 @@ use crate::{
 
 /// The most of a command's output that is told line by line, in bytes, as of an invocation: each line is a message.
 const MAX_TOLD: usize = 1 << 20;
+/// The most lines of it that are told.
+const MAX_TOLD_LINES: usize = 10_000;
 
 /// Runs the command of a build and replaces its code by what that has made. A build without one stays as it is.
 pub(super) async fn with_command(
@@ -139,7 +141,7 @@ impl Making<'_> {
         let mut workshop = self.workshop().await?;
         let made = match self.performed(&mut workshop).await {
             Ok(()) => {
-                let folder = workshop.output().await.join("function");
+                let folder = workshop.output().await?.join("function");
                 self.stored(&folder).await
             }
             Err(failure) => Err(failure),
@@ -173,6 +175,8 @@ impl Making<'_> {
         };
         let event =
             json!({"command": self.command.command, "env": self.spec.env, "packages": self.packages});
+        // Its end is kept, however much comes before.
+        workshop.hear_everything();
         let ended = workshop.ask_watched(event, limit, "running the build command", &tell).await;
         let printed = printed.into_inner().expect("no holder panics").end;
         let failed = |reason: String| Failure::packages("", reason, Some(printed));
@@ -234,7 +238,8 @@ fn prepare(folder: &Path, source: &Unpacked, program: &BuildProgram) -> io::Resu
 #[derive(Default)]
 struct Printed {
     end: String,
-    told: usize,
+    bytes: usize,
+    lines: usize,
 }
 
 impl Printed {
@@ -245,14 +250,20 @@ impl Printed {
         if self.end.len() > 2 * MAX_OUTPUT {
             self.end = end(std::mem::take(&mut self.end));
         }
-        let was_told = self.told <= MAX_TOLD;
-        self.told += line.len() + 1;
-        match self.told <= MAX_TOLD {
+        let was_told = self.is_told();
+        self.bytes += line.len() + 1;
+        self.lines += 1;
+        match self.is_told() {
             true => Some(line),
             false => was_told.then(|| {
                 "further output of the build command is not shown, but its end is if it fails".to_owned()
             }),
         }
+    }
+
+    /// Returns whether all of it was told so far.
+    fn is_told(&self) -> bool {
+        self.bytes <= MAX_TOLD && self.lines <= MAX_TOLD_LINES
     }
 }
 
@@ -284,6 +295,12 @@ mod tests {
 
     #[test]
     fn of_much_output_the_beginning_is_told_and_the_end_is_kept() {
+        let mut printed = Printed::default();
+        for _ in 0..MAX_TOLD_LINES {
+            assert!(printed.add(String::new()).is_some());
+        }
+        assert!(printed.add(String::new()).unwrap().starts_with("further output "));
+        assert_eq!(printed.add(String::new()), None);
         let mut printed = Printed::default();
         let line = "x".repeat(1023);
         for _ in 0..1024 {

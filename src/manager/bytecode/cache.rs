@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::{
@@ -72,8 +73,27 @@ impl BytecodeCache {
         self.states.lock().expect("no holder panics").insert(key.clone(), State::GivenUp);
     }
 
+    /// Has a new folder filled and puts it into its place, if it has not been given up by then: the filling may have found
+    /// half of what there was. Nothing is left of what fails. The bundle has to be in use.
+    pub fn fill(
+        &self,
+        key: &BytecodeKey,
+        given_up: &CancellationToken,
+        fill: impl FnOnce(&Path) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let made = self.make_beside()?;
+        let placed = fill(&made).and_then(|files| match given_up.is_cancelled() {
+            true => Err(io::Error::other("nobody waits for it any more")),
+            false => self.put(key, &made).map(|()| files),
+        });
+        if placed.is_err() {
+            remove(&made);
+        }
+        placed
+    }
+
     /// Makes a new folder on the same disk. Somebody may have cleared the cache.
-    pub fn make_beside(&self) -> io::Result<PathBuf> {
+    fn make_beside(&self) -> io::Result<PathBuf> {
         fs::create_dir_all(&self.folder)?;
         let path = self.beside();
         make_folder(&path)?;
@@ -84,8 +104,8 @@ impl BytecodeCache {
         self.folder.join(format!(".making-{}", Uuid::now_v7().simple()))
     }
 
-    /// Puts what was made in a folder of [`Self::make_beside`] into its place. The bundle has to be in use.
-    pub fn put(&self, key: &BytecodeKey, made: &Path) -> io::Result<()> {
+    /// Puts what was made in a folder of [`Self::make_beside`] into its place.
+    fn put(&self, key: &BytecodeKey, made: &Path) -> io::Result<()> {
         let path = self.path(key);
         fs::create_dir_all(path.parent().expect("it is in the folder of its bundle"))?;
         match fs::rename(made, &path) {
@@ -173,6 +193,30 @@ mod tests {
         assert_eq!(entries(&cache.folder), [b.bundle.to_string()]);
         cache.remove_leftovers(&HashSet::new());
         assert_eq!(entries(&cache.folder), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_bytecode_that_is_given_up_or_fails_halfway() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = BytecodeCache::new(dir.path().join("bytecode"));
+        let place = BytecodeKey { bundle: Digest::of(b"a"), interpreter: "python-3.11".to_owned() };
+        let given_up = CancellationToken::new();
+        let half = |made: &Path| fs::write(made.join("x"), "").map(|()| 1);
+        let failed = cache.fill(&place, &given_up, |made| {
+            half(made)?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
+        assert_eq!(entries(&cache.folder), [""; 0]);
+        cache
+            .fill(&place, &given_up, |made| {
+                given_up.cancel();
+                half(made)
+            })
+            .unwrap_err();
+        assert_eq!((cache.find(&place), entries(&cache.folder)), (None, Vec::new()));
+        assert_eq!(cache.fill(&place, &CancellationToken::new(), half).unwrap(), 1);
+        assert!(cache.find(&place).unwrap().join("x").is_file());
     }
 
     #[test]

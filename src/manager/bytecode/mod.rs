@@ -152,13 +152,15 @@ async fn compile(
     let answer = workshop.ask_watched(event, LIMIT + MARGIN, "compiling the code", tell).await;
     let collected = match answer {
         Ok(Compiled { tag }) => {
-            let output = workshop.output().await;
+            let output = workshop.output().await?;
             let (key, cache) = (wanted.key.clone(), shared.bundles.bytecode().clone());
+            // Dropped with this future: the sandbox's folder goes then, whatever has been collected.
+            let given_up = CancellationToken::new();
+            let _guard = given_up.clone().drop_guard();
             let collecting = tokio::task::spawn_blocking(move || {
-                let beside = cache.make_beside()?;
-                let files = collect::collect(&output, &sources, bytecode, &tag, &beside)?;
-                cache.put(&key, &beside)?;
-                Ok::<usize, io::Error>(files)
+                cache.fill(&key, &given_up, |beside| {
+                    collect::collect(&output, &sources, bytecode, &tag, beside)
+                })
             });
             let collected = finished(collecting).await.map_err(Failure::from);
             collected.and_then(|files| files.map_err(|error| Failure::Platform(chain_of_disk(&error))))

@@ -17,6 +17,7 @@ use super::{
             MEMORY, Plan, SOON, Workshop,
             failure::Failure,
             files::{make, write},
+            of_the_platform,
         },
     },
     requirements::Requirements,
@@ -96,7 +97,8 @@ impl Workshop {
 
     /// Asks the interpreter what packages depend on.
     pub async fn describe(&mut self) -> Result<Description, Failure> {
-        self.ask(json!({"do": "describe"}), SOON, &mut |_| ()).await
+        let described = self.ask(json!({"do": "describe"}), SOON, &mut |_| ()).await;
+        described.map_err(of_the_platform)
     }
 
     /// Installs, within a time and the limits of a tree; `tell` gets what the program prints.
@@ -140,8 +142,8 @@ impl Workshop {
     }
 
     /// Returns the folder with what was installed.
-    pub async fn installed(&mut self) -> PathBuf {
-        self.output().await.join("packages")
+    pub async fn installed(&mut self) -> Result<PathBuf, Failure> {
+        Ok(self.output().await?.join("packages"))
     }
 }
 

@@ -192,7 +192,7 @@ impl Build<'_> {
             self.tell(format!("packages, the same versions as before: {}", list(&packages)));
             return Ok(found);
         }
-        let folder = workshop.installed().await;
+        let folder = workshop.installed().await?;
         self.store(target, packages, &folder).await
     }
 

@@ -18,7 +18,7 @@ use crate::{
 pub struct Sources {
     /// The index, which shows its password to the installer only; none for the installer's own.
     index: Option<PackageIndex>,
-    /// Addresses that the build may connect to.
+    /// Addresses that the build may connect to: those of all indexes, whichever it asks, since builds share a network.
     pub reachable: Vec<SocketAddrV4>,
     /// A folder with packages.
     pub wheels: Option<PathBuf>,
@@ -47,7 +47,15 @@ impl Sources {
         }
         if let Some(index) = index_of(builds, kind) {
             found.index = Some(index.clone());
-            found.reachable = addresses(index, kind, is_fenced).await?;
+        }
+        for each in Index::ALL {
+            let Some(index) = index_of(builds, each) else { continue };
+            match addresses(index, each, is_fenced).await {
+                Ok(addresses) => found.reachable.extend(addresses),
+                Err(failure) if each == kind => return Err(failure),
+                // The builds that need it fail.
+                Err(_) => {}
+            }
         }
         Ok(found)
     }
@@ -237,6 +245,23 @@ mod tests {
              address of this host"
         );
         assert!(Sources::find(&builds("http://127.0.0.1:8080/"), Index::Python, false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_indexes_of_all_kinds_are_let_through_for_each() {
+        let both = |registry: &str| Builds {
+            npm_registry: Some(registry.parse().unwrap()),
+            ..builds("http://192.0.2.7:8080/simple")
+        };
+        for kind in Index::ALL {
+            let sources = Sources::find(&both("http://192.0.2.8:4873/"), kind, true).await.unwrap();
+            let expected: [SocketAddrV4; 2] =
+                ["192.0.2.7:8080", "192.0.2.8:4873"].map(|text| text.parse().unwrap());
+            assert_eq!(sources.reachable, expected);
+        }
+        // One that no build can reach is of no matter to builds that do not ask it.
+        let away = Sources::find(&both("http://127.0.0.1:4873/"), Index::Python, true).await.unwrap();
+        assert_eq!(away.reachable, ["192.0.2.7:8080".parse().unwrap()]);
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ use crate::{
     model::{InstanceId, InvocationId, Language, Network, RevisionNumber},
     runtime::{
         BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
-        Sandbox, Spec, Started,
+        Sandbox, Spec, Started, show_code,
     },
     units::{show_bytes, show_duration},
 };
@@ -39,14 +39,16 @@ pub const MEMORY: u64 = 1 << 30;
 const CPUS: f64 = 1.0;
 /// The limit of loading the program, and of describing the interpreter.
 pub const SOON: Duration = Duration::from_secs(60);
+/// A guest that hung up is given this long to be found dead.
+const EXIT: Duration = Duration::from_secs(3);
 /// While it builds, the size of what there is is looked at, and the deploy is told.
 const LOOK: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_secs(30);
 /// What is downloaded is there beside what is unpacked.
 const ON_DISK: TreeSize = TreeSize { files: 2 * MAX_TREE.files, bytes: 2 * MAX_TREE.bytes };
 /// The same for people, where it is not packages that are written.
-const TOO_MUCH: &str =
-    "it has written more than a build may: 1 GiB, 100,000 files and folders, 100 folders deep";
+const TOO_MUCH: &str = "it has written more than a build may: 1 GiB, 100,000 files and folders, without those of \
+    __pycache__ folders (512 MiB, 100,000), 100 folders deep";
 /// Less than this is not left to a build: others of this host write to the same disk.
 const LEAST_ROOM: u64 = 256 << 20;
 
@@ -150,16 +152,25 @@ impl Workshop {
                 Err(Failure::Platform(format!("{}: {}", error.kind, error.message)))
             }
             Err(LoadFailure::Unable(reason)) => Err(Failure::Platform(reason)),
-            Err(LoadFailure::Guest(error)) => Err(self.lost(error).await),
+            Err(LoadFailure::Guest(error)) => Err(of_the_platform(self.lost(error).await)),
         }
     }
 
     /// Returns the folder that the sandbox wrote to. Only once that is gone is nobody writing to it.
-    pub async fn output(&mut self) -> PathBuf {
+    pub async fn output(&mut self) -> Result<PathBuf, Failure> {
         if let Some(sandbox) = &self.sandbox {
             sandbox.remove().await;
+            if !sandbox.is_gone() {
+                let problem = "the build's sandbox could not be removed, so what it made is not used";
+                return Err(Failure::Platform(problem.to_owned()));
+            }
         }
-        self.folder.join(OUTPUT)
+        Ok(self.folder.join(OUTPUT))
+    }
+
+    /// From here on everything that is printed is told, without a limit.
+    pub fn hear_everything(&mut self) {
+        self.guest.pass_all_output();
     }
 
     /// Asks the program, within a time and the limits of what a build may write.
@@ -195,6 +206,7 @@ impl Workshop {
         }
     }
 
+    /// Asks the program. Code of the author or of packages may run meanwhile: an answer that is none is its doing.
     pub(super) async fn ask<T: for<'d> Deserialize<'d>>(
         &mut self,
         event: Value,
@@ -211,10 +223,10 @@ impl Workshop {
         let payload = Bytes::from(event.to_string());
         match self.guest.invoke(&invoke, &payload, limit, &mut |line| hear(line.text)).await {
             Ok(Finished::Result(body)) => serde_json::from_slice(&body.bytes).map_err(|error| {
-                Failure::Platform(format!("the build's answer is not understood: {error}"))
+                Failure::reason(format!("the answer of its sandbox is not understood: {error}"))
             }),
             Ok(Finished::Error(error)) => {
-                Err(Failure::Platform(format!("{}: {}", error.kind, error.message)))
+                Err(Failure::reason(format!("{}: {}", error.kind, error.message)))
             }
             Err(error) => Err(self.lost(error).await),
         }
@@ -226,20 +238,25 @@ impl Workshop {
             return Failure::reason(format!("this took longer than {}", show_duration(limit)));
         }
         let Some(sandbox) = &self.sandbox else { return Failure::Platform(chain(&error)) };
-        match tokio::time::timeout(Duration::from_secs(3), sandbox.exited()).await {
-            Ok(Exit::OutOfMemory) => {
-                Failure::reason(format!("this took more memory than {}", show_bytes(MEMORY)))
+        let exit = match tokio::time::timeout(EXIT, sandbox.exited()).await {
+            Ok(exit) => Some(exit),
+            // An engine that is away has taken the sandbox with it.
+            Err(_) => {
+                let running = tokio::time::timeout(EXIT, sandbox.is_running()).await;
+                (!running.unwrap_or(false)).then_some(Exit::Unknown)
             }
-            _ => Failure::Platform(format!("the build's sandbox was lost: {}", chain(&error))),
-        }
+        };
+        loss(exit, &error)
     }
 
-    /// Removes the sandbox and its folder.
+    /// Removes the sandbox and its folder, in the background where nobody waits for it to the end.
     pub async fn close(mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
+        if let Some(sandbox) = self.sandbox.clone() {
             sandbox.remove().await;
         }
         folder::remove_folder(&self.folder);
+        // Not before: a drop has nothing to do from here on.
+        self.sandbox = None;
     }
 }
 
@@ -251,6 +268,32 @@ impl Drop for Workshop {
             sandbox.remove().await;
             folder::remove_folder(&folder);
         });
+    }
+}
+
+/// Returns why the guest of a sandbox was lost that has ended like this; none if it still runs.
+fn loss(exit: Option<Exit>, error: &GuestError) -> Failure {
+    match exit {
+        Some(Exit::OutOfMemory) => {
+            Failure::reason(format!("this took more memory than {}", show_bytes(MEMORY)))
+        }
+        Some(Exit::Code(code)) => {
+            Failure::reason(format!("its sandbox was ended from inside, with {}", show_code(code)))
+        }
+        Some(Exit::Removed | Exit::Unknown) => {
+            Failure::Platform(format!("the build's sandbox was lost: {}", chain(error)))
+        }
+        None => Failure::reason(format!("its sandbox gives no answer: {}", chain(error))),
+    }
+}
+
+/// Makes the platform's what happens before any code of an author or a package runs.
+pub(super) fn of_the_platform(failure: Failure) -> Failure {
+    match failure {
+        Failure::Packages { reason, .. } => {
+            Failure::Platform(format!("a build could not begin: {reason}"))
+        }
+        platform => platform,
     }
 }
 
@@ -300,6 +343,24 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
+
+    #[test]
+    fn a_sandbox_that_its_own_code_ends_is_not_the_platforms_failure() {
+        let error = || GuestError::Closed(None);
+        let Failure::Packages { reason, .. } = loss(Some(Exit::Code(137)), &error()) else {
+            panic!("it is its author's")
+        };
+        assert_eq!(reason, "its sandbox was ended from inside, with code 137 (signal SIGKILL)");
+        assert!(matches!(loss(Some(Exit::OutOfMemory), &error()), Failure::Packages { .. }));
+        let violation = GuestError::Violation("noise".to_owned());
+        let Failure::Packages { reason, .. } = loss(None, &violation) else { panic!("it still runs") };
+        assert_eq!(reason, "its sandbox gives no answer: the guest broke the runtime protocol: noise");
+        for exit in [Exit::Removed, Exit::Unknown] {
+            assert!(matches!(loss(Some(exit), &error()), Failure::Platform(_)));
+        }
+        let early = of_the_platform(loss(Some(Exit::Code(1)), &error()));
+        assert!(matches!(early, Failure::Platform(_)), "{early:?}");
+    }
 
     #[test]
     fn a_build_fails_when_it_fills_the_disk_or_hides_what_it_writes() {

@@ -34,7 +34,8 @@ pub(super) struct Container {
     end: Arc<End>,
     /// Its control group, if one can be made.
     group: Option<Membership>,
-    removed: OnceCell<()>,
+    /// Whether the engine has removed it.
+    removed: OnceCell<bool>,
     tasks: Handle,
 }
 
@@ -118,6 +119,10 @@ impl Sandbox for Container {
         self.end.removed();
         self.removed.get_or_init(|| remove(&self.shared, &self.id)).await;
     }
+
+    fn is_gone(&self) -> bool {
+        self.removed.get() == Some(&true)
+    }
 }
 
 impl Drop for Container {
@@ -135,20 +140,30 @@ impl Drop for Container {
     }
 }
 
-/// Kills and deletes in one call; returns when the container is gone. Failures are logged: the next removal by label
-/// deletes it.
-pub(super) async fn remove(shared: &Shared, id: &str) {
+/// Kills and deletes in one call; returns when the container is gone, and whether it is. Failures are logged: the next
+/// removal by label deletes it.
+pub(super) async fn remove(shared: &Shared, id: &str) -> bool {
     shared.ends.removed(id);
-    let Ok(client) = shared.engine.client().await else { return };
+    let Ok(client) = shared.engine.client().await else { return false };
     let options = RemoveContainerOptions { force: true, v: true, link: false };
     match client.remove_container(id, Some(options)).await {
-        Ok(()) => {}
-        Err(error) if engine::is_missing(&error) => {}
+        Ok(()) => true,
+        Err(error) if engine::is_missing(&error) => true,
         Err(error) if engine::is_conflict(&error) => {
             let options = WaitContainerOptions { condition: "removed".to_owned() };
             let mut gone = Box::pin(client.wait_container(id, Some(options)));
-            let _ = timeout(REMOVAL_TIMEOUT, gone.next()).await;
+            let waited = timeout(REMOVAL_TIMEOUT, gone.next()).await;
+            match waited {
+                Ok(Some(Ok(_))) => true,
+                // It has ended with another code than 0.
+                Ok(Some(Err(Answer::DockerContainerWaitError { .. }))) => true,
+                Ok(Some(Err(error))) => engine::is_missing(&error),
+                Ok(None) | Err(_) => false,
+            }
         }
-        Err(error) => tracing::warn!(container = id, error = %error, "a container could not be removed"),
+        Err(error) => {
+            tracing::warn!(container = id, error = %error, "a container could not be removed");
+            false
+        }
     }
 }

@@ -29,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use bollard::query_parameters::ListContainersOptions;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, stream};
 use tokio_util::task::AbortOnDropHandle;
 
 pub(super) use self::engine::address;
@@ -101,12 +101,13 @@ impl Docker {
         for last in [false, true] {
             let image = self.ensure_image(&spec.image, &|_| {}).await?;
             if spec.network == Network::Egress {
-                match &spec.build {
-                    None => self.shared.egress.ensure(&self.shared.engine, &[]).await?,
-                    Some(build) => {
-                        self.shared.build_egress.ensure(&self.shared.engine, &build.reachable).await?
-                    }
+                let build = spec.build.as_ref();
+                let egress = match Purpose::of(build) {
+                    Purpose::Functions => &self.shared.egress,
+                    Purpose::Builds => &self.shared.build_egress,
                 };
+                let reachable = build.map(|build| &*build.reachable).unwrap_or_default();
+                egress.ensure(&self.shared.engine, reachable).await?;
             }
             match container::create(&self.shared, spec, &image).await {
                 Err(error) if engine::is_missing(&error) && !last => {
@@ -195,7 +196,9 @@ impl Runtime for Docker {
                 return Ok(removed);
             }
             stream::iter(&ids)
-                .for_each_concurrent(PARALLEL_REMOVALS, |id| container::remove(&self.shared, id))
+                .for_each_concurrent(PARALLEL_REMOVALS, |id| {
+                    container::remove(&self.shared, id).map(drop)
+                })
                 .await;
             removed.extend(ids);
         }

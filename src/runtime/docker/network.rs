@@ -11,7 +11,10 @@ use super::{
     engine::{self, Engine},
     firewall::{self, Open},
 };
-use crate::{model::PlatformName, runtime::Error};
+use crate::{
+    model::PlatformName,
+    runtime::{BuildRights, Error},
+};
 
 /// The engine's option for the name of the bridge on the host.
 const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
@@ -19,10 +22,17 @@ const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 /// The sandboxes that a network is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Functions with `network = "egress"`.
+    /// Functions with `network = "egress"`, and build commands with it.
     Functions,
-    /// Builds, which may also connect to the platform's own sources of packages.
+    /// Builds that install packages, which may also connect to the platform's own sources of packages.
     Builds,
+}
+
+impl Purpose {
+    /// Returns the purpose of a sandbox with these rights.
+    pub(super) fn of(build: Option<&BuildRights>) -> Self {
+        if build.is_some_and(|build| build.installs) { Self::Builds } else { Self::Functions }
+    }
 }
 
 pub(super) fn name(platform: &PlatformName, purpose: Purpose) -> String {
@@ -46,13 +56,15 @@ fn bridge(platform: &PlatformName, purpose: Purpose) -> String {
 pub(super) struct Egress {
     platform: PlatformName,
     purpose: Purpose,
-    /// Set once the network exists.
-    known: Mutex<Option<Known>>,
+    known: Mutex<Known>,
 }
 
 /// A network as it was when this process last looked.
+#[derive(Default)]
 struct Known {
-    /// The addresses that are let through.
+    /// Whether it exists, with its rules.
+    is_there: bool,
+    /// The addresses that are let through. Further ones are added and none is taken away: a build may be connected to it.
     reachable: Vec<SocketAddrV4>,
     /// Why it is open, if it is.
     open: Option<Open>,
@@ -68,26 +80,27 @@ impl Egress {
     }
 
     pub(super) async fn forget(&self) {
-        *self.known.lock().await = None;
+        self.known.lock().await.is_there = false;
     }
 
-    /// Makes network and rules unless this process knows that they exist. These addresses are let through. Without rules
-    /// the network is used all the same; the return value says why.
+    /// Makes network and rules unless this process knows that they exist. These addresses are let through, with those of
+    /// earlier calls. Without rules the network is used all the same; the return value says why.
     pub(super) async fn ensure(
         &self,
         engine: &Engine,
         reachable: &[SocketAddrV4],
     ) -> Result<Option<Open>, Error> {
         let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.reachable == reachable) {
+        let reachable = together(&known.reachable, reachable);
+        if known.is_there && known.reachable == reachable {
             return Ok(known.open.clone());
         }
         let network = self.network(engine).await?;
-        let open = close(&network, reachable).await.err();
+        let open = close(&network, &reachable).await.err();
         if let Some(open) = &open {
             tracing::warn!(network = self.name(), reason = %open, "egress is open");
         }
-        *known = Some(Known { reachable: reachable.to_vec(), open: open.clone() });
+        *known = Known { is_there: true, reachable, open: open.clone() };
         Ok(open)
     }
 
@@ -109,7 +122,7 @@ impl Egress {
     /// stay.
     pub(super) async fn remove_unused(&self, engine: &Engine) {
         let mut known = self.known.lock().await;
-        *known = None;
+        known.is_there = false;
         let (Ok(client), name) = (engine.client().await, self.name()) else { return };
         let found = client.inspect_network(&name, None).await;
         // Most platforms have never built: they need not wait for the lock of the rules.
@@ -126,7 +139,7 @@ impl Egress {
             firewall::clear(&found.map_or_else(|_| own(), |network| bridge_of(&network))).await;
         // Another manager may have made the network again meanwhile, and lost its rules because of us.
         if let Ok(network) = client.inspect_network(&name, None).await {
-            let _ = close(&network, &[]).await;
+            let _ = close(&network, &known.reachable).await;
         }
         if let Err(error) = cleared {
             tracing::warn!(%error, "the rules of the egress network could not be removed");
@@ -166,6 +179,14 @@ impl Egress {
     }
 }
 
+/// Returns the addresses of both, in order and each once.
+fn together(some: &[SocketAddrV4], others: &[SocketAddrV4]) -> Vec<SocketAddrV4> {
+    let mut all = [some, others].concat();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// Sets the rules of a network.
 async fn close(network: &NetworkInspect, reachable: &[SocketAddrV4]) -> Result<(), Open> {
     if network.enable_ipv6 == Some(true) {
@@ -178,4 +199,28 @@ async fn close(network: &NetworkInspect, reachable: &[SocketAddrV4]) -> Result<(
 fn bridge_of(network: &NetworkInspect) -> String {
     let named = network.options.as_ref().and_then(|options| options.get(BRIDGE_NAME)).cloned();
     named.unwrap_or_else(|| format!("br-{:.12}", network.id.as_deref().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_build_that_installs_is_on_the_network_with_the_sources_of_packages() {
+        let command = BuildRights::default();
+        let installs = BuildRights { installs: true, ..BuildRights::default() };
+        assert_eq!(Purpose::of(None), Purpose::Functions);
+        assert_eq!(Purpose::of(Some(&command)), Purpose::Functions);
+        assert_eq!(Purpose::of(Some(&installs)), Purpose::Builds);
+    }
+
+    #[test]
+    fn a_further_build_takes_no_address_from_one_that_runs() {
+        let [a, b]: [SocketAddrV4; 2] =
+            ["10.0.0.5:80", "10.0.0.7:4873"].map(|address| address.parse().unwrap());
+        assert_eq!(together(&[b], &[a, b]), [a, b]);
+        // Nothing changes, so the rules stay.
+        assert_eq!(together(&[a, b], &[]), [a, b]);
+        assert_eq!(together(&[a, b], &[b]), [a, b]);
+    }
 }

@@ -128,10 +128,8 @@ fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
         cpu_shares: Some(CPU_SHARES.into()),
         // The names of the groups are of no use to a function.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
-        network_mode: (spec.network == Network::Egress).then(|| {
-            let purpose = if spec.build.is_some() { Purpose::Builds } else { Purpose::Functions };
-            network::name(&owner.platform, purpose)
-        }),
+        network_mode: (spec.network == Network::Egress)
+            .then(|| network::name(&owner.platform, Purpose::of(spec.build.as_ref()))),
         mounts: Some(mounts(spec)),
         // Output comes over the guest's own sockets; the engine keeps nothing.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),

@@ -32,6 +32,11 @@ impl Budget {
         Self { bytes: MAX_LOG_BYTES, lines: MAX_LOG_LINES, dropped, endless: false }
     }
 
+    /// Returns a budget that is never used up.
+    pub(super) fn unlimited() -> Self {
+        Self { bytes: usize::MAX, lines: usize::MAX, ..Self::new() }
+    }
+
     /// Returns the budget of the output that an instance prints between invocations.
     pub(super) fn endless() -> Self {
         Self { endless: true, ..Self::new() }
@@ -293,6 +298,13 @@ mod tests {
         }
         budget.finish(&mut |line| seen.push(line));
         seen
+    }
+
+    #[test]
+    fn without_a_limit_every_line_is_passed_on() {
+        let seen = flood(&mut Budget::unlimited(), (0..MAX_LOG_LINES + 2).map(|_| 200));
+        assert_eq!(seen.len(), MAX_LOG_LINES + 2);
+        assert!(seen.iter().all(|line| line.kind.is_none()));
     }
 
     #[test]

@@ -139,6 +139,10 @@ impl Life {
         self.state.borrow().exit().is_none()
     }
 
+    fn has_ended(&self) -> bool {
+        self.state.borrow().ended.is_some()
+    }
+
     /// Kills the first process of its namespace: all the others die with it.
     fn kill(&self) {
         self.state.send_modify(|state| state.removed = true);
@@ -198,6 +202,10 @@ impl Sandbox for Container {
 
     async fn remove(&self) {
         self.life.remove().await;
+    }
+
+    fn is_gone(&self) -> bool {
+        self.life.has_ended()
     }
 }
 
