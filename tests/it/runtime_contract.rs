@@ -428,6 +428,7 @@ contract! {
     eight_at_a_time_have_their_own_results_and_lines_in_every_language
     several_run_at_the_same_time_in_every_language
     one_that_overruns_its_time_leaves_the_others_alone_in_every_language
+    one_that_prints_for_ever_times_out_beside_others_in_every_language
     one_that_fails_leaves_the_others_alone_in_every_language
     one_that_exits_takes_the_others_along_in_every_language
     large_payloads_and_results_pass_each_other_in_every_language

@@ -99,6 +99,17 @@ impl Instance {
                     // Each looks whether it was its own.
                     tell.send_modify(|_| ());
                 }
+                // Before the carrier: a guest that floods its output uses all that one turn of this task may do. These come
+                // to an end, as they get nothing new while it has no turn.
+                Some(after) = under_way.next() => if after == After::Kill {
+                    tell.send_replace(Over::Stopped);
+                    break;
+                },
+                job = jobs.recv(), if has_jobs => match job {
+                    Some(job) if is_alive => under_way.push(attempts.attempt(job)),
+                    Some(job) => attempts.hand_on(job).await,
+                    None => has_jobs = false,
+                },
                 error = &mut carrying, if is_alive => {
                     is_alive = false;
                     let _ = commands.send(Command::Ended { slot });
@@ -111,15 +122,6 @@ impl Instance {
                     crashing = None;
                     tell.send_replace(Over::Lost(why));
                 }
-                Some(after) = under_way.next() => if after == After::Kill {
-                    tell.send_replace(Over::Stopped);
-                    break;
-                },
-                job = jobs.recv(), if has_jobs => match job {
-                    Some(job) if is_alive => under_way.push(attempts.attempt(job)),
-                    Some(job) => attempts.hand_on(job).await,
-                    None => has_jobs = false,
-                },
                 () = pause(is_held) => drop(attempts.write_load_output(None)),
             }
         }

@@ -52,6 +52,60 @@ pub async fn one_that_overruns_its_time_leaves_the_others_alone_in_every_languag
     }
 }
 
+/// One floods for ever, another one is over its time too.
+const FLOODS_FOR_EVER: [&str; 2] = [
+    r#"
+import asyncio, os
+async def handler(event):
+    while event == "raw":
+        os.write(1, b"x\n" * 30000)
+        await asyncio.sleep(0)
+    while event == "log":
+        print("x\n" * 30000)
+        await asyncio.sleep(0)
+    await asyncio.sleep(60)
+"#,
+    r#"
+import { writeSync } from 'node:fs';
+const pause = () => new Promise((go) => setImmediate(go));
+function raw(bytes) {
+  try {
+    writeSync(1, bytes);
+  } catch (error) {
+    if (error.code !== "EAGAIN") throw error;
+  }
+}
+export async function handler(event) {
+  while (event === "raw") {
+    raw("x\n".repeat(30000));
+    await pause();
+  }
+  while (event === "log") {
+    process.stdout.write("x\n".repeat(30000));
+    await pause();
+  }
+  await new Promise((go) => setTimeout(go, 60000));
+}
+"#,
+];
+
+pub async fn one_that_prints_for_ever_times_out_beside_others_in_every_language(fixture: &Fixture) {
+    for language in Language::ALL {
+        for flood in ["raw", "log"] {
+            let mut instance = ready(fixture, FLOODS_FOR_EVER, *language, 2).await;
+            let limit = Duration::from_millis(300);
+            let lists = [flood, "waits"].map(|event| vec![(json!(event), limit)]);
+            let (ran, lost) = tokio::time::timeout(LIMIT, run(&mut instance, &lists)).await.unwrap();
+            assert!(lost.is_none(), "{lost:?}");
+            for one in ran.into_iter().flatten() {
+                let is_late = matches!(one.answer, Err(GuestError::TimedOut(_)));
+                assert!(is_late, "{language}, {flood}: {:?}", one.answer);
+            }
+            instance.sandbox.remove().await;
+        }
+    }
+}
+
 const FAILS: [&str; 2] = [
     r#"
 import asyncio
