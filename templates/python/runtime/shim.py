@@ -813,6 +813,8 @@ def serve_several(function, beside, control):
 
     running = event_loop()
     connection = socket(fileno=control)
+    # It took over the function's default timeout, and made the descriptor one that does not wait.
+    connection.setblocking(True)
     received = bytearray()
     tasks = set()
     over = []

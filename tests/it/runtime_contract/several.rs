@@ -201,6 +201,17 @@ pub async fn large_payloads_and_results_pass_each_other_in_every_language(fixtur
     }
 }
 
+pub async fn python_gives_several_no_default_timeout_of_the_functions(fixture: &Fixture) {
+    let code =
+        "import socket\nsocket.setdefaulttimeout(0.5)\nasync def handler(event):\n    return event\n";
+    let mut instance = ready(fixture, [code, ""], Language::Python, 2).await;
+    let events: Vec<Value> = (0..2).map(|n| json!({ "n": n, "text": "x".repeat(2 << 20) })).collect();
+    for (one, event) in at_once(&mut instance, &events).await.into_iter().zip(&events) {
+        assert!(one.value() == *event);
+    }
+    instance.sandbox.remove().await;
+}
+
 const FLOODS: [&str; 2] = [
     r#"
 import asyncio
