@@ -434,6 +434,7 @@ contract! {
     large_payloads_and_results_pass_each_other_in_every_language
     output_is_bounded_for_each_of_several_in_every_language
     what_no_invocation_writes_is_the_instances_beside_several_in_every_language
+    python_answers_one_that_is_cancelled_before_it_begins
     python_gives_several_no_default_timeout_of_the_functions
     python_refuses_several_for_a_plain_def
     node_tells_whose_error_nobody_caught;

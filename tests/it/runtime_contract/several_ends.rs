@@ -168,6 +168,29 @@ pub async fn one_that_fails_leaves_the_others_alone_in_every_language(fixture: &
     }
 }
 
+pub async fn python_answers_one_that_is_cancelled_before_it_begins(fixture: &Fixture) {
+    // The others have come by the end of the first sleep, and begin after the turn that cancels them.
+    let code = r#"
+import asyncio, time
+async def handler(event):
+    if event == "cancels":
+        time.sleep(0.5)
+        for turn in range(5):
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+    return event
+"#;
+    let mut instance = ready(fixture, [code, ""], Language::Python, 3).await;
+    let ran = at_once(&mut instance, &["cancels", "waits", "waits"].map(Value::from)).await;
+    for one in &ran[1..] {
+        assert_eq!(one.error().kind, "CancelledError");
+    }
+    assert_eq!(ran.into_iter().next().unwrap().value(), "cancels");
+    assert_eq!(at_once(&mut instance, &[json!("well")]).await.remove(0).value(), "well");
+    instance.sandbox.remove().await;
+}
+
 const EXITS: [&str; 2] = [
     r#"
 import asyncio, sys
