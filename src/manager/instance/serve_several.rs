@@ -103,6 +103,8 @@ impl Instance {
                 // to an end, as they get nothing new while it has no turn.
                 Some(after) = under_way.next() => if after == After::Kill {
                     tell.send_replace(Over::Stopped);
+                    // At once: somebody else may run by now what it runs, and to settle all that may take long.
+                    self.sandbox.remove().await;
                     break;
                 },
                 job = jobs.recv(), if has_jobs => match job {
