@@ -157,6 +157,10 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     /// From a job to its answer.
     async fn attempt(&self, job: Job) -> After {
+        if self.is_over() {
+            self.hand_on(job).await;
+            return After::GoOn;
+        }
         let (shared, Job { id, work, start }) = (self.context.shared, job);
         let finished = |usable| {
             let _ = self.commands.send(Command::Finished { slot: self.slot, work: id, usable });
@@ -174,9 +178,14 @@ impl Attempts<'_> {
             finished(true);
             return After::GoOn;
         };
-        if self.calls.is_closed() {
+        // While it was claimed.
+        if self.is_over() {
             finished(false);
-            begin::did_not_begin(work, shared).await;
+            let is_lease_lost = work.claim.as_ref().is_some_and(|claim| claim.life.lost.is_cancelled());
+            match is_lease_lost {
+                true => work.abandon(shared).await,
+                false => begin::did_not_begin(work, shared).await,
+            }
             return After::GoOn;
         }
         // A cold start's invocations are those that waited; the first of them has the output of the load.
@@ -205,6 +214,11 @@ impl Attempts<'_> {
         finished(usable);
         work.settle(shared, run).await;
         After::GoOn
+    }
+
+    /// Returns whether nothing can begin any more.
+    fn is_over(&self) -> bool {
+        self.calls.is_closed() || matches!(*self.over.borrow(), Over::Lost(_) | Over::Stopped)
     }
 
     /// Runs it in the guest; returns its end and the number of lines that it wrote.
