@@ -108,8 +108,8 @@ impl Instance {
                     break;
                 },
                 job = jobs.recv(), if has_jobs => match job {
-                    Some(job) if is_alive => under_way.push(attempts.attempt(job)),
-                    Some(job) => attempts.hand_on(job).await,
+                    // Where the guest is lost it is handed on, which may take long, and must not hold up the others.
+                    Some(job) => under_way.push(attempts.attempt(job)),
                     None => has_jobs = false,
                 },
                 error = &mut carrying, if is_alive => {
