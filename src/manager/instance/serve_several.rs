@@ -188,9 +188,11 @@ impl Attempts<'_> {
             }
             return After::GoOn;
         }
-        // A cold start's invocations are those that waited; the first of them has the output of the load.
+        // A cold start's invocations are those that waited; the first of them has the output of the load. Where nobody waited
+        // it is the instance's, and is written before anything runs.
         let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
-        let load_lines = waited.map_or(0, |waited| self.write_load_output(Some(waited)));
+        let written = self.write_load_output(waited);
+        let load_lines = if waited.is_some() { written } else { 0 };
         // Its lease may have been ended while its claim was on its way here.
         let life = work.claim.as_ref().map(|claim| claim.life.clone());
         let life = life.unwrap_or_else(|| shared.lives.now());
