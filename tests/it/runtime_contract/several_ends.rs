@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    several::{at_once, ready, run},
+    several::{Ran, at_once, ready, run},
     *,
 };
 
@@ -264,6 +264,44 @@ pub async fn python_refuses_several_for_a_plain_def(fixture: &Fixture) {
         }
         instance.sandbox.remove().await;
     }
+}
+
+pub async fn node_answers_no_attempt_with_an_earlier_one_of_its_invocation(fixture: &Fixture) {
+    let code = r#"
+let begun = 0;
+export async function handler() {
+  begun += 1;
+  const attempt = begun;
+  if (attempt === 1) setTimeout(() => { throw new Error("nobody catches it"); }, 20);
+  await new Promise((go) => setTimeout(go, attempt * 300));
+  console.log("of", attempt);
+  return attempt;
+}
+"#;
+    let mut instance = ready(fixture, ["", code], Language::Node, 2).await;
+    let id = InvocationId::new();
+    let (calls, mut several) = instance.guest.several();
+    let attempts = async {
+        let mut ran = Vec::new();
+        for attempt in 1..=2 {
+            let content_type = "application/json".to_owned();
+            let headers = BTreeMap::new();
+            let invoke = Invoke { id, attempt, remaining_ms: 30_000, headers, content_type };
+            let (mut lines, payload) = (Vec::new(), Bytes::from_static(b"null"));
+            let answer = calls.invoke(&invoke, &payload, LIMIT, &mut |line| lines.push(line)).await;
+            ran.push(Ran { answer, lines });
+        }
+        ran
+    };
+    let mut output = |_: Line| ();
+    let mut ran = tokio::select! {
+        ran = attempts => ran,
+        lost = several.run(&mut output) => panic!("{lost}"),
+    };
+    assert_eq!(ran[0].error().message, "nobody catches it");
+    assert_eq!(ran[1].output(), [(Stream::Stdout, "of 2")]);
+    assert_eq!(ran.remove(1).value(), 2);
+    instance.sandbox.remove().await;
 }
 
 pub async fn node_tells_whose_error_nobody_caught(fixture: &Fixture) {
