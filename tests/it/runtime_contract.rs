@@ -438,6 +438,7 @@ contract! {
     python_gives_several_no_default_timeout_of_the_functions
     python_refuses_several_for_a_plain_def
     node_answers_no_attempt_with_an_earlier_one_of_its_invocation
+    node_holds_no_lines_back_for_another_of_several
     node_tells_whose_error_nobody_caught;
 
     shim:

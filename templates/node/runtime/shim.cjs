@@ -192,6 +192,11 @@ class Output extends Writable {
   }
 
   destroySoon() {}
+
+  // What is held back would be the invocation's that lets it go.
+  cork() {}
+
+  uncork() {}
 }
 
 /** Sends output of an invocation that runs beside others. */

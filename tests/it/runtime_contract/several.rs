@@ -150,6 +150,22 @@ pub async fn eight_at_a_time_have_their_own_results_and_lines_in_every_language(
     }
 }
 
+pub async fn node_holds_no_lines_back_for_another_of_several(fixture: &Fixture) {
+    let code = r#"
+export async function handler(event) {
+  if (event === 0) process.stdout.cork();
+  console.log("of", event);
+  await new Promise((go) => setTimeout(go, event === 0 ? 300 : 50));
+  process.stdout.uncork();
+}
+"#;
+    let mut instance = ready(fixture, ["", code], Language::Node, 2).await;
+    let ran = at_once(&mut instance, &[json!(0), json!(1)]).await;
+    assert_eq!(ran[0].output(), [(Stream::Stdout, "of 0")]);
+    assert_eq!(ran[1].output(), [(Stream::Stdout, "of 1")]);
+    instance.sandbox.remove().await;
+}
+
 /// Each ends only when all four are there.
 const MEET: [&str; 2] = [
     r#"
