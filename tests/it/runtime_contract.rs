@@ -436,6 +436,7 @@ contract! {
     what_no_invocation_writes_is_the_instances_beside_several_in_every_language
     python_answers_one_that_is_cancelled_before_it_begins
     python_gives_several_no_default_timeout_of_the_functions
+    python_has_the_raw_stream_beside_several
     python_refuses_several_for_a_plain_def
     node_answers_no_attempt_with_an_earlier_one_of_its_invocation
     node_holds_no_lines_back_for_another_of_several

@@ -802,6 +802,11 @@ class Written(io.RawIOBase):
     def fileno(self):
         return self.descriptor
 
+    @property
+    def raw(self):
+        """What is below the buffer of a standard stream: here there is none."""
+        return self
+
     def write(self, data):
         return self.beside.write(self.descriptor, bytes(data))
 

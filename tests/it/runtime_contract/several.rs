@@ -166,6 +166,14 @@ export async function handler(event) {
     instance.sandbox.remove().await;
 }
 
+pub async fn python_has_the_raw_stream_beside_several(fixture: &Fixture) {
+    let code = "import sys\nasync def handler(event):\n    sys.stdout.buffer.raw.write(b'mine\\n')\n";
+    let mut instance = ready(fixture, [code, ""], Language::Python, 2).await;
+    let ran = at_once(&mut instance, &[Value::Null]).await;
+    assert_eq!(ran[0].output(), [(Stream::Stdout, "mine")]);
+    instance.sandbox.remove().await;
+}
+
 /// Each ends only when all four are there.
 const MEET: [&str; 2] = [
     r#"
