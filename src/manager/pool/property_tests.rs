@@ -333,6 +333,7 @@ impl World {
                 let work = WorkId(self.next_work);
                 self.next_work += 1;
                 let key = Key { revision: RevisionNumber(revision), ..key(function) };
+                let wait_ms = wait_ms.filter(|_| !background);
                 self.work.insert(work, key);
                 self.send(Event::Arrived {
                     work,
