@@ -34,7 +34,7 @@ use crate::{
     runtime::{Calls, GuestError},
 };
 
-/// The reason why attempts end that their guest has not ended.
+/// Reason for ending attempts that the guest has not answered.
 #[derive(Clone)]
 enum Over {
     No,
@@ -155,7 +155,7 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// From a job to its answer.
+    /// Runs a job and answers it.
     async fn attempt(&self, job: Job) -> After {
         if self.is_over() {
             self.hand_on(job).await;
@@ -188,8 +188,8 @@ impl Attempts<'_> {
             }
             return After::GoOn;
         }
-        // A cold start's invocations are those that waited; the first of them has the output of the load. Where nobody waited
-        // it is the instance's, and is written before anything runs.
+        // A cold start's invocations are those that waited; the first of them has the output of the load. Where nobody
+        // waited it is the instance's, and is written before anything runs.
         let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
         let written = self.write_load_output(waited);
         let load_lines = if waited.is_some() { written } else { 0 };
@@ -234,7 +234,7 @@ impl Attempts<'_> {
             match self.calls.invoke(&invoke, &work.payload, limit, &mut write).await {
                 Ok(finished) => End::Finished(finished),
                 Err(GuestError::TimedOut(limit)) => End::TimedOut(limit),
-                // Why is found out once for all.
+                // The reason is found once for all attempts.
                 Err(_) => pending().await,
             }
         };
@@ -246,7 +246,7 @@ impl Attempts<'_> {
         Ok((end, sink.lines))
     }
 
-    /// Waits until an attempt is over that its guest does not end.
+    /// Waits for an end that does not come from the guest.
     async fn over(&self, life: &Life) -> Result<End, Abandoned> {
         let mut over = self.over.clone();
         loop {
