@@ -32,6 +32,11 @@ const PAGE: u32 = 500;
 /// The limit of the wait of a caller of an unknown name, for its look-up and for those of others before it.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
+/// The most messages of a function that one manager is thought to have in hand. Otherwise those that a broker has lost of a
+/// function with many places would be found only by a backlog of many thousands. A manager that has more may be a false
+/// alarm, which costs no more than second messages, and these are refused by their claims.
+const MAX_IN_HAND: u64 = 1_000;
+
 /// What the hot path has to know of a function.
 #[derive(Debug)]
 pub struct CachedFunction {
@@ -152,12 +157,12 @@ impl FunctionCache {
     }
 
     /// Returns the number of messages for async invocations of a function that managers are given in hand: each has two
-    /// consumers of as many messages as it may run. None for an unknown function.
+    /// consumers of as many messages as it may run, of which up to [`MAX_IN_HAND`] count. None for an unknown function.
     pub fn in_hand(&self, id: FunctionId) -> Option<u64> {
         let managers = u64::from(self.managers.load(Ordering::Relaxed).max(1));
         let known = self.by_name.read().expect("no holder panics");
         let function = known.values().find(|function| function.id == id)?;
-        Some(2 * managers * u64::from(function.places))
+        Some(managers * (2 * u64::from(function.places)).min(MAX_IN_HAND))
     }
 
     /// As many managers may be given work.
@@ -310,7 +315,7 @@ mod tests {
         store::{Config, NewRevision},
     };
 
-    fn spec() -> FunctionSpec {
+    fn spec(concurrency: u32) -> FunctionSpec {
         FunctionSpec {
             description: None,
             code: Code::Image { image: "image".to_owned() },
@@ -326,24 +331,43 @@ mod tests {
                 idle_timeout: Duration::from_secs(1),
                 max_instances: 1,
                 min_instances: 0,
-                concurrency: 1,
+                concurrency,
             },
             from_source: false,
         }
     }
 
     async fn deploy(store: &dyn Functions, name: &str) -> FunctionId {
+        deploy_places(store, name, 1).await
+    }
+
+    async fn deploy_places(store: &dyn Functions, name: &str, concurrency: u32) -> FunctionId {
         let source = Digest::of(b"source");
         store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
         let revision = NewRevision {
             name: name.parse().unwrap(),
-            spec: spec(),
+            spec: spec(concurrency),
             bundle: Some(source.clone()),
             dependencies: None,
             source,
             image: "image".to_owned(),
         };
         store.add_revision(revision).await.unwrap().function
+    }
+
+    #[tokio::test]
+    async fn each_manager_is_thought_to_have_a_bounded_number_of_messages_in_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
+        let (few, many) =
+            (deploy_places(&*store, "few", 4).await, deploy_places(&*store, "many", 600).await);
+        let functions = FunctionCache::new(store.clone());
+        functions.refresh().await.unwrap();
+        functions.set_managers(3);
+        assert_eq!((functions.in_hand(few), functions.in_hand(many)), (Some(24), Some(3000)));
+        assert_eq!(functions.in_hand(FunctionId::new()), None);
+        store.close().await;
     }
 
     #[tokio::test]

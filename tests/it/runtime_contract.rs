@@ -428,12 +428,18 @@ contract! {
     eight_at_a_time_have_their_own_results_and_lines_in_every_language
     several_run_at_the_same_time_in_every_language
     one_that_overruns_its_time_leaves_the_others_alone_in_every_language
+    one_that_prints_for_ever_times_out_beside_others_in_every_language
     one_that_fails_leaves_the_others_alone_in_every_language
     one_that_exits_takes_the_others_along_in_every_language
     large_payloads_and_results_pass_each_other_in_every_language
     output_is_bounded_for_each_of_several_in_every_language
     what_no_invocation_writes_is_the_instances_beside_several_in_every_language
+    python_answers_one_that_is_cancelled_before_it_begins
+    python_gives_several_no_default_timeout_of_the_functions
+    python_has_the_raw_stream_beside_several
     python_refuses_several_for_a_plain_def
+    node_answers_no_attempt_with_an_earlier_one_of_its_invocation
+    node_holds_no_lines_back_for_another_of_several
     node_tells_whose_error_nobody_caught;
 
     shim:

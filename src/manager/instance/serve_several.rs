@@ -34,7 +34,7 @@ use crate::{
     runtime::{Calls, GuestError},
 };
 
-/// The reason why attempts end that their guest has not ended.
+/// Reason for ending attempts that the guest has not answered.
 #[derive(Clone)]
 enum Over {
     No,
@@ -99,6 +99,19 @@ impl Instance {
                     // Each looks whether it was its own.
                     tell.send_modify(|_| ());
                 }
+                // Before the carrier: a guest that floods its output uses all that one turn of this task may do. These come
+                // to an end, as they get nothing new while it has no turn.
+                Some(after) = under_way.next() => if after == After::Kill {
+                    tell.send_replace(Over::Stopped);
+                    // At once: somebody else may run by now what it runs, and to settle all that may take long.
+                    self.sandbox.remove().await;
+                    break;
+                },
+                job = jobs.recv(), if has_jobs => match job {
+                    // Where the guest is lost it is handed on, which may take long, and must not hold up the others.
+                    Some(job) => under_way.push(attempts.attempt(job)),
+                    None => has_jobs = false,
+                },
                 error = &mut carrying, if is_alive => {
                     is_alive = false;
                     let _ = commands.send(Command::Ended { slot });
@@ -111,15 +124,6 @@ impl Instance {
                     crashing = None;
                     tell.send_replace(Over::Lost(why));
                 }
-                Some(after) = under_way.next() => if after == After::Kill {
-                    tell.send_replace(Over::Stopped);
-                    break;
-                },
-                job = jobs.recv(), if has_jobs => match job {
-                    Some(job) if is_alive => under_way.push(attempts.attempt(job)),
-                    Some(job) => attempts.hand_on(job).await,
-                    None => has_jobs = false,
-                },
                 () = pause(is_held) => drop(attempts.write_load_output(None)),
             }
         }
@@ -151,8 +155,12 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// From a job to its answer.
+    /// Runs a job and answers it.
     async fn attempt(&self, job: Job) -> After {
+        if self.is_over() {
+            self.hand_on(job).await;
+            return After::GoOn;
+        }
         let (shared, Job { id, work, start }) = (self.context.shared, job);
         let finished = |usable| {
             let _ = self.commands.send(Command::Finished { slot: self.slot, work: id, usable });
@@ -170,14 +178,21 @@ impl Attempts<'_> {
             finished(true);
             return After::GoOn;
         };
-        if self.calls.is_closed() {
+        // While it was claimed.
+        if self.is_over() {
             finished(false);
-            begin::did_not_begin(work, shared).await;
+            let is_lease_lost = work.claim.as_ref().is_some_and(|claim| claim.life.lost.is_cancelled());
+            match is_lease_lost {
+                true => work.abandon(shared).await,
+                false => begin::did_not_begin(work, shared).await,
+            }
             return After::GoOn;
         }
-        // A cold start's invocations are those that waited; the first of them has the output of the load.
+        // A cold start's invocations are those that waited; the first of them has the output of the load. Where nobody
+        // waited it is the instance's, and is written before anything runs.
         let waited = (start == Start::Cold).then_some((work.invoke.id, work.attempt()));
-        let load_lines = waited.map_or(0, |waited| self.write_load_output(Some(waited)));
+        let written = self.write_load_output(waited);
+        let load_lines = if waited.is_some() { written } else { 0 };
         // Its lease may have been ended while its claim was on its way here.
         let life = work.claim.as_ref().map(|claim| claim.life.clone());
         let life = life.unwrap_or_else(|| shared.lives.now());
@@ -203,6 +218,11 @@ impl Attempts<'_> {
         After::GoOn
     }
 
+    /// Returns whether nothing can begin any more.
+    fn is_over(&self) -> bool {
+        self.calls.is_closed() || matches!(*self.over.borrow(), Over::Lost(_) | Over::Stopped)
+    }
+
     /// Runs it in the guest; returns its end and the number of lines that it wrote.
     async fn run(&self, work: &mut Work, start: Start, life: &Life) -> Result<(End, u64), Abandoned> {
         let AttemptContext { shared, revision, id, .. } = self.context;
@@ -214,7 +234,7 @@ impl Attempts<'_> {
             match self.calls.invoke(&invoke, &work.payload, limit, &mut write).await {
                 Ok(finished) => End::Finished(finished),
                 Err(GuestError::TimedOut(limit)) => End::TimedOut(limit),
-                // Why is found out once for all.
+                // The reason is found once for all attempts.
                 Err(_) => pending().await,
             }
         };
@@ -226,7 +246,7 @@ impl Attempts<'_> {
         Ok((end, sink.lines))
     }
 
-    /// Waits until an attempt is over that its guest does not end.
+    /// Waits for an end that does not come from the guest.
     async fn over(&self, life: &Life) -> Result<End, Abandoned> {
         let mut over = self.over.clone();
         loop {

@@ -10,6 +10,7 @@ const BACKGROUND_EVERY: u32 = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) work: WorkId,
+    /// None for background work.
     pub(super) deadline: Option<Instant>,
     pub(super) since: Instant,
 }
@@ -37,11 +38,6 @@ impl Line {
 
     pub(super) fn len(&self) -> usize {
         self.sync.len() + self.background.len()
-    }
-
-    /// Roughly in the order in which they are popped.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Waiting> {
-        self.sync.iter().chain(&self.background)
     }
 
     /// Takes the next piece for an instance that was started for those who wait: callers count on it.

@@ -200,7 +200,8 @@ impl Pool {
             _ => None,
         });
         let waiting = self.lines.iter().flat_map(|(key, line)| {
-            line.all().skip(self.coming_places(*key)).filter_map(|waiting| waiting.deadline)
+            // They are the first who get the places that are coming.
+            line.sync.iter().skip(self.coming_places(*key)).filter_map(|waiting| waiting.deadline)
         });
         let stock = self.stock.next_deadline().filter(|_| !self.draining);
         idle.chain(waiting)

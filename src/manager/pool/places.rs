@@ -1,9 +1,9 @@
 //! Places of instances: how many pieces of work one runs at the same time.
 //!
 //! One instance is filled before another one is started, since that is what several places are for; and of those that have
-//! a free place, the fullest gets the next piece, so that the others may become idle. An instance that is of no more use
-//! after one of its runs (it overran its time, say) is *retired*: the others end in it, then it goes. It counts among its
-//! function's instances until then.
+//! a free place, the fullest gets the next piece, so that the others may become idle. An instance that can no longer be
+//! used after one of its runs (it overran its time, say) is *retired*: the others end in it, then it goes. It counts among
+//! its function's instances until then.
 
 use std::time::Instant;
 

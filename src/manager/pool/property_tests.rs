@@ -155,6 +155,13 @@ impl World {
         assert!(self.memory() <= BUDGET, "too much memory");
     }
 
+    /// Before one more begins: more wait than will get a place without it.
+    fn assert_is_wanted(&self, key: Key) {
+        let starting = self.starting.values().filter(|other| **other == key).count();
+        let waiting = self.pool.lines.get(&key).map_or(0, Line::len);
+        assert!(waiting > starting * concurrency(key) as usize, "nobody waits for it");
+    }
+
     fn is_paused(&self, key: Key) -> bool {
         self.pauses.get(&key.function).is_some_and(|until| *until > self.now) && self.is_usable(key)
     }
@@ -217,6 +224,9 @@ impl World {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start { slot, key } => {
+                if !self.kept.contains(&key) {
+                    self.assert_is_wanted(key);
+                }
                 // What is kept is started although nobody waits, and leaves prewarmed ones to those who do.
                 if !self.kept.contains(&key) || self.staying(key) > 0 {
                     assert!(self.pool.stock.ready(class_of(key)).is_none(), "a prewarmed one was there");
@@ -228,6 +238,7 @@ impl World {
             Action::Take { slot, key } => {
                 let class = self.ready.remove(&slot).expect("it was ready, and not given away before");
                 assert_eq!(Some(class), class_of(key), "of the right class");
+                self.assert_is_wanted(key);
                 self.taken.insert(slot);
                 self.begin(slot, key);
             }
@@ -333,6 +344,7 @@ impl World {
                 let work = WorkId(self.next_work);
                 self.next_work += 1;
                 let key = Key { revision: RevisionNumber(revision), ..key(function) };
+                let wait_ms = wait_ms.filter(|_| !background);
                 self.work.insert(work, key);
                 self.send(Event::Arrived {
                     work,

@@ -24,7 +24,7 @@
 //! and sends nothing that a guest has not listed:
 //!
 //! - `concurrent`: `load` may have a `concurrency` above 1, and then up to as many invocations are under way at a time. They
-//!   are answered in any order. One that has overrun its time is not taken back: the guest may still answer it, gets no
+//!   are answered in any order. One that has overrun its time is not cancelled: the guest may still answer it, gets no
 //!   further ones, and is killed once the others are answered.
 //! - `log`: with a concurrency above 1, output that an invocation has written comes as `log`, with bytes of `stdout` or
 //!   `stderr` as its body, before the invocation's answer. What comes after the answer, or by the outputs, is the instance's.

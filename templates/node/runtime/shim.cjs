@@ -168,9 +168,9 @@ class Output extends Writable {
 
   _write(chunk, _, done) {
     try {
-      const id = whose?.getStore();
-      if (id === undefined) writeAll(this.descriptor, chunk);
-      else log(id, this.fd, chunk);
+      const invocation = whose?.getStore();
+      if (underWay.has(invocation)) log(invocation.id, this.fd, chunk);
+      else writeAll(this.descriptor, chunk);
     } catch (error) {
       if (error.code === 'EPIPE') exitNow(0); // the host is gone
       done(error);
@@ -192,6 +192,11 @@ class Output extends Writable {
   }
 
   destroySoon() {}
+
+  // What is held back would be the invocation's that lets it go.
+  cork() {}
+
+  uncork() {}
 }
 
 /** Sends output of an invocation that runs beside others. */
@@ -456,14 +461,14 @@ const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 
 /** Ends an invocation with what the handler returned. */
-function finish(id, value) {
-  if (!underWay.has(id)) return; // its invocation was answered with an error meanwhile
+function finish(invocation, value) {
+  if (!underWay.has(invocation)) return; // its invocation was answered with an error meanwhile
   let type = JSON_TYPE;
   let body;
   try {
     if (typeof value === 'string') {
       type = TEXT;
-      if (!value.isWellFormed()) return refuse(id, 'the handler returned a string with half of a surrogate pair');
+      if (!value.isWellFormed()) return refuse(invocation, 'the handler returned a string with half of a surrogate pair');
       body = Buffer.from(value);
     } else if (ArrayBuffer.isView(value)) {
       type = BYTES;
@@ -473,19 +478,19 @@ function finish(id, value) {
       body = Buffer.from(value);
     } else {
       const problem = typeof value === 'object' ? lazy(value) : undefined;
-      if (problem) return refuse(id, `the handler returned ${problem}`);
+      if (problem) return refuse(invocation, `the handler returned ${problem}`);
       body = json(value);
     }
   } catch (error) {
-    if (error instanceof Misfit) return refuse(id, error.message);
-    return answer(id, describe(error, 'ResultNotSerializable'));
+    if (error instanceof Misfit) return refuse(invocation, error.message);
+    return answer(invocation, describe(error, 'ResultNotSerializable'));
   }
   if (body.length > MAX_BODY) {
     const message = `the result has ${body.length} bytes, over the limit of ${MAX_BODY} (6 MiB)`;
-    return answer(id, { type: 'ResultTooLarge', message });
+    return answer(invocation, { type: 'ResultTooLarge', message });
   }
-  underWay.delete(id);
-  send({ result: { id, content_type: type } }, body);
+  underWay.delete(invocation);
+  send({ result: { id: invocation.id, content_type: type } }, body);
 }
 
 /** The result is no JSON, and why. */
@@ -590,7 +595,7 @@ function lazy(value, where = '') {
 
 // The handler and what is known of it, once it is loaded.
 let loaded = null;
-// The ids of the invocations that are under way.
+// The invocations that are under way: each is the object of its fields, as a later attempt of the same one has its id.
 const underWay = new Set();
 // Where several may be at a time: whose code it is that runs.
 let whose = null;
@@ -775,55 +780,54 @@ function takesContext(handler, name) {
   return handler.length > 1 || !plain.test(text) || /\barguments\b|\[native code\]/.test(text);
 }
 
-function invoke(fields, body) {
-  const id = fields.id;
-  underWay.add(id);
-  if (whose === null) call(id, fields, body);
-  else whose.run(id, call, id, fields, body);
+function invoke(invocation, body) {
+  underWay.add(invocation);
+  if (whose === null) call(invocation, body);
+  else whose.run(invocation, call, invocation, body);
 }
 
-function call(id, fields, body) {
+function call(invocation, body) {
   let value;
   try {
-    const event = eventOf(fields.content_type, body);
+    const event = eventOf(invocation.content_type, body);
     if (loaded.withContext) {
-      const deadline = performance.now() + fields.remaining_ms;
-      value = (0, loaded.handler)(event, new Context(fields, Buffer.from(body), deadline));
+      const deadline = performance.now() + invocation.remaining_ms;
+      value = (0, loaded.handler)(event, new Context(invocation, Buffer.from(body), deadline));
     } else {
       value = (0, loaded.handler)(event);
     }
     if (value !== null && typeof value === 'object' && typeof value.then === 'function') {
-      const settled = (result) => finish(id, result);
-      const failed = (error) => fail(id, error);
+      const settled = (result) => finish(invocation, result);
+      const failed = (error) => fail(invocation, error);
       if (value instanceof Promise) value.then(settled, failed);
       else Promise.resolve(value).then(settled, failed);
       return;
     }
   } catch (error) {
-    fail(id, error);
+    fail(invocation, error);
     return;
   }
-  finish(id, value);
+  finish(invocation, value);
 }
 
-function fail(id, error) {
-  if (underWay.has(id)) answer(id, describe(error));
+function fail(invocation, error) {
+  if (underWay.has(invocation)) answer(invocation, describe(error));
 }
 
-function refuse(id, message) {
-  answer(id, { type: 'ResultNotSerializable', message: message.slice(0, MAX_MESSAGE).toWellFormed() });
+function refuse(invocation, message) {
+  answer(invocation, { type: 'ResultNotSerializable', message: message.slice(0, MAX_MESSAGE).toWellFormed() });
 }
 
-function answer(id, fields) {
-  underWay.delete(id);
-  send({ error: { id, ...fields } });
+function answer(invocation, fields) {
+  underWay.delete(invocation);
+  send({ error: { id: invocation.id, ...fields } });
 }
 
 /** An error that nobody has caught fails the invocation under way; the instance lives on, as with one that was caught. */
 function uncaught(error) {
-  const id = whose === null ? underWay.values().next().value : whose.getStore();
-  if (underWay.has(id)) {
-    fail(id, error);
+  const invocation = whose === null ? underWay.values().next().value : whose.getStore();
+  if (underWay.has(invocation)) {
+    fail(invocation, error);
   } else if (isLoading) {
     isLoading = false;
     send({ load_error: describe(error) });

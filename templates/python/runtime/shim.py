@@ -776,10 +776,12 @@ class Beside:
         finally:
             self.is_sending = False
 
-    async def run(self, function, fields, body):
-        under_way = UnderWay(fields["id"])
+    async def run(self, function, under_way, fields, body):
         self.current.set(under_way)
         answer, body = await function.answer_beside_others(fields, body)
+        self.answer(under_way, answer, body)
+
+    def answer(self, under_way, answer, body=b""):
         with self.lock:
             for descriptor in self.NAMES:
                 self.pass_on(under_way, descriptor)
@@ -800,6 +802,11 @@ class Written(io.RawIOBase):
     def fileno(self):
         return self.descriptor
 
+    @property
+    def raw(self):
+        """What is below the buffer of a standard stream: here there is none."""
+        return self
+
     def write(self, data):
         return self.beside.write(self.descriptor, bytes(data))
 
@@ -812,9 +819,13 @@ def serve_several(function, beside, control):
     from _socket import MSG_DONTWAIT
 
     running = event_loop()
+    from asyncio import CancelledError
+
     connection = socket(fileno=control)
+    # It took over the function's default timeout, and made the descriptor one that does not wait.
+    connection.setblocking(True)
     received = bytearray()
-    tasks = set()
+    tasks = {}
     over = []
 
     def take():
@@ -826,14 +837,19 @@ def serve_several(function, beside, control):
             raise ConnectionError("the host has hung up")
         received.extend(data)
         for fields, body in frames_of(received):
-            task = running.create_task(beside.run(function, fields, body))
+            under_way = UnderWay(fields["id"])
+            task = running.create_task(beside.run(function, under_way, fields, body))
             # The loop itself may forget a task that waits.
-            tasks.add(task)
+            tasks[task] = under_way
             task.add_done_callback(end)
 
     def end(task):
-        tasks.discard(task)
-        if not task.cancelled() and task.exception():  # not the function's: nobody can be answered any more
+        under_way = tasks.pop(task)
+        if task.cancelled():
+            if not under_way.is_answered:
+                error = describe(CancelledError("another invocation cancelled this one before it began"))
+                beside.answer(under_way, {"error": dict(error, id=under_way.identifier)})
+        elif task.exception():  # not the function's: nobody can be answered any more
             over.append(task.exception())
             running.stop()
 

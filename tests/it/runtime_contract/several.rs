@@ -150,6 +150,30 @@ pub async fn eight_at_a_time_have_their_own_results_and_lines_in_every_language(
     }
 }
 
+pub async fn node_holds_no_lines_back_for_another_of_several(fixture: &Fixture) {
+    let code = r#"
+export async function handler(event) {
+  if (event === 0) process.stdout.cork();
+  console.log("of", event);
+  await new Promise((go) => setTimeout(go, event === 0 ? 300 : 50));
+  process.stdout.uncork();
+}
+"#;
+    let mut instance = ready(fixture, ["", code], Language::Node, 2).await;
+    let ran = at_once(&mut instance, &[json!(0), json!(1)]).await;
+    assert_eq!(ran[0].output(), [(Stream::Stdout, "of 0")]);
+    assert_eq!(ran[1].output(), [(Stream::Stdout, "of 1")]);
+    instance.sandbox.remove().await;
+}
+
+pub async fn python_has_the_raw_stream_beside_several(fixture: &Fixture) {
+    let code = "import sys\nasync def handler(event):\n    sys.stdout.buffer.raw.write(b'mine\\n')\n";
+    let mut instance = ready(fixture, [code, ""], Language::Python, 2).await;
+    let ran = at_once(&mut instance, &[Value::Null]).await;
+    assert_eq!(ran[0].output(), [(Stream::Stdout, "mine")]);
+    instance.sandbox.remove().await;
+}
+
 /// Each ends only when all four are there.
 const MEET: [&str; 2] = [
     r#"
@@ -199,6 +223,17 @@ pub async fn large_payloads_and_results_pass_each_other_in_every_language(fixtur
         }
         instance.sandbox.remove().await;
     }
+}
+
+pub async fn python_gives_several_no_default_timeout_of_the_functions(fixture: &Fixture) {
+    let code =
+        "import socket\nsocket.setdefaulttimeout(0.5)\nasync def handler(event):\n    return event\n";
+    let mut instance = ready(fixture, [code, ""], Language::Python, 2).await;
+    let events: Vec<Value> = (0..2).map(|n| json!({ "n": n, "text": "x".repeat(2 << 20) })).collect();
+    for (one, event) in at_once(&mut instance, &events).await.into_iter().zip(&events) {
+        assert!(one.value() == *event);
+    }
+    instance.sandbox.remove().await;
 }
 
 const FLOODS: [&str; 2] = [

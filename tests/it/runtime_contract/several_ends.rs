@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    several::{at_once, ready, run},
+    several::{Ran, at_once, ready, run},
     *,
 };
 
@@ -49,6 +49,60 @@ pub async fn one_that_overruns_its_time_leaves_the_others_alone_in_every_languag
             assert!(one.value().is_f64(), "{language}");
         }
         instance.sandbox.remove().await;
+    }
+}
+
+/// One floods for ever, another one is over its time too.
+const FLOODS_FOR_EVER: [&str; 2] = [
+    r#"
+import asyncio, os
+async def handler(event):
+    while event == "raw":
+        os.write(1, b"x\n" * 30000)
+        await asyncio.sleep(0)
+    while event == "log":
+        print("x\n" * 30000)
+        await asyncio.sleep(0)
+    await asyncio.sleep(60)
+"#,
+    r#"
+import { writeSync } from 'node:fs';
+const pause = () => new Promise((go) => setImmediate(go));
+function raw(bytes) {
+  try {
+    writeSync(1, bytes);
+  } catch (error) {
+    if (error.code !== "EAGAIN") throw error;
+  }
+}
+export async function handler(event) {
+  while (event === "raw") {
+    raw("x\n".repeat(30000));
+    await pause();
+  }
+  while (event === "log") {
+    process.stdout.write("x\n".repeat(30000));
+    await pause();
+  }
+  await new Promise((go) => setTimeout(go, 60000));
+}
+"#,
+];
+
+pub async fn one_that_prints_for_ever_times_out_beside_others_in_every_language(fixture: &Fixture) {
+    for language in Language::ALL {
+        for flood in ["raw", "log"] {
+            let mut instance = ready(fixture, FLOODS_FOR_EVER, *language, 2).await;
+            let limit = Duration::from_millis(300);
+            let lists = [flood, "waits"].map(|event| vec![(json!(event), limit)]);
+            let (ran, lost) = tokio::time::timeout(LIMIT, run(&mut instance, &lists)).await.unwrap();
+            assert!(lost.is_none(), "{lost:?}");
+            for one in ran.into_iter().flatten() {
+                let is_late = matches!(one.answer, Err(GuestError::TimedOut(_)));
+                assert!(is_late, "{language}, {flood}: {:?}", one.answer);
+            }
+            instance.sandbox.remove().await;
+        }
     }
 }
 
@@ -112,6 +166,29 @@ pub async fn one_that_fails_leaves_the_others_alone_in_every_language(fixture: &
         assert!(again.into_iter().all(|one| one.value() == "well"), "{language}");
         instance.sandbox.remove().await;
     }
+}
+
+pub async fn python_answers_one_that_is_cancelled_before_it_begins(fixture: &Fixture) {
+    // The others have come by the end of the first sleep, and begin after the turn that cancels them.
+    let code = r#"
+import asyncio, time
+async def handler(event):
+    if event == "cancels":
+        time.sleep(0.5)
+        for turn in range(5):
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+    return event
+"#;
+    let mut instance = ready(fixture, [code, ""], Language::Python, 3).await;
+    let ran = at_once(&mut instance, &["cancels", "waits", "waits"].map(Value::from)).await;
+    for one in &ran[1..] {
+        assert_eq!(one.error().kind, "CancelledError");
+    }
+    assert_eq!(ran.into_iter().next().unwrap().value(), "cancels");
+    assert_eq!(at_once(&mut instance, &[json!("well")]).await.remove(0).value(), "well");
+    instance.sandbox.remove().await;
 }
 
 const EXITS: [&str; 2] = [
@@ -187,6 +264,44 @@ pub async fn python_refuses_several_for_a_plain_def(fixture: &Fixture) {
         }
         instance.sandbox.remove().await;
     }
+}
+
+pub async fn node_answers_no_attempt_with_an_earlier_one_of_its_invocation(fixture: &Fixture) {
+    let code = r#"
+let begun = 0;
+export async function handler() {
+  begun += 1;
+  const attempt = begun;
+  if (attempt === 1) setTimeout(() => { throw new Error("nobody catches it"); }, 20);
+  await new Promise((go) => setTimeout(go, attempt * 300));
+  console.log("of", attempt);
+  return attempt;
+}
+"#;
+    let mut instance = ready(fixture, ["", code], Language::Node, 2).await;
+    let id = InvocationId::new();
+    let (calls, mut several) = instance.guest.several();
+    let attempts = async {
+        let mut ran = Vec::new();
+        for attempt in 1..=2 {
+            let content_type = "application/json".to_owned();
+            let headers = BTreeMap::new();
+            let invoke = Invoke { id, attempt, remaining_ms: 30_000, headers, content_type };
+            let (mut lines, payload) = (Vec::new(), Bytes::from_static(b"null"));
+            let answer = calls.invoke(&invoke, &payload, LIMIT, &mut |line| lines.push(line)).await;
+            ran.push(Ran { answer, lines });
+        }
+        ran
+    };
+    let mut output = |_: Line| ();
+    let mut ran = tokio::select! {
+        ran = attempts => ran,
+        lost = several.run(&mut output) => panic!("{lost}"),
+    };
+    assert_eq!(ran[0].error().message, "nobody catches it");
+    assert_eq!(ran[1].output(), [(Stream::Stdout, "of 2")]);
+    assert_eq!(ran.remove(1).value(), 2);
+    instance.sandbox.remove().await;
 }
 
 pub async fn node_tells_whose_error_nobody_caught(fixture: &Fixture) {
