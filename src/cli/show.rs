@@ -77,7 +77,7 @@ fn show_revision(
     let shown = FunctionInfo {
         active_revision: revision.number,
         deployed_at: revision.created_at,
-        dependencies: revision.dependencies,
+        installed: revision.installed,
         spec: revision.spec,
         is_warm: live > 0 || (revision.active && function.is_warm),
         instances: u32::try_from(live).unwrap_or(u32::MAX),
@@ -173,8 +173,8 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if let Some(description) = description {
         settings.insert(1, ("description", description.clone()));
     }
-    if let Some(dependencies) = &function.dependencies {
-        settings.push(("packages", packages(dependencies)));
+    if let Some(installed) = &function.installed {
+        settings.push(("packages", packages(installed)));
     }
     if let Some(BuildCommand { command, network }) = build_command {
         settings.push(("built by", format!("{} (network {})", command.join(" "), named(network))));

@@ -65,7 +65,7 @@ pub struct FunctionInfo {
     pub image: String,
     /// The active revision's installed packages; none where it has none, and in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dependencies: Option<Packages>,
+    pub installed: Option<Packages>,
     /// The reason why this host keeps fewer instances than `min_instances`; none where it keeps them, and in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_kept: Option<NotKept>,
@@ -138,7 +138,7 @@ pub struct RevisionInfo {
     pub image: String,
     /// Its installed packages; none where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dependencies: Option<Packages>,
+    pub installed: Option<Packages>,
     /// Its manifest.
     pub spec: FunctionSpec,
 }

@@ -42,7 +42,7 @@ impl Registry {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
             })?;
         let instances = self.store.instances(Some(function.id)).await?.len();
-        let dependencies = self.packages(revision.dependencies.as_ref()).await?;
+        let installed = self.packages(revision.dependencies.as_ref()).await?;
         let unusable = self.store.unusable(function.id).await?;
         let not_kept = match revision.spec.scaling.min_instances {
             0 => None,
@@ -50,7 +50,7 @@ impl Registry {
         };
         let active = ActiveFunction { function, revision };
         let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
-        Ok(FunctionInfo { dependencies, unusable, not_kept, ..info })
+        Ok(FunctionInfo { installed, unusable, not_kept, ..info })
     }
 
     /// Asks the manager of this host why it does not keep instances. One that does not answer is not waited for.
@@ -103,7 +103,7 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         is_warm: instances > 0 || function.reported_warm,
         instances,
         image: revision.image,
-        dependencies: None,
+        installed: None,
         not_kept: None,
         unusable: Vec::new(),
         spec: revision.spec,

@@ -173,7 +173,7 @@ async fn revisions(
             created_at: revision.created_at,
             source: revision.source,
             image: revision.image,
-            dependencies: registry.packages(revision.dependencies.as_ref()).await?,
+            installed: registry.packages(revision.dependencies.as_ref()).await?,
             spec: revision.spec,
         });
     }

@@ -54,6 +54,7 @@ versions! {
     before_growth: "0.1-before-growth"
     before_delivery: "0.1-before-delivery"
     before_packages: "0.1-before-packages"
+    before_builds: "0.1-before-builds"
 }
 
 /// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.
@@ -162,6 +163,13 @@ async fn functions_are_there(platform: &TestPlatform, fixture: &Fixture) {
             old.as_object_mut().unwrap().remove(of_instances);
         }
         let new = ask(platform, &format!("/v1/functions/{name}")).await;
+        // Under another name since the name of their tree is not shown: earlier clients expect it.
+        if let Some(mut installed) = old.as_object_mut().unwrap().remove("dependencies") {
+            for hidden in ["key", "tree", "pieces"] {
+                installed.as_object_mut().unwrap().remove(hidden).unwrap();
+            }
+            assert_kept(&installed, &new["installed"]);
+        }
         assert_kept(&old, &new);
         let revisions = ask(platform, &format!("/v1/functions/{name}/revisions")).await;
         assert_kept(fixture.revisions(name), &revisions["items"]);

@@ -9,12 +9,26 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 from small import ask, eventually
 
 HERE = pathlib.Path(__file__).resolve().parent
 PLATFORM = "upgrade"
 ROLES = ["registry", "scheduler", "manager", "gateway"]
+# The function with a package.
+PACKAGED = "packaged"
+PACKAGE = "recorded_package"
+
+
+def make_wheel(folder):
+    folder.mkdir(exist_ok=True)
+    info = f"{PACKAGE}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{PACKAGE}-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{PACKAGE}.py", "RECORDED = True\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: record\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", f"{PACKAGE}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 def free_ports(count):
@@ -31,6 +45,8 @@ class Host:
     def __init__(self, program, folder, store, queue):
         self.program, self.folder = program, folder
         self.ports = dict(zip(ROLES, free_ports(len(ROLES))))
+        wheels = folder.parent / "wheels"
+        make_wheel(wheels)
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder.parent),
@@ -43,6 +59,8 @@ class Host:
             "CLOUDFUNC_QUEUE_WAIT": "2s",
             "CLOUDFUNC_MEMORY_BUDGET": "900MiB",
             "CLOUDFUNC_PREWARM_BUDGET": "0B",
+            "CLOUDFUNC_BUILD_INDEX": "none",
+            "CLOUDFUNC_BUILD_FIND_LINKS": str(wheels),
         } | {f"CLOUDFUNC_{role.upper()}_PORT": str(port) for role, port in self.ports.items()}
         self.processes = {}
 
@@ -131,6 +149,9 @@ class Host:
             (folder / "cloudfunc.toml").write_text(manifest)
             if "image" not in manifest:
                 code = (HERE / "steps.py").read_text().replace("REVISION = 0", f"REVISION = {revision}")
+                if name == PACKAGED:
+                    (folder / "requirements.txt").write_text(f"{PACKAGE}\n")
+                    code = f"import {PACKAGE}\n{code}"
                 (folder / "function.py").write_text(code)
             gateway = f"http://127.0.0.1:{self.ports['gateway']}"
             command = [self.program, "deploy", "--no-check", "-q", "--url", gateway,

@@ -224,7 +224,7 @@ async fn packages_in_the_folder_are_used_as_they_are(stack: Stack, test: &str) {
                   .cloudfuncignore has those of package.json installed instead";
     assert!(told.iter().any(|line| line == notice), "{told:?}");
     assert_eq!(platform.value("f", "\"Ada\"").await, "Vendored Ada");
-    assert_eq!(platform.client.function(&"f".parse().unwrap()).await.unwrap().dependencies, None);
+    assert_eq!(platform.client.function(&"f".parse().unwrap()).await.unwrap().installed, None);
     platform.stop().await;
 }
 
@@ -253,7 +253,7 @@ async fn left_by_a_command(stack: Stack, test: &str, package_line: &str) {
         let deployed = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
         assert_eq!(platform.value("f", "\"Ada\"").await, said);
         let function = platform.client.function(&"f".parse().unwrap()).await.unwrap();
-        assert_eq!(function.dependencies.is_some(), leaves == "nothing");
+        assert_eq!(function.installed.is_some(), leaves == "nothing");
         let notice = "the packages are those of node_modules that the build command left; those that were installed are not \
                       used";
         let is_told = deployed.notice.as_deref().is_some_and(|told| told.contains(notice));
