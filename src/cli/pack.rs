@@ -167,7 +167,8 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     let is_included =
         |file: &str| include.iter().any(|include| Path::new(file).starts_with(&include.name));
     let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok() || is_included(file);
-    if files.iter().any(|file| is_there(file)) {
+    // A build command may make it.
+    if spec.build_command.is_some() || files.iter().any(|file| is_there(file)) {
         return Ok(Some(language));
     }
     let hint = elsewhere::hint(folder, language, &spec.handler);

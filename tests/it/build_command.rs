@@ -22,6 +22,7 @@ on! {
     a_command_finds_the_packages
     a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_goes_on
     what_a_command_leaves_is_checked_as_an_upload_is
+    the_command_line_deploys_a_folder_whose_handler_a_command_makes
     a_command_in_node_makes_the_code;
     sqlite_embedded_oci:
     a_command_makes_the_code_and_is_not_run_again_on_the_same_source
@@ -67,6 +68,18 @@ async fn refused_command(platform: &TestPlatform, command: &str, make: &str) -> 
     let manifest = format!("build.command = {command}\n");
     let code = "def handler(event):\n    return 1\n";
     refused(platform, &[("function.py", code), ("make.py", make), ("cloudfunc.toml", &manifest)]).await
+}
+
+async fn the_command_line_deploys_a_folder_whose_handler_a_command_makes(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("make.py"), MAKE).unwrap();
+    let manifest = format!("name = 'f'\n{MANIFEST}");
+    std::fs::write(folder.path().join("cloudfunc.toml"), manifest).unwrap();
+    let (code, _, stderr) = platform.cli(&["deploy", folder.path().to_str().unwrap()]).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(platform.value("f", "{}").await, "Hello");
+    platform.stop().await;
 }
 
 async fn a_command_makes_the_code_and_is_not_run_again_on_the_same_source(stack: Stack, test: &str) {

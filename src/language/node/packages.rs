@@ -52,11 +52,15 @@ const OWN_FOLDER: &str = "a path is not installed; code of your own is packed wi
 const GIT: &str = "builds have no git; name a version, or the address of an archive, such as \
                    https://github.com/OWNER/NAME/archive/refs/tags/v1.0.0.tar.gz";
 const UNKNOWN: &str = "npm does not know this form; name a version, for example \"^1.0.0\"";
-/// Returns whether a `package.json` names packages that the function needs; those for its development do not count.
+
+/// Returns whether a `package.json` names packages that the function needs; those for its development do not count. One that
+/// is not understood asks, too, so that it is refused.
 pub(super) fn asks(text: &str) -> bool {
-    let Ok(package) = serde_json::from_str::<Value>(text) else { return false };
-    let names = INSTALLED.into_iter().filter_map(|member| package.get(member)?.as_object());
-    names.into_iter().any(|names| !names.is_empty())
+    let Ok(package) = serde_json::from_str::<Value>(text) else { return true };
+    INSTALLED.into_iter().filter_map(|member| package.get(member)).any(|names| match names {
+        Value::Object(names) => !names.is_empty(),
+        names => !names.is_null(),
+    })
 }
 
 /// Returns what packages are installed from, of the files that are there; an error is the author's.
@@ -104,6 +108,12 @@ fn package(text: &str) -> Result<Map<String, Value>, String> {
         ));
     }
     for member in INSTALLED {
+        if let Some(other) = package.get(member).filter(|names| !names.is_object() && !names.is_null()) {
+            return Err(format!(
+                "{FILE}: \"{member}\" is {other}; it has to be an object of names and versions, for example \
+                 {{\"marked\": \"^18.2.1\"}}"
+            ));
+        }
         for (name, version) in package.get(member).and_then(Value::as_object).into_iter().flatten() {
             let Some(text) = version.as_str() else {
                 return Err(format!("{FILE}: \"{name}\": {version}: this is not a version"));
@@ -164,7 +174,9 @@ mod tests {
             (r#"{"optionalDependencies": {"sharp": "1"}}"#, true),
             (r#"{"dependencies": {}, "devDependencies": {"typescript": "5"}}"#, false),
             (r#"{"type": "module"}"#, false),
-            ("[", false),
+            ("[", true),
+            (r#"{"dependencies": ["express"]}"#, true),
+            (r#"{"dependencies": null}"#, false),
         ] {
             assert_eq!(asks(text), expected, "{text}");
         }
@@ -246,6 +258,11 @@ mod tests {
             ("{", "package.json is not JSON: EOF while parsing an object at line 1 column 1"),
             ("[]", "package.json is not an object"),
             (r#"{"dependencies": {"a": 1}}"#, "package.json: \"a\": 1: this is not a version"),
+            (
+                r#"{"dependencies": ["a"]}"#,
+                "package.json: \"dependencies\" is [\"a\"]; it has to be an object of names and versions, for example \
+                 {\"marked\": \"^18.2.1\"}",
+            ),
             (
                 r#"{"optionalDependencies": {"a": "file:a"}}"#,
                 "package.json: \"a\": \"file:a\": a path is not installed; code of your own is packed with the function, \

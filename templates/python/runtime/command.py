@@ -29,8 +29,8 @@ def handler(event):
 
 def variables(event):
     found = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
-    # What is made may be large, and has to be on the same disk.
-    found.update(TMPDIR=os.path.join(OUTPUT, "tmp"), PYTHONDONTWRITEBYTECODE="1")
+    # What is made may be large, and has to be on the same disk; what is printed is told at once.
+    found.update(TMPDIR=os.path.join(OUTPUT, "tmp"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
     os.makedirs(found["TMPDIR"])
     path = [programs(), found.get("PATH", os.defpath)]
     own = event["env"]
