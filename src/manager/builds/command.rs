@@ -20,7 +20,7 @@ use super::{
     super::{
         bundles::Unpacked,
         dependencies::{self, transfer::finished},
-        instance::folder,
+        instance::{advice, folder},
         shared::Shared,
         workshop::{
             MEMORY, Plan, Workshop,
@@ -35,7 +35,7 @@ use crate::{
     error_chain::chain_of_disk,
     language::BuildProgram,
     model::{
-        BuildCommand, Code, Digest, FunctionSpec, Language,
+        BuildCommand, Code, Digest, FunctionSpec, Language, Network,
         message::{Build, BuildStep},
     },
     runtime::{BuildRights, show_code},
@@ -179,10 +179,11 @@ impl Making<'_> {
         workshop.hear_everything();
         let ended = workshop.ask_watched(event, limit, "running the build command", &tell).await;
         let printed = printed.into_inner().expect("no holder panics").end;
+        let hint = network_hint(self.command.network, &printed);
         let failed = |reason: String| Failure::packages("", reason, Some(printed));
         match ended {
             Ok(Ended::Code(0)) => Ok(()),
-            Ok(Ended::Code(code)) => Err(failed(format!("failed with {}", show_code(code)))),
+            Ok(Ended::Code(code)) => Err(failed(format!("failed with {}{hint}", show_code(code)))),
             Ok(Ended::Signal(signal)) => Err(failed(killed(signal))),
             Ok(Ended::Refused(why)) => {
                 let program = self.command.command.first().map(String::as_str).unwrap_or_default();
@@ -267,6 +268,14 @@ impl Printed {
     }
 }
 
+/// Returns what is added to the reason of a command that has most likely failed for want of a network.
+fn network_hint(network: Network, printed: &str) -> &'static str {
+    match network == Network::None && advice::tells_of_no_network(printed) {
+        true => "; the build command has no network: `network = \"egress\"` under [build] gives it one",
+        false => "",
+    }
+}
+
 /// A build is killed from inside: by its memory, or by itself.
 fn killed(signal: i64) -> String {
     let code = show_code(128 + signal);
@@ -311,6 +320,25 @@ mod tests {
         assert_eq!(printed.add("the end".to_owned()), None);
         let kept = end(printed.end);
         assert!(kept.len() <= MAX_OUTPUT && kept.ends_with("x\nthe end\n"));
+    }
+
+    #[test]
+    fn a_command_that_fails_without_a_network_is_told_of_the_key_that_gives_one() {
+        for printed in [
+            "urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>\n",
+            "connect: Network is unreachable\n",
+            "npm error request to https://r/ failed, reason: getaddrinfo EAI_AGAIN r\n",
+            "Error: connect ENETUNREACH 192.0.2.1:443\n",
+            "curl: (6) Could not resolve host: example.com\n",
+        ] {
+            assert_eq!(
+                network_hint(Network::None, printed),
+                "; the build command has no network: `network = \"egress\"` under [build] gives it one",
+                "{printed}"
+            );
+            assert_eq!(network_hint(Network::Egress, printed), "", "{printed}");
+        }
+        assert_eq!(network_hint(Network::None, "make: *** [all] Error 2\n"), "");
     }
 
     #[test]
