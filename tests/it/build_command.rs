@@ -156,6 +156,9 @@ async fn a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_g
     let prefix =
         "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
     assert!(problem.detail.starts_with(prefix) && problem.detail.contains("/usr/bin"), "{problem:?}");
+    let problem = refused_command(&platform, "['python3 make.py && echo ok']", "").await;
+    let hint = r#"; no shell reads the command: write ["sh", "-c", "python3 make.py && echo ok"]"#;
+    assert!(problem.detail.ends_with(hint), "{problem:?}");
     let problem = refused_command(&platform, "['./no-such-file']", "").await;
     let detail = "the build command cannot be run: ./no-such-file: No such file or directory";
     assert_eq!((problem.status, problem.detail.as_str()), (422, detail));

@@ -187,7 +187,8 @@ impl Making<'_> {
             Ok(Ended::Signal(signal)) => Err(failed(killed(signal))),
             Ok(Ended::Refused(why)) => {
                 let program = self.command.command.first().map(String::as_str).unwrap_or_default();
-                Err(failed(format!("cannot be run: {program}: {why}")))
+                let hint = line_hint(&self.command.command).unwrap_or_default();
+                Err(failed(format!("cannot be run: {program}: {why}{hint}")))
             }
             Ok(Ended::Missing(path)) => Err(failed(self.missing(&path))),
             Err(Failure::Packages { reason, .. }) => Err(failed(format!("failed: {reason}"))),
@@ -204,7 +205,8 @@ impl Making<'_> {
         // Folders of the build itself are of no interest to anybody.
         let folders = path.split(':').filter(|folder| !folder.contains("/output/"));
         let path = folders.collect::<Vec<_>>().join(":");
-        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path})")
+        let hint = line_hint(&self.command.command).unwrap_or_default();
+        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path}){hint}")
     }
 
     /// Packs what the command has left, checks it and stores it.
@@ -266,6 +268,15 @@ impl Printed {
     fn is_told(&self) -> bool {
         self.bytes <= MAX_TOLD && self.lines <= MAX_TOLD_LINES
     }
+}
+
+/// Returns what is added to the reason of a command that cannot be run where its program looks like a line for a shell.
+fn line_hint(command: &[String]) -> Option<String> {
+    let is_line = command.first()?.contains(char::is_whitespace);
+    is_line.then(|| {
+        let line = json!(command.join(" "));
+        format!("; no shell reads the command: write [\"sh\", \"-c\", {line}]")
+    })
 }
 
 /// Returns what is added to the reason of a command that has most likely failed for want of a network.
@@ -339,6 +350,18 @@ mod tests {
             assert_eq!(network_hint(Network::Egress, printed), "", "{printed}");
         }
         assert_eq!(network_hint(Network::None, "make: *** [all] Error 2\n"), "");
+    }
+
+    #[test]
+    fn a_line_in_place_of_a_program_is_answered_with_the_form_for_a_shell() {
+        let hint = |command: &[&str]| {
+            line_hint(&command.iter().map(|&part| part.to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            hint(&["python3 make.py && echo \"ok\""]).unwrap(),
+            r#"; no shell reads the command: write ["sh", "-c", "python3 make.py && echo \"ok\""]"#
+        );
+        assert_eq!(hint(&["make", "a b"]), None);
     }
 
     #[test]
