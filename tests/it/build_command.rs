@@ -276,6 +276,12 @@ async fn a_command_in_node_makes_the_code(stack: Stack, test: &str) {
     let prefix =
         "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
     assert!(problem.detail.starts_with(prefix), "{problem:?}");
+    assert!(problem.detail.contains("(node_modules/.bin:"), "{problem:?}");
+    let package = r#"{"devDependencies": {"typescript": "5"}}"#;
+    let files = [("make.cjs", make), ("package.json", package), ("cloudfunc.toml", manifest)];
+    let problem = refused(&platform, &files).await;
+    let advice = "; devDependencies are not installed; name its package in dependencies";
+    assert!(problem.detail.ends_with(advice), "{problem:?}");
     platform.stop().await;
 }
 

@@ -118,7 +118,11 @@ enum Ended {
     Code(i64),
     Signal(i64),
     Refused(String),
-    Missing(String),
+    /// The program is on none of these folders; the advice is that of the language.
+    Missing {
+        path: String,
+        advice: Option<String>,
+    },
 }
 
 struct Making<'m> {
@@ -190,22 +194,21 @@ impl Making<'_> {
                 let hint = line_hint(&self.command.command).unwrap_or_default();
                 Err(failed(format!("cannot be run: {program}: {why}{hint}")))
             }
-            Ok(Ended::Missing(path)) => Err(failed(self.missing(&path))),
+            Ok(Ended::Missing { path, advice }) => Err(failed(self.missing(&path, advice.as_deref()))),
             Err(Failure::Packages { reason, .. }) => Err(failed(format!("failed: {reason}"))),
             Err(platform) => Err(platform),
         }
     }
 
-    fn missing(&self, path: &str) -> String {
+    fn missing(&self, path: &str, advice: Option<&str>) -> String {
         let program = self.command.command.first().map(String::as_str).unwrap_or_default();
         let whose = match self.shared.runtime.kind() {
             "docker" => format!("the image of {} {}", self.language, self.version),
             _ => "this machine".to_owned(),
         };
-        // Folders of the build itself are of no interest to anybody.
-        let folders = path.split(':').filter(|folder| !folder.contains("/output/"));
-        let path = folders.collect::<Vec<_>>().join(":");
-        let hint = line_hint(&self.command.command).unwrap_or_default();
+        let path = shown_path(path);
+        let advice = advice.map(|advice| format!("; {advice}"));
+        let hint = line_hint(&self.command.command).or(advice).unwrap_or_default();
         format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path}){hint}")
     }
 
@@ -268,6 +271,15 @@ impl Printed {
     fn is_told(&self) -> bool {
         self.bytes <= MAX_TOLD && self.lines <= MAX_TOLD_LINES
     }
+}
+
+/// Returns a `PATH` as its author knows it: of the build's own folders, only the one with the programs of packages.
+fn shown_path(path: &str) -> String {
+    const OF_PACKAGES: &str = "node_modules/.bin";
+    let is_own = |folder: &&str| folder.contains("/output/");
+    let programs = path.split(':').filter(is_own).find(|folder| folder.ends_with(OF_PACKAGES));
+    let others = path.split(':').filter(|folder| !is_own(folder));
+    programs.map(|_| OF_PACKAGES).into_iter().chain(others).collect::<Vec<_>>().join(":")
 }
 
 /// Returns what is added to the reason of a command that cannot be run where its program looks like a line for a shell.
@@ -350,6 +362,14 @@ mod tests {
             assert_eq!(network_hint(Network::Egress, printed), "", "{printed}");
         }
         assert_eq!(network_hint(Network::None, "make: *** [all] Error 2\n"), "");
+    }
+
+    #[test]
+    fn of_the_folders_of_a_build_only_the_programs_of_packages_are_shown() {
+        let of_node = "/var/output/function/node_modules/.bin:/var/output/node_modules/.bin:/var/output/bin:\
+                       /usr/bin:/bin";
+        assert_eq!(shown_path(of_node), "node_modules/.bin:/usr/bin:/bin");
+        assert_eq!(shown_path("/var/output/bin:/usr/bin:/bin"), "/usr/bin:/bin");
     }
 
     #[test]

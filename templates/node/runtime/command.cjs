@@ -17,11 +17,25 @@ exports.handler = (event) => {
   fs.cpSync('code', folder, { recursive: true, verbatimSymlinks: true });
   const env = variables(event, folder);
   const [program, ...rest] = event.command;
-  if (!program.includes('/') && !isOnPath(program, env.PATH)) return { missing: env.PATH };
+  if (!program.includes('/') && !isOnPath(program, env.PATH)) {
+    return { missing: { path: env.PATH, advice: advice(folder) } };
+  }
   const { error, status, signal } = spawnSync(program, rest, { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
   if (error) return { refused: error.code === 'ENOENT' ? 'No such file or directory' : error.message };
   return signal ? { signal: constants.signals[signal] } : { code: status };
 };
+
+// Build tools are usually named where they are not installed from. A folder of packages of its own may have them.
+function advice(folder) {
+  if (fs.existsSync(path.join(folder, 'node_modules'))) return undefined;
+  try {
+    const { devDependencies } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+    if (Object.keys(devDependencies).length === 0) return undefined;
+  } catch {
+    return undefined;
+  }
+  return 'devDependencies are not installed; name its package in dependencies';
+}
 
 function variables(event, folder) {
   const given = Object.entries(process.env).filter(([name]) => !name.startsWith('CLOUDFUNC_'));
