@@ -28,7 +28,8 @@ on! {
     a_command_finds_the_packages
     a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_goes_on
     a_command_writes_to_its_folder_and_reaches_nothing_of_this_host
-    a_command_in_node_makes_the_code;
+    a_command_in_node_makes_the_code
+    a_command_in_node_calls_the_npm_of_this_machine;
     postgres_rabbitmq_docker:
     a_command_makes_the_code_and_is_not_run_again_on_the_same_source
     a_command_finds_the_packages
@@ -282,6 +283,18 @@ async fn a_command_in_node_makes_the_code(stack: Stack, test: &str) {
     let problem = refused(&platform, &files).await;
     let advice = "; devDependencies are not installed; name its package in dependencies";
     assert!(problem.detail.ends_with(advice), "{problem:?}");
+    platform.stop().await;
+}
+
+async fn a_command_in_node_calls_the_npm_of_this_machine(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let make = "require('fs').writeFileSync('function.mjs', `export const handler = () => 'made';`);\n";
+    let package = r#"{"scripts": {"build": "node make.cjs && npx --version"}}"#;
+    let manifest = "language = 'node'\nbuild.command = ['npm', 'run', 'build']\n";
+    let files = [("make.cjs", make), ("package.json", package), ("cloudfunc.toml", manifest)];
+    let (deployed, told) = deploy(&platform, "f", &files).await;
+    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    assert_eq!(platform.value("f", "{}").await, "made");
     platform.stop().await;
 }
 

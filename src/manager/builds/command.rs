@@ -161,7 +161,7 @@ impl Making<'_> {
             version: self.version.to_owned(),
             handler: program.handler,
             network: self.command.network,
-            rights: BuildRights::default(),
+            rights: BuildRights { calls_installer: program.calls_installer, ..BuildRights::default() },
             packages: self.packages.map(|_| self.shared.packages.cache.shown()),
         };
         let code = self.code.clone();

@@ -11,6 +11,8 @@ const path = require('node:path');
 
 const OUTPUT = process.env.CLOUDFUNC_OUTPUT || '/var/output';
 const PACKAGES = process.env.CLOUDFUNC_PACKAGES || '/opt/packages';
+// Where the machine's own npm is seen; elsewhere the image has one.
+const INSTALLER = '/opt/installer/npm';
 
 exports.handler = (event) => {
   const folder = path.join(OUTPUT, 'function');
@@ -50,15 +52,22 @@ function variables(event, folder) {
     fs.symlinkSync(fs.existsSync(modules) ? modules : tree, path.join(OUTPUT, 'node_modules'));
     folders.push(path.join(OUTPUT, 'node_modules/.bin'));
   }
-  found.PATH = [...folders, programs(), found.PATH || '/usr/bin:/bin'].join(':');
+  const others = found.PATH || '/usr/bin:/bin';
+  found.PATH = [...folders, programs(others), others].join(':');
   return { ...found, ...event.env };
 }
 
-// Makes a folder in which the function's interpreter has its usual name.
-function programs() {
+// Makes a folder in which the function's interpreter has its usual name, and the machine's npm, where no other is found.
+function programs(others) {
   const folder = path.join(OUTPUT, 'bin');
   fs.mkdirSync(folder);
-  fs.symlinkSync(process.execPath, path.join(folder, 'node'));
+  const node = path.join(folder, 'node');
+  fs.symlinkSync(process.execPath, node);
+  for (const name of ['npm', 'npx']) {
+    const program = path.join(INSTALLER, `bin/${name}-cli.js`);
+    if (isOnPath(name, others) || !fs.existsSync(program)) continue;
+    fs.writeFileSync(path.join(folder, name), `#!/bin/sh\nexec '${node}' '${program}' "$@"\n`, { mode: 0o755 });
+  }
   return folder;
 }
 
