@@ -270,6 +270,8 @@ pub struct BuildProgram {
     pub file: &'static str,
     /// Its handler.
     pub handler: &'static str,
+    /// It passes on the program that installs packages, where that is there.
+    pub calls_installer: bool,
 }
 
 impl BuildProgram {

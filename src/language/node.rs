@@ -75,6 +75,7 @@ pub(super) const FACTS: Facts = Facts {
         text: include_str!("../../templates/node/runtime/command.cjs"),
         file: "command.cjs",
         handler: "command.handler",
+        calls_installer: true,
     },
     bytecode: None,
     template: &[

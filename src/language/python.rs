@@ -89,6 +89,7 @@ pub(super) const FACTS: Facts = Facts {
         text: include_str!("../../templates/python/runtime/command.py"),
         file: "command.py",
         handler: "command.handler",
+        calls_installer: false,
     },
     bytecode: Some(Bytecode {
         extension: ".py",
@@ -97,6 +98,7 @@ pub(super) const FACTS: Facts = Facts {
             text: include_str!("../../templates/python/runtime/bytecode.py"),
             file: "bytecode.py",
             handler: "bytecode.handler",
+            calls_installer: false,
         },
         compiled,
         is_usable,

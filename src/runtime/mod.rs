@@ -138,6 +138,8 @@ pub struct BuildRights {
     pub wheels: Option<PathBuf>,
     /// It sees the program that installs packages, where the language's image is the machine's own interpreter.
     pub installs: bool,
+    /// It sees that program if this machine has it; one that lacks it is no error.
+    pub calls_installer: bool,
 }
 
 /// The name of the folder that a build may write to, in the instance's folder.

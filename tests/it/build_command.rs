@@ -29,7 +29,8 @@ on! {
     a_command_finds_the_packages
     a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_goes_on
     a_command_writes_to_its_folder_and_reaches_nothing_of_this_host
-    a_command_in_node_makes_the_code;
+    a_command_in_node_makes_the_code
+    a_command_in_node_calls_the_npm_of_this_machine;
     postgres_rabbitmq_docker:
     a_command_makes_the_code_and_is_not_run_again_on_the_same_source
     a_command_finds_the_packages
@@ -169,6 +170,9 @@ async fn a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_g
     let prefix =
         "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
     assert!(problem.detail.starts_with(prefix) && problem.detail.contains("/usr/bin"), "{problem:?}");
+    let problem = refused_command(&platform, "['python3 make.py && echo ok']", "").await;
+    let hint = r#"; no shell reads the command: write ["sh", "-c", "python3 make.py && echo ok"]"#;
+    assert!(problem.detail.ends_with(hint), "{problem:?}");
     let problem = refused_command(&platform, "['./no-such-file']", "").await;
     let detail = "the build command cannot be run: ./no-such-file: No such file or directory";
     assert_eq!((problem.status, problem.detail.as_str()), (422, detail));
@@ -286,6 +290,24 @@ async fn a_command_in_node_makes_the_code(stack: Stack, test: &str) {
     let prefix =
         "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
     assert!(problem.detail.starts_with(prefix), "{problem:?}");
+    assert!(problem.detail.contains("(node_modules/.bin:"), "{problem:?}");
+    let package = r#"{"devDependencies": {"typescript": "5"}}"#;
+    let files = [("make.cjs", make), ("package.json", package), ("cloudfunc.toml", manifest)];
+    let problem = refused(&platform, &files).await;
+    let advice = "; devDependencies are not installed; name its package in dependencies";
+    assert!(problem.detail.ends_with(advice), "{problem:?}");
+    platform.stop().await;
+}
+
+async fn a_command_in_node_calls_the_npm_of_this_machine(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let make = "require('fs').writeFileSync('function.mjs', `export const handler = () => 'made';`);\n";
+    let package = r#"{"scripts": {"build": "node make.cjs && npx --version"}}"#;
+    let manifest = "language = 'node'\nbuild.command = ['npm', 'run', 'build']\n";
+    let files = [("make.cjs", make), ("package.json", package), ("cloudfunc.toml", manifest)];
+    let (deployed, told) = deploy(&platform, "f", &files).await;
+    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    assert_eq!(platform.value("f", "{}").await, "made");
     platform.stop().await;
 }
 

@@ -20,7 +20,7 @@ use super::{
     super::{
         bundles::Unpacked,
         dependencies::{self, transfer::finished},
-        instance::folder,
+        instance::{advice, folder},
         shared::Shared,
         workshop::{
             MEMORY, Plan, Workshop,
@@ -35,7 +35,7 @@ use crate::{
     error_chain::chain_of_disk,
     language::BuildProgram,
     model::{
-        BuildCommand, Code, Digest, FunctionSpec, Language,
+        BuildCommand, Code, Digest, FunctionSpec, Language, Network,
         message::{Build, BuildStep},
     },
     runtime::{BuildRights, show_code},
@@ -118,7 +118,11 @@ enum Ended {
     Code(i64),
     Signal(i64),
     Refused(String),
-    Missing(String),
+    /// The program is on none of these folders; the advice is that of the language.
+    Missing {
+        path: String,
+        advice: Option<String>,
+    },
 }
 
 struct Making<'m> {
@@ -157,7 +161,7 @@ impl Making<'_> {
             version: self.version.to_owned(),
             handler: program.handler,
             network: self.command.network,
-            rights: BuildRights::default(),
+            rights: BuildRights { calls_installer: program.calls_installer, ..BuildRights::default() },
             packages: self.packages.map(|_| self.shared.packages.cache.shown()),
         };
         let code = self.code.clone();
@@ -179,31 +183,33 @@ impl Making<'_> {
         workshop.hear_everything();
         let ended = workshop.ask_watched(event, limit, "running the build command", &tell).await;
         let printed = printed.into_inner().expect("no holder panics").end;
+        let hint = network_hint(self.command.network, &printed);
         let failed = |reason: String| Failure::packages("", reason, Some(printed));
         match ended {
             Ok(Ended::Code(0)) => Ok(()),
-            Ok(Ended::Code(code)) => Err(failed(format!("failed with {}", show_code(code)))),
+            Ok(Ended::Code(code)) => Err(failed(format!("failed with {}{hint}", show_code(code)))),
             Ok(Ended::Signal(signal)) => Err(failed(killed(signal))),
             Ok(Ended::Refused(why)) => {
                 let program = self.command.command.first().map(String::as_str).unwrap_or_default();
-                Err(failed(format!("cannot be run: {program}: {why}")))
+                let hint = line_hint(&self.command.command).unwrap_or_default();
+                Err(failed(format!("cannot be run: {program}: {why}{hint}")))
             }
-            Ok(Ended::Missing(path)) => Err(failed(self.missing(&path))),
+            Ok(Ended::Missing { path, advice }) => Err(failed(self.missing(&path, advice.as_deref()))),
             Err(Failure::Packages { reason, .. }) => Err(failed(format!("failed: {reason}"))),
             Err(platform) => Err(platform),
         }
     }
 
-    fn missing(&self, path: &str) -> String {
+    fn missing(&self, path: &str, advice: Option<&str>) -> String {
         let program = self.command.command.first().map(String::as_str).unwrap_or_default();
         let whose = match self.shared.runtime.kind() {
             "docker" => format!("the image of {} {}", self.language, self.version),
             _ => "this machine".to_owned(),
         };
-        // Folders of the build itself are of no interest to anybody.
-        let folders = path.split(':').filter(|folder| !folder.contains("/output/"));
-        let path = folders.collect::<Vec<_>>().join(":");
-        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path})")
+        let path = shown_path(path);
+        let advice = advice.map(|advice| format!("; {advice}"));
+        let hint = line_hint(&self.command.command).or(advice).unwrap_or_default();
+        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path}){hint}")
     }
 
     /// Packs what the command has left, checks it and stores it.
@@ -267,6 +273,32 @@ impl Printed {
     }
 }
 
+/// Returns a `PATH` as its author knows it: of the build's own folders, only the one with the programs of packages.
+fn shown_path(path: &str) -> String {
+    const OF_PACKAGES: &str = "node_modules/.bin";
+    let is_own = |folder: &&str| folder.contains("/output/");
+    let programs = path.split(':').filter(is_own).find(|folder| folder.ends_with(OF_PACKAGES));
+    let others = path.split(':').filter(|folder| !is_own(folder));
+    programs.map(|_| OF_PACKAGES).into_iter().chain(others).collect::<Vec<_>>().join(":")
+}
+
+/// Returns what is added to the reason of a command that cannot be run where its program looks like a line for a shell.
+fn line_hint(command: &[String]) -> Option<String> {
+    let is_line = command.first()?.contains(char::is_whitespace);
+    is_line.then(|| {
+        let line = json!(command.join(" "));
+        format!("; no shell reads the command: write [\"sh\", \"-c\", {line}]")
+    })
+}
+
+/// Returns what is added to the reason of a command that has most likely failed for want of a network.
+fn network_hint(network: Network, printed: &str) -> &'static str {
+    match network == Network::None && advice::tells_of_no_network(printed) {
+        true => "; the build command has no network: `network = \"egress\"` under [build] gives it one",
+        false => "",
+    }
+}
+
 /// A build is killed from inside: by its memory, or by itself.
 fn killed(signal: i64) -> String {
     let code = show_code(128 + signal);
@@ -311,6 +343,45 @@ mod tests {
         assert_eq!(printed.add("the end".to_owned()), None);
         let kept = end(printed.end);
         assert!(kept.len() <= MAX_OUTPUT && kept.ends_with("x\nthe end\n"));
+    }
+
+    #[test]
+    fn a_command_that_fails_without_a_network_is_told_of_the_key_that_gives_one() {
+        for printed in [
+            "urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>\n",
+            "connect: Network is unreachable\n",
+            "npm error request to https://r/ failed, reason: getaddrinfo EAI_AGAIN r\n",
+            "Error: connect ENETUNREACH 192.0.2.1:443\n",
+            "curl: (6) Could not resolve host: example.com\n",
+        ] {
+            assert_eq!(
+                network_hint(Network::None, printed),
+                "; the build command has no network: `network = \"egress\"` under [build] gives it one",
+                "{printed}"
+            );
+            assert_eq!(network_hint(Network::Egress, printed), "", "{printed}");
+        }
+        assert_eq!(network_hint(Network::None, "make: *** [all] Error 2\n"), "");
+    }
+
+    #[test]
+    fn of_the_folders_of_a_build_only_the_programs_of_packages_are_shown() {
+        let of_node = "/var/output/function/node_modules/.bin:/var/output/node_modules/.bin:/var/output/bin:\
+                       /usr/bin:/bin";
+        assert_eq!(shown_path(of_node), "node_modules/.bin:/usr/bin:/bin");
+        assert_eq!(shown_path("/var/output/bin:/usr/bin:/bin"), "/usr/bin:/bin");
+    }
+
+    #[test]
+    fn a_line_in_place_of_a_program_is_answered_with_the_form_for_a_shell() {
+        let hint = |command: &[&str]| {
+            line_hint(&command.iter().map(|&part| part.to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            hint(&["python3 make.py && echo \"ok\""]).unwrap(),
+            r#"; no shell reads the command: write ["sh", "-c", "python3 make.py && echo \"ok\""]"#
+        );
+        assert_eq!(hint(&["make", "a b"]), None);
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl Workshop {
                 reachable: sources.reachable.clone(),
                 wheels: sources.wheels.clone(),
                 installs,
+                calls_installer: false,
             },
             packages: None,
         };

@@ -67,6 +67,8 @@ const NO_WAY_OUT: &[&str] = &[
     "[Errno -5]",
     "Failed to resolve",
     "DNS resolution failed",
+    "Could not resolve host",
+    "unable to resolve host address",
     "getaddrinfo EAI_AGAIN",
     "getaddrinfo ENOTFOUND",
     "connect ENETUNREACH",
@@ -157,14 +159,19 @@ fn missing_node_package(error: &FunctionError, spec: &FunctionSpec) -> Option<St
     })
 }
 
+/// Returns whether a text has the words of a program that finds no network.
+pub fn tells_of_no_network(text: &str) -> bool {
+    NO_WAY_OUT.iter().any(|words| text.contains(words))
+}
+
 fn no_network(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
     if spec.network != Network::None {
         return None;
     }
     // The trace has the errors that this one was made from.
     let texts = [Some(error.message.as_str()), error.trace.as_deref()];
-    let says = |text: &str| NO_WAY_OUT.iter().any(|words| text.contains(words));
-    let is_failed = LOOKUP.contains(&error.kind.as_str()) || texts.into_iter().flatten().any(says);
+    let is_failed =
+        LOOKUP.contains(&error.kind.as_str()) || texts.into_iter().flatten().any(tells_of_no_network);
     is_failed.then(|| {
         "the function has no network; `network = \"egress\"` in cloudfunc.toml gives it one. Then deploy again"
             .to_owned()

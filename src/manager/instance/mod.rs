@@ -1,6 +1,6 @@
 //! One instance from its start to its removal: one task, which owns the guest.
 
-mod advice;
+pub mod advice;
 mod attempt;
 mod crash;
 pub mod folder;

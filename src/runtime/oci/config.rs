@@ -69,7 +69,7 @@ fn rlimits(spec: &Spec, without_cgroups: bool) -> Value {
     limits.into()
 }
 
-/// Returns the configuration; `installer` is what a build needs, `names` is the `resolv.conf` of a sandbox that is
+/// Returns the configuration; `installer` is what a build calls, `names` is the `resolv.conf` of a sandbox that is
 /// connected.
 pub(super) fn config(
     spec: &Spec,

@@ -160,8 +160,11 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let cgroup = self.cgroups().map(|cgroups| cgroups.of(&self.owner, &spec.function, &id));
         let traces = Traces { folder: self.folder_of(&self.owner).join(&id), cgroup };
-        let installs = spec.build.as_ref().filter(|build| build.installs);
-        let installer = installs.map(|_| root.interpreter.installer()).transpose()?;
+        let installer = match &spec.build {
+            Some(build) if build.installs => Some(root.interpreter.installer()?),
+            Some(build) if build.calls_installer => root.interpreter.installer().ok(),
+            _ => None,
+        };
         let made = self.make(spec, root, installer.as_ref(), &traces);
         // Some of its processes may be running, whatever failed.
         let made = made.inspect_err(|_| orphans::remove(&traces))?;

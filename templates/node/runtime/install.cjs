@@ -95,7 +95,9 @@ async function install(event) {
   const command = [npm().program, lock ? 'ci' : 'install', '--omit=dev'];
   const { lines, code, signal } = await run(command, { cwd: target, env, stdio: ['ignore', 'pipe', 'pipe'] });
   fs.rmSync(temporary, { recursive: true, force: true });
-  if (code !== 0) return { failed: reason(lines, lock, code, signal), away: away(lines, event) };
+  if (code !== 0) {
+    return { failed: brokenLock(target, lock) ?? reason(lines, lock, code, signal), away: away(lines, event) };
+  }
   const packages = installed(target);
   for (const name of fs.readdirSync(target)) {
     if (name !== 'node_modules') fs.rmSync(path.join(target, name), { recursive: true, force: true });
@@ -176,6 +178,19 @@ const ADVICE =
 // What node-gyp says of itself.
 const OF_GYP = /^gyp (info|http|verb|(WARN|ERR!) (stack +at |System |command |cwd |node |node-gyp |\$npm_|not ok))/;
 
+const ANEW = '`npm install --package-lock-only` makes it anew';
+
+/** Why a lock is no JSON. npm itself treats it as one that is missing. */
+function brokenLock(target, lock) {
+  if (!lock) return undefined;
+  try {
+    JSON.parse(fs.readFileSync(path.join(target, lock), 'utf8').replace(/^\uFEFF/, ''));
+    return undefined;
+  } catch (error) {
+    return `${lock} is not valid JSON: ${error.message.replace(/\s+/g, ' ')}; ${ANEW}`.slice(0, MAX_TEXT);
+  }
+}
+
 /** The reason in a line: npm's own words without its advice, which does not fit here. */
 function reason(lines, lock, code, signal) {
   const { code: kind, told } = said(lines);
@@ -191,7 +206,8 @@ function reason(lines, lock, code, signal) {
     why = useful.find((line) => line.startsWith('No matching version')) ?? why;
   } else if (kind === 'EUSAGE' && lock) {
     const wrong = useful.filter((line) => /^(Missing|Invalid): /.test(line));
-    if (wrong.length > 0) why = `${lock} does not fit package.json: ${wrong.slice(0, MAX_LINES).join('; ')}`;
+    const named = wrong.slice(0, MAX_LINES).join('; ').slice(0, MAX_TEXT / 2);
+    if (wrong.length > 0) why = `${lock} does not fit package.json: ${named}; ${ANEW}`;
   } else if (kind === 'ENOTCACHED') {
     why = 'the platform allows no registry of npm (--build-npm-registry is none); pack node_modules with the function';
   } else if (text.includes('command failed')) {

@@ -19,7 +19,7 @@ def handler(event):
     environment = variables(event)
     program = event["command"][0]
     if "/" not in program and shutil.which(program, path=environment["PATH"]) is None:
-        return {"missing": environment["PATH"]}
+        return {"missing": {"path": environment["PATH"]}}
     try:
         done = subprocess.run(event["command"], cwd=folder, env=environment, stdin=subprocess.DEVNULL)
     except OSError as error:

@@ -161,8 +161,14 @@ async fn a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on(stac
     assert_eq!(
         problem.detail,
         "the packages of package.json cannot be installed: package-lock.json does not fit package.json: Invalid: lock \
-         file's words@1.0.0 does not satisfy words@2.0.0"
+         file's words@1.0.0 does not satisfy words@2.0.0; `npm install --package-lock-only` makes it anew"
     );
+    let broken = ("package-lock.json", "{\"lockfileVersion\": 3,\n");
+    let problem = refused(&platform, &[("package.json", &other), broken]).await;
+    let start =
+        "the packages of package.json cannot be installed: package-lock.json is not valid JSON: ";
+    let end = "; `npm install --package-lock-only` makes it anew";
+    assert!(problem.detail.starts_with(start) && problem.detail.ends_with(end), "{problem:?}");
     for (files, detail) in [
         (
             [
