@@ -244,6 +244,7 @@ async fn a_handler_that_cannot_run_several_at_a_time_is_refused(platform: &TestP
          'function.handler' is not one: it would keep the other invocations of its instance waiting. Make it one, or \
          leave out `concurrency` in [scaling]"
     );
+    assert_eq!(problem.hint, None, "without the check, every start would fail");
 }
 
 /// Says in a file that it has begun, and ends when the file `go` is there.

@@ -120,9 +120,9 @@ impl Order {
         let step = |step: &str| {
             is_long |= LONG.iter().any(|start| step.starts_with(start));
             if is_long {
-                progress.say_in_line(step)
+                progress.say_in_line(step);
             } else {
-                progress.say(step)
+                progress.say(step);
             }
             if is_long && progress.stays_in_line() {
                 told.push(step.to_owned());
