@@ -118,9 +118,12 @@ impl Error {
             Exit::Interrupted => ("stopped_by_signal", Fault::Caller),
             Exit::Ok | Exit::Platform => ("platform", Fault::Platform),
         };
+        let code = self.kind.code.as_deref().unwrap_or(code);
+        // The fault of a problem is that of its code, whatever the exit code.
+        let known = code::ALL.iter().find(|known| known.code == code);
         Report {
-            code: self.kind.code.clone().unwrap_or_else(|| code.to_owned()),
-            fault,
+            code: code.to_owned(),
+            fault: known.map_or(fault, |known| known.fault),
             detail: self.chain().join(": "),
             hint: self.hint.clone(),
             retry_safe: self.kind.retry_safe,

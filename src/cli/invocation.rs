@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     client::RecordFilter,
+    error::Kind,
     model::{AttemptRecord, FunctionName, InvocationRef, Record, State, api::Page, code},
     units::{parse_duration, show_duration},
 };
@@ -170,7 +171,11 @@ fn goes_on_after(record: &Record, timeout: Duration) -> Error {
     let Record { id, function, state, .. } = record;
     let waited = show_duration(timeout);
     Error::platform(format!("the invocation {id} of {function} is {state} after {waited}; it goes on"))
-        .code(code::NOT_FINISHED.code)
+        .of(Kind {
+            code: Some(code::NOT_FINISHED.code.to_owned()),
+            retry_safe: code::NOT_FINISHED.retry_safe,
+            invocation: Some(*id),
+        })
         .hint(format!("`cloudfunc invocation wait {id}` waits for it again"))
 }
 
@@ -287,13 +292,16 @@ fn describe(attempt: &AttemptRecord, record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Fault;
 
     #[test]
     fn a_wait_that_ends_first_leaves_the_state_and_what_to_do() {
         let ended = goes_on_after(&running(), Duration::from_secs(30));
         assert_eq!(ended.exit, Exit::Platform);
-        assert_eq!(ended.report().code, "not_finished");
         let id = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f";
+        let report = ended.report();
+        assert_eq!((report.code.as_str(), report.fault), ("not_finished", Fault::Caller));
+        assert_eq!((report.retry_safe, report.invocation_id), (true, Some(id.parse().unwrap())));
         assert_eq!(
             (ended.chain().join(": "), ended.hint.unwrap()),
             (

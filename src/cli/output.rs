@@ -403,6 +403,11 @@ impl Progress {
         self.bar.is_none() && self.lines && !self.out.quiet
     }
 
+    /// Returns whether what is said in a line stays to be read.
+    pub fn stays_in_line(&self) -> bool {
+        self.bar.is_none() && self.out.notes()
+    }
+
     /// Returns a handle with which another task can show its progress; it works only on a terminal.
     pub fn ticker(&self) -> Ticker {
         Ticker(self.bar.clone())

@@ -29,6 +29,9 @@ const NOTICE: Duration = Duration::from_secs(3);
 const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
                           --no-check (?check=false) deploys it without";
 
+/// Types of errors with which every start would fail in the same way: to deploy without the check helps nobody.
+const AT_EACH_START: [&str; 2] = ["HandlerInvalid", "HandlerNotFound"];
+
 /// The result of a manager's build.
 pub struct Built {
     pub image: String,
@@ -137,7 +140,8 @@ fn failed(
     }
     problem.output = output;
     if let Some(error) = error {
-        problem.hint = Some(error.hint.unwrap_or_else(|| NOT_LOADED.to_owned()));
+        let may_load = !AT_EACH_START.contains(&error.kind.as_str());
+        problem.hint = error.hint.or_else(|| may_load.then(|| NOT_LOADED.to_owned()));
         problem.error_type = Some(error.kind);
         problem.trace = error.trace;
     }

@@ -84,12 +84,24 @@ impl Recorder {
     }
 
     pub fn deployed(&self, deployed: &Deployed) {
+        self.ended_well(deployed, &format!("deployed revision {}", deployed.revision));
+    }
+
+    /// Writes that it made the revision again that is active.
+    pub fn unchanged(&self, deployed: &Deployed) {
+        self.ended_well(
+            deployed,
+            &format!("unchanged: revision {} is active already", deployed.revision),
+        );
+    }
+
+    fn ended_well(&self, deployed: &Deployed, last: &str) {
         if let Some(output) = &deployed.output {
             self.end("the code wrote while it was loaded:", AFTER_OUTPUT);
             self.end(output, AFTER_OUTPUT);
         }
         self.end(deployed.notice.as_deref().unwrap_or_default(), FOR_THE_LAST);
-        self.last(&format!("deployed revision {}", deployed.revision));
+        self.last(last);
     }
 
     /// Writes how it failed, with the output of code that was loaded; that of the installer was told line by line.

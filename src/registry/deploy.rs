@@ -15,7 +15,8 @@ use crate::{
     error_chain::chain,
     http::{Answer, Failure},
     model::{
-        Code, Dependencies, Digest, FunctionSpec, Problem, api::Deployed, code, message::LoadCheck,
+        Code, Dependencies, Digest, FunctionId, FunctionSpec, Problem, api::Deployed, code,
+        message::LoadCheck,
     },
     store::{self, NewRevision},
 };
@@ -83,12 +84,18 @@ impl Registry {
                     None => without.to_owned(),
                 });
             }
-            if let Some(Unchanged { deployed, packages, bundle, is_usable: _ }) = &unchanged
+            if let Some(Unchanged { function, deployed, packages, bundle, is_usable: _ }) = &unchanged
                 && *bundle == built.bundle
                 && (!by_name || deployed.image == built.image)
                 && self.are_same(packages.as_ref(), built.dependencies.as_ref()).await?
             {
-                return Ok(Deployed { notice: built.notice, ..deployed.clone() });
+                let deployed = Deployed { notice: built.notice, ..deployed.clone() };
+                if source.refresh {
+                    recorder.unchanged(&deployed);
+                    let revision = (*function, deployed.revision);
+                    self.keep_log(&source.name, Some(revision), recorder).await;
+                }
+                return Ok(deployed);
             }
             let (registry, kept, recorder) = (self.clone(), kept.clone(), recorder.clone());
             let (spec, digest) = (source.spec.clone(), source.digest.clone());
@@ -186,12 +193,13 @@ impl Registry {
             output: None,
         };
         let (packages, bundle) = (active.dependencies, active.bundle);
-        Ok(Some(Unchanged { deployed, packages, bundle, is_usable }))
+        Ok(Some(Unchanged { function: function.id, deployed, packages, bundle, is_usable }))
     }
 }
 
 /// An active revision that a deploy would make again.
 struct Unchanged {
+    function: FunctionId,
     deployed: Deployed,
     packages: Option<Digest>,
     bundle: Option<Digest>,

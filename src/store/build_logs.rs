@@ -14,7 +14,8 @@ pub const MAX_BUILD_LOG: usize = 1024 * 1024;
 /// [`Functions::prune_revisions`]: super::Functions::prune_revisions
 #[async_trait]
 pub trait BuildLogs: Send + Sync {
-    /// Stores the log of a build that has ended now. Of a failed one it replaces the one before.
+    /// Stores the log of a build that has ended now. It replaces the one before of the same revision, or of the name's last
+    /// failure.
     async fn put_build_log(&self, new: &NewBuildLog) -> Result<(), Error>;
     /// Returns the log of a build; none where there is none.
     async fn build_log(

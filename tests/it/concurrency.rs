@@ -147,8 +147,14 @@ async fn calls_share_an_instance_up_to_its_concurrency_in_every_language(platfor
         };
         let (never, other) = tokio::join!(full, other);
         assert!(!processes.contains(&other), "it got an instance of its own");
-        for answer in never {
-            assert_eq!(failure(answer).code, code::FUNCTION_TIMED_OUT.code);
+        let failures: Vec<Problem> = never.into_iter().map(failure).collect();
+        assert!(failures.iter().all(|failure| failure.code == code::FUNCTION_TIMED_OUT.code));
+        // The instance is stopped with the last of them.
+        for end in [
+            "within its timeout of 3 s; its instance ends once the other invocations in it have ended",
+            "within its timeout of 3 s and was stopped",
+        ] {
+            assert!(failures.iter().any(|failure| failure.detail.ends_with(end)), "{failures:?}");
         }
         let (_, shown, _) = platform.cli(&["show", "meets"]).await;
         assert!(shown.lines().any(|line| line.split_whitespace().eq(["concurrency", "4"])), "{shown}");
@@ -244,6 +250,7 @@ async fn a_handler_that_cannot_run_several_at_a_time_is_refused(platform: &TestP
          'function.handler' is not one: it would keep the other invocations of its instance waiting. Make it one, or \
          leave out `concurrency` in [scaling]"
     );
+    assert_eq!(problem.hint, None, "without the check, every start would fail");
 }
 
 /// Says in a file that it has begun, and ends when the file `go` is there.

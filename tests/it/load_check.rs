@@ -75,8 +75,13 @@ async fn code_that_does_not_load_is_refused_and_the_old_revision_goes_on(platfor
         assert_eq!(problem.trace.is_some(), kind != "HandlerNotFound", "{problem:?}");
         let printed = (kind == "ValueError").then_some("so far\n");
         assert_eq!(problem.output.as_deref(), printed);
-        let way = problem.hint.unwrap();
+        let way = problem.hint.unwrap_or_default();
         let expected = match kind {
+            // It would fail at each start.
+            "HandlerNotFound" => {
+                assert_eq!(way, "");
+                continue;
+            }
             "ModuleNotFoundError" => "has a line with its name, usually `nothing_of_that_name`",
             _ => "--no-check (?check=false) deploys it without",
         };

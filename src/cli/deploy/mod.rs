@@ -1,7 +1,7 @@
 //! `cloudfunc deploy`
 
 mod farewell;
-mod report;
+pub(super) mod report;
 mod several;
 
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ use super::{
     Error, Exit, Output,
     answer::Answer,
     data::DataArgs,
+    deploy::report::{Item, tell_why},
     pack::{Function, pack},
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
@@ -59,6 +60,7 @@ pub struct Args {
 
 /// The checked input of the command.
 struct Order {
+    path: PathBuf,
     function: Function,
     payload: Body,
     settings: Settings,
@@ -91,7 +93,7 @@ impl Args {
         check_sources(&settings)?;
         let payload = self.data.read(out).await?;
         let function = pack(&self.path, out).await?;
-        Ok(Order { function, payload, settings, repeat: self.repeat })
+        Ok(Order { path: self.path, function, payload, settings, repeat: self.repeat })
     }
 }
 
@@ -114,18 +116,40 @@ impl Order {
         let archive = self.function.archive.clone();
         // The load check is skipped: the code is about to be loaded anyway.
         let mut is_long = false;
+        let mut told = Vec::new();
         let step = |step: &str| {
             is_long |= LONG.iter().any(|start| step.starts_with(start));
-            if is_long { progress.say_in_line(step) } else { progress.say(step) }
+            if is_long {
+                progress.say_in_line(step);
+            } else {
+                progress.say(step);
+            }
+            if is_long && progress.stays_in_line() {
+                told.push(step.to_owned());
+            }
         };
         let deployed = client.deploy_unchecked(name, archive, step).await;
-        deployed.map_err(of_run)?;
         drop(progress);
+        let deployed = match deployed {
+            Ok(deployed) => deployed,
+            Err(error) => {
+                tell_why(&error, &told, out);
+                let error = of_run(error, out);
+                if out.json() {
+                    out.json_line(&Item::failed(&self.path, Some(name.clone()), &error))?;
+                }
+                return Err(error);
+            }
+        };
+        if !out.is_quiet() {
+            let notices = deployed.notice.iter().flat_map(|notices| notices.lines());
+            notices.for_each(|notice| out.warn(notice));
+        }
         for _ in 0..self.repeat {
             let begun = Instant::now();
             let invoked = client.invoke(name, self.payload.clone());
-            let answer =
-                along(lines, &format!("invoking {name}"), invoked, out).await.map_err(of_run)?;
+            let answer = along(lines, &format!("invoking {name}"), invoked, out).await;
+            let answer = answer.map_err(|error| of_run(error, out))?;
             let waited = begun.elapsed().as_secs_f64() * 1000.0;
             let answer = Answer::of_call(answer, waited);
             if self.repeat == 1 { answer.print(out)? } else { answer.print_in_row(out)? }
@@ -160,13 +184,15 @@ async fn along<T>(
     done
 }
 
-/// Replaces hints that name the log of the manager or of a build: `run` keeps none.
-fn of_run(error: impl Into<Error>) -> Error {
+/// Replaces hints that name the log of the manager, and leaves out those that name the log of a build, all of which is
+/// shown: `run` keeps none.
+fn of_run(error: impl Into<Error>, out: &Output) -> Error {
     let error: Error = error.into();
-    let hint =
-        error.hint.map(|hint| match hint.contains("--role manager") || hint.contains("--build`") {
-            true => "`cloudfunc run --verbose` shows more".to_owned(),
-            false => hint,
-        });
+    let hint = error.hint.filter(|hint| !hint.contains("--build`")).and_then(|hint| {
+        match hint.contains("--role manager") {
+            true => (!out.is_verbose()).then(|| "`cloudfunc run --verbose` shows more".to_owned()),
+            false => Some(hint),
+        }
+    });
     Error { hint, ..error }
 }

@@ -49,8 +49,9 @@ pub(super) fn packages(text: &str, version: &str, has: Has<'_>) -> Result<Vec<St
     }
     if let Some((lock, export)) = LOCKS.into_iter().find(|(lock, _)| has(lock)) {
         return Err(format!(
-            "{FILE}: the versions of its packages are fixed by {lock}, which is not read; `{export}` writes them to a \
-             {LIST}, which is. Then deploy again"
+            "{FILE}: the versions of its packages are fixed by {lock}, which is not read; {} writes them to a \
+             {LIST}, which is. Then deploy again",
+            shown(export)
         ));
     }
     if !is_elsewhere {
@@ -64,7 +65,14 @@ pub(super) fn packages(text: &str, version: &str, has: Has<'_>) -> Result<Vec<St
             "uv pip compile pyproject.toml -o requirements.txt",
         )
     };
-    Err(format!("{FILE}: {why}; `{export}` writes them to a {LIST}, which is read. Then deploy again"))
+    let export = shown(export);
+    Err(format!("{FILE}: {why}; {export} writes them to a {LIST}, which is read. Then deploy again"))
+}
+
+/// Quotes a command, and names what it takes besides its program.
+fn shown(export: &str) -> String {
+    let plugin = if export == POETRY { " (with the plugin poetry-plugin-export)" } else { "" };
+    format!("`{export}`{plugin}")
 }
 
 /// Returns whether a project asks for packages, in whatever form.
@@ -191,13 +199,15 @@ mod tests {
                 "[tool.poetry.dependencies]\na = '1'",
                 "poetry.lock",
                 "pyproject.toml: the versions of its packages are fixed by poetry.lock, which is not read; `poetry export \
-                 -f requirements.txt -o requirements.txt` writes them to a requirements.txt, which is. Then deploy again",
+                 -f requirements.txt -o requirements.txt` (with the plugin poetry-plugin-export) writes them to a \
+                 requirements.txt, which is. Then deploy again",
             ),
             (
                 "[tool.poetry.dependencies]\na = '1'",
                 "",
                 "pyproject.toml: it names its packages for Poetry alone (`tool.poetry.dependencies`); `poetry export -f \
-                 requirements.txt -o requirements.txt` writes them to a requirements.txt, which is read. Then deploy again",
+                 requirements.txt -o requirements.txt` (with the plugin poetry-plugin-export) writes them to a \
+                 requirements.txt, which is read. Then deploy again",
             ),
             (
                 "[project]\ndynamic = ['dependencies']",

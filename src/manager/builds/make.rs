@@ -95,9 +95,9 @@ pub(super) async fn with_packages(
         }
     };
     let folder = code.folder();
-    let packages = dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
-    let (packages, notices) = packages.unzip();
-    Ok(Built { packages, notices: notices.unwrap_or_default(), ..built })
+    let (packages, notices) =
+        dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
+    Ok(Built { packages, notices, ..built })
 }
 
 /// Compiles the code, so that its first start is as fast as those that follow. Code that is not loaded here may never be.

@@ -112,6 +112,7 @@ async fn run(
             Ok(built) => with_packages(shared, &build, built, &progress, stop).await,
             Err(failed) => Err(failed),
         };
+        let notices = built.as_ref().map_or_else(|_| Vec::new(), |built| built.notices.clone());
         let built = match built {
             Ok(built) => with_command(shared, &build, built, &progress, stop).await,
             Err(failed) => Err(failed),
@@ -129,6 +130,12 @@ async fn run(
             Ok(built) => load(dispatch, loading, &build, built, &progress).await,
             Err(failed) => failed,
         };
+        if matches!(step, BuildStep::Failed { .. }) {
+            // A failure has no notices, and one of them may be its reason.
+            for notice in notices {
+                let _ = progress.send(notice);
+            }
+        }
         drop(progress);
         step
     };

@@ -62,7 +62,7 @@ struct Key<'k> {
 }
 
 /// Returns the tree with the packages of a function, installed unless it is there, and unpacked, so that no invocation on
-/// this host waits for that, and notices for its author; none when it asks for none. `code` is its unpacked folder, `image`
+/// this host waits for that, none when it asks for none, and notices for its author. `code` is its unpacked folder, `image`
 /// the id of its language's image.
 pub async fn ensure(
     shared: &Arc<Shared>,
@@ -71,31 +71,54 @@ pub async fn ensure(
     image: &str,
     progress: &UnboundedSender<String>,
     stop: &CancellationToken,
-) -> Result<Option<(Arc<Tree>, Vec<String>)>, BuildStep> {
-    let (spec, folder, refresh) = (asked.spec.clone(), code.to_owned(), asked.refresh);
+) -> Result<(Option<Arc<Tree>>, Vec<String>), BuildStep> {
+    let (spec, folder) = (asked.spec.clone(), code.to_owned());
     let builds = shared.packages.builds.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let has_index = |kind| index_of(&builds, kind).is_some();
         (requirements::read(&spec, &folder, has_index), requirements::notice(&spec, &folder))
     });
     let (wanted, notice) = finished(reading).await.map_err(|error| Failure::from(error).into_step())?;
-    for notice in notice.iter().chain(wanted.iter().flatten().flat_map(|wanted| &wanted.notices)) {
-        let _ = progress.send(notice.clone());
+    let mut notices = Vec::from_iter(notice);
+    if let Ok(Some(wanted)) = &wanted {
+        notices.extend(wanted.notices.iter().cloned());
     }
-    let wanted = match wanted {
-        Ok(Some(wanted)) => wanted,
-        Ok(None) => return Ok(None),
-        Err(problem) => {
-            return Err(BuildStep::Failed {
-                message: problem,
-                user_error: true,
-                manifest: false,
-                error: None,
-                output: None,
-            });
+    let installed = match wanted {
+        Ok(Some(wanted)) => {
+            let build = Build { shared, wanted: &wanted, image, refresh: asked.refresh, progress };
+            installed(&build, code, stop).await.map(Some)
         }
+        Ok(None) => Ok(None),
+        Err(problem) => Err(BuildStep::Failed {
+            message: problem,
+            user_error: true,
+            manifest: false,
+            error: None,
+            output: None,
+        }),
     };
-    let build = Build { shared, wanted: &wanted, image, refresh, progress };
+    match installed {
+        Ok(Some((tree, hidden))) => {
+            notices.extend(hidden);
+            Ok((Some(tree), notices))
+        }
+        Ok(None) => Ok((None, notices)),
+        Err(failed) => {
+            // A failure has no notices.
+            for notice in notices {
+                let _ = progress.send(notice);
+            }
+            Err(failed)
+        }
+    }
+}
+
+/// Returns the tree of what is wanted, and notices of modules in the code that hide installed ones.
+async fn installed(
+    build: &Build<'_>,
+    code: &Path,
+    stop: &CancellationToken,
+) -> Result<(Arc<Tree>, Vec<String>), BuildStep> {
     // Dropped, it leaves nothing.
     let built = tokio::select! {
         biased;
@@ -104,11 +127,11 @@ pub async fn ensure(
     };
     match built {
         Ok(tree) => {
-            let notices = hidden(shared, &wanted, code, &tree).await;
-            Ok(Some((tree, notices.map_err(|error| Failure::from(error).into_step())?)))
+            let notices = hidden(build.shared, build.wanted, code, &tree).await;
+            Ok((tree, notices.map_err(|error| Failure::from(error).into_step())?))
         }
         Err(Failure::Packages { reason, output, .. }) => {
-            Err(Failure::packages(wanted.file, reason, output).into_step())
+            Err(Failure::packages(build.wanted.file, reason, output).into_step())
         }
         Err(failure) => Err(failure.into_step()),
     }

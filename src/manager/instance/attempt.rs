@@ -45,6 +45,8 @@ pub(super) enum End {
     Finished(Finished),
     /// After this long.
     TimedOut(Duration),
+    /// After this long, in an instance that is not stopped before other attempts have ended.
+    Overran(Duration),
     Lost(Lost),
 }
 
@@ -98,11 +100,10 @@ impl AttemptContext<'_> {
             End::Finished(Finished::Error(error)) => {
                 (Verdict::Failed { error: for_callers(error, self.revision) }, None)
             }
-            End::TimedOut(limit) => {
-                let limit = show_duration(limit);
-                let message =
-                    format!("the function did not answer within its timeout of {limit} and was stopped");
-                (Verdict::TimedOut { error: function_error("timeout", message) }, None)
+            End::TimedOut(limit) => (timed_out(limit, " and was stopped"), None),
+            End::Overran(limit) => {
+                let rest = "; its instance ends once the other invocations in it have ended";
+                (timed_out(limit, rest), None)
             }
             End::Lost(Lost::Crashed(error)) => {
                 (Verdict::Crashed { error: for_callers(error, self.revision) }, None)
@@ -148,6 +149,12 @@ impl AttemptContext<'_> {
             }
         }
     }
+}
+
+fn timed_out(limit: Duration, rest: &str) -> Verdict {
+    let limit = show_duration(limit);
+    let message = format!("the function did not answer within its timeout of {limit}{rest}");
+    Verdict::TimedOut { error: function_error("timeout", message) }
 }
 
 /// A stretch of time in milliseconds since the work was taken; a start that began for another work

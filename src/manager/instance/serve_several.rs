@@ -8,7 +8,10 @@ use std::{
     future::pending,
     mem::take,
     pin::{Pin, pin},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -75,7 +78,8 @@ impl Instance {
         let load_output = Mutex::new(take(&mut self.load_output));
         let (tell, over) = watch::channel(Over::No);
         let (calls, mut several) = self.guest.several();
-        let attempts = Attempts { context, calls, commands, slot, load_output, over };
+        let running = AtomicUsize::new(0);
+        let attempts = Attempts { context, calls, commands, slot, load_output, over, running };
         let mut sink = Sink::new(&shared, &revision, self.id, None);
         let mut between = |line| sink.write(line);
         let mut carrying = pin!(several.run(&mut between));
@@ -152,6 +156,28 @@ struct Attempts<'a> {
     slot: Slot,
     load_output: Mutex<LoadOutput>,
     over: watch::Receiver<Over>,
+    /// The number of attempts that begin or run.
+    running: AtomicUsize,
+}
+
+/// One of those that are counted, until it is dropped.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Attempts<'_> {
@@ -170,6 +196,7 @@ impl Attempts<'_> {
             begin::too_late(work, shared).await;
             return After::GoOn;
         }
+        let counted = Counted::new(&self.running);
         let claimed = match work.needs_claim() {
             true => begin::claim(work, shared, self.commands).await,
             false => Some(work),
@@ -210,6 +237,12 @@ impl Attempts<'_> {
             }
         };
         let usable = matches!(end, End::Finished(_));
+        // Nothing is stopped while others run.
+        let end = match end {
+            End::TimedOut(limit) if !counted.is_alone() => End::Overran(limit),
+            end => end,
+        };
+        drop(counted);
         let mut run = self.context.run(&work, start, begun, end, lines);
         run.lines += load_lines;
         // Before the answer: whoever has it and comes back at once finds its place free.

@@ -12,11 +12,20 @@ use crate::store::{
 
 pub async fn put_build_log(writer: &Writer, new: &NewBuildLog) -> Result<(), Failure> {
     async fn run(tx: &mut SqliteConnection, new: &NewBuildLog) -> Result<(), Failure> {
-        if new.revision.is_none() {
-            query("DELETE FROM build_logs WHERE name = $1 AND number IS NULL")
-                .bind(new.name.as_str())
-                .execute(&mut *tx)
-                .await?;
+        match new.revision {
+            None => {
+                query("DELETE FROM build_logs WHERE name = $1 AND number IS NULL")
+                    .bind(new.name.as_str())
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            Some((function, number)) => {
+                query("DELETE FROM build_logs WHERE function_id = $1 AND number = $2")
+                    .bind(Id(function.0))
+                    .bind(i64::from(number.0))
+                    .execute(&mut *tx)
+                    .await?;
+            }
         }
         query(concat!(
             "INSERT INTO build_logs (name, function_id, number, ended_at, lines) VALUES ($1, $2, $3, ",

@@ -296,7 +296,7 @@ class Seen:
         names = ", ".join(names[:MAX_TAGS]) + (f" and {more} more" if more > 0 else "")
         advice = []
         if other := other_python(tags):
-            advice.append(f"`version = \"{other}\"` in cloudfunc.toml runs the function with it")
+            advice.append(has_version(other))
         if version in self.sources:
             advice.append(f"{FROM_SOURCE} builds it from its source")
         advice = advice or ["make one with `pip wheel`, and give the platform its folder (--build-find-links)"]
@@ -311,8 +311,12 @@ def not_for_python(lines, asked):
 
 def needs_python(package, requires):
     python, other = "%d.%d.%d" % sys.version_info[:3], suits(requires)
-    advice = f"; `version = \"{other}\"` in cloudfunc.toml runs the function with it" if other else ""
+    advice = f"; {has_version(other)}" if other else ""
     return f"{package} needs Python {requires}, and the function has {python}{advice}"
+
+
+def has_version(other):
+    return f"`version = \"{other}\"` in cloudfunc.toml, where the platform has it, runs the function with it"
 
 
 def suits(requires):

@@ -114,6 +114,40 @@ async fn ended(command: Command) -> Ran {
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+#[tokio::test]
+async fn a_run_tells_what_a_deploy_tells_of_its_build() {
+    let home = home!("run");
+    let house = Wheelhouse::new(&greet());
+    let build = |arguments: &[&str], requirements: &str| {
+        let command = with_packages(&home, &house, arguments);
+        let folder = home.write_function("greeter", GREETER, "");
+        fs::write(folder.join("words.py"), "HELLO = 'Own'\n").unwrap();
+        fs::write(folder.join("requirements.txt"), requirements).unwrap();
+        command
+    };
+    let warning =
+        "words.py in the function's folder hides the installed module words of the package words 2.0";
+    let ran = ended(build(&[], "greet\n")).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "Own, Ada"), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("warning: {warning}\n")), "{ran:?}");
+    let ran = ended(build(&["--quiet"], "greet\n")).await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+
+    // The installer's output is shown, whether it was told line by line or not.
+    let all: [&[&str]; 3] = [&[], &["--quiet"], &["--verbose"]];
+    for arguments in all {
+        let ran = ended(build(arguments, "absent\n")).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(ran.stderr.contains("Looking in links: "), "{ran:?}");
+        assert!(!ran.stderr.contains("hint: "), "{ran:?}");
+    }
+    let ran = ended(build(&["--json"], "absent\n")).await;
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &document["error"]["code"]), (Some(1), &"build_failed".into()), "{ran:?}");
+    assert!(document["output"].as_str().unwrap().contains("Looking in links: "), "{ran:?}");
+    home.leave().await;
+}
+
 fn trees(home: &Home) -> usize {
     fs::read_dir(home.home().join("caches/cloudfunc/run-1/trees")).unwrap().count()
 }

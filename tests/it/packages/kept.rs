@@ -148,6 +148,12 @@ async fn packages_are_resolved_anew_when_that_is_asked_for(stack: Stack, test: &
         "{told:?}"
     );
     assert_eq!(dependencies(&platform, "f").await, before);
+    let newest = log(&platform, WhichBuild::Newest).await.unwrap();
+    assert_eq!(newest.revision, Some(RevisionNumber(1)));
+    assert!(
+        has(&newest, "the same versions as before") && has(&newest, "unchanged: revision 1 "),
+        "{newest:?}"
+    );
 
     // Another version is there: who does not ask keeps the old one.
     house.add(&json!([words("2.0", "Good day")]));

@@ -224,11 +224,11 @@ async fn packages_in_the_folder_are_used_as_they_are(stack: Stack, test: &str) {
     let files =
         [MANIFEST, CODE, ("package.json", wanted.as_str()), ("node_modules/greet/index.js", module)];
     let (deployed, told) = deploy(&platform, "f", &files).await;
-    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    let deployed = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
     assert!(!installed(&told), "{told:?}");
     let notice = "the packages are those of node_modules in the function's folder, as they are; a line `/node_modules` in \
                   .cloudfuncignore has those of package.json installed instead";
-    assert!(told.iter().any(|line| line == notice), "{told:?}");
+    assert_eq!(deployed.notice.as_deref(), Some(notice));
     assert_eq!(platform.value("f", "\"Ada\"").await, "Vendored Ada");
     assert_eq!(platform.client.function(&"f".parse().unwrap()).await.unwrap().installed, None);
     platform.stop().await;
@@ -284,7 +284,7 @@ async fn settings_and_passwords_of_registries_stay_with_the_build(stack: Stack, 
     let settings = "cafile=/nowhere\nsave-exact=true\n";
     let files = [MANIFEST, CODE, ("package.json", wanted), (".npmrc", settings)];
     let (deployed, told) = deploy(&platform, "f", &files).await;
-    deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
+    let deployed = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
     assert_eq!(platform.value("f", "\"Ada\"").await, "Good day, Ada");
     // Basic authentication of ada:hunter2.
     let heard = registry.heard();
@@ -294,7 +294,8 @@ async fn settings_and_passwords_of_registries_stay_with_the_build(stack: Stack, 
         "package.json: its script \"prepare\" is not run: packages are installed without the function's code",
         ".npmrc:1: cafile has no effect on the packages of a deploy",
     ] {
-        assert!(told.iter().any(|line| line == notice), "{told:?}");
+        let is_told = deployed.notice.iter().flat_map(|told| told.lines()).any(|line| line == notice);
+        assert!(is_told, "{:?}", deployed.notice);
     }
     let own = ("package.json", wanted);
     let problem = refused(&platform, &[own, (".npmrc", "registry=https://npm.example\n")]).await;

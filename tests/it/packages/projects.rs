@@ -70,7 +70,8 @@ async fn the_packages_of_a_project_are_installed(stack: Stack, test: &str) {
         (
             "[tool.poetry.dependencies]\nwords = '1'\n",
             "pyproject.toml: it names its packages for Poetry alone (`tool.poetry.dependencies`); `poetry export -f \
-             requirements.txt -o requirements.txt` writes them to a requirements.txt, which is read. Then deploy again"
+             requirements.txt -o requirements.txt` (with the plugin poetry-plugin-export) writes them to a requirements.txt, \
+             which is read. Then deploy again"
                 .to_owned(),
         ),
     ] {

@@ -67,7 +67,7 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
             "fast\n",
             format!(
                 "fast 1.0 has no wheel for {here}, but for cp38-manylinux_2_17_{ARCH}, cp38-win_amd64; `version = \"3.8\"` \
-                 in cloudfunc.toml runs the function with it"
+                 in cloudfunc.toml, where the platform has it, runs the function with it"
             ),
         ),
         (
@@ -80,8 +80,8 @@ async fn what_cannot_be_installed_is_told_and_the_old_revision_goes_on(stack: St
         (
             "ancient\n",
             format!(
-                "ancient needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml runs \
-                 the function with it"
+                "ancient needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml, \
+                 where the platform has it, runs the function with it"
             ),
         ),
         (
@@ -172,8 +172,8 @@ async fn an_index_tells_which_python_a_version_needs(stack: Stack, test: &str) {
     assert_eq!(
         refused(&platform, "slow==2.0\n").await.detail,
         format!(
-            "{BEGIN}slow 2.0 needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml runs \
-             the function with it. Versions for the function's own: 1.0"
+            "{BEGIN}slow 2.0 needs Python <3.9, and the function has {python}; `version = \"3.8\"` in cloudfunc.toml, \
+             where the platform has it, runs the function with it. Versions for the function's own: 1.0"
         )
     );
     platform.stop().await;

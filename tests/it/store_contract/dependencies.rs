@@ -196,9 +196,13 @@ pub async fn the_logs_of_builds_go_with_what_they_are_of(config: Config) {
         assert_eq!(text(read(WhichBuild::Newest).await), expected);
         assert_eq!(text(read(WhichBuild::Of(RevisionNumber(number))).await), expected);
     }
+    // Built again without a change: the log of the revision is replaced.
+    let f = store.function(&name("f")).await.unwrap().unwrap();
+    store.put_build_log(&new(Some((f.id, RevisionNumber(2))), "again")).await.unwrap();
+    let again = Some((Some(2), "again".to_owned()));
+    assert_eq!(text(read(WhichBuild::Of(RevisionNumber(2))).await), again);
     let log = read(WhichBuild::Failed).await.unwrap();
     assert_eq!((log.function, log.lines), (name("f"), vec![line("second"), line("\0")]));
-    let f = store.function(&name("f")).await.unwrap().unwrap();
     store.prune_revisions(1, Some(f.id)).await.unwrap();
     assert_eq!(read(WhichBuild::Of(RevisionNumber(1))).await, None);
     assert!(read(WhichBuild::Of(RevisionNumber(2))).await.is_some());
