@@ -7,8 +7,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::{app::Role, local::probe::Prober};
 
 const EVERY: Duration = Duration::from_secs(5);
-/// Until the role has answered for the first time.
-const AT_FIRST: Duration = Duration::from_millis(500);
+/// The pause until the role has answered for the first time. One that hangs sooner after its start than this is taken for one
+/// that still starts.
+const AT_FIRST: Duration = Duration::from_millis(100);
 /// The number of questions in a row without an answer. Questions are counted, not time: a machine that slept has asked
 /// nothing meanwhile.
 const QUESTIONS: u32 = 6;
