@@ -169,16 +169,16 @@ pub async fn one_that_fails_leaves_the_others_alone_in_every_language(fixture: &
 }
 
 pub async fn python_answers_one_that_is_cancelled_before_it_begins(fixture: &Fixture) {
-    // The others have come by the end of the first sleep, and begin after the turn that cancels them.
+    // The others have come with this one, or by the end of its sleep: they begin after the turn that cancels them.
     let code = r#"
 import asyncio, time
 async def handler(event):
     if event == "cancels":
         time.sleep(0.5)
         for turn in range(5):
-            await asyncio.sleep(0)
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
+            await asyncio.sleep(0)
     return event
 "#;
     let mut instance = ready(fixture, [code, ""], Language::Python, 3).await;
