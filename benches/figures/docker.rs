@@ -92,7 +92,8 @@ impl Engine {
     /// Starts a server of Node's own in a container of the language's image; it goes with all others of this run.
     pub async fn node_server(&self) -> SocketAddr {
         let label = format!("{LABEL}={}", self.run);
-        let run = ["run", "-d", "--label", &label, &self.image, "node", "-e", NODE_SERVER];
+        let run =
+            ["run", "-d", "--label", &label, "--entrypoint", "node", &self.image, "-e", NODE_SERVER];
         let id = crate::machine::said(Command::new("docker").args(run));
         let format = "{{.NetworkSettings.IPAddress}}";
         let ip = crate::machine::said(Command::new("docker").args(["inspect", "-f", format, &id]));
