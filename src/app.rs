@@ -112,8 +112,8 @@ impl Host {
         Self { lines: Some(lines), ..self }
     }
 
-    /// Uses packages that earlier platforms have installed, and installs new ones for later platforms. They are closed
-    /// by whoever opened them, when the roles have ended.
+    /// Uses packages that earlier platforms have installed, and installs new ones for later platforms. The caller
+    /// that opened them closes them when the roles have ended.
     pub fn with_kept_packages(self, kept: Option<Arc<KeptPackages>>) -> Self {
         Self { kept, ..self }
     }

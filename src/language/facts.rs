@@ -26,7 +26,8 @@ pub struct Facts {
     pub dependencies: Option<Dependencies>,
     /// The function that runs build commands. Its event has `command`, a list, `env`, and `packages`, the name of a tree or
     /// nothing; it runs the command in `function/` of the output, a copy of the folder [`BuildProgram::CODE`]. Its result is
-    /// `{"code": 0}`, `{"signal": 9}`, `{"refused": "why"}` or, where there is no such program, `{"missing": "the PATH"}`.
+    /// `{"code": 0}`, `{"signal": 9}`, `{"refused": "why"}` or, where the program is not found,
+    /// `{"missing": {"path": "the PATH", "advice": "what to do"}}`; the advice may be left out.
     pub command: BuildProgram,
     /// The way to compile source files ahead of time; none where the interpreter keeps no such files.
     pub bytecode: Option<Bytecode>,

@@ -167,8 +167,7 @@ async fn a_command_that_fails_is_told_with_its_last_lines_and_the_old_revision_g
     let problem = refused_command(&platform, python, "import os\nos.kill(os.getpid(), 11)").await;
     assert_eq!(problem.detail, "the build command failed with code 139 (signal SIGSEGV)");
     let problem = refused_command(&platform, "['no-such-program']", "").await;
-    let prefix =
-        "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
+    let prefix = "the build command cannot be run: 'no-such-program' is not on the PATH of ";
     assert!(problem.detail.starts_with(prefix) && problem.detail.contains("/usr/bin"), "{problem:?}");
     let problem = refused_command(&platform, "['python3 make.py && echo ok']", "").await;
     let hint = r#"; no shell reads the command: write ["sh", "-c", "python3 make.py && echo ok"]"#;
@@ -287,8 +286,7 @@ async fn a_command_in_node_makes_the_code(stack: Stack, test: &str) {
     assert_eq!(platform.value("f", "{}").await, "Hello");
     let manifest = "language = 'node'\nbuild.command = ['no-such-program']\n";
     let problem = refused(&platform, &[("make.cjs", make), ("cloudfunc.toml", manifest)]).await;
-    let prefix =
-        "the build command cannot be run: there is no program 'no-such-program' on the PATH of ";
+    let prefix = "the build command cannot be run: 'no-such-program' is not on the PATH of ";
     assert!(problem.detail.starts_with(prefix), "{problem:?}");
     assert!(problem.detail.contains("(node_modules/.bin:"), "{problem:?}");
     let package = r#"{"devDependencies": {"typescript": "5"}}"#;

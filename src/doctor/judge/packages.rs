@@ -139,7 +139,7 @@ fn no_index(has_wheels: bool) -> Finding {
     }
     Finding::warning(
         INDEX.name,
-        "there is no index, and no folder of wheels: no package of Python can be installed",
+        "builds have neither an index nor a folder of wheels, so no Python package can be installed",
         "Name a folder with --build-find-links, or an index with --build-index.",
     )
 }
@@ -272,7 +272,7 @@ mod tests {
             (IndexState::Answers, "ok index: pypi.example accepts connections on port 443"),
             (
                 IndexState::None,
-                "warning index: there is no index, and no folder of wheels: no package of Python can be installed | Name \
+                "warning index: builds have neither an index nor a folder of wheels, so no Python package can be installed | Name \
                  a folder with --build-find-links, or an index with --build-index.",
             ),
             (

@@ -209,7 +209,7 @@ impl Making<'_> {
         let path = shown_path(path);
         let advice = advice.map(|advice| format!("; {advice}"));
         let hint = line_hint(&self.command.command).or(advice).unwrap_or_default();
-        format!("cannot be run: there is no program '{program}' on the PATH of {whose} ({path}){hint}")
+        format!("cannot be run: '{program}' is not on the PATH of {whose} ({path}){hint}")
     }
 
     /// Packs what the command has left, checks it and stores it.

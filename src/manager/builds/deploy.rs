@@ -49,7 +49,7 @@ pub(super) async fn forward(shared: &Shared, build: &Build, lines: UnboundedRece
     }
 }
 
-/// Lines, the last of which is repeated while there is no other.
+/// Lines; the last one is repeated until another comes.
 struct Steps {
     lines: UnboundedReceiver<String>,
     /// [`QUIET`], but for tests.
@@ -77,7 +77,7 @@ pub(super) async fn tell(shared: &Shared, build: &Build, step: BuildStep) {
     let event = BuildEvent { v: message::VERSION, build: build.build, step };
     let message = Message { parcel: Parcel::new(event, Bytes::new()), expires: None };
     if let Err(error) = shared.queue.publish(&Address::Reply(build.reply_to.clone()), message).await {
-        tracing::debug!(error = %chain(&error), "this build is no longer waited for");
+        tracing::debug!(error = %chain(&error), "nobody waits for this build any more");
     }
 }
 

@@ -35,7 +35,7 @@ enum State {
 #[derive(Clone)]
 pub struct BytecodeCache {
     folder: PathBuf,
-    /// Those that are being made now, and those that the background does not try again.
+    /// The bytecode that is being made now, and that which the background has given up.
     states: Arc<Mutex<HashMap<BytecodeKey, State>>>,
 }
 

@@ -40,7 +40,7 @@ const MOST_TARGETS: usize = 100;
 /// A tree without a key that is older was left by a process that was killed.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The packages that are kept for the next platform; of no effect where there is no place for them.
+/// The packages that are kept for the next platform. Without a usable folder, nothing is kept.
 #[derive(Debug)]
 pub struct KeptPackages {
     /// The folder, or the reason why it cannot be used.
