@@ -61,6 +61,8 @@ impl Oci {
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: [].into(),
             secrets: [].into(),
         };

@@ -16,10 +16,10 @@ pub struct Facts {
     pub handler: HandlerGrammar,
     /// The image that an engine runs functions of this language in.
     pub image: Image,
-    /// The program that runs in a sandbox.
-    pub interpreter: Interpreter,
-    /// The way to use the machine's own interpreter in place of an image.
-    pub host: Host,
+    /// The program that runs in a sandbox; none where there is no shim, and the platform's helper runs the function's program.
+    pub interpreter: Option<Interpreter>,
+    /// The way to use the machine's own interpreter in place of an image; none without an interpreter.
+    pub host: Option<Host>,
     /// Environment variables that have a meaning to the interpreter.
     pub variables: Variables,
     /// The packages of a function; none where the language has no usual file for them.
@@ -27,8 +27,9 @@ pub struct Facts {
     /// The function that runs build commands. Its event has `command`, a list, `env`, and `packages`, the name of a tree or
     /// nothing; it runs the command in `function/` of the output, a copy of the folder [`BuildProgram::CODE`]. Its result is
     /// `{"code": 0}`, `{"signal": 9}`, `{"refused": "why"}` or, where the program is not found,
-    /// `{"missing": {"path": "the PATH", "advice": "what to do"}}`; the advice may be left out.
-    pub command: BuildProgram,
+    /// `{"missing": {"path": "the PATH", "advice": "what to do"}}`; the advice may be left out. None
+    /// where no shim runs it.
+    pub command: Option<BuildProgram>,
     /// The way to compile source files ahead of time; none where the interpreter keeps no such files.
     pub bytecode: Option<Bytecode>,
     /// The files that `cloudfunc init` writes, with their texts; `function_name` in them is replaced.

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod facts;
+mod native;
 mod node;
 mod python;
 
@@ -44,6 +45,8 @@ languages! {
     Python => python::FACTS;
     /// Node 20 and later.
     Node => node::FACTS;
+    /// Programs without an interpreter.
+    Native => native::FACTS;
 }
 
 impl Language {

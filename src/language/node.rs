@@ -38,19 +38,19 @@ pub(super) const FACTS: Facts = Facts {
         steps: &[],
         env: &[("LANG", "C.UTF-8")],
     },
-    interpreter: Interpreter {
+    interpreter: Some(Interpreter {
         program: "node",
         init: &["/bin/sh", "-c", INIT, "init"],
         shim: SHIM,
         source_file: SHIM_FILE,
         image_file: SHIM_FILE,
         options: |_: &BTreeMap<String, String>| &[],
-    },
-    host: Host {
+    }),
+    host: Some(Host {
         names: |version| vec!["node".to_owned(), "nodejs".to_owned(), format!("node{version}")],
         all_names,
         describe: &["-e", include_str!("../../templates/node/runtime/host.cjs")],
-    },
+    }),
     variables: Variables { read_at_start: READ_AT_START, refused: REFUSED },
     dependencies: Some(Dependencies {
         file: packages::FILE,
@@ -71,12 +71,12 @@ pub(super) const FACTS: Facts = Facts {
         }),
         project: None,
     }),
-    command: BuildProgram {
+    command: Some(BuildProgram {
         text: include_str!("../../templates/node/runtime/command.cjs"),
         file: "command.cjs",
         handler: "command.handler",
         calls_installer: true,
-    },
+    }),
     bytecode: None,
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),

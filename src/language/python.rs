@@ -40,19 +40,19 @@ pub(super) const FACTS: Facts = Facts {
         steps: &[&["python3", "/opt/cloudfunc/compile.py"]],
         env: &[("LANG", "C.UTF-8")],
     },
-    interpreter: Interpreter {
+    interpreter: Some(Interpreter {
         program: "python3",
         init: &[],
         shim: SHIM,
         source_file: "shim.py",
         image_file: "shim.pyc",
         options,
-    },
-    host: Host {
+    }),
+    host: Some(Host {
         names: |version| vec!["python3".to_owned(), format!("python{version}")],
         all_names,
         describe: &["-I", "-B", "-c", include_str!("../../templates/python/runtime/host.py")],
-    },
+    }),
     variables: Variables { read_at_start: &["PYTHON*"], refused: REFUSED },
     dependencies: Some(Dependencies {
         file: "requirements.txt",
@@ -85,12 +85,12 @@ pub(super) const FACTS: Facts = Facts {
             unread: project::unread,
         }),
     }),
-    command: BuildProgram {
+    command: Some(BuildProgram {
         text: include_str!("../../templates/python/runtime/command.py"),
         file: "command.py",
         handler: "command.handler",
         calls_installer: false,
-    },
+    }),
     bytecode: Some(Bytecode {
         extension: ".py",
         folder: "__pycache__",

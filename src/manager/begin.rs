@@ -171,6 +171,8 @@ mod tests {
             description: None,
             code: Code::Image { image: "image".to_owned() },
             handler: "function.handler".to_owned(),
+            interface: Interface::Protocol,
+            command: Vec::new(),
             timeout: Duration::from_secs(1),
             load_timeout: None,
             memory_bytes: 1 << 20,
@@ -209,6 +211,7 @@ mod tests {
             content_type: "application/json".to_owned(),
             headers: BTreeMap::new(),
             header_list: None,
+            http: None,
             reply_to: Some(reply_to.clone()),
         };
         let address = Address::Function(function, Mode::Sync);

@@ -96,6 +96,7 @@ fn report(lost: Running, owner: OwnerId) -> Message {
         prewarmed: false,
         verdict: Verdict::Unfinished { reason: "its outcome was lost on its way".to_owned() },
         content_type: None,
+        http: None,
         phases: Phases::new(),
         manager_ms: 0.0,
         lines: None,

@@ -117,6 +117,7 @@ impl Work {
             prewarmed: run.prewarmed,
             verdict,
             content_type: run.result.as_ref().map(|body| body.content_type.clone()),
+            http: None,
             phases: match self.invoke.mode {
                 // The scheduler knows what came before.
                 Mode::Sync => run.phases,
@@ -293,6 +294,7 @@ pub fn bare_reply(
         prewarmed: false,
         verdict,
         content_type: None,
+        http: None,
         phases: Phases::new(),
         manager_ms: 0.0,
         lines: None,

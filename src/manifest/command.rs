@@ -27,33 +27,36 @@ pub(super) fn read(build: &Section<'_>, code: &Code) -> Result<Option<BuildComma
     if let Code::Image { .. } = code {
         return Err(list.key_error("`build.command` belongs to `language`, but `image` is given"));
     }
-    if let Ok(text) = list.string(EXAMPLE) {
-        return Err(list.error(format!(
-            "`build.command` is a list of a program and its arguments, and no shell reads it: write {}",
-            as_list(text)
-        )));
-    }
-    let items = list.items(EXAMPLE)?;
-    let command = items.iter().map(word).collect::<Result<Vec<_>, _>>()?;
-    if command.first().is_none_or(String::is_empty) {
-        let problem =
-            format!("`build.command` names no program; it looks like build.command = {EXAMPLE}");
-        return Err(list.error(problem));
-    }
-    if command.iter().map(String::len).sum::<usize>() > MAX_BYTES {
-        return Err(list.error(
-            "`build.command` has more than 16 KiB; put what it does into a file of the function's folder",
-        ));
-    }
+    let command = words(&list, "build.command", EXAMPLE)?;
     Ok(Some(BuildCommand { command, network }))
 }
 
-fn word(item: &Field<'_>) -> Result<String, ManifestError> {
-    let text = item.string(EXAMPLE)?;
-    match text.contains('\0') {
-        true => Err(item.error("`build.command` has a NUL character")),
-        false => Ok(text.to_owned()),
+/// Reads a program and its arguments, as a list; `key` is the whole key in errors.
+pub(super) fn words(list: &Field<'_>, key: &str, example: &str) -> Result<Vec<String>, ManifestError> {
+    if let Ok(text) = list.string(example) {
+        return Err(list.error(format!(
+            "`{key}` is a list of a program and its arguments, and no shell reads it: write {}",
+            as_list(text)
+        )));
     }
+    let items = list.items(example)?;
+    let word = |item: &Field<'_>| {
+        let text = item.string(example)?;
+        match text.contains('\0') {
+            true => Err(item.error(format!("`{key}` has a NUL character"))),
+            false => Ok(text.to_owned()),
+        }
+    };
+    let words = items.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+    if words.first().is_none_or(String::is_empty) {
+        return Err(list.error(format!("`{key}` names no program; it looks like {key} = {example}")));
+    }
+    if words.iter().map(String::len).sum::<usize>() > MAX_BYTES {
+        return Err(list.error(format!(
+            "`{key}` has more than 16 KiB; put what it does into a file of the function's folder"
+        )));
+    }
+    Ok(words)
 }
 
 /// Returns a text of the shell as the list that means the same.

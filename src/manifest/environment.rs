@@ -34,6 +34,10 @@ pub fn refusal(language: Language, name: &str) -> Option<&'static str> {
 /// Returns the variables with which a function's process must be started. The others are set together with its
 /// code.
 pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
+    // The helper starts the program with all of them, and itself needs none.
+    if !spec.interface.is_protocol() {
+        return BTreeMap::new();
+    }
     let is_wanted = |name: &str| match &spec.code {
         // Revisions of an older version may have names that are now refused; they had no effect then, either.
         Code::Language { language, version: _, package: _ } => {

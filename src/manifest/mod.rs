@@ -7,11 +7,12 @@ mod command;
 pub mod environment;
 mod from_source;
 mod include;
+mod interface;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use crate::{
-    model::{Code, FunctionName, FunctionSpec, Language, Network, Package, Scaling},
+    model::{Code, FunctionName, FunctionSpec, Interface, Language, Network, Package, Scaling},
     toml_document::{Document, Field, Section},
     units::{parse_bytes, parse_duration, show_bytes},
 };
@@ -50,6 +51,9 @@ const KEYS: &[&str] = &[
     "language",
     "version",
     "image",
+    "interface",
+    "command",
+    "port",
     "handler",
     "timeout",
     "load_timeout",
@@ -113,8 +117,9 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     root.only(KEYS)?;
 
     let code = code(&root, defaults)?;
+    let (interface, command) = interface::read(&root, &code)?;
     let name = root.get("name").map(|field| name(&field)).transpose()?;
-    let env_of = |field: Field<'_>| env(&field.section()?, &code);
+    let env_of = |field: Field<'_>| env(&field.section()?, &code, interface);
     let build = root.get("build").map(|field| field.section()).transpose()?;
     let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
     let include = build.as_ref().map_or_else(|| Ok(Vec::new()), include::read)?;
@@ -122,7 +127,9 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
     let spec = FunctionSpec {
         description: root.get("description").map(|field| description(&field)).transpose()?,
-        handler: handler(&root, &code)?,
+        handler: handler(&root, &code, interface)?,
+        interface,
+        command,
         code,
         timeout: match root.get("timeout") {
             Some(field) => duration(&field, "\"30s\"", MIN_TIMEOUT..=MAX_TIMEOUT, "from 1ms to 15m")?,
@@ -139,7 +146,10 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         })?,
         env: environment,
         build_command,
-        scaling: scaling(root.get("scaling").map(|field| field.section()).transpose()?.as_ref())?,
+        scaling: scaling(
+            root.get("scaling").map(|field| field.section()).transpose()?.as_ref(),
+            interface,
+        )?,
         from_source,
     };
     Ok(Manifest { name, spec, include })
@@ -219,8 +229,21 @@ fn version(field: &Field<'_>, language: Language) -> Result<String, ManifestErro
 }
 
 /// Returns the handler. For an image it has the form that the image expects; an image without one gets the
-/// default language's.
-fn handler(root: &Section<'_>, code: &Code) -> Result<String, ManifestError> {
+/// default language's. What no shim runs has none, but for the one that AWS Lambda's runtimes are told.
+fn handler(root: &Section<'_>, code: &Code, interface: Interface) -> Result<String, ManifestError> {
+    match interface {
+        Interface::Protocol => {}
+        Interface::Lambda => return interface::lambda_handler(root),
+        Interface::Command | Interface::Http { .. } => {
+            return match root.get("handler") {
+                Some(field) => Err(field.key_error(format!(
+                    "`handler` has no effect with `interface = \"{}\"`: `command` says what runs",
+                    interface.name()
+                ))),
+                None => Ok(String::new()),
+            };
+        }
+    }
     let language = match code {
         Code::Language { language, version: _, package: _ } => Some(*language),
         Code::Image { .. } => None,
@@ -260,7 +283,11 @@ fn duration(
     Ok(value)
 }
 
-fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, ManifestError> {
+fn env(
+    section: &Section<'_>,
+    code: &Code,
+    interface: Interface,
+) -> Result<BTreeMap<String, String>, ManifestError> {
     let mut env = BTreeMap::new();
     let mut size = 0;
     for (name, field) in section.fields() {
@@ -275,7 +302,11 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
                 field.key_error(format!("`{name}`: names that start with CLOUDFUNC_ are reserved"))
             );
         }
-        if let Code::Language { language, version: _, package: _ } = code
+        if let Some(why) = interface::refused_variable(interface, name) {
+            return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
+        }
+        // A program that the helper starts gets its variables as they are.
+        if let (Code::Language { language, version: _, package: _ }, Interface::Protocol) = (code, interface)
             && let Some(why) = environment::refusal(*language, name)
         {
             return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
@@ -300,7 +331,7 @@ fn env(section: &Section<'_>, code: &Code) -> Result<BTreeMap<String, String>, M
     Ok(env)
 }
 
-fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
+fn scaling(section: Option<&Section<'_>>, interface: Interface) -> Result<Scaling, ManifestError> {
     let mut scaling = Scaling {
         idle_timeout: Duration::from_secs(60),
         max_instances: 10,
@@ -327,6 +358,12 @@ fn scaling(section: Option<&Section<'_>>) -> Result<Scaling, ManifestError> {
     }
     if let Some(field) = section.get("concurrency") {
         scaling.concurrency = field.integer(1, MAX_CONCURRENCY)?;
+        if scaling.concurrency > 1 && interface == Interface::Lambda {
+            return Err(field.error(
+                "`scaling.concurrency` is above 1, but a program with `interface = \"lambda\"` asks for one invocation at a \
+                 time; remove it, and raise `scaling.max_instances`",
+            ));
+        }
         let places = scaling.max_instances.saturating_mul(scaling.concurrency);
         if places > Scaling::MAX_PLACES {
             return Err(field.error(format!(

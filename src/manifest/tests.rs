@@ -14,6 +14,8 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
             package: Package::Bundle,
         },
         handler: "function.handler".to_owned(),
+        interface: Interface::Protocol,
+        command: Vec::new(),
         timeout: Duration::from_secs(30),
         load_timeout: None,
         memory_bytes: 128 << 20,
@@ -95,7 +97,7 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
+             `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",

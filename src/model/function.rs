@@ -56,8 +56,15 @@ pub struct FunctionSpec {
     pub description: Option<String>,
     /// Where the code runs.
     pub code: Code,
-    /// The handler, in the form of its language (`app.handle`).
+    /// The handler, in the form of its language (`app.handle`); empty where the interface has none.
     pub handler: String,
+    /// The way an instance is spoken to. Revisions of earlier versions speak the runtime protocol.
+    #[serde(default, skip_serializing_if = "Interface::is_protocol")]
+    pub interface: Interface,
+    /// The program that the interface speaks to, with its arguments; empty where the image's own entry point is it, and for
+    /// [`Interface::Protocol`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// The limit of one invocation on an instance; the function is killed at it.
     #[serde(rename = "timeout_ms", with = "millis")]
     pub timeout: Duration,
@@ -96,6 +103,43 @@ impl FunctionSpec {
     /// The time the code may take to load; after it, the load has failed.
     pub fn load_limit(&self) -> Duration {
         self.load_timeout.unwrap_or_else(|| self.timeout.max(Self::LEAST_LOAD))
+    }
+}
+
+/// The way an instance is spoken to. Behind all but the first, the platform's helper is the first process of a sandbox, and
+/// translates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Interface {
+    /// The runtime protocol: a shim of a language, or an image that speaks it.
+    #[default]
+    Protocol,
+    /// A process for each invocation: the payload is its standard input, its standard output the result.
+    Command,
+    /// A program that asks for invocations, as AWS Lambda's Runtime API has it.
+    Lambda,
+    /// A web server.
+    Http {
+        /// The port on the sandbox's loopback device that it listens on.
+        port: u16,
+    },
+}
+
+impl Interface {
+    /// Returns its name in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Command => "command",
+            Self::Lambda => "lambda",
+            Self::Http { .. } => "http",
+        }
+    }
+
+    /// Returns whether the guest itself speaks the runtime protocol.
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+    pub fn is_protocol(&self) -> bool {
+        *self == Self::Protocol
     }
 }
 

@@ -198,6 +198,9 @@ pub struct AttemptRecord {
     /// The number of lines that it wrote into its function's log; none while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
+    /// The status that its function answered as a web server; none for other functions, and where no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
 }
 
 impl AttemptRecord {

@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Mode,
+    Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse, InstanceId, InvocationId, Mode,
     OwnerId, Phases, RevisionNumber, Start, State, function::millis,
 };
 
@@ -55,6 +55,10 @@ pub struct Invoke {
     /// `headers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_list: Option<Vec<(String, String)>>,
+    /// Sync: the request that a web server gets; none where the caller has named none. Async: none, since the claim returns
+    /// it. A manager that does not know the field has no functions that are web servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpRequest>,
     /// Sync: the reply queue on which the answer is awaited.
     pub reply_to: Option<String>,
 }
@@ -84,6 +88,9 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The media type of the body, when there is one.
     pub content_type: Option<String>,
+    /// The response of a function that is a web server, whose body is this one's; also of one that has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpResponse>,
     /// The phases that the manager measured (`start load run`), in milliseconds since it took the message.
     pub phases: Phases,
     /// The time from taking the message to this outcome, in milliseconds.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod dependencies;
 pub mod error;
 pub mod function;
+pub mod http;
 pub mod id;
 pub mod invocation;
 pub mod log;
@@ -26,7 +27,10 @@ pub use build_log::{BuildLine, BuildLog, WhichBuild};
 pub use call::{Call, CallAnswer, Ended};
 pub use dependencies::{Dependencies, PackageVersion, Target};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
-pub use function::{BuildCommand, Code, Function, FunctionSpec, Network, Package, Revision, Scaling};
+pub use function::{
+    BuildCommand, Code, Function, FunctionSpec, Interface, Network, Package, Revision, Scaling,
+};
+pub use http::{HttpRequest, HttpResponse};
 pub use id::{
     Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
     RevisionNumber,

@@ -320,6 +320,8 @@ mod tests {
             description: None,
             code: Code::Image { image: "image".to_owned() },
             handler: "function.handler".to_owned(),
+            interface: Interface::Protocol,
+            command: Vec::new(),
             timeout: Duration::from_secs(1),
             load_timeout: None,
             memory_bytes: 1 << 20,

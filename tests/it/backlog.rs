@@ -89,6 +89,8 @@ impl Scheduler {
             description: None,
             code: Code::Language { language: Language::Python, version, package: Package::Bundle },
             handler: "function.handler".to_owned(),
+            interface: Interface::Protocol,
+            command: Vec::new(),
             timeout: Duration::from_secs(30),
             load_timeout: None,
             memory_bytes: 128 << 20,

@@ -332,6 +332,7 @@ async fn a_callers_time_is_counted_by_the_manager_whatever_its_clock_says() {
         content_type: "application/json".to_owned(),
         headers: Default::default(),
         header_list: None,
+        http: None,
         reply_to: Some(reply_to.clone()),
     };
     let mut send = async |invoke: Invoke| {

@@ -188,6 +188,8 @@ impl Instance {
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -202,6 +204,7 @@ impl Instance {
             remaining_ms: 30_000,
             headers: BTreeMap::new(),
             content_type: "application/json".to_owned(),
+            http: None,
         };
         let payload = Bytes::from(event.to_string());
         self.guest.invoke(&invoke, &payload, LIMIT, &mut |_| {}).await

@@ -177,6 +177,7 @@ fn call(function: &Function) -> Invoke {
         content_type: "application/json".to_owned(),
         headers: BTreeMap::new(),
         header_list: None,
+        http: None,
         reply_to: Some("nobody".to_owned()),
     }
 }

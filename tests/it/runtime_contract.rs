@@ -232,6 +232,8 @@ impl Instance {
             handler: handler.to_owned(),
             packages: None,
             concurrency,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::from([("GREETING".to_owned(), "Hello".to_owned())]),
             secrets: BTreeMap::from([("API_KEY".to_owned(), "hunter2".to_owned())]),
         };
@@ -255,6 +257,7 @@ impl Instance {
             remaining_ms: 30_000,
             headers: BTreeMap::from([("x-request".to_owned(), "r1".to_owned())]),
             content_type: content_type.to_owned(),
+            http: None,
         };
         self.lines.clear();
         let lines = &mut self.lines;

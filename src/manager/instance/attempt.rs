@@ -89,6 +89,7 @@ impl AttemptContext<'_> {
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             headers: if self.with_context { headers } else { BTreeMap::new() },
             content_type: std::mem::take(&mut work.invoke.content_type),
+            http: None,
         }
     }
 

@@ -43,6 +43,8 @@ impl Instance {
             handler: spec.handler.clone(),
             packages: self.packages.as_ref().map(|tree| tree.name().to_string()),
             concurrency: spec.scaling.concurrency,
+            interface: spec.interface,
+            command: spec.command.clone(),
             env: spec.env.clone(),
             secrets: BTreeMap::new(),
         };

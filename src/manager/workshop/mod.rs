@@ -143,6 +143,8 @@ impl Workshop {
             handler: handler.to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -219,6 +221,7 @@ impl Workshop {
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             headers: BTreeMap::new(),
             content_type: "application/json".to_owned(),
+            http: None,
         };
         let payload = Bytes::from(event.to_string());
         match self.guest.invoke(&invoke, &payload, limit, &mut |line| hear(line.text)).await {

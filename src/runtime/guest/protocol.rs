@@ -13,11 +13,11 @@
 //! ```text
 //! guest                         host
 //! hello {protocol language pid outputs? features?} ▶
-//!                               ◀ load {revision function handler packages? concurrency? env secrets}
+//!                               ◀ load {revision function handler packages? concurrency? interface? command? env secrets}
 //! ready {} | load_error {type message trace} ▶
-//!                               ◀ invoke {id attempt remaining_ms headers content_type} + body
+//!                               ◀ invoke {id attempt remaining_ms headers content_type http?} + body
 //! log {id stream} + body ▶
-//! result {id content_type} + body | error {id type message trace} ▶
+//! result {id content_type http?} + body | error {id type message trace} ▶
 //! ```
 //!
 //! `features` of `hello` lists what a guest can do beyond the rest of this. The host ignores names that it does not know,
@@ -28,6 +28,10 @@
 //!   further ones, and is killed once the others are answered.
 //! - `log`: with a concurrency above 1, output that an invocation has written comes as `log`, with bytes of `stdout` or
 //!   `stderr` as its body, before the invocation's answer. What comes after the answer, or by the outputs, is the instance's.
+//! - `interface`: the guest runs a program that does not speak this protocol. `load` then has `interface`, for example
+//!   `{"kind": "http", "port": 8080}`, and `command`, a list, which is left out where the guest knows the image's own.
+//! - `http`: `invoke` may have `http`, a request `{method path query? headers}`, and `result` then has `http`, a response
+//!   `{status headers}`. Headers are a list of pairs; the bodies are those of the frames.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -35,7 +39,7 @@ use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    FunctionError, InvocationId, RevisionNumber,
+    FunctionError, HttpRequest, HttpResponse, Interface, InvocationId, RevisionNumber,
     function::{is_one, one},
     message::MAX_BODY,
 };
@@ -67,6 +71,13 @@ pub struct Load {
     /// The most invocations at a time. A guest is told of more than one, if it has listed the feature `concurrent`.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub concurrency: u32,
+    /// The way to speak to the program that the guest runs. Only a guest that has listed the feature `interface` is told of
+    /// another one than the protocol.
+    #[serde(default, skip_serializing_if = "Interface::is_protocol")]
+    pub interface: Interface,
+    /// The program that the guest runs, with its arguments; empty for the image's own, and where the guest runs none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     /// Variables to set before the code is loaded.
     pub env: BTreeMap<String, String>,
     /// Secrets, likewise; never logged.
@@ -82,6 +93,8 @@ impl fmt::Debug for Load {
             .field("handler", &self.handler)
             .field("packages", &self.packages)
             .field("concurrency", &self.concurrency)
+            .field("interface", &self.interface)
+            .field("command", &self.command)
             .field("env", &self.env.keys())
             .field("secrets", &self.secrets.keys())
             .finish()
@@ -101,6 +114,19 @@ pub struct Invoke {
     pub headers: BTreeMap<String, String>,
     /// The payload's media type.
     pub content_type: String,
+    /// The request that a web server gets; only for a guest that has listed the feature `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<RequestHead>,
+}
+
+/// An HTTP request without its body, as a guest gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestHead {
+    /// Method, path and query.
+    #[serde(flatten)]
+    pub request: HttpRequest,
+    /// The end-to-end headers in their order, with their repetitions; names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 /// The messages that the host sends.
@@ -137,6 +163,8 @@ pub(super) enum GuestMessage {
     Result {
         id: InvocationId,
         content_type: String,
+        #[serde(default)]
+        http: Option<HttpResponse>,
     },
     Error {
         id: InvocationId,
@@ -167,12 +195,21 @@ pub(super) struct Features {
     pub(super) concurrent: bool,
     /// Messages of output that name their invocation.
     pub(super) log: bool,
+    /// Programs that do not speak the protocol.
+    pub(super) interface: bool,
+    /// Requests and responses of HTTP.
+    pub(super) http: bool,
 }
 
 impl From<Vec<String>> for Features {
     fn from(names: Vec<String>) -> Self {
         let has = |wanted: &str| names.iter().any(|name| name == wanted);
-        Self { concurrent: has("concurrent"), log: has("log") }
+        Self {
+            concurrent: has("concurrent"),
+            log: has("log"),
+            interface: has("interface"),
+            http: has("http"),
+        }
     }
 }
 
@@ -266,6 +303,8 @@ mod tests {
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -282,6 +321,8 @@ mod tests {
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_HEADER))]),
             secrets: BTreeMap::new(),
         };
@@ -297,6 +338,8 @@ mod tests {
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
+            interface: Interface::Protocol,
+            command: Vec::new(),
             env: BTreeMap::new(),
             secrets,
         };

@@ -8,7 +8,7 @@ use super::{
     super::{Listener, Load, LoadFailure, run_folder},
     *,
 };
-use crate::model::RevisionNumber;
+use crate::model::{Interface, RevisionNumber};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -40,7 +40,7 @@ async fn guest(features: &str) -> (Guest, UnixStream) {
 
 fn invoke() -> Invoke {
     let (headers, content_type) = (BTreeMap::new(), "application/json".to_owned());
-    Invoke { id: InvocationId::new(), attempt: 1, remaining_ms: 1, headers, content_type }
+    Invoke { id: InvocationId::new(), attempt: 1, remaining_ms: 1, headers, content_type, http: None }
 }
 
 fn load(concurrency: u32) -> Load {
@@ -50,6 +50,8 @@ fn load(concurrency: u32) -> Load {
         handler: "function.handler".to_owned(),
         packages: None,
         concurrency,
+        interface: Interface::Protocol,
+        command: Vec::new(),
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
     }

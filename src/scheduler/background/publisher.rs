@@ -82,6 +82,7 @@ impl Announced {
             content_type: String::new(),
             headers: std::collections::BTreeMap::new(),
             header_list: None,
+            http: None,
             reply_to: None,
         };
         (address, Message { parcel: Parcel::new(invoke, Bytes::new()), expires: None })

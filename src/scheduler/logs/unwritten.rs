@@ -123,6 +123,7 @@ mod tests {
             outcome: None,
             error: None,
             lines,
+            http_status: None,
         };
         let attempts = [attempt(1, None), attempt(2, Some(0)), attempt(3, Some(2)), attempt(4, Some(1))];
         assert_eq!(lines_of(&attempts).collect::<Vec<_>>(), [(3, 2), (4, 1)], "the first one was lost");

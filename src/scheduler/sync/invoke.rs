@@ -120,6 +120,7 @@ impl Scheduler {
             content_type: payload.content_type,
             headers: headers.joined,
             header_list: headers.list,
+            http: None,
             reply_to: Some(reply_to),
         };
         Parcel::new(invoke, payload.bytes)

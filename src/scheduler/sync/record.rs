@@ -45,6 +45,7 @@ pub fn ended_record(
             outcome: outcome.verdict.state(),
             error: outcome.verdict.error().cloned(),
             lines: outcome.lines,
+            http_status: outcome.http.as_ref().map(|response| response.status),
         });
     SyncRecord {
         function: arrival.function.id,

@@ -55,6 +55,7 @@ impl RecordRow {
                 outcome: None,
                 error: None,
                 lines: None,
+                http_status: None,
             });
         }
         let result = match (self.result_type, self.result_size) {

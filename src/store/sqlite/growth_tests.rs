@@ -34,6 +34,8 @@ fn revision(function: &str) -> NewRevision {
         description: None,
         code: Code::Image { image: "image".to_owned() },
         handler: "function.handler".to_owned(),
+        interface: Interface::Protocol,
+        command: Vec::new(),
         timeout: Duration::from_secs(1),
         load_timeout: None,
         memory_bytes: 1 << 20,

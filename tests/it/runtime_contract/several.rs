@@ -66,6 +66,7 @@ pub async fn run(
                 remaining_ms: 30_000,
                 headers: BTreeMap::new(),
                 content_type: "application/json".to_owned(),
+                http: None,
             };
             let mut lines = Vec::new();
             let payload = Bytes::from(event.to_string());

@@ -39,6 +39,7 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
             outcome: Some(State::Failed),
             error: Some(error),
             lines: Some(3),
+            http_status: None,
         }],
         phases: [Phase { name: PhaseName::Run, start_ms: 0.5, duration_ms: 11.8 }].into_iter().collect(),
         result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }),
@@ -131,6 +132,7 @@ pub async fn a_record_tells_of_every_attempt(config: Config) {
         outcome: None,
         error: None,
         lines: None,
+        http_status: None,
     };
     assert_eq!((record.state, record.mode), (State::Running, Mode::Async));
     assert_eq!(record.attempts, [open_entry(1)]);

@@ -1,0 +1,190 @@
+//! `interface`, `command` and `port`: the way a function's instances are spoken to, and the program that is.
+
+use super::{MAX_TEXT_BYTES, ManifestError, command::words};
+use crate::{
+    model::{Code, Interface, Language},
+    toml_document::Section,
+};
+
+/// The port of a web server whose manifest names none.
+const DEFAULT_PORT: u16 = 8080;
+/// The lowest port that a process without privileges may listen on.
+const MIN_PORT: u32 = 1024;
+const MAX_PORT: u32 = u16::MAX as u32;
+/// The program of a function for AWS Lambda, as its runtimes for native code name it.
+const BOOTSTRAP: &str = "bootstrap";
+
+/// Reads interface and command; the command is empty where the interface has none, or the image's own is meant.
+pub(super) fn read(
+    root: &Section<'_>,
+    code: &Code,
+) -> Result<(Interface, Vec<String>), ManifestError> {
+    const WORDS: &[(&str, &str)] =
+        &[("protocol", "protocol"), ("command", "command"), ("lambda", "lambda"), ("http", "http")];
+    let is_native = matches!(code, Code::Language { language: Language::Native, .. });
+    let field = root.get("interface");
+    let default = if is_native { "lambda" } else { "protocol" };
+    let word = field.as_ref().map_or(Ok(default), |field| field.one_of(WORDS))?;
+    let port = match root.get("port") {
+        Some(field) if word != "http" => {
+            return Err(field.key_error(
+                "`port` is the port of a web server: it needs `interface = \"http\"`",
+            ));
+        }
+        Some(field) => u16::try_from(field.integer(MIN_PORT, MAX_PORT)?).expect("within its range"),
+        None => DEFAULT_PORT,
+    };
+    let interface = match word {
+        "command" => Interface::Command,
+        "lambda" => Interface::Lambda,
+        "http" => Interface::Http { port },
+        _ => Interface::Protocol,
+    };
+    if let (Interface::Protocol, true, Some(field)) = (interface, is_native, &field) {
+        return Err(field.error(
+            "`interface` is \"protocol\", but `language = \"native\"` has no shim that speaks it; it must be \"command\", \
+             \"lambda\" or \"http\"",
+        ));
+    }
+    let command = match (root.get("command"), interface, code) {
+        (Some(field), Interface::Protocol, _) => {
+            return Err(field.key_error(
+                "`command` has no effect here: `interface` says how the program that it starts is spoken to, and must be \
+                 \"command\", \"lambda\" or \"http\" (a command that makes the code is `build.command`)",
+            ));
+        }
+        (Some(field), _, _) => words(&field, "command", example(interface))?,
+        (None, Interface::Protocol, _) | (None, _, Code::Image { .. }) => Vec::new(),
+        (None, Interface::Lambda, _) => vec![BOOTSTRAP.to_owned()],
+        (None, Interface::Command | Interface::Http { .. }, _) => {
+            let field = field.expect("neither is a default");
+            return Err(field.key_error(format!(
+                "`interface = \"{word}\"` needs `command`, the program that runs; it looks like command = {}",
+                example(interface)
+            )));
+        }
+    };
+    Ok((interface, command))
+}
+
+fn example(interface: Interface) -> &'static str {
+    match interface {
+        Interface::Http { .. } => "[\"gunicorn\", \"app:app\"]",
+        Interface::Lambda => "[\"./bootstrap\"]",
+        Interface::Command | Interface::Protocol => "[\"./report.sh\", \"--all\"]",
+    }
+}
+
+/// Reads the handler that a runtime of AWS Lambda is told; empty where the manifest names none.
+pub(super) fn lambda_handler(root: &Section<'_>) -> Result<String, ManifestError> {
+    let Some(field) = root.get("handler") else { return Ok(String::new()) };
+    let text = field.string("\"app.handler\"")?;
+    if text.is_empty() || text.chars().any(char::is_control) || text.len() > MAX_TEXT_BYTES {
+        return Err(field.refuse("a handler is a text of one line, for example \"app.handler\""));
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns the reason why a program behind this interface cannot have this variable.
+pub(super) fn refused_variable(interface: Interface, name: &str) -> Option<&'static str> {
+    match interface {
+        Interface::Http { .. } if name == "PORT" => Some("the manifest's `port` sets it"),
+        Interface::Lambda if name == "_HANDLER" => Some("the manifest's `handler` sets it"),
+        Interface::Lambda
+            if name.starts_with("AWS_LAMBDA_")
+                || matches!(name, "AWS_EXECUTION_ENV" | "LAMBDA_TASK_ROOT" | "LAMBDA_RUNTIME_DIR") =>
+        {
+            Some("the platform sets it, as AWS Lambda does")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{self, Defaults};
+
+    fn read(text: &str) -> Result<(Interface, Vec<String>), String> {
+        let parsed = manifest::parse(text, "cloudfunc.toml", &Defaults::default());
+        let parsed = parsed.map_err(|error| error.to_string())?;
+        Ok((parsed.spec.interface, parsed.spec.command))
+    }
+
+    #[test]
+    fn each_interface_has_its_program() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        for (text, interface, command) in [
+            ("", Interface::Protocol, words(&[])),
+            ("language = 'native'", Interface::Lambda, words(&["bootstrap"])),
+            ("interface = 'lambda'", Interface::Lambda, words(&["bootstrap"])),
+            ("image = 'i'\ninterface = 'lambda'", Interface::Lambda, words(&[])),
+            (
+                "interface = 'http'\ncommand = ['gunicorn', 'app:app']",
+                Interface::Http { port: 8080 },
+                words(&["gunicorn", "app:app"]),
+            ),
+            (
+                "image = 'i'\ninterface = 'http'\nport = 3000",
+                Interface::Http { port: 3000 },
+                words(&[]),
+            ),
+            ("interface = 'command'\ncommand = ['./x']", Interface::Command, words(&["./x"])),
+        ] {
+            assert_eq!(read(text), Ok((interface, command)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_to_do() {
+        for (text, expected) in [
+            ("port = 80", "1:1: `port` is the port of a web server: it needs `interface = \"http\"`"),
+            (
+                "interface = 'http'\nport = 80\ncommand = ['x']",
+                "2:8: `port` is 80; it must be a whole number from 1024 to 65535",
+            ),
+            (
+                "interface = 'http'",
+                "1:1: `interface = \"http\"` needs `command`, the program that runs; it looks like command = \
+                 [\"gunicorn\", \"app:app\"]",
+            ),
+            (
+                "command = ['x']",
+                "1:1: `command` has no effect here: `interface` says how the program that it starts is spoken to, and must \
+                 be \"command\", \"lambda\" or \"http\" (a command that makes the code is `build.command`)",
+            ),
+            (
+                "interface = 'command'\ncommand = 'ls -l'",
+                "2:11: `command` is a list of a program and its arguments, and no shell reads it: write [\"ls\", \"-l\"]",
+            ),
+            (
+                "interface = 'command'\ncommand = []",
+                "2:11: `command` names no program; it looks like command = [\"./report.sh\", \"--all\"]",
+            ),
+            (
+                "language = 'native'\ninterface = 'protocol'",
+                "2:13: `interface` is \"protocol\", but `language = \"native\"` has no shim that speaks it; it must be \
+                 \"command\", \"lambda\" or \"http\"",
+            ),
+            (
+                "interface = 'command'\ncommand = ['x']\nhandler = 'a.b'",
+                "3:1: `handler` has no effect with `interface = \"command\"`: `command` says what runs",
+            ),
+            (
+                "interface = 'http'\ncommand = ['x']\n[env]\nPORT = '1'",
+                "4:1: `PORT` cannot be set: the manifest's `port` sets it",
+            ),
+            (
+                "interface = 'lambda'\n[env]\nAWS_LAMBDA_RUNTIME_API = '1'",
+                "3:1: `AWS_LAMBDA_RUNTIME_API` cannot be set: the platform sets it, as AWS Lambda does",
+            ),
+            (
+                "interface = 'lambda'\n[scaling]\nconcurrency = 2",
+                "3:15: `scaling.concurrency` is above 1, but a program with `interface = \"lambda\"` asks for one invocation \
+                 at a time; remove it, and raise `scaling.max_instances`",
+            ),
+        ] {
+            assert_eq!(read(text), Err(format!("cloudfunc.toml:{expected}")), "{text}");
+        }
+    }
+}
