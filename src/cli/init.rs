@@ -1,21 +1,22 @@
 //! `cloudfunc init`
 
+mod templates;
+
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     str::FromStr as _,
 };
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use serde_json::json;
 
+use self::templates::Template;
 use super::{Error, Exit, Output, ask};
-use crate::{
-    language::Dependencies,
-    model::{FunctionName, Language},
-};
+use crate::model::FunctionName;
 
 /// Create a folder for a new function from a template
 ///
@@ -28,57 +29,53 @@ pub struct Args {
     /// The function's name [default: the folder's name]
     #[arg(long)]
     name: Option<FunctionName>,
-    /// The template to start from: a language
-    #[arg(long, visible_alias = "language", value_parser = template(), default_value = Language::DEFAULT.name())]
-    template: Language,
-    /// List the templates, and how each language gets its packages
+    /// The template to start from: a language, or a kind of program
+    #[arg(long, visible_alias = "language", value_parser = template(), default_value = Template::DEFAULT)]
+    template: Template,
+    /// List the templates, and how functions made of each get their packages
     #[arg(long, conflicts_with_all = ["folder", "name", "template"])]
     list: bool,
 }
 
 /// A line of `--list`.
 #[derive(Serialize)]
-struct Template {
+struct Line {
     template: &'static str,
+    title: &'static str,
+    language: &'static str,
     /// The version of functions that name none, unless the platform has another default.
     version: &'static str,
     files: Vec<&'static str>,
     packages: String,
 }
 
-impl Template {
-    fn of(language: Language) -> Self {
-        let facts = language.facts();
-        let packages = match &facts.dependencies {
-            Some(Dependencies { file, installer: Some(_), project, .. }) => {
-                let or = project.as_ref().map(|project| format!(" or {}", project.file));
-                format!("{file}{}, installed by deploy and run", or.unwrap_or_default())
-            }
-            Some(Dependencies { folder: Some(folder), .. }) => {
-                format!("{folder} in the function's folder")
-            }
-            _ => "in the function's folder".to_owned(),
-        };
+impl Line {
+    fn of(template: Template) -> Self {
+        let facts = template.language.facts();
         Self {
-            template: facts.name,
+            template: template.name,
+            title: template.title,
+            language: facts.name,
             version: facts.versions.default,
-            files: facts.template.iter().map(|(file, _)| *file).collect(),
-            packages,
+            files: template.files.iter().map(|(file, _)| *file).collect(),
+            packages: template.packages(),
         }
+    }
+
+    fn cells(&self) -> [String; 5] {
+        let language = format!("{} {}", self.language, self.version);
+        let files = self.files.join(", ");
+        [self.template.to_owned(), self.title.to_owned(), language, files, self.packages.clone()]
     }
 }
 
 fn list(out: &Output) -> Result<(), Error> {
-    let templates: Vec<Template> = Language::ALL.iter().copied().map(Template::of).collect();
+    let lines = Template::all().map(Line::of);
     if out.json() {
-        return out.document(&templates);
+        return out.document(&lines);
     }
-    let row = |one: &Template| {
-        let version = one.version.to_owned();
-        [one.template.to_owned(), version, one.files.join(", "), one.packages.clone()]
-    };
-    let rows: Vec<_> = templates.iter().map(row).collect();
-    out.table(["TEMPLATE", "VERSION", "FILES", "PACKAGES"], &rows)?;
+    let rows: Vec<_> = lines.iter().map(Line::cells).collect();
+    out.table(["TEMPLATE", "MAKES", "LANGUAGE", "FILES", "PACKAGES"], &rows)?;
     out.next("cloudfunc init hello --template NAME");
     Ok(())
 }
@@ -86,10 +83,11 @@ fn list(out: &Output) -> Result<(), Error> {
 /// The placeholder for the function's name in the templates.
 const PLACEHOLDER: &str = "function_name";
 
-/// Accepts the name of a language: each has a template of that name.
-fn template() -> impl TypedValueParser<Value = Language> {
-    let names = PossibleValuesParser::new(Language::ALL.iter().map(|language| language.name()));
-    names.map(|name| Language::named(&name).expect("one of the possible values"))
+/// Accepts the name of a template, or of the language that it belongs to.
+fn template() -> impl TypedValueParser<Value = Template> {
+    let value = |template: Template| PossibleValue::new(template.name).aliases(template.other_name);
+    let names = PossibleValuesParser::new(Template::all().map(value));
+    names.map(|name| Template::named(&name).expect("one of the possible values"))
 }
 
 impl Args {
@@ -113,7 +111,7 @@ impl Args {
                 return Err(Error::usage("no folder given").hint("for example: cloudfunc init hello"));
             }
         };
-        let files = self.template.facts().template;
+        let Template { files, first, .. } = self.template;
         write(&folder, &name, files)?;
         if out.json() {
             let files: Vec<_> = files.iter().map(|(file, _)| file).collect();
@@ -122,8 +120,18 @@ impl Args {
         for (file, _) in files {
             out.line(&format!("made {}", folder.join(file).display()))?;
         }
-        out.next(&format!("cloudfunc deploy {}", folder.display()));
+        out.next(&next(&folder, first));
         Ok(())
+    }
+}
+
+/// Returns what to type to deploy it: of a function whose program has to be built, that first.
+fn next(folder: &Path, first: Option<&str>) -> String {
+    let deploy = format!("cloudfunc deploy {}", folder.display());
+    match first {
+        // A shell looks a program up by its path if there is a `/` in it.
+        Some(program) => format!("{} && {deploy}", folder.join(program).display()),
+        None => deploy,
     }
 }
 
@@ -152,8 +160,11 @@ fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(
     fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
     for (file, text) in files {
         let path = folder.join(file);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(|error| cannot(parent, error))?;
         let text = text.replace(PLACEHOLDER, name.as_str());
-        let made = OpenOptions::new().write(true).create_new(true).open(&path);
+        let mode = if text.starts_with("#!") { 0o777 } else { 0o666 };
+        let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         made.and_then(|mut made| made.write_all(text.as_bytes()))
             .map_err(|error| cannot(&path, error))?;
     }
@@ -162,6 +173,8 @@ fn write(folder: &Path, name: &FunctionName, files: &[(&str, &str)]) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::{
         bundle,
@@ -169,18 +182,15 @@ mod tests {
     };
 
     #[test]
-    fn a_template_says_how_its_language_gets_packages() {
-        let python = Template::of(Language::Python);
-        assert_eq!(python.files, ["function.py", "cloudfunc.toml"]);
-        assert_eq!(python.packages, "requirements.txt or pyproject.toml, installed by deploy and run");
-        assert_eq!(Template::of(Language::Node).packages, "package.json, installed by deploy and run");
-    }
-
-    #[test]
     fn what_init_makes_can_be_deployed() {
-        for language in Language::ALL {
+        for template in Template::all() {
             let folder = tempfile::tempdir().unwrap();
-            write(folder.path(), &"greeter".parse().unwrap(), language.facts().template).unwrap();
+            write(folder.path(), &"greeter".parse().unwrap(), template.files).unwrap();
+            if template.first.is_some() {
+                fs::write(folder.path().join("bootstrap"), "#!/bin/sh\n").unwrap();
+                let executable = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(folder.path().join("bootstrap"), executable).unwrap();
+            }
             let listing = bundle::pack(folder.path()).unwrap().listing;
             let defaults = Defaults::default();
             let text = listing.manifest().unwrap();
@@ -196,7 +206,32 @@ mod tests {
                 .map(|line| format!("{line}\n"))
                 .collect();
             let spec = manifest::parse(&shown, "shown", &defaults).unwrap().spec;
-            assert_eq!(spec, read.spec);
+            assert_eq!(spec, read.spec, "{}", template.name);
         }
+    }
+
+    #[test]
+    fn scripts_can_be_run_and_a_program_that_is_built_is_all_that_is_deployed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["shell", "rust"] {
+            let files = Template::named(name).unwrap().files;
+            write(&folder.path().join(name), &"greeter".parse().unwrap(), files).unwrap();
+        }
+        let mode = |file: &str| fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_ne!(mode("shell/report.sh") & 0o100, 0);
+        assert_ne!(mode("rust/build.sh") & 0o100, 0);
+        assert_eq!(mode("shell/cloudfunc.toml") & 0o111, 0);
+        let script = fs::read_to_string(folder.path().join("shell/report.sh")).unwrap();
+        assert!(script.contains("`cloudfunc logs greeter`"), "{script}");
+        fs::write(folder.path().join("rust/bootstrap"), "").unwrap();
+        let packed = bundle::pack(&folder.path().join("rust")).unwrap().listing;
+        assert_eq!(packed.paths().collect::<Vec<_>>(), ["bootstrap", "cloudfunc.toml"]);
+    }
+
+    #[test]
+    fn what_comes_next_builds_a_program_first() {
+        let next = |first| next(Path::new("greeter"), first);
+        assert_eq!(next(None), "cloudfunc deploy greeter");
+        assert_eq!(next(Some("build.sh")), "greeter/build.sh && cloudfunc deploy greeter");
     }
 }

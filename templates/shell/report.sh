@@ -1,5 +1,6 @@
 #!/bin/sh
-# The payload is the standard input, and what is printed is the result.
+# Runs once per invocation. The payload is the standard input, what is printed is the result, and an exit code other than
+# 0 is a failure. What goes to the standard error is in the log: `cloudfunc logs function_name`.
 name=$(cat)
-echo "Hello from a shell, ${name:-stranger}"
-echo "called as $CLOUDFUNC_INVOCATION_ID" >&2
+echo "Hello ${name:-World}!"
+echo "greeting ${name:-World} in invocation $CLOUDFUNC_INVOCATION_ID" >&2
