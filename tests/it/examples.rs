@@ -1,8 +1,11 @@
 //! The functions of this repository, deployed as they lie there.
 
 mod markdown;
+mod shop;
 mod thumbnail;
-mod wheels;
+mod top_pages;
+mod validate;
+pub mod wheels;
 
 use serde_json::json;
 

@@ -108,7 +108,7 @@ fn waiting(platform: &TestPlatform) -> Vec<PathBuf> {
     instances(platform).into_iter().filter(is_empty).collect()
 }
 
-async fn full(platform: &TestPlatform, count: usize) {
+pub async fn full(platform: &TestPlatform, count: usize) {
     eventually(&format!("{count} instances wait"), || async {
         // A test in the platform's own thread.
         tokio::task::yield_now().await;

@@ -5,10 +5,10 @@
 
 SUITE=bookworm
 BASE=cloudfunc-test/base:$SUITE
-IMAGES=(python node postgres rabbitmq)
-declare -A PUBLIC=([python]=python:3.12-slim [node]=node:22-slim [postgres]=postgres:16 [rabbitmq]=rabbitmq:3-management)
-declare -A STAND_IN=([python]=cloudfunc-test/python:3.11-slim [node]=cloudfunc-test/node:22-slim [postgres]=cloudfunc-test/postgres:15 [rabbitmq]=cloudfunc-test/rabbitmq:3-management)
-declare -A SETTING=([python]=CLOUDFUNC_PYTHON_IMAGE [node]=CLOUDFUNC_NODE_IMAGE [postgres]=CLOUDFUNC_POSTGRES_IMAGE [rabbitmq]=CLOUDFUNC_RABBITMQ_IMAGE)
+IMAGES=(python node native postgres rabbitmq)
+declare -A PUBLIC=([python]=python:3.12-slim [node]=node:22-slim [native]=debian:12-slim [postgres]=postgres:16 [rabbitmq]=rabbitmq:3-management)
+declare -A STAND_IN=([python]=cloudfunc-test/python:3.11-slim [node]=cloudfunc-test/node:22-slim [native]=cloudfunc-test/native:12-slim [postgres]=cloudfunc-test/postgres:15 [rabbitmq]=cloudfunc-test/rabbitmq:3-management)
+declare -A SETTING=([python]=CLOUDFUNC_PYTHON_IMAGE [node]=CLOUDFUNC_NODE_IMAGE [native]=CLOUDFUNC_NATIVE_IMAGE [postgres]=CLOUDFUNC_POSTGRES_IMAGE [rabbitmq]=CLOUDFUNC_RABBITMQ_IMAGE)
 RECIPE_LABEL=cloudfunc.recipe
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use cloudfunc::settings::Platform;
 use serde_json::{Value, json};
 
-use super::{FUNCTIONS, thumbnail};
+use super::{FUNCTIONS, shop, thumbnail, validate};
 use crate::{
     packages::{
         node::{only, serve},
@@ -38,8 +38,8 @@ fn read(path: &str) -> String {
     fs::read_to_string(format!("{FUNCTIONS}/{path}")).unwrap()
 }
 
-/// Copies the examples; the lock of the copy has no checksums, which would not be those of the stand-in.
-fn copy(from: &Path, to: &Path) {
+/// Copies the examples, or one of them; the lock of the copy has no checksums, which would not be those of the stand-in.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -60,7 +60,12 @@ fn copy(from: &Path, to: &Path) {
 
 async fn deployed(stack: Stack, test: &str, which: &str) -> Option<(TestPlatform, String, Registry)> {
     let registry = stand_in(stack).await;
-    let of_python = if which.is_empty() { Some(thumbnail::packages(stack)?) } else { None };
+    let is_all = which.is_empty();
+    let of_python = match is_all {
+        // Those of both examples are in the same folder.
+        true => shop::packages(stack).and(thumbnail::packages(stack)).map(Some)?,
+        false => None,
+    };
     let of_node = only(&registry.url());
     let change = |platform: &mut Platform| {
         of_node(platform);
@@ -70,6 +75,14 @@ async fn deployed(stack: Stack, test: &str, which: &str) -> Option<(TestPlatform
     let folder = tempfile::tempdir().unwrap();
     let functions = folder.path().join("functions");
     copy(FUNCTIONS.as_ref(), &functions);
+    if is_all {
+        validate::build(&functions.join("validate"));
+        // Where there are no sandboxes, its server has the machine's ports.
+        let manifest = functions.join("shop/cloudfunc.toml");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(&manifest, format!("{}port = {port}\n", fs::read_to_string(&manifest).unwrap()))
+            .unwrap();
+    }
     let (code, out, stderr) = platform.cli(&["deploy", functions.join(which).to_str().unwrap()]).await;
     assert_eq!(code, 0, "{stderr}");
     Some((platform, out, registry))

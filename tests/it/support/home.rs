@@ -83,6 +83,7 @@ impl Home {
             "DOCKER_HOST",
             "CLOUDFUNC_PYTHON_IMAGE",
             "CLOUDFUNC_NODE_IMAGE",
+            "CLOUDFUNC_NATIVE_IMAGE",
             "CLOUDFUNC_POSTGRES_IMAGE",
             "CLOUDFUNC_RABBITMQ_IMAGE",
         ] {
