@@ -41,5 +41,5 @@ async fn the_pages_that_were_asked_for_most_come_first(platform: &TestPlatform) 
     })
     .await;
     let (code, _, stderr) = platform.cli(&[&invoke[..], &["noise"]].concat()).await;
-    assert!(code == 1 && stderr.contains("the program exited with code 2"), "{stderr}");
+    assert!(code == 1 && stderr.contains("the program ended with code 2"), "{stderr}");
 }
