@@ -71,21 +71,28 @@ async fn a_program_that_cannot_be_run_is_told_at_the_deploy(platform: &TestPlatf
 }
 
 async fn a_program_that_ends_at_once_is_told_at_the_deploy(platform: &TestPlatform) {
-    for interface in ["lambda", "http"] {
-        let manifest =
-            format!("language = \"native\"\ninterface = \"{interface}\"\ncommand = [\"./run.sh\"]\n");
+    for (interface, before) in
+        [("http", "before it listened on port 8080"), ("lambda", "before it asked for an invocation")]
+    {
+        let program = "language = \"native\"\ncommand = [\"./run.sh\"]\n";
+        let manifest = format!("{program}interface = \"{interface}\"\n");
         let script = "#!/bin/sh\necho 'no licence' >&2\nexit 7\n";
-        let told = told(platform, &[("cloudfunc.toml", &manifest), ("run.sh", script)]).await;
-        assert!(told.contains("the program ended with code 7"), "{interface}: {told}");
-        assert!(told.contains("no licence"), "{interface}: {told}");
+        let problem = refused(platform, &[("cloudfunc.toml", &manifest), ("run.sh", script)]).await;
+        let told = format!("ended with code 7 {before}");
+        assert!(problem.detail.contains(&told), "{problem:?}");
+        assert_eq!(problem.output.as_deref(), Some("no licence\n"), "{problem:?}");
     }
 }
 
 async fn a_port_that_nobody_opens_is_told_at_the_deploy(platform: &TestPlatform) {
-    let manifest = "interface = \"http\"\ncommand = [\"python3\", \"-m\", \"http.server\", \"--bind\", \"127.0.0.1\", \"9090\"]\n\
-                    load_timeout = \"3s\"\n";
-    let told = told(platform, &[("cloudfunc.toml", manifest), ("data", "")]).await;
-    assert!(told.contains("8080"), "{told}");
+    let command = "[\"python3\", \"-m\", \"http.server\", \"--bind\", \"127.0.0.1\", \"9090\"]";
+    let manifest = format!("interface = \"http\"\ncommand = {command}\nload_timeout = \"8s\"\n");
+    let problem = refused(platform, &[("cloudfunc.toml", &manifest), ("data", "")]).await;
+    let end = "the function's code did not load within its load_timeout of 8 s";
+    assert!(problem.detail.contains(end), "{problem:?}");
+    let told = "cloudfunc: for 5 s nobody has listened on port 8080 of 127.0.0.1, which the variable PORT names; the program \
+                listens on 9090\n";
+    assert!(problem.output.as_deref().unwrap_or_default().contains(told), "{problem:?}");
 }
 
 /// A server that answers by the path, as no server should.
@@ -122,23 +129,26 @@ async fn an_answer_that_is_none_fails_its_request_only(platform: &TestPlatform) 
     let manifest = "interface = \"http\"\ncommand = [\"python3\", \"server.py\"]\n";
     deploy(platform, "f", &[("server.py", ODD), ("cloudfunc.toml", manifest)]).await;
     for (path, expected) in [
-        ("/noise", "its answer is not HTTP"),
-        ("/cut", "it hung up in the middle of its answer"),
-        ("/large-header", "the headers of its answer have more than 64 KiB"),
-        ("/two-lengths", "its answer has two lengths"),
-        ("/bad-chunk", "its answer is not HTTP"),
-        ("/hangs-up", "it hung up without an answer"),
-        ("/endless", "its answer has more than 6 MiB"),
+        ("/noise", "http: the server on port 8080 sent what is no answer of HTTP: "),
+        ("/cut", "http: the server on port 8080 broke off its answer after 7 bytes of the body"),
+        (
+            "/large-header",
+            "too_large: the response's headers have 100022 bytes, over the limit of 48 KiB",
+        ),
+        ("/two-lengths", "http: the server on port 8080 sent what is no answer of HTTP: "),
+        ("/bad-chunk", "http: the server on port 8080 broke off its answer after 0 bytes of the body: "),
+        ("/hangs-up", "http: the server on port 8080 closed the connection before it had answered"),
+        (
+            "/endless",
+            "too_large: the response's body has more than 6291456 bytes (6 MiB), the limit of a result",
+        ),
     ] {
         let answer = call(platform, "f", "GET", path).send().await.unwrap();
         assert_eq!(answer.status(), 500, "{path}");
         let problem: Value = answer.json().await.unwrap();
         assert_eq!(problem["code"], code::FUNCTION_FAILED.code, "{path}: {problem}");
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(
-            detail.starts_with("function 'f' failed: ") && detail.contains(expected),
-            "{path}: {problem}"
-        );
+        let expected = format!("function 'f' failed: {expected}");
+        assert!(problem["detail"].as_str().unwrap().starts_with(&expected), "{path}: {problem}");
         let answer = call(platform, "f", "GET", "/good").send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "good", "after {path}");
     }
