@@ -66,6 +66,17 @@ const NOT_RUN: &[(&str, &str)] = &[
         r#"curl $URL/deploy -H "Authorization: Bearer $TOKEN" -d '{"name":"mine","image":"mine:1","runtime":"python"}'"#,
         "needs that image; the tests of the classic routes deploy one",
     ),
+    // docs/interfaces.md
+    (
+        "cloudfunc deploy shop",
+        "installs packages of the public index; examples::shop deploys another one",
+    ),
+    (r#"cloudfunc invoke shop --data '{"name":"Ada"}'"#, "goes with the line above it"),
+    ("cloudfunc invoke shop --method GET --path /health", "as above"),
+    (
+        r#"curl $URL/v1/functions/shop/invoke -H "Authorization: Bearer $TOKEN" -H 'Cloudfunc-Http-Method: GET' -H 'Cloudfunc-Http-Path: /health'"#,
+        "as above",
+    ),
     // docs/operations.md
     ("cloudfunc down", "ends the platform that the other commands use; this test ends with it"),
     ("cloudfunc down --volumes", "asks first; binary::embedded runs it with `--yes`"),

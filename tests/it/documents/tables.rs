@@ -21,11 +21,12 @@ fn the_manifests_table_is_what_the_parser_accepts() {
     let mut keys = BTreeSet::new();
     for row in page.rows("").filter(|row| row[0].starts_with('`')) {
         let (key, example) = (row[0].trim_matches('`'), row[1].trim_matches('`'));
-        parse(&format!("{key} = {example}"));
+        let beside = BESIDE.iter().find(|(known, _)| *known == key).map_or("", |(_, text)| text);
+        parse(&format!("{beside}{key} = {example}"));
         // A default that is written as a value is the default: the manifest with it is the empty one.
         if row[2].starts_with('`') {
-            let written = parse(&format!("{key} = {}", row[2].trim_matches('`')));
-            assert_eq!(written.spec, parse("").spec, "{key} is not {} by default", row[2]);
+            let written = parse(&format!("{beside}{key} = {}", row[2].trim_matches('`')));
+            assert_eq!(written.spec, parse(beside).spec, "{key} is not {} by default", row[2]);
         }
         keys.insert(key.to_owned());
     }
@@ -43,6 +44,12 @@ fn the_manifests_table_is_what_the_parser_accepts() {
     let missing: Vec<_> = accepted.iter().filter(|key| !tables(key) && !keys.contains(*key)).collect();
     assert!(accepted.len() > 10 && missing.is_empty(), "not in docs/manifest.md: {missing:?}");
 }
+
+/// What keys need beside them.
+const BESIDE: [(&str, &str); 2] = [
+    ("command", "interface = \"command\"\n"),
+    ("port", "interface = \"http\"\ncommand = [\"./server\"]\n"),
+];
 
 /// The TOML of the documents: files of settings, or else manifests.
 #[test]
