@@ -91,7 +91,8 @@ async function install(event) {
   const credentials = path.join(target, 'credentials');
   if (fs.existsSync(credentials)) fs.renameSync(credentials, path.join(temporary, 'npmrc'));
   const lock = LOCKS.find((name) => fs.existsSync(path.join(target, name)));
-  const env = { ...environment(temporary), ...sources(event, temporary) };
+  // The platform's, the proxy's among them.
+  const env = { ...environment(temporary), ...event.environment, ...sources(event, temporary) };
   const command = [npm().program, lock ? 'ci' : 'install', '--omit=dev'];
   const { lines, code, signal } = await run(command, { cwd: target, env, stdio: ['ignore', 'pipe', 'pipe'] });
   fs.rmSync(temporary, { recursive: true, force: true });

@@ -71,7 +71,7 @@ fn installed(told: &[String]) -> bool {
     told.iter().any(|line| line.starts_with("installing the packages of package.json with npm "))
 }
 
-async fn refused(platform: &TestPlatform, files: &[(&str, &str)]) -> Problem {
+pub async fn refused(platform: &TestPlatform, files: &[(&str, &str)]) -> Problem {
     match deploy(platform, "f", &[&[MANIFEST, CODE], files].concat()).await {
         (Err(Error::Problem(problem)), _) => *problem,
         (other, told) => panic!("it was not refused: {other:?} {told:?}"),
