@@ -118,7 +118,7 @@ fn words(path: &Path) -> Vec<OsString> {
     text.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
-/// Whether `up` or a role is running on a data folder.
+/// Returns whether `up` or a role is running on a data folder.
 fn is_alive(folder: &Path) -> bool {
     let has_manager = || {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
