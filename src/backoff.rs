@@ -36,7 +36,7 @@ impl Backoff {
         tokio::time::sleep(self.next_pause()).await;
     }
 
-    /// Whether there was no pause yet since it was made or last reset.
+    /// Returns whether there was no pause yet since it was made or last reset.
     pub fn is_fresh(&self) -> bool {
         self.is_fresh
     }

@@ -60,7 +60,7 @@ pub trait Destination: Send + Sync + 'static {
     /// Stores them together.
     async fn store(&self, batch: &[Self::Item]) -> Result<(), Self::Error>;
 
-    /// Whether trying again may help.
+    /// Returns whether trying again may help.
     fn is_transient(error: &Self::Error) -> bool;
 
     /// A batch is stored, or lost. `is_last`: nothing else waits at the moment.

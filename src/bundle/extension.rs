@@ -203,7 +203,7 @@ fn meaning(key: &[u8], value: &[u8]) -> Meaning {
     }
 }
 
-/// Whether readers may apply the key: names without capitals are reserved for the standard.
+/// Returns whether readers may apply the key: names without capitals are reserved for the standard.
 fn is_reserved(key: &str) -> bool {
     ["GNU.", "SCHILY.", "LIBARCHIVE."].iter().any(|vendor| key.starts_with(vendor))
         || !key.bytes().any(|byte| byte.is_ascii_uppercase())

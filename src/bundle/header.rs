@@ -17,7 +17,7 @@ pub(super) struct Header {
     /// The type flag.
     pub kind: u8,
     pub size: u64,
-    /// Whether anyone may execute it.
+    /// Anyone may execute it.
     pub executable: bool,
 }
 

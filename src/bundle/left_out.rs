@@ -17,7 +17,7 @@ pub enum Reason {
     },
     NotNeeded,
     Secret {
-        /// Whether a line of `.cloudfuncignore` asks to pack it nevertheless.
+        /// A line of `.cloudfuncignore` asks to pack it nevertheless.
         is_wanted: bool,
     },
 }

@@ -76,12 +76,12 @@ impl Listing {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// Whether there is a file or link at this path (`pkg/mod.py`).
+    /// Returns whether there is a file or link at this path (`pkg/mod.py`).
     pub fn has(&self, path: &str) -> bool {
         self.entries.contains_key(path)
     }
 
-    /// Whether a file or link lies in the folder at this path.
+    /// Returns whether a file or link lies in the folder at this path.
     pub fn has_folder(&self, path: &str) -> bool {
         let within = format!("{path}/");
         self.entries.range(within.clone()..).next().is_some_and(|(path, _)| path.starts_with(&within))
@@ -155,7 +155,7 @@ impl Error {
         Self::entry(String::from_utf8_lossy(name).escape_debug().to_string(), problem)
     }
 
-    /// Whether the cause is the disk, and not the folder or archive.
+    /// Returns whether the cause is the disk, and not the folder or archive.
     pub fn is_io(&self) -> bool {
         matches!(self, Self::Read { .. } | Self::Write { .. })
     }

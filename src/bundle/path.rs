@@ -64,7 +64,7 @@ pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])
 }
 
-/// Whether a character is not allowed in a name: control characters, and those that reverse the direction of
+/// Returns whether a character is not allowed in a name: control characters, and those that reverse the direction of
 /// writing, which make a name look like another one.
 pub(super) fn is_control(character: char) -> bool {
     let turns = matches!(

@@ -43,7 +43,7 @@ pub enum TreeError {
 }
 
 impl TreeError {
-    /// Whether the packages are at fault, and not the disk or the store.
+    /// Returns whether the packages are at fault, and not the disk or the store.
     pub fn is_of_the_packages(&self) -> bool {
         matches!(self, Self::TooManyFiles | Self::TooLarge | Self::TooMuchBytecode | Self::Entry { .. })
     }

@@ -91,7 +91,7 @@ async fn tell_under_way(client: &Client, name: &FunctionName, out: &Output) -> R
 #[derive(Clone, Copy, Default)]
 struct Counted {
     number: usize,
-    /// Whether there are more, which were not counted.
+    /// There are more, which were not counted.
     more: bool,
 }
 

@@ -47,7 +47,7 @@ fn escaped(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Whether it is C0 (except tab and line feed), DEL, C1, or an invisible character that changes how the rest is
+/// Returns whether it is C0 (except tab and line feed), DEL, C1, or an invisible character that changes how the rest is
 /// shown.
 fn is_control(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n')) || turns(c)
@@ -57,7 +57,7 @@ fn is_beyond_json(c: char) -> bool {
     (c.is_control() && c >= '\u{7f}') || turns(c)
 }
 
-/// Whether it controls the direction of writing, or separates lines or paragraphs.
+/// Returns whether it controls the direction of writing, or separates lines or paragraphs.
 fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -35,7 +35,7 @@ impl<T> Default for Batch<T> {
 
 struct State<T> {
     batch: Batch<T>,
-    /// Whether the thread waits to be woken.
+    /// The thread waits to be woken.
     is_asleep: bool,
     is_closed: bool,
 }

@@ -211,7 +211,7 @@ async fn interruptible(
 }
 
 impl Command {
-    /// Whether the command runs until it is told to stop, and then stops in its own time.
+    /// Returns whether the command runs until it is told to stop, and then stops in its own time.
     fn is_service(&self) -> bool {
         matches!(
             self,
@@ -224,7 +224,7 @@ impl Command {
         )
     }
 
-    /// Whether the command handles Ctrl-C itself instead of being dropped.
+    /// Returns whether the command handles Ctrl-C itself instead of being dropped.
     fn takes_signals(&self) -> bool {
         self.is_service() || matches!(self, Self::Bench(_))
     }

@@ -120,22 +120,22 @@ impl Output {
         if self.terminal_stdout { text[text.len() - SHORT_ID..].to_owned() } else { text }
     }
 
-    /// Whether the result is printed as JSON.
+    /// Returns whether the result is printed as JSON.
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Whether only results, warnings and errors are printed.
+    /// Returns whether only results, warnings and errors are printed.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Whether the user wants more details.
+    /// Returns whether the user wants more details.
     pub fn is_verbose(&self) -> bool {
         self.verbose
     }
 
-    /// Whether text on stderr may have colours.
+    /// Returns whether text on stderr may have colours.
     pub fn is_colored(&self) -> bool {
         self.color_stderr
     }
@@ -151,7 +151,7 @@ impl Output {
         told.filter(|columns| *columns > 0).or_else(size).filter(|columns| *columns > 0)
     }
 
-    /// Whether a user is there to answer a question.
+    /// Returns whether a user is there to answer a question.
     pub fn can_ask(&self) -> bool {
         self.terminal_stderr && io::stdin().is_terminal()
     }

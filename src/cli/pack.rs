@@ -30,7 +30,7 @@ pub struct Function {
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
-    /// Whether there is a file that names packages.
+    /// There is a file that names packages.
     pub names_packages: bool,
 }
 

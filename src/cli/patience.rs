@@ -48,7 +48,7 @@ impl Patience {
     }
 }
 
-/// Whether a restart of the platform may be the cause.
+/// Returns whether a restart of the platform may be the cause.
 fn passes(error: &client::Error) -> bool {
     match error {
         client::Error::NotReachable { .. } | client::Error::Lost { .. } => true,

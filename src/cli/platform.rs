@@ -55,9 +55,9 @@ struct Item {
     data_dir: PathBuf,
     running: bool,
     pid: Option<u32>,
-    /// Whether commands talk to it by default.
+    /// Commands talk to it by default.
     used: bool,
-    /// Whether `platform use` has chosen it.
+    /// `platform use` has chosen it.
     chosen: bool,
 }
 

@@ -17,7 +17,7 @@ const TRACE: u32 = 1_001;
 /// The last lines that an invocation wrote, without those of the error that ended it.
 struct Said {
     lines: VecDeque<LogLine>,
-    /// Whether there are earlier lines.
+    /// There are earlier lines.
     more: bool,
     missing: u64,
 }

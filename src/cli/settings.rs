@@ -110,7 +110,7 @@ impl PlaceArgs {
 }
 
 impl AddressArgs {
-    /// Whether none of these flags is given.
+    /// Returns whether none of these flags is given.
     pub fn is_empty(&self) -> bool {
         let names = |setting: &Setting| setting.key() == "gateway_hosts";
         of_groups(&[Group::Addresses])

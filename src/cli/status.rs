@@ -244,7 +244,7 @@ async fn elsewhere(url: &Url, target: &Target) -> Result<(Status, Result<(), Err
     Ok((status, verdict))
 }
 
-/// Whether the gateway rejects the token that commands send. Asks for a function, which need not exist.
+/// Returns whether the gateway rejects the token that commands send. Asks for a function, which need not exist.
 async fn is_refused(client: &Client) -> bool {
     let any: FunctionName = "status".parse().expect("a valid name");
     match client.function(&any).await {

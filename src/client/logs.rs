@@ -11,7 +11,7 @@ use crate::model::{FunctionName, InvocationRef, LogLine, Tail, api::header, rout
 pub struct LogQuery {
     /// Only lines of these functions; an empty list selects all functions.
     pub functions: Vec<FunctionName>,
-    /// Whether to go on with new lines until the connection is closed.
+    /// Goes on with new lines until the connection is closed.
     pub follow: bool,
     pub since: Option<Timestamp>,
     /// The number of last lines; `None` selects the newest lines that fit into a page.
@@ -21,9 +21,9 @@ pub struct LogQuery {
     pub cursor: Option<String>,
     /// Only lines after the one with this number.
     pub after: Option<i64>,
-    /// Whether each line has its number.
+    /// Each line has its number.
     pub sequence: bool,
-    /// Whether to include lines that say when invocations began and ended.
+    /// Includes lines that say when invocations began and ended.
     pub events: bool,
 }
 

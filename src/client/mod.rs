@@ -234,7 +234,7 @@ fn upload(archive: Bytes, mut sent: impl FnMut(usize) + Send + 'static) -> reqwe
     reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
 }
 
-/// Whether a problem has this code.
+/// Returns whether a problem has this code.
 pub fn is(problem: &Problem, code: ProblemCode) -> bool {
     problem.code == code.code
 }

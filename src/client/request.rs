@@ -103,7 +103,7 @@ impl Client {
     }
 }
 
-/// Whether a URL leads to this host: a proxy from the environment is only for other hosts.
+/// Returns whether a URL leads to this host: a proxy from the environment is only for other hosts.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -139,7 +139,7 @@ impl Project {
         Ok(folders.find(|folder| *folder != own && *folder != self.folder))
     }
 
-    /// Whether data of the project exist.
+    /// Returns whether data of the project exist.
     pub async fn has_volumes(&self) -> Result<bool, Error> {
         let filter = format!("label={PROJECT_LABEL}={}", self.name);
         let names = docker(&["volume", "ls", "--quiet", "--filter", &filter]).await?;
@@ -287,7 +287,7 @@ fn parse(inspected: &str) -> Result<Vec<Service>, Error> {
     Ok(services)
 }
 
-/// Whether a project was ever started from this folder.
+/// Returns whether a project was ever started from this folder.
 pub fn was_used(folder: &Path) -> bool {
     folder.join("compose.yaml").exists()
 }

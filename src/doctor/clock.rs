@@ -20,7 +20,7 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Whether the clock is synchronised. systemd's own client leaves a file; its tool also knows about other
+/// Returns whether the clock is synchronised. systemd's own client leaves a file; its tool also knows about other
 /// clients.
 async fn is_synchronised() -> Option<bool> {
     if Path::new("/run/systemd/timesync/synchronized").exists() {

@@ -112,7 +112,7 @@ pub struct Report {
     pub running: Option<(Wanted, u32)>,
 }
 
-/// Whether a stack can run here. If not, this has the first reason; if it is running, its process id.
+/// Tells whether a stack can run here. If not, this has the first reason; if it is running, its process id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub can_run: bool,

@@ -1,6 +1,6 @@
 //! Looks at the platform's own sources of packages.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use tokio::net::{TcpStream, lookup_host};
 
@@ -9,11 +9,11 @@ use super::{
     tools,
 };
 use crate::{
+    app::KeptPackages,
     local::sources,
-    model::Dependencies,
     place::Dirs,
     runtime::Kind,
-    settings::{PackageIndex, Settings},
+    settings::{BuildProxy, PackageIndex, Settings},
 };
 
 /// The time limit of a name look-up, and of a connection.
@@ -27,33 +27,43 @@ pub async fn gather(settings: &Settings) -> Facts {
             find_links.map(|path| (path.display().to_string(), sources::wheels(&path).map_err(wrong)));
         let certificates = ca_file
             .map(|path| (path.display().to_string(), sources::certificates(&path).map_err(wrong)));
-        Files { wheels, certificates, kept: Dirs::caches().and_then(|caches| kept(&caches)) }
+        Files { wheels, certificates, kept: Dirs::caches().and_then(kept) }
     });
+    // Settings that contradict each other have no proxy; `up` refuses them.
+    let builds = settings.builds().unwrap_or_default();
     let look_at = async |index: &Option<PackageIndex>| match index {
-        Some(index) => Some(look(index).await),
+        Some(index) => Some(look(index, |host| builds.proxy_for(host).is_some()).await),
         None => None,
     };
-    let (files, index, npm_registry) =
-        tokio::join!(files, look_at(&settings.build_index), look_at(&settings.build_npm_registry));
+    let look_at_proxy = async |proxy: &Option<BuildProxy>| match proxy {
+        Some(proxy) => {
+            let (host, port) = proxy.host();
+            let state = state(&host, port).await;
+            Some(Index { host, port, state })
+        }
+        None => None,
+    };
+    let (files, index, npm_registry, proxy) = tokio::join!(
+        files,
+        look_at(&settings.build_index),
+        look_at(&settings.build_npm_registry),
+        look_at_proxy(&settings.build_proxy),
+    );
     Facts {
         files,
         index,
         npm_registry,
+        proxy,
         is_fenced: settings.runtime != Some(Kind::Process),
         is_root: rustix::process::geteuid().is_root(),
     }
 }
 
 /// Looks at the packages of runs; none if there are none.
-fn kept(caches: &Path) -> Option<Kept> {
-    let (mut trees, mut bytes) = (0, 0);
-    for entry in fs::read_dir(caches.join("run-1/keys")).ok()?.flatten() {
-        let Ok(text) = fs::read(entry.path()) else { continue };
-        let Ok(about) = serde_json::from_slice::<Dependencies>(&text) else { continue };
-        trees += 1;
-        bytes += about.bytes;
-    }
-    (trees > 0).then(|| Kept { path: caches.display().to_string(), trees, bytes })
+fn kept(caches: PathBuf) -> Option<Kept> {
+    let found = KeptPackages::look(&caches)?;
+    let path = caches.display().to_string();
+    Some(Kept { path, trees: found.trees, bytes: found.bytes, most: found.most })
 }
 
 fn wrong(error: sources::SourceError) -> String {
@@ -61,11 +71,11 @@ fn wrong(error: sources::SourceError) -> String {
     format!("{error}{}", cause.unwrap_or_default())
 }
 
-async fn look(index: &PackageIndex) -> Index {
+async fn look(index: &PackageIndex, is_proxied: impl FnOnce(&str) -> bool) -> Index {
     let Some((host, port)) = index.host() else {
         return Index { host: String::new(), port: 0, state: IndexState::None };
     };
-    let state = state(&host, port).await;
+    let state = if is_proxied(&host) { IndexState::Proxied } else { state(&host, port).await };
     Index { host, port, state }
 }
 
@@ -95,7 +105,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_index_is_looked_up_and_connected_to() {
-        let at = async |url: &str| look(&url.parse().unwrap()).await.state;
+        let at = async |url: &str| look(&url.parse().unwrap(), |host| host == "10.0.0.7").await.state;
+        assert_eq!(at("http://10.0.0.7/simple").await, IndexState::Proxied);
         assert_eq!(at("none").await, IndexState::None);
         assert_eq!(at("http://127.0.0.1:1/simple").await, IndexState::Loopback);
         assert!(

@@ -20,30 +20,36 @@ use crate::{
         probe::{self, Prober},
     },
     place::{Addresses, Dirs, lock},
-    runtime::LabelledContainer,
+    runtime::{Kind, LabelledContainer},
 };
 
 /// The minimum age of a control group without a process to be examined.
 const SETTLED: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// Asks every role at the same time.
-pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> Vec<Role> {
+/// Asks every role at the same time. Also returns the runtime of functions, if the platform runs and says so.
+pub async fn roles(place: &LocalPlatform, addresses: Addresses) -> (Vec<Role>, Option<Kind>) {
     let prober =
         Prober::of(place.platform.clone(), addresses).with_tokens_of(&place.folder, place.running);
     let ask = |role: app::Role| {
         let prober = prober.clone();
         async move {
             let url = format!("http://{}", probe::reachable(probe::address(&addresses, role)));
+            let mut runtime = None;
             let answer = match prober.ask(role).await {
-                probe::Answer::Ready(health) => Answer::Ready(health.dropped.unwrap_or_default()),
+                probe::Answer::Ready(health) => {
+                    runtime = health.backends.iter().find_map(|backend| backend.parse::<Kind>().ok());
+                    Answer::Ready(health.dropped.unwrap_or_default())
+                }
                 probe::Answer::Waiting(what) => Answer::Waiting(what),
                 probe::Answer::Down => Answer::Down,
                 probe::Answer::Stranger(who) => Answer::Stranger(who),
             };
-            Role { name: role.as_str(), url, answer }
+            (Role { name: role.as_str(), url, answer }, runtime)
         }
     };
-    futures_util::future::join_all(app::Role::ALL.into_iter().rev().map(ask)).await
+    let asked = futures_util::future::join_all(app::Role::ALL.into_iter().rev().map(ask)).await;
+    let (roles, runtimes): (Vec<Role>, Vec<Option<Kind>>) = asked.into_iter().unzip();
+    (roles, runtimes.into_iter().flatten().next())
 }
 
 /// Gathers the facts. `containers` are those that the engine has with our labels.
@@ -112,7 +118,7 @@ fn words(path: &Path) -> Vec<OsString> {
     text.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
-/// Whether `up` or a role is running on a data folder.
+/// Returns whether `up` or a role is running on a data folder.
 fn is_alive(folder: &Path) -> bool {
     let has_manager = || {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();

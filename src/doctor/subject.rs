@@ -16,7 +16,7 @@ use crate::{
     place::{Addresses, Dirs, Stack, lock::Holder},
     queue,
     runtime::{EngineSurvey, Kind},
-    settings::{Languages, Settings},
+    settings::Settings,
     store,
 };
 
@@ -32,9 +32,8 @@ pub struct Subject {
     place: LocalPlatform,
     addresses: Addresses,
     wanted: Wanted,
-    /// Whether `up` with these settings starts Postgres and RabbitMQ.
+    /// `up` with these settings starts Postgres and RabbitMQ.
     has_compose: bool,
-    languages: Languages,
     python_image: String,
 }
 
@@ -57,8 +56,7 @@ impl Subject {
             Stack::Embedded => settings.clone().embedded().unwrap_or(settings),
             Stack::Compose | Stack::External => settings,
         };
-        let languages = settings.languages();
-        let python_image = languages.usual_image(Language::DEFAULT);
+        let python_image = settings.docker_languages().usual_image(Language::DEFAULT);
         Ok(Self {
             settings,
             compose_ports,
@@ -67,7 +65,6 @@ impl Subject {
             addresses,
             wanted,
             has_compose: stack == Stack::Compose,
-            languages,
             python_image,
         })
     }
@@ -97,22 +94,34 @@ impl Subject {
     /// Looks in two rounds: the second needs results of the first.
     pub async fn look(&self) -> Report {
         let name = self.place.platform.clone();
-        let (engine, runc_package, mut sandbox, installed, services, roles) = tokio::join!(
+        let (engine, runc_package, installed, services, (roles, runtime)) = tokio::join!(
             engine::gather(&self.python_image),
             engine::runc_package(),
-            sandbox::gather(name.clone(), &self.languages),
             compose::installed(),
             self.services(),
             platform::roles(&self.place, self.addresses),
         );
-        sandbox.has_engine = engine.is_ok();
-        sandbox.is_chosen = self.settings.runtime == Some(Kind::Oci);
+        // A platform that runs has chosen, whatever the flags of now say.
+        let chosen = runtime.or(self.settings.runtime);
+        let used = used(chosen, engine.is_ok());
         let running = services.as_deref().unwrap_or_default();
         let (store, queue) = self.backends(running);
         let ports = self.ports(&roles, running);
         let survey = engine.as_ref().ok();
-        let ((backends, ahead), ports, disk, platform, system, cgroups, mut clock, packages) = tokio::join!(
+        let languages = Settings { runtime: Some(used), ..self.settings.clone() }.languages();
+        let (
+            (backends, ahead),
+            mut sandbox,
+            ports,
+            disk,
+            platform,
+            system,
+            cgroups,
+            mut clock,
+            packages,
+        ) = tokio::join!(
             backends::gather(store.as_ref(), queue.as_ref(), &name),
+            sandbox::gather(name.clone(), &languages),
             tools::blocking(move || ports::gather(&ports)),
             self.disk(survey, store.as_ref()),
             self.platform(survey, roles),
@@ -122,13 +131,16 @@ impl Subject {
             packages::gather(&self.settings),
         );
         clock.store_ahead_ms = ahead;
+        sandbox.has_engine = engine.is_ok();
+        sandbox.is_chosen = chosen == Some(Kind::Oci);
+        sandbox.has_images = used == Kind::Docker;
         let engine = judge::engine::Facts {
             engine: engine.as_ref().map(engine::facts).map_err(Clone::clone),
             base_image: self.python_image.clone(),
             runc_package,
-            needed_by: needs_docker(self.has_compose, self.settings.runtime, sandbox.oci.is_ok()),
+            needed_by: needs_docker(self.has_compose, chosen, sandbox.oci.is_ok()),
             // The functions of the compose stack may also run without Docker.
-            image_needed_by: needs_docker(false, self.settings.runtime, sandbox.oci.is_ok()),
+            image_needed_by: needs_docker(false, chosen, sandbox.oci.is_ok()),
         };
         let compose = compose::facts(installed, &services, self.has_compose);
         let wanted = self.wanted;
@@ -232,6 +244,11 @@ impl Subject {
     }
 }
 
+/// Returns the runtime by which interpreters are judged: the one that is chosen, else Docker where an engine answers.
+fn used(chosen: Option<Kind>, has_engine: bool) -> Kind {
+    chosen.unwrap_or(if has_engine { Kind::Docker } else { Kind::Oci })
+}
+
 /// Returns the stacks that need an engine. Only the embedded one may choose the runtime of functions.
 fn needs_docker(has_compose: bool, runtime: Option<Kind>, oci_works: bool) -> Stops {
     let is_chosen = runtime.map(|kind| kind == Kind::Docker);
@@ -259,6 +276,13 @@ fn group(name: &'static str, findings: Option<Vec<Finding>>) -> Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interpreters_are_judged_by_the_runtime_that_functions_have() {
+        assert_eq!(used(Some(Kind::Oci), true), Kind::Oci);
+        assert_eq!(used(Some(Kind::Docker), false), Kind::Docker);
+        assert_eq!([used(None, true), used(None, false)], [Kind::Docker, Kind::Oci]);
+    }
 
     #[test]
     fn docker_is_missed_only_by_what_cannot_do_without_it() {

@@ -28,14 +28,14 @@ pub fn gather() -> Facts {
     }
 }
 
-/// Whether the kernel has seccomp filters, and not only the older strict mode.
+/// Returns whether the kernel has seccomp filters, and not only the older strict mode.
 fn has_seccomp() -> bool {
     let actions = tools::read("/proc/sys/kernel/seccomp/actions_avail");
     let status = tools::read("/proc/self/status").unwrap_or_default();
     actions.map_or(status.contains("\nSeccomp:"), |actions| actions.contains("errno"))
 }
 
-/// Whether the overlay module can be loaded at its first use.
+/// Returns whether the overlay module can be loaded at its first use.
 fn has_overlay_module(kernel: &str) -> bool {
     let folder = Path::new("/lib/modules").join(kernel);
     let lists = ["modules.builtin", "modules.dep"].map(|list| fs::read_to_string(folder.join(list)));

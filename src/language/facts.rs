@@ -296,6 +296,9 @@ pub struct Bytecode {
     pub compiled: fn(source: &str, tag: &str) -> Option<String>,
     /// Returns whether a file of these first bytes is bytecode that is used whatever the times of its source are.
     pub is_usable: fn(start: &[u8; 16]) -> bool,
+    /// The command that compiles the code of a function in an image that is made of it, program and arguments, without a
+    /// shell. What cannot be compiled stays as it is.
+    pub in_image: &'static [&'static str],
 }
 
 impl Bytecode {

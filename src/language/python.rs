@@ -36,7 +36,7 @@ pub(super) const FACTS: Facts = Facts {
     },
     image: Image {
         base: "python:{version}-slim",
-        files: &[("shim.py", SHIM), ("compile.py", COMPILE)],
+        files: &[("shim.py", SHIM), ("compile.py", COMPILE), ("bytecode.py", BYTECODE)],
         steps: &[&["python3", "/opt/cloudfunc/compile.py"]],
         env: &[("LANG", "C.UTF-8")],
     },
@@ -95,13 +95,14 @@ pub(super) const FACTS: Facts = Facts {
         extension: ".py",
         folder: "__pycache__",
         program: BuildProgram {
-            text: include_str!("../../templates/python/runtime/bytecode.py"),
+            text: BYTECODE,
             file: "bytecode.py",
             handler: "bytecode.handler",
             calls_installer: false,
         },
         compiled,
         is_usable,
+        in_image: &["python3", "-I", "-B", "-c", COMPILE_TASK],
     }),
     template: &[
         ("function.py", include_str!("../../templates/python/function.py")),
@@ -110,6 +111,11 @@ pub(super) const FACTS: Facts = Facts {
 };
 
 const SHIM: &str = include_str!("../../templates/python/runtime/shim.py");
+const BYTECODE: &str = include_str!("../../templates/python/runtime/bytecode.py");
+
+/// Compiles the code in an image, in a process of its own: a file may take the interpreter down.
+const COMPILE_TASK: &str = "import os, sys; os.chdir('/opt/cloudfunc'); sys.path.insert(0, '.'); import bytecode; \
+                            bytecode.compile_apart(60, '/var/task')";
 
 /// A program that compiles the shim, and the standard library where the image has no bytecode for it (the public Python
 /// images have none): a start takes 22 ms less.

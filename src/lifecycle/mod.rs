@@ -63,7 +63,7 @@ pub enum Event<'a> {
     },
     /// Its function was deleted.
     FunctionDeleted {
-        /// Whether a manager process that has a lease has it.
+        /// A manager process that has a lease has it.
         held: bool,
     },
 }

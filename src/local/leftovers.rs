@@ -14,7 +14,7 @@ pub fn find(folder: &Path) -> Vec<i32> {
     .collect()
 }
 
-/// Whether these arguments, each ended by a zero byte, are those with which a supervisor starts a role.
+/// Returns whether these arguments, each ended by a zero byte, are those with which a supervisor starts a role.
 fn is_role_of(command_line: &[u8], folder: &Path) -> bool {
     let arguments: Vec<&[u8]> = command_line.split(|byte| *byte == 0).collect();
     let folder = folder.as_os_str().as_encoded_bytes();

@@ -122,7 +122,7 @@ impl Prober {
         self.client.get(url).timeout(within).send().await.is_ok()
     }
 
-    /// Whether the role takes our token; `None` if it gave no answer. Every route except health requires a
+    /// Returns whether the role takes our token; `None` if it gave no answer. Every route except health requires a
     /// token, even one that does not exist; a role has its own answer for that case.
     async fn is_ours(&self, role: Role) -> Option<bool> {
         let Some(tokens) = &self.tokens else { return Some(true) };

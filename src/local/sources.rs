@@ -12,7 +12,7 @@ use rustix::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 
 /// The reason why a setting can never work.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,8 @@ pub enum SourceError {
     NoCertificate(PathBuf),
     #[error("--build-ca-file: {path} has a part that is not PEM: {problem}")]
     NoPem { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 impl SourceError {
@@ -44,6 +46,7 @@ impl SourceError {
             Self::NoFolder(_) | Self::Folder { .. } => {
                 "name a folder of wheels, or leave the setting out; `pip wheel -w FOLDER NAME` makes some"
             }
+            Self::Settings(_) => "name the proxy, or leave --build-no-proxy out",
             _ => {
                 "name a file with certificates of authorities, each between `-----BEGIN CERTIFICATE-----` and its end, or \
                  leave the setting out"
@@ -52,8 +55,9 @@ impl SourceError {
     }
 }
 
-/// Checks the files and folders that settings name.
+/// Checks the files and folders that settings name, and that they fit each other.
 pub fn check(settings: &Settings) -> Result<(), SourceError> {
+    settings.builds()?;
     if let Some(path) = &settings.build_find_links {
         wheels(path)?;
     }
@@ -159,6 +163,14 @@ mod tests {
         let cut = of(None, Some(cut)).unwrap_err().to_string();
         let expected = format!("--build-ca-file: {at}/cut.pem has a part that is not PEM: ");
         assert!(cut.starts_with(&expected), "{cut}");
+    }
+
+    #[test]
+    fn hosts_without_a_proxy_are_refused_where_there_is_none() {
+        let build_no_proxy = Some(vec!["corp.example".to_owned()]);
+        let wrong = check(&Settings { build_no_proxy, ..Settings::default() }).unwrap_err();
+        assert_eq!(wrong.to_string(), "--build-no-proxy is given without --build-proxy");
+        assert_eq!(wrong.hint(), "name the proxy, or leave --build-no-proxy out");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl RevisionCache {
     }
 }
 
-/// Whether a function was deleted: what still runs of it belongs to no function of its name. Looks only when
+/// Tells whether a function was deleted: what still runs of it belongs to no function of its name. Looks only when
 /// there was another deletion since it last did.
 #[derive(Default)]
 pub struct DeletionWatch {

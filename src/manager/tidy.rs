@@ -64,7 +64,7 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// Whether nothing is left for soon.
+/// Returns whether nothing is left for soon.
 async fn tidy(shared: &Shared, mut suspects: HashSet<Digest>) -> Result<bool, store::Error> {
     let asked: Vec<Digest> = suspects.iter().cloned().collect();
     for asked in asked.chunks(ASKED) {

@@ -80,7 +80,7 @@ impl Work {
         self.claim.as_ref().map_or(1, |claim| claim.attempt)
     }
 
-    /// Whether a broker that has lost our connection may have sent its message a second time.
+    /// Returns whether a broker that has lost our connection may have sent its message a second time.
     pub fn is_delivered_again(&self) -> bool {
         self.invoke.mode == Mode::Async && self.delivery.redelivered
     }

@@ -57,7 +57,7 @@ pub struct FunctionInfo {
     /// The time when the active revision was created.
     #[serde(with = "super::time::moment")]
     pub deployed_at: Timestamp,
-    /// Whether it has a live instance, or an external tool says so.
+    /// It has a live instance, or an external tool says so.
     pub is_warm: bool,
     /// The number of live instances, over all managers.
     pub instances: u32,
@@ -127,7 +127,7 @@ pub struct Unusable {
 pub struct RevisionInfo {
     /// Its number, from 1.
     pub number: RevisionNumber,
-    /// Whether it is the active revision.
+    /// It is the active revision.
     pub active: bool,
     /// The time of its deployment.
     #[serde(with = "super::time::moment")]
@@ -174,7 +174,7 @@ pub struct Deployed {
     pub name: FunctionName,
     /// The active revision.
     pub revision: RevisionNumber,
-    /// Whether the same source and manifest were active already.
+    /// The same source and manifest were active already.
     pub unchanged: bool,
     /// The image it was built against, by the engine's id.
     pub image: String,
@@ -207,7 +207,7 @@ pub enum DeployLine {
 /// The answer to `POST /v1/prune`: the amounts that were deleted, or would be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pruned {
-    /// Whether the amounts were only counted.
+    /// The amounts were only counted.
     pub dry_run: bool,
     /// Revisions beyond the newest ones of each function; the active one stays.
     pub revisions: Amount,
@@ -252,7 +252,7 @@ pub struct Health {
     pub role: String,
     /// The version of the program.
     pub version: String,
-    /// Whether the role can serve requests.
+    /// The role can serve requests.
     pub ready: bool,
     /// The part that it is waiting for when it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -32,7 +32,7 @@ pub struct Problem {
     pub code: String,
     /// The side that has to act.
     pub fault: Fault,
-    /// Whether to send the same request again: that may help, and cannot make anything happen twice. Never true for a
+    /// A repeat of the same request may help, and cannot make anything happen twice. Never true for a
     /// request that has to be changed first.
     pub retry_safe: bool,
     /// The invocation it is about, where there is one.
@@ -107,7 +107,7 @@ pub struct Code {
     pub status: u16,
     /// The side that has to act.
     pub fault: Fault,
-    /// Whether a repeat may help and is harmless.
+    /// A repeat may help and is harmless.
     pub retry_safe: bool,
     /// A sentence for people.
     pub title: &'static str,

@@ -47,7 +47,7 @@ pub struct Endpoint {
     pub query: &'static [&'static str],
     /// The role that answers.
     pub by: AnsweredBy,
-    /// Whether an answer may last as long as its caller likes (`?follow=`, `?wait=`): a shutdown does not wait for it.
+    /// An answer may last as long as its caller likes (`?follow=`, `?wait=`): a shutdown does not wait for it.
     pub watches: bool,
 }
 

@@ -415,7 +415,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Whether the number that began at `begun` is read as infinite.
+    /// Returns whether the number that began at `begun` is read as infinite.
     fn is_infinite(&self, begun: usize) -> bool {
         let text = std::str::from_utf8(&self.bytes[begun..self.at]).unwrap_or_default();
         text.parse::<f64>().is_ok_and(f64::is_infinite)

@@ -111,7 +111,7 @@ pub fn is_utf8(charset: &str) -> bool {
     ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// Whether the charset encodes ASCII as itself, with one byte per character.
+/// Returns whether the charset encodes ASCII as itself, with one byte per character.
 pub fn extends_ascii(charset: &str) -> bool {
     let lower = charset.to_ascii_lowercase();
     let number = |prefix: &str| lower.strip_prefix(prefix).and_then(|rest| rest.parse::<u8>().ok());

@@ -101,12 +101,12 @@ pub fn check(content_type: &str, bytes: &[u8]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether an empty payload of this type stands for the empty event.
+/// Returns whether an empty payload of this type stands for the empty event.
 pub fn is_json(content_type: &str) -> bool {
     content_type == DEFAULT_TYPE || media::parse(content_type).is_some_and(|media| media.is_json())
 }
 
-/// Whether it is the type that browsers and curl send unless told otherwise.
+/// Returns whether it is the type that browsers and curl send unless told otherwise.
 pub fn is_form(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case(FORM_TYPE)

@@ -40,7 +40,7 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// The platform on this host that has this address.
     pub platform: Option<Known>,
-    /// Whether the address itself was given.
+    /// The address itself was given.
     pub is_url_given: bool,
 }
 

@@ -336,7 +336,7 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     paths.into_iter()
 }
 
-/// Whether two URLs lead to the same place: `localhost` and its address are both this host.
+/// Returns whether two URLs lead to the same place: `localhost` and its address are both this host.
 pub fn same_place(one: &Url, other: &Url) -> bool {
     let host = |url: &Url| match url.host_str() {
         Some("localhost") => Some("127.0.0.1".to_owned()),

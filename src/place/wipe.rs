@@ -30,7 +30,7 @@ const FILES: [&str; 10] = [
 const ROLES: [&str; 4] = ["gateway", "registry", "scheduler", "manager"];
 const COMPOSE: [&str; 2] = ["compose.yaml", ".env"];
 
-/// Whether a platform has used this folder, so that files with our names there are ours.
+/// Returns whether a platform has used this folder, so that files with our names there are ours.
 pub fn is_used(folder: &Path) -> bool {
     folder.join("manager-id").is_file() || folder.join("store.db.lock").is_file()
 }
@@ -97,7 +97,7 @@ fn is_id(name: &str) -> bool {
     name.parse::<ManagerId>().is_ok()
 }
 
-/// Whether the name looks like `3.11.7-2efaab9db903`.
+/// Returns whether the name looks like `3.11.7-2efaab9db903`.
 fn is_key(name: &str) -> bool {
     name.rsplit_once('-')
         .is_some_and(|(_, key)| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))

@@ -63,7 +63,7 @@ pub struct Message {
 pub struct Waiting {
     /// The number of messages that no consumer has taken.
     pub messages: u64,
-    /// Whether [`Queue::publish`] would return [`Error::Full`].
+    /// [`Queue::publish`] would return [`Error::Full`].
     pub is_full: bool,
 }
 
@@ -181,7 +181,7 @@ impl Consumer {
 pub struct Delivery {
     /// Header and body, as they were sent.
     pub parcel: Parcel,
-    /// Whether it was handed out before, to a consumer that was lost or gave it back.
+    /// It was handed out before, to a consumer that was lost or gave it back.
     pub redelivered: bool,
     settle: Box<dyn Settle>,
 }
@@ -299,7 +299,7 @@ pub async fn connect(config: &Config, platform: &PlatformName) -> Result<Arc<dyn
 pub struct Survey {
     /// The product and its version, `RabbitMQ 3.13.7`, where it can be seen.
     pub version: Option<String>,
-    /// Whether it takes nothing from publishers, because it is short of memory or disk.
+    /// It takes nothing from publishers, because it is short of memory or disk.
     pub blocked: bool,
 }
 

@@ -1,8 +1,10 @@
 //! Where builds get packages from.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr};
 
 use url::Url;
+
+use super::{BuildProxy, BuildVariables};
 
 /// The sources of packages that a platform has of its own. Only builds get them, and only builds may connect to them
 /// where they have private addresses.
@@ -16,6 +18,77 @@ pub struct Builds {
     pub ca_file: Option<PathBuf>,
     /// A folder with packages, in addition to the index.
     pub find_links: Option<PathBuf>,
+    /// The proxy through which everything is asked that is not excepted.
+    pub proxy: Option<BuildProxy>,
+    /// Hosts that are asked without the proxy, with all names below them.
+    pub no_proxy: Vec<String>,
+    /// Further variables of builds.
+    pub variables: BuildVariables,
+}
+
+/// The hosts that stand for the sandbox itself, which no proxy leads to.
+const ITSELF: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+impl Builds {
+    /// Returns the proxy through which a host is asked; none where it is asked directly.
+    pub fn proxy_for(&self, host: &str) -> Option<&BuildProxy> {
+        let host = host.to_ascii_lowercase();
+        let is_in = |entry: &str| {
+            let domain = entry.trim_start_matches('.');
+            let below = host.strip_suffix(domain);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        };
+        let is_direct =
+            ITSELF.contains(&host.as_str()) || self.no_proxy.iter().any(|entry| is_in(entry));
+        self.proxy.as_ref().filter(|_| !is_direct)
+    }
+
+    /// Returns the variables of a build, with the password of the proxy; that is of use only to one with a network.
+    pub fn environment(&self, has_network: bool) -> BTreeMap<String, String> {
+        let mut found = self.variables.all().clone();
+        let Some(proxy) = self.proxy.as_ref().filter(|_| has_network) else { return found };
+        let direct = ITSELF.into_iter().chain(self.no_proxy.iter().map(String::as_str));
+        let direct = direct.collect::<Vec<_>>().join(",");
+        // Some programs read one form only.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            found.insert(name.to_owned(), proxy.show());
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            found.insert(name.to_owned(), direct.clone());
+        }
+        found
+    }
+
+    /// Returns a line that a build has printed, without user and password of the proxy.
+    pub fn hide_in(&self, line: String) -> String {
+        match &self.proxy {
+            Some(proxy) => proxy.hide_in(&line),
+            None => line,
+        }
+    }
+}
+
+/// A setting that names a server for builds, as people are told of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServerSetting {
+    /// Its flag, with the dashes.
+    pub flag: &'static str,
+    /// The word for such a server.
+    pub what: &'static str,
+    /// The host that is asked where nobody names one; none where nobody is.
+    pub usual: Option<&'static str>,
+}
+
+impl ServerSetting {
+    pub const INDEX: Self = Self { flag: "--build-index", what: "index", usual: Some("pypi.org") };
+    pub const NPM_REGISTRY: Self =
+        Self { flag: "--build-npm-registry", what: "registry", usual: Some("registry.npmjs.org") };
+    pub const PROXY: Self = Self { flag: "--build-proxy", what: "proxy", usual: None };
+
+    /// Returns the flag's name among the settings of builds.
+    pub fn name(&self) -> &'static str {
+        self.flag.trim_start_matches("--build-")
+    }
 }
 
 /// An index of packages. Its address may have a password.
@@ -80,6 +153,52 @@ impl FromStr for PackageIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with_proxy() -> Builds {
+        Builds {
+            proxy: Some("http://u:hunter2@proxy.example:3128".parse().unwrap()),
+            no_proxy: vec!["corp.example".to_owned(), ".lan".to_owned()],
+            variables: "A=1".parse().unwrap(),
+            ..Builds::default()
+        }
+    }
+
+    #[test]
+    fn hosts_are_asked_through_the_proxy_but_for_those_that_are_named_and_the_sandbox_itself() {
+        let builds = with_proxy();
+        for host in ["pypi.org", "corp.example.org", "notcorp.example", "10.0.0.7"] {
+            assert!(builds.proxy_for(host).is_some(), "{host}");
+        }
+        for host in ["corp.example", "PyPI.corp.example", "npm.lan", "localhost", "127.0.0.1", "::1"] {
+            assert_eq!(builds.proxy_for(host), None, "{host}");
+        }
+        assert_eq!(Builds::default().proxy_for("pypi.org"), None);
+    }
+
+    #[test]
+    fn a_build_has_the_proxy_as_variables_if_it_has_a_network() {
+        let builds = with_proxy();
+        let found = builds.environment(true);
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            assert_eq!(found[name], "http://u:hunter2@proxy.example:3128");
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            assert_eq!(found[name], "localhost,127.0.0.1,::1,corp.example,.lan");
+        }
+        assert_eq!(found["A"], "1");
+        assert_eq!(Vec::from_iter(builds.environment(false)), [("A".to_owned(), "1".to_owned())]);
+        assert!(Builds::default().environment(true).is_empty());
+    }
+
+    #[test]
+    fn the_password_of_the_proxy_is_not_shown() {
+        let builds = with_proxy();
+        let shown = format!("{builds:?}");
+        assert!(shown.contains("proxy.example:3128") && !shown.contains("hunter2"), "{shown}");
+        let line = "using http://u:hunter2@proxy.example:3128".to_owned();
+        assert_eq!(builds.hide_in(line), "using http://proxy.example:3128");
+        assert_eq!(Builds::default().hide_in("a@b".to_owned()), "a@b");
+    }
 
     #[test]
     fn an_index_is_an_address_or_none_and_shows_no_password() {

@@ -3,21 +3,25 @@
 //! Precedence: flag > `CLOUDFUNC_…` > `config.toml` > default. A [`Settings`] holds the values that a source
 //! gives, [`Settings::or`] lays one over another, [`Settings::platform`] adds the defaults.
 
+mod build_variables;
 mod builds;
 mod file;
 mod keep_alive_policy;
 mod languages;
 mod platform;
+mod proxy;
 mod stack;
 mod store_place;
 mod table;
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-pub use builds::{Builds, PackageIndex};
+pub use build_variables::BuildVariables;
+pub use builds::{Builds, PackageIndex, ServerSetting};
 pub use keep_alive_policy::KeepAlivePolicy;
 pub use languages::{Languages, OfLanguage};
 pub use platform::Platform;
+pub use proxy::BuildProxy;
 pub use store_place::StorePlace;
 pub use table::{Group, Limits, Setting, Settings, settings};
 
@@ -106,17 +110,28 @@ impl Settings {
         Ok(addresses)
     }
 
+    /// Returns where builds get packages from.
+    pub fn builds(&self) -> Result<Builds, SettingsError> {
+        let no_proxy = self.build_no_proxy.clone().unwrap_or_default();
+        if self.build_proxy.is_none() && !no_proxy.is_empty() {
+            return Err(SettingsError::OnlyOne { given: "--build-no-proxy", missing: "--build-proxy" });
+        }
+        Ok(Builds {
+            index: self.build_index.clone(),
+            npm_registry: self.build_npm_registry.clone(),
+            ca_file: self.build_ca_file.clone().map(absolute),
+            find_links: self.build_find_links.clone().map(absolute),
+            proxy: self.build_proxy.clone(),
+            no_proxy,
+            variables: self.build_env.clone().unwrap_or_default(),
+        })
+    }
+
     /// Fills in the defaults; the store and the queue must be given by now.
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
-        let languages = self.languages();
-        let builds = Builds {
-            index: self.build_index,
-            npm_registry: self.build_npm_registry,
-            ca_file: self.build_ca_file.map(absolute),
-            find_links: self.build_find_links.map(absolute),
-        };
+        let (languages, builds) = (self.languages(), self.builds()?);
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -202,6 +217,29 @@ mod tests {
             error("[platform]\ngateway_hosts = \"faas.example:8000\""),
             "config.toml:2:17: `platform.gateway_hosts`: 'faas.example:8000' is not a host name; write names \
              without ports, separated by commas"
+        );
+    }
+
+    #[test]
+    fn builds_have_a_proxy_and_variables_and_roles_are_told_of_them() {
+        let file = "[platform]\nstore = \"sqlite\"\nqueue = \"embedded\"\nbuild_proxy = \"http://u:p@proxy:3128\"\n\
+                    build_no_proxy = \"corp.example\"\nbuild_env = \"A=1,B=2\"";
+        let platform = from(file).platform(&dirs()).unwrap();
+        assert_eq!(platform.builds.proxy_for("h").unwrap().show(), "http://u:p@proxy:3128");
+        assert_eq!(platform.builds.proxy_for("a.corp.example"), None);
+        let told = platform.environment();
+        let value = |name: &str| told.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str());
+        assert_eq!(value("CLOUDFUNC_BUILD_PROXY"), Some("http://u:p@proxy:3128"));
+        assert_eq!(value("CLOUDFUNC_BUILD_NO_PROXY"), Some("corp.example"));
+        assert_eq!(value("CLOUDFUNC_BUILD_ENV"), Some("A=1\nB=2\n"));
+
+        let alone = from("[platform]\nbuild_no_proxy = \"corp.example\"");
+        let problem = alone.builds().unwrap_err().to_string();
+        assert_eq!(problem, "--build-no-proxy is given without --build-proxy");
+        assert_eq!(
+            error("[platform]\nbuild_proxy = \"socks5://u:hunter2@proxy\""),
+            "config.toml:2:15: `platform.build_proxy`: not a proxy; accepted is an address such as \
+             http://proxy.example:3128"
         );
     }
 

@@ -63,6 +63,9 @@ impl Platform {
             build_npm_registry: self.builds.npm_registry.clone(),
             build_ca_file: self.builds.ca_file.clone(),
             build_find_links: self.builds.find_links.clone(),
+            build_proxy: self.builds.proxy.clone(),
+            build_no_proxy: Some(self.builds.no_proxy.clone()).filter(|names| !names.is_empty()),
+            build_env: Some(self.builds.variables.clone()).filter(|all| !all.all().is_empty()),
             ..Settings::default()
         };
         settings.with_limits(&self.limits)

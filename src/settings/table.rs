@@ -5,7 +5,7 @@
 use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
-    KeepAlivePolicy, PackageIndex, StorePlace, host_names,
+    BuildProxy, BuildVariables, KeepAlivePolicy, PackageIndex, StorePlace, host_names,
     languages::{Languages, OfLanguage},
 };
 use crate::{
@@ -117,10 +117,10 @@ impl Setting {
         }
     }
 
-    /// Whether its value may hold a password: it is never repeated in an error, nor shown by help.
+    /// Returns whether its value may hold a password: it is never repeated in an error, nor shown by help.
     pub fn is_secret(self) -> bool {
-        self.group() == Group::Backends
-            || ["build_index", "build_npm_registry"].contains(&self.key().as_str())
+        const OF_BUILDS: [&str; 4] = ["build_index", "build_npm_registry", "build_proxy", "build_env"];
+        self.group() == Group::Backends || OF_BUILDS.contains(&self.key().as_str())
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
@@ -207,6 +207,16 @@ const INDEX: Form<PackageIndex> = Form {
     read: word,
     read_field: |field| field.parsed("\"https://pypi.example/simple\"", word),
     show: PackageIndex::show,
+};
+const PROXY: Form<BuildProxy> = Form {
+    read: word,
+    read_field: |field| field.parsed("\"http://proxy.example:3128\"", word),
+    show: BuildProxy::show,
+};
+const VARIABLES: Form<BuildVariables> = Form {
+    read: word,
+    read_field: |field| field.parsed("\"NAME=VALUE,OTHER=VALUE\"", word),
+    show: BuildVariables::show,
 };
 const IP: Form<IpAddr> = Form {
     read: |text| text.parse().map_err(|_| "not an IP address".to_owned()),
@@ -424,6 +434,13 @@ settings! {
         build_ca_file: PathBuf, PATH, Builds, "build-ca-file", "FILE";
         /// Folder with packages (wheels) that builds use in addition to the index
         build_find_links: PathBuf, PATH, Builds, "build-find-links", "DIR";
+        /// HTTP proxy of builds, with a user and a password if it asks for them. Builds may connect to it also
+        /// where its address is private
+        build_proxy: BuildProxy, PROXY, Builds, "build-proxy", "URL";
+        /// Hosts that builds ask without the proxy, with all names below them, separated by commas
+        build_no_proxy: Vec<String>, HOST_NAMES, Builds, "build-no-proxy", "NAMES";
+        /// Further variables of builds, as NAME=VALUE, separated by commas, or one on each line
+        build_env: BuildVariables, VARIABLES, Builds, "build-env", "VARIABLES";
     }
     limits {
         /// How long a sync call waits for a free instance; after that it is answered with 429

@@ -25,6 +25,7 @@ on! {
     packages_are_compiled_when_they_are_installed
     a_prewarmed_instance_has_bytecode;
     postgres_rabbitmq_docker:
+    the_code_in_an_image_is_compiled_when_that_is_made
     code_is_compiled_at_its_deploy_and_by_no_start
     code_that_was_not_loaded_at_its_deploy_is_compiled_in_the_background
     packages_are_compiled_when_they_are_installed
@@ -97,6 +98,25 @@ fn bundles(platform: &TestPlatform) -> usize {
 
 fn tells(told: &[String]) -> bool {
     told.contains(&"compiling the code".to_owned())
+}
+
+async fn the_code_in_an_image_is_compiled_when_that_is_made(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let large = large();
+    let files = [
+        ("function.py", CODE),
+        ("large.py", large.as_str()),
+        ("broken.py", "def ("),
+        ("cloudfunc.toml", "package = \"image\"\n"),
+    ];
+    platform.deploy("f", &files).await;
+    let (answer, _) = answer(&platform, "f").await;
+    assert_eq!(answer["compiled"], json!(["broken.py"]), "{answer}");
+    assert!(
+        answer["cached"].as_str().is_some_and(|name| name.starts_with("large.cpython-")),
+        "{answer}"
+    );
+    platform.stop().await;
 }
 
 async fn code_is_compiled_at_its_deploy_and_by_no_start(stack: Stack, test: &str) {

@@ -87,6 +87,11 @@ fn sources_of_packages_are_looked_at_and_up_refuses_what_can_never_work() {
     let links = of("find-links");
     assert_eq!((&links["group"], &links["status"]), (&json!("packages"), &json!("problem")));
     assert_eq!(links["found"], format!("--build-find-links: {missing} is not a folder"));
+    let (_, with_proxy) =
+        patient.document(&["--embedded", "--build-proxy", "http://u:hunter2@127.0.0.1:9"]);
+    let proxy = check(&with_proxy, "proxy");
+    assert_eq!(proxy["found"], "127.0.0.1 is this host's loopback, which builds cannot reach");
+    assert!(!with_proxy.to_string().contains("hunter2"), "{with_proxy}");
     let index = of("index");
     assert_eq!(index["status"], "warning");
     assert_eq!(index["found"], "127.0.0.1 is this host's loopback, which builds cannot reach");
@@ -174,6 +179,17 @@ fn the_document_is_frozen() {
     assert_eq!(document["stacks"]["up"], json!({"can_run": false, "why": reason}));
     let embedded = document["stacks"]["embedded"].as_object().unwrap();
     assert_eq!(embedded.keys().collect::<Vec<_>>(), ["can_run", "why"]);
+}
+
+#[test]
+fn interpreters_of_this_machine_are_not_judged_where_functions_run_in_images() {
+    let (_, document) = Patient::new().document(&["--embedded", "--runtime", "docker"]);
+    for (name, title) in [("python", "Python"), ("node", "Node")] {
+        let found =
+            format!("functions in {title} run in images; this machine's own {title} does not matter");
+        let check = check(&document, name);
+        assert_eq!((&check["status"], &check["found"]), (&json!("ok"), &json!(found)));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod hosts;
 mod kept;
 pub mod node;
 mod projects;
+mod proxy;
 mod refusals;
 pub mod registry;
 pub mod wheelhouse;

@@ -199,7 +199,7 @@ impl Bench {
     }
 }
 
-/// Whether every further request would fail the same way: the platform is not there, or does not accept such a
+/// Returns whether every further request would fail the same way: the platform is not there, or does not accept such a
 /// request from this caller.
 fn is_final(error: &client::Error) -> bool {
     match error {

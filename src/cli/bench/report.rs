@@ -26,7 +26,7 @@ pub struct Report {
     /// Time from the end of the warm-up to the last answer.
     #[serde(serialize_with = "rounded::value")]
     duration_s: f64,
-    /// Whether a signal ended the benchmark.
+    /// A signal ended the benchmark.
     interrupted: bool,
     /// Answers with a value, per second.
     #[serde(serialize_with = "rounded::value")]

@@ -18,7 +18,7 @@ pub struct Item {
     name: Option<FunctionName>,
     /// The revision that is active now.
     revision: Option<RevisionNumber>,
-    /// Whether this revision was active already.
+    /// This revision was active already.
     unchanged: bool,
     image: Option<String>,
     error: Option<Report>,

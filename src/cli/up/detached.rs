@@ -131,7 +131,7 @@ fn failed(ended: ExitStatus, log: &Path, before: u64, out: &Output) -> Error {
         .hint(format!("see {}", log.display()))
 }
 
-/// Whether this process is the one in the background.
+/// Returns whether this process is the one in the background.
 pub fn is_this() -> bool {
     std::env::var_os(DETACHED).is_some()
 }

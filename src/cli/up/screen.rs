@@ -47,7 +47,7 @@ pub struct Screen {
     lines: SyncSender<Text>,
     dropped: Arc<AtomicU64>,
     color: bool,
-    /// Whether the screen shows the lines of the roles, which are in their files anyway.
+    /// The screen shows the lines of the roles, which are in their files anyway.
     shows_roles: bool,
 }
 

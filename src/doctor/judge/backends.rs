@@ -22,7 +22,7 @@ pub struct Answer {
     pub missing: usize,
     /// The number of migrations that only a newer program knows.
     pub unknown: usize,
-    /// Whether the store has no migrations yet.
+    /// The store has no migrations yet.
     pub is_empty: bool,
     /// The count of async invocations by state; none if they could not be counted in time.
     pub totals: Option<Totals>,

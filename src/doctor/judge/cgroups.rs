@@ -25,7 +25,7 @@ pub struct Controller {
 pub struct Facts {
     pub layout: Layout,
     pub controllers: Vec<Controller>,
-    /// Whether memory and swap can be limited together.
+    /// Memory and swap can be limited together.
     pub limits_swap: bool,
 }
 

@@ -12,7 +12,7 @@ pub struct Facts {
     pub now: i64,
     /// The time when the program's file was written.
     pub program: Option<i64>,
-    /// Whether the network keeps the clock right; `None` if that is not known.
+    /// The network keeps the clock right; `None` if that is not known.
     pub is_synchronised: Option<bool>,
     /// The time by which the store's clock is ahead of ours.
     pub store_ahead_ms: Option<i64>,

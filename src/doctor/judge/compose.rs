@@ -8,7 +8,7 @@ pub struct Facts {
     pub installed: Option<(String, String)>,
     /// The services, or the reason why they cannot be listed.
     pub services: Result<Vec<Service>, String>,
-    /// Whether compose is needed: false if store and queue are given, or embedded.
+    /// Compose is needed: false if store and queue are given, or embedded.
     pub is_needed: bool,
 }
 

@@ -18,7 +18,7 @@ pub struct Place {
     pub path: String,
     /// The free space; `None` if it cannot be determined.
     pub room: Option<Room>,
-    /// Whether a full disk keeps the platform from working.
+    /// A full disk keeps the platform from working.
     pub is_needed: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct Folder {
 pub struct Facts {
     pub folder: Folder,
     pub places: Vec<Place>,
-    /// Whether the data folder will hold an SQLite file.
+    /// The data folder will hold an SQLite file.
     pub has_sqlite: bool,
 }
 

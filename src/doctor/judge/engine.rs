@@ -51,7 +51,7 @@ pub struct Component {
 pub struct Unreachable {
     pub address: String,
     pub reason: String,
-    /// Whether this user has no permission to use its socket.
+    /// This user has no permission to use its socket.
     pub denied: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The platform's own sources of packages.
 
 use super::{Finding, Stops, Wanted, size};
-use crate::local::sources::Wheels;
+use crate::{local::sources::Wheels, settings::ServerSetting};
 
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -11,6 +11,8 @@ pub struct Facts {
     pub index: Option<Index>,
     /// `None` if Node's packages come from the public registry.
     pub npm_registry: Option<Index>,
+    /// `None` if builds connect to everything directly.
+    pub proxy: Option<Index>,
     /// Builds have a network of their own.
     pub is_fenced: bool,
     /// The platform runs as root; builds then run as a user without rights.
@@ -32,8 +34,11 @@ pub struct Kept {
     pub path: String,
     pub trees: usize,
     pub bytes: u64,
+    /// The limit of these bytes.
+    pub most: u64,
 }
 
+/// A server for builds: an index, a registry, the proxy.
 #[derive(Clone, Debug)]
 pub struct Index {
     pub host: String,
@@ -45,6 +50,8 @@ pub struct Index {
 pub enum IndexState {
     /// The setting is `none`.
     None,
+    /// It is asked through the proxy, which may know more names than this machine.
+    Proxied,
     /// The address is not known, and why.
     Unknown(String),
     Loopback,
@@ -65,20 +72,22 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     let has_wheels = files.wheels.is_some();
     findings.extend(facts.index.as_ref().map(|found| match found.state {
         IndexState::None => no_index(has_wheels),
-        _ => address(found, &INDEX, facts.is_fenced),
+        _ => address(found, &ServerSetting::INDEX, facts.is_fenced),
     }));
     findings.extend(facts.npm_registry.as_ref().map(|found| match found.state {
         IndexState::None => {
-            Finding::ok(REGISTRY.name, "none: functions in Node bring their node_modules")
+            let name = ServerSetting::NPM_REGISTRY.name();
+            Finding::ok(name, "none: functions in Node bring their node_modules")
         }
-        _ => address(found, &REGISTRY, facts.is_fenced),
+        _ => address(found, &ServerSetting::NPM_REGISTRY, facts.is_fenced),
     }));
-    findings.extend(files.kept.as_ref().map(|Kept { path, trees, bytes }| {
+    let proxy = facts.proxy.as_ref();
+    findings.extend(proxy.map(|found| address(found, &ServerSetting::PROXY, facts.is_fenced)));
+    findings.extend(files.kept.as_ref().map(|Kept { path, trees, bytes, most }| {
         let sets = if *trees == 1 { "set" } else { "sets" };
-        let found = format!(
-            "`run` keeps {trees} {sets} of packages, {} of at most 2 GiB, in {path}",
-            size(*bytes)
-        );
+        let (bytes, most) = (size(*bytes), size(*most));
+        let found =
+            format!("`run` keeps {trees} {sets} of packages, {bytes} of at most {most}, in {path}");
         Finding::ok("run-cache", found)
     }));
     findings
@@ -122,33 +131,20 @@ fn authorities(path: &str, count: &Result<usize, String>, wanted: Wanted) -> Fin
     }
 }
 
-/// A setting with the address of packages.
-struct Setting {
-    name: &'static str,
-    flag: &'static str,
-    what: &'static str,
-}
-
-const INDEX: Setting = Setting { name: "index", flag: "--build-index", what: "index" };
-const REGISTRY: Setting =
-    Setting { name: "npm-registry", flag: "--build-npm-registry", what: "registry" };
-
 fn no_index(has_wheels: bool) -> Finding {
+    let name = ServerSetting::INDEX.name();
     if has_wheels {
-        return Finding::ok(INDEX.name, "none: packages are those of the folder");
+        return Finding::ok(name, "none: packages are those of the folder");
     }
     Finding::warning(
-        INDEX.name,
+        name,
         "builds have neither an index nor a folder of wheels, so no Python package can be installed",
         "Name a folder with --build-find-links, or an index with --build-index.",
     )
 }
 
-fn address(
-    Index { host, port, state }: &Index,
-    Setting { name, flag, what }: &Setting,
-    is_fenced: bool,
-) -> Finding {
+fn address(Index { host, port, state }: &Index, setting: &ServerSetting, is_fenced: bool) -> Finding {
+    let (name, ServerSetting { flag, what, .. }) = (setting.name(), setting);
     match state {
         IndexState::Unknown(why) => Finding::warning(
             name,
@@ -160,6 +156,7 @@ fn address(
             format!("{host} is this host's loopback, which builds cannot reach"),
             format!("Give the {what} another address of this host, and {flag} that one."),
         ),
+        IndexState::Proxied => Finding::ok(name, format!("{host} is asked through the proxy")),
         IndexState::Loopback | IndexState::None => {
             Finding::ok(name, format!("{host} is this host's loopback"))
         }
@@ -241,12 +238,41 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_asked_in_place_of_what_it_leads_to() {
+        let at = |host: &str, state| Some(Index { host: host.to_owned(), port: 3128, state });
+        let facts = Facts {
+            files: Some(Files::default()),
+            index: at("pypi.example", IndexState::Proxied),
+            proxy: at("proxy.example", IndexState::Answers),
+            is_fenced: true,
+            ..Facts::default()
+        };
+        assert_eq!(
+            shown(&judge(&facts, Wanted::Up)),
+            [
+                "ok index: pypi.example is asked through the proxy",
+                "ok proxy: proxy.example accepts connections on port 3128",
+            ]
+        );
+        let silent = IndexState::Silent("timed out".to_owned());
+        let away = Facts { index: None, proxy: at("proxy.example", silent), ..facts };
+        assert_eq!(
+            shown(&judge(&away, Wanted::Up)),
+            [
+                "warning proxy: proxy.example does not accept a connection on port 3128: timed out | See whether the proxy \
+                 runs and its firewall lets this machine through, or correct --build-proxy."
+            ]
+        );
+    }
+
+    #[test]
     fn what_run_keeps_is_counted() {
-        let kept = Kept { path: "/home/a/.cache/cloudfunc".to_owned(), trees: 2, bytes: 300 << 20 };
+        let path = "/home/a/.cache/cloudfunc".to_owned();
+        let kept = Kept { path, trees: 2, bytes: 300 << 20, most: 2 << 30 };
         assert_eq!(
             of(Files { kept: Some(kept), ..Files::default() }, None),
             [
-                "ok run-cache: `run` keeps 2 sets of packages, 300.0 MiB of at most 2 GiB, in /home/a/.cache/cloudfunc"
+                "ok run-cache: `run` keeps 2 sets of packages, 300.0 MiB of at most 2.0 GiB, in /home/a/.cache/cloudfunc"
             ]
         );
     }

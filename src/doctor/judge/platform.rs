@@ -32,7 +32,7 @@ pub struct Orphans {
 pub struct Facts {
     /// The data folder of the platform that was asked about.
     pub data_dir: String,
-    /// Whether `up` is running on it.
+    /// `up` is running on it.
     pub is_running: bool,
     pub roles: Vec<Role>,
     /// Role processes of an `up` that was killed.

@@ -24,7 +24,7 @@ pub struct Port {
     /// The flag that changes the port.
     pub flag: &'static str,
     pub state: State,
-    /// Whether the embedded stack needs this port, too.
+    /// The embedded stack needs this port, too.
     pub is_roles: bool,
 }
 

@@ -7,9 +7,11 @@ use crate::model::Language;
 pub struct Facts {
     /// The version of the runtime without a daemon, or the reason why it cannot work.
     pub oci: Result<String, String>,
-    /// Whether `--runtime` chooses it.
+    /// The platform that runs uses it, or `--runtime` chooses it.
     pub is_chosen: bool,
     pub has_engine: bool,
+    /// Functions run in images, with the interpreters of those.
+    pub has_images: bool,
     /// One of each language.
     pub interpreters: Vec<Interpreter>,
     /// The name of the network helper, such as `slirp4netns`.
@@ -31,7 +33,7 @@ pub struct Found {
     pub path: String,
     /// The version, such as `3.11.7`; `None` if it does not report one.
     pub version: Option<String>,
-    /// Whether it has the program that installs packages; true where the language needs none.
+    /// It has the program that installs packages, or the language needs none.
     pub installs: bool,
 }
 
@@ -67,8 +69,13 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     let Interpreter { language, found, default_version } = of;
     let (name, about) = (language.name(), language.facts());
     let title = about.title;
+    if facts.has_images {
+        let found =
+            format!("functions in {title} run in images; this machine's own {title} does not matter");
+        return Finding::ok(name, found);
+    }
+    let program = about.interpreter.as_ref().map_or(name, |interpreter| interpreter.program);
     let Some(Found { path, version, installs }) = found else {
-        let program = about.interpreter.program;
         let missing = format!("there is no {program} on the PATH");
         let advice = format!("Install {title} if functions in {title} are to run without Docker.");
         return match (wanted, facts.has_engine) {
@@ -80,7 +87,7 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     };
     let Some(version) = version else {
         let found = format!("{path} does not say its version");
-        let advice = format!("Look whether it works: `{} --version`.", about.interpreter.program);
+        let advice = format!("Look whether it works: `{program} --version`.");
         return Finding::note(name, found, advice);
     };
     let found = format!("{title} {version} at {path}");
@@ -102,7 +109,7 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     }
     let found = format!("{found}; functions that name no version want {default_version}");
     let advice = format!(
-        "Install {title} {default_version}, or set CLOUDFUNC_{}_VERSION={line}; with Docker the image decides.",
+        "Install {title} {default_version}, or set CLOUDFUNC_{}_VERSION={line}.",
         name.to_uppercase()
     );
     Finding::note(name, found, advice)
@@ -145,6 +152,7 @@ mod tests {
             oci: Ok("oci 0.5".to_owned()),
             is_chosen: false,
             has_engine: false,
+            has_images: false,
             interpreters: vec![
                 one(Language::Python, Some(("/usr/bin/python3", "3.12.4")), "3.12"),
                 one(Language::Node, Some(("/usr/bin/node", "22.1.0")), "22"),
@@ -219,6 +227,26 @@ mod tests {
     }
 
     #[test]
+    fn where_functions_run_in_images_the_machine_s_interpreters_do_not_matter() {
+        let facts = Facts {
+            interpreters: vec![
+                one(Language::Python, Some(("/p", "3.8.1")), "3.12"),
+                one(Language::Node, None, "22"),
+            ],
+            has_engine: true,
+            has_images: true,
+            ..good()
+        };
+        assert_eq!(
+            shown(&judge(&facts, Wanted::Embedded))[1..3],
+            [
+                "ok python: functions in Python run in images; this machine's own Python does not matter",
+                "ok node: functions in Node run in images; this machine's own Node does not matter",
+            ]
+        );
+    }
+
+    #[test]
     fn another_version_than_functions_want_is_named() {
         let shown = |language, found, wants| {
             shown(&[interpreter(&one(language, Some(found), wants), &good(), Wanted::Up)])
@@ -227,14 +255,14 @@ mod tests {
             shown(Language::Python, ("/p", "3.11.7"), "3.12"),
             [
                 "note python: Python 3.11.7 at /p; functions that name no version want 3.12 | Install Python 3.12, or \
-              set CLOUDFUNC_PYTHON_VERSION=3.11; with Docker the image decides."
+              set CLOUDFUNC_PYTHON_VERSION=3.11."
             ]
         );
         assert_eq!(
             shown(Language::Node, ("/n", "20.11.1"), "22"),
             [
                 "note node: Node 20.11.1 at /n; functions that name no version want 22 | Install Node 22, or set \
-              CLOUDFUNC_NODE_VERSION=20; with Docker the image decides."
+              CLOUDFUNC_NODE_VERSION=20."
             ]
         );
     }

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    net::SocketAddrV4,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -161,24 +162,45 @@ impl Making<'_> {
             version: self.version.to_owned(),
             handler: program.handler,
             network: self.command.network,
-            rights: BuildRights { calls_installer: program.calls_installer, ..BuildRights::default() },
+            rights: BuildRights {
+                reachable: self.reachable().await?,
+                calls_installer: program.calls_installer,
+                ..BuildRights::default()
+            },
             packages: self.packages.map(|_| self.shared.packages.cache.shown()),
         };
         let code = self.code.clone();
         Workshop::make(self.shared, plan, move |folder| prepare(folder, &code, program)).await
     }
 
+    /// Returns the addresses that a command with a network may connect to wherever they are.
+    async fn reachable(&self) -> Result<Vec<SocketAddrV4>, Failure> {
+        match self.command.network {
+            Network::None => Ok(Vec::new()),
+            Network::Egress => {
+                let is_fenced = self.shared.runtime.kind() != "process";
+                dependencies::proxy_addresses(&self.shared.packages.builds, is_fenced).await
+            }
+        }
+    }
+
     /// Runs the command to its end.
     async fn performed(&self, workshop: &mut Workshop) -> Result<(), Failure> {
         let limit = self.shared.limits.build_time;
+        let builds = &self.shared.packages.builds;
         let printed = Mutex::new(Printed::default());
         let tell = |line: String| {
+            let line = builds.hide_in(line);
             if let Some(line) = printed.lock().expect("no holder panics").add(line) {
                 self.tell(line);
             }
         };
-        let event =
-            json!({"command": self.command.command, "env": self.spec.env, "packages": self.packages});
+        let event = json!({
+            "command": self.command.command,
+            "env": self.spec.env,
+            "packages": self.packages,
+            "variables": builds.environment(self.command.network != Network::None),
+        });
         // Its end is kept, however much comes before.
         workshop.hear_everything();
         let ended = workshop.ask_watched(event, limit, "running the build command", &tell).await;

@@ -114,6 +114,7 @@ impl Workshop {
         event["memory"] = json!(show_bytes(MEMORY));
         let mut printed = String::new();
         let mut hear = |line: String| {
+            let line = sources.hide_in(line);
             printed.push_str(&line);
             printed.push('\n');
             tell(line);
@@ -125,12 +126,12 @@ impl Workshop {
         match outcome {
             Ok(Outcome::Installed(packages)) => bounded(packages).map_err(failed),
             Ok(Outcome::Failed { failed: _, away: Some(why), .. }) => {
-                Err(self.away(sources.away(wanted, &why)).await)
+                Err(self.away(sources.away(wanted, &sources.hide_in(why))).await)
             }
             Ok(Outcome::Failed { failed: why, wheels: true, .. }) => {
                 Err(Failure::Platform(sources.unreadable(&why)))
             }
-            Ok(Outcome::Failed { failed: reason, .. }) => Err(failed(reason)),
+            Ok(Outcome::Failed { failed: reason, .. }) => Err(failed(sources.hide_in(reason))),
             Err(Failure::Packages { reason, .. }) => Err(failed(reason)),
             Err(other) => Err(other),
         }

@@ -33,6 +33,8 @@ use crate::{
     model::{Dependencies, Digest, Target},
 };
 
+/// The folder of this form, in the user's caches.
+const FOLDER: &str = "run-1";
 /// The most that all trees together take, in bytes; those that were not used for longest are removed.
 const MOST: u64 = 2 << 30;
 /// The most images whose interpreter and machine are remembered.
@@ -58,6 +60,15 @@ struct State {
     installed: Vec<Dependencies>,
 }
 
+/// The size of what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSize {
+    pub trees: usize,
+    pub bytes: u64,
+    /// The limit of these bytes.
+    pub most: u64,
+}
+
 /// The file of an image.
 #[derive(Serialize, Deserialize)]
 struct Described {
@@ -76,6 +87,15 @@ impl KeptPackages {
             }
         };
         Self { folder, refresh, state: Mutex::default() }
+    }
+
+    /// Looks at what is kept in this folder of the user's caches, and changes nothing; none where nothing is kept.
+    pub fn look(caches: &Path) -> Option<KeptSize> {
+        let keys = newest_first(&caches.join(FOLDER).join("keys")).ok()?;
+        let known = keys.iter().filter_map(|path| read::<Dependencies>(path));
+        let (trees, bytes) = known
+            .fold((0, 0_u64), |(trees, bytes), known| (trees + 1, bytes.saturating_add(known.bytes)));
+        (trees > 0).then_some(KeptSize { trees, bytes, most: MOST })
     }
 
     /// Returns the folder of the trees; none where nothing can be kept.
@@ -170,7 +190,7 @@ fn prepare(caches: &Path) -> io::Result<PathBuf> {
         // With `sudo`, what is made there could not be removed by its owner.
         return Err(io::Error::other("it belongs to another user"));
     }
-    let folder = caches.join("run-1");
+    let folder = caches.join(FOLDER);
     for name in ["keys", "targets"] {
         DirBuilder::new().recursive(true).mode(0o700).create(folder.join(name))?;
     }

@@ -53,10 +53,13 @@ fn what_one_run_installs_the_next_one_finds() {
     let open = || KeptPackages::open(Some(&caches), false);
     let (new, first) = (packages("k", "t", MIB), open());
     assert_eq!(first.find(&new.key), None);
+    assert_eq!(KeptPackages::look(&caches), None);
     install(&first, &new);
     first.keep_target("sha256:1", &target("3.12"));
     assert_eq!(open().find(&new.key), None, "it has no key before it is on disk");
     assert_eq!(first.close(), None);
+    let size = KeptSize { trees: 1, bytes: MIB, most: MOST };
+    assert_eq!(KeptPackages::look(&caches), Some(size));
 
     let second = open();
     assert_eq!(second.find(&new.key), Some(new.clone()));

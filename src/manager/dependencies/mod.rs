@@ -27,7 +27,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-pub use self::requirements::own_folder;
+pub use self::{requirements::own_folder, sources::proxy_addresses};
 use self::{
     cache::Tree,
     requirements::{Requirements, Texts},

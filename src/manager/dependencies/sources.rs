@@ -10,15 +10,18 @@ use serde_json::{Value, json};
 use super::{super::workshop::failure::Failure, requirements::Requirements};
 use crate::{
     language::Index,
-    settings::{Builds, PackageIndex},
+    settings::{BuildProxy, Builds, PackageIndex, ServerSetting},
 };
 
 /// The sources of one build.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// The platform's settings.
+    builds: Builds,
     /// The index, which shows its password to the installer only; none for the installer's own.
     index: Option<PackageIndex>,
-    /// Addresses that the build may connect to: those of all indexes, whichever it asks, since builds share a network.
+    /// Addresses that the build may connect to: those of the proxy and of all indexes that are asked without it, whichever
+    /// it asks, since builds share a network.
     pub reachable: Vec<SocketAddrV4>,
     /// A folder with packages.
     pub wheels: Option<PathBuf>,
@@ -32,7 +35,12 @@ impl Sources {
 
     /// Looks up the index, and reads the certificates. `is_fenced`: builds have a network of their own.
     pub async fn find(builds: &Builds, kind: Index, is_fenced: bool) -> Result<Self, Failure> {
-        let mut found = Self { wheels: folder_of(builds, kind).cloned(), ..Self::default() };
+        let mut found = Self {
+            builds: builds.clone(),
+            wheels: folder_of(builds, kind).cloned(),
+            reachable: proxy_addresses(builds, is_fenced).await?,
+            ..Self::default()
+        };
         if let Some(folder) = &found.wheels
             && !folder.is_dir()
         {
@@ -49,8 +57,13 @@ impl Sources {
             found.index = Some(index.clone());
         }
         for each in Index::ALL {
-            let Some(index) = index_of(builds, each) else { continue };
-            match addresses(index, each, is_fenced).await {
+            let Some((host, port)) = index_of(builds, each).and_then(PackageIndex::host) else {
+                continue;
+            };
+            if builds.proxy_for(&host).is_some() {
+                continue;
+            }
+            match addresses(&host, port, setting_of(each), is_fenced).await {
                 Ok(addresses) => found.reachable.extend(addresses),
                 Err(failure) if each == kind => return Err(failure),
                 // The builds that need it fail.
@@ -75,6 +88,7 @@ impl Sources {
             "wheels": self.wheels.is_some(),
             "certificates": self.certificates.as_ref().map(|_| Self::CERTIFICATES),
             "searched": self.searched(wanted),
+            "environment": self.builds.environment(true),
         })
     }
 
@@ -83,13 +97,16 @@ impl Sources {
         let folder = self.wheels.as_ref();
         let folder =
             folder.map(|folder| format!("the folder {} (--build-find-links)", folder.display()));
+        let kind = wanted.installer.index;
+        let ServerSetting { flag, what, .. } = setting_of(kind);
         match (self.has_none(), folder) {
             (false, None) => self.index_of(wanted),
             (false, Some(folder)) => format!("{} and {folder}", self.index_of(wanted)),
-            (true, None) => {
-                "nowhere, since --build-index is none and no --build-find-links is set".to_owned()
+            (true, None) if kind == Index::Python => {
+                format!("nowhere, since {flag} is none and no --build-find-links is set")
             }
-            (true, Some(folder)) => format!("{folder}, and no index, since --build-index is none"),
+            (true, None) => format!("nowhere, since {flag} is none"),
+            (true, Some(folder)) => format!("{folder}, and no {what}, since {flag} is none"),
         }
     }
 
@@ -99,16 +116,33 @@ impl Sources {
 
     /// Returns the index that is asked, without a password, and who says so.
     fn index_of(&self, wanted: &Requirements) -> String {
-        let kind = wanted.installer.index;
-        let (what, setting) = (name_of(kind), setting_of(kind));
+        let ServerSetting { flag, what, usual } = setting_of(wanted.installer.index);
         match &self.index {
-            Some(index) => format!("the {what} {} ({setting})", index.without_password()),
+            Some(index) => {
+                let through = index.host().map(|(host, _)| self.through(&host)).unwrap_or_default();
+                format!("the {what} {} ({flag}){through}", index.without_password())
+            }
             None if wanted.indexes.is_empty() => {
-                let (host, tool) = (usual_of(kind), wanted.installer.tool);
-                format!("{host}, the usual {what} of {tool} ({setting} names another one)")
+                let (host, tool) = (usual.unwrap_or_default(), wanted.installer.tool);
+                let through = self.through(host);
+                format!("{host}, the usual {what} of {tool} ({flag} names another one){through}")
             }
             None => format!("the {what} that {} names", wanted.file),
         }
+    }
+
+    /// Returns what is added to a host that is asked through the proxy.
+    fn through(&self, host: &str) -> String {
+        let proxy = self.builds.proxy_for(host);
+        let through = proxy.map(|proxy| {
+            format!(", through the proxy {} ({})", proxy.without_password(), ServerSetting::PROXY.flag)
+        });
+        through.unwrap_or_default()
+    }
+
+    /// Returns what a build says, without the password of the proxy.
+    pub fn hide_in(&self, said: String) -> String {
+        self.builds.hide_in(said)
     }
 
     /// Words an index that does not answer.
@@ -144,26 +178,10 @@ pub fn index_of(builds: &Builds, kind: Index) -> Option<&PackageIndex> {
 }
 
 /// Returns the setting that names an index of this kind.
-fn setting_of(kind: Index) -> &'static str {
+fn setting_of(kind: Index) -> &'static ServerSetting {
     match kind {
-        Index::Python => "--build-index",
-        Index::Npm => "--build-npm-registry",
-    }
-}
-
-/// Returns the host that is asked where nobody names one.
-fn usual_of(kind: Index) -> &'static str {
-    match kind {
-        Index::Python => "pypi.org",
-        Index::Npm => "registry.npmjs.org",
-    }
-}
-
-/// Returns what people call an index of this kind.
-fn name_of(kind: Index) -> &'static str {
-    match kind {
-        Index::Python => "index",
-        Index::Npm => "registry",
+        Index::Python => &ServerSetting::INDEX,
+        Index::Npm => &ServerSetting::NPM_REGISTRY,
     }
 }
 
@@ -178,14 +196,20 @@ pub fn origins(builds: &Builds, kind: Index) -> [Option<String>; 2] {
     [index, folder_of(builds, kind).map(|folder| folder.display().to_string())]
 }
 
-/// Returns the addresses of an index. One that is away is not looked up: the installer says so.
+/// Returns the addresses of the proxy, which a build with a network may connect to.
+pub async fn proxy_addresses(builds: &Builds, is_fenced: bool) -> Result<Vec<SocketAddrV4>, Failure> {
+    let Some((host, port)) = builds.proxy.as_ref().map(BuildProxy::host) else { return Ok(Vec::new()) };
+    addresses(&host, port, &ServerSetting::PROXY, is_fenced).await
+}
+
+/// Returns the addresses of a server. One that is away is not looked up: the build says so.
 async fn addresses(
-    index: &PackageIndex,
-    kind: Index,
+    host: &str,
+    port: u16,
+    ServerSetting { flag, what, .. }: &ServerSetting,
     is_fenced: bool,
 ) -> Result<Vec<SocketAddrV4>, Failure> {
-    let Some((host, port)) = index.host() else { return Ok(Vec::new()) };
-    let found = tokio::net::lookup_host((host.as_str(), port)).await;
+    let found = tokio::net::lookup_host((host, port)).await;
     let found = found.into_iter().flatten().filter_map(|address| match address {
         SocketAddr::V4(address) => Some(address),
         SocketAddr::V6(_) => None,
@@ -194,10 +218,9 @@ async fn addresses(
     addresses.sort_unstable();
     addresses.dedup();
     if is_fenced && addresses.iter().any(|address| address.ip().is_loopback()) {
-        let (what, setting) = (name_of(kind), setting_of(kind));
         return Err(Failure::Platform(format!(
-            "{setting}: {host} is this host's loopback, which builds cannot reach; give the {what} another address of \
-             this host"
+            "{flag}: {host} is this host's loopback, which builds cannot reach; give the {what} another address of this \
+             host"
         )));
     }
     Ok(addresses)
@@ -214,6 +237,11 @@ mod tests {
             indexes: indexes.iter().map(|index| (*index).to_owned()).collect(),
             ..Requirements::none(Language::Python, "3.12".to_owned(), installer.unwrap(), "r.txt")
         }
+    }
+
+    fn of_npm() -> Requirements {
+        let installer = Language::Node.facts().dependencies.as_ref().unwrap().installer.as_ref();
+        Requirements::none(Language::Node, "22".to_owned(), installer.unwrap(), "package.json")
     }
 
     fn builds(index: &str) -> Builds {
@@ -262,6 +290,47 @@ mod tests {
         // One that no build can reach is of no matter to builds that do not ask it.
         let away = Sources::find(&both("http://127.0.0.1:4873/"), Index::Python, true).await.unwrap();
         assert_eq!(away.reachable, ["192.0.2.7:8080".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn the_proxy_is_let_through_in_place_of_what_it_leads_to() {
+        let proxy = |url: &str, no_proxy: &[&str]| Builds {
+            proxy: Some(url.parse().unwrap()),
+            no_proxy: no_proxy.iter().map(|&name| name.to_owned()).collect(),
+            npm_registry: Some("http://192.0.2.8:4873/".parse().unwrap()),
+            ..builds("http://192.0.2.7:8080/simple")
+        };
+        let reachable = async |builds: &Builds| {
+            let found = Sources::find(builds, Index::Python, true).await.unwrap().reachable;
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let through = proxy("http://u:hunter2@192.0.2.9:3128", &[]);
+        assert_eq!(reachable(&through).await, ["192.0.2.9:3128"]);
+        let direct = proxy("http://u:hunter2@192.0.2.9:3128", &["192.0.2.8"]);
+        assert_eq!(reachable(&direct).await, ["192.0.2.9:3128", "192.0.2.8:4873"]);
+        assert_eq!(
+            problem(&proxy("http://u:hunter2@127.0.0.1:3128", &[])).await,
+            "--build-proxy: 127.0.0.1 is this host's loopback, which builds cannot reach; give the proxy another \
+             address of this host"
+        );
+        // Its password is for the installer only, and in no key.
+        let sources = Sources::find(&through, Index::Python, true).await.unwrap();
+        let event = sources.event(&wanted(&[]));
+        assert_eq!(event["environment"]["HTTPS_PROXY"], "http://u:hunter2@192.0.2.9:3128");
+        let searched = "the index http://192.0.2.7:8080/simple (--build-index), through the proxy \
+                        http://192.0.2.9:3128 (--build-proxy)";
+        assert_eq!(event["searched"], searched);
+        assert_eq!(
+            sources.away(&wanted(&[]), "no route"),
+            format!("{searched} cannot be reached: no route")
+        );
+        assert!(!format!("{sources:?}").contains("hunter2"));
+        assert_eq!(
+            sources.hide_in("http://u:hunter2@192.0.2.9:3128".to_owned()),
+            "http://192.0.2.9:3128"
+        );
+        let without = builds("http://192.0.2.7:8080/simple");
+        assert_eq!(origins(&through, Index::Python), origins(&without, Index::Python));
     }
 
     #[tokio::test]
@@ -347,6 +416,18 @@ mod tests {
         ] {
             let sources = Sources::find(&builds, Index::Python, true).await.unwrap();
             assert_eq!(sources.event(&wanted)["searched"], searched);
+        }
+        let (npm, builds) =
+            (of_npm(), Builds { npm_registry: Some("none".parse().unwrap()), ..builds("none") });
+        for (builds, searched) in [
+            (builds, "nowhere, since --build-npm-registry is none"),
+            (
+                Builds::default(),
+                "registry.npmjs.org, the usual registry of npm (--build-npm-registry names another one)",
+            ),
+        ] {
+            let sources = Sources::find(&builds, Index::Npm, true).await.unwrap();
+            assert_eq!(sources.event(&npm)["searched"], searched);
         }
         let usual = Sources::find(&Builds::default(), Index::Python, true).await.unwrap();
         assert_eq!(

@@ -23,7 +23,7 @@ use crate::model::{InvocationId, Start};
 /// is one at once, or the instance idles.
 const OUTPUT_WAITS: Duration = Duration::from_secs(1);
 
-/// Whether work that was handed to an instance can run there.
+/// Tells whether work that was handed to an instance can run there.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way through a match")]
 enum Begins {
     /// It is to be run.

@@ -92,8 +92,9 @@ fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
     }
 }
 
-/// Whether a process that exited with this code did so of its own accord, so that its variables may be why. SIGKILL
-/// and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote nothing.
+/// Returns whether a process that exited with this code did so of its own accord, so that its variables may be why.
+/// SIGKILL and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote
+/// nothing.
 fn ended_itself(code: i64, output: &str) -> bool {
     match code {
         137 | 143 => false,

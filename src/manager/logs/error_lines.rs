@@ -40,7 +40,8 @@ pub(super) fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     (all.len() - lines.len(), lines)
 }
 
-/// Whether a trace has the error's message. That of a SyntaxError goes on with the place, which the trace has above.
+/// Returns whether a trace has the error's message. That of a SyntaxError goes on with the place, which the trace has
+/// above.
 fn ends_with_it(trace: &str, error: &FunctionError) -> bool {
     let last = trace.trim_end().lines().last().unwrap_or_default();
     let said = last.strip_prefix(&*error.kind).and_then(|rest| rest.strip_prefix(": "));

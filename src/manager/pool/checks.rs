@@ -57,7 +57,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Whether the event was about one of these; then it has been dealt with.
+    /// Returns whether the event was about one of these; then it has been dealt with.
     pub fn handle(&mut self, event: Event, now: Instant, stock: &mut Stock) -> bool {
         match event {
             Event::CheckWanted { check, class, memory, deadline } => {

@@ -109,7 +109,7 @@ impl Stock {
         self.classes.entry(class).or_insert_with(|| Known::new(memory));
     }
 
-    /// Whether the event was about one of these; then it has been dealt with.
+    /// Returns whether the event was about one of these; then it has been dealt with.
     pub fn handle(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) -> bool {
         let (Event::Started { slot }
         | Event::StartFailed { slot, .. }

@@ -32,7 +32,7 @@ struct LineState {
     seats: Vec<Served>,
     next_sequence: u64,
     next_seat: u64,
-    /// Whether the line was removed: it takes no new messages, and those in hand may not come back.
+    /// The line was removed: it takes no new messages, and those in hand may not come back.
     ended: bool,
 }
 

@@ -66,8 +66,8 @@ pub(super) enum Purpose {
     Replies,
 }
 
-/// Whether the broker answers, as all connections of this process see it. Its loss and its return are logged here,
-/// once, and not by each of the many callers that try again meanwhile.
+/// Tells whether the broker answers, as all connections of this process see it. Its loss and its return are logged
+/// here, once, and not by each of the many callers that try again meanwhile.
 #[derive(Default)]
 pub(super) struct BrokerSight {
     answers: AtomicBool,

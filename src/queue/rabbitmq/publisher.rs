@@ -73,7 +73,7 @@ struct Lease {
     live: Arc<Live>,
     kind: Kind,
     channel: Option<Channel>,
-    /// Whether messages were given to the channel, and some of the broker's answers are missing.
+    /// Messages were given to the channel, and some of the broker's answers are missing.
     in_flight: bool,
 }
 

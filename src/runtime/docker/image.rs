@@ -130,7 +130,7 @@ impl Images {
                 let of = Image::Language { language: *language, version: version.clone() };
                 let base = Box::pin(self.ensure(engine, &of, progress)).await?;
                 let link = link_to_packages(*language, bundle);
-                work.function(tag, bundle, link, &base, self.manager).await
+                work.function(tag, bundle, link, (&base, *language), self.manager).await
             }
         }
     }
@@ -180,6 +180,17 @@ fn dockerfile(language: Language, base: &str) -> String {
          {TASK_PATH}\nUSER {USER}\nENTRYPOINT {}\nCMD []\n",
         json(&command)
     )
+}
+
+/// Returns the Dockerfile of a function's image. Its code is compiled by a user who may write there; the compiler runs none of
+/// it, and has no network.
+fn function_dockerfile(language: Language, base: &str, labels: &str) -> String {
+    let compile = language.facts().bytecode.as_ref().map(|bytecode| {
+        let command = json(bytecode.in_image);
+        format!("USER 0:0\nRUN {command}\nUSER {USER}\n")
+    });
+    let compile = compile.unwrap_or_default();
+    format!("FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\n{compile}LABEL {labels}\n")
 }
 
 /// Returns the name of the link beside the code of a function by which it finds the packages that an instance has, where its
@@ -250,7 +261,7 @@ impl Work<'_> {
         tag: &str,
         bundle: &Path,
         link: Option<&'static str>,
-        base: &str,
+        (base, language): (&str, Language),
         manager: ManagerId,
     ) -> Result<String, Error> {
         let made_from = link.map_or(base.to_owned(), |link| format!("{base}+{link}"));
@@ -264,9 +275,8 @@ impl Work<'_> {
             }
         }
         (self.progress)(format!("building {tag}"));
-        let dockerfile = format!(
-            "FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\nLABEL {BASE_LABEL}={made_from} {MANAGER_LABEL}={manager}\n"
-        );
+        let labels = format!("{BASE_LABEL}={made_from} {MANAGER_LABEL}={manager}");
+        let dockerfile = function_dockerfile(language, base, &labels);
         self.build(tag, bundle_context(bundle.to_owned(), link, dockerfile)).await
     }
 
@@ -354,7 +364,7 @@ mod tests {
             dockerfile(Language::Python, "sha256:1"),
             r#"FROM sha256:1
 USER 0:0
-COPY shim.py compile.py /opt/cloudfunc/
+COPY shim.py compile.py bytecode.py /opt/cloudfunc/
 RUN ["python3","/opt/cloudfunc/compile.py"]
 LABEL cloudfunc.image=language
 ENV LANG=C.UTF-8
@@ -364,6 +374,22 @@ ENTRYPOINT ["python3","-I","-B","/opt/cloudfunc/shim.pyc"]
 CMD []
 "#
         );
+    }
+
+    #[test]
+    fn a_function_s_image_has_its_code_compiled() {
+        assert_eq!(
+            function_dockerfile(Language::Python, "sha256:1", "a=b"),
+            r#"FROM sha256:1
+COPY --chown=0:0 bundle/ /var/task/
+USER 0:0
+RUN ["python3","-I","-B","-c","import os, sys; os.chdir('/opt/cloudfunc'); sys.path.insert(0, '.'); import bytecode; bytecode.compile_apart(60, '/var/task')"]
+USER 65532:65532
+LABEL a=b
+"#
+        );
+        let of_node = "FROM sha256:1\nCOPY --chown=0:0 bundle/ /var/task/\nLABEL a=b\n";
+        assert_eq!(function_dockerfile(Language::Node, "sha256:1", "a=b"), of_node);
     }
 
     #[test]

@@ -24,14 +24,16 @@ const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 pub(super) enum Purpose {
     /// Functions with `network = "egress"`, and build commands with it.
     Functions,
-    /// Builds that install packages, which may also connect to the platform's own sources of packages.
+    /// Builds that install packages, which may also connect to the platform's own sources of packages, and build commands
+    /// where the platform has a proxy for them.
     Builds,
 }
 
 impl Purpose {
     /// Returns the purpose of a sandbox with these rights.
     pub(super) fn of(build: Option<&BuildRights>) -> Self {
-        if build.is_some_and(|build| build.installs) { Self::Builds } else { Self::Functions }
+        let is_apart = build.is_some_and(|build| build.installs || !build.reachable.is_empty());
+        if is_apart { Self::Builds } else { Self::Functions }
     }
 }
 
@@ -206,12 +208,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_build_that_installs_is_on_the_network_with_the_sources_of_packages() {
+    fn only_builds_with_addresses_of_their_own_are_on_the_network_that_lets_them_through() {
         let command = BuildRights::default();
+        let reachable = vec!["10.0.0.5:3128".parse().unwrap()];
+        let with_proxy = BuildRights { reachable, ..BuildRights::default() };
         let installs = BuildRights { installs: true, ..BuildRights::default() };
         assert_eq!(Purpose::of(None), Purpose::Functions);
         assert_eq!(Purpose::of(Some(&command)), Purpose::Functions);
         assert_eq!(Purpose::of(Some(&installs)), Purpose::Builds);
+        assert_eq!(Purpose::of(Some(&with_proxy)), Purpose::Builds);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 // Runs the build command of a function, in a sandbox of a build. It runs as a function itself.
 //
-// {"command": ["make"], "env": {}, "packages": null} copies the function's folder to 'function' in OUTPUT and runs the command
-// there. The command's output is that of this process.
+// {"command": ["make"], "env": {}, "packages": null, "variables": {}} copies the function's folder to 'function' in OUTPUT and
+// runs the command there. The variables are the platform's, which those of the function override. The command's output is that
+// of this process.
 'use strict';
 
 const { spawnSync } = require('node:child_process');
@@ -43,7 +44,7 @@ function variables(event, folder) {
   const given = Object.entries(process.env).filter(([name]) => !name.startsWith('CLOUDFUNC_'));
   const tmp = path.join(OUTPUT, 'tmp');
   fs.mkdirSync(tmp);
-  const found = { ...Object.fromEntries(given), TMPDIR: tmp };
+  const found = { ...Object.fromEntries(given), ...event.variables, TMPDIR: tmp };
   const folders = [path.join(folder, 'node_modules/.bin')];
   if (event.packages) {
     // Beside the function's folder, where its modules look next.

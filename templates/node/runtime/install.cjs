@@ -91,12 +91,14 @@ async function install(event) {
   const credentials = path.join(target, 'credentials');
   if (fs.existsSync(credentials)) fs.renameSync(credentials, path.join(temporary, 'npmrc'));
   const lock = LOCKS.find((name) => fs.existsSync(path.join(target, name)));
-  const env = { ...environment(temporary), ...sources(event, temporary) };
+  // The platform's, the proxy's among them.
+  const env = { ...environment(temporary), ...event.environment, ...sources(event, temporary) };
   const command = [npm().program, lock ? 'ci' : 'install', '--omit=dev'];
   const { lines, code, signal } = await run(command, { cwd: target, env, stdio: ['ignore', 'pipe', 'pipe'] });
   fs.rmSync(temporary, { recursive: true, force: true });
   if (code !== 0) {
-    return { failed: brokenLock(target, lock) ?? reason(lines, lock, code, signal), away: away(lines, event) };
+    const searched = (name) => places(event, target, name);
+    return { failed: brokenLock(target, lock) ?? reason(lines, lock, code, signal, searched), away: away(lines, event) };
   }
   const packages = installed(target);
   for (const name of fs.readdirSync(target)) {
@@ -191,8 +193,18 @@ function brokenLock(target, lock) {
   }
 }
 
+/** Where npm has looked for a package. */
+function places(event, target, name) {
+  const file = path.join(target, '.npmrc');
+  const settings = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : [];
+  const hasKey = (key) => settings.some((line) => line.split('=')[0].trim() === key);
+  const scope = name.startsWith('@') ? name.split('/')[0] : undefined;
+  if (scope && hasKey(`${scope}:registry`)) return `the registry that .npmrc names for ${scope}`;
+  return !event.index && hasKey('registry') ? 'the registry that .npmrc names' : event.searched;
+}
+
 /** The reason in a line: npm's own words without its advice, which does not fit here. */
-function reason(lines, lock, code, signal) {
+function reason(lines, lock, code, signal, searched) {
   const { code: kind, told } = said(lines);
   const text = told.join('\n');
   const clean = told.map((line) => line.replace(/^(404|notarget|network|ERESOLVE|[A-Z]{4,}) +/, '').trim());
@@ -201,9 +213,11 @@ function reason(lines, lock, code, signal) {
   let why = useful.join('; ').replaceAll(':; ', ': ');
   if (kind === 'E404') {
     const name = matched(/'([^'\s]+)' (?:is not in|could not be found)/);
-    if (name) why = `the registry has no package ${name}`;
+    if (name) why = `the registry has no package ${name}; npm has searched ${searched(name)}`;
   } else if (kind === 'ETARGET') {
-    why = useful.find((line) => line.startsWith('No matching version')) ?? why;
+    const line = useful.find((one) => one.startsWith('No matching version'));
+    const name = line?.match(/found for (\S+)/)?.[1];
+    why = name ? `${line.replace(/\.$/, '')}; npm has searched ${searched(name)}` : why;
   } else if (kind === 'EUSAGE' && lock) {
     const wrong = useful.filter((line) => /^(Missing|Invalid): /.test(line));
     const named = wrong.slice(0, MAX_LINES).join('; ').slice(0, MAX_TEXT / 2);

@@ -1,7 +1,8 @@
 """Runs the build command of a function, in a sandbox of a build. It runs as a function itself.
 
-{"command": ["make"], "env": {}, "packages": null} copies the function's folder to 'function' in OUTPUT and runs the command
-there. The command's output is that of this process.
+{"command": ["make"], "env": {}, "packages": null, "variables": {}} copies the function's folder to 'function' in OUTPUT and
+runs the command there. The variables are the platform's, which those of the function override. The command's output is that
+of this process.
 """
 
 import os
@@ -29,12 +30,14 @@ def handler(event):
 
 def variables(event):
     found = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
+    found.update(event.get("variables") or {})
     # What is made may be large, and has to be on the same disk; what is printed is told at once.
     found.update(TMPDIR=os.path.join(OUTPUT, "tmp"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
     os.makedirs(found["TMPDIR"])
     path = [programs(), found.get("PATH", os.defpath)]
     own = event["env"]
-    modules = [own["PYTHONPATH"]] if own.get("PYTHONPATH") else []
+    given = own.get("PYTHONPATH") or found.get("PYTHONPATH")
+    modules = [given] if given else []
     if event.get("packages"):
         packages = os.path.join(PACKAGES, event["packages"])
         path.insert(0, os.path.join(packages, "bin"))

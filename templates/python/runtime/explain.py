@@ -104,7 +104,9 @@ def away(lines):
         # An earlier try may have been followed by one that succeeded.
         broken = re.search(r"Retry\(total=0\b.*connection broken by '\w+\((.*)\)': ", line)
         if broken:
-            return re.sub(r"<[^>]*>[:,]? ?|\w+\(host=[^)]*\): ", "", broken.group(1)).strip("'\" ")
+            why = re.sub(r"<[^>]*>[:,]? ?|\w+\(host=[^)]*\): ", "", broken.group(1)).strip("'\" ")
+            of_proxy = re.fullmatch(r"(?:Cannot|Unable to) connect to proxy\.?', \w+\(['\"]?(.*?)['\"]?\)", why)
+            return f"the proxy gives no connection: {of_proxy.group(1)}" if of_proxy else why
         if "Could not fetch URL" in line:
             return line.replace("WARNING:", "").strip()
     return None

@@ -117,6 +117,8 @@ def environment(event, temporary):
     variables = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDFUNC_")}
     # What is downloaded is large, and has to be on the same disk.
     variables.update(TMPDIR=temporary, PIP_ROOT_USER_ACTION="ignore")
+    # The platform's, the proxy's among them.
+    variables.update(event.get("environment") or {})
     if event.get("index"):
         # It may have a password, and every user of the machine sees arguments.
         variables["PIP_INDEX_URL"] = event["index"]

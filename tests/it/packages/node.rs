@@ -71,7 +71,7 @@ fn installed(told: &[String]) -> bool {
     told.iter().any(|line| line.starts_with("installing the packages of package.json with npm "))
 }
 
-async fn refused(platform: &TestPlatform, files: &[(&str, &str)]) -> Problem {
+pub async fn refused(platform: &TestPlatform, files: &[(&str, &str)]) -> Problem {
     match deploy(platform, "f", &[&[MANIFEST, CODE], files].concat()).await {
         (Err(Error::Problem(problem)), _) => *problem,
         (other, told) => panic!("it was not refused: {other:?} {told:?}"),
@@ -142,9 +142,12 @@ async fn a_package_that_cannot_be_had_is_named_and_the_old_revision_goes_on(stac
     platform
         .deploy("f", &[MANIFEST, CODE, ("package.json", &good), ("package-lock.json", &locked)])
         .await;
+    let searched = format!("npm has searched the registry {} (--build-npm-registry)", registry.url());
+    let missing = format!("the registry has no package nothing-of-that-name@1; {searched}");
+    let too_new = format!("No matching version found for words@9; {searched}");
     for (dependencies, why) in [
-        ("\"nothing-of-that-name\": \"1\"", "the registry has no package nothing-of-that-name@1"),
-        ("\"words\": \"9\"", "No matching version found for words@9."),
+        ("\"nothing-of-that-name\": \"1\"", missing.as_str()),
+        ("\"words\": \"9\"", too_new.as_str()),
         (
             "\"old\": \"1\", \"words\": \"2\"",
             "unable to resolve dependency tree; Found: words@2.0.0; words@\"2\" from the root project; Could not resolve \

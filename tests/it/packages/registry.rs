@@ -53,6 +53,10 @@ impl Registry {
         self.url_with("")
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address with a user and a password, as in `user:password@`.
     pub fn url_with(&self, user: &str) -> String {
         format!("http://{user}{}/npm/", self.address)
