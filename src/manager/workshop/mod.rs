@@ -25,7 +25,7 @@ use super::{
 use crate::{
     bundle::{self, MAX_TREE, TreeSize},
     error_chain::{chain, chain_of_disk},
-    model::{InstanceId, InvocationId, Language, Network, RevisionNumber},
+    model::{InstanceId, Interface, InvocationId, Language, Network, RevisionNumber},
     runtime::{
         BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
         Sandbox, Spec, Started, show_code,
