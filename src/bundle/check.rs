@@ -12,6 +12,8 @@ use crate::{
 pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
+    #[error("no {file} in the folder: `dockerfile` in cloudfunc.toml names it")]
+    NoDockerfile { file: String },
 }
 
 impl CodeError {
@@ -19,6 +21,7 @@ impl CodeError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NoModule { hint, .. } => hint.as_deref(),
+            Self::NoDockerfile { .. } => None,
         }
     }
 }
@@ -34,11 +37,15 @@ pub fn check_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeErro
 
 /// Does the same for what a command has made.
 pub fn check_built_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
-    match spec.code {
+    match &spec.code {
         Code::Language { language, version: _, package: _ } => {
-            check_files(listing, language, &spec.handler)
+            check_files(listing, *language, &spec.handler)
         }
         Code::Image { .. } => Ok(()),
+        Code::Dockerfile { dockerfile, .. } => match listing.has(dockerfile) {
+            true => Ok(()),
+            false => Err(CodeError::NoDockerfile { file: dockerfile.clone() }),
+        },
     }
 }
 

@@ -87,13 +87,22 @@ impl Rules {
         self.levels.pop();
     }
 
-    pub fn of(&self, path: &Path, is_folder: bool) -> Verdict {
+    /// Returns the verdict of `.cloudfuncignore` alone.
+    pub fn of_own(&self, path: &Path, is_folder: bool) -> Verdict {
         for level in self.levels.iter().rev() {
             match level.own.matched(path, is_folder) {
                 Match::None => {}
                 Match::Ignore(glob) => return left_out(glob),
                 Match::Whitelist(_) => return Verdict::TakenBack,
             }
+        }
+        Verdict::Nothing
+    }
+
+    pub fn of(&self, path: &Path, is_folder: bool) -> Verdict {
+        let own = self.of_own(path, is_folder);
+        if own != Verdict::Nothing {
+            return own;
         }
         for level in self.levels.iter().rev() {
             match level.git.matched(path, is_folder) {

@@ -17,7 +17,7 @@ use super::{
     include::Places,
     left_out::shown,
     packages, path, read,
-    scan::{NODE_MODULES, Scanned, scan},
+    scan::{NODE_MODULES, Scanned, Wanted, scan},
 };
 use crate::{
     manifest::{self, Defaults, Manifest},
@@ -47,10 +47,10 @@ pub fn pack(folder: &Path) -> Result<Packed, Error> {
     }
     let manifest = manifest_of(folder);
     let code = manifest.as_ref().map(|manifest| manifest.spec.code.clone());
-    let wants_node_modules = code.as_ref().is_some_and(wants_node_modules);
+    let wanted = code.as_ref().map_or(Wanted::Code, wanted);
     let includes = manifest.map(|manifest| manifest.include).unwrap_or_default();
     let places = Places::find(folder, includes)?;
-    let Scanned { files, left_out, records } = scan(folder, &places, wants_node_modules)?;
+    let Scanned { files, left_out, records } = scan(folder, &places, wanted)?;
     let gzip = GzBuilder::new().mtime(0).operating_system(255);
     let mut tar = Builder::new(gzip.write(Capped(Vec::new()), Compression::default()));
     let mut total = 0;
@@ -76,13 +76,17 @@ fn manifest_of(folder: &Path) -> Option<Manifest> {
     manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()
 }
 
-/// Returns whether `node_modules` is packed: for an image, and for a language whose packages are in that folder.
-fn wants_node_modules(code: &Code) -> bool {
+/// Returns what is packed; `node_modules` for an image, and for a language whose packages are in that folder.
+fn wanted(code: &Code) -> Wanted {
     match code {
-        Code::Image { .. } => true,
+        Code::Image { .. } => Wanted::CodeWithModules,
+        Code::Dockerfile { .. } => Wanted::Everything,
         Code::Language { language, version: _, package: _ } => {
             let dependencies = language.facts().dependencies.as_ref();
-            dependencies.is_some_and(|dependencies| dependencies.folder == Some(NODE_MODULES))
+            match dependencies.is_some_and(|dependencies| dependencies.folder == Some(NODE_MODULES)) {
+                true => Wanted::CodeWithModules,
+                false => Wanted::Code,
+            }
         }
     }
 }

@@ -50,12 +50,23 @@ pub(super) struct Scanned {
     pub records: Vec<PathBuf>,
 }
 
-/// Scans a folder, and those that it includes. `node_modules` is packed only if wanted.
-pub(super) fn scan(folder: &Path, places: &Places, wants_node_modules: bool) -> Result<Scanned, Error> {
+/// The files that a function can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Those of a language without `node_modules`.
+    Code,
+    /// Code, and `node_modules`.
+    CodeWithModules,
+    /// Whatever a Dockerfile may copy: all but what `.cloudfuncignore` names, and secrets.
+    Everything,
+}
+
+/// Scans a folder, and those that it includes.
+pub(super) fn scan(folder: &Path, places: &Places, wanted: Wanted) -> Result<Scanned, Error> {
     let unreadable = |source| Error::Read { path: folder.to_owned(), source };
     let top = folder.canonicalize().map_err(unreadable)?;
     let rules = Rules::above(&top, &top)?;
-    let mut scan = Scan { rules, wants_node_modules, folders: 0, size: 0, found: Scanned::default() };
+    let mut scan = Scan { rules, wanted, folders: 0, size: 0, found: Scanned::default() };
     scan.folder(&top, Path::new(""), 0)?;
     places.refuse_clashes(&scan.found.files)?;
     for included in &places.included {
@@ -74,7 +85,7 @@ pub(super) fn scan(folder: &Path, places: &Places, wants_node_modules: bool) -> 
 
 struct Scan {
     rules: Rules,
-    wants_node_modules: bool,
+    wanted: Wanted,
     folders: usize,
     size: u64,
     found: Scanned,
@@ -145,7 +156,10 @@ impl Scan {
             return Some(Reason::NotNeeded);
         }
         let text = name.to_str().unwrap_or_default();
-        let verdict = self.rules.of(full, is_folder);
+        let verdict = match self.wanted {
+            Wanted::Everything => self.rules.of_own(full, is_folder),
+            Wanted::Code | Wanted::CodeWithModules => self.rules.of(full, is_folder),
+        };
         if self.is_not_needed(full, text, is_folder, names) && verdict != Verdict::TakenBack {
             return Some(Reason::NotNeeded);
         }
@@ -159,9 +173,12 @@ impl Scan {
     }
 
     fn is_not_needed(&self, full: &Path, name: &str, is_folder: bool, names: &[OsString]) -> bool {
+        if self.wanted == Wanted::Everything {
+            return false;
+        }
         if is_folder {
             return FOLDERS.contains(&name)
-                || name == NODE_MODULES && !self.wants_node_modules
+                || name == NODE_MODULES && self.wanted == Wanted::Code
                 || full.join("pyvenv.cfg").is_file();
         }
         // The interpreter uses the source if both exist.

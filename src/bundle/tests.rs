@@ -232,6 +232,44 @@ fn what_no_function_needs_is_left_out_unless_it_is_taken_back() {
 }
 
 #[test]
+fn a_dockerfile_may_copy_whatever_no_rule_of_ours_leaves_out() {
+    let files = [
+        ("Dockerfile", ""),
+        ("cloudfunc.toml", "dockerfile = 'Dockerfile'"),
+        (".gitignore", "dist/\n"),
+        (".dockerignore", "*\n"),
+        (".cloudfuncignore", "*.log\n"),
+        ("dist/app", ""),
+        ("node_modules/x/index.js", ""),
+        ("venv/pyvenv.cfg", ""),
+        ("a.log", ""),
+        (".git/config", ""),
+        (".env", ""),
+    ];
+    let packed = pack(folder(&files).path()).unwrap();
+    assert_eq!(
+        paths(&packed.listing),
+        [
+            ".cloudfuncignore",
+            ".dockerignore",
+            ".gitignore",
+            "Dockerfile",
+            "cloudfunc.toml",
+            "dist/app",
+            "node_modules/x/index.js",
+            "venv/pyvenv.cfg"
+        ]
+    );
+    let without = [("cloudfunc.toml", "dockerfile = 'web/Dockerfile'")];
+    let packed = pack(folder(&without).path()).unwrap();
+    let spec = crate::manifest::parse(without[0].1, "cloudfunc.toml", &Default::default()).unwrap().spec;
+    assert_eq!(
+        check_code(&packed.listing, &spec).unwrap_err().to_string(),
+        "no web/Dockerfile in the folder: `dockerfile` in cloudfunc.toml names it"
+    );
+}
+
+#[test]
 fn files_that_may_hold_secrets_are_never_packed() {
     let folder = folder(&[
         (".cloudfuncignore", "!.env\n!.env.*\n"),

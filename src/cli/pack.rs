@@ -161,6 +161,12 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     })?;
     let Manifest { spec, include, .. } =
         manifest::parse(&text, &file.display().to_string(), &Defaults::default())?;
+    if let Code::Dockerfile { dockerfile, .. } = &spec.code
+        && folder.join(dockerfile).symlink_metadata().is_err()
+        && !include.iter().any(|include| Path::new(dockerfile).starts_with(&include.name))
+    {
+        return Err(cannot(folder, bundle::CodeError::NoDockerfile { file: dockerfile.clone() }));
+    }
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(None) };
     let files = (language.facts().handler.files)(&spec.handler);
     // A handler in an included folder is looked for once that is packed.
@@ -210,7 +216,9 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     let text = listing.manifest().unwrap_or_default();
     let Manifest { name, spec, .. } = manifest::parse(text, &file.display().to_string(), &defaults)?;
     match bundle::check_code(listing, &spec) {
-        Err(bundle::CodeError::NoModule { file, .. }) if folder.join(&file).exists() => {
+        Err(bundle::CodeError::NoModule { file, .. } | bundle::CodeError::NoDockerfile { file })
+            if folder.join(&file).exists() =>
+        {
             return Err(left_out(folder, &file, packed));
         }
         checked => checked.map_err(|error| cannot(folder, error))?,

@@ -136,6 +136,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
             format!("{language} {version}, in an image of its own")
         }
         Code::Image { image } => format!("image {image}"),
+        Code::Dockerfile { dockerfile, .. } => dockerfile.clone(),
     };
     let named = |network: &Network| match network {
         Network::None => "none",

@@ -15,6 +15,10 @@ pub(super) fn read(build: &Section<'_>, code: &Code) -> Result<Option<BuildComma
     let network = build.get("network").map_or(Ok(Network::None), |field| {
         field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
     })?;
+    // The Dockerfile's; it has no other command.
+    if let Code::Dockerfile { .. } = code {
+        return Ok(None);
+    }
     let Some(list) = build.get("command") else {
         return match build.get("network").filter(|_| network != Network::None) {
             Some(field) => Err(field.key_error(

@@ -44,7 +44,7 @@ pub fn of_start(spec: &FunctionSpec) -> BTreeMap<String, String> {
             is_read_at_start(*language, name) && refusal(*language, name).is_none()
         }
         // An image's program decides itself which variables it reads at its start.
-        Code::Image { .. } => !OF_THE_SANDBOX.contains(&name),
+        Code::Image { .. } | Code::Dockerfile { .. } => !OF_THE_SANDBOX.contains(&name),
     };
     let wanted = spec.env.iter().filter(|(name, _)| is_wanted(name));
     wanted.map(|(name, value)| (name.clone(), value.clone())).collect()

@@ -12,7 +12,7 @@ pub(super) fn read(build: &Section<'_>, code: &Code) -> Result<bool, ManifestErr
             let dependencies = language.facts().dependencies.as_ref();
             dependencies.and_then(|all| all.installer.as_ref())
         }
-        Code::Image { .. } => None,
+        Code::Image { .. } | Code::Dockerfile { .. } => None,
     };
     if is_wanted && !installer.is_some_and(|installer| installer.builds_sources) {
         return Err(

@@ -9,9 +9,7 @@ use crate::toml_document::{Field, Section};
 /// The limit of folders that one manifest includes.
 const MAX_INCLUDES: usize = 100;
 const EXAMPLE: &str = "[\"../common\"]";
-const KEYS: &[&str] = &["include", "from_source", "command", "network"];
-/// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["args"];
+const KEYS: &[&str] = &["include", "from_source", "command", "network", "args"];
 
 /// A folder to pack with the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +32,6 @@ impl Include {
 
 /// Reads `include` of the table `[build]`, and refuses keys that it does not have.
 pub(super) fn read(build: &Section<'_>) -> Result<Vec<Include>, ManifestError> {
-    for key in LATER_KEYS {
-        if let Some(field) = build.get(key) {
-            return Err(field.key_error(format!("`build.{key}` is not supported by this version")));
-        }
-    }
     build.only(KEYS)?;
     let Some(list) = build.get("include") else { return Ok(Vec::new()) };
     let items = list.items(EXAMPLE)?;

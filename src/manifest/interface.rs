@@ -54,7 +54,9 @@ pub(super) fn read(
             ));
         }
         (Some(field), _, _) => words(&field, "command", example(interface))?,
-        (None, Interface::Protocol, _) | (None, _, Code::Image { .. }) => Vec::new(),
+        (None, Interface::Protocol, _) | (None, _, Code::Image { .. } | Code::Dockerfile { .. }) => {
+            Vec::new()
+        }
         (None, Interface::Lambda, _) => vec![BOOTSTRAP.to_owned()],
         (None, Interface::Command | Interface::Http { .. }, _) => {
             let field = field.expect("neither is a default");

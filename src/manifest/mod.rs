@@ -4,6 +4,7 @@
 //! A key that this version does not support is refused instead of ignored.
 
 mod command;
+mod dockerfile;
 pub mod environment;
 mod from_source;
 mod include;
@@ -51,6 +52,7 @@ const KEYS: &[&str] = &[
     "language",
     "version",
     "image",
+    "dockerfile",
     "interface",
     "command",
     "port",
@@ -66,7 +68,7 @@ const KEYS: &[&str] = &[
     "scaling",
 ];
 /// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["secrets", "dockerfile", "retry"];
+const LATER_KEYS: &[&str] = &["secrets", "retry"];
 const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
 
 /// A manifest that was checked.
@@ -121,6 +123,7 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let name = root.get("name").map(|field| name(&field)).transpose()?;
     let env_of = |field: Field<'_>| env(&field.section()?, &code, interface);
     let build = root.get("build").map(|field| field.section()).transpose()?;
+    build.as_ref().map_or(Ok(()), |build| dockerfile::check(build, &code))?;
     let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
     let include = build.as_ref().map_or_else(|| Ok(Vec::new()), include::read)?;
     let build_command = build.as_ref().map(|build| command::read(build, &code)).transpose()?.flatten();
@@ -176,8 +179,11 @@ fn description(field: &Field<'_>) -> Result<String, ManifestError> {
     Ok(text.to_owned())
 }
 
-/// Accepts at most one of `language` and `image`; neither means the default language.
+/// Accepts at most one of `language`, `image` and `dockerfile`; none means the default language.
 fn code(root: &Section<'_>, defaults: &Defaults) -> Result<Code, ManifestError> {
+    if let Some(field) = root.get("dockerfile") {
+        return dockerfile::read(root, &field);
+    }
     let Some(image) = root.get("image") else { return language(root, defaults) };
     if let Some(language) = root.get("language") {
         return Err(language.key_error(
@@ -246,7 +252,7 @@ fn handler(root: &Section<'_>, code: &Code, interface: Interface) -> Result<Stri
     }
     let language = match code {
         Code::Language { language, version: _, package: _ } => Some(*language),
-        Code::Image { .. } => None,
+        Code::Image { .. } | Code::Dockerfile { .. } => None,
     };
     let grammar = &language.unwrap_or(Language::DEFAULT).facts().handler;
     let Some(field) = root.get("handler") else { return Ok(grammar.default.to_owned()) };

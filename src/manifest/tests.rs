@@ -97,14 +97,13 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
+             `dockerfile`, `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",
             "2:1: unknown key `scaling.max_instnces`; did you mean `scaling.max_instances`?",
         ),
         ("secrets = ['A']", "1:1: `secrets` is not supported by this version"),
-        ("dockerfile = 'D'", "1:1: `dockerfile` is not supported by this version"),
         ("build.from_source = 1", "1:21: `build.from_source` is 1; it must be true or false"),
         (
             "language = 'node'\nbuild.from_source = true",
@@ -114,7 +113,10 @@ fn errors_say_where_and_what_is_accepted() {
             "image = 'i'\nbuild.from_source = true",
             "2:7: `build.from_source` has no effect here: it is for the packages of Python",
         ),
-        ("build.args = {}", "1:7: `build.args` is not supported by this version"),
+        (
+            "build.args = {}",
+            "1:7: `build.args` are the arguments of a Dockerfile, which is not given; name it with `dockerfile`",
+        ),
         ("build = true", "1:9: `build` is true; it must be a table: [build]"),
         ("[build]\nincludes = []", "2:1: unknown key `build.includes`; did you mean `build.include`?"),
         (

@@ -165,11 +165,32 @@ pub enum Code {
         /// The way the code reaches its sandbox.
         package: Package,
     },
-    /// An image of the user's own that speaks the runtime protocol and holds the code.
+    /// An image of the user's own that holds the code.
     Image {
         /// Its reference, as in the manifest.
         image: String,
     },
+    /// An image that the engine builds from the source.
+    Dockerfile {
+        /// The path of its Dockerfile in the function's folder.
+        dockerfile: String,
+        /// The values of its `ARG`s.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        args: BTreeMap<String, String>,
+        /// The network of its `RUN`s.
+        #[serde(default = "no_network", skip_serializing_if = "is_no_network")]
+        network: Network,
+    },
+}
+
+impl Code {
+    /// Returns whether the code is in an image of the function's author, who also chooses its program.
+    pub fn is_own_image(&self) -> bool {
+        match self {
+            Self::Language { .. } => false,
+            Self::Image { .. } | Self::Dockerfile { .. } => true,
+        }
+    }
 }
 
 /// The way a bundle reaches its sandbox.
@@ -218,6 +239,15 @@ impl Scaling {
     pub fn places(&self) -> u32 {
         self.max_instances.saturating_mul(self.concurrency).clamp(1, Self::MAX_PLACES)
     }
+}
+
+fn no_network() -> Network {
+    Network::None
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_no_network(network: &Network) -> bool {
+    *network == Network::None
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form

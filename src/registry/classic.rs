@@ -63,7 +63,7 @@ pub async fn show(
     let info = registry.info(&function_name(&name)?).await?;
     let runtime = match &info.spec.code {
         Code::Language { language, .. } => language.to_string(),
-        Code::Image { .. } => "image".to_owned(),
+        Code::Image { .. } | Code::Dockerfile { .. } => "image".to_owned(),
     };
     Ok(Json(json!({
         "name": info.name,

@@ -59,6 +59,7 @@ impl Registry {
         let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(source.spec.code, Code::Image { .. });
+        let has_own_image = source.spec.code.is_own_image();
         if let Some(same) = &unchanged
             && same.is_usable
             && !by_name
@@ -86,7 +87,7 @@ impl Registry {
             }
             if let Some(Unchanged { function, deployed, packages, bundle, is_usable: _ }) = &unchanged
                 && *bundle == built.bundle
-                && (!by_name || deployed.image == built.image)
+                && (!has_own_image || deployed.image == built.image)
                 && self.are_same(packages.as_ref(), built.dependencies.as_ref()).await?
             {
                 let deployed = Deployed { notice: built.notice, ..deployed.clone() };
@@ -211,7 +212,9 @@ struct Unchanged {
 fn without_effect(spec: &FunctionSpec, built: &Built) -> Option<&'static str> {
     match (&built.dependencies, built.fresh) {
         // It was run again.
-        (None, _) if spec.build_command.is_some() => None,
+        (None, _) if spec.build_command.is_some() || matches!(spec.code, Code::Dockerfile { .. }) => {
+            None
+        }
         (None, _) => Some("there was nothing to refresh: the function asks for no packages"),
         (Some(_), true) => None,
         (Some(_), false) => {

@@ -78,11 +78,42 @@ pub enum Image {
         /// The unpacked folder from which the image is built again where it is missing.
         bundle: PathBuf,
     },
-    /// An image from elsewhere; it must speak the runtime protocol.
+    /// An image from elsewhere.
     Own {
         /// Its name, or its id in the engine.
         reference: String,
     },
+    /// An image that the engine builds from a function's source, where it is missing.
+    Dockerfile {
+        /// The image's name in the engine.
+        tag: String,
+        /// The id that it has where its revision was deployed; another host has another one.
+        id: Option<String>,
+        /// The unpacked source.
+        source: PathBuf,
+        /// The path of the Dockerfile in it.
+        dockerfile: String,
+        /// The values of its `ARG`s.
+        args: BTreeMap<String, String>,
+        /// The network of its `RUN`s.
+        network: Network,
+        /// It is built also where it is there, without anything that earlier builds have left.
+        refresh: bool,
+    },
+}
+
+/// The memory of a build, in bytes. It is not part of the budget for instances: there are two builds at most.
+pub const BUILD_MEMORY: u64 = 1 << 30;
+
+/// The facts about an image that decide whether it can be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// The system and processor that it is for, as in `linux/amd64`; empty where it does not say.
+    pub platform: String,
+    /// Those of the engine.
+    pub engine: String,
+    /// It names a program to run.
+    pub has_command: bool,
 }
 
 /// The owner of sandboxes: the labels `cloudfunc.platform` and `cloudfunc.manager`.
@@ -175,6 +206,11 @@ pub trait Runtime: Send + Sync {
     /// Makes sure that an image exists: builds or pulls it where missing (once, however many callers ask at the same
     /// time) and returns the engine's id of it. The result is remembered. `progress` gets lines for people.
     async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, Error>;
+
+    /// Returns what is known of an image that is there, by its id; none if it is gone, or where there are no images.
+    async fn image_facts(&self, _id: &str) -> Result<Option<ImageFacts>, Error> {
+        Ok(None)
+    }
 
     /// Makes a sandbox, starts it and waits for its guest's `hello`, for up to [`START_TIMEOUT`]. On error, and when
     /// this future is dropped, no sandbox is left (in the latter case it is removed in the background). Calls
@@ -332,13 +368,24 @@ pub enum Error {
     },
     /// An image was requested, and the runtime has none.
     #[error(
-        "image '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`"
+        "{kind} '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`, or name \
+         a `language` in its place: \"native\" runs any program"
     )]
     NoImages {
+        /// What was requested: an image or a Dockerfile.
+        kind: &'static str,
         /// The image that was requested.
         image: String,
         /// The runtime's kind.
         runtime: &'static str,
+    },
+    /// An image cannot be built: the author of its Dockerfile has to change something.
+    #[error("{reason}")]
+    Dockerfile {
+        /// The reason, in words.
+        reason: String,
+        /// The end of what its last step has written.
+        output: String,
     },
     /// The program that installs packages is missing on this machine.
     #[error("packages cannot be installed: {0}")]

@@ -116,7 +116,12 @@ fn command(spec: &Spec) -> Result<Command, Error> {
             help: "the runtime 'process' has no images; use docker".to_owned(),
             source: None,
         }),
+        Image::Dockerfile { dockerfile, .. } => Err(no_build(dockerfile)),
     }
+}
+
+fn no_build(dockerfile: &str) -> Error {
+    Error::NoImages { kind: "the Dockerfile", image: dockerfile.to_owned(), runtime: "process" }
 }
 
 #[async_trait]
@@ -134,6 +139,7 @@ impl Runtime for Process {
             Image::Own { reference } => reference.clone(),
             Image::Language { language, version: _ } => language.to_string(),
             Image::Function { language, version: _, tag: _, bundle: _ } => language.to_string(),
+            Image::Dockerfile { dockerfile, .. } => return Err(no_build(dockerfile)),
         })
     }
 

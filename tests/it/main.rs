@@ -18,6 +18,7 @@ mod commands;
 mod concurrency;
 mod delivery;
 mod delivery_model;
+mod dockerfile;
 mod doctor;
 mod documents;
 mod door;

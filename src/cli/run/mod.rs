@@ -27,11 +27,13 @@ use crate::{
     app::KeptPackages,
     model::{Body, Language, LogLine},
     place::Dirs,
+    runtime::Kind,
     settings::Settings,
 };
 
 /// The beginnings of the steps from which on all are shown off a terminal, too: they take long.
-const LONG: [&str; 2] = ["installing the packages", "running the build command"];
+const LONG: [&str; 3] =
+    ["installing the packages", "running the build command", "building the image of"];
 
 /// Build a function and invoke it here, without a platform
 ///
@@ -74,10 +76,15 @@ impl Args {
         let mut signals = Signals::new().map_err(|error| Error::new(Exit::Platform, error))?;
         let order = unless(&mut signals, self.order(out)).await?;
         let language = order.function.language.unwrap_or(Language::DEFAULT);
+        let mut settings = order.settings.clone();
+        if order.function.language.is_none() {
+            // Only an engine has images.
+            settings.runtime.get_or_insert(Kind::Docker);
+        }
         let names_packages = order.function.names_packages;
         let kept = names_packages.then(|| KeptPackages::open(Dirs::caches().as_deref(), refresh));
         let (mut stage, mut window) =
-            unless(&mut signals, stage::set(order.settings.clone(), language, kept, out)).await?;
+            unless(&mut signals, stage::set(settings, language, kept, out)).await?;
         let performed = tokio::select! {
             performed = unless(&mut signals, order.perform(&mut window, out)) => performed,
             broken = stage.broken() => Err(broken),

@@ -44,9 +44,9 @@ use crate::{
 };
 
 /// The most of a command's output that is told line by line, in bytes, as of an invocation: each line is a message.
-const MAX_TOLD: usize = 1 << 20;
+pub(super) const MAX_TOLD: usize = 1 << 20;
 /// The most lines of it that are told.
-const MAX_TOLD_LINES: usize = 10_000;
+pub(super) const MAX_TOLD_LINES: usize = 10_000;
 
 /// Runs the command of a build and replaces its code by what that has made. A build without one stays as it is.
 pub(super) async fn with_command(

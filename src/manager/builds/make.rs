@@ -28,6 +28,7 @@ use crate::{
 
 /// The result of a build.
 pub(super) struct Built {
+    /// Empty until a Dockerfile is built.
     pub image: String,
     pub bundle: Option<Digest>,
     /// Its installed packages.
@@ -48,7 +49,7 @@ pub(super) async fn perform(
     fits(shared, build).await?;
     let (bundle, tree) = match &build.spec.code {
         Code::Image { .. } => (None, None),
-        Code::Language { .. } => {
+        Code::Language { .. } | Code::Dockerfile { .. } => {
             let source = shared.store.blob(&build.source).await.map_err(|error| platform(&error))?;
             let source = source
                 .ok_or_else(|| failed(format!("source {} is not in the store", build.source), false))?;
@@ -68,6 +69,8 @@ pub(super) async fn perform(
             let image = Image::Language { language: *language, version: version.clone() };
             made_image(shared, build, &image, progress).await?
         }
+        // It is built without this build's place, which others wait for.
+        (_, Code::Dockerfile { .. }) => String::new(),
         _ => function_image(shared, build, &build.source, tree.as_deref(), progress).await?,
     };
     Ok(Built { image, bundle, packages: None, notices: Vec::new(), code: tree })

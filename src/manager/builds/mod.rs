@@ -7,6 +7,7 @@ mod deploy;
 mod left;
 mod load;
 mod make;
+mod own_image;
 mod size;
 pub mod under_way;
 
@@ -29,6 +30,7 @@ use command::with_command;
 use deploy::{forward, hung_up, is_awaited, tell};
 use load::{Loading, load};
 use make::{compile, perform, with_image, with_packages};
+use own_image::with_own_image;
 
 /// A message is taken by who is going to build it now.
 const ONE: ConsumeOptions = ConsumeOptions { prefetch: 1, priority: 0 };
@@ -110,6 +112,10 @@ async fn run(
         // Without the place: a download takes its time, and deploys without packages do not wait for it.
         let built = match built {
             Ok(built) => with_packages(shared, &build, built, &progress, stop).await,
+            Err(failed) => Err(failed),
+        };
+        let built = match built {
+            Ok(built) => with_own_image(shared, &build, built, &progress, stop).await,
             Err(failed) => Err(failed),
         };
         let notices = built.as_ref().map_or_else(|_| Vec::new(), |built| built.notices.clone());

@@ -119,7 +119,7 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
     let known = PACKAGES.iter().find(|(name, _)| is_of(name));
     let package = known.map_or(top, |(_, package)| package);
     Some(match &spec.code {
-        Code::Image { .. } => {
+        Code::Image { .. } | Code::Dockerfile { .. } => {
             let guess = if known.is_some() { "" } else { "usually " };
             format!("install the package of '{top}' ({guess}{package}) in the function's image")
         }
@@ -151,7 +151,9 @@ fn missing_node_package(error: &FunctionError, spec: &FunctionSpec) -> Option<St
         return None;
     }
     Some(match &spec.code {
-        Code::Image { .. } => format!("install the package '{package}' in the function's image"),
+        Code::Image { .. } | Code::Dockerfile { .. } => {
+            format!("install the package '{package}' in the function's image")
+        }
         Code::Language { .. } => format!(
             "a package is installed if package.json in the function's folder names it: `npm install --package-lock-only \
              --prefix DIR {package}` adds it, where DIR is that folder. Then deploy again"

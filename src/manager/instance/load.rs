@@ -60,7 +60,7 @@ impl Instance {
                 Err(StartFailure::Load(for_callers(error, &self.revision)))
             }
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
-                Code::Image { .. } => StartFailure::Image(reason),
+                Code::Image { .. } | Code::Dockerfile { .. } => StartFailure::Image(reason),
                 Code::Language { .. } => StartFailure::Platform(reason),
             }),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {

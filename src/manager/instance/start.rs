@@ -80,7 +80,7 @@ fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
         reason.push_str(&format!("; it wrote: {}", output.trim_end()));
     }
     match spec.code {
-        Code::Image { .. } => StartFailure::Image(reason),
+        Code::Image { .. } | Code::Dockerfile { .. } => StartFailure::Image(reason),
         Code::Language { .. }
             if code.is_some_and(|code| ended_itself(code, output))
                 && !environment::of_start(spec).is_empty() =>

@@ -27,15 +27,15 @@ use crate::{
     error_chain::{chain, chain_of_disk},
     model::{InstanceId, Interface, InvocationId, Language, Network, RevisionNumber},
     runtime::{
-        BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
-        Sandbox, Spec, Started, show_code,
+        BUILD_MEMORY, BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure,
+        OUTPUT, Sandbox, Spec, Started, show_code,
     },
     units::{show_bytes, show_duration},
 };
 use failure::Failure;
 
-/// The memory of a build. It is not part of the budget for instances: there are two builds at most.
-pub const MEMORY: u64 = 1 << 30;
+/// The memory of a build.
+pub const MEMORY: u64 = BUILD_MEMORY;
 const CPUS: f64 = 1.0;
 /// The limit of loading the program, and of describing the interpreter.
 pub const SOON: Duration = Duration::from_secs(60);

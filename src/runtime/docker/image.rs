@@ -19,14 +19,17 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::OnceCell;
 
 use super::{
-    super::{BaseImages, Error, Image, Progress, TASK_PATH, limits::RUN_PATH},
-    context, engine,
+    super::{BaseImages, Error, Image, ImageFacts, Progress, TASK_PATH, limits::RUN_PATH},
+    Shared,
+    build::{self, Order},
+    context, dockerfile, engine,
     engine::Engine,
+    network::{self, Purpose},
     sandbox::USER,
 };
 use crate::{
     language,
-    model::{Digest, Language, ManagerId},
+    model::{Digest, Language, ManagerId, Network},
 };
 
 /// The label for the language image that a function's image was built on.
@@ -34,6 +37,8 @@ const BASE_LABEL: &str = "cloudfunc.base";
 /// The label for the manager that made a function's image, and may remove it: platforms of one name may share an
 /// engine, and a manager's id is kept with its data.
 const MANAGER_LABEL: &str = "cloudfunc.image-manager";
+/// The label for what an image was built with, beside its source.
+const BUILD_LABEL: &str = "cloudfunc.build";
 
 const PULL_HELP: &str = "connect to a network so that it can be pulled, or load it with `docker load`";
 
@@ -53,16 +58,44 @@ impl Images {
     /// Returns the engine's id of an image. Of many callers at once, one does the work.
     pub(super) async fn ensure(
         &self,
-        engine: &Engine,
+        shared: &Shared,
         image: &Image,
         progress: &Progress,
     ) -> Result<String, Error> {
         // A name may be given to another image at any time; an id always stands for the same image.
         if matches!(image, Image::Own { reference } if !reference.starts_with("sha256:")) {
-            return self.have(engine, image, progress).await;
+            return self.have(shared, image, progress).await;
+        }
+        if let Image::Dockerfile { tag, refresh: true, .. } = image {
+            let id = self.have(shared, image, progress).await?;
+            // It stands for another image now.
+            self.forget_tag(tag);
+            return Ok(id);
         }
         let cell = self.known.lock().unwrap().entry(image.clone()).or_default().clone();
-        cell.get_or_try_init(|| self.have(engine, image, progress)).await.cloned()
+        cell.get_or_try_init(|| self.have(shared, image, progress)).await.cloned()
+    }
+
+    fn forget_tag(&self, tag: &str) {
+        let has_tag = |image: &Image| match image {
+            Image::Function { tag: one, .. } | Image::Dockerfile { tag: one, .. } => one == tag,
+            Image::Language { .. } | Image::Own { .. } => false,
+        };
+        self.known.lock().unwrap().retain(|image, _| !has_tag(image));
+    }
+
+    /// Returns what decides whether an image can be run here; none if it is gone.
+    pub(super) async fn facts(&self, engine: &Engine, id: &str) -> Result<Option<ImageFacts>, Error> {
+        let work = Work { engine, client: engine.client().await?, progress: &|_| {} };
+        let Some(image) = work.inspect(id).await? else { return Ok(None) };
+        let version = work.client.version().await.map_err(engine.failed("answer with its version"))?;
+        let config = image.config.unwrap_or_default();
+        let mut words = [config.entrypoint, config.cmd].into_iter().flatten().flatten();
+        Ok(Some(ImageFacts {
+            platform: platform(image.os, image.architecture),
+            engine: platform(version.os, version.arch),
+            has_command: words.any(|word| !word.is_empty()),
+        }))
     }
 
     /// Forgets an image that another program has removed. A function's image may have lost its base too.
@@ -98,15 +131,13 @@ impl Images {
         let images = self.made_here(engine).await?;
         let (mut removed, mut are_left) = (Vec::new(), false);
         let others = images.into_iter().filter(|image| !keep.contains(&image.id));
-        for tag in others.flat_map(|image| image.repo_tags) {
-            if keep.contains(&tag) || !tag.starts_with("cloudfunc/") {
+        for tag in others.flat_map(names) {
+            if keep.contains(&tag) {
                 continue;
             }
             match client.remove_image(&tag, None::<RemoveImageOptions>, None).await {
                 Ok(_) => {
-                    let is_it =
-                        |image: &Image| matches!(image, Image::Function { tag: one, .. } if *one == tag);
-                    self.known.lock().unwrap().retain(|image, _| !is_it(image));
+                    self.forget_tag(&tag);
                     removed.push(tag);
                 }
                 Err(error) => {
@@ -118,7 +149,8 @@ impl Images {
         Ok((removed, are_left))
     }
 
-    async fn have(&self, engine: &Engine, image: &Image, progress: &Progress) -> Result<String, Error> {
+    async fn have(&self, shared: &Shared, image: &Image, progress: &Progress) -> Result<String, Error> {
+        let engine = &shared.engine;
         let work = Work { engine, client: engine.client().await?, progress };
         match image {
             Image::Own { reference } => work.found_or_pulled(reference, PULL_HELP).await,
@@ -128,9 +160,23 @@ impl Images {
             }
             Image::Function { language, version, tag, bundle } => {
                 let of = Image::Language { language: *language, version: version.clone() };
-                let base = Box::pin(self.ensure(engine, &of, progress)).await?;
+                let base = Box::pin(self.ensure(shared, &of, progress)).await?;
                 let link = link_to_packages(*language, bundle);
                 work.function(tag, bundle, link, (&base, *language), self.manager).await
+            }
+            Image::Dockerfile { tag, id, source, dockerfile, args, network, refresh } => {
+                let network = match network {
+                    Network::None => "none".to_owned(),
+                    Network::Egress => network::name(&shared.owner.platform, Purpose::Functions),
+                };
+                let key = key(dockerfile, args, &network);
+                let labels = [(MANAGER_LABEL, self.manager.to_string()), (BUILD_LABEL, key.clone())];
+                let labels = labels.map(|(name, value)| (name.to_owned(), value)).into();
+                let order = Order { tag, dockerfile, args, labels, network, refresh: *refresh };
+                if !refresh && let Some(id) = work.built(tag, id.as_deref(), &key).await? {
+                    return Ok(id);
+                }
+                work.from_source(shared, source, order).await
             }
         }
     }
@@ -144,6 +190,33 @@ impl Images {
         );
         let base = work.found_or_pulled(&reference, &help).await?;
         Ok(Recipe::of(language, version, &base))
+    }
+}
+
+/// Returns the tags by which an image of a function's is removed: its id where another image has got its tag.
+fn names(image: ImageSummary) -> Vec<String> {
+    // Engines of before version 25 have a text in place of none.
+    let tags = image.repo_tags.into_iter().filter(|tag| tag != "<none>:<none>");
+    let tags: Vec<String> = tags.collect();
+    match tags.is_empty() {
+        true => vec![image.id],
+        false => tags.into_iter().filter(|tag| tag.starts_with("cloudfunc/")).collect(),
+    }
+}
+
+/// Returns a digest of everything but the source that a build depends on.
+fn key(dockerfile: &str, args: &BTreeMap<String, String>, network: &str) -> String {
+    let has_network = network != "none";
+    let all = (dockerfile, args, has_network);
+    Digest::of(&serde_json::to_vec(&all).expect("texts are JSON")).to_string()
+}
+
+/// Returns `linux/amd64`; empty where the engine does not know it.
+fn platform(os: Option<String>, architecture: Option<String>) -> String {
+    let known = |text: Option<String>| text.filter(|text| !text.is_empty());
+    match (known(os), known(architecture)) {
+        (Some(os), Some(architecture)) => format!("{os}/{architecture}"),
+        _ => String::new(),
     }
 }
 
@@ -221,6 +294,9 @@ impl Work<'_> {
         match self.client.inspect_image(reference).await {
             Ok(image) => Ok(Some(image)),
             Err(error) if engine::is_missing(&error) => Ok(None),
+            Err(error) if engine::is_refused(&error) => {
+                Err(no_image(reference, "this is not the name of an image", Some(error)))
+            }
             Err(error) => Err(self.engine.failed("look for an image")(error)),
         }
     }
@@ -278,6 +354,49 @@ impl Work<'_> {
         let labels = format!("{BASE_LABEL}={made_from} {MANAGER_LABEL}={manager}");
         let dockerfile = function_dockerfile(language, base, &labels);
         self.build(tag, bundle_context(bundle.to_owned(), link, dockerfile)).await
+    }
+
+    /// Returns an image that was built from a function's source before: the one with this id, or else with this tag.
+    async fn built(&self, tag: &str, id: Option<&str>, key: &str) -> Result<Option<String>, Error> {
+        if let Some(id) = id
+            && let Some(found) = self.id(id).await?
+        {
+            return Ok(Some(found));
+        }
+        let Some(image) = self.inspect(tag).await? else { return Ok(None) };
+        let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+        Ok(image.id.filter(|_| labels.get(BUILD_LABEL).is_some_and(|label| label == key)))
+    }
+
+    /// Builds an image from a function's source.
+    async fn from_source(
+        &self,
+        shared: &Shared,
+        source: &Path,
+        order: Order<'_>,
+    ) -> Result<String, Error> {
+        let Order { tag, dockerfile, .. } = order;
+        (self.progress)(format!("building the image of {dockerfile}: {tag}"));
+        let prepared = build::prepare(source, dockerfile, order.args).await?;
+        let help = format!("{dockerfile} needs it; {PULL_HELP}");
+        for image in &prepared.images {
+            let id = self.found_or_pulled(image, &help).await?;
+            let config = self.inspect(&id).await?.and_then(|image| image.config);
+            let triggers = config.and_then(|config| config.on_build).unwrap_or_default();
+            if let Some(trigger) = triggers.iter().find(|trigger| dockerfile::downloads(trigger)) {
+                let problem = format!(
+                    "image '{image}' has `ONBUILD {trigger}`, which the engine would download with the network of its host"
+                );
+                return Err(build::refused(dockerfile, &problem));
+            }
+        }
+        if order.network != "none" {
+            shared.egress.ensure(&shared.engine, &[]).await?;
+        }
+        build::build(&shared.engine, &order, prepared, self.progress).await?;
+        self.id(tag)
+            .await?
+            .ok_or_else(|| no_image(tag, "the engine built it and does not have it", None))
     }
 
     async fn build<C>(&self, tag: &str, context: C) -> Result<String, Error>
@@ -390,6 +509,39 @@ LABEL a=b
         );
         let of_node = "FROM sha256:1\nCOPY --chown=0:0 bundle/ /var/task/\nLABEL a=b\n";
         assert_eq!(function_dockerfile(Language::Node, "sha256:1", "a=b"), of_node);
+    }
+
+    #[test]
+    fn an_image_is_built_anew_with_other_arguments() {
+        let args = |value: &str| BTreeMap::from([("A".to_owned(), value.to_owned())]);
+        let first = key("Dockerfile", &args("1"), "none");
+        assert_eq!(key("Dockerfile", &args("1"), "none"), first);
+        assert_ne!(key("Dockerfile", &args("2"), "none"), first);
+        assert_ne!(key("web.dockerfile", &args("1"), "none"), first);
+        let open = key("Dockerfile", &args("1"), "cloudfunc-a-egress");
+        assert_ne!(open, first);
+        // Platforms that share an engine share its images.
+        assert_eq!(key("Dockerfile", &args("1"), "cloudfunc-b-egress"), open);
+    }
+
+    #[test]
+    fn an_image_whose_tag_another_one_has_is_removed_by_its_id() {
+        let names = |tags: &[&str]| {
+            let repo_tags = tags.iter().map(|&tag| tag.to_owned()).collect();
+            names(ImageSummary { id: "sha256:1".to_owned(), repo_tags, ..Default::default() })
+        };
+        assert_eq!(names(&["cloudfunc/f:1", "mine:1"]), ["cloudfunc/f:1"]);
+        assert_eq!(names(&["mine:1"]), Vec::<String>::new());
+        assert_eq!(names(&[]), ["sha256:1"]);
+        assert_eq!(names(&["<none>:<none>"]), ["sha256:1"]);
+    }
+
+    #[test]
+    fn a_platform_that_is_not_known_is_none() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(platform(text("linux"), text("arm64")), "linux/arm64");
+        assert_eq!(platform(text("linux"), text("")), "");
+        assert_eq!(platform(None, text("arm64")), "");
     }
 
     #[test]

@@ -5,16 +5,19 @@
 //!        (known)     │                             │ or the container's end, or the limit
 //!                    └─ from here on a guard removes it, whatever happens
 //! ```
-//! [`engine`] is the connection, [`image`] makes images, [`sandbox`] defines what a container may do, [`container`] is
+//! [`engine`] is the connection, [`image`] makes images, [`build`] those of a Dockerfile of a function's, [`sandbox`] defines what a container may do, [`container`] is
 //! one of them, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for
 //! `egress`, [`firewall`] shuts it off from this host.
 
+mod build;
 mod container;
 mod context;
+mod dockerfile;
 mod engine;
 mod events;
 mod firewall;
 mod groups;
+mod ignore_file;
 mod image;
 mod network;
 mod sandbox;
@@ -42,7 +45,7 @@ use self::{
     network::{Egress, Purpose},
 };
 use super::{
-    BaseImages, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
+    BaseImages, Error, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
 };
 use crate::model::Network;
 
@@ -137,7 +140,11 @@ impl Runtime for Docker {
     }
 
     async fn ensure_image(&self, image: &Image, progress: &Progress) -> Result<String, Error> {
-        self.images.ensure(&self.shared.engine, image, progress).await
+        self.images.ensure(&self.shared, image, progress).await
+    }
+
+    async fn image_facts(&self, id: &str) -> Result<Option<ImageFacts>, Error> {
+        self.images.facts(&self.shared.engine, id).await
     }
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {

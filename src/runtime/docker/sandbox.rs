@@ -89,7 +89,7 @@ fn entrypoint(spec: &Spec) -> Option<Vec<String>> {
     let language = match &spec.image {
         Image::Language { language, version: _ } => language,
         Image::Function { language, version: _, tag: _, bundle: _ } => language,
-        Image::Own { .. } => return None,
+        Image::Own { .. } | Image::Dockerfile { .. } => return None,
     };
     let interpreter = &language.facts().interpreter;
     interpreter.heeds(&spec.env).then(|| interpreter.command(interpreter.program, &spec.env))
@@ -161,7 +161,7 @@ fn mounts(spec: &Spec) -> Vec<Mount> {
         mounts.push(mount(&spec.folder.join("task"), TASK_PATH));
     }
     if let Some(packages) = &spec.packages
-        && !matches!(spec.image, Image::Own { .. })
+        && !matches!(spec.image, Image::Own { .. } | Image::Dockerfile { .. })
     {
         mounts.push(mount(packages, PACKAGES_PATH));
     }

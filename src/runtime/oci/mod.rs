@@ -128,12 +128,13 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn no_images(image: &Image) -> Error {
-    let image = match image {
-        Image::Language { language, version } => format!("{language} {version}"),
-        Image::Function { tag, .. } => tag.clone(),
-        Image::Own { reference } => reference.clone(),
+    let (kind, image) = match image {
+        Image::Language { language, version } => ("image", format!("{language} {version}")),
+        Image::Function { tag, .. } => ("image", tag.clone()),
+        Image::Own { reference } => ("image", reference.clone()),
+        Image::Dockerfile { dockerfile, .. } => ("the Dockerfile", dockerfile.clone()),
     };
-    Error::NoImages { image, runtime: "oci" }
+    Error::NoImages { kind, image, runtime: "oci" }
 }
 
 impl Shared {

@@ -178,7 +178,10 @@ async fn an_upload_without_the_folder_that_it_includes_is_refused(platform: &Tes
             "cloudfunc.toml:2:12: `build.include`: '/etc' is an absolute path; write the folder as seen from the \
              function's own, for example \"../common\"",
         ),
-        ("[build]\nargs = {}\n", "cloudfunc.toml:2:1: `build.args` is not supported by this version"),
+        (
+            "[build]\nargs = {}\n",
+            "cloudfunc.toml:2:1: `build.args` are the arguments of a Dockerfile, which is not given; name it with `dockerfile`",
+        ),
     ] {
         let Err(client::Error::Problem(problem)) = deploy(manifest).await else { panic!("{manifest}") };
         assert_eq!((problem.status, problem.code.as_str()), (422, "invalid_manifest"));

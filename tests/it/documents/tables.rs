@@ -46,7 +46,8 @@ fn the_manifests_table_is_what_the_parser_accepts() {
 }
 
 /// What keys need beside them.
-const BESIDE: [(&str, &str); 2] = [
+const BESIDE: [(&str, &str); 3] = [
+    ("build.args", "dockerfile = 'Dockerfile'\n"),
     ("command", "interface = \"command\"\n"),
     ("port", "interface = \"http\"\ncommand = [\"./server\"]\n"),
 ];

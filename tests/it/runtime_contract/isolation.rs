@@ -287,7 +287,10 @@ pub async fn an_image_that_is_not_there_says_what_to_do(fixture: &Fixture) {
         assert_eq!(image, reference);
         if fixture.kind == Kind::Oci {
             assert!(
-                error.to_string().ends_with("has no images; start `up` with `--runtime docker`"),
+                error.to_string().ends_with(
+                    "has no images; start `up` with `--runtime docker`, or name a `language` in its place: \"native\" \
+                     runs any program"
+                ),
                 "{error}"
             );
         }

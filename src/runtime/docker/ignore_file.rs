@@ -1,0 +1,295 @@
+//! `.dockerignore`: the files that are not sent to the engine with a Dockerfile.
+//!
+//! Its patterns are not git's: each begins at the top of the folder, `foo` alone matches nothing below another folder, and
+//! an exception (`!`) takes files back out of folders that are left out. The last pattern that matches a path or a folder
+//! above it decides.
+
+use std::fmt;
+
+/// The file's name, at the top of the folder.
+pub(super) const NAME: &str = ".dockerignore";
+/// The size limit of the file, in bytes: each path is compared with all of it.
+pub(super) const MAX_BYTES: usize = 16 * 1024;
+
+/// The patterns of a file.
+#[derive(Debug, Default)]
+pub(super) struct IgnoreFile(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    is_exception: bool,
+    tokens: Vec<Token>,
+}
+
+#[derive(Debug)]
+enum Token {
+    Char(char),
+    /// `?`
+    One,
+    /// `*`
+    Star,
+    /// `**` before something: any number of folders.
+    Folders,
+    /// `**` at the end.
+    Rest,
+    /// `[a-z]`
+    Class {
+        is_negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+/// A line that is no pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invalid {
+    line: usize,
+    problem: &'static str,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{NAME}:{}: {}", self.line, self.problem)
+    }
+}
+
+impl IgnoreFile {
+    /// Reads a file's text.
+    pub fn read(text: &str) -> Result<Self, Invalid> {
+        let mut rules = Vec::new();
+        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            if line.starts_with('#') || line.trim().is_empty() {
+                continue;
+            }
+            let invalid = |problem| Invalid { line: number + 1, problem };
+            rules.push(Rule::read(line.trim()).map_err(invalid)?);
+        }
+        Ok(Self(rules))
+    }
+
+    /// Returns which rules match this path or a folder above it; `above` is the answer for the folder that it lies in, and
+    /// empty at the top.
+    pub fn matched(&self, path: &str, above: &[bool]) -> Vec<bool> {
+        let path: Vec<char> = path.chars().collect();
+        let is_above = |place: usize| above.get(place).copied().unwrap_or(false);
+        self.0.iter().enumerate().map(|(place, rule)| is_above(place) || rule.matches(&path)).collect()
+    }
+
+    /// Returns whether a path is left out that these rules match.
+    pub fn leaves_out(&self, matched: &[bool]) -> bool {
+        let last = self.0.iter().zip(matched).rev().find(|(_, matched)| **matched);
+        last.is_some_and(|(rule, _)| !rule.is_exception)
+    }
+}
+
+impl Rule {
+    fn read(line: &str) -> Result<Self, &'static str> {
+        let (is_exception, pattern) = match line.strip_prefix('!') {
+            Some(rest) => (true, rest.trim()),
+            None => (false, line),
+        };
+        if pattern.is_empty() {
+            return Err("an exception names no file");
+        }
+        Ok(Self { is_exception, tokens: tokens(&clean(pattern))? })
+    }
+
+    /// Follows all ways through the pattern at once, so that no pattern takes long.
+    fn matches(&self, path: &[char]) -> bool {
+        let mut reached = vec![false; path.len() + 1];
+        reached[0] = true;
+        for token in &self.tokens {
+            reached = token.after(&reached, path);
+            if !reached.contains(&true) {
+                return false;
+            }
+        }
+        reached[path.len()]
+    }
+}
+
+impl Token {
+    /// Returns the places in the path that are reached from these by this token.
+    fn after(&self, reached: &[bool], path: &[char]) -> Vec<bool> {
+        let mut next = vec![false; reached.len()];
+        let mut is_open = false;
+        for (at, &is_reached) in reached.iter().enumerate() {
+            let char = path.get(at).copied();
+            match self {
+                Self::Star => {
+                    is_open |= is_reached;
+                    next[at] = is_open;
+                    is_open &= char != Some('/');
+                }
+                Self::Rest => {
+                    is_open |= is_reached;
+                    next[at] = is_open;
+                }
+                Self::Folders => {
+                    next[at] |= is_reached;
+                    is_open |= is_reached;
+                    if is_open && char == Some('/') {
+                        next[at + 1] = true;
+                    }
+                }
+                single => {
+                    if is_reached && char.is_some_and(|char| single.is(char)) {
+                        next[at + 1] = true;
+                    }
+                }
+            }
+        }
+        next
+    }
+
+    fn is(&self, char: char) -> bool {
+        match self {
+            Self::Char(one) => *one == char,
+            Self::One => char != '/',
+            Self::Class { is_negated, ranges } => {
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&char)) != *is_negated
+            }
+            Self::Star | Self::Folders | Self::Rest => false,
+        }
+    }
+}
+
+/// Returns a path without `.`, `..` and slashes that lead nowhere.
+fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            ".." if path.starts_with('/') => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn tokens(pattern: &str) -> Result<Vec<Token>, &'static str> {
+    let mut tokens = Vec::new();
+    let mut chars = pattern.chars().peekable();
+    while let Some(char) = chars.next() {
+        tokens.push(match char {
+            '*' if chars.next_if_eq(&'*').is_some() => {
+                // `**/` is `**`.
+                let _ = chars.next_if_eq(&'/');
+                if chars.peek().is_none() { Token::Rest } else { Token::Folders }
+            }
+            '*' => Token::Star,
+            '?' => Token::One,
+            '[' => class(&mut chars)?,
+            '\\' => Token::Char(chars.next().ok_or("a `\\` stands before nothing")?),
+            char => Token::Char(char),
+        });
+    }
+    Ok(tokens)
+}
+
+fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, &'static str> {
+    const OPEN: &str = "a `[` without its `]`";
+    let is_negated = chars.next_if_eq(&'^').is_some();
+    let mut ranges = Vec::new();
+    loop {
+        let mut one = || match chars.next() {
+            Some('\\') => chars.next().map(|char| (char, true)),
+            other => other.map(|char| (char, false)),
+        };
+        let (first, is_escaped) = one().ok_or(OPEN)?;
+        if first == ']' && !is_escaped {
+            break;
+        }
+        let mut last = first;
+        if chars.next_if_eq(&'-').is_some() {
+            last = match chars.next() {
+                Some('\\') => chars.next(),
+                other => other,
+            }
+            .ok_or(OPEN)?;
+            if last == ']' || last < first {
+                return Err("a range in `[…]` has no end, or one before its beginning");
+            }
+        }
+        ranges.push((first, last));
+    }
+    match ranges.is_empty() {
+        true => Err("a `[…]` with nothing in it"),
+        false => Ok(Token::Class { is_negated, ranges }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The paths that are left out, of these.
+    fn left_out<'p>(text: &str, paths: &[&'p str]) -> Vec<&'p str> {
+        let file = IgnoreFile::read(text).unwrap();
+        let is_left_out = |path: &&&str| {
+            let mut matched = Vec::new();
+            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            for end in ends {
+                matched = file.matched(&path[..end], &matched);
+            }
+            file.leaves_out(&matched)
+        };
+        paths.iter().filter(is_left_out).copied().collect()
+    }
+
+    #[test]
+    fn patterns_begin_at_the_top_and_hold_for_what_is_below() {
+        let paths = ["a", "b/a", "a/c", "ab", "b/a/c/d"];
+        for (text, expected) in [
+            ("a", &["a", "a/c"][..]),
+            ("/a/", &["a", "a/c"]),
+            ("./a", &["a", "a/c"]),
+            ("b/../a", &["a", "a/c"]),
+            ("**/a", &["a", "b/a", "a/c", "b/a/c/d"]),
+            ("*/a", &["b/a", "b/a/c/d"]),
+            ("a*", &["a", "a/c", "ab"]),
+            ("?b", &["ab"]),
+            ("a/**", &["a/c"]),
+            ("**", &paths),
+            ("*", &paths),
+            ("**/c/**", &["b/a/c/d"]),
+            ("[a-b]", &["a", "b/a", "a/c", "b/a/c/d"]),
+            ("[^a]", &["b/a", "b/a/c/d"]),
+            ("\\a", &["a", "a/c"]),
+            ("# a\n\n  ab  \n", &["ab"]),
+            ("A", &[]),
+        ] {
+            assert_eq!(left_out(text, &paths), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_pattern_decides_also_below_a_folder_that_is_left_out() {
+        let paths = ["src/a.rs", "src/b.rs", "README.md", "docs/README.md"];
+        assert_eq!(left_out("*\n!src", &paths), ["README.md", "docs/README.md"]);
+        assert_eq!(left_out("src\n!src/a.rs", &paths), ["src/b.rs"]);
+        assert_eq!(left_out("!src/a.rs\nsrc", &paths), ["src/a.rs", "src/b.rs"]);
+        assert_eq!(left_out("**/*.md\n! README.md", &paths), ["docs/README.md"]);
+        assert_eq!(left_out("", &paths), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_line_that_is_no_pattern_is_named() {
+        for (text, problem) in [
+            ("a\n!", ".dockerignore:2: an exception names no file"),
+            ("[a", ".dockerignore:1: a `[` without its `]`"),
+            ("[]", ".dockerignore:1: a `[…]` with nothing in it"),
+            ("[b-a]", ".dockerignore:1: a range in `[…]` has no end, or one before its beginning"),
+            ("a\\", ".dockerignore:1: a `\\` stands before nothing"),
+        ] {
+            assert_eq!(IgnoreFile::read(text).unwrap_err().to_string(), problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_long() {
+        let text = format!("{}b", "*a**/".repeat(100));
+        let path = "a/".repeat(150);
+        assert_eq!(left_out(&text, &[&path[..path.len() - 1]]), Vec::<&str>::new());
+    }
+}
