@@ -1,5 +1,6 @@
 //! Python.
 
+mod application;
 mod lines;
 mod project;
 mod requirements;
@@ -103,6 +104,7 @@ pub(super) const FACTS: Facts = Facts {
         compiled,
         is_usable,
     }),
+    web_application: application::find,
     template: &[
         ("function.py", include_str!("../../templates/python/function.py")),
         ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),
