@@ -28,6 +28,7 @@ mod function_failures;
 mod growth;
 mod http_api;
 mod inner_tasks;
+mod interface_deploys;
 mod invocations;
 mod kept_instances;
 mod load_check;
