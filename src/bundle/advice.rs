@@ -146,8 +146,7 @@ fn source(file: &str, paths: &[&str]) -> Option<String> {
 
 /// The advice for a folder whose only code is a program that cannot be executed.
 pub const BOOTSTRAP_NOT_EXECUTABLE: &str =
-    "there is bootstrap, which is not executable; `chmod +x bootstrap` makes the folder that of a native \
-     program";
+    "there is bootstrap, which is not executable; after `chmod +x bootstrap` it is a native function";
 
 /// Returns what to do about a folder of sources that no language of the platform has.
 pub fn for_sources(paths: &[&str]) -> Option<String> {

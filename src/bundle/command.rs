@@ -79,7 +79,9 @@ pub(super) fn check(listing: &Listing, spec: &FunctionSpec) -> Result<(), Progra
     };
     let file = shown(&path);
     if !is_executable {
-        return Err(ProgramError::NotExecutable { file });
+        // Then the PATH is looked at; what has an ending is hardly meant to be there.
+        let may_be_elsewhere = !named.is_in_folder && !named.path.contains('.');
+        return if may_be_elsewhere { Ok(()) } else { Err(ProgramError::NotExecutable { file }) };
     }
     match listing.programs.get(&path) {
         Some(Program::Script { is_windows: true }) => Err(ProgramError::WindowsLines { file }),

@@ -34,7 +34,7 @@ const NOT_STARTED: &str = "a deploy starts the program once, and keeps the old r
                            --no-check (?check=false) deploys it without";
 
 /// Types of errors with which every start would fail in the same way: to deploy without the check helps nobody.
-const AT_EACH_START: [&str; 2] = ["HandlerInvalid", "HandlerNotFound"];
+const AT_EACH_START: [&str; 3] = ["HandlerInvalid", "HandlerNotFound", "command"];
 
 /// The result of a manager's build.
 pub struct Built {

@@ -136,8 +136,7 @@ async fn a_folder_without_a_manifest_is_taken_for_what_is_in_it(platform: &TestP
     let (program, machine) = foreign();
     let folder = Folder::of(&[("bootstrap", &program)]);
     let none = "error: cannot deploy f: no function.py in the folder: the handler \"function.handler\" needs it\n";
-    let hint = "hint: there is bootstrap, which is not executable; `chmod +x bootstrap` makes the folder that of a native \
-                program\n";
+    let hint = "hint: there is bootstrap, which is not executable; after `chmod +x bootstrap` it is a native function\n";
     assert_eq!(folder.deploy(platform).await, (2, format!("{none}{hint}")));
     folder.allow("bootstrap");
     let (_, said) = folder.deploy(platform).await;

@@ -114,11 +114,18 @@ fn what_the_kernel_would_not_run_is_refused() {
         problem(&folder(&[("report.sh", "#!/bin/sh\n")]), REPORT).unwrap(),
         "report.sh is not executable; run `chmod +x report.sh`"
     );
-    let plain = "language = 'native'\ninterface = 'command'\ncommand = ['my report']\n";
+    let of_two_words = "language = 'native'\ninterface = 'command'\ncommand = ['./my report']\n";
     assert_eq!(
-        problem(&folder(&[("my report", "#!/bin/sh\n")]), plain).unwrap(),
+        problem(&folder(&[("my report", "#!/bin/sh\n")]), of_two_words).unwrap(),
         "my report is not executable; run `chmod +x './my report'`"
     );
+    // A name may be that of a program on the PATH; one with an ending hardly is.
+    let by_name = |name: &str| {
+        let manifest = format!("interface = 'command'\ncommand = ['{name}', 'x']\n");
+        problem(&folder(&[(name, "data")]), &manifest)
+    };
+    assert_eq!(by_name("tr"), None);
+    assert_eq!(by_name("x.sh").unwrap(), "x.sh is not executable; run `chmod +x x.sh`");
     let of = |content: &[u8]| problem(&programs(&[("report.sh", content)]), REPORT);
     assert_eq!(of(b"#!/bin/sh\necho\r\n"), None);
     assert_eq!(of(&program::tests::program(0x3e, None)), None);
@@ -200,6 +207,6 @@ fn a_folder_with_a_program_and_no_manifest_is_that_of_a_native_function() {
     assert_eq!(
         problem(&folder(&[("bootstrap", "")]), "").unwrap(),
         "no function.py in the folder: the handler \"function.handler\" needs it | there is bootstrap, which is not \
-         executable; `chmod +x bootstrap` makes the folder that of a native program"
+         executable; after `chmod +x bootstrap` it is a native function"
     );
 }

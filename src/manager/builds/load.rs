@@ -210,7 +210,7 @@ mod tests {
             (Interface::Protocol, "exit", false),
             (Interface::Protocol, "ValueError", true),
             (Interface::Protocol, "raised", true),
-            (http, "not_found", false),
+            (http, "command", false),
             (Interface::Command, "exit", false),
             (Interface::Lambda, "Runtime.ImportModuleError", true),
         ] {

@@ -52,17 +52,14 @@ pub fn advice(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
         );
     }
     match error.kind.as_str() {
-        "not_found" => not_found(spec),
-        "not_executable" => Some(
-            "`chmod +x` makes a file executable; a script also needs a first line that names its interpreter, such as \
-             `#!/bin/sh`"
-                .to_owned(),
-        ),
+        // What else is wrong with a program says what to do.
+        "command" if has(&["is not found"]) => not_found(spec),
         "exit" => exit(&error.message, spec.interface),
         kind => kind.strip_prefix("http_").and_then(|status| {
             let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
             is_status.then(|| {
-                "the status is the server's own; what it wrote meanwhile is in the function's log".to_owned()
+                "the status is the server's own; what it wrote meanwhile is in the function's log"
+                    .to_owned()
             })
         }),
     }
@@ -77,16 +74,15 @@ fn not_found(spec: &FunctionSpec) -> Option<String> {
     Some(match &language.facts().dependencies {
         Some(dependencies) => {
             let is_known = SERVERS.contains(&program.as_str());
-            let package = if is_known { program } else { "its package" };
+            let package = if is_known { program.as_str() } else { "its package" };
             format!(
                 "a program of a package is there if {} names {package}. Then deploy again",
                 dependencies.file
             )
         }
-        None => format!(
-            "a file of the function's folder is named with its folder, `\"./{program}\"`; another program has to be in the \
-             image"
-        ),
+        None => {
+            "the program has to be a file of the function's folder, or one of the image's".to_owned()
+        }
     })
 }
 
@@ -166,41 +162,33 @@ mod tests {
             ),
             (
                 HTTP,
-                "not_found",
-                "there is no program gunicorn",
+                "command",
+                "the program \"gunicorn\" is not found: it is neither in /var/task nor on the PATH, which is /bin",
                 "a program of a package is there if requirements.txt names gunicorn. Then deploy again",
             ),
             (
                 "interface = 'http'\ncommand = ['serve']",
-                "not_found",
-                "",
+                "command",
+                "the program is not found: x",
                 "a program of a package is there if requirements.txt names its package. Then deploy again",
             ),
             (
                 "language = 'node'\ninterface = 'http'\ncommand = ['tsx', 'a.ts']",
-                "not_found",
-                "",
+                "command",
+                "the program is not found: x",
                 "a program of a package is there if package.json names tsx. Then deploy again",
             ),
             (
                 NATIVE,
-                "not_found",
-                "",
-                "a file of the function's folder is named with its folder, `\"./report.sh\"`; another program has to be in \
-                 the image",
+                "command",
+                "the program is not found: x",
+                "the program has to be a file of the function's folder, or one of the image's",
             ),
             (
                 "image = 'i'\ninterface = 'http'\ncommand = ['serve']",
-                "not_found",
-                "",
+                "command",
+                "the program is not found: x",
                 "a program has to be in the function's image, on its PATH",
-            ),
-            (
-                NATIVE,
-                "not_executable",
-                "",
-                "`chmod +x` makes a file executable; a script also needs a first line that names its interpreter, such as \
-                 `#!/bin/sh`",
             ),
             (
                 NATIVE,
@@ -236,9 +224,12 @@ mod tests {
         ] {
             assert_eq!(hint(manifest, kind, message).as_deref(), Some(expected), "{manifest} {message}");
         }
-        for (kind, message) in
-            [("exit", "the program ended with code 1"), ("exit", "ended with code 1270"), ("http_x", "")]
-        {
+        for (kind, message) in [
+            ("exit", "the program ended with code 1"),
+            ("exit", "ended with code 1270"),
+            ("http_x", ""),
+            ("command", "x"),
+        ] {
             assert_eq!(hint(NATIVE, kind, message), None, "{message}");
         }
     }
