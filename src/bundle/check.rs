@@ -1,27 +1,46 @@
 //! The check that a folder holds what its manifest names: done by the client before it uploads, and by the
 //! registry, which trusts no client.
 
-use super::{Listing, left_out::shown};
+use super::{
+    Listing,
+    advice::{BOOTSTRAP_NOT_EXECUTABLE, for_program, other_module, top_folder},
+    command::{self, ProgramError},
+};
 use crate::{
-    language::HandlerGrammar,
+    manifest::BOOTSTRAP,
     model::{Code, FunctionSpec, Language},
 };
 
-/// A file that is missing from the code.
+/// A file that is missing from the code, or cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
     #[error("no {file} in the folder: the handler \"{handler}\" needs it")]
     NoModule { file: String, handler: String, hint: Option<String> },
     #[error("no {file} in the folder: `dockerfile` in cloudfunc.toml names it")]
     NoDockerfile { file: String },
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 impl CodeError {
     /// Returns advice if something in the folder gives a clue.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::NoModule { hint, .. } => hint.as_deref(),
-            Self::NoDockerfile { .. } => None,
+            Self::NoModule { hint, .. } | Self::Program(ProgramError::Missing { hint, .. }) => {
+                hint.as_deref()
+            }
+            Self::Program(_) | Self::NoDockerfile { .. } => None,
+        }
+    }
+
+    /// Returns the file that is missing.
+    pub fn missing_file(&self) -> Option<&str> {
+        match self {
+            Self::NoModule { file, .. } | Self::Program(ProgramError::Missing { file, .. }) => {
+                Some(file)
+            }
+            Self::NoDockerfile { file } => Some(file),
+            Self::Program(_) => None,
         }
     }
 }
@@ -38,6 +57,7 @@ pub fn check_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeErro
 /// Does the same for what a command has made.
 pub fn check_built_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
     match &spec.code {
+        Code::Language { .. } if !spec.interface.is_protocol() => check_program(listing, spec),
         Code::Language { language, version: _, package: _ } => {
             check_files(listing, *language, &spec.handler)
         }
@@ -49,59 +69,41 @@ pub fn check_built_code(listing: &Listing, spec: &FunctionSpec) -> Result<(), Co
     }
 }
 
+/// Does the same for code that is about to run on a machine of this architecture, as [`std::env::consts::ARCH`] names it:
+/// that of a manager. A client and a registry may be on another one.
+pub fn check_runnable(listing: &Listing, spec: &FunctionSpec, machine: &str) -> Result<(), CodeError> {
+    check_built_code(listing, spec)?;
+    Ok(command::check_machine(listing, spec, machine)?)
+}
+
+fn check_program(listing: &Listing, spec: &FunctionSpec) -> Result<(), CodeError> {
+    let with_hint = |error: ProgramError| match error {
+        ProgramError::Missing { file, key, hint: _ } => {
+            let paths: Vec<&str> = listing.paths().collect();
+            let hint = for_program(spec, &file, &paths);
+            ProgramError::Missing { file, key, hint }
+        }
+        other => other,
+    };
+    command::check(listing, spec).map_err(|error| with_hint(error).into())
+}
+
 fn check_files(listing: &Listing, language: Language, handler: &str) -> Result<(), CodeError> {
     let facts = language.facts();
     let files = (facts.handler.files)(handler);
     if !files.iter().any(|file| listing.has(file)) {
         let file = files.into_iter().next().unwrap_or_default();
-        let hint = top_folder(listing, facts.handler.extensions)
-            .or_else(|| other_module(listing, &facts.handler, handler));
+        let paths: Vec<&str> = listing.paths().collect();
+        let hint = top_folder(&paths, facts.handler.extensions)
+            .or_else(|| other_module(&paths, &facts.handler, handler))
+            .or_else(|| not_executable(listing));
         return Err(CodeError::NoModule { file, handler: handler.to_owned(), hint });
     }
     Ok(())
 }
 
-/// Returns the folder that holds everything, if the archive contains a folder instead of its content.
-fn top_folder(listing: &Listing, extensions: &[&str]) -> Option<String> {
-    let (folder, _) = listing.paths().next()?.split_once('/')?;
-    let within = format!("{folder}/");
-    let is_source = |path: &str| extensions.iter().any(|extension| path.ends_with(extension));
-    let has_code = |path: &str| is_source(path) || path == format!("{within}cloudfunc.toml");
-    if !listing.paths().all(|path| path.starts_with(&within)) || !listing.paths().any(has_code) {
-        return None;
-    }
-    let folder = shown(folder);
-    Some(format!(
-        "everything in the archive lies in the folder '{folder}': pack what is in it, with \
-         `tar -C {folder} -czf function.tgz .`"
-    ))
-}
-
-fn other_module(listing: &Listing, grammar: &HandlerGrammar, handler: &str) -> Option<String> {
-    let (module, extension) =
-        likely_module(grammar, listing.paths()).filter(|_| handler == grammar.default)?;
-    let named = (grammar.named)(module, (grammar.usual_function)(module));
-    Some(format!(
-        "there is {module}{extension}: name the handler in cloudfunc.toml, for example `handler = \"{named}\"`"
-    ))
-}
-
-/// Returns the module that most likely has the handler, and the ending of its file: one with a usual name, or the only
-/// one. `files` are relative to the function's folder.
-pub fn likely_module<'f>(
-    grammar: &HandlerGrammar,
-    files: impl Iterator<Item = &'f str>,
-) -> Option<(&'f str, &'static str)> {
-    let module = |file: &'f str| {
-        let cut = |extension: &&'static str| Some((file.strip_suffix(extension)?, *extension));
-        grammar.extensions.iter().find_map(cut)
-    };
-    let modules: Vec<_> =
-        files.filter_map(module).filter(|(name, _)| (grammar.is_module)(name)).collect();
-    let usual =
-        grammar.usual_modules.iter().find_map(|usual| modules.iter().find(|(name, _)| name == usual));
-    match modules.as_slice() {
-        [only] => Some(*only),
-        _ => usual.copied(),
-    }
+/// Returns what makes the folder that of a program, if it may be meant as one.
+fn not_executable(listing: &Listing) -> Option<String> {
+    let is_there = matches!(listing.file_at(BOOTSTRAP), Some((_, false)));
+    (is_there && listing.manifest().is_none()).then(|| BOOTSTRAP_NOT_EXECUTABLE.to_owned())
 }

@@ -8,7 +8,9 @@
 //!
 //! Everything here blocks (files, compression); async callers use `spawn_blocking`.
 
+mod advice;
 mod check;
+mod command;
 mod extension;
 mod header;
 mod ignore_rules;
@@ -19,17 +21,32 @@ mod owner;
 mod pack;
 mod packages;
 mod path;
+mod program;
 mod read;
 mod scan;
 mod tree;
 mod tree_size;
 mod unpack;
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
-use crate::{language, manifest::ManifestError, model::Digest};
+use crate::{
+    language,
+    manifest::{self, ManifestError},
+    model::{Digest, Language},
+};
 
-pub use check::{CodeError, check_built_code, check_code, likely_module};
+use self::program::Program;
+pub use advice::{
+    BOOTSTRAP_NOT_EXECUTABLE, for_program as advice_for_program, for_sources, likely_module,
+};
+pub use check::{CodeError, check_built_code, check_code, check_runnable};
+pub use command::{ProgramError, program_file, remarks};
 pub use include::check_includes;
 pub use left_out::{LeftOut, Reason};
 pub use owner::python_package;
@@ -51,6 +68,8 @@ pub const MAX_FILES: usize = 20_000;
 pub const MAX_FOLDERS: usize = 20_000;
 /// The limit of nested folders.
 pub const MAX_DEPTH: usize = 100;
+/// The limit of links that are followed to a file.
+const MAX_LINKS: usize = 16;
 /// The limit of the text from an archive that an error repeats, in characters.
 const MAX_SHOWN: usize = 100;
 
@@ -63,12 +82,28 @@ pub struct Listing {
     pub size: u64,
     entries: BTreeMap<String, Kind>,
     texts: BTreeMap<&'static str, String>,
+    /// Executable files, by the same paths.
+    programs: BTreeMap<String, Program>,
 }
 
 impl Listing {
     /// Returns the text of `cloudfunc.toml`.
     pub fn manifest(&self) -> Option<&str> {
         self.texts.get(crate::manifest::FILE).map(String::as_str)
+    }
+
+    /// Returns the text that describes the function: its manifest, or what a folder without one means. That is a function in
+    /// the default language, or a native program where an executable `bootstrap` is there and the former's file is not.
+    pub fn description(&self) -> &str {
+        let is_program = || {
+            matches!(self.file_at(manifest::BOOTSTRAP), Some((_, true)))
+                && !default_files().iter().any(|file| self.has(file))
+        };
+        match self.manifest() {
+            Some(text) => text,
+            None if is_program() => manifest::OF_A_PROGRAM,
+            None => "",
+        }
     }
 
     /// Returns the text of a file at the top that lists dependencies.
@@ -81,6 +116,28 @@ impl Listing {
         self.entries.contains_key(path)
     }
 
+    /// Returns the file that a path leads to, through links, and whether it is executable; none where there is no file.
+    fn file_at(&self, path: &str) -> Option<(String, bool)> {
+        let mut path = path.to_owned();
+        for _ in 0..=MAX_LINKS {
+            let link = path::parents(&path).chain([path.as_str()]).find_map(|part| {
+                match self.entries.get(part) {
+                    Some(Kind::Link { target }) => Some((part, target)),
+                    _ => None,
+                }
+            });
+            let Some((link, target)) = link else {
+                return match self.entries.get(&path)? {
+                    Kind::File { executable } => Some((path.clone(), *executable)),
+                    Kind::Link { .. } => None,
+                };
+            };
+            let joined = format!("{}{}", path::target(link, target), &path[link.len()..]);
+            path = joined.trim_start_matches('/').to_owned();
+        }
+        None
+    }
+
     /// Returns whether a file or link lies in the folder at this path.
     pub fn has_folder(&self, path: &str) -> bool {
         let within = format!("{path}/");
@@ -91,6 +148,20 @@ impl Listing {
     pub fn paths(&self) -> impl ExactSizeIterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
+}
+
+/// Returns whether a folder on the disk, without a manifest, is that of a native program: see [`Listing::description`].
+pub fn is_programs(folder: &Path) -> bool {
+    let is_executable = fs::metadata(folder.join(manifest::BOOTSTRAP))
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+    let is_there = |file: &str| fs::symlink_metadata(folder.join(file)).is_ok();
+    is_executable && !is_there(manifest::FILE) && !default_files().iter().any(|file| is_there(file))
+}
+
+/// Returns the files that hold the handler of a function that names neither language nor handler.
+fn default_files() -> Vec<String> {
+    let grammar = &Language::DEFAULT.facts().handler;
+    (grammar.files)(grammar.default)
 }
 
 /// Returns the files at the top whose text is kept in the [`Listing`], each with its size limit in bytes.

@@ -15,6 +15,7 @@ use tar::{Builder, EntryType, Header};
 use super::{
     Error, Kind, LeftOut, Listing, MAX_PACKED, MAX_UNPACKED,
     include::Places,
+    is_programs,
     left_out::shown,
     packages, path, read,
     scan::{NODE_MODULES, Scanned, Wanted, scan},
@@ -72,6 +73,8 @@ fn manifest_of(folder: &Path) -> Option<Manifest> {
     let mut text = String::new();
     if let Ok(file) = fs::File::open(folder.join(manifest::FILE)) {
         file.take(manifest::MAX_BYTES as u64).read_to_string(&mut text).ok()?;
+    } else if is_programs(folder) {
+        text.push_str(manifest::OF_A_PROGRAM);
     }
     manifest::parse(&text, manifest::FILE, &Defaults::default()).ok()
 }
@@ -95,16 +98,7 @@ fn wanted(code: &Code) -> Wanted {
 fn lost_links(listing: &Listing, left_out: &LeftOut) -> Vec<String> {
     let lost = listing.entries.iter().filter_map(|(path, kind)| {
         let Kind::Link { target } = kind else { return None };
-        let mut parts: Vec<&str> = path.split('/').collect();
-        parts.pop();
-        for part in target.split('/') {
-            match part {
-                ".." => drop(parts.pop()),
-                "." => {}
-                part => parts.push(part),
-            }
-        }
-        let to = parts.join("/");
+        let to = path::target(path, target);
         // Through another link, it may lead anywhere.
         let is_unclear = path::parents(&to).any(|parent| listing.has(parent));
         (!is_unclear && !to.is_empty() && !listing.has(&to) && !listing.has_folder(&to)).then(|| {

@@ -59,6 +59,20 @@ pub(super) fn clean_link(path: &str, raw: &[u8]) -> Result<String, Error> {
     Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
+/// Returns where the link at `path` leads, a path of the same folder; empty for the folder itself. Its target is clean.
+pub(super) fn target(path: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// Returns the folders that contain a path, outermost first: `a/b/c` gives `a` and `a/b`.
 pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])

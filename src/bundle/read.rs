@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Error, Kind, Listing, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
     members::{MemberKind, Members},
-    path, shorten,
+    path,
+    program::{self, Program},
+    shorten,
 };
 use crate::{model::Digest, units::show_bytes};
 
@@ -19,6 +21,7 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     let mut entries: BTreeMap<String, Kind> = BTreeMap::new();
     let mut hashes: BTreeMap<String, [u8; 32]> = BTreeMap::new();
     let mut texts = BTreeMap::new();
+    let mut programs: BTreeMap<String, Program> = BTreeMap::new();
     let mut size = 0;
     let folders = walk(bytes, |path, kind, content| {
         if let Some((name, limit)) = super::kept_texts().find(|(name, _)| *name == path) {
@@ -29,6 +32,12 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
             hasher.update(text);
             size += text.len() as u64;
         } else {
+            if kind == (Kind::File { executable: true }) {
+                let head = beginning(content).map_err(Error::Archive)?;
+                hasher.update(&head);
+                size += head.len() as u64;
+                programs.insert(path.to_owned(), program::of(&head));
+            }
             size += hash(content, &mut hasher).map_err(Error::Archive)?;
         }
         hashes.insert(path.to_owned(), hasher.finalize().into());
@@ -48,7 +57,7 @@ pub fn read(bytes: &[u8]) -> Result<Listing, Error> {
     if let Some(path) = entries.keys().find(|path| folders.0.contains(*path)) {
         return Err(Error::entry(path, "is there twice, once as a folder"));
     }
-    Ok(Listing { digest: digest(&entries, &hashes), size, entries, texts })
+    Ok(Listing { digest: digest(&entries, &hashes), size, entries, texts, programs })
 }
 
 /// Calls `visit` for each file and link, in the archive's order, with its clean path and content. Returns the
@@ -140,6 +149,12 @@ fn text(path: &str, kind: &Kind, content: &mut dyn Read, limit: u64) -> Result<S
         return Err(Error::entry(path, format!("is larger than {}", show_bytes(limit))));
     }
     String::from_utf8(bytes).map_err(|_| Error::entry(path, "is not UTF-8"))
+}
+
+fn beginning(content: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    content.take(program::HEAD).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 fn hash(content: &mut dyn Read, hasher: &mut Sha256) -> io::Result<u64> {

@@ -1,4 +1,5 @@
 mod includes;
+mod programs;
 
 use std::{
     fs,

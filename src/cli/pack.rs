@@ -2,6 +2,7 @@
 
 mod below;
 mod elsewhere;
+mod programs;
 
 use std::{
     fs::File,
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use self::below::Below;
 use super::{Error, Exit, Output};
 use crate::{
-    bundle::{self, Packed},
+    bundle::{self, CodeError, Packed, ProgramError},
     manifest::{self, Defaults, Manifest},
     model::{Code, FunctionName, Language},
 };
@@ -120,6 +121,14 @@ fn tell(packed: &Packed, before: &str, out: &Output) {
             groups.len() - most
         ));
     }
+    if packed.listing.manifest().is_none() && packed.listing.description() == manifest::OF_A_PROGRAM {
+        out.notice(&format!(
+            "{before}there is no {}: {} is deployed as a native program (`language = \"native\"`, `interface = \
+             \"lambda\"`)",
+            manifest::FILE,
+            manifest::BOOTSTRAP
+        ));
+    }
     for warning in &packed.warnings {
         out.warn(&format!("{before}{warning}"));
     }
@@ -140,17 +149,19 @@ fn is_a_functions(folder: &Path) -> Result<(), Error> {
     ))
 }
 
-/// Returns the text of a folder's manifest; an empty one if it has none.
+/// Returns the text of a folder's manifest; if it has none, what such a folder means.
 fn manifest_text(folder: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     if let Ok(opened) = File::open(folder.join(manifest::FILE)) {
         opened.take(manifest::MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    } else if bundle::is_programs(folder) {
+        text.push_str(manifest::OF_A_PROGRAM);
     }
     Ok(text)
 }
 
-/// Looks for the manifest and the handler's file, so that a folder that is not a function is not packed. Returns the
-/// code's language; none for an image from elsewhere.
+/// Looks for the manifest and the file of the handler or program, so that a folder that is not a function is not packed.
+/// Returns the code's language; none for an image from elsewhere.
 fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     let file = folder.join(manifest::FILE);
     let text = manifest_text(folder).map_err(|source| {
@@ -168,18 +179,31 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
         return Err(cannot(folder, bundle::CodeError::NoDockerfile { file: dockerfile.clone() }));
     }
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(None) };
-    let files = (language.facts().handler.files)(&spec.handler);
     // A handler in an included folder is looked for once that is packed.
     let is_included =
         |file: &str| include.iter().any(|include| Path::new(file).starts_with(&include.name));
     let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok() || is_included(file);
-    // A build command may make it.
-    if spec.build_command.is_some() || files.iter().any(|file| is_there(file)) {
+    // A build command may make what is not there yet.
+    if spec.build_command.is_some() {
+        return Ok(Some(language));
+    }
+    if !spec.interface.is_protocol() {
+        let missing = bundle::program_file(&spec).filter(|file| !is_there(file));
+        return match missing {
+            Some(file) => {
+                let hint = elsewhere::program_hint(folder, &spec, &file);
+                Err(cannot(folder, CodeError::from(ProgramError::missing(&spec, file, hint))))
+            }
+            None => Ok(Some(language)),
+        };
+    }
+    let files = (language.facts().handler.files)(&spec.handler);
+    if files.iter().any(|file| is_there(file)) {
         return Ok(Some(language));
     }
     let hint = elsewhere::hint(folder, language, &spec.handler);
     let file = files.into_iter().next().unwrap_or_default();
-    let error = bundle::CodeError::NoModule { file, handler: spec.handler, hint };
+    let error = CodeError::NoModule { file, handler: spec.handler, hint };
     Err(cannot(folder, error))
 }
 
@@ -213,15 +237,13 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
     }
     // The version does not matter here: the platform applies its own default.
     let defaults = Defaults::default();
-    let text = listing.manifest().unwrap_or_default();
+    let text = listing.description();
     let Manifest { name, spec, .. } = manifest::parse(text, &file.display().to_string(), &defaults)?;
-    match bundle::check_code(listing, &spec) {
-        Err(bundle::CodeError::NoModule { file, .. } | bundle::CodeError::NoDockerfile { file })
-            if folder.join(&file).exists() =>
-        {
-            return Err(left_out(folder, &file, packed));
-        }
-        checked => checked.map_err(|error| cannot(folder, error))?,
+    if let Err(error) = bundle::check_code(listing, &spec) {
+        return Err(match error.missing_file() {
+            Some(file) if folder.join(file).is_file() => left_out(folder, file, packed),
+            _ => cannot(folder, error),
+        });
     }
     name.map_or_else(|| name_of(folder), Ok)
 }

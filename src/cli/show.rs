@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     model::{
-        BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Network, Package, PackageVersion,
+        BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Interface, Network, Package,
+        PackageVersion,
         api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
         code,
     },
@@ -117,6 +118,8 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         description,
         code,
         handler,
+        interface,
+        command,
         timeout,
         load_timeout: _,
         memory_bytes,
@@ -150,7 +153,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
             format!("{}, deployed {}", function.active_revision, out.moment(function.deployed_at)),
         ),
         ("runs on", runs_on),
-        ("handler", handler.clone()),
+    ];
+    settings.extend(program(*interface, command, handler));
+    settings.extend([
         ("timeout", setting(*timeout)),
         ("load timeout", setting(function.spec.load_limit())),
         ("memory", show_bytes(*memory_bytes)),
@@ -158,7 +163,7 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         ("network", named(network).to_owned()),
         ("idle timeout", setting(scaling.idle_timeout)),
         ("max instances", scaling.max_instances.to_string()),
-    ];
+    ]);
     if scaling.concurrency > 1 {
         settings.push(("concurrency", scaling.concurrency.to_string()));
     }
@@ -192,6 +197,37 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         settings.push(("environment", env.keys().cloned().collect::<Vec<_>>().join(", ")));
     }
     settings
+}
+
+/// Returns the settings that say what runs: a handler, or a program and the way to speak to it.
+fn program(interface: Interface, command: &[String], handler: &str) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    match interface {
+        Interface::Protocol => {}
+        Interface::Http { port } => settings.push(("interface", format!("http, port {port}"))),
+        Interface::Command | Interface::Lambda => {
+            settings.push(("interface", interface.name().to_owned()));
+        }
+    }
+    if !interface.is_protocol() {
+        let command = match command {
+            [] => "the image's own".to_owned(),
+            words => words.iter().map(|word| shown_word(word)).collect::<Vec<_>>().join(" "),
+        };
+        settings.push(("command", command));
+    }
+    if !handler.is_empty() {
+        settings.push(("handler", handler.to_owned()));
+    }
+    settings
+}
+
+/// Returns a word of a command, in quotes where one could not see where it ends.
+fn shown_word(word: &str) -> String {
+    match word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == '"') {
+        true => format!("{word:?}"),
+        false => word.to_owned(),
+    }
 }
 
 /// Returns the installed packages, with what they take and what they were installed for.
@@ -243,4 +279,31 @@ fn instance(instance: &InstanceInfo, out: &Output) -> [String; 4] {
         container(&instance.sandbox),
         out.moment(instance.started_at),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_a_handler_or_a_program() {
+        let shown = |interface, command: &[&str], handler: &str| {
+            let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+            let lines = program(interface, &command, handler);
+            lines.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(Interface::Protocol, &[], "function.handler"), ["handler: function.handler"]);
+        assert_eq!(
+            shown(Interface::Http { port: 8080 }, &["gunicorn", "app:app"], ""),
+            ["interface: http, port 8080", "command: gunicorn app:app"]
+        );
+        assert_eq!(
+            shown(Interface::Command, &["sh", "-c", "echo \"a\"", ""], ""),
+            ["interface: command", "command: sh -c \"echo \\\"a\\\"\" \"\""]
+        );
+        assert_eq!(
+            shown(Interface::Lambda, &[], "app.handler"),
+            ["interface: lambda", "command: the image's own", "handler: app.handler"]
+        );
+    }
 }

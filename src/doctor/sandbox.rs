@@ -26,6 +26,7 @@ pub async fn gather(platform: PlatformName, languages: &Languages) -> Facts {
         interpreters,
         network_helper: network_helper.map(str::to_owned),
         has_iptables: tools::find("iptables").is_some(),
+        program_helper: runtime::helper_program().map(<[u8]>::len).map_err(str::to_owned),
     }
 }
 

@@ -32,8 +32,24 @@ pub struct Facts {
     pub command: Option<BuildProgram>,
     /// The way to compile source files ahead of time; none where the interpreter keeps no such files.
     pub bytecode: Option<Bytecode>,
+    /// Returns the web application in a folder whose files `read` gives, as far as they tell of one.
+    pub web_application: fn(read: Read<'_>) -> Option<WebApplication>,
     /// The files that `cloudfunc init` writes, with their texts; `function_name` in them is replaced.
     pub template: &'static [(&'static str, &'static str)],
+}
+
+/// Gives the text of a file of a folder; none where there is no such file.
+pub type Read<'r> = &'r dyn Fn(&str) -> Option<String>;
+
+/// A web application of its author's own, for advice.
+#[derive(Debug)]
+pub struct WebApplication {
+    /// The words for it, after "there is": `app.py with Flask`.
+    pub seen: String,
+    /// The command that usually starts it.
+    pub command: Vec<String>,
+    /// What it needs besides, as a sentence without a full stop.
+    pub needs: String,
 }
 
 /// The versions of a language, as in `version = "3.12"`.

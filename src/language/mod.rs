@@ -13,7 +13,7 @@ mod python;
 
 pub use self::facts::{
     BuildProgram, Bytecode, Dependencies, Entry, Facts, HandlerGrammar, Has, Host, Image, Index,
-    Installer, Interpreter, Project, Rules, Selected, Variables, Versions,
+    Installer, Interpreter, Project, Read, Rules, Selected, Variables, Versions, WebApplication,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.

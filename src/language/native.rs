@@ -32,6 +32,7 @@ pub(super) const FACTS: Facts = Facts {
     dependencies: None,
     command: None,
     bytecode: None,
+    web_application: |_| None,
     template: &[
         ("cloudfunc.toml", include_str!("../../templates/shell/cloudfunc.toml")),
         ("report.sh", include_str!("../../templates/shell/report.sh")),

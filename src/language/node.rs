@@ -1,5 +1,6 @@
 //! Node.
 
+mod application;
 mod npmrc;
 mod packages;
 
@@ -78,6 +79,7 @@ pub(super) const FACTS: Facts = Facts {
         calls_installer: true,
     }),
     bytecode: None,
+    web_application: application::find,
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),
         ("cloudfunc.toml", include_str!("../../templates/node/cloudfunc.toml")),

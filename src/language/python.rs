@@ -1,5 +1,6 @@
 //! Python.
 
+mod application;
 mod lines;
 mod project;
 mod requirements;
@@ -104,6 +105,7 @@ pub(super) const FACTS: Facts = Facts {
         is_usable,
         in_image: &["python3", "-I", "-B", "-c", COMPILE_TASK],
     }),
+    web_application: application::find,
     template: &[
         ("function.py", include_str!("../../templates/python/function.py")),
         ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),

@@ -326,6 +326,8 @@ fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -354,6 +356,8 @@ mod tests {
             for number in 0..files {
                 fs::write(tree.join(format!("a/b/{number}")), format!("{number}")).unwrap();
             }
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(tree.join("a/b/0"), executable.clone()).unwrap();
             let unpacked = Arc::new(Unpacked::read(tree.clone()).unwrap());
             let bytecode = folder.path().join("bytecode");
             fs::create_dir_all(bytecode.join("a/__pycache__")).unwrap();
@@ -364,6 +368,8 @@ mod tests {
             assert_eq!(fs::read(task.join("a/__pycache__/x.pyc")).unwrap(), b"x");
             assert_eq!(fs::read_dir(task.join("a/b")).unwrap().count(), files);
             assert_eq!(fs::read(task.join("a/b/0")).unwrap(), b"0");
+            let mode = fs::metadata(task.join("a/b/0")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, executable.mode());
         }
     }
 }

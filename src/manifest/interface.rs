@@ -12,7 +12,7 @@ const DEFAULT_PORT: u16 = 8080;
 const MIN_PORT: u32 = 1024;
 const MAX_PORT: u32 = u16::MAX as u32;
 /// The program of a function for AWS Lambda, as its runtimes for native code name it.
-const BOOTSTRAP: &str = "bootstrap";
+pub const BOOTSTRAP: &str = "bootstrap";
 
 /// Reads interface and command; the command is empty where the interface has none, or the image's own is meant.
 pub(super) fn read(

@@ -18,11 +18,14 @@ use crate::{
     units::{parse_bytes, parse_duration, show_bytes},
 };
 
-pub use self::include::Include;
+pub use self::{include::Include, interface::BOOTSTRAP};
 pub use crate::toml_document::LocatedError as ManifestError;
 
 /// The manifest's name in a function's folder.
 pub const FILE: &str = "cloudfunc.toml";
+
+/// The manifest that a folder without one has where it holds a program in place of code.
+pub const OF_A_PROGRAM: &str = "language = \"native\"\n";
 
 /// The size limit of the manifest's text, in bytes. Reading it takes about fifty times as much memory.
 pub const MAX_BYTES: usize = 64 * 1024;

@@ -29,8 +29,12 @@ const NOTICE: Duration = Duration::from_secs(3);
 const NOT_LOADED: &str = "a deploy loads the code once, and keeps the old revision when that fails; \
                           --no-check (?check=false) deploys it without";
 
+/// The same about a program.
+const NOT_STARTED: &str = "a deploy starts the program once, and keeps the old revision when that fails; \
+                           --no-check (?check=false) deploys it without";
+
 /// Types of errors with which every start would fail in the same way: to deploy without the check helps nobody.
-const AT_EACH_START: [&str; 2] = ["HandlerInvalid", "HandlerNotFound"];
+const AT_EACH_START: [&str; 3] = ["HandlerInvalid", "HandlerNotFound", "command"];
 
 /// The result of a manager's build.
 pub struct Built {
@@ -116,7 +120,7 @@ impl Registry {
                     return Err(Problem::new(code::INVALID_MANIFEST, message).into());
                 }
                 BuildStep::Failed { message, user_error, error, output, .. } => {
-                    return Err(failed(&source.name, message, user_error, error, output).into());
+                    return Err(failed(source, message, user_error, error, output).into());
                 }
             }
         }
@@ -124,7 +128,7 @@ impl Registry {
 }
 
 fn failed(
-    name: &FunctionName,
+    Source { name, spec, .. }: &Source,
     message: String,
     user_error: bool,
     error: Option<Box<FunctionError>>,
@@ -141,7 +145,8 @@ fn failed(
     problem.output = output;
     if let Some(error) = error {
         let may_load = !AT_EACH_START.contains(&error.kind.as_str());
-        problem.hint = error.hint.or_else(|| may_load.then(|| NOT_LOADED.to_owned()));
+        let usual = if spec.interface.is_protocol() { NOT_LOADED } else { NOT_STARTED };
+        problem.hint = error.hint.or_else(|| may_load.then(|| usual.to_owned()));
         problem.error_type = Some(error.kind);
         problem.trace = error.trace;
     }

@@ -117,11 +117,12 @@ impl Registry {
             return Ok(source);
         }
         let (here, hint) = if self.languages.is_hosts {
+            let own = match language.facts().interpreter {
+                Some(_) => format!("{} {only}", language.facts().title),
+                None => "own libraries".to_owned(),
+            };
             (
-                format!(
-                    "functions run on this machine's {} {only} (runtime oci)",
-                    language.facts().title
-                ),
+                format!("functions run on this machine's {own} (runtime oci)"),
                 "leave out `version`, or start `up` with `--runtime docker`".to_owned(),
             )
         } else {
@@ -140,8 +141,7 @@ fn check(name: FunctionName, archive: Bytes, defaults: &manifest::Defaults) -> A
     let invalid =
         |error: &(dyn std::error::Error + 'static)| Problem::new(code::INVALID_UPLOAD, chain(error));
     let listing = bundle::read(&archive).map_err(|error| invalid(&error))?;
-    let text = listing.manifest().unwrap_or_default();
-    let manifest = manifest::parse(text, manifest::FILE, defaults)
+    let manifest = manifest::parse(listing.description(), manifest::FILE, defaults)
         .map_err(|error| Problem::new(code::INVALID_MANIFEST, error.to_string()))?;
     if let Some(named) = manifest.name.filter(|named| *named != name) {
         let detail = format!("the manifest names the function '{named}', the address names it '{name}'");

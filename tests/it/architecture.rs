@@ -175,6 +175,7 @@ const LIBRARIES: &[(&str, &str)] = &[
 /// Decisions without I/O, tasks or a clock of their own: time is an argument.
 const PURE: &[&str] = &[
     "manager/instance/advice.rs",
+    "manager/instance/of_programs.rs",
     "manager/pool/checks.rs",
     "manager/pool/keep_alive.rs",
     "manager/pool/events.rs",

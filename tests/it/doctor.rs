@@ -157,7 +157,7 @@ fn the_document_is_frozen() {
         json!({
             "system": ["kernel", "namespaces", "user-namespaces", "seccomp", "file-systems", "tun", "pidfd"],
             "cgroups": ["cgroups"],
-            "runtime": ["docker", "oci", "python", "node", "egress", "iptables"],
+            "runtime": ["docker", "oci", "python", "node", "helper", "egress", "iptables"],
             "ports": ["gateway", "registry", "scheduler", "manager"],
             "disk": ["data-folder", "data-room", "temporary-room"],
             "compose": ["compose"],

@@ -29,6 +29,7 @@ mod function_failures;
 mod growth;
 mod http_api;
 mod inner_tasks;
+mod interface_deploys;
 mod interfaces;
 mod invocations;
 mod kept_instances;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{language, manifest, model::Language};
+use crate::{bundle, language, manifest, model::Language};
 
 /// The direct subfolders of a folder of functions, in order.
 pub struct Below {
@@ -30,8 +30,8 @@ pub fn functions(folder: &Path) -> io::Result<Option<Below>> {
     Ok((!functions.is_empty()).then_some(Below { functions, others }))
 }
 
-/// Returns whether a folder has a manifest, or a file of a language's default handler. A list of packages alone, such as
-/// that of shared code, makes no function.
+/// Returns whether a folder has a manifest, a file of a language's default handler, or a program for which neither is needed.
+/// A list of packages alone, such as that of shared code, makes no function.
 pub fn is_function(folder: &Path) -> bool {
     let has_handler = |language: &Language| {
         let grammar = &language.facts().handler;
@@ -39,7 +39,9 @@ pub fn is_function(folder: &Path) -> bool {
         let mut handlers = files.iter().filter(|file| !is_list_of_packages(file));
         handlers.any(|file| folder.join(file).is_file())
     };
-    folder.join(manifest::FILE).is_file() || Language::ALL.iter().any(has_handler)
+    folder.join(manifest::FILE).is_file()
+        || Language::ALL.iter().any(has_handler)
+        || bundle::is_programs(folder)
 }
 
 /// Returns whether a file of this name lists packages, in some language.

@@ -6,8 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::below::{is_function, is_list_of_packages};
-use crate::{bundle::likely_module, language::HandlerGrammar, manifest, model::Language};
+use super::{
+    below::{is_function, is_list_of_packages},
+    programs,
+};
+use crate::{
+    bundle::{self, likely_module},
+    language::HandlerGrammar,
+    manifest,
+    model::{FunctionSpec, Language},
+};
 
 /// The maximum number of entries of a folder that are looked at.
 const MAX_ENTRIES: usize = 1000;
@@ -20,6 +28,11 @@ const MAX_MODULE: u64 = 1024 * 1024;
 pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
     let grammar = &language.facts().handler;
     let files = names(folder);
+    if handler == grammar.default
+        && let Some(hint) = programs::web_application(folder, language)
+    {
+        return Some(hint);
+    }
     if handler == grammar.default
         && let Some((module, extension)) = likely_module(grammar, files.iter().map(String::as_str))
     {
@@ -46,18 +59,53 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
     let named: Vec<String> =
         below.iter().take(MAX_NAMED).map(|path| path.display().to_string()).collect();
     match named.as_slice() {
-        [] if has_modules || folder.join(manifest::FILE).is_file() => None,
-        [] => Some(format!(
-            "a function is a folder with {} or {}: `cloudfunc init {}` makes one there",
-            (grammar.files)(handler).first()?,
-            manifest::FILE,
-            folder.join("hello").display()
-        )),
+        [] if has_modules => None,
+        [] => programs::unbuilt(folder, &files).or_else(|| usual(folder, grammar, handler)),
         _ => Some(format!(
             "the folder of each function is deployed by itself: `cloudfunc deploy {}`",
             named.join(" ")
         )),
     }
+}
+
+/// Returns what a function is, for a folder that has nothing of one.
+fn usual(folder: &Path, grammar: &HandlerGrammar, handler: &str) -> Option<String> {
+    if folder.join(manifest::FILE).is_file() {
+        return None;
+    }
+    Some(format!(
+        "a function is a folder with {} or {}: `cloudfunc init {}` makes one there",
+        (grammar.files)(handler).first()?,
+        manifest::FILE,
+        folder.join("hello").display()
+    ))
+}
+
+/// Returns a hint for a folder without the program that its manifest names.
+pub fn program_hint(folder: &Path, spec: &FunctionSpec, file: &str) -> Option<String> {
+    let mut paths = names(folder);
+    // What cargo and its plugins for static programs and AWS Lambda make.
+    let target = folder.join("target");
+    let inner = ["release".to_owned()].into_iter().chain(
+        names(&target)
+            .into_iter()
+            .filter(|name| name.ends_with("-linux-musl"))
+            .map(|name| format!("{name}/release")),
+    );
+    let of_lambda = names(&target.join("lambda")).into_iter().map(|name| format!("lambda/{name}"));
+    for built in inner.chain(of_lambda) {
+        paths.extend(
+            names(&target.join(&built)).into_iter().map(|name| format!("target/{built}/{name}")),
+        );
+    }
+    for name in folders(folder).iter().filter_map(|inner| Some(inner.file_name()?.to_str()?.to_owned()))
+    {
+        let inside = folder.join(&name);
+        let files = names(&inside).into_iter().filter(|file| inside.join(file).is_file());
+        paths.extend(files.map(|file| format!("{name}/{file}")));
+    }
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    bundle::advice_for_program(spec, file, &paths)
 }
 
 /// Returns another language whose handler is in the folder, and the handler's file.

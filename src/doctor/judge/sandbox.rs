@@ -1,6 +1,6 @@
 //! Containers without a daemon, their interpreter, and the network of functions.
 
-use super::{Finding, Stops, Wanted};
+use super::{Finding, Stops, Wanted, size};
 use crate::model::Language;
 
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Facts {
     /// The name of the network helper, such as `slirp4netns`.
     pub network_helper: Option<String>,
     pub has_iptables: bool,
+    /// The size of the helper that runs programs, in bytes, or the reason why this program was built without.
+    pub program_helper: Result<usize, String>,
 }
 
 /// The interpreter of a language on this machine, for functions without Docker.
@@ -39,8 +41,8 @@ pub struct Found {
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
     let interpreters = facts.interpreters.iter().map(|one| interpreter(one, facts, wanted));
-    let network = [egress(facts), filter(facts)];
-    std::iter::once(oci(facts, wanted)).chain(interpreters).chain(network).collect()
+    let rest = [helper(facts), egress(facts), filter(facts)];
+    std::iter::once(oci(facts, wanted)).chain(interpreters).chain(rest).collect()
 }
 
 /// If no runtime works at all, the engine's finding says so: it knows both.
@@ -115,6 +117,21 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     Finding::note(name, found, advice)
 }
 
+/// Functions that speak the protocol themselves do without it.
+fn helper(facts: &Facts) -> Finding {
+    match &facts.program_helper {
+        Ok(bytes) => Finding::ok(
+            "helper",
+            format!("programs can be functions: the helper is there ({})", size(*bytes as u64)),
+        ),
+        Err(why) => Finding::warning(
+            "helper",
+            "functions with an `interface` other than \"protocol\" cannot run: this program was built without the helper",
+            format!("Build it again if there are to be such functions: {}.", why.trim_end_matches('.')),
+        ),
+    }
+}
+
 fn egress(facts: &Facts) -> Finding {
     match &facts.network_helper {
         Some(helper) => Finding::ok("egress", format!("{helper} connects functions without Docker")),
@@ -159,7 +176,21 @@ mod tests {
             ],
             network_helper: Some("slirp4netns".to_owned()),
             has_iptables: true,
+            program_helper: Ok(3 << 20),
         }
+    }
+
+    #[test]
+    fn without_the_helper_it_is_said_what_cannot_run_and_why() {
+        let why = "there is no static libc; install musl-tools".to_owned();
+        assert_eq!(
+            shown(&[helper(&Facts { program_helper: Err(why), ..good() })]),
+            [
+                "warning helper: functions with an `interface` other than \"protocol\" cannot run: this program was built \
+                 without the helper | Build it again if there are to be such functions: there is no static libc; install \
+                 musl-tools."
+            ]
+        );
     }
 
     #[test]
@@ -170,6 +201,7 @@ mod tests {
                 "ok oci: containers can be made without Docker (oci 0.5)",
                 "ok python: Python 3.12.4 at /usr/bin/python3",
                 "ok node: Node 22.1.0 at /usr/bin/node",
+                "ok helper: programs can be functions: the helper is there (3.0 MiB)",
                 "ok egress: slirp4netns connects functions without Docker",
                 "ok iptables: iptables can filter what functions with a network reach",
             ]
@@ -193,6 +225,7 @@ mod tests {
                 "warning python: there is no python3 on the PATH | Install Python if functions in Python are to run \
                  without Docker.",
                 "note node: there is no node on the PATH | Install Node if functions in Node are to run without Docker.",
+                "ok helper: programs can be functions: the helper is there (3.0 MiB)",
                 "note egress: slirp4netns is not installed | Install slirp4netns if \
                  functions with `network = \"egress\"` are to run without Docker.",
                 "note iptables: iptables is not installed | Install iptables; without it functions with `network = \

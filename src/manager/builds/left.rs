@@ -32,7 +32,7 @@ pub(super) fn packed(folder: &Path, spec: &FunctionSpec) -> Result<(Bytes, Listi
     }
     let bytes = Bytes::from(archive.0);
     let listing = bundle::read(&bytes).map_err(|error| left(of_bundle(&error)))?;
-    let checked = bundle::check_built_code(&listing, spec);
+    let checked = bundle::check_runnable(&listing, spec, std::env::consts::ARCH);
     checked.map_err(|error| left(chain(&error)))?;
     Ok((bytes, listing))
 }

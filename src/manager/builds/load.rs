@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{
-        Digest, FunctionError, FunctionId, Revision, RevisionNumber,
+        Digest, FunctionError, FunctionId, Interface, Revision, RevisionNumber,
         message::{Build, BuildStep},
     },
     units::show_duration,
@@ -46,7 +46,8 @@ pub(super) async fn load(
             Checked::Failed { error, printed } => return not_loaded(build, error, printed),
             Checked::Skipped { reason } => {
                 tracing::warn!(function = %build.name, reason, "the code was not loaded");
-                notices.push(format!("the code was not loaded before it was deployed: {reason}"));
+                let words = Words::of(build.spec.interface);
+                notices.push(format!("{} before it was deployed: {reason}", words.not_done));
             }
         }
     }
@@ -95,16 +96,18 @@ async fn load_once(
     let Some(_place) = loading.place(progress).await else {
         return Checked::Skipped { reason: "the manager stops".to_owned() };
     };
-    let _ = progress.send("loading the code once".to_owned());
+    let words = Words::of(revision.spec.interface);
+    let _ = progress.send(format!("{} once", words.doing));
     let limit = revision.spec.load_limit();
     let (answer, checked) = oneshot::channel();
     dispatch.send(Command::Check(Box::new(CodeCheck { revision, answer })));
-    answered(checked, limit, progress).await
+    answered(checked, limit, words, progress).await
 }
 
 async fn answered(
     mut checked: oneshot::Receiver<Checked>,
     limit: Duration,
+    words: Words,
     progress: &UnboundedSender<String>,
 ) -> Checked {
     let mut passed = Duration::ZERO;
@@ -115,20 +118,46 @@ async fn answered(
             Err(_) => {
                 passed += STILL;
                 let (passed, limit) = (show_duration(passed), show_duration(limit));
-                let _ = progress.send(format!("still loading the code: {passed} of at most {limit}"));
+                let _ = progress.send(format!("still {}: {passed} of at most {limit}", words.doing));
             }
         }
     }
 }
 
-/// The type is told of what Python raised, not of our own words.
+/// The words for a load: what the platform does, and what it has not done.
+#[derive(Clone, Copy)]
+struct Words {
+    doing: &'static str,
+    not_done: &'static str,
+}
+
+impl Words {
+    fn of(interface: Interface) -> Self {
+        match interface {
+            Interface::Protocol => {
+                Self { doing: "loading the code", not_done: "the code was not loaded" }
+            }
+            // One is started for each invocation.
+            Interface::Command => {
+                Self { doing: "looking for the program", not_done: "the program was not looked for" }
+            }
+            Interface::Lambda | Interface::Http { .. } => {
+                Self { doing: "starting the program", not_done: "the program was not started" }
+            }
+        }
+    }
+}
+
 fn not_loaded(build: &Build, error: FunctionError, printed: String) -> BuildStep {
-    let is_raised = !matches!(
-        error.kind.as_str(),
-        "exit" | "out_of_memory" | "protocol" | "load" | "start" | "too_large"
-    );
-    let kind = if is_raised { format!("{}: ", error.kind) } else { String::new() };
-    let message = format!("the code of '{}' cannot be loaded: {kind}{}", build.name, error.message);
+    let (name, interface) = (&build.name, build.spec.interface);
+    let kind =
+        if is_raised(interface, &error.kind) { format!("{}: ", error.kind) } else { String::new() };
+    let message = match interface {
+        Interface::Protocol => {
+            format!("the code of '{name}' cannot be loaded: {kind}{}", error.message)
+        }
+        _ => format!("the program of '{name}' cannot be run: {kind}{}", error.message),
+    };
     let output = Some(printed).filter(|text| !text.is_empty());
     BuildStep::Failed {
         message,
@@ -136,6 +165,16 @@ fn not_loaded(build: &Build, error: FunctionError, printed: String) -> BuildStep
         manifest: false,
         error: Some(Box::new(error)),
         output,
+    }
+}
+
+/// Returns whether a type is that of what the code raised: ours, and the helper's, say nothing that the message does not.
+fn is_raised(interface: Interface, kind: &str) -> bool {
+    match interface {
+        Interface::Protocol => {
+            !matches!(kind, "exit" | "out_of_memory" | "protocol" | "load" | "start" | "too_large")
+        }
+        _ => !kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
     }
 }
 
@@ -163,6 +202,29 @@ fn unregistered(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_is_told_where_it_is_the_codes_own() {
+        let http = Interface::Http { port: 8080 };
+        for (interface, kind, is) in [
+            (Interface::Protocol, "exit", false),
+            (Interface::Protocol, "ValueError", true),
+            (Interface::Protocol, "raised", true),
+            (http, "command", false),
+            (Interface::Command, "exit", false),
+            (Interface::Lambda, "Runtime.ImportModuleError", true),
+        ] {
+            assert_eq!(is_raised(interface, kind), is, "{interface:?} {kind}");
+        }
+    }
+
+    #[test]
+    fn a_load_is_worded_by_what_it_does() {
+        let of = |interface| Words::of(interface).doing;
+        assert_eq!(of(Interface::Protocol), "loading the code");
+        assert_eq!(of(Interface::Command), "looking for the program");
+        assert_eq!(of(Interface::Lambda), "starting the program");
+    }
 
     #[tokio::test]
     async fn whoever_waits_for_a_load_hears_of_it_and_a_stop_ends_the_wait() {

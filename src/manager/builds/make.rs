@@ -1,6 +1,6 @@
 //! Bundle and image of a build.
 
-use std::sync::Arc;
+use std::{env::consts::ARCH, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
@@ -20,10 +20,10 @@ use crate::{
     bundle,
     error_chain::{chain, chain_of_disk},
     model::{
-        Code, Digest, Package,
+        Code, Digest, FunctionSpec, Package,
         message::{Build, BuildStep},
     },
-    runtime::{Error, Image},
+    runtime::{self, Error, Image},
 };
 
 /// The result of a build.
@@ -47,18 +47,22 @@ pub(super) async fn perform(
 ) -> Result<Built, BuildStep> {
     let platform = |error: &(dyn std::error::Error + 'static)| failed(chain_of_disk(error), false);
     fits(shared, build).await?;
+    let mut notices = Vec::new();
     let (bundle, tree) = match &build.spec.code {
         Code::Image { .. } => (None, None),
         Code::Language { .. } | Code::Dockerfile { .. } => {
             let source = shared.store.blob(&build.source).await.map_err(|error| platform(&error))?;
             let source = source
                 .ok_or_else(|| failed(format!("source {} is not in the store", build.source), false))?;
-            check(source, build).await?;
+            notices = check(source, build).await?;
             let _ = progress.send("unpacking the source".to_owned());
             let tree = shared.bundles.get(&build.source).await.map_err(|error| platform(&error))?;
             (Some(build.source.clone()), Some(tree))
         }
     };
+    if !build.spec.interface.is_protocol() {
+        runtime::helper_program().map_err(|why| unfit(without_helper(&build.spec, why)))?;
+    }
     for notice in shared.runtime.notices(build.spec.network).await {
         let _ = progress.send(notice);
     }
@@ -73,7 +77,7 @@ pub(super) async fn perform(
         (_, Code::Dockerfile { .. }) => String::new(),
         _ => function_image(shared, build, &build.source, tree.as_deref(), progress).await?,
     };
-    Ok(Built { image, bundle, packages: None, notices: Vec::new(), code: tree })
+    Ok(Built { image, bundle, packages: None, notices, code: tree })
 }
 
 /// Adds the packages that the code asks for, installed where that has not been done.
@@ -98,8 +102,8 @@ pub(super) async fn with_packages(
         }
     };
     let folder = code.folder();
-    let (packages, notices) =
-        dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
+    let (packages, more) = dependencies::ensure(shared, build, folder, &image, progress, stop).await?;
+    let notices = [built.notices, more].concat();
     Ok(Built { packages, notices, ..built })
 }
 
@@ -123,15 +127,26 @@ async fn fits(shared: &Shared, build: &Build) -> Result<(), BuildStep> {
     problem.map_or(Ok(()), |message| Err(unfit(message)))
 }
 
-async fn check(source: Bytes, build: &Build) -> Result<(), BuildStep> {
+/// Returns remarks for the author. The machine is that of this manager, which a registry need not have.
+async fn check(source: Bytes, build: &Build) -> Result<Vec<String>, BuildStep> {
     let spec = build.spec.clone();
     let user = |error: &(dyn std::error::Error + 'static)| failed(chain(error), true);
     tokio::task::spawn_blocking(move || {
         let listing = bundle::read(&source).map_err(|error| user(&error))?;
-        bundle::check_code(&listing, &spec).map_err(|error| user(&error))
+        if spec.build_command.is_none() {
+            bundle::check_runnable(&listing, &spec, ARCH).map_err(|error| user(&error))?;
+        }
+        Ok::<_, BuildStep>(bundle::remarks(&listing, &spec))
     })
     .await
     .expect("checking does not panic")
+}
+
+fn without_helper(spec: &FunctionSpec, why: &str) -> String {
+    format!(
+        "`interface = \"{}\"` needs the platform's helper, and this manager's program was built without it: {why}",
+        spec.interface.name()
+    )
 }
 
 /// Makes the image of a function whose command has made its code: its own, where it has one.

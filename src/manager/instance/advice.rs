@@ -1,5 +1,6 @@
 //! Advice about a function's error, where its type and its words tell. Looked at only when there is one.
 
+use super::of_programs;
 use crate::model::{Code, FunctionError, FunctionSpec, Network};
 
 /// Names of packages whose modules have other names. Only what is known: everything else is guessed to have
@@ -76,10 +77,16 @@ const NO_WAY_OUT: &[&str] = &[
 
 /// The same error with advice, if there is any. A guest's own is not taken.
 pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
-    let hint = missing_module(&error, spec)
-        .or_else(|| no_network(&error, spec))
-        .or_else(|| typescript(&error))
-        .or_else(|| exit(&error));
+    let hint = match spec.interface.is_protocol() {
+        true => missing_module(&error, spec)
+            .or_else(|| no_network(&error, spec))
+            .or_else(|| typescript(&error))
+            .or_else(|| exit(&error)),
+        false => of_programs::missing_module(&error)
+            .and_then(|error| missing_module(&error, spec))
+            .or_else(|| no_network(&error, spec))
+            .or_else(|| of_programs::advice(&error, spec)),
+    };
     FunctionError { hint, ..error }
 }
 

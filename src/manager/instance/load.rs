@@ -56,7 +56,13 @@ impl Instance {
                 self.loaded = Instant::now();
                 Ok(())
             }
-            Err(LoadFailure::Function(error)) => {
+            Err(LoadFailure::Function(mut error)) => {
+                // What a program says of itself is its output.
+                if !self.revision.spec.interface.is_protocol()
+                    && let Some(tail) = self.load_output.tail()
+                {
+                    let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
+                }
                 Err(StartFailure::Load(for_callers(error, &self.revision)))
             }
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
@@ -65,8 +71,11 @@ impl Instance {
             }),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
                 let limit = show_duration(limit);
-                let message =
-                    format!("the function's code did not load within its load_timeout of {limit}");
+                let what = match self.revision.spec.interface.is_protocol() {
+                    true => "code did not load",
+                    false => "program was not ready",
+                };
+                let message = format!("the function's {what} within its load_timeout of {limit}");
                 Err(StartFailure::Load(function_error("load", message)))
             }
             Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
@@ -82,7 +91,10 @@ impl Instance {
                     Lost::Crashed(error) => error,
                     Lost::FromOutside(reason) => return Err(StartFailure::Platform(reason)),
                 };
-                error.message.push_str(" while its code was loaded");
+                error.message.push_str(match spec.interface.is_protocol() {
+                    true => " while its code was loaded",
+                    false => " while its program was started",
+                });
                 if let Some(tail) = self.load_output.tail() {
                     let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
                 }

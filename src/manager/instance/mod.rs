@@ -8,6 +8,7 @@ mod for_callers;
 pub mod image;
 mod load;
 pub mod load_once;
+mod of_programs;
 pub mod prewarm;
 mod run;
 mod serve;

@@ -2,14 +2,12 @@
 
 use crate::model::FunctionError;
 
-/// In a crash's message while the code is loaded, before the last lines of its output.
+/// In a message of a load that failed, before the last lines of its output.
 pub const LAST_OUTPUT: &str = "; its last output: ";
 
 /// Limits of an error's trace in a function's log; the last bytes and lines are kept.
 const MAX_TRACE: usize = 64 * 1024;
 const MAX_TRACE_LINES: usize = 1_000;
-/// The kinds of such errors.
-const OF_A_CRASH: [&str; 3] = ["exit", "out_of_memory", "protocol"];
 
 /// The lines of an error: its trace, and its type and message where the trace does not end with them. The
 /// last ones tell most; how many before them are left out is the first answer.
@@ -18,7 +16,7 @@ pub(super) fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     if !ends_with_it(&text, error) {
         // What it wrote last stands above as lines of its own.
         let message = match error.trace {
-            None if OF_A_CRASH.contains(&&*error.kind) => error.message.split(LAST_OUTPUT).next(),
+            None if is_ours(&error.kind) => error.message.split(LAST_OUTPUT).next(),
             _ => None,
         };
         let message = message.unwrap_or(&error.message);
@@ -40,8 +38,12 @@ pub(super) fn error_lines(error: &FunctionError) -> (usize, Vec<String>) {
     (all.len() - lines.len(), lines)
 }
 
-/// Returns whether a trace has the error's message. That of a SyntaxError goes on with the place, which the trace has
-/// above.
+/// Returns whether a type is one of the platform's own: only their messages have the last output.
+fn is_ours(kind: &str) -> bool {
+    kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// Returns whether a trace has the error's message. That of a SyntaxError goes on with the place, which the trace has above.
 fn ends_with_it(trace: &str, error: &FunctionError) -> bool {
     let last = trace.trim_end().lines().last().unwrap_or_default();
     let said = last.strip_prefix(&*error.kind).and_then(|rest| rest.strip_prefix(": "));
