@@ -1,4 +1,4 @@
-//! What an interface is given, and what it answers: the messages of the runtime protocol without their wire form.
+//! Calls and answers of an interface: the messages of the runtime protocol without their wire form.
 //!
 //! An interface is a type with two functions: `start(…) -> Result<(Self, Child), LoadError>`, where the child is the program
 //! whose end is the instance's, and `call(&self, Call)`, whose answer goes to the host. Calls run at the same time, each in
@@ -89,7 +89,7 @@ pub struct RequestHead {
     pub method: String,
     /// The path, as it was sent.
     pub path: String,
-    /// What follows the first `?`.
+    /// The text after the first `?`.
     #[serde(default)]
     pub query: Option<String>,
     /// The headers in their order; a value's characters are the bytes of it.

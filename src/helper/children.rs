@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -39,12 +39,12 @@ impl Children {
     }
 
     /// Enters a process that was started just now, as the leader of a group of its own.
-    pub fn enter(&self, pid: u32) -> Option<Child> {
-        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    pub fn enter(&self, pid: u32) -> Child {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the number of a process");
         let (tell, ended) = watch::channel(None);
         let child = Child { pid, ended };
         self.lock().insert(pid, Live { child: child.clone(), tell });
-        Some(child)
+        child
     }
 
     /// Sends a signal to the groups of all.
@@ -75,7 +75,7 @@ impl Children {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Pid, Live>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Pid, Live>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,11 +96,6 @@ impl Child {
             // Whoever reaps has gone, and so has everything else.
             _ => std::future::pending().await,
         }
-    }
-
-    /// Returns how it ended, if it has.
-    pub fn has_ended(&self) -> Option<Ended> {
-        *self.ended.borrow()
     }
 
     /// Kills it and all processes of its group.
