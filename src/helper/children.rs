@@ -91,7 +91,8 @@ impl Child {
     /// Waits for its end. Cancel safe.
     pub async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await.map(|ended| *ended) {
+        let told = ended.wait_for(Option::is_some).await.map(|ended| *ended);
+        match told {
             Ok(Some(ended)) => ended,
             // Whoever reaps has gone, and so has everything else.
             _ => std::future::pending().await,
