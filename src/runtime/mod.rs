@@ -12,6 +12,7 @@ mod docker;
 mod forbidden;
 mod guest;
 mod hello;
+mod helper_program;
 mod limits;
 mod oci;
 mod process;
@@ -33,6 +34,7 @@ pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey
 pub use guest::{
     Calls, Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, Several, run_folder,
 };
+pub use helper_program::helper_program;
 pub use oci::{HostInterpreter, helper, host_interpreter};
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};

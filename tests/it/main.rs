@@ -27,6 +27,7 @@ mod examples;
 mod fair_share;
 mod function_failures;
 mod growth;
+mod helper;
 mod http_api;
 mod inner_tasks;
 mod interface_deploys;

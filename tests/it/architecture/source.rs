@@ -39,7 +39,9 @@ pub fn sources() -> Vec<Source> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path: PathBuf = entry.unwrap().path();
-            if path.is_dir() {
+            if path.join("Cargo.toml").exists() {
+                // A crate of its own.
+            } else if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let tokens = tokens(&fs::read_to_string(&path).unwrap());

@@ -1,0 +1,153 @@
+//! Calls and answers of an interface: the messages of the runtime protocol without their wire form.
+//!
+//! An interface is a type with two functions: `start(…) -> Result<(Self, Child), LoadError>`, where the child is the program
+//! whose end is the instance's, and `call(&self, Call)`, whose answer goes to the host. Calls run at the same time, each in
+//! a task of its own, as many as `Load::concurrency`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// The largest body of a frame, and so the largest result, in bytes.
+pub const MAX_BODY: usize = 6 * 1024 * 1024;
+
+/// The message `load`.
+#[derive(Deserialize)]
+pub struct Load {
+    /// The number of the revision.
+    pub revision: u32,
+    /// The function's name.
+    pub function: String,
+    /// The handler that a runtime of AWS Lambda is told; may be empty.
+    pub handler: String,
+    /// The name of its tree of installed packages, where it has one.
+    #[serde(default)]
+    pub packages: Option<String>,
+    /// The most invocations at a time.
+    #[serde(default = "one")]
+    pub concurrency: u32,
+    /// The way to speak to the program.
+    #[serde(default)]
+    pub interface: Interface,
+    /// The program and its arguments; empty for the image's own.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Variables of the program.
+    pub env: BTreeMap<String, String>,
+    /// Secrets, which are variables of the program, too.
+    pub secrets: BTreeMap<String, String>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The way to speak to the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Interface {
+    /// Nothing for this helper: a guest that speaks the protocol does without it.
+    #[default]
+    Protocol,
+    /// A process for each invocation.
+    Command,
+    /// AWS Lambda's Runtime API.
+    Lambda,
+    /// A web server.
+    Http {
+        /// The port that it listens on.
+        port: u16,
+    },
+}
+
+/// One invocation.
+pub struct Call {
+    /// The id of the invocation.
+    pub id: String,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The time at which the host gives up.
+    pub deadline: Instant,
+    /// The time from the invocation's arrival here until then.
+    pub remaining: Duration,
+    /// The caller's headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The payload's media type.
+    pub content_type: String,
+    /// The request that a web server gets.
+    pub http: Option<RequestHead>,
+    /// The payload.
+    pub body: Bytes,
+}
+
+/// An HTTP request without its body.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RequestHead {
+    /// The method.
+    pub method: String,
+    /// The path, as it was sent.
+    pub path: String,
+    /// The text after the first `?`.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// The headers in their order; a value's characters are the bytes of it.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+}
+
+/// An HTTP response without its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResponseHead {
+    /// The status: 200 to 599.
+    pub status: u16,
+    /// The end-to-end headers; a value's characters are the bytes of it.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The answer to an invocation.
+#[derive(Debug)]
+pub enum Answer {
+    /// A result.
+    Result {
+        /// Its media type.
+        content_type: String,
+        /// Its bytes, at most [`MAX_BODY`].
+        body: Bytes,
+        /// The response of a web server.
+        http: Option<ResponseHead>,
+    },
+    /// The invocation has failed.
+    Error(FunctionError),
+}
+
+/// An error that a caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FunctionError {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its text.
+    pub message: String,
+    /// The function's own trace, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl FunctionError {
+    /// Makes an error without a trace.
+    pub fn new(kind: &str, message: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), message: message.into(), trace: None }
+    }
+}
+
+/// The reason why the function cannot be loaded.
+#[derive(Debug)]
+pub struct LoadError(pub FunctionError);
+
+impl From<FunctionError> for LoadError {
+    fn from(error: FunctionError) -> Self {
+        Self(error)
+    }
+}
