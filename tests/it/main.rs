@@ -26,6 +26,7 @@ mod examples;
 mod fair_share;
 mod function_failures;
 mod growth;
+mod helper_lambda;
 mod http_api;
 mod inner_tasks;
 mod invocations;
