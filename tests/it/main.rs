@@ -28,6 +28,7 @@ mod fair_share;
 mod function_failures;
 mod growth;
 mod helper;
+mod helper_lambda;
 mod http_api;
 mod inner_tasks;
 mod interface_deploys;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error_chain::chain_of_disk,
-    model::Code,
+    model::{Code, FunctionSpec, Interface},
     runtime::{GuestError, Load, LoadFailure},
     units::show_duration,
 };
@@ -45,7 +45,7 @@ impl Instance {
             concurrency: spec.scaling.concurrency,
             interface: spec.interface,
             command: spec.command.clone(),
-            env: spec.env.clone(),
+            env: variables(spec),
             secrets: BTreeMap::new(),
         };
         let Self { shared, guest, load_output, .. } = self;
@@ -102,4 +102,15 @@ impl Instance {
             }
         }
     }
+}
+
+/// Returns the function's variables, and the one of AWS Lambda's that a sandbox does not know itself.
+fn variables(spec: &FunctionSpec) -> BTreeMap<String, String> {
+    const MIB: u64 = 1024 * 1024;
+    let mut variables = spec.env.clone();
+    if spec.interface == Interface::Lambda {
+        let memory = (spec.memory_bytes / MIB).to_string();
+        variables.insert("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory);
+    }
+    variables
 }
