@@ -146,7 +146,10 @@ pub fn fitted(mut error: FunctionError) -> FunctionError {
     while serde_json::to_vec(&error).is_ok_and(|text| text.len() > MAX_HEADER - 1024) {
         match &mut error.trace {
             Some(trace) if trace.len() > 1024 => cut(trace, trace.len() / 2),
-            _ => cut(&mut error.message, error.message.len() / 2),
+            _ => {
+                let half = error.message.len() / 2;
+                cut(&mut error.message, half);
+            }
         }
     }
     error
