@@ -27,6 +27,7 @@ mod fair_share;
 mod function_failures;
 mod growth;
 mod http_api;
+mod http_functions;
 mod inner_tasks;
 mod invocations;
 mod kept_instances;
