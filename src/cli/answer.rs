@@ -6,10 +6,12 @@ use serde_json::value::RawValue;
 
 use super::{Error, Exit, Output, text::milliseconds};
 use crate::{
-    client::{self, InvokeAnswer, Outcome},
+    client::{self, InvokeAnswer, Outcome, ServerAnswer},
     error::{Kind, exit_of},
     lifecycle,
-    model::{Body, FunctionError, InvocationId, Problem, Record, Start, State, code, rounded},
+    model::{
+        Body, FunctionError, HttpResponse, InvocationId, Problem, Record, Start, State, code, rounded,
+    },
 };
 
 /// The end of an invocation.
@@ -19,12 +21,16 @@ pub struct Answer {
     start: Option<Start>,
     duration_ms: Option<f64>,
     instance: Option<String>,
+    /// Status and headers of a web server's response; of a record, the status alone.
+    http: Option<HttpResponse>,
     ending: Ending,
 }
 
 enum Ending {
     Value(Body),
     Failed {
+        /// The body of a web server that says that it has failed.
+        body: Option<Body>,
         exit: Exit,
         message: String,
         hint: Option<String>,
@@ -44,6 +50,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<&'a HttpResponse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
     /// The value itself when it is JSON, a string when it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,12 +67,16 @@ impl Answer {
     /// platform does not give one.
     pub fn of_call(answer: InvokeAnswer, waited_ms: f64) -> Self {
         let duration_ms = answer.duration_ms().or(Some(waited_ms));
-        let (state, ending) = match answer.outcome {
-            Outcome::Value(body) => (State::Succeeded, Ending::Value(body)),
-            Outcome::Failed(problem) => (state_of(&problem), Ending::of_problem(*problem)),
+        let InvokeAnswer { id, start, instance, phases: _, outcome, http } = answer;
+        let (http, body) = match http {
+            Some(ServerAnswer { response, body }) => (Some(response), Some(body)),
+            None => (None, None),
         };
-        let InvokeAnswer { id, start, instance, .. } = answer;
-        Self { id, state, start, duration_ms, instance, ending }
+        let (state, ending) = match outcome {
+            Outcome::Value(body) => (State::Succeeded, Ending::Value(body)),
+            Outcome::Failed(problem) => (state_of(&problem), Ending::of_problem(*problem, body)),
+        };
+        Self { id, state, start, duration_ms, instance, http, ending }
     }
 
     /// Takes a terminal record; `value` is its result if it succeeded.
@@ -73,8 +85,9 @@ impl Answer {
             Some(value) => Ending::Value(value),
             None => Ending::of_record(&record),
         };
+        let http = record.http_status().map(|status| HttpResponse { status, headers: Vec::new() });
         let Record { id, state, start, duration_ms, .. } = record;
-        Self { id, state, start, duration_ms, instance: None, ending }
+        Self { id, state, start, duration_ms, instance: None, http, ending }
     }
 
     /// Prints the value on stdout and one line on stderr; returns a failure as the error to end with.
@@ -105,11 +118,16 @@ impl Answer {
             document(out, &self.document()).map_err(told)?;
         } else {
             match &self.ending {
-                Ending::Value(body) => value(out, &body.bytes).map_err(told)?,
+                Ending::Value(body) | Ending::Failed { body: Some(body), .. } => {
+                    value(out, &body.bytes).map_err(told)?;
+                }
                 Ending::Failed { error: Some(FunctionError { trace: Some(trace), .. }), .. } => {
                     out.report(trace);
                 }
                 Ending::Failed { .. } => {}
+            }
+            if let Some(response) = &self.http {
+                tell(response, out);
             }
             out.note(&self.line());
         }
@@ -142,26 +160,46 @@ impl Answer {
             start: self.start,
             duration_ms: self.duration_ms,
             instance: self.instance.as_deref(),
+            http: self.http.as_ref(),
             content_type: None,
             result: None,
             result_base64: None,
             error: None,
         };
         match &self.ending {
-            Ending::Failed { error, .. } => document.error = error.as_ref(),
-            Ending::Value(body) => {
-                document.content_type = Some(&body.content_type);
-                document.result = embedded(body);
-                document.result_base64 =
-                    document.result.is_none().then(|| BASE64_STANDARD.encode(&body.bytes));
+            Ending::Failed { error, body, .. } => {
+                document.error = error.as_ref();
+                if let Some(body) = body {
+                    document.add(body);
+                }
             }
+            Ending::Value(body) => document.add(body),
         }
         document
     }
 }
 
+impl<'a> Document<'a> {
+    fn add(&mut self, body: &'a Body) {
+        self.content_type = Some(&body.content_type);
+        self.result = embedded(body);
+        self.result_base64 = self.result.is_none().then(|| BASE64_STANDARD.encode(&body.bytes));
+    }
+}
+
+/// Says on stderr what a web server answered beside the body: a status other than 2xx, or on request everything.
+fn tell(response: &HttpResponse, out: &Output) {
+    let status = format!("HTTP {}", response.status);
+    if out.is_verbose() {
+        out.detail(&status);
+        response.headers.iter().for_each(|(name, value)| out.detail(&format!("{name}: {value}")));
+    } else if !(200..300).contains(&response.status) {
+        out.note(&status);
+    }
+}
+
 impl Ending {
-    fn of_problem(problem: Problem) -> Self {
+    fn of_problem(problem: Problem, body: Option<Body>) -> Self {
         let (exit, kind) = (exit_of(&problem), Kind::of(&problem));
         let error = FunctionError {
             kind: problem.error_type.unwrap_or(problem.code),
@@ -169,7 +207,8 @@ impl Ending {
             trace: problem.trace,
             hint: None,
         };
-        Self::Failed { exit, message: problem.detail, hint: problem.hint, error: Some(error), kind }
+        let (message, hint) = (problem.detail, problem.hint);
+        Self::Failed { body, exit, message, hint, error: Some(error), kind }
     }
 
     fn of_record(record: &Record) -> Self {
@@ -187,7 +226,7 @@ impl Ending {
         let exit = kind.map_or(Exit::Platform, |kind| Exit::from(kind.exit()));
         let code = kind.map_or("platform", lifecycle::Kind::word);
         let kind = Kind { code: Some(code.to_owned()), ..Kind::default() };
-        Self::Failed { exit, message, hint, error, kind }
+        Self::Failed { body: None, exit, message, hint, error, kind }
     }
 }
 
@@ -232,6 +271,7 @@ mod tests {
             start: Some(Start::Cold),
             duration_ms: Some(412.3),
             instance: None,
+            http: None,
             ending: Ending::Value(body),
         }
     }
@@ -260,5 +300,22 @@ mod tests {
             json(answer("application/octet-stream", b"\xff\x00")),
             rest("application/octet-stream", "\"result_base64\":\"/wA=\"")
         );
+    }
+
+    #[test]
+    fn the_document_of_a_web_servers_failure_has_its_response() {
+        let response = HttpResponse { status: 503, headers: vec![("x-a".to_owned(), "1".to_owned())] };
+        let body = Body { content_type: "text/plain".to_owned(), bytes: "away".into() };
+        let problem = Problem::new(code::FUNCTION_FAILED, "function 'f' failed");
+        let answer = Answer {
+            state: State::Failed,
+            http: Some(response),
+            ending: Ending::of_problem(problem, Some(body)),
+            ..answer("text/plain", b"")
+        };
+        let document = serde_json::to_value(answer.document()).unwrap();
+        assert_eq!(document["http"], serde_json::json!({ "status": 503, "headers": [["x-a", "1"]] }));
+        assert_eq!((&document["result"], &document["state"]), (&"away".into(), &"failed".into()));
+        assert_eq!(document["error"]["type"], "function_failed");
     }
 }

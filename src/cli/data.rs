@@ -9,7 +9,7 @@ use super::{
     stdin::{self, read_bounded},
 };
 use crate::{
-    model::{Body, message::MAX_BODY},
+    model::{Body, HttpRequest, message::MAX_BODY},
     payload,
     units::show_bytes,
 };
@@ -26,9 +26,9 @@ pub struct DataArgs {
     /// The payload as an option
     #[arg(short, long, value_name = "PAYLOAD", allow_hyphen_values = true)]
     data: Option<String>,
-    /// Media type of the payload
-    #[arg(long, value_name = "TYPE", default_value = "application/json")]
-    content_type: String,
+    /// Media type of the payload [default: application/json]
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
 }
 
 impl DataArgs {
@@ -37,38 +37,61 @@ impl DataArgs {
         self.payload.as_deref().or(self.data.as_deref())
     }
 
-    /// Reads the exact bytes, and checks them as the platform would.
-    pub async fn read(self, out: &Output) -> Result<Body, Error> {
+    /// Reads the exact bytes, and checks them as the platform would. With a request to a web server, no payload is no body,
+    /// and a body of a type that was given is sent as it is.
+    pub async fn read(self, request: Option<&HttpRequest>, out: &Output) -> Result<Body, Error> {
         let Self { payload, data, content_type } = self;
-        let Some(data) = payload.or(data) else {
-            // The empty payload of this type.
-            let is_json = payload::media::parse(&content_type).is_none_or(|media| media.is_json());
-            let nothing: &[u8] = if is_json { b"{}" } else { b"" };
-            let bytes = stdin::payload(out).await?.unwrap_or(Bytes::from_static(nothing));
-            return checked(content_type, bytes);
+        let given = match payload.or(data) {
+            Some(data) => Some(read(data, out).await?),
+            None if request.is_some_and(HttpRequest::only_reads) => None,
+            None => stdin::payload(out).await?,
         };
-        let bytes = match data.strip_prefix('@') {
-            Some(file) => {
-                let file = file.to_owned();
-                blocking(move || read_bounded(std::fs::File::open(&file), &file)).await?
+        match (given, content_type, request) {
+            (None, content_type, Some(_)) => {
+                Ok(Body { content_type: content_type.unwrap_or_default(), bytes: Bytes::new() })
             }
-            None if data == "-" => {
-                if std::io::stdin().is_terminal() {
-                    out.note("reading the payload from the terminal; Ctrl-D on an empty line ends it");
-                }
-                blocking(|| read_bounded(Ok(std::io::stdin().lock()), "stdin")).await?
+            (Some(bytes), Some(content_type), Some(_)) => {
+                bounded(&bytes)?;
+                Ok(Body { content_type, bytes })
             }
-            None => data.into_bytes().into(),
-        };
-        checked(content_type, bytes)
+            (bytes, content_type, _) => {
+                let content_type = content_type.unwrap_or_else(|| payload::DEFAULT_TYPE.to_owned());
+                // The empty payload of this type.
+                let is_json = payload::media::parse(&content_type).is_none_or(|media| media.is_json());
+                let nothing: &[u8] = if is_json { b"{}" } else { b"" };
+                checked(content_type, bytes.unwrap_or(Bytes::from_static(nothing)))
+            }
+        }
     }
 }
 
-fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
+/// Reads a payload that was given as a value, @FILE or -.
+async fn read(data: String, out: &Output) -> Result<Bytes, Error> {
+    match data.strip_prefix('@') {
+        Some(file) => {
+            let file = file.to_owned();
+            blocking(move || read_bounded(std::fs::File::open(&file), &file)).await
+        }
+        None if data == "-" => {
+            if std::io::stdin().is_terminal() {
+                out.note("reading the payload from the terminal; Ctrl-D on an empty line ends it");
+            }
+            blocking(|| read_bounded(Ok(std::io::stdin().lock()), "stdin")).await
+        }
+        None => Ok(data.into_bytes().into()),
+    }
+}
+
+fn bounded(bytes: &Bytes) -> Result<(), Error> {
     if bytes.len() > MAX_BODY {
         let limit = show_bytes(MAX_BODY as u64);
         return Err(Error::usage(format!("the payload is too large: at most {limit} are accepted")));
     }
+    Ok(())
+}
+
+fn checked(content_type: String, bytes: Bytes) -> Result<Body, Error> {
+    bounded(&bytes)?;
     payload::check(&content_type, &bytes)
         .map_err(|refused| Error::usage(refused.to_string()).hint(with_flag(&refused.hint())))?;
     Ok(Body { content_type, bytes })

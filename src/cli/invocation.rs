@@ -250,9 +250,11 @@ fn rows(record: &Record) -> Vec<(&'static str, String)> {
         ("id", record.id.to_string()),
         ("function", record.function.to_string()),
         ("mode", record.mode.as_str().to_owned()),
-        ("state", record.state.to_string()),
-        ("accepted", exact_moment(record.accepted_at)),
     ];
+    let request = record.http.as_ref();
+    rows.extend(request.map(|http| ("request", format!("{} {}", http.method, http.target()))));
+    rows.extend([("state", record.state.to_string()), ("accepted", exact_moment(record.accepted_at))]);
+    rows.extend(record.http_status().map(|status| ("response", format!("HTTP {status}"))));
     rows.extend(record.reason.as_ref().map(|reason| ("reason", reason.to_string())));
     let prewarmed = if record.prewarmed { " (prewarmed)" } else { "" };
     rows.extend(record.start.map(|start| ("start", format!("{}{prewarmed}", start.as_str()))));
@@ -279,6 +281,9 @@ fn describe(attempt: &AttemptRecord, record: &Record) -> String {
     }
     if let Some(outcome) = attempt.outcome {
         text.push_str(&format!(": {outcome}"));
+    }
+    if let Some(status) = attempt.http_status {
+        text.push_str(&format!(", HTTP {status}"));
     }
     if let Some(error) = &attempt.error {
         text.push_str(&format!(" ({})", error.summary()));

@@ -2,7 +2,15 @@
 
 use std::time::Instant;
 
-use super::{Error, Output, answer::Answer, data::DataArgs, interrupt::Farewell, said, target::Target};
+use super::{
+    Error, Output,
+    answer::Answer,
+    data::DataArgs,
+    interrupt::Farewell,
+    request::{RequestArgs, with_flags},
+    said,
+    target::Target,
+};
 use crate::{
     client::{self, Client, Outcome, RecordFilter},
     model::{FunctionName, Mode, Record},
@@ -11,13 +19,16 @@ use crate::{
 /// Invoke a function and print what it returns
 ///
 /// The exact bytes of the result go to stdout, everything else to stderr. If the invocation fails, that
-/// includes what the function wrote and its traceback.
+/// includes what the function wrote and its traceback. Of a function that is a web server the result is the body of its
+/// response, whatever the status; one of 500 and above is a failure.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The function
     name: FunctionName,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    request: RequestArgs,
     /// Do not wait: print the invocation's id as soon as the invocation is stored
     #[arg(long = "async")]
     asynchronous: bool,
@@ -26,10 +37,11 @@ pub struct Args {
 impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
-        let Self { name, data, asynchronous } = self;
-        let payload = data.read(out).await?;
+        let Self { name, data, request, asynchronous } = self;
+        let options = request.options();
+        let payload = data.read(options.http.as_ref(), out).await?;
         if asynchronous {
-            let accepted = client.invoke_async(&name, payload).await;
+            let accepted = client.invoke_async_with(&name, payload, &options).await;
             let accepted =
                 accepted.map_err(|error| failed(error, "have been accepted", &name, target))?;
             target.remember(accepted.id);
@@ -43,7 +55,7 @@ impl Args {
         let progress = out.waiting(&format!("invoking {name}"));
         out.on_interrupt().set(what_goes_on(client.clone(), name.clone(), target.clone()));
         let begun = Instant::now();
-        let answer = client.invoke(&name, payload).await;
+        let answer = client.invoke_with(&name, payload, &options).await;
         let answer = answer.map_err(|error| failed(error, "have run", &name, target))?;
         let waited = begun.elapsed().as_secs_f64() * 1000.0;
         out.on_interrupt().clear();
@@ -60,7 +72,7 @@ impl Args {
 /// the hint tells what may have happened.
 fn failed(error: client::Error, may: &str, name: &FunctionName, target: &Target) -> Error {
     let is_lost = matches!(error, client::Error::Lost { .. });
-    let error = Error::from(error);
+    let error = Error::from(with_flags(error));
     if let Some(id) = error.kind.invocation {
         target.remember(id);
     }

@@ -26,6 +26,7 @@ mod patience;
 mod platform;
 mod prune;
 mod ps;
+mod request;
 mod role_log;
 mod roles;
 mod rollback;

@@ -1,13 +1,25 @@
 //! Invocations and their outcomes.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 
 use super::{Client, Error};
 use crate::model::{
-    Body, Fault, FunctionName, InvocationId, Problem, Start,
+    Body, Fault, FunctionName, HttpRequest, HttpResponse, InvocationId, Problem, Start,
     api::{Accepted, header},
-    route,
+    code, route,
 };
+
+/// What a call says beside its payload.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// The request that a function gets as a web server; none: `POST /`.
+    pub http: Option<HttpRequest>,
+    /// Headers for the function: name and value.
+    pub headers: Vec<(String, String)>,
+}
 
 /// A sync invocation that has ended.
 #[derive(Debug)]
@@ -19,13 +31,23 @@ pub struct InvokeAnswer {
     /// The phases in their order, in milliseconds.
     pub phases: Vec<(String, f64)>,
     pub outcome: Outcome,
+    /// The response of a function that is a web server, also of one that has failed.
+    pub http: Option<ServerAnswer>,
+}
+
+/// The response of a function that is a web server.
+#[derive(Clone, Debug)]
+pub struct ServerAnswer {
+    /// Status and headers.
+    pub response: HttpResponse,
+    pub body: Body,
 }
 
 /// The outcome of an invocation. Both are answers: the platform did what it was asked.
 #[derive(Debug)]
 pub enum Outcome {
     Value(Body),
-    /// The function raised an error, crashed or exceeded its timeout.
+    /// The function raised an error, crashed, exceeded its timeout, or answered with a status of 500 and above.
     Failed(Box<Problem>),
 }
 
@@ -40,14 +62,35 @@ impl InvokeAnswer {
 impl Client {
     /// Invokes a function and waits for the result.
     pub async fn invoke(&self, name: &FunctionName, payload: Body) -> Result<InvokeAnswer, Error> {
-        let request = self.invocation(name, payload);
-        let response = self.answer(request).await?;
+        self.invoke_with(name, payload, &CallOptions::default()).await
+    }
+
+    /// Like [`Self::invoke`], with more said than the payload.
+    pub async fn invoke_with(
+        &self,
+        name: &FunctionName,
+        payload: Body,
+        options: &CallOptions,
+    ) -> Result<InvokeAnswer, Error> {
+        let response = self.answer(self.invocation(name, payload, options)).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let outcome = if status.is_success() {
-            Outcome::Value(self.body(response).await?)
+        let (outcome, http) = if let Some(outcome) = text(&headers, header::OUTCOME) {
+            let http = ServerAnswer {
+                response: response_of(status, &headers),
+                body: self.body(response).await?,
+            };
+            let outcome = match outcome {
+                "failed" => Outcome::Failed(failure_of(name, status)),
+                _ => Outcome::Value(http.body.clone()),
+            };
+            (outcome, Some(http))
+        } else if status.is_success() {
+            (Outcome::Value(self.body(response).await?), None)
         } else {
             match self.refusal(response).await {
-                Error::Problem(problem) if problem.fault == Fault::Function => Outcome::Failed(problem),
+                Error::Problem(problem) if problem.fault == Fault::Function => {
+                    (Outcome::Failed(problem), None)
+                }
                 error => return Err(error),
             }
         };
@@ -66,19 +109,69 @@ impl Client {
         };
         let instance = text(&headers, header::INSTANCE).map(str::to_owned);
         let phases = text(&headers, header::SERVER_TIMING).map(phases).unwrap_or_default();
-        Ok(InvokeAnswer { id, start, instance, phases, outcome })
+        Ok(InvokeAnswer { id, start, instance, phases, outcome, http })
     }
 
     /// Invokes a function without waiting: returns as soon as the invocation is stored.
     pub async fn invoke_async(&self, name: &FunctionName, payload: Body) -> Result<Accepted, Error> {
-        self.json(self.invocation(name, payload).header("prefer", "respond-async")).await
+        self.invoke_async_with(name, payload, &CallOptions::default()).await
     }
 
-    fn invocation(&self, name: &FunctionName, payload: Body) -> reqwest::RequestBuilder {
-        self.request(route::INVOKE.at(name))
-            .header(CONTENT_TYPE, payload.content_type)
-            .body(payload.bytes)
+    /// Like [`Self::invoke_async`], with more said than the payload.
+    pub async fn invoke_async_with(
+        &self,
+        name: &FunctionName,
+        payload: Body,
+        options: &CallOptions,
+    ) -> Result<Accepted, Error> {
+        self.json(self.invocation(name, payload, options).header("prefer", "respond-async")).await
     }
+
+    /// A payload with an empty type is sent without one.
+    fn invocation(
+        &self,
+        name: &FunctionName,
+        payload: Body,
+        options: &CallOptions,
+    ) -> reqwest::RequestBuilder {
+        let mut request = self.request(route::INVOKE.at(name));
+        if !payload.content_type.is_empty() {
+            request = request.header(CONTENT_TYPE, payload.content_type);
+        }
+        if let Some(http) = &options.http {
+            request = request.header(header::HTTP_METHOD, http.method.as_str());
+            request = request.header(header::HTTP_PATH, http.target());
+        }
+        for (name, value) in &options.headers {
+            request = request.header(name.as_str(), value.as_bytes());
+        }
+        request.body(payload.bytes)
+    }
+}
+
+/// Status and headers of a function's own response: those of the platform and of the connection are not among them.
+fn response_of(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
+    let is_own = |name: &str| {
+        let is_ours = name.starts_with("cloudfunc-") || name == header::SERVER_TIMING;
+        !is_ours && !["connection", "content-length", "transfer-encoding"].contains(&name)
+    };
+    let own = headers.iter().filter(|(name, _)| is_own(name.as_str()));
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    let own = own.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())));
+    HttpResponse { status: status.as_u16(), headers: own.collect() }
+}
+
+/// The problem of a web server that says that it has failed: its answer is not one of ours.
+fn failure_of(name: &FunctionName, status: StatusCode) -> Box<Problem> {
+    let status = status.as_u16();
+    let kind = format!("http_{status}");
+    let detail = format!("function '{name}' failed: {kind}: the server answered {status}");
+    let mut problem = Problem::new(code::FUNCTION_FAILED, detail);
+    problem.error_type = Some(kind);
+    Box::new(problem)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

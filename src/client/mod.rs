@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub use error::Error;
-pub use invoke::{InvokeAnswer, Outcome};
+pub use invoke::{CallOptions, InvokeAnswer, Outcome, ServerAnswer};
 pub use lines::Lines;
 pub use logs::{LogLines, LogQuery};
 

@@ -17,6 +17,8 @@ use crate::{
 
 /// The time limit for connecting: a platform that takes longer is treated as absent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most headers of an answer: those of a web server's response, of which there may be a hundred, and the platform's.
+const MAX_HEADERS: usize = 128;
 
 impl Client {
     /// Makes a client without connecting. `url` may have a path, under which the API's routes are.
@@ -27,7 +29,8 @@ impl Client {
             .user_agent(concat!("cloudfunc/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none());
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_max_headers(MAX_HEADERS);
         if url.scheme() == "http" {
             // The system's certificates are not needed, and may be missing.
             http = http.tls_certs_only([]);

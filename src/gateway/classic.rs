@@ -16,7 +16,8 @@ use serde_json::{json, value::RawValue};
 use super::Gateway;
 use crate::{
     http::{
-        Answer, At, CallRequest, Query, Routed as _, payload_too_large, read_decoded, read_document,
+        Answer, At, CallRequest, Query, Routed as _, named_request, payload_too_large, read_decoded,
+        read_document,
     },
     model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route},
     payload,
@@ -66,11 +67,12 @@ async fn invoke(
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());
     }
+    let http = named_request(&parts.headers)?;
     let mut headers = HeaderMap::new();
     headers.insert("prefer", HeaderValue::from_static("respond-async"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(payload::DEFAULT_TYPE));
     let (id, function) = (InvocationId::new(), name.clone());
-    let request = CallRequest { id, function, headers, payload: payload.into() };
+    let request = CallRequest { id, function, headers, payload: payload.into(), http };
     match gateway.scheduler.call(request).await? {
         CallAnswer::Accepted(id) => {
             let message = format!("Function {name} invoked");

@@ -159,7 +159,7 @@ mod tests {
         let upstream = Upstream { longest: Duration::from_millis(50), ..upstream };
         let id = InvocationId::new();
         let (function, headers) = ("f".parse().unwrap(), HeaderMap::new());
-        let request = CallRequest { id, function, headers, payload: Bytes::new() };
+        let request = CallRequest { id, function, headers, payload: Bytes::new(), http: None };
         let Failure(problem) = upstream.call(request).await.unwrap_err();
         assert_eq!((problem.status, problem.invocation_id), (502, Some(id)));
         let told = "the scheduler has not answered for 50 ms, longer than any invocation takes; whether it ended is not known";

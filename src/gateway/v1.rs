@@ -5,23 +5,21 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{RawPathParams, Request, State},
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, Method, header},
     response::{IntoResponse as _, Response},
 };
-use bytes::Bytes;
 
 use super::Gateway;
 use crate::{
     http::{
         Answer, At, CallRequest, Query, Routed as _, Shortcut, accepts_gzip, check_path, compressed,
-        end_to_end, method_router, payload_too_large, read_decoded,
+        end_to_end, is_of_web_server, method_router, named_request, payload_too_large, read_decoded,
     },
     model::{
-        CallAnswer, Ended, Fault, FunctionName, InvocationId, Problem, code,
+        FunctionName, InvocationId, Problem, code,
         message::MAX_BODY,
         route::{self, AnsweredBy, Endpoint},
     },
-    payload,
 };
 
 type Shared = State<Arc<Gateway>>;
@@ -87,42 +85,20 @@ async fn invoke(gateway: &Gateway, function: FunctionName, request: Request) -> 
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
     Query::read(parts.uri.query(), route::INVOKE.endpoint.query)?;
-    let payload = checked(&mut parts.headers, payload)?;
+    let http = named_request(&parts.headers)?;
+    one_type(&parts.headers)?;
     let gzip = accepts_gzip(&parts.headers);
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_form = content_type.is_some_and(payload::is_form);
     let headers = end_to_end(parts.headers)?;
-    let request = CallRequest { id: InvocationId::new(), function, headers, payload };
-    let answer = gateway.scheduler.call(request).await?;
-    let answer = if is_form { hint_at_json(answer) } else { answer };
-    Ok(compressed(gzip, answer.into_response()))
+    let request = CallRequest { id: InvocationId::new(), function, headers, payload, http };
+    let answer = gateway.scheduler.call(request).await?.into_response();
+    // A web server agrees on that with its caller itself.
+    Ok(if is_of_web_server(&answer) { answer } else { compressed(gzip, answer) })
 }
 
-/// A payload that its function can read, rebuilt by nobody; an empty one of JSON, also without a type, is
-/// the empty event.
-fn checked(headers: &mut HeaderMap, payload: Bytes) -> Answer<Bytes> {
-    const JSON: HeaderValue = HeaderValue::from_static(payload::DEFAULT_TYPE);
+fn one_type(headers: &HeaderMap) -> Answer<()> {
     if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
         let several = Problem::new(code::BAD_REQUEST, "the request has several Content-Type headers");
         return Err(several.hint("send one").into());
     }
-    let content_type = headers.entry(header::CONTENT_TYPE).or_insert(JSON);
-    let content_type = String::from_utf8_lossy(content_type.as_bytes());
-    payload::check(&content_type, &payload).map_err(|refused| refused.problem())?;
-    if payload.is_empty() && payload::is_json(&content_type) {
-        return Ok(Bytes::from_static(b"{}"));
-    }
-    Ok(payload)
-}
-
-const FORM_HINT: &str = "the payload came as a form (curl's default), so the handler got bytes; to send JSON, add -H 'content-type: application/json'";
-
-/// A form is what curl sends unless told otherwise: a handler that fails may have wanted JSON.
-fn hint_at_json(mut answer: CallAnswer) -> CallAnswer {
-    if let CallAnswer::Ended(Ended { ending: Err(problem), .. }) = &mut answer
-        && problem.fault == Fault::Function
-    {
-        problem.hint.get_or_insert_with(|| FORM_HINT.to_owned());
-    }
-    answer
+    Ok(())
 }

@@ -11,19 +11,19 @@ use axum::{
 };
 use bytes::Bytes;
 
-use super::{Answer, Failure, handler_headers};
-use crate::{
-    model::{
-        Body, Call, CallAnswer, Ended, FunctionName, InvocationId, Mode, Phase, Phases, Problem, Start,
-        State,
-        api::{Accepted, header as ours},
-        code,
-        message::MAX_BODY,
-    },
-    payload,
+use super::{
+    Answer, Failure, handler_headers,
+    web_server::{name_request, named_request, respond, responded},
+};
+use crate::model::{
+    Body, Call, CallAnswer, CallEnding, Ended, FunctionName, HttpRequest, InvocationId, Mode, Phase,
+    Phases, Problem, Start, State,
+    api::{Accepted, header as ours},
+    code,
+    message::MAX_BODY,
 };
 
-/// A call as an adapter of the gateway has it: checked, decoded, and with the headers of one connection taken out.
+/// A call as an adapter of the gateway has it: decoded, and with the headers of one connection taken out.
 #[derive(Debug)]
 pub struct CallRequest {
     /// The id of the invocation that it becomes.
@@ -31,34 +31,37 @@ pub struct CallRequest {
     pub function: FunctionName,
     pub headers: HeaderMap,
     pub payload: Bytes,
+    /// The request that a web server gets; none where the caller has named none.
+    pub http: Option<HttpRequest>,
 }
 
 impl CallRequest {
     /// A call that came from another process, with the id that was chosen there.
-    pub fn received(function: FunctionName, headers: HeaderMap, payload: Bytes) -> Self {
+    pub fn received(function: FunctionName, headers: HeaderMap, payload: Bytes) -> Answer<Self> {
         let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
-        Self { id: id.unwrap_or_else(InvocationId::new), function, headers, payload }
+        let (id, http) = (id.unwrap_or_else(InvocationId::new), named_request(&headers)?);
+        Ok(Self { id, function, headers, payload, http })
     }
 
-    /// The call as it goes to another process. No header of a caller has that name: the gateway takes those out.
+    /// The call as it goes to another process. No header of a caller has these names: the gateway takes those out.
     pub(super) fn sent(mut self) -> (FunctionName, HeaderMap, Bytes) {
         self.headers.insert(ours::INVOCATION_ID, ascii(self.id.to_string()));
+        if let Some(request) = &self.http {
+            name_request(request, &mut self.headers);
+        }
         (self.function, self.headers, self.payload)
     }
 
     /// The call as the scheduler takes it.
     pub fn typed(self) -> Answer<Call> {
-        let Self { id, function, headers, payload: bytes } = self;
-        let seen = handler_headers(&headers, bytes.len())?;
-        let content_type = match headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str) {
-            Some(Ok(content_type)) => content_type.to_owned(),
-            Some(Err(_)) => {
-                return Err(Problem::new(code::BAD_REQUEST, "the Content-Type is not ASCII").into());
-            }
-            None => payload::DEFAULT_TYPE.to_owned(),
-        };
+        let Self { id, function, headers, payload, http } = self;
+        let beside = http.as_ref().map_or(0, HttpRequest::size);
+        let seen = handler_headers(&headers, payload.len(), beside)?;
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let content_type =
+            content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let mode = if wants_async(&headers) { Mode::Async } else { Mode::Sync };
-        Ok(Call { id, function, payload: Body { content_type, bytes }, headers: seen, mode })
+        Ok(Call { id, function, payload, content_type, headers: seen, http, mode })
     }
 }
 
@@ -93,13 +96,14 @@ fn accepted(id: InvocationId) -> Response {
 impl IntoResponse for Ended {
     fn into_response(self) -> Response {
         let mut response = match self.ending {
-            Ok(Body { content_type, bytes }) => {
+            CallEnding::Value(Body { content_type, bytes }) => {
                 let mut response = Response::new(HttpBody::from(bytes));
                 // What no header can say is left to the caller's guess, as it is with a handler's own type.
                 response.headers_mut().insert(header::CONTENT_TYPE, ascii(content_type));
                 response
             }
-            Err(problem) => Failure(problem).into_response(),
+            CallEnding::Response(response, body) => respond(&response, body),
+            CallEnding::Problem(problem) => Failure(problem).into_response(),
         };
         let headers = response.headers_mut();
         headers.insert(ours::INVOCATION_ID, ascii(self.id.to_string()));
@@ -141,19 +145,23 @@ pub(super) async fn read(response: Response) -> Option<Answer<CallAnswer>> {
     let id = text(&headers, ours::INVOCATION_ID).and_then(|id| id.parse().ok());
     // Read in any case: a connection whose answer was not read to its end is not used again.
     let bytes = axum::body::to_bytes(body, 2 * MAX_BODY).await.ok()?;
-    if head.status == StatusCode::ACCEPTED
+    let of_server = responded(head.status, &headers);
+    if of_server.is_none()
+        && head.status == StatusCode::ACCEPTED
         && let Some(id) = id
     {
         return Some(Ok(CallAnswer::Accepted(id)));
     }
-    let ending = if head.status.is_success() {
+    let ending = if let Some(response) = of_server {
+        CallEnding::Response(response, bytes)
+    } else if head.status.is_success() {
         // An image of the user's own may answer with any bytes.
         let content_type =
             headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let content_type = String::from_utf8_lossy(content_type).into_owned();
-        Ok(Body { content_type, bytes })
+        CallEnding::Value(Body { content_type, bytes })
     } else {
-        Err(serde_json::from_slice::<Box<Problem>>(&bytes).unwrap_or_else(|error| {
+        CallEnding::Problem(serde_json::from_slice::<Box<Problem>>(&bytes).unwrap_or_else(|error| {
             tracing::error!(%error, status = head.status.as_u16(), "an answer that is not a problem");
             Box::new(Problem::new(code::INTERNAL, "the scheduler's answer cannot be read"))
         }))
@@ -167,10 +175,12 @@ pub(super) async fn read(response: Response) -> Option<Answer<CallAnswer>> {
     let phases = text(&headers, ours::SERVER_TIMING).map(phases).unwrap_or_default();
     Some(match (ending, id) {
         // Of a manager it would say more than the problem.
-        (Err(problem), _) if start.is_none() && phases.is_empty() => Err(Failure(problem)),
+        (CallEnding::Problem(problem), _) if start.is_none() && phases.is_empty() => {
+            Err(Failure(problem))
+        }
         (ending, Some(id)) => Ok(CallAnswer::Ended(Ended { id, ending, start, instance, phases })),
-        (Err(problem), None) => Err(Failure(problem)),
-        (Ok(_), None) => Err(Problem::new(code::INTERNAL, "the scheduler's answer has no id").into()),
+        (CallEnding::Problem(problem), None) => Err(Failure(problem)),
+        (_, None) => Err(Problem::new(code::INTERNAL, "the scheduler's answer has no id").into()),
     })
 }
 
@@ -194,13 +204,13 @@ fn phases(text: &str) -> Phases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PhaseName;
+    use crate::model::{HttpResponse, PhaseName};
 
     async fn there_and_back(answer: CallAnswer) -> Answer<CallAnswer> {
         read(answer.into_response()).await.expect("a whole body")
     }
 
-    fn ended(ending: Result<Body, Box<Problem>>) -> Ended {
+    fn ended(ending: CallEnding) -> Ended {
         let phase = |name, start_ms, duration_ms| Phase { name, start_ms, duration_ms };
         Ended {
             id: InvocationId::new(),
@@ -216,27 +226,62 @@ mod tests {
     #[tokio::test]
     async fn a_value_comes_out_as_it_went_in() {
         let body = Body { content_type: "text/plain".to_owned(), bytes: Bytes::from_static(b"hello") };
-        let sent = ended(Ok(body.clone()));
+        let sent = ended(CallEnding::Value(body.clone()));
         let (id, instance, phases) = (sent.id, sent.instance, sent.phases.clone());
         let Ok(CallAnswer::Ended(got)) = there_and_back(CallAnswer::Ended(sent)).await else { panic!() };
         assert_eq!((got.id, got.instance, got.start), (id, instance, Some(Start::Warm)));
         assert_eq!(got.phases, phases);
-        let value = got.ending.unwrap();
+        let CallEnding::Value(value) = got.ending else { panic!() };
         assert_eq!((value.content_type, value.bytes), (body.content_type, body.bytes));
     }
 
     #[tokio::test]
     async fn a_failure_keeps_its_problem_and_where_it_ran() {
         let problem = Problem::new(code::FUNCTION_FAILED, "it raised").hint("look");
-        let sent = ended(Err(Box::new(problem)));
+        let sent = ended(CallEnding::Problem(Box::new(problem)));
         let id = sent.id;
         let Ok(CallAnswer::Ended(got)) = there_and_back(CallAnswer::Ended(sent)).await else { panic!() };
-        let problem = got.ending.unwrap_err();
+        let CallEnding::Problem(problem) = got.ending else { panic!() };
         assert_eq!(
             (got.id, problem.detail.as_str(), problem.hint.as_deref()),
             (id, "it raised", Some("look"))
         );
         assert_eq!(got.phases.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_web_servers_response_is_no_problem_whatever_its_status() {
+        for (status, body) in
+            [(200, "page"), (202, "later"), (302, ""), (204, ""), (404, "none"), (503, "{}")]
+        {
+            let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+            let headers =
+                vec![header("set-cookie", "a=1"), header("set-cookie", "b=2"), header("location", "/")];
+            let response = HttpResponse { status, headers };
+            let body = Bytes::from_static(body.as_bytes());
+            let sent = ended(CallEnding::Response(response.clone(), body.clone()));
+            let (id, phases) = (sent.id, sent.phases.clone());
+            let Ok(CallAnswer::Ended(got)) = there_and_back(CallAnswer::Ended(sent)).await else {
+                panic!()
+            };
+            assert_eq!((got.id, got.phases), (id, phases));
+            let CallEnding::Response(same, bytes) = got.ending else { panic!("{status}") };
+            assert_eq!((same, bytes), (response, body));
+        }
+    }
+
+    #[test]
+    fn a_call_of_a_web_server_comes_out_as_it_went_in() {
+        let http = HttpRequest::named(Some("PUT"), Some("/a?b=1")).ok();
+        let (id, function) = (InvocationId::new(), "f".parse::<FunctionName>().unwrap());
+        let (headers, payload) = (HeaderMap::new(), Bytes::from_static(b"body"));
+        let request =
+            CallRequest { id, function: function.clone(), headers, payload, http: http.clone() };
+        let (function_sent, headers, payload) = request.sent();
+        let got = CallRequest::received(function_sent, headers, payload).unwrap().typed().unwrap();
+        assert_eq!((got.id, got.function, got.http), (id, function, http));
+        assert_eq!((&got.payload[..], got.content_type, got.mode), (&b"body"[..], None, Mode::Sync));
+        assert_eq!(got.headers.joined.into_keys().collect::<Vec<_>>(), ["content-length"]);
     }
 
     #[tokio::test]

@@ -88,10 +88,11 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     named.filter(|name: &HeaderName| !KEPT.contains(&name.as_str())).collect()
 }
 
-/// The headers that a handler sees of a call whose payload has `length` bytes.
-pub fn handler_headers(headers: &HeaderMap, length: usize) -> Answer<CallHeaders> {
+/// The headers that a handler sees of a call whose payload has `length` bytes; `beside` bytes of the same frame's header
+/// are taken by what else the call's headers say.
+pub fn handler_headers(headers: &HeaderMap, length: usize, beside: usize) -> Answer<CallHeaders> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
-    let (mut bytes, mut repeated, mut last) = (0, false, None);
+    let (mut bytes, mut repeated, mut last) = (beside, false, None);
     for (name, value) in shown(headers) {
         bytes += name.len() + value.len();
         if last == Some(name) {
@@ -153,7 +154,7 @@ mod tests {
     }
 
     fn seen(list: &[(&str, &[u8])]) -> CallHeaders {
-        handler_headers(&end_to_end(headers(list)).unwrap(), 7).unwrap()
+        handler_headers(&end_to_end(headers(list)).unwrap(), 7, 0).unwrap()
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -214,9 +215,10 @@ mod tests {
     #[test]
     fn headers_that_a_frame_has_no_room_for_are_refused() {
         let value = "\"".repeat(MAX_BYTES - "x-large".len());
-        assert!(handler_headers(&headers(&[("x-large", value.as_bytes())]), 0).is_ok());
+        assert!(handler_headers(&headers(&[("x-large", value.as_bytes())]), 0, 0).is_ok());
+        assert!(handler_headers(&headers(&[("x-large", value.as_bytes())]), 0, 1).is_err());
         let more = format!("{value}\"");
-        let refused = handler_headers(&headers(&[("x-large", more.as_bytes())]), 0).unwrap_err().0;
+        let refused = handler_headers(&headers(&[("x-large", more.as_bytes())]), 0, 0).unwrap_err().0;
         assert_eq!(refused.detail, "the request's headers have 24577 bytes, over the limit of 24 KiB");
         assert_eq!((refused.status, refused.retry_safe), (431, false));
         let many: Vec<(&str, &[u8])> = vec![("x-many", b"1"); 91];

@@ -15,6 +15,7 @@ mod query;
 mod request;
 mod routed;
 mod serve;
+mod web_server;
 
 pub use client::client;
 
@@ -30,3 +31,4 @@ pub use query::Query;
 pub use request::{function_name, payload_too_large, read_body};
 pub use routed::{At, FromPath, Routed, check_path, method_router};
 pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};
+pub use web_server::{is_of_web_server, named_request};

@@ -32,6 +32,7 @@ pub async fn claim(mut work: Work, shared: &Arc<Shared>, commands: &Commands) ->
         Ok(Claiming::Granted(claim)) => {
             work.invoke.content_type = claim.payload.content_type;
             work.invoke.headers = serde_json::from_str(&claim.headers).unwrap_or_default();
+            work.invoke.http = claim.http;
             work.payload = claim.payload.bytes;
             let (attempt, token) = (claim.attempt, claim.token);
             let (failures, losses) = (claim.failures, claim.losses);
@@ -121,7 +122,8 @@ mod tests {
             tasks::Tasks,
         },
         model::{
-            Code, Digest, FunctionSpec, InvocationId, ManagerId, Mode, Network, Revision, Scaling,
+            Code, Digest, FunctionSpec, Interface, InvocationId, ManagerId, Mode, Network, Revision,
+            Scaling,
             message::{self, Invoke, Outcome, Parcel},
         },
         queue::{self, Address, ConsumeOptions, Message, Queue},

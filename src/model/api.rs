@@ -9,8 +9,17 @@ use super::{
     ManagerId, PackageVersion, PlatformName, Problem, RevisionNumber, State, Target,
 };
 
-/// Response headers of an invocation.
+/// Headers of an invocation's request and of answers.
 pub mod header {
+    /// Of a request: the method that a function that is a web server gets.
+    pub const HTTP_METHOD: &str = "cloudfunc-http-method";
+    /// Of a request: the path with its query that a function that is a web server gets.
+    pub const HTTP_PATH: &str = "cloudfunc-http-path";
+    /// `succeeded` or `failed`, with the response of a function that is a web server: the platform's own answers have no
+    /// such header.
+    pub const OUTCOME: &str = "cloudfunc-outcome";
+    /// The status that a function answered as a web server, with the result of its invocation.
+    pub const HTTP_STATUS: &str = "cloudfunc-http-status";
     /// The id of the invocation (UUID).
     pub const INVOCATION_ID: &str = "cloudfunc-invocation-id";
     /// `cold` or `warm`.

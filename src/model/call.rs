@@ -1,6 +1,11 @@
 //! A call of a function and its answer, as typed values: the same for every route.
 
-use super::{Body, CallHeaders, FunctionName, InstanceId, InvocationId, Mode, Phases, Problem, Start};
+use bytes::Bytes;
+
+use super::{
+    Body, CallHeaders, FunctionName, HttpRequest, HttpResponse, InstanceId, InvocationId, Mode, Phases,
+    Problem, Start,
+};
 
 /// A call of a function.
 #[derive(Clone, Debug)]
@@ -9,10 +14,14 @@ pub struct Call {
     pub id: InvocationId,
     /// The function to call.
     pub function: FunctionName,
-    /// The payload, checked: its handler can read it.
-    pub payload: Body,
+    /// The payload as it was sent, decoded: who knows the function checks it.
+    pub payload: Bytes,
+    /// The media type of the payload; none where none was sent.
+    pub content_type: Option<String>,
     /// The call's headers, for the handler's `context.headers`.
     pub headers: CallHeaders,
+    /// The request that a web server gets; none where the caller has named none.
+    pub http: Option<HttpRequest>,
     /// Sync: the answer is the end of the invocation. Async: the answer is that it is on disk.
     pub mode: Mode,
 }
@@ -31,12 +40,23 @@ pub enum CallAnswer {
 pub struct Ended {
     /// The id of the invocation.
     pub id: InvocationId,
-    /// The function's value, or the problem in words.
-    pub ending: Result<Body, Box<Problem>>,
+    /// What the caller is told.
+    pub ending: CallEnding,
     /// How it began; none when it never ran.
     pub start: Option<Start>,
     /// The instance that ran it; none when it never ran.
     pub instance: Option<InstanceId>,
     /// The phases in order, on the scheduler's time line; they follow each other without a gap.
     pub phases: Phases,
+}
+
+/// What a caller of a sync invocation is told of its end.
+#[derive(Debug)]
+pub enum CallEnding {
+    /// The function's value.
+    Value(Body),
+    /// The response of a function that is a web server, also of one that has failed, and its body.
+    Response(HttpResponse, Bytes),
+    /// The problem in words.
+    Problem(Box<Problem>),
 }

@@ -14,9 +14,37 @@ pub struct HttpRequest {
     pub query: Option<String>,
 }
 
+impl Default for HttpRequest {
+    /// Makes the request of a call that names none: `POST /`.
+    fn default() -> Self {
+        Self { method: "POST".to_owned(), path: "/".to_owned(), query: None }
+    }
+}
+
 impl HttpRequest {
     /// The longest path with its query, in bytes: it travels in a header of a request and of a frame.
     pub const MAX_TARGET: usize = 8 * 1024;
+    /// The longest method, in bytes.
+    pub const MAX_METHOD: usize = 32;
+
+    /// Makes a request of a method, and of a path with its query; what is not named is that of the default.
+    pub fn named(method: Option<&str>, target: Option<&str>) -> Result<Self, UnfitRequest> {
+        let mut request = Self::default();
+        if let Some(method) = method {
+            check_method(method)?;
+            method.clone_into(&mut request.method);
+        }
+        if let Some(target) = target {
+            check_target(target)?;
+            let (path, query) = match target.split_once('?') {
+                Some((path, query)) => (path, Some(query.to_owned())),
+                None => (target, None),
+            };
+            path.clone_into(&mut request.path);
+            request.query = query;
+        }
+        Ok(request)
+    }
 
     /// Returns path and query as a request line has them.
     pub fn target(&self) -> String {
@@ -25,6 +53,77 @@ impl HttpRequest {
             None => self.path.clone(),
         }
     }
+
+    /// Returns the number of bytes of method, path and query together.
+    pub fn size(&self) -> usize {
+        let query = self.query.as_ref().map_or(0, |query| query.len() + 1);
+        self.method.len() + self.path.len() + query
+    }
+
+    /// Returns whether requests of this method have no body as a rule.
+    pub fn only_reads(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+}
+
+/// An error: a web server cannot be sent such a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnfitRequest {
+    /// The method is no token, or too long.
+    #[error("a method has 1 to 32 letters, digits and signs such as `-`")]
+    Method,
+    /// The method is not about a resource of a server.
+    #[error(
+        "CONNECT and TRACE are for what is between a client and a server, and do not reach a function"
+    )]
+    MethodOfConnection,
+    /// The path and its query have characters that a request line does not take.
+    #[error("a path has only visible ASCII characters and no `#`; percent-encode all others")]
+    Characters,
+    /// The path does not begin with `/`.
+    #[error("a path begins with `/`")]
+    NoSlash,
+    /// Path and query are too long.
+    #[error("path and query have {0} bytes, over the limit of 8 KiB")]
+    Length(usize),
+}
+
+impl UnfitRequest {
+    /// Returns whether the method is at fault; otherwise path and query are.
+    pub fn is_of_method(self) -> bool {
+        matches!(self, Self::Method | Self::MethodOfConnection)
+    }
+}
+
+/// Checks that a method can be sent to a function.
+pub fn check_method(text: &str) -> Result<(), UnfitRequest> {
+    if text.len() > HttpRequest::MAX_METHOD || !is_token(text) {
+        return Err(UnfitRequest::Method);
+    }
+    match ["CONNECT", "TRACE"].iter().any(|method| text.eq_ignore_ascii_case(method)) {
+        true => Err(UnfitRequest::MethodOfConnection),
+        false => Ok(()),
+    }
+}
+
+/// Checks that a path with its query can be sent to a function. One that begins with `//` can: it is a path, too.
+pub fn check_target(text: &str) -> Result<(), UnfitRequest> {
+    if text.len() > HttpRequest::MAX_TARGET {
+        return Err(UnfitRequest::Length(text.len()));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(UnfitRequest::Characters);
+    }
+    match text.starts_with('/') {
+        true => Ok(()),
+        false => Err(UnfitRequest::NoSlash),
+    }
+}
+
+/// Returns whether a text is a token of HTTP, as methods and the names of headers are.
+pub fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 /// A response without its body.
@@ -42,5 +141,65 @@ impl HttpResponse {
     /// Returns whether the invocation has failed: the server says that the error is its own.
     pub fn is_failure(&self) -> bool {
         self.status >= 500
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_split_at_its_first_question_mark_and_comes_together_again() {
+        for (target, path, query) in [
+            ("/", "/", None),
+            ("/a%20b", "/a%20b", None),
+            ("/a?", "/a", Some("")),
+            ("/a?b=1?c", "/a", Some("b=1?c")),
+            ("//host/a", "//host/a", None),
+        ] {
+            let request = HttpRequest::named(Some("GET"), Some(target)).unwrap();
+            assert_eq!((request.path.as_str(), request.query.as_deref()), (path, query));
+            assert_eq!((request.target().as_str(), request.size()), (target, 3 + target.len()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_is_post_and_the_root() {
+        let named = |method, target| {
+            let request = HttpRequest::named(method, target).unwrap();
+            format!("{} {}", request.method, request.target())
+        };
+        assert_eq!(named(None, None), "POST /");
+        assert_eq!(named(Some("DELETE"), None), "DELETE /");
+        assert_eq!(named(None, Some("/a")), "POST /a");
+    }
+
+    #[test]
+    fn what_no_server_can_be_sent_is_refused_by_its_reason() {
+        let refused = |method, target| HttpRequest::named(method, target).unwrap_err().to_string();
+        let method = "a method has 1 to 32 letters, digits and signs such as `-`";
+        let long = "M".repeat(33);
+        for text in ["", "GE T", "GET/", "GÉT", &long] {
+            assert_eq!(refused(Some(text), None), method, "{text}");
+        }
+        for text in ["CONNECT", "trace"] {
+            let expected = "CONNECT and TRACE are for what is between a client and a server, and do not reach a function";
+            assert_eq!(refused(Some(text), None), expected);
+        }
+        let characters =
+            "a path has only visible ASCII characters and no `#`; percent-encode all others";
+        for text in ["/a b", "/a#b", "/ä", "/a\t"] {
+            assert_eq!(refused(None, Some(text)), characters, "{text}");
+        }
+        for text in ["", "a", "?a=1", "http://host/a"] {
+            assert_eq!(refused(None, Some(text)), "a path begins with `/`", "{text}");
+        }
+        let limit = HttpRequest::MAX_TARGET;
+        assert!(HttpRequest::named(None, Some(&format!("/{}", "a".repeat(limit - 1)))).is_ok());
+        let long = format!("/{}", "a".repeat(limit));
+        assert_eq!(
+            refused(None, Some(&long)),
+            "path and query have 8193 bytes, over the limit of 8 KiB"
+        );
     }
 }

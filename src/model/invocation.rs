@@ -7,7 +7,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionName, InstanceId, InvocationId, Phases, Reason, RevisionNumber, rounded};
+use super::{
+    FunctionName, HttpRequest, InstanceId, InvocationId, Phases, Reason, RevisionNumber, rounded,
+};
 
 /// The two ways to call a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,7 +136,7 @@ impl Start {
 /// Opaque bytes with their media type: a payload or a result, passed on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// The media type, as in `Content-Type`.
+    /// The media type, as in `Content-Type`; empty where a web server is sent a body without one.
     pub content_type: String,
     /// The bytes, at most [`MAX_BODY`](super::message::MAX_BODY) of them.
     pub bytes: Bytes,
@@ -260,4 +262,14 @@ pub struct Record {
     /// The reason of an end that no attempt explains; a string in JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The request that its function got as a web server; none for other functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpRequest>,
+}
+
+impl Record {
+    /// Returns the status that the last attempt answered as a web server.
+    pub fn http_status(&self) -> Option<u16> {
+        self.attempts.last()?.http_status
+    }
 }

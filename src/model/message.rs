@@ -11,8 +11,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse, InstanceId, InvocationId, Mode,
-    OwnerId, Phases, RevisionNumber, Start, State, function::millis,
+    Body, Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse,
+    InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, Start, State, function::millis,
 };
 
 /// The version of all headers in this file.
@@ -55,7 +55,7 @@ pub struct Invoke {
     /// `headers` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_list: Option<Vec<(String, String)>>,
-    /// Sync: the request that a web server gets; none where the caller has named none. Async: none, since the claim returns
+    /// Sync: the request that a web server gets; none for other functions. Async: none, since the claim returns
     /// it. A manager that does not know the field has no functions that are web servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpRequest>,
@@ -101,6 +101,19 @@ pub struct Outcome {
     /// Async: the facts that decide about a further attempt. None in outcomes of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<Claimed>,
+}
+
+impl Outcome {
+    /// Returns the result that is kept of it, whose bytes are its body: none where it has not succeeded, also of a web
+    /// server that has answered.
+    pub fn result(&self, body: &Bytes) -> Option<Body> {
+        if self.verdict != Verdict::Succeeded {
+            return None;
+        }
+        let unknown = self.http.is_some().then_some("application/octet-stream");
+        let content_type = self.content_type.as_deref().or(unknown)?.to_owned();
+        Some(Body { content_type, bytes: body.clone() })
+    }
 }
 
 /// The facts about an async invocation that the claimed attempt does not hold.

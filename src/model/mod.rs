@@ -24,13 +24,13 @@ pub mod time;
 
 pub use crate::language::Language;
 pub use build_log::{BuildLine, BuildLog, WhichBuild};
-pub use call::{Call, CallAnswer, Ended};
+pub use call::{Call, CallAnswer, CallEnding, Ended};
 pub use dependencies::{Dependencies, PackageVersion, Target};
 pub use error::{Code as ProblemCode, Fault, Problem, code};
 pub use function::{
     BuildCommand, Code, Function, FunctionSpec, Interface, Network, Package, Revision, Scaling,
 };
-pub use http::{HttpRequest, HttpResponse};
+pub use http::{HttpRequest, HttpResponse, UnfitRequest};
 pub use id::{
     Digest, FunctionId, IdPart, InstanceId, InvocationId, InvocationRef, ManagerId, OwnerId,
     RevisionNumber,

@@ -19,7 +19,7 @@ use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
     model::{
-        Function, FunctionId, FunctionName, Problem, Revision, RevisionNumber, code,
+        Function, FunctionId, FunctionName, Interface, Problem, Revision, RevisionNumber, code,
         message::{Change, Event},
     },
     queue::Consumer,
@@ -43,6 +43,8 @@ pub struct CachedFunction {
     pub id: FunctionId,
     pub name: FunctionName,
     pub revision: RevisionNumber,
+    /// How it is spoken to: that says what a payload may be.
+    pub interface: Interface,
     pub timeout: Duration,
     /// Limit of loading its code.
     pub load_limit: Duration,
@@ -95,15 +97,20 @@ impl CachedFunction {
 #[cfg(test)]
 impl CachedFunction {
     pub fn example() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::example_of(Interface::Protocol))
+    }
+
+    pub fn example_of(interface: Interface) -> Self {
+        Self {
             id: FunctionId::new(),
             name: "example".parse().expect("a name"),
             revision: RevisionNumber(1),
+            interface,
             timeout: Duration::from_secs(1),
             load_limit: Duration::from_secs(1),
             places: 1,
             load: Arc::default(),
-        })
+        }
     }
 }
 
@@ -236,6 +243,7 @@ impl FunctionCache {
             id: revision.function,
             name: revision.name.clone(),
             revision: revision.number,
+            interface: revision.spec.interface,
             timeout: revision.spec.timeout,
             load_limit: revision.spec.load_limit(),
             places: revision.spec.scaling.places(),

@@ -10,6 +10,7 @@
 mod background;
 mod bounds;
 mod function_cache;
+mod input;
 mod logs;
 mod records;
 mod routes;

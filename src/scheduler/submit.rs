@@ -10,12 +10,13 @@
 //!         to be published   bounds::BATCHES_BEHIND            the sweeper has the rest
 //! ```
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Scheduler,
     background::admit,
     function_cache::{CachedFunction, InFlight},
+    input::Input,
     sync::response::throttled,
 };
 use crate::{
@@ -35,12 +36,11 @@ impl Scheduler {
     /// and otherwise the invocation goes on and its record is kept. Async: answers when it is on disk; dropped before, it
     /// may be there or not. An error says that the platform refused it, or that it does not know what came of it.
     pub async fn submit(&self, call: Call) -> Result<CallAnswer, Failure> {
-        let Call { id, function, payload, headers, mode } = call;
-        match mode {
-            Mode::Sync => self.invoke(id, &function, payload, headers).await.map(CallAnswer::Ended),
+        match call.mode {
+            Mode::Sync => self.invoke(call).await.map(CallAnswer::Ended),
             Mode::Async => {
-                let function = self.functions.find(&function).await?;
-                self.admit(id, &function, payload, &headers.joined).await?;
+                let (id, function) = (call.id, self.functions.find(&call.function).await?);
+                self.admit(id, &function, Input::of(&function, call)?).await?;
                 Ok(CallAnswer::Accepted(id))
             }
         }
@@ -77,11 +77,10 @@ impl Scheduler {
         &self,
         id: InvocationId,
         function: &Arc<CachedFunction>,
-        payload: Body,
-        headers: &BTreeMap<String, String>,
+        input: Input,
     ) -> Result<(), Failure> {
-        self.check_backlog(&payload)?;
-        let row = admit::row(id, function, payload, headers, self.clock.now());
+        self.check_backlog(&input.payload)?;
+        let row = admit::row(id, function, input, self.clock.now());
         match self.admission.admit(row, function.clone()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.functions.not_found(&function.name).into()),

@@ -10,7 +10,8 @@ use super::Error;
 use crate::{
     lifecycle::Transition,
     model::{
-        AttemptRecord, Body, FunctionId, FunctionName, InvocationId, Phases, RevisionNumber, Start,
+        AttemptRecord, Body, FunctionId, FunctionName, HttpRequest, InvocationId, Phases,
+        RevisionNumber, Start,
     },
 };
 
@@ -98,6 +99,8 @@ pub struct NewInvocation {
     pub payload: Body,
     /// The selected request headers, as a JSON object.
     pub headers: String,
+    /// The request that its function gets as a web server; none for other functions.
+    pub http: Option<HttpRequest>,
     /// The time of acceptance, on the scheduler's clock.
     pub accepted_at: Timestamp,
     /// The invocation that called it; none so far.

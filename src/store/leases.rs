@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::model::{
-    Body, FunctionId, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber, api::Unusable,
+    Body, FunctionId, HttpRequest, InstanceId, InvocationId, ManagerId, OwnerId, RevisionNumber,
+    api::Unusable,
 };
 
 /// Leases of manager processes, and claims under them.
@@ -145,6 +146,8 @@ pub struct Claim {
     pub payload: Body,
     /// The selected request headers, as a JSON object.
     pub headers: String,
+    /// The request that its function gets as a web server; none for other functions.
+    pub http: Option<HttpRequest>,
     /// The time of acceptance, on the clock of the scheduler that accepted it.
     pub accepted_at: Timestamp,
 }

@@ -45,7 +45,7 @@ macro_rules! claim {
                AND (i.state || '' = 'queued' OR (i.state || '' = 'retrying' AND i.due_at <= ", $($now)*, ")
                     OR (i.state || '' = 'running' AND NOT EXISTS (SELECT 1 FROM leases AS l WHERE l.owner = i.owner)))
              RETURNING ", $returning, "state, attempt, failures, losses, attempt_revision, payload_type, payload,
-                headers, accepted_at"
+                headers, http, accepted_at"
         )
     };
 }

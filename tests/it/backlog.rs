@@ -14,8 +14,8 @@ use cloudfunc::{
     clock::Clock,
     http::{Door, Guard, Server},
     model::{
-        Body, Code, Digest, Function, FunctionSpec, InvocationId, Language, Mode, Network, Package,
-        PlatformName, Scaling, message::Invoke,
+        Body, Code, Digest, Function, FunctionSpec, Interface, InvocationId, Language, Mode, Network,
+        Package, PlatformName, Scaling, message::Invoke,
     },
     queue::{self, Address, ConsumeOptions, Consumer, Message, Queue},
     scheduler,
@@ -124,6 +124,7 @@ impl Scheduler {
             name: function.name.clone(),
             payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
             headers: "{}".to_owned(),
+            http: None,
             accepted_at: jiff::Timestamp::now(),
             parent: None,
             announcement: Announcement::ToBeNoted,

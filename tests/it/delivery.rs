@@ -557,6 +557,7 @@ async fn invocation_of(
         name: function("waiter"),
         payload: json(&payload(folder, 1)),
         headers: "{}".to_owned(),
+        http: None,
         accepted_at: jiff::Timestamp::now(),
         parent: None,
         announcement: cloudfunc::store::Announcement::ToBeNoted,

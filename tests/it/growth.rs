@@ -196,6 +196,7 @@ fn record(number: usize, functions: usize) -> Arc<SyncRecord> {
         result: None,
         parent: None,
         reason: None,
+        http: None,
     };
     Arc::new(SyncRecord { function: FunctionId::new(), record, result: None })
 }

@@ -228,6 +228,7 @@ async fn a_scheduler_of_which_any_background_task_panics_ends_with_an_error() {
             name: function.name,
             payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
             headers: "{}".to_owned(),
+            http: None,
             accepted_at: jiff::Timestamp::now(),
             parent: None,
             announcement: Announcement::ToBeNoted,

@@ -30,6 +30,7 @@ mod growth;
 mod helper;
 mod helper_lambda;
 mod http_api;
+mod http_functions;
 mod inner_tasks;
 mod interface_deploys;
 mod interfaces;

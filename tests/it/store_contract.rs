@@ -20,8 +20,8 @@ use cloudfunc::{
     lifecycle::{Ending, Transition},
     model::{
         AttemptRecord, Body, Code, Digest, Function, FunctionError, FunctionName, FunctionSpec,
-        InvocationId, Language, ManagerId, Network, OwnerId, Package, Phases, RevisionNumber, Scaling,
-        State,
+        Interface, InvocationId, Language, ManagerId, Network, OwnerId, Package, Phases, RevisionNumber,
+        Scaling, State,
     },
     store::{
         Announcement, Claim, Claiming, Config, Lease, NewInvocation, NewRevision, Settlement, Store,
@@ -95,6 +95,7 @@ contract! {
         what_is_accepted_during_a_deletion_is_cancelled,
         one_of_a_hundred_claims_is_granted,
         a_claim_answers_what_was_accepted_and_the_revision_active_now,
+        a_request_to_a_web_server_is_claimed_and_recorded_as_it_was_accepted,
         a_claim_is_refused_while_its_owner_has_a_lease_and_granted_after,
         a_claim_for_another_revision_than_the_active_one_changes_nothing,
         claims_made_together_are_answered_one_by_one_and_in_order,
@@ -246,6 +247,7 @@ fn invocation(function: &Function) -> NewInvocation {
         name: function.name.clone(),
         payload: text("payload"),
         headers: r#"{"x-request":"1"}"#.to_owned(),
+        http: None,
         accepted_at: now(),
         parent: None,
         announcement: Announcement::ToBeNoted,

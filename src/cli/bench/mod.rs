@@ -18,9 +18,15 @@ use self::{
     report::Report,
     tally::{MAX_SAMPLES, Tally},
 };
-use super::{Error, Exit, Output, Progress, data::DataArgs, signals::Signals, target::Target};
+use super::{
+    Error, Exit, Output, Progress,
+    data::DataArgs,
+    request::{RequestArgs, with_flags},
+    signals::Signals,
+    target::Target,
+};
 use crate::{
-    client::{self, Client, InvokeAnswer},
+    client::{self, CallOptions, Client, InvokeAnswer},
     model::{Body, Fault, FunctionName, code},
     units::{parse_duration, show_duration},
 };
@@ -52,6 +58,8 @@ pub struct Args {
     invocations: Option<u64>,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    request: RequestArgs,
 }
 
 /// Refuses a payload that looks like a duration: `-d` was once the option for the duration.
@@ -87,8 +95,9 @@ impl Args {
             Some(count) => Until::Made(usize::try_from(count).unwrap_or(MAX_SAMPLES)),
             None => Until::Passed(self.duration),
         };
+        let options = self.request.options();
         let prepared = async {
-            let payload = self.data.read(out).await?;
+            let payload = self.data.read(options.http.as_ref(), out).await?;
             // An unknown name, or a platform that is not running, ends the command here.
             client.function(&self.name).await?;
             Ok::<_, Error>(payload)
@@ -97,7 +106,7 @@ impl Args {
             prepared = prepared => prepared?,
             _ = signals.next() => return Err(Error::silent(Exit::Interrupted)),
         };
-        let bench = Bench { client, name: self.name, payload, clients: self.clients.get() };
+        let bench = Bench { client, name: self.name, payload, options, clients: self.clients.get() };
         let (tally, interrupted) = bench.measure(until, &mut signals, out).await?;
         let (name, clients) = (bench.name, bench.clients);
         Report::new(name, clients, tally, interrupted).print(out)
@@ -108,6 +117,7 @@ struct Bench {
     client: Client,
     name: FunctionName,
     payload: Body,
+    options: CallOptions,
     clients: usize,
 }
 
@@ -148,7 +158,7 @@ impl Bench {
         let answers = join_all((0..self.clients).map(|_| self.invoke())).await;
         for (time, answer) in answers {
             match answer {
-                Err(error) if is_final(&error) => return Err(error.into()),
+                Err(error) if is_final(&error) => return Err(with_flags(error).into()),
                 answer => tally.borrow_mut().warm_up(time, &answer),
             }
         }
@@ -171,7 +181,7 @@ impl Bench {
 
     async fn invoke(&self) -> (Duration, Result<InvokeAnswer, client::Error>) {
         let begun = Instant::now();
-        let answer = self.client.invoke(&self.name, self.payload.clone()).await;
+        let answer = self.client.invoke_with(&self.name, self.payload.clone(), &self.options).await;
         (begun.elapsed(), answer)
     }
 

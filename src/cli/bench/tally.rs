@@ -167,6 +167,7 @@ mod tests {
             instance: None,
             phases: vec![("run".to_owned(), 2.0)],
             outcome: Outcome::Value(body),
+            http: None,
         })
     }
 

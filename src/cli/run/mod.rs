@@ -19,12 +19,14 @@ use super::{
     data::DataArgs,
     deploy::report::{Item, tell_why},
     pack::{Function, pack},
+    request::{RequestArgs, with_flags},
     settings::{RuntimeArgs, SettingsArgs},
     signals::Signals,
     up::prepare::check_sources,
 };
 use crate::{
     app::KeptPackages,
+    client::CallOptions,
     model::{Body, Language, LogLine},
     place::Dirs,
     runtime::Kind,
@@ -48,6 +50,8 @@ pub struct Args {
     path: PathBuf,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    request: RequestArgs,
     /// Number of invocations, one after the other; the first one is a cold start. Each result ends with a
     /// newline
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
@@ -65,6 +69,7 @@ struct Order {
     path: PathBuf,
     function: Function,
     payload: Body,
+    options: CallOptions,
     settings: Settings,
     repeat: u32,
 }
@@ -98,9 +103,10 @@ impl Args {
         let flags = SettingsArgs::from(self.runtime.settings()?);
         let settings = flags.load_anywhere()?;
         check_sources(&settings)?;
-        let payload = self.data.read(out).await?;
+        let options = self.request.options();
+        let payload = self.data.read(options.http.as_ref(), out).await?;
         let function = pack(&self.path, out).await?;
-        Ok(Order { path: self.path, function, payload, settings, repeat: self.repeat })
+        Ok(Order { path: self.path, function, payload, options, settings, repeat: self.repeat })
     }
 }
 
@@ -154,9 +160,9 @@ impl Order {
         }
         for _ in 0..self.repeat {
             let begun = Instant::now();
-            let invoked = client.invoke(name, self.payload.clone());
+            let invoked = client.invoke_with(name, self.payload.clone(), &self.options);
             let answer = along(lines, &format!("invoking {name}"), invoked, out).await;
-            let answer = answer.map_err(|error| of_run(error, out))?;
+            let answer = answer.map_err(|error| of_run(with_flags(error), out))?;
             let waited = begun.elapsed().as_secs_f64() * 1000.0;
             let answer = Answer::of_call(answer, waited);
             if self.repeat == 1 { answer.print(out)? } else { answer.print_in_row(out)? }

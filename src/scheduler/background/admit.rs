@@ -8,7 +8,7 @@
 //! Answered and published is only what the store has on disk: what a power cut takes back has run nowhere.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,11 +26,12 @@ use tokio::{
 use super::publisher::{self, Announced, Committed, Unannounced};
 use crate::{
     batch::fitting,
-    model::{Body, FunctionId, InvocationId},
+    model::{FunctionId, InvocationId},
     queue::Queue,
     scheduler::{
         bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS, COMMITS_AT_ONCE},
         function_cache::CachedFunction,
+        input::Input,
     },
     store::{self, Announcement, Backlog, Due, Invocations, NewInvocation},
 };
@@ -250,16 +251,17 @@ async fn announce(
 pub fn row(
     id: InvocationId,
     function: &CachedFunction,
-    payload: Body,
-    headers: &BTreeMap<String, String>,
+    input: Input,
     accepted_at: Timestamp,
 ) -> NewInvocation {
+    let Input { payload, headers, http } = input;
     NewInvocation {
         id,
         function: function.id,
         name: function.name.clone(),
         payload,
-        headers: serde_json::to_string(headers).expect("a map of strings is JSON"),
+        headers: serde_json::to_string(&headers.joined).expect("a map of strings is JSON"),
+        http,
         accepted_at,
         parent: None,
         // Decided when it is committed.

@@ -15,7 +15,7 @@ use crate::{
     error_chain::chain,
     lifecycle::{self, Event, Facts, Policy, Transition},
     model::{
-        AttemptRecord, Body, FunctionError, State,
+        AttemptRecord, FunctionError, State,
         message::{self, Outcome, Verdict},
     },
     queue::{Address, ConsumeOptions, Consumer, Delivery, Message},
@@ -305,6 +305,7 @@ fn settlement(outcome: Outcome, body: Bytes, now: Timestamp) -> Settlement {
         }
         verdict => verdict.error().cloned(),
     };
+    let result = outcome.result(&body);
     Settlement {
         id: outcome.id,
         attempt: outcome.attempt,
@@ -322,7 +323,7 @@ fn settlement(outcome: Outcome, body: Bytes, now: Timestamp) -> Settlement {
         start: outcome.start,
         prewarmed: outcome.prewarmed,
         phases: outcome.phases,
-        result: outcome.content_type.map(|content_type| Body { content_type, bytes: body }),
+        result,
         finished_at: now,
     }
 }

@@ -329,7 +329,15 @@ mod tests {
 
     fn attempt(number: u32, outcome: Option<State>) -> AttemptRecord {
         let (instance, revision) = (None, Some(RevisionNumber(1)));
-        AttemptRecord { number, revision, instance, outcome, error: None, lines: None, http_status: None }
+        AttemptRecord {
+            number,
+            revision,
+            instance,
+            outcome,
+            error: None,
+            lines: None,
+            http_status: None,
+        }
     }
 
     /// A second after the other.
@@ -363,6 +371,7 @@ mod tests {
             result: None,
             parent: None,
             reason: None,
+            http: None,
         }
     }
 

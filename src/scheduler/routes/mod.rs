@@ -1,6 +1,6 @@
 //! The scheduler's HTTP API. The gateway passes requests on to it unchanged.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Scheduler, logs, records::SEE_LIST};
+use super::{Scheduler, input::Input, logs, records::SEE_LIST};
 use crate::{
     backends::store_and_queue,
     http::{
@@ -22,7 +22,8 @@ use crate::{
     },
     lifecycle::Ending,
     model::{
-        Body, CallAnswer, FunctionId, FunctionName, InvocationId, InvocationRef, Problem, Record, State,
+        Call, CallAnswer, CallHeaders, FunctionId, FunctionName, InvocationId, InvocationRef, Mode,
+        Problem, Record, State,
         api::{Dropped, Page, header as ours},
         code,
         message::MAX_BODY,
@@ -94,7 +95,7 @@ async fn invoke(
 ) -> Answer<CallAnswer> {
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
-    scheduler.submit(CallRequest::received(function, parts.headers, payload).typed()?).await
+    scheduler.submit(CallRequest::received(function, parts.headers, payload)?.typed()?).await
 }
 
 async fn record(
@@ -125,6 +126,9 @@ async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri
         let mut response = Response::new(HttpBody::from(body.bytes));
         response.headers_mut().insert(header::CONTENT_TYPE, text(&body.content_type));
         response.headers_mut().insert(ours::INVOCATION_ID, text(&id.to_string()));
+        if let Some(status) = scheduler.record(id).await?.and_then(|record| record.http_status()) {
+            response.headers_mut().insert(ours::HTTP_STATUS, status.into());
+        }
         return Ok(response);
     }
     let record = scheduler.record(id).await?.ok_or_else(|| not_found(id))?;
@@ -270,10 +274,18 @@ async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
     if payload.len() > MAX_BODY {
         return Err(payload_too_large().into());
     }
-    let payload = Body { content_type: payload::DEFAULT_TYPE.to_owned(), bytes: payload.into() };
     let warm = !scheduler.store.instances(Some(known.id)).await?.is_empty();
     let id = InvocationId::new();
-    scheduler.admit(id, &known, payload, &BTreeMap::new()).await?;
+    let call = Call {
+        id,
+        function: function.clone(),
+        payload: payload.into(),
+        content_type: Some(payload::DEFAULT_TYPE.to_owned()),
+        headers: CallHeaders::default(),
+        http: None,
+        mode: Mode::Async,
+    };
+    scheduler.admit(id, &known, Input::of(&known, call)?).await?;
     let answer = json!({
         "message": format!("Function {function} scheduled"),
         "function": function,

@@ -10,19 +10,20 @@ use tokio::sync::oneshot;
 use super::{
     pending::{Arrival, Pending, Told},
     record::ended_record,
-    response::{answered, interrupted, no_broker, no_instance, throttled},
+    response::{answered, hint_at_json, interrupted, no_broker, no_instance, throttled},
 };
 use crate::{
     error_chain::chain,
     http::Failure,
     lifecycle::Ending,
     model::{
-        Body, CallHeaders, Ended, FunctionName, InvocationId, Mode,
+        Call, Ended, InvocationId, Mode,
         api::Unusable,
         message::{self, Invoke, Outcome, Parcel},
     },
+    payload,
     queue::{self, Address, Message},
-    scheduler::{Scheduler, function_cache::CachedFunction},
+    scheduler::{Scheduler, function_cache::CachedFunction, input::Input},
     store,
 };
 
@@ -48,18 +49,15 @@ impl Scheduler {
     /// Publishes a call and waits for what comes of it. Dropped while it waits for a slot, nothing has happened. Dropped
     /// later, the invocation goes on: its record is written all the same, and its slot is free when it has ended or can
     /// no longer be taken.
-    pub async fn invoke(
-        &self,
-        id: InvocationId,
-        name: &FunctionName,
-        payload: Body,
-        headers: CallHeaders,
-    ) -> Result<Ended, Failure> {
+    pub async fn invoke(&self, call: Call) -> Result<Ended, Failure> {
         let (accepted, accepted_at) = (Instant::now(), self.clock.now());
-        let function = self.functions.find(name).await?;
+        let (id, function) = (call.id, self.functions.find(&call.function).await?);
+        let input = Input::of(&function, call)?;
+        let is_form = payload::is_form(&input.payload.content_type);
         let in_flight = self.enter(&function)?;
+        let http = input.http.clone();
         let arrival =
-            Arrival { function: function.clone(), accepted, accepted_at, _in_flight: in_flight };
+            Arrival { function: function.clone(), accepted, accepted_at, http, _in_flight: in_flight };
         let slot = accepted + self.limits.queue_wait;
         let before = Instant::now();
         let Some(sync_slot) = function.slots().enter(slot.into()).await else {
@@ -85,7 +83,7 @@ impl Scheduler {
             return Err(no_broker().into());
         }
         let left = self.limits.queue_wait.saturating_sub(waited);
-        let parcel = self.message(id, &function, (accepted_at, left), payload, headers, reply_to);
+        let parcel = self.message(id, &function, (accepted_at, left), input, reply_to);
         let message = Message { parcel, expires: Some(left) };
         if let Err(error) = self.publish_sync(&function, message).await {
             let pending = self.pending.remove(id);
@@ -93,7 +91,9 @@ impl Scheduler {
         }
         self.pending
             .with(id, |pending| pending.admitted = Some(accepted.elapsed().saturating_sub(waited)));
-        self.await_reply(id, &function, told, accepted).await
+        let ended = self.await_reply(id, &function, told, accepted).await?;
+        let hints = is_form && function.interface.is_protocol();
+        Ok(if hints { hint_at_json(ended) } else { ended })
     }
 
     /// Payload and headers are not copied: they go with it.
@@ -102,10 +102,10 @@ impl Scheduler {
         id: InvocationId,
         function: &CachedFunction,
         (accepted_at, left): (Timestamp, Duration),
-        payload: Body,
-        headers: CallHeaders,
+        input: Input,
         reply_to: String,
     ) -> Parcel {
+        let Input { payload, headers, http } = input;
         let queue_wait = i64::try_from(self.limits.queue_wait.as_millis()).unwrap_or(i64::MAX);
         let invoke = Invoke {
             v: message::VERSION,
@@ -120,7 +120,7 @@ impl Scheduler {
             content_type: payload.content_type,
             headers: headers.joined,
             header_list: headers.list,
-            http: None,
+            http,
             reply_to: Some(reply_to),
         };
         Parcel::new(invoke, payload.bytes)

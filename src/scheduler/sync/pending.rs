@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::slots::SyncSlot;
 use crate::{
-    model::{IdPart, InvocationId, OwnerId, message::Outcome},
+    model::{HttpRequest, IdPart, InvocationId, OwnerId, message::Outcome},
     scheduler::{
         function_cache::{CachedFunction, InFlight},
         shards::Shards,
@@ -31,6 +31,8 @@ pub struct Arrival {
     pub function: Arc<CachedFunction>,
     pub accepted: Instant,
     pub accepted_at: Timestamp,
+    /// The request that it is to a web server.
+    pub http: Option<HttpRequest>,
     pub _in_flight: InFlight,
 }
 
@@ -128,6 +130,7 @@ mod tests {
                 function: function.clone(),
                 accepted: now,
                 accepted_at: Timestamp::now(),
+                http: None,
                 _in_flight: function.enter(10).unwrap(),
             };
             let pending = Pending {

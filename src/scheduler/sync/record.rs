@@ -11,8 +11,8 @@ use super::{
 use crate::{
     lifecycle::Ending,
     model::{
-        AttemptRecord, Body, FunctionName, InvocationId, Mode, Phase, PhaseName, Phases, Record,
-        ResultInfo, State, message::Outcome,
+        AttemptRecord, FunctionName, InvocationId, Mode, Phase, PhaseName, Phases, Record, ResultInfo,
+        State, message::Outcome,
     },
     store::{RecordFilter, SyncRecord},
 };
@@ -27,8 +27,7 @@ pub fn ended_record(
     let total_ms = elapsed.as_secs_f64() * 1000.0;
     let (verdict, result, ending) = match end {
         Ok((outcome, bytes)) => {
-            let body = outcome.content_type.clone();
-            let body = body.map(|content_type| Body { content_type, bytes: bytes.clone() });
+            let body = outcome.result(bytes);
             // One that says no end should not have come here.
             let ending = Ending::of_verdict(&outcome.verdict).unwrap_or_else(Ending::interrupted);
             (Some(outcome), body, ending)
@@ -68,6 +67,7 @@ pub fn ended_record(
             }),
             parent: None,
             reason,
+            http: arrival.http.clone(),
         },
         result,
     }
@@ -91,6 +91,7 @@ pub fn running_record(id: InvocationId, pending: &Pending) -> Record {
         result: None,
         parent: None,
         reason: None,
+        http: pending.arrival.http.clone(),
     }
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
 use crate::{
-    model::{IdPart, InvocationId, api::Dropped},
+    model::{HttpRequest, IdPart, InvocationId, api::Dropped},
     scheduler::shards::Shards,
     store::{self, History, SyncRecord},
     write_behind::{self, Bounds, Destination, WriteBehind},
@@ -113,7 +113,11 @@ impl Closing {
 fn size(record: &SyncRecord) -> usize {
     let errors = record.record.attempts.iter().filter_map(|attempt| attempt.error.as_ref());
     let errors = errors.map(|error| error.message.len() + error.trace.as_ref().map_or(0, String::len));
-    RECORD_BYTES + errors.sum::<usize>() + record.result.as_ref().map_or(0, |body| body.bytes.len())
+    let http = record.record.http.as_ref().map_or(0, HttpRequest::size);
+    RECORD_BYTES
+        + http
+        + errors.sum::<usize>()
+        + record.result.as_ref().map_or(0, |body| body.bytes.len())
 }
 
 /// The task ends when the recorder is dropped and everything is stored.
@@ -197,6 +201,7 @@ mod tests {
                 result: None,
                 parent: None,
                 reason: None,
+                http: None,
             },
             result: Some(result),
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     lifecycle::Ending,
     model::{
-        Body, Ended, FunctionError, InvocationId, Problem, ProblemCode, code,
+        Body, CallEnding, Ended, Fault, FunctionError, InvocationId, Problem, ProblemCode, code,
         message::{Outcome, Verdict},
     },
     scheduler::function_cache::CachedFunction,
@@ -24,13 +24,15 @@ pub fn answered(
     outcome: Outcome,
     bytes: Bytes,
 ) -> Ended {
-    let Outcome { id, start, instance, phases, content_type, verdict, .. } = outcome;
+    let Outcome { id, start, instance, phases, content_type, http, verdict, .. } = outcome;
     let code = Ending::of_verdict(&verdict).and_then(|ending| ending.kind().code());
     let code = code.unwrap_or(code::INTERRUPTED);
     let of_function = |what, words: String, error| {
         let detail = format!("function '{}' {what}: {words}", function.name);
         Some(of_function(code, detail, error))
     };
+    // A web server that says that it has failed has answered all the same.
+    let has_answered = matches!(verdict, Verdict::Succeeded | Verdict::Failed { .. });
     let problem = match verdict {
         Verdict::Succeeded => None,
         Verdict::Failed { error } => of_function("failed", error.summary(), error),
@@ -42,11 +44,26 @@ pub fn answered(
         Verdict::Unfinished { reason } => Some(unfinished(function, id, &reason)),
         Verdict::Interrupted | Verdict::Underway => Some(interrupted(id)),
     };
-    let ending = match problem {
-        None => Ok(Body { content_type: content_type.unwrap_or_default(), bytes }),
-        Some(problem) => Err(Box::new(problem.invocation(id))),
+    let ending = match (http.filter(|_| has_answered), problem) {
+        (Some(response), _) => CallEnding::Response(response, bytes),
+        (None, None) => {
+            CallEnding::Value(Body { content_type: content_type.unwrap_or_default(), bytes })
+        }
+        (None, Some(problem)) => CallEnding::Problem(Box::new(problem.invocation(id))),
     };
     Ended { id, ending, start, instance, phases }
+}
+
+const FORM_HINT: &str = "the payload came as a form (curl's default), so the handler got bytes; to send JSON, add -H 'content-type: application/json'";
+
+/// A form is what curl sends unless told otherwise: a handler that fails may have wanted JSON.
+pub fn hint_at_json(mut ended: Ended) -> Ended {
+    if let CallEnding::Problem(problem) = &mut ended.ending
+        && problem.fault == Fault::Function
+    {
+        problem.hint.get_or_insert_with(|| FORM_HINT.to_owned());
+    }
+    ended
 }
 
 pub fn no_instance(function: &CachedFunction, queue_wait: Duration) -> Problem {

@@ -11,7 +11,7 @@ use crate::{
         Claiming, NewInvocation, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{ClaimRow, Id, announcement_columns, claiming, clean, count},
+        rows::{ClaimRow, Id, announcement_columns, claiming, clean, count, http_column},
         settlement::{self, SettlementColumns},
         statements,
     },
@@ -38,21 +38,24 @@ pub async fn accept(pool: &PgPool, rows: &[NewInvocation]) -> Result<Vec<bool>, 
 }
 
 async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> sqlx::Result<Vec<bool>> {
+    let requests = rows.iter().map(|row| http_column(row.http.as_ref()));
+    let requests = requests.collect::<sqlx::Result<Vec<_>>>()?;
     // The functions are locked against deletion, or seen to be deleted. The counter comes last: all other accepts wait
     // for its row.
     let accepted: Vec<i64> = query_scalar(
         "WITH input AS (
             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[],
-                                 $7::text[], $8::bytea[], $9::bigint[], $10::bigint[]) WITH ORDINALITY
+                                 $7::text[], $8::bytea[], $9::bigint[], $10::bigint[], $11::text[])
+                WITH ORDINALITY
                 AS t (id, function_id, name, accepted_at, parent, headers, payload_type, payload, publications,
-                      message_in, number)
+                      message_in, http, number)
          ), there AS (
             SELECT id FROM functions WHERE id = ANY ($2) ORDER BY id FOR KEY SHARE
          ), inserted AS (
             INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
-                                     accepted_at, parent, headers, payload_type, payload)
+                                     accepted_at, parent, headers, payload_type, payload, http)
             SELECT i.id, i.function_id, i.name, 'async', 'queued', i.publications, now_ms() + i.message_in,
-                   i.accepted_at, i.parent, i.headers, i.payload_type, i.payload
+                   i.accepted_at, i.parent, i.headers, i.payload_type, i.payload, i.http
             FROM input AS i JOIN there ON there.id = i.function_id
             ON CONFLICT DO NOTHING RETURNING id
          ), counted AS (
@@ -70,6 +73,7 @@ async fn accept_once(connection: &mut PgConnection, rows: &[NewInvocation]) -> s
     .bind(columns(rows, |row| &row.payload.bytes[..]))
     .bind(columns(rows, |row| announcement_columns(row.announcement).0))
     .bind(columns(rows, |row| announcement_columns(row.announcement).1))
+    .bind(requests)
     .fetch_all(connection)
     .await?;
     Ok(flags(rows.len(), &accepted))

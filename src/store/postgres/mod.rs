@@ -67,7 +67,7 @@ const PLANNED_ONCE: [(&str, &str); 5] = [
 const TRUST: Duration = Duration::from_secs(1);
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds"),
+    || migrations!("postgres": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http"),
 );
 
 pub(super) struct Postgres {

@@ -11,7 +11,9 @@ use crate::{
         SyncRecord,
         failure::Failure,
         history::NO_CLOCK,
-        rows::{Id, attempt_lines, clean, millis, phases_column, reason_columns, stored_result},
+        rows::{
+            Id, attempt_lines, clean, http_column, millis, phases_column, reason_columns, stored_result,
+        },
     },
 };
 
@@ -23,19 +25,22 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
     let (types, sizes): (Vec<_>, Vec<_>) = rows.iter().map(|row| stored_result(row).unzip()).unzip();
     let reasons = rows.iter().map(|row| reason_columns(row.record.reason.as_ref()));
     let (reasons, causes): (Vec<_>, Vec<_>) = reasons.unzip();
+    let requests = rows.iter().map(|row| http_column(row.record.http.as_ref()));
+    let requests = requests.collect::<sqlx::Result<Vec<_>>>()?;
     let mut connection = pool.acquire().await?;
     query(
         "INSERT INTO invocations (id, function_id, function_name, mode, state, dead_letter, reason, cause,
             start, prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type,
-            result_size, result)
+            result_size, result, http)
          SELECT t.id, t.function_id, t.name, 'sync', t.state, t.dead_letter, t.reason, t.cause, t.start,
             t.prewarmed, t.accepted_at, t.finished_at, t.duration_ms, t.attempts, t.phases, t.parent,
-            t.result_type, t.result_size, t.result
+            t.result_type, t.result_size, t.result, t.http
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::text[],
                      $8::bool[], $9::bigint[], $10::bigint[], $11::float8[], $12::text[], $13::text[],
-                     $14::uuid[], $15::text[], $16::bigint[], $17::bytea[], $18::text[])
+                     $14::uuid[], $15::text[], $16::bigint[], $17::bytea[], $18::text[], $19::text[])
             AS t (id, function_id, name, state, dead_letter, reason, start, prewarmed, accepted_at,
-                  finished_at, duration_ms, attempts, phases, parent, result_type, result_size, result, cause)
+                  finished_at, duration_ms, attempts, phases, parent, result_type, result_size, result, cause,
+                  http)
          ON CONFLICT DO NOTHING",
     )
     .bind(columns(rows, |row| Id(row.record.id.0)))
@@ -56,6 +61,7 @@ pub async fn write_sync(pool: &PgPool, rows: &[Arc<SyncRecord>]) -> Result<(), F
     .bind(sizes)
     .bind(columns(rows, |row| row.result.as_ref().map(|body| &body.bytes[..])))
     .bind(causes)
+    .bind(requests)
     .execute(&mut *connection)
     .await
     .map_err(Failure::committing)?;

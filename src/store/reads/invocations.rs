@@ -29,7 +29,7 @@ pub(in crate::store) const TOTALS: &str =
 macro_rules! record_columns {
     () => {
         "id, function_name, mode, state, dead_letter, reason, cause, attempt, attempt_revision, attempts, \
-         accepted_at, finished_at, duration_ms, start, prewarmed, phases, parent, result_type, result_size"
+         accepted_at, finished_at, duration_ms, start, prewarmed, phases, parent, result_type, result_size, http"
     };
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{Id, clean, from_json, json, millis, number, parse, revision, time, unreadable, word};
 use crate::{
     model::{
-        AttemptRecord, Body, FunctionId, InvocationId, Mode, Phase, PhaseName, Phases, Reason, Record,
-        ResultInfo, Start, State,
+        AttemptRecord, Body, FunctionId, HttpRequest, InvocationId, Mode, Phase, PhaseName, Phases,
+        Reason, Record, ResultInfo, Start, State,
     },
     store::{
         Announcement, Claim, Claiming, Due, REPUBLISH_AFTER, Running, SyncRecord, Totals,
@@ -40,6 +40,7 @@ row! {
         parent: Option<Id>,
         result_type: Option<String>,
         result_size: Option<i64>,
+        http: Option<String>,
     }
 }
 
@@ -84,6 +85,7 @@ impl RecordRow {
                 Some(cause) => Reason::from_parts(&code, Some(&cause)),
                 None => Reason::from(&*code),
             }),
+            http: stored_request(self.http.as_deref())?,
         })
     }
 }
@@ -99,6 +101,7 @@ row! {
         payload_type: Option<String>,
         payload: Option<Vec<u8>>,
         headers: Option<String>,
+        http: Option<String>,
         accepted_at: i64,
     }
 }
@@ -120,6 +123,7 @@ impl ClaimRow {
                 bytes: self.payload.unwrap_or_default().into(),
             },
             headers: self.headers.unwrap_or_default(),
+            http: stored_request(self.http.as_deref())?,
             accepted_at: time(self.accepted_at)?,
         }))
     }
@@ -287,6 +291,15 @@ pub(in crate::store) fn attempt_line(attempt: &AttemptRecord) -> sqlx::Result<St
 
 pub(in crate::store) fn attempt_lines(attempts: &[AttemptRecord]) -> sqlx::Result<String> {
     attempts.iter().map(attempt_line).collect()
+}
+
+/// Writes the `http` column.
+pub(in crate::store) fn http_column(request: Option<&HttpRequest>) -> sqlx::Result<Option<String>> {
+    request.map(json).transpose()
+}
+
+fn stored_request(text: Option<&str>) -> sqlx::Result<Option<HttpRequest>> {
+    text.map(from_json).transpose()
 }
 
 /// Returns a reason as it is stored: its code, and its cause.

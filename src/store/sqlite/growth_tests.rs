@@ -14,8 +14,8 @@ use sqlx::sqlite::SqlitePoolOptions;
 use super::*;
 use crate::{
     model::{
-        Code, FunctionSpec, InstanceId, Mode, Network, Phases, ResultInfo, RevisionNumber, Scaling,
-        State, Stream,
+        Code, FunctionSpec, InstanceId, Interface, Mode, Network, Phases, ResultInfo, RevisionNumber,
+        Scaling, State, Stream,
     },
     store::{Announcement, Claiming, NewRevision, REPUBLISH_AFTER, Wanted},
 };
@@ -81,6 +81,7 @@ fn record(function: &str, state: State) -> Arc<SyncRecord> {
         result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 1 }),
         parent: None,
         reason: None,
+        http: None,
     };
     Arc::new(SyncRecord { function: FunctionId::new(), record, result: None })
 }
@@ -92,6 +93,7 @@ fn queued(function: FunctionId, announcement: Announcement) -> NewInvocation {
         name: name("f_0"),
         payload: Body { content_type: "text/plain".to_owned(), bytes: Bytes::new() },
         headers: "{}".to_owned(),
+        http: None,
         accepted_at: Timestamp::now(),
         parent: None,
         announcement,

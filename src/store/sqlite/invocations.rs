@@ -14,7 +14,7 @@ use crate::{
         Claiming, NewInvocation, Settlement, Wanted,
         failure::Failure,
         lost_claims::{LostClaims, SentClaim},
-        rows::{ClaimRow, Id, announcement_columns, claiming, clean},
+        rows::{ClaimRow, Id, announcement_columns, claiming, clean, http_column},
         settlement, statements,
     },
 };
@@ -24,8 +24,8 @@ use crate::{
 static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
     Inserts::new(
         "INSERT INTO invocations (id, function_id, function_name, mode, state, publications, message_at,
-            accepted_at, parent, headers, payload_type, payload) VALUES ",
-        concat!("(?, ?, ?, 'async', 'queued', ?, ", now!(), " + ?, ?, ?, ?, ?, ?)"),
+            accepted_at, parent, headers, payload_type, payload, http) VALUES ",
+        concat!("(?, ?, ?, 'async', 'queued', ?, ", now!(), " + ?, ?, ?, ?, ?, ?, ?)"),
         " ON CONFLICT DO NOTHING",
     )
 });
@@ -61,7 +61,8 @@ pub async fn accept(writer: &Writer, rows: &[NewInvocation]) -> Result<Vec<bool>
                     .bind(row.parent.map(|id| Id(id.0)))
                     .bind(clean(&row.headers).into_owned())
                     .bind(clean(&row.payload.content_type).into_owned())
-                    .bind(&row.payload.bytes[..]);
+                    .bind(&row.payload.bytes[..])
+                    .bind(http_column(row.http.as_ref())?);
             }
             inserted += insert.execute(&mut *tx).await?.rows_affected().cast_signed();
         }

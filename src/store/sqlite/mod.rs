@@ -96,7 +96,7 @@ const RESERVE: u64 = 1 << 20;
 const JOURNAL_LIMIT: &str = "67108864";
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds"),
+    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http"),
 );
 
 pub(super) struct Sqlite {

@@ -16,7 +16,7 @@ use crate::{
         failure::Failure,
         history::NO_CLOCK,
         rows::{
-            Id, attempt_lines, clean, hex_ids, json, millis, phases_column, reason_columns,
+            Id, attempt_lines, clean, hex_ids, http_column, json, millis, phases_column, reason_columns,
             stored_result,
         },
     },
@@ -27,8 +27,8 @@ static INSERTS: LazyLock<Inserts> = LazyLock::new(|| {
     Inserts::new(
         "INSERT INTO invocations (mode, id, function_id, function_name, state, dead_letter, reason, cause, start,
             prewarmed, accepted_at, finished_at, duration_ms, attempts, phases, parent, result_type, result_size,
-            result) VALUES ",
-        "('sync', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            result, http) VALUES ",
+        "('sync', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         " ON CONFLICT DO NOTHING",
     )
 });
@@ -63,7 +63,8 @@ pub async fn write_sync(writer: &Writer, records: &[Arc<SyncRecord>]) -> Result<
                     .bind(record.parent.map(|id| Id(id.0)))
                     .bind(result_type)
                     .bind(result_size)
-                    .bind(row.result.as_ref().map(|body| &body.bytes[..]));
+                    .bind(row.result.as_ref().map(|body| &body.bytes[..]))
+                    .bind(http_column(record.http.as_ref())?);
             }
             insert.execute(&mut *tx).await?;
         }

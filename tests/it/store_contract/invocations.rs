@@ -3,7 +3,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloudfunc::{
     lifecycle::{Ending, Policy, Transition},
-    model::{Digest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
+    model::{Digest, HttpRequest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
     store::{
         Announcement, Backlog, Claiming, Config, Due, Error, NewInvocation, NewRevision,
         REPUBLISH_AFTER, Settlement, Store, Totals, Wanted,
@@ -103,6 +103,26 @@ pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(confi
         (claim.payload, claim.headers, claim.accepted_at),
         (row.payload, row.headers, row.accepted_at)
     );
+}
+
+pub async fn a_request_to_a_web_server_is_claimed_and_recorded_as_it_was_accepted(config: Config) {
+    let store = open(config).await;
+    let f = deploy(&store, "f", "v1").await;
+    let http = HttpRequest::named(Some("PUT"), Some("/a%20b?c=\"d'")).unwrap();
+    let named = NewInvocation { http: Some(http.clone()), ..invocation(&f) };
+    let plain = invocation(&f);
+    assert_eq!(store.accept(&[named.clone(), plain.clone()]).await.unwrap(), [true, true]);
+    // A row of an earlier version has none either.
+    for (row, http) in [(&named, Some(http)), (&plain, None)] {
+        assert_eq!(store.record(row.id).await.unwrap().unwrap().http, http);
+        let claim = claim(&store, row.id, owner(&store).await).await.unwrap();
+        assert_eq!(claim.http, http);
+    }
+    let mut end = finish(named.id, 1, State::Succeeded);
+    end.attempt_record.http_status = Some(404);
+    assert_eq!(store.settle(&[end, finish(plain.id, 1, State::Succeeded)]).await.unwrap(), [true, true]);
+    let status = async |row: &NewInvocation| store.record(row.id).await.unwrap().unwrap().http_status();
+    assert_eq!((status(&named).await, status(&plain).await), (Some(404), None));
 }
 
 pub async fn a_claim_is_refused_while_its_owner_has_a_lease_and_granted_after(config: Config) {

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use cloudfunc::{
     model::{
-        AttemptRecord, FunctionError, FunctionId, InstanceId, InvocationId, InvocationRef, LineKind,
-        LogLine, Mode, Phase, PhaseName, Reason, Record, ResultInfo, RevisionNumber, Start, State,
-        Stream,
+        AttemptRecord, FunctionError, FunctionId, HttpRequest, InstanceId, InvocationId, InvocationRef,
+        LineKind, LogLine, Mode, Phase, PhaseName, Reason, Record, ResultInfo, RevisionNumber, Start,
+        State, Stream,
     },
     store::{Config, LogFilter, RecordFilter, SyncRecord},
 };
@@ -39,12 +39,13 @@ fn sync_record(function: &str, accepted_at: Timestamp) -> SyncRecord {
             outcome: Some(State::Failed),
             error: Some(error),
             lines: Some(3),
-            http_status: None,
+            http_status: Some(503),
         }],
         phases: [Phase { name: PhaseName::Run, start_ms: 0.5, duration_ms: 11.8 }].into_iter().collect(),
         result: Some(ResultInfo { content_type: "text/plain".to_owned(), size: 6 }),
         parent: Some(InvocationId::new()),
         reason: None,
+        http: HttpRequest::named(Some("GET"), Some("/a?b=1")).ok(),
     };
     SyncRecord { function: FunctionId::new(), record, result: Some(text("result")) }
 }
@@ -58,6 +59,7 @@ pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
     let mut bare = sync_record("f", now());
     bare.result = None;
     bare.record.result = None;
+    bare.record.http = None;
     store.write_sync(&[written.clone().into(), bare.clone().into()]).await.unwrap();
     let mut other = written.clone();
     other.record.state = State::Succeeded;

@@ -1,0 +1,160 @@
+//! What a function is given of a call, which depends on its interface: a payload that its handler can read, or the request
+//! and the raw body of a web server.
+
+use bytes::Bytes;
+
+use super::function_cache::CachedFunction;
+use crate::{
+    http::Failure,
+    model::{Body, Call, CallHeaders, FunctionName, HttpRequest, Interface, Problem, code},
+    payload,
+};
+
+/// A call as its function gets it.
+pub struct Input {
+    pub payload: Body,
+    pub headers: CallHeaders,
+    /// Of a web server, also when the caller has named none.
+    pub http: Option<HttpRequest>,
+}
+
+impl Input {
+    /// Checks a call, and fills in what it leaves out.
+    pub fn of(function: &CachedFunction, call: Call) -> Result<Self, Failure> {
+        let Call { payload, content_type, headers, http, .. } = call;
+        match (function.interface, http) {
+            (Interface::Http { .. }, http) => {
+                raw(payload, content_type, headers, http.unwrap_or_default())
+            }
+            (_, Some(_)) => Err(not_a_server(&function.name)),
+            (_, None) => checked(payload, content_type, headers),
+        }
+    }
+}
+
+/// What a web server gets, whatever the type says of its body; no type stays none.
+fn raw(
+    bytes: Bytes,
+    content_type: Option<String>,
+    mut headers: CallHeaders,
+    http: HttpRequest,
+) -> Result<Input, Failure> {
+    let content_type = content_type.unwrap_or_default();
+    payload::check_length(&content_type).map_err(|refused| refused.problem())?;
+    headers.joined.values_mut().for_each(as_bytes);
+    headers.list.iter_mut().flatten().for_each(|(_, value)| as_bytes(value));
+    Ok(Input { payload: Body { content_type, bytes }, headers, http: Some(http) })
+}
+
+/// A payload that its function can read, rebuilt by nobody; an empty one of JSON, also without a type, is
+/// the empty event.
+fn checked(
+    bytes: Bytes,
+    content_type: Option<String>,
+    mut headers: CallHeaders,
+) -> Result<Input, Failure> {
+    let content_type = content_type.unwrap_or_else(|| {
+        add(&mut headers, "content-type", payload::DEFAULT_TYPE);
+        payload::DEFAULT_TYPE.to_owned()
+    });
+    payload::check(&content_type, &bytes).map_err(|refused| refused.problem())?;
+    if !bytes.is_empty() || !payload::is_json(&content_type) {
+        return Ok(Input { payload: Body { content_type, bytes }, headers, http: None });
+    }
+    let bytes = Bytes::from_static(b"{}");
+    headers.joined.insert("content-length".to_owned(), bytes.len().to_string());
+    Ok(Input { payload: Body { content_type, bytes }, headers, http: None })
+}
+
+/// Makes text the form that its bytes have on their way to a web server: each is a character.
+fn as_bytes(text: &mut String) {
+    if !text.is_ascii() {
+        *text = text.bytes().map(char::from).collect();
+    }
+}
+
+fn add(headers: &mut CallHeaders, name: &str, value: &str) {
+    headers.joined.insert(name.to_owned(), value.to_owned());
+    if let Some(list) = &mut headers.list {
+        list.push((name.to_owned(), value.to_owned()));
+    }
+}
+
+fn not_a_server(function: &FunctionName) -> Failure {
+    let detail = format!(
+        "function '{function}' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect"
+    );
+    let hint = "remove them, or set `interface = \"http\"` in the function's cloudfunc.toml";
+    Problem::new(code::BAD_REQUEST, detail).hint(hint).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{InvocationId, Mode};
+
+    fn call(content_type: Option<&str>, payload: &'static [u8], http: Option<HttpRequest>) -> Call {
+        let mut headers = CallHeaders::default();
+        headers.joined.insert("content-length".to_owned(), payload.len().to_string());
+        Call {
+            id: InvocationId::new(),
+            function: "example".parse().unwrap(),
+            payload: Bytes::from_static(payload),
+            content_type: content_type.map(str::to_owned),
+            headers,
+            http,
+            mode: Mode::Sync,
+        }
+    }
+
+    fn given(interface: Interface, call: Call) -> Result<(String, Bytes, Vec<String>), String> {
+        let input = Input::of(&CachedFunction::example_of(interface), call);
+        let input = input.map_err(|Failure(problem)| problem.detail)?;
+        let headers = input.headers.joined.iter().map(|(name, value)| format!("{name}: {value}"));
+        Ok((input.payload.content_type, input.payload.bytes, headers.collect()))
+    }
+
+    #[test]
+    fn a_handler_gets_json_that_it_can_read_and_the_empty_event_for_nothing() {
+        let json = "application/json".to_owned();
+        let headers =
+            ["content-length: 2", "content-type: application/json"].map(str::to_owned).to_vec();
+        let empty = (json.clone(), Bytes::from_static(b"{}"), headers);
+        assert_eq!(given(Interface::Protocol, call(None, b"", None)), Ok(empty));
+        let refused = given(Interface::Protocol, call(None, b"{", None)).unwrap_err();
+        assert!(refused.starts_with("the payload is not valid JSON"), "{refused}");
+        let text = given(Interface::Command, call(Some("text/plain"), b"", None)).unwrap();
+        assert_eq!((text.0.as_str(), &text.1[..]), ("text/plain", &b""[..]));
+    }
+
+    #[test]
+    fn a_web_server_gets_what_was_sent_and_no_more() {
+        let server = Interface::Http { port: 8080 };
+        let length = |length: usize| vec![format!("content-length: {length}")];
+        let bare = (String::new(), Bytes::new(), length(0));
+        assert_eq!(given(server, call(None, b"", None)), Ok(bare));
+        let broken = ("application/json".to_owned(), Bytes::from_static(b"{"), length(1));
+        assert_eq!(given(server, call(Some("application/json"), b"{", None)), Ok(broken));
+        let long = "a".repeat(1025);
+        let refused = given(server, call(Some(&long), b"", None)).unwrap_err();
+        assert_eq!(refused, "the Content-Type has 1025 bytes, over the limit of 1024");
+        let input = Input::of(&CachedFunction::example_of(server), call(None, b"", None)).unwrap();
+        assert_eq!(input.http, Some(HttpRequest::default()), "POST / where none is named");
+        let mut named = call(None, b"", None);
+        let pair = |value: &str| ("x-name".to_owned(), value.to_owned());
+        named.headers.joined.extend([pair("Zo\u{eb}")]);
+        named.headers.list = Some(vec![pair("Zo\u{eb}")]);
+        let headers = Input::of(&CachedFunction::example_of(server), named).unwrap().headers;
+        assert_eq!(headers.joined["x-name"], "Zo\u{c3}\u{ab}", "each byte is a character");
+        assert_eq!(headers.list, Some(vec![pair("Zo\u{c3}\u{ab}")]));
+    }
+
+    #[test]
+    fn a_request_to_what_is_no_web_server_is_refused() {
+        let expected = "function 'example' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect";
+        for interface in [Interface::Protocol, Interface::Command, Interface::Lambda] {
+            let named = call(None, b"", Some(HttpRequest::default()));
+            assert_eq!(given(interface, named).unwrap_err(), expected);
+        }
+    }
+}
