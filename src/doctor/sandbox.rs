@@ -39,6 +39,7 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
         program: runtime::THIS_PROGRAM.into(),
         folder: folder.path().to_owned(),
         owner: runtime::Owner { platform, manager: ManagerId::new() },
+        helper: runtime::no_helper(),
     };
     let ping = async { runtime::connect(&config)?.ping().await };
     match tokio::time::timeout(PATIENCE, ping).await {
@@ -48,7 +49,8 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
 }
 
 async fn interpreters(languages: &Languages) -> Vec<Interpreter> {
-    let each = Language::ALL.iter().map(async |&language| {
+    let interpreted = Language::ALL.iter().filter(|language| language.facts().host.is_some());
+    let each = interpreted.map(async |&language| {
         let default_version = languages.version(language).to_owned();
         Interpreter { language, found: interpreter(language).await, default_version }
     });
@@ -56,7 +58,7 @@ async fn interpreters(languages: &Languages) -> Vec<Interpreter> {
 }
 
 async fn interpreter(language: Language) -> Option<Found> {
-    let host = &language.facts().host;
+    let host = language.facts().host.as_ref()?;
     let found = (host.all_names)().iter().find_map(|name| tools::find(name))?;
     // The shim of a version manager runs another program, which is the one that counts.
     let said = tools::ask(&found, host.describe).await;

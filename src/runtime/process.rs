@@ -2,7 +2,7 @@
 //!
 //! Memory, cpus and the network are not limited, and the code sees the host's files. [`Runtime::remove_all`] does not
 //! find the processes that a test left behind, but these have ended with the test process: the shim exits when its
-//! socket hangs up. An image [`Image::Own`] is the path of a program.
+//! socket hangs up. An image [`Image::Own`] is the path of a program, and the helper is told of it as the image's command.
 
 use std::{
     collections::HashMap,
@@ -23,11 +23,12 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Error, Exit, Image, OUTPUT, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    Entry, Error, Exit, HelperFile, Image, OUTPUT, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    entry::{self, HELPER},
     guest::{Listener, SOCKET_NAME, run_folder},
     hello::hello,
 };
-use crate::model::Network;
+use crate::model::{Language, Network};
 
 /// The limit of a socket's path, in bytes: its address has no room for more.
 const MAX_SOCKET_PATH: usize = 107;
@@ -35,6 +36,7 @@ const MAX_SOCKET_PATH: usize = 107;
 /// The backend.
 pub(super) struct Process {
     owner: Owner,
+    helper: HelperFile,
     live: Arc<Live>,
 }
 
@@ -48,8 +50,8 @@ struct State {
 }
 
 impl Process {
-    pub(super) fn new(owner: &Owner) -> Self {
-        Self { owner: owner.clone(), live: Arc::default() }
+    pub(super) fn new(owner: &Owner, helper: &HelperFile) -> Self {
+        Self { owner: owner.clone(), helper: helper.clone(), live: Arc::default() }
     }
 
     fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
@@ -90,33 +92,60 @@ impl Process {
 }
 
 fn command(spec: &Spec) -> Result<Command, Error> {
-    match &spec.image {
-        Image::Own { reference } => Ok(Command::new(reference)),
-        Image::Language { language, version: _ } => {
-            // The machine's version, whichever it is: for tests only.
-            let interpreter = &language.facts().interpreter;
-            let io = |path: PathBuf| move |source| Error::Io { path, source };
-            let socket = run_folder(&spec.folder).join(SOCKET_NAME);
-            if socket.as_os_str().len() > MAX_SOCKET_PATH {
-                let reason = format!("a socket's path has at most {MAX_SOCKET_PATH} bytes");
-                return Err(io(socket)(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)));
-            }
-            let task = spec.folder.join("task");
-            fs::create_dir_all(&task).map_err(io(task))?;
-            let shim = spec.folder.join(interpreter.source_file);
-            fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
-            let words = interpreter.command_for(&shim.to_string_lossy(), interpreter.program, &spec.env);
-            let mut command = Command::new(&words[0]);
-            command.args(&words[1..]);
-            command.current_dir(spec.folder.join("task"));
+    let helper = || Command::new(run_folder(&spec.folder).join(HELPER));
+    match (&spec.image, spec.entry) {
+        (Image::Own { reference }, Entry::Shim) => Ok(Command::new(reference)),
+        (Image::Own { reference }, Entry::Helper) => {
+            let mut command = helper();
+            command.arg("image").arg(reference);
             Ok(command)
         }
-        Image::Function { language: _, version: _, tag, bundle: _ } => Err(Error::NoImage {
+        (Image::Language { language, version: _ }, entry) => {
+            let task = task_folder(spec)?;
+            let mut command = match entry {
+                Entry::Shim => shim(spec, *language)?,
+                Entry::Helper => {
+                    let mut command = helper();
+                    command.arg("task");
+                    command
+                }
+            };
+            command.current_dir(task);
+            Ok(command)
+        }
+        (Image::Function { language: _, version: _, tag, bundle: _ }, _) => Err(Error::NoImage {
             image: tag.clone(),
             help: "the runtime 'process' has no images; use docker".to_owned(),
             source: None,
         }),
     }
+}
+
+fn io(path: PathBuf) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { path, source }
+}
+
+/// Makes the folder of the code, once it is clear that a guest can connect.
+fn task_folder(spec: &Spec) -> Result<PathBuf, Error> {
+    let socket = run_folder(&spec.folder).join(SOCKET_NAME);
+    if socket.as_os_str().len() > MAX_SOCKET_PATH {
+        let reason = format!("a socket's path has at most {MAX_SOCKET_PATH} bytes");
+        return Err(io(socket)(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)));
+    }
+    let task = spec.folder.join("task");
+    fs::create_dir_all(&task).map_err(io(task.clone()))?;
+    Ok(task)
+}
+
+/// Returns the command of the machine's interpreter, whichever version it is: for tests only.
+fn shim(spec: &Spec, language: Language) -> Result<Command, Error> {
+    let interpreter = language.facts().interpreter.as_ref().ok_or_else(|| entry::no_shim(language))?;
+    let shim = spec.folder.join(interpreter.source_file);
+    fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
+    let words = interpreter.command_for(&shim.to_string_lossy(), interpreter.program, &spec.env);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    Ok(command)
 }
 
 #[async_trait]
@@ -139,6 +168,7 @@ impl Runtime for Process {
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let listener = Listener::bind(&spec.folder)?;
+        spec.provide_helper(&self.helper)?;
         let (running, mut child) = self.spawn(spec)?;
         let output = stream::select(
             stream::iter(child.stdout.take().map(ReaderStream::new)).flatten(),

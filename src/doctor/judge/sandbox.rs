@@ -10,7 +10,7 @@ pub struct Facts {
     /// Whether `--runtime` chooses it.
     pub is_chosen: bool,
     pub has_engine: bool,
-    /// One of each language.
+    /// One of each language that has one.
     pub interpreters: Vec<Interpreter>,
     /// The name of the network helper, such as `slirp4netns`.
     pub network_helper: Option<String>,
@@ -67,8 +67,8 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     let Interpreter { language, found, default_version } = of;
     let (name, about) = (language.name(), language.facts());
     let title = about.title;
+    let program = about.interpreter.as_ref().map_or(name, |interpreter| interpreter.program);
     let Some(Found { path, version, installs }) = found else {
-        let program = about.interpreter.program;
         let missing = format!("there is no {program} on the PATH");
         let advice = format!("Install {title} if functions in {title} are to run without Docker.");
         return match (wanted, facts.has_engine) {
@@ -80,7 +80,7 @@ fn interpreter(of: &Interpreter, facts: &Facts, wanted: Wanted) -> Finding {
     };
     let Some(version) = version else {
         let found = format!("{path} does not say its version");
-        let advice = format!("Look whether it works: `{} --version`.", about.interpreter.program);
+        let advice = format!("Look whether it works: `{program} --version`.");
         return Finding::note(name, found, advice);
     };
     let found = format!("{title} {version} at {path}");

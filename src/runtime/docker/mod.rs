@@ -42,7 +42,8 @@ use self::{
     network::{Egress, Purpose},
 };
 use super::{
-    BaseImages, Error, Image, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
+    BaseImages, Entry, Error, HelperFile, Image, Machine, Owner, Progress, Runtime, Spec, Started,
+    entry, guest::Listener,
 };
 use crate::model::Network;
 
@@ -56,6 +57,7 @@ const REMOVAL_ROUNDS: usize = 10;
 pub(super) struct Docker {
     shared: Arc<Shared>,
     images: Images,
+    helper: HelperFile,
 }
 
 /// The parts that containers need for as long as they live.
@@ -73,7 +75,7 @@ struct Shared {
 }
 
 impl Docker {
-    pub(super) fn new(owner: &Owner, images: &BaseImages) -> Self {
+    pub(super) fn new(owner: &Owner, images: &BaseImages, helper: &HelperFile) -> Self {
         let shared = Arc::new(Shared {
             engine: Engine::from_environment(),
             owner: owner.clone(),
@@ -84,7 +86,8 @@ impl Docker {
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(images.clone(), owner.manager), shared }
+        let images = Images::new(images.clone(), owner.manager);
+        Self { shared, images, helper: helper.clone() }
     }
 
     fn subscribe(&self) {
@@ -109,7 +112,8 @@ impl Docker {
                 let reachable = build.map(|build| &*build.reachable).unwrap_or_default();
                 egress.ensure(&self.shared.engine, reachable).await?;
             }
-            match container::create(&self.shared, spec, &image).await {
+            let entrypoint = self.entrypoint(spec, &image).await?;
+            match container::create(&self.shared, spec, &image, entrypoint).await {
                 Err(error) if engine::is_missing(&error) && !last => {
                     self.images.forget(&spec.image);
                     self.shared.egress.forget().await;
@@ -123,6 +127,20 @@ impl Docker {
             }
         }
         unreachable!("the last round returns")
+    }
+
+    /// Returns the command of a container of the image with this id; none for the image's own.
+    async fn entrypoint(&self, spec: &Spec, image: &str) -> Result<Option<Vec<String>>, Error> {
+        match (spec.entry, &spec.image) {
+            (Entry::Helper, Image::Own { reference: _ }) => {
+                let own = self.images.own_command(&self.shared.engine, image).await?;
+                Ok(Some(entry::image_command(&own)))
+            }
+            (Entry::Helper, Image::Language { .. } | Image::Function { .. }) => {
+                Ok(Some(entry::task_command()))
+            }
+            (Entry::Shim, _) => sandbox::shim(spec),
+        }
     }
 }
 
@@ -142,10 +160,11 @@ impl Runtime for Docker {
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let listener = Listener::bind(&spec.folder)?;
+        spec.provide_helper(&self.helper)?;
         sandbox::prepare(spec)?;
         self.subscribe();
         let container = self.create(spec).await?;
-        match container.run(&listener).await {
+        match container.run(&listener, spec.entry).await {
             Ok(guest) => Ok(Started { sandbox: Arc::new(container), guest }),
             Err(error) => {
                 super::Sandbox::remove(&container).await;
