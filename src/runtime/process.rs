@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
     process::{Child, Command},
     sync::watch,
@@ -211,12 +211,34 @@ async fn tend(mut child: Child, state: watch::Sender<State>) {
 /// Kills a process group and waits for its leader's end.
 async fn kill(id: &str, state: &watch::Sender<State>) {
     state.send_modify(|state| state.removed = true);
-    if state.borrow().code.is_none()
-        && let Some(pid) = id.parse().ok().and_then(Pid::from_raw)
-    {
-        let _ = kill_process_group(pid, Signal::KILL);
+    if state.borrow().code.is_none() {
+        kill_all(id);
     }
     let _ = state.subscribe().wait_for(|state| state.code.is_some()).await;
+}
+
+/// Kills a process group and what it has started: the helper's program has a group of its own, and nothing here ends it
+/// with the helper.
+fn kill_all(id: &str) {
+    let Some(pid) = id.parse().ok().and_then(Pid::from_raw) else { return };
+    let others = descendants(id);
+    let _ = kill_process_group(pid, Signal::KILL);
+    for other in others {
+        let _ = kill_process(other, Signal::KILL);
+    }
+}
+
+/// Returns the children of a process, and theirs.
+fn descendants(id: &str) -> Vec<Pid> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            found.extend(child.parse().ok().and_then(Pid::from_raw));
+            found.extend(descendants(child));
+        }
+    }
+    found
 }
 
 struct Running {
@@ -255,10 +277,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         self.state.send_modify(|state| state.removed = true);
-        if self.state.borrow().code.is_none()
-            && let Some(pid) = self.id.parse().ok().and_then(Pid::from_raw)
-        {
-            let _ = kill_process_group(pid, Signal::KILL);
+        if self.state.borrow().code.is_none() {
+            kill_all(&self.id);
         }
     }
 }
