@@ -219,6 +219,7 @@ impl Container {
         let (file, text) = match self.language {
             Language::Node => ("function.mjs", NODE_HELLO),
             Language::Python => ("function.py", HELLO),
+            Language::Native => unreachable!("it has no shim to load code"),
         };
         fs::write(self.task.join(file), text).unwrap();
         self.wire.load().await.unwrap();

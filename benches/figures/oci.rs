@@ -7,8 +7,8 @@ use std::{
 };
 
 use cloudfunc::{
-    model::{InstanceId, Language, Network, RevisionNumber},
-    runtime::{Kind, Load, Owner, Runtime, Spec},
+    model::{InstanceId, Interface, Language, Network, RevisionNumber},
+    runtime::{Entry, Kind, Load, Owner, Runtime, Spec},
 };
 
 use crate::docker::{self, HELLO};
@@ -46,6 +46,7 @@ impl Oci {
             instance,
             function: "bare".to_owned(),
             image: docker::image_of(Language::Python),
+            entry: Entry::Shim,
             folder: folder.clone(),
             memory_bytes: 128 << 20,
             cpus: 1.0,

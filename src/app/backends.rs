@@ -66,7 +66,11 @@ impl Backends {
         }
         if roles.contains(&Role::Manager) {
             backends._manager = Some(ManagerLock::take(state.folder())?);
-            let config = platform.runtime_config(state.manager_id()?);
+            let helper = runtime::place_helper(&platform.data_dir.join("cache/helper"));
+            if let Err(reason) = &helper {
+                tracing::info!(reason, "functions with an `interface` of their own cannot be run here");
+            }
+            let config = platform.runtime_config(state.manager_id()?).with_helper(helper);
             backends.runtime = Some(runtime::connect(&config).context("no runtime")?);
         }
         let connecting = async {

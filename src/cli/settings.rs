@@ -172,7 +172,7 @@ mod tests {
         let flags = "--platform team --data-dir /d --store postgres://u:p@db/x --queue amqp://u:p@mq/%2f \
                      --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
-                     --python-version 3.11 --node-image n:{version} --node-version 24 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
+                     --python-version 3.11 --node-image n:{version} --node-version 24 --native-image d:{version} --native-version 11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
                      --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \
                      --keep-revisions 3";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();

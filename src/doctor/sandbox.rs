@@ -41,6 +41,7 @@ async fn oci(platform: PlatformName) -> Result<String, String> {
         program: runtime::THIS_PROGRAM.into(),
         folder: folder.path().to_owned(),
         owner: runtime::Owner { platform, manager: ManagerId::new() },
+        helper: runtime::no_helper(),
     };
     let ping = async { runtime::connect(&config)?.ping().await };
     match tokio::time::timeout(PATIENCE, ping).await {

@@ -110,6 +110,11 @@ pub struct Image {
 impl Image {
     /// The folder of a language's runtime in images and sandboxes.
     pub const FOLDER: &str = "/opt/cloudfunc";
+    /// The folder of links to an interpreter, in a sandbox that has the machine's own.
+    pub const LINKS: &str = "/opt/cloudfunc/bin";
+    /// The folders of programs in a sandbox, as base images have them.
+    pub const PATH: &str =
+        "/opt/cloudfunc/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
 /// The program in a sandbox that runs the shim: `init… program options… path-of-the-shim`.

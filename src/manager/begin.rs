@@ -139,6 +139,10 @@ mod tests {
         )
     }
 
+    fn process(owner: Owner) -> runtime::Config {
+        runtime::Config::Process { owner, helper: runtime::no_helper() }
+    }
+
     async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
         let owner = Owner { platform: "begin".parse().unwrap(), manager: ManagerId::new() };
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
@@ -159,7 +163,7 @@ mod tests {
             logs: logs::start(store.clone(), None).0,
             store,
             queue,
-            runtime: runtime::connect(&runtime::Config::Process { owner }).unwrap(),
+            runtime: runtime::connect(&process(owner)).unwrap(),
             limits: Limits::default(),
             instances: folder.join("instances"),
             clock: Clock::system(),

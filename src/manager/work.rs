@@ -16,7 +16,7 @@ use crate::{
     backoff::Backoff,
     error_chain::chain,
     model::{
-        Body, InstanceId, InvocationId, Mode, OwnerId, Phase, PhaseName, Phases, Revision,
+        Body, HttpResponse, InstanceId, InvocationId, Mode, OwnerId, Phase, PhaseName, Phases, Revision,
         RevisionNumber, Start,
         message::{self, Claimed, Invoke, Outcome, Parcel, Verdict},
     },
@@ -57,6 +57,8 @@ pub struct Held {
 pub struct Run {
     pub verdict: Verdict,
     pub result: Option<Body>,
+    /// The response whose body the result is, of a web server.
+    pub http: Option<HttpResponse>,
     pub instance: Option<InstanceId>,
     pub start: Option<Start>,
     /// A cold start on a prewarmed instance.
@@ -69,8 +71,9 @@ pub struct Run {
 impl Run {
     /// It did not get as far as an instance.
     pub fn without_instance(verdict: Verdict) -> Self {
-        let phases = Phases::new();
-        Self { verdict, result: None, instance: None, start: None, prewarmed: false, phases, lines: 0 }
+        let (phases, prewarmed, lines) = (Phases::new(), false, 0);
+        let (result, http, instance, start) = (None, None, None, None);
+        Self { verdict, result, http, instance, start, prewarmed, phases, lines }
     }
 }
 
@@ -117,7 +120,7 @@ impl Work {
             prewarmed: run.prewarmed,
             verdict,
             content_type: run.result.as_ref().map(|body| body.content_type.clone()),
-            http: None,
+            http: run.http,
             phases: match self.invoke.mode {
                 // The scheduler knows what came before.
                 Mode::Sync => run.phases,

@@ -31,6 +31,14 @@ pub(super) fn read(build: &Section<'_>, code: &Code) -> Result<Option<BuildComma
     if let Code::Image { .. } = code {
         return Err(list.key_error("`build.command` belongs to `language`, but `image` is given"));
     }
+    if let Code::Language { language, version: _, package: _ } = code
+        && language.facts().command.is_none()
+    {
+        return Err(list.key_error(format!(
+            "`build.command` is not for `language = \"{language}\"`: build the program before the deploy, or use \
+             `dockerfile`, whose base image has the tools"
+        )));
+    }
     let command = words(&list, "build.command", EXAMPLE)?;
     Ok(Some(BuildCommand { command, network }))
 }
@@ -136,6 +144,11 @@ mod tests {
             (
                 "build.command = ['make']\nbuild.network = 'all'",
                 "2:17: `build.network` is 'all'; accepted are \"none\" and \"egress\"",
+            ),
+            (
+                "language = 'native'\nbuild.command = ['make']",
+                "2:7: `build.command` is not for `language = \"native\"`: build the program before the deploy, or use \
+                 `dockerfile`, whose base image has the tools",
             ),
             (
                 "image = 'x'\nbuild.command = ['make']",

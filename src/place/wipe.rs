@@ -55,8 +55,9 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
     remove_folders(&folder.join("cache/bundles"), is_bundle)?;
     let is_tree = |name: &str| is_bundle(name) || name.starts_with(".fetch-");
     remove_folders(&folder.join("cache/dependencies"), is_tree)?;
-    let is_bytecode = |name: &str| name.parse::<Digest>().is_ok() || name.starts_with(".making-");
-    remove_folders(&folder.join("cache/bytecode"), is_bytecode)?;
+    let is_made = |name: &str| name.parse::<Digest>().is_ok() || name.starts_with(".making-");
+    remove_folders(&folder.join("cache/bytecode"), is_made)?;
+    remove_files(&folder.join("cache/helper"), is_made)?;
     for note in BOOTS {
         remove_file(&folder.join("cache").join(note))?;
     }
@@ -70,6 +71,7 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         "cache/bundles",
         "cache/bytecode",
         "cache/dependencies",
+        "cache/helper",
         "cache",
         "instances",
         "runtime/sandboxes",
@@ -108,6 +110,15 @@ fn remove_folders(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<(
         let path = entry.path();
         if entry.file_type()?.is_dir() && entry.file_name().to_str().is_some_and(&is_ours) {
             gone(remove_tree(&path), &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_files(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type()?.is_file() && entry.file_name().to_str().is_some_and(&is_ours) {
+            remove_file(&entry.path())?;
         }
     }
     Ok(())
@@ -164,6 +175,8 @@ mod tests {
             "cache/dependencies.boot".to_owned(),
             format!("cache/dependencies/{digest}/requests/__init__.py"),
             format!("cache/dependencies/.fetch-{digest}/six.py"),
+            format!("cache/helper/{digest}"),
+            "cache/helper/.making-abc".to_owned(),
             format!("cache/bundles/{digest}/function.py"),
             "cache/bundles/.unpack-abc/tree/function.py".to_owned(),
             format!("instances/{id}/task/function.py"),

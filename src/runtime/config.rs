@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::Owner;
+use super::{HelperFile, Owner, no_helper};
 use crate::model::Language;
 
 /// A runtime and its settings.
@@ -14,6 +14,8 @@ pub enum Config {
         owner: Owner,
         /// The images that the languages' images are built on.
         images: BaseImages,
+        /// The program with which sandboxes with [`Entry::Helper`](super::Entry::Helper) begin.
+        helper: HelperFile,
     },
     /// Containers that this program makes itself.
     Oci {
@@ -24,22 +26,38 @@ pub enum Config {
         /// This program, which is run again to make a container: [`super::THIS_PROGRAM`], unless the process runs
         /// another program, as a test does.
         program: PathBuf,
+        /// The program with which sandboxes with [`Entry::Helper`](super::Entry::Helper) begin.
+        helper: HelperFile,
     },
     /// Child processes without isolation: for tests only.
     Process {
         /// The owner of the processes.
         owner: Owner,
+        /// The program with which sandboxes with [`Entry::Helper`](super::Entry::Helper) begin.
+        helper: HelperFile,
     },
 }
 
 impl Config {
-    /// Returns the configuration of a kind that is known at run time only; the kind takes the parts that it needs.
+    /// Returns the configuration of a kind that is known at run time only; the kind takes the parts that it needs. It has no
+    /// helper yet.
     pub fn new(kind: Kind, owner: Owner, images: BaseImages, folder: PathBuf, program: PathBuf) -> Self {
+        let helper = no_helper();
         match kind {
-            Kind::Docker => Self::Docker { owner, images },
-            Kind::Oci => Self::Oci { owner, folder, program },
-            Kind::Process => Self::Process { owner },
+            Kind::Docker => Self::Docker { owner, images, helper },
+            Kind::Oci => Self::Oci { owner, folder, program, helper },
+            Kind::Process => Self::Process { owner, helper },
         }
+    }
+
+    /// Returns the same with this helper.
+    pub fn with_helper(mut self, file: HelperFile) -> Self {
+        match &mut self {
+            Self::Docker { helper, .. } | Self::Oci { helper, .. } | Self::Process { helper, .. } => {
+                *helper = file;
+            }
+        }
+        self
     }
 }
 

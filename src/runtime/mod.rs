@@ -9,6 +9,7 @@
 mod cgroups;
 mod config;
 mod docker;
+mod entry;
 mod forbidden;
 mod guest;
 mod hello;
@@ -31,8 +32,10 @@ use async_trait::async_trait;
 
 pub use config::{BaseImages, Config, Kind};
 pub use docker::{BaseImage, Component, LabelledContainer, Survey as EngineSurvey, base_image};
+pub use entry::{Entry, HelperFile, no_helper, place_helper};
 pub use guest::{
-    Calls, Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, Several, run_folder,
+    Calls, Finished, Guest, GuestError, Invoke, Line, Load, LoadFailure, RequestHead, Several,
+    run_folder,
 };
 pub use helper_program::helper_program;
 pub use oci::{HostInterpreter, helper, host_interpreter};
@@ -80,7 +83,7 @@ pub enum Image {
         /// The unpacked folder from which the image is built again where it is missing.
         bundle: PathBuf,
     },
-    /// An image from elsewhere.
+    /// An image from elsewhere; with [`Entry::Shim`] it must speak the runtime protocol.
     Own {
         /// Its name, or its id in the engine.
         reference: String,
@@ -137,8 +140,10 @@ pub struct Spec {
     pub function: String,
     /// The source of the sandbox.
     pub image: Image,
+    /// The first program in it.
+    pub entry: Entry,
     /// The instance's own folder on the host, mode 0700, made by the caller. `task/` in it is mounted
-    /// at `/var/task` (unless the image holds the code); the backend makes `run/` for the socket.
+    /// at `/var/task` (unless the image holds the code); the backend makes `run/` for the socket and the helper.
     pub folder: PathBuf,
     /// The limit of memory, in bytes, `/tmp` included; over it the kernel kills a process.
     pub memory_bytes: u64,
@@ -389,6 +394,9 @@ pub enum Error {
         /// The end of what its last step has written.
         output: String,
     },
+    /// The platform's helper is not there, with which the sandbox would begin.
+    #[error("the platform's helper is missing: {0}")]
+    NoHelper(String),
     /// The program that installs packages is missing on this machine.
     #[error("packages cannot be installed: {0}")]
     NoInstaller(String),
@@ -438,9 +446,11 @@ pub fn engine_address() -> String {
 /// again when the engine is back.
 pub fn connect(config: &Config) -> Result<Arc<dyn Runtime>, Error> {
     Ok(match config {
-        Config::Docker { owner, images } => Arc::new(docker::Docker::new(owner, images)),
-        Config::Oci { owner, folder, program } => Arc::new(oci::Oci::new(owner, folder, program)),
-        Config::Process { owner } => Arc::new(process::Process::new(owner)),
+        Config::Docker { owner, images, helper } => Arc::new(docker::Docker::new(owner, images, helper)),
+        Config::Oci { owner, folder, program, helper } => {
+            Arc::new(oci::Oci::new(owner, folder, program, helper))
+        }
+        Config::Process { owner, helper } => Arc::new(process::Process::new(owner, helper)),
     })
 }
 

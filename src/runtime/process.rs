@@ -2,7 +2,7 @@
 //!
 //! Memory, cpus and the network are not limited, and the code sees the host's files. [`Runtime::remove_all`] does not
 //! find the processes that a test left behind, but these have ended with the test process: the shim exits when its
-//! socket hangs up. An image [`Image::Own`] is the path of a program.
+//! socket hangs up. An image [`Image::Own`] is the path of a program, and the helper is told of it as the image's command.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
     process::{Child, Command},
     sync::watch,
@@ -23,11 +23,12 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Error, Exit, Image, OUTPUT, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    Entry, Error, Exit, HelperFile, Image, OUTPUT, Owner, Progress, Runtime, Sandbox, Spec, Started,
+    entry::{self, HELPER},
     guest::{Listener, SOCKET_NAME, run_folder},
     hello::hello,
 };
-use crate::model::Network;
+use crate::model::{Language, Network};
 
 /// The limit of a socket's path, in bytes: its address has no room for more.
 const MAX_SOCKET_PATH: usize = 107;
@@ -35,6 +36,7 @@ const MAX_SOCKET_PATH: usize = 107;
 /// The backend.
 pub(super) struct Process {
     owner: Owner,
+    helper: HelperFile,
     live: Arc<Live>,
 }
 
@@ -48,8 +50,8 @@ struct State {
 }
 
 impl Process {
-    pub(super) fn new(owner: &Owner) -> Self {
-        Self { owner: owner.clone(), live: Arc::default() }
+    pub(super) fn new(owner: &Owner, helper: &HelperFile) -> Self {
+        Self { owner: owner.clone(), helper: helper.clone(), live: Arc::default() }
     }
 
     fn spawn(&self, spec: &Spec) -> Result<(Running, Child), Error> {
@@ -90,38 +92,65 @@ impl Process {
 }
 
 fn command(spec: &Spec) -> Result<Command, Error> {
-    match &spec.image {
-        Image::Own { reference } => Ok(Command::new(reference)),
-        Image::Language { language, version: _ } => {
-            // The machine's version, whichever it is: for tests only.
-            let interpreter = &language.facts().interpreter;
-            let io = |path: PathBuf| move |source| Error::Io { path, source };
-            let socket = run_folder(&spec.folder).join(SOCKET_NAME);
-            if socket.as_os_str().len() > MAX_SOCKET_PATH {
-                let reason = format!("a socket's path has at most {MAX_SOCKET_PATH} bytes");
-                return Err(io(socket)(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)));
-            }
-            let task = spec.folder.join("task");
-            fs::create_dir_all(&task).map_err(io(task))?;
-            let shim = spec.folder.join(interpreter.source_file);
-            fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
-            let words = interpreter.command_for(&shim.to_string_lossy(), interpreter.program, &spec.env);
-            let mut command = Command::new(&words[0]);
-            command.args(&words[1..]);
-            command.current_dir(spec.folder.join("task"));
+    let helper = || Command::new(run_folder(&spec.folder).join(HELPER));
+    match (&spec.image, spec.entry) {
+        (Image::Own { reference }, Entry::Shim) => Ok(Command::new(reference)),
+        (Image::Own { reference }, Entry::Helper) => {
+            let mut command = helper();
+            command.arg("image").arg(reference);
             Ok(command)
         }
-        Image::Function { language: _, version: _, tag, bundle: _ } => Err(Error::NoImage {
+        (Image::Language { language, version: _ }, entry) => {
+            let task = task_folder(spec)?;
+            let mut command = match entry {
+                Entry::Shim => shim(spec, *language)?,
+                Entry::Helper => {
+                    let mut command = helper();
+                    command.arg("task");
+                    command
+                }
+            };
+            command.current_dir(task);
+            Ok(command)
+        }
+        (Image::Function { language: _, version: _, tag, bundle: _ }, _) => Err(Error::NoImage {
             image: tag.clone(),
             help: "the runtime 'process' has no images; use docker".to_owned(),
             source: None,
         }),
-        Image::Dockerfile { dockerfile, .. } => Err(no_build(dockerfile)),
+        (Image::Dockerfile { dockerfile, .. }, _) => Err(no_build(dockerfile)),
     }
 }
 
 fn no_build(dockerfile: &str) -> Error {
     Error::NoImages { kind: "the Dockerfile", image: dockerfile.to_owned(), runtime: "process" }
+}
+
+fn io(path: PathBuf) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io { path, source }
+}
+
+/// Makes the folder of the code, once it is clear that a guest can connect.
+fn task_folder(spec: &Spec) -> Result<PathBuf, Error> {
+    let socket = run_folder(&spec.folder).join(SOCKET_NAME);
+    if socket.as_os_str().len() > MAX_SOCKET_PATH {
+        let reason = format!("a socket's path has at most {MAX_SOCKET_PATH} bytes");
+        return Err(io(socket)(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)));
+    }
+    let task = spec.folder.join("task");
+    fs::create_dir_all(&task).map_err(io(task.clone()))?;
+    Ok(task)
+}
+
+/// Returns the command of the machine's interpreter, whichever version it is: for tests only.
+fn shim(spec: &Spec, language: Language) -> Result<Command, Error> {
+    let interpreter = language.facts().interpreter.as_ref().ok_or_else(|| entry::no_shim(language))?;
+    let shim = spec.folder.join(interpreter.source_file);
+    fs::write(&shim, interpreter.shim).map_err(io(shim.clone()))?;
+    let words = interpreter.command_for(&shim.to_string_lossy(), interpreter.program, &spec.env);
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    Ok(command)
 }
 
 #[async_trait]
@@ -145,6 +174,7 @@ impl Runtime for Process {
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let listener = Listener::bind(&spec.folder)?;
+        spec.provide_helper(&self.helper)?;
         let (running, mut child) = self.spawn(spec)?;
         let output = stream::select(
             stream::iter(child.stdout.take().map(ReaderStream::new)).flatten(),
@@ -187,12 +217,34 @@ async fn tend(mut child: Child, state: watch::Sender<State>) {
 /// Kills a process group and waits for its leader's end.
 async fn kill(id: &str, state: &watch::Sender<State>) {
     state.send_modify(|state| state.removed = true);
-    if state.borrow().code.is_none()
-        && let Some(pid) = id.parse().ok().and_then(Pid::from_raw)
-    {
-        let _ = kill_process_group(pid, Signal::KILL);
+    if state.borrow().code.is_none() {
+        kill_all(id);
     }
     let _ = state.subscribe().wait_for(|state| state.code.is_some()).await;
+}
+
+/// Kills a process group and what it has started: the helper's program has a group of its own, and nothing here ends it
+/// with the helper.
+fn kill_all(id: &str) {
+    let Some(pid) = id.parse().ok().and_then(Pid::from_raw) else { return };
+    let others = descendants(id);
+    let _ = kill_process_group(pid, Signal::KILL);
+    for other in others {
+        let _ = kill_process(other, Signal::KILL);
+    }
+}
+
+/// Returns the children of a process, and theirs.
+fn descendants(id: &str) -> Vec<Pid> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            found.extend(child.parse().ok().and_then(Pid::from_raw));
+            found.extend(descendants(child));
+        }
+    }
+    found
 }
 
 struct Running {
@@ -231,10 +283,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         self.state.send_modify(|state| state.removed = true);
-        if self.state.borrow().code.is_none()
-            && let Some(pid) = self.id.parse().ok().and_then(Pid::from_raw)
-        {
-            let _ = kill_process_group(pid, Signal::KILL);
+        if self.state.borrow().code.is_none() {
+            kill_all(&self.id);
         }
     }
 }

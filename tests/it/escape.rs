@@ -1,8 +1,9 @@
 //! Attempts to get out, made from inside a function: on every runtime, in both network modes.
 //!
 //! A property is one function that takes a [`Fixture`]; the macro at the end makes a test of it per
-//! runtime and mode. What is attempted is planted and shown to work from the host first, so that a
-//! refusal is the sandbox's; and its kind is asserted, so that a mistake in the attempt is none.
+//! runtime and mode; of some also one in a program behind the platform's helper. What is attempted is
+//! planted and shown to work from the host first, so that a refusal is the sandbox's; and its kind is
+//! asserted, so that a mistake in the attempt is none.
 
 mod files;
 mod limits;
@@ -25,10 +26,10 @@ use std::{
 
 use bytes::Bytes;
 use cloudfunc::{
-    model::{InstanceId, InvocationId, Language, ManagerId, Network, RevisionNumber},
+    model::{InstanceId, Interface, InvocationId, Language, ManagerId, Network, RevisionNumber},
     runtime::{
-        BaseImages, Config, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Load, Owner,
-        Runtime, Sandbox, Spec, connect,
+        BaseImages, Config, Entry, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Load, Owner,
+        Runtime, Sandbox, Spec, connect, place_helper,
     },
 };
 use serde_json::Value;
@@ -75,23 +76,32 @@ def write(path, text=""):
 
 "#;
 
+/// The program of a function behind the helper: it does what the shim would.
+const PROGRAM: &str =
+    "import function, json, sys; print(json.dumps(function.handler(json.load(sys.stdin))))";
+
 /// One runtime and mode, with an owner and a folder of its own.
 struct Fixture {
     kind: Kind,
     network: Network,
+    entry: Entry,
     runtime: Arc<dyn Runtime>,
     owner: Owner,
     folder: tempfile::TempDir,
 }
 
 impl Fixture {
-    fn new(kind: Kind, network: Network) -> Self {
+    fn new(kind: Kind, network: Network, entry: Entry) -> Self {
         // A short one: a socket's path has at most 107 bytes where there is no mount.
         let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
         let manager = ManagerId::new();
         let owner = Owner { platform: format!("e{}", manager.0.simple()).parse().unwrap(), manager };
-        let runtime = connect(&config(kind, &owner, folder.path())).unwrap();
-        Self { kind, network, runtime, owner, folder }
+        let mut config = config(kind, &owner, folder.path());
+        if entry == Entry::Helper {
+            config = config.with_helper(place_helper(&folder.path().join("helper")));
+        }
+        let runtime = connect(&config).unwrap();
+        Self { kind, network, entry, runtime, owner, folder }
     }
 
     /// A spec with the code in place, after the [`PRELUDE`].
@@ -105,6 +115,7 @@ impl Fixture {
             instance,
             function: "escape".to_owned(),
             image: Image::Language { language: Language::Python, version: "3.11".to_owned() },
+            entry: self.entry,
             folder,
             memory_bytes: 128 * MIB,
             cpus: 1.0,
@@ -122,8 +133,8 @@ impl Fixture {
     /// Started and loaded.
     async fn start_spec(&self, spec: &Spec) -> Instance {
         let started = self.runtime.start(spec).await.unwrap_or_else(|error| panic!("{error:?}"));
-        let mut instance =
-            Instance { sandbox: started.sandbox, guest: started.guest, folder: spec.folder.clone() };
+        let (folder, entry) = (spec.folder.clone(), self.entry);
+        let mut instance = Instance { sandbox: started.sandbox, guest: started.guest, folder, entry };
         instance.load().await;
         instance
     }
@@ -178,18 +189,24 @@ struct Instance {
     sandbox: Arc<dyn Sandbox>,
     guest: Guest,
     folder: PathBuf,
+    entry: Entry,
 }
 
 impl Instance {
     async fn load(&mut self) {
+        let program = ["python3", "-c", PROGRAM].map(str::to_owned).to_vec();
+        let (interface, command) = match self.entry {
+            Entry::Shim => (Interface::Protocol, Vec::new()),
+            Entry::Helper => (Interface::Command, program),
+        };
         let load = Load {
             revision: RevisionNumber(1),
             function: "escape".to_owned(),
             handler: "function.handler".to_owned(),
             packages: None,
             concurrency: 1,
-            interface: Interface::Protocol,
-            command: Vec::new(),
+            interface,
+            command,
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
@@ -211,7 +228,11 @@ impl Instance {
     }
 
     async fn invoke(&mut self, event: Value) -> Value {
-        value(self.try_invoke(event).await.unwrap())
+        let answer = value(self.try_invoke(event).await.unwrap());
+        match self.entry {
+            Entry::Shim => answer,
+            Entry::Helper => serde_json::from_str(answer.as_str().unwrap()).unwrap(),
+        }
     }
 
     async fn exit(&self) -> Exit {
@@ -226,31 +247,35 @@ fn value(finished: Finished) -> Value {
             String::from_utf8(body.bytes.to_vec()).unwrap().into()
         }
         Finished::Result(body) => serde_json::from_slice(&body.bytes).unwrap(),
-        Finished::Error(error) => panic!("{error:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 macro_rules! escape {
-    ($($property:ident)*) => {
+    (all: $($property:ident)*; helped: $($helped:ident)*) => {
         escape!(@@ docker Docker { $($property)* });
         escape!(@@ oci Oci { $($property)* });
+        mod helped {
+            escape!(@ docker, Docker None Helper, { $($helped)* });
+            escape!(@ oci, Oci None Helper, { $($helped)* });
+        }
     };
     (@@ $runtime:ident $kind:ident $properties:tt) => {
         mod $runtime {
-            escape!(@ none, $kind None, $properties);
-            escape!(@ egress, $kind Egress, $properties);
+            escape!(@ none, $kind None Shim, $properties);
+            escape!(@ egress, $kind Egress Shim, $properties);
         }
     };
-    (@ $mode:ident, $kind:ident $network:ident, { $($property:ident)* }) => {
+    (@ $mode:ident, $kind:ident $network:ident $entry:ident, { $($property:ident)* }) => {
         mod $mode {
-            use crate::escape::{Fixture, Kind, Network, prerequisites};
+            use crate::escape::{Entry, Fixture, Kind, Network, prerequisites};
             $(#[tokio::test]
             async fn $property() {
                 let test = concat!(module_path!(), "::", stringify!($property));
                 if !prerequisites(Kind::$kind, test) {
                     return;
                 }
-                let fixture = Fixture::new(Kind::$kind, Network::$network);
+                let fixture = Fixture::new(Kind::$kind, Network::$network, Entry::$entry);
                 crate::escape::$property(&fixture).await;
                 fixture.nothing_is_left().await;
             })*
@@ -269,6 +294,7 @@ fn prerequisites(kind: Kind, test: &str) -> bool {
 }
 
 escape! {
+    all:
     the_hosts_home_folders_are_not_there
     a_folder_of_the_hosts_is_another_one_inside
     the_platforms_own_files_are_not_there
@@ -304,5 +330,29 @@ escape! {
     taking_a_gibibyte_is_the_end
     filling_tmp_ends_within_its_size
     so_many_files_that_tmp_is_full_are_refused
-    opening_files_without_end_ends_at_the_limit
+    opening_files_without_end_ends_at_the_limit;
+
+    helped:
+    the_hosts_home_folders_are_not_there
+    a_folder_of_the_hosts_is_another_one_inside
+    the_platforms_own_files_are_not_there
+    the_folders_of_another_instance_are_not_there
+    the_socket_of_another_instance_is_not_there
+    nothing_of_the_host_is_found_by_searching
+    no_process_of_the_host_is_seen
+    only_memory_can_be_written
+    the_system_cannot_be_written
+    there_is_no_device_but_the_harmless_ones
+    the_hosts_loopback_is_not_reached
+    no_address_of_the_host_is_reached
+    no_datagram_reaches_the_host
+    nothing_can_be_mounted
+    no_new_root_can_be_made
+    no_namespace_can_be_made_or_entered
+    no_capability_can_be_gained
+    a_program_of_roots_runs_as_the_function
+    no_raw_packet_can_be_sent
+    its_network_cannot_be_changed
+    the_kernel_cannot_be_reached
+    no_process_of_the_host_is_traced
 }

@@ -255,7 +255,11 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
         let backends = manager::Backends {
             store: store.clone(),
             queue,
-            runtime: runtime::connect(&runtime::Config::Process { owner: owner.clone() }).unwrap(),
+            runtime: runtime::connect(&runtime::Config::Process {
+                owner: owner.clone(),
+                helper: runtime::no_helper(),
+            })
+            .unwrap(),
             clock: Clock::system(),
             kept: None,
             lines: None,

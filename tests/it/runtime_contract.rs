@@ -9,6 +9,8 @@ mod beside_python;
 mod ends;
 mod failures;
 mod handlers;
+mod helped;
+mod helper_isolation;
 mod isolation;
 mod languages;
 mod node;
@@ -30,17 +32,19 @@ use std::{
 use bytes::Bytes;
 use cloudfunc::{
     model::{
-        FunctionError, InstanceId, InvocationId, Language, ManagerId, Network, RevisionNumber, Stream,
+        FunctionError, InstanceId, Interface, InvocationId, Language, ManagerId, Network,
+        RevisionNumber, Stream,
     },
     runtime::{
-        BaseImages, Config, Error, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Line, Load,
-        LoadFailure, Owner, Runtime, Sandbox, Spec, connect,
+        BaseImages, Config, Entry, Error, Exit, Finished, Guest, GuestError, Image, Invoke, Kind, Line,
+        Load, LoadFailure, Owner, Runtime, Sandbox, Spec, connect, no_helper,
     },
 };
 
 use self::{
-    alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, isolation::*,
-    languages::*, node::*, node_failures::*, output::*, several::*, several_ends::*,
+    alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, helped::*,
+    helper_isolation::*, isolation::*, languages::*, node::*, node_failures::*, output::*, several::*,
+    several_ends::*,
 };
 use crate::{need, support::eventually};
 
@@ -87,6 +91,7 @@ impl Fixture {
             instance,
             function: "contract".to_owned(),
             image: Image::Language { language: Language::Python, version: self.version.clone() },
+            entry: Entry::Shim,
             folder,
             memory_bytes: 128 * MIB,
             cpus: 1.0,
@@ -277,7 +282,7 @@ impl Instance {
     async fn error(&mut self, json: &str) -> FunctionError {
         match self.invoke(json).await.unwrap() {
             Finished::Error(error) => error,
-            Finished::Result(body) => panic!("a result: {body:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -304,14 +309,14 @@ impl Instance {
 fn text(finished: Finished) -> String {
     match finished {
         Finished::Result(body) => String::from_utf8(body.bytes.to_vec()).unwrap(),
-        Finished::Error(error) => panic!("{error:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn typed(finished: Finished) -> (String, Bytes) {
     match finished {
         Finished::Result(body) => (body.content_type, body.bytes),
-        Finished::Error(error) => panic!("{error:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -441,6 +446,12 @@ contract! {
     python_gives_several_no_default_timeout_of_the_functions
     python_has_the_raw_stream_beside_several
     python_refuses_several_for_a_plain_def
+    a_command_runs_for_each_invocation_behind_the_helper
+    a_web_server_that_was_not_known_when_the_helper_started_answers_requests
+    a_native_program_needs_no_interpreter
+    several_requests_are_answered_at_the_same_time
+    a_helper_ends_when_the_host_hangs_up
+    a_sandbox_without_a_helper_is_not_started
     node_answers_no_attempt_with_an_earlier_one_of_its_invocation
     node_holds_no_lines_back_for_another_of_several
     node_tells_whose_error_nobody_caught;
@@ -456,6 +467,7 @@ contract! {
     a_sandbox_has_room_for_few_processes
     functions_yield_the_processors_and_leave_one_to_the_others
     what_a_function_leaves_behind_is_reaped
+    nothing_of_the_helper_can_be_changed_or_read
     node_reaps_what_a_function_leaves_behind
     node_runs_out_of_memory
     an_image_that_is_not_there_says_what_to_do
@@ -467,6 +479,7 @@ contract! {
     images:
     containers_with_egress_cannot_reach_each_other
     a_functions_image_holds_its_code
+    an_image_of_ones_own_is_run_with_its_own_words_in_its_own_folder
     an_image_that_cannot_be_had_names_the_setting;
 
     alone:

@@ -157,7 +157,9 @@ impl Making<'_> {
     }
 
     async fn workshop(&self) -> Result<Workshop, Failure> {
-        let program = &self.language.facts().command;
+        let facts = self.language.facts();
+        let no_program = || Failure::reason(format!("is not for {}, which no build makes", facts.title));
+        let program = facts.command.as_ref().ok_or_else(no_program)?;
         let plan = Plan {
             language: self.language,
             version: self.version.to_owned(),

@@ -221,7 +221,9 @@ impl Followed {
         let ActiveFunction { function, revision } = found;
         let (id, active) = (function.id, function.active_revision);
         let revision = self.shared.revisions.keep(revision);
+        // One that begins with another program has a class of its own, which is prewarmed when there is demand for it.
         if let Code::Language { language, version: _, package: _ } = revision.spec.code
+            && revision.spec.interface.is_protocol() == language.facts().interpreter.is_some()
             && self.languages.insert(language)
         {
             self.dispatch.send(Command::Deployed { language });

@@ -18,9 +18,11 @@ use super::{
 };
 use crate::{
     model::{
-        Body, InstanceId, InvocationId, Phase, PhaseName, Phases, Revision, Start, message::Verdict,
+        Body, HttpRequest, HttpResponse, InstanceId, Interface, InvocationId, Phase, PhaseName, Phases,
+        Revision, Start,
+        message::{self, Verdict},
     },
-    runtime::{Finished, Invoke},
+    runtime::{Finished, Invoke, RequestHead},
     units::show_duration,
 };
 
@@ -81,23 +83,34 @@ impl AttemptContext<'_> {
         tracing::info!(function, invocation = %work.invoke.id, attempt = work.attempt(), payload_bytes = work.payload.len(), start = start.as_str(), "executing");
         let shown = &work.payload[..work.payload.len().min(SHOWN_PAYLOAD)];
         tracing::debug!(invocation = %work.invoke.id, payload = %String::from_utf8_lossy(shown), "payload");
-        let headers = std::mem::take(&mut work.invoke.headers);
         let limit = self.revision.spec.timeout;
+        let http = match self.revision.spec.interface {
+            Interface::Http { .. } => Some(request(&mut work.invoke)),
+            Interface::Protocol | Interface::Command | Interface::Lambda => None,
+        };
+        // Those of a request are in it.
+        let headers = std::mem::take(&mut work.invoke.headers);
         Invoke {
             id: work.invoke.id,
             attempt: work.attempt(),
             remaining_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             headers: if self.with_context { headers } else { BTreeMap::new() },
             content_type: std::mem::take(&mut work.invoke.content_type),
-            http: None,
+            http,
         }
     }
 
     /// Says what came of an attempt that began in the guest at `begun` and has just ended, with the number of `lines` that
     /// it wrote.
     pub(super) fn run(&self, work: &Work, start: Start, begun: Instant, end: End, lines: u64) -> Run {
+        let mut http = None;
         let (verdict, result) = match end {
             End::Finished(Finished::Result(body)) => (Verdict::Succeeded, Some(body)),
+            End::Finished(Finished::Response(response, body)) => {
+                let verdict = of_response(&response);
+                http = Some(response);
+                (verdict, Some(body))
+            }
             End::Finished(Finished::Error(error)) => {
                 (Verdict::Failed { error: for_callers(error, self.revision) }, None)
             }
@@ -121,7 +134,7 @@ impl AttemptContext<'_> {
         phases.push(phase(PhaseName::Run, work.taken, begun, ended));
         let prewarmed = self.prewarmed && start == Start::Cold;
         let instance = Some(self.id);
-        Run { verdict, result, instance, start: Some(start), prewarmed, phases, lines }
+        Run { verdict, result, http, instance, start: Some(start), prewarmed, phases, lines }
     }
 
     /// Says in the platform's log how an invocation ended.
@@ -152,6 +165,24 @@ impl AttemptContext<'_> {
     }
 }
 
+/// Takes the request that a web server gets out of an invocation, whose caller may have named none.
+fn request(invoke: &mut message::Invoke) -> RequestHead {
+    let usual = || HttpRequest { method: "POST".to_owned(), path: "/".to_owned(), query: None };
+    let joined = std::mem::take(&mut invoke.headers);
+    let headers = invoke.header_list.take().unwrap_or_else(|| joined.into_iter().collect());
+    RequestHead { request: invoke.http.take().unwrap_or_else(usual), headers }
+}
+
+/// Returns what a response says of its invocation.
+fn of_response(response: &HttpResponse) -> Verdict {
+    if !response.is_failure() {
+        return Verdict::Succeeded;
+    }
+    let status = response.status;
+    let message = format!("the server answered {status}");
+    Verdict::Failed { error: function_error(&format!("http_{status}"), message) }
+}
+
 fn timed_out(limit: Duration, rest: &str) -> Verdict {
     let limit = show_duration(limit);
     let message = format!("the function did not answer within its timeout of {limit}{rest}");
@@ -167,5 +198,57 @@ fn phase(name: PhaseName, zero: Instant, from: Instant, to: Instant) -> Phase {
         name,
         start_ms: (from - zero).as_secs_f64() * 1000.0,
         duration_ms: (to - from).as_secs_f64() * 1000.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FunctionId, Mode, RevisionNumber};
+
+    fn invoke(http: Option<HttpRequest>, list: Option<Vec<(String, String)>>) -> message::Invoke {
+        message::Invoke {
+            v: message::VERSION,
+            id: InvocationId::new(),
+            function: FunctionId::new(),
+            name: "shop".parse().unwrap(),
+            revision: RevisionNumber(1),
+            mode: Mode::Sync,
+            accepted_at_ms: 0,
+            slot_deadline_ms: None,
+            slot_left_ms: None,
+            content_type: "text/plain".to_owned(),
+            headers: BTreeMap::from([("a".to_owned(), "1, 2".to_owned())]),
+            header_list: list,
+            http,
+            reply_to: None,
+        }
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_server_gets_the_callers_request_or_a_post() {
+        let head = request(&mut invoke(None, None));
+        assert_eq!((head.request.method.as_str(), head.request.target().as_str()), ("POST", "/"));
+        assert_eq!(head.headers, [pair("a", "1, 2")]);
+        let query = Some("b=1".to_owned());
+        let given = HttpRequest { method: "GET".to_owned(), path: "/x".to_owned(), query };
+        let list = vec![pair("a", "1"), pair("a", "2")];
+        let mut work = invoke(Some(given.clone()), Some(list.clone()));
+        assert_eq!(request(&mut work), RequestHead { request: given, headers: list });
+        assert!(work.headers.is_empty(), "they are not sent twice");
+    }
+
+    #[test]
+    fn a_server_that_answers_500_or_above_has_failed() {
+        let verdict = |status| of_response(&HttpResponse { status, headers: Vec::new() });
+        for status in [200, 301, 404, 499] {
+            assert_eq!(verdict(status), Verdict::Succeeded);
+        }
+        let error = function_error("http_503", "the server answered 503".to_owned());
+        assert_eq!(verdict(503), Verdict::Failed { error });
     }
 }

@@ -1,6 +1,11 @@
 //! Loading a function's code in an instance.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::{
     super::{
@@ -15,7 +20,7 @@ use super::{
 };
 use crate::{
     error_chain::chain_of_disk,
-    model::{Code, FunctionSpec, Interface},
+    model::{Code, FunctionError, FunctionSpec, Interface},
     runtime::{GuestError, Load, LoadFailure},
     units::show_duration,
 };
@@ -70,13 +75,7 @@ impl Instance {
                 Code::Language { .. } => StartFailure::Platform(reason),
             }),
             Err(LoadFailure::Guest(GuestError::TimedOut(limit))) => {
-                let limit = show_duration(limit);
-                let what = match self.revision.spec.interface.is_protocol() {
-                    true => "code did not load",
-                    false => "program was not ready",
-                };
-                let message = format!("the function's {what} within its load_timeout of {limit}");
-                Err(StartFailure::Load(function_error("load", message)))
+                Err(StartFailure::Load(too_slow(self.revision.spec.interface, limit)))
             }
             Err(LoadFailure::Guest(_)) if self.shared.given_up.is_cancelled() => {
                 Err(StartFailure::Platform("the manager stopped".to_owned()))
@@ -91,9 +90,11 @@ impl Instance {
                     Lost::Crashed(error) => error,
                     Lost::FromOutside(reason) => return Err(StartFailure::Platform(reason)),
                 };
-                error.message.push_str(match spec.interface.is_protocol() {
-                    true => " while its code was loaded",
-                    false => " while its program was started",
+                error.message.push_str(match spec.interface {
+                    Interface::Protocol => " while its code was loaded",
+                    Interface::Command | Interface::Lambda | Interface::Http { .. } => {
+                        " before it was ready"
+                    }
                 });
                 if let Some(tail) = self.load_output.tail() {
                     let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
@@ -113,4 +114,47 @@ fn variables(spec: &FunctionSpec) -> BTreeMap<String, String> {
         variables.insert("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory);
     }
     variables
+}
+
+/// Returns the error of a load that has taken longer than its limit.
+fn too_slow(interface: Interface, limit: Duration) -> FunctionError {
+    let within = format!("within its load_timeout of {}", show_duration(limit));
+    let message = match interface {
+        Interface::Protocol => format!("the function's code did not load {within}"),
+        Interface::Command => format!("the program was not looked at {within}"),
+        Interface::Lambda => format!("the program did not ask for its first invocation {within}"),
+        Interface::Http { port } => {
+            let hint = format!(
+                "the server has to listen on 127.0.0.1 or 0.0.0.0, on the port that the variable PORT names, which is \
+                 {port}; `port` and `load_timeout` in cloudfunc.toml change the port and the time"
+            );
+            let message = format!("nothing listens on port {port} {within}");
+            return FunctionError { hint: Some(hint), ..function_error("load", message) };
+        }
+    };
+    function_error("load", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_takes_too_long_says_what_did_not_happen() {
+        let told = |interface| too_slow(interface, Duration::from_secs(30)).message;
+        let within = "within its load_timeout of 30 s";
+        assert_eq!(told(Interface::Protocol), format!("the function's code did not load {within}"));
+        assert_eq!(told(Interface::Command), format!("the program was not looked at {within}"));
+        assert_eq!(
+            told(Interface::Lambda),
+            format!("the program did not ask for its first invocation {within}")
+        );
+        let http = Interface::Http { port: 8080 };
+        assert_eq!(told(http), format!("nothing listens on port 8080 {within}"));
+        assert_eq!(
+            too_slow(http, Duration::from_secs(30)).hint.unwrap(),
+            "the server has to listen on 127.0.0.1 or 0.0.0.0, on the port that the variable PORT names, which is 8080; \
+             `port` and `load_timeout` in cloudfunc.toml change the port and the time"
+        );
+    }
 }

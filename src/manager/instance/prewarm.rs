@@ -108,6 +108,7 @@ async fn make(
         // It has none yet.
         function: String::new(),
         image,
+        entry: shape.entry,
         folder: folder.to_owned(),
         memory_bytes: shape.memory_bytes,
         cpus: shape.cpus,
@@ -131,8 +132,10 @@ impl PrewarmLog {
             return tracing::debug!(error = reason, "still no prewarmed instance");
         }
         match error {
-            // A machine without an image, or without an engine yet, is nothing to worry about.
-            runtime::Error::NoImage { .. } | runtime::Error::Unavailable { .. } => {
+            // A machine without an image, without an engine yet, or without a helper is nothing to worry about.
+            runtime::Error::NoImage { .. }
+            | runtime::Error::Unavailable { .. }
+            | runtime::Error::NoHelper(_) => {
                 tracing::info!(error = reason, "no prewarmed instances for now; tried again later");
             }
             _ => tracing::warn!(error = reason, "a prewarmed instance was not made; tried again later"),

@@ -7,6 +7,7 @@ use super::super::pool::Class;
 use crate::{
     manifest::environment,
     model::{Code, FunctionSpec, Language, Network, Package},
+    runtime::Entry,
 };
 
 /// Everything of [`runtime::Spec`](crate::runtime::Spec) that is not an instance's own.
@@ -15,6 +16,8 @@ pub struct Shape {
     pub language: Language,
     /// Never empty.
     pub version: String,
+    /// The first program, which is there before the function's.
+    pub entry: Entry,
     pub memory_bytes: u64,
     pub cpus: f64,
     pub network: Network,
@@ -33,6 +36,7 @@ impl Shape {
         Some(Self {
             language: *language,
             version: version.clone(),
+            entry: Entry::of(spec.interface),
             memory_bytes: spec.memory_bytes,
             cpus: spec.cpus,
             network: spec.network,
@@ -82,6 +86,18 @@ mod tests {
         ] {
             assert_eq!(class(same), usual, "{same}");
         }
+        // Behind all interfaces the same program waits, and it starts the function's with any variables.
+        let helped = class("interface = 'command'\ncommand = ['x']");
+        for same in [
+            "interface = 'lambda'",
+            "interface = 'http'\nport = 3000\ncommand = ['x']\n[env]\nLD_PRELOAD = 'x.so'\nTZ = 'UTC'",
+        ] {
+            assert_eq!(class(same), helped, "{same}");
+        }
+        assert_ne!(helped, usual);
+        let native = class("language = 'native'");
+        assert_eq!(class("language = 'native'\ninterface = 'command'\ncommand = ['x']"), native);
+        assert_ne!(native, helped);
         let others = [
             "memory = \"64MiB\"",
             "cpus = 0.5",
@@ -100,6 +116,7 @@ mod tests {
     fn images_of_ones_own_and_variables_of_the_start_are_not_prewarmed() {
         for manifest in [
             "image = \"mine:1\"",
+            "image = \"mine:1\"\ninterface = \"http\"",
             "package = \"image\"",
             "[env]\nPYTHONHASHSEED = \"0\"",
             "[env]\nLD_PRELOAD = \"x.so\"",

@@ -18,7 +18,7 @@ use crate::{
     error_chain::{chain, chain_of_disk},
     manifest::environment,
     model::{Code, FunctionSpec, InstanceId, Package, Revision},
-    runtime::{self, Image, Spec, Started},
+    runtime::{self, Entry, Image, Spec, Started},
 };
 
 /// A sandbox with the revision's code in it, not loaded yet.
@@ -38,6 +38,7 @@ pub(super) async fn start(
         instance: id,
         function: revision.name.to_string(),
         image,
+        entry: Entry::of(revision.spec.interface),
         folder: folder.to_owned(),
         memory_bytes: revision.spec.memory_bytes,
         cpus: revision.spec.cpus,
@@ -79,6 +80,15 @@ fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
     if !output.is_empty() {
         reason.push_str(&format!("; it wrote: {}", output.trim_end()));
     }
+    // Nothing of the function runs before the platform's own program has said hello.
+    if Entry::of(spec.interface) == Entry::Helper {
+        if is_forbidden(&reason) {
+            reason.push_str(
+                "; is the platform's data folder on a file system that is mounted with `noexec`?",
+            );
+        }
+        return StartFailure::Platform(reason);
+    }
     match spec.code {
         Code::Image { .. } | Code::Dockerfile { .. } => StartFailure::Image(reason),
         Code::Language { .. }
@@ -92,9 +102,13 @@ fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
     }
 }
 
-/// Returns whether a process that exited with this code did so of its own accord, so that its variables may be why.
-/// SIGKILL and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote
-/// nothing.
+/// Returns whether the kernel has refused to run a file.
+fn is_forbidden(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("permission denied")
+}
+
+/// Returns whether a process that exited with this code did so of its own accord, so that its variables may be why. SIGKILL
+/// and SIGTERM come from outside; an engine gives 126 to 128 to a process that it could not run, which wrote nothing.
 fn ended_itself(code: i64, output: &str) -> bool {
     match code {
         137 | 143 => false,
@@ -123,6 +137,31 @@ pub(super) async fn fill(
 mod tests {
     use super::*;
     use crate::manifest::{self, Defaults};
+
+    #[test]
+    fn a_helper_that_does_not_start_is_nobodys_but_the_platforms() {
+        let defaults = Defaults::default();
+        let told = |text: &str, output: &str| {
+            let spec = manifest::parse(text, manifest::FILE, &defaults).unwrap().spec;
+            let (reason, output) = ("it exited with code 1".to_owned(), output.to_owned());
+            match not_started(&runtime::Error::Start { reason, output, code: Some(1) }, &spec) {
+                StartFailure::Platform(reason) => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        let denied = "cannot run /run/cloudfunc/helper: Permission denied (os error 13)";
+        for text in ["language = 'native'\n[env]\nTZ = 'UTC'", "image = 'i'\ninterface = 'http'"] {
+            let reason = "the sandbox did not get ready: it exited with code 1";
+            assert_eq!(told(text, ""), reason);
+            assert_eq!(
+                told(text, denied),
+                format!(
+                    "{reason}; it wrote: {denied}; is the platform's data folder on a file system that is mounted with \
+                     `noexec`?"
+                )
+            );
+        }
+    }
 
     #[test]
     fn only_a_process_that_ended_itself_may_have_failed_by_its_variables() {

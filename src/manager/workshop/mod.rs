@@ -27,8 +27,8 @@ use crate::{
     error_chain::{chain, chain_of_disk},
     model::{InstanceId, Interface, InvocationId, Language, Network, RevisionNumber},
     runtime::{
-        BUILD_MEMORY, BuildRights, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure,
-        OUTPUT, Sandbox, Spec, Started, show_code,
+        BUILD_MEMORY, BuildRights, Entry, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
+        Sandbox, Spec, Started, show_code,
     },
     units::{show_bytes, show_duration},
 };
@@ -112,6 +112,7 @@ impl Workshop {
             // No function has this name.
             function: format!("build.{}", plan.language),
             image: Image::Language { language: plan.language, version: plan.version },
+            entry: Entry::Shim,
             folder: folder.clone(),
             memory_bytes: MEMORY,
             cpus: CPUS,
@@ -228,6 +229,9 @@ impl Workshop {
             Ok(Finished::Result(body)) => serde_json::from_slice(&body.bytes).map_err(|error| {
                 Failure::reason(format!("the answer of its sandbox is not understood: {error}"))
             }),
+            Ok(Finished::Response(..)) => {
+                Err(Failure::reason("its sandbox answers an HTTP request".to_owned()))
+            }
             Ok(Finished::Error(error)) => {
                 Err(Failure::reason(format!("{}: {}", error.kind, error.message)))
             }

@@ -19,7 +19,7 @@ use super::{
     groups::Membership,
     sandbox,
 };
-use crate::runtime::{Error, Exit, Guest, Sandbox, Spec, guest::Listener, hello::hello};
+use crate::runtime::{Entry, Error, Exit, Guest, Sandbox, Spec, guest::Listener, hello::hello};
 
 /// Advice for a silent guest: an image of the user's own may be any program.
 const ADVICE: &str = "; does the image speak the runtime protocol?";
@@ -43,11 +43,17 @@ type Output = Pin<Box<dyn Stream<Item = Result<LogOutput, Answer>> + Send>>;
 
 /// Makes a container in a separate task, so that one whose caller stopped waiting is known, and removed, as soon as the
 /// engine answers.
-pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Result<Container, Answer> {
+pub(super) async fn create(
+    shared: &Arc<Shared>,
+    spec: &Spec,
+    image: &str,
+    entrypoint: Option<Vec<String>>,
+) -> Result<Container, Answer> {
     let options =
         CreateContainerOptions { name: Some(sandbox::name(&shared.owner, spec)), ..Default::default() };
     let group = shared.groups.enter(&shared.engine, &spec.function).await;
-    let body = sandbox::body(&shared.owner, spec, image, group.as_ref().map(Membership::parent));
+    let parent = group.as_ref().map(Membership::parent);
+    let body = sandbox::body(&shared.owner, spec, image, entrypoint, parent);
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
@@ -63,7 +69,7 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: &Spec, image: &str) -> Re
 
 impl Container {
     /// Starts it and waits for its guest.
-    pub(super) async fn run(&self, listener: &Listener) -> Result<Guest, Error> {
+    pub(super) async fn run(&self, listener: &Listener, entry: Entry) -> Result<Guest, Error> {
         let output = self.attach().await?;
         let output = output.map(|chunk| chunk.map(LogOutput::into_bytes).map_err(io::Error::other));
         // The engine's answer is awaited even when the guest was quicker: newer engines give up a start whose caller
@@ -72,7 +78,11 @@ impl Container {
             let client = self.shared.engine.client().await?;
             client.start_container(&self.id, None).await.map_err(|error| self.not_started(error))
         };
-        let guest = hello(self, listener, start, output, ADVICE).await?;
+        let advice = match entry {
+            Entry::Shim => ADVICE,
+            Entry::Helper => "",
+        };
+        let guest = hello(self, listener, start, output, advice).await?;
         if let Some(group) = &self.group {
             group.verify(&self.id, Sandbox::is_running(self)).await;
         }

@@ -28,7 +28,7 @@ use super::{
     sandbox::USER,
 };
 use crate::{
-    language,
+    language::{self, Interpreter},
     model::{Digest, Language, ManagerId, Network},
 };
 
@@ -48,11 +48,27 @@ pub(super) struct Images {
     /// The manager for whose functions images are made.
     manager: ManagerId,
     known: Mutex<HashMap<Image, Arc<OnceCell<String>>>>,
+    /// The commands of images of users' own, by the images' ids.
+    commands: Mutex<HashMap<String, Arc<[String]>>>,
 }
 
 impl Images {
     pub(super) fn new(bases: BaseImages, manager: ManagerId) -> Self {
-        Self { bases, manager, known: Mutex::default() }
+        Self { bases, manager, known: Mutex::default(), commands: Mutex::default() }
+    }
+
+    /// Returns entry point and command of the image with this id, as one list. It may be empty.
+    pub(super) async fn own_command(&self, engine: &Engine, id: &str) -> Result<Arc<[String]>, Error> {
+        let known = self.commands.lock().unwrap().get(id).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let work = Work { engine, client: engine.client().await?, progress: &|_| {} };
+        let image = work.inspect(id).await?.ok_or_else(|| no_image(id, PULL_HELP, None))?;
+        let config = image.config.unwrap_or_default();
+        let command: Arc<[String]> = config.entrypoint.into_iter().chain(config.cmd).flatten().collect();
+        self.commands.lock().unwrap().insert(id.to_owned(), command.clone());
+        Ok(command)
     }
 
     /// Returns the engine's id of an image. Of many callers at once, one does the work.
@@ -155,8 +171,12 @@ impl Images {
         match image {
             Image::Own { reference } => work.found_or_pulled(reference, PULL_HELP).await,
             Image::Language { language, version } => {
-                let recipe = self.recipe(&work, *language, version).await?;
-                work.found_or_built(recipe).await
+                let base = self.base(&work, *language, version).await?;
+                match &language.facts().interpreter {
+                    Some(shim) => work.found_or_built(Recipe::of(*language, shim, version, &base)).await,
+                    // Nothing of ours is in it.
+                    None => Ok(base),
+                }
             }
             Image::Function { language, version, tag, bundle } => {
                 let of = Image::Language { language: *language, version: version.clone() };
@@ -181,15 +201,14 @@ impl Images {
         }
     }
 
-    async fn recipe(&self, work: &Work<'_>, language: Language, version: &str) -> Result<Recipe, Error> {
+    async fn base(&self, work: &Work<'_>, language: Language, version: &str) -> Result<String, Error> {
         let reference = self.bases.reference(language, version);
         let help = format!(
             "{PULL_HELP}, or set {} to an image you have, or choose `--runtime oci`, which needs no \
              image",
             language.image_variable()
         );
-        let base = work.found_or_pulled(&reference, &help).await?;
-        Ok(Recipe::of(language, version, &base))
+        work.found_or_pulled(&reference, &help).await
     }
 }
 
@@ -228,9 +247,9 @@ struct Recipe {
 }
 
 impl Recipe {
-    fn of(language: Language, version: &str, base: &str) -> Self {
+    fn of(language: Language, interpreter: &Interpreter, version: &str, base: &str) -> Self {
         let files = language.facts().image.files;
-        let dockerfile = dockerfile(language, base);
+        let dockerfile = dockerfile(language, interpreter, base);
         // The texts come last: another shim is another image.
         let texts = files.iter().map(|(_, text)| format!("\0{text}")).collect::<String>();
         let digest = Digest::of(format!("{dockerfile}{texts}").as_bytes());
@@ -240,9 +259,8 @@ impl Recipe {
 }
 
 /// Returns the Dockerfile of a language's image. `base` is an image's id; no text of a user gets in here.
-fn dockerfile(language: Language, base: &str) -> String {
-    let facts = language.facts();
-    let (folder, interpreter) = (language::Image::FOLDER, &facts.interpreter);
+fn dockerfile(language: Language, interpreter: &Interpreter, base: &str) -> String {
+    let (facts, folder) = (language.facts(), language::Image::FOLDER);
     let files: String = facts.image.files.iter().map(|(name, _)| format!("{name} ")).collect();
     let steps: String = facts.image.steps.iter().map(|words| format!("RUN {}\n", json(words))).collect();
     let env: String =
@@ -479,8 +497,9 @@ mod tests {
 
     #[test]
     fn a_language_s_image_runs_its_shim() {
+        let interpreter = Language::Python.facts().interpreter.as_ref().unwrap();
         assert_eq!(
-            dockerfile(Language::Python, "sha256:1"),
+            dockerfile(Language::Python, interpreter, "sha256:1"),
             r#"FROM sha256:1
 USER 0:0
 COPY shim.py compile.py bytecode.py /opt/cloudfunc/
@@ -546,7 +565,8 @@ LABEL a=b
 
     #[test]
     fn another_base_is_another_tag() {
-        let tag = |base| Recipe::of(Language::Python, "3.12", base).tag;
+        let interpreter = Language::Python.facts().interpreter.as_ref().unwrap();
+        let tag = |base| Recipe::of(Language::Python, interpreter, "3.12", base).tag;
         assert_ne!(tag("sha256:1"), tag("sha256:2"));
         assert!(tag("sha256:1").starts_with("cloudfunc/python:3.12-"));
     }

@@ -45,7 +45,8 @@ use self::{
     network::{Egress, Purpose},
 };
 use super::{
-    BaseImages, Error, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec, Started, guest::Listener,
+    BaseImages, Entry, Error, HelperFile, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec, Started,
+    entry, guest::Listener,
 };
 use crate::model::Network;
 
@@ -59,6 +60,7 @@ const REMOVAL_ROUNDS: usize = 10;
 pub(super) struct Docker {
     shared: Arc<Shared>,
     images: Images,
+    helper: HelperFile,
 }
 
 /// The parts that containers need for as long as they live.
@@ -76,7 +78,7 @@ struct Shared {
 }
 
 impl Docker {
-    pub(super) fn new(owner: &Owner, images: &BaseImages) -> Self {
+    pub(super) fn new(owner: &Owner, images: &BaseImages, helper: &HelperFile) -> Self {
         let shared = Arc::new(Shared {
             engine: Engine::from_environment(),
             owner: owner.clone(),
@@ -87,7 +89,8 @@ impl Docker {
             subscription: Mutex::default(),
             creating: tokio::sync::RwLock::default(),
         });
-        Self { images: Images::new(images.clone(), owner.manager), shared }
+        let images = Images::new(images.clone(), owner.manager);
+        Self { shared, images, helper: helper.clone() }
     }
 
     fn subscribe(&self) {
@@ -112,7 +115,8 @@ impl Docker {
                 let reachable = build.map(|build| &*build.reachable).unwrap_or_default();
                 egress.ensure(&self.shared.engine, reachable).await?;
             }
-            match container::create(&self.shared, spec, &image).await {
+            let entrypoint = self.entrypoint(spec, &image).await?;
+            match container::create(&self.shared, spec, &image, entrypoint).await {
                 Err(error) if engine::is_missing(&error) && !last => {
                     self.images.forget(&spec.image);
                     self.shared.egress.forget().await;
@@ -126,6 +130,20 @@ impl Docker {
             }
         }
         unreachable!("the last round returns")
+    }
+
+    /// Returns the command of a container of the image with this id; none for the image's own.
+    async fn entrypoint(&self, spec: &Spec, image: &str) -> Result<Option<Vec<String>>, Error> {
+        match (spec.entry, &spec.image) {
+            (Entry::Helper, Image::Own { .. } | Image::Dockerfile { .. }) => {
+                let own = self.images.own_command(&self.shared.engine, image).await?;
+                Ok(Some(entry::image_command(&own)))
+            }
+            (Entry::Helper, Image::Language { .. } | Image::Function { .. }) => {
+                Ok(Some(entry::task_command()))
+            }
+            (Entry::Shim, _) => sandbox::shim(spec),
+        }
     }
 }
 
@@ -149,10 +167,11 @@ impl Runtime for Docker {
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let listener = Listener::bind(&spec.folder)?;
+        spec.provide_helper(&self.helper)?;
         sandbox::prepare(spec)?;
         self.subscribe();
         let container = self.create(spec).await?;
-        match container.run(&listener).await {
+        match container.run(&listener, spec.entry).await {
             Ok(guest) => Ok(Started { sandbox: Arc::new(container), guest }),
             Err(error) => {
                 super::Sandbox::remove(&container).await;

@@ -9,9 +9,10 @@ use bollard::models::{
 
 use super::network::{self, Purpose};
 use crate::{
-    model::Network,
+    model::{Language, Network},
     runtime::{
-        Error, Image, OUTPUT, OUTPUT_PATH, Owner, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
+        Entry, Error, Image, OUTPUT, OUTPUT_PATH, Owner, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
+        entry,
         guest::run_folder,
         limits::{
             ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
@@ -46,11 +47,13 @@ fn mounts_code(image: &Image) -> bool {
     matches!(image, Image::Language { .. })
 }
 
-/// Returns the request that creates a container; `group` is the control group above the container's own.
+/// Returns the request that creates a container; `entrypoint` takes the place of the image's own command, `group` is the
+/// control group above the container's own.
 pub(super) fn body(
     owner: &Owner,
     spec: &Spec,
     image: &str,
+    entrypoint: Option<Vec<String>>,
     group: Option<String>,
 ) -> ContainerCreateBody {
     ContainerCreateBody {
@@ -58,7 +61,9 @@ pub(super) fn body(
         hostname: Some("function".to_owned()),
         user: Some(user(spec)),
         env: Some(environment(spec)),
-        entrypoint: entrypoint(spec),
+        // With one, the engine takes nothing of the image's own command.
+        entrypoint,
+        working_dir: working_folder(spec),
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         // An empty network namespace of its own; takes a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),
@@ -79,20 +84,42 @@ fn user(spec: &Spec) -> String {
 }
 
 fn environment(spec: &Spec) -> Vec<String> {
-    let account = ACCOUNT.into_iter().filter(|(name, _)| !spec.env.contains_key(*name));
+    let usual = ACCOUNT.iter().chain(of_base_image(&spec.image)).copied();
+    let usual = usual.filter(|(name, _)| !spec.env.contains_key(*name));
     let given = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    account.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
+    usual.chain(given).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-/// Returns the entrypoint: none, so that the image's own is used, unless the interpreter has to read its variables.
-fn entrypoint(spec: &Spec) -> Option<Vec<String>> {
-    let language = match &spec.image {
-        Image::Language { language, version: _ } => language,
-        Image::Function { language, version: _, tag: _, bundle: _ } => language,
-        Image::Own { .. } | Image::Dockerfile { .. } => return None,
-    };
-    let interpreter = &language.facts().interpreter;
-    interpreter.heeds(&spec.env).then(|| interpreter.command(interpreter.program, &spec.env))
+/// Returns the language of the platform's images.
+fn language_of(image: &Image) -> Option<Language> {
+    match image {
+        Image::Language { language, version: _ } => Some(*language),
+        Image::Function { language, version: _, tag: _, bundle: _ } => Some(*language),
+        Image::Own { .. } | Image::Dockerfile { .. } => None,
+    }
+}
+
+/// Returns the variables of a language's image where that is the base image as it is.
+fn of_base_image(image: &Image) -> &'static [(&'static str, &'static str)] {
+    match language_of(image).map(Language::facts) {
+        Some(facts) if facts.interpreter.is_none() => facts.image.env,
+        _ => &[],
+    }
+}
+
+/// Returns the working folder of the helper; none for that of the image.
+fn working_folder(spec: &Spec) -> Option<String> {
+    let is_ours = language_of(&spec.image).is_some();
+    (is_ours && spec.entry == Entry::Helper).then(|| TASK_PATH.to_owned())
+}
+
+/// Returns the command that runs the shim: none, so that the image's own is used, unless the interpreter has to read its
+/// variables.
+pub(super) fn shim(spec: &Spec) -> Result<Option<Vec<String>>, Error> {
+    let Some(language) = language_of(&spec.image) else { return Ok(None) };
+    let interpreter = language.facts().interpreter.as_ref().ok_or_else(|| entry::no_shim(language))?;
+    let command = || interpreter.command(interpreter.program, &spec.env);
+    Ok(interpreter.heeds(&spec.env).then(command))
 }
 
 fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {

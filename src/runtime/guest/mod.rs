@@ -1,6 +1,7 @@
 //! The host's side of one guest: its control connection, and its two outputs, which are connections too, or named
 //! pipes. `protocol` defines the wire format, `frames` cuts a connection into its frames, `listener` waits for a guest to
-//! connect, `early` keeps the sandbox's output before that; `output` reads both outputs, `lines` cuts them into lines.
+//! connect, `early` keeps the sandbox's output before that; `output` reads both outputs, `lines` cuts them into lines;
+//! `response` checks results.
 //!
 //! Output is read while an answer is awaited, so that a guest that prints a lot is never stuck. After the answer both
 //! outputs are read until the kernel says that they are empty: the guest has flushed before it answered, therefore no
@@ -17,6 +18,7 @@ mod lines;
 mod listener;
 mod output;
 mod protocol;
+mod response;
 mod several;
 
 use std::{
@@ -37,7 +39,7 @@ pub use self::{
     error::GuestError,
     line::Line,
     listener::run_folder,
-    protocol::{Invoke, Load},
+    protocol::{Invoke, Load, RequestHead},
     several::{Calls, Several},
 };
 use self::{
@@ -46,7 +48,7 @@ use self::{
     output::{Output, Outputs, Source},
     protocol::{Features, GuestMessage, HostMessage, OutputKind, TooLarge, VERSION, encode_head},
 };
-use crate::model::{Body, FunctionError};
+use crate::model::{Body, FunctionError, HttpResponse, Interface};
 
 /// The limit of an error's type, in characters; the shims keep to it themselves.
 const MAX_ERROR_TYPE: usize = 256;
@@ -68,11 +70,13 @@ pub struct Guest {
     all_output: bool,
 }
 
-/// An answer to `invoke`: both come from the function.
+/// An answer to `invoke`: each comes from the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
     /// The handler returned.
     Result(Body),
+    /// The web server answered; also where it calls that a failure.
+    Response(HttpResponse, Body),
     /// The handler raised, or its payload or result is over a limit.
     Error(FunctionError),
 }
@@ -131,6 +135,9 @@ impl Guest {
                 load.concurrency
             )));
         }
+        if let Some(reason) = self.unable(load.interface) {
+            return Err(LoadFailure::Unable(reason));
+        }
         self.loaded = true;
         let answer = self.exchange(&HostMessage::Load(load), &Bytes::new(), limit, output).await;
         match answer {
@@ -143,6 +150,20 @@ impl Guest {
             Err(NoAnswer::TooLarge(error)) => Err(LoadFailure::Function(too_large(&error))),
             Err(NoAnswer::Guest(error)) => Err(LoadFailure::Guest(error)),
         }
+    }
+
+    /// Returns why this guest cannot be told of an interface.
+    fn unable(&self, interface: Interface) -> Option<String> {
+        let lacks = match interface {
+            Interface::Protocol => return None,
+            _ if !self.features.interface => "interface",
+            Interface::Http { .. } if !self.features.http => "http",
+            _ => return None,
+        };
+        Some(format!(
+            "`interface` is \"{}\", but the guest does not list the feature `{lacks}` of the runtime protocol",
+            interface.name()
+        ))
     }
 
     /// Returns whether the handler may look at the headers of an invocation; otherwise they need not be sent. True
@@ -160,10 +181,11 @@ impl Guest {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        match self.exchange(&HostMessage::Invoke(invoke), payload, limit, output).await {
-            Ok((GuestMessage::Result { id, content_type }, bytes)) if id == invoke.id => {
-                check_content_type(&content_type)?;
-                Ok(Finished::Result(Body { content_type, bytes }))
+        let sent = response::for_guest(invoke, self.features);
+        let is_request = sent.http.is_some();
+        match self.exchange(&HostMessage::Invoke(&sent), payload, limit, output).await {
+            Ok((GuestMessage::Result { id, content_type, http }, bytes)) if id == invoke.id => {
+                response::finished(is_request, content_type, http, bytes)
             }
             Ok((GuestMessage::Error { id, error }, _)) if id == invoke.id => {
                 Ok(Finished::Error(bounded(error)))

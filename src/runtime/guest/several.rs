@@ -23,17 +23,18 @@ use tokio::{
 };
 
 use super::{
-    Finished, Guest, GuestError, Invoke, Line, bounded, check_content_type, closed,
+    Finished, Guest, GuestError, Invoke, Line, bounded, closed,
     lines::{Budget, Lines},
     output::Output,
-    protocol::{GuestMessage, HostMessage, OutputName, encode_head},
-    too_large, unexpected,
+    protocol::{Features, GuestMessage, HostMessage, OutputName, encode_head},
+    response, too_large, unexpected,
 };
-use crate::model::{Body, FunctionError, InvocationId, Stream};
+use crate::model::{FunctionError, InvocationId, Stream};
 
 /// The way to a guest for invocations; each may be under way beside others.
 pub struct Calls {
     requests: UnboundedSender<Request>,
+    features: Features,
 }
 
 enum Request {
@@ -41,6 +42,7 @@ enum Request {
         id: InvocationId,
         head: BytesMut,
         payload: Bytes,
+        is_request: bool,
         told: UnboundedSender<CallEvent>,
     },
     /// It has overrun its time: what was written until now is told, and then nothing more.
@@ -63,13 +65,14 @@ impl Calls {
         limit: Duration,
         output: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Finished, GuestError> {
-        let head = match encode_head(&HostMessage::Invoke(invoke), payload.len()) {
+        let invoke = response::for_guest(invoke, self.features);
+        let head = match encode_head(&HostMessage::Invoke(&invoke), payload.len()) {
             Ok(head) => head,
             Err(error) => return Ok(Finished::Error(too_large(&error))),
         };
         let (told, mut heard) = unbounded_channel();
-        let (id, payload) = (invoke.id, payload.clone());
-        self.ask(Request::Invoke { id, head, payload, told })?;
+        let (id, payload, is_request) = (invoke.id, payload.clone(), invoke.http.is_some());
+        self.ask(Request::Invoke { id, head, payload, is_request, told })?;
         let mut is_late = false;
         let mut late = pin!(sleep(limit));
         loop {
@@ -113,6 +116,8 @@ pub struct Several<'a> {
 struct UnderWay {
     /// None for one that was forgotten: its answer is of no use to anybody.
     told: Option<UnboundedSender<CallEvent>>,
+    /// An HTTP request, which is answered by a response.
+    is_request: bool,
     stdout: Lines,
     stderr: Lines,
     budget: Budget,
@@ -123,7 +128,8 @@ impl Guest {
     pub fn several(&mut self) -> (Calls, Several<'_>) {
         let (requests, received) = unbounded_channel();
         let (under_way, unsent) = (HashMap::new(), VecDeque::new());
-        (Calls { requests }, Several { guest: self, requests: received, under_way, unsent })
+        let features = self.features;
+        (Calls { requests, features }, Several { guest: self, requests: received, under_way, unsent })
     }
 }
 
@@ -160,9 +166,9 @@ impl Several<'_> {
                 self.write()
             }
             Some(request) = self.requests.recv() => match request {
-                Request::Invoke { id, head, payload, told } => match self.under_way.entry(id) {
+                Request::Invoke { id, head, payload, is_request, told } => match self.under_way.entry(id) {
                     Entry::Vacant(place) => {
-                        place.insert(UnderWay::new(told));
+                        place.insert(UnderWay::new(told, is_request));
                         self.unsent.push_back((head, payload));
                         self.write()
                     }
@@ -216,9 +222,9 @@ impl Several<'_> {
                 }
                 Ok(())
             }
-            GuestMessage::Result { id, content_type } => {
-                check_content_type(&content_type)?;
-                self.finish(id, Finished::Result(Body { content_type, bytes: body }))
+            GuestMessage::Result { id, content_type, http } => {
+                let is_request = self.under_way.get(&id).is_some_and(|one| one.is_request);
+                self.finish(id, response::finished(is_request, content_type, http, body)?)
             }
             GuestMessage::Error { id, error } => self.finish(id, Finished::Error(bounded(error))),
             other => Err(unexpected(&other, "result")),
@@ -262,9 +268,9 @@ fn write_now(socket: &UnixStream, head: &mut BytesMut, body: &mut Bytes) -> io::
 }
 
 impl UnderWay {
-    fn new(told: UnboundedSender<CallEvent>) -> Self {
+    fn new(told: UnboundedSender<CallEvent>, is_request: bool) -> Self {
         let (stdout, stderr) = (Lines::new(Stream::Stdout), Lines::new(Stream::Stderr));
-        Self { told: Some(told), stdout, stderr, budget: Budget::new() }
+        Self { told: Some(told), is_request, stdout, stderr, budget: Budget::new() }
     }
 
     fn tell(&self, told: CallEvent) {

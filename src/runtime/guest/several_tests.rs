@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, os::fd::AsRawFd as _, path::Path};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    super::{Listener, Load, LoadFailure, run_folder},
+    super::{Listener, Load, LoadFailure, RequestHead, run_folder},
     *,
 };
-use crate::model::{Interface, RevisionNumber};
+use crate::model::{HttpRequest, Interface, RevisionNumber};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -139,6 +139,114 @@ async fn a_guest_that_cannot_run_several_at_a_time_is_not_asked_to() {
                  runtime protocol: set it to 1, or use a guest that runs several invocations at the same time"
             ),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_knows_no_interfaces_is_not_told_of_one() {
+    let http = Interface::Http { port: 8080 };
+    for (features, interface, name, lacks) in [
+        ("", Interface::Command, "command", "interface"),
+        (BOTH, Interface::Lambda, "lambda", "interface"),
+        (r#","features":["http"]"#, http, "http", "interface"),
+        (r#","features":["interface"]"#, http, "http", "http"),
+    ] {
+        let (mut guest, _control) = guest(features).await;
+        match guest.load(&Load { interface, ..load(1) }, LIMIT, &mut |_| ()).await {
+            Err(LoadFailure::Unable(reason)) => assert_eq!(
+                reason,
+                format!(
+                    "`interface` is \"{name}\", but the guest does not list the feature `{lacks}` of the runtime protocol"
+                )
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn request() -> Option<RequestHead> {
+    let (method, path, query) = ("PUT".to_owned(), "/a".to_owned(), Some("b=1".to_owned()));
+    let headers = vec![("x-a".to_owned(), "1".to_owned()), ("x-a".to_owned(), "2".to_owned())];
+    Some(RequestHead { request: HttpRequest { method, path, query }, headers })
+}
+
+/// Returns what a guest that has listed `features` is sent for one invocation, and what its `answer` means, alone and
+/// beside others.
+async fn answered(features: &str, http: Option<RequestHead>, answer: &str) -> (String, [String; 2]) {
+    let mut seen = Vec::new();
+    let mut sent = String::new();
+    for is_alone in [true, false] {
+        let (mut guest, mut control) = guest(features).await;
+        let invoke = Invoke { http: http.clone(), ..invoke() };
+        let reply = frame(&answer.replace("ID", &invoke.id.to_string()), b"text");
+        let playing = async {
+            let mut bytes = vec![0; 4096];
+            let length = control.read(&mut bytes).await.unwrap();
+            control.write_all(&reply).await.unwrap();
+            drop(control);
+            String::from_utf8_lossy(&bytes[..length]).into_owned()
+        };
+        let payload = Bytes::new();
+        let (mut own, mut other) = (|_: Line| (), |_: Line| ());
+        let answer = match is_alone {
+            true => {
+                let (answer, head) =
+                    tokio::join!(guest.invoke(&invoke, &payload, LIMIT, &mut own), playing);
+                sent = head;
+                answer.map_err(|error| error.to_string())
+            }
+            false => {
+                let (calls, mut several) = guest.several();
+                let calling = calls.invoke(&invoke, &payload, LIMIT, &mut own);
+                let (answer, lost, _) = tokio::join!(calling, several.run(&mut other), playing);
+                answer.map_err(|_| lost.to_string())
+            }
+        };
+        seen.push(format!("{answer:?}"));
+    }
+    (sent, [seen.remove(0), seen.remove(0)])
+}
+
+const HTTP: &str = r#","features":["concurrent","log","interface","http"]"#;
+
+#[tokio::test]
+async fn a_request_is_sent_to_a_guest_that_knows_requests_and_answered_by_a_response() {
+    let answer = r#"{"result":{"id":"ID","content_type":"","http":{"status":404,"headers":[["content-type","text/html"]]}}}"#;
+    let (sent, answers) = answered(HTTP, request(), answer).await;
+    let http =
+        r#""http":{"method":"PUT","path":"/a","query":"b=1","headers":[["x-a","1"],["x-a","2"]]}"#;
+    assert!(sent.contains(http), "{sent}");
+    let expected = "Ok(Response(HttpResponse { status: 404, headers: [(\"content-type\", \"text/html\")] }, \
+                    Body { content_type: \"text/html\", bytes: b\"text\" }))";
+    assert_eq!(answers, [expected, expected]);
+}
+
+#[tokio::test]
+async fn no_request_is_sent_to_a_guest_that_does_not_know_requests() {
+    let answer = r#"{"result":{"id":"ID","content_type":"text/plain"}}"#;
+    let (sent, answers) = answered(BOTH, request(), answer).await;
+    assert!(!sent.contains("http") && sent.contains("remaining_ms"), "{sent}");
+    assert!(answers.iter().all(|answer| answer.starts_with("Ok(Result(")), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_response_that_is_none_or_that_nobody_asked_for_ends_the_guest() {
+    let plain = r#"{"result":{"id":"ID","content_type":"text/plain"}}"#;
+    let with = |http: &str| plain.replace("}}", &format!(",\"http\":{http}}}}}"));
+    for (http, answer, reason) in [
+        (request(), plain.to_owned(), "a result without the HTTP response to its request"),
+        (None, with(r#"{"status":200}"#), "an HTTP response that no request asked for"),
+        (request(), with(r#"{"status":700}"#), "an HTTP response with the status 700"),
+        (
+            request(),
+            with(r#"{"status":200,"headers":[["te","x"]]}"#),
+            "'te', which is of one connection",
+        ),
+    ] {
+        let (_, answers) = answered(HTTP, http, &answer).await;
+        for answer in answers {
+            assert!(answer.starts_with("Err(") && answer.contains(reason), "{answer}");
         }
     }
 }

@@ -5,10 +5,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{host::Installer, root::Root};
-use crate::runtime::{
-    OUTPUT, OUTPUT_PATH, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
-    guest::run_folder,
-    limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+use crate::{
+    language::Image,
+    runtime::{
+        Entry, Error, OUTPUT, OUTPUT_PATH, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH,
+        guest::run_folder,
+        limits::{ACCOUNT, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES},
+    },
 };
 
 /// The first of the user ids from which every instance gets one: from here to 2^31 - 1, no distribution and no
@@ -78,22 +81,23 @@ pub(super) fn config(
     names: Option<&Path>,
     user: User,
     without_cgroups: bool,
-) -> Value {
+) -> Result<Value, Error> {
     let (id, groups) = match user {
         User::OfInstance(id) => (id, vec![id]),
         // It may not set any.
         User::Root => (0, vec![]),
     };
+    let args = root.command(spec)?;
     // The helper makes the network namespace before.
     let namespaces = ["pid", "mount", "ipc", "uts", "cgroup"].map(|name| json!({"type": name}));
-    json!({
+    Ok(json!({
         "ociVersion": "1.0.2",
         "hostname": "function",
         "root": {"path": root.folder, "readonly": true},
         "process": {
             "user": {"uid": id, "gid": id, "additionalGids": groups},
             "cwd": TASK_PATH,
-            "args": root.command(&spec.env),
+            "args": args,
             "env": environment(spec),
             "noNewPrivileges": true,
             "oomScoreAdj": OOM_SCORE,
@@ -106,13 +110,18 @@ pub(super) fn config(
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
         },
-    })
+    }))
 }
 
 /// Returns the environment of the process, given with the call that starts it: it is not visible outside of the
 /// container.
 fn environment(spec: &Spec) -> Vec<String> {
-    let usual = [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")];
+    let path = match spec.entry {
+        Entry::Shim => "/usr/bin:/bin",
+        // A program names its interpreter as it does everywhere.
+        Entry::Helper => Image::PATH,
+    };
+    let usual = [("PATH", path), ("LANG", "C.UTF-8")];
     let usual = usual.into_iter().chain(ACCOUNT).filter(|(name, _)| !spec.env.contains_key(*name));
     let given = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     usual.chain(given).map(|(name, value)| format!("{name}={value}")).collect()

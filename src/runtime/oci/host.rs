@@ -23,11 +23,16 @@ pub struct HostInterpreter {
 /// Returns the machine's own interpreter of a language: the best name of it in `PATH`. Runs it: blocks for some ten
 /// milliseconds.
 pub fn host_interpreter(language: Language) -> Result<HostInterpreter, Error> {
-    let names = (language.facts().host.all_names)();
+    let names = all_names(language);
     let mut paths = names.iter().filter_map(|name| in_path(name));
     let found = paths.find_map(|path| Interpreter::ask(language, &path).ok());
     let found = found.ok_or_else(|| missing(language, ""))?;
     Ok(HostInterpreter { version: found.version().to_owned(), path: found.parts.executable })
+}
+
+/// Returns all names of interpreters of a language; none where it has no interpreter.
+fn all_names(language: Language) -> Vec<String> {
+    language.facts().host.as_ref().map(|host| (host.all_names)()).unwrap_or_default()
 }
 
 /// The folder in a sandbox with the machine's program that installs packages, for builds.
@@ -78,7 +83,8 @@ impl Interpreter {
     pub(super) fn find(language: Language, version: &str) -> Result<Self, Error> {
         let facts = language.facts();
         let wanted = (facts.versions.of_release)(version);
-        for name in (facts.host.names)(wanted) {
+        let names = facts.host.as_ref().map(|host| (host.names)(wanted)).unwrap_or_default();
+        for name in names {
             let Some(path) = in_path(&name) else { continue };
             match Self::ask(language, &path) {
                 Ok(found) if found.version() == wanted => return Ok(found),
@@ -129,8 +135,9 @@ impl Interpreter {
     }
 
     fn run(language: Language, path: &Path, arguments: &[&Path]) -> Result<Self, String> {
+        let describe = language.facts().host.as_ref().map(|host| host.describe).unwrap_or_default();
         let mut command = Command::new(path);
-        command.args(language.facts().host.describe).args(arguments).current_dir("/");
+        command.args(describe).args(arguments).current_dir("/");
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
@@ -148,7 +155,7 @@ impl Interpreter {
 /// Returns the error for a missing interpreter; an empty version means any.
 fn missing(language: Language, version: &str) -> Error {
     let facts = language.facts();
-    let mut there: Vec<String> = (facts.host.all_names)()
+    let mut there: Vec<String> = all_names(language)
         .iter()
         .filter_map(|name| Interpreter::ask(language, &in_path(name)?).ok())
         .map(|found| format!("{} ({})", found.release, found.executable.display()))

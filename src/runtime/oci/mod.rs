@@ -49,7 +49,8 @@ pub use self::{
     host::{HostInterpreter, host_interpreter},
 };
 use super::{
-    Error, Image, Owner, Progress, Runtime, Sandbox, Spec, Started, guest::Listener, hello::hello,
+    Error, HelperFile, Image, Owner, Progress, Runtime, Sandbox, Spec, Started, guest::Listener,
+    hello::hello,
 };
 use crate::model::{Language, Network};
 
@@ -66,6 +67,8 @@ struct Shared {
     owner: Owner,
     folder: PathBuf,
     program: PathBuf,
+    /// The first program of some sandboxes, which is not the [`helper`] that makes them.
+    first: HelperFile,
     cgroups: OnceLock<Option<Cgroups>>,
     /// The containers of this process, by id.
     live: Mutex<HashMap<String, Weak<Life>>>,
@@ -74,11 +77,12 @@ struct Shared {
 }
 
 impl Oci {
-    pub(super) fn new(owner: &Owner, folder: &Path, program: &Path) -> Self {
+    pub(super) fn new(owner: &Owner, folder: &Path, program: &Path, first: &HelperFile) -> Self {
         let shared = Shared {
             owner: owner.clone(),
             folder: folder.to_owned(),
             program: program.to_owned(),
+            first: first.clone(),
             cgroups: OnceLock::new(),
             live: Mutex::default(),
             creating: Arc::default(),
@@ -95,7 +99,11 @@ impl Oci {
             return Ok(root.clone());
         }
         let (folder, (language, wanted)) = (self.shared.folder.join("roots"), key.clone());
-        let find = move || Root::make(&folder, Interpreter::find(language, &wanted)?);
+        let find = move || {
+            let has_one = language.facts().interpreter.is_some();
+            let interpreter = has_one.then(|| Interpreter::find(language, &wanted)).transpose()?;
+            Root::make(&folder, language, interpreter)
+        };
         let root = Arc::new(blocking(find).await?);
         roots.insert(key, root.clone());
         Ok(root)
@@ -161,9 +169,9 @@ impl Shared {
         let id = spec.instance.0.to_string();
         let cgroup = self.cgroups().map(|cgroups| cgroups.of(&self.owner, &spec.function, &id));
         let traces = Traces { folder: self.folder_of(&self.owner).join(&id), cgroup };
-        let installer = match &spec.build {
-            Some(build) if build.installs => Some(root.interpreter.installer()?),
-            Some(build) if build.calls_installer => root.interpreter.installer().ok(),
+        let installer = match (&spec.build, &root.interpreter) {
+            (Some(build), Some(interpreter)) if build.installs => Some(interpreter.installer()?),
+            (Some(build), Some(interpreter)) if build.calls_installer => interpreter.installer().ok(),
             _ => None,
         };
         let made = self.make(spec, root, installer.as_ref(), &traces);
@@ -201,7 +209,7 @@ impl Shared {
             fs::write(&resolv_conf, network::resolv_conf()).map_err(io)?;
         }
         let names = connected.then_some(&*resolv_conf);
-        let config = config::config(spec, root, installer, names, user, limits.is_none());
+        let config = config::config(spec, root, installer, names, user, limits.is_none())?;
         let entrances = limits.as_ref().map(Cgroup::entrances).unwrap_or_default();
         let filters = root.filters.clone();
         let reachable = spec.build.as_ref().map(|build| build.reachable.clone()).unwrap_or_default();
@@ -248,6 +256,7 @@ impl Runtime for Oci {
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         let root = self.root(&spec.image).await?;
         let listener = Listener::bind(&spec.folder)?;
+        spec.provide_helper(&self.shared.first)?;
         spec.make_task_folder()?;
         let (container, output) = self.create(spec, root).await?;
         // It runs already.

@@ -1,8 +1,8 @@
 //! The part of this machine that a sandbox sees: an empty skeleton, and read-only mounts of the files that an
-//! interpreter and the usual shell commands need. Made once per interpreter, shared by all its sandboxes.
+//! interpreter and the usual shell commands need. Made once per interpreter, shared by all its sandboxes; and once for the
+//! languages without an interpreter, whose programs have the libraries and commands alone.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, Permissions},
     io,
     os::unix::fs::{PermissionsExt, symlink},
@@ -14,8 +14,11 @@ use sha2::{Digest, Sha256};
 use super::{host::Interpreter, seccomp};
 use crate::{
     disk::sync_tree,
-    language::Image,
-    runtime::{Error, OUTPUT_PATH, PACKAGES_PATH, TASK_PATH, WHEELS_PATH, limits::RUN_PATH},
+    language::{self, Image},
+    model::Language,
+    runtime::{
+        Entry, Error, OUTPUT_PATH, PACKAGES_PATH, Spec, TASK_PATH, WHEELS_PATH, entry, limits::RUN_PATH,
+    },
 };
 
 /// Libraries and commands of the system, certificates of authorities, time zones, and the links and the cache by which
@@ -95,58 +98,65 @@ pub(super) struct Root {
     pub(super) headers: Vec<PathBuf>,
     /// The file with the compiled filters of system calls.
     pub(super) filters: PathBuf,
-    /// The interpreter, which runs the shim.
-    pub(super) interpreter: Interpreter,
+    /// The language of the functions.
+    language: Language,
+    /// Its interpreter, which runs the shim; none where it has none.
+    pub(super) interpreter: Option<Interpreter>,
 }
 
 impl Root {
-    /// Returns the root for this interpreter, made below `parent` where it is missing.
-    pub(super) fn make(parent: &Path, interpreter: Interpreter) -> Result<Self, Error> {
-        let paths = visible(&interpreter);
+    /// Returns the root for a language with this interpreter, made below `parent` where it is missing.
+    pub(super) fn make(
+        parent: &Path,
+        language: Language,
+        interpreter: Option<Interpreter>,
+    ) -> Result<Self, Error> {
+        let paths = visible(interpreter.as_ref());
         let filters = seccomp::compiled().map_err(|error| Error::Engine {
             action: "make a filter of system calls",
             source: error.into(),
         })?;
-        let hash = key(&interpreter, &paths, &filters);
-        let language = interpreter.language;
-        let name = format!("{language}-{}-{hash}", interpreter.release);
+        let hash = key(interpreter.as_ref(), &paths, &filters);
+        let name = match &interpreter {
+            Some(interpreter) => format!("{language}-{}-{hash}", interpreter.release),
+            None => format!("{language}-{hash}"),
+        };
         let home = parent.join(&name);
         remove_leftovers(parent);
         if !home.exists() {
-            build(parent, &home, &interpreter, &paths, &filters)
+            build(parent, &home, interpreter.as_ref(), &paths, &filters)
                 .map_err(|source| Error::Io { path: home.clone(), source })?;
         }
         Ok(Self {
             id: format!("host-{name}"),
-            headers: headers(&interpreter, &paths).cloned().collect(),
-            mounts: mounts(&home, &interpreter, paths),
+            headers: headers(interpreter.as_ref(), &paths).cloned().collect(),
+            mounts: mounts(&home, interpreter.as_ref(), paths),
             folder: home.join("root"),
             filters: home.join(FILTERS),
+            language,
             interpreter,
         })
     }
 
-    /// Returns the first command in a sandbox with these variables.
-    pub(super) fn command(&self, env: &BTreeMap<String, String>) -> Vec<String> {
-        let executable = self.interpreter.executable.to_string_lossy();
-        self.interpreter.language.facts().interpreter.command(&executable, env)
+    /// Returns the first command in a sandbox.
+    pub(super) fn command(&self, spec: &Spec) -> Result<Vec<String>, Error> {
+        if spec.entry == Entry::Helper {
+            return Ok(entry::task_command());
+        }
+        let shim = self.interpreter.as_ref().and_then(|found| Some((found, facts(found)?)));
+        let (found, shim) = shim.ok_or_else(|| entry::no_shim(self.language))?;
+        Ok(shim.command(&found.executable.to_string_lossy(), &spec.env))
     }
 }
 
+fn facts(interpreter: &Interpreter) -> Option<&'static language::Interpreter> {
+    interpreter.language.facts().interpreter.as_ref()
+}
+
 /// Returns the paths that are mounted at their own place; one that lies in another one of them is left out.
-fn visible(interpreter: &Interpreter) -> Vec<PathBuf> {
+fn visible(interpreter: Option<&Interpreter>) -> Vec<PathBuf> {
     let mut wanted: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
-    wanted.push(interpreter.executable.clone());
-    wanted.extend_from_slice(&interpreter.standard_library);
-    wanted.extend_from_slice(&interpreter.shared_library);
-    if interpreter.executable.starts_with("/nix/store") {
-        // Everything there is public, and the interpreter's libraries can be anywhere in it.
-        wanted.push("/nix/store".into());
-    }
-    if interpreter.prefix.join("conda-meta").is_dir() {
-        // Its libraries are its own, and are found next to it.
-        wanted.push(interpreter.prefix.join("lib"));
-    }
+    wanted.extend(interpreter.into_iter().flat_map(parts));
     wanted.sort_unstable();
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in wanted {
@@ -158,34 +168,57 @@ fn visible(interpreter: &Interpreter) -> Vec<PathBuf> {
     paths
 }
 
-/// Returns the folders that a compiler reads and that are not visible anyway.
-fn headers<'p>(interpreter: &'p Interpreter, visible: &[PathBuf]) -> impl Iterator<Item = &'p PathBuf> {
-    let is_visible = |path: &PathBuf| visible.iter().any(|other| path.starts_with(other));
-    interpreter.headers.iter().filter(move |path| !is_visible(path))
+/// Returns the paths that an interpreter needs.
+fn parts(interpreter: &Interpreter) -> Vec<PathBuf> {
+    let mut wanted = vec![interpreter.executable.clone()];
+    wanted.extend_from_slice(&interpreter.standard_library);
+    wanted.extend_from_slice(&interpreter.shared_library);
+    if interpreter.executable.starts_with("/nix/store") {
+        // Everything there is public, and the interpreter's libraries can be anywhere in it.
+        wanted.push("/nix/store".into());
+    }
+    if interpreter.prefix.join("conda-meta").is_dir() {
+        // Its libraries are its own, and are found next to it.
+        wanted.push(interpreter.prefix.join("lib"));
+    }
+    wanted
 }
 
-fn mounts(home: &Path, interpreter: &Interpreter, paths: Vec<PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+/// Returns the folders that a compiler reads and that are not visible anyway.
+fn headers<'p>(
+    interpreter: Option<&'p Interpreter>,
+    visible: &[PathBuf],
+) -> impl Iterator<Item = &'p PathBuf> {
+    let is_visible = |path: &PathBuf| visible.iter().any(|other| path.starts_with(other));
+    let headers = interpreter.into_iter().flat_map(|interpreter| &interpreter.headers);
+    headers.filter(move |path| !is_visible(path))
+}
+
+fn mounts(
+    home: &Path,
+    interpreter: Option<&Interpreter>,
+    paths: Vec<PathBuf>,
+) -> Vec<(PathBuf, PathBuf)> {
     let hidden: Vec<_> = interpreter
-        .packages
-        .iter()
+        .into_iter()
+        .flat_map(|interpreter| &interpreter.packages)
         .filter(|packages| paths.iter().any(|path| packages.starts_with(path)))
         .map(|packages| (home.join("empty"), packages.clone()))
         .collect();
     let mut mounts: Vec<_> = paths.into_iter().map(|path| (path.clone(), path)).collect();
     mounts.extend(hidden);
-    mounts.push((home.join("shim"), Image::FOLDER.into()));
+    mounts.extend(interpreter.map(|_| (home.join("shim"), Image::FOLDER.into())));
     mounts
 }
 
 /// Returns a digest of everything that a skeleton is made from: another interpreter, another skeleton.
-fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
+fn key(interpreter: Option<&Interpreter>, paths: &[PathBuf], filters: &[u8]) -> String {
     let mut hash = Sha256::new();
-    for part in
-        [format!("{interpreter:?}"), format!("{paths:?}{FILES:?}{FOLDERS:?}{LINKS:?}{:?}", tables())]
-    {
+    let skeleton = format!("{paths:?}{FILES:?}{FOLDERS:?}{LINKS:?}{:?}{:?}", Image::LINKS, tables());
+    for part in [format!("{interpreter:?}"), skeleton] {
         hash.update(part);
     }
-    hash.update(interpreter.language.facts().interpreter.shim);
+    hash.update(interpreter.and_then(facts).map(|facts| facts.shim).unwrap_or_default());
     hash.update(filters);
     hex::encode(&hash.finalize()[..6])
 }
@@ -194,7 +227,7 @@ fn key(interpreter: &Interpreter, paths: &[PathBuf], filters: &[u8]) -> String {
 fn build(
     parent: &Path,
     home: &Path,
-    interpreter: &Interpreter,
+    interpreter: Option<&Interpreter>,
     paths: &[PathBuf],
     filters: &[u8],
 ) -> io::Result<()> {
@@ -204,13 +237,15 @@ fn build(
     make_folder(made, "empty".as_ref())?;
     make_folder(made, "shim".as_ref())?;
     skeleton(&made.join("root"), paths)?;
-    if let Some(installer) = interpreter.installer_path() {
+    if let Some(installer) = interpreter.and_then(Interpreter::installer_path) {
         make_folder(&made.join("root"), inside(&installer))?;
     }
     for headers in headers(interpreter, paths) {
         make_folder(&made.join("root"), inside(headers))?;
     }
-    compile_shim(made, interpreter)?;
+    if let Some(interpreter) = interpreter {
+        compile_shim(made, interpreter)?;
+    }
     fs::write(made.join(FILTERS), filters)?;
     fs::set_permissions(made, Permissions::from_mode(0o700))?;
     // A power cut would leave the new name with empty files.
@@ -235,8 +270,12 @@ fn remove_leftovers(parent: &Path) {
     }
 }
 
+/// Makes what is seen at [`Image::FOLDER`]: the shim, and a link by which the interpreter is found by its name.
 fn compile_shim(made: &Path, interpreter: &Interpreter) -> io::Result<()> {
-    let facts = &interpreter.language.facts().interpreter;
+    let facts = facts(interpreter).ok_or_else(|| io::Error::other("a language without a shim"))?;
+    let links = Path::new("shim/bin");
+    make_folder(made, links)?;
+    symlink(&interpreter.executable, made.join(links).join(facts.program))?;
     let source = made.join(facts.source_file);
     let target = made.join("shim").join(facts.image_file);
     fs::write(&source, facts.shim)?;
@@ -312,23 +351,36 @@ mod tests {
     use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
     use super::{super::host::host_interpreter, *};
-    use crate::model::Language;
 
     #[test]
     fn builds_that_a_killed_process_left_are_removed_by_a_later_start() {
         let parent = tempfile::tempdir().unwrap();
         let version = host_interpreter(Language::Python).unwrap().version;
         let interpreter = Interpreter::find(Language::Python, &version).unwrap();
-        let made = Root::make(parent.path(), interpreter.clone()).unwrap();
+        let make = || Root::make(parent.path(), Language::Python, Some(interpreter.clone())).unwrap();
+        let made = make();
         for name in [".making-killed", ".making-now"] {
             fs::create_dir_all(parent.path().join(name).join("root/etc")).unwrap();
         }
         let killed = fs::File::open(parent.path().join(".making-killed")).unwrap();
         killed.set_modified(UNIX_EPOCH).unwrap();
-        let again = Root::make(parent.path(), interpreter.clone()).unwrap();
+        let again = make();
         assert_eq!(again.folder, made.folder);
         let names = fs::read_dir(parent.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let home = made.folder.parent().unwrap().file_name().unwrap().to_owned();
         assert_eq!(names.collect::<BTreeSet<_>>(), BTreeSet::from([".making-now".into(), home]));
+    }
+
+    #[test]
+    fn a_language_without_an_interpreter_has_the_machines_libraries_and_commands_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = Root::make(parent.path(), Language::Native, None).unwrap();
+        assert!(root.id.starts_with("host-native-"), "{}", root.id);
+        assert!(root.interpreter.is_none() && root.headers.is_empty());
+        assert!(root.mounts.iter().all(|(from, to)| from == to), "{:?}", root.mounts);
+        assert!(root.mounts.iter().any(|(from, _)| from == Path::new("/usr/lib")), "{:?}", root.mounts);
+        assert!(
+            root.folder.join("opt/cloudfunc").is_dir() && root.folder.join("run/cloudfunc").is_dir()
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command},
 };
 
-use cloudfunc::runtime::Kind;
+use cloudfunc::runtime::{Entry, Kind};
 use serde_json::{Value, json};
 
 use super::Fixture;
@@ -99,7 +99,8 @@ def handler(folder):
     let mut other = fixture.start_spec(&other).await;
     let mut one = fixture.start(&format!("SECRET = '{secret}'\n{code}")).await;
     let seen = one.invoke(json!(other.folder)).await;
-    let files = json!([[], ["function.py"]]);
+    let run = if fixture.entry == Entry::Helper { vec!["helper"] } else { vec![] };
+    let files = json!([run, ["function.py"]]);
     assert_eq!(seen, json!([files, "ENOENT", "ENOENT", "ENOENT"]));
     assert_eq!(other.invoke(json!(null)).await, "I live");
     one.sandbox.remove().await;

@@ -203,7 +203,7 @@ def handler(event):
             let answers: Vec<String> = serde_json::from_slice(&body.bytes).unwrap();
             assert_eq!(answers, ["ESRCH"; 5]);
         }
-        Ok(Finished::Error(error)) => panic!("{error:?}"),
+        Ok(other) => panic!("{other:?}"),
         Err(closed) => assert!(matches!(closed, cloudfunc::runtime::GuestError::Closed(_)), "{closed}"),
     }
     assert!(neighbour.lives());

@@ -6,7 +6,7 @@ use cloudfunc::runtime::connect;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Fixture, Kind, Network, config, prerequisites};
+use super::{Entry, Fixture, Kind, Network, config, prerequisites};
 use crate::{
     desk,
     support::{desk::SOON, process::Process},
@@ -96,13 +96,13 @@ async fn managers_that_begin_together_share_one_network(fixture: &Fixture) {
 macro_rules! rules {
     ($($property:ident)*) => {
         mod docker {
-            use super::{Fixture, Kind, Network, prerequisites};
+            use super::{Entry, Fixture, Kind, Network, prerequisites};
             $(#[tokio::test]
             async fn $property() {
                 if !prerequisites(Kind::Docker, concat!(module_path!(), "::", stringify!($property))) {
                     return;
                 }
-                let fixture = Fixture::new(Kind::Docker, Network::Egress);
+                let fixture = Fixture::new(Kind::Docker, Network::Egress, Entry::Shim);
                 super::$property(&fixture).await;
                 fixture.nothing_is_left().await;
             })*

@@ -91,7 +91,7 @@ def handler(event):
         ("local", serde_json::json!([])),
         ("var", serde_json::json!([])),
         ("run", serde_json::json!([])),
-        ("opt", serde_json::json!(["/opt/cloudfunc/shim.pyc"])),
+        ("opt", serde_json::json!(["/opt/cloudfunc/bin/python3", "/opt/cloudfunc/shim.pyc"])),
         ("packages", serde_json::json!([])),
         ("name", serde_json::json!("function")),
         ("processes", serde_json::json!(["1", "2"])),
@@ -274,7 +274,8 @@ pub async fn a_program_that_is_no_helper_is_an_error(fixture: &Fixture) {
         [("/usr/bin/false", "the helper ended without a word"), ("/nowhere", "No such file")]
     {
         let folder = fixture.folder.path().join("runtime");
-        let config = Config::Oci { owner: fixture.owner.clone(), folder, program: program.into() };
+        let (owner, helper) = (fixture.owner.clone(), no_helper());
+        let config = Config::Oci { owner, folder, program: program.into(), helper };
         let runtime = connect(&config).unwrap();
         let Err(Error::Engine { source, .. }) = runtime.start(&fixture.spec(ECHO)).await else {
             panic!()

@@ -209,6 +209,7 @@ async fn sandboxed(fixture: &Fixture, variant: &Variant) -> Vec<Told> {
             let ending = match instance.invoke(&event.to_string()).await {
                 Ok(Finished::Result(body)) => Ending::Value(body.content_type, body.bytes.to_vec()),
                 Ok(Finished::Error(error)) => Ending::error(error.kind, error.message),
+                Ok(response) => panic!("{}: {response:?}", variant.name),
                 Err(GuestError::Closed(_)) => exit(&instance).await,
                 Err(other) => panic!("{}: {other:?}", variant.name),
             };

@@ -299,7 +299,7 @@ pub async fn an_image_that_is_not_there_says_what_to_do(fixture: &Fixture) {
 
 pub async fn an_image_that_cannot_be_had_names_the_setting(fixture: &Fixture) {
     let images = BaseImages::of(Language::Python, "localhost:1/python:{version}");
-    let config = Config::Docker { owner: fixture.owner.clone(), images };
+    let config = Config::Docker { owner: fixture.owner.clone(), images, helper: no_helper() };
     let image = Image::Language { language: Language::Python, version: "3.99".to_owned() };
     let error = connect(&config).unwrap().ensure_image(&image, &|_| {}).await.unwrap_err();
     assert!(error.to_string().contains("CLOUDFUNC_PYTHON_IMAGE"), "{error}");

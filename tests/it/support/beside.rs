@@ -54,7 +54,8 @@ impl Beside {
         let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
         let store = platform.store().await;
         let owner = Owner { platform: platform.platform.name.clone(), manager: ManagerId::new() };
-        let process = runtime::Config::Process { owner: owner.clone() };
+        let helper = runtime::place_helper(&folder.path().join("helper"));
+        let process = runtime::Config::Process { owner: owner.clone(), helper };
         let runtime = Switched { runtime: runtime::connect(&process).unwrap(), engine: engine.clone() };
         let backends = manager::Backends {
             store: store.clone(),
