@@ -3,7 +3,7 @@
 
 use axum::{
     body::Body as HttpBody,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
 use bytes::Bytes;

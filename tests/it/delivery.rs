@@ -495,6 +495,7 @@ async fn an_attempt_that_is_reported_as_lost_is_followed_by_another_one() {
         prewarmed: false,
         verdict: Verdict::Unfinished { reason: "its outcome was lost on its way".to_owned() },
         content_type: None,
+        http: None,
         phases: cloudfunc::model::Phases::new(),
         manager_ms: 0.0,
         lines: None,

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cloudfunc::{
     bundle,
     client::Error,
-    model::{Problem, Record},
+    model::{InvocationId, Problem, Record},
 };
 use reqwest::{RequestBuilder, Response};
 
@@ -70,7 +70,7 @@ fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
 
 async fn record_of(platform: &TestPlatform, response: &Response) -> Record {
     let id = header(response, "cloudfunc-invocation-id").expect("each answer names its invocation");
-    platform.client.record(id.parse().unwrap(), None).await.unwrap()
+    platform.client.record(id.parse::<InvocationId>().unwrap(), None).await.unwrap()
 }
 
 /// A port of this machine that nobody has: where there are no containers, servers of functions share them.

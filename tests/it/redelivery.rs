@@ -195,6 +195,7 @@ async fn who_has_a_call_is_believed_and_who_was_given_it_again_is_not() {
                 prewarmed: false,
                 verdict,
                 content_type: Some("application/json".to_owned()),
+                http: None,
                 phases: Phases::new(),
                 manager_ms: 0.0,
                 lines: None,

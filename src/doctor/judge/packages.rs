@@ -177,8 +177,9 @@ mod tests {
 
     fn of(files: Files, index: Option<IndexState>) -> Vec<String> {
         let index = index.map(|state| Index { host: "pypi.example".to_owned(), port: 443, state });
+        let (npm_registry, proxy) = (None, None);
         let facts =
-            Facts { files: Some(files), index, npm_registry: None, is_fenced: true, is_root: true };
+            Facts { files: Some(files), index, npm_registry, proxy, is_fenced: true, is_root: true };
         shown(&judge(&facts, Wanted::Up))
     }
 

@@ -282,7 +282,7 @@ fn reason(dockerfile: &str, step: Option<&(String, String)>, problem: &str) -> S
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -292,8 +292,9 @@ mod tests {
 
     #[test]
     fn lines_are_told_as_they_end_and_the_output_is_that_of_the_last_step() {
-        let (mut said, told) = (Said::default(), Mutex::new(Vec::new()));
-        let progress = |line: String| told.lock().unwrap().push(line);
+        let (mut said, told) = (Said::default(), Arc::new(Mutex::new(Vec::new())));
+        let listener = told.clone();
+        let progress = move |line: String| listener.lock().unwrap().push(line);
         for text in [
             "Step 1/2 : FROM a\n",
             " ---> 0123\n",

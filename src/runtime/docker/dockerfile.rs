@@ -247,7 +247,7 @@ mod tests {
             ("# escape=`\nFROM a `\n AS b\nRUN echo \\", &["a"]),
             ("FROM a\nRUN echo \\\n FROM b", &["a"]),
         ] {
-            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+            assert_eq!(read(text).unwrap(), expected, "{text}");
         }
     }
 

@@ -280,7 +280,7 @@ impl UnderWay {
     }
 
     fn log(&mut self, stream: OutputName, bytes: &[u8]) {
-        let Self { told, stdout, stderr, budget } = self;
+        let Self { told, stdout, stderr, budget, is_request: _ } = self;
         let lines = match stream {
             OutputName::Stdout => stdout,
             OutputName::Stderr => stderr,
@@ -290,7 +290,7 @@ impl UnderWay {
 
     /// Ends unfinished lines, and tells how much was dropped.
     fn finish_lines(&mut self) {
-        let Self { told, stdout, stderr, budget } = self;
+        let Self { told, stdout, stderr, budget, is_request: _ } = self;
         let mut output = line_to(told.as_ref());
         stdout.finish(budget, &mut output);
         stderr.finish(budget, &mut output);

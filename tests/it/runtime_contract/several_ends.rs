@@ -286,7 +286,7 @@ export async function handler() {
         for attempt in 1..=2 {
             let content_type = "application/json".to_owned();
             let headers = BTreeMap::new();
-            let invoke = Invoke { id, attempt, remaining_ms: 30_000, headers, content_type };
+            let invoke = Invoke { id, attempt, remaining_ms: 30_000, headers, content_type, http: None };
             let (mut lines, payload) = (Vec::new(), Bytes::from_static(b"null"));
             let answer = calls.invoke(&invoke, &payload, LIMIT, &mut |line| lines.push(line)).await;
             ran.push(Ran { answer, lines });

@@ -200,6 +200,7 @@ impl Run {
                 outcome: verdict.state(),
                 error: verdict.error().cloned(),
                 lines: None,
+                http_status: None,
             },
             start: None,
             prewarmed: false,
