@@ -152,8 +152,8 @@ fn add_packages(variables: &mut BTreeMap<OsString, OsString>, tree: &Path) {
             variables.insert(name.into(), value);
         }
     };
-    if tree.join(".bin").is_dir() {
-        return prepend("PATH", tree.join(".bin"));
+    if tree.join("node_modules").is_dir() {
+        return prepend("PATH", tree.join("node_modules/.bin"));
     }
     prepend("PATH", tree.join("bin"));
     prepend("PYTHONPATH", tree.to_owned());

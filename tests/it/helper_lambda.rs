@@ -235,7 +235,10 @@ while True:
     answer(id, json.dumps([headers, found, os.getcwd()]))
 "#;
     let mut program = Program::ready(code).await;
-    let found: serde_json::Value = serde_json::from_str(&program.result("{}").await).unwrap();
+    let mut found: serde_json::Value = serde_json::from_str(&program.result("{}").await).unwrap();
+    // Without a sandbox it has those of this process, too.
+    let own = |name: &String| name.starts_with("AWS_") && std::env::var_os(name).is_some();
+    found[1].as_object_mut().unwrap().retain(|name, _| !own(name));
     let id = found[0]["Lambda-Runtime-Aws-Request-Id"].as_str().unwrap();
     assert_eq!(program.lines.len(), 1);
     assert_eq!(program.lines[0].text, format!("invocation {id}"));

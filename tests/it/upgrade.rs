@@ -55,6 +55,7 @@ versions! {
     before_delivery: "0.1-before-delivery"
     before_packages: "0.1-before-packages"
     before_builds: "0.1-before-builds"
+    before_http: "0.1-before-http"
 }
 
 /// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.

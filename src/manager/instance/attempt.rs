@@ -107,7 +107,12 @@ impl AttemptContext<'_> {
         let (verdict, result) = match end {
             End::Finished(Finished::Result(body)) => (Verdict::Succeeded, Some(body)),
             End::Finished(Finished::Response(response, body)) => {
-                let verdict = of_response(&response);
+                let verdict = match of_response(&response) {
+                    Verdict::Failed { error } => {
+                        Verdict::Failed { error: for_callers(error, self.revision) }
+                    }
+                    verdict => verdict,
+                };
                 http = Some(response);
                 (verdict, Some(body))
             }

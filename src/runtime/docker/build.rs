@@ -261,11 +261,13 @@ fn of_answer(engine: &Engine, dockerfile: &str, said: &mut Said, error: Answer) 
 fn reason(dockerfile: &str, step: Option<&(String, String)>, problem: &str) -> String {
     let code = problem.rsplit_once("returned a non-zero code: ");
     let problem = shown(problem);
-    let Some((number, instruction)) = step else {
+    let Some((step, instruction)) = step else {
         let words = ["dockerfile parse error ", "Dockerfile parse error "];
         let problem = words.iter().find_map(|words| problem.strip_prefix(words)).unwrap_or(&problem);
         return format!("{dockerfile} cannot be built: {problem}");
     };
+    // The engine counts its labels, which are no lines of the Dockerfile.
+    let number = step.split('/').next().unwrap_or_default();
     match code.and_then(|(_, code)| code.trim().parse::<i64>().ok()) {
         Some(137) => format!(
             "step {number} of {dockerfile} failed with {} ({instruction}); one that needs more than {} MiB of memory ends \
@@ -310,7 +312,7 @@ mod tests {
         let error = Answer::DockerStreamError { error: problem };
         let error = of_answer(&Engine::from_environment(), "Dockerfile", &mut said, error);
         let Error::Dockerfile { reason, output } = error else { panic!("{error:?}") };
-        assert_eq!(reason, "step 2/2 of Dockerfile failed with code 2 (RUN make all)");
+        assert_eq!(reason, "step 2 of Dockerfile failed with code 2 (RUN make all)");
         assert_eq!(output, "compiling\nno compiler\n");
         assert_eq!(
             *told.lock().unwrap(),
@@ -330,17 +332,17 @@ mod tests {
         let step = ("2/3".to_owned(), "RUN make".to_owned());
         let code = |code| format!("The command '/bin/sh -c make' returned a non-zero code: {code}");
         for (step, problem, expected) in [
-            (Some(&step), code(3), "step 2/3 of D failed with code 3 (RUN make)"),
+            (Some(&step), code(3), "step 2 of D failed with code 3 (RUN make)"),
             (
                 Some(&step),
                 code(137),
-                "step 2/3 of D failed with code 137 (signal SIGKILL) (RUN make); one that needs more than 1024 MiB of memory \
+                "step 2 of D failed with code 137 (signal SIGKILL) (RUN make); one that needs more than 1024 MiB of memory \
                  ends like that",
             ),
             (
                 Some(&step),
                 "COPY failed: no source files were specified".to_owned(),
-                "step 2/3 of D failed (RUN make): COPY failed: no source files were specified",
+                "step 2 of D failed (RUN make): COPY failed: no source files were specified",
             ),
             (
                 None,

@@ -60,12 +60,11 @@ def found(folder):
                 yield path, importlib.util.cache_from_source(path), path
 
 
-def compile_all(files, seconds):
+def compile_all(files, seconds, mode):
     end, left = time.monotonic() + seconds, MOST_BYTES
     for path, compiled, shown in files:
         if left < 0 or time.monotonic() > end:
             break
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         try:
             py_compile.compile(path, compiled, shown, doraise=True, invalidation_mode=mode)
             left -= os.path.getsize(compiled)
@@ -79,7 +78,12 @@ def main(seconds, folder=None):
     os.nice(19)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
-    compile_all(listed() if folder is None else found(folder), float(seconds))
+    modes = py_compile.PycInvalidationMode
+    if folder is None:
+        compile_all(listed(), float(seconds), modes.UNCHECKED_HASH)
+    else:
+        # Another image may be made of this one, with other sources in their places.
+        compile_all(found(folder), float(seconds), modes.CHECKED_HASH)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ on_stack! {
     an_answer_that_is_none_fails_its_request_only
 }
 
-/// What is told of the code of `f`.
-const NOT_LOADED: &str = "the code of 'f' cannot be loaded: ";
+/// The beginning of what is told of the program of `f`.
+const NOT_LOADED: &str = "the program of 'f' cannot be run: ";
 
 async fn told(platform: &TestPlatform, files: &[(&str, &str)]) -> String {
     let problem: Problem = refused(platform, files).await;
@@ -88,7 +88,7 @@ async fn a_port_that_nobody_opens_is_told_at_the_deploy(platform: &TestPlatform)
     let command = "[\"python3\", \"-m\", \"http.server\", \"--bind\", \"127.0.0.1\", \"9090\"]";
     let manifest = format!("interface = \"http\"\ncommand = {command}\nload_timeout = \"8s\"\n");
     let problem = refused(platform, &[("cloudfunc.toml", &manifest), ("data", "")]).await;
-    let end = "the function's code did not load within its load_timeout of 8 s";
+    let end = "nothing listens on port 8080 within its load_timeout of 8 s";
     assert!(problem.detail.contains(end), "{problem:?}");
     let told = "cloudfunc: for 5 s nobody has listened on port 8080 of 127.0.0.1, which the variable PORT names; the program \
                 listens on 9090\n";

@@ -139,7 +139,7 @@ async fn a_program_that_cannot_begin_is_refused(platform: &TestPlatform) {
     let files = [("bootstrap", RUNTIME), ("cloudfunc.toml", manifest.as_str())];
     let problem = refused(platform, &files).await;
     assert_eq!((problem.status, problem.code.as_str()), (422, code::BUILD_FAILED.code), "{problem:?}");
-    assert_eq!(problem.detail, "the code of 'f' cannot be loaded: Setup.NoLicence: no licence");
+    assert_eq!(problem.detail, "the program of 'f' cannot be run: Setup.NoLicence: no licence");
     assert_eq!(problem.trace.as_deref(), Some("at the start"));
     platform.client.deploy_unchecked(&function("f"), packed(&files), |_| {}).await.unwrap();
     let problem = platform.problem("f", "{}").await;
