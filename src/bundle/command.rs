@@ -87,7 +87,7 @@ pub(super) fn check(listing: &Listing, spec: &FunctionSpec) -> Result<(), Progra
         Some(Program::Script { is_windows: true }) => Err(ProgramError::WindowsLines { file }),
         Some(Program::Text { has_mark: true }) => Err(ProgramError::Mark { file }),
         Some(Program::Text { has_mark: false }) => Err(ProgramError::NoInterpreter { file }),
-        Some(Program::Foreign(system)) => Err(ProgramError::OtherSystem { file, system: *system }),
+        Some(Program::Foreign(system)) => Err(ProgramError::OtherSystem { file, system }),
         Some(Program::Script { .. } | Program::Elf(_) | Program::Unknown) | None => Ok(()),
     }
 }

@@ -15,10 +15,7 @@ const MAX_PORT: u32 = u16::MAX as u32;
 pub const BOOTSTRAP: &str = "bootstrap";
 
 /// Reads interface and command; the command is empty where the interface has none, or the image's own is meant.
-pub(super) fn read(
-    root: &Section<'_>,
-    code: &Code,
-) -> Result<(Interface, Vec<String>), ManifestError> {
+pub(super) fn read(root: &Section<'_>, code: &Code) -> Result<(Interface, Vec<String>), ManifestError> {
     const WORDS: &[(&str, &str)] =
         &[("protocol", "protocol"), ("command", "command"), ("lambda", "lambda"), ("http", "http")];
     let is_native = matches!(code, Code::Language { language: Language::Native, .. });
@@ -27,9 +24,9 @@ pub(super) fn read(
     let word = field.as_ref().map_or(Ok(default), |field| field.one_of(WORDS))?;
     let port = match root.get("port") {
         Some(field) if word != "http" => {
-            return Err(field.key_error(
-                "`port` is the port of a web server: it needs `interface = \"http\"`",
-            ));
+            return Err(
+                field.key_error("`port` is the port of a web server: it needs `interface = \"http\"`")
+            );
         }
         Some(field) => u16::try_from(field.integer(MIN_PORT, MAX_PORT)?).expect("within its range"),
         None => DEFAULT_PORT,
@@ -126,11 +123,7 @@ mod tests {
                 Interface::Http { port: 8080 },
                 words(&["gunicorn", "app:app"]),
             ),
-            (
-                "image = 'i'\ninterface = 'http'\nport = 3000",
-                Interface::Http { port: 3000 },
-                words(&[]),
-            ),
+            ("image = 'i'\ninterface = 'http'\nport = 3000", Interface::Http { port: 3000 }, words(&[])),
             ("interface = 'command'\ncommand = ['./x']", Interface::Command, words(&["./x"])),
         ] {
             assert_eq!(read(text), Ok((interface, command)), "{text}");

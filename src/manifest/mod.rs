@@ -315,7 +315,8 @@ fn env(
             return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
         }
         // A program that the helper starts gets its variables as they are.
-        if let (Code::Language { language, version: _, package: _ }, Interface::Protocol) = (code, interface)
+        if let (Code::Language { language, version: _, package: _ }, Interface::Protocol) =
+            (code, interface)
             && let Some(why) = environment::refusal(*language, name)
         {
             return Err(field.key_error(format!("`{name}` cannot be set: {why}")));

@@ -200,7 +200,10 @@ fn errors_say_where_and_what_is_accepted() {
             "1:8: invalid function name 'Hello': it has an upper-case letter; a name is lower-case letters \
              and digits, joined by single '_' or '-', at most 63 characters",
         ),
-        ("language = 'ruby'", "1:12: `language` is 'ruby'; accepted are \"python\", \"node\" and \"native\""),
+        (
+            "language = 'ruby'",
+            "1:12: `language` is 'ruby'; accepted are \"python\", \"node\" and \"native\"",
+        ),
         (
             "language = 'python'\nimage = 'x'",
             "1:1: both `language` and `image` are given; give `language` for a function that the platform's \

@@ -136,7 +136,7 @@ mod tests {
         let old = place(b"old", &folder).unwrap();
         fs::write(folder.join(".making-killed"), "ne").unwrap();
         let new = place(b"new", &folder).unwrap();
-        assert_eq!(names(&folder), [new.clone()]);
+        assert_eq!(names(&folder), std::slice::from_ref(&new));
         assert_ne!(old, new);
         assert_eq!(fs::read(&new).unwrap(), b"new");
         let metadata = || fs::metadata(&new).unwrap();

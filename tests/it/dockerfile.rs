@@ -80,10 +80,7 @@ async fn an_image_is_built_once_and_again_where_it_is_missing(stack: Stack, test
     // An image that speaks the runtime protocol.
     // All tests share the engine, and equal code its image.
     let code = format!("# {}\ndef handler(event):\n    return 'packed'\n", InvocationId::new());
-    let packed_code = [
-        ("function.py", code.as_str()),
-        ("cloudfunc.toml", "package = \"image\"\n"),
-    ];
+    let packed_code = [("function.py", code.as_str()), ("cloudfunc.toml", "package = \"image\"\n")];
     let guest = platform.deploy("guest", &packed_code).await.image;
     let dockerfile = format!("FROM {guest}\nCOPY function.py /var/task/\n");
     let files = [
@@ -308,7 +305,7 @@ async fn a_build_has_no_network_or_one_that_does_not_reach_this_host(stack: Stac
     let own = host_addresses().into_iter().map(|address| address.ip).find(IpAddr::is_ipv4);
     let connect =
         json!([[own.expect("this host has one"), gateway], ["169.254.169.254", 80], ["192.0.2.1", 80]]);
-        let dockerfile = format!(
+    let dockerfile = format!(
         "FROM {}\nCOPY attempt.py /\nRUN [\"python3\", \"/attempt.py\"]\nCMD [\"true\"]\n",
         base(&platform)
     );

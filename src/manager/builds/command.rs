@@ -243,7 +243,7 @@ impl Making<'_> {
         let packing = tokio::task::spawn_blocking(move || packed(&folder, &spec));
         let (bytes, listing) = finished(packing).await.map_err(Failure::from).flatten()?;
         self.tell(format!("built: {} files, {}", listing.paths().len(), show_bytes(listing.size)));
-        bundle::remarks(&listing, &self.spec).into_iter().for_each(|remark| self.tell(remark));
+        bundle::remarks(&listing, self.spec).into_iter().for_each(|remark| self.tell(remark));
         self.shared.store.put_blob(&listing.digest, bytes).await?;
         let code = self.shared.bundles.get(&listing.digest).await;
         let code = code.map_err(|error| Failure::Platform(chain_of_disk(&error)))?;

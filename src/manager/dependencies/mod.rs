@@ -27,13 +27,13 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{requirements::own_folder, sources::proxy_addresses};
 use self::{
     cache::Tree,
     requirements::{Requirements, Texts},
     sources::{Sources, index_of, origins},
     transfer::finished,
 };
+pub use self::{requirements::own_folder, sources::proxy_addresses};
 use super::{
     shared::Shared,
     workshop::{Workshop, failure::Failure},

@@ -27,8 +27,8 @@ use crate::{
     error_chain::{chain, chain_of_disk},
     model::{InstanceId, Interface, InvocationId, Language, Network, RevisionNumber},
     runtime::{
-        BUILD_MEMORY, BuildRights, Entry, Exit, Finished, Guest, GuestError, Image, Invoke, Load, LoadFailure, OUTPUT,
-        Sandbox, Spec, Started, show_code,
+        BUILD_MEMORY, BuildRights, Entry, Exit, Finished, Guest, GuestError, Image, Invoke, Load,
+        LoadFailure, OUTPUT, Sandbox, Spec, Started, show_code,
     },
     units::{show_bytes, show_duration},
 };

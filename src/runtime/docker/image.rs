@@ -196,7 +196,7 @@ impl Images {
                 if !refresh && let Some(id) = work.built(tag, id.as_deref(), &key).await? {
                     return Ok(id);
                 }
-                work.from_source(shared, source, order).await
+                work.build_source(shared, source, order).await
             }
         }
     }
@@ -387,7 +387,7 @@ impl Work<'_> {
     }
 
     /// Builds an image from a function's source.
-    async fn from_source(
+    async fn build_source(
         &self,
         shared: &Shared,
         source: &Path,

@@ -45,8 +45,8 @@ use self::{
     network::{Egress, Purpose},
 };
 use super::{
-    BaseImages, Entry, Error, HelperFile, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec, Started,
-    entry, guest::Listener,
+    BaseImages, Entry, Error, HelperFile, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec,
+    Started, entry, guest::Listener,
 };
 use crate::model::Network;
 

@@ -124,7 +124,7 @@ async fn one_that_overruns_its_time_is_killed_and_not_answered() {
 async fn what_cannot_be_started_says_why() {
     let command = json!({ "kind": "command" });
     let elf = |machine: u8, loader: &str| {
-        let mut bytes = vec![0; 120];
+        let mut bytes = [0; 120];
         bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
         bytes[18] = machine;
         // One program header behind the file's own, and the loader's path behind that.

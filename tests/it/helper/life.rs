@@ -56,7 +56,8 @@ async fn a_program_has_three_descriptors_and_cannot_look_into_the_helper() {
     host.load(json!({ "kind": "command" }), 1, &["/bin/sh", "-c", text]).await;
     let (_, body) = host.invoke("i1", "").await;
     let seen = String::from_utf8(body).unwrap();
-    let descriptors = |text: &str| text.lines().map_while(|line| line.parse().ok()).collect::<BTreeSet<u32>>();
+    let descriptors =
+        |text: &str| text.lines().map_while(|line| line.parse().ok()).collect::<BTreeSet<u32>>();
     let expected: BTreeSet<u32> = inherited().union(&BTreeSet::from([0, 1, 2])).copied().collect();
     assert_eq!(descriptors(&seen), expected, "{seen}");
     assert_eq!(seen.matches("Permission denied").count(), 3, "{seen}");
