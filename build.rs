@@ -17,6 +17,10 @@ const STATIC_LIBC: &str = "CLOUDFUNC_STATIC_LIBC";
 
 fn main() {
     println!("cargo:rerun-if-changed=src/helper");
+    // The one file of ours that it has, too.
+    println!("cargo:rerun-if-changed=src/model/limits.rs");
+    // The profile of its build.
+    println!("cargo:rerun-if-changed=Cargo.toml");
     println!("cargo:rerun-if-changed=Cargo.lock");
     println!("cargo:rerun-if-env-changed={STATIC_LIBC}");
     let out = PathBuf::from(variable("OUT_DIR"));

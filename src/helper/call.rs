@@ -1,8 +1,8 @@
 //! Calls and answers of an interface: the messages of the runtime protocol without their wire form.
 //!
-//! An interface is a type with two functions: `start(…) -> Result<(Self, Child), LoadError>`, where the child is the program
-//! whose end is the instance's, and `call(&self, Call)`, whose answer goes to the host. Calls run at the same time, each in
-//! a task of its own, as many as `Load::concurrency`.
+//! Each interface is a type of its own. It is made from [`Load`], and says which program's end is the instance's, where there
+//! is one; its `call` makes an [`Answer`] of a [`Call`], or none where nobody waits for one any more. Calls run at the same
+//! time, each in a task of its own, as many as [`Load::concurrency`].
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,8 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// The largest body of a frame, and so the largest result, in bytes.
-pub const MAX_BODY: usize = 6 * 1024 * 1024;
+pub use crate::limits::MAX_BODY;
 
 /// The message `load`.
 #[derive(Deserialize)]

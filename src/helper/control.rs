@@ -1,19 +1,21 @@
 //! The control connection, and the outputs of this process and its children.
 
 use std::{
+    collections::VecDeque,
     io::{self, IoSlice, Write as _},
     os::{fd::OwnedFd, unix::net},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use rustix::{
     fs::{Mode, OFlags, fcntl_setfl, open},
     io::{Errno, writev},
     stdio::{dup2_stderr, dup2_stdout},
 };
-use tokio::{net::UnixStream, sync::Notify};
+use tokio::{io::Interest, net::UnixStream, sync::Notify, time::sleep};
 
 use crate::{
     call::{Answer, FunctionError},
@@ -24,10 +26,16 @@ use crate::{
 /// The limit of a result's content type, in bytes.
 const MAX_CONTENT_TYPE: usize = 256;
 
+/// The pause before the kernel is asked again where it had no memory for a message.
+const NO_MEMORY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Messages, or what is left of the first one: heads and bodies.
+type Messages = VecDeque<(Bytes, Bytes)>;
+
 /// The way to the host. What is sent is written at once if the socket takes it, and in its order by a task if not.
 pub struct Control {
     socket: UnixStream,
-    unwritten: Mutex<BytesMut>,
+    unwritten: Mutex<Messages>,
     more: Notify,
     empty: Notify,
 }
@@ -38,7 +46,8 @@ pub struct Requests {
     frames: Frames,
 }
 
-/// Connects to the host and says hello. The outputs of this process are the host's from then on.
+/// Connects to the host and says hello. The outputs of this process are the host's from then on. [`Control::write_rest`] has
+/// to run beside everything else.
 pub fn connect(run: &Path) -> io::Result<(Arc<Control>, Requests)> {
     let socket = channel(run, "control")?;
     socket.set_nonblocking(true)?;
@@ -53,7 +62,6 @@ pub fn connect(run: &Path) -> io::Result<(Arc<Control>, Requests)> {
         more: Notify::new(),
         empty: Notify::new(),
     });
-    tokio::spawn(Arc::clone(&control).write_rest());
     control.send(&GuestMessage::Hello {
         protocol: VERSION,
         language: "helper",
@@ -91,7 +99,7 @@ fn use_pipes(run: &Path) -> io::Result<()> {
 impl Control {
     /// Sends a message without a body.
     pub fn send(&self, message: &GuestMessage<'_>) {
-        self.write(&message.head(0).0, &[]);
+        self.write(message.head(0).0, Bytes::new());
     }
 
     /// Says why the function cannot be had.
@@ -102,7 +110,7 @@ impl Control {
     /// Sends an invocation's output; the host shows it among its lines.
     pub fn log(&self, id: &str, bytes: &[u8]) {
         let message = GuestMessage::Log { id, stream: "stderr" };
-        self.write(&message.head(bytes.len()).0, bytes);
+        self.write(message.head(bytes.len()).0, Bytes::copy_from_slice(bytes));
     }
 
     /// Answers an invocation.
@@ -114,9 +122,10 @@ impl Control {
                 let (head, fits) =
                     GuestMessage::Result { id, content_type, http: http.as_ref() }.head(body.len());
                 if fits {
-                    return self.write(&head, &body);
+                    return self.write(head, body);
                 }
-                let message = "the response's headers are over the limit of 64 KiB of a message";
+                let message = "the response's headers are over the limit of 64 KiB of a message to the host, in which quotes, \
+                               backslashes and bytes above 127 take two bytes: send less of them";
                 FunctionError::new("too_large", message)
             }
         };
@@ -133,45 +142,90 @@ impl Control {
         }
     }
 
-    fn write(&self, head: &[u8], body: &[u8]) {
+    fn write(&self, head: Vec<u8>, body: Bytes) {
         let mut unwritten = self.unwritten();
-        let mut written = 0;
-        if unwritten.is_empty() {
-            written = match writev(&self.socket, &[IoSlice::new(head), IoSlice::new(body)]) {
-                Ok(written) => written,
-                Err(Errno::AGAIN | Errno::INTR) => 0,
-                // The host is gone: whoever reads learns it, too.
-                Err(_) => return,
-            };
+        let is_first = unwritten.is_empty();
+        unwritten.push_back((Bytes::from(head), body));
+        if is_first {
+            // The task is told the same, and knows what to do.
+            let _ = write_now(&self.socket, &mut unwritten);
         }
-        if written < head.len() + body.len() {
-            unwritten.extend_from_slice(&head[written.min(head.len())..]);
-            unwritten.extend_from_slice(&body[written.saturating_sub(head.len())..]);
+        if !unwritten.is_empty() {
             self.more.notify_one();
         }
     }
 
-    /// Writes what the socket has not taken at once, for ever.
-    async fn write_rest(self: Arc<Self>) {
+    /// Writes what the socket has not taken at once. Returns only when it takes nothing any more though the host is there.
+    pub async fn write_rest(self: Arc<Self>) -> io::Error {
         loop {
             self.more.notified().await;
             while !self.unwritten().is_empty() {
-                if self.socket.writable().await.is_err() {
-                    return;
-                }
-                let mut unwritten = self.unwritten();
-                match self.socket.try_write(&unwritten) {
-                    Ok(written) => unwritten.advance(written),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(_) => return,
+                let written = match self.socket.writable().await {
+                    Ok(()) => self.socket.try_io(Interest::WRITABLE, || {
+                        write_now(&self.socket, &mut self.unwritten()).map_err(io::Error::from)
+                    }),
+                    Err(error) => Err(error),
+                };
+                match written.map_err(Unwritten::from) {
+                    Ok(()) | Err(Unwritten::Full) => {}
+                    Err(Unwritten::NoMemory) => sleep(NO_MEMORY_PAUSE).await,
+                    // Whoever reads learns it, too.
+                    Err(Unwritten::HungUp) => std::future::pending().await,
+                    Err(Unwritten::Lost(error)) => {
+                        let message = format!("the host's socket takes no message: {error}");
+                        return io::Error::new(error.kind(), message);
+                    }
                 }
             }
             self.empty.notify_waiters();
         }
     }
 
-    fn unwritten(&self) -> MutexGuard<'_, BytesMut> {
+    fn unwritten(&self) -> MutexGuard<'_, Messages> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes until nothing is left, or the socket takes no more; what was written is taken off.
+fn write_now(socket: &UnixStream, unwritten: &mut Messages) -> Result<(), Errno> {
+    while let Some((head, body)) = unwritten.front_mut() {
+        let written = match writev(socket, &[IoSlice::new(head), IoSlice::new(body)]) {
+            Err(Errno::INTR) => continue,
+            written => written?,
+        };
+        let of_head = written.min(head.len());
+        head.advance(of_head);
+        body.advance(written - of_head);
+        if head.is_empty() && body.is_empty() {
+            unwritten.pop_front();
+        }
+    }
+    Ok(())
+}
+
+/// The reason why the socket has not taken a message.
+#[derive(Debug)]
+enum Unwritten {
+    /// The host has not read the ones before.
+    Full,
+    /// The kernel has no memory for it now.
+    NoMemory,
+    /// The host has gone.
+    HungUp,
+    /// Anything else.
+    Lost(io::Error),
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::AGAIN) => Self::Full,
+            Some(Errno::NOBUFS | Errno::NOMEM) => Self::NoMemory,
+            Some(Errno::PIPE | Errno::CONNRESET) => Self::HungUp,
+            // Of the event loop's own making.
+            None if error.kind() == io::ErrorKind::WouldBlock => Self::Full,
+            _ => Self::Lost(error),
+        }
     }
 }
 
@@ -207,4 +261,45 @@ impl Requests {
 /// Makes the error of a host that does not keep to the protocol.
 pub fn violation(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt as _, time::timeout};
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_memory_is_no_host_that_has_gone() {
+        let why = |errno: Errno| Unwritten::from(io::Error::from(errno));
+        for errno in [Errno::NOBUFS, Errno::NOMEM] {
+            assert!(matches!(why(errno), Unwritten::NoMemory), "{errno:?}");
+        }
+        for errno in [Errno::PIPE, Errno::CONNRESET] {
+            assert!(matches!(why(errno), Unwritten::HungUp), "{errno:?}");
+        }
+        assert!(matches!(why(Errno::AGAIN), Unwritten::Full));
+        let blocks = io::Error::from(io::ErrorKind::WouldBlock);
+        assert!(matches!(Unwritten::from(blocks), Unwritten::Full));
+        assert!(matches!(why(Errno::IO), Unwritten::Lost(_)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_the_socket_does_not_take_at_once_is_not_copied_and_arrives_whole() {
+        let (socket, mut host) = UnixStream::pair().unwrap();
+        let (unwritten, more, empty) = (Mutex::default(), Notify::new(), Notify::new());
+        let control = Arc::new(Control { socket, unwritten, more, empty });
+        let body = Bytes::from(vec![b'x'; 6 * 1024 * 1024]);
+        control.write(b"head".to_vec(), body.clone());
+        control.write(b"next".to_vec(), Bytes::new());
+        let at = control.unwritten()[0].1.as_ptr_range();
+        assert!(body.as_ptr_range().contains(&at.start) && at.end == body.as_ptr_range().end);
+        let writer = tokio::spawn(Arc::clone(&control).write_rest());
+        let mut seen = vec![0; 4 + body.len() + 4];
+        timeout(Duration::from_secs(60), host.read_exact(&mut seen)).await.unwrap().unwrap();
+        assert_eq!((&seen[..4], &seen[4 + body.len()..]), (&b"head"[..], &b"next"[..]));
+        control.written().await;
+        assert!(control.unwritten().is_empty());
+        writer.abort();
+    }
 }

@@ -31,6 +31,10 @@ pub fn flaw(path: &Path) -> Option<String> {
     if about.is_dir() {
         return Some("is a folder".to_owned());
     }
+    // To open a named pipe is to wait for whoever writes to it.
+    if !about.is_file() {
+        return Some("is not a file, but a pipe, a socket or a device".to_owned());
+    }
     if about.mode() & 0o111 == 0 {
         let path = path.strip_prefix(".").unwrap_or(path).display();
         return Some(format!(

@@ -8,22 +8,10 @@ use hyper::{
     http::uri::PathAndQuery,
 };
 
-use crate::call::{Call, RequestHead};
-
-/// The headers of one connection; `content-length` is what the body says, and nobody waits for `100-continue`.
-const OF_A_CONNECTION: [&str; 11] = [
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use crate::{
+    call::{Call, RequestHead},
+    limits::OF_A_CONNECTION,
+};
 
 /// Makes the request of an invocation; an error is for the caller.
 pub fn request(call: &Call, port: u16) -> Result<Request<Full<Bytes>>, String> {

@@ -1,10 +1,9 @@
 //! A web server of the author's, on a port of the sandbox's own loopback device.
 
 use std::{
-    net::Ipv4Addr,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,31 +12,22 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::{Body as _, Incoming},
-    client::conn::http1::{self, SendRequest},
     header::CONTENT_TYPE,
 };
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep_until, timeout, timeout_at},
-};
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 use crate::{
     call::{Answer, Call, FunctionError, Load, LoadError, MAX_BODY, ResponseHead},
     children::Child,
+    connections::{Connection, Connections},
     control::Control,
     headers::{end_to_end, request, text_of},
+    limits::{MAX_HEADER_LINES, MAX_HEADERS},
     port,
     program::Program,
 };
-
-/// The limit of a response's headers, names and values together, in bytes: they travel in the header of a frame.
-const MAX_HEADERS: usize = 48 * 1024;
-
-/// A connection that was idle for longer is not used again: the server may be about to close it.
-const MAX_IDLE: Duration = Duration::from_secs(1);
 
 /// The time that the end of the server may take to be known after its connections have ended.
 const END_NOTICE: Duration = Duration::from_millis(100);
@@ -45,14 +35,11 @@ const END_NOTICE: Duration = Duration::from_millis(100);
 /// The most time before the end of an invocation's own at which an answer that has no end is told.
 const MAX_MARGIN: Duration = Duration::from_millis(50);
 
-type Connection = SendRequest<Full<Bytes>>;
-
 /// A server that accepts connections.
 pub struct Http {
     port: u16,
     server: Child,
-    /// The connections that wait for a request, and since when; the last one is used first.
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    connections: Arc<Connections>,
     /// True where there may be others beside an invocation: then its lines come with its name.
     beside_others: bool,
     control: Arc<Control>,
@@ -85,7 +72,8 @@ impl Http {
             () = port::opened(port) => {}
         }
         let beside_others = load.concurrency > 1;
-        let http = Self { port, server: server.clone(), idle: Mutex::default(), beside_others, control };
+        let connections = Connections::new(port);
+        let http = Self { port, server: server.clone(), connections, beside_others, control };
         Ok((http, server))
     }
 
@@ -126,12 +114,16 @@ impl Http {
         mut request: Request<Full<Bytes>>,
         begun: &AtomicUsize,
     ) -> Result<Answer, Failure> {
+        // A server may send a body after the head of its answer all the same, as if it were the next answer.
+        let is_last = request.method() == Method::HEAD;
         loop {
             let (mut connection, is_new) = self.connection().await?;
-            match connection.try_send_request(request).await {
+            match connection.sender.try_send_request(request).await {
                 Ok(response) => {
                     let answer = self.receive(response, begun).await?;
-                    self.idle().push((connection, Instant::now()));
+                    if !is_last {
+                        self.connections.give_back(connection);
+                    }
                     return Ok(answer);
                 }
                 Err(mut error) => match error.take_message() {
@@ -142,30 +134,17 @@ impl Http {
         }
     }
 
-    /// Returns a connection that was used before, and lives, or a new one.
+    /// Returns a connection that was used before, or a new one, and whether it is new.
     async fn connection(&self) -> Result<(Connection, bool), Failure> {
-        while let Some((mut connection, since)) = self.last_idle() {
-            if since.elapsed() < MAX_IDLE && connection.ready().await.is_ok() {
-                return Ok((connection, false));
-            }
+        if let Some(connection) = self.connections.take() {
+            return Ok((connection, false));
         }
-        let connect = async {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
-            stream.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(stream)
-        };
-        let stream = connect.await.map_err(|error| Failure {
+        let opened = self.connections.open().await.map_err(|error| Failure {
             message: format!("the server on port {} takes no connection any more: {error}", self.port),
             is_closed: true,
             kind: "http",
-        })?;
-        let made = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = made.map_err(|error| self.no_answer(&error))?;
-        tokio::spawn(async move {
-            // Whoever has sent a request on it is told.
-            let _ = connection.await;
         });
-        Ok((sender, true))
+        opened.map(|connection| (connection, true))
     }
 
     async fn receive(
@@ -192,7 +171,9 @@ impl Http {
         begun.store(1, Ordering::Relaxed);
         while bytes.len().max(length.unwrap_or_default()) <= MAX_BODY {
             match body.frame().await {
-                Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
+                Some(Ok(frame)) => {
+                    append(&mut bytes, frame.data_ref().map(|data| &data[..]).unwrap_or_default())
+                }
                 Some(Err(error)) => return Err(self.broken_off(bytes.len(), &error)),
                 None => {
                     let content_type = head.headers.get(CONTENT_TYPE);
@@ -220,7 +201,7 @@ impl Http {
         if error.is_parse_too_large() {
             return self.refused(
                 "too_large",
-                "answered with headers that are too large, or more than 100".to_owned(),
+                format!("answered with headers that are too large, or more than {MAX_HEADER_LINES}"),
             );
         }
         if error.is_parse() {
@@ -255,14 +236,16 @@ impl Http {
             false => port::tell(&line),
         }
     }
+}
 
-    fn last_idle(&self) -> Option<(Connection, Instant)> {
-        self.idle().pop()
+/// Appends to a body; its room doubles, but is not larger than a body may be.
+fn append(bytes: &mut Vec<u8>, more: &[u8]) {
+    let length = bytes.len() + more.len();
+    if length > bytes.capacity() {
+        let room = length.max((2 * bytes.capacity()).min(MAX_BODY));
+        bytes.reserve_exact(room - bytes.len());
     }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    bytes.extend_from_slice(more);
 }
 
 /// Returns an error with its reasons, in one line.
@@ -274,4 +257,20 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_without_a_length_never_takes_more_room_than_a_body_may_have() {
+        let mut bytes = Vec::new();
+        while bytes.len() < MAX_BODY {
+            append(&mut bytes, &[0; 16 * 1024]);
+            assert!(bytes.capacity() <= MAX_BODY, "{}", bytes.capacity());
+        }
+        append(&mut bytes, b"1");
+        assert_eq!(bytes.len(), MAX_BODY + 1);
+    }
 }

@@ -3,18 +3,21 @@
 //! entry point and command.
 //!
 //! `serve` is a sandbox's life; `control`, `protocol` and `frames` are the way to the host; `program` and `executable` know
-//! the program's file, `children` the processes; `command`, `http` (with `headers` and `port`) and `lambda` are the
-//! interfaces, and `call` is what they have in common.
+//! the program's file, `children` the processes; `command`, `http` (with `connections`, `headers` and `port`) and `lambda`
+//! are the interfaces, and `call` is what they have in common; `limits` is the platform's own file.
 
 mod call;
 mod children;
 mod command;
+mod connections;
 mod control;
 mod executable;
 mod frames;
 mod headers;
 mod http;
 mod lambda;
+#[path = "../model/limits.rs"]
+mod limits;
 mod port;
 mod program;
 mod protocol;

@@ -24,6 +24,7 @@ use crate::{
     control::{Control, Requests, connect, violation},
     http::Http,
     lambda::Lambda,
+    port,
     program::Program,
     protocol::{GuestMessage, HostMessage},
 };
@@ -34,7 +35,11 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// The time in which answers that a program has given before its end are still passed on.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
-/// The exit code after SIGTERM.
+/// The time that the host has to take them.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The exit code after SIGTERM. An engine that shuts down sends it, and then the host has to know that it was not the
+/// function's fault; nothing here tells it from a SIGTERM of the program's own, which therefore counts as one from outside.
 const TERMINATED: u8 = 128 + 15;
 
 /// The sandbox: what this process was told when it was started.
@@ -69,14 +74,17 @@ pub async fn serve(place: &Place) -> io::Result<u8> {
     let children = Children::new()?;
     let mut terminated = signal(SignalKind::terminate())?;
     let (control, requests) = connect(Path::new(&variable("CLOUDFUNC_RUN", "/run/cloudfunc")))?;
+    let mut writer = tokio::spawn(Arc::clone(&control).write_rest());
     let session = Session { place, children: &children, control };
     let code = tokio::select! {
         biased;
         _ = terminated.recv() => {
             children.stop(STOP_GRACE).await;
+            port::tell("cloudfunc: the sandbox's first process got SIGTERM, and has ended the program\n");
             Ok(TERMINATED)
         }
         code = session.run(requests) => code,
+        error = &mut writer => Err(error.unwrap_or_else(io::Error::other)),
     };
     children.signal(Signal::KILL);
     code
@@ -160,7 +168,7 @@ impl Session<'_> {
                 ended = &mut ended => {
                     let last = async { while calls.join_next().await.is_some() {} };
                     let _ = timeout(LAST_ANSWERS, last).await;
-                    let _ = timeout(LAST_ANSWERS, self.control.written()).await;
+                    let _ = timeout(LAST_WORDS, self.control.written()).await;
                     return Ok(ended.code());
                 }
                 request = requests.next() => match request? {

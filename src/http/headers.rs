@@ -144,6 +144,7 @@ fn too_large(detail: String) -> super::Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::limits::OF_A_CONNECTION;
 
     fn headers(list: &[(&str, &[u8])]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -187,6 +188,15 @@ mod tests {
         ];
         assert_eq!(seen.joined.into_iter().collect::<Vec<_>>(), pairs(&expected));
         assert_eq!(seen.list, None, "nothing is lost in the map");
+    }
+
+    #[test]
+    fn what_the_helper_takes_for_a_connections_own_stays_here() {
+        for name in OF_A_CONNECTION {
+            let name = HeaderName::from_static(name);
+            // The length is written anew for the handler.
+            assert!(stays_here(&name) || name == header::CONTENT_LENGTH, "{name}");
+        }
     }
 
     #[test]

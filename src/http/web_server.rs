@@ -9,7 +9,9 @@ use axum::{
 use bytes::Bytes;
 
 use super::{Answer, Failure};
-use crate::model::{HttpRequest, HttpResponse, Problem, api::header as ours, code};
+use crate::model::{
+    HttpRequest, HttpResponse, Problem, api::header as ours, code, limits::OF_A_CONNECTION,
+};
 
 const METHOD: HeaderName = HeaderName::from_static(ours::HTTP_METHOD);
 const PATH: HeaderName = HeaderName::from_static(ours::HTTP_PATH);
@@ -89,19 +91,7 @@ pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpR
 /// Whether a header of a response is the server's: others are of one connection, or the platform says them.
 fn is_of_server(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let is_not = matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | ours::SERVER_TIMING
-    );
+    let is_not = OF_A_CONNECTION.contains(&name) || name == ours::SERVER_TIMING;
     !is_not && !name.starts_with("cloudfunc-")
 }
 

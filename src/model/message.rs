@@ -10,6 +10,7 @@ use std::{any::Any, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use super::limits::MAX_BODY;
 use super::{
     Body, Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse,
     InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, Start, State, function::millis,
@@ -17,9 +18,6 @@ use super::{
 
 /// The version of all headers in this file.
 pub const VERSION: u16 = 1;
-
-/// The largest payload and the largest result, in bytes; larger ones are refused where they appear.
-pub const MAX_BODY: usize = 6 * 1024 * 1024;
 
 /// An invocation on its way to a manager. Sync: the payload is the message's body. Async: there is no body, since the
 /// claim returns it; so a duplicate costs little.

@@ -12,6 +12,7 @@ pub mod function;
 pub mod http;
 pub mod id;
 pub mod invocation;
+pub mod limits;
 pub mod log;
 pub mod message;
 pub mod name;

@@ -15,7 +15,8 @@ use crate::{
 const EXIT_REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Exit codes of a kill. The first process of a sandbox passes on how the function's own process ended, so one that sends
-/// itself such a signal, or exits with such a number, is taken for killed from outside, too.
+/// itself such a signal, or exits with such a number, is taken for killed from outside, too; and so is one that sends SIGTERM
+/// to the helper, which says in the log that it got it.
 const KILLS: [i64; 2] = [128 + 9, 128 + 15];
 
 /// Returns why the guest of a sandbox was lost that the platform did not kill.

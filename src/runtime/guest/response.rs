@@ -6,25 +6,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Finished, GuestError, Invoke, check_content_type, protocol::Features};
-use crate::model::{Body, HttpResponse};
-
-/// The limit of all header names and values of a response, in bytes: those of a frame have 64 KiB, escaped as JSON.
-const MAX_HEADERS: usize = 48 * 1024;
+use crate::model::{
+    Body, FunctionError, HttpResponse,
+    limits::{MAX_HEADER_LINES, MAX_HEADERS, OF_A_CONNECTION},
+};
 
 /// The media type of a body whose own cannot be passed on.
 const UNKNOWN: &str = "application/octet-stream";
-
-/// Headers of one connection, and the length, which the body says.
-const OF_A_CONNECTION: [&str; 8] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Returns an invocation as a guest with these features may be sent it.
 pub(super) fn for_guest(invoke: &Invoke, features: Features) -> Cow<'_, Invoke> {
@@ -47,7 +35,9 @@ pub(super) fn finished(
             Ok(Finished::Result(Body { content_type, bytes }))
         }
         (true, Some(response)) => {
-            check(&response).map_err(GuestError::Violation)?;
+            if let Err(error) = check(&response) {
+                return Ok(Finished::Error(error));
+            }
             let content_type = media_type(&response, content_type);
             Ok(Finished::Response(response, Body { content_type, bytes }))
         }
@@ -70,26 +60,48 @@ fn media_type(response: &HttpResponse, guests: String) -> String {
     }
 }
 
-fn check(response: &HttpResponse) -> Result<(), String> {
+/// Checks what a server has answered: it is its own text, as an error would be, and ends no more than its invocation.
+fn check(response: &HttpResponse) -> Result<(), FunctionError> {
+    let error = |kind: &str, message: String| {
+        Err(FunctionError { kind: kind.to_owned(), message, trace: None, hint: None })
+    };
     if !(200..=599).contains(&response.status) {
-        return Err(format!("an HTTP response with the status {}", response.status));
+        let message = format!(
+            "the response has the status {}, and only 200 to 599 can be passed on",
+            response.status
+        );
+        return error("http", message);
+    }
+    if response.headers.len() > MAX_HEADER_LINES {
+        let count = response.headers.len();
+        let message = format!("the response has {count} headers, over the limit of {MAX_HEADER_LINES}");
+        return error("too_large", message);
     }
     for (name, value) in &response.headers {
         if OF_A_CONNECTION.contains(&name.as_str()) {
-            return Err(format!(
-                "an HTTP response with the header '{name}', which is of one connection"
-            ));
+            return error(
+                "http",
+                format!("the response has the header '{name}', which is of one connection"),
+            );
         }
         if name.is_empty() || !name.bytes().all(is_of_a_name) {
-            return Err(format!("an HTTP response with a header named {name:?}"));
+            return error(
+                "http",
+                format!("the response has a header named {name:?}, which is no name in HTTP"),
+            );
         }
         if !value.chars().all(is_of_a_value) {
-            return Err(format!("an HTTP response whose header '{name}' has a control character"));
+            let message =
+                format!("the response's header '{name}' has a character that HTTP does not allow");
+            return error("http", message);
         }
     }
-    let size: usize = response.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let sizes = response.headers.iter().map(|(name, value)| name.len() + value.chars().count());
+    let size: usize = sizes.sum();
     if size > MAX_HEADERS {
-        return Err(format!("{size} bytes of HTTP headers are over the limit of {MAX_HEADERS}"));
+        let message =
+            format!("the response's headers have {size} bytes, over the limit of {MAX_HEADERS}");
+        return error("too_large", message);
     }
     Ok(())
 }
@@ -149,28 +161,44 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_may_answer_is_the_guests_fault() {
+    fn what_no_server_may_answer_ends_its_invocation_and_not_the_guest() {
         let large = "x".repeat(25_000);
-        for (status, headers, reason) in [
-            (199, &[][..], "the status 199"),
-            (600, &[], "the status 600"),
-            (200, &[("Content-Type", "a")], "a header named \"Content-Type\""),
-            (200, &[("", "a")], "a header named \"\""),
-            (200, &[("a b", "a")], "a header named \"a b\""),
-            (200, &[("a", "b\r\nc: d")], "'a' has a control character"),
-            (200, &[("a", "\u{7f}")], "'a' has a control character"),
-            (200, &[("a", "\u{20ac}")], "'a' has a control character"),
-            (200, &[("content-length", "3")], "'content-length', which is of one connection"),
-            (200, &[("transfer-encoding", "chunked")], "'transfer-encoding', which is"),
+        let many = [("a", "b"); MAX_HEADER_LINES + 1];
+        for (status, headers, kind, reason) in [
+            (199, &[][..], "http", "the status 199"),
+            (600, &[], "http", "the status 600"),
+            (200, &[("Content-Type", "a")], "http", "a header named \"Content-Type\""),
+            (200, &[("", "a")], "http", "a header named \"\""),
+            (200, &[("a b", "a")], "http", "a header named \"a b\""),
+            (200, &[("a", "b\r\nc: d")], "http", "'a' has a character that"),
+            (200, &[("a", "\u{7f}")], "http", "'a' has a character that"),
+            (200, &[("a", "\u{20ac}")], "http", "'a' has a character that"),
+            (200, &[("content-length", "3")], "http", "'content-length', which is of one connection"),
+            (200, &[("transfer-encoding", "chunked")], "http", "'transfer-encoding', which is"),
+            (200, &many[..], "too_large", "the response has 101 headers, over the limit of 100"),
             (
                 200,
                 &[("a", large.as_str()), ("b", large.as_str())],
-                "50002 bytes of HTTP headers are over the limit of 49152",
+                "too_large",
+                "the response's headers have 50002 bytes, over the limit of 49152",
             ),
         ] {
-            let error = seen(response(status, headers)).unwrap_err();
-            assert!(matches!(error, GuestError::Violation(_)), "{error:?}");
-            assert!(error.to_string().contains(reason), "{error}");
+            let Finished::Error(error) = seen(response(status, headers)).unwrap() else {
+                panic!("{reason}")
+            };
+            assert_eq!(error.kind, kind, "{error:?}");
+            assert!(error.message.contains(reason), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_of_a_header_counts_once_whatever_it_is() {
+        for letter in ["x", "\u{e9}"] {
+            let value = letter.repeat(MAX_HEADERS - 1);
+            let finished = seen(response(200, &[("a", value.as_str())])).unwrap();
+            assert!(matches!(finished, Finished::Response(..)), "{letter}");
+            let finished = seen(response(200, &[("ab", value.as_str())])).unwrap();
+            assert!(matches!(finished, Finished::Error(_)), "{letter}");
         }
     }
 

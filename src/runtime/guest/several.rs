@@ -223,8 +223,9 @@ impl Several<'_> {
                 Ok(())
             }
             GuestMessage::Result { id, content_type, http } => {
-                let is_request = self.under_way.get(&id).is_some_and(|one| one.is_request);
-                self.finish(id, response::finished(is_request, content_type, http, body)?)
+                let Some(one) = self.under_way.get(&id) else { return Err(not_under_way(id)) };
+                let finished = response::finished(one.is_request, content_type, http, body)?;
+                self.finish(id, finished)
             }
             GuestMessage::Error { id, error } => self.finish(id, Finished::Error(bounded(error))),
             other => Err(unexpected(&other, "result")),
@@ -233,7 +234,7 @@ impl Several<'_> {
 
     fn finish(&mut self, id: InvocationId, finished: Finished) -> Result<(), GuestError> {
         let Entry::Occupied(one) = self.under_way.entry(id) else {
-            return Err(GuestError::Violation(format!("an answer to {id}, which is not under way")));
+            return Err(not_under_way(id));
         };
         let mut one = one.remove();
         one.finish_lines();
@@ -254,6 +255,10 @@ impl Several<'_> {
         }
         Ok(())
     }
+}
+
+fn not_under_way(id: InvocationId) -> GuestError {
+    GuestError::Violation(format!("an answer to {id}, which is not under way"))
 }
 
 /// Writes until all is written, or the socket takes no more; what was written is taken off.

@@ -104,9 +104,11 @@ async fn what_a_guest_may_not_send_ends_all_that_is_under_way() {
     const RESULT: &str = r#"{"result":{"id":"ID","content_type":"text/plain"}}"#;
     const LOG: &str = r#"{"log":{"id":"ID","stream":"stdout"}}"#;
     let nobody = format!(r#"{{"error":{{"id":"{}","type":"E","message":""}}}}"#, InvocationId::new());
+    let response = RESULT.replace("}}", r#","http":{"status":200}}}"#);
     for (features, frames, reason) in [
         (BOTH, &[RESULT, RESULT][..], "which is not under way"),
         (BOTH, &[RESULT, nobody.as_str()], "which is not under way"),
+        (BOTH, &[RESULT, response.as_str()], "which is not under way"),
         (BOTH, &[RESULT, r#"{"ready":{}}"#], "'ready' instead of 'result'"),
         (BOTH, &[RESULT, r#"{"later":{}}"#], "unknown variant"),
         (r#","features":["concurrent"]"#, &[RESULT, LOG], "'log' instead of 'result'"),
@@ -237,16 +239,34 @@ async fn a_response_that_is_none_or_that_nobody_asked_for_ends_the_guest() {
     for (http, answer, reason) in [
         (request(), plain.to_owned(), "a result without the HTTP response to its request"),
         (None, with(r#"{"status":200}"#), "an HTTP response that no request asked for"),
-        (request(), with(r#"{"status":700}"#), "an HTTP response with the status 700"),
-        (
-            request(),
-            with(r#"{"status":200,"headers":[["te","x"]]}"#),
-            "'te', which is of one connection",
-        ),
     ] {
         let (_, answers) = answered(HTTP, http, &answer).await;
         for answer in answers {
             assert!(answer.starts_with("Err(") && answer.contains(reason), "{answer}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_passed_on_ends_its_invocation_and_not_the_guest() {
+    // More bytes as UTF-8 than the limit, and fewer as they are.
+    let latin = "\u{e9}".repeat(30_000);
+    let answer = |http: &str| format!(r#"{{"result":{{"id":"ID","content_type":"","http":{http}}}}}"#);
+    let plain = "x".repeat(25_000);
+    for (http, reason) in [
+        (r#"{"status":700}"#.to_owned(), "the response has the status 700"),
+        (r#"{"status":200,"headers":[["te","x"]]}"#.to_owned(), "'te', which is of one connection"),
+        (
+            format!(r#"{{"status":200,"headers":[["a","{plain}"],["b","{plain}"]]}}"#),
+            "50002 bytes, over the limit of 49152",
+        ),
+    ] {
+        let (_, answers) = answered(HTTP, request(), &answer(&http)).await;
+        for answer in answers {
+            assert!(answer.starts_with("Ok(Error(") && answer.contains(reason), "{answer}");
+        }
+    }
+    let http = format!(r#"{{"status":200,"headers":[["a","{latin}"]]}}"#);
+    let (_, answers) = answered(HTTP, request(), &answer(&http)).await;
+    assert!(answers.iter().all(|answer| answer.starts_with("Ok(Response(")), "{answers:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
 use super::*;
@@ -150,6 +151,7 @@ async fn what_cannot_be_started_says_why() {
         ("none", "is not found: it is neither in {task} nor on the PATH, which is {path}".to_owned()),
         (".", "is not found".to_owned()),
         ("/tmp", "is a folder".to_owned()),
+        ("./pipe", "is not a file, but a pipe, a socket or a device".to_owned()),
         ("plain", "is not executable: run `chmod +x plain` in its folder, and deploy again".to_owned()),
         ("./plain", "is not executable: run `chmod +x plain` in its folder, and deploy again".to_owned()),
         ("lost", "begins with #!/opt/none/bash, and there is no /opt/none/bash here".to_owned()),
@@ -176,6 +178,7 @@ async fn what_cannot_be_started_says_why() {
             host.file(name, bytes, *mode);
         }
         let task = host.folder.path().join("task").canonicalize().unwrap();
+        mknodat(CWD, task.join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o755), 0).unwrap();
         let expected = expected
             .replace("{task}", task.to_str().unwrap())
             .replace("{path}", &std::env::var("PATH").unwrap());

@@ -9,6 +9,8 @@ use tokio::io::AsyncWriteExt;
 use super::*;
 use crate::support::eventually;
 
+const SIGTERM: &str = "cloudfunc: the sandbox's first process got SIGTERM, and has ended the program\n";
+
 fn terminate(host: &Host) {
     let pid = i32::try_from(host.process.id().unwrap()).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
@@ -95,6 +97,7 @@ async fn sigterm_reaches_the_program_and_one_that_ignores_it_is_killed() {
     host.begin("i1", 30_000, json!(null), b"").await;
     line_of(&host, "pid").await;
     terminate(&host);
+    host.says(SIGTERM).await;
     assert_eq!(host.exit().await.code(), Some(143));
     assert_eq!(line_of(&host, "end").await, "told");
     let mut host = Host::shell(1, "trap '' TERM; echo $$ >pid; while :; do sleep 0.1; done").await;
@@ -104,6 +107,14 @@ async fn sigterm_reaches_the_program_and_one_that_ignores_it_is_killed() {
     assert_eq!(host.exit().await.code(), Some(143));
     let path = Path::new("/proc").join(pid);
     eventually("the program is gone", async || (!path.exists()).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_program_that_ends_the_helper_finds_that_in_the_log() {
+    let mut host = Host::shell(1, "kill $PPID; exec sleep 1000").await;
+    host.begin("i1", 30_000, json!(null), b"").await;
+    host.says(SIGTERM).await;
+    assert_eq!(host.exit().await.code(), Some(143), "as if the engine had sent it");
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! A web server behind the helper. It sends what the payload says, or tells what it has received.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::*;
 
 const SERVER: &str = r#"
-import json, os, socket, threading
+import json, os, select, socket, threading
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 def serve(connection, number):
     reader = connection.makefile("rb")
@@ -15,7 +17,16 @@ def serve(connection, number):
         while text := reader.readline().rstrip(b"\r\n"):
             name, _, value = text.partition(b":")
             headers.append([name.decode().lower(), value.strip().decode("latin-1")])
+        if path == "/early":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            threading.Event().wait()
         body = reader.read(int(dict(headers).get("content-length", 0)))
+        if path == "/apart":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+            connection.sendall(b"body")
+            continue
+        if path == "/crowd":
+            select.select([server], [], [])
         if path.startswith("/exit/"):
             os._exit(int(path[6:]))
         if path.startswith("/raw"):
@@ -39,9 +50,14 @@ while True:
 
 /// Starts the helper with that server.
 async fn server(concurrency: u32) -> (Host, u16) {
+    serving(SERVER, concurrency).await
+}
+
+/// Starts the helper with a server in Python.
+async fn serving(text: &str, concurrency: u32) -> (Host, u16) {
     let port = free_port();
     let mut host = Host::start().await;
-    host.file("server.py", SERVER, 0o644);
+    host.file("server.py", text, 0o644);
     let interface = json!({ "kind": "http", "port": port });
     let answer = host.load(interface, concurrency, &["python3", "server.py"]).await;
     assert_eq!(answer, json!({ "ready": { "context": false } }));
@@ -153,6 +169,73 @@ async fn a_connection_is_used_again_until_the_server_closes_it() {
     }
     // The first one was the look for an open port.
     assert_eq!(numbers, [2, 2, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_connection_is_not_used_again_after_the_head_alone() {
+    let (mut host, _) = server(1).await;
+    let (answer, body) = ask(&mut host, "HEAD", "/apart", json!([]), b"").await;
+    assert_eq!((&answer["result"]["http"]["status"], body.len()), (&json!(200), 0), "{answer}");
+    assert_eq!(seen(&mut host, "GET", "/", json!([]), b"").await["connection"], 3);
+}
+
+#[tokio::test]
+async fn an_answer_before_the_request_was_read_holds_up_no_later_one() {
+    let (mut host, _) = server(1).await;
+    let (answer, _) = ask(&mut host, "POST", "/early", json!([]), &vec![b'x'; 5_000_000]).await;
+    assert_eq!(answer["result"]["http"]["status"], 200, "{answer}");
+    assert_eq!(seen(&mut host, "GET", "/", json!([]), b"").await["connection"], 3);
+}
+
+#[tokio::test]
+async fn a_server_that_serves_one_connection_at_a_time_answers_calls_at_once() {
+    let thread = "threading.Thread(target=serve, args=(connection, number), daemon=True).start()";
+    let alone = SERVER.replace(thread, "serve(connection, number)");
+    assert_ne!(alone, SERVER);
+    let (mut host, _) = serving(&alone, 2).await;
+    let http = |path: &str| json!({ "method": "GET", "path": path, "headers": [] });
+    // It is answered when the other one has connected, and keeps its connection.
+    host.begin("first", 30_000, http("/crowd"), b"").await;
+    host.begin("second", 30_000, http("/"), b"").await;
+    for id in ["first", "second"] {
+        let (answer, _) = host.next().await;
+        assert_eq!(answer["result"]["id"], id, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_written_in_two_pieces_does_not_wait_for_the_kernel() {
+    let (mut host, _) = server(1).await;
+    let mut quickest = Duration::MAX;
+    for number in 0..30 {
+        let begun = Instant::now();
+        let (answer, body) = ask(&mut host, "GET", "/apart", json!([]), b"").await;
+        assert_eq!(body, b"body", "{answer}");
+        // The kernel acknowledges the first ones of a connection at once anyway, and the others after 40 ms.
+        if number >= 20 {
+            quickest = quickest.min(begun.elapsed());
+        }
+    }
+    assert!(quickest < Duration::from_millis(30), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn headers_beyond_ascii_are_passed_on_until_a_message_has_no_room_for_them() {
+    let (mut host, _) = server(1).await;
+    let answer = |letter: &[u8], count: usize| {
+        let (start, end) = (&b"HTTP/1.1 200 OK\r\nX-Large: "[..], &b"\r\nContent-Length: 0\r\n\r\n"[..]);
+        [start, &letter.repeat(count), end].concat()
+    };
+    let (passed, _) = raw(&mut host, "/raw", &answer(b"\xe9", 30_000)).await;
+    let headers = json!([["x-large", "\u{e9}".repeat(30_000)]]);
+    assert_eq!(passed["result"]["http"]["headers"], headers);
+    for letter in [b"\xe9", b"\""] {
+        let (refused, _) = raw(&mut host, "/raw", &answer(letter, 40_000)).await;
+        let message = "the response's headers are over the limit of 64 KiB of a message to the host, in which quotes, \
+                       backslashes and bytes above 127 take two bytes: send less of them";
+        assert_eq!(error(&refused), ("too_large", message));
+    }
+    assert_eq!(seen(&mut host, "GET", "/", json!([]), b"").await["method"], "GET", "it serves on");
 }
 
 #[tokio::test]

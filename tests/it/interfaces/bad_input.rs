@@ -91,7 +91,7 @@ async fn a_port_that_nobody_opens_is_told_at_the_deploy(platform: &TestPlatform)
     let end = "nothing listens on port 8080 within its load_timeout of 8 s";
     assert!(problem.detail.contains(end), "{problem:?}");
     let told = "cloudfunc: for 5 s nobody has listened on port 8080 of 127.0.0.1, which the variable PORT names; the program \
-                listens on 9090\n";
+                listens on 127.0.0.1:9090: let it listen on 127.0.0.1:8080, or name its own port as `port` in cloudfunc.toml\n";
     assert!(problem.output.as_deref().unwrap_or_default().contains(told), "{problem:?}");
 }
 

@@ -1,0 +1,25 @@
+//! Bounds that the platform and its helper share: `src/helper/main.rs` includes this file.
+
+/// The limit of a payload or a result, in bytes. A frame of the runtime protocol has no larger body.
+pub const MAX_BODY: usize = 6 * 1024 * 1024;
+
+/// The limit of a response's headers, names and values together, in bytes: a value's characters are its bytes.
+pub const MAX_HEADERS: usize = 48 * 1024;
+
+/// The most headers of a response.
+pub const MAX_HEADER_LINES: usize = 100;
+
+/// The headers of one connection; `content-length` is what the body says, and nobody waits for `100-continue`.
+pub const OF_A_CONNECTION: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
