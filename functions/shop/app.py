@@ -36,7 +36,7 @@ def order():
     if not isinstance(quantity, int) or quantity < 1:
         return problem("the quantity is a whole number from 1 on"), 422
     # An instance keeps nothing: a real shop would store the order in a database.
-    print(f"ordered: {quantity} {name}", flush=True)
+    print(f"ordered: {quantity} {name}")
     total = f"{quantity * PRODUCTS[name]:.2f}"
     return {"product": name, "quantity": quantity, "total": total}, 201, {"Location": url_for("product", name=name)}
 

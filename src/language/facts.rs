@@ -179,6 +179,9 @@ pub struct Variables {
     pub read_at_start: &'static [&'static str],
     /// Variables that have no effect in a function, or keep it from starting, each with the reason.
     pub refused: &'static [(&'static str, &'static str)],
+    /// Variables with the values that programs of this language's images get, where their author sets no others. The shim
+    /// needs none of them.
+    pub of_programs: &'static [(&'static str, &'static str)],
 }
 
 /// The packages of a function.
@@ -228,6 +231,8 @@ pub struct Installer {
     pub program: &'static [(&'static str, &'static str)],
     /// Its handler.
     pub handler: &'static str,
+    /// The number of the form that packages are installed in: those of another form are installed anew.
+    pub form: u8,
     /// Returns the entries of a file's text.
     pub entries: fn(text: &str, rules: Rules) -> Vec<Entry>,
     /// Returns the form of a file's text that stays the same where nothing changes for the program: without comments, say.

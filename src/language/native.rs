@@ -28,7 +28,7 @@ pub(super) const FACTS: Facts = Facts {
     image: Image { base: "debian:{version}-slim", files: &[], steps: &[], env: &[("LANG", "C.UTF-8")] },
     interpreter: None,
     host: None,
-    variables: Variables { read_at_start: &[], refused: &[] },
+    variables: Variables { read_at_start: &[], refused: &[], of_programs: &[] },
     dependencies: None,
     command: None,
     bytecode: None,

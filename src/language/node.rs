@@ -52,7 +52,7 @@ pub(super) const FACTS: Facts = Facts {
         all_names,
         describe: &["-e", include_str!("../../templates/node/runtime/host.cjs")],
     }),
-    variables: Variables { read_at_start: READ_AT_START, refused: REFUSED },
+    variables: Variables { read_at_start: READ_AT_START, refused: REFUSED, of_programs: &[] },
     dependencies: Some(Dependencies {
         file: packages::FILE,
         asks: packages::asks,
@@ -63,6 +63,7 @@ pub(super) const FACTS: Facts = Facts {
             find: &["-e", FIND],
             program: &[("install.cjs", include_str!("../../templates/node/runtime/install.cjs"))],
             handler: "install.handler",
+            form: 2,
             entries: |_, _| Vec::new(),
             normal: str::to_owned,
             builds_sources: false,

@@ -54,7 +54,12 @@ pub(super) const FACTS: Facts = Facts {
         all_names,
         describe: &["-I", "-B", "-c", include_str!("../../templates/python/runtime/host.py")],
     }),
-    variables: Variables { read_at_start: &["PYTHON*"], refused: REFUSED },
+    variables: Variables {
+        read_at_start: &["PYTHON*"],
+        refused: REFUSED,
+        // What is printed goes to a pipe: without it lines would come late, and those of a killed program never.
+        of_programs: &[("PYTHONUNBUFFERED", "1")],
+    },
     dependencies: Some(Dependencies {
         file: "requirements.txt",
         asks: requirements::asks,
@@ -72,6 +77,8 @@ pub(super) const FACTS: Facts = Facts {
                 ("explain.py", include_str!("../../templates/python/runtime/explain.py")),
             ],
             handler: "install.handler",
+            // 1: without bytecode; 2: scripts with the path of the interpreter that installed them.
+            form: 3,
             entries: requirements::entries,
             index: Index::Python,
             beside: &[],

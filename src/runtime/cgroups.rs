@@ -26,6 +26,9 @@ const TOP: &str = "cloudfunc-";
 /// The beginning of the name of a function's group; the name of a function has no dot in it.
 const FUNCTION: &str = "function.";
 
+/// The kernel charges memory in batches; with one more, the limit would have been exceeded.
+const AT_ONCE: u64 = 1 << 20;
+
 /// The way to set limits on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cgroups {
@@ -52,6 +55,28 @@ impl Cgroups {
         match self {
             Self::V1 => 1,
             Self::V2 => 2,
+        }
+    }
+
+    /// Returns how many processes of a group with the controller `memory` the kernel has killed because the group has
+    /// reached its limit; none where that cannot be read. A machine that has no memory left kills, too: that is counted in
+    /// the same place, without the limit.
+    pub(super) fn memory_kills(self, folder: &Path) -> Option<u64> {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        match self {
+            Self::V1 => {
+                let kills = count(&read("memory.oom_control")?, "oom_kill ");
+                // Its counts of failures stay at zero where memory and swap have the same limit.
+                let number = |name| read(name)?.trim().parse::<u64>().ok();
+                let most = number("memory.max_usage_in_bytes").unwrap_or_default();
+                let is_hit = number("memory.limit_in_bytes").is_none_or(|limit| most + AT_ONCE >= limit);
+                Some(if is_hit { kills } else { 0 })
+            }
+            Self::V2 => {
+                let events = read("memory.events")?;
+                let is_hit = count(&events, "oom ") > 0;
+                Some(if is_hit { count(&events, "oom_kill ") } else { 0 })
+            }
         }
     }
 
@@ -111,6 +136,12 @@ impl Cgroups {
     }
 }
 
+/// Returns the number in the line of the text that begins so.
+fn count(text: &str, beginning: &str) -> u64 {
+    let count = text.lines().find_map(|line| line.strip_prefix(beginning));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
+}
+
 /// Returns the name of a function's group; `name` is empty when the function is not known yet. Then nothing is shared.
 pub(super) fn of_function(name: &str) -> String {
     if name.is_empty() { "none".to_owned() } else { format!("{FUNCTION}{name}") }
@@ -166,6 +197,42 @@ mod tests {
     #[test]
     fn cpus_are_a_share_of_a_period() {
         assert_eq!([1.0, 0.5, 2.0, 0.001].map(quota), [100_000, 50_000, 200_000, 1000]);
+    }
+
+    #[test]
+    fn kills_count_as_the_functions_own_only_where_its_limit_was_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let kills = |version: Cgroups, files: &[(&str, &str)]| {
+            for (name, text) in files {
+                fs::write(folder.path().join(name), text).unwrap();
+            }
+            version.memory_kills(folder.path())
+        };
+        assert_eq!(kills(Cgroups::V1, &[]), None);
+        assert_eq!(kills(Cgroups::V2, &[]), None);
+        for (oom, oom_kill, expected) in [(1, 1, 1), (2, 3, 3), (0, 1, 0), (1, 0, 0), (0, 0, 0)] {
+            let events =
+                format!("low 0\nhigh 0\nmax 12\noom {oom}\noom_kill {oom_kill}\noom_group_kill 0\n");
+            let said = format!("oom {oom}, oom_kill {oom_kill}");
+            assert_eq!(
+                kills(Cgroups::V2, &[("memory.events", events.as_str())]),
+                Some(expected),
+                "{said}"
+            );
+        }
+        let limit: u64 = 128 << 20;
+        for (most, killed, expected) in
+            [(limit, 1, 1), (limit - AT_ONCE, 2, 2), (limit / 2, 1, 0), (limit, 0, 0)]
+        {
+            let (limited, used) = (format!("{limit}\n"), format!("{most}\n"));
+            let control = format!("oom_kill_disable 1\nunder_oom 0\noom_kill {killed}\n");
+            let files = [
+                ("memory.limit_in_bytes", limited.as_str()),
+                ("memory.max_usage_in_bytes", used.as_str()),
+                ("memory.oom_control", control.as_str()),
+            ];
+            assert_eq!(kills(Cgroups::V1, &files), Some(expected), "{most} of {limit}, {killed} kills");
+        }
     }
 
     #[test]

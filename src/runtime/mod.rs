@@ -298,6 +298,13 @@ pub trait Sandbox: Send + Sync {
     /// the next removal by label deletes the rest.
     async fn remove(&self);
 
+    /// Returns how many of its processes the kernel has killed by now because it had reached its limit of memory; zero
+    /// where nobody tells. Where the word of a kill may come later than what follows from it, this waits a moment for one
+    /// more than the `known` ones.
+    async fn memory_kills(&self, _known: u64) -> u64 {
+        0
+    }
+
     /// Returns whether none of its processes runs any more, as [`Sandbox::remove`] has found.
     fn is_gone(&self) -> bool {
         true

@@ -8,8 +8,8 @@ def greet():
     """Called for `cloudfunc invoke function_name`, which sends POST / unless it is told otherwise."""
     event = request.get_json(silent=True) or {}
     name = event.get("name", "World")
-    # What it prints goes to the log: `cloudfunc logs function_name`. Without `flush` it comes late.
-    print(f"greeting {name}", flush=True)
+    # What it prints goes to the log: `cloudfunc logs function_name`.
+    print(f"greeting {name}")
     return {"greeting": f"Hello {name}!"}
 
 

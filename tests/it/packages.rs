@@ -11,6 +11,7 @@ mod projects;
 mod proxy;
 mod refusals;
 pub mod registry;
+mod scripts;
 pub mod wheelhouse;
 
 use std::time::Duration;

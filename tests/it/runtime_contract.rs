@@ -479,6 +479,7 @@ contract! {
     images:
     containers_with_egress_cannot_reach_each_other
     a_functions_image_holds_its_code
+    a_volume_of_an_image_has_a_limit_and_is_not_on_the_disk
     an_image_of_ones_own_is_run_with_its_own_words_in_its_own_folder
     an_image_that_cannot_be_had_names_the_setting;
 

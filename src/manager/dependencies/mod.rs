@@ -264,9 +264,9 @@ impl Build<'_> {
 
     fn key(&self, target: &Target) -> Digest {
         let builds = origins(&self.shared.packages.builds, self.wanted.installer.index);
-        let Requirements { language, from_source, .. } = *self.wanted;
-        // Trees of version 1 have no bytecode.
-        let key = Key { v: 2, language, target, texts: self.wanted.normal(), from_source, builds };
+        let Requirements { language, installer, from_source, .. } = *self.wanted;
+        let (v, texts) = (installer.form, self.wanted.normal());
+        let key = Key { v, language, target, texts, from_source, builds };
         Digest::of(&serde_json::to_vec(&key).expect("it is plain data"))
     }
 

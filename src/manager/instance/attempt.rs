@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     model::{
-        Body, HttpRequest, HttpResponse, InstanceId, Interface, InvocationId, Phase, PhaseName, Phases,
-        Revision, Start,
+        Body, FunctionError, HttpResponse, InstanceId, Interface, InvocationId, Phase, PhaseName,
+        Phases, Revision, Start,
         message::{self, Verdict},
     },
     runtime::{Finished, Invoke, RequestHead},
@@ -43,8 +43,11 @@ pub(super) struct AttemptContext<'a> {
 }
 
 /// The end of an attempt in a guest.
+#[derive(Debug)]
 pub(super) enum End {
     Finished(Finished),
+    /// By the end of a process of its own, in a guest that goes on.
+    Crashed(FunctionError),
     /// After this long.
     TimedOut(Duration),
     /// After this long, in an instance that is not stopped before other attempts have ended.
@@ -124,7 +127,7 @@ impl AttemptContext<'_> {
                 let rest = "; its instance ends once the other invocations in it have ended";
                 (timed_out(limit, rest), None)
             }
-            End::Lost(Lost::Crashed(error)) => {
+            End::Crashed(error) | End::Lost(Lost::Crashed(error)) => {
                 (Verdict::Crashed { error: for_callers(error, self.revision) }, None)
             }
             End::Lost(Lost::FromOutside(reason)) => (Verdict::Unfinished { reason }, None),
@@ -172,10 +175,9 @@ impl AttemptContext<'_> {
 
 /// Takes the request that a web server gets out of an invocation, whose caller may have named none.
 fn request(invoke: &mut message::Invoke) -> RequestHead {
-    let usual = || HttpRequest { method: "POST".to_owned(), path: "/".to_owned(), query: None };
     let joined = std::mem::take(&mut invoke.headers);
     let headers = invoke.header_list.take().unwrap_or_else(|| joined.into_iter().collect());
-    RequestHead { request: invoke.http.take().unwrap_or_else(usual), headers }
+    RequestHead { request: invoke.http.take().unwrap_or_default(), headers }
 }
 
 /// Returns what a response says of its invocation.
@@ -209,7 +211,7 @@ fn phase(name: PhaseName, zero: Instant, from: Instant, to: Instant) -> Phase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FunctionId, Mode, RevisionNumber};
+    use crate::model::{FunctionId, HttpRequest, Mode, RevisionNumber};
 
     fn invoke(http: Option<HttpRequest>, list: Option<Vec<(String, String)>>) -> message::Invoke {
         message::Invoke {

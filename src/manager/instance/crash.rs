@@ -28,11 +28,7 @@ pub(super) async fn crash(sandbox: &dyn Sandbox, spec: &FunctionSpec, error: Gue
         return crashed("exit", "the function's process hung up without an answer".to_owned());
     };
     match exit {
-        Exit::OutOfMemory => {
-            let limit = show_bytes(spec.memory_bytes);
-            let message = format!("the function used more than its memory limit of {limit}");
-            crashed("out_of_memory", message)
-        }
+        Exit::OutOfMemory => Lost::Crashed(out_of_memory(spec)),
         Exit::Code(code) if KILLS.contains(&code) => {
             let code = runtime::show_code(code);
             Lost::FromOutside(format!(
@@ -66,12 +62,18 @@ async fn exit_of(sandbox: &dyn Sandbox, limit: Duration) -> Option<Exit> {
 }
 
 /// Why a guest was lost.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Lost {
     /// By its own doing.
     Crashed(FunctionError),
     /// By a kill, or with its engine; in words, for users.
     FromOutside(String),
+}
+
+/// Returns the error of a function that has reached its limit of memory.
+pub(super) fn out_of_memory(spec: &FunctionSpec) -> FunctionError {
+    let limit = show_bytes(spec.memory_bytes);
+    function_error("out_of_memory", format!("the function used more than its memory limit of {limit}"))
 }
 
 fn crashed(kind: &str, message: String) -> Lost {

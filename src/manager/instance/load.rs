@@ -13,7 +13,7 @@ use super::{
         start_failure::{StartFailure, function_error},
     },
     Instance,
-    crash::{Lost, crash},
+    crash::{Lost, crash, out_of_memory},
     folder::link_packages,
     for_callers::for_callers,
     start::fill,
@@ -61,15 +61,7 @@ impl Instance {
                 self.loaded = Instant::now();
                 Ok(())
             }
-            Err(LoadFailure::Function(mut error)) => {
-                // What a program says of itself is its output.
-                if !self.revision.spec.interface.is_protocol()
-                    && let Some(tail) = self.load_output.tail()
-                {
-                    let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
-                }
-                Err(StartFailure::Load(for_callers(error, &self.revision)))
-            }
+            Err(LoadFailure::Function(error)) => Err(self.told_failure(error).await),
             Err(LoadFailure::Unable(reason)) => Err(match self.revision.spec.code {
                 Code::Image { .. } | Code::Dockerfile { .. } => StartFailure::Image(reason),
                 Code::Language { .. } => StartFailure::Platform(reason),
@@ -90,12 +82,7 @@ impl Instance {
                     Lost::Crashed(error) => error,
                     Lost::FromOutside(reason) => return Err(StartFailure::Platform(reason)),
                 };
-                error.message.push_str(match spec.interface {
-                    Interface::Protocol => " while its code was loaded",
-                    Interface::Command | Interface::Lambda | Interface::Http { .. } => {
-                        " before it was ready"
-                    }
-                });
+                error.message.push_str(when(spec.interface));
                 if let Some(tail) = self.load_output.tail() {
                     let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
                 }
@@ -103,12 +90,47 @@ impl Instance {
             }
         }
     }
+
+    /// Returns the failure of a load that the guest has told, with what its program has written.
+    async fn told_failure(&mut self, error: FunctionError) -> StartFailure {
+        let spec = &self.revision.spec;
+        // What a handler has written is kept apart; what a program says of itself is its output.
+        let tail = if spec.interface.is_protocol() { None } else { self.load_output.tail() };
+        let with_output = |mut error: FunctionError| {
+            if let Some(tail) = tail {
+                let _ = write!(error.message, "{LAST_OUTPUT}{tail}");
+            }
+            for_callers(error, &self.revision)
+        };
+        if self.memory_kills.are_behind(&*self.sandbox, spec, self.begun, &error).await {
+            let mut error = out_of_memory(spec);
+            error.message.push_str(when(spec.interface));
+            return StartFailure::Crashed(with_output(error));
+        }
+        StartFailure::Load(with_output(error))
+    }
 }
 
-/// Returns the function's variables, and the one of AWS Lambda's that a sandbox does not know itself.
+/// Returns the words for a guest that was lost in its load.
+fn when(interface: Interface) -> &'static str {
+    match interface {
+        Interface::Protocol => " while its code was loaded",
+        Interface::Command | Interface::Lambda | Interface::Http { .. } => " before it was ready",
+    }
+}
+
+/// Returns the function's variables, those of its language that it does not set itself, and the one of AWS Lambda's that a
+/// sandbox does not know.
 fn variables(spec: &FunctionSpec) -> BTreeMap<String, String> {
     const MIB: u64 = 1024 * 1024;
     let mut variables = spec.env.clone();
+    if !spec.interface.is_protocol()
+        && let Code::Language { language, .. } = &spec.code
+    {
+        for (name, value) in language.facts().variables.of_programs {
+            variables.entry((*name).to_owned()).or_insert_with(|| (*value).to_owned());
+        }
+    }
     if spec.interface == Interface::Lambda {
         let memory = (spec.memory_bytes / MIB).to_string();
         variables.insert("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), memory);
@@ -138,6 +160,28 @@ fn too_slow(interface: Interface, limit: Duration) -> FunctionError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{self, Defaults};
+
+    #[test]
+    fn programs_in_python_write_at_once_unless_their_author_says_otherwise() {
+        let unbuffered = |manifest: &str| {
+            let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
+            variables(&spec).remove("PYTHONUNBUFFERED")
+        };
+        let server = "interface = 'http'\ncommand = ['gunicorn', 'app:app']\n";
+        assert_eq!(unbuffered(server).as_deref(), Some("1"));
+        assert_eq!(unbuffered("interface = 'command'\ncommand = ['./a.py']").as_deref(), Some("1"));
+        let own = format!("{server}[env]\nPYTHONUNBUFFERED = ''\n");
+        assert_eq!(unbuffered(&own).as_deref(), Some(""));
+        // The shim passes on what a handler prints; other languages and images know nothing of it.
+        for manifest in [
+            "",
+            "language = 'native'\ninterface = 'http'\ncommand = ['./server']",
+            "image = 'i'\ninterface = 'http'\ncommand = ['serve']",
+        ] {
+            assert_eq!(unbuffered(manifest), None, "{manifest}");
+        }
+    }
 
     #[test]
     fn a_load_that_takes_too_long_says_what_did_not_happen() {

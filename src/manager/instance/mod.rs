@@ -8,6 +8,7 @@ mod for_callers;
 pub mod image;
 mod load;
 pub mod load_once;
+mod memory_kills;
 mod of_programs;
 pub mod prewarm;
 mod run;
@@ -34,6 +35,7 @@ use crate::{
     store::ReportedInstance,
 };
 use folder::remove_folder;
+use memory_kills::MemoryKills;
 
 /// The whole life of an instance. Tells the dispatcher `Started`, later `Ended` (if it ends while
 /// idle) and at last `Gone`.
@@ -60,6 +62,7 @@ pub(super) struct Instance {
     revision: Arc<Revision>,
     sandbox: Arc<dyn Sandbox>,
     guest: Guest,
+    memory_kills: MemoryKills,
     /// Its installed packages, which stay while it lives.
     packages: Option<Arc<Tree>>,
     /// Its sandbox was there before it was this revision's.
@@ -84,7 +87,7 @@ impl Instance {
         let begun = Instant::now();
         let (shared, prewarmed) = (shared.clone(), true);
         let (ready, loaded) = (begun, begun);
-        let load_output = LoadOutput::default();
+        let (load_output, memory_kills) = Default::default();
         let packages = None;
         Self {
             shared,
@@ -92,6 +95,7 @@ impl Instance {
             revision,
             sandbox,
             guest,
+            memory_kills,
             packages,
             prewarmed,
             begun,

@@ -25,7 +25,7 @@ impl Instance {
             self.guest.invoke(&invoke, &work.payload, spec.timeout, &mut |line| sink.write(line)).await;
         let lines = sink.lines;
         let (end, usable) = match answer {
-            Ok(finished) => (End::Finished(finished), true),
+            Ok(finished) => (self.memory_kills.end(&*self.sandbox, spec, begun, finished).await, true),
             Err(GuestError::TimedOut(limit)) => (End::TimedOut(limit), false),
             Err(error) => (End::Lost(crash(&*self.sandbox, spec, error).await), false),
         };

@@ -30,11 +30,12 @@ use super::{
     Instance,
     attempt::{AttemptContext, End},
     crash::{Lost, crash},
+    memory_kills::MemoryKills,
     serve::pause,
 };
 use crate::{
     model::{InvocationId, Start},
-    runtime::{Calls, GuestError},
+    runtime::{Calls, GuestError, Sandbox},
 };
 
 /// Reason for ending attempts that the guest has not answered.
@@ -78,8 +79,19 @@ impl Instance {
         let load_output = Mutex::new(take(&mut self.load_output));
         let (tell, over) = watch::channel(Over::No);
         let (calls, mut several) = self.guest.several();
+        let (sandbox, memory_kills) = (&*self.sandbox, take(&mut self.memory_kills));
         let running = AtomicUsize::new(0);
-        let attempts = Attempts { context, calls, commands, slot, load_output, over, running };
+        let attempts = Attempts {
+            context,
+            calls,
+            sandbox,
+            memory_kills,
+            commands,
+            slot,
+            load_output,
+            over,
+            running,
+        };
         let mut sink = Sink::new(&shared, &revision, self.id, None);
         let mut between = |line| sink.write(line);
         let mut carrying = pin!(several.run(&mut between));
@@ -152,6 +164,8 @@ async fn end_of<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
 struct Attempts<'a> {
     context: AttemptContext<'a>,
     calls: Calls,
+    sandbox: &'a dyn Sandbox,
+    memory_kills: MemoryKills,
     commands: &'a Commands,
     slot: Slot,
     load_output: Mutex<LoadOutput>,
@@ -224,7 +238,7 @@ impl Attempts<'_> {
         let life = work.claim.as_ref().map(|claim| claim.life.clone());
         let life = life.unwrap_or_else(|| shared.lives.now());
         let begun = Instant::now();
-        let (end, lines) = match self.run(&mut work, start, &life).await {
+        let (end, lines) = match self.run(&mut work, start, begun, &life).await {
             Ok(ended) => ended,
             Err(Abandoned::GivenUp) => {
                 work.abandon(shared).await;
@@ -236,7 +250,7 @@ impl Attempts<'_> {
                 return After::Kill;
             }
         };
-        let usable = matches!(end, End::Finished(_));
+        let usable = matches!(end, End::Finished(_) | End::Crashed(_));
         // Nothing is stopped while others run.
         let end = match end {
             End::TimedOut(limit) if !counted.is_alone() => End::Overran(limit),
@@ -257,7 +271,13 @@ impl Attempts<'_> {
     }
 
     /// Runs it in the guest; returns its end and the number of lines that it wrote.
-    async fn run(&self, work: &mut Work, start: Start, life: &Life) -> Result<(End, u64), Abandoned> {
+    async fn run(
+        &self,
+        work: &mut Work,
+        start: Start,
+        begun: Instant,
+        life: &Life,
+    ) -> Result<(End, u64), Abandoned> {
         let AttemptContext { shared, revision, id, .. } = self.context;
         let invoke = self.context.invoke(work, start);
         let limit = revision.spec.timeout;
@@ -265,7 +285,9 @@ impl Attempts<'_> {
         let mut write = |line| sink.write(line);
         let answer = async {
             match self.calls.invoke(&invoke, &work.payload, limit, &mut write).await {
-                Ok(finished) => End::Finished(finished),
+                Ok(finished) => {
+                    self.memory_kills.end(self.sandbox, &revision.spec, begun, finished).await
+                }
                 Err(GuestError::TimedOut(limit)) => End::TimedOut(limit),
                 // The reason is found once for all attempts.
                 Err(_) => pending().await,

@@ -13,6 +13,7 @@ use super::{
     Instance,
     folder::{TASK, make_folder},
     image::image_of_revision,
+    memory_kills::MemoryKills,
 };
 use crate::{
     error_chain::{chain, chain_of_disk},
@@ -63,6 +64,7 @@ pub(super) async fn start(
         revision: revision.clone(),
         sandbox,
         guest,
+        memory_kills: MemoryKills::default(),
         packages: None,
         prewarmed: false,
         begun,

@@ -48,12 +48,13 @@ pub(super) async fn create(
     spec: &Spec,
     image: &str,
     entrypoint: Option<Vec<String>>,
+    volumes: &[String],
 ) -> Result<Container, Answer> {
     let options =
         CreateContainerOptions { name: Some(sandbox::name(&shared.owner, spec)), ..Default::default() };
     let group = shared.groups.enter(&shared.engine, &spec.function).await;
     let parent = group.as_ref().map(Membership::parent);
-    let body = sandbox::body(&shared.owner, spec, image, entrypoint, parent);
+    let body = sandbox::body(&shared.owner, spec, image, entrypoint, volumes, parent);
     let shared = shared.clone();
     let task = tokio::spawn(async move {
         let _gate = shared.creating.read().await;
@@ -128,6 +129,15 @@ impl Sandbox for Container {
     async fn remove(&self) {
         self.end.removed();
         self.removed.get_or_init(|| remove(&self.shared, &self.id)).await;
+    }
+
+    /// The kernel counts a kill before anybody can learn of it; the engine tells of it later.
+    async fn memory_kills(&self, known: u64) -> u64 {
+        let counted = self.group.as_ref().and_then(|group| group.memory_kills(&self.id));
+        match counted {
+            Some(kills) => kills,
+            None => self.end.memory_kills(known).await,
+        }
     }
 
     fn is_gone(&self) -> bool {

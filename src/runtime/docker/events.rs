@@ -24,11 +24,15 @@ const KILLED: i64 = 128 + 9;
 /// and may come later.
 const LATE_OOM: Duration = Duration::from_millis(250);
 
+/// The same for a process in a container that lives: whoever saw it end may be much faster than the engine.
+const LATE_KILL: Duration = Duration::from_secs(1);
+
 /// Everything known about one container's end.
 #[derive(Debug, Default)]
 struct State {
     removed: bool,
-    out_of_memory: bool,
+    /// The number of the engine's reports that the kernel has killed one of its processes for memory.
+    memory_kills: u64,
     code: Option<i64>,
     /// It does not exist any more, and its end was not seen.
     gone: bool,
@@ -42,7 +46,7 @@ impl State {
             return Some(Exit::Removed);
         }
         match self.code {
-            Some(KILLED) if self.out_of_memory => Some(Exit::OutOfMemory),
+            Some(KILLED) if self.memory_kills > 0 => Some(Exit::OutOfMemory),
             Some(code) => Some(Exit::Code(code)),
             None if self.gone => Some(Exit::Unknown),
             None => None,
@@ -62,9 +66,17 @@ impl End {
         if exit != Exit::Code(KILLED) {
             return exit;
         }
-        let changed = state.wait_for(|state| state.removed || state.out_of_memory);
+        let changed = state.wait_for(|state| state.removed || state.memory_kills > 0);
         let _ = timeout(LATE_OOM, changed).await;
         ended(&mut state).await
+    }
+
+    /// Returns the number of kills for memory; waits a moment for more than the `known` ones.
+    pub(super) async fn memory_kills(&self, known: u64) -> u64 {
+        let mut state = self.state.subscribe();
+        let more = state.wait_for(|state| state.memory_kills > known || state.exit().is_some());
+        let _ = timeout(LATE_KILL, more).await;
+        self.state.borrow().memory_kills
     }
 
     pub(super) fn removed(&self) {
@@ -112,7 +124,7 @@ impl Ends {
         let Some(actor) = event.actor else { return };
         let (Some(id), Some(action)) = (actor.id, event.action) else { return };
         match action.as_str() {
-            "oom" => self.update(&id, |state| state.out_of_memory = true),
+            "oom" => self.update(&id, |state| state.memory_kills += 1),
             "die" => {
                 let code = actor.attributes.and_then(|all| all.get("exitCode")?.parse().ok());
                 self.update(&id, |state| match code {
@@ -205,7 +217,7 @@ pub(super) async fn inspect(shared: &Shared, client: &Docker, id: &str) -> Resul
         state.running == Some(false) && state.finished_at.is_some_and(|at| !at.starts_with("0001"));
     if ended {
         shared.ends.update(id, |known| {
-            known.out_of_memory |= state.oom_killed == Some(true);
+            known.memory_kills = known.memory_kills.max(u64::from(state.oom_killed == Some(true)));
             known.code = known.code.or(state.exit_code);
             known.gone = true;
         });
@@ -250,6 +262,22 @@ mod tests {
         assert_eq!(end_of(&[oom, killed], true), Some(Exit::Removed));
         assert_eq!(end_of(&[oom, ("die", Some("1"))], false), Some(Exit::Code(1)));
         assert_eq!(end_of(&[("destroy", None)], false), Some(Exit::Unknown));
+    }
+
+    #[tokio::test]
+    async fn each_kill_for_memory_counts_and_the_next_one_is_waited_for() {
+        let ends = Ends::default();
+        let end = ends.register("c");
+        ends.apply(event("oom", None));
+        assert_eq!(end.memory_kills(0).await, 1);
+        let late = async {
+            tokio::task::yield_now().await;
+            ends.apply(event("oom", None));
+        };
+        let (kills, ()) = tokio::join!(end.memory_kills(1), late);
+        assert_eq!(kills, 2);
+        ends.apply(event("die", Some("3")));
+        assert_eq!(end.memory_kills(2).await, 2);
     }
 
     #[tokio::test]

@@ -177,6 +177,13 @@ impl Membership {
         format!("/{}/{}", self.groups.top, self.group)
     }
 
+    /// Returns how many processes of a container the kernel has killed for its limit of memory; none where this process
+    /// cannot read that.
+    pub(super) fn memory_kills(&self, id: &str) -> Option<u64> {
+        let folder = self.cgroups.hierarchy("memory").join(&self.parent()[1..]).join(id);
+        self.cgroups.memory_kills(&folder)
+    }
+
     /// Checks whether a container is really there; if not, although it `is_running`, which is asked only then, the next
     /// ones are not put there either. The group of a container that has ended is gone.
     pub(super) async fn verify(&self, id: &str, is_running: impl Future<Output = bool>) {

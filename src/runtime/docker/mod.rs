@@ -5,9 +5,10 @@
 //!        (known)     │                             │ or the container's end, or the limit
 //!                    └─ from here on a guard removes it, whatever happens
 //! ```
-//! [`engine`] is the connection, [`image`] makes images, [`build`] those of a Dockerfile of a function's, [`sandbox`] defines what a container may do, [`container`] is
-//! one of them, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for
-//! `egress`, [`firewall`] shuts it off from this host.
+//! [`engine`] is the connection, [`image`] makes images, [`build`] those of a Dockerfile of a function's, [`sandbox`]
+//! defines what a container may do, [`container`] is one of them, [`volumes`] are the folders that its image wants to write
+//! to, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for `egress`,
+//! [`firewall`] shuts it off from this host.
 
 mod build;
 mod container;
@@ -22,6 +23,7 @@ mod image;
 mod network;
 mod sandbox;
 mod survey;
+mod volumes;
 
 pub use survey::{BaseImage, Component, LabelledContainer, Survey, base_image};
 
@@ -43,6 +45,7 @@ use self::{
     groups::Groups,
     image::Images,
     network::{Egress, Purpose},
+    volumes::Volumes,
 };
 use super::{
     BaseImages, Entry, Error, HelperFile, Image, ImageFacts, Machine, Owner, Progress, Runtime, Spec,
@@ -60,6 +63,7 @@ const REMOVAL_ROUNDS: usize = 10;
 pub(super) struct Docker {
     shared: Arc<Shared>,
     images: Images,
+    volumes: Volumes,
     helper: HelperFile,
 }
 
@@ -90,7 +94,7 @@ impl Docker {
             creating: tokio::sync::RwLock::default(),
         });
         let images = Images::new(images.clone(), owner.manager);
-        Self { shared, images, helper: helper.clone() }
+        Self { shared, images, volumes: Volumes::default(), helper: helper.clone() }
     }
 
     fn subscribe(&self) {
@@ -116,7 +120,8 @@ impl Docker {
                 egress.ensure(&self.shared.engine, reachable).await?;
             }
             let entrypoint = self.entrypoint(spec, &image).await?;
-            match container::create(&self.shared, spec, &image, entrypoint).await {
+            let volumes = self.volumes.of(&self.shared.engine, &image).await?;
+            match container::create(&self.shared, spec, &image, entrypoint, &volumes).await {
                 Err(error) if engine::is_missing(&error) && !last => {
                     self.images.forget(&spec.image);
                     self.shared.egress.forget().await;

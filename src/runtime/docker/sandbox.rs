@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-    Mount, MountType, ResourcesUlimits,
+    Mount, MountTmpfsOptions, MountType, ResourcesUlimits,
 };
 
 use super::network::{self, Purpose};
@@ -22,6 +22,9 @@ use crate::{
 
 /// The ids of user and group; no account of the host or of an image has them.
 pub(super) const USER: &str = "65532:65532";
+
+/// The folder for temporary files.
+const TMP: &str = "/tmp";
 
 /// Returns the labels of everything that an owner made.
 pub(super) fn owner_filter(owner: &Owner) -> Vec<String> {
@@ -47,13 +50,14 @@ fn mounts_code(image: &Image) -> bool {
     matches!(image, Image::Language { .. })
 }
 
-/// Returns the request that creates a container; `entrypoint` takes the place of the image's own command, `group` is the
-/// control group above the container's own.
+/// Returns the request that creates a container; `entrypoint` takes the place of the image's own command, `volumes` are the
+/// folders that the image wants to be writable, `group` is the control group above the container's own.
 pub(super) fn body(
     owner: &Owner,
     spec: &Spec,
     image: &str,
     entrypoint: Option<Vec<String>>,
+    volumes: &[String],
     group: Option<String>,
 ) -> ContainerCreateBody {
     ContainerCreateBody {
@@ -68,7 +72,7 @@ pub(super) fn body(
         // An empty network namespace of its own; takes a third of the time of network mode `none`.
         network_disabled: Some(spec.network == Network::None),
         labels: Some(labels(owner, spec)),
-        host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec) }),
+        host_config: Some(HostConfig { cgroup_parent: group, ..host_config(owner, spec, volumes) }),
         ..Default::default()
     }
 }
@@ -131,14 +135,13 @@ fn labels(owner: &Owner, spec: &Spec) -> HashMap<String, String> {
     ])
 }
 
-fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+fn host_config(owner: &Owner, spec: &Spec, volumes: &[String]) -> HostConfig {
     let memory = number(spec.memory_bytes);
     HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(true),
-        tmpfs: Some(HashMap::from([("/tmp".to_owned(), tmp_options())])),
+        tmpfs: Some(HashMap::from([(TMP.to_owned(), tmp_options())])),
         shm_size: Some(number(SHM_BYTES)),
         ipc_mode: Some("private".to_owned()),
         pids_limit: Some(number(PIDS)),
@@ -157,12 +160,16 @@ fn host_config(owner: &Owner, spec: &Spec) -> HostConfig {
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         network_mode: (spec.network == Network::Egress)
             .then(|| network::name(&owner.platform, Purpose::of(spec.build.as_ref()))),
-        mounts: Some(mounts(spec)),
+        mounts: Some(with_volumes(mounts(spec), volumes)),
         // Output comes over the guest's own sockets; the engine keeps nothing.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         auto_remove: Some(false),
         ..Default::default()
     }
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a count of cpus is far below the limit")]
@@ -198,4 +205,45 @@ fn mounts(spec: &Spec) -> Vec<Mount> {
         mounts.extend(build.wheels.as_deref().map(|wheels| mount(wheels, WHEELS_PATH)));
     }
     mounts
+}
+
+/// Adds a folder in memory for each volume of the image, as large as `/tmp`: the engine would make one on its disk, without
+/// a limit. Where something of ours is mounted there is none. No program can be run from such a folder.
+fn with_volumes(mut mounts: Vec<Mount>, volumes: &[String]) -> Vec<Mount> {
+    for volume in volumes {
+        let is_ours = |mount: &Mount| mount.target.as_ref() == Some(volume);
+        if volume == TMP || mounts.iter().any(is_ours) {
+            continue;
+        }
+        let options =
+            MountTmpfsOptions { size_bytes: Some(number(TMP_BYTES)), mode: Some(0o1777), options: None };
+        mounts.push(Mount {
+            typ: Some(MountType::TMPFS),
+            target: Some(volume.clone()),
+            tmpfs_options: Some(options),
+            ..Default::default()
+        });
+    }
+    mounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_of_an_image_is_as_large_as_tmp() {
+        let ours = Mount {
+            typ: Some(MountType::BIND),
+            target: Some(RUN_PATH.to_owned()),
+            ..Default::default()
+        };
+        let volumes = ["/data", TMP, RUN_PATH, "/data"].map(str::to_owned);
+        let mounts = with_volumes(vec![ours.clone()], &volumes);
+        let [first, data] = &mounts[..] else { panic!("{mounts:?}") };
+        assert_eq!(*first, ours);
+        assert_eq!((data.typ, data.target.as_deref()), (Some(MountType::TMPFS), Some("/data")));
+        let options = data.tmpfs_options.clone().unwrap();
+        assert_eq!((options.size_bytes, options.mode), (Some(64 << 20), Some(0o1777)));
+    }
 }

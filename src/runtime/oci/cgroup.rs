@@ -27,8 +27,6 @@ use crate::{
 /// it.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The kernel charges memory in batches; with one more, the limit would have been exceeded.
-const AT_ONCE: u64 = 1 << 20;
 /// How often a group is made again that was removed in between.
 const ATTEMPTS: u32 = 5;
 /// The pause between two tries meanwhile.
@@ -134,24 +132,15 @@ impl Cgroup {
         self.folders.iter().map(|folder| folder.join(name)).collect()
     }
 
-    /// Returns whether the kernel has killed a process in it because it has reached its limit of memory. A machine that
-    /// has no memory left kills, too: that is counted in the same place, without the limit.
+    /// Returns whether the kernel has killed a process in it because it has reached its limit of memory.
     pub(super) fn ran_out_of_memory(&self) -> bool {
-        let Some(memory) = self.folders.first() else { return false };
-        let read = |name: &str| fs::read_to_string(memory.join(name)).unwrap_or_default();
-        match self.version {
-            Cgroups::V1 => {
-                // Its counts of failures stay at zero where memory and swap have the same limit.
-                let number = |name| read(name).trim().parse::<u64>().ok();
-                let most = number("memory.max_usage_in_bytes").unwrap_or_default();
-                let is_hit = number("memory.limit_in_bytes").is_none_or(|limit| most + AT_ONCE >= limit);
-                is_hit && counts(&read("memory.oom_control"), "oom_kill ")
-            }
-            Cgroups::V2 => {
-                let events = read("memory.events");
-                counts(&events, "oom_kill ") && counts(&events, "oom ")
-            }
-        }
+        self.memory_kills() > 0
+    }
+
+    /// Returns how many processes in it the kernel has killed because it has reached its limit of memory.
+    pub(super) fn memory_kills(&self) -> u64 {
+        let memory = self.folders.first();
+        memory.and_then(|memory| self.version.memory_kills(memory)).unwrap_or_default()
     }
 
     /// Kills all processes in it.
@@ -193,56 +182,5 @@ impl Cgroup {
             }
         }
         gone
-    }
-}
-
-/// Returns whether a line of the text that begins so has a number that is not zero.
-fn counts(text: &str, beginning: &str) -> bool {
-    let count = text.lines().find_map(|line| line.strip_prefix(beginning));
-    count.is_some_and(|count| count.trim() != "0")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kill_for_memory_is_read_from_either_version() {
-        assert!(counts("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "oom_kill "));
-        assert!(!counts("oom_kill_disable 1\nunder_oom 0\noom_kill 0\n", "oom_kill "));
-        let of_limit = "low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n";
-        assert!(counts(of_limit, "oom_kill ") && counts(of_limit, "oom "));
-        let of_machine = "low 0\nmax 0\noom 0\noom_kill 1\n";
-        assert!(counts(of_machine, "oom_kill ") && !counts(of_machine, "oom "));
-    }
-
-    #[test]
-    fn a_kill_counts_as_the_functions_own_only_where_its_limit_was_reached() {
-        let folder = tempfile::tempdir().unwrap();
-        let ran_out = |version, files: &[(&str, &str)]| {
-            for (name, text) in files {
-                fs::write(folder.path().join(name), text).unwrap();
-            }
-            let folders = vec![folder.path().to_owned()];
-            Cgroup { version, folders }.ran_out_of_memory()
-        };
-        for (oom, oom_kill, expected) in [(1, 1, true), (0, 1, false), (1, 0, false), (0, 0, false)] {
-            let events = format!("low 0\nhigh 0\nmax 0\noom {oom}\noom_kill {oom_kill}\n");
-            let said = format!("oom {oom}, oom_kill {oom_kill}");
-            assert_eq!(ran_out(Cgroups::V2, &[("memory.events", events.as_str())]), expected, "{said}");
-        }
-        let limit: u64 = 128 << 20;
-        for (most, kills, expected) in
-            [(limit, 1, true), (limit - AT_ONCE, 1, true), (limit / 2, 1, false), (limit, 0, false)]
-        {
-            let (limited, used) = (format!("{limit}\n"), format!("{most}\n"));
-            let control = format!("oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n");
-            let files = [
-                ("memory.limit_in_bytes", limited.as_str()),
-                ("memory.max_usage_in_bytes", used.as_str()),
-                ("memory.oom_control", control.as_str()),
-            ];
-            assert_eq!(ran_out(Cgroups::V1, &files), expected, "{most} of {limit}, {kills} kills");
-        }
     }
 }

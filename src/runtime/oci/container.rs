@@ -139,6 +139,10 @@ impl Life {
         self.state.borrow().exit().is_none()
     }
 
+    fn memory_kills(&self) -> u64 {
+        self.traces.cgroup.as_ref().map_or(0, Cgroup::memory_kills)
+    }
+
     fn has_ended(&self) -> bool {
         self.state.borrow().ended.is_some()
     }
@@ -202,6 +206,11 @@ impl Sandbox for Container {
 
     async fn remove(&self) {
         self.life.remove().await;
+    }
+
+    /// The kernel counts a kill before anybody can learn of it.
+    async fn memory_kills(&self, _known: u64) -> u64 {
+        self.life.memory_kills()
     }
 
     fn is_gone(&self) -> bool {

@@ -19,6 +19,8 @@ WHEELS = os.environ.get("CLOUDFUNC_WHEELS", "/opt/wheels")
 # Where the machine's own pip is seen; elsewhere the interpreter has one.
 INSTALLER = "/opt/installer"
 MAX_NAME = 200
+# The part of a script that its first lines are in.
+MAX_START = 4096
 # What is not compiled by then stays as it is.
 COMPILE_SECONDS = 120
 
@@ -84,6 +86,7 @@ def install(event):
     code = process.wait()
     if code == 0:
         shutil.rmtree(temporary, ignore_errors=True)
+        share_scripts(os.path.join(target, "bin"))
         compile_packages(target)
         return {"installed": list(installed(target))}
     if why := explain.away(lines):
@@ -125,6 +128,50 @@ def environment(event, temporary):
     if event.get("certificates"):
         variables["PIP_CERT"] = os.path.join(os.getcwd(), event["certificates"])
     return variables
+
+
+def share_scripts(folder):
+    """Has scripts run by whatever python3 there is on the PATH: another sandbox, with the same packages, may have its
+    interpreter elsewhere."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_file(follow_symlinks=False):
+                share_script(entry)
+        except OSError as error:
+            print(f"{entry.name} stays as it is: {error.strerror}", flush=True)
+
+
+def share_script(entry):
+    with open(entry.path, "rb") as file:
+        start = with_any_interpreter(file.read(MAX_START))
+        if start is None:
+            return
+        text = start + file.read()
+    mode = entry.stat(follow_symlinks=False).st_mode & 0o7777
+    os.chmod(entry.path, mode | 0o200)
+    with open(entry.path, "wb") as file:
+        file.write(text)
+    os.chmod(entry.path, mode)
+
+
+def with_any_interpreter(start):
+    """Returns the start of a script whose first line names this interpreter with any python3 in its place; None for other
+    files. pip writes a long path, or one with a space, as three lines that a shell runs."""
+    for path in (sys.executable, os.path.realpath(sys.executable)):
+        path = re.escape(os.fsencode(path))
+        line = rb"#![ \t]*" + path + rb"((?:[ \t][^\r\n]*)?)\r?\n"
+        by_shell = rb"#!/bin/sh\n'''exec' \"?" + path + rb"\"?((?:[ \t][^\r\n]*)?) \"\$0\" \"\$@\"\n' '''\n"
+        found = re.match(line, start) or re.match(by_shell, start)
+        if found:
+            options = found.group(1).strip()
+            # Without -S, env takes all that follows for one name.
+            program = b"-S python3 " + options if options else b"python3"
+            return b"#!/usr/bin/env " + program + b"\n" + start[found.end():]
+    return None
 
 
 def compile_packages(target):

@@ -34,6 +34,7 @@ on_stack! {
 on_stack! {
     @ sqlite_embedded_oci:
     the_payload_is_the_input_and_the_output_is_the_result
+    a_process_that_takes_too_much_memory_has_crashed_and_its_instance_goes_on
     the_context_is_in_variables
     an_exit_code_is_the_outcome_and_errors_go_to_the_log
     several_processes_run_at_once_in_one_instance
@@ -44,6 +45,7 @@ on_stack! {
 on_stack! {
     real:
     the_payload_is_the_input_and_the_output_is_the_result
+    a_process_that_takes_too_much_memory_has_crashed_and_its_instance_goes_on
     the_context_is_in_variables
     an_exit_code_is_the_outcome_and_errors_go_to_the_log
     several_processes_run_at_once_in_one_instance
@@ -176,6 +178,30 @@ async fn a_process_that_overruns_its_time_is_killed(platform: &TestPlatform) {
     let problem: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(problem["code"], code::FUNCTION_TIMED_OUT.code, "{problem}");
     assert_eq!(send("0").send().await.unwrap().text().await.unwrap(), "slept 0\n");
+}
+
+async fn a_process_that_takes_too_much_memory_has_crashed_and_its_instance_goes_on(
+    platform: &TestPlatform,
+) {
+    let code = "import sys\nprint(len(bytearray(int(sys.stdin.read()) << 20)))\n";
+    let manifest = "interface = \"command\"\ncommand = [\"python3\", \"eat.py\"]\nmemory = \"64MiB\"\n";
+    deploy(platform, "eats", &[("eat.py", code), ("cloudfunc.toml", manifest)]).await;
+    let send = |mebibytes: &str| {
+        request(platform, "eats", mebibytes.to_owned()).header("content-type", "text/plain")
+    };
+    for _ in 0..2 {
+        let answer = send("200").send().await.unwrap();
+        assert_eq!(answer.status(), 502);
+        let record = record_of(platform, &answer).await;
+        assert_eq!(record.attempts[0].outcome, Some(State::Crashed), "{record:?}");
+        let problem: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(problem["code"], code::FUNCTION_CRASHED.code, "{problem}");
+        let told = "function 'eats' crashed: the function used more than its memory limit of 64 MiB";
+        assert_eq!(problem["detail"], told, "{problem}");
+    }
+    let answer = send("1").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), header(&answer, "cloudfunc-start")), (200, Some("warm")));
+    assert_eq!(answer.text().await.unwrap(), "1048576\n");
 }
 
 async fn a_child_in_the_background_keeps_nobody_waiting(platform: &TestPlatform) {

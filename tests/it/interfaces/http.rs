@@ -23,6 +23,7 @@ on_stack! {
 on_stack! {
     @ sqlite_embedded_oci:
     a_server_gets_the_request_as_it_was_sent
+    a_server_whose_worker_takes_too_much_memory_has_crashed_and_goes_on
     what_a_server_answers_is_passed_on_as_it_is
     from_500_on_an_invocation_has_failed
     a_server_in_node_runs_too
@@ -37,6 +38,7 @@ on_stack! {
 on_stack! {
     real:
     a_server_gets_the_request_as_it_was_sent
+    a_server_whose_worker_takes_too_much_memory_has_crashed_and_goes_on
     what_a_server_answers_is_passed_on_as_it_is
     from_500_on_an_invocation_has_failed
     requests_share_an_instance_up_to_its_concurrency
@@ -60,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         path, _, query = self.path.partition("?")
-        print("asked for", path, flush=True)
+        print("asked for", path)
         wanted = {name: values[-1] for name, values in parse_qs(query).items()}
         if path == "/status":
             return self.send(int(wanted["code"]), [("content-type", "text/plain")], wanted["code"].encode())
@@ -181,6 +183,7 @@ async fn a_server_gets_the_request_as_it_was_sent(platform: &TestPlatform) {
     assert_eq!(names.filter(|name| name.starts_with("cloudfunc-http-")).count(), 0, "{seen}");
     let seen: Value = call(platform, "server", "GET", "/").send().await.unwrap().json().await.unwrap();
     assert_eq!((&seen["method"], &seen["body"]), (&json!("GET"), &json!("")));
+    // Though it does not flush it.
     eventually("what it prints is in the log", || async {
         let (_, log, _) = platform.cli(&["logs", "server"]).await;
         log.contains("asked for /a%20b//c").then_some(())
@@ -300,6 +303,40 @@ async fn a_server_that_ends_in_a_request_has_crashed(platform: &TestPlatform) {
     assert!(problem["detail"].as_str().unwrap().ends_with(end), "{problem}");
     let answer = call(platform, "server", "GET", "/").send().await.unwrap();
     assert_eq!((answer.status().as_u16(), header(&answer, "cloudfunc-start")), (200, Some("cold")));
+}
+
+/// A server with a process for each connection.
+const FORKS: &str = r#"
+import os, socket
+
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+while True:
+    connection, _ = server.accept()
+    child = os.fork()
+    if child:
+        connection.close()
+        os.waitpid(child, 0)
+        continue
+    if b"/eat" in connection.recv(65536):
+        eaten = bytearray(200 << 20)
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nhere")
+    os._exit(0)
+"#;
+
+async fn a_server_whose_worker_takes_too_much_memory_has_crashed_and_goes_on(platform: &TestPlatform) {
+    let manifest = format!("{MANIFEST}memory = \"64MiB\"\n");
+    deploy(platform, "server", &[("server.py", FORKS), ("cloudfunc.toml", &manifest)]).await;
+    for _ in 0..2 {
+        let answer = call(platform, "server", "GET", "/eat").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), header(&answer, "cloudfunc-outcome")), (502, None));
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["code"], code::FUNCTION_CRASHED.code, "{problem}");
+        let told = "function 'server' crashed: the function used more than its memory limit of 64 MiB";
+        assert_eq!(problem["detail"], told, "{problem}");
+    }
+    let answer = call(platform, "server", "GET", "/").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), header(&answer, "cloudfunc-start")), (200, Some("warm")));
+    assert_eq!(answer.text().await.unwrap(), "here");
 }
 
 async fn a_background_invocation_is_a_post_to_the_root(platform: &TestPlatform) {

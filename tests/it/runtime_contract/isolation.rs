@@ -277,6 +277,48 @@ pub async fn a_functions_image_holds_its_code(fixture: &Fixture) {
     docker(&["rmi", &tag]);
 }
 
+/// Writes more than the limit to each of two folders.
+const FILL: &str = r#"
+import json, os
+
+def fill(folder):
+    written, path = 0, folder + "/file"
+    try:
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(80):
+                written += file.write(bytes(1 << 20))
+    except OSError as error:
+        return [written >> 20, error.strerror]
+    finally:
+        os.unlink(path)
+
+print(json.dumps([fill("/data"), fill("/var/more")]))
+"#;
+
+pub async fn a_volume_of_an_image_has_a_limit_and_is_not_on_the_disk(fixture: &Fixture) {
+    let context = fixture.folder.path().join("context");
+    fs::create_dir_all(&context).unwrap();
+    let base = base_image(Language::Python);
+    fs::write(context.join("Dockerfile"), format!("FROM {base}\nVOLUME /data /var/more/\n")).unwrap();
+    let tag = "cloudfunc-test/volumes";
+    docker(&["build", "-q", "-t", tag, context.to_str().unwrap()]);
+    let mut spec = fixture.helper_spec();
+    spec.image = Image::Own { reference: tag.to_owned() };
+    spec.memory_bytes = 256 * MIB;
+    let mut instance = fixture.start_helped(&spec).await;
+    instance.load_program(Interface::Command, 1, &["python3", "-c", FILL]).await.unwrap();
+    let told = text(instance.invoke_as("text/plain", b"").await.unwrap());
+    let format = "{{range .Mounts}}{{.Type}} {{.Destination}}\n{{end}}";
+    let mounts = docker(&["inspect", "--format", format, instance.sandbox.id()]);
+    instance.sandbox.remove().await;
+    let full = serde_json::json!([64, "No space left on device"]);
+    let seen: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(seen, serde_json::json!([full, full]));
+    // The engine has made no volume.
+    assert!(!mounts.lines().any(|mount| mount.starts_with("volume ")), "{mounts}");
+    assert!(mounts.contains("/run/cloudfunc"), "{mounts}");
+}
+
 pub async fn an_image_that_is_not_there_says_what_to_do(fixture: &Fixture) {
     for reference in ["localhost:1/nowhere/nothing:1", "no image?"] {
         let image = Image::Own { reference: reference.to_owned() };
