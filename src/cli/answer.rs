@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 
 use super::{Error, Exit, Output, text::milliseconds};
 use crate::{
-    client::{self, InvokeAnswer, Outcome, ServerAnswer},
+    client::{self, CallOptions, InvokeAnswer, Outcome, ServerAnswer},
     error::{Kind, exit_of},
     lifecycle,
     model::{
-        Body, FunctionError, HttpResponse, InvocationId, Problem, Record, Start, State, code, rounded,
+        Body, FunctionError, HttpRequest, HttpResponse, InvocationId, Problem, Record, Start, State,
+        code, rounded,
     },
 };
 
@@ -23,6 +24,8 @@ pub struct Answer {
     instance: Option<String>,
     /// Status and headers of a web server's response; of a record, the status alone.
     http: Option<HttpResponse>,
+    /// What may help beside a value.
+    advice: Option<String>,
     ending: Ending,
 }
 
@@ -76,7 +79,24 @@ impl Answer {
             Outcome::Value(body) => (State::Succeeded, Ending::Value(body)),
             Outcome::Failed(problem) => (state_of(&problem), Ending::of_problem(*problem, body)),
         };
-        Self { id, state, start, duration_ms, instance, http, ending }
+        Self { id, state, start, duration_ms, instance, http, advice: None, ending }
+    }
+
+    /// Adds advice where a server does not take `POST`, which a call is sent as unless it says otherwise.
+    pub fn advised(mut self, options: &CallOptions) -> Self {
+        let request = options.http.clone().unwrap_or_default();
+        let is_refused = self.http.as_ref().is_some_and(|http| matches!(http.status, 405 | 501));
+        if is_refused && request.method == HttpRequest::default().method {
+            let sent = format!("{} {}", request.method, request.target());
+            let advice = format!("it was sent {sent}; --method and --path say otherwise");
+            match &mut self.ending {
+                Ending::Value(_) => self.advice = Some(advice),
+                Ending::Failed { hint, .. } => {
+                    hint.get_or_insert(advice);
+                }
+            }
+        }
+        self
     }
 
     /// Takes a terminal record; `value` is its result if it succeeded.
@@ -87,7 +107,7 @@ impl Answer {
         };
         let http = record.http_status().map(|status| HttpResponse { status, headers: Vec::new() });
         let Record { id, state, start, duration_ms, .. } = record;
-        Self { id, state, start, duration_ms, instance: None, http, ending }
+        Self { id, state, start, duration_ms, instance: None, http, advice: None, ending }
     }
 
     /// Prints the value on stdout and one line on stderr; returns a failure as the error to end with.
@@ -130,6 +150,9 @@ impl Answer {
                 tell(response, out);
             }
             out.note(&self.line());
+            if let Some(advice) = &self.advice {
+                out.hint(advice);
+            }
         }
         match self.ending {
             Ending::Value(_) => Ok(()),
@@ -272,6 +295,7 @@ mod tests {
             duration_ms: Some(412.3),
             instance: None,
             http: None,
+            advice: None,
             ending: Ending::Value(body),
         }
     }
@@ -300,6 +324,22 @@ mod tests {
             json(answer("application/octet-stream", b"\xff\x00")),
             rest("application/octet-stream", "\"result_base64\":\"/wA=\"")
         );
+    }
+
+    #[test]
+    fn a_server_that_does_not_take_a_post_is_told_of_with_the_flags_that_say_otherwise() {
+        let advice = |status: u16, method: Option<&str>, target: Option<&str>| {
+            let http = Some(HttpResponse { status, headers: Vec::new() });
+            let answer = Answer { http, ..answer("text/plain", b"") };
+            let named = HttpRequest::named(method, target).unwrap();
+            let http = (method.is_some() || target.is_some()).then_some(named);
+            answer.advised(&CallOptions { http, headers: Vec::new() }).advice
+        };
+        let expected = Some("it was sent POST /; --method and --path say otherwise".to_owned());
+        assert_eq!((advice(405, None, None), advice(501, None, None)), (expected.clone(), expected));
+        let expected = "it was sent POST /a?b; --method and --path say otherwise";
+        assert_eq!(advice(405, None, Some("/a?b")).as_deref(), Some(expected));
+        assert_eq!((advice(405, Some("GET"), None), advice(404, None, None)), (None, None));
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl DataArgs {
     /// and a body of a type that was given is sent as it is.
     pub async fn read(self, request: Option<&HttpRequest>, out: &Output) -> Result<Body, Error> {
         let Self { payload, data, content_type } = self;
+        content_type.as_deref().map_or(Ok(()), sendable)?;
         let given = match payload.or(data) {
             Some(data) => Some(read(data, out).await?),
             None if request.is_some_and(HttpRequest::only_reads) => None,
@@ -82,6 +83,15 @@ async fn read(data: String, out: &Output) -> Result<Bytes, Error> {
     }
 }
 
+/// Refuses a type that no header can have.
+fn sendable(content_type: &str) -> Result<(), Error> {
+    if content_type.contains(|c: char| c.is_control() && c != '\t') {
+        let refused = Error::usage("the type of the payload has a control character");
+        return Err(refused.hint("name one type, for example --content-type application/json"));
+    }
+    Ok(())
+}
+
 fn bounded(bytes: &Bytes) -> Result<(), Error> {
     if bytes.len() > MAX_BODY {
         let limit = show_bytes(MAX_BODY as u64);
@@ -108,4 +118,23 @@ async fn blocking(
 ) -> Result<Bytes, Error> {
     let read = tokio::task::spawn_blocking(read).await.map_err(anyhow::Error::from)?;
     read.map_err(|error| Error::new(super::Exit::Caller, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_no_header_can_have_is_a_mistake_of_usage() {
+        for text in ["a\nb", "a/b\r", "\0", "a/b\u{7f}"] {
+            let refused = sendable(text).unwrap_err().report();
+            let expected = ("usage", "the type of the payload has a control character");
+            assert_eq!((refused.code.as_str(), refused.detail.as_str()), expected);
+            let hint = "name one type, for example --content-type application/json";
+            assert_eq!(refused.hint.as_deref(), Some(hint));
+        }
+        for text in ["", "a/b; c=\"d e\"", "a/b;\tc=d", "text/x; name=\u{e9}"] {
+            assert!(sendable(text).is_ok(), "{text}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ impl Args {
     pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
         let client = target.client(out)?;
         let Self { name, data, request, asynchronous } = self;
-        let options = request.options();
+        let options = request.options()?;
         let payload = data.read(options.http.as_ref(), out).await?;
         if asynchronous {
             let accepted = client.invoke_async_with(&name, payload, &options).await;
@@ -64,7 +64,7 @@ impl Args {
         if matches!(answer.outcome, Outcome::Failed(_)) && !out.json() {
             said::beside_failure(&client, answer.id, out).await;
         }
-        Answer::of_call(answer, waited).print(out)
+        Answer::of_call(answer, waited).advised(&options).print(out)
     }
 }
 

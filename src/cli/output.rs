@@ -256,6 +256,14 @@ impl Output {
         }
     }
 
+    /// Prints advice beside a result.
+    pub fn hint(&self, text: &str) {
+        if self.notes() {
+            let label = self.style_stderr(Style::Cyan, "hint:");
+            self.stderr(&format!("{label} {}", self.foreign_block(text)));
+        }
+    }
+
     /// Prints information in which everything foreign is escaped already: it may have colours.
     pub fn escaped_note(&self, text: &str) {
         if self.notes() {

@@ -17,7 +17,7 @@ use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, CodeError, Packed, ProgramError},
     manifest::{self, Defaults, Manifest},
-    model::{Code, FunctionName, Language},
+    model::{Code, FunctionName, Interface, Language},
 };
 
 /// The maximum number of reasons for leaving something out that are shown without `--verbose`.
@@ -28,6 +28,7 @@ pub struct Function {
     pub name: FunctionName,
     /// None for an image from elsewhere.
     pub language: Option<Language>,
+    pub interface: Interface,
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
@@ -95,7 +96,7 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
         _ => cannot(folder, error),
     })?;
     drop(progress);
-    let name = check(folder, &packed)?;
+    let (name, interface) = check(folder, &packed)?;
     if let Some(before) = before {
         tell(&packed, before, out);
     }
@@ -105,7 +106,8 @@ pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> R
         let project = dependencies.project.as_ref().map(|project| project.file);
         listing.has(dependencies.file) || project.is_some_and(|file| listing.has(file))
     });
-    Ok(Function { name, language, archive: bytes, files: listing.paths().len(), names_packages })
+    let files = listing.paths().len();
+    Ok(Function { name, language, interface, archive: bytes, files, names_packages })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.
@@ -228,8 +230,8 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Checks the folder as far as possible without the platform, which checks everything again. Returns the
-/// function's name.
-fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
+/// function's name and how it is spoken to.
+fn check(folder: &Path, packed: &Packed) -> Result<(FunctionName, Interface), Error> {
     let listing = &packed.listing;
     let file = folder.join(manifest::FILE);
     if file.exists() && !listing.has(manifest::FILE) {
@@ -245,7 +247,7 @@ fn check(folder: &Path, packed: &Packed) -> Result<FunctionName, Error> {
             _ => cannot(folder, error),
         });
     }
-    name.map_or_else(|| name_of(folder), Ok)
+    Ok((name.map_or_else(|| name_of(folder), Ok)?, spec.interface))
 }
 
 fn left_out(folder: &Path, file: &str, packed: &Packed) -> Error {

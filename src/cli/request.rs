@@ -1,6 +1,7 @@
 //! The request of a call as given on the command line: method and path for functions that are web servers, headers for all
 //! functions.
 
+use super::Error;
 use crate::{
     client::{self, CallOptions},
     model::{
@@ -24,20 +25,31 @@ pub struct RequestArgs {
 }
 
 impl RequestArgs {
-    /// Returns what the client sends beside the payload.
-    pub fn options(self) -> CallOptions {
+    /// Returns what the client sends beside the payload. A header that has its meaning for web servers only needs the
+    /// request to one.
+    pub fn options(self) -> Result<CallOptions, Error> {
         let Self { method, target, headers } = self;
         let is_named = method.is_some() || target.is_some();
+        if !is_named && headers.iter().any(|(name, _)| name == "accept-encoding") {
+            let refused = "'accept-encoding' is for web servers: the platform itself compresses the answers of other functions";
+            let hint = "name the request with --method or --path, or leave the header out";
+            return Err(Error::usage(refused).hint(hint));
+        }
         let http = is_named.then(|| {
             let named = HttpRequest::named(method.as_deref(), target.as_deref());
             named.expect("both were checked when they were read")
         });
-        CallOptions { http, headers }
+        Ok(CallOptions { http, headers })
     }
 }
 
+/// The usual methods: they are sent in capitals, however they are given. Servers tell the letters' case apart.
+const USUAL: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+
 fn method(text: &str) -> Result<String, UnfitRequest> {
-    check_method(text).map(|()| text.to_owned())
+    check_method(text)?;
+    let usual = USUAL.into_iter().find(|usual| usual.eq_ignore_ascii_case(text));
+    Ok(usual.unwrap_or(text).to_owned())
 }
 
 fn target(text: &str) -> Result<String, UnfitRequest> {
@@ -67,7 +79,6 @@ fn refusal(name: &str) -> Option<&'static str> {
         "prefer" => "--async asks for an answer before the end",
         "authorization" => "it is for the platform, and no function sees it",
         "host" => "it names the platform",
-        "accept-encoding" => "the platform would compress its answer",
         "connection" | "expect" | "http2-settings" | "keep-alive" | "te" | "trailer"
         | "transfer-encoding" | "upgrade" => "it is about one connection, and ends at the platform",
         name if name.starts_with("proxy-") => "it is about one connection, and ends at the platform",
@@ -127,10 +138,6 @@ mod tests {
             ),
             ("Host: x", "'host' cannot be given: it names the platform"),
             (
-                "Accept-Encoding: gzip",
-                "'accept-encoding' cannot be given: the platform would compress its answer",
-            ),
-            (
                 "TE: trailers",
                 "'te' cannot be given: it is about one connection, and ends at the platform",
             ),
@@ -151,12 +158,35 @@ mod tests {
     fn one_of_method_and_path_is_enough_and_neither_is_no_request() {
         let options = |method: Option<&str>, target: Option<&str>| {
             let (method, target) = (method.map(str::to_owned), target.map(str::to_owned));
-            let http = RequestArgs { method, target, headers: Vec::new() }.options().http;
+            let http = RequestArgs { method, target, headers: Vec::new() }.options().unwrap().http;
             http.map(|http| format!("{} {}", http.method, http.target()))
         };
         assert_eq!(options(None, None), None);
         assert_eq!(options(Some("GET"), None).as_deref(), Some("GET /"));
         assert_eq!(options(None, Some("/a?b")).as_deref(), Some("POST /a?b"));
+    }
+
+    #[test]
+    fn the_usual_methods_are_sent_in_capitals_and_others_as_they_are_given() {
+        let sent = |text| method(text).unwrap();
+        assert_eq!(
+            (sent("get").as_str(), sent("Patch").as_str(), sent("POST").as_str()),
+            ("GET", "PATCH", "POST")
+        );
+        assert_eq!((sent("PURGE").as_str(), sent("purge").as_str()), ("PURGE", "purge"));
+    }
+
+    #[test]
+    fn an_encoding_is_asked_for_in_a_request_to_a_web_server_only() {
+        let options = |method: Option<&str>| {
+            let headers = vec![header("Accept-Encoding: gzip").unwrap()];
+            RequestArgs { method: method.map(str::to_owned), target: None, headers }.options()
+        };
+        let sent = options(Some("GET")).unwrap().headers;
+        assert_eq!(sent, [("accept-encoding".to_owned(), "gzip".to_owned())]);
+        let refused = options(None).unwrap_err().report();
+        let expected = "'accept-encoding' is for web servers: the platform itself compresses the answers of other functions";
+        assert_eq!((refused.code.as_str(), refused.detail.as_str()), ("usage", expected));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use super::{Client, Error};
 use crate::model::{
     Body, Fault, FunctionName, HttpRequest, HttpResponse, InvocationId, Problem, Start,
     api::{Accepted, header},
-    code, route,
+    code,
+    http::is_of_server,
+    route,
 };
 
 /// What a call says beside its payload.
@@ -151,11 +153,7 @@ impl Client {
 
 /// Status and headers of a function's own response: those of the platform and of the connection are not among them.
 fn response_of(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
-    let is_own = |name: &str| {
-        let is_ours = name.starts_with("cloudfunc-") || name == header::SERVER_TIMING;
-        !is_ours && !["connection", "content-length", "transfer-encoding"].contains(&name)
-    };
-    let own = headers.iter().filter(|(name, _)| is_own(name.as_str()));
+    let own = headers.iter().filter(|(name, _)| is_of_server(name.as_str()));
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -191,7 +189,23 @@ fn phases(server_timing: &str) -> Vec<(String, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::phases;
+    use super::*;
+
+    #[test]
+    fn what_of_an_answer_is_the_servers_own_is_in_its_response() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "text/plain"),
+            ("connection", "keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("server-timing", "run;dur=1"),
+            ("cloudfunc-outcome", "succeeded"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let expected = [("content-type".to_owned(), "text/plain".to_owned())];
+        assert_eq!(response_of(StatusCode::OK, &headers).headers, expected);
+    }
 
     #[test]
     fn server_timing_is_read_as_phases() {

@@ -14,6 +14,7 @@ use crate::{
     http::{
         Answer, At, CallRequest, Query, Routed as _, Shortcut, accepts_gzip, check_path, compressed,
         end_to_end, is_of_web_server, method_router, named_request, payload_too_large, read_decoded,
+        with_how_to_name,
     },
     model::{
         FunctionName, InvocationId, Problem, code,
@@ -84,7 +85,7 @@ pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
 async fn invoke(gateway: &Gateway, function: FunctionName, request: Request) -> Answer<Response> {
     let (mut parts, body) = request.into_parts();
     let payload = read_decoded(&mut parts.headers, body, MAX_BODY, payload_too_large).await?;
-    Query::read(parts.uri.query(), route::INVOKE.endpoint.query)?;
+    Query::read(parts.uri.query(), route::INVOKE.endpoint.query).map_err(with_how_to_name)?;
     let http = named_request(&parts.headers)?;
     one_type(&parts.headers)?;
     let gzip = accepts_gzip(&parts.headers);

@@ -40,7 +40,8 @@ impl Guard {
         self.check_host(headers)?;
         if headers.contains_key(header::ORIGIN) {
             // Browsers send it with what a page makes them do; no page is a client of ours.
-            return Err(Problem::new(code::FORBIDDEN, "requests from web pages are not allowed").into());
+            let problem = Problem::new(code::FORBIDDEN, "requests from web pages are not allowed");
+            return Err(problem.hint(ORIGIN_HINT).into());
         }
         let sent = headers
             .get(header::AUTHORIZATION)
@@ -104,6 +105,7 @@ fn host_name(host: &str) -> Option<&str> {
 
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
+const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 
 /// Answers a request without the router, or gives it back: for a route that nearly all requests are for.

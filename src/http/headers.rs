@@ -105,16 +105,20 @@ pub fn handler_headers(headers: &HeaderMap, length: usize, beside: usize) -> Ans
         }
         last = Some(name);
     }
-    if bytes > MAX_BYTES {
-        let limit = show_bytes(MAX_BYTES as u64);
-        return Err(too_large(format!(
-            "the request's headers have {bytes} bytes, over the limit of {limit}"
-        )));
-    }
+    check_room(bytes)?;
     let list =
         repeated.then(|| shown(headers).map(|(name, value)| (name.to_owned(), text(value))).collect());
     joined.insert("content-length".to_owned(), length.to_string());
     Ok(CallHeaders { joined, list })
+}
+
+/// Refuses names and values of a call, and what is beside them, that a frame to the guest has no room for.
+pub fn check_room(bytes: usize) -> Answer<()> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let limit = show_bytes(MAX_BYTES as u64);
+    Err(too_large(format!("the request's headers have {bytes} bytes, over the limit of {limit}")))
 }
 
 /// By their names in lower case; values of one name are next to each other.

@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Bounds, Calls, Door, Failure, Guard, Shortcut, auth::Guarded, body_budget::BodyBudget, connections,
+    web_server::HOW_TO_NAME,
 };
 use crate::model::{
     PlatformName, Problem,
     api::{Dropped, Health},
-    code,
+    code, route,
 };
 
 /// Takes a port. The error names the address; a taken port is the usual cause.
@@ -66,7 +67,10 @@ impl Server {
             })
             .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
                 let detail = format!("{} does not take {method}", uri.path());
-                Failure::from(Problem::new(code::METHOD_NOT_ALLOWED, detail))
+                let problem = Problem::new(code::METHOD_NOT_ALLOWED, detail);
+                let (before, after) = route::INVOKE.around();
+                let name = uri.path().strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                Failure::from(if name.is_some() { problem.hint(HOW_TO_NAME) } else { problem })
             });
         let _open = door.open(routes.clone(), calls);
         // Every route is made ready here, and not for each request.

@@ -9,9 +9,7 @@ use axum::{
 use bytes::Bytes;
 
 use super::{Answer, Failure};
-use crate::model::{
-    HttpRequest, HttpResponse, Problem, api::header as ours, code, limits::OF_A_CONNECTION,
-};
+use crate::model::{HttpRequest, HttpResponse, Problem, api::header as ours, code, http::is_of_server};
 
 const METHOD: HeaderName = HeaderName::from_static(ours::HTTP_METHOD);
 const PATH: HeaderName = HeaderName::from_static(ours::HTTP_PATH);
@@ -20,6 +18,14 @@ const OUTCOME: HeaderName = HeaderName::from_static(ours::OUTCOME);
 /// The names as the documents have them.
 const METHOD_SHOWN: &str = "Cloudfunc-Http-Method";
 const PATH_SHOWN: &str = "Cloudfunc-Http-Path";
+
+/// How a call names what its own method and address cannot say.
+pub(super) const HOW_TO_NAME: &str = "a web server's method, path and query are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
+
+/// Says how a request to a web server is named: what was refused may have been meant for one.
+pub fn with_how_to_name(refused: Failure) -> Failure {
+    refused.0.hint(HOW_TO_NAME).into()
+}
 
 /// The request that a call's headers name; none where they name nothing of it.
 pub fn named_request(headers: &HeaderMap) -> Answer<Option<HttpRequest>> {
@@ -64,13 +70,14 @@ pub(super) fn name_request(request: &HttpRequest, headers: &mut HeaderMap) {
 pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
     let status = StatusCode::from_u16(response.status).ok().filter(|status| !status.is_informational());
     let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    let has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let has_body =
+        !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let mut answer = Response::new(HttpBody::from(if has_body { body } else { Bytes::new() }));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     for (name, value) in &response.headers {
         if let (Ok(name), Some(value)) = (HeaderName::try_from(name.as_str()), bytes_of(value))
-            && is_of_server(&name)
+            && is_of_server(name.as_str())
         {
             headers.append(name, value);
         }
@@ -83,16 +90,9 @@ pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
 /// Reads what [`respond`] wrote; none: it is an answer of the platform's.
 pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpResponse> {
     headers.get(OUTCOME)?;
-    let of_server = headers.iter().filter(|(name, _)| is_of_server(name));
+    let of_server = headers.iter().filter(|(name, _)| is_of_server(name.as_str()));
     let headers = of_server.map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
     Some(HttpResponse { status: status.as_u16(), headers })
-}
-
-/// Whether a header of a response is the server's: others are of one connection, or the platform says them.
-fn is_of_server(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    let is_not = OF_A_CONNECTION.contains(&name) || name == ours::SERVER_TIMING;
-    !is_not && !name.starts_with("cloudfunc-")
 }
 
 /// The bytes of Latin-1 text; of text with other characters, its UTF-8.
@@ -153,8 +153,8 @@ mod tests {
             ),
             (
                 &[(ours::HTTP_PATH, "/caf\u{e9}")],
-                "the header Cloudfunc-Http-Path cannot be used: a path has only visible ASCII characters and no `#`; \
-                 percent-encode all others",
+                "the header Cloudfunc-Http-Path cannot be used: a path has only visible ASCII characters, and no \
+                 `\"`, `#`, `<`, `>` and `` ` ``; percent-encode all others",
             ),
             (
                 &[(ours::HTTP_PATH, "/a"), (ours::HTTP_PATH, "/b")],
@@ -164,6 +164,21 @@ mod tests {
             let Failure(problem) = named_request(&headers(list)).unwrap_err();
             assert_eq!((problem.status, problem.detail.as_str()), (400, detail));
         }
+    }
+
+    #[test]
+    fn every_path_that_is_taken_can_be_written_into_a_request() {
+        use axum::http::uri::PathAndQuery;
+        let signs: Vec<char> = (0..=u8::MAX).map(char::from).collect();
+        let mut taken = 0;
+        for text in signs.iter().flat_map(|sign| [format!("/a{sign}b"), format!("/a?b={sign}")]) {
+            if HttpRequest::named(None, Some(&text)).is_ok() {
+                let written = PathAndQuery::try_from(text.as_str()).unwrap();
+                assert_eq!(written.as_str(), text);
+                taken += 1;
+            }
+        }
+        assert_eq!(taken, 2 * (94 - 5), "all that is visible but for five signs");
     }
 
     fn response(status: u16, list: &[(&str, &str)]) -> HttpResponse {
@@ -203,7 +218,9 @@ mod tests {
             let status = answer.status().as_u16();
             (status, axum::body::to_bytes(answer.into_body(), 100).await.unwrap().len())
         };
-        assert_eq!((length(204).await, length(304).await), ((204, 0), (304, 0)));
+        for status in [204, 205, 304] {
+            assert_eq!(length(status).await, (status, 0));
+        }
         assert_eq!((length(200).await, length(503).await), ((200, 4), (503, 4)));
         assert_eq!((length(101).await, length(1).await), ((502, 4), (502, 4)));
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::api::header;
+
 /// A request without its body. Its end-to-end headers are those of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
@@ -78,7 +80,9 @@ pub enum UnfitRequest {
     )]
     MethodOfConnection,
     /// The path and its query have characters that a request line does not take.
-    #[error("a path has only visible ASCII characters and no `#`; percent-encode all others")]
+    #[error(
+        "a path has only visible ASCII characters, and no `\"`, `#`, `<`, `>` and `` ` ``; percent-encode all others"
+    )]
     Characters,
     /// The path does not begin with `/`.
     #[error("a path begins with `/`")]
@@ -111,7 +115,8 @@ pub fn check_target(text: &str) -> Result<(), UnfitRequest> {
     if text.len() > HttpRequest::MAX_TARGET {
         return Err(UnfitRequest::Length(text.len()));
     }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+    // The library that writes the request takes all others, in a path as in a query.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"#<>`".contains(&byte)) {
         return Err(UnfitRequest::Characters);
     }
     match text.starts_with('/') {
@@ -124,6 +129,25 @@ pub fn check_target(text: &str) -> Result<(), UnfitRequest> {
 pub fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// Returns whether a header of a response, by its name in lower case, is the server's own: others are of one connection,
+/// or the platform says them.
+pub fn is_of_server(name: &str) -> bool {
+    let is_not = matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | header::SERVER_TIMING
+    );
+    !is_not && !name.starts_with("cloudfunc-")
 }
 
 /// A response without its body.
@@ -156,6 +180,8 @@ mod tests {
             ("/a?", "/a", Some("")),
             ("/a?b=1?c", "/a", Some("b=1?c")),
             ("//host/a", "//host/a", None),
+            ("/a|b^c", "/a|b^c", None),
+            ("/a?b={c}", "/a", Some("b={c}")),
         ] {
             let request = HttpRequest::named(Some("GET"), Some(target)).unwrap();
             assert_eq!((request.path.as_str(), request.query.as_deref()), (path, query));
@@ -175,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn headers_of_a_connection_and_of_the_platform_are_not_a_servers_own() {
+        for name in ["content-type", "set-cookie", "content-encoding", "www-authenticate", "x-a"] {
+            assert!(is_of_server(name), "{name}");
+        }
+        for name in ["connection", "content-length", "keep-alive", "server-timing", "cloudfunc-start"] {
+            assert!(!is_of_server(name), "{name}");
+        }
+    }
+
+    #[test]
     fn what_no_server_can_be_sent_is_refused_by_its_reason() {
         let refused = |method, target| HttpRequest::named(method, target).unwrap_err().to_string();
         let method = "a method has 1 to 32 letters, digits and signs such as `-`";
@@ -186,9 +222,10 @@ mod tests {
             let expected = "CONNECT and TRACE are for what is between a client and a server, and do not reach a function";
             assert_eq!(refused(Some(text), None), expected);
         }
-        let characters =
-            "a path has only visible ASCII characters and no `#`; percent-encode all others";
-        for text in ["/a b", "/a#b", "/ä", "/a\t"] {
+        let characters = "a path has only visible ASCII characters, and no `\"`, `#`, `<`, `>` and `` ` ``; \
+                          percent-encode all others";
+        for text in ["/a b", "/a#b", "/ä", "/a\t", "/a<b", "/a>b", "/a`b", "/a\"b", "/a?b=<", "/a?b=\""]
+        {
             assert_eq!(refused(None, Some(text)), characters, "{text}");
         }
         for text in ["", "a", "?a=1", "http://host/a"] {

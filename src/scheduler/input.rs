@@ -5,10 +5,14 @@ use bytes::Bytes;
 
 use super::function_cache::CachedFunction;
 use crate::{
-    http::Failure,
+    http::{Failure, check_room},
     model::{Body, Call, CallHeaders, FunctionName, HttpRequest, Interface, Problem, code},
     payload,
 };
+
+/// Payloads up to this size are checked where they are, in a fraction of a millisecond; larger ones on a thread of their
+/// own, so that no other call waits for it.
+const CHECKED_INLINE: usize = 256 * 1024;
 
 /// A call as its function gets it.
 pub struct Input {
@@ -20,14 +24,14 @@ pub struct Input {
 
 impl Input {
     /// Checks a call, and fills in what it leaves out.
-    pub fn of(function: &CachedFunction, call: Call) -> Result<Self, Failure> {
+    pub async fn of(function: &CachedFunction, call: Call) -> Result<Self, Failure> {
         let Call { payload, content_type, headers, http, .. } = call;
         match (function.interface, http) {
             (Interface::Http { .. }, http) => {
                 raw(payload, content_type, headers, http.unwrap_or_default())
             }
             (_, Some(_)) => Err(not_a_server(&function.name)),
-            (_, None) => checked(payload, content_type, headers),
+            (_, None) => checked(payload, content_type, headers).await,
         }
     }
 }
@@ -43,12 +47,13 @@ fn raw(
     payload::check_length(&content_type).map_err(|refused| refused.problem())?;
     headers.joined.values_mut().for_each(as_bytes);
     headers.list.iter_mut().flatten().for_each(|(_, value)| as_bytes(value));
+    check_room(http.size() + size(&headers))?;
     Ok(Input { payload: Body { content_type, bytes }, headers, http: Some(http) })
 }
 
 /// A payload that its function can read, rebuilt by nobody; an empty one of JSON, also without a type, is
 /// the empty event.
-fn checked(
+async fn checked(
     bytes: Bytes,
     content_type: Option<String>,
     mut headers: CallHeaders,
@@ -57,13 +62,36 @@ fn checked(
         add(&mut headers, "content-type", payload::DEFAULT_TYPE);
         payload::DEFAULT_TYPE.to_owned()
     });
-    payload::check(&content_type, &bytes).map_err(|refused| refused.problem())?;
+    check(&content_type, &bytes).await?;
     if !bytes.is_empty() || !payload::is_json(&content_type) {
         return Ok(Input { payload: Body { content_type, bytes }, headers, http: None });
     }
     let bytes = Bytes::from_static(b"{}");
     headers.joined.insert("content-length".to_owned(), bytes.len().to_string());
     Ok(Input { payload: Body { content_type, bytes }, headers, http: None })
+}
+
+async fn check(content_type: &str, bytes: &Bytes) -> Result<(), Failure> {
+    let checked = if bytes.len() <= CHECKED_INLINE {
+        payload::check(content_type, bytes)
+    } else {
+        let (content_type, bytes) = (content_type.to_owned(), bytes.clone());
+        let work = tokio::task::spawn_blocking(move || payload::check(&content_type, &bytes));
+        work.await.map_err(|_| Problem::new(code::INTERNAL, "checking the payload failed"))?
+    };
+    checked.map_err(|refused| refused.problem().into())
+}
+
+/// Returns the bytes of names and values that a web server reads, each of which is a character by now.
+fn size(headers: &CallHeaders) -> usize {
+    let bytes = |(name, value): (&String, &String)| name.len() + value.chars().count();
+    match &headers.list {
+        Some(list) => list.iter().map(|(name, value)| bytes((name, value))).sum(),
+        None => {
+            let sent = headers.joined.iter().filter(|(name, _)| *name != "content-length");
+            sent.map(bytes).sum()
+        }
+    }
 }
 
 /// Makes text the form that its bytes have on their way to a web server: each is a character.
@@ -107,54 +135,88 @@ mod tests {
         }
     }
 
-    fn given(interface: Interface, call: Call) -> Result<(String, Bytes, Vec<String>), String> {
-        let input = Input::of(&CachedFunction::example_of(interface), call);
+    async fn given(interface: Interface, call: Call) -> Result<(String, Bytes, Vec<String>), String> {
+        let input = Input::of(&CachedFunction::example_of(interface), call).await;
         let input = input.map_err(|Failure(problem)| problem.detail)?;
         let headers = input.headers.joined.iter().map(|(name, value)| format!("{name}: {value}"));
         Ok((input.payload.content_type, input.payload.bytes, headers.collect()))
     }
 
-    #[test]
-    fn a_handler_gets_json_that_it_can_read_and_the_empty_event_for_nothing() {
+    #[tokio::test]
+    async fn a_handler_gets_json_that_it_can_read_and_the_empty_event_for_nothing() {
         let json = "application/json".to_owned();
         let headers =
             ["content-length: 2", "content-type: application/json"].map(str::to_owned).to_vec();
         let empty = (json.clone(), Bytes::from_static(b"{}"), headers);
-        assert_eq!(given(Interface::Protocol, call(None, b"", None)), Ok(empty));
-        let refused = given(Interface::Protocol, call(None, b"{", None)).unwrap_err();
+        assert_eq!(given(Interface::Protocol, call(None, b"", None)).await, Ok(empty));
+        let refused = given(Interface::Protocol, call(None, b"{", None)).await.unwrap_err();
         assert!(refused.starts_with("the payload is not valid JSON"), "{refused}");
-        let text = given(Interface::Command, call(Some("text/plain"), b"", None)).unwrap();
+        let text = given(Interface::Command, call(Some("text/plain"), b"", None)).await.unwrap();
         assert_eq!((text.0.as_str(), &text.1[..]), ("text/plain", &b""[..]));
     }
 
-    #[test]
-    fn a_web_server_gets_what_was_sent_and_no_more() {
+    #[tokio::test]
+    async fn a_web_server_gets_what_was_sent_and_no_more() {
         let server = Interface::Http { port: 8080 };
         let length = |length: usize| vec![format!("content-length: {length}")];
         let bare = (String::new(), Bytes::new(), length(0));
-        assert_eq!(given(server, call(None, b"", None)), Ok(bare));
+        assert_eq!(given(server, call(None, b"", None)).await, Ok(bare));
         let broken = ("application/json".to_owned(), Bytes::from_static(b"{"), length(1));
-        assert_eq!(given(server, call(Some("application/json"), b"{", None)), Ok(broken));
+        assert_eq!(given(server, call(Some("application/json"), b"{", None)).await, Ok(broken));
         let long = "a".repeat(1025);
-        let refused = given(server, call(Some(&long), b"", None)).unwrap_err();
+        let refused = given(server, call(Some(&long), b"", None)).await.unwrap_err();
         assert_eq!(refused, "the Content-Type has 1025 bytes, over the limit of 1024");
-        let input = Input::of(&CachedFunction::example_of(server), call(None, b"", None)).unwrap();
+        let function = CachedFunction::example_of(server);
+        let input = Input::of(&function, call(None, b"", None)).await.unwrap();
         assert_eq!(input.http, Some(HttpRequest::default()), "POST / where none is named");
         let mut named = call(None, b"", None);
         let pair = |value: &str| ("x-name".to_owned(), value.to_owned());
         named.headers.joined.extend([pair("Zo\u{eb}")]);
         named.headers.list = Some(vec![pair("Zo\u{eb}")]);
-        let headers = Input::of(&CachedFunction::example_of(server), named).unwrap().headers;
+        let headers = Input::of(&function, named).await.unwrap().headers;
         assert_eq!(headers.joined["x-name"], "Zo\u{c3}\u{ab}", "each byte is a character");
         assert_eq!(headers.list, Some(vec![pair("Zo\u{c3}\u{ab}")]));
     }
 
-    #[test]
-    fn a_request_to_what_is_no_web_server_is_refused() {
+    #[tokio::test]
+    async fn a_request_to_what_is_no_web_server_is_refused() {
         let expected = "function 'example' is not a web server: Cloudfunc-Http-Method and Cloudfunc-Http-Path have no effect";
         for interface in [Interface::Protocol, Interface::Command, Interface::Lambda] {
             let named = call(None, b"", Some(HttpRequest::default()));
-            assert_eq!(given(interface, named).unwrap_err(), expected);
+            assert_eq!(given(interface, named).await.unwrap_err(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_of_which_a_web_server_would_get_more_bytes_than_fit_a_frame_are_refused() {
+        let server = Interface::Http { port: 8080 };
+        // As a header of Latin-1 is read: each byte is a character, and two bytes of UTF-8.
+        let with = |letters: usize, list: bool| {
+            let mut call = call(None, b"", None);
+            let pair = ("x".to_owned(), "\u{e9}".repeat(letters));
+            call.headers.joined.extend([pair.clone()]);
+            call.headers.list = list.then(|| vec![pair]);
+            call
+        };
+        for list in [false, true] {
+            assert!(given(server, with(12_000, list)).await.is_ok());
+            let refused = Input::of(&CachedFunction::example_of(server), with(22_000, list)).await;
+            let Err(Failure(problem)) = refused else { panic!("not refused") };
+            let detail = "the request's headers have 44006 bytes, over the limit of 24 KiB";
+            assert_eq!((problem.status, problem.detail.as_str()), (431, detail));
+            assert!(given(Interface::Protocol, with(22_000, list)).await.is_ok(), "as they are");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_payload_is_checked_as_a_small_one_is() {
+        for length in [CHECKED_INLINE, CHECKED_INLINE + 1, 2 * CHECKED_INLINE] {
+            let text = format!("\"{}\"", "a".repeat(length - 2));
+            let of = |text: String| Call { payload: text.into(), ..call(None, b"", None) };
+            let (_, bytes, _) = given(Interface::Protocol, of(text.clone())).await.unwrap();
+            assert_eq!(bytes, text);
+            let refused = given(Interface::Protocol, of(text.replace('"', "{"))).await.unwrap_err();
+            assert!(refused.starts_with("the payload is not valid JSON"), "{refused}");
         }
     }
 }

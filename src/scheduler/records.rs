@@ -1,7 +1,7 @@
 //! Reading invocations: those under way on this host from memory, those that ended and are not stored yet from the
 //! recorder, the others from the store.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     Scheduler,
@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     http::Failure,
-    model::{Body, FunctionName, InvocationId, InvocationRef, Problem, Record, code},
-    store::{self, RecordFilter},
+    model::{FunctionName, InvocationId, InvocationRef, Problem, Record, code},
+    store::{self, RecordFilter, StoredResult, SyncRecord},
 };
 
 /// The hint of a problem about an invocation that is not there.
@@ -107,9 +107,13 @@ impl Scheduler {
     }
 
     /// The value that an invocation returned; none while there is not one.
-    pub(super) async fn result(&self, id: InvocationId) -> Result<Option<Body>, store::Error> {
-        match self.recorder.recent(id).and_then(|recent| recent.result.clone()) {
-            Some(body) => Ok(Some(body)),
+    pub(super) async fn result(&self, id: InvocationId) -> Result<Option<StoredResult>, store::Error> {
+        let of_recent = |recent: Arc<SyncRecord>| {
+            let (body, http_status) = (recent.result.clone()?, recent.record.http_status());
+            Some(StoredResult { body, http_status })
+        };
+        match self.recorder.recent(id).and_then(of_recent) {
+            Some(result) => Ok(Some(result)),
             None => self.store.result(id).await,
         }
     }

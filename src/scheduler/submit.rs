@@ -12,6 +12,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{
     Scheduler,
     background::admit,
@@ -23,7 +25,7 @@ use crate::{
     backends::of_store,
     error_chain::chain,
     http::Failure,
-    model::{Body, Call, CallAnswer, InvocationId, Mode, Problem, code},
+    model::{Call, CallAnswer, Mode, Problem, code},
     store::{self, Backlog},
     units::show_bytes,
 };
@@ -40,7 +42,7 @@ impl Scheduler {
             Mode::Sync => self.invoke(call).await.map(CallAnswer::Ended),
             Mode::Async => {
                 let (id, function) = (call.id, self.functions.find(&call.function).await?);
-                self.admit(id, &function, Input::of(&function, call)?).await?;
+                self.admit(&function, call).await?;
                 Ok(CallAnswer::Accepted(id))
             }
         }
@@ -56,12 +58,12 @@ impl Scheduler {
         })?)
     }
 
-    fn check_backlog(&self, payload: &Body) -> Result<(), Failure> {
+    fn check_backlog(&self, payload: &Bytes) -> Result<(), Failure> {
         let Backlog { rows, bytes } = self.admission.backlog();
         let (most_rows, most_bytes) = (self.limits.max_backlog, self.limits.max_backlog_size);
         let detail = if rows >= most_rows {
             format!("{most_rows} async invocations are waiting already")
-        } else if bytes.saturating_add(payload.bytes.len() as u64) > most_bytes {
+        } else if bytes.saturating_add(payload.len() as u64) > most_bytes {
             let most = show_bytes(most_bytes);
             format!(
                 "the payloads of async invocations that are waiting already take up the limit of {most}"
@@ -72,14 +74,12 @@ impl Scheduler {
         Err(Problem::new(code::OVERLOADED, detail).retry_after(OVERLOADED_RETRY).into())
     }
 
-    /// Lets an async call in: when this answers, it is on disk.
-    pub(super) async fn admit(
-        &self,
-        id: InvocationId,
-        function: &Arc<CachedFunction>,
-        input: Input,
-    ) -> Result<(), Failure> {
-        self.check_backlog(&input.payload)?;
+    /// Lets an async call of this function in: when this answers, it is on disk. Where there is no room, its payload is not
+    /// looked at.
+    pub(super) async fn admit(&self, function: &Arc<CachedFunction>, call: Call) -> Result<(), Failure> {
+        self.check_backlog(&call.payload)?;
+        let id = call.id;
+        let input = Input::of(function, call).await?;
         let row = admit::row(id, function, input, self.clock.now());
         match self.admission.admit(row, function.clone()).await {
             Ok(true) => Ok(()),

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 pub struct BuildVariables(BTreeMap<String, String>);
 
 /// Variables that are refused, in lower case, each with the reason.
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 20] = [
     ("path", OF_THE_SANDBOX),
     ("home", OF_THE_SANDBOX),
     ("tmpdir", OF_THE_SANDBOX),
@@ -17,15 +17,24 @@ const REFUSED: [(&str, &str); 15] = [
     ("npm_config_proxy", OF_THE_PROXY),
     ("npm_config_https_proxy", OF_THE_PROXY),
     ("npm_config_noproxy", OF_THE_PROXY),
-    ("pip_index_url", "--build-index stands in its place"),
-    ("npm_config_registry", "--build-npm-registry stands in its place"),
+    ("pip_proxy", OF_THE_PROXY),
+    ("pip_index_url", OF_THE_INDEX),
+    ("pip_extra_index_url", OF_THE_INDEX),
+    ("pip_no_index", "--build-index none stands in its place"),
+    ("pip_config_file", "--build-index and the settings beside it stand in the place of pip's files"),
     ("pip_find_links", "--build-find-links stands in its place"),
+    ("npm_config_userconfig", OF_NPMS_FILES),
+    ("npm_config_globalconfig", OF_NPMS_FILES),
     ("pip_cert", OF_AUTHORITIES),
     ("npm_config_cafile", OF_AUTHORITIES),
     ("node_extra_ca_certs", OF_AUTHORITIES),
 ];
 const OF_THE_SANDBOX: &str = "it belongs to the sandbox";
 const OF_THE_PROXY: &str = "--build-proxy and --build-no-proxy stand in its place";
+const OF_THE_INDEX: &str = "--build-index stands in its place";
+const OF_THE_REGISTRY: &str = "--build-npm-registry stands in its place";
+const OF_NPMS_FILES: &str =
+    "--build-npm-registry and the settings beside it stand in the place of npm's files";
 const OF_AUTHORITIES: &str = "--build-ca-file stands in its place";
 const OURS: &str = "names that begin with CLOUDFUNC_ belong to the platform";
 
@@ -79,6 +88,9 @@ fn check(name: &str, value: &str) -> Result<(), String> {
     }
     let lower = name.to_ascii_lowercase();
     let refused = REFUSED.iter().find(|(refused, _)| *refused == lower).map(|(_, why)| *why);
+    // That of a scope of packages has the scope's name in it.
+    let is_registry = lower.starts_with("npm_config_") && lower.ends_with("registry");
+    let refused = refused.or_else(|| is_registry.then_some(OF_THE_REGISTRY));
     match refused.or_else(|| lower.starts_with("cloudfunc_").then_some(OURS)) {
         Some(why) => Err(format!("{name} cannot be set: {why}")),
         None => Ok(()),
@@ -104,6 +116,29 @@ mod tests {
         assert_eq!("".parse::<BuildVariables>().unwrap(), BuildVariables::default());
         let secret: BuildVariables = "TOKEN=hunter2".parse().unwrap();
         assert_eq!(format!("{secret:?}"), "{\"TOKEN\"}");
+    }
+
+    #[test]
+    fn variables_that_would_stand_beside_a_setting_are_refused_with_it_in_any_case_of_letters() {
+        for (names, setting) in [
+            (&["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "pip_extra_index_url"][..], "--build-index "),
+            (&["PIP_NO_INDEX"], "--build-index none "),
+            (&["PIP_CONFIG_FILE"], "--build-index "),
+            (&["PIP_FIND_LINKS"], "--build-find-links "),
+            (&["PIP_PROXY"], "--build-proxy "),
+            (
+                &["npm_config_registry", "NPM_CONFIG_REGISTRY", "npm_config__corp_registry"],
+                "--build-npm-registry ",
+            ),
+            (&["npm_config_userconfig", "NPM_CONFIG_GLOBALCONFIG"], "--build-npm-registry "),
+        ] {
+            for name in names {
+                let refused = problem(&format!("{name}=x"));
+                assert!(refused.starts_with(&format!("{name} cannot be set: {setting}")), "{refused}");
+            }
+        }
+        let others = "PIP_TIMEOUT=60,npm_config_loglevel=info,REGISTRY=x";
+        assert_eq!(others.parse::<BuildVariables>().unwrap().all().len(), 3);
     }
 
     #[test]

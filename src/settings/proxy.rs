@@ -2,11 +2,17 @@
 
 use std::{fmt, str::FromStr};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use url::Url;
 
 /// An HTTP proxy. Its address may have a user and a password, which `Debug` and texts for people do not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BuildProxy(Url);
+
+/// What stands in a text where a secret stood.
+const HIDDEN: &str = "***";
+/// The letters of the shortest text that is hidden wherever it stands: a shorter one is part of words.
+const SHORTEST: usize = 4;
 
 impl BuildProxy {
     /// Returns the form that is parsed, with user and password. It always has a port: programs differ in the usual one.
@@ -27,10 +33,27 @@ impl BuildProxy {
         (host.trim_matches(['[', ']']).to_owned(), port)
     }
 
-    /// Returns a text in which its user and password do not stand any more.
+    /// Returns a text without its user and password as they stand in an address, without both as a request has them (in
+    /// base64), and without the password by itself. A user without a password is left out of the proxy's own address only:
+    /// anything could be called so.
     pub fn hide_in(&self, text: &str) -> String {
-        let user = self.user();
-        if user.is_empty() { text.to_owned() } else { text.replace(&user, "") }
+        let (user, host) = (self.0.username(), self.0.host_str().unwrap_or_default());
+        let Some(password) = self.0.password() else {
+            let its_own = format!("{user}@{host}");
+            return if user.is_empty() { text.to_owned() } else { text.replace(&its_own, host) };
+        };
+        let plain = decoded(password);
+        let pairs = [format!("{user}:{password}"), format!("{}:{plain}", decoded(user))];
+        let mut shown = text.to_owned();
+        for pair in &pairs {
+            shown =
+                shown.replace(&format!("{pair}@"), "").replace(&BASE64_STANDARD.encode(pair), HIDDEN);
+        }
+        let secrets = pairs.iter().map(String::as_str).chain([password, plain.as_str()]);
+        for secret in secrets.filter(|secret| secret.chars().count() >= SHORTEST) {
+            shown = shown.replace(secret, HIDDEN);
+        }
+        shown
     }
 
     fn parts(&self) -> (&str, &str, u16) {
@@ -46,6 +69,20 @@ impl BuildProxy {
             (user, Some(password)) => format!("{user}:{password}@"),
         }
     }
+}
+
+/// Reads `%41` as `A`; what is no such escape stays.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        let escape = if *first == b'%' { digit(0).zip(digit(1)) } else { None };
+        let read = escape.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        bytes.push(read.unwrap_or(*first));
+        rest = if read.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl fmt::Debug for BuildProxy {
@@ -69,6 +106,27 @@ impl FromStr for BuildProxy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_and_password_are_hidden_in_the_forms_in_which_programs_print_them() {
+        let hide = |proxy: &str, text: &str| proxy.parse::<BuildProxy>().unwrap().hide_in(text);
+        let escaped = "http://ann:p%40ss%3Aword@proxy.example:3128";
+        for (text, shown) in [
+            ("via http://ann:p%40ss%3Aword@proxy.example:3128", "via http://proxy.example:3128"),
+            ("via http://ann:p@ss:word@proxy.example", "via http://proxy.example"),
+            // base64 of `ann:p@ss:word`.
+            ("Proxy-Authorization: Basic YW5uOnBAc3M6d29yZA==", "Proxy-Authorization: Basic ***"),
+            ("user ann, password p@ss:word", "user ann, password ***"),
+            ("p%40ss%3Aword of ann@proxy.example", "*** of ann@proxy.example"),
+        ] {
+            assert_eq!(hide(escaped, text), shown);
+        }
+        // A short password is part of other words, and a user alone may be called as others are.
+        assert_eq!(hide("http://u:abc@h:1", "abc abcd u:abc@h dTphYmM="), "abc abcd h ***");
+        assert_eq!(hide("http://git@h:1", "git@example.org, git@h:1"), "git@example.org, h:1");
+        assert_eq!(decoded("a%4"), "a%4");
+        assert_eq!(decoded("%C3%A9%zz%"), "é%zz%");
+    }
 
     #[test]
     fn a_proxy_is_an_address_with_a_port_and_shows_no_password() {

@@ -21,8 +21,8 @@ pub trait History: Send + Sync {
     async fn write_sync(&self, records: &[Arc<SyncRecord>]) -> Result<(), Error>;
     /// Returns a record; none when there is no such invocation.
     async fn record(&self, id: InvocationId) -> Result<Option<Record>, Error>;
-    /// Returns the result's bytes; none when there is no such invocation or it has no result.
-    async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error>;
+    /// Returns the result; none when there is no such invocation or it has no result.
+    async fn result(&self, id: InvocationId) -> Result<Option<StoredResult>, Error>;
     /// Returns the records that match, newest first.
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error>;
     /// Returns invocations whose id begins or ends with that part, newest first, at most `limit`; ends are looked for
@@ -85,6 +85,15 @@ pub struct SyncRecord {
     pub record: Record,
     /// The result; none without one, or where it was dropped.
     pub result: Option<Body>,
+}
+
+/// The result of an invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredResult {
+    /// Its bytes, with their type.
+    pub body: Body,
+    /// The status with which a web server answered it; none of other functions.
+    pub http_status: Option<u16>,
 }
 
 /// The amounts that could be deleted.

@@ -29,14 +29,14 @@ macro_rules! store {
 
         use crate::{
             model::{
-                self, Body, BuildLog, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
+                self, BuildLog, Digest, Function, FunctionId, FunctionName, IdPart, InvocationId, LogLine,
                 ManagerId, OwnerId, Record, Revision, RevisionNumber, WhichBuild, api::Unusable,
             },
             store::{
                 ActiveFunction, Backlog, BuildLogs, Claiming, DeletedFunction, Deletion, Dependencies, Due, Error, Functions,
                 Health, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NamedBundle, NewBuildLog,
                 NewInvocation, NewRevision, Prunable, RecordFilter, ReportedInstance, Running,
-                Settlement, SyncRecord, Totals, Wanted,
+                Settlement, StoredResult, SyncRecord, Totals, Wanted,
                 methods::{LONG, SOON},
             },
         };
@@ -448,7 +448,7 @@ macro_rules! store {
                 self.read(SOON, reads::record(self.readers(), id)).await
             }
 
-            async fn result(&self, id: InvocationId) -> Result<Option<Body>, Error> {
+            async fn result(&self, id: InvocationId) -> Result<Option<StoredResult>, Error> {
                 self.read(SOON, reads::result(self.readers(), id)).await
             }
 

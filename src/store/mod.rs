@@ -44,7 +44,9 @@ pub use dependencies::{Dependencies, MAX_PIECE};
 pub use error::{Error, Refusal};
 pub use functions::{ActiveFunction, DeletedFunction, Deletion, Functions, NamedBundle, NewRevision};
 pub use health::Health;
-pub use history::{History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, SyncRecord, prune_all};
+pub use history::{
+    History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, StoredResult, SyncRecord, prune_all,
+};
 pub use invocations::{
     Announcement, Backlog, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };

@@ -3,7 +3,7 @@ from flask import Flask, request
 app = Flask(__name__)
 
 
-@app.post("/")
+@app.route("/", methods=["GET", "POST"])
 def greet():
     """Called for `cloudfunc invoke function_name`, which sends POST / unless it is told otherwise."""
     event = request.get_json(silent=True) or {}

@@ -62,7 +62,7 @@ async fn a_benchmark_is_one_json_document(platform: &TestPlatform) {
     assert_eq!(code, 0, "{document}");
     assert_eq!(
         keys(&document),
-        "clients cold duration_s failed failures function histogram interrupted phases succeeded \
+        "clients cold duration_s failed failures function histogram http_errors interrupted phases succeeded \
          succeeded_per_s throttled warm warm_up"
     );
     assert_eq!((&document["function"], &document["clients"]), (&json!("hello_fn"), &json!(2)));

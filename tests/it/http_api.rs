@@ -23,6 +23,7 @@ use crate::{
 const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
+const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
 const SLOW: &str = "import time\n\ndef handler(event):\n    print('begun', event)\n    time.sleep(event)\n    return 'done'\n";
 
 on_stack! {
@@ -53,22 +54,27 @@ async fn nobody_gets_in_without_a_token_by_a_foreign_name_or_from_a_page(platfor
         let page = platform.request(role, Method::GET, "/v1/functions");
         let page = document(page.header("origin", "http://localhost:8000")).await;
         let detail = "requests from web pages are not allowed";
-        assert_eq!(page, problem(code::FORBIDDEN, detail, json!({})), "{role}");
+        assert_eq!(page, problem(code::FORBIDDEN, detail, hint(ORIGIN_HINT)), "{role}");
     }
 }
 
 async fn what_is_not_there_is_said_so(platform: &TestPlatform) {
     let nowhere = document(platform.get("/v2/functions")).await;
     assert_eq!(nowhere, problem(code::ROUTE_NOT_FOUND, "there is no route /v2/functions", json!({})));
-    for (method, path) in [
-        (Method::GET, "/v1/functions/f/invoke"),
-        (Method::PUT, "/v1/functions/f"),
-        (Method::POST, "/v1/invocations"),
+    let how = "a web server's method, path and query are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
+    let how = json!({ "hint": how });
+    for (method, path, more) in [
+        (Method::GET, "/v1/functions/f/invoke", &how),
+        (Method::PUT, "/v1/functions/f", &json!({})),
+        (Method::POST, "/v1/invocations", &json!({})),
     ] {
         let detail = format!("{path} does not take {method}");
         let answer = document(platform.request(Role::Gateway, method, path)).await;
-        assert_eq!(answer, problem(code::METHOD_NOT_ALLOWED, &detail, json!({})));
+        assert_eq!(answer, problem(code::METHOD_NOT_ALLOWED, &detail, more.clone()));
     }
+    let detail = "unknown parameter 'page'; this route takes none";
+    let asked = document(platform.post("/v1/functions/f/invoke?page=2")).await;
+    assert_eq!(asked, problem(code::BAD_REQUEST, detail, how));
     let id = "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f";
     let hint = "'cloudfunc invocation list' shows the newest; records are deleted after some days";
     let (status, answer) = document(platform.get(&format!("/v1/invocations/{id}"))).await;
@@ -194,6 +200,23 @@ async fn more_waiting_calls_than_the_limit_are_throttled_at_once() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_turned_away_costs_no_look_at_its_payload() {
+    let test = "a_call_that_is_turned_away_costs_no_look_at_its_payload";
+    let change = |platform: &mut Platform| platform.limits.max_waiting = 0;
+    let Some(platform) = with_one_slot(test, Stack::LIGHT, change).await else { return };
+    let refused = async {
+        running(&platform, "2").await;
+        let name = function("slow");
+        let refused = platform.client.invoke(&name, body("{")).await;
+        let Err(cloudfunc::client::Error::Problem(problem)) = refused else { panic!("{refused:?}") };
+        expect_throttled(*problem, "0 invocations of 'slow' are waiting already");
+    };
+    let (slot, ()) = tokio::join!(platform.invoke("slow", "2"), refused);
+    assert!(matches!(slot.outcome, Outcome::Value(_)), "{slot:?}");
+    platform.stop().await;
+}
+
+#[tokio::test]
 async fn a_backlog_is_bounded_in_invocations_and_in_bytes() {
     let test = "a_backlog_is_bounded_in_invocations_and_in_bytes";
     let change = |platform: &mut Platform| platform.limits.max_backlog_size = 12;
@@ -211,6 +234,7 @@ async fn a_backlog_is_bounded_in_invocations_and_in_bytes() {
     platform.platform.limits.max_backlog = 0;
     platform.restart().await;
     refused(&platform, "0", "0 async invocations are waiting already").await;
+    refused(&platform, "{", "0 async invocations are waiting already").await;
     assert_eq!(platform.store().await.totals().await.unwrap().accepted, 2);
     platform.stop().await;
 }

@@ -24,6 +24,7 @@ on_stack! {
     an_async_request_has_its_status_in_the_record
     a_response_passes_between_processes_as_it_came
     the_command_line_prints_the_body_and_says_the_status
+    the_command_line_helps_with_what_a_server_or_the_platform_does_not_take
     every_function_sees_the_headers_of_the_command_line
 }
 
@@ -121,7 +122,9 @@ async fn status_headers_and_body_come_back_as_the_server_sent_them(platform: &Te
     assert_eq!((record.state, record.http_status()), (State::Succeeded, Some(200)));
     assert_eq!(told(answer).await, owned(200, "succeeded", "GET /items?q=a%20b&q=c None "));
 
-    for (status, body) in [(404, "GET /404 None "), (302, "GET /302 None "), (204, ""), (304, "")] {
+    for (status, body) in
+        [(404, "GET /404 None "), (302, "GET /302 None "), (204, ""), (205, ""), (304, "")]
+    {
         let answer = call(platform, "GET", &format!("/{status}")).await;
         assert_eq!(told(answer).await, owned(status, "succeeded", body));
     }
@@ -179,8 +182,8 @@ async fn a_request_that_cannot_be_sent_is_refused_by_its_reason(platform: &TestP
         ("Cloudfunc-Http-Path", "items", "a path begins with `/`"),
         (
             "Cloudfunc-Http-Path",
-            "/a#b",
-            "a path has only visible ASCII characters and no `#`; percent-encode all others",
+            "/a<b",
+            "a path has only visible ASCII characters, and no `\"`, `#`, `<`, `>` and `` ` ``; percent-encode all others",
         ),
     ] {
         let detail = format!("the header {name} cannot be used: {reason}");
@@ -346,8 +349,13 @@ async fn the_command_line_prints_the_body_and_says_the_status(platform: &TestPla
     assert_eq!((exit, stdout.as_str()), (0, "POST /404 None "));
     assert!(stderr.starts_with("HTTP 404\n"), "{stderr}");
 
-    let (exit, stdout, stderr) = platform.cli(&["bench", "web", "--method", "GET", "-n", "3"]).await;
+    let bench = ["bench", "web", "--method", "get", "--path", "/404", "-n", "3"];
+    let (exit, stdout, stderr) = platform.cli(&bench).await;
     assert_eq!(exit, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("\nof which 3 had HTTP 404\n"), "{stdout}");
+    let (_, stdout, _) = platform.cli(&[&bench[..], &["--json"]].concat()).await;
+    let document: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["http_errors"], json!([{ "status": 404, "count": 3 }]));
 
     let (exit, _, stderr) = platform.cli(&["invoke", "web", "--path", "items"]).await;
     let expected = "error: invalid value 'items' for '--path <PATH>': a path begins with `/`\n";
@@ -356,6 +364,44 @@ async fn the_command_line_prints_the_body_and_says_the_status(platform: &TestPla
     let expected = "error: function 'plain' is not a web server: --method and --path have no effect\n\
                     hint: remove them, or set `interface = \"http\"` in the function's cloudfunc.toml\n";
     assert_eq!((exit, stderr.as_str()), (2, expected));
+}
+
+async fn the_command_line_helps_with_what_a_server_or_the_platform_does_not_take(
+    platform: &TestPlatform,
+) {
+    deploy(platform).await;
+    let invoke =
+        async |arguments: &[&str]| platform.cli(&[&["invoke", "web"][..], arguments].concat()).await;
+    let hint =
+        |path: &str| format!("hint: it was sent POST {path}; --method and --path say otherwise\n");
+    let (exit, stdout, stderr) = invoke(&["--path", "/405"]).await;
+    assert_eq!((exit, stdout.as_str()), (0, "POST /405 None "), "{stderr}");
+    assert!(stderr.starts_with("HTTP 405\n") && stderr.ends_with(&hint("/405")), "{stderr}");
+    let (exit, _, stderr) = invoke(&["--path", "/501"]).await;
+    assert!(exit == 1 && stderr.ends_with(&hint("/501")), "{stderr}");
+    let (_, stdout, stderr) = invoke(&["--path", "/405", "--method", "put"]).await;
+    assert_eq!(stdout, "PUT /405 None ", "in capitals");
+    assert!(!stderr.contains("hint:"), "{stderr}");
+
+    for arguments in [&["--path", "/x", "--data", "y"][..], &["--data", "y"], &[]] {
+        let (exit, _, stderr) = invoke(&[arguments, &["--content-type", "a\nb"]].concat()).await;
+        let expected = "error: the type of the payload has a control character\n\
+                        hint: name one type, for example --content-type application/json\n";
+        assert_eq!((exit, stderr.as_str()), (2, expected));
+    }
+    let (exit, _, stderr) = invoke(&["--path", "/a<b"]).await;
+    let expected =
+        "error: invalid value '/a<b' for '--path <PATH>': a path has only visible ASCII characters";
+    assert!(exit == 2 && stderr.starts_with(expected), "{stderr}");
+    let (exit, _, stderr) = invoke(&["--header", "Accept-Encoding: gzip"]).await;
+    assert!(exit == 2 && stderr.contains("--method or --path"), "{stderr}");
+    let (exit, stdout, _) = invoke(&["--method", "GET", "--header", "Accept-Encoding: gzip"]).await;
+    assert_eq!((exit, stdout.as_str()), (0, "GET / None "));
+
+    // As Latin-1 is read, and sent on in UTF-8.
+    let latin = reqwest::header::HeaderValue::from_bytes(&[0xe9; 22_000]).unwrap();
+    let answer = document(platform.post("/v1/functions/web/invoke").header("x-name", latin)).await;
+    assert_eq!((answer.0, &answer.1["code"]), (431, &json!("headers_too_large")));
 }
 
 async fn every_function_sees_the_headers_of_the_command_line(platform: &TestPlatform) {

@@ -95,7 +95,7 @@ impl Args {
             Some(count) => Until::Made(usize::try_from(count).unwrap_or(MAX_SAMPLES)),
             None => Until::Passed(self.duration),
         };
-        let options = self.request.options();
+        let options = self.request.options()?;
         let prepared = async {
             let payload = self.data.read(options.http.as_ref(), out).await?;
             // An unknown name, or a platform that is not running, ends the command here.

@@ -32,6 +32,8 @@ pub struct Report {
     #[serde(serialize_with = "rounded::value")]
     succeeded_per_s: f64,
     succeeded: usize,
+    /// Those among them that a web server answered with a status of 400 and above, by status.
+    http_errors: Vec<HttpError>,
     /// Answers with status 429.
     throttled: usize,
     /// Answers with another error, and requests that got no answer.
@@ -49,6 +51,12 @@ pub struct Report {
     failures: Vec<Failure>,
     #[serde(skip)]
     exit: Exit,
+}
+
+#[derive(Serialize)]
+struct HttpError {
+    status: u16,
+    count: usize,
 }
 
 #[derive(Serialize)]
@@ -114,6 +122,8 @@ impl Report {
             times.sort_unstable_by(f32::total_cmp);
             PhaseTime { name, p50_ms: quantile(&times, 0.5) }
         });
+        let http_errors = tally.http_errors.into_iter();
+        let http_errors = http_errors.map(|(status, count)| HttpError { status, count }).collect();
         let mut failures: Vec<_> = tally
             .failures
             .into_iter()
@@ -127,6 +137,7 @@ impl Report {
             interrupted,
             succeeded_per_s,
             succeeded,
+            http_errors,
             throttled,
             failed,
             warm_up: WarmUp { invocations: tally.warm_ups, cold: tally.cold_warm_ups },
@@ -178,6 +189,9 @@ impl Report {
         out.line(&format!("{}: {clients} for {:.1} s{early}", self.function, self.duration_s))?;
         let values = count(self.succeeded, "value");
         out.line(&format!("{values}, {} per second", rate(self.succeeded_per_s)))?;
+        for HttpError { status, count } in &self.http_errors {
+            out.line(&format!("of which {count} had HTTP {status}"))?;
+        }
         let WarmUp { invocations, cold } = self.warm_up;
         out.line(&format!("warm-up: {}, {cold} cold", count(invocations, "invocation")))?;
         let rows: Vec<_> = [("warm", &self.warm), ("cold", &self.cold)]

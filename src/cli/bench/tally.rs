@@ -44,6 +44,8 @@ pub struct Tally {
     /// Times of the phases of invocations that returned a value, without those of the warm-up, in the order in
     /// which answers list them.
     pub phases: Vec<(String, Times)>,
+    /// The number of values that web servers answered with a status of 400 and above, by status.
+    pub http_errors: BTreeMap<u16, usize>,
     pub throttled: usize,
     /// Failures by error code.
     pub failures: BTreeMap<String, Failures>,
@@ -85,6 +87,10 @@ impl Tally {
                     _ => &mut self.warm,
                 };
                 times.push(milliseconds(time));
+                let status = answer.http.as_ref().map(|http| http.response.status);
+                if let Some(status) = status.filter(|status| *status >= 400) {
+                    *self.http_errors.entry(status).or_default() += 1;
+                }
                 for (name, ms) in &answer.phases {
                     self.phase(name, *ms);
                 }
@@ -157,7 +163,10 @@ fn milliseconds(time: Duration) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, InvocationId};
+    use crate::{
+        client::ServerAnswer,
+        model::{Body, HttpResponse, InvocationId},
+    };
 
     fn value(start: Start) -> Result<InvokeAnswer, client::Error> {
         let body = Body { content_type: "text/plain".to_owned(), bytes: "x".into() };
@@ -182,6 +191,20 @@ mod tests {
         assert_eq!((tally.warm_ups, tally.succeeded(), tally.count()), (2, 2, 2));
         assert_eq!(tally.phases, [("run".to_owned(), vec![2.0, 2.0])]);
         assert_eq!(tally.exit(), Exit::Ok);
+    }
+
+    #[test]
+    fn values_that_came_with_a_status_of_400_and_above_are_counted_by_status() {
+        let mut tally = Tally::default();
+        for status in [200, 404, 304, 404, 409] {
+            let mut answer = value(Start::Warm).unwrap();
+            let Outcome::Value(body) = &answer.outcome else { panic!() };
+            let response = HttpResponse { status, headers: Vec::new() };
+            answer.http = Some(ServerAnswer { response, body: body.clone() });
+            tally.add(Duration::ZERO, &Ok(answer));
+        }
+        assert_eq!(tally.http_errors, BTreeMap::from([(404, 2), (409, 1)]));
+        assert_eq!((tally.succeeded(), tally.exit()), (5, Exit::Ok));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     client::{Client, DeployOptions},
-    model::api::Deployed,
+    model::{FunctionName, Interface, api::Deployed},
     units::show_bytes,
 };
 
@@ -93,6 +93,14 @@ impl Args {
     }
 }
 
+/// Returns a command that invokes a function: most web servers answer a `GET`.
+fn invocation(name: &FunctionName, interface: Interface) -> String {
+    match interface {
+        Interface::Http { .. } => format!("cloudfunc invoke {name} --method GET"),
+        _ => format!("cloudfunc invoke {name}"),
+    }
+}
+
 /// The parts that every deploy of one command uses.
 struct Deploy<'a> {
     client: Client,
@@ -108,13 +116,14 @@ impl Deploy<'_> {
         let name = folder.as_ref().ok().and_then(|folder| known_name(folder));
         let result = async {
             let function = pack_folder(&folder?, Some(""), out).await?;
-            self.upload(function, &Around::default()).await
+            let interface = function.interface;
+            Ok::<_, Error>((self.upload(function, &Around::default()).await?, interface))
         };
         match result.await {
-            Ok(deployed) if out.json() => out.json_line(&Item::deployed(path, &deployed)),
-            Ok(deployed) => {
+            Ok((deployed, _)) if out.json() => out.json_line(&Item::deployed(path, &deployed)),
+            Ok((deployed, interface)) => {
                 out.line(&report(&deployed, out))?;
-                out.next(&format!("cloudfunc invoke {}", deployed.name));
+                out.next(&invocation(&deployed.name, interface));
                 Ok(())
             }
             Err(error) => {
@@ -159,5 +168,19 @@ impl Deploy<'_> {
             tell_why(&error, &told, out);
             error.into()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_follows_a_deploy_is_one_that_the_function_answers() {
+        let next = |interface| invocation(&"shop".parse().unwrap(), interface);
+        assert_eq!(next(Interface::Http { port: 8080 }), "cloudfunc invoke shop --method GET");
+        for interface in [Interface::Protocol, Interface::Command, Interface::Lambda] {
+            assert_eq!(next(interface), "cloudfunc invoke shop");
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Args {
         let flags = SettingsArgs::from(self.runtime.settings()?);
         let settings = flags.load_anywhere()?;
         check_sources(&settings)?;
-        let options = self.request.options();
+        let options = self.request.options()?;
         let payload = self.data.read(options.http.as_ref(), out).await?;
         let function = pack(&self.path, out).await?;
         Ok(Order { path: self.path, function, payload, options, settings, repeat: self.repeat })
@@ -164,7 +164,7 @@ impl Order {
             let answer = along(lines, &format!("invoking {name}"), invoked, out).await;
             let answer = answer.map_err(|error| of_run(with_flags(error), out))?;
             let waited = begun.elapsed().as_secs_f64() * 1000.0;
-            let answer = Answer::of_call(answer, waited);
+            let answer = Answer::of_call(answer, waited).advised(&self.options);
             if self.repeat == 1 { answer.print(out)? } else { answer.print_in_row(out)? }
         }
         Ok(())

@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Scheduler, input::Input, logs, records::SEE_LIST};
+use super::{Scheduler, logs, records::SEE_LIST};
 use crate::{
     backends::store_and_queue,
     http::{
@@ -30,7 +30,7 @@ use crate::{
         route,
     },
     payload,
-    store::RecordFilter,
+    store::{RecordFilter, StoredResult},
     units::parse_duration,
 };
 
@@ -122,11 +122,11 @@ fn bad_request(text: impl std::fmt::Display) -> Failure {
 async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri) -> Answer {
     let id = scheduler.resolve(&wanted).await?;
     Query::read(uri.query(), route::RESULT.endpoint.query)?;
-    if let Some(body) = scheduler.result(id).await? {
+    if let Some(StoredResult { body, http_status }) = scheduler.result(id).await? {
         let mut response = Response::new(HttpBody::from(body.bytes));
         response.headers_mut().insert(header::CONTENT_TYPE, text(&body.content_type));
         response.headers_mut().insert(ours::INVOCATION_ID, text(&id.to_string()));
-        if let Some(status) = scheduler.record(id).await?.and_then(|record| record.http_status()) {
+        if let Some(status) = http_status {
             response.headers_mut().insert(ours::HTTP_STATUS, status.into());
         }
         return Ok(response);
@@ -285,7 +285,7 @@ async fn schedule(Role(scheduler): Shared, request: Request) -> Answer {
         http: None,
         mode: Mode::Async,
     };
-    scheduler.admit(id, &known, Input::of(&known, call)?).await?;
+    scheduler.admit(&known, call).await?;
     let answer = json!({
         "message": format!("Function {function} scheduled"),
         "function": function,

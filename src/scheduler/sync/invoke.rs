@@ -52,9 +52,9 @@ impl Scheduler {
     pub async fn invoke(&self, call: Call) -> Result<Ended, Failure> {
         let (accepted, accepted_at) = (Instant::now(), self.clock.now());
         let (id, function) = (call.id, self.functions.find(&call.function).await?);
-        let input = Input::of(&function, call)?;
-        let is_form = payload::is_form(&input.payload.content_type);
         let in_flight = self.enter(&function)?;
+        let input = Input::of(&function, call).await?;
+        let is_form = payload::is_form(&input.payload.content_type);
         let http = input.http.clone();
         let arrival =
             Arrival { function: function.clone(), accepted, accepted_at, http, _in_flight: in_flight };

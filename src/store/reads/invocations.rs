@@ -39,9 +39,9 @@ macro_rules! invocation_reads {
         use sqlx::{Pool, QueryBuilder, query_as, query_scalar};
 
         use crate::{
-            model::{Body, IdPart, InvocationId, OwnerId, Record, State},
+            model::{IdPart, InvocationId, OwnerId, Record, State},
             store::{
-                Backlog, Lease, RECENT, RecordFilter, Renewed, Running, Totals,
+                Backlog, Lease, RECENT, RecordFilter, Renewed, Running, StoredResult, Totals,
                 reads::invocations::{TOTALS, id_range, record_columns},
                 rows::{Id, RecordRow, ResultRow, RunningRow, TotalsRow},
             },
@@ -101,12 +101,12 @@ macro_rules! invocation_reads {
             .transpose()
         }
 
-        pub async fn result(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<Body>> {
-            let row = query_as::<_, ResultRow>("SELECT result_type, result FROM invocations WHERE id = $1")
+        pub async fn result(pool: &Reader, id: InvocationId) -> sqlx::Result<Option<StoredResult>> {
+            let row = query_as::<_, ResultRow>("SELECT result_type, result, attempts FROM invocations WHERE id = $1")
                 .bind(Id(id.0))
                 .fetch_optional(pool)
                 .await?;
-            Ok(row.and_then(ResultRow::into_model))
+            row.map_or(Ok(None), ResultRow::into_model)
         }
 
         pub async fn records(pool: &Reader, filter: &RecordFilter) -> sqlx::Result<Vec<Record>> {

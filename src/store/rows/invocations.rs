@@ -13,7 +13,7 @@ use crate::{
         Reason, Record, ResultInfo, Start, State,
     },
     store::{
-        Announcement, Claim, Claiming, Due, REPUBLISH_AFTER, Running, SyncRecord, Totals,
+        Announcement, Claim, Claiming, Due, REPUBLISH_AFTER, Running, StoredResult, SyncRecord, Totals,
         lost_claims::SentClaim, row::row,
     },
 };
@@ -219,12 +219,17 @@ row! {
     pub(in crate::store) struct ResultRow {
         result_type: Option<String>,
         result: Option<Vec<u8>>,
+        attempts: String,
     }
 }
 
 impl ResultRow {
-    pub fn into_model(self) -> Option<Body> {
-        Some(Body { content_type: self.result_type?, bytes: self.result?.into() })
+    /// Returns the result and what the last attempt says of it; none where there is no result.
+    pub fn into_model(self) -> sqlx::Result<Option<StoredResult>> {
+        let (Some(content_type), Some(bytes)) = (self.result_type, self.result) else { return Ok(None) };
+        let last = self.attempts.lines().next_back().map(from_json::<AttemptRecord>).transpose()?;
+        let body = Body { content_type, bytes: bytes.into() };
+        Ok(Some(StoredResult { body, http_status: last.and_then(|last| last.http_status) }))
     }
 }
 

@@ -6,7 +6,7 @@ use cloudfunc::{
     model::{Digest, HttpRequest, InvocationId, ManagerId, OwnerId, Reason, RevisionNumber, State},
     store::{
         Announcement, Backlog, Claiming, Config, Due, Error, NewInvocation, NewRevision,
-        REPUBLISH_AFTER, Settlement, Store, Totals, Wanted,
+        REPUBLISH_AFTER, Settlement, Store, StoredResult, Totals, Wanted,
     },
 };
 use jiff::Timestamp;
@@ -108,7 +108,7 @@ pub async fn a_claim_answers_what_was_accepted_and_the_revision_active_now(confi
 pub async fn a_request_to_a_web_server_is_claimed_and_recorded_as_it_was_accepted(config: Config) {
     let store = open(config).await;
     let f = deploy(&store, "f", "v1").await;
-    let http = HttpRequest::named(Some("PUT"), Some("/a%20b?c=\"d'")).unwrap();
+    let http = HttpRequest::named(Some("PUT"), Some("/a%20b?c=%22d'")).unwrap();
     let named = NewInvocation { http: Some(http.clone()), ..invocation(&f) };
     let plain = invocation(&f);
     assert_eq!(store.accept(&[named.clone(), plain.clone()]).await.unwrap(), [true, true]);
@@ -123,6 +123,8 @@ pub async fn a_request_to_a_web_server_is_claimed_and_recorded_as_it_was_accepte
     assert_eq!(store.settle(&[end, finish(plain.id, 1, State::Succeeded)]).await.unwrap(), [true, true]);
     let status = async |row: &NewInvocation| store.record(row.id).await.unwrap().unwrap().http_status();
     assert_eq!((status(&named).await, status(&plain).await), (Some(404), None));
+    let status = async |row: &NewInvocation| store.result(row.id).await.unwrap().unwrap().http_status;
+    assert_eq!((status(&named).await, status(&plain).await), (Some(404), None), "with the result");
 }
 
 pub async fn a_claim_is_refused_while_its_owner_has_a_lease_and_granted_after(config: Config) {
@@ -216,7 +218,8 @@ pub async fn a_stale_attempt_cannot_overwrite_a_newer_one(config: Config) {
     assert_eq!(store.settle(&both).await.unwrap(), [false, true]);
     assert_eq!(store.settle(&[finish(id, 2, State::Crashed)]).await.unwrap(), [false]);
     assert_eq!(state(&store, id).await, State::Succeeded);
-    assert_eq!(store.result(id).await.unwrap(), Some(text("result")));
+    let result = StoredResult { body: text("result"), http_status: None };
+    assert_eq!(store.result(id).await.unwrap(), Some(result));
 }
 
 pub async fn what_came_of_a_lost_attempt_is_noted_in_the_record(config: Config) {
@@ -753,6 +756,6 @@ pub async fn six_mebibytes_go_in_and_come_out(config: Config) {
     let mut end = finish(row.id, 1, State::Succeeded);
     end.result = Some(body.clone());
     assert_eq!(store.settle(&[end]).await.unwrap(), [true]);
-    assert!(store.result(row.id).await.unwrap() == Some(body));
+    assert!(store.result(row.id).await.unwrap().unwrap().body == body);
     assert_eq!(store.record(row.id).await.unwrap().unwrap().result.unwrap().size, 6 << 20);
 }

@@ -6,7 +6,7 @@ use cloudfunc::{
         LineKind, LogLine, Mode, Phase, PhaseName, Reason, Record, ResultInfo, RevisionNumber, Start,
         State, Stream,
     },
-    store::{Config, LogFilter, RecordFilter, SyncRecord},
+    store::{Config, LogFilter, RecordFilter, StoredResult, SyncRecord},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -66,7 +66,8 @@ pub async fn a_sync_record_is_written_once_and_read_as_written(config: Config) {
     store.write_sync(&[other.into()]).await.unwrap();
     let id = written.record.id;
     assert_eq!(store.record(id).await.unwrap(), Some(written.record));
-    assert_eq!(store.result(id).await.unwrap(), written.result);
+    let result = written.result.map(|body| StoredResult { body, http_status: Some(503) });
+    assert_eq!(store.result(id).await.unwrap(), result);
     assert_eq!(store.record(bare.record.id).await.unwrap(), Some(bare.record.clone()));
     assert_eq!(store.result(bare.record.id).await.unwrap(), None);
     assert_eq!(store.record(InvocationId::new()).await.unwrap(), None);
