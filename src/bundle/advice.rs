@@ -2,10 +2,10 @@
 
 use std::env::consts::ARCH;
 
-use super::left_out::shown;
+use super::{command, left_out::shown};
 use crate::{
     language::{self, HandlerGrammar},
-    manifest::{self, BOOTSTRAP},
+    manifest::{self, BOOTSTRAP, list_of},
     model::{Code, FunctionSpec, Interface, Language},
 };
 
@@ -59,16 +59,31 @@ pub fn likely_module<'f>(
     }
 }
 
-/// Returns what to do about a program that is missing from a folder with these paths.
+/// Returns what to do about a program, or a script of an interpreter, that is missing from a folder with these paths.
 pub fn for_program(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
+    if command::script(spec).is_some_and(|script| shown(&script) == file) {
+        return other_script(spec, file, paths);
+    }
     let is_lambda = matches!(spec.interface, Interface::Lambda);
     let handler = || if is_lambda { handler(spec, paths) } else { None };
     elsewhere(spec, file, paths).or_else(handler).or_else(|| source(file, paths))
 }
 
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Finds the script in another folder.
+fn other_script(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
+    let found = paths.iter().find(|path| **path != file && name(path) == name(file))?;
+    let (interpreter, found) = (spec.command.first()?, shown(found));
+    let arguments = spec.command.iter().skip(2).map(String::as_str);
+    let words = list_of([interpreter.as_str(), found.as_str()].into_iter().chain(arguments));
+    Some(format!("there is {found}: name it in cloudfunc.toml: `command = {words}`"))
+}
+
 /// Finds the program under another path or with another ending.
 fn elsewhere(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
-    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let stem = |path: &str| path.rsplit_once('.').map_or(path, |(stem, _)| stem).to_owned();
     let wanted = name(file);
     if let Some(built) = paths.iter().find(|path| path.starts_with("target/") && name(path) == wanted) {
@@ -80,12 +95,27 @@ fn elsewhere(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> 
     let same = others.clone().find(|path| name(path) == wanted);
     let found = shown(same.or_else(|| others.find(|path| stem(path) == stem(file)))?);
     let program = format!("./{found}");
-    let words = std::iter::once(&program).chain(spec.command.iter().skip(1));
-    let words: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    Some(format!("there is {found}: name it in cloudfunc.toml: `command = [{}]`", words.join(", ")))
+    let words = list_of(std::iter::once(&program).chain(spec.command.iter().skip(1)));
+    Some(format!("there is {found}: name it in cloudfunc.toml: `command = {words}`"))
 }
 
-/// Finds a handler: a function that the platform calls itself is behind no interface of programs.
+/// Returns what to write for a handler of AWS Lambda's, where its language has a client for that; `keys` goes before the
+/// command.
+pub fn for_lambda(language: Language, keys: &str, file: &str, handler: &str) -> Option<String> {
+    let facts = language.facts();
+    let (client, dependencies) = (facts.lambda_client.as_ref()?, facts.dependencies.as_ref()?);
+    let command = list_of(client.command.iter().copied().chain([handler]));
+    Some(format!(
+        "there is {}: for a handler of AWS Lambda, write {keys}`command = {command}` into cloudfunc.toml, and a line `{}` \
+         into {}; a handler of this platform is named by `handler = \"{handler}\"`, without `interface` (docs/lambda.md)",
+        shown(file),
+        client.package,
+        dependencies.file
+    ))
+}
+
+/// Finds a handler: a function that the platform calls itself is behind no interface of programs. One with another name than
+/// the platform's is most likely AWS Lambda's.
 fn handler(spec: &FunctionSpec, paths: &[&str]) -> Option<String> {
     let at_top = || paths.iter().copied().filter(|path| !path.contains('/'));
     let is_list = |file: &str| language::dependency_files().any(|list| list == file);
@@ -93,15 +123,23 @@ fn handler(spec: &FunctionSpec, paths: &[&str]) -> Option<String> {
         let (facts, grammar) = (language.facts(), &language.facts().handler);
         let usual = (grammar.files)(grammar.default);
         let of_default = at_top().find(|path| !is_list(path) && usual.iter().any(|file| file == path));
+        let is_said = matches!(&spec.code, Code::Language { language: own, .. } if own == language);
         let (file, named) = match of_default {
             Some(file) => (file.to_owned(), String::new()),
             None => {
                 let (module, ending) = likely_module(grammar, at_top())?;
                 let named = (grammar.named)(module, (grammar.usual_function)(module));
-                (format!("{module}{ending}"), format!(", and name it: `handler = \"{named}\"`"))
+                let file = format!("{module}{ending}");
+                let keys = match is_said {
+                    true => String::new(),
+                    false => format!("`language = \"{language}\"`, `interface = \"lambda\"` and "),
+                };
+                if let Some(hint) = for_lambda(*language, &keys, &file, &named) {
+                    return Some(hint);
+                }
+                (file, format!(", and name it: `handler = \"{named}\"`"))
             }
         };
-        let is_said = matches!(&spec.code, Code::Language { language: own, .. } if own == language);
         let how = match is_said {
             true => "leave out `interface`".to_owned(),
             false => format!("write `language = \"{language}\"`, without `interface`"),
@@ -122,7 +160,8 @@ fn source(file: &str, paths: &[&str]) -> Option<String> {
         () if has("Dockerfile") => {
             return Some(
                 "there is Dockerfile: `dockerfile = \"Dockerfile\"` in cloudfunc.toml, in place of `language`, has the \
-                 platform build its image"
+                 platform build its image; beside it, `interface` is \"http\", \"command\" or \"lambda\", unless the image \
+                 speaks the runtime protocol"
                     .to_owned(),
             );
         }

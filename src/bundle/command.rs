@@ -3,8 +3,8 @@
 
 use super::{Listing, left_out::shown, program::Program};
 use crate::{
-    manifest::BOOTSTRAP,
-    model::{Code, FunctionSpec, Interface},
+    manifest::{self, BOOTSTRAP},
+    model::{Code, FunctionSpec, Interface, Language},
 };
 
 /// The beginning of the path of a function's folder in its sandbox.
@@ -18,6 +18,11 @@ pub enum ProgramError {
     /// `key` is the key of the manifest that names it.
     #[error("no {file} in the folder: {key} runs it")]
     Missing { file: String, key: &'static str, hint: Option<String> },
+    /// The command is one word that was meant as several; `list` is how they are written.
+    #[error(
+        "there is no program {word:?}: no shell takes a word apart at its blanks; write `command = {list}`"
+    )]
+    Blank { word: String, list: String },
     #[error("{file} is not executable; run `chmod +x {}`", word(.file))]
     NotExecutable { file: String },
     #[error(
@@ -43,7 +48,17 @@ pub enum ProgramError {
 impl ProgramError {
     /// Makes the error of a file that has to be there.
     pub fn missing(spec: &FunctionSpec, file: String, hint: Option<String>) -> Self {
-        Self::Missing { file, key: key(spec), hint }
+        Self::of_one_word(spec).unwrap_or_else(|| Self::Missing { file, key: key(spec), hint })
+    }
+
+    /// Makes the error of a command that is one word with a blank in it, which no file has as its name.
+    fn of_one_word(spec: &FunctionSpec) -> Option<Self> {
+        match spec.command.as_slice() {
+            [word] if word.contains(char::is_whitespace) => {
+                Some(Self::Blank { word: shown(word), list: manifest::as_list(word) })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -70,8 +85,16 @@ pub fn remarks(listing: &Listing, spec: &FunctionSpec) -> Vec<String> {
 
 /// Checks the program itself. Its machine is another matter: see [`check_machine`].
 pub(super) fn check(listing: &Listing, spec: &FunctionSpec) -> Result<(), ProgramError> {
-    let Some(named) = named(spec) else { return Ok(()) };
-    let Some((path, is_executable)) = listing.file_at(&named.path) else {
+    if let Some(script) = script(spec).filter(|script| listing.file_at(script).is_none()) {
+        return Err(ProgramError::missing(spec, shown(&script), None));
+    }
+    let named = named(spec);
+    let found = named.as_ref().and_then(|named| listing.file_at(&named.path));
+    if let (None, Some(error)) = (&found, ProgramError::of_one_word(spec)) {
+        return Err(error);
+    }
+    let Some(named) = named else { return Ok(()) };
+    let Some((path, is_executable)) = found else {
         return match named.is_in_folder {
             true => Err(ProgramError::missing(spec, shown(&named.path), None)),
             false => Ok(()),
@@ -126,6 +149,13 @@ fn named(spec: &FunctionSpec) -> Option<Named> {
     // An image from elsewhere has its own folder.
     let Code::Language { language, .. } = &spec.code else { return None };
     let word = spec.command.first().filter(|_| !spec.interface.is_protocol())?;
+    let path = inside(word)?;
+    let is_in_folder = (word.contains('/') || word == BOOTSTRAP) && !is_of_packages(*language, &path);
+    Some(Named { path, is_in_folder })
+}
+
+/// Returns a path relative to the function's folder, without `.` and `..`; none where it leads elsewhere.
+fn inside(word: &str) -> Option<String> {
     let inside = word.strip_prefix(TASK).unwrap_or(word);
     if inside.starts_with('/') {
         return None;
@@ -138,11 +168,32 @@ fn named(spec: &FunctionSpec) -> Option<Named> {
             part => parts.push(part),
         }
     }
-    let first = *parts.first()?;
-    // Packages that are installed are not in the folder yet.
-    let packages = language.facts().dependencies.as_ref().and_then(|all| all.folder);
-    let is_in_folder = (word.contains('/') || word == BOOTSTRAP) && packages != Some(first);
-    Some(Named { path: parts.join("/"), is_in_folder })
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// Returns whether a path is that of packages: those that are installed are not in the folder yet.
+fn is_of_packages(language: Language, path: &str) -> bool {
+    let folder = language.facts().dependencies.as_ref().and_then(|all| all.folder);
+    folder.is_some_and(|folder| path.split('/').next() == Some(folder))
+}
+
+/// Returns the path of the source file in the folder that the language's interpreter is to run, if that is the command.
+pub(super) fn script(spec: &FunctionSpec) -> Option<String> {
+    let Code::Language { language, .. } = &spec.code else { return None };
+    let [program, script, ..] = spec.command.as_slice() else { return None };
+    let facts = language.facts();
+    let interpreter = facts.interpreter.as_ref()?.program;
+    let is_source = facts.handler.extensions.iter().any(|ending| script.ends_with(ending));
+    if without_version(program) != without_version(interpreter) || !is_source || script.starts_with('-')
+    {
+        return None;
+    }
+    inside(script).filter(|path| !is_of_packages(*language, path))
+}
+
+/// Returns `python` for `python3.12`.
+fn without_version(program: &str) -> &str {
+    program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 /// Returns what of the manifest asks for the program, for people.

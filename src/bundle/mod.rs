@@ -43,7 +43,8 @@ use crate::{
 
 use self::program::Program;
 pub use advice::{
-    BOOTSTRAP_NOT_EXECUTABLE, for_program as advice_for_program, for_sources, likely_module,
+    BOOTSTRAP_NOT_EXECUTABLE, for_lambda as advice_for_lambda, for_program as advice_for_program,
+    for_sources, likely_module,
 };
 pub use check::{CodeError, check_built_code, check_code, check_runnable};
 pub use command::{ProgramError, program_file, remarks};

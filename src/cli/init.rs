@@ -229,6 +229,24 @@ mod tests {
     }
 
     #[test]
+    fn the_script_greets_the_world_where_nobody_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &"greeter".parse().unwrap(), Template::named("shell").unwrap().files)
+            .unwrap();
+        for (payload, greeting) in
+            [("", "Hello World!\n"), ("{}", "Hello World!\n"), ("Ada", "Hello Ada!\n")]
+        {
+            let input = folder.path().join("payload");
+            fs::write(&input, payload).unwrap();
+            let mut script = std::process::Command::new("sh");
+            script.arg(folder.path().join("report.sh")).stdin(fs::File::open(&input).unwrap());
+            let output = script.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), greeting, "{payload}");
+        }
+    }
+
+    #[test]
     fn what_comes_next_builds_a_program_first() {
         let next = |first| next(Path::new("greeter"), first);
         assert_eq!(next(None), "cloudfunc deploy greeter");

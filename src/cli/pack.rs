@@ -2,6 +2,7 @@
 
 mod below;
 mod elsewhere;
+mod procfile;
 mod programs;
 
 use std::{
@@ -15,13 +16,29 @@ use bytes::Bytes;
 use self::below::Below;
 use super::{Error, Exit, Output};
 use crate::{
-    bundle::{self, CodeError, Packed, ProgramError},
+    bundle::{self, CodeError, Listing, Packed, ProgramError},
     manifest::{self, Defaults, Manifest},
     model::{Code, FunctionName, Interface, Language},
 };
 
 /// The maximum number of reasons for leaving something out that are shown without `--verbose`.
 const MAX_REASONS_TOLD: usize = 10;
+
+/// The command that a folder is packed for, as errors name it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Deploy,
+    Run,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Run => "run",
+        }
+    }
+}
 
 /// A function's folder, checked as far as possible without a platform.
 pub struct Function {
@@ -40,7 +57,7 @@ pub struct Function {
 /// a function and they are. The others are named, so that nobody takes them for deployed.
 pub fn folders(path: &Path, out: &Output) -> Result<Folders, Error> {
     let folder = find(path)?;
-    is_a_functions(&folder)?;
+    is_a_functions(&folder, Purpose::Deploy)?;
     let below = below::functions(&folder).map_err(|source| {
         let error = Error::new(Exit::Caller, source);
         error.context(format!("cannot read {}", folder.display()))
@@ -72,31 +89,41 @@ pub fn known_name(folder: &Path) -> Option<FunctionName> {
 /// Like [`known_name`], for a path that may mean anything: only if it is that of one function.
 pub fn known_name_at(path: &Path) -> Option<FunctionName> {
     let folder = find(path).ok()?;
-    let is_function = folder.join(manifest::FILE).is_file() || has_code(&folder).is_ok();
+    let is_function =
+        folder.join(manifest::FILE).is_file() || has_code(&folder, Purpose::Deploy).is_ok();
     known_name(&folder).filter(|_| is_function)
 }
 
-/// Finds the folder of a function and packs it.
+/// Finds the folder of a function and packs it for a run.
 pub async fn pack(path: &Path, out: &Output) -> Result<Function, Error> {
     let folder = find(path)?;
-    is_a_functions(&folder)?;
-    pack_folder(&folder, Some(""), out).await
+    is_a_functions(&folder, Purpose::Run)?;
+    pack_for(Purpose::Run, &folder, Some(""), out).await
 }
 
-/// Packs a folder, reports what was left out, and checks the rest. Each line of the report begins with
+/// Packs a folder for a deploy, reports what was left out, and checks the rest. Each line of the report begins with
 /// `before`; without that, nothing is reported.
 pub async fn pack_folder(folder: &Path, before: Option<&str>, out: &Output) -> Result<Function, Error> {
-    let language = has_code(folder)?;
+    pack_for(Purpose::Deploy, folder, before, out).await
+}
+
+async fn pack_for(
+    purpose: Purpose,
+    folder: &Path,
+    before: Option<&str>,
+    out: &Output,
+) -> Result<Function, Error> {
+    let language = has_code(folder, purpose)?;
     let progress = out.waiting(&format!("packing {}", folder.display()));
     let packing = folder.to_owned();
     let packed = tokio::task::spawn_blocking(move || bundle::pack(&packing)).await;
     let packed = packed.map_err(anyhow::Error::from)?.map_err(|error| match error {
         // It names the manifest's file and line.
         bundle::Error::Manifest(_) => error.into(),
-        _ => cannot(folder, error),
+        _ => cannot(purpose, folder, error),
     })?;
     drop(progress);
-    let (name, interface) = check(folder, &packed)?;
+    let (name, interface) = check(folder, &packed, purpose)?;
     if let Some(before) = before {
         tell(&packed, before, out);
     }
@@ -137,7 +164,7 @@ fn tell(packed: &Packed, before: &str, out: &Output) {
 }
 
 /// Refuses folders such as the root or the home folder before anything is read.
-fn is_a_functions(folder: &Path) -> Result<(), Error> {
+fn is_a_functions(folder: &Path, purpose: Purpose) -> Result<(), Error> {
     let Ok(full) = folder.canonicalize() else { return Ok(()) };
     let home = std::env::var_os("HOME").and_then(|home| PathBuf::from(home).canonicalize().ok());
     let what = match () {
@@ -146,9 +173,10 @@ fn is_a_functions(folder: &Path) -> Result<(), Error> {
         () => return Ok(()),
     };
     let why = Error::usage(format!("it is {what}, not the folder of a function"));
-    Err(cannot(folder, why).hint(
-        "name the function's own folder: `cloudfunc deploy FOLDER`; `cloudfunc init hello` makes a new one",
-    ))
+    Err(cannot(purpose, folder, why).hint(format!(
+        "name the function's own folder: `cloudfunc {} FOLDER`; `cloudfunc init hello` makes a new one",
+        purpose.word()
+    )))
 }
 
 /// Returns the text of a folder's manifest; if it has none, what such a folder means.
@@ -164,10 +192,11 @@ fn manifest_text(folder: &Path) -> std::io::Result<String> {
 
 /// Looks for the manifest and the file of the handler or program, so that a folder that is not a function is not packed.
 /// Returns the code's language; none for an image from elsewhere.
-fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
+fn has_code(folder: &Path, purpose: Purpose) -> Result<Option<Language>, Error> {
     let file = folder.join(manifest::FILE);
     let text = manifest_text(folder).map_err(|source| {
         cannot(
+            purpose,
             folder,
             Error::new(Exit::Caller, source).context(format!("cannot read {}", file.display())),
         )
@@ -178,7 +207,7 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
         && folder.join(dockerfile).symlink_metadata().is_err()
         && !include.iter().any(|include| Path::new(dockerfile).starts_with(&include.name))
     {
-        return Err(cannot(folder, bundle::CodeError::NoDockerfile { file: dockerfile.clone() }));
+        return Err(cannot(purpose, folder, CodeError::NoDockerfile { file: dockerfile.clone() }));
     }
     let Code::Language { language, version: _, package: _ } = spec.code else { return Ok(None) };
     // A handler in an included folder is looked for once that is packed.
@@ -194,7 +223,8 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
         return match missing {
             Some(file) => {
                 let hint = elsewhere::program_hint(folder, &spec, &file);
-                Err(cannot(folder, CodeError::from(ProgramError::missing(&spec, file, hint))))
+                let error = CodeError::from(ProgramError::missing(&spec, file, hint));
+                Err(cannot(purpose, folder, error))
             }
             None => Ok(Some(language)),
         };
@@ -206,7 +236,7 @@ fn has_code(folder: &Path) -> Result<Option<Language>, Error> {
     let hint = elsewhere::hint(folder, language, &spec.handler);
     let file = files.into_iter().next().unwrap_or_default();
     let error = CodeError::NoModule { file, handler: spec.handler, hint };
-    Err(cannot(folder, error))
+    Err(cannot(purpose, folder, error))
 }
 
 /// Returns the folder itself, or the one of that name in `./functions`.
@@ -231,11 +261,18 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
 
 /// Checks the folder as far as possible without the platform, which checks everything again. Returns the
 /// function's name and how it is spoken to.
-fn check(folder: &Path, packed: &Packed) -> Result<(FunctionName, Interface), Error> {
+fn check(
+    folder: &Path,
+    packed: &Packed,
+    purpose: Purpose,
+) -> Result<(FunctionName, Interface), Error> {
     let listing = &packed.listing;
     let file = folder.join(manifest::FILE);
     if file.exists() && !listing.has(manifest::FILE) {
         return Err(left_out(folder, manifest::FILE, packed));
+    }
+    if let Some(program) = lost_program(folder, listing) {
+        return Err(left_out(folder, &program, packed));
     }
     // The version does not matter here: the platform applies its own default.
     let defaults = Defaults::default();
@@ -244,10 +281,24 @@ fn check(folder: &Path, packed: &Packed) -> Result<(FunctionName, Interface), Er
     if let Err(error) = bundle::check_code(listing, &spec) {
         return Err(match error.missing_file() {
             Some(file) if folder.join(file).is_file() => left_out(folder, file, packed),
-            _ => cannot(folder, error),
+            _ => cannot(purpose, folder, error),
         });
     }
     Ok((name.map_or_else(|| name_of(folder), Ok)?, spec.interface))
+}
+
+/// Returns the file of a native program without a manifest that is not packed: the folder would be taken for another one's.
+/// A link to it may be packed alone.
+fn lost_program(folder: &Path, listing: &Listing) -> Option<String> {
+    if !bundle::is_programs(folder) || listing.description() == manifest::OF_A_PROGRAM {
+        return None;
+    }
+    let (top, program) = (folder.canonicalize().ok()?, folder.join(manifest::BOOTSTRAP));
+    let file = match listing.has(manifest::BOOTSTRAP) {
+        true => program.canonicalize().ok()?.strip_prefix(top).ok()?.to_str()?.to_owned(),
+        false => manifest::BOOTSTRAP.to_owned(),
+    };
+    Some(file)
 }
 
 fn left_out(folder: &Path, file: &str, packed: &Packed) -> Error {
@@ -268,6 +319,6 @@ fn name_of(folder: &Path) -> Result<FunctionName, Error> {
     })
 }
 
-fn cannot(folder: &Path, why: impl Into<Error>) -> Error {
-    why.into().context(format!("cannot deploy {}", folder.display()))
+fn cannot(purpose: Purpose, folder: &Path, why: impl Into<Error>) -> Error {
+    why.into().context(format!("cannot {} {}", purpose.word(), folder.display()))
 }

@@ -34,6 +34,12 @@ pub struct Facts {
     pub bytecode: Option<Bytecode>,
     /// Returns the web application in a folder whose files `read` gives, as far as they tell of one.
     pub web_application: fn(read: Read<'_>) -> Option<WebApplication>,
+    /// The command of a web server, as a manifest may have it, to show in errors.
+    pub server_example: &'static str,
+    /// Programs of packages that are web servers, by the names of their packages.
+    pub servers: &'static [&'static str],
+    /// The way to run a handler that was written for AWS Lambda; none where no client is known.
+    pub lambda_client: Option<LambdaClient>,
     /// The files that `cloudfunc init` writes, with their texts; `function_name` in them is replaced.
     pub template: &'static [(&'static str, &'static str)],
 }
@@ -50,6 +56,15 @@ pub struct WebApplication {
     pub command: Vec<String>,
     /// What it needs besides, as a sentence without a full stop.
     pub needs: String,
+}
+
+/// A package that speaks AWS Lambda's runtime API for a handler.
+#[derive(Debug)]
+pub struct LambdaClient {
+    /// Its name.
+    pub package: &'static str,
+    /// The command that runs it; the handler comes after that.
+    pub command: &'static [&'static str],
 }
 
 /// The versions of a language, as in `version = "3.12"`.

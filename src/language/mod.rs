@@ -13,7 +13,8 @@ mod python;
 
 pub use self::facts::{
     BuildProgram, Bytecode, Dependencies, Entry, Facts, HandlerGrammar, Has, Host, Image, Index,
-    Installer, Interpreter, Project, Read, Rules, Selected, Variables, Versions, WebApplication,
+    Installer, Interpreter, LambdaClient, Project, Read, Rules, Selected, Variables, Versions,
+    WebApplication,
 };
 
 /// Makes [`Language`] from one line per language: its name in code, and its table.

@@ -33,6 +33,9 @@ pub(super) const FACTS: Facts = Facts {
     command: None,
     bytecode: None,
     web_application: |_| None,
+    server_example: "[\"./server\"]",
+    servers: &[],
+    lambda_client: None,
     template: &[
         ("cloudfunc.toml", include_str!("../../templates/shell/cloudfunc.toml")),
         ("report.sh", include_str!("../../templates/shell/report.sh")),

@@ -81,6 +81,9 @@ pub(super) const FACTS: Facts = Facts {
     }),
     bytecode: None,
     web_application: application::find,
+    server_example: "[\"node\", \"server.js\"]",
+    servers: &["next"],
+    lambda_client: None,
     template: &[
         ("function.mjs", include_str!("../../templates/node/function.mjs")),
         ("cloudfunc.toml", include_str!("../../templates/node/cloudfunc.toml")),

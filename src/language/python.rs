@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{
     BuildProgram, Bytecode, Dependencies, Facts, HandlerGrammar, Host, Image, Index, Installer,
-    Interpreter, Project, Selected, Variables, Versions,
+    Interpreter, LambdaClient, Project, Selected, Variables, Versions,
 };
 
 pub(super) const FACTS: Facts = Facts {
@@ -113,6 +113,12 @@ pub(super) const FACTS: Facts = Facts {
         in_image: &["python3", "-I", "-B", "-c", COMPILE_TASK],
     }),
     web_application: application::find,
+    server_example: "[\"gunicorn\", \"--preload\", \"app:app\"]",
+    servers: &["gunicorn", "uvicorn", "hypercorn", "daphne"],
+    lambda_client: Some(LambdaClient {
+        package: "awslambdaric",
+        command: &["python3", "-m", "awslambdaric"],
+    }),
     template: &[
         ("function.py", include_str!("../../templates/python/function.py")),
         ("cloudfunc.toml", include_str!("../../templates/python/cloudfunc.toml")),

@@ -72,13 +72,18 @@ pub(super) fn words(list: &Field<'_>, key: &str, example: &str) -> Result<Vec<St
 }
 
 /// Returns a text of the shell as the list that means the same.
-fn as_list(text: &str) -> String {
+pub fn as_list(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " _-+=:,./@%".contains(c);
     let words: Vec<&str> = match !text.trim().is_empty() && text.chars().all(is_plain) {
         true => text.split_whitespace().collect(),
         false => vec!["sh", "-c", text],
     };
-    let quoted: Vec<String> = words.into_iter().map(|word| format!("{word:?}")).collect();
+    list_of(words)
+}
+
+/// Returns words as the list that a manifest has.
+pub fn list_of<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("{:?}", word.as_ref())).collect();
     format!("[{}]", quoted.join(", "))
 }
 

@@ -1,16 +1,18 @@
 //! `interface`, `command` and `port`: the way a function's instances are spoken to, and the program that is.
 
-use super::{MAX_TEXT_BYTES, ManifestError, command::words};
+use super::{MAX_TEXT_BYTES, ManifestError, command::words, is_identifier};
 use crate::{
     model::{Code, Interface, Language},
-    toml_document::Section,
+    toml_document::{Field, Section},
 };
 
 /// The port of a web server whose manifest names none.
-const DEFAULT_PORT: u16 = 8080;
+pub const DEFAULT_PORT: u16 = 8080;
 /// The lowest port that a process without privileges may listen on.
 const MIN_PORT: u32 = 1024;
 const MAX_PORT: u32 = u16::MAX as u32;
+/// The limit of a word of a command that an error repeats, in characters.
+const SHOWN: usize = 40;
 /// The program of a function for AWS Lambda, as its runtimes for native code name it.
 pub const BOOTSTRAP: &str = "bootstrap";
 
@@ -50,7 +52,7 @@ pub(super) fn read(root: &Section<'_>, code: &Code) -> Result<(Interface, Vec<St
                  \"command\", \"lambda\" or \"http\" (a command that makes the code is `build.command`)",
             ));
         }
-        (Some(field), _, _) => words(&field, "command", example(interface))?,
+        (Some(field), _, _) => program(&field, interface, code)?,
         (None, Interface::Protocol, _) | (None, _, Code::Image { .. } | Code::Dockerfile { .. }) => {
             Vec::new()
         }
@@ -59,19 +61,59 @@ pub(super) fn read(root: &Section<'_>, code: &Code) -> Result<(Interface, Vec<St
             let field = field.expect("neither is a default");
             return Err(field.key_error(format!(
                 "`interface = \"{word}\"` needs `command`, the program that runs; it looks like command = {}",
-                example(interface)
+                example(interface, code)
             )));
         }
     };
     Ok((interface, command))
 }
 
-fn example(interface: Interface) -> &'static str {
-    match interface {
-        Interface::Http { .. } => "[\"gunicorn\", \"app:app\"]",
-        Interface::Lambda => "[\"./bootstrap\"]",
-        Interface::Command | Interface::Protocol => "[\"./report.sh\", \"--all\"]",
+fn example(interface: Interface, code: &Code) -> &'static str {
+    match (interface, code) {
+        (Interface::Http { .. }, Code::Language { language, .. }) => language.facts().server_example,
+        (Interface::Http { .. }, _) => "[\"./server\"]",
+        (Interface::Lambda, _) => "[\"./bootstrap\"]",
+        (Interface::Command | Interface::Protocol, _) => "[\"./report.sh\", \"--all\"]",
     }
+}
+
+/// Reads the program and its arguments, and refuses variables in them that only a shell would replace.
+fn program(field: &Field<'_>, interface: Interface, code: &Code) -> Result<Vec<String>, ManifestError> {
+    let example = example(interface, code);
+    let words = words(field, "command", example)?;
+    if words.first().is_some_and(|program| is_shell(program)) {
+        return Ok(words);
+    }
+    let items = field.items(example)?;
+    let Some((word, item)) = words.iter().zip(&items).find(|(word, _)| has_variable(word)) else {
+        return Ok(words);
+    };
+    let value = match interface {
+        Interface::Http { port } if word.contains("PORT") => {
+            format!("the variable PORT is {port}, so write that")
+        }
+        _ => "write the value itself".to_owned(),
+    };
+    let shown: String = word.chars().take(SHOWN).collect();
+    Err(item.error(format!(
+        "`command` has {shown:?}, but nothing is replaced in `command`, since no shell reads it: {value}, or have a shell \
+         replace it, with [\"sh\", \"-c\", \"…\"]"
+    )))
+}
+
+fn is_shell(program: &str) -> bool {
+    let name = program.rsplit('/').next().unwrap_or_default();
+    matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "busybox")
+}
+
+/// Returns whether a word is a variable of a shell's, or has the port as one. Any other `$` may be meant.
+fn has_variable(word: &str) -> bool {
+    let name = word.strip_prefix('$').map(|name| {
+        let inner = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        inner.unwrap_or(name)
+    });
+    name.is_some_and(is_identifier)
+        || [":$PORT", "=$PORT", ":${PORT}", "=${PORT}"].iter().any(|port| word.contains(port))
 }
 
 /// Reads the handler that a runtime of AWS Lambda is told; empty where the manifest names none.
@@ -131,6 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn a_dollar_may_be_meant() {
+        for words in [
+            "'sh', '-c', '$PORT'",
+            "'/bin/bash', '-c', 'exec x --port=${PORT}', '$HOME'",
+            "'awk', '{ print $1 }'",
+            "'grep', 'a$', '$1', '$'",
+        ] {
+            let read = read(&format!("interface = 'http'\ncommand = [{words}]"));
+            assert!(read.is_ok(), "{words} {read:?}");
+        }
+        for word in ["$PORT", "${PORT}", "--port=$PORT", "--bind=:${PORT}", "$HOME_2"] {
+            assert!(has_variable(word), "{word}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_what_to_do() {
         for (text, expected) in [
             ("port = 80", "1:1: `port` is the port of a web server: it needs `interface = \"http\"`"),
@@ -141,7 +199,26 @@ mod tests {
             (
                 "interface = 'http'",
                 "1:1: `interface = \"http\"` needs `command`, the program that runs; it looks like command = \
-                 [\"gunicorn\", \"app:app\"]",
+                 [\"gunicorn\", \"--preload\", \"app:app\"]",
+            ),
+            (
+                "language = 'native'\ninterface = 'http'",
+                "2:1: `interface = \"http\"` needs `command`, the program that runs; it looks like command = [\"./server\"]",
+            ),
+            (
+                "language = 'node'\ninterface = 'http'",
+                "2:1: `interface = \"http\"` needs `command`, the program that runs; it looks like command = [\"node\", \
+                 \"server.js\"]",
+            ),
+            (
+                "interface = 'http'\nport = 3000\ncommand = ['gunicorn', '--bind', '0.0.0.0:$PORT', 'app:app']",
+                "3:34: `command` has \"0.0.0.0:$PORT\", but nothing is replaced in `command`, since no shell reads it: the \
+                 variable PORT is 3000, so write that, or have a shell replace it, with [\"sh\", \"-c\", \"…\"]",
+            ),
+            (
+                "interface = 'command'\ncommand = ['./report.sh', '${HOME}']",
+                "2:27: `command` has \"${HOME}\", but nothing is replaced in `command`, since no shell reads it: write the \
+                 value itself, or have a shell replace it, with [\"sh\", \"-c\", \"…\"]",
             ),
             (
                 "command = ['x']",

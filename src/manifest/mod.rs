@@ -18,7 +18,11 @@ use crate::{
     units::{parse_bytes, parse_duration, show_bytes},
 };
 
-pub use self::{include::Include, interface::BOOTSTRAP};
+pub use self::{
+    command::{as_list, list_of},
+    include::Include,
+    interface::{BOOTSTRAP, DEFAULT_PORT},
+};
 pub use crate::toml_document::LocatedError as ManifestError;
 
 /// The manifest's name in a function's folder.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::api::header;
+use super::{api::header, limits::OF_A_CONNECTION};
 
 /// A request without its body. Its end-to-end headers are those of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,19 +134,7 @@ pub fn is_token(text: &str) -> bool {
 /// Returns whether a header of a response, by its name in lower case, is the server's own: others are of one connection,
 /// or the platform says them.
 pub fn is_of_server(name: &str) -> bool {
-    let is_not = matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | header::SERVER_TIMING
-    );
+    let is_not = OF_A_CONNECTION.contains(&name) || name == header::SERVER_TIMING;
     !is_not && !name.starts_with("cloudfunc-")
 }
 

@@ -123,7 +123,7 @@ impl Registry {
             };
             (
                 format!("functions run on this machine's {own} (runtime oci)"),
-                "leave out `version`, or start `up` with `--runtime docker`".to_owned(),
+                "leave out `version`, or start `up` or `run` with `--runtime docker`".to_owned(),
             )
         } else {
             let variable = language.image_variable();

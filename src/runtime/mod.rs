@@ -382,8 +382,8 @@ pub enum Error {
     },
     /// An image was requested, and the runtime has none.
     #[error(
-        "{kind} '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` with `--runtime docker`, or name \
-         a `language` in its place: \"native\" runs any program"
+        "{kind} '{image}' cannot be used: the runtime '{runtime}' has no images; start `up` or `run` with `--runtime docker`, \
+         or name a `language` in its place: \"native\" runs any program"
     )]
     NoImages {
         /// What was requested: an image or a Dockerfile.

@@ -360,6 +360,8 @@ fn deploy_and_run_say_where_the_function_may_be_before_they_read_everything() {
     ] {
         let stderr = format!("error: cannot deploy {path}: {why}\nhint: {hint}\n");
         assert_eq!(desk.run(&["deploy", path], 2, &stderr), "", "{path}");
+        let stderr = format!("error: cannot run {path}: {why}\nhint: {hint}\n");
+        let stderr = stderr.replace("`cloudfunc deploy FOLDER`", "`cloudfunc run FOLDER`");
         assert_eq!(desk.run(&["run", path], 2, &stderr), "", "{path}");
     }
 }

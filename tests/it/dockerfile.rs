@@ -370,8 +370,8 @@ async fn a_build_ends_after_its_time(stack: Stack, test: &str) {
 
 async fn without_images_a_dockerfile_is_refused_with_what_to_do(stack: Stack, test: &str) {
     let Some(platform) = TestPlatform::start(stack, test).await else { return };
-    let advice = "cannot be used: the runtime 'oci' has no images; start `up` with `--runtime docker`, or name a `language` \
-                  in its place: \"native\" runs any program";
+    let advice = "cannot be used: the runtime 'oci' has no images; start `up` or `run` with `--runtime docker`, or \
+                  name a `language` in its place: \"native\" runs any program";
     let problem = refused(&platform, "FROM a\n", &[]).await;
     assert_eq!((problem.status, problem.code.as_str()), (422, "invalid_manifest"), "{problem:?}");
     assert_eq!(problem.detail, format!("the Dockerfile 'Dockerfile' {advice}"));

@@ -16,6 +16,7 @@ on_stack! {
     a_registry_trusts_no_client
     a_program_for_another_machine_is_refused_by_the_manager
     a_folder_without_a_manifest_is_taken_for_what_is_in_it
+    a_program_that_is_left_out_is_told_with_the_rule
 }
 
 /// A folder with a name that a function may have.
@@ -149,6 +150,27 @@ async fn a_folder_without_a_manifest_is_taken_for_what_is_in_it(platform: &TestP
 
     let folder = Folder::of(&[("app.py", b"from flask import Flask\napp = Flask(__name__)\n")]);
     let hint = "hint: there is app.py with Flask: for a web application, write `interface = \"http\"` and `command = \
-                [\"gunicorn\", \"app:app\"]` into f/cloudfunc.toml; gunicorn has to be in requirements.txt\n";
+                [\"gunicorn\", \"--preload\", \"app:app\"]` into f/cloudfunc.toml; gunicorn has to be in requirements.txt\n";
     assert_eq!(folder.deploy(platform).await, (2, format!("{none}{hint}")));
+
+    let folder = Folder::of(&[("lambda_function.py", b""), ("requirements.txt", b"awslambdaric==3\n")]);
+    let hint = "hint: there is lambda_function.py: for a handler of AWS Lambda, write `interface = \"lambda\"` and `command = \
+                [\"python3\", \"-m\", \"awslambdaric\", \"lambda_function.lambda_handler\"]` into cloudfunc.toml, and a line \
+                `awslambdaric` into requirements.txt; a handler of this platform is named by `handler = \
+                \"lambda_function.lambda_handler\"`, without `interface` (docs/lambda.md)\n";
+    assert_eq!(folder.deploy(platform).await, (2, format!("{none}{hint}")));
+}
+
+async fn a_program_that_is_left_out_is_told_with_the_rule(platform: &TestPlatform) {
+    let folder = Folder::of(&[("bootstrap", b"#!/bin/sh\n"), (".gitignore", b"bootstrap\n")]);
+    folder.allow("bootstrap");
+    let hint = "hint: a line `!<file>` in .cloudfuncignore takes a file back in\n";
+    let said = format!("error: f/bootstrap is left out by .gitignore:1: bootstrap\n{hint}");
+    assert_eq!(folder.deploy(platform).await, (2, said));
+    // A link to what is left out.
+    let folder = Folder::of(&[("built", b"#!/bin/sh\n"), (".gitignore", b"built\n")]);
+    folder.allow("built");
+    std::os::unix::fs::symlink("built", folder.path().join("bootstrap")).unwrap();
+    let said = format!("error: f/built is left out by .gitignore:1: built\n{hint}");
+    assert_eq!(folder.deploy(platform).await, (2, said));
 }

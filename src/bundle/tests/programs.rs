@@ -61,7 +61,12 @@ fn the_program_has_to_be_there() {
     let absolute = "interface = 'command'\ncommand = ['/var/task/x/y']\n";
     assert_eq!(problem(&data(), absolute).unwrap(), "no x/y in the folder: `command` runs it");
     for elsewhere in [
-        "interface = 'command'\ncommand = ['python3', 'x.py']\n",
+        "interface = 'command'\ncommand = ['python3', '-m', 'x.py']\n",
+        "interface = 'command'\ncommand = ['python3', '/opt/x.py']\n",
+        "interface = 'command'\ncommand = ['python3', 'x.txt']\n",
+        "interface = 'command'\ncommand = ['ruby', 'x.py']\n",
+        "language = 'node'\ninterface = 'http'\ncommand = ['node', 'node_modules/next/next.js']\n",
+        "interface = 'http'\ncommand = ['python3', 'x.py']\nbuild.command = ['make']\n",
         "interface = 'command'\ncommand = ['/usr/bin/env', 'sh']\n",
         "interface = 'command'\ncommand = ['../x']\n",
         "language = 'node'\ninterface = 'http'\ncommand = ['node_modules/.bin/next', 'start']\n",
@@ -98,14 +103,72 @@ fn a_program_that_is_missing_is_told_with_what_is_there() {
     let python = "interface = 'lambda'\n";
     assert_eq!(
         hint(&[("lambda_function.py", ""), ("x.py", "")], python).unwrap(),
-        "there is lambda_function.py: the platform itself calls a handler in Python: leave out `interface`, and name it: \
-         `handler = \"lambda_function.lambda_handler\"`"
+        "there is lambda_function.py: for a handler of AWS Lambda, write `command = [\"python3\", \"-m\", \"awslambdaric\", \
+         \"lambda_function.lambda_handler\"]` into cloudfunc.toml, and a line `awslambdaric` into requirements.txt; a handler \
+         of this platform is named by `handler = \"lambda_function.lambda_handler\"`, without `interface` (docs/lambda.md)"
+    );
+    let native = hint(&[("lambda_function.py", "")], NATIVE).unwrap();
+    let start = "there is lambda_function.py: for a handler of AWS Lambda, write `language = \"python\"`, `interface = \
+                 \"lambda\"` and `command = [\"python3\", \"-m\", \"awslambdaric\", \"lambda_function.lambda_handler\"]` into";
+    assert!(native.starts_with(start), "{native}");
+    assert_eq!(
+        hint(&[("index.mjs", "")], "language = 'node'\ninterface = 'lambda'\n").unwrap(),
+        "there is index.mjs: the platform itself calls a handler in Node: leave out `interface`, and name it: `handler = \
+         \"index.handler\"`"
     );
     assert_eq!(
         hint(&[("go.mod", ""), ("main.go", "")], NATIVE).unwrap(),
         "there is go.mod: build the program first, as with `CGO_ENABLED=0 go build -o bootstrap .`"
     );
     assert_eq!(hint(&[("function.py", "")], REPORT), None, "a handler has nothing to do with a command");
+}
+
+#[test]
+fn a_script_that_an_interpreter_is_to_run_has_to_be_there() {
+    let of = |program: &str, script: &str| {
+        let manifest = format!("interface = 'command'\ncommand = ['{program}', '{script}', '--all']\n");
+        (problem(&folder(&[("data", "")]), &manifest), problem(&folder(&[("src/x.py", "")]), &manifest))
+    };
+    let none = "no x.py in the folder: `command` runs it";
+    let hint = |program: &str| {
+        format!(
+            "there is src/x.py: name it in cloudfunc.toml: `command = [\"{program}\", \"src/x.py\", \"--all\"]`"
+        )
+    };
+    for program in ["python3", "python", "python3.12"] {
+        for script in ["x.py", "./x.py", "/var/task/x.py"] {
+            let expected = (Some(none.to_owned()), Some(format!("{none} | {}", hint(program))));
+            assert_eq!(of(program, script), expected, "{program} {script}");
+        }
+        assert_eq!(of(program, "src/x.py").1, None);
+    }
+    let node = "language = 'node'\ninterface = 'http'\ncommand = ['node', 'server.mjs']\n";
+    let expected = "no server.mjs in the folder: `command` runs it";
+    assert_eq!(problem(&folder(&[("data", "")]), node).unwrap(), expected);
+    // What a program is built from is not what a script is missing.
+    assert_eq!(problem(&folder(&[("Makefile", ""), ("server.sh", "")]), node).unwrap(), expected);
+}
+
+#[test]
+fn a_command_of_one_word_that_was_meant_as_several_is_refused_with_the_list() {
+    let of = |word: &str| {
+        let manifest = format!("interface = 'http'\ncommand = ['{word}']\n");
+        problem(&folder(&[("data", "")]), &manifest)
+    };
+    for (word, list) in [
+        ("gunicorn app:app", "[\"gunicorn\", \"app:app\"]"),
+        ("./server --port 8080", "[\"./server\", \"--port\", \"8080\"]"),
+        ("/usr/bin/python3 app.py", "[\"/usr/bin/python3\", \"app.py\"]"),
+        ("cd app && make", "[\"sh\", \"-c\", \"cd app && make\"]"),
+    ] {
+        let expected = format!(
+            "there is no program \"{word}\": no shell takes a word apart at its blanks; write `command = {list}`"
+        );
+        assert_eq!(of(word), Some(expected));
+    }
+    assert_eq!(of("gunicorn"), None);
+    let named = programs(&[("my report", b"#!/bin/sh\n")]);
+    assert_eq!(problem(&named, "interface = 'command'\ncommand = ['my report']\n"), None);
 }
 
 #[test]

@@ -28,23 +28,13 @@ const MAX_MODULE: u64 = 1024 * 1024;
 pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> {
     let grammar = &language.facts().handler;
     let files = names(folder);
-    if handler == grammar.default
-        && let Some(hint) = programs::web_application(folder, language)
-    {
-        return Some(hint);
-    }
-    if handler == grammar.default
-        && let Some((module, extension)) = likely_module(grammar, files.iter().map(String::as_str))
-    {
-        let source = format!("{module}{extension}");
-        let function = function_of(grammar, &folder.join(&source));
-        let function = function.unwrap_or_else(|| (grammar.usual_function)(module).to_owned());
-        let named = (grammar.named)(module, &function);
-        let file = folder.join(manifest::FILE);
-        return Some(format!(
-            "there is {source}: name its handler in {}: handler = \"{named}\"",
-            file.display()
-        ));
+    if handler == grammar.default {
+        let hint = of_lambda(folder, language, &files)
+            .or_else(|| programs::web_application(folder, language))
+            .or_else(|| other_module(folder, grammar, &files));
+        if hint.is_some() {
+            return hint;
+        }
     }
     if let Some((other, file)) = other_language(folder, language) {
         return Some(format!(
@@ -66,6 +56,38 @@ pub fn hint(folder: &Path, language: Language, handler: &str) -> Option<String> 
             named.join(" ")
         )),
     }
+}
+
+/// Returns what to write for a handler whose folder asks for the client of AWS Lambda.
+fn of_lambda(folder: &Path, language: Language, files: &[String]) -> Option<String> {
+    let facts = language.facts();
+    let (client, dependencies) = (facts.lambda_client.as_ref()?, facts.dependencies.as_ref()?);
+    let list = programs::text(&folder.join(dependencies.file))?;
+    if !list.lines().any(|line| line.trim_start().starts_with(client.package)) {
+        return None;
+    }
+    let (source, named) = likely_handler(folder, &facts.handler, files)?;
+    bundle::advice_for_lambda(language, "`interface = \"lambda\"` and ", &source, &named)
+}
+
+/// Returns the module that most likely has the handler, for a manifest that names none.
+fn other_module(folder: &Path, grammar: &HandlerGrammar, files: &[String]) -> Option<String> {
+    let (source, named) = likely_handler(folder, grammar, files)?;
+    let file = folder.join(manifest::FILE);
+    Some(format!("there is {source}: name its handler in {}: handler = \"{named}\"", file.display()))
+}
+
+/// Returns the file that most likely has the handler, and the handler as a manifest names it.
+fn likely_handler(
+    folder: &Path,
+    grammar: &HandlerGrammar,
+    files: &[String],
+) -> Option<(String, String)> {
+    let (module, extension) = likely_module(grammar, files.iter().map(String::as_str))?;
+    let source = format!("{module}{extension}");
+    let function = function_of(grammar, &folder.join(&source));
+    let function = function.unwrap_or_else(|| (grammar.usual_function)(module).to_owned());
+    Some((source, (grammar.named)(module, &function)))
 }
 
 /// Returns what a function is, for a folder that has nothing of one.

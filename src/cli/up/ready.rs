@@ -72,7 +72,7 @@ pub fn show(
     let next = if Path::new("functions/hello_fn").is_dir() {
         "cloudfunc deploy functions/hello_fn"
     } else {
-        "cloudfunc init my_fn"
+        "cloudfunc init hello"
     };
     match is_detached {
         true => out.line(&format!("next: {next}{by_name}   (`cloudfunc down` stops the platform)")),

@@ -75,8 +75,9 @@ const NO_WAY_OUT: &[&str] = &[
     "connect ENETUNREACH",
 ];
 
-/// The same error with advice, if there is any. A guest's own is not taken.
-pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
+/// The same error with advice, if there is any; `has_packages` says that some are installed for the function. A guest's own
+/// is not taken.
+pub fn advised(error: FunctionError, spec: &FunctionSpec, has_packages: bool) -> FunctionError {
     let hint = match spec.interface.is_protocol() {
         true => missing_module(&error, spec)
             .or_else(|| no_network(&error, spec))
@@ -85,7 +86,7 @@ pub fn advised(error: FunctionError, spec: &FunctionSpec) -> FunctionError {
         false => of_programs::missing_module(&error)
             .and_then(|error| missing_module(&error, spec))
             .or_else(|| no_network(&error, spec))
-            .or_else(|| of_programs::advice(&error, spec)),
+            .or_else(|| of_programs::advice(&error, spec, has_packages)),
     };
     FunctionError { hint, ..error }
 }
@@ -138,7 +139,7 @@ fn missing_module(error: &FunctionError, spec: &FunctionSpec) -> Option<String> 
             format!(
                 "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
                  package is installed if requirements.txt in that folder has {line}, or, where there is no such file, if \
-                 `project.dependencies` of pyproject.toml has it. Then deploy again"
+                 `project.dependencies` of pyproject.toml has it; add what is missing, then deploy again"
             )
         }
     })
@@ -163,7 +164,7 @@ fn missing_node_package(error: &FunctionError, spec: &FunctionSpec) -> Option<St
         }
         Code::Language { .. } => format!(
             "a package is installed if package.json in the function's folder names it: `npm install --package-lock-only \
-             --prefix DIR {package}` adds it, where DIR is that folder. Then deploy again"
+             --prefix DIR {package}` adds it, where DIR is that folder; do that, then deploy again"
         ),
     })
 }
@@ -182,7 +183,7 @@ fn no_network(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
     let is_failed =
         LOOKUP.contains(&error.kind.as_str()) || texts.into_iter().flatten().any(tells_of_no_network);
     is_failed.then(|| {
-        "the function has no network; `network = \"egress\"` in cloudfunc.toml gives it one. Then deploy again"
+        "the function has no network: write `network = \"egress\"` into cloudfunc.toml, then deploy again"
             .to_owned()
     })
 }
@@ -197,7 +198,7 @@ mod tests {
         let spec = manifest::parse(manifest, manifest::FILE, &defaults).unwrap().spec;
         let (kind, message) = (kind.to_owned(), message.to_owned());
         let (trace, hint) = (trace.map(str::to_owned), Some("the guest's own".to_owned()));
-        advised(FunctionError { kind, message, trace, hint }, &spec).hint
+        advised(FunctionError { kind, message, trace, hint }, &spec, false).hint
     }
 
     #[test]
@@ -237,7 +238,7 @@ mod tests {
                 format!(
                     "a module of your own has to be in the function's folder, or in one that `build.include` names; a \
                      package is installed if requirements.txt in that folder has {line}, or, where there is no such file, \
-                     if `project.dependencies` of pyproject.toml has it. Then deploy again"
+                     if `project.dependencies` of pyproject.toml has it; add what is missing, then deploy again"
                 )
             );
         }
@@ -273,7 +274,7 @@ mod tests {
         ] {
             let expected = format!(
                 "a package is installed if package.json in the function's folder names it: `npm install \
-                 --package-lock-only --prefix DIR {package}` adds it, where DIR is that folder. Then deploy again"
+                 --package-lock-only --prefix DIR {package}` adds it, where DIR is that folder; do that, then deploy again"
             );
             assert_eq!(of(message), Some(expected), "{message}");
         }
@@ -309,8 +310,10 @@ mod tests {
                 Some("OSError: [Errno 101] Network is unreachable\n\nDuring …"),
             ),
         ] {
-            let told = hint("", kind, message, trace).unwrap();
-            assert!(told.contains("network = \"egress\""), "{told}");
+            assert_eq!(
+                hint("", kind, message, trace).unwrap(),
+                "the function has no network: write `network = \"egress\"` into cloudfunc.toml, then deploy again"
+            );
             assert_eq!(hint("network = \"egress\"", kind, message, trace), None, "{message}");
         }
         for (kind, message) in

@@ -6,7 +6,8 @@ use crate::model::{Digest, FunctionError, Revision};
 /// Returns an error of the guest as callers and logs get it: with advice, and without the name of the folder that has the
 /// function's packages, by which code of other functions would find them.
 pub fn for_callers(error: FunctionError, revision: &Revision) -> FunctionError {
-    without_tree(advised(error, &revision.spec), revision.dependencies.as_ref())
+    let tree = revision.dependencies.as_ref();
+    without_tree(advised(error, &revision.spec, tree.is_some()), tree)
 }
 
 fn without_tree(mut error: FunctionError, tree: Option<&Digest>) -> FunctionError {

@@ -7,8 +7,8 @@ use crate::model::{Code, FunctionError, FunctionSpec, Interface};
 const IN_USE: [&str; 3] = ["Address already in use", "EADDRINUSE", "address already in use"];
 /// The loader's words about a C library that is older than the program's.
 const OLD_LIBRARY: [&str; 2] = ["version `GLIBC_", "version 'GLIBC_"];
-/// Programs with the name of their package.
-const SERVERS: [&str; 7] = ["gunicorn", "uvicorn", "hypercorn", "daphne", "flask", "next", "tsx"];
+/// Programs with the name of their package, besides web servers.
+const PROGRAMS: [&str; 2] = ["flask", "tsx"];
 
 /// Returns the error about a missing module that a program has written, as its language would raise it.
 pub fn missing_module(error: &FunctionError) -> Option<FunctionError> {
@@ -37,7 +37,7 @@ fn raised(kind: &str, message: String) -> FunctionError {
 }
 
 /// Returns advice about a program that cannot be run, or has failed.
-pub fn advice(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
+pub fn advice(error: &FunctionError, spec: &FunctionSpec, has_packages: bool) -> Option<String> {
     let has = |words: &[&str]| words.iter().any(|words| error.message.contains(words));
     let is_server = matches!(spec.interface, Interface::Http { .. });
     if is_server && has(&IN_USE) {
@@ -53,7 +53,7 @@ pub fn advice(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
     }
     match error.kind.as_str() {
         // What else is wrong with a program says what to do.
-        "command" if has(&["is not found"]) => not_found(spec),
+        "command" if has(&["is not found"]) => not_found(spec, has_packages),
         "exit" => exit(&error.message, spec.interface),
         kind => kind.strip_prefix("http_").and_then(|status| {
             let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
@@ -66,19 +66,25 @@ pub fn advice(error: &FunctionError, spec: &FunctionSpec) -> Option<String> {
 }
 
 /// A program of the image, or of a package.
-fn not_found(spec: &FunctionSpec) -> Option<String> {
+fn not_found(spec: &FunctionSpec, has_packages: bool) -> Option<String> {
     let program = spec.command.first().filter(|program| !program.contains('/'))?;
     let Code::Language { language, .. } = &spec.code else {
         return Some("a program has to be in the function's image, on its PATH".to_owned());
     };
     Some(match &language.facts().dependencies {
         Some(dependencies) => {
-            let is_known = SERVERS.contains(&program.as_str());
-            let package = if is_known { program.as_str() } else { "its package" };
-            format!(
-                "a program of a package is there if {} names {package}. Then deploy again",
-                dependencies.file
-            )
+            let mut known = language.facts().servers.iter().chain(&PROGRAMS);
+            let package =
+                if known.any(|known| known == program) { program.as_str() } else { "its package" };
+            let file = dependencies.file;
+            match has_packages {
+                true => format!(
+                    "{package} is not among the function's packages: name it in {file}, then deploy again"
+                ),
+                false => format!(
+                    "no packages are installed for the function: name {package} in {file}, and the next deploy installs it"
+                ),
+            }
         }
         None => {
             "the program has to be a file of the function's folder, or one of the image's".to_owned()
@@ -118,8 +124,12 @@ mod tests {
     use crate::manifest::{self, Defaults};
 
     fn hint(manifest: &str, kind: &str, message: &str) -> Option<String> {
+        hint_with(false, manifest, kind, message)
+    }
+
+    fn hint_with(has_packages: bool, manifest: &str, kind: &str, message: &str) -> Option<String> {
         let spec = manifest::parse(manifest, manifest::FILE, &Defaults::default()).unwrap().spec;
-        advised(raised(kind, message.to_owned()), &spec).hint
+        advised(raised(kind, message.to_owned()), &spec, has_packages).hint
     }
 
     const HTTP: &str = "interface = 'http'\ncommand = ['gunicorn', 'app:app']";
@@ -164,19 +174,21 @@ mod tests {
                 HTTP,
                 "command",
                 "the program \"gunicorn\" is not found: it is neither in /var/task nor on the PATH, which is /bin",
-                "a program of a package is there if requirements.txt names gunicorn. Then deploy again",
+                "no packages are installed for the function: name gunicorn in requirements.txt, and the next deploy installs \
+                 it",
             ),
             (
                 "interface = 'http'\ncommand = ['serve']",
                 "command",
                 "the program is not found: x",
-                "a program of a package is there if requirements.txt names its package. Then deploy again",
+                "no packages are installed for the function: name its package in requirements.txt, and the next deploy \
+                 installs it",
             ),
             (
                 "language = 'node'\ninterface = 'http'\ncommand = ['tsx', 'a.ts']",
                 "command",
                 "the program is not found: x",
-                "a program of a package is there if package.json names tsx. Then deploy again",
+                "no packages are installed for the function: name tsx in package.json, and the next deploy installs it",
             ),
             (
                 NATIVE,
@@ -232,6 +244,21 @@ mod tests {
         ] {
             assert_eq!(hint(NATIVE, kind, message), None, "{message}");
         }
+    }
+
+    #[test]
+    fn a_program_that_no_installed_package_has_is_told_with_the_file_to_name_it_in() {
+        let message =
+            "the program \"x\" is not found: it is neither in /var/task nor on the PATH, which is /bin";
+        let of = |manifest: &str| hint_with(true, manifest, "command", message).unwrap();
+        assert_eq!(
+            of(HTTP),
+            "gunicorn is not among the function's packages: name it in requirements.txt, then deploy again"
+        );
+        assert_eq!(
+            of("language = 'node'\ninterface = 'http'\ncommand = ['serve']"),
+            "its package is not among the function's packages: name it in package.json, then deploy again"
+        );
     }
 
     #[test]

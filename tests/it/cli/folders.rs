@@ -162,7 +162,8 @@ fn a_folder_without_functions_is_an_error_that_says_what_one_is() {
     let desk = Desk::new();
     fs::create_dir(desk.path("bad")).unwrap();
     for command in ["deploy", "run"] {
-        assert_eq!(desk.run(&[command, "bad"], 2, NO_MODULE), "");
+        let said = NO_MODULE.replace("cannot deploy", &format!("cannot {command}"));
+        assert_eq!(desk.run(&[command, "bad"], 2, &said), "");
     }
     desk.write("bad/common/util.py", "");
     assert_eq!(desk.run(&["deploy", "bad"], 2, NO_MODULE), "");

@@ -330,8 +330,8 @@ pub async fn an_image_that_is_not_there_says_what_to_do(fixture: &Fixture) {
         if fixture.kind == Kind::Oci {
             assert!(
                 error.to_string().ends_with(
-                    "has no images; start `up` with `--runtime docker`, or name a `language` in its place: \"native\" \
-                     runs any program"
+                    "has no images; start `up` or `run` with `--runtime docker`, or name a `language` in its place: \
+                     \"native\" runs any program"
                 ),
                 "{error}"
             );
