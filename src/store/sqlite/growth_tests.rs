@@ -14,7 +14,7 @@ use sqlx::sqlite::SqlitePoolOptions;
 use super::*;
 use crate::{
     model::{
-        Code, FunctionSpec, InstanceId, Interface, Mode, Network, Phases, ResultInfo, RevisionNumber,
+        Body, Code, FunctionSpec, InstanceId, Interface, Mode, Network, Phases, ResultInfo, RevisionNumber,
         Scaling, State, Stream,
     },
     store::{Announcement, Claiming, NewRevision, REPUBLISH_AFTER, Wanted},
