@@ -122,7 +122,8 @@ fn source(file: &str, paths: &[&str]) -> Option<String> {
         () if has("Dockerfile") => {
             return Some(
                 "there is Dockerfile: `dockerfile = \"Dockerfile\"` in cloudfunc.toml, in place of `language`, has the \
-                 platform build its image"
+                 platform build its image; `interface = \"http\"`, \"command\" or \"lambda\" beside it says what the \
+                 image is"
                     .to_owned(),
             );
         }

@@ -85,7 +85,12 @@ mod tests {
     #[test]
     fn sources_of_other_languages_are_told_to_be_built() {
         for (file, start) in [
-            ("Dockerfile", "there is Dockerfile: `dockerfile = \"Dockerfile\"` in cloudfunc.toml"),
+            (
+                "Dockerfile",
+                "there is Dockerfile: `dockerfile = \"Dockerfile\"` in cloudfunc.toml, in place of `language`, has the \
+                 platform build its image; `interface = \"http\"`, \"command\" or \"lambda\" beside it says what the \
+                 image is",
+            ),
             (
                 "Cargo.toml",
                 "there is Cargo.toml: build the program first, statically, as with `cargo build --release --target ",
