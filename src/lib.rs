@@ -15,6 +15,7 @@ pub mod client;
 pub mod clock;
 mod compose;
 mod disk;
+mod docker_ignore;
 mod doctor;
 mod error;
 mod error_chain;

@@ -11,6 +11,7 @@
 mod advice;
 mod check;
 mod command;
+mod docker_rules;
 mod extension;
 mod header;
 mod ignore_rules;

@@ -14,6 +14,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::{
     Error, Kind, LeftOut, Listing, MAX_PACKED, MAX_UNPACKED,
+    docker_rules::DockerRules,
     include::Places,
     is_programs,
     left_out::shown,
@@ -40,15 +41,16 @@ pub struct Packed {
 
 /// Packs a folder. Left out are the files that `.gitignore` (including those of parent folders in the same
 /// repository), `.git/info/exclude` and `.cloudfuncignore` name, files that no function needs, and files that
-/// may hold secrets. Folders that the manifest includes are packed by the same rules, under their names. The
-/// archive obeys every rule that [`read`] checks.
+/// may hold secrets; of a function with a Dockerfile, those that `.dockerignore` and `.cloudfuncignore` name, and secrets.
+/// Folders that the manifest includes are packed by the same rules, under their names. The archive obeys every rule that
+/// [`read`] checks.
 pub fn pack(folder: &Path) -> Result<Packed, Error> {
     if !folder.is_dir() {
         return Err(Error::NotAFolder(folder.to_owned()));
     }
     let manifest = manifest_of(folder);
     let code = manifest.as_ref().map(|manifest| manifest.spec.code.clone());
-    let wanted = code.as_ref().map_or(Wanted::Code, wanted);
+    let wanted = code.as_ref().map_or(Ok(Wanted::Code), |code| wanted(folder, code))?;
     let includes = manifest.map(|manifest| manifest.include).unwrap_or_default();
     let places = Places::find(folder, includes)?;
     let Scanned { files, left_out, records } = scan(folder, &places, wanted)?;
@@ -80,10 +82,12 @@ fn manifest_of(folder: &Path) -> Option<Manifest> {
 }
 
 /// Returns what is packed; `node_modules` for an image, and for a language whose packages are in that folder.
-fn wanted(code: &Code) -> Wanted {
-    match code {
+fn wanted(folder: &Path, code: &Code) -> Result<Wanted, Error> {
+    Ok(match code {
         Code::Image { .. } => Wanted::CodeWithModules,
-        Code::Dockerfile { .. } => Wanted::Everything,
+        Code::Dockerfile { dockerfile, .. } => {
+            Wanted::Everything(DockerRules::read(folder, dockerfile)?)
+        }
         Code::Language { language, version: _, package: _ } => {
             let dependencies = language.facts().dependencies.as_ref();
             match dependencies.is_some_and(|dependencies| dependencies.folder == Some(NODE_MODULES)) {
@@ -91,7 +95,7 @@ fn wanted(code: &Code) -> Wanted {
                 false => Wanted::Code,
             }
         }
-    }
+    })
 }
 
 /// Returns a warning for each link whose target is not in the archive.

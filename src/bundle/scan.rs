@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     Error, MAX_DEPTH, MAX_FILES, MAX_FOLDERS, MAX_UNPACKED,
+    docker_rules::{self, DockerRules, Matched},
     ignore_rules::{Rules, Verdict},
     include::Places,
     left_out::{LeftOut, Reason},
@@ -51,14 +52,14 @@ pub(super) struct Scanned {
 }
 
 /// The files that a function can use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Wanted {
     /// Those of a language without `node_modules`.
     Code,
     /// Code, and `node_modules`.
     CodeWithModules,
-    /// Whatever a Dockerfile may copy: all but what `.cloudfuncignore` names, and secrets.
-    Everything,
+    /// Whatever a Dockerfile may copy: all but what `.dockerignore` and `.cloudfuncignore` name, and secrets.
+    Everything(DockerRules),
 }
 
 /// Scans a folder, and those that it includes.
@@ -67,12 +68,14 @@ pub(super) fn scan(folder: &Path, places: &Places, wanted: Wanted) -> Result<Sca
     let top = folder.canonicalize().map_err(unreadable)?;
     let rules = Rules::above(&top, &top)?;
     let mut scan = Scan { rules, wanted, folders: 0, size: 0, found: Scanned::default() };
-    scan.folder(&top, Path::new(""), 0)?;
+    scan.folder(&top, Path::new(""), 0, &[])?;
     places.refuse_clashes(&scan.found.files)?;
     for included in &places.included {
         let before = scan.found.files.len();
         scan.rules = Rules::above(&included.folder, &top)?;
-        scan.folder(&included.folder, Path::new(&included.include.name), 1)?;
+        let name = Path::new(&included.include.name);
+        let (_, matched) = scan.docker(name, true, &[]);
+        scan.folder(&included.folder, name, 1, &matched)?;
         if scan.found.files.len() == before {
             let problem = "no file of it is packed; add one, or remove it from the list";
             return Err(places.error(&included.include, problem));
@@ -92,7 +95,14 @@ struct Scan {
 }
 
 impl Scan {
-    fn folder(&mut self, full: &Path, relative: &Path, depth: usize) -> Result<(), Error> {
+    /// Scans a folder; `above` are Docker's rules that match it.
+    fn folder(
+        &mut self,
+        full: &Path,
+        relative: &Path,
+        depth: usize,
+        above: &[bool],
+    ) -> Result<(), Error> {
         self.folders += 1;
         // The folder itself does not count.
         if self.folders > MAX_FOLDERS + 1 {
@@ -109,7 +119,7 @@ impl Scan {
         names.sort();
         self.rules.enter(full)?;
         for name in &names {
-            self.entry(full, relative, name, &names, depth)?;
+            self.entry(full, relative, name, &names, (depth, above))?;
         }
         self.rules.leave();
         Ok(())
@@ -121,7 +131,7 @@ impl Scan {
         relative: &Path,
         name: &OsStr,
         names: &[OsString],
-        depth: usize,
+        (depth, above): (usize, &[bool]),
     ) -> Result<(), Error> {
         let full = folder.join(name);
         let relative = relative.join(name);
@@ -132,12 +142,17 @@ impl Scan {
             self.found.records.push(relative.join("RECORD"));
         }
         let slash = if is_folder { "/" } else { "" };
-        if let Some(reason) = self.reason(&full, name, is_folder, names) {
+        let (verdict, matched) = self.docker(&relative, is_folder, above);
+        let reason = match verdict {
+            docker_rules::Verdict::LeftOut(reason) => Some(reason),
+            _ => self.reason(&full, name, is_folder, names),
+        };
+        if let Some(reason) = reason {
             self.found.left_out.add(format!("{}{slash}", relative.display()), reason);
             return Ok(());
         }
         if is_folder {
-            return self.folder(&full, &relative, depth + 1);
+            return self.folder(&full, &relative, depth + 1, &matched);
         }
         clean(relative.as_os_str().as_bytes())?;
         if self.found.files.len() == MAX_FILES {
@@ -151,13 +166,26 @@ impl Scan {
         Ok(())
     }
 
+    /// Returns the verdict of `.dockerignore`, and its rules that match a path.
+    fn docker(
+        &self,
+        relative: &Path,
+        is_folder: bool,
+        above: &[bool],
+    ) -> (docker_rules::Verdict, Matched) {
+        match &self.wanted {
+            Wanted::Everything(rules) => rules.of(relative, is_folder, above),
+            Wanted::Code | Wanted::CodeWithModules => (docker_rules::Verdict::Packed, Matched::new()),
+        }
+    }
+
     fn reason(&self, full: &Path, name: &OsStr, is_folder: bool, names: &[OsString]) -> Option<Reason> {
         if name == ".git" {
             return Some(Reason::NotNeeded);
         }
         let text = name.to_str().unwrap_or_default();
-        let verdict = match self.wanted {
-            Wanted::Everything => self.rules.of_own(full, is_folder),
+        let verdict = match &self.wanted {
+            Wanted::Everything(_) => self.rules.of_own(full, is_folder),
             Wanted::Code | Wanted::CodeWithModules => self.rules.of(full, is_folder),
         };
         if self.is_not_needed(full, text, is_folder, names) && verdict != Verdict::TakenBack {
@@ -173,12 +201,12 @@ impl Scan {
     }
 
     fn is_not_needed(&self, full: &Path, name: &str, is_folder: bool, names: &[OsString]) -> bool {
-        if self.wanted == Wanted::Everything {
+        if matches!(self.wanted, Wanted::Everything(_)) {
             return false;
         }
         if is_folder {
             return FOLDERS.contains(&name)
-                || name == NODE_MODULES && self.wanted == Wanted::Code
+                || name == NODE_MODULES && matches!(self.wanted, Wanted::Code)
                 || full.join("pyvenv.cfg").is_file();
         }
         // The interpreter uses the source if both exist.

@@ -238,7 +238,7 @@ fn a_dockerfile_may_copy_whatever_no_rule_of_ours_leaves_out() {
         ("Dockerfile", ""),
         ("cloudfunc.toml", "dockerfile = 'Dockerfile'"),
         (".gitignore", "dist/\n"),
-        (".dockerignore", "*\n"),
+        (".dockerignore", "# nothing\n"),
         (".cloudfuncignore", "*.log\n"),
         ("dist/app", ""),
         ("node_modules/x/index.js", ""),
@@ -268,6 +268,62 @@ fn a_dockerfile_may_copy_whatever_no_rule_of_ours_leaves_out() {
         check_code(&packed.listing, &spec).unwrap_err().to_string(),
         "no web/Dockerfile in the folder: `dockerfile` in cloudfunc.toml names it"
     );
+}
+
+#[test]
+fn what_a_dockerignore_leaves_out_is_not_packed() {
+    let rules = "*\n!src\n!data/keep\n.npmrc\nsrc/*.tmp\n";
+    let files = [
+        ("docker/web.dockerfile", "FROM scratch"),
+        ("docker/other", ""),
+        ("cloudfunc.toml", "dockerfile = 'docker/web.dockerfile'"),
+        (".dockerignore", rules),
+        (".npmrc", "//r/:_authToken=secret"),
+        ("src/a.rs", ""),
+        ("src/a.tmp", ""),
+        ("data/keep", ""),
+        ("data/other", ""),
+        (".env", ""),
+    ];
+    let made = folder(&files);
+    // Too large for an archive, and not even looked into.
+    let target = made.path().join("target");
+    fs::create_dir(&target).unwrap();
+    let large = fs::File::create(target.join("large")).unwrap();
+    large.set_len(MAX_UNPACKED + 1).unwrap();
+    symlink("nowhere", target.join("link")).unwrap();
+    let packed = pack(made.path()).unwrap();
+    assert_eq!(
+        paths(&packed.listing),
+        [".dockerignore", "cloudfunc.toml", "data/keep", "docker/web.dockerfile", "src/a.rs"]
+    );
+    let why = |path: &str| packed.left_out.why(path).unwrap().to_string();
+    assert_eq!(why("target/large"), ".dockerignore:1: *");
+    assert_eq!(why(".npmrc"), ".dockerignore:4: .npmrc");
+    assert_eq!(why("src/a.tmp"), ".dockerignore:5: src/*.tmp");
+    assert_eq!(why("data/other"), ".dockerignore:1: *");
+    assert_eq!(why(".env"), ".dockerignore:1: *");
+    assert_eq!(packed.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_dockerignore_means_nothing_to_a_function_without_a_dockerfile() {
+    let files = [(".dockerignore", "*\n"), ("function.py", "")];
+    let packed = pack(folder(&files).path()).unwrap();
+    assert_eq!(paths(&packed.listing), [".dockerignore", "function.py"]);
+}
+
+#[test]
+fn a_dockerignore_that_cannot_be_used_is_said_before_anything_is_packed() {
+    let large = "x\n".repeat(16 * 1024);
+    for (rules, problem) in [
+        ("a\n!\n", "'.dockerignore' cannot be used: line 2: an exception names no file"),
+        (large.as_str(), "'.dockerignore' has more than 16 KiB"),
+    ] {
+        let manifest = ("cloudfunc.toml", "dockerfile = 'Dockerfile'");
+        let made = folder(&[("Dockerfile", "FROM a"), manifest, (".dockerignore", rules)]);
+        assert_eq!(pack(made.path()).unwrap_err().to_string(), problem);
+    }
 }
 
 #[test]

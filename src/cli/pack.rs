@@ -261,11 +261,7 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
 
 /// Checks the folder as far as possible without the platform, which checks everything again. Returns the
 /// function's name and how it is spoken to.
-fn check(
-    folder: &Path,
-    packed: &Packed,
-    purpose: Purpose,
-) -> Result<(FunctionName, Interface), Error> {
+fn check(folder: &Path, packed: &Packed, purpose: Purpose) -> Result<(FunctionName, Interface), Error> {
     let listing = &packed.listing;
     let file = folder.join(manifest::FILE);
     if file.exists() && !listing.has(manifest::FILE) {

@@ -8,8 +8,9 @@ use crate::{
 
 /// The port of a web server whose manifest names none.
 pub const DEFAULT_PORT: u16 = 8080;
-/// The lowest port that a process without privileges may listen on.
-const MIN_PORT: u32 = 1024;
+/// The lowest port that a process without privileges may listen on wherever functions run. Images have an engine, and that
+/// lets every process in a container listen on all of them.
+const MIN_PORT: u16 = 1024;
 const MAX_PORT: u32 = u16::MAX as u32;
 /// The limit of a word of a command that an error repeats, in characters.
 const SHOWN: usize = 40;
@@ -30,7 +31,7 @@ pub(super) fn read(root: &Section<'_>, code: &Code) -> Result<(Interface, Vec<St
                 field.key_error("`port` is the port of a web server: it needs `interface = \"http\"`")
             );
         }
-        Some(field) => u16::try_from(field.integer(MIN_PORT, MAX_PORT)?).expect("within its range"),
+        Some(field) => read_port(&field, code)?,
         None => DEFAULT_PORT,
     };
     let interface = match word {
@@ -66,6 +67,17 @@ pub(super) fn read(root: &Section<'_>, code: &Code) -> Result<(Interface, Vec<St
         }
     };
     Ok((interface, command))
+}
+
+fn read_port(field: &Field<'_>, code: &Code) -> Result<u16, ManifestError> {
+    let port = u16::try_from(field.integer(1, MAX_PORT)?).expect("within its range");
+    match code {
+        Code::Language { .. } if port < MIN_PORT => Err(field.refuse(format!(
+            "with `language` it must be from {MIN_PORT} to {MAX_PORT}: not every runtime lets a program without rights \
+             listen on a lower one"
+        ))),
+        _ => Ok(port),
+    }
 }
 
 fn example(interface: Interface, code: &Code) -> &'static str {
@@ -166,6 +178,8 @@ mod tests {
                 words(&["gunicorn", "app:app"]),
             ),
             ("image = 'i'\ninterface = 'http'\nport = 3000", Interface::Http { port: 3000 }, words(&[])),
+            ("image = 'i'\ninterface = 'http'\nport = 80", Interface::Http { port: 80 }, words(&[])),
+            ("dockerfile = 'D'\ninterface = 'http'\nport = 1", Interface::Http { port: 1 }, words(&[])),
             ("interface = 'command'\ncommand = ['./x']", Interface::Command, words(&["./x"])),
         ] {
             assert_eq!(read(text), Ok((interface, command)), "{text}");
@@ -194,7 +208,12 @@ mod tests {
             ("port = 80", "1:1: `port` is the port of a web server: it needs `interface = \"http\"`"),
             (
                 "interface = 'http'\nport = 80\ncommand = ['x']",
-                "2:8: `port` is 80; it must be a whole number from 1024 to 65535",
+                "2:8: `port` is 80; with `language` it must be from 1024 to 65535: not every runtime lets a program without \
+                 rights listen on a lower one",
+            ),
+            (
+                "image = 'i'\ninterface = 'http'\nport = 0",
+                "3:8: `port` is 0; it must be a whole number from 1 to 65535",
             ),
             (
                 "interface = 'http'",

@@ -221,7 +221,8 @@ pub trait Runtime: Send + Sync {
 
     /// Makes a sandbox, starts it and waits for its guest's `hello`, for up to [`START_TIMEOUT`]. On error, and when
     /// this future is dropped, no sandbox is left (in the latter case it is removed in the background). Calls
-    /// [`Runtime::ensure_image`] itself.
+    /// [`Runtime::ensure_image`] itself, but for the image of a Dockerfile: where that is missing, it fails with
+    /// [`Error::NotBuilt`], and the same start may be tried again once it is there.
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
     /// Returns what the owner of a function with this network should know about its isolation here: one sentence each,
@@ -392,6 +393,12 @@ pub enum Error {
         image: String,
         /// The runtime's kind.
         runtime: &'static str,
+    },
+    /// The image of a Dockerfile is not on this host. [`Runtime::ensure_image`] builds it, which may take minutes.
+    #[error("image '{image}' is not built on this host")]
+    NotBuilt {
+        /// Its name in the engine.
+        image: String,
     },
     /// An image cannot be built: the author of its Dockerfile has to change something.
     #[error("{reason}")]

@@ -27,7 +27,9 @@ on! {
     what_cannot_be_built_is_told_in_plain_words
     a_build_has_no_network_or_one_that_does_not_reach_this_host
     a_client_that_hangs_up_ends_its_build
-    a_build_ends_after_its_time;
+    a_build_ends_after_its_time
+    a_start_that_cannot_build_its_image_is_the_functions_fault_and_says_why
+    what_a_dockerignore_names_is_not_uploaded;
     postgres_rabbitmq_docker:
     an_image_is_built_once_and_again_where_it_is_missing;
     sqlite_embedded_oci:
@@ -252,18 +254,19 @@ async fn what_cannot_be_built_is_told_in_plain_words(stack: Stack, test: &str) {
         ("", "Dockerfile cannot be built: it has no `FROM`"),
         (
             "FROM a\nADD http://169.254.169.254/ /\n",
-            "Dockerfile cannot be built: line 2: `ADD` with an address or a variable is not supported: the engine would \
-             download it with the network of its host; use `COPY` for files, and for others a `RUN` with `network = \
-             \"egress\"` under [build]",
+            "Dockerfile cannot be built: line 2: `ADD` with an address, a variable, a quote or a `:` is not supported, since \
+             the engine would download it with the network of its host; use `COPY` for files, and for others a `RUN` with \
+             `network = \"egress\"` under [build]",
+        ),
+        (
+            "FROM a\nADD http:/\\/169.254.169.254/latest /\n",
+            "Dockerfile cannot be built: line 2: `ADD` with an address, a variable, a quote or a `:` is not supported, since \
+             the engine would download it with the network of its host; use `COPY` for files, and for others a `RUN` with \
+             `network = \"egress\"` under [build]",
         ),
     ] {
         assert_eq!(refused(&platform, dockerfile, &[]).await.detail, detail);
     }
-    let rules = [(".dockerignore", "a\n!\n")];
-    assert_eq!(
-        refused(&platform, &format!("FROM {base}\n"), &rules).await.detail,
-        "Dockerfile cannot be built: .dockerignore:2: an exception names no file"
-    );
     let only = [("cloudfunc.toml", "dockerfile = 'web/Dockerfile'\n")];
     let (missing, _) = build(&platform, "f", &only).await;
     let Err(Error::Problem(problem)) = missing else { panic!("{missing:?}") };
@@ -365,6 +368,54 @@ async fn a_build_ends_after_its_time(stack: Stack, test: &str) {
     );
     let problem = refused(&platform, &dockerfile, &[]).await;
     assert_eq!(problem.detail, "the image took longer to build than a build may: 2 s");
+    platform.stop().await;
+}
+
+async fn a_start_that_cannot_build_its_image_is_the_functions_fault_and_says_why(
+    stack: Stack,
+    test: &str,
+) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let name = format!("cloudfunc-test:{}", InstanceId::new().0.simple());
+    docker(&["tag", &base(&platform), &name]).await;
+    let check = "import os, sys; 'BROKEN' in os.environ and sys.exit('no compiler')";
+    let dockerfile = format!("FROM {name}\nRUN [\"python3\", \"-c\", \"{check}\"]\nCMD [\"true\"]\n");
+    let manifest = "dockerfile = 'Dockerfile'\ninterface = 'command'\n";
+    let files = [("Dockerfile", dockerfile.as_str()), ("cloudfunc.toml", manifest)];
+    let (deployed, told) = build(&platform, "f", &files).await;
+    let image = deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}")).image;
+    // The same name stands for another image on this host, and that of the function is gone.
+    let container = docker(&["create", &name, "true"]).await;
+    docker(&["commit", "--change", "ENV BROKEN=1", container.trim(), &name]).await;
+    docker(&["rm", container.trim()]).await;
+    docker(&["rmi", &image]).await;
+    let problem = platform.problem("f", "{}").await;
+    let reason = "the image is not on this host and cannot be built: step 2 of Dockerfile failed with code 1 (RUN [";
+    assert!(problem.detail.contains(reason), "{problem:?}");
+    assert!(problem.detail.contains("; it wrote: no compiler"), "{problem:?}");
+    docker(&["rmi", &name]).await;
+    platform.stop().await;
+}
+
+async fn what_a_dockerignore_names_is_not_uploaded(stack: Stack, test: &str) {
+    let Some(platform) = TestPlatform::start(stack, test).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let dockerfile = format!("FROM {}\nCOPY . /src\nCMD [\"ls\", \"/src\"]\n", base(&platform));
+    for (path, text) in [
+        ("Dockerfile", dockerfile.as_str()),
+        (".dockerignore", "target\n.npmrc\n"),
+        (".npmrc", "//registry/:_authToken=secret\n"),
+        ("cloudfunc.toml", "name = 'f'\ndockerfile = 'Dockerfile'\ninterface = 'command'\n"),
+    ] {
+        std::fs::write(folder.path().join(path), text).unwrap();
+    }
+    std::fs::create_dir(folder.path().join("target")).unwrap();
+    let large = std::fs::File::create(folder.path().join("target/app")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    let (exit, _, stderr) = platform.cli(&["deploy", folder.path().to_str().unwrap()]).await;
+    assert_eq!(exit, 0, "{stderr}");
+    assert!(stderr.contains("left out by .dockerignore:1: target (target/)"), "{stderr}");
+    assert_eq!(platform.value("f", "{}").await, "Dockerfile\ncloudfunc.toml\n");
     platform.stop().await;
 }
 

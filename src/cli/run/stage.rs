@@ -1,6 +1,7 @@
 //! A platform for one command: all roles in this process, on free loopback ports, in a temporary folder.
 
 use std::{
+    collections::HashSet,
     fs::Permissions,
     io::{self, ErrorKind},
     os::unix::fs::PermissionsExt as _,
@@ -23,7 +24,7 @@ use crate::{
         up::engine::{self, Engine, Place},
     },
     client::Client,
-    model::{InvocationId, Language, LogLine, PlatformName},
+    model::{InvocationId, Language, LogLine, ManagerId, PlatformName},
     place::{Dirs, State},
     queue,
     runtime::{self, Owner},
@@ -34,11 +35,14 @@ use crate::{
 /// The time limit of the clean-up. Removing a container takes a tenth of a second; an engine that hangs is not
 /// waited for any longer.
 const CLEARED_WITHIN: Duration = Duration::from_secs(15);
+/// The time in which an image becomes free whose last container was just removed. One that another platform uses does not.
+const IMAGES_FREE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The platform, for as long as the command needs it.
 pub struct Stage {
     folder: TempDir,
     platform: Platform,
+    manager: ManagerId,
     shutdown: Shutdown,
     roles: JoinHandle<anyhow::Result<()>>,
     kept: Option<Arc<KeptPackages>>,
@@ -92,7 +96,7 @@ pub async fn set(
     let client = Client::new(url.parse().context("the gateway's address")?, Some(token))?;
     let shutdown = Shutdown::default();
     let roles = tokio::spawn(host.run(shutdown.clone()));
-    Ok((Stage { folder, platform, shutdown, roles, kept }, Window { client, lines: seen }))
+    Ok((Stage { folder, platform, manager, shutdown, roles, kept }, Window { client, lines: seen }))
 }
 
 /// Builds settings with the user's limits and images and without prewarming; everything else belongs to this
@@ -131,7 +135,7 @@ impl Stage {
 
     /// Removes everything but the packages that were installed. `at_once` abandons running invocations.
     pub async fn clear(self, at_once: bool, out: &Output) {
-        let Self { folder, platform, shutdown, roles, kept } = self;
+        let Self { folder, platform, manager, shutdown, roles, kept } = self;
         if at_once {
             shutdown.hard.cancel();
         }
@@ -143,6 +147,15 @@ impl Stage {
                 platform.name
             ));
         }
+        if platform.runtime == runtime::Kind::Docker {
+            let config = platform.runtime_config(manager);
+            let removed = tokio::time::timeout(CLEARED_WITHIN, remove_images(&config)).await;
+            if !matches!(removed, Ok(Ok(true))) {
+                out.warn(&format!(
+                    "images may be left: those with the label cloudfunc.image-manager={manager}"
+                ));
+            }
+        }
         let closing = tokio::task::spawn_blocking(move || kept?.close());
         // A disk that hangs is not waited for.
         if let Ok(Ok(Some(why))) = tokio::time::timeout(CLEARED_WITHIN, closing).await {
@@ -151,6 +164,19 @@ impl Stage {
         if let Err(error) = remove(folder.path()).await {
             out.warn(&format!("cannot remove {}: {error}", folder.path().display()));
         }
+    }
+}
+
+/// Removes the images that were built for functions of this stage; nobody else does. Returns whether none is left.
+async fn remove_images(config: &runtime::Config) -> Result<bool, runtime::Error> {
+    let (runtime, deadline) = (runtime::connect(config)?, Instant::now() + IMAGES_FREE_WITHIN);
+    loop {
+        let (_, are_left) = runtime.remove_images(&HashSet::new()).await?;
+        if !are_left || Instant::now() >= deadline {
+            return Ok(!are_left);
+        }
+        // Nothing tells when the engine is done with a container.
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -31,6 +31,7 @@ use super::{
     },
     left::packed,
     make::{Built, failed},
+    told::Told,
 };
 use crate::{
     bundle,
@@ -44,10 +45,7 @@ use crate::{
     units::show_bytes,
 };
 
-/// The most of a command's output that is told line by line, in bytes, as of an invocation: each line is a message.
-pub(super) const MAX_TOLD: usize = 1 << 20;
-/// The most lines of it that are told.
-pub(super) const MAX_TOLD_LINES: usize = 10_000;
+const NOT_TOLD: &str = "further output of the build command is not shown, but its end is if it fails";
 
 /// Runs the command of a build and replaces its code by what that has made. A build without one stays as it is.
 pub(super) async fn with_command(
@@ -270,8 +268,7 @@ fn prepare(folder: &Path, source: &Unpacked, program: &BuildProgram) -> io::Resu
 #[derive(Default)]
 struct Printed {
     end: String,
-    bytes: usize,
-    lines: usize,
+    told: Told,
 }
 
 impl Printed {
@@ -282,20 +279,7 @@ impl Printed {
         if self.end.len() > 2 * MAX_OUTPUT {
             self.end = end(std::mem::take(&mut self.end));
         }
-        let was_told = self.is_told();
-        self.bytes += line.len() + 1;
-        self.lines += 1;
-        match self.is_told() {
-            true => Some(line),
-            false => was_told.then(|| {
-                "further output of the build command is not shown, but its end is if it fails".to_owned()
-            }),
-        }
-    }
-
-    /// Returns whether all of it was told so far.
-    fn is_told(&self) -> bool {
-        self.bytes <= MAX_TOLD && self.lines <= MAX_TOLD_LINES
+        self.told.shown(line, NOT_TOLD)
     }
 }
 
@@ -353,12 +337,6 @@ mod tests {
 
     #[test]
     fn of_much_output_the_beginning_is_told_and_the_end_is_kept() {
-        let mut printed = Printed::default();
-        for _ in 0..MAX_TOLD_LINES {
-            assert!(printed.add(String::new()).is_some());
-        }
-        assert!(printed.add(String::new()).unwrap().starts_with("further output "));
-        assert_eq!(printed.add(String::new()), None);
         let mut printed = Printed::default();
         let line = "x".repeat(1023);
         for _ in 0..1024 {

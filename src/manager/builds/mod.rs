@@ -9,6 +9,7 @@ mod load;
 mod make;
 mod own_image;
 mod size;
+mod told;
 pub mod under_way;
 
 use std::sync::Arc;

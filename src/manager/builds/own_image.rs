@@ -11,8 +11,8 @@ use super::{
         shared::Shared,
         workshop::failure::end,
     },
-    command::{MAX_TOLD, MAX_TOLD_LINES},
     make::{Built, failed, unfit},
+    told::Told,
 };
 use crate::{
     error_chain::chain,
@@ -23,6 +23,9 @@ use crate::{
     runtime::{Error, Image, ImageFacts},
     units::show_duration,
 };
+
+const NOT_TOLD: &str =
+    "further output of the build is not shown, but the end of its last step is if that fails";
 
 /// Builds the image of a Dockerfile where it is not there, and refuses an image that cannot be run here.
 pub(super) async fn with_own_image(
@@ -74,7 +77,7 @@ async fn from_dockerfile(
     let told = Mutex::new(Told::default());
     let sender = progress.clone();
     let tell = move |line: String| {
-        if let Some(line) = told.lock().expect("no holder panics").shown(line) {
+        if let Some(line) = told.lock().expect("no holder panics").shown(line, NOT_TOLD) {
             let _ = sender.send(line);
         }
     };
@@ -138,32 +141,6 @@ fn misfit(name: &str, spec: &FunctionSpec, facts: &ImageFacts) -> Option<String>
     None
 }
 
-/// The output of a build that was told.
-#[derive(Default)]
-struct Told {
-    bytes: usize,
-    lines: usize,
-}
-
-impl Told {
-    /// Counts a line; returns what is told of it.
-    fn shown(&mut self, line: String) -> Option<String> {
-        let was_told = self.is_told();
-        self.bytes += line.len() + 1;
-        self.lines += 1;
-        match self.is_told() {
-            true => Some(line),
-            false => was_told.then(|| {
-                "further output of the build is not shown, but the end of its last step is if that fails".to_owned()
-            }),
-        }
-    }
-
-    fn is_told(&self) -> bool {
-        self.bytes <= MAX_TOLD && self.lines <= MAX_TOLD_LINES
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,18 +185,5 @@ mod tests {
         assert_eq!(network_hint(&spec("dockerfile = 'D'"), "make: *** Error 2"), "");
         let open = spec("dockerfile = 'D'\nbuild.network = 'egress'");
         assert_eq!(network_hint(&open, output), "");
-    }
-
-    #[test]
-    fn of_much_output_the_beginning_is_told() {
-        let mut told = Told::default();
-        for _ in 0..MAX_TOLD_LINES {
-            assert!(told.shown(String::new()).is_some());
-        }
-        assert_eq!(
-            told.shown(String::new()).unwrap(),
-            "further output of the build is not shown, but the end of its last step is if that fails"
-        );
-        assert_eq!(told.shown(String::new()), None);
     }
 }

@@ -32,12 +32,14 @@ pub async fn start(
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
     let CodeCheck { revision, answer } = &mut *check;
+    // Its image was just built.
+    let at_once = || ();
     let started = tokio::select! {
         biased;
         // Dropped, a start leaves nothing.
         () = stop.cancelled() => None,
         () = answer.closed() => None,
-        started = start::start(&shared, id, &folder, revision) => Some(started),
+        started = start::start(&shared, id, &folder, revision, &at_once) => Some(started),
     };
     match started {
         Some(Ok(instance)) => run(instance, commands, slot, check, &folder, stop).await,

@@ -10,6 +10,7 @@ mod load;
 pub mod load_once;
 mod memory_kills;
 mod of_programs;
+mod own_image;
 pub mod prewarm;
 mod run;
 mod serve;
@@ -43,7 +44,9 @@ pub async fn live(shared: Arc<Shared>, commands: Commands, slot: Slot, revision:
     let id = InstanceId::new();
     let folder = shared.instances.join(id.to_string());
     tracing::info!(function = revision.name.as_str(), revision = revision.number.0, "cold start");
-    match start::start(&shared, id, &folder, &revision).await {
+    // While an image is built, others may start.
+    let waits = || drop(commands.send(Command::Made { slot }));
+    match start::start(&shared, id, &folder, &revision, &waits).await {
         Ok(instance) => {
             let _ = commands.send(Command::Made { slot });
             instance.live(&commands, slot, &folder).await;

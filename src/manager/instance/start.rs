@@ -14,6 +14,7 @@ use super::{
     folder::{TASK, make_folder},
     image::image_of_revision,
     memory_kills::MemoryKills,
+    own_image,
 };
 use crate::{
     error_chain::{chain, chain_of_disk},
@@ -22,12 +23,13 @@ use crate::{
     runtime::{self, Entry, Image, Spec, Started},
 };
 
-/// A sandbox with the revision's code in it, not loaded yet.
+/// A sandbox with the revision's code in it, not loaded yet. `waits` is called before it waits for an image that is built.
 pub(super) async fn start(
     shared: &Arc<Shared>,
     id: InstanceId,
     folder: &Path,
     revision: &Arc<Revision>,
+    waits: &(dyn Fn() + Sync),
 ) -> Result<Instance, StartFailure> {
     let begun = Instant::now();
     let platform =
@@ -54,6 +56,11 @@ pub(super) async fn start(
             let image = Image::Own { reference: image.clone() };
             shared.runtime.start(&Spec { image, ..spec }).await
         }
+        (Err(runtime::Error::NotBuilt { .. }), _) => {
+            waits();
+            own_image::make(shared, &spec.image).await?;
+            shared.runtime.start(&spec).await
+        }
         (started, _) => started,
     };
     let Started { sandbox, guest } = started.map_err(|error| not_started(&error, &revision.spec))?;
@@ -74,6 +81,10 @@ pub(super) async fn start(
     })
 }
 
+/// What is added to the reason of an image whose program has not said hello.
+const OTHER_INTERFACES: &str = "; an image that does not speak the runtime protocol needs `interface = \"http\"`, \"command\" or \
+                                \"lambda\" in cloudfunc.toml";
+
 fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
     let runtime::Error::Start { output, code, .. } = error else {
         return StartFailure::Platform(chain(error));
@@ -92,7 +103,9 @@ fn not_started(error: &runtime::Error, spec: &FunctionSpec) -> StartFailure {
         return StartFailure::Platform(reason);
     }
     match spec.code {
-        Code::Image { .. } | Code::Dockerfile { .. } => StartFailure::Image(reason),
+        Code::Image { .. } | Code::Dockerfile { .. } => {
+            StartFailure::Image(format!("{reason}{OTHER_INTERFACES}"))
+        }
         Code::Language { .. }
             if code.is_some_and(|code| ended_itself(code, output))
                 && !environment::of_start(spec).is_empty() =>
@@ -162,6 +175,25 @@ mod tests {
                      `noexec`?"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn an_image_whose_program_says_no_hello_is_told_of_the_other_interfaces() {
+        for text in ["image = 'i'", "dockerfile = 'D'"] {
+            let spec = manifest::parse(text, manifest::FILE, &Defaults::default()).unwrap().spec;
+            let reason =
+                "it sent no 'hello' message within 30 s; does the image speak the runtime protocol?";
+            let (reason, output) = (reason.to_owned(), "listening on 80\n".to_owned());
+            match not_started(&runtime::Error::Start { reason, output, code: None }, &spec) {
+                StartFailure::Image(reason) => assert_eq!(
+                    reason,
+                    "the sandbox did not get ready: it sent no 'hello' message within 30 s; does the image speak the runtime \
+                     protocol?; it wrote: listening on 80; an image that does not speak the runtime protocol needs \
+                     `interface = \"http\"`, \"command\" or \"lambda\" in cloudfunc.toml"
+                ),
+                other => panic!("{other:?}"),
+            }
         }
     }
 

@@ -60,7 +60,8 @@ pub struct Needs {
 pub enum Event {
     /// Work that wants an instance. At `deadline` it is rejected, unless one is being started for it.
     Arrived { work: WorkId, key: Key, needs: Needs, mode: Mode, deadline: Option<Instant> },
-    /// The sandbox of a start is made; its function's code is loaded now.
+    /// A start takes no place of the host's any more: its sandbox is made and its function's code is loaded now, or it waits
+    /// for an image that is built.
     Made { slot: Slot },
     /// A start is done: the instance can run; or, prewarmed, can be taken.
     Started { slot: Slot },

@@ -18,9 +18,12 @@ use super::{
     context::{self, Entry},
     dockerfile,
     engine::{self, Engine},
-    ignore_file::{self, IgnoreFile},
+    instructions,
 };
-use crate::runtime::{BUILD_MEMORY, Error, Progress, show_code};
+use crate::{
+    docker_ignore::{self, IgnoreFile},
+    runtime::{BUILD_MEMORY, Error, Progress, show_code},
+};
 
 /// The CPU time of a step within a period, both in microseconds: one processor.
 const CPU_QUOTA: i32 = 100_000;
@@ -76,14 +79,14 @@ pub(super) async fn prepare(
 fn read(source: PathBuf, dockerfile: &str, args: &BTreeMap<String, String>) -> Result<Prepared, Error> {
     let not_read = |source| Error::Io { path: dockerfile.into(), source };
     let refuse = |problem: &str| refused(dockerfile, problem);
-    let Some(text) = text(&source, dockerfile, dockerfile::MAX_BYTES).map_err(not_read)? else {
+    let Some(text) = text(&source, dockerfile, instructions::MAX_BYTES).map_err(not_read)? else {
         return Err(refuse("it is not in the function's folder"));
     };
     let text = text.map_err(|problem| refuse(&problem))?;
     let images = dockerfile::images(&text, args).map_err(|problem| refuse(&problem))?;
     let rules = match text_of_rules(&source).map_err(not_read)? {
         Some(text) => {
-            let text = text.map_err(|problem| refuse(&format!("{} {problem}", ignore_file::NAME)))?;
+            let text = text.map_err(|problem| refuse(&format!("{} {problem}", docker_ignore::NAME)))?;
             IgnoreFile::read(&text).map_err(|invalid| refuse(&invalid.to_string()))?
         }
         None => IgnoreFile::default(),
@@ -93,7 +96,7 @@ fn read(source: PathBuf, dockerfile: &str, args: &BTreeMap<String, String>) -> R
 }
 
 fn text_of_rules(source: &Path) -> io::Result<Option<Result<String, String>>> {
-    text(source, ignore_file::NAME, ignore_file::MAX_BYTES)
+    text(source, docker_ignore::NAME, docker_ignore::MAX_BYTES)
 }
 
 /// Returns the text of a file in the folder, or what is wrong with it; none where there is no such file. A link that leads
@@ -236,7 +239,7 @@ fn step(text: &str) -> Option<(String, String)> {
 }
 
 /// Returns a text in one line, shortened.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(MAX_SHOWN) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
@@ -369,13 +372,13 @@ mod tests {
         fs::remove_file(dir.path().join("Dockerfile")).unwrap();
         fs::write(dir.path().join("Dockerfile"), b"\xff").unwrap();
         assert_eq!(problem(), refused("is not UTF-8"));
-        fs::write(dir.path().join("Dockerfile"), "x".repeat(dockerfile::MAX_BYTES + 1)).unwrap();
+        fs::write(dir.path().join("Dockerfile"), "x".repeat(instructions::MAX_BYTES + 1)).unwrap();
         assert_eq!(problem(), refused("has more than 256 KiB"));
         fs::write(dir.path().join("Dockerfile"), "FROM a").unwrap();
         assert_eq!(problem(), Ok(vec!["a".to_owned()]));
         fs::write(dir.path().join(".dockerignore"), "!").unwrap();
         assert_eq!(problem(), refused(".dockerignore:1: an exception names no file"));
-        fs::write(dir.path().join(".dockerignore"), "x\n".repeat(ignore_file::MAX_BYTES)).unwrap();
+        fs::write(dir.path().join(".dockerignore"), "x\n".repeat(docker_ignore::MAX_BYTES)).unwrap();
         assert_eq!(problem(), refused(".dockerignore has more than 16 KiB"));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-use super::ignore_file::{self, IgnoreFile};
+use crate::docker_ignore::{self, IgnoreFile};
 
 /// The size of one piece of a context on its way to the engine, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -53,7 +53,7 @@ pub(super) struct Entry {
 /// Returns what of a folder is sent, each folder before what is in it. Its Dockerfile and the rules are sent whatever these
 /// say, since the engine reads them; it then leaves them out itself.
 pub(super) fn list(folder: &Path, rules: &IgnoreFile, dockerfile: &str) -> io::Result<Vec<Entry>> {
-    let mut list = List { folder, rules, kept: [dockerfile, ignore_file::NAME], entries: Vec::new() };
+    let mut list = List { folder, rules, kept: [dockerfile, docker_ignore::NAME], entries: Vec::new() };
     list.folder(Path::new(""), &[])?;
     Ok(list.entries)
 }

@@ -1,28 +1,30 @@
-//! What a Dockerfile asks of the engine itself, read before it is built: the images that it begins with, and downloads,
-//! which the engine would do with the network of this host.
+//! The images that a Dockerfile begins with, which are made sure of before it is built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The size limit of a Dockerfile, in bytes.
-pub(super) const MAX_BYTES: usize = 256 * 1024;
+use super::{
+    downloads::refuse_downloads,
+    instructions::{Reading, escape_of, is_comment, lines},
+};
 
 /// Reads a Dockerfile; returns the images that it needs, in its order and each once. The error is said with its name.
 pub(super) fn images(text: &str, args: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    let lines: Vec<&str> = text.lines().collect();
+    let lines = lines(text);
     refuse_downloads(&lines)?;
     let escape = escape_of(&lines);
     let double = [escape; 2].iter().collect::<String>();
-    if let Some(at) = lines.iter().position(|line| line.trim_end().ends_with(&double)) {
+    let is_unclear = |line: &str| !is_comment(line) && line.trim_end().ends_with(&double);
+    if let Some(at) = lines.iter().position(|line| is_unclear(line)) {
         return Err(format!(
             "line {}: it ends with `{double}`, which engines read differently; write it in another way",
             at + 1
         ));
     }
+    let reading = Reading { escape, skips_indented: true };
     let mut stages = Stages::new(args);
     let mut at = 0;
     while at < lines.len() {
-        let (instruction, next) = joined(&lines, at, &[escape]);
+        let (instruction, next) = reading.joined(&lines, at);
         let number = at + 1;
         at = next;
         stages.add(&instruction).map_err(|problem| format!("line {number}: {problem}"))?;
@@ -33,79 +35,11 @@ pub(super) fn images(text: &str, args: &BTreeMap<String, String>) -> Result<Vec<
     }
 }
 
-/// Returns whether an instruction has the engine download something.
-pub(super) fn downloads(instruction: &str) -> bool {
-    let mut words = instruction.split_whitespace();
-    let mut word = words.next().unwrap_or_default().to_ascii_uppercase();
-    if word == "ONBUILD" {
-        word = words.next().unwrap_or_default().to_ascii_uppercase();
-    }
-    // A variable may stand for an address.
-    word == "ADD" && words.any(|word| word.contains("://") || word.contains('$'))
-}
-
-/// Whatever a line may belong to: what one engine reads as a part of an instruction is to another one its beginning.
-fn refuse_downloads(lines: &[&str]) -> Result<(), String> {
-    for at in 0..lines.len() {
-        if downloads(&joined(lines, at, &['\\', '`']).0) {
-            return Err(format!(
-                "line {}: `ADD` with an address or a variable is not supported: the engine would download it with the \
-                 network of its host; use `COPY` for files, and for others a `RUN` with `network = \"egress\"` under [build]",
-                at + 1
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Returns the character that continues a line, which the first comments may set.
-fn escape_of(lines: &[&str]) -> char {
-    for line in lines {
-        let Some((key, value)) = line.trim().strip_prefix('#').and_then(|line| line.split_once('='))
-        else {
-            break;
-        };
-        let key = key.trim();
-        if !key.chars().all(|char| char.is_ascii_alphanumeric()) {
-            break;
-        }
-        if key.eq_ignore_ascii_case("escape") && value.trim() == "`" {
-            return '`';
-        }
-    }
-    '\\'
-}
-
-/// Returns the instruction that begins at a line, and the line after it. Comments and empty lines in it do not count.
-fn joined(lines: &[&str], start: usize, escapes: &[char]) -> (String, usize) {
-    let mut text = String::new();
-    let mut at = start;
-    while let Some(line) = lines.get(at) {
-        at += 1;
-        let is_first = at == start + 1;
-        if line.trim_start().starts_with('#') || (line.trim().is_empty() && !is_first) {
-            if is_first {
-                break;
-            }
-            continue;
-        }
-        let line = if is_first { line.trim_start() } else { line };
-        match line.trim_end_matches([' ', '\t']).strip_suffix(escapes) {
-            Some(begun) => text.push_str(begun),
-            None => {
-                text.push_str(line);
-                break;
-            }
-        }
-    }
-    (text, at)
-}
-
 /// The stages of a Dockerfile so far.
 struct Stages<'a> {
     args: &'a BTreeMap<String, String>,
-    /// The arguments that are declared before the first stage.
-    declared: BTreeMap<String, String>,
+    /// The arguments that are declared before the first stage, or why one has no value that is known here.
+    declared: BTreeMap<String, Result<String, String>>,
     names: BTreeSet<String>,
     count: usize,
     images: Vec<String>,
@@ -120,7 +54,10 @@ impl<'a> Stages<'a> {
     fn add(&mut self, instruction: &str) -> Result<(), String> {
         let mut words = instruction.split_whitespace();
         match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
-            "ARG" if self.count == 0 => words.try_for_each(|word| self.declare(word)),
+            "ARG" if self.count == 0 => {
+                words.for_each(|word| self.declare(word));
+                Ok(())
+            }
             "FROM" => self.begin(&words.collect::<Vec<_>>()),
             "COPY" => {
                 let from = words.find_map(|word| word.strip_prefix("--from="));
@@ -131,15 +68,20 @@ impl<'a> Stages<'a> {
         }
     }
 
-    fn declare(&mut self, word: &str) -> Result<(), String> {
+    /// Notes an argument. What is wrong with its default matters where a `FROM` uses it.
+    fn declare(&mut self, word: &str) {
         let (name, default) = match word.split_once('=') {
-            Some((name, default)) => (name, Some(self.filled(default)?)),
+            Some((name, default)) => (name, Some(default)),
             None => (word, None),
         };
-        if let Some(value) = self.args.get(name).cloned().or(default) {
+        let given = self.args.get(name).cloned().map(Ok);
+        let default = || {
+            let filled = self.filled(default?);
+            Some(filled.map_err(|problem| format!("it uses the argument {name}: {problem}")))
+        };
+        if let Some(value) = given.or_else(default) {
             self.declared.insert(name.to_owned(), value);
         }
-        Ok(())
     }
 
     fn begin(&mut self, words: &[&str]) -> Result<(), String> {
@@ -188,9 +130,7 @@ impl<'a> Stages<'a> {
                 Some(after) => after.split_once('}').ok_or_else(|| format!("`{word}` has no `}}`"))?,
                 None => after.split_at(after.find(|c: char| !is_of_name(c)).unwrap_or(after.len())),
             };
-            text.push_str(&self.value(inside).ok_or_else(|| {
-                format!("`${{{inside}}}` is not supported here; write a plain variable, `${{NAME}}`")
-            })?);
+            text.push_str(&self.value(inside)?);
             rest = behind;
         }
         text.push_str(rest);
@@ -198,16 +138,18 @@ impl<'a> Stages<'a> {
     }
 
     /// Returns the value of what stands between the braces of a variable.
-    fn value(&self, inside: &str) -> Option<String> {
+    fn value(&self, inside: &str) -> Result<String, String> {
         let (name, default) = match inside.split_once(":-") {
             Some((name, default)) => (name, default),
             None => (inside, ""),
         };
         if name.is_empty() || !name.chars().all(is_of_name) || default.contains(['$', '{', '\\']) {
-            return None;
+            return Err(format!(
+                "`${{{inside}}}` is not supported here; write a plain variable, `${{NAME}}`"
+            ));
         }
-        let value = self.declared.get(name).filter(|value| !value.is_empty());
-        Some(value.map_or(default, String::as_str).to_owned())
+        let value = self.declared.get(name).cloned().transpose()?;
+        Ok(value.filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned()))
     }
 }
 
@@ -246,6 +188,9 @@ mod tests {
             ("FROM \\\n  # why\n  a \\\n  AS b", &["a"]),
             ("# escape=`\nFROM a `\n AS b\nRUN echo \\", &["a"]),
             ("FROM a\nRUN echo \\\n FROM b", &["a"]),
+            // What no `FROM` uses is the engine's to read.
+            ("ARG RE='^v$'\nARG X=${A:?msg}\nARG TAG=${X}\nFROM a:$TAG", &["a:2"]),
+            ("# a comment \\\\\nFROM a\nRUN x \\\n# another \\\\\n y", &["a"]),
         ] {
             assert_eq!(read(text).unwrap(), expected, "{text}");
         }
@@ -272,38 +217,16 @@ mod tests {
             ),
             ("FROM ${A", "line 1: `${A` has no `}`"),
             (
+                "ARG X=${A:?msg}\nARG Y=a:$X\nFROM $Y",
+                "line 3: it uses the argument Y: it uses the argument X: `${A:?msg}` is not supported here; write a plain \
+                 variable, `${NAME}`",
+            ),
+            (
                 "FROM a\nRUN x \\\\\nRUN y",
                 "line 2: it ends with `\\\\`, which engines read differently; write it in another way",
             ),
         ] {
             assert_eq!(read(text), Err(problem.to_owned()), "{text}");
         }
-    }
-
-    #[test]
-    fn the_engine_downloads_nothing_for_an_author() {
-        for text in [
-            "ADD http://169.254.169.254/ /x",
-            "add --chown=1:1 https://a/b /x",
-            "ADD [\"http://a\", \"/x\"]",
-            "ADD $URL /x",
-            "ADD \\\n http://a /x",
-            "A\\\nDD http://a /x",
-            "ONBUILD ADD http://a /x",
-            "ONBUILD \\\nADD http://a /x",
-            "ADD `\nhttp://a /x",
-            "ADD \\\n# why\n\nhttp://a /x",
-            "RUN x \\\n  y\nADD http://a /x",
-        ] {
-            let problem = read(&format!("FROM a\n{text}")).unwrap_err();
-            assert!(
-                problem.contains("`ADD` with an address or a variable is not supported"),
-                "{text}: {problem}"
-            );
-        }
-        for text in ["ADD a.tar.gz /x", "RUN curl http://a", "RUN x ADD http://a", "COPY $A /x"] {
-            read(&format!("FROM a\n{text}")).unwrap_or_else(|problem| panic!("{text}: {problem}"));
-        }
-        assert!(downloads("ADD http://a /x") && !downloads("RUN make") && !downloads(""));
     }
 }

@@ -1,29 +1,33 @@
 //! Sandboxes as containers of a Docker engine.
 //!
-//! ```text
-//! start: image ─▶ create ─▶ attach ─▶ start ─▶ three connections and hello
-//!        (known)     │                             │ or the container's end, or the limit
-//!                    └─ from here on a guard removes it, whatever happens
-//! ```
-//! [`engine`] is the connection, [`image`] makes images, [`build`] those of a Dockerfile of a function's, [`sandbox`]
-//! defines what a container may do, [`container`] is one of them, [`volumes`] are the folders that its image wants to write
-//! to, [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for `egress`,
+//! ```text start: image ─▶ create ─▶ attach ─▶ start ─▶ three connections and hello        (known)     │
+//! │ or the container's end, or the limit                    └─ from here on a guard removes it, whatever happens
+//! ``` [`engine`] is the connection, [`image`] knows the images: [`recipe`] makes those of the platform,
+//! [`own_image`] those of functions' authors, with [`build`]; [`work`] is what both need, and [`pruning`] removes
+//! them. [`dockerfile`] and [`downloads`] say what a Dockerfile asks of the engine itself. [`sandbox`] defines what
+//! a container may do, [`container`] is one of them, [`volumes`] are the folders that its image wants to write to,
+//! [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for `egress`,
 //! [`firewall`] shuts it off from this host.
 
 mod build;
 mod container;
 mod context;
 mod dockerfile;
+mod downloads;
 mod engine;
 mod events;
 mod firewall;
 mod groups;
-mod ignore_file;
 mod image;
+mod instructions;
 mod network;
+mod own_image;
+mod pruning;
+mod recipe;
 mod sandbox;
 mod survey;
 mod volumes;
+mod work;
 
 pub use survey::{BaseImage, Component, LabelledContainer, Survey, base_image};
 
@@ -106,10 +110,10 @@ impl Docker {
     }
 
     /// Makes a container, not running yet. When the image or the network that it remembers was removed by another
-    /// program, they are made once more.
+    /// program, they are made once more, but for the image of a Dockerfile.
     async fn create(&self, spec: &Spec) -> Result<Container, Error> {
         for last in [false, true] {
-            let image = self.ensure_image(&spec.image, &|_| {}).await?;
+            let image = self.images.for_start(&self.shared, &spec.image).await?;
             if spec.network == Network::Egress {
                 let build = spec.build.as_ref();
                 let egress = match Purpose::of(build) {

@@ -12,7 +12,7 @@ use super::{
     super::Error,
     engine::{self, Engine},
     groups,
-    image::is_reference,
+    work::is_reference,
 };
 
 const PLATFORM_LABEL: &str = "cloudfunc.platform";

@@ -14,8 +14,8 @@ use sqlx::sqlite::SqlitePoolOptions;
 use super::*;
 use crate::{
     model::{
-        Body, Code, FunctionSpec, InstanceId, Interface, Mode, Network, Phases, ResultInfo, RevisionNumber,
-        Scaling, State, Stream,
+        Body, Code, FunctionSpec, InstanceId, Interface, Mode, Network, Phases, ResultInfo,
+        RevisionNumber, Scaling, State, Stream,
     },
     store::{Announcement, Claiming, NewRevision, REPUBLISH_AFTER, Wanted},
 };

@@ -78,6 +78,19 @@ async fn the_exact_result_is_on_stdout_and_one_line_on_stderr() {
     home.leave().await;
 }
 
+#[tokio::test]
+async fn an_image_that_was_built_for_a_run_goes_with_it() {
+    let home = home!("run");
+    let code = "def handler(event):\n    return 'from an image'\n";
+    let folder = home.write_function("image_of_a_run", code, "package = \"image\"\n");
+    let ran = run(&home, &[folder.to_str().unwrap(), "--runtime", "docker"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "from an image"), "{ran:?}");
+    let arguments = ["images", "-q", "cloudfunc/image_of_a_run"];
+    let left = Command::new("docker").args(arguments).output().unwrap();
+    assert_eq!(String::from_utf8(left.stdout).unwrap(), "");
+    home.leave().await;
+}
+
 /// And without naming a version of Python: the host's own is taken.
 #[tokio::test]
 async fn without_an_engine_it_runs_in_containers_of_its_own() {

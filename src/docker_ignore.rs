@@ -1,4 +1,4 @@
-//! `.dockerignore`: the files that are not sent to the engine with a Dockerfile.
+//! `.dockerignore`: the files that are neither packed with a Dockerfile nor sent to the engine.
 //!
 //! Its patterns are not git's: each begins at the top of the folder, `foo` alone matches nothing below another folder, and
 //! an exception (`!`) takes files back out of folders that are left out. The last pattern that matches a path or a folder
@@ -7,16 +7,18 @@
 use std::fmt;
 
 /// The file's name, at the top of the folder.
-pub(super) const NAME: &str = ".dockerignore";
+pub const NAME: &str = ".dockerignore";
 /// The size limit of the file, in bytes: each path is compared with all of it.
-pub(super) const MAX_BYTES: usize = 16 * 1024;
+pub const MAX_BYTES: usize = 16 * 1024;
 
 /// The patterns of a file.
 #[derive(Debug, Default)]
-pub(super) struct IgnoreFile(Vec<Rule>);
+pub struct IgnoreFile(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
+    line: usize,
+    text: String,
     is_exception: bool,
     tokens: Vec<Token>,
 }
@@ -41,9 +43,9 @@ enum Token {
 
 /// A line that is no pattern.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Invalid {
-    line: usize,
-    problem: &'static str,
+pub struct Invalid {
+    pub line: usize,
+    pub problem: &'static str,
 }
 
 impl fmt::Display for Invalid {
@@ -61,7 +63,7 @@ impl IgnoreFile {
                 continue;
             }
             let invalid = |problem| Invalid { line: number + 1, problem };
-            rules.push(Rule::read(line.trim()).map_err(invalid)?);
+            rules.push(Rule::read(number + 1, line.trim()).map_err(invalid)?);
         }
         Ok(Self(rules))
     }
@@ -76,21 +78,40 @@ impl IgnoreFile {
 
     /// Returns whether a path is left out that these rules match.
     pub fn leaves_out(&self, matched: &[bool]) -> bool {
-        let last = self.0.iter().zip(matched).rev().find(|(_, matched)| **matched);
-        last.is_some_and(|(rule, _)| !rule.is_exception)
+        self.reason(matched).is_some()
+    }
+
+    /// Returns the line that leaves out a path that these rules match: its number and its text.
+    pub fn reason(&self, matched: &[bool]) -> Option<(usize, &str)> {
+        let place = last(matched)?;
+        let rule = self.0.get(place).filter(|rule| !rule.is_exception)?;
+        Some((rule.line, rule.text.as_str()))
+    }
+
+    /// Returns whether an exception may take something back out of a folder that is left out; these rules match it.
+    pub fn may_take_back(&self, folder: &str, matched: &[bool]) -> bool {
+        let below: Vec<char> = folder.chars().chain(['/']).collect();
+        // Those before the rule that leaves it out decide nothing any more.
+        let later = self.0.iter().skip(last(matched).map_or(0, |place| place + 1));
+        later.filter(|rule| rule.is_exception).any(|rule| rule.may_match_below(&below))
     }
 }
 
+/// Returns the place of the last rule that matches.
+fn last(matched: &[bool]) -> Option<usize> {
+    matched.iter().rposition(|matched| *matched)
+}
+
 impl Rule {
-    fn read(line: &str) -> Result<Self, &'static str> {
-        let (is_exception, pattern) = match line.strip_prefix('!') {
+    fn read(line: usize, text: &str) -> Result<Self, &'static str> {
+        let (is_exception, pattern) = match text.strip_prefix('!') {
             Some(rest) => (true, rest.trim()),
-            None => (false, line),
+            None => (false, text),
         };
         if pattern.is_empty() {
             return Err("an exception names no file");
         }
-        Ok(Self { is_exception, tokens: tokens(&clean(pattern))? })
+        Ok(Self { line, text: text.to_owned(), is_exception, tokens: tokens(&clean(pattern))? })
     }
 
     /// Follows all ways through the pattern at once, so that no pattern takes long.
@@ -104,6 +125,20 @@ impl Rule {
             }
         }
         reached[path.len()]
+    }
+
+    /// Returns whether the pattern goes on behind this folder, which ends with a slash.
+    fn may_match_below(&self, folder: &[char]) -> bool {
+        let mut reached = vec![false; folder.len() + 1];
+        reached[0] = true;
+        for token in &self.tokens {
+            let is_open = matches!(token, Token::Rest) && reached.contains(&true);
+            if is_open || reached[folder.len()] {
+                return true;
+            }
+            reached = token.after(&reached, folder);
+        }
+        false
     }
 }
 
@@ -271,6 +306,41 @@ mod tests {
         assert_eq!(left_out("!src/a.rs\nsrc", &paths), ["src/a.rs", "src/b.rs"]);
         assert_eq!(left_out("**/*.md\n! README.md", &paths), ["docs/README.md"]);
         assert_eq!(left_out("", &paths), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_line_that_leaves_a_path_out_is_known() {
+        let file = IgnoreFile::read("# a\n*.log\n!a.log\n ./b/ \n").unwrap();
+        let reason = |path: &str| file.reason(&file.matched(path, &[]));
+        assert_eq!(reason("b"), Some((4, "./b/")));
+        assert_eq!(reason("x.log"), Some((2, "*.log")));
+        assert_eq!(reason("a.log"), None);
+        assert_eq!(reason("c"), None);
+    }
+
+    #[test]
+    fn a_folder_that_is_left_out_is_looked_through_only_for_what_an_exception_may_take_back() {
+        for (text, folder, expected) in [
+            ("target", "target", false),
+            ("*\n!src", "target", false),
+            ("*\n!src", "src2", false),
+            ("data\n!data/keep", "data", true),
+            ("data\n!data/keep", "data/other", false),
+            ("!data/keep\ndata", "data", false),
+            ("*\n!**/*.py", "a/b", true),
+            ("*\n!a/**", "a", true),
+            ("*\n!a/**", "b", false),
+            ("*\n!*/x", "a", true),
+            ("*\n!*/x", "a/b", false),
+        ] {
+            let file = IgnoreFile::read(text).unwrap();
+            let mut matched = Vec::new();
+            for end in folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]) {
+                matched = file.matched(&folder[..end], &matched);
+            }
+            assert!(file.leaves_out(&matched), "{text}: {folder}");
+            assert_eq!(file.may_take_back(folder, &matched), expected, "{text}: {folder}");
+        }
     }
 
     #[test]
