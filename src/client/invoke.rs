@@ -9,9 +9,7 @@ use super::{Client, Error};
 use crate::model::{
     Body, Fault, FunctionName, HttpRequest, HttpResponse, InvocationId, Problem, Start,
     api::{Accepted, header},
-    code,
-    http::is_of_server,
-    route,
+    code, route,
 };
 
 /// What a call says beside its payload.
@@ -153,7 +151,7 @@ impl Client {
 
 /// Status and headers of a function's own response: those of the platform and of the connection are not among them.
 fn response_of(status: StatusCode, headers: &HeaderMap) -> HttpResponse {
-    let own = headers.iter().filter(|(name, _)| is_of_server(name.as_str()));
+    let own = headers.iter().filter(|(name, _)| header::is_of_server(name.as_str()));
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),

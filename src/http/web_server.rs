@@ -9,7 +9,7 @@ use axum::{
 use bytes::Bytes;
 
 use super::{Answer, Failure};
-use crate::model::{HttpRequest, HttpResponse, Problem, api::header as ours, code, http::is_of_server};
+use crate::model::{HttpRequest, HttpResponse, Problem, api::header as ours, code};
 
 const METHOD: HeaderName = HeaderName::from_static(ours::HTTP_METHOD);
 const PATH: HeaderName = HeaderName::from_static(ours::HTTP_PATH);
@@ -77,7 +77,7 @@ pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in &response.headers {
         if let (Ok(name), Some(value)) = (HeaderName::try_from(name.as_str()), bytes_of(value))
-            && is_of_server(name.as_str())
+            && ours::is_of_server(name.as_str())
         {
             headers.append(name, value);
         }
@@ -90,7 +90,7 @@ pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
 /// Reads what [`respond`] wrote; none: it is an answer of the platform's.
 pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpResponse> {
     headers.get(OUTCOME)?;
-    let of_server = headers.iter().filter(|(name, _)| is_of_server(name.as_str()));
+    let of_server = headers.iter().filter(|(name, _)| ours::is_of_server(name.as_str()));
     let headers = of_server.map(|(name, value)| (name.as_str().to_owned(), text_of(value))).collect();
     Some(HttpResponse { status: status.as_u16(), headers })
 }

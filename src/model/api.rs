@@ -11,6 +11,8 @@ use super::{
 
 /// Headers of an invocation's request and of answers.
 pub mod header {
+    use crate::model::limits::OF_A_CONNECTION;
+
     /// Of a request: the method that a function that is a web server gets.
     pub const HTTP_METHOD: &str = "cloudfunc-http-method";
     /// Of a request: the path with its query that a function that is a web server gets.
@@ -40,6 +42,30 @@ pub mod header {
     pub const CANCELLED: &str = "cloudfunc-cancelled";
     /// The number of lines of ended invocations that are not stored yet, or were lost.
     pub const MISSING_LINES: &str = "cloudfunc-missing-lines";
+
+    /// Returns whether a header of a response, by its name in lower case, is the server's own: others are of one connection,
+    /// or the platform says them.
+    pub fn is_of_server(name: &str) -> bool {
+        let is_not = OF_A_CONNECTION.contains(&name) || name == SERVER_TIMING;
+        !is_not && !name.starts_with("cloudfunc-")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn headers_of_a_connection_and_of_the_platform_are_not_a_servers_own() {
+            for name in ["content-type", "set-cookie", "content-encoding", "www-authenticate", "x-a"] {
+                assert!(is_of_server(name), "{name}");
+            }
+            for name in
+                ["connection", "content-length", "keep-alive", "server-timing", "cloudfunc-start"]
+            {
+                assert!(!is_of_server(name), "{name}");
+            }
+        }
+    }
 }
 
 /// A page of a list; `next` goes into `?cursor=` of the next request.

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{api::header, limits::OF_A_CONNECTION};
-
 /// A request without its body. Its end-to-end headers are those of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
@@ -131,13 +129,6 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// Returns whether a header of a response, by its name in lower case, is the server's own: others are of one connection,
-/// or the platform says them.
-pub fn is_of_server(name: &str) -> bool {
-    let is_not = OF_A_CONNECTION.contains(&name) || name == header::SERVER_TIMING;
-    !is_not && !name.starts_with("cloudfunc-")
-}
-
 /// A response without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpResponse {
@@ -186,16 +177,6 @@ mod tests {
         assert_eq!(named(None, None), "POST /");
         assert_eq!(named(Some("DELETE"), None), "DELETE /");
         assert_eq!(named(None, Some("/a")), "POST /a");
-    }
-
-    #[test]
-    fn headers_of_a_connection_and_of_the_platform_are_not_a_servers_own() {
-        for name in ["content-type", "set-cookie", "content-encoding", "www-authenticate", "x-a"] {
-            assert!(is_of_server(name), "{name}");
-        }
-        for name in ["connection", "content-length", "keep-alive", "server-timing", "cloudfunc-start"] {
-            assert!(!is_of_server(name), "{name}");
-        }
     }
 
     #[test]

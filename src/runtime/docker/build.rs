@@ -193,7 +193,11 @@ impl Said {
         if let (Some(status), None) = (info.status, info.progress_detail.and_then(|d| d.current)) {
             progress(info.id.map_or(status.clone(), |id| format!("{id}: {status}")));
         }
-        let Some(text) = info.stream else { return };
+        // The engine shows in red what a step has written as errors.
+        let Some(text) = info.stream.map(|text| text.replace("\u{1b}[91m", "").replace("\u{1b}[0m", ""))
+        else {
+            return;
+        };
         // A message of its own, so that what a step writes is not taken for one.
         if let Some(step) = step(&text) {
             self.end_line(progress);

@@ -1,13 +1,15 @@
 //! Sandboxes as containers of a Docker engine.
 //!
-//! ```text start: image ─▶ create ─▶ attach ─▶ start ─▶ three connections and hello        (known)     │
-//! │ or the container's end, or the limit                    └─ from here on a guard removes it, whatever happens
-//! ``` [`engine`] is the connection, [`image`] knows the images: [`recipe`] makes those of the platform,
-//! [`own_image`] those of functions' authors, with [`build`]; [`work`] is what both need, and [`pruning`] removes
-//! them. [`dockerfile`] and [`downloads`] say what a Dockerfile asks of the engine itself. [`sandbox`] defines what
-//! a container may do, [`container`] is one of them, [`volumes`] are the folders that its image wants to write to,
-//! [`groups`] rank them below the platform, [`events`] knows why they ended, [`network`] is the one for `egress`,
-//! [`firewall`] shuts it off from this host.
+//! ```text
+//! start: image ─▶ create ─▶ attach ─▶ start ─▶ three connections and hello
+//!        (known)     │                             │ or the container's end, or the limit
+//!                    └─ from here on a guard removes it, whatever happens
+//! ```
+//! [`engine`] is the connection, [`image`] knows the images: [`recipe`] makes those of the platform, [`own_image`] those of
+//! functions' authors, with [`build`]; [`work`] is what both need, and [`pruning`] removes them. [`dockerfile`] and
+//! [`downloads`] say what a Dockerfile asks of the engine itself. [`sandbox`] defines what a container may do, [`container`]
+//! is one of them, [`volumes`] are the folders that its image wants to write to, [`groups`] rank them below the platform,
+//! [`events`] knows why they ended, [`network`] is the one for `egress`, [`firewall`] shuts it off from this host.
 
 mod build;
 mod container;
