@@ -1,6 +1,6 @@
 //! `.dockerignore`: the files that are neither packed with a Dockerfile nor sent to the engine.
 //!
-//! Its patterns are not git's: each begins at the top of the folder, `foo` alone matches nothing below another folder, and
+//! The patterns are not git's: each begins at the top of the folder, `foo` alone matches nothing below another folder, and
 //! an exception (`!`) takes files back out of folders that are left out. The last pattern that matches a path or a folder
 //! above it decides.
 
@@ -41,7 +41,7 @@ enum Token {
     },
 }
 
-/// A line that is no pattern.
+/// A line that is not a pattern.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid {
     pub line: usize,

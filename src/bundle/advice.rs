@@ -1,4 +1,4 @@
-//! Advice for a folder without the file that its manifest asks for: what of the rest it may be.
+//! Advice for a folder without the file that its manifest asks for: which other file may be meant.
 
 use std::env::consts::ARCH;
 

@@ -19,9 +19,7 @@ pub enum ProgramError {
     #[error("no {file} in the folder: {key} runs it")]
     Missing { file: String, key: &'static str, hint: Option<String> },
     /// The command is one word that was meant as several; `list` is how they are written.
-    #[error(
-        "there is no program {word:?}: no shell takes a word apart at its blanks; write `command = {list}`"
-    )]
+    #[error("there is no program {word:?}: no shell splits it at its spaces; write `command = {list}`")]
     Blank { word: String, list: String },
     #[error("{file} is not executable; run `chmod +x {}`", word(.file))]
     NotExecutable { file: String },
@@ -102,7 +100,7 @@ pub(super) fn check(listing: &Listing, spec: &FunctionSpec) -> Result<(), Progra
     };
     let file = shown(&path);
     if !is_executable {
-        // Then the PATH is looked at; what has an ending is hardly meant to be there.
+        // Then the PATH is searched; a name with an ending is most likely meant to be a file here.
         let may_be_elsewhere = !named.is_in_folder && !named.path.contains('.');
         return if may_be_elsewhere { Ok(()) } else { Err(ProgramError::NotExecutable { file }) };
     }
@@ -141,12 +139,12 @@ fn program<'l>(listing: &'l Listing, spec: &FunctionSpec) -> Option<(String, &'l
 struct Named {
     /// Relative to the folder, without `.` and `..`.
     path: String,
-    /// It is nowhere else: a name without a slash may also be that of a program on the `PATH`.
+    /// True where the path can only mean this file: a name without a slash may also be that of a program on the `PATH`.
     is_in_folder: bool,
 }
 
 fn named(spec: &FunctionSpec) -> Option<Named> {
-    // An image from elsewhere has its own folder.
+    // A ready-made image has its own folder.
     let Code::Language { language, .. } = &spec.code else { return None };
     let word = spec.command.first().filter(|_| !spec.interface.is_protocol())?;
     let path = inside(word)?;
@@ -196,7 +194,7 @@ fn without_version(program: &str) -> &str {
     program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// Returns what of the manifest asks for the program, for people.
+/// Returns the key of the manifest that asks for the program, as messages show it.
 fn key(spec: &FunctionSpec) -> &'static str {
     match (spec.interface, spec.command.as_slice()) {
         (Interface::Lambda, [only]) if only == BOOTSTRAP => "`interface = \"lambda\"`",

@@ -1,4 +1,4 @@
-//! What of a Dockerfile's folder is packed: the same that its build is sent.
+//! The files of a Dockerfile's folder that are packed: the same ones that its build is sent.
 
 use std::{
     fs::{self, File},

@@ -31,12 +31,12 @@ const ALSO_RUN: [(&str, &str); 2] = [("x86_64", "x86"), ("aarch64", "arm")];
 pub(super) enum Program {
     /// A text whose first line names its interpreter.
     Script {
-        /// The line ends as lines of Windows do.
+        /// True where the line ends as lines of Windows do.
         is_windows: bool,
     },
     /// A text without such a line.
     Text {
-        /// It begins with a byte order mark.
+        /// True where the text begins with a byte order mark.
         has_mark: bool,
     },
     /// A program for Linux, or for what else uses this format.
@@ -57,7 +57,7 @@ pub(super) struct Elf {
 impl Elf {
     /// Returns the name of its machine if `here` cannot run it.
     pub fn other_machine(&self, here: &str) -> Option<String> {
-        // What this table does not know is not judged.
+        // A machine that this table does not know is accepted.
         if !MACHINES.iter().any(|(_, name)| *name == here) {
             return None;
         }

@@ -24,7 +24,7 @@ pub struct Answer {
     instance: Option<String>,
     /// Status and headers of a web server's response; of a record, the status alone.
     http: Option<HttpResponse>,
-    /// What may help beside a value.
+    /// Advice shown with a value.
     advice: Option<String>,
     ending: Ending,
 }
@@ -210,7 +210,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Says on stderr what a web server answered beside the body: a status other than 2xx, or on request everything.
+/// Says on stderr what a web server answered besides the body: a status other than 2xx, or on request everything.
 fn tell(response: &HttpResponse, out: &Output) {
     let status = format!("HTTP {}", response.status);
     if out.is_verbose() {

@@ -256,7 +256,7 @@ impl Output {
         }
     }
 
-    /// Prints advice beside a result.
+    /// Prints advice after a result.
     pub fn hint(&self, text: &str) {
         if self.notes() {
             let label = self.style_stderr(Style::Cyan, "hint:");

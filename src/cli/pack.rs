@@ -49,7 +49,7 @@ pub struct Function {
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
-    /// There is a file that names packages.
+    /// True where a file names packages.
     pub names_packages: bool,
 }
 

@@ -25,7 +25,7 @@ pub struct RequestArgs {
 }
 
 impl RequestArgs {
-    /// Returns what the client sends beside the payload. A header that has its meaning for web servers only needs the
+    /// Returns what the client sends besides the payload. A header that has its meaning for web servers only needs the
     /// request to one.
     pub fn options(self) -> Result<CallOptions, Error> {
         let Self { method, target, headers } = self;

@@ -12,7 +12,7 @@ use crate::model::{
     code, route,
 };
 
-/// What a call says beside its payload.
+/// The parts of a call besides its payload.
 #[derive(Clone, Debug, Default)]
 pub struct CallOptions {
     /// The request that a function gets as a web server; none: `POST /`.

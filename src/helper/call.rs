@@ -1,7 +1,7 @@
 //! Calls and answers of an interface: the messages of the runtime protocol without their wire form.
 //!
 //! Each interface is a type of its own. It is made from [`Load`], and says which program's end is the instance's, where there
-//! is one; its `call` makes an [`Answer`] of a [`Call`], or none where nobody waits for one any more. Calls run at the same
+//! is one; its `call` makes an [`Answer`] of a [`Call`], or none where the host has given up waiting. Calls run at the same
 //! time, each in a task of its own, as many as [`Load::concurrency`].
 
 use std::{collections::BTreeMap, time::Duration};
@@ -47,7 +47,7 @@ fn one() -> u32 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Interface {
-    /// Nothing for this helper: a guest that speaks the protocol does without it.
+    /// The runtime protocol itself: such a guest does without this helper.
     #[default]
     Protocol,
     /// A process for each invocation.
@@ -110,9 +110,9 @@ pub struct ResponseHead {
 pub enum Answer {
     /// A result.
     Result {
-        /// Its media type.
+        /// The media type.
         content_type: String,
-        /// Its bytes, at most [`MAX_BODY`].
+        /// The bytes, at most [`MAX_BODY`].
         body: Bytes,
         /// The response of a web server.
         http: Option<ResponseHead>,
@@ -124,10 +124,10 @@ pub enum Answer {
 /// An error that a caller is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FunctionError {
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its text.
+    /// The text.
     pub message: String,
     /// The function's own trace, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! The processes that were started here, and the ends of all that have become children of this one: as the first process of
-//! its sandbox it is everybody's parent whose own has gone.
+//! The processes that were started here, and the ends of all children of this process: as the first process of its sandbox
+//! it becomes the parent of every process whose own parent has ended.
 
 use std::{
     collections::HashMap,
@@ -94,7 +94,7 @@ impl Child {
         let told = ended.wait_for(Option::is_some).await.map(|ended| *ended);
         match told {
             Ok(Some(ended)) => ended,
-            // Whoever reaps has gone, and so has everything else.
+            // The reaping task has ended, and so has everything else.
             _ => std::future::pending().await,
         }
     }
@@ -108,9 +108,9 @@ impl Child {
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// By itself, with this code.
+    /// The process exited with this code.
     Code(u8),
-    /// By this signal.
+    /// The process was killed by this signal.
     Signal(u8),
 }
 

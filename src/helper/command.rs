@@ -32,7 +32,7 @@ pub struct Command {
     program: Program,
     function: String,
     revision: u32,
-    /// True where there may be others beside an invocation: then the lines of each come with its name.
+    /// True where several invocations may run at the same time: then the lines of each are sent with its id.
     beside_others: bool,
     control: Arc<Control>,
 }
@@ -53,7 +53,7 @@ impl Command {
         };
         let run = self.run(&child, pipes, &call);
         let outcome = timeout_at(call.deadline, run).await;
-        // It, or what it has left running.
+        // The process, or what it has left running.
         child.kill();
         let outcome = outcome.ok()?;
         Some(outcome.map_or_else(Answer::Error, result))
@@ -115,7 +115,7 @@ impl Command {
         }
     }
 
-    /// Passes the process's standard error on as the invocation's lines, for ever.
+    /// Passes the process's standard error on as the invocation's lines. Never returns.
     async fn pass_on(&self, stderr: Option<&mut Receiver>, id: &str) {
         if let Some(stderr) = stderr {
             let mut chunk = Vec::with_capacity(CHUNK);
@@ -155,7 +155,7 @@ impl Pipes {
     }
 }
 
-/// Writes the payload and closes the pipe; waits for ever then. A process need not read it.
+/// Writes the payload and closes the pipe. Never returns. A process need not read it.
 async fn feed(mut stdin: Sender, payload: Bytes) {
     let _ = stdin.write_all(&payload).await;
     drop(stdin);

@@ -73,7 +73,7 @@ impl Connections {
         let (sender, connection) =
             http1::handshake(TokioIo::new(Prompt(stream))).await.map_err(io::Error::other)?;
         let carrier = tokio::spawn(async move {
-            // Whoever has sent a request on it is told.
+            // The sender of a request on it gets the error.
             let _ = connection.await;
         });
         Ok(Connection { sender, carrier: carrier.abort_handle() })
@@ -88,7 +88,7 @@ impl Connections {
         }
     }
 
-    /// Closes what is idle for too long, for ever.
+    /// Closes connections that are idle for too long. Never returns.
     async fn close_idle(self: Arc<Self>) {
         loop {
             let oldest = self.idle().first().map(|(_, since)| *since);

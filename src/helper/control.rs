@@ -47,7 +47,7 @@ pub struct Requests {
 }
 
 /// Connects to the host and says hello. The outputs of this process are the host's from then on. [`Control::write_rest`] has
-/// to run beside everything else.
+/// to run at the same time as everything else.
 pub fn connect(run: &Path) -> io::Result<(Arc<Control>, Requests)> {
     let socket = channel(run, "control")?;
     socket.set_nonblocking(true)?;
@@ -102,7 +102,7 @@ impl Control {
         self.write(message.head(0).0, Bytes::new());
     }
 
-    /// Says why the function cannot be had.
+    /// Says why the function cannot be loaded.
     pub fn load_error(&self, error: FunctionError) {
         self.send(&GuestMessage::LoadError(&fitted(error)));
     }
@@ -147,7 +147,7 @@ impl Control {
         let is_first = unwritten.is_empty();
         unwritten.push_back((Bytes::from(head), body));
         if is_first {
-            // The task is told the same, and knows what to do.
+            // An error is seen by the task, too, which handles it.
             let _ = write_now(&self.socket, &mut unwritten);
         }
         if !unwritten.is_empty() {
@@ -169,7 +169,7 @@ impl Control {
                 match written.map_err(Unwritten::from) {
                     Ok(()) | Err(Unwritten::Full) => {}
                     Err(Unwritten::NoMemory) => sleep(NO_MEMORY_PAUSE).await,
-                    // Whoever reads learns it, too.
+                    // The reader learns it, too.
                     Err(Unwritten::HungUp) => std::future::pending().await,
                     Err(Unwritten::Lost(error)) => {
                         let message = format!("the host's socket takes no message: {error}");
@@ -222,7 +222,7 @@ impl From<io::Error> for Unwritten {
             Some(Errno::AGAIN) => Self::Full,
             Some(Errno::NOBUFS | Errno::NOMEM) => Self::NoMemory,
             Some(Errno::PIPE | Errno::CONNRESET) => Self::HungUp,
-            // Of the event loop's own making.
+            // The event loop makes this one itself.
             None if error.kind() == io::ErrorKind::WouldBlock => Self::Full,
             _ => Self::Lost(error),
         }

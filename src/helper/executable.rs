@@ -1,4 +1,4 @@
-//! Why a file cannot be executed: what the kernel knows, and puts into one word.
+//! The reasons why a file cannot be executed. The kernel knows more than its one error code says.
 
 use std::{
     env::consts::ARCH,
@@ -22,7 +22,7 @@ pub fn is_program(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
-/// Returns what is wrong with a program, as words after its name; none where nothing is to be seen.
+/// Returns what is wrong with a program, as words after its name; none where nothing is found.
 pub fn flaw(path: &Path) -> Option<String> {
     let about = match fs::metadata(path) {
         Ok(about) => about,
@@ -31,7 +31,7 @@ pub fn flaw(path: &Path) -> Option<String> {
     if about.is_dir() {
         return Some("is a folder".to_owned());
     }
-    // To open a named pipe is to wait for whoever writes to it.
+    // Opening a named pipe would wait for a writer.
     if !about.is_file() {
         return Some("is not a file, but a pipe, a socket or a device".to_owned());
     }
@@ -44,7 +44,7 @@ pub fn flaw(path: &Path) -> Option<String> {
     if let Err(error) = access(path, Access::EXEC_OK) {
         return Some(format!("cannot be executed: {}", io::Error::from(error)));
     }
-    // One that may be executed and not read says nothing.
+    // A file that may be executed but not read tells nothing.
     let file = File::open(path).ok()?;
     let start = bytes_at(&file, 0, MAX_PATH)?;
     if let Some(line) = start.strip_prefix(b"#!") {

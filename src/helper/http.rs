@@ -1,4 +1,4 @@
-//! A web server of the author's, on a port of the sandbox's own loopback device.
+//! A web server of the function's author, on a port of the sandbox's own loopback device.
 
 use std::{
     pin::pin,
@@ -29,10 +29,10 @@ use crate::{
     program::Program,
 };
 
-/// The time that the end of the server may take to be known after its connections have ended.
+/// The time to wait for the end of the server after its connections have ended.
 const END_NOTICE: Duration = Duration::from_millis(100);
 
-/// The most time before the end of an invocation's own at which an answer that has no end is told.
+/// The longest time before an invocation's deadline at which the author is told of an answer that has not ended.
 const MAX_MARGIN: Duration = Duration::from_millis(50);
 
 /// A server that accepts connections.
@@ -40,7 +40,7 @@ pub struct Http {
     port: u16,
     server: Child,
     connections: Arc<Connections>,
-    /// True where there may be others beside an invocation: then its lines come with its name.
+    /// True where several invocations may run at the same time: then the lines of each are sent with its id.
     beside_others: bool,
     control: Arc<Control>,
 }
@@ -114,7 +114,7 @@ impl Http {
         mut request: Request<Full<Bytes>>,
         begun: &AtomicUsize,
     ) -> Result<Answer, Failure> {
-        // A server may send a body after the head of its answer all the same, as if it were the next answer.
+        // Some servers send a body after the head of such an answer, which would be read as the next answer.
         let is_last = request.method() == Method::HEAD;
         loop {
             let (mut connection, is_new) = self.connection().await?;
@@ -196,7 +196,7 @@ impl Http {
         Err(Failure { message, is_closed: false, kind: "too_large" })
     }
 
-    /// Makes the error of a request that got no response; hyper has few words for many things.
+    /// Makes the error of a request that got no response. One error of hyper may have several causes.
     fn no_answer(&self, error: &hyper::Error) -> Failure {
         if error.is_parse_too_large() {
             return self.refused(
@@ -205,7 +205,7 @@ impl Http {
             );
         }
         if error.is_parse() {
-            return self.refused("http", format!("sent what is no answer of HTTP: {}", chain(error)));
+            return self.refused("http", format!("sent something that is not HTTP: {}", chain(error)));
         }
         let is_end = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
         let reason = if is_end { String::new() } else { format!(": {}", chain(error)) };
@@ -223,7 +223,7 @@ impl Http {
         Failure { message, is_closed: false, kind }
     }
 
-    /// Tells the author of an answer that has begun and goes on and on: all that is known otherwise is that time was up.
+    /// Tells the author of an answer that has begun and does not end. Otherwise the author would only learn of a timeout.
     fn tell_of_no_end(&self, id: &str, begun: usize) {
         let Some(received) = begun.checked_sub(1) else { return };
         let line = format!(

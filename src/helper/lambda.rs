@@ -1,5 +1,5 @@
 //! `interface = "lambda"`: the program asks AWS Lambda's Runtime API for invocations, and answers them there. That API is
-//! served here, on loopback. What of it is there, and what is different, is in `docs/lambda.md`; it is checked against
+//! served here, on loopback. `docs/lambda.md` says which parts exist and what is different; it is checked against
 //! AWS's public documentation, and no code of theirs is in it.
 //!
 //! ```text
@@ -68,7 +68,7 @@ impl Lambda {
         let answer = self.api.arrive(call);
         match answer.await {
             Ok(answer) => answer,
-            // Its sender lives until it is answered; the program's end is told by whoever watches it.
+            // The sender lives until it is answered; `serve` watches for the program's end.
             Err(_) => std::future::pending().await,
         }
     }

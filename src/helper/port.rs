@@ -17,18 +17,18 @@ use tokio::{
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// The time after which the author is told that nobody listens.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time after which the author is told that nothing listens on the port.
+const NOTICE_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits until somebody accepts connections on a port.
+/// Waits until a program accepts connections on a port.
 pub async fn opened(port: u16) {
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut is_told = false;
     while !accepts(port).await {
-        if !is_told && began.elapsed() >= PATIENCE {
+        if !is_told && began.elapsed() >= NOTICE_AFTER {
             is_told = true;
-            tell_of_nobody(port);
+            tell_of_no_listener(port);
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -37,17 +37,17 @@ pub async fn opened(port: u16) {
 
 async fn accepts(port: u16) -> bool {
     match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-        // Where nobody listens, a connection may by chance have got the port for its own end, and reach itself.
+        // Where nothing listens, a connection may by chance get this port as its local one, and connect to itself.
         Ok(stream) => stream.local_addr().ok() != stream.peer_addr().ok(),
         Err(_) => false,
     }
 }
 
-fn tell_of_nobody(port: u16) {
-    let seconds = PATIENCE.as_secs();
+fn tell_of_no_listener(port: u16) {
+    let seconds = NOTICE_AFTER.as_secs();
     let instead = instead(port, &listening());
     tell(&format!(
-        "cloudfunc: for {seconds} s nobody has listened on port {port} of 127.0.0.1, which the variable PORT names; {instead}\n"
+        "cloudfunc: for {seconds} s nothing has listened on port {port} of 127.0.0.1, which the variable PORT names; {instead}\n"
     ));
 }
 
@@ -71,14 +71,14 @@ pub fn tell(line: &str) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// Returns the addresses that somebody listens on in this sandbox.
+/// Returns the addresses that programs listen on in this sandbox.
 fn listening() -> BTreeSet<SocketAddr> {
     let tables =
         ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines()).filter_map(listener).collect()
 }
 
-/// Reads the address of a line of the kernel's table, if somebody listens there.
+/// Reads the address of a line of the kernel's table, if a program listens there.
 fn listener(line: &str) -> Option<SocketAddr> {
     const LISTENS: &str = "0A";
     let mut fields = line.split_whitespace().skip(1);

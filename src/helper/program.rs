@@ -111,7 +111,7 @@ impl Program {
         let mut folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
         match folders.find(|folder| executable::is_program(&folder.join(name))) {
             Some(folder) => Ok(folder.join(name)),
-            // It may say why it is no program.
+            // The file may show why it is not a program.
             None if own.is_file() => Ok(own),
             None => Err(self.error(&format!(
                 "is not found: it is neither in {} nor on the PATH, which is {}",

@@ -22,10 +22,10 @@ const MAX_TYPE: usize = 256;
 const MAX_MESSAGE: usize = 4 * 1024;
 const MAX_TRACE: usize = 24 * 1024;
 
-/// Longer than any invocation.
+/// A time that is longer than any invocation.
 const LONGEST_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 
-/// A message of the host's.
+/// A message from the host.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostMessage {
@@ -65,32 +65,32 @@ impl Invoke {
     }
 }
 
-/// A message of this guest's.
+/// A message from this guest.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuestMessage<'a> {
     /// The first one.
     Hello {
-        /// Its version.
+        /// The version of the protocol.
         protocol: u32,
-        /// For people who read the wire.
+        /// A word for readers of a recorded connection.
         language: &'static str,
-        /// Likewise.
+        /// The number of this process, likewise.
         pid: u32,
         /// `fifo` for a guest that writes to the named pipes.
         #[serde(skip_serializing_if = "Option::is_none")]
         outputs: Option<&'static str>,
-        /// Its other abilities.
+        /// The other abilities of this guest.
         features: &'static [&'static str],
     },
-    /// The function is there.
+    /// The function is loaded.
     Ready {
         /// True where it looks at the headers of an invocation.
         context: bool,
     },
-    /// The function cannot be had.
+    /// The function cannot be loaded.
     LoadError(&'a FunctionError),
-    /// Output of an invocation that runs beside others; the bytes are the body.
+    /// Output of an invocation that runs at the same time as others; the bytes are the body.
     Log {
         /// The invocation.
         id: &'a str,
@@ -101,7 +101,7 @@ pub enum GuestMessage<'a> {
     Result {
         /// The invocation.
         id: &'a str,
-        /// Its media type.
+        /// The media type.
         content_type: &'a str,
         /// The response of a web server.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,9 +114,9 @@ pub enum GuestMessage<'a> {
         /// The error's type.
         #[serde(rename = "type")]
         kind: &'a str,
-        /// Its text.
+        /// The text.
         message: &'a str,
-        /// Its trace.
+        /// The trace.
         #[serde(skip_serializing_if = "Option::is_none")]
         trace: Option<&'a str>,
     },
@@ -136,7 +136,7 @@ impl GuestMessage<'_> {
     }
 }
 
-/// Cuts an error until a header has room for it, however much escaping makes of it.
+/// Cuts an error until it fits into a header, escapes included.
 pub fn fitted(mut error: FunctionError) -> FunctionError {
     cut(&mut error.kind, MAX_TYPE);
     cut(&mut error.message, MAX_MESSAGE);

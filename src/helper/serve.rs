@@ -58,7 +58,7 @@ enum Function {
 }
 
 impl Function {
-    /// Answers an invocation; none where nobody waits for an answer any more.
+    /// Answers an invocation; none where the host has given up waiting.
     async fn call(&self, call: Call) -> Option<Answer> {
         match self {
             Self::Command(command) => command.call(call).await,
@@ -198,7 +198,7 @@ async fn end_of(program: Option<Child>) -> Ended {
     }
 }
 
-/// Returns how this process ends when the host hangs up, or says something where it has nothing to say.
+/// Returns how this process ends when the host hangs up, or sends a message at the wrong time.
 fn nothing_expected(is_message: bool) -> io::Result<u8> {
     if is_message { Err(violation("a message came that may not come now")) } else { Ok(0) }
 }

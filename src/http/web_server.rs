@@ -19,7 +19,7 @@ const OUTCOME: HeaderName = HeaderName::from_static(ours::OUTCOME);
 const METHOD_SHOWN: &str = "Cloudfunc-Http-Method";
 const PATH_SHOWN: &str = "Cloudfunc-Http-Path";
 
-/// How a call names what its own method and address cannot say.
+/// The sentence that says how a call names its request, as its own method and address belong to the platform.
 pub(super) const HOW_TO_NAME: &str = "a web server's method, path and query are named by the headers Cloudfunc-Http-Method and Cloudfunc-Http-Path";
 
 /// Says how a request to a web server is named: what was refused may have been meant for one.
@@ -27,7 +27,7 @@ pub fn with_how_to_name(refused: Failure) -> Failure {
     refused.0.hint(HOW_TO_NAME).into()
 }
 
-/// The request that a call's headers name; none where they name nothing of it.
+/// Returns the request that a call's headers name; none where they name neither method nor path.
 pub fn named_request(headers: &HeaderMap) -> Answer<Option<HttpRequest>> {
     let (method, path) = (one(headers, &METHOD, METHOD_SHOWN)?, one(headers, &PATH, PATH_SHOWN)?);
     if method.is_none() && path.is_none() {
@@ -48,7 +48,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &HeaderName, shown: &str) -> Answer<Opt
             Problem::new(code::BAD_REQUEST, format!("the request has several {shown} headers"));
         return Err(several.hint("send one").into());
     }
-    // What is not ASCII is refused for its characters.
+    // A value that is not ASCII is refused for its characters.
     Ok(Some(value.to_str().unwrap_or("\u{fffd}")))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn respond(response: &HttpResponse, body: Bytes) -> Response {
     answer
 }
 
-/// Reads what [`respond`] wrote; none: it is an answer of the platform's.
+/// Reads what [`respond`] wrote; none for an answer of the platform itself.
 pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpResponse> {
     headers.get(OUTCOME)?;
     let of_server = headers.iter().filter(|(name, _)| ours::is_of_server(name.as_str()));
@@ -95,18 +95,18 @@ pub(super) fn responded(status: StatusCode, headers: &HeaderMap) -> Option<HttpR
     Some(HttpResponse { status: status.as_u16(), headers })
 }
 
-/// The bytes of Latin-1 text; of text with other characters, its UTF-8.
+/// Returns the bytes of Latin-1 text; of text with other characters, its UTF-8.
 fn bytes_of(text: &str) -> Option<HeaderValue> {
     let latin: Option<Vec<u8>> = text.chars().map(|letter| u8::try_from(letter).ok()).collect();
     HeaderValue::from_bytes(latin.as_deref().unwrap_or(text.as_bytes())).ok()
 }
 
-/// A value as Latin-1 text, in which every byte is a character.
+/// Returns a value as Latin-1 text, in which every byte is a character.
 fn text_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// Whether an answer is a server's response, which says itself how it is encoded and what it varies with.
+/// Returns whether an answer is a server's response, which says itself how it is encoded and what it varies with.
 pub fn is_of_web_server(answer: &Response) -> bool {
     answer.headers().contains_key(OUTCOME)
 }

@@ -54,7 +54,7 @@ pub struct WebApplication {
     pub seen: String,
     /// The command that usually starts it.
     pub command: Vec<String>,
-    /// What it needs besides, as a sentence without a full stop.
+    /// Its other needs, as a sentence without a full stop.
     pub needs: String,
 }
 

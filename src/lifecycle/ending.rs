@@ -10,7 +10,7 @@ pub struct Ending {
     pub state: State,
     /// The reason; none when the state and the last attempt explain the end.
     pub reason: Option<Reason>,
-    /// It was given up after several attempts, and waits for someone to look at it.
+    /// The invocation was given up after several attempts, and is kept for its owner to look at.
     pub dead_letter: bool,
 }
 

@@ -13,9 +13,9 @@ use super::{
 pub mod header {
     use crate::model::limits::OF_A_CONNECTION;
 
-    /// Of a request: the method that a function that is a web server gets.
+    /// The header of a call for the method of the request that a web server gets.
     pub const HTTP_METHOD: &str = "cloudfunc-http-method";
-    /// Of a request: the path with its query that a function that is a web server gets.
+    /// The header of a call for path and query of the request that a web server gets.
     pub const HTTP_PATH: &str = "cloudfunc-http-path";
     /// `succeeded` or `failed`, with the response of a function that is a web server: the platform's own answers have no
     /// such header.

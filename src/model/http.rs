@@ -9,7 +9,7 @@ pub struct HttpRequest {
     pub method: String,
     /// The path as it was sent, percent-encoded, with its leading `/`.
     pub path: String,
-    /// What follows the first `?`, as it was sent; none without a `?`.
+    /// The text after the first `?`, as it was sent; none without a `?`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
 }
@@ -66,10 +66,10 @@ impl HttpRequest {
     }
 }
 
-/// An error: a web server cannot be sent such a request.
+/// The reason why a web server cannot be sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitRequest {
-    /// The method is no token, or too long.
+    /// The method is not a token, or is too long.
     #[error("a method has 1 to 32 letters, digits and signs such as `-`")]
     Method,
     /// The method is not about a resource of a server.

@@ -9,7 +9,7 @@ pub const MAX_HEADERS: usize = 48 * 1024;
 /// The most headers of a response.
 pub const MAX_HEADER_LINES: usize = 100;
 
-/// The headers of one connection; `content-length` is what the body says, and nobody waits for `100-continue`.
+/// The headers of one connection; `content-length` follows from the body, and `100-continue` is not waited for.
 pub const OF_A_CONNECTION: [&str; 11] = [
     "connection",
     "content-length",

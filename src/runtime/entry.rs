@@ -18,7 +18,7 @@ use crate::{
 /// The name of the helper's file in `run/`.
 pub(super) const HELPER: &str = "helper";
 
-/// Everybody may run it, and nobody may change it.
+/// The mode of the file: all users may run it, and none may change it.
 const MODE: u32 = 0o555;
 
 /// The first program of a sandbox.
@@ -43,7 +43,7 @@ impl Entry {
 /// The platform's helper on this host: its file, or the reason why there is none.
 pub type HelperFile = Result<PathBuf, String>;
 
-/// Returns what a process has that starts no functions.
+/// Returns the value for a process that starts no functions.
 pub fn no_helper() -> HelperFile {
     Err("this process does not start functions".to_owned())
 }
@@ -70,7 +70,7 @@ fn place(program: &[u8], folder: &Path) -> io::Result<PathBuf> {
     fs::set_permissions(&path, Permissions::from_mode(MODE))?;
     let others = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     for other in others.filter(|other| *other != path) {
-        // A sandbox that runs has a name of its own for what it runs.
+        // A sandbox that runs has a link of its own to its helper.
         let _ = fs::remove_file(other);
     }
     Ok(path)
@@ -94,7 +94,7 @@ fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
         // A start that is tried again.
         _ => {}
     }
-    // Another file system has no such link, and some kernels let nobody link what is another user's.
+    // A link cannot lead to another file system, and some kernels refuse links to another user's file.
     if fs::hard_link(from, to).is_err() {
         fs::copy(from, to)?;
         fs::set_permissions(to, Permissions::from_mode(MODE))?;

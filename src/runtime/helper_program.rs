@@ -1,5 +1,5 @@
-//! The program that is the first process of a sandbox whose function does not speak the runtime protocol. `build.rs`
-//! compiles it out of `src/helper/`, for the machine that this program is for.
+//! The helper, which is the first process of a sandbox whose function does not speak the runtime protocol. `build.rs`
+//! compiles it from `src/helper/`, for the same target as this program.
 
 /// Returns the program, a static executable, or the reason why this build has none, with what to do about it.
 pub fn helper_program() -> Result<&'static [u8], &'static str> {

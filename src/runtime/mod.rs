@@ -102,7 +102,7 @@ pub enum Image {
         args: BTreeMap<String, String>,
         /// The network of its `RUN`s.
         network: Network,
-        /// It is built also where it is there, without anything that earlier builds have left.
+        /// True where it is built even if it exists, without using anything of earlier builds.
         refresh: bool,
     },
 }
@@ -117,7 +117,7 @@ pub struct ImageFacts {
     pub platform: String,
     /// Those of the engine.
     pub engine: String,
-    /// It names a program to run.
+    /// True where it names a program to run.
     pub has_command: bool,
 }
 
@@ -387,9 +387,9 @@ pub enum Error {
          or name a `language` in its place: \"native\" runs any program"
     )]
     NoImages {
-        /// What was requested: an image or a Dockerfile.
+        /// The word before its name: `image` or `the Dockerfile`.
         kind: &'static str,
-        /// The image that was requested.
+        /// The image or Dockerfile that was requested.
         image: String,
         /// The runtime's kind.
         runtime: &'static str,
@@ -397,7 +397,7 @@ pub enum Error {
     /// The image of a Dockerfile is not on this host. [`Runtime::ensure_image`] builds it, which may take minutes.
     #[error("image '{image}' is not built on this host")]
     NotBuilt {
-        /// Its name in the engine.
+        /// The image's name in the engine.
         image: String,
     },
     /// An image cannot be built: the author of its Dockerfile has to change something.

@@ -43,7 +43,7 @@ pub struct CachedFunction {
     pub id: FunctionId,
     pub name: FunctionName,
     pub revision: RevisionNumber,
-    /// How it is spoken to: that says what a payload may be.
+    /// The interface, which decides what a payload may be.
     pub interface: Interface,
     pub timeout: Duration,
     /// Limit of loading its code.

@@ -1,5 +1,5 @@
-//! What a function is given of a call, which depends on its interface: a payload that its handler can read, or the request
-//! and the raw body of a web server.
+//! The input that a function gets from a call, which depends on its interface: a payload that its handler can read, or the
+//! request and the raw body for a web server.
 
 use bytes::Bytes;
 
@@ -18,7 +18,7 @@ const CHECKED_INLINE: usize = 256 * 1024;
 pub struct Input {
     pub payload: Body,
     pub headers: CallHeaders,
-    /// Of a web server, also when the caller has named none.
+    /// The request for a web server, also when the caller has named none.
     pub http: Option<HttpRequest>,
 }
 
@@ -36,7 +36,7 @@ impl Input {
     }
 }
 
-/// What a web server gets, whatever the type says of its body; no type stays none.
+/// Makes the input of a web server, whatever the type says of its body; no type stays none.
 fn raw(
     bytes: Bytes,
     content_type: Option<String>,
@@ -51,7 +51,7 @@ fn raw(
     Ok(Input { payload: Body { content_type, bytes }, headers, http: Some(http) })
 }
 
-/// A payload that its function can read, rebuilt by nobody; an empty one of JSON, also without a type, is
+/// Makes a payload that its function can read, without rebuilding it; an empty one of JSON, also without a type, is
 /// the empty event.
 async fn checked(
     bytes: Bytes,
@@ -94,7 +94,7 @@ fn size(headers: &CallHeaders) -> usize {
     }
 }
 
-/// Makes text the form that its bytes have on their way to a web server: each is a character.
+/// Makes text into the form that its bytes have on their way to a web server: each is a character.
 fn as_bytes(text: &mut String) {
     if !text.is_ascii() {
         *text = text.bytes().map(char::from).collect();

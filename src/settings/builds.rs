@@ -68,14 +68,14 @@ impl Builds {
     }
 }
 
-/// A setting that names a server for builds, as people are told of it.
+/// A setting that names a server for builds, as messages show it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ServerSetting {
-    /// Its flag, with the dashes.
+    /// The flag, with the dashes.
     pub flag: &'static str,
     /// The word for such a server.
     pub what: &'static str,
-    /// The host that is asked where nobody names one; none where nobody is.
+    /// The host that is asked by default; none where none is.
     pub usual: Option<&'static str>,
 }
 

@@ -5,11 +5,11 @@ use std::{fmt, str::FromStr};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use url::Url;
 
-/// An HTTP proxy. Its address may have a user and a password, which `Debug` and texts for people do not show.
+/// An HTTP proxy. Its address may have a user and a password, which `Debug` and messages do not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BuildProxy(Url);
 
-/// What stands in a text where a secret stood.
+/// The text in place of a secret.
 const HIDDEN: &str = "***";
 /// The letters of the shortest text that is hidden wherever it stands: a shorter one is part of words.
 const SHORTEST: usize = 4;
@@ -71,7 +71,7 @@ impl BuildProxy {
     }
 }
 
-/// Reads `%41` as `A`; what is no such escape stays.
+/// Reads `%41` as `A`; anything that is not such an escape stays.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

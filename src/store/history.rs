@@ -90,7 +90,7 @@ pub struct SyncRecord {
 /// The result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResult {
-    /// Its bytes, with their type.
+    /// The bytes, with their type.
     pub body: Body,
     /// The status with which a web server answered it; none of other functions.
     pub http_status: Option<u16>,

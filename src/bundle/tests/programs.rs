@@ -162,7 +162,7 @@ fn a_command_of_one_word_that_was_meant_as_several_is_refused_with_the_list() {
         ("cd app && make", "[\"sh\", \"-c\", \"cd app && make\"]"),
     ] {
         let expected = format!(
-            "there is no program \"{word}\": no shell takes a word apart at its blanks; write `command = {list}`"
+            "there is no program \"{word}\": no shell splits it at its spaces; write `command = {list}`"
         );
         assert_eq!(of(word), Some(expected));
     }

@@ -1,4 +1,4 @@
-//! What `cloudfunc init` can begin with: a template of each language, and some for programs behind other interfaces.
+//! The templates of `cloudfunc init`: one for each language, and some for programs behind other interfaces.
 
 use crate::{
     language::{Dependencies, Facts},
@@ -10,7 +10,7 @@ use crate::{
 pub struct Template {
     /// The name on the command line.
     pub name: &'static str,
-    /// What it makes, for people.
+    /// The description that `--list` shows.
     pub title: &'static str,
     /// The function's language.
     pub language: Language,

@@ -45,7 +45,7 @@ fn server(word: &str) -> Option<(Language, &'static str, &'static str)> {
 }
 
 /// Returns the line as a list: nothing is replaced in a manifest's command, so the port is in it as a number, or left out
-/// where the server reads the variable. What only a shell can read goes to one.
+/// where the server reads the variable. A line that only a shell can read is given to a shell.
 fn command(line: &str) -> Vec<String> {
     let port = DEFAULT_PORT.to_string();
     let filled = PORT.iter().fold(line.to_owned(), |line, name| line.replace(name, &port));
@@ -60,7 +60,7 @@ fn command(line: &str) -> Vec<String> {
     }
 }
 
-/// Returns the words without the port's, and with the option by which a deploy notices code that does not load.
+/// Returns the words without those of the port, and with the option by which a deploy notices code that does not load.
 fn gunicorn(line: &str) -> Vec<String> {
     const PRELOAD: &str = "--preload";
     let mut words: Vec<&str> = Vec::new();

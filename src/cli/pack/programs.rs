@@ -25,7 +25,7 @@ pub fn web_application(folder: &Path, language: Language) -> Option<String> {
         .iter()
         .find_map(|language| Some((*language, (language.facts().web_application)(&read)?)));
     let process = read(procfile::FILE).and_then(|text| web_process(&text));
-    // What its author has said to another platform is better than a guess.
+    // The line that its author wrote for another platform is better than a guess.
     let (of, found) = match (process, known) {
         (Some(process), known) if process.language.is_some() || known.is_some() => {
             (process.language.or(known.map(|(of, _)| of))?, process.application)

@@ -167,7 +167,7 @@ impl Stage {
     }
 }
 
-/// Removes the images that were built for functions of this stage; nobody else does. Returns whether none is left.
+/// Removes the images that were built for functions of this stage, which nothing else does. Returns whether none is left.
 async fn remove_images(config: &runtime::Config) -> Result<bool, runtime::Error> {
     let (runtime, deadline) = (runtime::connect(config)?, Instant::now() + IMAGES_FREE_WITHIN);
     loop {

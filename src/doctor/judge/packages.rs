@@ -50,7 +50,7 @@ pub struct Index {
 pub enum IndexState {
     /// The setting is `none`.
     None,
-    /// It is asked through the proxy, which may know more names than this machine.
+    /// The server is asked through the proxy, which may know more names than this machine.
     Proxied,
     /// The address is not known, and why.
     Unknown(String),

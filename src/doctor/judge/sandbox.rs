@@ -35,7 +35,7 @@ pub struct Found {
     pub path: String,
     /// The version, such as `3.11.7`; `None` if it does not report one.
     pub version: Option<String>,
-    /// It has the program that installs packages, or the language needs none.
+    /// True where the program that installs packages is there, or the language needs none.
     pub installs: bool,
 }
 

@@ -10,13 +10,13 @@ use hyper::{
 /// The most that is read of a body that is too large, in bytes, so that its client can read why; then it is hung up on.
 const MAX_DRAINED: usize = 64 * 1024 * 1024;
 
-/// What came of a body.
+/// The result of reading a body.
 pub(super) enum Read {
-    /// All of it.
+    /// The whole body.
     Whole { bytes: Bytes, trailers: HeaderMap },
-    /// It is longer than the limit.
+    /// The body is longer than the limit.
     TooLarge,
-    /// Its client has hung up, or does not speak HTTP.
+    /// The client has hung up, or does not speak HTTP.
     BrokenOff,
 }
 

@@ -14,7 +14,7 @@ const TASK: &str = "/var/task";
 /// The folder of AWS's own runtimes in their images.
 const RUNTIME_DIR: &str = "/var/runtime";
 
-/// What is known of the sandbox.
+/// The facts about the sandbox.
 pub(super) struct Given {
     /// The variables that the program has without this module: those of the image, and the function's own.
     variables: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub(super) struct Given {
 impl Given {
     /// Looks around, once per instance.
     pub(super) fn of_this_process(load: &Load) -> Self {
-        // A name or value that is not UTF-8 is none of those that are asked for here.
+        // Names and values that are not UTF-8 are not needed here.
         let own = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut variables: BTreeMap<String, String> = own.collect();

@@ -1,9 +1,9 @@
-//! Which invocation the program has, and which of its requests may answer it. Pure but for the channels through which the
-//! waiting ones are told.
+//! The state of the Runtime API: the invocation that the program has, and the requests that may answer it. Pure but for the
+//! channels to those that wait.
 //!
 //! An invocation is handed out once. If the client that has it asks for the next one, it has failed: the program says that
-//! it has done with it. A client is a connection; one that has hung up may be whoever asks, as each call of `curl` is a
-//! connection of its own. Another client waits, so that a program with several is no problem.
+//! it is done with it. A client is a connection; after one has hung up, any other may be the same client, as each call of
+//! `curl` is a connection of its own. Other clients wait, so a program may have several.
 
 use std::collections::VecDeque;
 
@@ -14,7 +14,7 @@ use crate::call::{Answer, Call, FunctionError};
 /// The reason why a request has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// No invocation of this id waits for an answer.
+    /// The invocation with this id does not wait for an answer, or never existed.
     OtherId,
     /// The initialisation has ended already.
     Initialised,
@@ -27,7 +27,7 @@ pub(super) type Begun = oneshot::Sender<Result<(), FunctionError>>;
 
 /// The invocations of an instance, one at a time.
 pub(super) struct Invocations {
-    /// Until the initialisation ends.
+    /// The way to tell how the initialisation ended; none once it has.
     begun: Option<Begun>,
     failed: bool,
     waiting: VecDeque<(Box<Call>, oneshot::Sender<Answer>)>,
@@ -46,7 +46,7 @@ struct UnderWay {
     reply: oneshot::Sender<Answer>,
     /// The connection that it was handed out on; none when that has hung up.
     connection: Option<u64>,
-    /// Its answer has begun to arrive.
+    /// The answer has begun to arrive.
     is_arriving: bool,
 }
 
@@ -83,7 +83,7 @@ impl Invocations {
         if self.under_way.as_ref().is_some_and(gives_up) {
             self.end(Answer::Error(no_response()));
         }
-        // Those that have hung up.
+        // Clients that have hung up.
         self.clients.retain(|client| !client.next.is_closed());
         let (next, call) = oneshot::channel();
         self.clients.push_back(Client { connection, next });

@@ -1,4 +1,4 @@
-//! What a program reports, as the platform passes it on: errors in AWS Lambda's form, and the media types of results.
+//! The reports of a program, as the platform passes them on: errors in AWS Lambda's form, and the media types of results.
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use crate::call::FunctionError;
 
 /// The limit of an error's trace, in bytes. Type and message are cut where they are sent.
 const MAX_TRACE: usize = 24 * 1024;
-/// What stands in place of a long trace's middle.
+/// The text in place of a long trace's middle.
 const CUT: &str = "\n…\n";
 /// The longest media type that is passed on.
 const MAX_MEDIA_TYPE: usize = 256;
@@ -15,7 +15,7 @@ const MAX_MEDIA_TYPE: usize = 256;
 /// The type of an error that says none.
 const UNKNOWN: &str = "Runtime.Unknown";
 
-/// Reads an error. `kind` is the type that was named beside the body, which counts where the body has none.
+/// Reads an error. `kind` is the type in the header, which counts where the body has none.
 pub(super) fn error(kind: Option<&str>, body: &[u8]) -> FunctionError {
     let document = serde_json::from_slice(body).unwrap_or(Value::Null);
     let known = document.as_object().filter(|object| {

@@ -49,7 +49,7 @@ const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-functi
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const ERROR_BODY: HeaderName = HeaderName::from_static("lambda-runtime-function-error-body");
 
-/// Answers on every connection, for ever.
+/// Answers on every connection. Never returns.
 pub(super) async fn serve(listener: TcpListener, api: Arc<Api>) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     for number in 0.. {
@@ -67,7 +67,7 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>) {
             });
             let mut server = http1::Builder::new();
             server.title_case_headers(true).max_buf_size(MAX_HEADERS).max_header_size(MAX_HEADERS);
-            // The client's own loss.
+            // An error concerns that client only.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
             api.hung_up(number);
             drop(place);
@@ -75,7 +75,7 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>) {
     }
 }
 
-/// What the API knows.
+/// The state of the API.
 pub(super) struct Api {
     arn: String,
     invocations: Mutex<Invocations>,
@@ -230,7 +230,7 @@ impl Api {
     }
 }
 
-/// An answer that arrives. Dropped before it is there, because its client has hung up, it ends its invocation all the same.
+/// An answer that arrives. If it is dropped before it is complete, because its client has hung up, its invocation ends, too.
 struct Arriving<'a> {
     api: &'a Api,
     answer: Option<Answer>,

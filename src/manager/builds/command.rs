@@ -301,7 +301,7 @@ fn line_hint(command: &[String]) -> Option<String> {
     })
 }
 
-/// Returns what is added to the reason of a command that has most likely failed for want of a network.
+/// Returns what is added to the reason of a command that has most likely failed because it had no network.
 fn network_hint(network: Network, printed: &str) -> &'static str {
     match network == Network::None && advice::tells_of_no_network(printed) {
         true => "; the build command has no network: `network = \"egress\"` under [build] gives it one",

@@ -110,7 +110,7 @@ fn into_step(error: &Error, spec: &FunctionSpec) -> BuildStep {
     }
 }
 
-/// Returns what is added to the reason of a step that has most likely failed for want of a network.
+/// Returns what is added to the reason of a step that has most likely failed because it had no network.
 fn network_hint(spec: &FunctionSpec, output: &str) -> &'static str {
     match spec.code {
         Code::Dockerfile { network: Network::None, .. } if advice::tells_of_no_network(output) => {

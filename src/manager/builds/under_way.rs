@@ -14,7 +14,7 @@ use super::super::start_failure::StartFailure;
 pub struct BuildsUnderWay {
     /// Tags that images of builds under way have or will have: no revision names them yet, and they stay.
     tags: Mutex<Vec<String>>,
-    /// By their tags. Those who wait keep a build going.
+    /// The images by their tags. A build goes on while somebody waits for it.
     images: Mutex<HashMap<String, WeakShared<Making>>>,
 }
 
@@ -22,12 +22,12 @@ pub struct BuildsUnderWay {
 pub type Making = BoxFuture<'static, Result<(), StartFailure>>;
 
 impl BuildsUnderWay {
-    /// All of them.
+    /// Returns the tags of all of them.
     pub fn tags(&self) -> Vec<String> {
         self.tags.lock().expect("no holder panics").clone()
     }
 
-    /// Counts this one until the answer is dropped.
+    /// Adds this one until the answer is dropped.
     pub fn enter(&self, tag: String) -> impl Drop {
         self.tags.lock().expect("no holder panics").push(tag.clone());
         Entered { under_way: self, tag }

@@ -46,7 +46,7 @@ pub(super) struct AttemptContext<'a> {
 #[derive(Debug)]
 pub(super) enum End {
     Finished(Finished),
-    /// By the end of a process of its own, in a guest that goes on.
+    /// The invocation's own process ended, in a guest that goes on.
     Crashed(FunctionError),
     /// After this long.
     TimedOut(Duration),

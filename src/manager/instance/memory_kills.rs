@@ -1,5 +1,5 @@
-//! Processes behind the platform's helper that the kernel has killed for their memory. The helper lives on, and what it tells
-//! are signals and closed connections; only the sandbox knows why.
+//! Processes behind the platform's helper that the kernel has killed for their memory. The helper lives on, and reports only
+//! signals and closed connections; the sandbox knows why.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,7 +15,7 @@ use crate::{
 /// The helper's words for a process that was killed so, and for one that passes on the end of its child as shells do.
 const KILLED: [&str; 2] = [" was killed by signal 9 ", " ended with code 137"];
 
-/// The kills that were seen in a sandbox. It is asked only about failures that a kill may be behind.
+/// The kills that were seen in a sandbox, which is asked only about failures that a kill may have caused.
 #[derive(Default)]
 pub(super) struct MemoryKills(Mutex<Seen>);
 
@@ -44,7 +44,7 @@ impl MemoryKills {
         End::Finished(finished)
     }
 
-    /// Returns whether kills are behind an error of what began at `begun`. Where several attempts are under way, one may
+    /// Returns whether kills have caused an error of what began at `begun`. Where several attempts are under way, one may
     /// find the kills of all; they count for each that had begun by then.
     pub(super) async fn are_behind(
         &self,
@@ -70,7 +70,7 @@ impl MemoryKills {
     }
 }
 
-/// Returns whether a kill may be behind an error. The type of a handler's own error is any text.
+/// Returns whether a kill may have caused an error. The type of a handler's own error is any text.
 fn may_be_one(error: &FunctionError, interface: Interface) -> bool {
     let was_killed = || error.kind == "exit" && KILLED.iter().any(|words| error.message.contains(words));
     match interface {

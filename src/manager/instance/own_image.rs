@@ -1,4 +1,4 @@
-//! The image of a Dockerfile where this host does not have it: another host has built it, or somebody has removed it. It is
+//! The image of a Dockerfile where this host does not have it: another host has built it, or it was removed. It is
 //! built before the sandbox is started, as a deploy builds it: in a place of the builds, within their time.
 
 use std::sync::Arc;

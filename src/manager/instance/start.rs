@@ -81,7 +81,7 @@ pub(super) async fn start(
     })
 }
 
-/// What is added to the reason of an image whose program has not said hello.
+/// The words added to the reason of an image whose program has not said hello.
 const OTHER_INTERFACES: &str = "; an image that does not speak the runtime protocol needs `interface = \"http\"`, \"command\" or \
                                 \"lambda\" in cloudfunc.toml";
 

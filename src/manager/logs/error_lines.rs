@@ -2,7 +2,7 @@
 
 use crate::model::FunctionError;
 
-/// In a message of a load that failed, before the last lines of its output.
+/// The words before the last lines of the output in the message of a load that failed.
 pub const LAST_OUTPUT: &str = "; its last output: ";
 
 /// Limits of an error's trace in a function's log; the last bytes and lines are kept.

@@ -44,7 +44,7 @@ pub(super) struct Prepared {
     source: PathBuf,
 }
 
-/// What the engine is told of a build.
+/// The parameters of a build for the engine.
 pub(super) struct Order<'o> {
     pub tag: &'o str,
     pub dockerfile: &'o str,
@@ -52,7 +52,7 @@ pub(super) struct Order<'o> {
     pub labels: HashMap<String, String>,
     /// `none`, or the name of a network.
     pub network: String,
-    /// Every step is taken again.
+    /// True where every step is taken again.
     pub refresh: bool,
 }
 
@@ -176,7 +176,7 @@ fn context_of(prepared: Prepared) -> impl Stream<Item = io::Result<Bytes>> + Sen
     futures_util::stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
-/// What the engine has said of a build.
+/// The output of a build so far, as the engine reports it.
 #[derive(Default)]
 struct Said {
     /// The step under way: `2/3`, and its instruction.
@@ -189,7 +189,7 @@ struct Said {
 
 impl Said {
     fn add(&mut self, info: BuildInfo, progress: &Progress) {
-        // Of an image that is pulled, only what happens once.
+        // For an image that is pulled, only the steps that happen once.
         if let (Some(status), None) = (info.status, info.progress_detail.and_then(|d| d.current)) {
             progress(info.id.map_or(status.clone(), |id| format!("{id}: {status}")));
         }
@@ -273,7 +273,7 @@ fn reason(dockerfile: &str, step: Option<&(String, String)>, problem: &str) -> S
         let problem = words.iter().find_map(|words| problem.strip_prefix(words)).unwrap_or(&problem);
         return format!("{dockerfile} cannot be built: {problem}");
     };
-    // The engine counts its labels, which are no lines of the Dockerfile.
+    // The engine counts its labels, which are not lines of the Dockerfile.
     let number = step.split('/').next().unwrap_or_default();
     match code.and_then(|(_, code)| code.trim().parse::<i64>().ok()) {
         Some(137) => format!(

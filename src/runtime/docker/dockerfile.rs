@@ -1,4 +1,4 @@
-//! The images that a Dockerfile begins with, which are made sure of before it is built.
+//! The images that a Dockerfile begins with, which are looked for or pulled before it is built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::{
     instructions::{Reading, escape_of, is_comment, lines},
 };
 
-/// Reads a Dockerfile; returns the images that it needs, in its order and each once. The error is said with its name.
+/// Reads a Dockerfile; returns the images that it needs, in its order and each once. An error goes after the Dockerfile's name.
 pub(super) fn images(text: &str, args: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
     let lines = lines(text);
     refuse_downloads(&lines)?;
@@ -188,7 +188,7 @@ mod tests {
             ("FROM \\\n  # why\n  a \\\n  AS b", &["a"]),
             ("# escape=`\nFROM a `\n AS b\nRUN echo \\", &["a"]),
             ("FROM a\nRUN echo \\\n FROM b", &["a"]),
-            // What no `FROM` uses is the engine's to read.
+            // A default that no `FROM` uses is left to the engine.
             ("ARG RE='^v$'\nARG X=${A:?msg}\nARG TAG=${X}\nFROM a:$TAG", &["a:2"]),
             ("# a comment \\\\\nFROM a\nRUN x \\\n# another \\\\\n y", &["a"]),
         ] {

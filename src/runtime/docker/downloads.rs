@@ -38,7 +38,7 @@ pub(super) fn refuse_downloads(lines: &[&str]) -> Result<(), String> {
                 return Err(format!("line {}: it goes on in too many lines to be read", at + 1));
             }
             starts.insert(next);
-            // Where a here-document ends is for the engine to know.
+            // Only the engine knows where a here-document ends.
             if instruction.contains("<<") && next < unclear {
                 starts.extend(next..unclear);
                 unclear = next;
@@ -79,7 +79,7 @@ fn are_files(arguments: &str) -> bool {
     !rest.contains(NOT_IN_ADD) && !rest.to_ascii_lowercase().contains("git@") && (is_list || !has_quote)
 }
 
-/// Returns whether a word is an option that says whose the files become, in plain characters.
+/// Returns whether a word is an option that names the owner of the files, in plain characters.
 fn is_owner(word: &str) -> bool {
     let plain = |char: char| char.is_ascii_alphanumeric() || "_-.:".contains(char);
     word.strip_prefix("--chown=").is_some_and(|owner| owner.chars().all(plain))

@@ -24,7 +24,7 @@ const KILLED: i64 = 128 + 9;
 /// and may come later.
 const LATE_OOM: Duration = Duration::from_millis(250);
 
-/// The same for a process in a container that lives: whoever saw it end may be much faster than the engine.
+/// The same for a process in a container that lives: the guest may see its end much earlier than the engine.
 const LATE_KILL: Duration = Duration::from_secs(1);
 
 /// Everything known about one container's end.

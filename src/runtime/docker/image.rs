@@ -59,7 +59,7 @@ impl Images {
         }
         if let Image::Dockerfile { tag, refresh: true, .. } = image {
             let id = self.have(shared, image, progress).await?;
-            // It stands for another image now.
+            // The name stands for another image now.
             self.forget_tag(tag);
             return Ok(id);
         }
@@ -81,7 +81,7 @@ impl Images {
         let work = Work::on(&shared.engine, &unheard).await?;
         let found = work.built(tag, id.as_deref(), &key).await?;
         let found = found.ok_or_else(|| Error::NotBuilt { image: tag.clone() })?;
-        // One that is being built at this moment is remembered at its end.
+        // An image that is being built at this moment is remembered at its end.
         let _ = cell.set(found.clone());
         Ok(found)
     }
@@ -112,7 +112,7 @@ impl Images {
         }
     }
 
-    /// Whether there are images that this manager made.
+    /// Returns whether there are images that this manager made.
     pub(super) async fn are_there(&self, engine: &Engine) -> Result<bool, Error> {
         pruning::made_by(self.manager, engine).await.map(|images| !images.is_empty())
     }

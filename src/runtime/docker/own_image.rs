@@ -1,4 +1,4 @@
-//! Images of functions' authors: built from a Dockerfile, or brought along.
+//! Images of functions' authors: built from a Dockerfile, or ready-made.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     runtime::{Error, ImageFacts},
 };
 
-/// The label for what an image was built with, beside its source.
+/// The label for what an image was built with, besides its source.
 pub(super) const BUILD_LABEL: &str = "cloudfunc.build";
 
 impl Work<'_> {
@@ -76,7 +76,7 @@ impl Work<'_> {
     }
 }
 
-/// An image's text may be anything.
+/// Says which trigger of an image is refused. An image's text may be anything.
 fn refused_trigger(image: &str, trigger: &str) -> String {
     format!(
         "image '{image}' has `ONBUILD {}`, for which the engine may download something with the network of its host",

@@ -50,7 +50,7 @@ pub(super) async fn remove_others(
 
 /// Returns the tags by which an image of a function's is removed: its id where another image has got its tag.
 fn names(image: ImageSummary) -> Vec<String> {
-    // Engines of before version 25 have a text in place of none.
+    // Engines before version 25 have a text in place of none.
     let tags = image.repo_tags.into_iter().filter(|tag| tag != "<none>:<none>");
     let tags: Vec<String> = tags.collect();
     match tags.is_empty() {

@@ -1,4 +1,4 @@
-//! Images of the platform's own making: of a language, and of a function in it.
+//! Images that the platform makes: of a language, and of a function in it.
 
 use std::{
     collections::BTreeMap,
@@ -71,7 +71,7 @@ fn function_dockerfile(language: Language, base: &str, labels: &str) -> String {
     format!("FROM {base}\nCOPY --chown=0:0 bundle/ {TASK_PATH}/\n{compile}LABEL {labels}\n")
 }
 
-/// Returns the name of the link beside the code of a function by which it finds the packages that an instance has, where its
+/// Returns the name of the link in a function's folder by which its code finds the packages of an instance, where its
 /// language wants one and the code has no such folder: a build command may have removed the file that asks for them. Without
 /// packages it leads nowhere.
 pub(super) fn link_to_packages(language: Language, bundle: &Path) -> Option<&'static str> {

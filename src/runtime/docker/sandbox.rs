@@ -156,7 +156,7 @@ fn host_config(owner: &Owner, spec: &Spec, volumes: &[String]) -> HostConfig {
         nano_cpus: Some(nano(cpus_of_instance(spec.cpus))),
         // The rank among the engine's containers, such as the platform's own database and broker.
         cpu_shares: Some(CPU_SHARES.into()),
-        // The names of the groups are of no use to a function.
+        // A function does not need the names of the groups.
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         network_mode: (spec.network == Network::Egress)
             .then(|| network::name(&owner.platform, Purpose::of(spec.build.as_ref()))),

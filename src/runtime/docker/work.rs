@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt};
 use super::engine::{self, Engine};
 use crate::runtime::{Error, Progress};
 
-/// What to do about an image that cannot be pulled.
+/// The advice for an image that cannot be pulled.
 pub(super) const PULL_HELP: &str =
     "connect to a network so that it can be pulled, or load it with `docker load`";
 

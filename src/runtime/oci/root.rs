@@ -100,7 +100,7 @@ pub(super) struct Root {
     pub(super) filters: PathBuf,
     /// The language of the functions.
     language: Language,
-    /// Its interpreter, which runs the shim; none where it has none.
+    /// The interpreter that runs the shim; none where the language has none.
     pub(super) interpreter: Option<Interpreter>,
 }
 

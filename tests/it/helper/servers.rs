@@ -255,7 +255,7 @@ async fn an_answer_that_cannot_be_passed_on_says_why() {
         format!("HTTP/1.1 200 OK\r\nX-Large: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(100 * 1024));
     for (target, answer, kind, message) in [
         ("/raw/end", &b""[..], "http", format!("{server} closed the connection before it had answered")),
-        ("/raw/end", b"hello\r\n\r\n", "http", format!("{server} sent what is no answer of HTTP: ")),
+        ("/raw/end", b"hello\r\n\r\n", "http", format!("{server} sent something that is not HTTP: ")),
         (
             "/raw/end",
             b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
@@ -336,7 +336,7 @@ async fn a_port_that_nobody_opens_is_told_among_the_lines() {
     } });
     host.send(&load, b"").await;
     let line = format!(
-        "cloudfunc: for 5 s nobody has listened on port {port} of 127.0.0.1, which the variable PORT names; "
+        "cloudfunc: for 5 s nothing has listened on port {port} of 127.0.0.1, which the variable PORT names; "
     );
     host.says(&line).await;
 }

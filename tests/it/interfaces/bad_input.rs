@@ -90,7 +90,7 @@ async fn a_port_that_nobody_opens_is_told_at_the_deploy(platform: &TestPlatform)
     let problem = refused(platform, &[("cloudfunc.toml", &manifest), ("data", "")]).await;
     let end = "nothing listens on port 8080 within its load_timeout of 8 s";
     assert!(problem.detail.contains(end), "{problem:?}");
-    let told = "cloudfunc: for 5 s nobody has listened on port 8080 of 127.0.0.1, which the variable PORT names; the program \
+    let told = "cloudfunc: for 5 s nothing has listened on port 8080 of 127.0.0.1, which the variable PORT names; the program \
                 listens on 127.0.0.1:9090: let it listen on 127.0.0.1:8080, or name its own port as `port` in cloudfunc.toml\n";
     assert!(problem.output.as_deref().unwrap_or_default().contains(told), "{problem:?}");
 }
@@ -129,13 +129,13 @@ async fn an_answer_that_is_none_fails_its_request_only(platform: &TestPlatform) 
     let manifest = "interface = \"http\"\ncommand = [\"python3\", \"server.py\"]\n";
     deploy(platform, "f", &[("server.py", ODD), ("cloudfunc.toml", manifest)]).await;
     for (path, expected) in [
-        ("/noise", "http: the server on port 8080 sent what is no answer of HTTP: "),
+        ("/noise", "http: the server on port 8080 sent something that is not HTTP: "),
         ("/cut", "http: the server on port 8080 broke off its answer after 7 bytes of the body"),
         (
             "/large-header",
             "too_large: the response's headers have 100022 bytes, over the limit of 48 KiB",
         ),
-        ("/two-lengths", "http: the server on port 8080 sent what is no answer of HTTP: "),
+        ("/two-lengths", "http: the server on port 8080 sent something that is not HTTP: "),
         ("/bad-chunk", "http: the server on port 8080 broke off its answer after 0 bytes of the body: "),
         ("/hangs-up", "http: the server on port 8080 closed the connection before it had answered"),
         (
