@@ -73,10 +73,6 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     (r#"cloudfunc invoke website --data '{"name":"Ada"}'"#, "goes with the line above it"),
     ("cloudfunc invoke website --method GET --path /health", "as above"),
-    (
-        r#"curl $URL/v1/functions/shop/invoke -H "Authorization: Bearer $TOKEN" -H 'Cloudfunc-Http-Method: GET' -H 'Cloudfunc-Http-Path: /products?at_most=10'"#,
-        "needs the packages of `functions/shop`; examples::shop asks it",
-    ),
     // docs/operations.md
     ("cloudfunc down", "ends the platform that the other commands use; this test ends with it"),
     ("cloudfunc down --volumes", "asks first; binary::embedded runs it with `--yes`"),
