@@ -89,18 +89,25 @@ impl Engine {
         Self { client, language, image, folder: Arc::new(folder), run: run.to_owned() }
     }
 
-    /// Starts a server of Node's own in a container of the language's image; it goes with all others of this run.
+    /// Starts a server of Node's own.
     pub async fn node_server(&self) -> SocketAddr {
+        self.server(&[], &["node", "-e", NODE_SERVER]).await
+    }
+
+    /// Starts a server on port 8080 in a container of the language's image, by these options of `docker run` and these words;
+    /// it goes with all others of this run.
+    pub async fn server(&self, options: &[&str], words: &[&str]) -> SocketAddr {
         let label = format!("{LABEL}={}", self.run);
-        let run =
-            ["run", "-d", "--label", &label, "--entrypoint", "node", &self.image, "-e", NODE_SERVER];
-        let id = crate::machine::said(Command::new("docker").args(run));
+        let mut run = Command::new("docker");
+        run.args(["run", "-d", "--label", &label]).args(options);
+        run.args(["--entrypoint", words[0], &self.image]).args(&words[1..]);
+        let id = crate::machine::said(&mut run);
         let format = "{{.NetworkSettings.IPAddress}}";
         let ip = crate::machine::said(Command::new("docker").args(["inspect", "-f", format, &id]));
         let address = format!("{ip}:8080").parse().unwrap();
         let deadline = Instant::now() + PATIENCE;
         while tokio::net::TcpStream::connect(address).await.is_err() {
-            assert!(Instant::now() < deadline, "the server of Node does not listen");
+            assert!(Instant::now() < deadline, "{words:?} does not listen");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         address

@@ -6,10 +6,12 @@ use crate::{
     names::{
         ACCEPTS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD, COLD_DOCKER,
         COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES, CONSTANT_ACCEPT,
-        DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN, EMBEDDED_DOCKER, FOUR_PROCESSES,
-        IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER, INSTALL_OCI, INSTALLS, NEIGHBOUR, NODE, NODE_FRAME,
-        NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROTOTYPE, RABBITMQ, STORING, STORING_MEMORY,
-        THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet, storing, with_clients,
+        CONTAINER_SERVER, DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN, EMBEDDED_DOCKER,
+        FOUR_PROCESSES, HOST_SERVER, HTTP_DOCKER, HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER,
+        INSTALL_OCI, INSTALLS, INTERFACES, LAMBDA_API, LAMBDA_OCI, NATIVE_OCI, NEIGHBOUR, NODE,
+        NODE_FRAME, NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ,
+        STORING, STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet,
+        sixteen, storing, with_clients,
     },
     options::Other,
     rows::AT_ONCE,
@@ -85,6 +87,7 @@ pub fn goals(figures: &Figures, others: &[Other]) -> Vec<Goal> {
         idle(figures),
         packages(figures),
         node(figures),
+        interfaces(figures),
     ];
     goals.into_iter().flatten().flatten().collect()
 }
@@ -230,5 +233,29 @@ fn node(figures: &Figures) -> Vec<Option<Goal>> {
             quotient(rate(NODE_SIXTEEN), rate(NODE_SERVER)),
             Bound::AtLeast(0.5),
         ),
+    ]
+}
+
+fn interfaces(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(INTERFACES, name).map(Series::p50);
+    let rate = |name: &str| figures.number(THROUGHPUT, &with_clients(CLIENTS, name));
+    let more = |name: &str, floor: &str, most: f64| {
+        let value = p50(name).zip(p50(floor)).map(|(call, floor)| call - floor);
+        goal(format!("{name}: p50, ms more than {floor}"), value, Bound::AtMost(most))
+    };
+    let share = |name: &str, floor: &str| {
+        let value = quotient(rate(&sixteen(name)), rate(floor));
+        let what = format!("{} / {floor}: throughput, 16 clients", sixteen(name));
+        goal(what, value, Bound::AtLeast(0.5))
+    };
+    vec![
+        more(HTTP_OCI, HOST_SERVER, 0.45),
+        more(HTTP_DOCKER, CONTAINER_SERVER, 0.45),
+        share(HTTP_OCI, HOST_SERVER),
+        share(HTTP_DOCKER, CONTAINER_SERVER),
+        more(LAMBDA_OCI, LAMBDA_API, 0.45),
+        more(PROCESS_OCI, PROCESS, 2.0),
+        // The program starts with the call.
+        more(NATIVE_OCI, PROCESS, 10.0),
     ]
 }

@@ -28,6 +28,7 @@ mod program;
 mod report;
 mod rows;
 mod series;
+mod servers;
 mod stage;
 mod wheels;
 mod wire;

@@ -123,3 +123,23 @@ pub const NODE_FRAME: &str = "bare frame to a guest of Node in a container";
 pub const NODE_SERVER: &str = "an HTTP server of Node in a container";
 pub const NODE_ONE: &str = "cloudfunc up --embedded, Docker";
 pub const NODE_SIXTEEN: &str = "cloudfunc up --embedded, Docker, 16 at once in one instance";
+
+/// Programs behind interfaces other than the runtime protocol.
+pub const INTERFACES: &str = "interfaces";
+pub const HOST_SERVER: &str = "http: uvicorn, called directly";
+pub const CONTAINER_SERVER: &str = "http: uvicorn in a container, called directly";
+pub const HTTP_OCI: &str = "http: uvicorn, cloudfunc, OCI";
+pub const HTTP_DOCKER: &str = "http: uvicorn, cloudfunc, Docker";
+pub const LAMBDA_API: &str = "lambda: a program behind a bare runtime API";
+pub const LAMBDA_OCI: &str = "lambda: the same program, cloudfunc, OCI";
+pub const PROCESS: &str = "command: fork, exec and end of cat";
+pub const PROCESS_OCI: &str = "command: cat, cloudfunc, OCI";
+pub const NATIVE_OCI: &str = "native: first call of cat, cloudfunc, OCI, prewarmed by default";
+
+/// The platforms of web servers by their rows.
+pub const HTTP_SETUPS: [(&str, crate::platform::Setup); 2] = [(HTTP_OCI, OCI), (HTTP_DOCKER, DOCKER)];
+
+/// A row of calls that share an instance.
+pub fn sixteen(name: &str) -> String {
+    format!("{name}, 16 at once in one instance")
+}

@@ -297,16 +297,30 @@ impl Up {
                 ("cloudfunc.toml", MANIFEST),
                 ("requirements.txt", requirements),
             ];
-            let name = self.deploy_files(&format!("cold_{number}"), &files, |_| {}).await;
-            self.settle().await;
-            let begun = Instant::now();
-            let answer = self.invoke(&name).await.unwrap();
-            let time = begun.elapsed();
-            let record = self.client.record(answer.id, Some(Duration::from_secs(5))).await.unwrap();
-            all.push(Cold { time, phases: answer.phases, prewarmed: record.prewarmed });
-            self.client.delete(&name).await.unwrap();
+            all.push(self.first(&format!("cold_{number}"), &files).await);
         }
         all
+    }
+
+    /// The same of functions with these files.
+    pub async fn cold_of(&mut self, count: usize, files: &[(&str, &str)]) -> Vec<Cold> {
+        let mut all = Vec::with_capacity(count);
+        for number in 0..count {
+            all.push(self.first(&format!("cold_{number}"), files).await);
+        }
+        all
+    }
+
+    /// The first invocation of a function that is there for it alone.
+    async fn first(&mut self, name: &str, files: &[(&str, &str)]) -> Cold {
+        let name = self.deploy_files(name, files, |_| {}).await;
+        self.settle().await;
+        let begun = Instant::now();
+        let answer = self.invoke(&name).await.unwrap();
+        let time = begun.elapsed();
+        let record = self.client.record(answer.id, Some(Duration::from_secs(5))).await.unwrap();
+        self.client.delete(&name).await.unwrap();
+        Cold { time, phases: answer.phases, prewarmed: record.prewarmed }
     }
 
     /// Different functions, all for the first time and at once: until the last was answered, and errors.

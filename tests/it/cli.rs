@@ -249,6 +249,29 @@ fn init_makes_a_function_and_never_overwrites() {
 }
 
 #[test]
+fn init_makes_programs_of_other_kinds_too() {
+    let desk = Desk::new();
+    let next = "next: checker/build.sh && cloudfunc deploy checker\n";
+    let made = desk.run(&["init", "checker", "--template", "rust"], 0, next);
+    for file in ["src/main.rs", "Cargo.toml", "build.sh", "cloudfunc.toml", ".cloudfuncignore"] {
+        assert!(made.contains(&format!("made checker/{file}\n")), "{made}");
+    }
+    desk.run(&["init", "web", "--template", "flask"], 0, "next: cloudfunc deploy web\n");
+    assert!(desk.read("web/cloudfunc.toml").contains("\ninterface = \"http\""));
+    desk.run(&["init", "job", "--language", "native"], 0, "next: cloudfunc deploy job\n");
+    assert!(desk.read("job/report.sh").starts_with("#!/bin/sh\n"));
+
+    let list = desk.run(&["init", "--list"], 0, "next: cloudfunc init hello --template NAME\n");
+    let names: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, ["TEMPLATE", "python", "node", "shell", "rust", "flask"]);
+    let json = desk.run(&["init", "--list", "--json"], 0, "");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let files = serde_json::json!(["app.py", "requirements.txt", "cloudfunc.toml"]);
+    assert_eq!(json[4]["language"], "python");
+    assert_eq!(json[4]["files"], files);
+}
+
+#[test]
 fn init_asks_nothing_without_a_terminal() {
     let desk = Desk::new();
     desk.run(&["init"], 2, "error: no folder given\nhint: for example: cloudfunc init hello\n");

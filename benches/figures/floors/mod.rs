@@ -2,6 +2,7 @@
 
 mod accepts;
 mod broker;
+mod lambda;
 mod prototype;
 
 use std::{
@@ -35,16 +36,19 @@ pub enum Kind {
     RabbitMqDurable,
     /// HTTP → an insert of what waits together → a confirmed publish.
     Accepts,
+    /// HTTP → AWS Lambda's runtime API → a program that asks it.
+    Lambda,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Constant,
         Self::ConstantAccept,
         Self::Prototype,
         Self::RabbitMq,
         Self::RabbitMqDurable,
         Self::Accepts,
+        Self::Lambda,
     ];
 
     /// As an argument of this program, and in the names of queues.
@@ -113,6 +117,7 @@ pub async fn serve(kind: &str, given: Given) {
         Kind::RabbitMq => broker::serve(listener, &given.run, &queue, false).await,
         Kind::RabbitMqDurable => broker::serve(listener, &given.run, &queue, true).await,
         Kind::Accepts => accepts::serve(listener, &queue, &given.database).await,
+        Kind::Lambda => lambda::serve(listener).await,
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn round(run: &mut Run) {
     for (name, setup) in COLD_SETUPS {
         if run.wants(COLD, name) {
             let cold = run.stage.platform(setup).await.cold(starts, "").await;
-            add(run, name, cold);
+            add(run, COLD, name, cold);
         }
     }
     for (name, setup) in COLD_PACKAGES {
@@ -47,16 +47,16 @@ pub async fn round(run: &mut Run) {
             let up = run.stage.platform(setup).await;
             wheels::make(&up.wheels(), "many", "1", FILES, 100);
             let cold = up.cold(starts, "many==1\n").await;
-            add(run, name, cold);
+            add(run, COLD, name, cold);
         }
     }
 }
 
 /// The times; the share of prewarmed hits; and each phase as times of its own.
-fn add(run: &mut Run, name: &str, cold: Vec<Cold>) {
+pub fn add(run: &mut Run, group: &'static str, name: &str, cold: Vec<Cold>) {
     let hits = cold.iter().filter(|cold| cold.prewarmed).count();
     let share = 100.0 * count(hits) / count(cold.len());
-    run.figures.value(COLD, &format!("{name}: prewarmed hits"), "%", share);
+    run.figures.value(group, &format!("{name}: prewarmed hits"), "%", share);
     let mut phases: Vec<(String, Vec<f64>)> = Vec::new();
     for (phase, ms) in cold.iter().flat_map(|cold| cold.phases.iter()) {
         match phases.iter_mut().find(|(known, _)| known == phase) {
@@ -67,7 +67,7 @@ fn add(run: &mut Run, name: &str, cold: Vec<Cold>) {
     for (phase, ms) in phases {
         run.figures.milliseconds(PHASES, &format!("{name}: {phase}"), ms);
     }
-    run.figures.times(COLD, name, cold.into_iter().map(|cold| cold.time).collect());
+    run.figures.times(group, name, cold.into_iter().map(|cold| cold.time).collect());
 }
 
 /// Group of the phases that the platform tells.

@@ -5,6 +5,7 @@ mod burst;
 mod cold;
 mod deploys;
 mod idle;
+mod interfaces;
 mod neighbour;
 mod node;
 mod storing;
@@ -60,6 +61,7 @@ impl Run {
                 deploys::round(self).await;
                 storing::round(self).await;
                 node::round(self).await;
+                interfaces::round(self).await;
             }
         }
         self.loads.push(crate::machine::load());
