@@ -10,6 +10,8 @@ use std::fmt;
 pub const NAME: &str = ".dockerignore";
 /// The size limit of the file, in bytes: each path is compared with all of it.
 pub const MAX_BYTES: usize = 16 * 1024;
+/// The limit of `*` and `**` in the file, counting those in a row once: each is a step for every character of every path.
+const MAX_STARS: usize = 500;
 
 /// The patterns of a file.
 #[derive(Debug, Default)]
@@ -57,13 +59,18 @@ impl fmt::Display for Invalid {
 impl IgnoreFile {
     /// Reads a file's text.
     pub fn read(text: &str) -> Result<Self, Invalid> {
-        let mut rules = Vec::new();
+        let (mut rules, mut stars) = (Vec::new(), 0);
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             if line.starts_with('#') || line.trim().is_empty() {
                 continue;
             }
             let invalid = |problem| Invalid { line: number + 1, problem };
-            rules.push(Rule::read(number + 1, line.trim()).map_err(invalid)?);
+            let rule = Rule::read(number + 1, line.trim()).map_err(invalid)?;
+            stars += rule.tokens.iter().filter(|token| token.is_star()).count();
+            if stars > MAX_STARS {
+                return Err(invalid("the file has more than 500 `*` and `**`"));
+            }
+            rules.push(rule);
         }
         Ok(Self(rules))
     }
@@ -176,6 +183,10 @@ impl Token {
         next
     }
 
+    fn is_star(&self) -> bool {
+        matches!(self, Self::Star | Self::Folders | Self::Rest)
+    }
+
     fn is(&self, char: char) -> bool {
         match self {
             Self::Char(one) => *one == char,
@@ -203,10 +214,10 @@ fn clean(path: &str) -> String {
 }
 
 fn tokens(pattern: &str) -> Result<Vec<Token>, &'static str> {
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut chars = pattern.chars().peekable();
     while let Some(char) = chars.next() {
-        tokens.push(match char {
+        let token = match char {
             '*' if chars.next_if_eq(&'*').is_some() => {
                 // `**/` is `**`.
                 let _ = chars.next_if_eq(&'/');
@@ -217,7 +228,14 @@ fn tokens(pattern: &str) -> Result<Vec<Token>, &'static str> {
             '[' => class(&mut chars)?,
             '\\' => Token::Char(chars.next().ok_or("a `\\` stands before nothing")?),
             char => Token::Char(char),
+        };
+        // The same one again matches nothing more.
+        let is_again = tokens.last().is_some_and(|last| {
+            matches!((last, &token), (Token::Star, Token::Star) | (Token::Folders, Token::Folders))
         });
+        if !is_again {
+            tokens.push(token);
+        }
     }
     Ok(tokens)
 }
@@ -361,5 +379,15 @@ mod tests {
         let text = format!("{}b", "*a**/".repeat(100));
         let path = "a/".repeat(150);
         assert_eq!(left_out(&text, &[&path[..path.len() - 1]]), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_stars_of_a_file_have_a_limit_and_count_once_in_a_row() {
+        let read = |text: &str| IgnoreFile::read(text).map(drop).map_err(|error| error.to_string());
+        assert_eq!(read(&format!("{}a", "**/".repeat(5000))), Ok(()));
+        assert_eq!(
+            read(&format!("a\n{}", "*a".repeat(501))),
+            Err(".dockerignore:2: the file has more than 500 `*` and `**`".to_owned())
+        );
     }
 }

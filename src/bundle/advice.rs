@@ -66,7 +66,8 @@ pub fn for_program(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<St
     }
     let is_lambda = matches!(spec.interface, Interface::Lambda);
     let handler = || if is_lambda { handler(spec, paths) } else { None };
-    elsewhere(spec, file, paths).or_else(handler).or_else(|| source(file, paths))
+    let same_stem = || of_stem(spec, file, paths);
+    of_name(spec, file, paths).or_else(handler).or_else(|| source(file, paths)).or_else(same_stem)
 }
 
 fn name(path: &str) -> &str {
@@ -82,21 +83,29 @@ fn other_script(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<Strin
     Some(format!("there is {found}: name it in cloudfunc.toml: `command = {words}`"))
 }
 
-/// Finds the program under another path or with another ending.
-fn elsewhere(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
-    let stem = |path: &str| path.rsplit_once('.').map_or(path, |(stem, _)| stem).to_owned();
+/// Finds the program under another path.
+fn of_name(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
     let wanted = name(file);
     if let Some(built) = paths.iter().find(|path| path.starts_with("target/") && name(path) == wanted) {
         let built = shown(built);
         return Some(format!("there is {built}: `cp {built} {file}` puts it where it is looked for"));
     }
     // A link that leads nowhere has the name, too.
-    let mut others = paths.iter().filter(|path| **path != file);
-    let same = others.clone().find(|path| name(path) == wanted);
-    let found = shown(same.or_else(|| others.find(|path| stem(path) == stem(file)))?);
+    let found = paths.iter().find(|path| **path != file && name(path) == wanted)?;
+    Some(named(spec, &shown(found)))
+}
+
+/// Finds the program with another ending.
+fn of_stem(spec: &FunctionSpec, file: &str, paths: &[&str]) -> Option<String> {
+    let stem = |path: &str| path.rsplit_once('.').map_or(path, |(stem, _)| stem).to_owned();
+    let found = paths.iter().find(|path| **path != file && stem(path) == stem(file))?;
+    Some(named(spec, &shown(found)))
+}
+
+fn named(spec: &FunctionSpec, found: &str) -> String {
     let program = format!("./{found}");
     let words = list_of(std::iter::once(&program).chain(spec.command.iter().skip(1)));
-    Some(format!("there is {found}: name it in cloudfunc.toml: `command = {words}`"))
+    format!("there is {found}: name it in cloudfunc.toml: `command = {words}`")
 }
 
 /// Returns what to write for a handler of AWS Lambda's, where its language has a client for that; `keys` goes before the

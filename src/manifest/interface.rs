@@ -93,11 +93,15 @@ fn example(interface: Interface, code: &Code) -> &'static str {
 fn program(field: &Field<'_>, interface: Interface, code: &Code) -> Result<Vec<String>, ManifestError> {
     let example = example(interface, code);
     let words = words(field, "command", example)?;
-    if words.first().is_some_and(|program| is_shell(program)) {
+    // Also behind a program that runs another one, such as `env` or `tini`.
+    if words.iter().any(|word| is_shell(word)) {
         return Ok(words);
     }
     let items = field.items(example)?;
-    let Some((word, item)) = words.iter().zip(&items).find(|(word, _)| has_variable(word)) else {
+    // A variable may be a program's own syntax; the port of a server hardly is.
+    let is_refused =
+        |word: &str| has_variable(word) && (word.contains("PORT") || matches!(interface, Interface::Http { .. }));
+    let Some((word, item)) = words.iter().zip(&items).find(|(word, _)| is_refused(word)) else {
         return Ok(words);
     };
     let value = match interface {

@@ -11,6 +11,7 @@ const REFUSED: [(&str, &str); 20] = [
     ("path", OF_THE_SANDBOX),
     ("home", OF_THE_SANDBOX),
     ("tmpdir", OF_THE_SANDBOX),
+    ("all_proxy", OF_THE_PROXY),
     ("http_proxy", OF_THE_PROXY),
     ("https_proxy", OF_THE_PROXY),
     ("no_proxy", OF_THE_PROXY),

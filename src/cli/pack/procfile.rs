@@ -6,8 +6,6 @@ use crate::{language::WebApplication, manifest::DEFAULT_PORT, model::Language};
 pub const FILE: &str = "Procfile";
 
 const GUNICORN: &str = "gunicorn";
-/// The forms in which a line names the port.
-const PORT: [&str; 2] = ["${PORT}", "$PORT"];
 
 /// A web process.
 pub struct WebProcess {
@@ -48,33 +46,46 @@ fn server(word: &str) -> Option<(Language, &'static str, &'static str)> {
 /// where the server reads the variable. A line that only a shell can read is given to a shell.
 fn command(line: &str) -> Vec<String> {
     let port = DEFAULT_PORT.to_string();
-    let filled = PORT.iter().fold(line.to_owned(), |line, name| line.replace(name, &port));
+    let filled = with_port(line, &port);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " _-+=:,./@%".contains(c);
     let first = line.split_whitespace().next().unwrap_or_default();
     if !filled.chars().all(is_plain) || first.contains('=') {
         return ["sh", "-c", line].map(str::to_owned).to_vec();
     }
     match first == GUNICORN {
-        true => gunicorn(line),
+        true => gunicorn(line, &port),
         false => filled.split_whitespace().map(str::to_owned).collect(),
     }
 }
 
-/// Returns the words without those of the port, and with the option by which a deploy notices code that does not load.
-fn gunicorn(line: &str) -> Vec<String> {
+/// Returns the text with the port in place of its variable; a longer name is another variable.
+fn with_port(text: &str, port: &str) -> String {
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let mut pieces = text.split("$PORT");
+    let first = pieces.next().unwrap_or_default().replace("${PORT}", port);
+    pieces.fold(first, |text, rest| {
+        let name = if goes_on(rest) { "$PORT" } else { port };
+        text + name + &rest.replace("${PORT}", port)
+    })
+}
+
+/// Returns the words without an address, which is that of the variable PORT then, and with the option by which a deploy notices
+/// code that does not load.
+fn gunicorn(line: &str, port: &str) -> Vec<String> {
     const PRELOAD: &str = "--preload";
-    let mut words: Vec<&str> = Vec::new();
-    for word in line.split_whitespace() {
-        if !PORT.iter().any(|name| word.contains(name)) {
-            words.push(word);
-        } else if matches!(words.last(), Some(&("-b" | "--bind"))) {
-            words.pop();
+    let mut words: Vec<String> = Vec::new();
+    let mut all = line.split_whitespace();
+    while let Some(word) = all.next() {
+        match word {
+            "-b" | "--bind" => drop(all.next()),
+            word if word.starts_with("--bind=") => {}
+            word => words.push(with_port(word, port)),
         }
     }
-    if !words.contains(&PRELOAD) {
-        words.insert(1, PRELOAD);
+    if !words.iter().any(|word| word == PRELOAD) {
+        words.insert(1, PRELOAD.to_owned());
     }
-    words.into_iter().map(str::to_owned).collect()
+    words
 }
 
 #[cfg(test)]
@@ -94,10 +105,13 @@ mod tests {
             ("gunicorn --bind=:$PORT app:app", "gunicorn --preload app:app"),
             ("uvicorn main:app --port $PORT", "uvicorn main:app --port 8080"),
             ("node server.js", "node server.js"),
+            // Its own default is another one.
+            ("gunicorn -b 0.0.0.0:8000 app:app", "gunicorn --preload app:app"),
+            ("gunicorn --env PORT=$PORT app:app", "gunicorn --preload --env PORT=8080 app:app"),
         ] {
             assert_eq!(command(line).join(" "), list, "{line}");
         }
-        for line in ["cd app && gunicorn app:app", "DEBUG=1 gunicorn app:app", "serve ${PORT:-80}"] {
+        for line in ["cd app && gunicorn app:app", "DEBUG=1 gunicorn app:app", "serve ${PORT:-80}", "x $PORTAL"] {
             assert_eq!(command(line), ["sh", "-c", line]);
         }
     }

@@ -15,6 +15,9 @@ use crate::{
 /// The helper's words for a process that was killed so, and for one that passes on the end of its child as shells do.
 const KILLED: [&str; 2] = [" was killed by signal 9 ", " ended with code 137"];
 
+/// The helper's words for a server that has ended, or one of whose processes has, while it answered.
+const GONE: [&str; 3] = [" closed the connection ", " broke off its answer ", " takes no connection "];
+
 /// The kills that were seen in a sandbox, which is asked only about failures that a kill may have caused.
 #[derive(Default)]
 pub(super) struct MemoryKills(Mutex<Seen>);
@@ -72,11 +75,12 @@ impl MemoryKills {
 
 /// Returns whether a kill may have caused an error. The type of a handler's own error is any text.
 fn may_be_one(error: &FunctionError, interface: Interface) -> bool {
-    let was_killed = || error.kind == "exit" && KILLED.iter().any(|words| error.message.contains(words));
+    let says = |all: &[&str]| all.iter().any(|words| error.message.contains(words));
+    let was_killed = || error.kind == "exit" && says(&KILLED);
     match interface {
         Interface::Protocol => false,
         Interface::Command | Interface::Lambda => was_killed(),
-        Interface::Http { .. } => error.kind == "http" || was_killed(),
+        Interface::Http { .. } => (error.kind == "http" && says(&GONE)) || was_killed(),
     }
 }
 

@@ -30,9 +30,13 @@ pub(super) async fn make(shared: &Arc<Shared>, image: &Image) -> Result<(), Star
 }
 
 async fn built(shared: &Shared, image: &Image, tag: &str) -> Result<(), StartFailure> {
-    let _place = shared.packages.place(|_| ()).await;
-    tracing::info!(image = tag, "the image of a function is not on this host and is built");
     let limit = shared.limits.build_time;
+    let Ok(_place) = tokio::time::timeout(limit, shared.packages.place(|_| ())).await else {
+        let limit = show_duration(limit);
+        let reason = format!("the image is not on this host, and none of its builds ended within {limit}");
+        return Err(StartFailure::Platform(reason));
+    };
+    tracing::info!(image = tag, "the image of a function is not on this host and is built");
     let progress = |line: String| tracing::debug!(line, "an image for a start");
     match tokio::time::timeout(limit, shared.runtime.ensure_image(image, &progress)).await {
         Ok(made) => made.map(drop).map_err(|error| not_built(&error)),

@@ -152,10 +152,17 @@ def share_script(entry):
             return
         text = start + file.read()
     mode = entry.stat(follow_symlinks=False).st_mode & 0o7777
-    os.chmod(entry.path, mode | 0o200)
-    with open(entry.path, "wb") as file:
-        file.write(text)
-    os.chmod(entry.path, mode)
+    # Beside it: a disk may be full, and half of a script is worse than the old one.
+    new = entry.path + ".new"
+    try:
+        with open(new, "wb") as file:
+            file.write(text)
+        os.chmod(new, mode)
+        os.replace(new, entry.path)
+    except OSError:
+        if os.path.exists(new):
+            os.unlink(new)
+        raise
 
 
 def with_any_interpreter(start):
