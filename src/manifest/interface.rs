@@ -99,8 +99,9 @@ fn program(field: &Field<'_>, interface: Interface, code: &Code) -> Result<Vec<S
     }
     let items = field.items(example)?;
     // A variable may be a program's own syntax; the port of a server hardly is.
-    let is_refused =
-        |word: &str| has_variable(word) && (word.contains("PORT") || matches!(interface, Interface::Http { .. }));
+    let is_refused = |word: &str| {
+        has_variable(word) && (word.contains("PORT") || matches!(interface, Interface::Http { .. }))
+    };
     let Some((word, item)) = words.iter().zip(&items).find(|(word, _)| is_refused(word)) else {
         return Ok(words);
     };

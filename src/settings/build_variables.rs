@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 pub struct BuildVariables(BTreeMap<String, String>);
 
 /// Variables that are refused, in lower case, each with the reason.
-const REFUSED: [(&str, &str); 20] = [
+const REFUSED: [(&str, &str); 21] = [
     ("path", OF_THE_SANDBOX),
     ("home", OF_THE_SANDBOX),
     ("tmpdir", OF_THE_SANDBOX),

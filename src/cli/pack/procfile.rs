@@ -111,7 +111,9 @@ mod tests {
         ] {
             assert_eq!(command(line).join(" "), list, "{line}");
         }
-        for line in ["cd app && gunicorn app:app", "DEBUG=1 gunicorn app:app", "serve ${PORT:-80}", "x $PORTAL"] {
+        for line in
+            ["cd app && gunicorn app:app", "DEBUG=1 gunicorn app:app", "serve ${PORT:-80}", "x $PORTAL"]
+        {
             assert_eq!(command(line), ["sh", "-c", line]);
         }
     }

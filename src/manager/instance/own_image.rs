@@ -33,7 +33,8 @@ async fn built(shared: &Shared, image: &Image, tag: &str) -> Result<(), StartFai
     let limit = shared.limits.build_time;
     let Ok(_place) = tokio::time::timeout(limit, shared.packages.place(|_| ())).await else {
         let limit = show_duration(limit);
-        let reason = format!("the image is not on this host, and none of its builds ended within {limit}");
+        let reason =
+            format!("the image is not on this host, and none of its builds ended within {limit}");
         return Err(StartFailure::Platform(reason));
     };
     tracing::info!(image = tag, "the image of a function is not on this host and is built");
