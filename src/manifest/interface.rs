@@ -98,9 +98,10 @@ fn program(field: &Field<'_>, interface: Interface, code: &Code) -> Result<Vec<S
         return Ok(words);
     }
     let items = field.items(example)?;
-    // A variable may be a program's own syntax; the port of a server hardly is.
+    // `$NAME` may be a program's own syntax; what a web server is started with hardly has any.
+    let is_server = matches!(interface, Interface::Http { .. });
     let is_refused = |word: &str| {
-        has_variable(word) && (word.contains("PORT") || matches!(interface, Interface::Http { .. }))
+        has_variable(word) && (is_server || word.contains("PORT") || word.starts_with("${"))
     };
     let Some((word, item)) = words.iter().zip(&items).find(|(word, _)| is_refused(word)) else {
         return Ok(words);
@@ -200,6 +201,10 @@ mod tests {
             "'grep', 'a$', '$1', '$'",
         ] {
             let read = read(&format!("interface = 'http'\ncommand = [{words}]"));
+            assert!(read.is_ok(), "{words} {read:?}");
+        }
+        for words in ["'jq', '-n', '$ENV'", "'env', 'bash', '-c', '${HOME}'"] {
+            let read = read(&format!("interface = 'command'\ncommand = [{words}]"));
             assert!(read.is_ok(), "{words} {read:?}");
         }
         for word in ["$PORT", "${PORT}", "--port=$PORT", "--bind=:${PORT}", "$HOME_2"] {
