@@ -19,7 +19,7 @@ pub enum ProgramError {
     #[error("no {file} in the folder: {key} runs it")]
     Missing { file: String, key: &'static str, hint: Option<String> },
     /// The command is one word that was meant as several; `list` is how they are written.
-    #[error("there is no program {word:?}: no shell splits it at its spaces; write `command = {list}`")]
+    #[error("program {word:?} not found: no shell splits it at its spaces; write `command = {list}`")]
     Blank { word: String, list: String },
     #[error("{file} is not executable; run `chmod +x {}`", word(.file))]
     NotExecutable { file: String },

@@ -118,7 +118,7 @@ impl Listing {
         self.entries.contains_key(path)
     }
 
-    /// Returns the file that a path leads to, through links, and whether it is executable; none where there is no file.
+    /// Returns the file that a path leads to, through links, with whether it is executable; none if it leads to no file.
     fn file_at(&self, path: &str) -> Option<(String, bool)> {
         let mut path = path.to_owned();
         for _ in 0..=MAX_LINKS {

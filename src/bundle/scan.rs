@@ -54,7 +54,7 @@ pub(super) struct Scanned {
 /// The files that a function can use.
 #[derive(Debug)]
 pub(super) enum Wanted {
-    /// Those of a language without `node_modules`.
+    /// Code, without `node_modules`.
     Code,
     /// Code, and `node_modules`.
     CodeWithModules,

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::http::is_token;
+
 /// A media type with the one parameter that matters here.
 pub struct MediaType<'t> {
     kind: &'t str,
@@ -67,11 +69,6 @@ fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
         }
     }
     None
-}
-
-fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
 }
 
 /// The charsets that every language can read, by their usual names. In a pattern, `*` stands for a number.

@@ -126,7 +126,7 @@ mod tests {
             (&["PIP_NO_INDEX"], "--build-index none "),
             (&["PIP_CONFIG_FILE"], "--build-index "),
             (&["PIP_FIND_LINKS"], "--build-find-links "),
-            (&["PIP_PROXY"], "--build-proxy "),
+            (&["PIP_PROXY", "ALL_PROXY", "all_proxy"], "--build-proxy "),
             (
                 &["npm_config_registry", "NPM_CONFIG_REGISTRY", "npm_config__corp_registry"],
                 "--build-npm-registry ",

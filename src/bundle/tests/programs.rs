@@ -117,6 +117,11 @@ fn a_program_that_is_missing_is_told_with_what_is_there() {
          \"index.handler\"`"
     );
     assert_eq!(
+        hint(&[("bootstrap.go", ""), ("go.mod", "")], NATIVE).unwrap(),
+        "there is go.mod: build the program first, as with `CGO_ENABLED=0 go build -o bootstrap .`",
+        "a source of the same name is not the program"
+    );
+    assert_eq!(
         hint(&[("go.mod", ""), ("main.go", "")], NATIVE).unwrap(),
         "there is go.mod: build the program first, as with `CGO_ENABLED=0 go build -o bootstrap .`"
     );
@@ -162,7 +167,7 @@ fn a_command_of_one_word_that_was_meant_as_several_is_refused_with_the_list() {
         ("cd app && make", "[\"sh\", \"-c\", \"cd app && make\"]"),
     ] {
         let expected = format!(
-            "there is no program \"{word}\": no shell splits it at its spaces; write `command = {list}`"
+            "program \"{word}\" not found: no shell splits it at its spaces; write `command = {list}`"
         );
         assert_eq!(of(word), Some(expected));
     }

@@ -32,7 +32,7 @@ pub struct Report {
     #[serde(serialize_with = "rounded::value")]
     succeeded_per_s: f64,
     succeeded: usize,
-    /// Those among them that a web server answered with a status of 400 and above, by status.
+    /// The values that a web server answered with a status of 400 or above, by status.
     http_errors: Vec<HttpError>,
     /// Answers with status 429.
     throttled: usize,

@@ -186,6 +186,8 @@ mod tests {
             (COMMAND, failed("too_large", "the program wrote more than")),
             (COMMAND, failed("http", "the server on port 8080 closed the connection")),
             (HTTP, failed("too_large", "the response's body has more than")),
+            // An odd answer is an answer.
+            (HTTP, failed("http", "the server on port 8080 sent something that is not HTTP: …")),
             // Of a handler's own.
             ("", killed()),
         ] {
