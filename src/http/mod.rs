@@ -3,6 +3,7 @@
 mod auth;
 mod body_budget;
 mod call;
+mod caller;
 mod client;
 mod connections;
 mod document;
@@ -21,6 +22,7 @@ pub use client::client;
 
 pub use auth::{Guard, Shortcut};
 pub use call::CallRequest;
+pub use caller::{Authenticate, Authentication, CalledBy, called_by, caller_header};
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{check_room, end_to_end, handler_headers};

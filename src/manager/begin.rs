@@ -192,6 +192,8 @@ mod tests {
                 min_instances: 0,
                 concurrency: 1,
             },
+            secrets: Vec::new(),
+            rate_limit: None,
             from_source: false,
         };
         let (name, image) = ("f".parse().unwrap(), "image".to_owned());

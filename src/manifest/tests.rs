@@ -29,6 +29,8 @@ fn an_empty_manifest_is_a_python_function_with_all_defaults() {
             min_instances: 0,
             concurrency: 1,
         },
+        secrets: Vec::new(),
+        rate_limit: None,
         from_source: false,
     };
     assert_eq!(read("").unwrap(), Manifest { name: None, spec: expected, include: Vec::new() });

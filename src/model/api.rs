@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Dependencies, Digest, FunctionId, FunctionName, FunctionSpec, InstanceId, InvocationId, Language,
-    ManagerId, PackageVersion, PlatformName, Problem, RevisionNumber, State, Target,
+    Dependencies, Digest, FunctionId, FunctionName, FunctionPattern, FunctionSpec, InstanceId,
+    InvocationId, KeyId, Language, ManagerId, PackageVersion, PlatformName, Problem, RateLimit,
+    RevisionNumber, SecretPlace, State, Target, TokenName, TokenRole,
 };
 
 /// Headers of an invocation's request and of answers.
@@ -40,6 +41,9 @@ pub mod header {
     pub const POSITION: &str = "cloudfunc-position";
     /// The number of waiting invocations that a deletion cancelled.
     pub const CANCELLED: &str = "cloudfunc-cancelled";
+    /// The [`Caller`](crate::model::Caller) of a request as JSON, from the gateway to another role of its host. One that a
+    /// client sends is not passed on.
+    pub const CALLER: &str = "cloudfunc-caller";
     /// The number of lines of ended invocations that are not stored yet, or were lost.
     pub const MISSING_LINES: &str = "cloudfunc-missing-lines";
 
@@ -276,6 +280,154 @@ pub struct Accepted {
     pub id: InvocationId,
     /// Its state: `queued`.
     pub state: State,
+}
+
+/// The body of `POST /v1/tokens`; the answer is a [`MadeToken`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// Its name, unique on the platform.
+    pub name: TokenName,
+    /// Its role.
+    pub role: TokenRole,
+    /// The functions that it is for; empty for all of them. An admin token is for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionPattern>,
+    /// The time after which it expires, in seconds; none if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_s: Option<u64>,
+    /// The limit of its requests; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// The body of `POST /v1/tokens/{name}/rotate`; the answer is a [`MadeToken`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateToken {
+    /// The time for which the old text is accepted, too, in seconds; at most a week.
+    #[serde(default)]
+    pub keep_old_s: u64,
+}
+
+/// A token with its text, which is told only once: the store has its digest.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct MadeToken {
+    /// The text that a request carries: `Authorization: Bearer <token>`.
+    pub token: String,
+    /// Everything else about it.
+    #[serde(flatten)]
+    pub info: TokenInfo,
+}
+
+// Written by hand, so that no token gets into a log.
+impl std::fmt::Debug for MadeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MadeToken({:?})", self.info)
+    }
+}
+
+/// A token, as in the answer to `GET /v1/tokens`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenInfo {
+    /// Its name.
+    pub name: TokenName,
+    /// Its role.
+    pub role: TokenRole,
+    /// The functions that it is for; empty for all of them.
+    pub functions: Vec<FunctionPattern>,
+    /// The limit of its requests; none where there is none.
+    pub rate_limit: Option<RateLimit>,
+    /// The name of the caller that made it.
+    pub created_by: String,
+    /// The time when it was made.
+    #[serde(with = "super::time::moment")]
+    pub created_at: Timestamp,
+    /// The time when it expires; none if it does not.
+    #[serde(default, with = "super::time::optional")]
+    pub expires_at: Option<Timestamp>,
+    /// It has expired.
+    pub expired: bool,
+    /// The time of its last use, to about a minute; none if it was never used.
+    #[serde(default, with = "super::time::optional")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What the registry tells the gateway of a token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KnownToken {
+    /// Its name.
+    pub name: TokenName,
+    /// Its role.
+    pub role: TokenRole,
+    /// The functions that it is for; empty for all of them.
+    pub functions: Vec<FunctionPattern>,
+    /// The limit of its requests; none where there is none.
+    pub rate_limit: Option<RateLimit>,
+    /// The time until this text is no longer accepted, by the store's clock, in milliseconds; 0 once it is not; none if it
+    /// does not end.
+    pub left_ms: Option<u64>,
+    /// The token was rotated, and this is its old text.
+    pub is_old: bool,
+    /// The time when the token, or its old text, expires; none if it does not.
+    #[serde(default, with = "super::time::optional")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The registry's answer to the gateway that follows changes of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenChanges {
+    /// Grows with each change; begins anew with the registry's process.
+    pub generation: u64,
+    /// The registry's process, since generations of two of them say nothing about each other.
+    pub process: uuid::Uuid,
+}
+
+/// A secret, as in the answer to `GET /v1/secrets`: everything but its value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecretInfo {
+    /// The name, and the function that it is for.
+    #[serde(flatten)]
+    pub place: SecretPlace,
+    /// The id of the key that it is encrypted with.
+    pub key: KeyId,
+    /// This host has the key.
+    pub key_is_here: bool,
+    /// The name of the caller that set it.
+    pub set_by: String,
+    /// The time when its name was first set.
+    #[serde(with = "super::time::moment")]
+    pub created_at: Timestamp,
+    /// The time when its value was set.
+    #[serde(with = "super::time::moment")]
+    pub set_at: Timestamp,
+    /// The functions whose active revision gets it.
+    pub used_by: Vec<FunctionName>,
+}
+
+/// The answer to `PUT /v1/secrets/{name}` (201, or 200 where it replaced another value).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecretSet {
+    /// The name, and the function that it is for.
+    #[serde(flatten)]
+    pub place: SecretPlace,
+    /// There was a value before.
+    pub replaced: bool,
+    /// The functions whose active revision gets it: their instances are drained.
+    pub used_by: Vec<FunctionName>,
+}
+
+/// The answer to `POST /v1/secret-key/rotate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// The id of the newest key.
+    pub key: KeyId,
+    /// The number of secrets that were encrypted anew.
+    pub rotated: u64,
+    /// The number of secrets that had that key already.
+    pub unchanged: u64,
+    /// Secrets that stay as they are, since this host does not have their key.
+    pub left: Vec<SecretPlace>,
 }
 
 /// The answer of every role to `GET /healthz` and `/readyz`.

@@ -138,6 +138,8 @@ pub mod code {
         REVISION_NOT_FOUND = "revision_not_found" 404 Caller false "no such revision";
         BUILD_NOT_FOUND = "build_not_found" 404 Caller false "no such build, or its log is not kept";
         INVOCATION_NOT_FOUND = "invocation_not_found" 404 Caller false "no such invocation";
+        TOKEN_NOT_FOUND = "token_not_found" 404 Caller false "no such token";
+        SECRET_NOT_FOUND = "secret_not_found" 404 Caller false "no such secret";
         ROUTE_NOT_FOUND = "route_not_found" 404 Caller false "no such route";
         METHOD_NOT_ALLOWED = "method_not_allowed" 405 Caller false "the method is not allowed here";
         REQUEST_TIMEOUT = "request_timeout" 408 Caller false "the request has stopped coming";
@@ -152,6 +154,8 @@ pub mod code {
         INVALID_UPLOAD = "invalid_upload" 422 Caller false "the upload cannot be used";
         INVALID_MANIFEST = "invalid_manifest" 422 Caller false "the manifest is not valid";
         BUILD_FAILED = "build_failed" 422 Function false "the build failed";
+        INVALID_SECRET = "invalid_secret" 422 Caller false "the secret cannot be used";
+        RATE_LIMITED = "rate_limited" 429 Caller true "too many requests";
         THROTTLED = "throttled" 429 Caller true "too many invocations at once";
         FUNCTION_FAILED = "function_failed" 500 Function false "the function failed";
         FUNCTION_CRASHED = "function_crashed" 502 Function false "the function crashed";
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn a_request_that_has_to_be_changed_is_not_worth_a_repeat() {
         // A request that only came too early or too often does not have to be changed.
-        let waits = [code::NOT_FINISHED, code::THROTTLED];
+        let waits = [code::NOT_FINISHED, code::THROTTLED, code::RATE_LIMITED];
         for code in code::ALL {
             if (400..500).contains(&code.status) || code.fault == Fault::Caller {
                 assert_eq!(code.retry_safe, waits.contains(code), "{}", code.code);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FunctionId, FunctionName, Language, RevisionNumber};
+use super::{Digest, FunctionId, FunctionName, Language, RateLimit, RevisionNumber, SecretName};
 
 /// A deployed function. Exactly one of its revisions is active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +85,12 @@ pub struct FunctionSpec {
     /// Environment variables of the function.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The secrets that it gets as environment variables. Revisions of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretName>,
+    /// The limit of its calls, sync and async, on each host; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     /// The command that makes its code from the source; none where the source is the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_command: Option<BuildCommand>,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use super::limits::MAX_BODY;
 use super::{
     Body, Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse,
-    InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, Start, State, function::millis,
+    InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, SecretPlace, Start, State, function::millis,
 };
 
 /// The version of all headers in this file.
@@ -314,7 +314,7 @@ pub struct Event {
     pub change: Change,
 }
 
-/// A change of a function.
+/// A change of a function, a secret or a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
@@ -328,6 +328,14 @@ pub enum Change {
         /// The function.
         function: FunctionId,
     },
+    /// A secret was set or deleted: instances that may hold another value are drained. Earlier versions read all functions
+    /// again.
+    SecretChanged {
+        /// The secret.
+        place: SecretPlace,
+    },
+    /// A token was revoked or got another text. Earlier versions read all functions again.
+    TokensChanged,
 }
 
 /// A header of this file.

@@ -3,7 +3,9 @@
 //! list of languages, which is data too.
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod api;
+pub mod audit;
 pub mod build_log;
 pub mod call;
 pub mod dependencies;
@@ -20,10 +22,13 @@ pub mod phase;
 mod reason;
 pub mod rounded;
 pub mod route;
+pub mod secret;
 mod secret_url;
 pub mod time;
 
 pub use crate::language::Language;
+pub use access::{Caller, FunctionPattern, RateLimit, StoredToken, TokenRole};
+pub use audit::{AuditEntry, AuditOutcome, NewAuditEntry};
 pub use build_log::{BuildLine, BuildLog, WhichBuild};
 pub use call::{Call, CallAnswer, CallEnding, Ended};
 pub use dependencies::{Dependencies, PackageVersion, Target};
@@ -40,7 +45,10 @@ pub use invocation::{
     AttemptRecord, Body, CallHeaders, FunctionError, Mode, Record, ResultInfo, Start, State,
 };
 pub use log::{LineKind, LogLine, Stream, Tail};
-pub use name::{FunctionName, PlatformName};
+pub use name::{FunctionName, PlatformName, TokenName};
 pub use phase::{Phase, PhaseName, Phases};
 pub use reason::Reason;
+pub use secret::{
+    KeyId, MAX_SECRET, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret,
+};
 pub use secret_url::SecretUrl;

@@ -55,6 +55,11 @@ name!(
     PlatformName,
     "platform name"
 );
+name!(
+    /// A token's name, by which it is listed and revoked; the same rule.
+    TokenName,
+    "token name"
+);
 
 /// An error: a name breaks the rule. It says how, and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -343,6 +343,8 @@ mod tests {
                 min_instances: 0,
                 concurrency,
             },
+            secrets: Vec::new(),
+            rate_limit: None,
             from_source: false,
         }
     }

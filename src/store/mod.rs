@@ -1,7 +1,7 @@
 //! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs.
 //!
 //! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Dependencies`],
-//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`] and [`Health`]. [`connect`] returns an [`Arc`] of all
+//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`], [`Tokens`], [`Secrets`], [`AuditLog`] and [`Health`]. [`connect`] returns an [`Arc`] of all
 //! of them, which coerces to one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
@@ -15,6 +15,7 @@
 //! async invocations, see [`Totals`].
 #![warn(missing_docs)]
 
+mod audit_log;
 mod build_logs;
 mod dependencies;
 mod error;
@@ -32,13 +33,16 @@ mod reads;
 mod refusals;
 mod row;
 mod rows;
+mod secrets;
 mod settlement;
 mod sqlite;
 mod statements;
 mod survey;
+mod tokens;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use audit_log::{AuditFilter, AuditLog, MAX_AUDIT_ENTRIES};
 pub use build_logs::{BuildLogs, MAX_BUILD_LOG, NewBuildLog};
 pub use dependencies::{Dependencies, MAX_PIECE};
 pub use error::{Error, Refusal};
@@ -53,7 +57,9 @@ pub use invocations::{
 use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
+pub use secrets::Secrets;
 pub use survey::{Migrations, Survey, UnusableFunction, survey};
+pub use tokens::{AddToken, FoundToken, KEEP_EXPIRED, Tokens};
 
 use crate::model::SecretUrl;
 
@@ -61,15 +67,21 @@ use crate::model::SecretUrl;
 pub trait Store: RegistryStore + ManagerStore + Invocations {}
 
 /// The parts that the registry uses: functions, their dependencies and the logs of their builds, the instances of
-/// `status`, and the deletion of old data.
-pub trait RegistryStore: Functions + Dependencies + BuildLogs + Leases + History + Health {}
+/// `status`, tokens, secrets and the audit log, and the deletion of old data.
+pub trait RegistryStore:
+    Functions + Dependencies + BuildLogs + Leases + History + Tokens + Secrets + AuditLog + Health
+{
+}
 
-/// The parts that a manager uses: functions, their code and dependencies, its lease and claims, its log lines.
-pub trait ManagerStore: Functions + Dependencies + Leases + Logs + Health {}
+/// The parts that a manager uses: functions, their code, dependencies and secrets, its lease and claims, its log lines.
+pub trait ManagerStore: Functions + Dependencies + Secrets + Leases + Logs + Health {}
 
 impl<T: RegistryStore + ManagerStore + Invocations> Store for T {}
-impl<T: Functions + Dependencies + BuildLogs + Leases + History + Health> RegistryStore for T {}
-impl<T: Functions + Dependencies + Leases + Logs + Health> ManagerStore for T {}
+impl<T> RegistryStore for T where
+    T: Functions + Dependencies + BuildLogs + Leases + History + Tokens + Secrets + AuditLog + Health
+{
+}
+impl<T: Functions + Dependencies + Secrets + Leases + Logs + Health> ManagerStore for T {}
 
 /// The choice of a store. Parsed from `postgres://user:password@host:port/database` or `sqlite:PATH`.
 #[derive(Clone, Debug)]

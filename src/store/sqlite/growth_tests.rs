@@ -49,6 +49,8 @@ fn revision(function: &str) -> NewRevision {
             min_instances: 0,
             concurrency: 1,
         },
+        secrets: Vec::new(),
+        rate_limit: None,
         from_source: false,
     };
     let source = Digest::of(b"source");

@@ -1,0 +1,44 @@
+-- Tokens: the SHA-256 of each text, and of the one before it for as long as that is accepted, too. functions is JSON.
+CREATE TABLE tokens (
+    name         text   PRIMARY KEY,
+    digest       text   NOT NULL,
+    old_digest   text,
+    old_until    bigint,
+    role         text   NOT NULL,
+    functions    text   NOT NULL,
+    rate_limit   text,
+    created_by   text   NOT NULL,
+    created_at   bigint NOT NULL,
+    expires_at   bigint,
+    last_used_at bigint
+);
+CREATE UNIQUE INDEX tokens_digest ON tokens (digest);
+CREATE UNIQUE INDEX tokens_old_digest ON tokens (old_digest);
+
+-- Secrets, encrypted. function is the name of the function that one is for, or empty for all of them.
+CREATE TABLE secrets (
+    function   text   NOT NULL,
+    name       text   NOT NULL,
+    version    uuid   NOT NULL,
+    key        text   NOT NULL,
+    sealed     bytea  NOT NULL,
+    set_by     text   NOT NULL,
+    created_at bigint NOT NULL,
+    set_at     bigint NOT NULL,
+    PRIMARY KEY (function, name)
+);
+
+-- Who changed something, or was refused. from_address is null within the platform.
+CREATE TABLE audit_log (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at           bigint NOT NULL,
+    caller       text   NOT NULL,
+    role         text,
+    from_address text,
+    action       text   NOT NULL,
+    target       text,
+    outcome      text   NOT NULL,
+    detail       text,
+    count        bigint NOT NULL
+);
+CREATE INDEX audit_log_at ON audit_log (at);

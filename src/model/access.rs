@@ -1,0 +1,300 @@
+//! Who may do what: tokens, their roles, the functions that they are for, and the caller of a request.
+
+use std::{fmt, net::IpAddr, num::NonZeroU32, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, FunctionName, TokenName};
+
+/// The rights of a token. Each role has those of the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenRole {
+    /// Calls functions, and reads what came of it.
+    Invoke,
+    /// Deploys, reads logs, and sets secrets, too.
+    Deploy,
+    /// May do everything.
+    Admin,
+}
+
+impl TokenRole {
+    /// All roles, the least one first.
+    pub const ALL: [Self; 3] = [Self::Invoke, Self::Deploy, Self::Admin];
+
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invoke => "invoke",
+            Self::Deploy => "deploy",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for TokenRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TokenRole {
+    type Err = InvalidRole;
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let role = Self::ALL.into_iter().find(|role| role.as_str() == text);
+        role.ok_or_else(|| InvalidRole(text.to_owned()))
+    }
+}
+
+/// An error: the text names no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a role of a token; accepted are invoke, deploy and admin")]
+pub struct InvalidRole(pub String);
+
+/// Functions by their names: a name, in which each `*` stands for any characters, also none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct FunctionPattern(String);
+
+impl FunctionPattern {
+    /// The most characters of a pattern.
+    pub const MAX_LENGTH: usize = 63;
+
+    /// Returns the pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the function is one of them.
+    pub fn matches(&self, function: &FunctionName) -> bool {
+        matches(&self.0, function.as_str())
+    }
+}
+
+/// Returns whether `text` is what `pattern` stands for, in which each `*` stands for any characters, also none. It takes
+/// no more steps than the product of both lengths.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut read) = (0, 0);
+    // The place after the last `*`, and how much of the text that `*` stands for.
+    let mut last: Option<(usize, usize)> = None;
+    while read < text.len() {
+        if pattern.get(at) == Some(&b'*') {
+            at += 1;
+            last = Some((at, read));
+        } else if pattern.get(at) == Some(&text[read]) {
+            (at, read) = (at + 1, read + 1);
+        } else if let Some((after, begun)) = last {
+            (at, read) = (after, begun + 1);
+            last = Some((after, begun + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+impl fmt::Display for FunctionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for FunctionPattern {
+    type Err = InvalidPattern;
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*".contains(&byte);
+        let fits = !text.is_empty() && text.len() <= Self::MAX_LENGTH && text.bytes().all(allowed);
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidPattern(text.to_owned())) }
+    }
+}
+
+impl<'de> Deserialize<'de> for FunctionPattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An error: the text is not a pattern for names of functions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is not a pattern for functions; write a function's name, in which `*` stands for any characters, for example team_*"
+)]
+pub struct InvalidPattern(pub String);
+
+/// A limit for requests or calls: so many in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateLimit {
+    /// How many, at least one.
+    pub count: NonZeroU32,
+    /// The period: a second, a minute or an hour.
+    pub per: Duration,
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.per.as_secs() {
+            1 => "s",
+            60 => "m",
+            _ => "h",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+impl FromStr for RateLimit {
+    type Err = InvalidRate;
+    fn from_str(text: &str) -> Result<Self, InvalidRate> {
+        let invalid = || InvalidRate(text.to_owned());
+        let (count, unit) = text.split_once('/').ok_or_else(invalid)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return Err(invalid()),
+        };
+        let is_plain = count.bytes().all(|byte| byte.is_ascii_digit()) && count.len() <= 7;
+        let count = Some(count).filter(|_| is_plain).and_then(|count| count.parse().ok());
+        let count: NonZeroU32 = count.ok_or_else(invalid)?;
+        Ok(Self { count, per: Duration::from_secs(seconds) })
+    }
+}
+
+impl Serialize for RateLimit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RateLimit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An error: the text is not a rate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a rate; write a number from 1 to 9999999 and a period, s, m or h, for example \"100/s\"")]
+pub struct InvalidRate(pub String);
+
+/// The rights of whoever sends a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The name, as the audit log has it: `token NAME`, `token file of HOST`, or `oidc SUBJECT`.
+    pub name: String,
+    /// The token's role.
+    pub role: TokenRole,
+    /// The functions that the token is for; empty for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionPattern>,
+    /// The address that the request came from; none where it came from another role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Returns the caller of a request that another role, or a program with the internal token, has sent by itself.
+    pub fn internal() -> Self {
+        Self {
+            name: "internal".to_owned(),
+            role: TokenRole::Admin,
+            functions: Vec::new(),
+            from: None,
+        }
+    }
+
+    /// Returns whether the token is for this function.
+    pub fn reaches(&self, function: &FunctionName) -> bool {
+        self.functions.is_empty() || self.functions.iter().any(|pattern| pattern.matches(function))
+    }
+
+    /// Returns whether the token is for some functions only.
+    pub fn is_limited(&self) -> bool {
+        !self.functions.is_empty()
+    }
+}
+
+/// A stored token, without the token itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its name, unique on the platform.
+    pub name: TokenName,
+    /// The SHA-256 of the token.
+    pub digest: Digest,
+    /// Its role.
+    pub role: TokenRole,
+    /// The functions that it is for; empty for all of them.
+    pub functions: Vec<FunctionPattern>,
+    /// The limit of its requests; none where there is none.
+    pub rate_limit: Option<RateLimit>,
+    /// The name of the caller that made it.
+    pub created_by: String,
+    /// The time when it was made.
+    pub created_at: jiff::Timestamp,
+    /// The time when it expires; none if it does not.
+    pub expires_at: Option<jiff::Timestamp>,
+    /// The time of its last use, to about a minute; none if it was never used.
+    pub last_used_at: Option<jiff::Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_stands_for_the_names_that_it_matches() {
+        let cases = [
+            ("hello", "hello", true),
+            ("hello", "hello2", false),
+            ("*", "hello", true),
+            ("team_*", "team_a", true),
+            ("team_*", "team-a", false),
+            ("*_job", "nightly_job", true),
+            ("a*b*c", "a-x-b-y-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("**", "x", true),
+        ];
+        for (pattern, name, expected) in cases {
+            let pattern: FunctionPattern = pattern.parse().unwrap();
+            assert_eq!(pattern.matches(&name.parse().unwrap()), expected, "{pattern} {name}");
+        }
+        for text in ["", "Hello", "a b", "a/b", "ä", &"x".repeat(64)] {
+            assert!(text.parse::<FunctionPattern>().is_err(), "{text}");
+        }
+        let hostile = format!("{}b", "*a".repeat(31));
+        let name: FunctionName = "a".repeat(63).parse().unwrap();
+        assert!(!hostile.parse::<FunctionPattern>().unwrap().matches(&name));
+    }
+
+    #[test]
+    fn a_rate_is_shown_as_it_is_read() {
+        for text in ["1/s", "100/m", "9999999/h"] {
+            assert_eq!(text.parse::<RateLimit>().unwrap().to_string(), text);
+        }
+        for text in ["", "0/s", "1", "1/d", "-1/s", "+1/s", "1.5/s", "10000000/s", "1/s/s"] {
+            let error = text.parse::<RateLimit>().unwrap_err().to_string();
+            assert!(error.contains("for example \"100/s\""), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn each_role_has_the_rights_of_those_before_it() {
+        assert!(TokenRole::Admin > TokenRole::Deploy && TokenRole::Deploy > TokenRole::Invoke);
+        for role in TokenRole::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
+        }
+        let error = "Admin".parse::<TokenRole>().unwrap_err().to_string();
+        assert_eq!(error, "'Admin' is not a role of a token; accepted are invoke, deploy and admin");
+    }
+
+    #[test]
+    fn a_limited_token_reaches_its_functions_only() {
+        let name = |text: &str| text.parse::<FunctionName>().unwrap();
+        let mut caller = Caller::internal();
+        assert!(caller.reaches(&name("any")) && !caller.is_limited());
+        caller.functions = vec!["a_*".parse().unwrap(), "b".parse().unwrap()];
+        assert!(caller.is_limited());
+        assert!(caller.reaches(&name("a_1")) && caller.reaches(&name("b")));
+        assert!(!caller.reaches(&name("c")));
+    }
+}

@@ -1,0 +1,30 @@
+//! Secrets, encrypted. The store knows neither a value nor a key.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::model::{FunctionName, KeyId, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret};
+
+/// Secrets by their place.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// Sets a secret. With `existing`, only if there is one at this place. Returns whether it replaced one; none when
+    /// nothing was set.
+    async fn put_secret(&self, secret: &SealedSecret, existing: bool) -> Result<Option<bool>, Error>;
+    /// Replaces key and ciphertext of a secret that still has this version, and nothing else of it. False when it has
+    /// another one, or is gone.
+    async fn reseal_secret(&self, secret: &SealedSecret) -> Result<bool, Error>;
+    /// Deletes a secret. False when there is none at this place.
+    async fn delete_secret(&self, place: &SecretPlace) -> Result<bool, Error>;
+    /// Returns all secrets, those of the platform first, by function and name.
+    async fn secrets(&self) -> Result<Vec<StoredSecret>, Error>;
+    /// Returns the secrets that a function gets for these names: its own, or else the platform's. A name that has neither is
+    /// left out.
+    async fn secrets_of(
+        &self,
+        function: &FunctionName,
+        names: &[SecretName],
+    ) -> Result<Vec<StoredSecret>, Error>;
+    /// Returns the place, version and key of every secret, in no order.
+    async fn secret_versions(&self) -> Result<Vec<(SecretPlace, SecretVersion, KeyId)>, Error>;
+}

@@ -1,0 +1,71 @@
+//! Tokens.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::Error;
+use crate::model::{Digest, FunctionPattern, RateLimit, StoredToken, TokenName, TokenRole};
+
+/// The time after which an expired token is deleted by the sweep.
+pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Tokens by their name and by the digest of their text, which itself is not stored.
+#[async_trait]
+pub trait Tokens: Send + Sync {
+    /// Adds a token. None when there is one of this name already.
+    async fn add_token(&self, new: &AddToken) -> Result<Option<StoredToken>, Error>;
+    /// Returns tokens by name: the first `limit` of those whose names come after this one.
+    async fn tokens(&self, after: Option<&TokenName>, limit: u32) -> Result<Vec<StoredToken>, Error>;
+    /// Returns the token whose text, or whose text before its last rotation, has this digest, also when that is no longer
+    /// accepted; none when there is no such token.
+    async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error>;
+    /// Gives a token another text; the one before is accepted for `keep_old`, too, and all older ones no longer. None when no
+    /// token has this name.
+    async fn rotate_token(
+        &self,
+        name: &TokenName,
+        digest: &Digest,
+        keep_old: Duration,
+    ) -> Result<Option<StoredToken>, Error>;
+    /// Deletes a token. False when no token has this name.
+    async fn revoke_token(&self, name: &TokenName) -> Result<bool, Error>;
+    /// Notes that a token is used now, unless that was noted less than a minute ago. It may be lost with the store's last
+    /// moments. An unknown name changes nothing.
+    async fn note_use(&self, name: &TokenName) -> Result<(), Error>;
+    /// Deletes tokens that expired longer ago than [`KEEP_EXPIRED`]. Returns how many.
+    async fn prune_tokens(&self) -> Result<u64, Error>;
+}
+
+/// A token to be added.
+#[derive(Clone, Debug)]
+pub struct AddToken {
+    /// Its name.
+    pub name: TokenName,
+    /// The SHA-256 of its text.
+    pub digest: Digest,
+    /// Its role.
+    pub role: TokenRole,
+    /// The functions that it is for; empty for all of them.
+    pub functions: Vec<FunctionPattern>,
+    /// The limit of its requests.
+    pub rate_limit: Option<RateLimit>,
+    /// The name of the caller that makes it.
+    pub created_by: String,
+    /// The time after which it expires, from now on by the store's clock.
+    pub expires_in: Option<Duration>,
+}
+
+/// A token that a digest led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundToken {
+    /// The token.
+    pub token: StoredToken,
+    /// The digest is that of its old text.
+    pub is_old: bool,
+    /// The time when this text is no longer accepted: that of the token, or of its old text, if that is sooner.
+    pub expires_at: Option<Timestamp>,
+    /// The time until then by the store's clock: zero once it is over, none if it does not end.
+    pub left: Option<Duration>,
+}
