@@ -21,6 +21,7 @@ mod error;
 mod error_chain;
 pub mod gateway;
 pub mod http;
+pub mod keyring;
 pub mod language;
 pub mod lifecycle;
 mod local;
