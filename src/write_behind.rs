@@ -1,7 +1,7 @@
 //! Writing behind: items that nobody waits for, stored in batches by a task of their own.
 //!
 //! ```text
-//!  reserve ─▶ send ─▶ waiting, bounded in items and bytes ─▶ batch ─▶ stored, or lost after a short outage
+//!  reserve ─▶ send ─▶ waiting, bounded in items and bytes ─▶ batch ─▶ stored, or lost after an outage
 //!     │ no room: the caller drops and counts                            └─▶ told: Destination::settled
 //! ```
 //!
@@ -28,8 +28,6 @@ use crate::{
 /// Pauses between the attempts to store a batch.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// Attempts to store a batch. With their pauses, 13 to 26 s, they outlast a short outage; then it is lost.
-const ATTEMPTS: u32 = 8;
 
 /// Bounds of one writer. Besides these at most [`WRITTEN_BEHIND`] bytes wait.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +51,9 @@ pub trait Destination: Send + Sync + 'static {
 
     /// For the log: `records`.
     const WHAT: &'static str;
+
+    /// Attempts to store a batch; then it is lost. With their pauses, 13 to 26 s, these outlast a short outage.
+    const ATTEMPTS: u32 = 8;
 
     /// Bytes of memory that an item takes.
     fn size(item: &Self::Item) -> usize;
@@ -208,14 +209,14 @@ fn collect<D: Destination>(
     (batch, bytes)
 }
 
-/// Tries for as long as a short outage may take; false when the batch is lost then.
+/// Tries for as long as the destination wants; false when the batch is lost then.
 async fn store<D: Destination>(destination: &D, batch: &[D::Item]) -> bool {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut attempt = 1;
     loop {
         match destination.store(batch).await {
             Ok(()) => return true,
-            Err(error) if D::is_transient(&error) && attempt < ATTEMPTS => backoff.pause().await,
+            Err(error) if D::is_transient(&error) && attempt < D::ATTEMPTS => backoff.pause().await,
             Err(error) => {
                 tracing::warn!(count = batch.len(), error = %chain(&error), "{} not stored", D::WHAT);
                 return false;

@@ -8,7 +8,7 @@ use super::{Registry, checks::Report};
 use crate::{
     clock::Clock,
     error_chain::chain,
-    http::{Answer, At, Query},
+    http::{Answer, At, CalledBy, Query},
     model::{
         BuildLine, BuildLog, FunctionId, FunctionName, Problem, RevisionNumber, WhichBuild,
         api::Deployed, code, route,
@@ -159,6 +159,7 @@ impl Registry {
 /// `GET /v1/functions/{function}/build-log`; `revision` names the build: the number of a revision, `failed` or `newest`.
 pub async fn show(
     State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
     At(name): At<FunctionName>,
     uri: Uri,
 ) -> Answer<Json<BuildLog>> {
@@ -174,9 +175,9 @@ pub async fn show(
     let none = |detail: String| Problem::new(code::BUILD_NOT_FOUND, detail).into();
     match which {
         WhichBuild::Failed => return Err(none(format!("no build of '{name}' is known that failed"))),
-        WhichBuild::Newest => drop(registry.find(&name).await?),
+        WhichBuild::Newest => drop(registry.find(&name, &caller).await?),
         WhichBuild::Of(number) => {
-            let function = registry.find(&name).await?;
+            let function = registry.find(&name, &caller).await?;
             if registry.store.revision(function.id, number).await?.is_none() {
                 let detail = format!("'{name}' has no revision {number}");
                 return Err(Problem::new(code::REVISION_NOT_FOUND, detail).into());

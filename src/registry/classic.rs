@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::{Registry, change::MAX_REQUEST, checks::Source};
 use crate::{
-    http::{Answer, function_name, read_document},
+    http::{Answer, CalledBy, function_name, read_document},
     manifest,
-    model::{Code, Digest, FunctionName, FunctionSpec},
+    model::{Code, Digest, FunctionName, FunctionSpec, audit::action},
 };
 
 #[derive(Deserialize)]
@@ -31,7 +31,11 @@ struct Register {
 
 /// `POST /functions {name, image, runtime}`, also the gateway's `POST /deploy`: registers an image
 /// that is there already.
-pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -> Answer<Response> {
+pub async fn register(
+    State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
+    request: Request,
+) -> Answer<Response> {
     const SHAPE: &str = r#"{"name": "…", "image": "…"}, with "runtime" if you like"#;
     let (mut parts, body) = request.into_parts();
     let Register { name, image, .. } =
@@ -40,7 +44,7 @@ pub async fn register(State(registry): State<Arc<Registry>>, request: Request) -
     let digest = Digest::of(image.as_bytes());
     let spec = spec_of_image(image, &registry.languages.defaults);
     let source = Source { name: name.clone(), spec, digest, archive: None, check: true, refresh: false };
-    let deployed = registry.deploy(source, Arc::new(|_| {})).await?;
+    let deployed = registry.deploy(source, caller, Arc::new(|_| {})).await?;
     let answer = json!({
         "message": format!("Function {name} deployed"),
         "name": name,
@@ -58,9 +62,10 @@ fn spec_of_image(image: String, defaults: &manifest::Defaults) -> FunctionSpec {
 /// `GET /functions/{name}` → `{name, image, runtime, is_warm}`.
 pub async fn show(
     State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
     Path(name): Path<String>,
 ) -> Answer<Json<Value>> {
-    let info = registry.info(&function_name(&name)?).await?;
+    let info = registry.info(&function_name(&name)?, &caller).await?;
     let runtime = match &info.spec.code {
         Code::Language { language, .. } => language.to_string(),
         Code::Image { .. } | Code::Dockerfile { .. } => "image".to_owned(),
@@ -82,6 +87,7 @@ struct Warm {
 /// `PATCH /functions/{name}/warm {is_warm}`: what an external tool knows of instances of its own.
 pub async fn report_warm(
     State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
     Path(function): Path<String>,
     request: Request,
 ) -> Answer<Json<Value>> {
@@ -91,8 +97,10 @@ pub async fn report_warm(
     let Warm { is_warm } = read_document(&mut parts.headers, body, MAX_REQUEST, shape).await?;
     match registry.store.report_warm(&name, is_warm).await? {
         Some(_) => {
+            let detail = Some(format!("is_warm: {is_warm}"));
+            registry.audit(&caller, action::REPORT_WARM, Some(name.to_string()), detail).await;
             Ok(Json(json!({ "message": format!("Function {name} updated"), "is_warm": is_warm })))
         }
-        None => Err(registry.not_found(&name).await.into()),
+        None => Err(registry.not_found(&name, &caller).await.into()),
     }
 }

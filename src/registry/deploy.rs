@@ -15,8 +15,8 @@ use crate::{
     error_chain::chain,
     http::{Answer, Failure},
     model::{
-        Code, Dependencies, Digest, FunctionId, FunctionSpec, Problem, api::Deployed, code,
-        message::LoadCheck,
+        Caller, Code, Dependencies, Digest, FunctionId, FunctionSpec, Problem, api::Deployed,
+        audit::action, code, message::LoadCheck,
     },
     store::{self, NewRevision},
 };
@@ -26,6 +26,7 @@ const MAX_KEPT: usize = 4 * 1024 * 1024;
 
 /// The rest of a registration.
 struct Registration {
+    by: Caller,
     /// Its packages were resolved anew: others get them, too.
     refresh: bool,
     notice: Option<String>,
@@ -35,10 +36,15 @@ struct Registration {
 impl Registry {
     /// Deploys; `report` gets lines for people. Dropped before the revision is registered, it ends the build, and nothing
     /// is deployed; after that it goes on to its end.
-    pub async fn deploy(self: Arc<Self>, source: Source, report: Report) -> Answer<Deployed> {
+    pub async fn deploy(
+        self: Arc<Self>,
+        source: Source,
+        by: Caller,
+        report: Report,
+    ) -> Answer<Deployed> {
         let (name, recorder) = (source.name.clone(), Recorder::new(self.clock.clone()));
         let report = recorder.listening(report);
-        let deployed = self.clone().build_and_register(source, &report, &recorder).await;
+        let deployed = self.clone().build_and_register(source, &by, &report, &recorder).await;
         if let Err(Failure(problem)) = &deployed
             && recorder.has_begun()
         {
@@ -51,6 +57,7 @@ impl Registry {
     async fn build_and_register(
         self: Arc<Self>,
         mut source: Source,
+        by: &Caller,
         report: &Report,
         recorder: &Arc<Recorder>,
     ) -> Answer<Deployed> {
@@ -108,8 +115,8 @@ impl Registry {
                 dependencies: built.dependencies,
                 image: built.image,
             };
-            let rest =
-                Registration { refresh: source.refresh, notice: built.notice, output: built.output };
+            let (by, refresh) = (by.clone(), source.refresh);
+            let rest = Registration { by, refresh, notice: built.notice, output: built.output };
             let registering = async move { registry.register(revision, kept, rest, &recorder).await };
             match to_the_end(registering).await? {
                 Ok(deployed) => return Ok(deployed),
@@ -129,7 +136,7 @@ impl Registry {
         rest: Registration,
         recorder: &Recorder,
     ) -> Answer<Result<Deployed, String>> {
-        let Registration { refresh, notice, output } = rest;
+        let Registration { by, refresh, notice, output } = rest;
         let (name, fresh) = (new.name.clone(), new.dependencies.clone().filter(|_| refresh));
         let mut added = self.store.add_revision(new.clone()).await;
         // It went, while this was built, with the last revision that had named it.
@@ -157,6 +164,8 @@ impl Registry {
             tracing::warn!(error = %chain(&error), "old revisions not deleted; the sweep tries again");
         }
         self.announce_changed(function).await;
+        let detail = Some(format!("revision {}", revision.number));
+        self.audit(&by, action::DEPLOY, Some(name.to_string()), detail).await;
         tracing::info!(function = %name, revision = %revision.number, "deployed");
         let (number, image) = (revision.number, revision.image);
         let deployed =

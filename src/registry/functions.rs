@@ -12,7 +12,7 @@ use crate::{
     error_chain::chain,
     http::{Answer, function_not_found},
     model::{
-        Digest, Function, FunctionName, Problem,
+        Caller, Code, Digest, Function, FunctionName, Problem, TokenRole,
         api::{FunctionInfo, NotKept, Packages, Page},
         route,
     },
@@ -20,23 +20,27 @@ use crate::{
 };
 
 impl Registry {
-    pub async fn not_found(&self, name: &FunctionName) -> Problem {
+    /// 404 with the near names, of functions that the caller may know of.
+    pub async fn not_found(&self, name: &FunctionName, caller: &Caller) -> Problem {
         let functions = self.store.functions().await.unwrap_or_else(|error| {
             tracing::debug!(error = %chain(&error), "no names to suggest");
             Vec::new()
         });
-        function_not_found(name, functions.iter().map(|function| function.name.as_str()))
+        let names = functions.iter().map(|function| &function.name);
+        let names = names.filter(|name| caller.reaches(name));
+        function_not_found(name, names.map(FunctionName::as_str))
     }
 
-    pub async fn find(&self, name: &FunctionName) -> Answer<Function> {
+    pub async fn find(&self, name: &FunctionName, caller: &Caller) -> Answer<Function> {
         match self.store.function(name).await? {
             Some(function) => Ok(function),
-            None => Err(self.not_found(name).await.into()),
+            None => Err(self.not_found(name, caller).await.into()),
         }
     }
 
-    pub async fn info(&self, name: &FunctionName) -> Answer<FunctionInfo> {
-        let function = self.find(name).await?;
+    /// A function as this caller may see it.
+    pub async fn info(&self, name: &FunctionName, caller: &Caller) -> Answer<FunctionInfo> {
+        let function = self.find(name, caller).await?;
         let revision =
             self.store.revision(function.id, function.active_revision).await?.ok_or_else(|| {
                 store::Error::Missing(format!("the active revision of '{}'", function.name))
@@ -50,7 +54,7 @@ impl Registry {
         };
         let active = ActiveFunction { function, revision };
         let info = info(active, u32::try_from(instances).unwrap_or(u32::MAX));
-        Ok(FunctionInfo { installed, unusable, not_kept, ..info })
+        Ok(shown(FunctionInfo { installed, unusable, not_kept, ..info }, caller))
     }
 
     /// Asks the manager of this host why it does not keep instances. One that does not answer is not waited for.
@@ -74,11 +78,13 @@ impl Registry {
         Ok(self.store.dependencies(tree).await?.map(Packages::from))
     }
 
-    /// The first `limit` of those whose names come after this one, by name, in two queries.
+    /// What this caller may see of the first `limit` of those whose names come after this one, by name, in two queries. A page
+    /// with fewer of them, or none, may have a next one all the same.
     pub async fn page(
         &self,
         after: Option<&FunctionName>,
         limit: u32,
+        caller: &Caller,
     ) -> Result<Page<FunctionInfo>, store::Error> {
         let functions = self.store.active_functions(after, limit).await?;
         let ids: Vec<_> = functions.iter().map(|active| active.function.id).collect();
@@ -89,8 +95,20 @@ impl Registry {
             let instances = live.get(&active.function.id).copied().unwrap_or_default();
             info(active, instances)
         };
-        Ok(Page { items: functions.into_iter().map(info).collect(), next })
+        let reached = functions.into_iter().filter(|active| caller.reaches(&active.function.name));
+        Ok(Page { items: reached.map(info).map(|info| shown(info, caller)).collect(), next })
     }
+}
+
+/// Who only calls a function does not see the values that it is given: variables, and arguments of its Dockerfile.
+fn shown(mut info: FunctionInfo, caller: &Caller) -> FunctionInfo {
+    if caller.role < TokenRole::Deploy {
+        info.spec.env.clear();
+        if let Code::Dockerfile { args, .. } = &mut info.spec.code {
+            args.clear();
+        }
+    }
+    info
 }
 
 fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -> FunctionInfo {
@@ -107,5 +125,54 @@ fn info(ActiveFunction { function, revision }: ActiveFunction, instances: u32) -
         not_kept: None,
         unusable: Vec::new(),
         spec: revision.spec,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FunctionId, Network, RevisionNumber};
+
+    fn of_dockerfile() -> FunctionInfo {
+        let manifest =
+            "dockerfile = 'Dockerfile'\n[build]\nargs = { KEY = 'hunter2' }\n[env]\nKEY = 'hunter2'\n";
+        let defaults = crate::manifest::Defaults::default();
+        let spec = crate::manifest::parse(manifest, "cloudfunc.toml", &defaults).unwrap().spec;
+        FunctionInfo {
+            name: "f".parse().unwrap(),
+            id: FunctionId::new(),
+            active_revision: RevisionNumber(1),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            deployed_at: jiff::Timestamp::UNIX_EPOCH,
+            is_warm: false,
+            instances: 0,
+            image: "image".to_owned(),
+            installed: None,
+            not_kept: None,
+            unusable: Vec::new(),
+            spec,
+        }
+    }
+
+    #[test]
+    fn only_who_deploys_sees_what_a_function_is_given() {
+        let whole = of_dockerfile();
+        let seen = |role| {
+            let seen = shown(whole.clone(), &Caller { role, ..Caller::internal() });
+            serde_json::to_string(&seen).unwrap()
+        };
+        for role in [TokenRole::Deploy, TokenRole::Admin] {
+            assert_eq!(seen(role), serde_json::to_string(&whole).unwrap(), "{role}");
+        }
+        assert_eq!(seen(TokenRole::Deploy).matches("hunter2").count(), 2);
+        assert!(!seen(TokenRole::Invoke).contains("hunter2"));
+        let mut blank = whole.clone();
+        blank.spec.env.clear();
+        blank.spec.code = Code::Dockerfile {
+            dockerfile: "Dockerfile".to_owned(),
+            args: std::collections::BTreeMap::new(),
+            network: Network::None,
+        };
+        assert_eq!(seen(TokenRole::Invoke), serde_json::to_string(&blank).unwrap());
     }
 }

@@ -15,9 +15,9 @@ use futures_util::{StreamExt as _, stream};
 use super::Registry;
 use crate::{
     error_chain::chain,
-    http::{Answer, Query},
+    http::{Answer, CalledBy, Query},
     model::{
-        FunctionName,
+        Caller, FunctionName,
         api::{FunctionInfo, Page},
         route,
     },
@@ -29,33 +29,58 @@ const MAX_PAGE: u32 = 1000;
 /// Functions in memory at once where all are asked for.
 const PIECE: u32 = 500;
 
-pub async fn list(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer {
+pub async fn list(
+    State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
+    uri: Uri,
+) -> Answer {
     let query = Query::read(uri.query(), route::LIST_FUNCTIONS.endpoint.query)?;
     let limit = query.number("limit", 1, MAX_PAGE)?;
     let after = query.one("cursor", str::parse::<FunctionName>)?;
-    let first = registry.page(after.as_ref(), limit.unwrap_or(PIECE)).await?;
+    let first = registry.page(after.as_ref(), limit.unwrap_or(PIECE), &caller).await?;
     Ok(match limit {
         Some(_) => Json(first).into_response(),
-        None => all(registry, first),
+        None => all(registry, caller, first),
     })
 }
 
 /// One document, as a page without a next one is. What cannot be read later on ends it in the middle, which no client
 /// takes for the whole.
-fn all(registry: Arc<Registry>, first: Page<FunctionInfo>) -> Response {
+fn all(registry: Arc<Registry>, caller: Caller, first: Page<FunctionInfo>) -> Response {
     let begin = text(&first, "{\"items\":[");
-    let rest = stream::try_unfold((registry, first.next), |(registry, next)| async move {
-        let Some(after) = next else { return Ok::<_, store::Error>(None) };
-        let after: FunctionName = after.parse().expect("a name that was read");
-        let page = registry.page(Some(&after), PIECE).await.inspect_err(|error| {
-            tracing::warn!(error = %chain(error), "a list of functions ends early");
-        })?;
-        let separator = if page.items.is_empty() { "" } else { "," };
-        Ok(Some((text(&page, separator), (registry, page.next))))
+    let rest = Rest { registry, caller, is_begun: !first.items.is_empty(), next: first.next };
+    let rest = stream::try_unfold(rest, |mut rest| async move {
+        let Some(page) = rest.page().await? else { return Ok::<_, store::Error>(None) };
+        let separator = if rest.is_begun && !page.items.is_empty() { "," } else { "" };
+        rest.is_begun |= !page.items.is_empty();
+        Ok(Some((text(&page, separator), rest)))
     });
     let end = Bytes::from_static(b"],\"next\":null}");
     let pieces = stream::iter([Ok(begin)]).chain(rest).chain(stream::iter([Ok(end)]));
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pieces)).into_response()
+}
+
+/// What of a list is not sent yet.
+struct Rest {
+    registry: Arc<Registry>,
+    caller: Caller,
+    /// A function was sent: the next one follows a comma.
+    is_begun: bool,
+    next: Option<String>,
+}
+
+impl Rest {
+    /// None after the last page.
+    async fn page(&mut self) -> Result<Option<Page<FunctionInfo>>, store::Error> {
+        let Some(after) = self.next.take() else { return Ok(None) };
+        let after: FunctionName = after.parse().expect("a name that was read");
+        let page = self.registry.page(Some(&after), PIECE, &self.caller).await;
+        let mut page = page.inspect_err(|error| {
+            tracing::warn!(error = %chain(error), "a list of functions ends early");
+        })?;
+        self.next = page.next.take();
+        Ok(Some(page))
+    }
 }
 
 fn text(page: &Page<FunctionInfo>, before: &str) -> Bytes {

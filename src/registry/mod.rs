@@ -1,5 +1,6 @@
-//! The registry: owns functions, revisions and bundles, and shows which functions are warm.
+//! The registry: owns functions, revisions and bundles, and shows which functions are warm; owns tokens and the audit log.
 
+mod audit_log;
 mod build;
 mod build_log;
 mod change;
@@ -10,8 +11,12 @@ mod deploy;
 mod functions;
 mod kept_memory;
 mod list;
+mod old_entries;
 mod prune;
 mod routes;
+mod token_changes;
+mod token_uses;
+mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +24,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Method},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -61,6 +67,13 @@ struct Registry {
     limits: Limits,
     checks: checks::Checks,
     peers: Peers,
+    audit_log: audit_log::Writer,
+    /// Changes of tokens.
+    generations: token_changes::Generations,
+    /// Uses of tokens that are to be written.
+    uses: token_uses::Uses,
+    /// Told to stop: who only waits for a change is let go.
+    stop: CancellationToken,
 }
 
 /// The other roles of this host.
@@ -72,7 +85,7 @@ pub struct Peers {
 }
 
 /// Runs a registry until it is told to stop. Soft: requests under way are answered, a deploy
-/// included.
+/// included, and the audit log is written.
 pub async fn run(
     backends: Backends,
     languages: Languages,
@@ -81,6 +94,7 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    let (audit_log, mut auditing) = audit_log::start(backends.store.clone());
     let registry = Arc::new(Registry {
         platform: backends.platform,
         store: backends.store,
@@ -90,26 +104,47 @@ pub async fn run(
         limits,
         checks: checks::Checks::default(),
         peers,
+        audit_log,
+        generations: token_changes::Generations::default(),
+        uses: token_uses::Uses::default(),
+        stop: shutdown.soft.clone(),
     });
     tracing::info!("registry ready");
     let serving = server.serve(routes::routes(registry.clone()), shutdown.soft.clone());
     tokio::select! {
         () = serving => {}
         () = registry.remove_queues_of_the_deleted() => {}
+        () = registry.follow_token_changes() => {}
+        () = registry.write_uses() => {}
+        () = registry.delete_old_entries() => {}
         () = shutdown.hard.cancelled() => {}
+        // It ends only by a panic. The supervisor starts us again.
+        ended = &mut auditing => anyhow::bail!("the writer of the audit log ended: {ended:?}"),
     }
+    registry.audit_log.finish(auditing, &shutdown.hard).await;
     Ok(())
 }
 
 impl Registry {
-    /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
-    /// and wait for it, so that who has an answer to his deploy reaches the new revision.
+    /// Tells everybody of a change: other hosts by broadcast, and of one of a function this host's scheduler, too, which it
+    /// waits for, so that who has an answer to his deploy reaches the new revision.
     async fn announce(&self, change: Change) {
-        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = change;
+        let function = match &change {
+            Change::FunctionChanged { function } | Change::FunctionDeleted { function } => {
+                Some(*function)
+            }
+            Change::SecretChanged { .. } | Change::TokensChanged => None,
+        };
         let event = Event { v: message::VERSION, change };
         if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
             tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
+        if let Some(function) = function {
+            self.tell_scheduler(function).await;
+        }
+    }
+
+    async fn tell_scheduler(&self, function: FunctionId) {
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
         let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());

@@ -6,18 +6,24 @@ use axum::{Json, extract::State, http::Uri};
 
 use super::{Registry, change::to_the_end};
 use crate::{
-    http::{Answer, Query},
+    http::{Answer, CalledBy, Query},
     model::{
+        Caller,
         api::{Amount, Pruned},
+        audit::action,
         route,
     },
     store::{self, Prunable},
-    units::parse_duration,
+    units::{parse_duration, show_duration},
 };
 
 /// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
 /// for records and log lines.
-pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<Pruned>> {
+pub async fn prune(
+    State(registry): State<Arc<Registry>>,
+    CalledBy(caller): CalledBy,
+    uri: Uri,
+) -> Answer<Json<Pruned>> {
     let query = Query::read(uri.query(), route::PRUNE.endpoint.query)?;
     let dry_run = query.flag("dry_run", false)?;
     let older_than = query.one("older_than", |text| {
@@ -28,17 +34,19 @@ pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Js
     if dry_run {
         return Ok(Json(report(prunable, true, None)));
     }
-    to_the_end(async move { registry.prune(age, prunable).await.map(Json) }).await
+    to_the_end(async move { registry.prune(age, prunable, &caller).await.map(Json) }).await
 }
 
 impl Registry {
-    async fn prune(&self, age: Duration, prunable: Prunable) -> Answer<Pruned> {
+    async fn prune(&self, age: Duration, prunable: Prunable, caller: &Caller) -> Answer<Pruned> {
         for function in self.store.prune_revisions(self.limits.keep_revisions, None).await? {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }
         store::prune_all(&*self.store, age, || false).await?;
         let given_back = self.store.vacuum().await?;
+        let detail = Some(format!("older than {}", show_duration(age)));
+        self.audit(caller, action::PRUNE, None, detail).await;
         tracing::info!(?prunable, given_back, "pruned");
         Ok(report(prunable, false, given_back))
     }

@@ -15,24 +15,26 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::{
-    Registry, build_log,
+    Registry, audit_log, build_log,
     change::{MAX_REQUEST, to_the_end},
     checks::{Report, Source, upload_too_large},
-    classic, list, prune,
+    classic, list, prune, token_changes, tokens,
 };
 use crate::{
     backends::store_and_queue,
     bundle,
     error_chain::chain,
     http::{
-        Answer, At, Failure, Query, Routed as _, health_routes, read_body, read_decoded, read_document,
+        Answer, At, CalledBy, Failure, Query, Routed as _, health_routes, read_body, read_decoded,
+        read_document,
     },
     model::{
-        FunctionName, Problem, RevisionNumber,
+        Caller, FunctionName, Problem, RevisionNumber,
         api::{
             ActiveRevision, DeployLine, Deployed, Dropped, FunctionInfo, InstanceInfo, Page,
             RevisionInfo, header as ours,
         },
+        audit::action,
         code,
         message::Change,
         route,
@@ -58,6 +60,14 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .answers(&route::ACTIVATE, activate)
         .answers(&route::BUILD_LOG, build_log::show)
         .answers(&route::PRUNE, prune::prune)
+        .answers(&route::LIST_TOKENS, tokens::list)
+        .answers(&route::CREATE_TOKEN, tokens::create)
+        .answers(&route::REVOKE_TOKEN, tokens::revoke)
+        .answers(&route::ROTATE_TOKEN, tokens::rotate)
+        .answers(&route::AUDIT_LOG, audit_log::list)
+        .route(route::KNOWN_TOKEN, post(tokens::known))
+        .route(route::TOKEN_CHANGES, get(token_changes::changes))
+        .route(route::REFUSALS, post(audit_log::refusals))
         .route("/functions", post(classic::register))
         .route("/functions/{name}", get(classic::show))
         .route("/functions/{name}/warm", patch(classic::report_warm))
@@ -65,7 +75,12 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .merge(health_routes("registry", platform, backends, ready, dropped))
 }
 
-async fn deploy(State(registry): Shared, At(function): At<FunctionName>, request: Request) -> Answer {
+async fn deploy(
+    State(registry): Shared,
+    CalledBy(caller): CalledBy,
+    At(function): At<FunctionName>,
+    request: Request,
+) -> Answer {
     let (mut parts, body) = request.into_parts();
     let query = Query::read(parts.uri.query(), route::DEPLOY.endpoint.query)?;
     let (check, refresh) = (query.flag("check", true)?, query.flag("refresh", false)?);
@@ -78,9 +93,9 @@ async fn deploy(State(registry): Shared, At(function): At<FunctionName>, request
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.contains("application/x-ndjson"));
     if streamed {
-        return Ok(deploy_streamed(registry, source));
+        return Ok(deploy_streamed(registry, source, caller));
     }
-    registry.deploy(source, Arc::new(|_| {})).await.map(created)
+    registry.deploy(source, caller, Arc::new(|_| {})).await.map(created)
 }
 
 /// The archive. A tar that says `Content-Encoding: gzip` of itself is one as it was sent.
@@ -114,7 +129,7 @@ fn created(deployed: Deployed) -> Response {
 }
 
 /// A line per step; the last one is `done` or `error`. When the client hangs up, the build is cancelled.
-fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
+fn deploy_streamed(registry: Arc<Registry>, source: Source, caller: Caller) -> Response {
     let (lines, receiver) = mpsc::unbounded_channel();
     let progress = lines.clone();
     let report: Report = Arc::new(move |message| drop(progress.send(DeployLine::Progress { message })));
@@ -122,7 +137,7 @@ fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
         let last = tokio::select! {
             biased;
             () = lines.closed() => return,
-            deployed = registry.deploy(source, report) => match deployed {
+            deployed = registry.deploy(source, caller, report) => match deployed {
                 Ok(deployed) => DeployLine::Done(deployed),
                 Err(Failure(problem)) => DeployLine::Error { problem: *problem },
             },
@@ -138,16 +153,26 @@ fn deploy_streamed(registry: Arc<Registry>, source: Source) -> Response {
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
-async fn show(State(registry): Shared, At(function): At<FunctionName>) -> Answer<Json<FunctionInfo>> {
-    registry.info(&function).await.map(Json)
+async fn show(
+    State(registry): Shared,
+    CalledBy(caller): CalledBy,
+    At(function): At<FunctionName>,
+) -> Answer<Json<FunctionInfo>> {
+    registry.info(&function, &caller).await.map(Json)
 }
 
-async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer {
+async fn delete(
+    State(registry): Shared,
+    CalledBy(caller): CalledBy,
+    At(name): At<FunctionName>,
+) -> Answer {
     to_the_end(async move {
         let Some(Deletion { function, cancelled }) = registry.store.delete_function(&name).await? else {
-            return Err(registry.not_found(&name).await.into());
+            return Err(registry.not_found(&name, &caller).await.into());
         };
         registry.announce(Change::FunctionDeleted { function: function.id }).await;
+        let waited = (cancelled > 0).then(|| format!("{cancelled} waiting invocations cancelled"));
+        registry.audit(&caller, action::DELETE, Some(name.to_string()), waited).await;
         if let Err(error) = registry.queue.remove(function.id).await {
             tracing::warn!(function = %name, error = %chain(&error), "the function's queues are not removed yet; it is tried again");
         }
@@ -159,11 +184,12 @@ async fn delete(State(registry): Shared, At(name): At<FunctionName>) -> Answer {
 
 async fn revisions(
     State(registry): Shared,
+    CalledBy(caller): CalledBy,
     At(function): At<FunctionName>,
     uri: Uri,
 ) -> Answer<Json<Page<RevisionInfo>>> {
     Query::read(uri.query(), route::LIST_REVISIONS.endpoint.query)?;
-    let function = registry.find(&function).await?;
+    let function = registry.find(&function, &caller).await?;
     let revisions = registry.store.revisions(function.id).await?;
     let mut items = Vec::with_capacity(revisions.len());
     for revision in revisions {
@@ -182,9 +208,10 @@ async fn revisions(
 
 async fn instances(
     State(registry): Shared,
+    CalledBy(caller): CalledBy,
     At(function): At<FunctionName>,
 ) -> Answer<Json<Page<InstanceInfo>>> {
-    let function = registry.find(&function).await?;
+    let function = registry.find(&function, &caller).await?;
     let instances = registry.store.instances(Some(function.id)).await?;
     let items = instances
         .into_iter()
@@ -202,6 +229,7 @@ async fn instances(
 /// `If-Match: "<number>"` names the revision that the caller believes to be active.
 async fn activate(
     State(registry): Shared,
+    CalledBy(caller): CalledBy,
     At(name): At<FunctionName>,
     request: Request,
 ) -> Answer<Json<FunctionInfo>> {
@@ -221,13 +249,15 @@ async fn activate(
         }
     };
     to_the_end(async move {
-        let function = registry.find(&name).await?;
+        let function = registry.find(&name, &caller).await?;
         if let Some(wanted) = registry.store.revision(function.id, revision).await? {
             registry.check_kept_memory(&name, &wanted.spec).await?;
         }
         let function = registry.store.activate(&name, revision, expected).await?;
         registry.announce_changed(function.id).await;
-        registry.info(&name).await.map(Json)
+        let detail = Some(format!("revision {revision}"));
+        registry.audit(&caller, action::ACTIVATE, Some(name.to_string()), detail).await;
+        registry.info(&name, &caller).await.map(Json)
     })
     .await
 }

@@ -472,6 +472,8 @@ settings! {
         /// Number of newest revisions of a function that are kept for a rollback; the active one is always
         /// kept, and so are those still in use
         keep_revisions: u32, count::<u32, 1, { u32::MAX }>(), "keep-revisions", "COUNT", "10";
+        /// How long entries of the audit log are kept; beyond a million of them the oldest go sooner
+        audit_retention: Duration, DURATION, "audit-retention", "DURATION", "2160h";
     }
     fixed {
         /// The time for which the installation of packages may run; after that the build has failed. Tests shorten it.
@@ -485,6 +487,11 @@ settings! {
         /// The time for which an outcome may be on its way, through a queue, or a scheduler whose store is away; after
         /// that it counts as lost, and the invocation is run again. Tests shorten it.
         outcome_wait: Duration = Duration::from_secs(600);
+        /// The time for which a gateway uses what it knows of a token before it asks again. Tests shorten it.
+        token_recheck: Duration = Duration::from_secs(30);
+        /// The time after which a gateway no longer uses what it knows of a token, if nothing has answered it since. Tests
+        /// shorten it.
+        token_age: Duration = Duration::from_secs(60);
     }
 }
 

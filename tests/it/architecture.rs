@@ -45,6 +45,7 @@ const MAP: &[(&str, &[&str])] = &[
         "registry",
         &[
             "backends",
+            "backoff",
             "bundle",
             "clock",
             "error_chain",
@@ -55,7 +56,9 @@ const MAP: &[(&str, &[&str])] = &[
             "settings",
             "shutdown",
             "store",
+            "suggest",
             "units",
+            "write_behind",
         ],
     ),
     (
