@@ -78,7 +78,7 @@ impl Registry {
         Ok(self.store.dependencies(tree).await?.map(Packages::from))
     }
 
-    /// What this caller may see of the first `limit` of those whose names come after this one, by name, in two queries. A page
+    /// Those that the caller reaches among the first `limit` whose names come after this one, by name, in two queries. A page
     /// with fewer of them, or none, may have a next one all the same.
     pub async fn page(
         &self,
@@ -100,7 +100,8 @@ impl Registry {
     }
 }
 
-/// Who only calls a function does not see the values that it is given: variables, and arguments of its Dockerfile.
+/// Leaves out the values that a function is given, its variables and the arguments of its Dockerfile, where the caller may
+/// only call it.
 fn shown(mut info: FunctionInfo, caller: &Caller) -> FunctionInfo {
     if caller.role < TokenRole::Deploy {
         info.spec.env.clear();

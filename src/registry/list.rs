@@ -60,7 +60,7 @@ fn all(registry: Arc<Registry>, caller: Caller, first: Page<FunctionInfo>) -> Re
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pieces)).into_response()
 }
 
-/// What of a list is not sent yet.
+/// The part of a list that is not sent yet.
 struct Rest {
     registry: Arc<Registry>,
     caller: Caller,

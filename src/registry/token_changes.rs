@@ -69,7 +69,7 @@ impl Registry {
     /// the broadcast.
     pub async fn tokens_changed(&self) {
         self.generations.raise();
-        self.announce(Change::TokensChanged).await;
+        self.broadcast(Change::TokensChanged).await;
     }
 
     /// Follows the changes that other hosts broadcast; does not return. What came while there was no subscription may have

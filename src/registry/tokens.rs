@@ -216,7 +216,7 @@ fn known_token(found: FoundToken) -> KnownToken {
     }
 }
 
-/// What a token may do, in words: `role deploy for team_*, 100/s, until 2026-01-31T12:00:00.000Z`.
+/// The rights of a token in words: `role deploy for team_*, 100/s, until 2026-01-31T12:00:00.000Z`.
 fn rights(token: &StoredToken) -> String {
     let functions: Vec<&str> = token.functions.iter().map(FunctionPattern::as_str).collect();
     let mut text = format!("role {}", token.role);
@@ -232,7 +232,7 @@ fn rights(token: &StoredToken) -> String {
     text
 }
 
-/// What a document's types do not refuse.
+/// Refuses values that the document's types let through.
 fn check(new: &NewToken) -> Answer<()> {
     if new.role == TokenRole::Admin && !new.functions.is_empty() {
         let problem = Problem::new(code::BAD_REQUEST, "an admin token is for all functions");

@@ -2,6 +2,7 @@
 //! broker can be lost or refused, and a second host.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -271,6 +272,8 @@ impl Queue for Between {
 /// Another host of a platform: roles with a data folder and ports of their own, over the same store and broker.
 pub struct SecondHost {
     pub client: Client,
+    /// The address of its gateway.
+    pub gateway: SocketAddr,
     shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
     _folder: tempfile::TempDir,
@@ -286,7 +289,8 @@ impl SecondHost {
         second.addresses =
             Addresses { gateway: local, registry: local, scheduler: local, manager: local };
         let host = Host::bind(roles, &second).await.unwrap();
-        let url = format!("http://{}/", host.platform().addresses.gateway).parse().unwrap();
+        let gateway = host.platform().addresses.gateway;
+        let url = format!("http://{gateway}/").parse().unwrap();
         let token = State::open(&second.data_dir).unwrap().token().unwrap();
         let client = Client::new(url, Some(token)).unwrap();
         let shutdown = Shutdown::default();
@@ -295,7 +299,7 @@ impl SecondHost {
             client.health().await.ok().filter(|health| health.ready)
         })
         .await;
-        Self { client, shutdown, running, _folder: folder }
+        Self { client, gateway, shutdown, running, _folder: folder }
     }
 
     /// Stops it softly.
