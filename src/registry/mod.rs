@@ -11,7 +11,6 @@ mod deploy;
 mod functions;
 mod kept_memory;
 mod list;
-mod old_entries;
 mod prune;
 mod routes;
 mod token_changes;
@@ -116,7 +115,6 @@ pub async fn run(
         () = registry.remove_queues_of_the_deleted() => {}
         () = registry.follow_token_changes() => {}
         () = registry.write_uses() => {}
-        () = registry.delete_old_entries() => {}
         () = shutdown.hard.cancelled() => {}
         // It ends only by a panic. The supervisor starts us again.
         ended = &mut auditing => anyhow::bail!("the writer of the audit log ended: {ended:?}"),

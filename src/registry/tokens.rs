@@ -75,10 +75,14 @@ pub async fn revoke(
     At(name): At<TokenName>,
 ) -> Answer<StatusCode> {
     to_the_end(async move {
-        if !registry.store.revoke_token(&name).await? {
+        let revoked = registry.store.revoke_token(&name).await;
+        // After an error, too: it may have happened.
+        if !matches!(revoked, Ok(false)) {
+            registry.tokens_changed().await;
+        }
+        if !revoked? {
             return Err(registry.token_not_found(&name).await);
         }
-        registry.tokens_changed().await;
         registry.audit(&caller, action::TOKEN_REVOKE, Some(name.to_string()), None).await;
         tracing::info!(token = %name, "token revoked");
         Ok(StatusCode::NO_CONTENT)
@@ -154,10 +158,12 @@ impl Registry {
     async fn rotate_token(&self, name: &TokenName, keep_old: Duration, caller: &Caller) -> Answer {
         let text = new_text()?;
         let digest = Digest::of(text.as_bytes());
-        let Some(token) = self.store.rotate_token(name, &digest, keep_old).await? else {
-            return Err(self.token_not_found(name).await);
-        };
-        self.tokens_changed().await;
+        let rotated = self.store.rotate_token(name, &digest, keep_old).await;
+        // After an error, too: it may have happened.
+        if !matches!(rotated, Ok(None)) {
+            self.tokens_changed().await;
+        }
+        let Some(token) = rotated? else { return Err(self.token_not_found(name).await) };
         let kept = (!keep_old.is_zero()).then(|| show_duration(keep_old));
         let detail = kept.map(|kept| format!("the old text is accepted for {kept}, too"));
         self.audit(caller, action::TOKEN_ROTATE, Some(name.to_string()), detail).await;

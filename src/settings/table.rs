@@ -472,8 +472,6 @@ settings! {
         /// Number of newest revisions of a function that are kept for a rollback; the active one is always
         /// kept, and so are those still in use
         keep_revisions: u32, count::<u32, 1, { u32::MAX }>(), "keep-revisions", "COUNT", "10";
-        /// How long entries of the audit log are kept; beyond a million of them the oldest go sooner
-        audit_retention: Duration, DURATION, "audit-retention", "DURATION", "2160h";
     }
     fixed {
         /// The time for which the installation of packages may run; after that the build has failed. Tests shorten it.
