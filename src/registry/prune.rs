@@ -11,12 +11,12 @@ use crate::{
         api::{Amount, Pruned},
         route,
     },
-    store::{self, Prunable},
+    store::{self, Prunable, Retention},
     units::parse_duration,
 };
 
 /// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
-/// for records and log lines.
+/// for records and log lines. The audit log keeps its own: it is not shortened by a request.
 pub async fn prune(State(registry): State<Arc<Registry>>, uri: Uri) -> Answer<Json<Pruned>> {
     let query = Query::read(uri.query(), route::PRUNE.endpoint.query)?;
     let dry_run = query.flag("dry_run", false)?;
@@ -37,7 +37,8 @@ impl Registry {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }
-        store::prune_all(&*self.store, age, || false).await?;
+        let keep = Retention { records: age, audit_log: self.limits.audit_retention };
+        store::prune_all(&*self.store, keep, || false).await?;
         let given_back = self.store.vacuum().await?;
         tracing::info!(?prunable, given_back, "pruned");
         Ok(report(prunable, false, given_back))
