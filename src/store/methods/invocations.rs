@@ -7,8 +7,9 @@ macro_rules! invocation_methods {
         use crate::{
             model::{IdPart, InvocationId, LogLine, ManagerId, OwnerId, Record, api::Unusable},
             store::{
-                Backlog, Claiming, Due, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs, NewInvocation,
-                Prunable, RecordFilter, ReportedInstance, Running, Settlement, StoredResult, SyncRecord, Totals, Wanted,
+                Backlog, Claiming, Due, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs,
+                NewInvocation, Prunable, RecordFilter, ReportedInstance, Running, Settlement,
+                StoredResult, SyncRecord, Totals, Wanted,
             },
         };
 
