@@ -52,7 +52,7 @@ fn entry() -> NewAuditEntry {
 }
 
 /// Adds a token and a secret for each of this number of functions, and ten entries of the audit log.
-pub async fn fill(store: &Sqlite, functions: usize) {
+pub(super) async fn fill(store: &Sqlite, functions: usize) {
     let tokens: Vec<_> = (0..functions).map(token).collect();
     for added in join_all(tokens.iter().map(|token| store.add_token(token))).await {
         added.unwrap().unwrap();
@@ -64,7 +64,7 @@ pub async fn fill(store: &Sqlite, functions: usize) {
     store.append_audit(&vec![entry(); functions * 10]).await.unwrap();
 }
 
-pub fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
+pub(super) fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
     vec![
         (
             "a token is looked up",
