@@ -14,6 +14,7 @@ CREATE TABLE tokens (
 );
 CREATE UNIQUE INDEX tokens_digest ON tokens (digest);
 CREATE UNIQUE INDEX tokens_old_digest ON tokens (old_digest);
+CREATE INDEX tokens_expires_at ON tokens (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Secrets, encrypted. function is the name of the function that one is for, or empty for all of them.
 CREATE TABLE secrets (

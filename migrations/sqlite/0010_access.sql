@@ -14,6 +14,7 @@ CREATE TABLE tokens (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX tokens_digest ON tokens (digest);
 CREATE UNIQUE INDEX tokens_old_digest ON tokens (old_digest);
+CREATE INDEX tokens_expires_at ON tokens (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE secrets (
     function   TEXT    NOT NULL,

@@ -174,7 +174,7 @@ mod tests {
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --node-image n:{version} --node-version 24 --native-image d:{version} --native-version 11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
                      --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \
-                     --keep-revisions 3";
+                     --audit-retention 20h --keep-revisions 3";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let dirs = Dirs { config: "/c".into(), state: "/s".into() };
         let platform = parse(&flags).0.platform(&dirs).unwrap();

@@ -13,12 +13,12 @@ use crate::{
         audit::action,
         route,
     },
-    store::{self, Prunable},
+    store::{self, Prunable, Retention},
     units::{parse_duration, show_duration},
 };
 
 /// `POST /v1/prune`; `dry_run` only says what would go, `older_than` is in place of the platform's retention,
-/// for records and log lines.
+/// for records and log lines. The audit log keeps its own: it is not shortened by a request.
 pub async fn prune(
     State(registry): State<Arc<Registry>>,
     CalledBy(caller): CalledBy,
@@ -43,7 +43,8 @@ impl Registry {
             // Managers let go of what they have unpacked.
             self.announce_changed(function).await;
         }
-        store::prune_all(&*self.store, age, || false).await?;
+        let keep = Retention { records: age, audit_log: self.limits.audit_retention };
+        store::prune_all(&*self.store, keep, || false).await?;
         let given_back = self.store.vacuum().await?;
         let detail = Some(format!("older than {}", show_duration(age)));
         self.audit(caller, action::PRUNE, None, detail).await;

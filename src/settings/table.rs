@@ -469,6 +469,8 @@ settings! {
         stop_grace: Duration, DURATION, "stop-grace", "DURATION", "30s";
         /// How long records and logs are kept
         retention: Duration, DURATION, "retention", "DURATION", "168h";
+        /// How long entries of the audit log are kept
+        audit_retention: Duration, DURATION, "audit-retention", "DURATION", "2160h";
         /// Number of newest revisions of a function that are kept for a rollback; the active one is always
         /// kept, and so are those still in use
         keep_revisions: u32, count::<u32, 1, { u32::MAX }>(), "keep-revisions", "COUNT", "10";

@@ -14,15 +14,16 @@ pub const MAX_AUDIT_ENTRIES: u64 = 1_000_000;
 /// Who changed something, or was refused.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Adds entries, with the store's time.
+    /// Adds entries in this order, with the store's time.
     async fn append_audit(&self, entries: &[NewAuditEntry]) -> Result<(), Error>;
-    /// Returns entries, the newest first.
+    /// Returns the entries that match, newest first.
     async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Error>;
-    /// Deletes up to `limit` entries: those older than `age`, and the oldest ones beyond `keep`. Returns how many.
+    /// Deletes up to `limit` entries: those older than `age`, and those whose number is lower than the newest one's by `keep`
+    /// or more, so that at most `keep` stay. Returns how many.
     async fn prune_audit(&self, age: Duration, keep: u64, limit: u32) -> Result<u64, Error>;
 }
 
-/// The selection of entries.
+/// A choice of entries; all conditions hold at once.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// Not before this time.

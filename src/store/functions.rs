@@ -50,9 +50,10 @@ pub trait Functions: Send + Sync {
     async fn revisions(&self, function: FunctionId) -> Result<Vec<Revision>, Error>;
     /// Sets the state that the classic `PATCH` reports. None when no function has this name.
     async fn report_warm(&self, name: &FunctionName, warm: bool) -> Result<Option<Function>, Error>;
-    /// Deletes the function with its revisions, logs, and blobs and dependencies that are no longer used. Its waiting invocations
-    /// (queued, retrying) end by [`Ending::function_deleted`]; running ones continue, and all records stay. None when
-    /// no function has this name. It is among the [`Functions::deleted_functions`] from then on.
+    /// Deletes the function with its revisions, logs, own secrets, and blobs and dependencies that are no longer used. Its
+    /// waiting invocations (queued, retrying) end by [`Ending::function_deleted`]; running ones continue, and all records
+    /// stay. None when no function has this name: then secrets that were set for it before its first deploy stay, too. It is
+    /// among the [`Functions::deleted_functions`] from then on.
     ///
     /// [`Ending::function_deleted`]: crate::lifecycle::Ending::function_deleted
     async fn delete_function(&self, name: &FunctionName) -> Result<Option<Deletion>, Error>;

@@ -1,9 +1,6 @@
 //! Records of invocations, and the deletion of old ones.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -31,6 +28,8 @@ pub trait History: Send + Sync {
     /// Deletes terminal records and log lines older than `age`, at most `limit` of each; the deleted async records are
     /// counted as pruned. Returns the number of deleted rows: none when nothing is left. [`prune_all`] calls it until
     /// then.
+    ///
+    /// [`prune_all`]: super::prune_all
     async fn prune(&self, age: Duration, limit: u32) -> Result<u64, Error>;
     /// Returns what [`History::prune`] with that age and [`Functions::prune_revisions`] with that `keep` would delete
     /// now.
@@ -42,39 +41,9 @@ pub trait History: Send + Sync {
     async fn vacuum(&self) -> Result<Option<u64>, Error>;
 }
 
-/// The number of rows that [`prune_all`] begins with.
-pub const PRUNE_PIECE: u32 = 200;
-/// The bounds of that number.
-const PIECES: (u32, u32) = (50, 1000);
-/// The time that a piece is meant to take. Writes of others wait meanwhile.
-const PIECE_TIME: Duration = Duration::from_millis(20);
-
 /// The 1st of January 2020, in milliseconds: what is told to have happened before was told by a host whose clock was not
 /// set, and gets the time of the store as soon as that is set.
 pub(super) const NO_CLOCK: i64 = 1_577_836_800_000;
-
-/// Deletes all that is old, in pieces that are short enough for the writes of others to go between, until `stop` says so.
-pub async fn prune_all(
-    history: &dyn History,
-    age: Duration,
-    stop: impl Fn() -> bool,
-) -> Result<(), Error> {
-    let mut limit = PRUNE_PIECE;
-    while !stop() {
-        let begun = Instant::now();
-        if history.prune(age, limit).await? == 0 {
-            break;
-        }
-        limit = next_piece(limit, begun.elapsed());
-    }
-    Ok(())
-}
-
-/// Returns the number of rows for the next piece, when this many took so long.
-fn next_piece(rows: u32, took: Duration) -> u32 {
-    let next = if took > PIECE_TIME { rows / 2 } else { rows + rows / 4 };
-    next.clamp(PIECES.0, PIECES.1)
-}
 
 /// A finished sync invocation.
 #[derive(Clone, Debug)]
@@ -127,22 +96,4 @@ pub struct RecordFilter {
     pub before: Option<InvocationId>,
     /// At most this number of records.
     pub limit: u32,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_shrink_while_they_take_long_and_grow_again_within_bounds() {
-        let mut rows = PRUNE_PIECE;
-        for _ in 0..10 {
-            rows = next_piece(rows, PIECE_TIME * 2);
-        }
-        assert_eq!(rows, PIECES.0);
-        for _ in 0..20 {
-            rows = next_piece(rows, PIECE_TIME / 2);
-        }
-        assert_eq!(rows, PIECES.1);
-    }
 }

@@ -1,8 +1,9 @@
-//! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs.
+//! The store seam: the data that must survive. Functions, revisions, bundles, invocations, records, logs, tokens, secrets and
+//! the audit log.
 //!
 //! One backend object has several traits, so that a role can say which parts it uses: [`Functions`], [`Dependencies`],
-//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`], [`Tokens`], [`Secrets`], [`AuditLog`] and [`Health`]. [`connect`] returns an [`Arc`] of all
-//! of them, which coerces to one of any.
+//! [`BuildLogs`], [`Invocations`], [`Leases`], [`History`], [`Logs`], [`Tokens`], [`Secrets`], [`AuditLog`] and [`Health`].
+//! [`connect`] returns an [`Arc`] of all of them, which coerces to one of any.
 //!
 //! Every method is one transaction, but for the deletion of old data: after an error nothing of it has happened, with the
 //! exception of [`Error::UnknownFate`]. Dropping a method's future leaves open whether it happened. Times are read from the
@@ -29,6 +30,7 @@ mod logs;
 mod lost_claims;
 mod methods;
 mod postgres;
+mod pruning;
 mod reads;
 mod refusals;
 mod row;
@@ -48,15 +50,14 @@ pub use dependencies::{Dependencies, MAX_PIECE};
 pub use error::{Error, Refusal};
 pub use functions::{ActiveFunction, DeletedFunction, Deletion, Functions, NamedBundle, NewRevision};
 pub use health::Health;
-pub use history::{
-    History, PRUNE_PIECE, Prunable, RECENT, RecordFilter, StoredResult, SyncRecord, prune_all,
-};
+pub use history::{History, Prunable, RECENT, RecordFilter, StoredResult, SyncRecord};
 pub use invocations::{
     Announcement, Backlog, Due, Invocations, NewInvocation, REPUBLISH_AFTER, Settlement, Totals,
 };
 use invocations::{LONGEST_PAUSE, RERUN_AFTER};
 pub use leases::{Claim, Claiming, Lease, Leases, Renewed, ReportedInstance, Running, Wanted};
 pub use logs::{LogFilter, LogPage, Logs, StoredLine};
+pub use pruning::{PRUNE_PIECE, Retention, prune_all};
 pub use secrets::Secrets;
 pub use survey::{Migrations, Survey, UnusableFunction, survey};
 pub use tokens::{AddToken, FoundToken, KEEP_EXPIRED, Tokens};

@@ -3,9 +3,13 @@
 use async_trait::async_trait;
 
 use super::Error;
-use crate::model::{FunctionName, KeyId, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret};
+use crate::model::{
+    FunctionName, KeyId, SealedSecret, SecretName, SecretPlace, SecretVersion, StoredSecret,
+};
 
-/// Secrets by their place.
+/// Secrets by their place. Those of a function go with it, see [`Functions::delete_function`].
+///
+/// [`Functions::delete_function`]: super::Functions::delete_function
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// Sets a secret. With `existing`, only if there is one at this place. Returns whether it replaced one; none when
@@ -16,10 +20,10 @@ pub trait Secrets: Send + Sync {
     async fn reseal_secret(&self, secret: &SealedSecret) -> Result<bool, Error>;
     /// Deletes a secret. False when there is none at this place.
     async fn delete_secret(&self, place: &SecretPlace) -> Result<bool, Error>;
-    /// Returns all secrets, those of the platform first, by function and name.
+    /// Returns all secrets, by function and name, those of the platform first.
     async fn secrets(&self) -> Result<Vec<StoredSecret>, Error>;
-    /// Returns the secrets that a function gets for these names: its own, or else the platform's. A name that has neither is
-    /// left out.
+    /// Returns the secrets that a function gets for these names, by name: its own, or else the platform's. A name that has
+    /// neither is left out.
     async fn secrets_of(
         &self,
         function: &FunctionName,

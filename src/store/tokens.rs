@@ -14,15 +14,15 @@ pub const KEEP_EXPIRED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Tokens by their name and by the digest of their text, which itself is not stored.
 #[async_trait]
 pub trait Tokens: Send + Sync {
-    /// Adds a token. None when there is one of this name already.
+    /// Adds a token. None when there is one of this name already, also when that has expired and was not deleted yet.
     async fn add_token(&self, new: &AddToken) -> Result<Option<StoredToken>, Error>;
-    /// Returns tokens by name: the first `limit` of those whose names come after this one.
+    /// Returns tokens by name: the first `limit` of those whose names come after this one, in the store's order of names.
     async fn tokens(&self, after: Option<&TokenName>, limit: u32) -> Result<Vec<StoredToken>, Error>;
     /// Returns the token whose text, or whose text before its last rotation, has this digest, also when that is no longer
     /// accepted; none when there is no such token.
     async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error>;
-    /// Gives a token another text; the one before is accepted for `keep_old`, too, and all older ones no longer. None when no
-    /// token has this name.
+    /// Gives a token another text; the one before is accepted for `keep_old`, too, and all older ones are forgotten. When it
+    /// expires stays as it is. None when no token has this name.
     async fn rotate_token(
         &self,
         name: &TokenName,
@@ -53,7 +53,7 @@ pub struct AddToken {
     pub rate_limit: Option<RateLimit>,
     /// The name of the caller that makes it.
     pub created_by: String,
-    /// The time after which it expires, from now on by the store's clock.
+    /// The time after which it expires, from now on by the store's clock, a thousand years at most; none if it does not.
     pub expires_in: Option<Duration>,
 }
 

@@ -3,6 +3,7 @@
 //! A property is an async function over a fresh, empty store. Each Postgres test makes a database of
 //! its own on the server of `CLOUDFUNC_TEST_POSTGRES_URL` and drops it, also when it fails.
 
+mod audit_log;
 mod connecting;
 mod dependencies;
 mod functions;
@@ -11,7 +12,9 @@ mod leases;
 mod lifecycle;
 mod postgres_plans;
 mod records;
+mod secrets;
 mod sqlite_file;
+mod tokens;
 
 use std::{process::Command, sync::Arc, time::Duration};
 
@@ -58,6 +61,16 @@ macro_rules! contract {
 }
 
 contract! {
+    audit_log {
+        entries_are_read_as_they_were_added_newest_first,
+        entries_are_chosen_by_each_condition,
+        entries_are_paged_by_their_numbers,
+        entries_added_at_once_are_all_there,
+        old_entries_go_in_pieces,
+        no_more_entries_are_kept_than_asked_for,
+        entries_from_before_a_clock_was_set_get_the_time_of_the_store,
+        what_is_old_goes_together,
+    }
     connecting {
         processes_that_start_at_once_both_get_a_store,
         what_was_written_is_there_after_a_reconnect,
@@ -145,6 +158,28 @@ contract! {
         pruning_counts_what_it_deletes,
         what_ended_before_a_clock_was_set_gets_the_time_of_the_store,
     }
+    secrets {
+        a_secret_is_read_as_it_was_set_and_keeps_the_time_of_its_first_value,
+        a_secret_that_has_to_exist_is_not_created,
+        secrets_are_listed_by_function_and_name,
+        a_functions_own_secret_comes_before_the_platforms,
+        another_key_is_for_the_version_that_was_read_only,
+        a_deleted_secret_is_gone,
+        of_values_set_at_once_one_is_the_first_and_one_stays_whole,
+        a_functions_own_secrets_go_with_it,
+    }
+    tokens {
+        a_token_is_found_by_the_digest_of_its_text,
+        a_name_is_given_to_one_token,
+        of_tokens_added_at_once_one_gets_the_name,
+        tokens_are_paged_by_name,
+        a_token_has_a_time_left_until_it_has_expired,
+        a_rotated_token_is_found_by_the_text_before_and_by_no_older_one,
+        an_old_text_ends_with_its_token_at_the_latest,
+        a_revoked_token_is_gone_with_both_texts,
+        the_use_of_a_token_is_noted_once_a_minute,
+        tokens_that_expired_long_ago_are_deleted,
+    }
 }
 
 struct SqliteFile(tempfile::TempDir);
@@ -207,6 +242,8 @@ fn spec() -> FunctionSpec {
             min_instances: 0,
             concurrency: 1,
         },
+        secrets: Vec::new(),
+        rate_limit: None,
         from_source: false,
     }
 }

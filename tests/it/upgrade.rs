@@ -56,6 +56,7 @@ versions! {
     before_packages: "0.1-before-packages"
     before_builds: "0.1-before-builds"
     before_http: "0.1-before-http"
+    before_access: "0.1-before-access"
 }
 
 /// Many rows, or somebody who reads them: a migration has a time of its own, and what is cut off would begin anew for ever.
@@ -197,7 +198,9 @@ async fn is_as_it_was(platform: &TestPlatform, id: &str, told: &Value) {
 async fn nothing_is_missing(platform: &TestPlatform, fixture: &Fixture) {
     let store = store::connect(&platform.platform.store).await.unwrap();
     let totals = store.totals().await.unwrap();
+    let (tokens, secrets) = (store.tokens(None, 10).await.unwrap(), store.secrets().await.unwrap());
     store.close().await;
+    assert!(tokens.is_empty() && secrets.is_empty(), "there were none: {tokens:?} {secrets:?}");
     assert!(totals.balance(), "{totals:?}");
     let under_way = totals.queued + totals.retrying + totals.running;
     let expected = Totals { accepted: fixture.accepted(), pruned: 0, ..totals };

@@ -1,4 +1,4 @@
-//! Once a minute: old revisions, records and lines are deleted. A task of its own, since that may take long, and what is
+//! Once a minute: old revisions, records, lines, entries of the audit log and tokens are deleted. A task of its own, since that may take long, and what is
 //! due must not wait for it.
 
 use std::{sync::Arc, time::Duration};
@@ -6,7 +6,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{error_chain::chain, scheduler::Scheduler, store};
+use crate::{
+    error_chain::chain,
+    scheduler::Scheduler,
+    store::{self, Retention},
+};
 
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -21,11 +25,13 @@ pub async fn run(scheduler: Arc<Scheduler>, stop: CancellationToken) {
     }
 }
 
-/// Old revisions; then records and lines.
+/// Old revisions; then everything else.
 async fn prune(scheduler: &Scheduler, stop: &CancellationToken) -> Result<(), store::Error> {
     let revisions = scheduler.store.prune_revisions(scheduler.limits.keep_revisions, None);
     if let Some(Err(error)) = stop.run_until_cancelled(revisions).await {
         tracing::warn!(error = %chain(&error), "old revisions not deleted");
     }
-    store::prune_all(&*scheduler.store, scheduler.limits.retention, || stop.is_cancelled()).await
+    let limits = &scheduler.limits;
+    let keep = Retention { records: limits.retention, audit_log: limits.audit_retention };
+    store::prune_all(&*scheduler.store, keep, || stop.is_cancelled()).await
 }

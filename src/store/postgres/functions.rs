@@ -178,9 +178,11 @@ pub async fn delete_function(pool: &PgPool, name: &FunctionName) -> Result<Optio
     .bind(digests)
     .execute(&mut *tx)
     .await?;
-    for statement in
-        ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
-    {
+    for statement in [
+        "DELETE FROM logs WHERE function_name = $1",
+        "DELETE FROM build_logs WHERE name = $1",
+        "DELETE FROM secrets WHERE function = $1",
+    ] {
         query(statement).bind(name.as_str()).execute(&mut *tx).await?;
     }
     let gone = settlement::function_deleted();

@@ -1,6 +1,7 @@
 //! The reads that are the same in both dialects, written once: [`reads!`] makes them for a pool type. Only the name of
 //! the store's clock, and how a few conditions are written, differ.
 
+pub(super) mod access;
 pub(super) mod build_logs;
 pub(super) mod dependencies;
 pub(super) mod functions;
@@ -11,7 +12,7 @@ macro_rules! reads {
     ($database:ty, now = $now:literal, digits = $digits:literal, row_ranges = $row_ranges:literal) => {
         use sqlx::{Pool, query_as, query_scalar};
 
-        pub use self::{build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
+        pub use self::{access::*, build_logs::*, dependencies::*, functions::*, invocations::*, logs::*};
         use crate::store::{
             Prunable,
             reads::{
@@ -20,6 +21,9 @@ macro_rules! reads {
             },
         };
 
+        mod access {
+            crate::store::reads::access::access_reads!($database, now = $now);
+        }
         mod build_logs {
             crate::store::reads::build_logs::build_log_reads!($database, now = $now);
         }

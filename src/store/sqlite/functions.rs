@@ -182,9 +182,11 @@ pub async fn delete_function(writer: &Writer, name: &FunctionName) -> Result<Opt
             .bind(id)
             .execute(&mut *tx)
             .await?;
-        for statement in
-            ["DELETE FROM logs WHERE function_name = $1", "DELETE FROM build_logs WHERE name = $1"]
-        {
+        for statement in [
+            "DELETE FROM logs WHERE function_name = $1",
+            "DELETE FROM build_logs WHERE name = $1",
+            "DELETE FROM secrets WHERE function = $1",
+        ] {
             query(statement).bind(name.as_str()).execute(&mut *tx).await?;
         }
         let gone = settlement::function_deleted();

@@ -1,6 +1,8 @@
 //! Growth as counts instead of times: how many steps SQLite's machine takes for what is done all the time, in a small store
 //! and in one ten times as large.
 
+mod access;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -154,6 +156,7 @@ impl Counted {
             .map(|record| line(record.record.function.as_str(), record.record.id))
             .collect();
         store.append_logs(&lines).await.unwrap();
+        access::fill(&store, functions).await;
         let function = store.function(&name("f_0")).await.unwrap().unwrap();
         store.close().await;
 
@@ -366,7 +369,7 @@ fn hot_paths() -> Vec<(&'static str, Box<Work>)> {
 async fn what_is_done_all_the_time_costs_as_much_in_a_large_store_as_in_a_small_one() {
     let (small, large) = (Counted::with(60).await, Counted::with(600).await);
     let mut grown = Vec::new();
-    for (what, work) in hot_paths() {
+    for (what, work) in hot_paths().into_iter().chain(access::hot_paths()) {
         let (few, many) = (small.steps(&work).await, large.steps(&work).await);
         assert!(few > 0, "{what}: nothing was counted");
         if many > few + SLACK {

@@ -5,6 +5,7 @@
 //! records of sync invocations, log lines and the like are on disk a second later at most.
 //! Another process may use the same file; the two then wait for each other for up to [`BUSY`].
 
+mod audit_log;
 mod build_logs;
 mod connection;
 mod dependencies;
@@ -20,6 +21,8 @@ mod messages;
 mod prune;
 mod reads;
 mod records;
+mod secrets;
+mod tokens;
 mod writer;
 
 use std::{
@@ -96,7 +99,7 @@ const RESERVE: u64 = 1 << 20;
 const JOURNAL_LIMIT: &str = "67108864";
 
 pub(super) static MIGRATIONS: LazyLock<sqlx::migrate::Migrator> = LazyLock::new(
-    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http"),
+    || migrations!("sqlite": "0001_init" "0002_log_kind" "0003_reasons" "0004_growth" "0005_delivery" "0006_backlog" "0007_dependencies" "0008_builds" "0009_http" "0010_access"),
 );
 
 pub(super) struct Sqlite {

@@ -1,8 +1,8 @@
 //! PostgreSQL plans a statement that writes once per connection, maybe while a table is still empty.
 
 use cloudfunc::{
-    model::Function,
-    store::{REPUBLISH_AFTER, Store},
+    model::{AuditOutcome, Function, NewAuditEntry, TokenRole, audit::action},
+    store::{AddToken, REPUBLISH_AFTER, Store},
 };
 
 use super::*;
@@ -73,5 +73,68 @@ async fn what_was_planned_for_an_empty_store_fits_a_full_one() {
         wait_for_the_sessions_end(&place);
         let read = rows_read(&place) - before;
         assert!(read > 0 && read < FEW, "{read} rows {statistics}");
+    }
+}
+
+/// What happens to a token, and to the audit log.
+async fn life_of_a_token(store: &Arc<dyn Store>) {
+    let new = AddToken {
+        name: "one".parse().unwrap(),
+        digest: Digest::of(b"cf_one"),
+        role: TokenRole::Invoke,
+        functions: Vec::new(),
+        rate_limit: None,
+        created_by: "token file".to_owned(),
+        expires_in: Some(LONG),
+    };
+    store.add_token(&new).await.unwrap().unwrap();
+    store.note_use(&new.name).await.unwrap();
+    store.rotate_token(&new.name, &Digest::of(b"cf_two"), LONG).await.unwrap().unwrap();
+    assert!(store.token_of(&new.digest).await.unwrap().unwrap().is_old);
+    assert_eq!(store.token_of(&Digest::of(b"cf_three")).await.unwrap(), None);
+    assert_eq!(store.prune_tokens().await.unwrap(), 0);
+    assert!(store.revoke_token(&new.name).await.unwrap());
+    let entry = NewAuditEntry {
+        caller: "token file".to_owned(),
+        role: Some(TokenRole::Admin),
+        from: None,
+        action: action::TOKEN_REVOKE.to_owned(),
+        target: Some("one".to_owned()),
+        outcome: AuditOutcome::Done,
+        detail: None,
+        count: 1,
+    };
+    store.append_audit(&[entry]).await.unwrap();
+    assert_eq!(store.prune_audit(LONG, 1_000_000, 10).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_for_no_tokens_fits_many() {
+    let server = crate::need!("CLOUDFUNC_TEST_POSTGRES_URL");
+    let place = Database::create(&server);
+    let mut store = open(place.config()).await;
+    for _ in 0..10 {
+        life_of_a_token(&store).await;
+    }
+    for statement in [
+        "INSERT INTO tokens (name, digest, old_digest, old_until, role, functions, created_by, created_at, expires_at)
+         SELECT 't-' || n, 'digest ' || n, 'old digest ' || n, 0, 'invoke', '[]', 'token file', now_ms(),
+            now_ms() + 3600000",
+        "INSERT INTO audit_log (at, caller, action, outcome, count) SELECT now_ms(), 'token file', 'deploy', 'done', 1",
+    ] {
+        psql(&place.url(), &format!("{statement} FROM generate_series(1, {MANY}) AS n"));
+    }
+    // The connections that have planned; some that plan now, before and after the server has looked at the tables.
+    for statistics in [None, Some(""), Some("ANALYZE")] {
+        if let Some(statistics) = statistics {
+            psql(&place.url(), statistics);
+            store = open(place.config()).await;
+        }
+        let before = rows_read(&place);
+        life_of_a_token(&store).await;
+        store.close().await;
+        wait_for_the_sessions_end(&place);
+        let read = rows_read(&place) - before;
+        assert!(read > 0 && read < FEW, "{read} rows {statistics:?}");
     }
 }

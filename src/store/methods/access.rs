@@ -1,0 +1,116 @@
+//! The methods for tokens, secrets and the audit log.
+
+macro_rules! access_methods {
+    ($backend:ty) => {
+        use crate::{
+            model::{
+                AuditEntry, KeyId, NewAuditEntry, SealedSecret, SecretName, SecretPlace, SecretVersion,
+                StoredSecret, StoredToken, TokenName,
+            },
+            store::{AddToken, AuditFilter, AuditLog, FoundToken, PRUNE_PIECE, Secrets, Tokens},
+        };
+
+        #[async_trait]
+        impl Tokens for $backend {
+            async fn add_token(&self, new: &AddToken) -> Result<Option<StoredToken>, Error> {
+                self.write(SOON, tokens::add_token(self.synced(), new)).await
+            }
+
+            async fn tokens(
+                &self,
+                after: Option<&TokenName>,
+                limit: u32,
+            ) -> Result<Vec<StoredToken>, Error> {
+                self.read(SOON, reads::tokens(self.readers(), after, limit)).await
+            }
+
+            async fn token_of(&self, digest: &Digest) -> Result<Option<FoundToken>, Error> {
+                self.read(SOON, reads::token_of(self.sweep_readers(), digest)).await
+            }
+
+            async fn rotate_token(
+                &self,
+                name: &TokenName,
+                digest: &Digest,
+                keep_old: Duration,
+            ) -> Result<Option<StoredToken>, Error> {
+                self.write(SOON, tokens::rotate_token(self.synced(), name, digest, keep_old)).await
+            }
+
+            async fn revoke_token(&self, name: &TokenName) -> Result<bool, Error> {
+                self.write(SOON, tokens::revoke_token(self.synced(), name)).await
+            }
+
+            async fn note_use(&self, name: &TokenName) -> Result<(), Error> {
+                self.write(SOON, tokens::note_use(self.relaxed(), name)).await
+            }
+
+            async fn prune_tokens(&self) -> Result<u64, Error> {
+                let mut pruned = 0;
+                loop {
+                    let piece =
+                        self.write(LONG, tokens::prune_tokens(self.relaxed(), PRUNE_PIECE)).await?;
+                    pruned += piece;
+                    if piece < u64::from(PRUNE_PIECE) {
+                        return Ok(pruned);
+                    }
+                }
+            }
+        }
+
+        #[async_trait]
+        impl Secrets for $backend {
+            async fn put_secret(
+                &self,
+                secret: &SealedSecret,
+                existing: bool,
+            ) -> Result<Option<bool>, Error> {
+                self.write(SOON, secrets::put_secret(self.synced(), secret, existing)).await
+            }
+
+            async fn reseal_secret(&self, secret: &SealedSecret) -> Result<bool, Error> {
+                self.write(SOON, secrets::reseal_secret(self.synced(), secret)).await
+            }
+
+            async fn delete_secret(&self, place: &SecretPlace) -> Result<bool, Error> {
+                self.write(SOON, secrets::delete_secret(self.synced(), place)).await
+            }
+
+            async fn secrets(&self) -> Result<Vec<StoredSecret>, Error> {
+                self.read(LONG, reads::secrets(self.readers())).await
+            }
+
+            async fn secrets_of(
+                &self,
+                function: &FunctionName,
+                names: &[SecretName],
+            ) -> Result<Vec<StoredSecret>, Error> {
+                self.read(SOON, reads::secrets_of(self.readers(), function, names)).await
+            }
+
+            async fn secret_versions(&self) -> Result<Vec<(SecretPlace, SecretVersion, KeyId)>, Error> {
+                self.read(SOON, reads::secret_versions(self.readers())).await
+            }
+        }
+
+        #[async_trait]
+        impl AuditLog for $backend {
+            async fn append_audit(&self, entries: &[NewAuditEntry]) -> Result<(), Error> {
+                if entries.is_empty() {
+                    return Ok(());
+                }
+                self.write(SOON, audit_log::append_audit(self.synced(), entries)).await
+            }
+
+            async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Error> {
+                self.read(LONG, reads::audit_log(self.readers(), filter)).await
+            }
+
+            async fn prune_audit(&self, age: Duration, keep: u64, limit: u32) -> Result<u64, Error> {
+                self.write(LONG, audit_log::prune_audit(self.relaxed(), age, keep, limit)).await
+            }
+        }
+    };
+}
+
+pub(in crate::store) use access_methods;

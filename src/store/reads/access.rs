@@ -1,0 +1,139 @@
+//! Reads of tokens, secrets and the audit log.
+
+/// The columns of a token.
+macro_rules! token_columns {
+    () => {
+        "name, digest, role, functions, rate_limit, created_by, created_at, expires_at, last_used_at"
+    };
+}
+
+/// The columns of a secret.
+macro_rules! secret_columns {
+    () => {
+        "function, name, version, key, sealed, set_by, created_at, set_at"
+    };
+}
+
+macro_rules! access_reads {
+    ($database:ty, now = $now:literal) => {
+        use sqlx::{Pool, QueryBuilder, query_as};
+
+        use crate::{
+            model::{
+                AuditEntry, Digest, FunctionName, KeyId, SecretName, SecretPlace, SecretVersion,
+                StoredSecret, StoredToken, TokenName,
+            },
+            store::{
+                AuditFilter, FoundToken,
+                reads::access::{secret_columns, token_columns},
+                rows::{
+                    AuditRow, FoundTokenRow, Id, SecretRow, TokenRow, clean, own_ones_first,
+                    secret_version,
+                },
+            },
+        };
+
+        type Reader = Pool<$database>;
+
+        pub async fn tokens(
+            pool: &Reader,
+            after: Option<&TokenName>,
+            limit: u32,
+        ) -> sqlx::Result<Vec<StoredToken>> {
+            // Every name comes after the empty one.
+            let rows: Vec<TokenRow> = query_as(concat!(
+                "SELECT ",
+                token_columns!(),
+                " FROM tokens WHERE name > $1 ORDER BY name LIMIT $2"
+            ))
+            .bind(after.map_or("", TokenName::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await?;
+            rows.into_iter().map(TokenRow::into_model).collect()
+        }
+
+        pub async fn token_of(pool: &Reader, digest: &Digest) -> sqlx::Result<Option<FoundToken>> {
+            let row: Option<FoundTokenRow> = query_as(concat!(
+                "SELECT ",
+                token_columns!(),
+                ", old_until, ",
+                $now,
+                " AS read_at FROM tokens WHERE digest = $1 OR old_digest = $1"
+            ))
+            .bind(digest.as_str())
+            .fetch_optional(pool)
+            .await?;
+            row.map(|row| row.into_model(digest)).transpose()
+        }
+
+        pub async fn secrets(pool: &Reader) -> sqlx::Result<Vec<StoredSecret>> {
+            let rows: Vec<SecretRow> =
+                query_as(concat!("SELECT ", secret_columns!(), " FROM secrets")).fetch_all(pool).await?;
+            let secrets = rows.into_iter().map(SecretRow::into_model);
+            let mut secrets = secrets.collect::<sqlx::Result<Vec<_>>>()?;
+            // Not by the database, whose order of letters is that of its language.
+            secrets.sort_by(|one, other| one.secret.place.cmp(&other.secret.place));
+            Ok(secrets)
+        }
+
+        pub async fn secrets_of(
+            pool: &Reader,
+            function: &FunctionName,
+            names: &[SecretName],
+        ) -> sqlx::Result<Vec<StoredSecret>> {
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut query = QueryBuilder::<$database>::new(concat!(
+                "SELECT ",
+                secret_columns!(),
+                " FROM secrets WHERE function IN ('', "
+            ));
+            query.push_bind(function.as_str()).push(") AND name IN (");
+            let mut listed = query.separated(", ");
+            for name in names {
+                listed.push_bind(name.as_str());
+            }
+            query.push(")");
+            let rows = query.build_query_as::<SecretRow>().fetch_all(pool).await?;
+            let secrets = rows.into_iter().map(SecretRow::into_model);
+            Ok(own_ones_first(secrets.collect::<sqlx::Result<_>>()?))
+        }
+
+        pub async fn secret_versions(
+            pool: &Reader,
+        ) -> sqlx::Result<Vec<(SecretPlace, SecretVersion, KeyId)>> {
+            let rows: Vec<(String, String, Id, String)> =
+                query_as("SELECT function, name, version, key FROM secrets").fetch_all(pool).await?;
+            rows.into_iter().map(secret_version).collect()
+        }
+
+        pub async fn audit_log(pool: &Reader, filter: &AuditFilter) -> sqlx::Result<Vec<AuditEntry>> {
+            let mut query = QueryBuilder::<$database>::new(
+                "SELECT id, at, caller, role, from_address, action, target, outcome, detail, count
+                 FROM audit_log WHERE id < ",
+            );
+            query.push_bind(filter.before.unwrap_or(i64::MAX));
+            if let Some(since) = filter.since {
+                query.push(" AND at >= ").push_bind(since.as_millisecond());
+            }
+            let outcome = filter.outcome.map(|outcome| outcome.as_str());
+            for (column, value) in [
+                (" AND caller = ", filter.caller.as_deref()),
+                (" AND action = ", filter.action.as_deref()),
+                (" AND target = ", filter.target.as_deref()),
+                (" AND outcome = ", outcome),
+            ] {
+                if let Some(value) = value {
+                    query.push(column).push_bind(clean(value).into_owned());
+                }
+            }
+            query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+            let rows = query.build_query_as::<AuditRow>().fetch_all(pool).await?;
+            rows.into_iter().map(AuditRow::into_model).collect()
+        }
+    };
+}
+
+pub(in crate::store) use {access_reads, secret_columns, token_columns};
