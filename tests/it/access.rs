@@ -1,0 +1,5 @@
+//! Who may do what.
+
+mod oidc;
+mod provider;
+mod signer;
