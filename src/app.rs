@@ -168,7 +168,9 @@ fn start(
     Ok(match role {
         Role::Gateway => {
             let (registry, scheduler) = (peer(Role::Registry)?, peer(Role::Scheduler)?);
-            let upstreams = gateway::Upstreams { platform: name, registry, scheduler };
+            let oidc = platform.oidc.as_ref().map(|oidc| gateway::Oidc::new(oidc, Clock::system()));
+            let oidc = oidc.transpose()?;
+            let upstreams = gateway::Upstreams { platform: name, registry, scheduler, oidc };
             tokio::spawn(gateway::run(upstreams, limits.queue_wait, limits.stop_grace, server, shutdown))
         }
         Role::Registry => {

@@ -61,7 +61,15 @@ flags! {
     /// The runtime of functions, and the sources of their packages.
     RuntimeArgs: [Group::Runtime, Group::Builds];
     /// All settings of a role.
-    SettingsArgs: [Group::Place, Group::Addresses, Group::Backends, Group::Runtime, Group::Builds, Group::Limits];
+    SettingsArgs: [
+        Group::Place,
+        Group::Addresses,
+        Group::Backends,
+        Group::Runtime,
+        Group::Builds,
+        Group::Access,
+        Group::Limits
+    ];
 }
 
 fn of_groups(groups: &[Group]) -> impl Iterator<Item = Setting> {
@@ -174,7 +182,9 @@ mod tests {
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --node-image n:{version} --node-version 24 --native-image d:{version} --native-version 11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
                      --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \
-                     --audit-retention 20h --keep-revisions 3";
+                     --audit-retention 20h --keep-revisions 3 --oidc-issuer https://id.example/a \
+                     --oidc-audience cloudfunc --oidc-roles admin=sub:ann,deploy@team_*=groups:team \
+                     --oidc-ca-file /ca.pem";
         let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
         let dirs = Dirs { config: "/c".into(), state: "/s".into() };
         let platform = parse(&flags).0.platform(&dirs).unwrap();

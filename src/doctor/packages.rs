@@ -1,6 +1,10 @@
 //! Looks at the platform's own sources of packages.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::net::{TcpStream, lookup_host};
 
@@ -25,8 +29,8 @@ pub async fn gather(settings: &Settings) -> Facts {
     let files = tools::blocking(move || {
         let wheels =
             find_links.map(|path| (path.display().to_string(), sources::wheels(&path).map_err(wrong)));
-        let certificates = ca_file
-            .map(|path| (path.display().to_string(), sources::certificates(&path).map_err(wrong)));
+        let count = |path: &Path| sources::certificates(sources::BUILD_CA_FILE, path).map_err(wrong);
+        let certificates = ca_file.map(|path| (path.display().to_string(), count(&path)));
         Files { wheels, certificates, kept: Dirs::caches().and_then(kept) }
     });
     // Settings that contradict each other have no proxy; `up` refuses them.

@@ -3,6 +3,7 @@
 
 mod classic;
 mod forward;
+mod oidc;
 mod v1;
 
 use std::{sync::Arc, time::Duration};
@@ -11,6 +12,7 @@ use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use self::forward::Upstream;
+pub use self::oidc::Oidc;
 use crate::{
     http::{Peer, Served, Server, drops_nothing, health_routes},
     model::PlatformName,
@@ -22,6 +24,8 @@ pub struct Upstreams {
     pub platform: PlatformName,
     pub registry: Peer,
     pub scheduler: Peer,
+    /// The provider whose tokens are accepted, too; none where none is set.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 struct Gateway {

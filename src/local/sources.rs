@@ -1,4 +1,5 @@
-//! The platform's own sources of packages, as far as they are files: what is in them, and what can never work.
+//! The platform's own sources of packages, as far as they are files: what is in them, and what can never work. And the
+//! certificates for a provider of tokens, which are such a file, too.
 
 use std::{
     fs, io,
@@ -14,6 +15,9 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::settings::{Settings, SettingsError};
 
+/// The setting of the authorities that builds trust.
+pub const BUILD_CA_FILE: &str = "--build-ca-file";
+
 /// The reason why a setting can never work.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -25,16 +29,17 @@ pub enum SourceError {
         #[source]
         source: io::Error,
     },
-    #[error("--build-ca-file: {path} cannot be read")]
+    #[error("{flag}: {path} cannot be read")]
     File {
+        flag: &'static str,
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("--build-ca-file: {0} has no certificate in PEM form")]
-    NoCertificate(PathBuf),
-    #[error("--build-ca-file: {path} has a part that is not PEM: {problem}")]
-    NoPem { path: PathBuf, problem: String },
+    #[error("{flag}: {path} has no certificate in PEM form")]
+    NoCertificate { flag: &'static str, path: PathBuf },
+    #[error("{flag}: {path} has a part that is not PEM: {problem}")]
+    NoPem { flag: &'static str, path: PathBuf, problem: String },
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }
@@ -45,6 +50,9 @@ impl SourceError {
         match self {
             Self::NoFolder(_) | Self::Folder { .. } => {
                 "name a folder of wheels, or leave the setting out; `pip wheel -w FOLDER NAME` makes some"
+            }
+            Self::Settings(SettingsError::OnlyOne { given, .. }) if given.starts_with("--oidc-") => {
+                "give --oidc-issuer, --oidc-audience and --oidc-roles together, or none of these settings"
             }
             Self::Settings(_) => "name the proxy, or leave --build-no-proxy out",
             _ => {
@@ -62,7 +70,16 @@ pub fn check(settings: &Settings) -> Result<(), SourceError> {
         wheels(path)?;
     }
     if let Some(path) = &settings.build_ca_file {
-        certificates(path)?;
+        certificates(BUILD_CA_FILE, path)?;
+    }
+    Ok(())
+}
+
+/// Checks that the settings of a provider of tokens fit each other, and the file that they name.
+pub fn check_oidc(settings: &Settings) -> Result<(), SourceError> {
+    settings.oidc()?;
+    if let Some(path) = &settings.oidc_ca_file {
+        certificates("--oidc-ca-file", path)?;
     }
     Ok(())
 }
@@ -110,16 +127,19 @@ fn is_readable(path: &Path, mode: u32) -> bool {
     access(path, wanted).is_ok()
 }
 
-/// Counts the certificates in a file.
-pub fn certificates(path: &Path) -> Result<usize, SourceError> {
-    let bytes = fs::read(path).map_err(|source| SourceError::File { path: path.to_owned(), source })?;
+/// Counts the certificates in the file that a setting names.
+pub fn certificates(flag: &'static str, path: &Path) -> Result<usize, SourceError> {
+    let owned = || path.to_owned();
+    let bytes = fs::read(path).map_err(|source| SourceError::File { flag, path: owned(), source })?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificate
-            .map_err(|error| SourceError::NoPem { path: path.to_owned(), problem: error.to_string() })?;
+        certificate.map_err(|error| {
+            let problem = error.to_string();
+            SourceError::NoPem { flag, path: owned(), problem }
+        })?;
         count += 1;
     }
-    if count == 0 { Err(SourceError::NoCertificate(path.to_owned())) } else { Ok(count) }
+    if count == 0 { Err(SourceError::NoCertificate { flag, path: owned() }) } else { Ok(count) }
 }
 
 #[cfg(test)]
@@ -163,6 +183,29 @@ mod tests {
         let cut = of(None, Some(cut)).unwrap_err().to_string();
         let expected = format!("--build-ca-file: {at}/cut.pem has a part that is not PEM: ");
         assert!(cut.starts_with(&expected), "{cut}");
+    }
+
+    #[test]
+    fn a_provider_without_its_audience_or_its_certificates_is_refused() {
+        let issuer = "https://id.example".parse().unwrap();
+        let given = Settings { oidc_issuer: Some(issuer), ..Settings::default() };
+        let wrong = check_oidc(&given).unwrap_err();
+        assert_eq!(wrong.to_string(), "--oidc-issuer is given without --oidc-audience");
+        assert_eq!(
+            wrong.hint(),
+            "give --oidc-issuer, --oidc-audience and --oidc-roles together, or none of these settings"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let given = Settings {
+            oidc_audience: Some("cloudfunc".to_owned()),
+            oidc_roles: Some("admin=sub:x".parse().unwrap()),
+            oidc_ca_file: Some(dir.path().join("none")),
+            ..given
+        };
+        let expected = format!("--oidc-ca-file: {}/none cannot be read", dir.path().display());
+        assert_eq!(check_oidc(&given).unwrap_err().to_string(), expected);
+        fs::write(dir.path().join("none"), PEM).unwrap();
+        check_oidc(&given).unwrap();
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod builds;
 mod file;
 mod keep_alive_policy;
 mod languages;
+mod oidc;
 mod platform;
 mod proxy;
 mod stack;
@@ -20,6 +21,7 @@ pub use build_variables::BuildVariables;
 pub use builds::{Builds, PackageIndex, ServerSetting};
 pub use keep_alive_policy::KeepAlivePolicy;
 pub use languages::{Languages, OfLanguage};
+pub use oidc::{Issuer, Oidc, RoleRule, RoleRules, is_safe_address};
 pub use platform::Platform;
 pub use proxy::BuildProxy;
 pub use store_place::StorePlace;
@@ -127,11 +129,31 @@ impl Settings {
         })
     }
 
+    /// Returns the provider whose tokens are accepted; none where none is given.
+    pub fn oidc(&self) -> Result<Option<Oidc>, SettingsError> {
+        const ISSUER: &str = "--oidc-issuer";
+        let only = |given, missing| Err(SettingsError::OnlyOne { given, missing });
+        match (&self.oidc_issuer, &self.oidc_audience, &self.oidc_roles) {
+            (Some(issuer), Some(audience), Some(roles)) => Ok(Some(Oidc {
+                issuer: issuer.clone(),
+                audience: audience.clone(),
+                roles: roles.clone(),
+                ca_file: self.oidc_ca_file.clone().map(absolute),
+            })),
+            (Some(_), None, _) => only(ISSUER, "--oidc-audience"),
+            (Some(_), _, None) => only(ISSUER, "--oidc-roles"),
+            (None, Some(_), _) => only("--oidc-audience", ISSUER),
+            (None, _, Some(_)) => only("--oidc-roles", ISSUER),
+            (None, None, None) if self.oidc_ca_file.is_some() => only("--oidc-ca-file", ISSUER),
+            (None, None, None) => Ok(None),
+        }
+    }
+
     /// Fills in the defaults; the store and the queue must be given by now.
     pub fn platform(self, dirs: &Dirs) -> Result<Platform, SettingsError> {
         let data_dir = self.data_dir(dirs, self.stack()?);
         let (name, addresses, limits) = (self.name(), self.addresses()?, self.limits());
-        let (languages, builds) = (self.languages(), self.builds()?);
+        let (languages, builds, oidc) = (self.languages(), self.builds()?, self.oidc()?);
         let (Some(store), Some(queue)) = (self.store, self.queue) else {
             return Err(SettingsError::NoBackends);
         };
@@ -147,6 +169,7 @@ impl Settings {
             gateway_hosts: self.gateway_hosts.unwrap_or_default(),
             languages,
             builds,
+            oidc,
             limits,
         })
     }
@@ -240,6 +263,39 @@ mod tests {
             error("[platform]\nbuild_proxy = \"socks5://u:hunter2@proxy\""),
             "config.toml:2:15: `platform.build_proxy`: not a proxy; accepted is an address such as \
              http://proxy.example:3128"
+        );
+    }
+
+    #[test]
+    fn a_provider_comes_with_an_audience_and_roles_and_roles_are_told_of_it() {
+        let file = "[platform]\nstore = \"sqlite\"\nqueue = \"embedded\"\noidc_issuer = \"https://id.example\"\n\
+                    oidc_audience = \"cloudfunc\"\noidc_roles = \"admin=sub:ann,deploy@team_*=groups:team\"";
+        let platform = from(file).platform(&dirs()).unwrap();
+        let oidc = platform.oidc.clone().unwrap();
+        assert_eq!((oidc.issuer.as_str(), oidc.audience.as_str()), ("https://id.example", "cloudfunc"));
+        assert_eq!(oidc.roles.all().len(), 2);
+        let told = platform.environment();
+        let value = |name: &str| told.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str());
+        assert_eq!(value("CLOUDFUNC_OIDC_ISSUER"), Some("https://id.example"));
+        assert_eq!(value("CLOUDFUNC_OIDC_ROLES"), Some("admin=sub:ann\ndeploy@team_*=groups:team\n"));
+        assert_eq!(value("CLOUDFUNC_OIDC_CA_FILE"), None);
+        assert_eq!(Settings::default().oidc().unwrap(), None);
+
+        let issuer = "oidc_issuer = \"https://id.example\"";
+        for (keys, expected) in [
+            (issuer.to_owned(), "--oidc-issuer is given without --oidc-audience"),
+            (format!("{issuer}\noidc_audience = \"x\""), "--oidc-issuer is given without --oidc-roles"),
+            ("oidc_audience = \"x\"".to_owned(), "--oidc-audience is given without --oidc-issuer"),
+            ("oidc_roles = \"admin=sub:x\"".to_owned(), "--oidc-roles is given without --oidc-issuer"),
+            ("oidc_ca_file = \"/ca.pem\"".to_owned(), "--oidc-ca-file is given without --oidc-issuer"),
+        ] {
+            let refused = from(&format!("[platform]\n{keys}")).oidc().unwrap_err().to_string();
+            assert_eq!(refused, expected);
+        }
+        assert_eq!(
+            error("[platform]\noidc_issuer = \"http://id.example\""),
+            "config.toml:2:15: `platform.oidc_issuer`: not an issuer; accepted are an address such as https://id.example \
+             without a user and a query, and http:// only for a provider on this host"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Builds, Group, Languages, Limits, Setting, Settings, StorePlace, settings};
+use super::{Builds, Group, Languages, Limits, Oidc, Setting, Settings, StorePlace, settings};
 use crate::{
     model::{Language, ManagerId, PlatformName},
     place::Addresses,
@@ -27,6 +27,8 @@ pub struct Platform {
     pub languages: Languages,
     /// The sources of packages.
     pub builds: Builds,
+    /// The provider whose tokens the gateway accepts in addition to the platform's own; none where none is given.
+    pub oidc: Option<Oidc>,
     pub limits: Limits,
 }
 
@@ -37,7 +39,7 @@ impl Platform {
         let resolved = self.settings();
         let known = |setting: Setting| match setting.show(&resolved) {
             Some(value) => Some((setting.variable(), value)),
-            None if setting.group() == Group::Builds => None,
+            None if matches!(setting.group(), Group::Builds | Group::Access) => None,
             None => panic!("every setting with a default is resolved"),
         };
         settings().filter_map(known).collect()
@@ -66,6 +68,10 @@ impl Platform {
             build_proxy: self.builds.proxy.clone(),
             build_no_proxy: Some(self.builds.no_proxy.clone()).filter(|names| !names.is_empty()),
             build_env: Some(self.builds.variables.clone()).filter(|all| !all.all().is_empty()),
+            oidc_issuer: self.oidc.as_ref().map(|oidc| oidc.issuer.clone()),
+            oidc_audience: self.oidc.as_ref().map(|oidc| oidc.audience.clone()),
+            oidc_roles: self.oidc.as_ref().map(|oidc| oidc.roles.clone()),
+            oidc_ca_file: self.oidc.as_ref().and_then(|oidc| oidc.ca_file.clone()),
             ..Settings::default()
         };
         settings.with_limits(&self.limits)

@@ -5,8 +5,10 @@
 use std::{fmt::Display, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use super::{
-    BuildProxy, BuildVariables, KeepAlivePolicy, PackageIndex, StorePlace, host_names,
+    BuildProxy, BuildVariables, Issuer, KeepAlivePolicy, PackageIndex, RoleRules, StorePlace,
+    host_names,
     languages::{Languages, OfLanguage},
+    oidc,
 };
 use crate::{
     model::{Language, PlatformName, message::MAX_BODY},
@@ -28,6 +30,8 @@ pub enum Group {
     Runtime,
     /// The sources of packages, for builds.
     Builds,
+    /// Tokens that others have issued.
+    Access,
     /// Limits, each with what happens when it is reached.
     Limits,
 }
@@ -39,6 +43,7 @@ impl Group {
             Self::Addresses => "Addresses",
             Self::Runtime => "Runtime",
             Self::Builds => "Builds",
+            Self::Access => "Access",
             Self::Limits => "Limits",
         }
     }
@@ -217,6 +222,21 @@ const VARIABLES: Form<BuildVariables> = Form {
     read: word,
     read_field: |field| field.parsed("\"NAME=VALUE,OTHER=VALUE\"", word),
     show: BuildVariables::show,
+};
+const ISSUER: Form<Issuer> = Form {
+    read: word,
+    read_field: |field| field.parsed("\"https://id.example\"", word),
+    show: Issuer::to_string,
+};
+const AUDIENCE: Form<String> = Form {
+    read: oidc::audience,
+    read_field: |field| field.parsed("\"cloudfunc\"", oidc::audience),
+    show: String::clone,
+};
+const ROLES: Form<RoleRules> = Form {
+    read: word,
+    read_field: |field| field.parsed("\"deploy=groups:developers\"", word),
+    show: RoleRules::show,
 };
 const IP: Form<IpAddr> = Form {
     read: |text| text.parse().map_err(|_| "not an IP address".to_owned()),
@@ -441,6 +461,17 @@ settings! {
         build_no_proxy: Vec<String>, HOST_NAMES, Builds, "build-no-proxy", "NAMES";
         /// Further variables of builds, as NAME=VALUE, separated by commas, or one on each line
         build_env: BuildVariables, VARIABLES, Builds, "build-env", "VARIABLES";
+        /// Address of an OpenID Connect provider, as its tokens name it. They are accepted in addition to the
+        /// platform's own
+        oidc_issuer: Issuer, ISSUER, Access, "oidc-issuer", "URL";
+        /// Audience that tokens of the OpenID Connect provider have to be for
+        oidc_audience: String, AUDIENCE, Access, "oidc-audience", "TEXT";
+        /// Roles of tokens of the OpenID Connect provider, as ROLE=CLAIM:VALUE or ROLE@FUNCTIONS=CLAIM:VALUE, in
+        /// which * stands for any characters, separated by commas, or one on each line
+        oidc_roles: RoleRules, ROLES, Access, "oidc-roles", "RULES";
+        /// File with the certificates of the authorities that are trusted for the OpenID Connect provider, in place
+        /// of the usual ones
+        oidc_ca_file: PathBuf, PATH, Access, "oidc-ca-file", "FILE";
     }
     limits {
         /// How long a sync call waits for a free instance; after that it is answered with 429

@@ -1,7 +1,10 @@
 //! Tokens, what their holders see, and the log of what was changed or refused.
 
 mod audit_log;
+mod oidc;
+mod provider;
 mod seen;
+mod signer;
 mod tokens;
 mod two_hosts;
 

@@ -40,7 +40,20 @@ const MAP: &[(&str, &[&str])] = &[
     ("http", &["budget", "model", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
-    ("gateway", &["error_chain", "http", "model", "payload", "shutdown", "units"]),
+    (
+        "gateway",
+        &[
+            "backoff",
+            "clock",
+            "error_chain",
+            "http",
+            "model",
+            "payload",
+            "settings",
+            "shutdown",
+            "units",
+        ],
+    ),
     (
         "registry",
         &[
@@ -171,6 +184,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("seccompiler", "runtime/oci/"),
     ("nix", "runtime/oci/"),
     ("libc", "runtime/oci/"),
+    ("jsonwebtoken", "gateway/oidc/"),
     ("clap", "cli/"),
     ("indicatif", "cli/"),
     ("dialoguer", "cli/"),

@@ -115,6 +115,11 @@ fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platfo
         manager_port: Some(0),
         // There is only one function, and it is started at once.
         prewarm_budget: Some(0),
+        // Only this command calls it, with the stage's own token.
+        oidc_issuer: None,
+        oidc_audience: None,
+        oidc_roles: None,
+        oidc_ca_file: None,
         ..given
     };
     let nowhere = Dirs { config: folder.to_owned(), state: folder.to_owned() };

@@ -14,7 +14,7 @@ use crate::{
     compose,
     local::{
         ports::{self, Port},
-        sources,
+        sources::{self, SourceError},
     },
     model::Language,
     place::{
@@ -48,6 +48,7 @@ pub async fn prepare(
 ) -> Result<Prepared, Error> {
     let stack = settings.stack().map_err(no_stack)?;
     check_sources(&settings)?;
+    check_oidc(&settings)?;
     ports::choose(&mut [
         &mut settings.gateway_port,
         &mut settings.registry_port,
@@ -88,10 +89,17 @@ pub async fn prepare(
 
 /// Refuses files and folders of packages that can never be used; `doctor` says the rest.
 pub fn check_sources(settings: &Settings) -> Result<(), Error> {
-    sources::check(settings).map_err(|wrong| {
-        let hint = wrong.hint();
-        Error::new(Exit::Caller, wrong).hint(hint)
-    })
+    sources::check(settings).map_err(unusable_source)
+}
+
+/// Refuses a provider of tokens that can never be used: the gateway, which needs it, starts last.
+fn check_oidc(settings: &Settings) -> Result<(), Error> {
+    sources::check_oidc(settings).map_err(unusable_source)
+}
+
+fn unusable_source(wrong: SourceError) -> Error {
+    let hint = wrong.hint();
+    Error::new(Exit::Caller, wrong).hint(hint)
 }
 
 fn check_ports(addresses: &Addresses) -> Result<(), Error> {

@@ -137,6 +137,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         gateway_hosts: Vec::new(),
         languages,
         builds: Builds::default(),
+        oidc: None,
         // Nothing is prewarmed unless a test asks for it: many count containers.
         limits: Limits { stop_grace: Duration::from_secs(5), prewarm_budget: 0, ..Limits::default() },
     };
