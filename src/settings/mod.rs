@@ -27,7 +27,7 @@ pub use table::{Group, Limits, Setting, Settings, settings};
 
 use crate::{
     model::PlatformName,
-    place::{Addresses, Dirs, Stack},
+    place::{Addresses, Dirs, Exposed, Stack},
     runtime,
     toml_document::LocatedError,
 };
@@ -48,6 +48,8 @@ pub enum SettingsError {
     SamePort { one: &'static str, other: &'static str, port: u16 },
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     #[error(transparent)]
     File(#[from] LocatedError),
 }
@@ -141,6 +143,7 @@ impl Settings {
             store: store.within(&data_dir),
             data_dir,
             queue,
+            secret_key_file: self.secret_key_file.map(absolute),
             runtime,
             program: runtime::THIS_PROGRAM.into(),
             addresses,
