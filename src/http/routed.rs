@@ -10,7 +10,7 @@ use axum::{
 
 use super::{Answer, Failure, function_name};
 use crate::model::{
-    FunctionName, InvocationRef, Problem, code,
+    FunctionName, InvocationRef, Problem, SecretName, code,
     route::{self, Endpoint, Parameter, Route},
 };
 
@@ -77,6 +77,12 @@ impl FromPath for InvocationRef {
     }
 }
 
+impl FromPath for SecretName {
+    fn from_path(text: &str) -> Answer<Self> {
+        text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
+    }
+}
+
 /// The parameter of a request's path.
 pub struct At<P>(pub P);
 
@@ -97,6 +103,7 @@ pub fn check_path(parameters: &RawPathParams) -> Answer<()> {
     for (key, text) in parameters {
         match key {
             "invocation" => drop(InvocationRef::from_path(text)?),
+            "secret" => drop(SecretName::from_path(text)?),
             _ => drop(FunctionName::from_path(text)?),
         }
     }

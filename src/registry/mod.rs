@@ -12,6 +12,8 @@ mod kept_memory;
 mod list;
 mod prune;
 mod routes;
+mod secret_checks;
+mod secrets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,7 @@ use crate::{
     clock::Clock,
     error_chain::chain,
     http::{Peer, Server},
+    keyring::Keyring,
     manifest::Defaults,
     model::{
         FunctionId, Language, PlatformName,
@@ -40,6 +43,8 @@ pub struct Backends {
     pub platform: PlatformName,
     pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
+    /// Encrypts secrets.
+    pub keyring: Arc<Keyring>,
     pub clock: Clock,
 }
 
@@ -56,6 +61,7 @@ struct Registry {
     platform: PlatformName,
     store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
+    keyring: Arc<Keyring>,
     clock: Clock,
     languages: Languages,
     limits: Limits,
@@ -85,6 +91,7 @@ pub async fn run(
         platform: backends.platform,
         store: backends.store,
         queue: backends.queue,
+        keyring: backends.keyring,
         clock: backends.clock,
         languages,
         limits,
@@ -102,14 +109,21 @@ pub async fn run(
 }
 
 impl Registry {
-    /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
-    /// and wait for it, so that who has an answer to his deploy reaches the new revision.
+    /// Tells all roles of a change by broadcast. Of a function's, this host's scheduler is told too and waited for: a caller
+    /// that has the answer to its deploy reaches the new revision.
     async fn announce(&self, change: Change) {
-        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = change;
+        let function = match &change {
+            Change::FunctionChanged { function } | Change::FunctionDeleted { function } => {
+                Some(*function)
+            }
+            // Managers alone have secrets, and they hear the broadcast.
+            Change::SecretChanged { .. } | Change::TokensChanged => None,
+        };
         let event = Event { v: message::VERSION, change };
         if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
             tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
+        let Some(function) = function else { return };
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
         let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
