@@ -77,7 +77,8 @@ impl KeyringError {
                 format!("give it to the user who runs the platform, with `chown`: {}", path.display())
             }
             Self::Open { path, .. } => format!(
-                "`chmod 600 {}`; if others may have read it, put a new key in its first line and run `cloudfunc secret rotate`",
+                "`chmod 600 {}`; if others may have read it, put a new key in its first line, start the platform again, and run \
+                 `cloudfunc secret rotate --key`",
                 path.display()
             ),
             Self::Empty { path } | Self::NotAKey { path, .. } => format!(
@@ -88,7 +89,7 @@ impl KeyringError {
             Self::TooLarge { .. } => "leave only keys in it, one a line, the newest first".to_owned(),
             Self::Twice { .. } => "leave each key in once, the newest first".to_owned(),
             Self::TooMany { .. } => {
-                "run `cloudfunc secret rotate`, which encrypts all secrets with the newest key, and take the old ones out".to_owned()
+                "run `cloudfunc secret rotate --key`, which encrypts all secrets with the newest key, and take the old ones out".to_owned()
             }
         }
     }
@@ -294,8 +295,8 @@ mod tests {
             assert_eq!(error, expected);
             assert_eq!(
                 hint,
-                "`chmod 600 FILE`; if others may have read it, put a new key in its first line and run `cloudfunc secret \
-                 rotate`"
+                "`chmod 600 FILE`; if others may have read it, put a new key in its first line, start the platform again, and run \
+                 `cloudfunc secret rotate --key`"
             );
         }
         // A group may read it, if the file is root's and was named.

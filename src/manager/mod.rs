@@ -51,7 +51,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     http::{self, Server},
-    keyring::Keyring,
     model::{FunctionSpec, LogLine, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
@@ -77,8 +76,6 @@ pub struct Backends {
     pub store: Arc<dyn ManagerStore>,
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
-    /// The keys of secrets.
-    pub keyring: Arc<Keyring>,
     pub clock: Clock,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
@@ -100,7 +97,7 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, keyring, clock, lines, kept, builds, usual } = backends;
+    let Backends { store, queue, runtime, clock, lines, kept, builds, usual } = backends;
     let instances = data_dir.join("instances");
     let cache = match kept.as_ref().and_then(|kept| kept.trees()) {
         Some(folder) => DependencyCache::shared(folder, store.clone()),
@@ -131,7 +128,6 @@ pub async fn run(
         store,
         queue,
         runtime,
-        keyring,
         limits,
         logs,
         instances,

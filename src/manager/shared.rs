@@ -10,7 +10,7 @@ use super::{
     not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
 };
 use crate::{
-    clock::Clock, keyring::Keyring, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
+    clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
     store::ManagerStore,
 };
 
@@ -19,8 +19,6 @@ pub struct Shared {
     pub store: Arc<dyn ManagerStore>,
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
-    /// Opens the secrets of functions.
-    pub keyring: Arc<Keyring>,
     pub limits: Limits,
     pub manager: ManagerId,
     pub lives: Arc<Lives>,

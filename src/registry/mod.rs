@@ -109,21 +109,14 @@ pub async fn run(
 }
 
 impl Registry {
-    /// Tells all roles of a change by broadcast. Of a function's, this host's scheduler is told too and waited for: a caller
-    /// that has the answer to its deploy reaches the new revision.
+    /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
+    /// and wait for it, so that who has an answer to his deploy reaches the new revision.
     async fn announce(&self, change: Change) {
-        let function = match &change {
-            Change::FunctionChanged { function } | Change::FunctionDeleted { function } => {
-                Some(*function)
-            }
-            // Managers alone have secrets, and they hear the broadcast.
-            Change::SecretChanged { .. } | Change::TokensChanged => None,
-        };
+        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = change;
         let event = Event { v: message::VERSION, change };
         if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
             tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
-        let Some(function) = function else { return };
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
         let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());

@@ -4,13 +4,9 @@ use super::Registry;
 use crate::{
     http::Answer,
     keyring,
-    model::{FunctionName, FunctionSpec, Problem, SecretName, StoredSecret, code},
+    model::{FunctionName, FunctionSpec, Problem, SecretName, StoredSecret, code, limits::MAX_LOAD},
     units::show_bytes,
 };
-
-/// The most bytes of a function's variables and secrets, names and values. What is loaded has that room for all of it, as JSON:
-/// values that JSON writes longer, such as those with many quotes, may be refused by the load check even so.
-const MAX_TOGETHER: usize = 1024 * 1024;
 
 impl Registry {
     /// Refuses a revision that asks for a secret which is not set, or for more than can be handed to it. A secret whose key is not
@@ -42,6 +38,7 @@ fn check_found(function: &FunctionName, asked: &[SecretName], found: &[StoredSec
     Err(Problem::new(code::INVALID_MANIFEST, detail).hint(hint).into())
 }
 
+/// As they are: JSON writes some values longer, and the load check may refuse them even so.
 fn check_room(spec: &FunctionSpec, found: &[StoredSecret]) -> Answer<()> {
     let of_variables = spec.env.iter().map(|(name, value)| name.len() + value.len());
     let of_secrets = found.iter().map(|one| {
@@ -49,10 +46,10 @@ fn check_room(spec: &FunctionSpec, found: &[StoredSecret]) -> Answer<()> {
         one.secret.place.name.as_str().len() + value
     });
     let sum: usize = of_variables.chain(of_secrets).sum();
-    if sum <= MAX_TOGETHER {
+    if sum <= MAX_LOAD {
         return Ok(());
     }
-    let (sum, limit) = (show_bytes(sum as u64), show_bytes(MAX_TOGETHER as u64));
+    let (sum, limit) = (show_bytes(sum as u64), show_bytes(MAX_LOAD as u64));
     let detail =
         format!("the function's variables and secrets have {sum} together, over the limit of {limit}");
     let hint = "ask for fewer secrets, or keep what is large in a store, and its key in a secret";

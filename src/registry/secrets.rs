@@ -31,6 +31,8 @@ use crate::{
 
 /// Functions read at once.
 const PAGE: u32 = 500;
+/// The most secrets of a platform: all of them are in memory while they are listed or encrypted anew.
+const MAX_SECRETS: usize = 10_000;
 /// Passes over all secrets in which those that were set meanwhile are looked at again.
 const PASSES: usize = 3;
 /// Functions that are named where a secret is in use; more would hide the rest.
@@ -140,7 +142,11 @@ impl Registry {
     ) -> Answer<SecretSet> {
         // Asked before anything is changed, so that a failure leaves all as it was.
         let mut places = self.places().await?;
-        places.insert(place.clone());
+        if places.insert(place.clone()) && places.len() > MAX_SECRETS {
+            let detail = format!("the platform has {MAX_SECRETS} secrets already, and keeps no more");
+            let hint = "delete those that no function gets: `cloudfunc secret list`";
+            return Err(Problem::new(code::INVALID_SECRET, detail).hint(hint).into());
+        }
         let used_by = self.users_of(&place, &places).await?;
         let (key, sealed) = self.keyring.seal(&place, value);
         let (version, set_by) = (SecretVersion::new(), caller.name.clone());
