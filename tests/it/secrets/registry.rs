@@ -40,11 +40,11 @@ async fn what_cannot_be_a_secret_is_refused(platform: &TestPlatform) {
         ("/v1/secrets/A", &b""[..], "the value of the secret 'A' is empty", empty),
         (
             "/v1/secrets/A?function=shop",
-            b"hunter2\0",
+            &b"hunter2\0"[..],
             "the value of the secret 'A' of function 'shop' has a NUL byte, which an environment variable cannot hold",
             encode,
         ),
-        ("/v1/secrets/A", b"hunter2\xff", "the value of the secret 'A' is not UTF-8 text", encode),
+        ("/v1/secrets/A", &b"hunter2\xff"[..], "the value of the secret 'A' is not UTF-8 text", encode),
     ] {
         let answer = document(put(path).body(value.to_vec())).await;
         assert_eq!(answer, problem(code::INVALID_SECRET, detail, hint(advice)), "{path}");
