@@ -4,7 +4,7 @@ mod backends;
 mod folder;
 mod running;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender, task::JoinHandle};
@@ -20,6 +20,7 @@ use crate::{
     clock::Clock,
     gateway,
     http::{self, Door, Guard, Peer, Server},
+    keyring::{Keyring, KeyringError},
     manager,
     manifest::{self, Defaults},
     model::{Language, LogLine},
@@ -71,6 +72,15 @@ pub const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// Returns the maximum time that the stop of a role takes, whatever it waits for.
 pub fn stops_within(limits: &Limits) -> Duration {
     limits.stop_grace + STOP_MARGIN + running::HARD_STOP
+}
+
+/// Returns the keys of secrets: those of the file that the settings name, or of the one in the data folder, which is made at its
+/// first use.
+pub fn keyring(given: Option<&Path>, state: &State) -> Result<Keyring, KeyringError> {
+    match given {
+        Some(path) => Keyring::read(path),
+        None => Keyring::read_or_make(&state.secret_key_file()),
+    }
 }
 
 /// Runs roles in this process until they are told to stop. Returns an error if one cannot start (a taken port,
@@ -164,6 +174,7 @@ fn start(
     };
     let store = backends.store.clone().context("no store");
     let queue = backends.queue.clone().context("no queue");
+    let keyring = backends.keyring.clone().context("no keys of secrets");
     let (name, limits) = (platform.name.clone(), platform.limits);
     Ok(match role {
         Role::Gateway => {
@@ -175,7 +186,8 @@ fn start(
         }
         Role::Registry => {
             let clock = Clock::system();
-            let backends = registry::Backends { platform: name, store: store?, queue: queue?, clock };
+            let (store, queue, keyring) = (store?, queue?, keyring?);
+            let backends = registry::Backends { platform: name, store, queue, keyring, clock };
             let languages = registry::Languages {
                 only_default: with_one_version(platform),
                 is_hosts: platform.runtime == runtime::Kind::Oci,
@@ -195,6 +207,7 @@ fn start(
                 store: store?,
                 queue: queue?,
                 runtime: backends.runtime.clone().context("no runtime")?,
+                keyring: keyring?,
                 clock: Clock::system(),
                 lines: backends.lines.clone(),
                 kept: backends.kept.clone(),

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::{
     bundle, client,
+    keyring::KeyringError,
     lifecycle::ExitClass,
     model::{Fault, InvocationId, Problem, code},
-    place::{client::SettingsError, platforms::ChoiceError},
+    place::{Exposed, client::SettingsError, platforms::ChoiceError},
     toml_document::LocatedError,
 };
 
@@ -149,7 +150,22 @@ impl Error {
 /// An error without a more specific reason is the platform's fault.
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Platform, error)
+        let hint = error.downcast_ref::<KeyringError>().map(KeyringError::hint);
+        let exit = if hint.is_some() { Exit::Caller } else { Exit::Platform };
+        Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<KeyringError> for Error {
+    fn from(error: KeyringError) -> Self {
+        anyhow::Error::new(error).into()
+    }
+}
+
+impl From<Exposed> for Error {
+    fn from(exposed: Exposed) -> Self {
+        let hint = exposed.hint();
+        Self::new(Exit::Caller, exposed).hint(hint)
     }
 }
 
@@ -173,6 +189,7 @@ impl From<SettingsError> for Error {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Choice(choice) => choice.into(),
+            SettingsError::Exposed(exposed) => exposed.into(),
             SettingsError::NotRunning(_) => Self::new(Exit::Platform, error).code("not_running"),
             _ => Self::new(Exit::Caller, error),
         }

@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{KeptPackages, Role};
+use super::{KeptPackages, Role, keyring};
 use crate::{
     backoff::Backoff,
     error_chain::chain,
+    keyring::Keyring,
     model::LogLine,
     place::{
         State,
@@ -34,6 +35,8 @@ pub struct Backends {
     pub store: Option<Arc<dyn Store>>,
     pub queue: Option<Arc<dyn Queue>>,
     pub runtime: Option<Arc<dyn Runtime>>,
+    /// The keys of secrets.
+    pub keyring: Option<Arc<Keyring>>,
     /// Receives every line that functions write.
     pub lines: Option<UnboundedSender<LogLine>>,
     /// The packages that outlive the platform.
@@ -54,11 +57,17 @@ impl Backends {
             store: None,
             queue: None,
             runtime: None,
+            keyring: None,
             lines: None,
             kept: None,
         };
         if roles.iter().all(|role| *role == Role::Gateway) {
             return Ok(Some(backends));
+        }
+        if roles.iter().any(|role| matches!(role, Role::Registry | Role::Manager)) {
+            let keyring = keyring(platform.secret_key_file.as_deref(), state)?;
+            tracing::debug!(newest = %keyring.newest(), "keys of secrets");
+            backends.keyring = Some(Arc::new(keyring));
         }
         if let store::Config::Sqlite { path } = &platform.store {
             let alone = matches!(platform.queue, queue::Config::Embedded);

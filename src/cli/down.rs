@@ -61,7 +61,8 @@ impl Args {
         let Some(project) = project else {
             if self.volumes {
                 self.forget(&place)?;
-                wipe_folder(&place.folder, out)?;
+                // A store elsewhere stays, with its secrets.
+                wipe_folder(&place.folder, files.is_empty(), out)?;
             }
             if !place.running && files.is_empty() && !is_used {
                 out.note(&format!("nothing is running: {}", place.describe()));
@@ -72,7 +73,7 @@ impl Args {
         take_down(&project, self.volumes, place.running, out).await?;
         if self.volumes {
             self.forget(&place)?;
-            wipe_folder(&place.folder, out)?;
+            wipe_folder(&place.folder, false, out)?;
         }
         Ok(())
     }
@@ -162,8 +163,9 @@ async fn stop_up(place: &LocalPlatform, out: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes everything that the platform, which has stopped, has put into its data folder.
-fn wipe_folder(folder: &Path, out: &Output) -> Result<(), Error> {
+/// Removes everything that the platform, which has stopped, has put into its data folder; with `keeps_key` all but its keys of
+/// secrets.
+fn wipe_folder(folder: &Path, keeps_key: bool, out: &Output) -> Result<(), Error> {
     if !wipe::is_used(folder) {
         return Ok(());
     }
@@ -173,13 +175,21 @@ fn wipe_folder(folder: &Path, out: &Output) -> Result<(), Error> {
             folder.display()
         )));
     }
-    let left = wipe::wipe(folder).map_err(|error| {
+    let left = wipe::wipe(folder, keeps_key).map_err(|error| {
         Error::platform(format!("not everything is removed: {error}"))
             .hint(format!("what is left of the platform is in {}", folder.display()))
     })?;
     let removed = "functions, records, logs, unpacked code and tokens are removed";
-    if left.is_empty() {
+    let key = folder.join(wipe::SECRET_KEY);
+    if key.exists() {
+        let key = key.display();
+        out.note(&format!("{key} is kept: secrets in the platform's store cannot be read without it"));
+    } else if left.is_empty() {
         out.note(&format!("{removed}, and the folder {} too", folder.display()));
+        return Ok(());
+    }
+    if left.is_empty() {
+        out.note(removed);
         return Ok(());
     }
     let names: Vec<String> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();

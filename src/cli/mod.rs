@@ -5,6 +5,7 @@
 mod answer;
 mod ask;
 mod bench;
+mod core_dumps;
 mod data;
 mod delete;
 mod deploy;
@@ -168,6 +169,9 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
+    if command.is_service() {
+        core_dumps::forbid();
+    }
     let mut builder = match command.is_service() {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),

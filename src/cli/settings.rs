@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches};
 use super::{Error, Exit};
 use crate::{
     place::Dirs,
-    settings::{Group, Setting, Settings, settings},
+    settings::{Group, Setting, Settings, SettingsError, settings},
 };
 
 /// The first value that was refused and why, without the value.
@@ -161,7 +161,10 @@ impl From<Settings> for SettingsArgs {
 }
 
 fn of_user(dirs: &Dirs) -> Result<Settings, Error> {
-    Settings::of_user(dirs).map_err(|error| Error::new(Exit::Caller, error))
+    Settings::of_user(dirs).map_err(|error| match error {
+        SettingsError::Exposed(exposed) => exposed.into(),
+        error => Error::new(Exit::Caller, error),
+    })
 }
 
 #[cfg(test)]
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn the_environment_of_a_child_says_the_same_as_the_flags_of_its_parent() {
         let flags = "--platform team --data-dir /d --store postgres://u:p@db/x --queue amqp://u:p@mq/%2f \
-                     --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
+                     --secret-key-file /keys --runtime process --gateway-host 0.0.0.0 --gateway-hosts a.b,c --gateway-port 1 --registry-port 2 \
                      --scheduler-port 3 --manager-port 4 --python-image p:{version} \
                      --python-version 3.11 --node-image n:{version} --node-version 24 --native-image d:{version} --native-version 11 --queue-wait 1500ms --max-waiting 5 --max-backlog 6 --max-backlog-size 5GiB \
                      --memory-budget 7GiB --keep-alive adaptive --prewarm-budget 1GiB --max-starts 8 --stop-grace 9s --retention 10h \

@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     error::{Error, Exit},
     model::SecretUrl,
-    place::state::{random_hex, write_private},
+    place::state::{StateError, check_secret, random_hex, write_private},
     queue, store,
 };
 
@@ -32,7 +32,7 @@ const VARIABLES: [(&str, &str); 5] = [
 pub struct Credentials(BTreeMap<String, String>);
 
 impl Credentials {
-    /// Reads the file, or makes it. `volumes` says whether data of this project already exist. Also returns
+    /// Reads the file, or makes it; one that other users can read, or that is another user's, is refused. `volumes` says whether data of this project already exist. Also returns
     /// notes for the user.
     pub fn load(
         folder: &Path,
@@ -44,6 +44,7 @@ impl Credentials {
         let Some(kept) = read(folder)? else {
             return Self::make(&path, project, environment, volumes);
         };
+        check_secret(&path).map_err(exposed)?;
         if kept.get(PROJECT).is_some_and(|other| other != project) {
             let other = &kept[PROJECT];
             let message = format!("the folder {} belongs to compose project {other}", folder.display());
@@ -106,6 +107,17 @@ impl Credentials {
     pub fn get(&self, variable: &str) -> &str {
         self.0.get(variable).map_or("", String::as_str)
     }
+}
+
+fn exposed(error: StateError) -> Error {
+    let hint = match &error {
+        StateError::OpenSecret { path, .. } => format!(
+            "`chmod 600 {}`; if others may have read it, set other passwords in Postgres and RabbitMQ, and in this file",
+            path.display()
+        ),
+        _ => "choose another folder with --data-dir DIR".to_owned(),
+    };
+    Error::new(Exit::Caller, error).hint(hint)
 }
 
 /// Removes the file; called after the data were removed.
@@ -173,6 +185,33 @@ mod tests {
         assert!(kept == made);
         assert!(notes[0].starts_with("POSTGRES_USER of the environment is ignored"), "{notes:?}");
         assert_eq!(project(dir.path()).as_deref(), Some("cloudfunc-x"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_for_this_user_alone_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let load = || Credentials::load(dir.path(), "cloudfunc-x", nothing, false);
+        load().unwrap();
+        let file = dir.path().join(FILE);
+        for (mode, access) in [(0o640, "read"), (0o604, "read"), (0o602, "written")] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let error = load().err().unwrap();
+            let said =
+                format!("the file {} can be {access} by other users (mode {mode:o})", file.display());
+            assert_eq!(error.chain(), [said]);
+            let hint = format!(
+                "`chmod 600 {}`; if others may have read it, set other passwords in Postgres and RabbitMQ, and in this file",
+                file.display()
+            );
+            assert_eq!(error.hint, Some(hint));
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        load().unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
+            let said = format!("{} belongs to another user (uid 12345)", file.display());
+            assert_eq!(load().err().unwrap().chain(), [said]);
+        }
     }
 
     #[test]

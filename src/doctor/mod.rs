@@ -20,6 +20,7 @@ mod packages;
 mod platform;
 mod ports;
 mod sandbox;
+mod secrets;
 mod subject;
 mod system;
 mod tools;

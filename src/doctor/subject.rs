@@ -6,7 +6,7 @@ use super::{
     backends, cgroups, clock, compose, disk, engine,
     finding::{Finding, Group, Report, Stops, Wanted},
     judge::{self, platform::Answer},
-    limits, packages, platform, ports, sandbox, system, tools,
+    limits, packages, platform, ports, sandbox, secrets, system, tools,
 };
 use crate::{
     compose::{Credentials, Service, urls},
@@ -119,6 +119,7 @@ impl Subject {
             cgroups,
             mut clock,
             packages,
+            secrets,
         ) = tokio::join!(
             backends::gather(store.as_ref(), queue.as_ref(), &name),
             sandbox::gather(name.clone(), &languages),
@@ -129,6 +130,7 @@ impl Subject {
             tools::blocking(cgroups::gather),
             clock::gather(),
             packages::gather(&self.settings),
+            self.secrets(),
         );
         clock.store_ahead_ms = ahead;
         sandbox.has_engine = engine.is_ok();
@@ -154,6 +156,7 @@ impl Subject {
             group("compose", Some(judge::compose::judge(&compose, wanted))),
             group("backends", Some(judge::backends::judge(&backends, wanted))),
             group("packages", Some(judge::packages::judge(&packages, wanted))),
+            group("secrets", secrets.map(|facts| judge::secrets::judge(&facts, wanted))),
             group("clock", Some(judge::clock::judge(&clock))),
             group("limits", Some(judge::limits::judge(&limits::gather()))),
             group("platform", platform.map(|facts| judge::platform::judge(&facts))),
@@ -231,6 +234,13 @@ impl Subject {
         let has_sqlite =
             self.wanted == Wanted::Embedded || matches!(store, Some(store::Config::Sqlite { .. }));
         tools::blocking(move || disk::gather(&folder, root, has_sqlite)).await
+    }
+
+    async fn secrets(&self) -> Option<judge::secrets::Facts> {
+        let given = self.settings.secret_key_file.clone();
+        let default = self.place.folder.join("secret-key");
+        let has_other_hosts = !self.has_compose && self.wanted == Wanted::Up;
+        tools::blocking(move || secrets::gather(given.as_deref(), default, has_other_hosts)).await
     }
 
     async fn platform(

@@ -10,7 +10,7 @@ use axum::{
 
 use super::{Answer, Failure, function_name};
 use crate::model::{
-    FunctionName, InvocationRef, Problem, TokenName, code,
+    FunctionName, InvocationRef, Problem, SecretName, TokenName, code,
     route::{self, Endpoint, Parameter, Route},
 };
 
@@ -83,6 +83,12 @@ impl FromPath for TokenName {
     }
 }
 
+impl FromPath for SecretName {
+    fn from_path(text: &str) -> Answer<Self> {
+        text.parse().map_err(|error| Problem::new(code::INVALID_NAME, format!("{error}")).into())
+    }
+}
+
 /// The parameter of a request's path.
 pub struct At<P>(pub P);
 
@@ -104,6 +110,7 @@ pub fn check_path(parameters: &RawPathParams) -> Answer<()> {
         match key {
             "invocation" => drop(InvocationRef::from_path(text)?),
             "token" => drop(TokenName::from_path(text)?),
+            "secret" => drop(SecretName::from_path(text)?),
             _ => drop(FunctionName::from_path(text)?),
         }
     }

@@ -9,7 +9,7 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,7 @@ use url::Url;
 use super::{
     BadToken, Dirs, NoHome, Token,
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
+    private::{self, Exposed, Unread, read_config},
 };
 use crate::{
     model::PlatformName,
@@ -54,6 +55,8 @@ pub enum SettingsError {
     BadToken(#[from] BadToken),
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     #[error(transparent)]
     File(#[from] LocatedError),
     #[error(transparent)]
@@ -210,19 +213,26 @@ impl Settings {
 
 /// Reads the token of a file; `None` if the file is missing and `must_exist` is false.
 fn read_token(path: &Path, must_exist: bool) -> Result<Option<Token>, SettingsError> {
-    match fs::read_to_string(path) {
+    match private::read_token(path) {
         Ok(text) => Ok(Some(Token::new(&text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => Ok(None),
-        Err(source) => Err(SettingsError::Read { path: path.to_owned(), source }),
+        Err(error) if error.is_missing() && !must_exist => Ok(None),
+        Err(error) => Err(unread(path, error)),
+    }
+}
+
+fn unread(path: &Path, error: Unread) -> SettingsError {
+    match error {
+        Unread::Io(source) => SettingsError::Read { path: path.to_owned(), source },
+        Unread::Exposed(exposed) => exposed.into(),
     }
 }
 
 /// Reads the file; an absent file counts as an empty one.
 fn read_file(path: &Path) -> Result<File, SettingsError> {
-    let text = match fs::read_to_string(path) {
+    let text = match read_config(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
-        Err(source) => return Err(SettingsError::Read { path: path.to_owned(), source }),
+        Err(error) if error.is_missing() => return Ok(File::default()),
+        Err(error) => return Err(unread(path, error)),
     };
     let name = path.display().to_string();
     let document = Document::parse(&text, &name)?;
@@ -267,7 +277,7 @@ fn parse_url(text: &str, origin: &'static str) -> Result<Url, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 
     use tempfile::TempDir;
 
@@ -285,7 +295,8 @@ mod tests {
             for (path, text) in files {
                 let path = home.path().join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
+                fs::write(&path, text).unwrap();
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
             }
             let env = BTreeMap::from([("HOME", home.path().display().to_string())]);
             Self { home, env }
@@ -306,7 +317,9 @@ mod tests {
             let (name, second) = (name.parse().unwrap(), std::time::Duration::from_secs(1));
             let holder = crate::place::lock::Holder::new(name, stack, &addresses, second);
             drop(crate::place::lock::take(&folder, &holder).unwrap());
-            fs::write(folder.join("token"), format!("of-{}", holder.platform)).unwrap();
+            let token = folder.join("token");
+            fs::write(&token, format!("of-{}", holder.platform)).unwrap();
+            fs::set_permissions(token, fs::Permissions::from_mode(0o600)).unwrap();
             self
         }
 
@@ -432,6 +445,19 @@ mod tests {
         assert_eq!(error, format!("cannot read {}", world.home.path().join("nowhere").display()));
         let error = world.resolve(None, Some("empty")).unwrap_err();
         assert_eq!(error, "a token is one line of visible ASCII characters");
+    }
+
+    #[test]
+    fn files_that_others_can_write_are_not_used() {
+        for name in ["mine", ".config/cloudfunc/config.toml"] {
+            let world = World::new(FILES);
+            let path = world.home.path().join(name);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o606)).unwrap();
+            assert_eq!(
+                world.resolve(None, Some("mine")).unwrap_err(),
+                format!("the file {} can be written by other users (mode 606)", path.display())
+            );
+        }
     }
 
     #[test]

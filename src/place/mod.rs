@@ -6,6 +6,7 @@ pub mod client;
 mod dirs;
 pub mod lock;
 pub mod platforms;
+mod private;
 mod stack;
 pub mod state;
 mod token;
@@ -13,6 +14,7 @@ pub mod wipe;
 
 pub use addresses::Addresses;
 pub use dirs::{Dirs, NoHome};
+pub use private::{Exposed, Unread, read_config};
 pub use stack::Stack;
 pub use state::State;
 pub use token::{BadToken, Token};

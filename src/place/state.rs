@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `token` | the gateway's first bearer token |
 //! | `internal-token` | what the roles show each other |
+//! | `secret-key` | the keys that secrets are encrypted with ([`crate::keyring`]) |
 //! | `manager-id` | the label of this host's sandboxes |
 //! | `manager-machine` | the machine on which that label was made |
 //! | `manager.lock` | held by the manager that runs |
@@ -12,6 +13,9 @@
 //!
 //! Every role opens the folder at its start, several at the same time: each secret is written to a file of its
 //! own and then linked to its name, so that the first one wins and all roles read the same.
+//!
+//! The folder is closed to other users, and so is each file that holds a secret; what is in it belongs to the same user. The
+//! manager's id is no secret: only the folder keeps others from it.
 
 use std::{
     fs,
@@ -42,6 +46,9 @@ pub enum StateError {
     Damaged { path: PathBuf, what: &'static str },
 }
 
+/// The folders in the data folder, as far as they are there: those of caches, code and passwords.
+const FOLDERS: [&str; 5] = ["cache", "compose", "instances", "logs", "runtime"];
+
 /// Returns what a mode that is not private allows other users to do.
 pub fn access(mode: u32) -> &'static str {
     if mode & 0o022 == 0 { "read" } else { "written" }
@@ -66,6 +73,7 @@ impl State {
         if mode & 0o077 != 0 {
             return Err(StateError::Open { path: folder.to_owned(), mode });
         }
+        FOLDERS.iter().try_for_each(|name| check_inner(&folder.join(name)))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -76,6 +84,11 @@ impl State {
     /// Returns the path of the token, where the client finds it.
     pub fn token_file(&self) -> PathBuf {
         self.folder.join("token")
+    }
+
+    /// Returns the path of the keys of secrets.
+    pub fn secret_key_file(&self) -> PathBuf {
+        self.folder.join("secret-key")
     }
 
     /// Returns the token of the gateway; it is made on first use.
@@ -150,23 +163,11 @@ impl State {
 
     fn secret(&self, name: &str) -> Result<Token, StateError> {
         let text = self.read_or_make(name, random_hex)?;
-        self.check_secret(name)?;
+        check_secret(&self.folder.join(name))?;
         let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
         // A text that is short enough to be guessed was not made by us.
         let whole = Some(text).filter(|text| text.len() >= 32);
         whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
-    }
-
-    /// Refuses a token that belongs to another user, or that others can read.
-    fn check_secret(&self, name: &str) -> Result<(), StateError> {
-        let path = self.folder.join(name);
-        let metadata = fs::metadata(&path);
-        let metadata = metadata.map_err(|source| StateError::Io { path: path.clone(), source })?;
-        let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
-        if uid != rustix::process::geteuid().as_raw() {
-            return Err(StateError::NotOurs { path, uid });
-        }
-        if mode & 0o077 != 0 { Err(StateError::OpenSecret { path, mode }) } else { Ok(()) }
     }
 
     fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
@@ -187,6 +188,37 @@ impl State {
         }
         Ok(fs::read_to_string(&path).map_err(io)?.trim().to_owned())
     }
+}
+
+/// Refuses a file with secrets that belongs to another user, or that others can read.
+pub fn check_secret(path: &Path) -> Result<(), StateError> {
+    let path = path.to_owned();
+    let metadata = fs::metadata(&path);
+    let metadata = metadata.map_err(|source| StateError::Io { path: path.clone(), source })?;
+    let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
+    if uid != rustix::process::geteuid().as_raw() {
+        return Err(StateError::NotOurs { path, uid });
+    }
+    if mode & 0o077 != 0 { Err(StateError::OpenSecret { path, mode }) } else { Ok(()) }
+}
+
+/// Refuses a folder in the data folder that belongs to another user; one that is not there is none. Only we can reach it, but a
+/// link may lead to a place that others can reach: there they must not write.
+fn check_inner(path: &Path) -> Result<(), StateError> {
+    let io = |source| StateError::Io { path: path.to_owned(), source };
+    let (link, metadata) = match (fs::symlink_metadata(path), fs::metadata(path)) {
+        (Ok(link), Ok(metadata)) => (link, metadata),
+        (Err(error), _) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        (Err(error), _) | (_, Err(error)) => return Err(io(error)),
+    };
+    let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
+    if uid != rustix::process::geteuid().as_raw() {
+        return Err(StateError::NotOurs { path: path.to_owned(), uid });
+    }
+    if link.is_symlink() && mode & 0o022 != 0 {
+        return Err(StateError::Open { path: path.to_owned(), mode });
+    }
+    Ok(())
 }
 
 /// Creates a private folder (0700) with its parents; an existing folder is not changed.
@@ -322,5 +354,45 @@ mod tests {
         give(&folder);
         let error = State::open(&folder).unwrap_err().to_string();
         assert_eq!(error, format!("{} belongs to another user (uid 12345)", folder.display()));
+    }
+
+    #[test]
+    fn a_folder_in_it_that_belongs_to_another_user_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("data");
+        State::open(&folder).unwrap();
+        for name in FOLDERS {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+        fs::set_permissions(folder.join("cache"), fs::Permissions::from_mode(0o777)).unwrap();
+        State::open(&folder).expect("others do not reach it");
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        for name in FOLDERS {
+            let inner = folder.join(name);
+            std::os::unix::fs::chown(&inner, Some(12345), None).unwrap();
+            let error = State::open(&folder).unwrap_err().to_string();
+            assert_eq!(error, format!("{} belongs to another user (uid 12345)", inner.display()));
+            std::os::unix::fs::chown(&inner, Some(0), None).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_in_it_leads_to_no_place_where_others_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, elsewhere) = (dir.path().join("data"), dir.path().join("elsewhere"));
+        State::open(&folder).unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.join("cache")).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o755)).unwrap();
+        State::open(&folder).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o775)).unwrap();
+        let error = State::open(&folder).unwrap_err().to_string();
+        let link = folder.join("cache");
+        assert_eq!(
+            error,
+            format!("the data folder {} can be written by other users (mode 775)", link.display())
+        );
     }
 }

@@ -14,14 +14,18 @@ use crate::{
     model::{Digest, ManagerId},
 };
 
+/// The keys of secrets.
+pub const SECRET_KEY: &str = "secret-key";
+
 /// Files at the top of the folder, made by the store, the lock and the roles.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "store.db",
     "store.db-wal",
     "store.db-shm",
     "store.db.lock",
     "token",
     "internal-token",
+    SECRET_KEY,
     "manager-id",
     "manager-machine",
     "manager.lock",
@@ -35,9 +39,9 @@ pub fn is_used(folder: &Path) -> bool {
     folder.join("manager-id").is_file() || folder.join("store.db.lock").is_file()
 }
 
-/// Removes everything of a platform that is not running. Returns what is left in the folder; empty if the
-/// folder is gone. A folder that no platform has used is left alone.
-pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// Removes everything of a platform that is not running, but not its keys of secrets with `keeps_key`. Returns what is left in
+/// the folder besides them. A folder that no platform has used is left alone.
+pub fn wipe(folder: &Path, keeps_key: bool) -> io::Result<Vec<PathBuf>> {
     if !is_used(folder) {
         return Ok(Vec::new());
     }
@@ -82,11 +86,15 @@ pub fn wipe(folder: &Path) -> io::Result<Vec<PathBuf>> {
         remove_if_empty(&folder.join(name))?;
     }
     // The files that show that the folder was used go last: if this is interrupted before, it can be repeated.
+    let stays = |name: &str| keeps_key && name == SECRET_KEY;
     for name in FILES.iter().filter(|name| **name != "manager-id").chain([&"manager-id"]) {
-        remove_file(&folder.join(name))?;
+        if !stays(name) {
+            remove_file(&folder.join(name))?;
+        }
     }
     remove_if_empty(folder)?;
     let left = fs::read_dir(folder).into_iter().flatten().flatten();
+    let left = left.filter(|entry| !entry.file_name().to_str().is_some_and(stays));
     let mut left: Vec<PathBuf> = left.map(|entry| entry.path()).collect();
     left.sort();
     Ok(left)
@@ -191,9 +199,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("data");
         make(&folder, &ours().iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(wipe(&folder).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(wipe(&folder, false).unwrap(), Vec::<PathBuf>::new());
         assert!(!folder.exists());
-        assert_eq!(wipe(&folder).unwrap(), Vec::<PathBuf>::new(), "again: nothing to do");
+        assert_eq!(wipe(&folder, false).unwrap(), Vec::<PathBuf>::new(), "again: nothing to do");
+    }
+
+    #[test]
+    fn the_keys_of_secrets_that_are_stored_elsewhere_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path(), &ours().iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(wipe(dir.path(), true).unwrap(), Vec::<PathBuf>::new());
+        let left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert_eq!(left, [SECRET_KEY]);
     }
 
     #[test]
@@ -204,7 +222,7 @@ mod tests {
         let theirs =
             ["notes.txt", "logs/access.log", "cache/pip/a", "instances/prod/key", "compose/my.yaml"];
         make(folder, &theirs);
-        let left = wipe(folder).unwrap();
+        let left = wipe(folder, false).unwrap();
         let names: Vec<_> =
             left.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["cache", "compose", "instances", "logs", "notes.txt"]);
@@ -216,7 +234,7 @@ mod tests {
     fn a_folder_that_no_platform_has_used_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         make(dir.path(), &["token", "logs/manager.log"]);
-        wipe(dir.path()).unwrap();
+        wipe(dir.path(), false).unwrap();
         assert!(dir.path().join("token").exists() && dir.path().join("logs/manager.log").exists());
     }
 }

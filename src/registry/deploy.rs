@@ -63,6 +63,7 @@ impl Registry {
     ) -> Answer<Deployed> {
         let archive = source.archive.take();
         let kept = archive.clone().filter(|archive| archive.len() <= MAX_KEPT);
+        self.check_secrets(&source.name, &source.spec).await?;
         let unchanged = self.unchanged(&source).await?;
         // A name of an image may stand for another one by now: that is looked up first.
         let by_name = matches!(source.spec.code, Code::Image { .. });

@@ -13,6 +13,8 @@ mod kept_memory;
 mod list;
 mod prune;
 mod routes;
+mod secret_checks;
+mod secrets;
 mod token_changes;
 mod token_uses;
 mod tokens;
@@ -29,6 +31,7 @@ use crate::{
     clock::Clock,
     error_chain::chain,
     http::{Peer, Server},
+    keyring::Keyring,
     manifest::Defaults,
     model::{
         FunctionId, Language, PlatformName,
@@ -45,6 +48,8 @@ pub struct Backends {
     pub platform: PlatformName,
     pub store: Arc<dyn RegistryStore>,
     pub queue: Arc<dyn Queue>,
+    /// Encrypts secrets.
+    pub keyring: Arc<Keyring>,
     pub clock: Clock,
 }
 
@@ -61,6 +66,7 @@ struct Registry {
     platform: PlatformName,
     store: Arc<dyn RegistryStore>,
     queue: Arc<dyn Queue>,
+    keyring: Arc<Keyring>,
     clock: Clock,
     languages: Languages,
     limits: Limits,
@@ -98,6 +104,7 @@ pub async fn run(
         platform: backends.platform,
         store: backends.store,
         queue: backends.queue,
+        keyring: backends.keyring,
         clock: backends.clock,
         languages,
         limits,

@@ -18,7 +18,7 @@ use super::{
     Registry, audit_log, build_log,
     change::{MAX_REQUEST, to_the_end},
     checks::{Report, Source, upload_too_large},
-    classic, list, prune, token_changes, tokens,
+    classic, list, prune, secrets, token_changes, tokens,
 };
 use crate::{
     backends::store_and_queue,
@@ -68,6 +68,10 @@ pub fn routes(registry: Arc<Registry>) -> Router {
         .route(route::KNOWN_TOKEN, post(tokens::known))
         .route(route::TOKEN_CHANGES, get(token_changes::changes))
         .route(route::REFUSALS, post(audit_log::refusals))
+        .answers(&route::LIST_SECRETS, secrets::list)
+        .answers(&route::SET_SECRET, secrets::set)
+        .answers(&route::DELETE_SECRET, secrets::delete)
+        .answers(&route::ROTATE_SECRET_KEY, secrets::rotate_key)
         .route("/functions", post(classic::register))
         .route("/functions/{name}", get(classic::show))
         .route("/functions/{name}/warm", patch(classic::report_warm))
@@ -252,6 +256,7 @@ async fn activate(
         let function = registry.find(&name, &caller).await?;
         if let Some(wanted) = registry.store.revision(function.id, revision).await? {
             registry.check_kept_memory(&name, &wanted.spec).await?;
+            registry.check_secrets(&name, &wanted.spec).await?;
         }
         let function = registry.store.activate(&name, revision, expected).await?;
         registry.announce_changed(function.id).await;

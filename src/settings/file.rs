@@ -1,10 +1,8 @@
 //! Reads settings from the user's `config.toml`.
 
-use std::{fs, io};
-
 use super::{Settings, SettingsError, table::settings};
 use crate::{
-    place::{Dirs, client},
+    place::{Dirs, Unread, client, read_config},
     toml_document::{Document, LocatedError},
 };
 
@@ -12,10 +10,11 @@ impl Settings {
     /// Reads the user's `config.toml`; an absent file counts as an empty one.
     pub fn of_user(dirs: &Dirs) -> Result<Self, SettingsError> {
         let path = dirs.config_file();
-        match fs::read_to_string(&path) {
+        match read_config(&path) {
             Ok(text) => Ok(Self::parse(&text, &path.display().to_string())?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(SettingsError::Read { path, source }),
+            Err(error) if error.is_missing() => Ok(Self::default()),
+            Err(Unread::Io(source)) => Err(SettingsError::Read { path, source }),
+            Err(Unread::Exposed(exposed)) => Err(exposed.into()),
         }
     }
 

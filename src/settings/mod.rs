@@ -29,7 +29,7 @@ pub use table::{Group, Limits, Setting, Settings, settings};
 
 use crate::{
     model::PlatformName,
-    place::{Addresses, Dirs, Stack},
+    place::{Addresses, Dirs, Exposed, Stack},
     runtime,
     toml_document::LocatedError,
 };
@@ -50,6 +50,8 @@ pub enum SettingsError {
     SamePort { one: &'static str, other: &'static str, port: u16 },
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     #[error(transparent)]
     File(#[from] LocatedError),
 }
@@ -163,6 +165,7 @@ impl Settings {
             store: store.within(&data_dir),
             data_dir,
             queue,
+            secret_key_file: self.secret_key_file.map(absolute),
             runtime,
             program: runtime::THIS_PROGRAM.into(),
             addresses,

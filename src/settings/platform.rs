@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Builds, Group, Languages, Limits, Oidc, Setting, Settings, StorePlace, settings};
+use super::{Builds, Languages, Limits, Oidc, Setting, Settings, StorePlace, settings};
 use crate::{
     model::{Language, ManagerId, PlatformName},
     place::Addresses,
@@ -17,6 +17,8 @@ pub struct Platform {
     pub data_dir: PathBuf,
     pub store: store::Config,
     pub queue: queue::Config,
+    /// The file of the keys of secrets; none for the one in the data folder.
+    pub secret_key_file: Option<PathBuf>,
     pub runtime: runtime::Kind,
     /// The path of this program, for a runtime that runs it again. Not a setting: tests are another program.
     pub program: PathBuf,
@@ -39,7 +41,7 @@ impl Platform {
         let resolved = self.settings();
         let known = |setting: Setting| match setting.show(&resolved) {
             Some(value) => Some((setting.variable(), value)),
-            None if matches!(setting.group(), Group::Builds | Group::Access) => None,
+            None if setting.is_optional() => None,
             None => panic!("every setting with a default is resolved"),
         };
         settings().filter_map(known).collect()
@@ -53,6 +55,7 @@ impl Platform {
             data_dir: Some(self.data_dir.clone()),
             store: Some(StorePlace::At(self.store.clone())),
             queue: Some(self.queue.clone()),
+            secret_key_file: self.secret_key_file.clone(),
             runtime: Some(self.runtime),
             gateway_host: Some(addresses.gateway.ip()),
             gateway_port: Some(addresses.gateway.port()),

@@ -24,7 +24,7 @@ pub enum Group {
     Place,
     /// The addresses on which the roles listen.
     Addresses,
-    /// Store and queue.
+    /// Store and queue, and the keys of what is encrypted in the store.
     Backends,
     /// The runtime of functions.
     Runtime,
@@ -124,8 +124,14 @@ impl Setting {
 
     /// Returns whether its value may hold a password: it is never repeated in an error, nor shown by help.
     pub fn is_secret(self) -> bool {
-        const OF_BUILDS: [&str; 4] = ["build_index", "build_npm_registry", "build_proxy", "build_env"];
-        self.group() == Group::Backends || OF_BUILDS.contains(&self.key().as_str())
+        const SECRET: [&str; 6] =
+            ["store", "queue", "build_index", "build_npm_registry", "build_proxy", "build_env"];
+        SECRET.contains(&self.key().as_str())
+    }
+
+    /// Returns whether it may be left out without a default in its place.
+    pub(super) fn is_optional(self) -> bool {
+        self.group() == Group::Builds || self.key() == "secret_key_file"
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
@@ -441,6 +447,9 @@ settings! {
         store: StorePlace, STORE, Backends, "store", "URL";
         /// Queue: amqp://USER:PASSWORD@HOST:PORT/VHOST, or embedded (with sqlite, all roles in one process)
         queue: queue::Config, QUEUE, Backends, "queue", "URL";
+        /// File with the keys that secrets are encrypted with, one a line, the newest first. Hosts with the same
+        /// store need the same keys [default: secret-key in the data folder]
+        secret_key_file: PathBuf, PATH, Backends, "secret-key-file", "FILE";
         /// Runtime of functions: docker, or oci (containers without a daemon). By default docker; a platform in
         /// one process uses oci if no Docker engine answers
         runtime: runtime::Kind, KIND, Runtime, "runtime", "KIND";

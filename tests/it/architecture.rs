@@ -32,6 +32,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("store", &["batch", "disk", "lifecycle", "model", "panicked"]),
     ("queue", &["batch", "model"]),
     ("runtime", &["disk", "docker_ignore", "language", "model"]),
+    ("keyring", &["disk", "model"]),
     ("place", &["disk", "model", "toml_document"]),
     ("manifest", &["model", "toml_document", "units"]),
     // The seams for their `Config` types only.
@@ -63,6 +64,7 @@ const MAP: &[(&str, &[&str])] = &[
             "clock",
             "error_chain",
             "http",
+            "keyring",
             "manifest",
             "model",
             "queue",
@@ -105,6 +107,7 @@ const MAP: &[(&str, &[&str])] = &[
             "disk",
             "error_chain",
             "http",
+            "keyring",
             "language",
             "manifest",
             "model",
@@ -126,6 +129,7 @@ const MAP: &[(&str, &[&str])] = &[
             "error_chain",
             "gateway",
             "http",
+            "keyring",
             "manager",
             "manifest",
             "model",
@@ -166,9 +170,12 @@ const MAP: &[(&str, &[&str])] = &[
     ("compose", &["error", "model", "place", "queue", "store"]),
     (
         "doctor",
-        &["app", "compose", "error", "local", "model", "place", "queue", "runtime", "settings", "store"],
+        &[
+            "app", "compose", "error", "keyring", "local", "model", "place", "queue", "runtime",
+            "settings", "store",
+        ],
     ),
-    ("error", &["bundle", "client", "lifecycle", "model", "place", "toml_document"]),
+    ("error", &["bundle", "client", "keyring", "lifecycle", "model", "place", "toml_document"]),
     ("local", &["app", "compose", "error", "model", "place", "settings", "store"]),
 ];
 
@@ -218,6 +225,7 @@ const PURE: &[&str] = &[
     "doctor/judge/platform.rs",
     "doctor/judge/ports.rs",
     "doctor/judge/sandbox.rs",
+    "doctor/judge/secrets.rs",
     "doctor/judge/system.rs",
 ];
 

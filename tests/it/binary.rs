@@ -4,6 +4,7 @@
 mod alone;
 mod broker;
 mod compose;
+mod core_dumps;
 mod embedded;
 mod embedded_kills;
 mod kills;

@@ -2,7 +2,11 @@
 
 mod folders;
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -21,7 +25,10 @@ impl Desk {
     fn write(&self, path: &str, text: &str) -> &Self {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::write(&path, text).unwrap();
+        if path.ends_with("token") {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
         self
     }
 

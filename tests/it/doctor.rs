@@ -162,6 +162,7 @@ fn the_document_is_frozen() {
             "disk": ["data-folder", "data-room", "temporary-room"],
             "compose": ["compose"],
             "backends": ["store", "queue"],
+            "secrets": ["secret-key"],
             "clock": ["clock", "ntp"],
             "limits": ["open-files", "processes", "inotify"],
             "platform": ["up", "orphans"],

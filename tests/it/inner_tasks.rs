@@ -14,6 +14,7 @@ use bytes::Bytes;
 use cloudfunc::{
     clock::Clock,
     http::{self, Door, Guard, Server},
+    keyring::Keyring,
     manager,
     model::{
         Body, Function, FunctionId, InvocationId, ManagerId, Mode, PlatformName,
@@ -260,6 +261,7 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
                 helper: runtime::no_helper(),
             })
             .unwrap(),
+            keyring: Arc::new(Keyring::read_or_make(&folder.path().join("secret-key")).unwrap()),
             clock: Clock::system(),
             kept: None,
             lines: None,

@@ -286,7 +286,7 @@ async fn a_platform_that_was_ready_starts_again_with_its_functions_tokens_and_na
     let (up, _) = platform.up("first", Some(300)).await;
     platform.home.deploy("echo", ECHO, "").await.ok();
     let file = |name: &str| fs::read_to_string(platform.data_dir().join(name)).unwrap();
-    let names = ["token", "internal-token", "manager-id"];
+    let names = ["token", "internal-token", "secret-key", "manager-id"];
     let before = names.map(file);
     platform.cut_the_power(up).await;
     assert_eq!(names.map(file), before);

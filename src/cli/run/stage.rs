@@ -107,6 +107,8 @@ fn platform(given: Settings, name: PlatformName, folder: &Path) -> Result<Platfo
         data_dir: Some(folder.to_owned()),
         store: Some(StorePlace::DataDir),
         queue: Some(queue::Config::Embedded),
+        // The platform's keys are not for what lives as long as one command.
+        secret_key_file: None,
         gateway_host: None,
         gateway_hosts: None,
         gateway_port: Some(0),

@@ -64,6 +64,7 @@ pub async fn prepare(
     let holder = Holder::new(settings.name(), stack, &addresses, stops_within);
     let lock = lock::take(&folder, &holder).map_err(|error| held(error, &folder))?;
     state.token().map_err(unusable)?;
+    app::keyring(settings.secret_key_file.as_deref(), &state)?;
     leftovers::wait(&folder, out).await;
     check_ports(&addresses)?;
     let Engine { kind, told, lacks } = choose_runtime(&settings, &state, stack).await?;

@@ -11,6 +11,7 @@ pub mod packages;
 pub mod platform;
 pub mod ports;
 pub mod sandbox;
+pub mod secrets;
 pub mod system;
 
 use super::finding::{Finding, Stops, Wanted};

@@ -77,7 +77,7 @@ def handler(paths):
 }
 
 pub async fn the_platforms_own_files_are_not_there(fixture: &Fixture) {
-    let names = ["token", "internal-token", "store.db", "runtime/state"];
+    let names = ["token", "internal-token", "secret-key", "store.db", "runtime/state"];
     let files = names.map(|name| fixture.folder.path().join(name));
     for file in &files {
         fs::create_dir_all(file.parent().unwrap()).unwrap();

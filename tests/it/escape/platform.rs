@@ -188,7 +188,7 @@ def handler(event):
     let folder = target.data_dir();
     let state = State::open(&folder).unwrap();
     let tokens = [state.token().unwrap(), state.internal_token().unwrap()];
-    let files = ["token", "internal-token", "manager-id"].map(|name| folder.join(name));
+    let files = ["token", "internal-token", "secret-key", "manager-id"].map(|name| folder.join(name));
     assert!(files.iter().all(|file| file.exists()), "the control: {files:?}");
     let paths: Vec<_> = files.iter().chain([&folder]).map(|path| json!(path)).collect();
     let words = json!([tokens[0].expose(), tokens[1].expose(), "postgres://", "amqp://", "guest:guest"]);

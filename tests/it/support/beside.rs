@@ -17,6 +17,7 @@ use cloudfunc::{
     client::Client,
     clock::Clock,
     http::{self, Door, Guard, Server},
+    keyring::Keyring,
     manager,
     model::{
         FunctionId, ManagerId, Network,
@@ -58,10 +59,13 @@ impl Beside {
         let helper = runtime::place_helper(&folder.path().join("helper"));
         let process = runtime::Config::Process { owner: owner.clone(), helper };
         let runtime = Switched { runtime: runtime::connect(&process).unwrap(), engine: engine.clone() };
+        // It shares the store, and so the keys.
+        let keys = platform.platform.data_dir.join("secret-key");
         let backends = manager::Backends {
             store: store.clone(),
             queue: queue.clone(),
             runtime: Arc::new(runtime),
+            keyring: Arc::new(Keyring::read_or_make(&keys).unwrap()),
             clock: Clock::system(),
             kept: None,
             lines: None,
@@ -288,6 +292,9 @@ impl SecondHost {
         second.data_dir = folder.path().join("data");
         second.addresses =
             Addresses { gateway: local, registry: local, scheduler: local, manager: local };
+        // Hosts with the same store have the same keys.
+        let keys = platform.platform.data_dir.join("secret-key");
+        second.secret_key_file = keys.exists().then_some(keys);
         let host = Host::bind(roles, &second).await.unwrap();
         let gateway = host.platform().addresses.gateway;
         let url = format!("http://{gateway}/").parse().unwrap();

@@ -126,6 +126,7 @@ pub fn settings(stack: Stack, folder: &Path, test: &str) -> Option<(Platform, Op
         data_dir: folder.join("data"),
         store: store.parse().unwrap(),
         queue: queue.parse().unwrap(),
+        secret_key_file: None,
         runtime: stack.runtime,
         program: env!("CARGO_BIN_EXE_cloudfunc").into(),
         addresses: Addresses {

@@ -1,0 +1,123 @@
+//! The keys of secrets: whether they can be read, and whether other hosts need them.
+
+use super::{Finding, Stops, Wanted, list};
+
+/// What is in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// There is no file in the data folder.
+    None,
+    /// The ids of the keys, the newest first.
+    Found(Vec<String>),
+    /// The platform does not use it.
+    Refused { why: String, hint: String },
+}
+
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub path: String,
+    /// The settings name the file.
+    pub is_given: bool,
+    /// Store and queue are given: other hosts may use them too.
+    pub has_other_hosts: bool,
+    pub keys: Keys,
+}
+
+const NAME: &str = "secret-key";
+
+pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
+    let Facts { path, is_given, has_other_hosts, keys } = facts;
+    let found = match keys {
+        Keys::Refused { why, hint } => {
+            return vec![Finding::stops(Stops::BOTH, wanted, NAME, why, sentence(hint))];
+        }
+        Keys::None => format!("no keys of secrets yet; the first start makes {path}"),
+        Keys::Found(ids) => match &ids[..] {
+            [one] => format!("secrets are encrypted with the key {one} ({path})"),
+            [newest, older @ ..] => format!(
+                "secrets are encrypted with the key {newest}, and {} can be read too ({path})",
+                match older {
+                    [one] => format!("those of the key {one}"),
+                    all => format!("those of the keys {}", list(all)),
+                }
+            ),
+            [] => format!("{path} holds no key"),
+        },
+    };
+    if *has_other_hosts && !is_given {
+        let advice = "If other hosts use the same store, give all of them the same keys: copy the file, and name it with \
+                      `--secret-key-file`.";
+        return vec![Finding::note(NAME, found, advice)];
+    }
+    vec![Finding::ok(NAME, found)]
+}
+
+/// Makes a sentence of a hint.
+fn sentence(hint: &str) -> String {
+    let mut letters = hint.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    match hint.starts_with('`') {
+        true => format!("Run {hint}."),
+        false => format!("{}{}.", first.unwrap_or_default(), letters.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::judge::shown;
+
+    fn facts(keys: Keys) -> Facts {
+        Facts { path: "/s/secret-key".to_owned(), is_given: false, has_other_hosts: false, keys }
+    }
+
+    #[test]
+    fn keys_that_can_be_read_are_named() {
+        let said = |keys| shown(&judge(&facts(keys), Wanted::Up)).remove(0);
+        let ids = |ids: &[&str]| Keys::Found(ids.iter().map(|id| (*id).to_owned()).collect());
+        assert_eq!(
+            said(Keys::None),
+            "ok secret-key: no keys of secrets yet; the first start makes /s/secret-key"
+        );
+        assert_eq!(
+            said(ids(&["aa"])),
+            "ok secret-key: secrets are encrypted with the key aa (/s/secret-key)"
+        );
+        assert_eq!(
+            said(ids(&["aa", "bb"])),
+            "ok secret-key: secrets are encrypted with the key aa, and those of the key bb can be read too (/s/secret-key)"
+        );
+        assert_eq!(
+            said(ids(&["aa", "bb", "cc"])),
+            "ok secret-key: secrets are encrypted with the key aa, and those of the keys bb and cc can be read too \
+             (/s/secret-key)"
+        );
+    }
+
+    #[test]
+    fn hosts_with_the_same_store_need_the_same_keys() {
+        let shared = Facts { has_other_hosts: true, ..facts(Keys::None) };
+        assert_eq!(
+            shown(&judge(&shared, Wanted::Up)),
+            [
+                "note secret-key: no keys of secrets yet; the first start makes /s/secret-key | If other hosts use the same \
+              store, give all of them the same keys: copy the file, and name it with `--secret-key-file`."
+            ]
+        );
+        let given = Facts { is_given: true, ..shared };
+        assert!(shown(&judge(&given, Wanted::Up))[0].starts_with("ok "));
+    }
+
+    #[test]
+    fn a_file_that_is_refused_keeps_the_platform_from_starting() {
+        let refused = |hint: &str| Keys::Refused { why: "it is open".to_owned(), hint: hint.to_owned() };
+        let findings = judge(&facts(refused("`chmod 600 /s/secret-key`")), Wanted::Embedded);
+        assert_eq!(
+            shown(&findings),
+            ["problem secret-key: it is open | Run `chmod 600 /s/secret-key`."]
+        );
+        assert_eq!(findings[0].stops, Stops::BOTH);
+        let findings = judge(&facts(refused("name another")), Wanted::Up);
+        assert_eq!(shown(&findings), ["problem secret-key: it is open | Name another."]);
+    }
+}
