@@ -144,6 +144,7 @@ const MAP: &[(&str, &[&str])] = &[
             "settings",
             "shutdown",
             "store",
+            "suggest",
             "units",
         ],
     ),
