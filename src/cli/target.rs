@@ -107,15 +107,15 @@ impl Target {
             Some(client::Error::Protocol(_)) => true,
             Some(client::Error::Client(_)) | None => false,
         };
+        // The platform's own advice comes first, but for how to send a token.
+        let advice = error.hint.as_ref().filter(|hint| !hint.starts_with("send 'Authorization"));
+        let advice = advice.map_or_else(String::new, |hint| format!("{hint}; "));
         let error = match (refused, self.token_from.get()) {
             (Some(401), Some(from)) => error.hint(format!(
-                "the token is that of {from}: without it commands send the token of a platform of this machine by themselves"
+                "{advice}the token is that of {from}: without it commands send the token of a platform of this machine by \
+                 themselves"
             )),
-            // The platform's own advice, on what the token may do, comes first.
-            (Some(403), Some(from)) => {
-                let advice = error.hint.as_ref().map_or_else(String::new, |hint| format!("{hint}; "));
-                error.hint(format!("{advice}the token is that of {from}"))
-            }
+            (Some(403), Some(from)) => error.hint(format!("{advice}the token is that of {from}")),
             _ => error,
         };
         if is_about_it { error.context(asked.clone()) } else { error }

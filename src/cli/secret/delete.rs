@@ -41,8 +41,8 @@ impl Delete {
         let known = listed.into_iter().find(|info| info.place == place);
         let exists = known.is_some();
         let used_by = known.map(|info| info.used_by).unwrap_or_default();
-        // The platform refuses the rest, and says why.
-        if !self.yes && exists && (used_by.is_empty() || self.force) {
+        // The platform says that one does not exist.
+        if !self.yes && exists {
             let users = match used_by.as_slice() {
                 [] => String::new(),
                 users => format!(", which is used by {}", names(users)),
@@ -59,7 +59,7 @@ impl Delete {
         out.line(&format!("deleted {secret}"))?;
         if !used_by.is_empty() {
             out.note(&format!(
-                "it was used by {}: without another {} no instance of theirs can be started",
+                "it was used by {}: instances need another {} to start",
                 names(&used_by),
                 place.name
             ));
