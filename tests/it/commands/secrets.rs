@@ -209,7 +209,7 @@ async fn a_token_for_some_functions_sets_their_secrets_only(platform: &TestPlatf
     let (code, stdout, stderr) =
         with_token(platform, &token, &["secret", "list", "--function", "shop"]).await;
     assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
-    for function in [&[][..], &["--function", "cart"]] {
+    for function in [&[] as &[&str], &["--function", "cart"]] {
         let (code, stdout, stderr) =
             with_token(platform, &token, &[&["secret", "list"], function].concat()).await;
         assert_eq!((code, stdout.as_str()), (6, ""), "{stderr}");
