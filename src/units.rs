@@ -1,10 +1,10 @@
-//! Durations and sizes as people write them: `500ms`, `30s`, `15m`, `6h`; `128MiB`, `64KiB`.
+//! Durations and sizes as people write them: `500ms`, `30s`, `15m`, `6h`, `90d`; `128MiB`, `64KiB`.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Parses `<number><unit>` with unit `ms`, `s`, `m` or `h`; the number may have a fraction (`1.5s`).
+/// Parses `<number><unit>` with unit `ms`, `s`, `m`, `h` or `d` (24 hours); the number may have a fraction (`1.5s`).
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let factor = match unit {
@@ -12,6 +12,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => return Err(duration_error(text)),
     };
     let number: f64 = number.parse().map_err(|_| duration_error(text))?;
@@ -19,7 +20,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn duration_error(text: &str) -> String {
-    format!("'{text}' is not a duration; write a number and one of ms, s, m, h, for example \"30s\"")
+    format!("'{text}' is not a duration; write a number and one of ms, s, m, h, d, for example \"30s\"")
 }
 
 /// Parses the beginning of a period: a duration before now (`10m`) or a moment (RFC 3339).
@@ -101,7 +102,8 @@ mod tests {
         assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(parse_duration("6h"), Ok(Duration::from_secs(6 * 3600)));
-        for bad in ["", "30", "s", "-1s", "1d", "1..2s", "1 s"] {
+        assert_eq!(parse_duration("90d"), Ok(Duration::from_secs(90 * 24 * 3600)));
+        for bad in ["", "30", "s", "-1s", "1w", "1..2s", "1 s"] {
             assert!(parse_duration(bad).unwrap_err().contains("is not a duration"), "{bad}");
         }
     }

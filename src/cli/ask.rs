@@ -2,9 +2,10 @@
 //!
 //! They wait on a thread of their own, so that Ctrl-C ends the command while one is open.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
-use dialoguer::{Confirm, Input, console::Term};
+use dialoguer::{Confirm, Input, Password, console::Term};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Error, Exit};
 
@@ -21,6 +22,28 @@ where
 {
     ask(move || Input::new().with_prompt(question).default(default).interact_text_on(&Term::stderr()))
         .await
+}
+
+/// Asks for a line that is not shown while it is typed; it may be empty.
+pub async fn hidden(question: String) -> Result<String, Error> {
+    let _echo = Echo(tcgetattr(io::stdin()).ok());
+    ask(move || {
+        let prompt = Password::new().with_prompt(question).allow_empty_password(true).report(false);
+        prompt.interact_on(&Term::stderr())
+    })
+    .await
+}
+
+/// The terminal as it was before a hidden answer. Ctrl-C ends the command while a thread still waits for the answer, so it
+/// is this that makes what is typed visible again.
+struct Echo(Option<Termios>);
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
 }
 
 /// Shows the cursor, which an open question or a progress line may have hidden.

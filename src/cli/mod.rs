@@ -4,6 +4,7 @@
 
 mod answer;
 mod ask;
+mod audit_log;
 mod bench;
 mod core_dumps;
 mod data;
@@ -33,6 +34,7 @@ mod roles;
 mod rollback;
 mod run;
 mod said;
+mod secret;
 mod settings;
 mod show;
 mod signals;
@@ -41,6 +43,7 @@ mod stdin;
 mod table;
 mod target;
 mod text;
+mod token;
 mod up;
 mod usage;
 
@@ -127,6 +130,9 @@ enum Command {
     #[command(visible_alias = "rm")]
     Delete(delete::Args),
     Invocation(invocation::Args),
+    Token(token::Args),
+    Secret(secret::Args),
+    AuditLog(audit_log::Args),
     Prune(prune::Args),
     Up(Box<up::Args>),
     Down(Box<down::Args>),
@@ -248,6 +254,9 @@ impl Command {
             Self::Rollback(args) => args.run(target, out).await,
             Self::Delete(args) => args.run(target, out).await,
             Self::Invocation(args) => args.run(target, out).await,
+            Self::Token(args) => args.run(target, out).await,
+            Self::Secret(args) => args.run(target, out).await,
+            Self::AuditLog(args) => args.run(target, out).await,
             Self::Prune(args) => args.run(target, out).await,
             Self::Up(args) => args.run(out).await,
             Self::Down(args) => args.run(target, out).await,

@@ -22,7 +22,7 @@ use super::{
     escape,
     interrupt::OnInterrupt,
     table,
-    text::{ago, moment},
+    text::{ago, ahead, moment},
 };
 use crate::{
     error::{Error, Exit},
@@ -112,6 +112,11 @@ impl Output {
     /// Formats a moment for a table: for people as the time since then, for programs exactly.
     pub fn moment(&self, time: Timestamp) -> String {
         if self.terminal_stdout { ago(time, Timestamp::now()) } else { moment(time) }
+    }
+
+    /// Formats a moment that is still to come, in the same way.
+    pub fn coming(&self, time: Timestamp) -> String {
+        if self.terminal_stdout { ahead(time, Timestamp::now()) } else { moment(time) }
     }
 
     /// Formats an id for a table: for people its end, as `logs` prints it, for programs the whole id.

@@ -1,4 +1,4 @@
-//! Stdin as an implicit payload: taken when it is a pipe or a file.
+//! Stdin as an implicit payload: taken when it is a pipe or a file. And as the value of a secret, which it has to be.
 //!
 //! ```text
 //! a terminal, /dev/null, closed   no payload
@@ -66,6 +66,27 @@ pub async fn payload(out: &Output) -> Result<Option<Bytes>, Error> {
     Ok(bytes.filter(|bytes| !bytes.is_empty()))
 }
 
+/// Reads a value that has to come from stdin, which is not a terminal: of one that is longer than `limit`, one byte more.
+pub async fn value(limit: usize, out: &Output) -> Result<Vec<u8>, Error> {
+    if look() == Kind::Shared {
+        return Err(Error::usage(
+            "stdin is a file that is being read already, so it is not taken as the value",
+        )
+        .hint("give the value by a pipe, or from a file of its own"));
+    }
+    let mut reading =
+        tokio::task::spawn_blocking(move || read_at_most(Ok(io::stdin().lock()), "stdin", limit));
+    let read = tokio::select! {
+        biased;
+        read = &mut reading => read,
+        () = tokio::time::sleep(SILENCE) => {
+            out.warn("waiting for stdin to end: it is the value");
+            reading.await
+        }
+    };
+    read.map_err(anyhow::Error::from)?.map_err(|error| Error::new(super::Exit::Caller, error))
+}
+
 fn look() -> Kind {
     let stdin = io::stdin();
     if stdin.is_terminal() {
@@ -102,8 +123,13 @@ fn read(kind: Kind) -> anyhow::Result<Option<Bytes>> {
 /// Reads one byte more than is accepted, so that a payload that is too large is noticed and never held in
 /// memory.
 pub(super) fn read_bounded(source: io::Result<impl io::Read>, name: &str) -> anyhow::Result<Bytes> {
+    read_at_most(source, name, MAX_BODY).map(Bytes::from)
+}
+
+/// Reads at most one byte more than `limit`.
+fn read_at_most(source: io::Result<impl io::Read>, name: &str, limit: usize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = source.and_then(|source| source.take(MAX_BODY as u64 + 1).read_to_end(&mut bytes));
+    let read = source.and_then(|source| source.take(limit as u64 + 1).read_to_end(&mut bytes));
     read.with_context(|| format!("cannot read {name}"))?;
-    Ok(bytes.into())
+    Ok(bytes)
 }

@@ -59,19 +59,22 @@ impl Target {
         let asked = settings.describe();
         out.detail(&format!("asking {} ({asked}) with {token}", settings.url));
         let _ = self.asked.set(asked);
-        if let Some(from) = self.token_from().filter(|_| settings.token.is_some()) {
+        if let Some(from) = self.token_from(&settings).filter(|_| settings.token.is_some()) {
             let _ = self.token_from.set(from);
         }
         Ok(Client::new(settings.url, settings.token)?)
     }
 
     /// Returns the source of the token, if one was named.
-    fn token_from(&self) -> Option<String> {
+    fn token_from(&self, settings: &Settings) -> Option<String> {
         if let Some(file) = &self.token_file {
             return Some(format!("--token-file {}", file.display()));
         }
         let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        ["CLOUDFUNC_TOKEN", "CLOUDFUNC_TOKEN_FILE"].into_iter().find(is_set).map(str::to_owned)
+        let variable = ["CLOUDFUNC_TOKEN", "CLOUDFUNC_TOKEN_FILE"].into_iter().find(is_set);
+        let configured =
+            || Some(format!("{}, as config.toml says", settings.configured_token.as_ref()?.display()));
+        variable.map(str::to_owned).or_else(configured)
     }
 
     /// Returns advice on how to start a platform that is not running.
@@ -92,8 +95,10 @@ impl Target {
     pub fn explain(&self, error: Error) -> Error {
         let Some(asked) = self.asked.get() else { return error };
         let cause = error.reason.as_ref().and_then(|reason| reason.downcast_ref::<client::Error>());
-        let is_refused = matches!(cause, Some(client::Error::Problem(problem)) if problem.status == 401);
-        let from = self.token_from.get().filter(|_| is_refused);
+        let refused = match cause {
+            Some(client::Error::Problem(problem)) => Some(problem.status),
+            _ => None,
+        };
         let is_about_it = match cause {
             Some(client::Error::NotReachable { .. } | client::Error::Lost { .. }) => {
                 asked.starts_with("platform ")
@@ -102,11 +107,16 @@ impl Target {
             Some(client::Error::Protocol(_)) => true,
             Some(client::Error::Client(_)) | None => false,
         };
-        let error = match from {
-            Some(from) => error.hint(format!(
-                "the token is that of {from}: without it commands send the token of a platform of this machine by themselves"
+        // The platform's own advice comes first, but for how to send a token.
+        let advice = error.hint.as_ref().filter(|hint| !hint.starts_with("send 'Authorization"));
+        let advice = advice.map_or_else(String::new, |hint| format!("{hint}; "));
+        let error = match (refused, self.token_from.get()) {
+            (Some(401), Some(from)) => error.hint(format!(
+                "{advice}the token is that of {from}: without it commands send the token of a platform of this machine by \
+                 themselves"
             )),
-            None => error,
+            (Some(403), Some(from)) => error.hint(format!("{advice}the token is that of {from}")),
+            _ => error,
         };
         if is_about_it { error.context(asked.clone()) } else { error }
     }

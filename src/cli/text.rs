@@ -25,6 +25,19 @@ pub fn ago(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Formats the time until a moment in one unit; after a month, as a date.
+pub fn ahead(time: Timestamp, now: Timestamp) -> String {
+    let seconds = time.duration_since(now).as_secs();
+    match seconds {
+        ..=0 => "now".to_owned(),
+        1..60 => format!("in {seconds} s"),
+        60..3600 => format!("in {} min", seconds / 60),
+        3600..86_400 => format!("in {} h", seconds / 3600),
+        86_400..2_592_000 => format!("in {} d", seconds / 86_400),
+        _ => time.strftime("%Y-%m-%d").to_string(),
+    }
+}
+
 /// Formats a moment to the millisecond.
 pub fn exact_moment(time: Timestamp) -> String {
     crate::model::time::text(time)
@@ -74,6 +87,21 @@ mod tests {
             ("2025-12-31T12:00:00Z", "2025-12-31"),
         ] {
             assert_eq!(ago(time.parse().unwrap(), now), told);
+        }
+    }
+
+    #[test]
+    fn how_far_ahead_is_told_to_one_unit() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        for (time, told) in [
+            ("2026-01-01T11:00:00Z", "now"),
+            ("2026-01-01T12:00:01Z", "in 1 s"),
+            ("2026-01-01T12:02:59Z", "in 2 min"),
+            ("2026-01-01T23:00:00Z", "in 11 h"),
+            ("2026-01-30T12:00:00Z", "in 29 d"),
+            ("2026-04-01T12:00:00Z", "2026-04-01"),
+        ] {
+            assert_eq!(ahead(time.parse().unwrap(), now), told);
         }
     }
 

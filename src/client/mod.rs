@@ -3,6 +3,7 @@
 //! One method per route. The outcome of a function is a value ([`InvokeAnswer`]); everything that kept the
 //! request from being answered is an [`Error`].
 
+mod access;
 mod error;
 mod invoke;
 mod lines;
@@ -32,6 +33,7 @@ use crate::{
     place::Token,
 };
 
+pub use access::AuditQuery;
 pub use error::Error;
 pub use invoke::{CallOptions, InvokeAnswer, Outcome, ServerAnswer};
 pub use lines::Lines;

@@ -242,7 +242,7 @@ fn errors_say_where_and_what_is_accepted() {
         ("timeout = 30", "1:11: `timeout` is 30; it must be a string: timeout = \"30s\""),
         (
             "timeout = '30'",
-            "1:11: `timeout`: '30' is not a duration; write a number and one of ms, s, m, h, for example \"30s\"",
+            "1:11: `timeout`: '30' is not a duration; write a number and one of ms, s, m, h, d, for example \"30s\"",
         ),
         ("timeout = '0s'", "1:11: `timeout` is '0s'; it must be from 1ms to 15m"),
         ("timeout = '16m'", "1:11: `timeout` is '16m'; it must be from 1ms to 15m"),

@@ -37,6 +37,8 @@ pub const FILE_KEYS: [&str; 4] = ["url", "token_file", "platform", "languages"];
 pub struct Settings {
     pub url: Url,
     pub token: Option<Token>,
+    /// The file that the token was read from, if `config.toml` names it.
+    pub configured_token: Option<PathBuf>,
     /// The platform's own folder, if it is on this host: tokens and the logs of the roles.
     pub data_dir: Option<PathBuf>,
     /// The platform on this host that has this address.
@@ -51,6 +53,11 @@ pub enum SettingsError {
         "'{text}', given by {origin}, is not the address of a platform; write it like {DEFAULT_URL}"
     )]
     BadUrl { text: String, origin: &'static str },
+    #[error(
+        "the address given by {origin} has more than a host and a path: {more}, which other users, logs and proxies would \
+         see; write it like {DEFAULT_URL}, and give a token by CLOUDFUNC_TOKEN, or its file by --token-file"
+    )]
+    MoreThanUrl { more: &'static str, origin: &'static str },
     #[error(transparent)]
     BadToken(#[from] BadToken),
     #[error("cannot read {path}")]
@@ -97,7 +104,14 @@ impl Given<'_> {
         };
         let known = dirs.as_ref().map(|dirs| Platforms::look(&dirs.state)).unwrap_or_default();
         let (url, platform, is_url_given) = self.place(&file, &known)?;
-        let mut settings = Settings { url, token: None, data_dir: None, platform, is_url_given };
+        let mut settings = Settings {
+            url,
+            token: None,
+            configured_token: None,
+            data_dir: None,
+            platform,
+            is_url_given,
+        };
 
         let given = || self.env("CLOUDFUNC_TOKEN_FILE").map(PathBuf::from);
         let text = self.env("CLOUDFUNC_TOKEN").filter(|_| self.token_file.is_none());
@@ -109,7 +123,10 @@ impl Given<'_> {
             Some(path) => (Some(path), true),
             // If the file does not exist, the platform was never started, which the connection error explains
             // better.
-            None => (settings.usual_token_file(file, dirs.ok()), false),
+            None => {
+                settings.configured_token = settings.token_file_of(&file);
+                (settings.usual_token_file(dirs.ok()), false)
+            }
         };
         if let Some(path) = path {
             settings.token = read_token(&path, must_exist)?;
@@ -180,15 +197,20 @@ impl Given<'_> {
 }
 
 impl Settings {
-    /// Returns the default token file.
-    fn usual_token_file(&self, file: File, dirs: Option<Dirs>) -> Option<PathBuf> {
-        let of_file = file.token_file.filter(|_| file.url.is_none_or(|own| own == self.url));
+    /// Returns the token file that `config.toml` names, if it is for this address.
+    fn token_file_of(&self, file: &File) -> Option<PathBuf> {
+        let is_for_it = file.url.as_ref().is_none_or(|own| *own == self.url);
+        file.token_file.clone().filter(|_| is_for_it)
+    }
+
+    /// Returns the token file where no flag and no variable names one.
+    fn usual_token_file(&self, dirs: Option<Dirs>) -> Option<PathBuf> {
         let of_platform = || self.platform.as_ref().map(Known::token_file);
         let default = || {
             let is_default = same_place(&self.url, &parse_url(DEFAULT_URL, "default").ok()?);
             Some(dirs?.state.join("compose/token")).filter(|_| is_default)
         };
-        of_file.or_else(of_platform).or_else(default)
+        self.configured_token.clone().or_else(of_platform).or_else(default)
     }
 
     /// Refuses a platform that is not running: another program may have its port now, so nothing is sent there.
@@ -262,17 +284,35 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
 
 /// Parses an `http` or `https` URL and makes its path end in `/`, so that routes can be appended.
 fn parse_url(text: &str, origin: &'static str) -> Result<Url, SettingsError> {
-    let bad = || SettingsError::BadUrl { text: text.to_owned(), origin };
+    let bad = || SettingsError::BadUrl { text: without_secrets(text).to_owned(), origin };
     let mut url = Url::parse(text).map_err(|_| bad())?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !plain {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(bad());
+    }
+    // They may be a token or a password, and are not shown.
+    let more = if !url.username().is_empty() || url.password().is_some() {
+        Some("a user or a password")
+    } else if url.query().is_some() {
+        Some("a query")
+    } else if url.fragment().is_some() {
+        Some("a fragment")
+    } else {
+        None
+    };
+    if let Some(more) = more {
+        return Err(SettingsError::MoreThanUrl { more, origin });
     }
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
     }
     Ok(url)
+}
+
+/// Returns what of a text that may be an address is fit to be shown: no user, password, query or fragment.
+fn without_secrets(text: &str) -> &str {
+    let start = text.split(['?', '#']).next().unwrap_or_default();
+    start.rsplit('@').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -441,6 +481,23 @@ mod tests {
             world.resolve(Some("localhost:8000"), None).unwrap_err(),
             "'localhost:8000', given by --url, is not the address of a platform; write it like http://127.0.0.1:8000"
         );
+        let error = world.resolve(Some("ada:secret@localhost:8000?token=secret"), None).unwrap_err();
+        assert!(error.starts_with("'localhost:8000', given by --url, is not the address"), "{error}");
+        for (url, more) in [
+            ("http://host:1/?token=secret", "a query"),
+            ("http://secret@host:1", "a user or a password"),
+            ("http://:secret@host:1", "a user or a password"),
+            ("http://host:1/#secret", "a fragment"),
+        ] {
+            assert_eq!(
+                world.resolve(Some(url), None).unwrap_err(),
+                format!(
+                    "the address given by --url has more than a host and a path: {more}, which other users, logs and proxies \
+                     would see; write it like http://127.0.0.1:8000, and give a token by CLOUDFUNC_TOKEN, or its file by \
+                     --token-file"
+                )
+            );
+        }
         let error = world.resolve(None, Some("nowhere")).unwrap_err();
         assert_eq!(error, format!("cannot read {}", world.home.path().join("nowhere").display()));
         let error = world.resolve(None, Some("empty")).unwrap_err();

@@ -164,6 +164,7 @@ const MAP: &[(&str, &[&str])] = &[
             "settings",
             "shutdown",
             "store",
+            "suggest",
             "units",
         ],
     ),

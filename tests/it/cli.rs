@@ -83,6 +83,9 @@ fn help_and_version_are_on_stdout() {
         "rollback",
         "delete",
         "invocation",
+        "token",
+        "secret",
+        "audit-log",
         "prune",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
@@ -150,12 +153,77 @@ fn usage_errors_exit_2() {
         (vec!["bench", "f", "-d", "10s"], "hint: to set the length: --duration 10s"),
         (vec!["invoke", "f", "1", "-d", "2"], "cannot be used with"),
         (vec!["run", "{\"a\":1}"], "hint: a payload comes after the folder: cloudfunc run . '{…}'"),
+        (vec!["token", "create", "ci"], "--role <ROLE>"),
+        (vec!["token", "create", "ci", "--role", "deplyo"], "tip: a similar value exists: 'deploy'"),
+        (vec!["token", "create", "ci", "--role", "boss"], "[possible values: invoke, deploy, admin]"),
+        (vec!["token", "create", "My Token", "--role", "invoke"], "invalid token name 'My Token'"),
+        (
+            vec!["token", "create", "ci", "--role", "invoke", "--function", "Team"],
+            "'Team' is not a pattern for functions; write a function's name",
+        ),
+        (
+            vec!["token", "create", "ci", "--role", "invoke", "--expires", "90"],
+            "'90' is neither a duration, for example 90d or 12h, nor never",
+        ),
+        (
+            vec!["token", "create", "ci", "--role", "invoke", "--rate-limit", "100"],
+            "'100' is not a rate",
+        ),
+        (
+            vec!["token", "create", "ci", "--role", "admin", "--function", "shop"],
+            "error: a token with the role admin is for all functions\nhint: leave out --function, or choose",
+        ),
+        (vec!["token", "rotate", "ci", "--keep-old", "8d"], "an old text is accepted for at most 7d"),
+        (vec!["token", "revoke", "ci"], "revoking ci needs --yes without a terminal to ask on"),
+        (
+            vec!["secret", "set", "api-key"],
+            "invalid secret name 'api-key': it has a character that is not",
+        ),
+        (vec!["secret", "set", "CLOUDFUNC_X"], "names that start with CLOUDFUNC_ are reserved"),
+        (vec!["secret", "set", "KEY"], "error: the value is empty\nhint: `cloudfunc secret delete KEY`"),
+        (vec!["secret", "rotate"], "<NAME>"),
+        (vec!["secret", "rotate", "KEY", "--key"], "cannot be used with"),
+        (vec!["secret", "delete", "KEY"], "deleting KEY needs --yes without a terminal to ask on"),
+        (vec!["audit-log", "--action", "delpoy"], "tip: a similar value exists: 'deploy'"),
+        (vec!["audit-log", "--refused", "--done"], "cannot be used with"),
+        (vec!["audit-log", "--tail", "0"], "0 is not in 1..=1000000"),
         (vec!["list", "--quiet", "--verbose"], "cannot be used with"),
         (vec!["list", "--color", "blue"], "possible values: auto, always, never"),
     ] {
         let ran = desk.cloudfunc(&arguments).assert().code(2).stdout("");
         let stderr = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
         assert!(stderr.contains(message), "{arguments:?}:\n{stderr}");
+    }
+}
+
+#[test]
+fn secrets_among_the_arguments_are_refused_and_not_repeated() {
+    let desk = Desk::new();
+    for (arguments, message) in [
+        (
+            vec!["secret", "set", "KEY", "hunter2"],
+            "the value of a secret does not belong on the command line",
+        ),
+        (
+            vec!["secret", "set", "KEY=hunter2"],
+            "the value of a secret does not belong on the command line",
+        ),
+        (
+            vec!["secret", "rotate", "KEY", "hunter2"],
+            "the value of a secret does not belong on the command line",
+        ),
+        (
+            vec!["list", "--url", "http://127.0.0.1:9/?token=hunter2"],
+            "has more than a host and a path: a query",
+        ),
+        (
+            vec!["list", "--url", "http://ada:hunter2@127.0.0.1:9"],
+            "a host and a path: a user or a password",
+        ),
+    ] {
+        let ran = desk.cloudfunc(&arguments).assert().code(2).stdout("");
+        let stderr = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+        assert!(stderr.contains(message) && !stderr.contains("hunter2"), "{arguments:?}:\n{stderr}");
     }
 }
 
@@ -212,6 +280,12 @@ fn a_platform_that_does_not_run_is_said_so() {
         vec!["logs", "f"],
         vec!["delete", "f", "--yes"],
         vec!["rollback", "f"],
+        vec!["token", "list"],
+        vec!["token", "create", "ci", "--role", "deploy"],
+        vec!["token", "rotate", "ci"],
+        vec!["secret", "list"],
+        vec!["secret", "delete", "KEY", "--yes"],
+        vec!["audit-log"],
         vec!["invocation", "list"],
         vec!["invocation", "wait", "01931f5e-7c1a-7b60-8b43-0d3f5a1c2e4f"],
     ] {

@@ -1,7 +1,10 @@
 //! The command line against a platform: the shapes of `--json`, what goes in, what is said when something fails.
 
+mod audit_log;
 mod ends;
+mod secrets;
 mod several;
+mod tokens;
 
 use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
@@ -144,6 +147,28 @@ async fn fed(
     let output = command.stdin(stdin).kill_on_drop(true).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The binary as somebody with this token starts it: exit code, stdout and stderr.
+async fn with_token(platform: &TestPlatform, token: &str, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cloudfunc"));
+    command
+        .env_clear()
+        .env("HOME", platform.platform.data_dir.parent().unwrap())
+        .env("CLOUDFUNC_URL", format!("http://{}", platform.platform.addresses.gateway))
+        .env("CLOUDFUNC_TOKEN", token)
+        .args(arguments);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// A new token, made with these further arguments.
+async fn made(platform: &TestPlatform, name: &str, arguments: &[&str]) -> String {
+    let command = [&["token", "create", name, "--quiet"], arguments].concat();
+    let (code, stdout, stderr) = platform.cli(&command).await;
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    stdout.trim_end().to_owned()
 }
 
 /// A pipe with these bytes in it, closed.

@@ -106,7 +106,9 @@ fn subcommand(arguments: &[String]) -> (Vec<String>, &[String]) {
         // Stands for any command.
         [help, name] if help == "help" && name == "NAME" => (Vec::new(), &[]),
         [help, rest @ ..] if help == "help" => subcommand(rest),
-        [group, name, rest @ ..] if ["invocation", "platform"].contains(&group.as_str()) => {
+        [group, name, rest @ ..]
+            if ["invocation", "platform", "secret", "token"].contains(&group.as_str()) =>
+        {
             (vec![group.clone(), name.clone()], rest)
         }
         [name, rest @ ..] => (vec![name.clone()], rest),

@@ -1,0 +1,70 @@
+//! `cloudfunc secret delete`
+
+use serde_json::json;
+
+use super::{NameArg, names, shown};
+use crate::{
+    cli::{Error, Output, ask, target::Target},
+    model::{FunctionName, SecretPlace},
+};
+
+/// Delete a secret
+///
+/// One that a function gets is not deleted without --force: the function could not be started any more, unless there is
+/// another one of the same name for it.
+#[derive(Debug, clap::Args)]
+pub struct Delete {
+    /// Name of the secret
+    name: NameArg,
+    /// The one that was set for this function [default: the one for all functions]
+    #[arg(long, value_name = "FUNCTION")]
+    function: Option<FunctionName>,
+    /// Delete it also if functions get it
+    #[arg(long)]
+    force: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Delete {
+    pub async fn run(self, target: &Target, out: &Output) -> Result<(), Error> {
+        let place = SecretPlace { name: self.name.name()?, function: self.function };
+        let client = target.client(out)?;
+        let secret = shown(&place);
+        if !self.yes && !out.can_ask() {
+            return Err(Error::usage(format!(
+                "deleting {secret} needs --yes without a terminal to ask on"
+            )));
+        }
+        let listed = client.secrets(place.function.as_ref()).await?.items;
+        let known = listed.into_iter().find(|info| info.place == place);
+        let exists = known.is_some();
+        let used_by = known.map(|info| info.used_by).unwrap_or_default();
+        // The platform says that one does not exist.
+        if !self.yes && exists {
+            let users = match used_by.as_slice() {
+                [] => String::new(),
+                users => format!(", which is used by {}", names(users)),
+            };
+            if !ask::confirm(format!("Delete {secret}{users}?")).await? {
+                out.note("nothing was deleted");
+                return Ok(());
+            }
+        }
+        client.delete_secret(&place.name, place.function.as_ref(), self.force).await?;
+        if out.json() {
+            return out.document(&json!({ "deleted": place, "used_by": used_by }));
+        }
+        out.line(&format!("deleted {secret}"))?;
+        if !used_by.is_empty() {
+            out.note(&format!(
+                "it was used by {}: instances need another {} to start",
+                names(&used_by),
+                place.name
+            ));
+        }
+        out.next("cloudfunc secret list");
+        Ok(())
+    }
+}
