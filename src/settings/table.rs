@@ -131,7 +131,7 @@ impl Setting {
 
     /// Returns whether it may be left out without a default in its place.
     pub(super) fn is_optional(self) -> bool {
-        self.group() == Group::Builds || self.key() == "secret_key_file"
+        matches!(self.group(), Group::Builds | Group::Access) || self.key() == "secret_key_file"
     }
 
     /// Reads the value of a flag or a variable. The error says what would be accepted, without the flag's name.
