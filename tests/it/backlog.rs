@@ -104,6 +104,8 @@ impl Scheduler {
                 min_instances: 0,
                 concurrency: 1,
             },
+            secrets: Vec::new(),
+            rate_limit: None,
             from_source: false,
         };
         let name = name.parse().unwrap();
