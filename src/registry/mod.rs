@@ -105,11 +105,12 @@ impl Registry {
     /// Tells everybody that a function has changed: other hosts by broadcast, this host's scheduler
     /// and wait for it, so that who has an answer to his deploy reaches the new revision.
     async fn announce(&self, change: Change) {
-        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = change;
-        let event = Event { v: message::VERSION, change };
-        if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
-            tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
-        }
+        let function = match &change {
+            Change::FunctionChanged { function } | Change::FunctionDeleted { function } => *function,
+            // The scheduler keeps nothing of these.
+            Change::SecretChanged { .. } | Change::TokensChanged => return self.broadcast(change).await,
+        };
+        self.broadcast(change).await;
         const PATIENCE: Duration = Duration::from_secs(2);
         let path = format!("/internal/v1/refresh?function={function}");
         let refresh = self.peers.scheduler.send(Method::POST, &path, HeaderMap::new(), Body::empty());
@@ -119,6 +120,14 @@ impl Registry {
         };
         if !is_told {
             tracing::debug!("this host's scheduler was not told; it hears the broadcast");
+        }
+    }
+
+    /// Tells all roles of all hosts of a change. It does not fail: what does not hear of it finds out later by itself.
+    async fn broadcast(&self, change: Change) {
+        let event = Event { v: message::VERSION, change };
+        if let Err(error) = self.queue.broadcast(message::encode(&event, b"")).await {
+            tracing::warn!(error = %chain(&error), "change not broadcast; caches read again when they reconnect");
         }
     }
 
