@@ -110,7 +110,7 @@ impl Args {
         let settings = flags.load_anywhere()?;
         check_sources(&settings)?;
         let options = self.request.options()?;
-        let secrets = GivenSecrets::read(&self.secrets, |name| std::env::var_os(name))?;
+        let secrets = GivenSecrets::read(&self.secrets, |name| std::env::var_os(name.as_str()))?;
         let payload = self.data.read(options.http.as_ref(), out).await?;
         let function = pack(&self.path, out).await?;
         let (secrets, warnings) = secrets.for_manifest(&function.secrets)?;

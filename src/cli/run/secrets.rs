@@ -17,10 +17,10 @@ impl GivenSecrets {
     /// Reads the value of each from the variable of its name.
     pub fn read(
         names: &[SecretName],
-        variable: impl Fn(&str) -> Option<OsString>,
+        variable: impl Fn(&SecretName) -> Option<OsString>,
     ) -> Result<Self, Error> {
         let value = |name: &SecretName| {
-            let Some(value) = variable(name.as_str()) else {
+            let Some(value) = variable(name) else {
                 let problem = format!("--secret {name}: the environment variable {name} is not set");
                 let hint =
                     format!("`read -rs {name} && export {name}` reads its value from the terminal");
@@ -38,7 +38,7 @@ impl GivenSecrets {
     /// and that is not given is an error.
     pub fn for_manifest(mut self, wanted: &[SecretName]) -> Result<(Self, Vec<String>), Error> {
         let missing: Vec<&SecretName> =
-            wanted.iter().filter(|name| !self.0.contains_key(name)).collect();
+            wanted.iter().filter(|name| !self.0.contains_key(*name)).collect();
         if !missing.is_empty() {
             return Err(not_given(&missing));
         }
@@ -85,7 +85,7 @@ mod tests {
     fn given(names: &[&str]) -> Result<GivenSecrets, Error> {
         use std::os::unix::ffi::OsStringExt as _;
         let names: Vec<_> = names.iter().map(|text| name(text)).collect();
-        GivenSecrets::read(&names, |variable| match variable {
+        GivenSecrets::read(&names, |name| match name.as_str() {
             "API_KEY" => Some("hunter2".into()),
             "EMPTY" => Some("".into()),
             "BYTES" => Some(OsString::from_vec(vec![0xff])),
