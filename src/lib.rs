@@ -32,6 +32,7 @@ mod panicked;
 pub mod payload;
 pub mod place;
 pub mod queue;
+mod rate_limiter;
 pub mod registry;
 pub mod runtime;
 pub mod scheduler;

@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use crate::{
     names::{
-        ACCEPTS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD, COLD_DOCKER,
-        COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES, CONSTANT_ACCEPT,
-        CONTAINER_SERVER, DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN, EMBEDDED_DOCKER,
-        FOUR_PROCESSES, HOST_SERVER, HTTP_DOCKER, HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER,
-        INSTALL_OCI, INSTALLS, INTERFACES, LAMBDA_API, LAMBDA_OCI, NATIVE_OCI, NEIGHBOUR, NODE,
-        NODE_FRAME, NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ,
-        STORING, STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet,
-        sixteen, storing, with_clients,
+        ACCEPTS, ACCESS, BARE_ACCEPT, BARE_NONE, BURST, BURST_DEFAULT, BURST_THIRTY, CLIENTS, COLD,
+        COLD_DOCKER, COLD_DOCKER_PACKAGES, COLD_EMPTY, COLD_OCI, COLD_OCI_EMPTY, COLD_OCI_PACKAGES,
+        CONSTANT_ACCEPT, CONTAINER_SERVER, DEPLOY_DOCKER, DEPLOY_OCI, DEPLOYS, DOCKER_BUILD, DOCKER_RUN,
+        EMBEDDED_DOCKER, FILE_TOKEN, FILE_TOKEN_OF_MANY, FOUR_PROCESSES, HOST_SERVER, HTTP_DOCKER,
+        HTTP_OCI, IDLE, IDLE_CPU, IDLE_MEMORY, INSTALL_DOCKER, INSTALL_OCI, INSTALLS, INTERFACES,
+        LAMBDA_API, LAMBDA_OCI, LIMITS, LIMITS_OF_MANY, NATIVE_OCI, NEIGHBOUR, NODE, NODE_FRAME,
+        NODE_ONE, NODE_SERVER, NODE_SIXTEEN, PIP, PROCESS, PROCESS_OCI, PROTOTYPE, RABBITMQ, STORING,
+        STORING_MEMORY, THROUGHPUT, TOGETHER, WARM, bare_burst, errors, flooded, quiet, sixteen,
+        storing, with_clients,
     },
     options::Other,
     rows::AT_ONCE,
@@ -88,6 +89,7 @@ pub fn goals(figures: &Figures, others: &[Other]) -> Vec<Goal> {
         packages(figures),
         node(figures),
         interfaces(figures),
+        access(figures),
     ];
     goals.into_iter().flatten().flatten().collect()
 }
@@ -258,4 +260,16 @@ fn interfaces(figures: &Figures) -> Vec<Option<Goal>> {
         // The program starts with the call.
         more(NATIVE_OCI, PROCESS, 10.0),
     ]
+}
+
+fn access(figures: &Figures) -> Vec<Option<Goal>> {
+    let p50 = |name: &str| figures.get(ACCESS, name).map(Series::p50);
+    let of = |(limits, file): (&str, &str)| {
+        goal(
+            format!("{ACCESS}, {limits} / {file}: p50"),
+            quotient(p50(limits), p50(file)),
+            Bound::AtMost(1.1),
+        )
+    };
+    [(LIMITS, FILE_TOKEN), (LIMITS_OF_MANY, FILE_TOKEN_OF_MANY)].into_iter().map(of).collect()
 }

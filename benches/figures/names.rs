@@ -143,3 +143,10 @@ pub const HTTP_SETUPS: [(&str, crate::platform::Setup); 2] = [(HTTP_OCI, OCI), (
 pub fn sixteen(name: &str) -> String {
     format!("{name}, 16 at once in one instance")
 }
+
+/// Warm calls, with what decides about who may call, and how often.
+pub const ACCESS: &str = "access";
+pub const FILE_TOKEN: &str = "the token of the host's file, no limits";
+pub const LIMITS: &str = "tokens, limits and audit on";
+pub const FILE_TOKEN_OF_MANY: &str = "the token of the host's file, no limits, 100,000 tokens stored";
+pub const LIMITS_OF_MANY: &str = "tokens, limits and audit on, 100,000 tokens stored";

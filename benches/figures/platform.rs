@@ -274,7 +274,16 @@ impl Up {
     }
 
     pub fn endpoint(&self, name: &FunctionName) -> Endpoint {
-        Endpoint::new(self.gateway, &format!("/v1/functions/{name}/invoke")).with_token(&self.token)
+        self.endpoint_with(name, &self.token)
+    }
+
+    /// The same, called with another token.
+    pub fn endpoint_with(&self, name: &FunctionName, token: &str) -> Endpoint {
+        Endpoint::new(self.gateway, &format!("/v1/functions/{name}/invoke")).with_token(token)
+    }
+
+    pub fn store(&self) -> &store::Config {
+        &self.store
     }
 
     async fn invoke(&self, name: &FunctionName) -> Result<InvokeAnswer, String> {

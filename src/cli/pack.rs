@@ -18,7 +18,7 @@ use super::{Error, Exit, Output};
 use crate::{
     bundle::{self, CodeError, Listing, Packed, ProgramError},
     manifest::{self, Defaults, Manifest},
-    model::{Code, FunctionName, Interface, Language},
+    model::{Code, FunctionName, FunctionSpec, Interface, Language, SecretName},
 };
 
 /// The maximum number of reasons for leaving something out that are shown without `--verbose`.
@@ -46,6 +46,8 @@ pub struct Function {
     /// None for an image from elsewhere.
     pub language: Option<Language>,
     pub interface: Interface,
+    /// The secrets that it gets.
+    pub secrets: Vec<SecretName>,
     /// A gzipped tar.
     pub archive: Bytes,
     pub files: usize,
@@ -123,7 +125,8 @@ async fn pack_for(
         _ => cannot(purpose, folder, error),
     })?;
     drop(progress);
-    let (name, interface) = check(folder, &packed, purpose)?;
+    let (name, spec) = check(folder, &packed, purpose)?;
+    let FunctionSpec { interface, secrets, .. } = spec;
     if let Some(before) = before {
         tell(&packed, before, out);
     }
@@ -134,7 +137,7 @@ async fn pack_for(
         listing.has(dependencies.file) || project.is_some_and(|file| listing.has(file))
     });
     let files = listing.paths().len();
-    Ok(Function { name, language, interface, archive: bytes, files, names_packages })
+    Ok(Function { name, language, interface, secrets, archive: bytes, files, names_packages })
 }
 
 /// Reports files that are not in the archive, and files in it that will not work.
@@ -260,8 +263,12 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Checks the folder as far as possible without the platform, which checks everything again. Returns the
-/// function's name and how it is spoken to.
-fn check(folder: &Path, packed: &Packed, purpose: Purpose) -> Result<(FunctionName, Interface), Error> {
+/// function's name and what its manifest says.
+fn check(
+    folder: &Path,
+    packed: &Packed,
+    purpose: Purpose,
+) -> Result<(FunctionName, FunctionSpec), Error> {
     let listing = &packed.listing;
     let file = folder.join(manifest::FILE);
     if file.exists() && !listing.has(manifest::FILE) {
@@ -280,7 +287,7 @@ fn check(folder: &Path, packed: &Packed, purpose: Purpose) -> Result<(FunctionNa
             _ => cannot(purpose, folder, error),
         });
     }
-    Ok((name.map_or_else(|| name_of(folder), Ok)?, spec.interface))
+    Ok((name.map_or_else(|| name_of(folder), Ok)?, spec))
 }
 
 /// Returns the file of a native program without a manifest that is not packed: the folder would be taken for another one's.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::{
         BuildCommand, Code, FunctionName, FunctionSpec, InstanceId, Interface, Network, Package,
-        PackageVersion,
+        PackageVersion, SecretName,
         api::{FunctionInfo, InstanceInfo, Packages, RevisionInfo, Unusable},
         code,
     },
@@ -126,6 +126,8 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
         cpus,
         network,
         env,
+        secrets,
+        rate_limit,
         build_command,
         scaling,
         from_source,
@@ -170,6 +172,9 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if scaling.min_instances > 0 {
         settings.push(("min instances", scaling.min_instances.to_string()));
     }
+    if let Some(rate_limit) = rate_limit {
+        settings.push(("rate limit", format!("{rate_limit} on each host")));
+    }
     if let Some(not_kept) = &function.not_kept {
         let (since, reason) = (out.moment(not_kept.since), &not_kept.reason);
         let first = format!("since {since}, on this host: {reason}");
@@ -195,6 +200,11 @@ fn settings(function: &FunctionInfo, out: &Output) -> Vec<(&'static str, String)
     if !env.is_empty() {
         // Only the names are shown: values are often secrets, and --json has them.
         settings.push(("environment", env.keys().cloned().collect::<Vec<_>>().join(", ")));
+    }
+    if !secrets.is_empty() {
+        // The platform does not tell their values to anybody.
+        let names: Vec<&str> = secrets.iter().map(SecretName::as_str).collect();
+        settings.push(("secrets", names.join(", ")));
     }
     settings
 }

@@ -9,11 +9,14 @@ pub mod environment;
 mod from_source;
 mod include;
 mod interface;
+mod variables;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use crate::{
-    model::{Code, FunctionName, FunctionSpec, Interface, Language, Network, Package, Scaling},
+    model::{
+        Code, FunctionName, FunctionSpec, Interface, Language, Network, Package, RateLimit, Scaling,
+    },
     toml_document::{Document, Field, Section},
     units::{parse_bytes, parse_duration, show_bytes},
 };
@@ -48,8 +51,6 @@ const MAX_CPUS: f64 = 64.0;
 const MAX_INSTANCES: u32 = 1000;
 /// One process serves them all.
 const MAX_CONCURRENCY: u32 = 1000;
-/// The size limit of all names and values together, in bytes; they travel in one frame header.
-const MAX_ENV_BYTES: usize = 64 * 1024;
 /// The size limit of a description, a handler or an image's name, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
 
@@ -71,11 +72,13 @@ const KEYS: &[&str] = &[
     "network",
     "package",
     "env",
+    "secrets",
+    "rate_limit",
     "build",
     "scaling",
 ];
 /// Keys of the design that this version does not support.
-const LATER_KEYS: &[&str] = &["secrets", "retry"];
+const LATER_KEYS: &[&str] = &["retry"];
 const SCALING_KEYS: &[&str] = &["idle_timeout", "max_instances", "min_instances", "concurrency"];
 
 /// A manifest that was checked.
@@ -128,13 +131,12 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
     let code = code(&root, defaults)?;
     let (interface, command) = interface::read(&root, &code)?;
     let name = root.get("name").map(|field| name(&field)).transpose()?;
-    let env_of = |field: Field<'_>| env(&field.section()?, &code, interface);
     let build = root.get("build").map(|field| field.section()).transpose()?;
     build.as_ref().map_or(Ok(()), |build| dockerfile::check(build, &code))?;
     let from_source = build.as_ref().map_or(Ok(false), |build| from_source::read(build, &code))?;
     let include = build.as_ref().map_or_else(|| Ok(Vec::new()), include::read)?;
     let build_command = build.as_ref().map(|build| command::read(build, &code)).transpose()?.flatten();
-    let environment = root.get("env").map_or_else(|| Ok(BTreeMap::new()), env_of)?;
+    let (env, secrets) = variables::read(&root, &code, interface)?;
     let spec = FunctionSpec {
         description: root.get("description").map(|field| description(&field)).transpose()?,
         handler: handler(&root, &code, interface)?,
@@ -154,7 +156,9 @@ pub fn parse(text: &str, file: &str, defaults: &Defaults) -> Result<Manifest, Ma
         network: root.get("network").map_or(Ok(Network::None), |field| {
             field.one_of(&[("none", Network::None), ("egress", Network::Egress)])
         })?,
-        env: environment,
+        env,
+        secrets,
+        rate_limit: root.get("rate_limit").map(|field| rate_limit(&field)).transpose()?,
         build_command,
         scaling: scaling(
             root.get("scaling").map(|field| field.section()).transpose()?.as_ref(),
@@ -296,53 +300,8 @@ fn duration(
     Ok(value)
 }
 
-fn env(
-    section: &Section<'_>,
-    code: &Code,
-    interface: Interface,
-) -> Result<BTreeMap<String, String>, ManifestError> {
-    let mut env = BTreeMap::new();
-    let mut size = 0;
-    for (name, field) in section.fields() {
-        if !is_identifier(name) {
-            return Err(field.key_error(format!(
-                "`{name}` is not a name for an environment variable; use letters, digits and '_', not \
-                 starting with a digit"
-            )));
-        }
-        if name.starts_with("CLOUDFUNC_") {
-            return Err(
-                field.key_error(format!("`{name}`: names that start with CLOUDFUNC_ are reserved"))
-            );
-        }
-        if let Some(why) = interface::refused_variable(interface, name) {
-            return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
-        }
-        // A program that the helper starts gets its variables as they are.
-        if let (Code::Language { language, version: _, package: _ }, Interface::Protocol) =
-            (code, interface)
-            && let Some(why) = environment::refusal(*language, name)
-        {
-            return Err(field.key_error(format!("`{name}` cannot be set: {why}")));
-        }
-        let value = field.string("\"…\"")?;
-        if value.contains('\0') {
-            return Err(field.error(format!("`env.{name}` has a NUL character")));
-        }
-        let value = environment::literal(value).map_err(|variable| {
-            field.error(format!(
-                "`env.{name}` has `{variable}`, but variables are not replaced here; `${variable}` stands for \
-                 this text itself"
-            ))
-        })?;
-        size += name.len() + value.len();
-        if size > MAX_ENV_BYTES {
-            let limit = show_bytes(MAX_ENV_BYTES as u64);
-            return Err(field.key_error(format!("`env` has more than {limit} of names and values")));
-        }
-        env.insert(name.to_owned(), value);
-    }
-    Ok(env)
+fn rate_limit(field: &Field<'_>) -> Result<RateLimit, ManifestError> {
+    field.parsed("\"100/s\"", str::parse)
 }
 
 fn scaling(section: Option<&Section<'_>>, interface: Interface) -> Result<Scaling, ManifestError> {

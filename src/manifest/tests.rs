@@ -50,6 +50,8 @@ fn every_key_is_read() {
             cpus = 2
             network = "egress"
             package = "image"
+            secrets = ["API_KEY"]
+            rate_limit = "100/s"
             [build]
             from_source = true
             [env]
@@ -77,6 +79,8 @@ fn every_key_is_read() {
     assert_eq!(spec.timeout, Duration::from_millis(1500));
     assert_eq!((spec.memory_bytes, spec.cpus, spec.network), (64 << 20, 2.0, Network::Egress));
     assert_eq!(spec.env["GREETING"], "Hello");
+    assert_eq!(spec.secrets.iter().map(|secret| secret.as_str()).collect::<Vec<_>>(), ["API_KEY"]);
+    assert_eq!(spec.rate_limit.map(|rate| rate.to_string()).as_deref(), Some("100/s"));
     assert!(spec.from_source);
     assert_eq!(
         spec.scaling,
@@ -99,13 +103,12 @@ fn errors_say_where_and_what_is_accepted() {
         (
             "\n\n  xyz = 1",
             "3:3: unknown key `xyz`; accepted are `name`, `description`, `language`, `version`, `image`, \
-             `dockerfile`, `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `build` and `scaling`",
+             `dockerfile`, `interface`, `command`, `port`, `handler`, `timeout`, `load_timeout`, `memory`, `cpus`, `network`, `package`, `env`, `secrets`, `rate_limit`, `build` and `scaling`",
         ),
         (
             "[scaling]\nmax_instnces = 3",
             "2:1: unknown key `scaling.max_instnces`; did you mean `scaling.max_instances`?",
         ),
-        ("secrets = ['A']", "1:1: `secrets` is not supported by this version"),
         ("build.from_source = 1", "1:21: `build.from_source` is 1; it must be true or false"),
         (
             "language = 'node'\nbuild.from_source = true",

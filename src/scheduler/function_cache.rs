@@ -6,7 +6,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, RwLock,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -14,12 +14,12 @@ use std::{
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Scheduler, sync::slots::SyncSlots};
+use super::{Scheduler, cached_function::CachedFunction};
 use crate::{
     error_chain::chain,
     http::{Failure, function_not_found},
     model::{
-        Function, FunctionId, FunctionName, Interface, Problem, Revision, RevisionNumber, code,
+        Function, FunctionId, FunctionName, Problem, Revision, code,
         message::{Change, Event},
     },
     queue::Consumer,
@@ -37,83 +37,7 @@ const LOOK_UP: Duration = Duration::from_secs(5);
 /// alarm, which costs no more than second messages, and these are refused by their claims.
 const MAX_IN_HAND: u64 = 1_000;
 
-/// What the hot path has to know of a function.
-#[derive(Debug)]
-pub struct CachedFunction {
-    pub id: FunctionId,
-    pub name: FunctionName,
-    pub revision: RevisionNumber,
-    /// The interface, which decides what a payload may be.
-    pub interface: Interface,
-    pub timeout: Duration,
-    /// Limit of loading its code.
-    pub load_limit: Duration,
-    /// The most sync and async invocations each at one manager at the same time.
-    pub places: u32,
-    load: Arc<Load>,
-}
-
-/// What outlives a change of revision.
-#[derive(Debug, Default)]
-struct Load {
-    in_flight: AtomicU32,
-    declared: AtomicBool,
-    slots: SyncSlots,
-}
-
-/// One sync invocation under way; counted until it is dropped.
-#[derive(Debug)]
-pub struct InFlight(Arc<Load>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl CachedFunction {
-    /// Counts one more; None when there are `max` already.
-    pub fn enter(&self, max: u32) -> Option<InFlight> {
-        let before = self.load.in_flight.fetch_add(1, Ordering::Relaxed);
-        let entered = InFlight(self.load.clone());
-        (before < max).then_some(entered)
-    }
-
-    /// Where it waits until the managers can take it.
-    pub fn slots(&self) -> &SyncSlots {
-        &self.load.slots
-    }
-
-    /// Whether the function's queues were declared by this process.
-    pub fn is_declared(&self) -> bool {
-        self.load.declared.load(Ordering::Relaxed)
-    }
-
-    pub fn set_declared(&self) {
-        self.load.declared.store(true, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-impl CachedFunction {
-    pub fn example() -> Arc<Self> {
-        Arc::new(Self::example_of(Interface::Protocol))
-    }
-
-    pub fn example_of(interface: Interface) -> Self {
-        Self {
-            id: FunctionId::new(),
-            name: "example".parse().expect("a name"),
-            revision: RevisionNumber(1),
-            interface,
-            timeout: Duration::from_secs(1),
-            load_limit: Duration::from_secs(1),
-            places: 1,
-            load: Arc::default(),
-        }
-    }
-}
-
+/// All functions of the platform, by name.
 pub struct FunctionCache {
     store: Arc<dyn Functions>,
     by_name: RwLock<HashMap<FunctionName, Arc<CachedFunction>>>,
@@ -202,10 +126,14 @@ impl FunctionCache {
         Ok(())
     }
 
-    /// Reads what has changed, and nothing else.
+    /// Reads what has changed, and nothing else: of secrets and tokens nothing is kept here.
     pub async fn follow(&self, change: &Change) -> Result<(), store::Error> {
-        let (Change::FunctionChanged { function } | Change::FunctionDeleted { function }) = *change;
-        self.refresh_one(function).await
+        match change {
+            Change::FunctionChanged { function } | Change::FunctionDeleted { function } => {
+                self.refresh_one(*function).await
+            }
+            Change::SecretChanged { .. } | Change::TokensChanged => Ok(()),
+        }
     }
 
     /// Reads this function anew; one that is gone is forgotten.
@@ -239,16 +167,8 @@ impl FunctionCache {
         {
             return known.clone();
         }
-        let known = Arc::new(CachedFunction {
-            id: revision.function,
-            name: revision.name.clone(),
-            revision: revision.number,
-            interface: revision.spec.interface,
-            timeout: revision.spec.timeout,
-            load_limit: revision.spec.load_limit(),
-            places: revision.spec.scaling.places(),
-            load: same_function.map(|known| known.load.clone()).unwrap_or_default(),
-        });
+        let before = same_function.map(|known| &**known);
+        let known = Arc::new(CachedFunction::of(revision, before));
         by_name.insert(revision.name.clone(), known.clone());
         // Under the lock: a count of managers that comes in between would size it for the old revision.
         known.slots().resize(known.places, self.managers.load(Ordering::Relaxed));
@@ -319,11 +239,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Code, Digest, FunctionSpec, Network, Scaling},
+        model::{Code, Digest, FunctionSpec, Interface, Network, Scaling, SecretPlace},
         store::{Config, NewRevision},
     };
 
-    fn spec(concurrency: u32) -> FunctionSpec {
+    fn spec(concurrency: u32, rate_limit: Option<&str>) -> FunctionSpec {
         FunctionSpec {
             description: None,
             code: Code::Image { image: "image".to_owned() },
@@ -344,21 +264,21 @@ mod tests {
                 concurrency,
             },
             secrets: Vec::new(),
-            rate_limit: None,
+            rate_limit: rate_limit.map(|limit| limit.parse().unwrap()),
             from_source: false,
         }
     }
 
     async fn deploy(store: &dyn Functions, name: &str) -> FunctionId {
-        deploy_places(store, name, 1).await
+        deploy_spec(store, name, spec(1, None)).await
     }
 
-    async fn deploy_places(store: &dyn Functions, name: &str, concurrency: u32) -> FunctionId {
+    async fn deploy_spec(store: &dyn Functions, name: &str, spec: FunctionSpec) -> FunctionId {
         let source = Digest::of(b"source");
         store.put_blob(&source, Bytes::from_static(b"source")).await.unwrap();
         let revision = NewRevision {
             name: name.parse().unwrap(),
-            spec: spec(concurrency),
+            spec,
             bundle: Some(source.clone()),
             dependencies: None,
             source,
@@ -372,8 +292,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
-        let (few, many) =
-            (deploy_places(&*store, "few", 4).await, deploy_places(&*store, "many", 600).await);
+        let few = deploy_spec(&*store, "few", spec(4, None)).await;
+        let many = deploy_spec(&*store, "many", spec(600, None)).await;
         let functions = FunctionCache::new(store.clone());
         functions.refresh().await.unwrap();
         functions.set_managers(3);
@@ -404,6 +324,49 @@ mod tests {
         assert_eq!((revision("one"), revision("other")), (None, Some(1)));
         functions.refresh().await.unwrap();
         assert_eq!(revision("other"), Some(2));
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn calls_are_counted_across_revisions_until_the_limit_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
+        let functions = FunctionCache::new(store.clone());
+        let name: FunctionName = "one".parse().unwrap();
+        // Which of so many calls are let in after a deploy with this limit.
+        let after = async |limit: Option<&str>, concurrency: u32, calls: usize| {
+            deploy_spec(&*store, "one", spec(concurrency, limit)).await;
+            functions.refresh().await.unwrap();
+            let known = functions.find(&name).await.unwrap();
+            (0..calls).map(|_| known.check_rate().is_ok()).collect::<Vec<_>>()
+        };
+        assert_eq!(after(None, 1, 3).await, [true, true, true]);
+        assert_eq!(after(Some("2/h"), 1, 3).await, [true, true, false]);
+        assert_eq!(after(Some("2/h"), 2, 1).await, [false], "another revision goes on counting");
+        assert_eq!(after(Some("1/h"), 2, 2).await, [true, false]);
+        assert_eq!(after(None, 2, 1).await, [true]);
+        assert_eq!(after(Some("1/h"), 3, 2).await, [true, false]);
+        store.delete_function(&name).await.unwrap();
+        assert_eq!(after(Some("1/h"), 3, 1).await, [true], "another function of the same name");
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn changes_of_secrets_and_tokens_read_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = crate::store::connect(&Config::Sqlite { path }).await.unwrap();
+        deploy(&*store, "one").await;
+        let functions = FunctionCache::new(store.clone());
+        functions.refresh().await.unwrap();
+        deploy(&*store, "one").await;
+        let place = SecretPlace { function: None, name: "API_KEY".parse().unwrap() };
+        for change in [Change::SecretChanged { place }, Change::TokensChanged] {
+            functions.follow(&change).await.unwrap();
+        }
+        let known = functions.find(&"one".parse().unwrap()).await.unwrap();
+        assert_eq!(known.revision.0, 1);
         store.close().await;
     }
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::function_cache::CachedFunction;
+use super::cached_function::CachedFunction;
 use crate::{
     http::{Failure, check_room},
     model::{Body, Call, CallHeaders, FunctionName, HttpRequest, Interface, Problem, code},

@@ -9,9 +9,11 @@
 
 mod background;
 mod bounds;
+mod cached_function;
 mod function_cache;
 mod input;
 mod logs;
+mod reach;
 mod records;
 mod routes;
 mod shards;

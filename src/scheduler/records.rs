@@ -9,27 +9,41 @@ use super::{
 };
 use crate::{
     http::Failure,
-    model::{FunctionName, InvocationId, InvocationRef, Problem, Record, code},
+    model::{Caller, FunctionName, IdPart, InvocationId, InvocationRef, Problem, Record, code},
     store::{self, RecordFilter, StoredResult, SyncRecord},
 };
 
 /// The hint of a problem about an invocation that is not there.
-pub const SEE_LIST: &str =
+const SEE_LIST: &str =
     "'cloudfunc invocation list' shows the newest; records are deleted after some days";
 
+/// Candidates for a part of an id that are listed when there are several.
+const LISTED: u32 = 10;
+/// The most candidates whose functions are looked at, for a caller that may not be told of all. Of the end of an id there are
+/// few; of a beginning, which is a time, as many as there were calls in that time.
+const LOOKED_AT: u32 = 100;
+
+/// What is said of an invocation that is not there, and of one that the caller may not be told of.
+pub fn not_found(id: InvocationId) -> Failure {
+    Problem::new(code::INVOCATION_NOT_FOUND, format!("there is no invocation {id}"))
+        .hint(SEE_LIST)
+        .into()
+}
+
 impl Scheduler {
-    /// The invocation that a user means by an id or a part of one.
-    pub(super) async fn resolve(&self, wanted: &InvocationRef) -> Result<InvocationId, Failure> {
-        /// Candidates that are listed when there are several.
-        const LISTED: u32 = 10;
+    /// The invocation that a user means by an id or a part of one, of those that the caller may be told of.
+    pub(super) async fn resolve(
+        &self,
+        wanted: &InvocationRef,
+        caller: &Caller,
+    ) -> Result<InvocationId, Failure> {
         let part = match wanted {
-            InvocationRef::Id(id) => return Ok(*id),
+            InvocationRef::Id(id) => {
+                return if self.reaches(caller, *id).await? { Ok(*id) } else { Err(not_found(*id)) };
+            }
             InvocationRef::Part(part) => part,
         };
-        let mut found: BTreeSet<InvocationId> =
-            self.store.find_invocations(part, LISTED + 1).await?.into_iter().collect();
-        found.extend(self.recorder.find(part));
-        found.extend(self.pending.find(part));
+        let found = self.candidates(part, caller).await?;
         match found.iter().rev().copied().collect::<Vec<_>>().as_slice() {
             [one] => Ok(*one),
             [] => {
@@ -46,6 +60,37 @@ impl Scheduler {
                 Err(Problem::new(code::BAD_REQUEST, detail).hint("give more digits of the id").into())
             }
         }
+    }
+
+    /// Invocations with that part, of those that the caller may be told of: all, or one more than are listed.
+    async fn candidates(
+        &self,
+        part: &IdPart,
+        caller: &Caller,
+    ) -> Result<BTreeSet<InvocationId>, Failure> {
+        let is_limited = caller.is_limited();
+        let most = if is_limited { LOOKED_AT } else { LISTED };
+        let mut found: BTreeSet<InvocationId> =
+            self.store.find_invocations(part, most + 1).await?.into_iter().collect();
+        found.extend(self.recorder.find(part));
+        found.extend(self.pending.find(part));
+        if !is_limited {
+            return Ok(found);
+        }
+        if found.len() > most as usize {
+            // Those of others among them are not looked at one by one, nor counted.
+            let detail = format!("'{}' is part of the ids of too many invocations", part.as_str());
+            return Err(Problem::new(code::BAD_REQUEST, detail)
+                .hint("give more digits of the id")
+                .into());
+        }
+        let mut reached = BTreeSet::new();
+        for id in found {
+            if self.reaches(caller, id).await? {
+                reached.insert(id);
+            }
+        }
+        Ok(reached)
     }
 
     /// A function that is there, or was when something of it was recorded; else the problem.

@@ -3,6 +3,7 @@
 //! How much may wait here, and what happens beyond it:
 //!
 //! ```text
+//!  calls  of one function   rate_limit of its manifest        429 rate_limited
 //!  sync   of one function   max_waiting + its places          429 throttled
 //!         of those, with managers   sync/slots.rs             the others wait for a slot, up to queue_wait
 //!  async  of the platform   max_backlog, max_backlog_size     503 overloaded
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use super::{
     Scheduler,
     background::admit,
-    function_cache::{CachedFunction, InFlight},
+    cached_function::{CachedFunction, InFlight, TooFast},
     input::Input,
     sync::response::throttled,
 };
@@ -25,7 +26,7 @@ use crate::{
     backends::of_store,
     error_chain::chain,
     http::Failure,
-    model::{Call, CallAnswer, Mode, Problem, code},
+    model::{Call, CallAnswer, FunctionName, Mode, Problem, code},
     store::{self, Backlog},
     units::show_bytes,
 };
@@ -50,6 +51,7 @@ impl Scheduler {
 
     /// Lets a sync call in. It counts until what is returned is dropped.
     pub(super) fn enter(&self, function: &CachedFunction) -> Result<InFlight, Failure> {
+        function.check_rate().map_err(|too_fast| rate_limited(&function.name, too_fast))?;
         let waiting = self.limits.max_waiting;
         let entered = function.enter(waiting.saturating_add(function.places));
         let name = &function.name;
@@ -77,6 +79,7 @@ impl Scheduler {
     /// Lets an async call of this function in: when this answers, it is on disk. Where there is no room, its payload is not
     /// looked at.
     pub(super) async fn admit(&self, function: &Arc<CachedFunction>, call: Call) -> Result<(), Failure> {
+        function.check_rate().map_err(|too_fast| rate_limited(&function.name, too_fast))?;
         self.check_backlog(&call.payload)?;
         let id = call.id;
         let input = Input::of(function, call).await?;
@@ -94,6 +97,44 @@ impl Scheduler {
                     of_store(error).into()
                 }
             }),
+        }
+    }
+}
+
+/// What a caller is told whose call comes too fast. Nothing of it was kept, not even an id.
+fn rate_limited(name: &FunctionName, TooFast { limit, retry_after }: TooFast) -> Problem {
+    let calls = if limit.count.get() == 1 { "call" } else { "calls" };
+    let period = match limit.per.as_secs() {
+        1 => "second",
+        60 => "minute",
+        _ => "hour",
+    };
+    let article = if period == "hour" { "an" } else { "a" };
+    let detail = format!(
+        "the function '{name}' has had more than its {} {calls} {article} {period}",
+        limit.count
+    );
+    Problem::new(code::RATE_LIMITED, detail)
+        .retry_after(retry_after)
+        .hint("wait for as long as Retry-After says, or raise `rate_limit` in the function's manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_comes_too_fast_is_told_the_limit_and_when_to_come_again() {
+        for (limit, expected) in [
+            ("100/s", "the function 'hello' has had more than its 100 calls a second"),
+            ("1/m", "the function 'hello' has had more than its 1 call a minute"),
+            ("60/h", "the function 'hello' has had more than its 60 calls an hour"),
+        ] {
+            let too_fast = TooFast { limit: limit.parse().unwrap(), retry_after: 7 };
+            let problem = rate_limited(&"hello".parse().unwrap(), too_fast);
+            let of = (problem.code.as_str(), problem.status, problem.retry_after, problem.retry_safe);
+            assert_eq!(of, ("rate_limited", 429, Some(7), true));
+            assert_eq!((problem.detail.as_str(), problem.invocation_id), (expected, None));
         }
     }
 }

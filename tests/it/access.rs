@@ -1,8 +1,10 @@
-//! Tokens, what their holders see, and the log of what was changed or refused.
+//! Who may do what: tokens, what their holders see, and the log of what was changed or refused.
 
 mod audit_log;
+mod limited_tokens;
 mod oidc;
 mod provider;
+mod rate_limits;
 mod seen;
 mod signer;
 mod tokens;

@@ -28,6 +28,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The list of languages only.
     ("model", &["language"]),
     ("lifecycle", &["model"]),
+    ("rate_limiter", &["model"]),
     ("payload", &["model"]),
     ("store", &["batch", "disk", "lifecycle", "model", "panicked"]),
     ("queue", &["batch", "model"]),
@@ -90,6 +91,7 @@ const MAP: &[(&str, &[&str])] = &[
             "model",
             "payload",
             "queue",
+            "rate_limiter",
             "settings",
             "shutdown",
             "store",

@@ -1,6 +1,7 @@
 //! What is measured. Each file is a group of rows; a round measures each of its rows once, one after the other.
 
 mod accepts;
+mod access;
 mod burst;
 mod cold;
 mod deploys;
@@ -62,6 +63,7 @@ impl Run {
                 storing::round(self).await;
                 node::round(self).await;
                 interfaces::round(self).await;
+                access::round(self).await;
             }
         }
         self.loads.push(crate::machine::load());

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     client::{self, CallOptions, Client, InvokeAnswer},
-    model::{Body, Fault, FunctionName, code},
+    model::{Body, Fault, FunctionName},
     units::{parse_duration, show_duration},
 };
 
@@ -213,9 +213,8 @@ impl Bench {
 /// request from this caller.
 fn is_final(error: &client::Error) -> bool {
     match error {
-        client::Error::Problem(problem) => {
-            problem.fault == Fault::Caller && !client::is(problem, code::THROTTLED)
-        }
+        // One that came too early or too often is answered differently later.
+        client::Error::Problem(problem) => problem.fault == Fault::Caller && !problem.retry_safe,
         _ => true,
     }
 }

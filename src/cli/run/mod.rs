@@ -1,18 +1,19 @@
 //! `cloudfunc run`: runs one function without a running platform.
 //!
 //! ```text
-//! pack ─▶ set the stage ─▶ deploy ─▶ invoke, invoke, … ─▶ clear the stage
+//! pack ─▶ set the stage ─▶ secrets ─▶ deploy ─▶ invoke, invoke, … ─▶ clear the stage
 //!            (a platform of its own in a temporary folder: nothing of it remains)
 //! ```
 //! Only the packages that it has installed are kept, in the user's caches.
 
+mod secrets;
 mod stage;
 
 use std::{future::Future, path::PathBuf, time::Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use self::stage::Window;
+use self::{secrets::GivenSecrets, stage::Window};
 use super::{
     Error, Exit, Output,
     answer::Answer,
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     app::KeptPackages,
     client::CallOptions,
-    model::{Body, Language, LogLine},
+    model::{Body, Language, LogLine, SecretName},
     place::Dirs,
     runtime::Kind,
     settings::Settings,
@@ -57,6 +58,10 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+    /// Give the function the secret of this name, with the value of the environment variable of the same name; may be
+    /// repeated
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<SecretName>,
     /// Install the packages anew, also if an earlier run has kept them
     #[arg(long)]
     refresh: bool,
@@ -70,6 +75,7 @@ struct Order {
     function: Function,
     payload: Body,
     options: CallOptions,
+    secrets: GivenSecrets,
     settings: Settings,
     repeat: u32,
 }
@@ -104,9 +110,13 @@ impl Args {
         let settings = flags.load_anywhere()?;
         check_sources(&settings)?;
         let options = self.request.options()?;
+        let secrets = GivenSecrets::read(&self.secrets, |name| std::env::var_os(name.as_str()))?;
         let payload = self.data.read(options.http.as_ref(), out).await?;
         let function = pack(&self.path, out).await?;
-        Ok(Order { path: self.path, function, payload, options, settings, repeat: self.repeat })
+        let (secrets, warnings) = secrets.for_manifest(&function.secrets)?;
+        warnings.iter().for_each(|warning| out.warn(warning));
+        let (path, repeat) = (self.path, self.repeat);
+        Ok(Order { path, function, payload, options, secrets, settings, repeat })
     }
 }
 
@@ -124,6 +134,7 @@ async fn unless<T>(
 impl Order {
     async fn perform(&self, window: &mut Window, out: &Output) -> Result<(), Error> {
         let Window { client, lines } = window;
+        self.secrets.set(client).await.map_err(|error| of_run(error, out))?;
         let name = &self.function.name;
         let progress = out.waiting(&format!("building {name}"));
         let archive = self.function.archive.clone();

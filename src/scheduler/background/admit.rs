@@ -30,7 +30,7 @@ use crate::{
     queue::Queue,
     scheduler::{
         bounds::{BATCHES_BEHIND, COMMIT_BYTES, COMMIT_ROWS, COMMITS_AT_ONCE},
-        function_cache::CachedFunction,
+        cached_function::CachedFunction,
         input::Input,
     },
     store::{self, Announcement, Backlog, Due, Invocations, NewInvocation},

@@ -28,7 +28,7 @@ use crate::{
         message::{self, Invoke, Parcel},
     },
     queue::{self, Address, Message, Queue},
-    scheduler::{bounds::PUBLISHES, function_cache::CachedFunction, sync::invoke},
+    scheduler::{bounds::PUBLISHES, cached_function::CachedFunction, sync::invoke},
     store::{Due, Invocations, NewInvocation},
 };
 

@@ -13,17 +13,17 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Scheduler, logs, records::SEE_LIST};
+use super::{Scheduler, logs, reach::check_functions, records::not_found};
 use crate::{
     backends::store_and_queue,
     http::{
-        Answer, At, CallRequest, Failure, Query, Ready, Routed as _, function_name, health_routes,
-        payload_too_large, read_decoded, read_document,
+        Answer, At, CallRequest, CalledBy, Failure, Query, Ready, Routed as _, function_name,
+        health_routes, payload_too_large, read_decoded, read_document,
     },
     lifecycle::Ending,
     model::{
-        Call, CallAnswer, CallHeaders, FunctionId, FunctionName, InvocationId, InvocationRef, Mode,
-        Problem, Record, State,
+        Call, CallAnswer, CallHeaders, Caller, FunctionId, FunctionName, InvocationId, InvocationRef,
+        Mode, Problem, Record, State,
         api::{Dropped, Page, header as ours},
         code,
         message::MAX_BODY,
@@ -101,26 +101,26 @@ async fn invoke(
 async fn record(
     Role(scheduler): Shared,
     At(wanted): At<InvocationRef>,
+    CalledBy(caller): CalledBy,
     uri: Uri,
 ) -> Answer<Json<Record>> {
-    let id = scheduler.resolve(&wanted).await?;
+    let id = scheduler.resolve(&wanted, &caller).await?;
     let query = Query::read(uri.query(), route::SHOW_INVOCATION.endpoint.query)?;
     let wait = query.one("wait", parse_duration)?.unwrap_or_default().min(MAX_WAIT);
     scheduler.record_when_terminal(id, wait).await?.map(Json).ok_or_else(|| not_found(id))
-}
-
-fn not_found(id: InvocationId) -> Failure {
-    Problem::new(code::INVOCATION_NOT_FOUND, format!("there is no invocation {id}"))
-        .hint(SEE_LIST)
-        .into()
 }
 
 fn bad_request(text: impl std::fmt::Display) -> Failure {
     Problem::new(code::BAD_REQUEST, text.to_string()).into()
 }
 
-async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri) -> Answer {
-    let id = scheduler.resolve(&wanted).await?;
+async fn result(
+    Role(scheduler): Shared,
+    At(wanted): At<InvocationRef>,
+    CalledBy(caller): CalledBy,
+    uri: Uri,
+) -> Answer {
+    let id = scheduler.resolve(&wanted, &caller).await?;
     Query::read(uri.query(), route::RESULT.endpoint.query)?;
     if let Some(StoredResult { body, http_status }) = scheduler.result(id).await? {
         let mut response = Response::new(HttpBody::from(body.bytes));
@@ -152,15 +152,23 @@ async fn result(Role(scheduler): Shared, At(wanted): At<InvocationRef>, uri: Uri
     Err(problem.invocation(id).into())
 }
 
-async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>> {
+async fn records(
+    Role(scheduler): Shared,
+    CalledBy(caller): CalledBy,
+    uri: Uri,
+) -> Answer<Json<Page<Record>>> {
     let query = Query::read(uri.query(), route::LIST_INVOCATIONS.endpoint.query)?;
     let limit = query.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
+    let function = query.one("function", str::parse::<FunctionName>)?;
+    check_functions(&caller, function.as_slice())?;
     let before = match query.one("cursor", str::parse::<InvocationRef>)? {
-        Some(cursor) => Some(scheduler.resolve(&cursor).await?),
+        // A place in the list, whether its record is still there or not.
+        Some(InvocationRef::Id(id)) => Some(id),
+        Some(part) => Some(scheduler.resolve(&part, &caller).await?),
         None => None,
     };
     let filter = RecordFilter {
-        function: query.one("function", str::parse::<FunctionName>)?,
+        function,
         state: query.one("state", str::parse::<State>)?,
         since: query.since()?,
         ended: None,
@@ -179,25 +187,34 @@ async fn records(Role(scheduler): Shared, uri: Uri) -> Answer<Json<Page<Record>>
 }
 
 /// `function` may be repeated.
-async fn all_logs(Role(scheduler): Shared, request: Request) -> Answer {
-    log_answer(scheduler, Vec::new(), request.uri().query()).await
+async fn all_logs(Role(scheduler): Shared, CalledBy(caller): CalledBy, request: Request) -> Answer {
+    log_answer(scheduler, caller, Vec::new(), request.uri().query()).await
 }
 
 async fn function_logs(
     Role(scheduler): Shared,
     At(function): At<FunctionName>,
+    CalledBy(caller): CalledBy,
     request: Request,
 ) -> Answer {
-    scheduler.functions.find(&function).await?;
-    log_answer(scheduler, vec![function], request.uri().query()).await
+    log_answer(scheduler, caller, vec![function], request.uri().query()).await
 }
 
+/// `functions` are those of the path; the query may name more.
 async fn log_answer(
     scheduler: Arc<Scheduler>,
-    functions: Vec<FunctionName>,
+    caller: Caller,
+    mut functions: Vec<FunctionName>,
     query: Option<&str>,
 ) -> Answer {
     let query = Query::read(query, route::LOGS.endpoint.query)?;
+    for name in query.all("function") {
+        functions.push(function_name(name)?);
+    }
+    check_functions(&caller, &functions)?;
+    for function in &functions {
+        scheduler.functions.find(function).await?;
+    }
     let mut wanted = logs::Query {
         functions,
         invocation: None,
@@ -209,13 +226,8 @@ async fn log_answer(
         sequence: query.flag("sequence", false)?,
         events: query.flag("events", false)?,
     };
-    for name in query.all("function") {
-        let function = function_name(name)?;
-        scheduler.functions.find(&function).await?;
-        wanted.functions.push(function);
-    }
     if let Some(id) = query.one("invocation", str::parse::<InvocationRef>)? {
-        let id = scheduler.resolve(&id).await?;
+        let id = scheduler.resolve(&id, &caller).await?;
         not_of_another(&scheduler, id, &wanted.functions).await?;
         wanted.invocation = Some(id);
     }

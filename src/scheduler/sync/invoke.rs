@@ -23,7 +23,7 @@ use crate::{
     },
     payload,
     queue::{self, Address, Message},
-    scheduler::{Scheduler, function_cache::CachedFunction, input::Input},
+    scheduler::{Scheduler, cached_function::CachedFunction, input::Input},
     store,
 };
 

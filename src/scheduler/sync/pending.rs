@@ -14,7 +14,7 @@ use super::slots::SyncSlot;
 use crate::{
     model::{HttpRequest, IdPart, InvocationId, OwnerId, message::Outcome},
     scheduler::{
-        function_cache::{CachedFunction, InFlight},
+        cached_function::{CachedFunction, InFlight},
         shards::Shards,
     },
 };

@@ -10,7 +10,7 @@ use crate::{
         Body, CallEnding, Ended, Fault, FunctionError, InvocationId, Problem, ProblemCode, code,
         message::{Outcome, Verdict},
     },
-    scheduler::function_cache::CachedFunction,
+    scheduler::cached_function::CachedFunction,
     units::show_duration,
 };
 

@@ -305,6 +305,60 @@ async fn the_exit_code_follows_the_fault() {
     home.leave().await;
 }
 
+/// Answers with the secret in a form that does not show it.
+const KEYED: &str = "import os\n\n\ndef handler(event):\n    key = os.environ['API_KEY']\n    \
+                     return f'{key[::-1]} {sorted(name for name in os.environ if \"OTHER\" in name)}'\n";
+
+#[tokio::test]
+async fn a_secret_comes_from_the_environment_and_goes_to_the_function_alone() {
+    const VALUE: &str = "hunter2-of-a-run";
+    let home = home!("run");
+    let folder = home.write_function("keyed", KEYED, "secrets = [\"API_KEY\"]\n");
+    let with = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&home, &[folder.to_str().unwrap()]);
+        command.args(arguments).envs(variables.iter().copied());
+        ended(command)
+    };
+    let both = [("API_KEY", VALUE), ("OTHER_KEY", VALUE)];
+    let ran = with(&["--secret", "API_KEY", "--verbose"], &both).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout, "nur-a-fo-2retnuh []", "and no other variable of the command's");
+    assert!(!ran.stderr.contains(VALUE), "{ran:?}");
+    assert_nothing_stays(&home);
+
+    // One that the function does not ask for is not given to it.
+    let ran = with(&["--secret", "OTHER_KEY", "--secret", "API_KEY"], &both).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nur-a-fo-2retnuh []"), "{ran:?}");
+    let warning = "warning: --secret OTHER_KEY: the function does not get it, since the manifest does not ask for it; \
+                   `secrets = [\"OTHER_KEY\"]` in cloudfunc.toml does\n";
+    assert!(ran.stderr.starts_with(warning), "{ran:?}");
+
+    for (arguments, variables, said) in [
+        (
+            &[][..],
+            &both[..],
+            "error: the manifest asks for the secret 'API_KEY'\nhint: set the variable API_KEY and add --secret API_KEY\n",
+        ),
+        (
+            &["--secret", "API_KEY"],
+            &[],
+            "error: --secret API_KEY: the environment variable API_KEY is not set\n\
+             hint: `read -rs API_KEY && export API_KEY` reads its value from the terminal\n",
+        ),
+    ] {
+        let ran = with(arguments, variables).await;
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(2), "", said));
+        assert_nothing_stays(&home);
+    }
+    let ran = with(&["--secret", "api-key"], &both).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    assert!(
+        ran.stderr.contains("invalid secret name 'api-key': it has a character that is not allowed"),
+        "{ran:?}"
+    );
+    home.leave().await;
+}
+
 /// Whenever a signal comes: while it builds, while the container starts, while the function runs.
 #[tokio::test]
 async fn an_interruption_leaves_nothing() {
