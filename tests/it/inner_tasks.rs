@@ -14,6 +14,7 @@ use bytes::Bytes;
 use cloudfunc::{
     clock::Clock,
     http::{self, Door, Guard, Server},
+    keyring::Keyring,
     manager,
     model::{
         Body, Function, FunctionId, InvocationId, ManagerId, Mode, PlatformName,
@@ -261,6 +262,7 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
             })
             .unwrap(),
             clock: Clock::system(),
+            keyring: Arc::new(Keyring::read_or_make(&folder.path().join("secret-key")).unwrap()),
             kept: None,
             lines: None,
             builds: Builds::default(),

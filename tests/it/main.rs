@@ -51,6 +51,7 @@ mod redelivery;
 mod replay;
 mod room;
 mod runtime_contract;
+mod secrets;
 mod silent_store;
 mod start_variables;
 mod stopping;

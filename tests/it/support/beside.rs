@@ -16,6 +16,7 @@ use cloudfunc::{
     client::Client,
     clock::Clock,
     http::{self, Door, Guard, Server},
+    keyring::Keyring,
     manager,
     model::{
         FunctionId, ManagerId, Network,
@@ -24,6 +25,7 @@ use cloudfunc::{
     place::{Addresses, state::State},
     queue::{Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
     runtime::{self, Image, Machine, Owner, Progress, Runtime, Spec, Started},
+    settings::Platform,
     shutdown::Shutdown,
     store::Store,
 };
@@ -33,6 +35,12 @@ use super::{eventually, platform::TestPlatform};
 
 /// Longer than any stop.
 const STOPPED: Duration = Duration::from_secs(60);
+
+/// The keys of a platform's first host, which its other managers have, too.
+fn keyring(platform: &TestPlatform) -> Arc<Keyring> {
+    let file = platform.platform.data_dir.join("secret-key");
+    Arc::new(Keyring::read_or_make(&file).unwrap())
+}
 
 /// A further manager of a platform, on the runtime `process`.
 pub struct Beside {
@@ -62,6 +70,7 @@ impl Beside {
             queue: queue.clone(),
             runtime: Arc::new(runtime),
             clock: Clock::system(),
+            keyring: keyring(platform),
             kept: None,
             lines: None,
             builds: platform.platform.builds.clone(),
@@ -271,6 +280,8 @@ impl Queue for Between {
 /// Another host of a platform: roles with a data folder and ports of their own, over the same store and broker.
 pub struct SecondHost {
     pub client: Client,
+    /// Its settings, with its ports.
+    pub platform: Platform,
     shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
     _folder: tempfile::TempDir,
@@ -286,7 +297,8 @@ impl SecondHost {
         second.addresses =
             Addresses { gateway: local, registry: local, scheduler: local, manager: local };
         let host = Host::bind(roles, &second).await.unwrap();
-        let url = format!("http://{}/", host.platform().addresses.gateway).parse().unwrap();
+        let second = host.platform().clone();
+        let url = format!("http://{}/", second.addresses.gateway).parse().unwrap();
         let token = State::open(&second.data_dir).unwrap().token().unwrap();
         let client = Client::new(url, Some(token)).unwrap();
         let shutdown = Shutdown::default();
@@ -295,7 +307,7 @@ impl SecondHost {
             client.health().await.ok().filter(|health| health.ready)
         })
         .await;
-        Self { client, shutdown, running, _folder: folder }
+        Self { client, platform: second, shutdown, running, _folder: folder }
     }
 
     /// Stops it softly.
