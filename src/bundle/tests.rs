@@ -444,6 +444,23 @@ fn an_archive_unpacks_to_the_tree_that_was_packed() {
     assert!(target.join("function.py").exists());
 }
 
+#[test]
+fn the_manifest_is_not_unpacked_but_one_in_a_folder_is() {
+    let files = [
+        ("cloudfunc.toml", "[env]\nKEY = 'x'\n"),
+        ("function.py", ""),
+        ("other/cloudfunc.toml", "name = 'other'\n"),
+    ];
+    let packed = pack(folder(&files).path()).unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let target = target.path().join("task");
+    let listing = unpack(&packed.bytes, &target).unwrap();
+    assert_eq!(listing.manifest(), Some("[env]\nKEY = 'x'\n"));
+    assert_eq!(listing.digest, packed.listing.digest);
+    assert!(!target.join("cloudfunc.toml").exists());
+    assert!(target.join("function.py").exists() && target.join("other/cloudfunc.toml").exists());
+}
+
 /// Pairs each hostile or unusual archive with the complete error that it causes.
 #[test]
 fn archives_outside_the_rules_are_refused() {

@@ -8,10 +8,12 @@ use std::{
 };
 
 use super::{Error, Kind, Listing, path, read, read::walk};
+use crate::manifest;
 
 /// Checks the archive, then unpacks it into `folder`, which must not exist yet. Folders and executable files
-/// get mode 0755, other files 0644, whatever the umask: a sandbox runs as another user. After an error, the
-/// folder is removed again.
+/// get mode 0755, other files 0644, whatever the umask: a sandbox runs as another user. The manifest is left out: it is for
+/// the platform, and has variables that the function's own code is given, and nobody else. After an error, the folder is
+/// removed again.
 pub fn unpack(bytes: &[u8], folder: &Path) -> Result<Listing, Error> {
     let listing = read(bytes)?;
     let failed = |source| Error::Write { path: folder.to_owned(), source };
@@ -27,6 +29,7 @@ pub fn unpack(bytes: &[u8], folder: &Path) -> Result<Listing, Error> {
 fn fill(bytes: &[u8], folder: &Path, listing: &Listing) -> Result<(), Error> {
     make_folders(folder, listing)?;
     walk(bytes, |path, kind, content| match kind {
+        Kind::File { .. } if path == manifest::FILE => Ok(()),
         Kind::File { executable } => write_file(&folder.join(path), executable, content),
         Kind::Link { .. } => Ok(()),
     })

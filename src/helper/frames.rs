@@ -3,9 +3,10 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
-use crate::call::MAX_BODY;
+use crate::{call::MAX_BODY, limits::MAX_LOAD};
 
-/// The limit of a frame's header, in bytes.
+/// The limit of the header of a frame to the host, in bytes. The host's own may be longer: `load` has the function's
+/// variables.
 pub const MAX_HEADER: usize = 64 * 1024;
 
 /// The size of both lengths, in bytes.
@@ -27,15 +28,15 @@ impl Frames {
             Some((header, body)) => (PREFIX + header + body).saturating_sub(self.buffer.len()),
             None => 0,
         };
-        self.buffer.reserve(missing.clamp(4096, PREFIX + MAX_HEADER + MAX_BODY));
+        self.buffer.reserve(missing.clamp(4096, PREFIX + MAX_LOAD + MAX_BODY));
         &mut self.buffer
     }
 
     /// Returns the next frame when all of it is here; an error says what is wrong with it.
     pub fn next<H: DeserializeOwned>(&mut self) -> Result<Option<(H, Bytes)>, String> {
         let Some((header, body)) = self.lengths() else { return Ok(None) };
-        if header > MAX_HEADER {
-            return Err(format!("a header of {header} bytes is over the limit of {MAX_HEADER}"));
+        if header > MAX_LOAD {
+            return Err(format!("a header of {header} bytes is over the limit of {MAX_LOAD}"));
         }
         if body > MAX_BODY {
             return Err(format!("a body of {body} bytes is over the limit of {MAX_BODY}"));

@@ -119,8 +119,10 @@ mod tests {
             not_kept::NotKept,
             outdated::Outdated,
             revisions::RevisionCache,
+            secrets::SecretReader,
             tasks::Tasks,
         },
+        keyring::Keyring,
         model::{
             Code, Digest, FunctionSpec, Interface, InvocationId, ManagerId, Mode, Network, Revision,
             Scaling,
@@ -146,11 +148,14 @@ mod tests {
     async fn shared(store: Arc<dyn Store>, folder: &std::path::Path) -> Shared {
         let owner = Owner { platform: "begin".parse().unwrap(), manager: ManagerId::new() };
         let queue = queue::connect(&queue::Config::Embedded, &owner.platform).await.unwrap();
+        let keyring = Arc::new(Keyring::read_or_make(&folder.join("secret-key")).unwrap());
         Shared {
             bundles: BundleCache::new(folder.join("bundles"), store.clone()),
             bytecode: super::super::bytecode::queue::CompileQueue::default(),
             packages: packages(folder, store.clone()),
             revisions: RevisionCache::default(),
+            secrets: SecretReader::new(store.clone(), keyring.clone()),
+            keyring,
             under_way: BuildsUnderWay::default(),
             not_kept: NotKept::default(),
             manager: owner.manager,

@@ -15,7 +15,7 @@ use super::{
     bytecode::{cache::BytecodeCache, links},
 };
 use crate::{
-    bundle,
+    bundle, manifest,
     model::Digest,
     store::{self, Functions},
 };
@@ -195,6 +195,7 @@ impl BundleCache {
                  folder"
             );
         }
+        remove_manifests(&folder);
         Self {
             bytecode: BytecodeCache::new(folder.with_file_name("bytecode")),
             folder,
@@ -311,6 +312,20 @@ impl BundleCache {
     }
 }
 
+/// Removes the manifests that earlier versions have unpacked with the bundles: the values of `[env]` are in them.
+fn remove_manifests(folder: &Path) {
+    for name in entries(folder) {
+        let path = folder.join(name).join(manifest::FILE);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            // As with each bundle of this version, and with files beside them.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => tracing::warn!(path = %path.display(), %error, "not removed"),
+        }
+    }
+}
+
 /// Beside its place, and then renamed: a bundle is there whole or not at all.
 fn unpack(folder: &Path, target: &Path, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
     fs::create_dir_all(folder).map_err(io_error(folder))?;
@@ -343,6 +358,25 @@ mod tests {
         assert!(recent.0.iter().all(|(of, _)| *of != digest(1)));
         recent.forget(&digest(0));
         assert!(!Arc::ptr_eq(&first, &recent.cell(&digest(0))));
+    }
+
+    #[test]
+    fn what_an_earlier_version_has_unpacked_loses_its_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundles = folder.path().join("bundles");
+        let (with, without) = (Digest::of(b"with"), Digest::of(b"without"));
+        for digest in [&with, &without] {
+            fs::create_dir_all(bundles.join(digest.as_str())).unwrap();
+            fs::write(bundles.join(digest.as_str()).join("function.py"), "").unwrap();
+        }
+        fs::write(bundles.join(with.as_str()).join("cloudfunc.toml"), "[env]\nKEY = 'x'\n").unwrap();
+        fs::write(bundles.join("notes"), "").unwrap();
+        remove_manifests(&bundles);
+        for digest in [&with, &without] {
+            assert_eq!(entries(&bundles.join(digest.as_str())), ["function.py"]);
+        }
+        assert!(bundles.join("notes").exists());
+        remove_manifests(&folder.path().join("nowhere"));
     }
 
     /// Also of a bundle that is too large to be remembered.

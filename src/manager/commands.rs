@@ -61,6 +61,11 @@ pub enum Command {
     Keep {
         revision: Arc<Revision>,
     },
+    /// The secrets of the function have changed; see [`Event::Renew`](super::pool::Event).
+    Renew {
+        function: FunctionId,
+        to_others: bool,
+    },
     /// A function in this language is there: from now on an instance of its usual shape is kept ready.
     Deployed {
         language: Language,

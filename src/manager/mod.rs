@@ -33,6 +33,7 @@ mod outdated;
 pub mod pool;
 mod retry;
 mod revisions;
+mod secrets;
 mod shared;
 mod stalls;
 mod start_failure;
@@ -51,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     http::{self, Server},
+    keyring::Keyring,
     model::{FunctionSpec, LogLine, api::Dropped},
     queue::Queue,
     runtime::{Owner, Runtime},
@@ -68,6 +70,7 @@ use lives::Lives;
 use not_kept::NotKept;
 use outdated::Outdated;
 use revisions::RevisionCache;
+use secrets::SecretReader;
 use shared::Shared;
 use tasks::Tasks;
 
@@ -77,6 +80,8 @@ pub struct Backends {
     pub queue: Arc<dyn Queue>,
     pub runtime: Arc<dyn Runtime>,
     pub clock: Clock,
+    /// The keys that this host decrypts secrets with.
+    pub keyring: Arc<Keyring>,
     /// Gets each log line when it is read, before the answer of its invocation goes out.
     pub lines: Option<UnboundedSender<LogLine>>,
     /// The packages that outlive the platform; none where its store does that.
@@ -97,7 +102,7 @@ pub async fn run(
     server: Server,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let Backends { store, queue, runtime, clock, lines, kept, builds, usual } = backends;
+    let Backends { store, queue, runtime, clock, keyring, lines, kept, builds, usual } = backends;
     let instances = data_dir.join("instances");
     let cache = match kept.as_ref().and_then(|kept| kept.trees()) {
         Some(folder) => DependencyCache::shared(folder, store.clone()),
@@ -116,6 +121,8 @@ pub async fn run(
         bytecode: bytecode::queue::CompileQueue::default(),
         packages: Packages::new(cache, builds).keeping(kept, has_lasting_ids),
         revisions: RevisionCache::default(),
+        secrets: SecretReader::new(store.clone(), keyring.clone()),
+        keyring,
         under_way: BuildsUnderWay::default(),
         manager: owner.manager,
         lives: lives.clone(),

@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode::queue::CompileQueue,
     claims::Claims, dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter,
-    not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, tasks::Tasks,
+    not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, secrets::SecretReader, tasks::Tasks,
 };
 use crate::{
-    clock::Clock, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
-    store::ManagerStore,
+    clock::Clock, keyring::Keyring, model::ManagerId, queue::Queue, runtime::Runtime,
+    settings::Limits, store::ManagerStore,
 };
 
 /// State that every task of this manager shares.
@@ -29,6 +29,9 @@ pub struct Shared {
     pub bytecode: CompileQueue,
     pub packages: Packages,
     pub revisions: RevisionCache,
+    pub secrets: SecretReader,
+    /// The keys of this host.
+    pub keyring: Arc<Keyring>,
     pub under_way: BuildsUnderWay,
     pub logs: LogWriter,
     /// Code that may have gone with a function or revision.

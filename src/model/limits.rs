@@ -3,6 +3,9 @@
 /// The limit of a payload or a result, in bytes. A frame of the runtime protocol has no larger body.
 pub const MAX_BODY: usize = 6 * 1024 * 1024;
 
+/// The limit of the runtime protocol's message `load`, in bytes of its JSON: the function's variables and secrets are in it.
+pub const MAX_LOAD: usize = 1024 * 1024;
+
 /// The limit of a response's headers, names and values together, in bytes: a value's characters are its bytes.
 pub const MAX_HEADERS: usize = 48 * 1024;
 

@@ -211,6 +211,7 @@ const PURE: &[&str] = &[
     "manager/pool/minimum.rs",
     "manager/pool/mod.rs",
     "manager/pool/places.rs",
+    "manager/pool/renewal.rs",
     "manager/pool/starts.rs",
     "manager/pool/stock.rs",
     "cli/up/restart.rs",

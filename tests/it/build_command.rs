@@ -88,7 +88,7 @@ async fn a_command_makes_the_code_and_is_not_run_again_on_the_same_source(stack:
     let files = [("make.py", MAKE), ("cloudfunc.toml", MANIFEST)];
     let (deployed, told) = deploy(&platform, "f", &files).await;
     deployed.unwrap_or_else(|error| panic!("{error:?}: {told:?}"));
-    for line in [RUNNING, "making True", "built: 2 files, 105 B"] {
+    for line in [RUNNING, "making True", "built: 1 file, 39 B"] {
         assert!(has(&told, line), "{line}: {told:?}");
     }
     assert_eq!(platform.value("f", "{}").await, "Hello");

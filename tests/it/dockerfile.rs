@@ -198,7 +198,7 @@ async fn arguments_and_the_files_that_no_rule_leaves_out_are_there(stack: Stack,
     let found = async |version: &str, manifest: &str| -> String {
         let files = [
             ("Dockerfile", dockerfile.as_str()),
-            (".dockerignore", "*.log\ndata\n!data/kept\nDockerfile\n.*\ncloudfunc.toml\n"),
+            (".dockerignore", "*.log\ndata\n!data/kept\nDockerfile\n.*\n"),
             // Git's rules are not Docker's.
             (".gitignore", "built\n"),
             ("built/app", version),
@@ -206,6 +206,7 @@ async fn arguments_and_the_files_that_no_rule_leaves_out_are_there(stack: Stack,
             ("logs/a.log", ""),
             ("data/kept", ""),
             ("data/other", ""),
+            // Whatever the rules say, it is not sent to the engine.
             ("cloudfunc.toml", manifest),
         ];
         let (deployed, told) = build(&platform, "f", &files).await;
@@ -275,7 +276,7 @@ async fn what_cannot_be_built_is_told_in_plain_words(stack: Stack, test: &str) {
         "no web/Dockerfile in the folder: `dockerfile` in cloudfunc.toml names it"
     );
     let bare = [
-        ("Dockerfile", "FROM scratch\nCOPY cloudfunc.toml /\n"),
+        ("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n"),
         ("cloudfunc.toml", "dockerfile = 'Dockerfile'\ninterface = 'command'\n"),
     ];
     let (bare, _) = build(&platform, "f", &bare).await;
@@ -415,7 +416,7 @@ async fn what_a_dockerignore_names_is_not_uploaded(stack: Stack, test: &str) {
     let (exit, _, stderr) = platform.cli(&["deploy", folder.path().to_str().unwrap()]).await;
     assert_eq!(exit, 0, "{stderr}");
     assert!(stderr.contains("left out by .dockerignore:1: target (target/)"), "{stderr}");
-    assert_eq!(platform.value("f", "{}").await, "Dockerfile\ncloudfunc.toml\n");
+    assert_eq!(platform.value("f", "{}").await, "Dockerfile\n");
     platform.stop().await;
 }
 

@@ -32,7 +32,7 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
     }
 }
 
-fn packed(files: &[(&str, &str)]) -> Bytes {
+pub fn packed(files: &[(&str, &str)]) -> Bytes {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), files);
     bundle::pack(folder.path()).unwrap().bytes
@@ -74,6 +74,6 @@ async fn record_of(platform: &TestPlatform, response: &Response) -> Record {
 }
 
 /// A port of this machine that nobody has: where there are no containers, servers of functions share them.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -53,6 +53,7 @@ mod replay;
 mod room;
 mod runtime_contract;
 mod secrets;
+mod secrets_in_use;
 mod silent_store;
 mod start_variables;
 mod stopping;

@@ -17,6 +17,7 @@ mod node;
 mod node_failures;
 mod not_root;
 mod output;
+mod secrets;
 mod several;
 mod several_ends;
 
@@ -43,8 +44,8 @@ use cloudfunc::{
 
 use self::{
     alone::*, answers::*, beside_python::*, ends::*, failures::*, handlers::*, helped::*,
-    helper_isolation::*, isolation::*, languages::*, node::*, node_failures::*, output::*, several::*,
-    several_ends::*,
+    helper_isolation::*, isolation::*, languages::*, node::*, node_failures::*, output::*, secrets::*,
+    several::*, several_ends::*,
 };
 use crate::{need, support::eventually};
 
@@ -454,7 +455,9 @@ contract! {
     a_sandbox_without_a_helper_is_not_started
     node_answers_no_attempt_with_an_earlier_one_of_its_invocation
     node_holds_no_lines_back_for_another_of_several
-    node_tells_whose_error_nobody_caught;
+    node_tells_whose_error_nobody_caught
+    nearly_a_mebibyte_of_secrets_arrives_in_python_node_and_a_program
+    more_than_a_mebibyte_of_secrets_fails_the_load_with_the_size_and_the_limit;
 
     shim:
     what_a_callable_takes_itself_decides_what_it_is_given

@@ -240,7 +240,11 @@ impl Making<'_> {
         let (folder, spec) = (folder.to_owned(), self.spec.clone());
         let packing = tokio::task::spawn_blocking(move || packed(&folder, &spec));
         let (bytes, listing) = finished(packing).await.map_err(Failure::from).flatten()?;
-        self.tell(format!("built: {} files, {}", listing.paths().len(), show_bytes(listing.size)));
+        let files = match listing.paths().len() {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        self.tell(format!("built: {files}, {}", show_bytes(listing.size)));
         bundle::remarks(&listing, self.spec).into_iter().for_each(|remark| self.tell(remark));
         self.shared.store.put_blob(&listing.digest, bytes).await?;
         let code = self.shared.bundles.get(&listing.digest).await;

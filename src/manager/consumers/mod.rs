@@ -3,6 +3,8 @@
 
 mod fit;
 mod function_queue;
+mod reading;
+mod secrets;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,6 +14,8 @@ use std::{
 
 use fit::{Fit, Fits};
 use function_queue::{FunctionQueue, STANDING_PRIORITY};
+use reading::Reading;
+use secrets::{FollowedSecrets, SecretState};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -25,10 +29,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    model::{
-        Code, Function, FunctionId, Language, Mode, Revision, RevisionNumber,
-        message::{Change, Event, Parcel},
-    },
+    model::{Code, Function, FunctionId, Language, Mode, Revision, RevisionNumber},
     store::{self, ActiveFunction},
 };
 
@@ -56,6 +57,7 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
     shared.tasks.spawn_unawaited(fit::report(shared.clone(), reports));
     let mut followed = Followed {
         fits: Fits::new(shared.clone()),
+        secrets: FollowedSecrets::new(shared.clone()),
         held: HashMap::new(),
         unusable,
         shared,
@@ -82,25 +84,6 @@ pub async fn run(shared: Arc<Shared>, dispatch: Dispatch, stop: CancellationToke
     while followed.tasks.join_next().await.is_some() {}
 }
 
-/// The functions that have to be read after an event.
-#[derive(Debug, PartialEq, Eq)]
-enum Reading {
-    One(FunctionId),
-    /// The event is not one that this program knows, or cannot be read: anything may have changed.
-    All,
-}
-
-impl Reading {
-    /// A function that was deleted is read, too: that it is not there says so.
-    fn after(event: &Parcel) -> Self {
-        match event.open::<Event>() {
-            Ok((Event { change: Change::FunctionChanged { function }, .. }, _))
-            | Ok((Event { change: Change::FunctionDeleted { function }, .. }, _)) => Self::One(function),
-            Err(_) => Self::All,
-        }
-    }
-}
-
 /// The functions, as this manager knows them from events and from the store.
 struct Followed {
     shared: Arc<Shared>,
@@ -108,9 +91,10 @@ struct Followed {
     stop: CancellationToken,
     asking: Arc<Semaphore>,
     consuming: HashMap<FunctionId, Consuming>,
-    /// Functions of which nothing is taken, since their packages cannot be used here, or that is not known yet.
+    /// Functions of which nothing is taken, since their packages or secrets cannot be used here, or that is not known yet.
     held: HashMap<FunctionId, LeftToOthers>,
     fits: Fits,
+    secrets: FollowedSecrets,
     unusable: watch::Sender<Vec<(FunctionId, String)>>,
     /// Languages that some function was seen in.
     languages: HashSet<Language>,
@@ -156,6 +140,8 @@ impl Followed {
             };
             match reading {
                 Reading::One(function) => self.read_one(function).await?,
+                Reading::Secrets => self.read_secrets().await?,
+                Reading::Nothing => {}
                 Reading::All => self.read_all().await?,
             }
         }
@@ -164,6 +150,10 @@ impl Followed {
     async fn read_one(&mut self, id: FunctionId) -> Result<(), store::Error> {
         match self.shared.store.active_function(id).await? {
             Some(found) => {
+                if !found.revision.spec.secrets.is_empty() {
+                    // They may have been set since they were last read: an event may be lost.
+                    self.secrets.read().await?;
+                }
                 self.is_there(found);
                 // Its revision may be the one that was known: then older ones were deleted.
                 self.shared.outdated.look_at(self.shared.revisions.digests(id));
@@ -173,8 +163,21 @@ impl Followed {
         Ok(())
     }
 
+    /// Reads which secrets there are, and the functions that get another one than before.
+    async fn read_secrets(&mut self) -> Result<(), store::Error> {
+        self.secrets.read().await?;
+        for id in self.secrets.changed() {
+            match self.shared.store.active_function(id).await? {
+                Some(found) => self.is_there(found),
+                None => self.is_gone(id),
+            }
+        }
+        Ok(())
+    }
+
     async fn read_all(&mut self) -> Result<(), store::Error> {
         let (mut present, mut trees) = (HashSet::new(), HashSet::new());
+        self.secrets.read().await?;
         let mut after = None;
         loop {
             let page = self.shared.store.active_functions(after.as_ref(), PAGE).await?;
@@ -210,6 +213,8 @@ impl Followed {
         if consumed.is_some() || held.is_some() {
             self.shared.outdated.look_at(self.shared.revisions.digests(id));
             self.shared.revisions.forget(id);
+            // After the revisions: what is read of it from now on is not remembered.
+            self.secrets.forget(id);
             self.dispatch.warm().forget(id);
             self.dispatch.stalled().forget(id);
             self.dispatch.send(Command::Active { function: id, revision: None });
@@ -239,7 +244,12 @@ impl Followed {
                 self.shared.outdated.look_at(self.shared.revisions.digests(id));
             }
         }
-        let reason = match self.fits.of(&revision) {
+        let was_usable = held.as_ref().is_none_or(|held| held.reason.is_none());
+        let fit = match self.look_at_secrets(&revision, was_usable) {
+            Some(reason) => Fit::Unfit(reason),
+            None => self.fits.of(&revision),
+        };
+        let reason = match fit {
             Fit::Fits | Fit::Unknown(_) => None,
             Fit::Asked => Some(None),
             Fit::Unfit(reason) => Some(Some(reason)),
@@ -264,6 +274,20 @@ impl Followed {
                 self.consuming.insert(id, one);
             }
         }
+    }
+
+    /// Has the instances of a function replaced if its secrets are others than before. Returns the reason why this host cannot
+    /// read them: then what waits is left to others, too.
+    fn look_at_secrets(&mut self, revision: &Revision, was_usable: bool) -> Option<String> {
+        let SecretState { have_changed, unreadable } = self.secrets.look_at(revision);
+        let (function, to_others) = (revision.function, unreadable.is_some());
+        let is_due = if to_others { was_usable } else { have_changed };
+        if is_due {
+            let name = revision.name.as_str();
+            tracing::info!(function = name, "its secrets have changed: its instances are replaced");
+            self.dispatch.send(Command::Renew { function, to_others });
+        }
+        unreadable
     }
 
     /// Leaves a function to other managers; none as a reason: for now.
@@ -311,27 +335,5 @@ impl Followed {
             self.tasks.spawn(queue.consume_while_warm(warm, token.clone()));
         }
         Consuming { active: function.active_revision, prefetch, stop: token }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::model::message::{self, encode};
-
-    #[test]
-    fn an_event_names_the_function_to_read_and_one_that_is_not_known_means_all() {
-        let function = FunctionId::new();
-        for change in [Change::FunctionChanged { function }, Change::FunctionDeleted { function }] {
-            let event = encode(&Event { v: message::VERSION, change }, b"");
-            assert_eq!(Reading::after(&Parcel::from(event)), Reading::One(function));
-        }
-        let newer = serde_json::json!({ "v": 1, "change": { "kind": "secret_changed", "name": "x" } });
-        let version = serde_json::json!({ "v": 2, "change": { "kind": "function_changed" } });
-        for unknown in [encode(&newer, b""), encode(&version, b""), Bytes::from_static(b"x")] {
-            assert_eq!(Reading::after(&Parcel::from(unknown)), Reading::All);
-        }
     }
 }

@@ -250,6 +250,11 @@ impl Dispatcher {
                     );
                 }
             }
+            Command::Renew { function, to_others } => {
+                // A value that kept it from starting may be gone.
+                self.forget_stall(function);
+                self.apply(Event::Renew { function, to_others });
+            }
             Command::Deployed { language } => {
                 if let Some(&(class, memory)) = self.usual.get(&language) {
                     self.apply(Event::Usual { class, memory });

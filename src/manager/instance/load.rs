@@ -41,6 +41,8 @@ impl Instance {
                 .map_err(|error| StartFailure::Platform(chain_of_disk(&error)))?;
             self.packages = Some(packages);
         }
+        // After `Made` was told: an instance whose sandbox is still being made has not read them.
+        let secrets = self.shared.secrets.values(&self.shared.revisions, &self.revision).await?;
         let spec = &self.revision.spec;
         let load = Load {
             revision: self.revision.number,
@@ -51,7 +53,7 @@ impl Instance {
             interface: spec.interface,
             command: spec.command.clone(),
             env: variables(spec),
-            secrets: BTreeMap::new(),
+            secrets,
         };
         let Self { shared, guest, load_output, .. } = self;
         let clock = &shared.clock;

@@ -86,6 +86,9 @@ pub enum Event {
     /// A revision's code is to be loaded once. At `deadline` it is skipped, unless it has begun; when it is over
     /// `Gone` says so, and before that `Started` if the code was loaded.
     CheckWanted { check: CheckId, class: Option<Class>, memory: u64, deadline: Instant },
+    /// The function's secrets have other values: its instances are replaced. `to_others`: no new one could read them here,
+    /// so that what waits goes back to its queues, and none is kept.
+    Renew { function: FunctionId, to_others: bool },
     /// No instance of the function can be started here for a while: background work goes to others.
     Stalled { function: FunctionId },
     /// A new image is there: what could not be prewarmed for want of one is tried at once.

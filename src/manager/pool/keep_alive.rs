@@ -130,6 +130,7 @@ impl KeepAlive {
             | Event::Made { .. }
             | Event::Stalled { .. }
             | Event::Keep { .. }
+            | Event::Renew { .. }
             | Event::Drain => {}
         }
     }

@@ -62,6 +62,14 @@ impl Minimums {
         }
     }
 
+    /// Ends a function's pause: what has kept its instances from starting may be gone.
+    pub(super) fn try_again(&mut self, function: FunctionId) {
+        if let Some(minimum) = self.functions.get_mut(&function) {
+            minimum.not_before = None;
+            minimum.pause = FIRST_PAUSE;
+        }
+    }
+
     /// Gives the memory to the functions in the order in which they were made, as their ids are.
     fn divide(&mut self) {
         let mut left = self.budget;

@@ -12,6 +12,7 @@
 //! An instance has places for one piece of work or for several (`places.rs`).
 //! A start takes a prewarmed instance where one of its class is ready (`stock.rs`): `Take` in place of `Start`.
 //! A deploy has a revision's code loaded once in an instance that never runs anything (`checks.rs`).
+//! When a function's secrets change, its instances are replaced (`renewal.rs`).
 //!
 //! Invariants, checked by the property tests:
 //! - a piece of work is run at most once, and is run or rejected exactly once;
@@ -29,6 +30,7 @@ mod keep_alive;
 mod line;
 mod minimum;
 mod places;
+mod renewal;
 mod starts;
 mod stock;
 
@@ -80,7 +82,7 @@ struct Instance {
     drained: bool,
     /// The number of pieces of work that it runs; at least one while it is busy.
     running: u32,
-    /// It is given nothing more, and goes when all that it runs is over.
+    /// It is given nothing more, and goes when all that it runs is over. One that starts is given what waits for it then.
     retired: bool,
     /// It was prewarmed before it was this revision's.
     prewarmed: bool,
@@ -174,6 +176,7 @@ impl Pool {
             }
             Event::Active { function, revision } => self.activate(function, revision, &mut actions),
             Event::Keep { key, needs } => self.minimums.keep(key, needs),
+            Event::Renew { function, to_others } => self.renew(function, to_others, &mut actions),
             Event::Stalled { function } => self.leave_to_others(function, &mut actions),
             Event::ImageMade => self.stock.retry(),
             Event::Usual { class, memory } => self.stock.want(class, memory),
@@ -283,7 +286,8 @@ impl Pool {
             return;
         }
         let pop = if cold { Line::pop_cold } else { Line::pop };
-        let mut free = instance.free_places();
+        // Also of a retired one: those who wait have waited for it.
+        let mut free = if cold { instance.needs.places() } else { instance.free_places() };
         while free > 0
             && let Some(waiting) = self.lines.get_mut(&instance.key).and_then(pop)
         {
@@ -299,7 +303,7 @@ impl Pool {
         if self.instances.get(&slot).is_some_and(|instance| instance.running > 0) {
             return;
         }
-        if instance.drained || self.draining {
+        if instance.drained || instance.retired || self.draining {
             self.stop(slot, actions);
             return;
         }
@@ -508,5 +512,7 @@ impl Pool {
 mod minimum_tests;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod renewal_tests;
 #[cfg(test)]
 mod tests;

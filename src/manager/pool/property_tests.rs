@@ -33,6 +33,7 @@ enum Step {
     CheckOver { index: prop::sample::Index, loaded: bool },
     CheckDies(prop::sample::Index),
     Activate { function: u32, revision: Option<u32>, kept: u32 },
+    Renew { function: u32, to_others: bool },
     Pass(u64),
     Drain,
 }
@@ -57,6 +58,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::DieBusy),
         1 => (0..3u32, prop::option::of(1..3u32), 0..2u32)
             .prop_map(|(function, revision, kept)| Step::Activate { function, revision, kept }),
+        1 => (0..3u32, any::<bool>())
+            .prop_map(|(function, to_others)| Step::Renew { function, to_others }),
         2 => (0..3u32, 0..3000u64).prop_map(|(class, wait_ms)| Step::Check { class, wait_ms }),
         2 => (index(), any::<bool>()).prop_map(|(index, loaded)| Step::CheckOver { index, loaded }),
         1 => index().prop_map(Step::CheckDies),
@@ -79,7 +82,8 @@ struct World {
     busy: BTreeMap<Slot, Key>,
     /// The pieces of work that each busy one runs.
     running: BTreeMap<Slot, usize>,
-    /// Busy ones that are given nothing more, for what ended in them or for the sake of others.
+    /// Busy ones that are given nothing more, for what ended in them or for the sake of others; and those that start and may
+    /// have an old value of a secret, which are given what waits when they are ready.
     retired: BTreeSet<Slot>,
     /// The end of the pause in which none has to be started beside one that runs.
     pauses: BTreeMap<FunctionId, Instant>,
@@ -266,7 +270,11 @@ impl World {
                 let running = self.running.entry(slot).or_default();
                 *running += 1;
                 assert!(*running <= concurrency(key) as usize, "more than it has places");
-                assert!(!self.retired.contains(&slot), "it was to be given nothing more");
+                let is_ready_only_now = self.just_started == Some(slot);
+                assert!(
+                    is_ready_only_now || !self.retired.contains(&slot),
+                    "it was to be given nothing more"
+                );
             }
             Action::Stop { slot }
                 if self.making.contains_key(&slot) || self.ready.contains_key(&slot) =>
@@ -324,7 +332,8 @@ impl World {
     /// another revision of its function waits.
     fn assert_may_go(&self, slot: Slot) {
         let Some((key, _)) = self.idle.get(&slot) else { return };
-        let is_kept = self.kept.contains(key) && !self.drained.contains(&slot);
+        let goes = self.drained.contains(&slot) || self.retired.contains(&slot);
+        let is_kept = self.kept.contains(key) && !goes;
         if is_kept && self.ended != Some(slot) && !self.pool.draining {
             let is_in_the_way = |other: &Key| other.function == key.function && other != key;
             let others_wait = self.pool.lines.keys().any(is_in_the_way);
@@ -508,6 +517,7 @@ impl World {
                     self.send(Event::Keep { key, needs });
                 }
             }
+            Step::Renew { function, to_others } => self.renew(key(function).function, to_others),
             Step::Pass(ms) => {
                 self.now += Duration::from_millis(ms);
                 let due: Vec<Slot> = self
@@ -535,6 +545,25 @@ impl World {
             }
             Step::Drain => self.send(Event::Drain),
         }
+    }
+
+    fn renew(&mut self, function: FunctionId, to_others: bool) {
+        let has_read = |slot: &Slot| self.taken.contains(slot) || self.loading.contains(slot);
+        let loading = self.starting.iter().filter(|&(slot, _)| has_read(slot));
+        let live = loading.chain(&self.busy).filter(|(_, key)| key.function == function);
+        let live: Vec<Slot> = live.map(|(slot, _)| *slot).collect();
+        let idle = self.idle.iter().filter(|(_, (key, _))| key.function == function);
+        let idle: Vec<Slot> = idle.map(|(slot, _)| *slot).collect();
+        self.retired.extend(live.iter().chain(&idle));
+        if to_others {
+            self.kept.retain(|key| key.function != function);
+        }
+        self.send(Event::Renew { function, to_others });
+        assert!(idle.iter().all(|slot| self.stopping.contains(slot)), "idle ones go at once");
+        let is_retired = |slot: &Slot| self.pool.instances.get(slot).is_some_and(|i| i.retired);
+        assert!(live.iter().all(is_retired), "none goes on with an old value");
+        let mut lines = self.pool.lines.keys();
+        assert!(!to_others || lines.all(|key| key.function != function), "it waits for nothing");
     }
 
     fn gone(&mut self, slot: Slot) {

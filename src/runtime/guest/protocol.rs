@@ -3,7 +3,8 @@
 //! A frame is `u32` header length, `u32` body length (big endian), header JSON, body bytes. The guest
 //! connects three times to [`SOCKET_NAME`] in `/run/cloudfunc`; each connection begins with
 //! `{"channel": "control" | "stdout" | "stderr"}`. Every later header names its message as the only
-//! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`.
+//! key of an object, for example `{"hello": {"protocol": 1, "language": "python", "pid": 7}}`. A header has at most
+//! [`MAX_HEADER`] bytes, that of `load` [`MAX_LOAD`].
 //!
 //! Instead of connecting `stdout` and `stderr`, a guest may write to the named pipes `stdout` and `stderr` next to the
 //! socket, which its processes can open by `/dev/stdout` too; its `hello` then has `"outputs": "fifo"`.
@@ -41,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     FunctionError, HttpRequest, HttpResponse, Interface, InvocationId, RevisionNumber,
     function::{is_one, one},
+    limits::MAX_LOAD,
     message::MAX_BODY,
 };
 
@@ -50,7 +52,8 @@ pub const VERSION: u32 = 1;
 /// The name of the socket in the folder that the guest sees as `/run/cloudfunc`.
 pub const SOCKET_NAME: &str = "runtime.sock";
 
-/// The limit of a frame's header, in bytes. A longer one from the guest is a violation.
+/// The limit of a frame's header, in bytes, but for `load`, which may have [`MAX_LOAD`]. A longer one from the guest is a
+/// violation.
 pub const MAX_HEADER: usize = 64 * 1024;
 
 /// The size of both lengths, in bytes.
@@ -245,7 +248,12 @@ pub(super) enum Channel {
 /// An error: the host's own message is over a bound of the protocol; nothing was sent.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TooLarge {
-    #[error("{0} bytes of environment, secrets or headers are over the limit of {MAX_HEADER}")]
+    #[error(
+        "the variables of [env] and the secrets are too large together: with them the message to the guest has {0} bytes, over \
+         the limit of {MAX_LOAD} (1 MiB)"
+    )]
+    Load(usize),
+    #[error("{0} bytes of headers are over the limit of {MAX_HEADER}")]
     Header(usize),
     #[error("a payload of {0} bytes is over the limit of {MAX_BODY}")]
     Body(usize),
@@ -257,8 +265,10 @@ pub(super) fn encode_head(message: &HostMessage<'_>, body: usize) -> Result<Byte
     head.put_bytes(0, PREFIX);
     serde_json::to_writer((&mut head).writer(), message).expect("messages are plain data");
     let length = head.len() - PREFIX;
-    if length > MAX_HEADER {
-        return Err(TooLarge::Header(length));
+    match message {
+        HostMessage::Load(_) if length > MAX_LOAD => return Err(TooLarge::Load(length)),
+        HostMessage::Invoke(_) if length > MAX_HEADER => return Err(TooLarge::Header(length)),
+        HostMessage::Load(_) | HostMessage::Invoke(_) => {}
     }
     if body > MAX_BODY {
         return Err(TooLarge::Body(body));
@@ -315,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_not_sent() {
-        let load = Load {
+        let mut load = Load {
             revision: RevisionNumber(1),
             function: "f".to_owned(),
             handler: "function.handler".to_owned(),
@@ -323,10 +333,32 @@ mod tests {
             concurrency: 1,
             interface: Interface::Protocol,
             command: Vec::new(),
-            env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_HEADER))]),
-            secrets: BTreeMap::new(),
+            env: BTreeMap::from([("A".to_owned(), "x".repeat(MAX_LOAD / 2))]),
+            secrets: BTreeMap::from([("B".to_owned(), "x".repeat(MAX_LOAD / 2 - 1024))]),
         };
-        assert!(matches!(encode_head(&HostMessage::Load(&load), 0), Err(TooLarge::Header(_))));
+        let head = encode_head(&HostMessage::Load(&load), 0).unwrap();
+        assert!(head.len() > MAX_LOAD - 1024 && head.len() <= PREFIX + MAX_LOAD);
+        let secret = "s".repeat(MAX_LOAD / 2);
+        load.secrets.insert("B".to_owned(), secret);
+        let error = encode_head(&HostMessage::Load(&load), 0).unwrap_err();
+        let TooLarge::Load(length) = error else { panic!("{error:?}") };
+        assert!(length > MAX_LOAD && length < MAX_LOAD + 1024);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the variables of [env] and the secrets are too large together: with them the message to the guest has \
+                 {length} bytes, over the limit of 1048576 (1 MiB)"
+            )
+        );
+        let invoke = Invoke {
+            id: InvocationId::new(),
+            attempt: 1,
+            remaining_ms: 1000,
+            headers: BTreeMap::from([("x-a".to_owned(), "x".repeat(MAX_HEADER))]),
+            content_type: "text/plain".to_owned(),
+            http: None,
+        };
+        assert!(matches!(encode_head(&HostMessage::Invoke(&invoke), 0), Err(TooLarge::Header(_))));
     }
 
     #[test]

@@ -19,7 +19,7 @@ async fn what_becomes_of_a_token_on_one_host_holds_on_the_other() {
     let stack = Stack::named("postgres_rabbitmq_process");
     let Some(platform) = TestPlatform::start_roles(stack, test, &ROLES, |_| {}).await else { return };
     let second = SecondHost::start(&platform, &ROLES).await;
-    let (here, there) = (platform.address(Role::Gateway), second.gateway);
+    let (here, there) = (platform.address(Role::Gateway), second.platform.addresses.gateway);
 
     let first = make(&platform, json!({ "name": "ci", "role": "deploy" })).await;
     for gateway in [here, there] {
@@ -55,7 +55,7 @@ async fn an_old_text_ends_when_its_time_is_over() {
     let stack = Stack::named("postgres_rabbitmq_process");
     let Some(platform) = TestPlatform::start_roles(stack, test, &ROLES, |_| {}).await else { return };
     let second = SecondHost::start(&platform, &ROLES).await;
-    let (here, there) = (platform.address(Role::Gateway), second.gateway);
+    let (here, there) = (platform.address(Role::Gateway), second.platform.addresses.gateway);
     let old = make(&platform, json!({ "name": "ci", "role": "invoke" })).await;
     let begun = std::time::Instant::now();
     let new = rotate(&platform, "ci", Some(json!({ "keep_old_s": 3 }))).await;

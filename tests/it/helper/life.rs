@@ -132,7 +132,7 @@ async fn a_host_that_breaks_the_protocol_ends_the_helper() {
     for (bytes, reason) in [
         (
             &b"\xff\xff\xff\xff\x00\x00\x00\x00"[..],
-            "a header of 4294967295 bytes is over the limit of 65536",
+            "a header of 4294967295 bytes is over the limit of 1048576",
         ),
         (
             b"\x00\x00\x00\x02\xff\xff\xff\xff{}",

@@ -26,6 +26,7 @@ use cloudfunc::{
     place::{Addresses, state::State},
     queue::{Address, ConsumeOptions, Consumer, Error, Message, Queue, Waiting},
     runtime::{self, Image, Machine, Owner, Progress, Runtime, Spec, Started},
+    settings::Platform,
     shutdown::Shutdown,
     store::Store,
 };
@@ -35,6 +36,12 @@ use super::{eventually, platform::TestPlatform};
 
 /// Longer than any stop.
 const STOPPED: Duration = Duration::from_secs(60);
+
+/// The keys of a platform's first host, which its other managers have, too.
+fn keyring(platform: &TestPlatform) -> Arc<Keyring> {
+    let file = platform.platform.data_dir.join("secret-key");
+    Arc::new(Keyring::read_or_make(&file).unwrap())
+}
 
 /// A further manager of a platform, on the runtime `process`.
 pub struct Beside {
@@ -67,6 +74,7 @@ impl Beside {
             runtime: Arc::new(runtime),
             keyring: Arc::new(Keyring::read_or_make(&keys).unwrap()),
             clock: Clock::system(),
+            keyring: keyring(platform),
             kept: None,
             lines: None,
             builds: platform.platform.builds.clone(),
@@ -276,8 +284,8 @@ impl Queue for Between {
 /// Another host of a platform: roles with a data folder and ports of their own, over the same store and broker.
 pub struct SecondHost {
     pub client: Client,
-    /// The address of its gateway.
-    pub gateway: SocketAddr,
+    /// Its settings, with its ports.
+    pub platform: Platform,
     shutdown: Shutdown,
     running: JoinHandle<anyhow::Result<()>>,
     _folder: tempfile::TempDir,
@@ -296,8 +304,8 @@ impl SecondHost {
         let keys = platform.platform.data_dir.join("secret-key");
         second.secret_key_file = keys.exists().then_some(keys);
         let host = Host::bind(roles, &second).await.unwrap();
-        let gateway = host.platform().addresses.gateway;
-        let url = format!("http://{gateway}/").parse().unwrap();
+        let second = host.platform().clone();
+        let url = format!("http://{}/", second.addresses.gateway).parse().unwrap();
         let token = State::open(&second.data_dir).unwrap().token().unwrap();
         let client = Client::new(url, Some(token)).unwrap();
         let shutdown = Shutdown::default();
@@ -306,7 +314,7 @@ impl SecondHost {
             client.health().await.ok().filter(|health| health.ready)
         })
         .await;
-        Self { client, gateway, shutdown, running, _folder: folder }
+        Self { client, platform: second, shutdown, running, _folder: folder }
     }
 
     /// Stops it softly.
