@@ -283,8 +283,10 @@ impl Followed {
         let (function, to_others) = (revision.function, unreadable.is_some());
         let is_due = if to_others { was_usable } else { have_changed };
         if is_due {
-            let name = revision.name.as_str();
-            tracing::info!(function = name, "its secrets have changed: its instances are replaced");
+            if have_changed {
+                let name = revision.name.as_str();
+                tracing::info!(function = name, "its secrets have changed: its instances are replaced");
+            }
             self.dispatch.send(Command::Renew { function, to_others });
         }
         unreadable

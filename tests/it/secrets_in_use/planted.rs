@@ -256,7 +256,7 @@ async fn look_at_the_engine(platform: &TestPlatform, planted: &Planted, image: &
     let containers = platform.containers().await;
     assert!(!containers.is_empty());
     let mut looks: Vec<Vec<&str>> =
-        containers.iter().map(|container| vec!["inspect", container]).collect();
+        containers.iter().map(|container| vec!["inspect", container.as_str()]).collect();
     looks.push(vec!["image", "inspect", image]);
     looks.push(vec!["history", "--no-trunc", "--format", "{{json .}}", image]);
     for look in looks {
