@@ -40,7 +40,21 @@ const MAP: &[(&str, &[&str])] = &[
     ("http", &["budget", "model", "payload", "suggest", "units"]),
     ("backends", &["error_chain", "http", "model", "queue", "store"]),
     ("client", &["model", "place"]),
-    ("gateway", &["error_chain", "http", "model", "payload", "shutdown", "units"]),
+    (
+        "gateway",
+        &[
+            "backoff",
+            "clock",
+            "error_chain",
+            "http",
+            "model",
+            "payload",
+            "rate_limiter",
+            "settings",
+            "shutdown",
+            "units",
+        ],
+    ),
     (
         "registry",
         &[
