@@ -166,8 +166,7 @@ fn start(
     Ok(match role {
         Role::Gateway => {
             let (registry, scheduler) = (peer(Role::Registry)?, peer(Role::Scheduler)?);
-            let ages =
-                gateway::TokenAges { recheck: limits.token_recheck, kept: limits.token_age };
+            let ages = gateway::TokenAges { recheck: limits.token_recheck, kept: limits.token_age };
             let oidc = platform.oidc.as_ref().map(|oidc| gateway::Oidc::new(oidc, Clock::system()));
             let file_token = state.token()?;
             let access =

@@ -1,4 +1,4 @@
-//! What the roles' HTTP servers share: problems as answers, the one authorisation layer, health.
+//! What the roles' HTTP servers share: problems as answers, the guard of every port, callers, health.
 
 mod auth;
 mod body_budget;
