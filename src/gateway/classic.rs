@@ -16,9 +16,7 @@ use serde_json::{json, value::RawValue};
 
 use super::{Admitted, Gateway, v1::tell_caller};
 use crate::{
-    http::{
-        Answer, CallRequest, Query, named_request, payload_too_large, read_decoded, read_document,
-    },
+    http::{Answer, CallRequest, Query, named_request, payload_too_large, read_decoded, read_document},
     model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY},
     payload,
 };
@@ -29,7 +27,11 @@ const MAX_DEPLOY: usize = 64 * 1024;
 const ENVELOPE: usize = 1024;
 
 /// `POST /deploy {name, image, runtime}` → 201 `{message, name, revision}`.
-pub fn deploy(gateway: Arc<Gateway>, admitted: Admitted, request: Request) -> BoxFuture<'static, Answer> {
+pub fn deploy(
+    gateway: Arc<Gateway>,
+    admitted: Admitted,
+    request: Request,
+) -> BoxFuture<'static, Answer> {
     Box::pin(async move { registered(&gateway, admitted, request).await })
 }
 
@@ -68,7 +70,11 @@ struct Invoke {
 }
 
 /// `POST /invoke/{name} {"payload": {…}}` → 202 `{message, function, id}`.
-pub fn invoke(gateway: Arc<Gateway>, admitted: Admitted, request: Request) -> BoxFuture<'static, Answer> {
+pub fn invoke(
+    gateway: Arc<Gateway>,
+    admitted: Admitted,
+    request: Request,
+) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let name = admitted.function.expect("the path of a call names a function");
         invoked(&gateway, name, request).await

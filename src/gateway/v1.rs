@@ -12,8 +12,9 @@ use futures_util::future::BoxFuture;
 use super::{Admitted, Gateway};
 use crate::{
     http::{
-        Answer, CallRequest, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed, end_to_end,
-        is_of_web_server, named_request, payload_too_large, read_decoded, throw_away, with_how_to_name,
+        Answer, CallRequest, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
+        end_to_end, is_of_web_server, named_request, payload_too_large, read_decoded, throw_away,
+        with_how_to_name,
     },
     model::{
         FunctionName, InvocationId, Problem,

@@ -133,7 +133,8 @@ fn check_query(query: &str) -> Answer<()> {
     match keys.find_map(|key| is_token(&key)) {
         None => Ok(()),
         Some(name) => {
-            let detail = format!("the address has a token in it ('{name}='), and addresses end up in logs");
+            let detail =
+                format!("the address has a token in it ('{name}='), and addresses end up in logs");
             Err(Problem::new(code::BAD_REQUEST, detail).hint(ADDRESS_HINT).into())
         }
     }
@@ -176,7 +177,8 @@ fn host_name(host: &str) -> Option<&str> {
 const HOST_HINT: &str =
     "call it by its IP address or localhost, or name the host in CLOUDFUNC_GATEWAY_HOSTS";
 const ORIGIN_HINT: &str = "functions have no address of their own for browsers yet; a server of yours can send the request, without the header Origin";
-const ADDRESS_HINT: &str = "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
+const ADDRESS_HINT: &str =
+    "revoke that token, and send another one in the header 'Authorization: Bearer <token>'";
 
 /// The hint of answers to requests without a token that this platform knows.
 pub const TOKEN_HINT: &str = "send 'Authorization: Bearer <token>'; 'cloudfunc up' has put the token into the file 'token' of its state folder";

@@ -104,6 +104,7 @@ async fn text(answer: Response) -> bytes::Bytes {
     axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap()
 }
 
+#[allow(clippy::result_large_err, reason = "the error is the request itself, for the router")]
 #[tokio::test]
 async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_are_told_of() {
     let seen = |sent_by: &SentBy| format!("{} from {}", sent_by.caller.name, sent_by.from);

@@ -20,7 +20,8 @@ pub fn authorise(caller: &Caller, endpoint: &Endpoint, function: Option<&Functio
 fn wrong_role(caller: &Caller, endpoint: &Endpoint) -> Problem {
     let (caller_shown, role, needs) = (shown(caller), caller.role, endpoint.needs);
     let detail = format!("{caller_shown} has the role {role}, and this needs {needs}");
-    let hint = format!("an admin makes a token for it with 'cloudfunc token create NAME --role {needs}'");
+    let hint =
+        format!("an admin makes a token for it with 'cloudfunc token create NAME --role {needs}'");
     Problem::new(code::FORBIDDEN, detail).hint(hint)
 }
 
@@ -74,7 +75,10 @@ mod tests {
     fn a_role_that_is_too_low_is_told_which_one_it_takes() {
         let ci = caller("token ci", TokenRole::Invoke, &[]);
         let (status, detail, hint) = refused(authorise(&ci, &route::DEPLOY.endpoint, None));
-        assert_eq!((status, &*detail), (403, "the token 'ci' has the role invoke, and this needs deploy"));
+        assert_eq!(
+            (status, &*detail),
+            (403, "the token 'ci' has the role invoke, and this needs deploy")
+        );
         let told = "an admin makes a token for it with 'cloudfunc token create NAME --role deploy'";
         assert_eq!(hint, told);
         let oidc = caller("oidc alice", TokenRole::Deploy, &[]);
@@ -93,8 +97,7 @@ mod tests {
         let (status, detail, hint) = refused(authorise(&ci, invoke, Some(&other)));
         let told = "the token 'ci' is for the functions team_*, and not for 'hello'";
         assert_eq!((status, &*detail), (403, told));
-        let told =
-            "an admin makes a token for it with 'cloudfunc token create NAME --role invoke --function hello'";
+        let told = "an admin makes a token for it with 'cloudfunc token create NAME --role invoke --function hello'";
         assert_eq!(hint, told);
         let two = caller("token two", TokenRole::Deploy, &["team_*", "job"]);
         let (_, detail, _) = refused(authorise(&two, invoke, Some(&other)));

@@ -55,7 +55,11 @@ mod tests {
             (Method::DELETE, "/v1/tokens/ci", Some(("/v1/tokens/{token}", some("ci")))),
             (Method::PUT, "/v1/secrets/API_KEY", Some(("/v1/secrets/{secret}", some("API_KEY")))),
             (Method::POST, "/invoke/f", Some(("/invoke/{function}", some("f")))),
-            (Method::GET, "/v1/invocations/1234/result", Some(("/v1/invocations/{invocation}/result", None))),
+            (
+                Method::GET,
+                "/v1/invocations/1234/result",
+                Some(("/v1/invocations/{invocation}/result", None)),
+            ),
             (Method::GET, "/v1/functions/cf_Secret", Some(("/v1/functions/{function}", None))),
             (Method::PUT, "/v1/functions", None),
             (Method::GET, "/v1/functions/", Some(("/v1/functions/{function}", None))),

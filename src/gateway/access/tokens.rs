@@ -64,7 +64,8 @@ impl Tokens {
                 Ok(Ok(Ok(entry))) => entry.answer(memory.now()),
                 // It was silent, or the gateway stops.
                 Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
-                    let detail = "the registry, which knows whose the request's token is, does not answer";
+                    let detail =
+                        "the registry, which knows whose the request's token is, does not answer";
                     Err(not_checked(detail).into())
                 }
             }
@@ -132,10 +133,7 @@ mod tests {
     }
 
     /// Tokens that are used for so long without an answer.
-    fn kept_for(
-        kept: Duration,
-        jwts: Option<Arc<dyn Authenticate>>,
-    ) -> (Tokens, Arc<Memory>, Asker) {
+    fn kept_for(kept: Duration, jwts: Option<Arc<dyn Authenticate>>) -> (Tokens, Arc<Memory>, Asker) {
         let memory = Arc::new(Memory::new(kept / 2, kept));
         let (asker, questions) = Asker::new(Peer::here(Door::default()), memory.clone());
         (Tokens::new("file", jwts, memory.clone(), questions), memory, asker)

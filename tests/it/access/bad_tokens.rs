@@ -56,7 +56,9 @@ async fn a_token_that_is_not_accepted_is_told_why(platform: &TestPlatform) {
     let revoked = stored.add_revoked("revoked", TokenRole::Admin, &[]).await;
     let long = format!("cf_{}", "x".repeat(10_000));
     let (never, upper) = (text("never made"), revoked.to_uppercase());
-    for token in ["guess", never.as_str(), revoked.as_str(), upper.as_str(), long.as_str(), "a.b.c", "cf_"] {
+    for token in
+        ["guess", never.as_str(), revoked.as_str(), upper.as_str(), long.as_str(), "a.b.c", "cf_"]
+    {
         assert_eq!(document(list(&stored).bearer_auth(token)).await, unknown, "{token}");
     }
     let answer = list(&stored).bearer_auth("guess").send().await.unwrap();
@@ -200,7 +202,10 @@ async fn nobody_else_names_the_caller(platform: &TestPlatform) {
     let (status, seen) = document(call).await;
     let names: Vec<&str> = seen.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(status, 200);
-    assert!(!names.iter().any(|name| name.starts_with("cloudfunc-") || *name == "authorization"), "{names:?}");
+    assert!(
+        !names.iter().any(|name| name.starts_with("cloudfunc-") || *name == "authorization"),
+        "{names:?}"
+    );
     stored.close().await;
 }
 
@@ -226,7 +231,10 @@ async fn refusals_are_in_the_audit_log_without_tokens(platform: &TestPlatform) {
     assert!(!text.contains("cf_"), "{text}");
     let of = |caller: &str| entries.iter().find(|entry| entry["caller"] == caller).unwrap().clone();
     let ci = of("token ci");
-    assert_eq!((&ci["role"], &ci["target"], &ci["action"]), (&json!("invoke"), &json!("hello"), &json!("request")));
+    assert_eq!(
+        (&ci["role"], &ci["target"], &ci["action"]),
+        (&json!("invoke"), &json!("hello"), &json!("request"))
+    );
     assert_eq!(ci["from"], "127.0.0.1");
     let detail = "POST /v1/functions/{function}/invoke: the token 'ci' is for the functions team_*, and not for 'hello'";
     assert_eq!(ci["detail"], detail);
