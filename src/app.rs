@@ -163,10 +163,8 @@ fn start(
     shutdown: Shutdown,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let internal = state.internal_token()?;
-    let guard = match role {
-        Role::Gateway => Guard::new(state.token()?.expose()).with_hosts(platform.gateway_hosts.clone()),
-        Role::Registry | Role::Scheduler | Role::Manager => Guard::new(internal.expose()),
-    };
+    // The gateway's own takes its place below.
+    let guard = Guard::new(internal.expose());
     let server = Server { listener, guard, door: doors.get(&role).cloned().unwrap_or_default() };
     let peer = |role: Role| match doors.get(&role) {
         Some(door) => Ok(Peer::here(door.clone())),
@@ -179,10 +177,16 @@ fn start(
     Ok(match role {
         Role::Gateway => {
             let (registry, scheduler) = (peer(Role::Registry)?, peer(Role::Scheduler)?);
+            let ages = gateway::TokenAges { recheck: limits.token_recheck, kept: limits.token_age };
             let oidc = platform.oidc.as_ref().map(|oidc| gateway::Oidc::new(oidc, Clock::system()));
-            let oidc = oidc.transpose()?;
-            let upstreams = gateway::Upstreams { platform: name, registry, scheduler, oidc };
-            tokio::spawn(gateway::run(upstreams, limits.queue_wait, limits.stop_grace, server, shutdown))
+            let file_token = state.token()?;
+            let access =
+                gateway::Access::new(file_token.expose(), registry.clone(), oidc.transpose()?, ages);
+            let guard = access.guard().with_hosts(platform.gateway_hosts.clone());
+            let server = Server { guard, ..server };
+            let upstreams = gateway::Upstreams { platform: name, registry, scheduler };
+            let (queue_wait, grace) = (limits.queue_wait, limits.stop_grace);
+            tokio::spawn(gateway::run(access, upstreams, queue_wait, grace, server, shutdown))
         }
         Role::Registry => {
             let clock = Clock::system();

@@ -4,22 +4,20 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
-    extract::{Request, State},
+    Json,
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::get,
 };
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::Gateway;
+use super::{Admitted, Gateway, v1::tell_caller};
 use crate::{
-    http::{
-        Answer, At, CallRequest, Query, Routed as _, named_request, payload_too_large, read_decoded,
-        read_document,
-    },
-    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY, route},
+    http::{Answer, CallRequest, Query, named_request, payload_too_large, read_decoded, read_document},
+    model::{CallAnswer, FunctionName, InvocationId, Problem, code, message::MAX_BODY},
     payload,
 };
 
@@ -28,22 +26,41 @@ const MAX_DEPLOY: usize = 64 * 1024;
 /// Around the payload in `POST /invoke/{name}`.
 const ENVELOPE: usize = 1024;
 
-pub fn routes() -> Router<Arc<Gateway>> {
-    Router::new()
-        .answers(&route::CLASSIC_DEPLOY, deploy)
-        .answers(&route::CLASSIC_INVOKE, invoke)
-        .route("/health", get(async || Json(json!({ "status": "healthy" }))))
+/// `POST /deploy {name, image, runtime}` → 201 `{message, name, revision}`.
+pub fn deploy(
+    gateway: Arc<Gateway>,
+    admitted: Admitted,
+    request: Request,
+) -> BoxFuture<'static, Answer> {
+    Box::pin(async move { registered(&gateway, admitted, request).await })
 }
 
-/// `POST /deploy {name, image, runtime}` → 201 `{message, name, revision}`.
-async fn deploy(State(gateway): State<Arc<Gateway>>, request: Request) -> Answer {
-    Query::read(request.uri().query(), &[])?;
+async fn registered(gateway: &Gateway, admitted: Admitted, request: Request) -> Answer {
+    Query::read(request.uri().query(), admitted.endpoint.query)?;
     let (mut parts, body) = request.into_parts();
     let body = read_decoded(&mut parts.headers, body, MAX_DEPLOY, || {
         Problem::new(code::PAYLOAD_TOO_LARGE, "the request is larger than the limit of 64 KiB")
     })
     .await?;
+    let Admitted { endpoint, sent_by, .. } = admitted;
+    if sent_by.caller.is_limited() {
+        gateway.authorise(&sent_by, endpoint, Some(&name_in(&body)?))?;
+    }
+    tell_caller(&mut parts.headers, &sent_by);
     gateway.registry.send(Method::POST, "/functions", parts.headers, body.into()).await
+}
+
+/// The function's name in the document of a deploy: the path has none. Everything else of it is left to the registry.
+fn name_in(document: &Bytes) -> Answer<FunctionName> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: FunctionName,
+    }
+    let Named { name } = serde_json::from_slice(document).map_err(|error| {
+        let detail = format!("the body is not as this route takes it: {error}");
+        Problem::new(code::BAD_REQUEST, detail).hint(r#"send {"name": "…", "image": "…"}"#)
+    })?;
+    Ok(name)
 }
 
 #[derive(Deserialize)]
@@ -53,11 +70,18 @@ struct Invoke {
 }
 
 /// `POST /invoke/{name} {"payload": {…}}` → 202 `{message, function, id}`.
-async fn invoke(
-    State(gateway): State<Arc<Gateway>>,
-    At(name): At<FunctionName>,
+pub fn invoke(
+    gateway: Arc<Gateway>,
+    admitted: Admitted,
     request: Request,
-) -> Answer<Response> {
+) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let name = admitted.function.expect("the path of a call names a function");
+        invoked(&gateway, name, request).await
+    })
+}
+
+async fn invoked(gateway: &Gateway, name: FunctionName, request: Request) -> Answer<Response> {
     const SHAPE: &str = r#"{"payload": …}, where the payload is any JSON"#;
     Query::read(request.uri().query(), &[])?;
     let (mut parts, body) = request.into_parts();

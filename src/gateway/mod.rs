@@ -1,21 +1,28 @@
 //! The gateway: the public HTTP API. It authorises, limits and checks; the registry and the
 //! scheduler answer. There is an adapter per kind of caller, over one table of routes (`model/route.rs`).
 
+mod access;
 mod classic;
 mod forward;
 mod oidc;
+mod router;
 mod v1;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio_util::sync::CancellationToken;
 
-use self::forward::Upstream;
-pub use self::oidc::Oidc;
+pub use self::{
+    access::{Access, TokenAges},
+    oidc::Oidc,
+};
+use self::{
+    access::{Refusals, authorise},
+    forward::Upstream,
+};
 use crate::{
-    http::{Peer, Served, Server, drops_nothing, health_routes},
-    model::PlatformName,
+    http::{Answer, Failure, Peer, SentBy, Served, Server},
+    model::{FunctionName, PlatformName, route::Endpoint},
     shutdown::Shutdown,
 };
 
@@ -24,21 +31,34 @@ pub struct Upstreams {
     pub platform: PlatformName,
     pub registry: Peer,
     pub scheduler: Peer,
-    /// The provider whose tokens are accepted, too; none where none is set.
-    pub oidc: Option<Arc<Oidc>>,
 }
 
 struct Gateway {
     platform: PlatformName,
     registry: Upstream,
     scheduler: Upstream,
+    refusals: Arc<Refusals>,
     stop: CancellationToken,
 }
+
+/// A request whose caller may use its route.
+struct Admitted {
+    endpoint: &'static Endpoint,
+    sent_by: SentBy,
+    /// The function that its path names.
+    function: Option<FunctionName>,
+    /// The function, token or secret that its path names, for the audit log.
+    target: Option<String>,
+}
+
+/// The longest time that a stop waits for the last refusals to be told.
+const LAST_REFUSALS: Duration = Duration::from_secs(2);
 
 /// Runs a gateway until it is told to stop. Soft: requests under way are answered, those that only
 /// follow or wait for something end. A call that takes longer than `grace` is answered that nobody knows what becomes of
 /// it, before this process ends.
 pub async fn run(
+    access: Access,
     upstreams: Upstreams,
     queue_wait: Duration,
     grace: Duration,
@@ -55,40 +75,43 @@ pub async fn run(
             std::future::pending::<()>().await;
         }
     };
+    let refusals = access.refusals();
     let gateway = Arc::new(Gateway {
         registry: Upstream::new("registry", upstreams.registry, queue_wait, give_up.clone()),
         scheduler: Upstream::new("scheduler", upstreams.scheduler, queue_wait, give_up),
+        refusals: refusals.clone(),
         stop: shutdown.soft.clone(),
         platform: upstreams.platform,
     });
     tracing::info!("gateway ready");
     let shortcut = Some(v1::shortcut(gateway.clone()));
-    let serves = Served { routes: routes(gateway), calls: None, shortcut };
+    let serves = Served { routes: router::routes(gateway), calls: None, shortcut };
     let serving = server.serve(serves, shutdown.soft.clone());
+    let is_over = CancellationToken::new();
+    let mut telling = pin!(refusals.run(is_over.clone()));
     tokio::select! {
         () = serving => {}
         () = giving_up => {}
-        () = shutdown.hard.cancelled() => {}
+        () = access.keep_up_to_date() => {}
+        () = &mut telling => {}
+        () = shutdown.hard.cancelled() => return Ok(()),
     }
+    is_over.cancel();
+    let _ = tokio::time::timeout(LAST_REFUSALS, telling).await;
     Ok(())
 }
 
-fn routes(gateway: Arc<Gateway>) -> Router {
-    let platform = gateway.platform.clone();
-    // It has no backend of its own: it is ready when the roles that it asks are.
-    let asked = gateway.clone();
-    let ready = Arc::new(move || {
-        let gateway = asked.clone();
-        Box::pin(async move {
-            gateway.registry.ready().await?;
-            gateway.scheduler.ready().await
-        }) as _
-    });
-    v1::routes().merge(classic::routes()).with_state(gateway).merge(health_routes(
-        "gateway",
-        platform,
-        Vec::new(),
-        ready,
-        drops_nothing(),
-    ))
+impl Gateway {
+    /// Returns 403 if the sender may not use this route, or not for this function, and notes that.
+    fn authorise(
+        &self,
+        sent_by: &SentBy,
+        endpoint: &Endpoint,
+        function: Option<&FunctionName>,
+    ) -> Answer<()> {
+        authorise(&sent_by.caller, endpoint, function).inspect_err(|Failure(problem)| {
+            let target = function.map(ToString::to_string);
+            self.refusals.of_caller(sent_by, endpoint, target, Some(&problem.detail));
+        })
+    }
 }

@@ -3,55 +3,46 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
-    extract::{RawPathParams, Request, State},
-    http::{HeaderMap, Method, header},
+    extract::Request,
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use futures_util::future::BoxFuture;
 
-use super::Gateway;
+use super::{Admitted, Gateway};
 use crate::{
     http::{
-        Answer, At, CallRequest, Query, Routed as _, Shortcut, accepts_gzip, check_path, compressed,
-        end_to_end, is_of_web_server, method_router, named_request, payload_too_large, read_decoded,
+        Answer, CallRequest, Query, SentBy, Shortcut, accepts_gzip, caller_header, compressed,
+        end_to_end, is_of_web_server, named_request, payload_too_large, read_decoded, throw_away,
         with_how_to_name,
     },
     model::{
-        FunctionName, InvocationId, Problem, code,
+        FunctionName, InvocationId, Problem,
+        api::header as ours,
+        code,
         message::MAX_BODY,
-        route::{self, AnsweredBy, Endpoint},
+        route::{self, AnsweredBy},
     },
 };
 
-type Shared = State<Arc<Gateway>>;
+/// The header that tells another role of the caller.
+const CALLER: HeaderName = HeaderName::from_static(ours::CALLER);
 
-/// All of the table that other roles answer, and calls.
-pub fn routes() -> Router<Arc<Gateway>> {
-    let passed_on = route::ALL.iter().filter(|endpoint| endpoint.by != AnsweredBy::Gateway);
-    let calls = Router::new().answers(
-        &route::INVOKE,
-        async |State(gateway): Shared, At(function): At<FunctionName>, request: Request| {
-            invoke(&gateway, function, request).await
-        },
-    );
-    passed_on.fold(calls, |router, endpoint| {
-        let handler = async |State(gateway): Shared, of: RawPathParams, request: Request| {
-            pass_on(&gateway, endpoint, &of, request).await
-        };
-        router.route(endpoint.path, method_router(endpoint, handler))
-    })
+/// Answers a route that another role has: the request goes there, and its answer back.
+pub fn pass_on(
+    gateway: Arc<Gateway>,
+    admitted: Admitted,
+    request: Request,
+) -> BoxFuture<'static, Answer> {
+    Box::pin(async move { passed_on(&gateway, admitted, request).await })
 }
 
-/// A path is passed on only with names and ids in it, and a query only with parameters of its route.
-async fn pass_on(
-    gateway: &Gateway,
-    endpoint: &'static Endpoint,
-    of: &RawPathParams,
-    request: Request,
-) -> Answer {
-    check_path(of)?;
+/// A query is passed on only with parameters of its route.
+async fn passed_on(gateway: &Gateway, admitted: Admitted, request: Request) -> Answer {
+    let Admitted { endpoint, sent_by, target, .. } = admitted;
     Query::read(request.uri().query(), endpoint.query)?;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    tell_caller(&mut parts.headers, &sent_by);
     // What follows a deploy is not a list.
     let gzip = parts.method == Method::GET && accepts_gzip(&parts.headers);
     let role = match endpoint.by {
@@ -62,23 +53,47 @@ async fn pass_on(
         true => role.watch(parts, body, gateway.stop.clone()).await?,
         false => role.forward(parts, body).await?,
     };
+    if answer.status() == StatusCode::FORBIDDEN {
+        gateway.refusals.of_caller(&sent_by, endpoint, target, None);
+    }
     Ok(compressed(gzip, answer))
+}
+
+/// Puts the caller in, in place of one that the client has put there.
+pub fn tell_caller(headers: &mut HeaderMap, sent_by: &SentBy) {
+    headers.insert(CALLER, caller_header(&sent_by.to_caller()));
 }
 
 /// A call whose path names a function in plain letters, without the router: nearly all requests are calls.
 #[expect(clippy::result_large_err, reason = "the error is the request itself, for the router")]
 pub fn shortcut(gateway: Arc<Gateway>) -> Shortcut {
     let (before, after) = route::INVOKE.around();
-    Arc::new(move |request| {
+    Arc::new(move |request, sent_by| {
         let name = request.uri().path().strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
         match name.and_then(|name| name.parse().ok()) {
             Some(function) if request.method() == Method::POST => {
                 let gateway = gateway.clone();
+                if let Err(refused) =
+                    gateway.authorise(sent_by, &route::INVOKE.endpoint, Some(&function))
+                {
+                    return Ok(Box::pin(async move {
+                        throw_away(&mut request.into_body()).await;
+                        refused.into_response()
+                    }));
+                }
                 Ok(Box::pin(async move { invoke(&gateway, function, request).await.into_response() }))
             }
             // Whatever it is, the router knows what to say of it.
             _ => Err(request),
         }
+    })
+}
+
+/// Answers a call that has come through the router.
+pub fn call(gateway: Arc<Gateway>, admitted: Admitted, request: Request) -> BoxFuture<'static, Answer> {
+    Box::pin(async move {
+        let function = admitted.function.expect("the path of a call names a function");
+        invoke(&gateway, function, request).await
     })
 }
 

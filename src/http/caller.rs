@@ -1,15 +1,15 @@
 //! Who sends a request: found out by the guard of the gateway, and told to the roles behind it in a header.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, request::Parts},
 };
 use futures_util::future::BoxFuture;
 
 use super::Answer;
-use crate::model::{Caller, api::header::CALLER};
+use crate::model::{Caller, Problem, api::header::CALLER};
 
 /// Finds out whose a bearer token is.
 pub trait Authenticate: Send + Sync {
@@ -24,6 +24,38 @@ pub enum Authentication {
     /// It has to be asked for.
     Asking(BoxFuture<'static, Answer<Arc<Caller>>>),
 }
+
+/// The sender of a request to a public port. The guard gives it to the shortcut, and puts it into the extensions of requests
+/// to the router.
+#[derive(Clone, Debug)]
+pub struct SentBy {
+    /// The caller whose token it carries, without an address.
+    pub caller: Arc<Caller>,
+    /// The address that it came from.
+    pub from: IpAddr,
+}
+
+impl SentBy {
+    /// Returns the caller with the address, as other roles are told of it.
+    pub fn to_caller(&self) -> Caller {
+        Caller { from: Some(self.from), ..Caller::clone(&self.caller) }
+    }
+}
+
+/// A request that the guard of a public port has refused with 401 or 403: nobody knows who sent it.
+pub struct Refusal<'r> {
+    /// The address that it came from.
+    pub from: IpAddr,
+    /// Its method.
+    pub method: &'r Method,
+    /// Its path, as it was sent.
+    pub path: &'r str,
+    /// The answer.
+    pub problem: &'r Problem,
+}
+
+/// Hears of each refusal of a guard.
+pub type OnRefusal = Arc<dyn Fn(&Refusal<'_>) + Send + Sync>;
 
 /// The caller of a request that has come to a role behind the gateway. One that says nothing of a caller was sent by another
 /// role, or with the internal token, which may do everything.

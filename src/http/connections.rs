@@ -6,7 +6,7 @@
 //! once: one that says nothing, one that has sent half a header, one whose body is still under way. None of
 //! them can hold up the stop.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -43,9 +43,11 @@ pub(super) async fn serve(
             accepted = listener.accept(), if open.len() < MOST => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 let progress = Arc::new(Progress::new(bounds));
-                open.spawn(connection(stream, progress, app.clone(), stop.clone()));
+                // An IPv4 address that came through a socket of IPv6 is still one.
+                let from = address.ip().to_canonical();
+                open.spawn(connection(stream, from, progress, app.clone(), stop.clone()));
             }
             // The other end has changed its mind.
             Err(error) if is_of_connection(&error) => {}
@@ -69,6 +71,7 @@ fn is_of_connection(error: &std::io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
+    from: IpAddr,
     progress: Arc<Progress>,
     app: Arc<Guarded>,
     stop: CancellationToken,
@@ -78,7 +81,7 @@ async fn connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = app.answer(request.map(|body| progress.request(body)));
+        let answer = app.answer(request.map(|body| progress.request(body)), from);
         let progress = &progress;
         async move { Ok::<_, Infallible>(answer.await.map(|body| progress.answer(body))) }
     });

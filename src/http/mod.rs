@@ -1,4 +1,4 @@
-//! What the roles' HTTP servers share: problems as answers, the one authorisation layer, health.
+//! What the roles' HTTP servers share: problems as answers, the guard of every port, callers, health.
 
 mod auth;
 mod body_budget;
@@ -20,9 +20,11 @@ mod web_server;
 
 pub use client::client;
 
-pub use auth::{Guard, Shortcut};
+pub use auth::{Guard, Shortcut, TOKEN_HINT};
 pub use call::CallRequest;
-pub use caller::{Authenticate, Authentication, CalledBy, called_by, caller_header};
+pub use caller::{
+    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, SentBy, called_by, caller_header,
+};
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};
 pub use headers::{check_room, end_to_end, handler_headers};
@@ -30,7 +32,7 @@ pub use peer::{Calls, Door, Peer, Unanswered};
 pub use problem::{Answer, Failure, function_not_found};
 pub use progress::Bounds;
 pub use query::Query;
-pub use request::{function_name, payload_too_large, read_body};
+pub use request::{function_name, payload_too_large, read_body, throw_away};
 pub use routed::{At, FromPath, Routed, check_path, method_router};
 pub use serve::{Counts, Ready, Served, Server, bind, drops_nothing, health_routes};
 pub use web_server::{is_of_web_server, named_request, with_how_to_name};

@@ -44,11 +44,15 @@ impl IntoResponse for Failure {
         let retry_after = problem.retry_after;
         let id = problem.invocation_id;
         let encoding = problem.code == code::UNSUPPORTED_ENCODING.code;
+        let is_unauthorized = status == StatusCode::UNAUTHORIZED;
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if encoding {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
+        }
+        if is_unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

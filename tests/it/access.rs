@@ -1,12 +1,15 @@
 //! Who may do what: tokens, what their holders see, and the log of what was changed or refused.
 
 mod audit_log;
+mod bad_tokens;
 mod limited_tokens;
 mod oidc;
 mod provider;
 mod rate_limits;
+mod roles;
 mod seen;
 mod signer;
+mod stored;
 mod tokens;
 mod two_hosts;
 

@@ -51,6 +51,7 @@ const MAP: &[(&str, &[&str])] = &[
             "http",
             "model",
             "payload",
+            "rate_limiter",
             "settings",
             "shutdown",
             "units",

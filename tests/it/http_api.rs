@@ -39,7 +39,10 @@ async fn nobody_gets_in_without_a_token_by_a_foreign_name_or_from_a_page(platfor
         let url = format!("http://{}/v1/functions", platform.address(role));
         let none = problem(code::UNAUTHORIZED, "the request carries no bearer token", hint(TOKEN_HINT));
         assert_eq!(document(http.get(&url)).await, none, "{role}");
-        let wrong = "the request's bearer token is not this platform's";
+        let wrong = match role {
+            Role::Gateway => "the request's bearer token is not one of this platform's",
+            _ => "the request's bearer token is not this platform's",
+        };
         let wrong = problem(code::UNAUTHORIZED, wrong, hint(TOKEN_HINT));
         assert_eq!(document(http.get(&url).bearer_auth("guess")).await, wrong, "{role}");
         if role != Role::Gateway {

@@ -191,6 +191,18 @@ fn the_public_routes_are_those_of_the_gateway() {
     assert_eq!(documented, served);
 }
 
+#[test]
+fn the_roles_of_the_routes_are_those_of_the_gateway() {
+    let page = page("docs/http-api.md");
+    let rows = page.rows("## Roles").filter(|row| row[0].starts_with('`'));
+    let documented: Vec<String> = rows.map(|row| row.join(" ").replace('`', "")).collect();
+    let served = route::ALL.iter().map(|route| {
+        let method = format!("{:?}", route.method).to_uppercase();
+        format!("{method} {} {}", route.path, route.needs)
+    });
+    assert_eq!(documented, served.collect::<Vec<_>>());
+}
+
 /// What the help says of a flag, up to the next one.
 fn about<'h>(help: &'h str, flag: &str) -> &'h str {
     let start = help.find(&format!("{flag} <")).unwrap_or_else(|| panic!("`up` has no {flag}"));

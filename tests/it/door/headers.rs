@@ -39,6 +39,7 @@ async fn all_headers_of_the_call_reach_the_handler(platform: &TestPlatform) {
         let request = request.header("x-latin", latin.clone()).header("x-empty", "");
         let request = request.header("connection", "keep-alive, x-hop").header("x-hop", "1");
         let request = request.header("te", "trailers").header("proxy-authorization", "Basic secret");
+        let request = request.header("cloudfunc-caller", "forged");
         request.header("cloudfunc-host", "forged").header("traceparent", "00-1-2-03")
     };
     let expected = BTreeMap::from([

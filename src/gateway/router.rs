@@ -1,0 +1,176 @@
+//! The gateway's router, made of the table of routes: every route of it passes the same check of its caller before anything
+//! else is done, and there is no other route but those that need no token.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{RawPathParams, Request, State},
+    response::Response,
+    routing::get,
+};
+use futures_util::future::BoxFuture;
+use serde_json::json;
+
+use super::{Admitted, Gateway, classic, v1};
+use crate::{
+    http::{
+        Answer, FromPath as _, SentBy, TOKEN_HINT, check_path, drops_nothing, health_routes,
+        method_router, throw_away,
+    },
+    model::{
+        FunctionName, Problem, code,
+        route::{self, AnsweredBy, Endpoint},
+    },
+};
+
+/// What answers the requests of a route.
+type Adapter = fn(Arc<Gateway>, Admitted, Request) -> BoxFuture<'static, Answer>;
+
+/// All routes of the table, and health.
+pub fn routes(gateway: Arc<Gateway>) -> Router {
+    let platform = gateway.platform.clone();
+    // It has no backend of its own: it is ready when the roles that it asks are.
+    let asked = gateway.clone();
+    let ready = Arc::new(move || {
+        let gateway = asked.clone();
+        Box::pin(async move {
+            gateway.registry.ready().await?;
+            gateway.scheduler.ready().await
+        }) as _
+    });
+    let table = route::ALL.iter().copied().fold(Router::new(), add);
+    // Without a token, as the guard has it.
+    let classic_health = get(async || Json(json!({ "status": "healthy" })));
+    table.route("/health", classic_health).with_state(gateway).merge(health_routes(
+        "gateway",
+        platform,
+        Vec::new(),
+        ready,
+        drops_nothing(),
+    ))
+}
+
+fn add(router: Router<Arc<Gateway>>, endpoint: &'static Endpoint) -> Router<Arc<Gateway>> {
+    let adapter = adapter(endpoint);
+    let handler = move |State(gateway): State<Arc<Gateway>>, path: RawPathParams, request: Request| {
+        answer(gateway, endpoint, adapter, path, request)
+    };
+    router.route(endpoint.path, method_router(endpoint, handler))
+}
+
+async fn answer(
+    gateway: Arc<Gateway>,
+    endpoint: &'static Endpoint,
+    adapter: Adapter,
+    path: RawPathParams,
+    mut request: Request,
+) -> Answer<Response> {
+    match gateway.admit(endpoint, &path, &mut request) {
+        Ok(admitted) => adapter(gateway, admitted, request).await,
+        Err(refused) => {
+            // A client that is still sending would see a reset in place of the answer.
+            throw_away(&mut request.into_body()).await;
+            Err(refused)
+        }
+    }
+}
+
+/// Returns the adapter of a route.
+fn adapter(endpoint: &Endpoint) -> Adapter {
+    let own: [(&Endpoint, Adapter); 3] = [
+        (&route::INVOKE.endpoint, v1::call),
+        (&route::CLASSIC_DEPLOY.endpoint, classic::deploy),
+        (&route::CLASSIC_INVOKE.endpoint, classic::invoke),
+    ];
+    match endpoint.by {
+        AnsweredBy::Registry | AnsweredBy::Scheduler => v1::pass_on,
+        AnsweredBy::Gateway => {
+            let found = own.into_iter().find(|(of, _)| *of == endpoint);
+            found.expect("every route that the gateway answers itself has an adapter").1
+        }
+    }
+}
+
+impl Gateway {
+    /// Refuses a path that has anything but names and ids in it, and a caller that may not use the route.
+    fn admit(
+        &self,
+        endpoint: &'static Endpoint,
+        path: &RawPathParams,
+        request: &mut Request,
+    ) -> Answer<Admitted> {
+        check_path(path)?;
+        let sent_by: SentBy = request.extensions_mut().remove().ok_or_else(unguarded)?;
+        let named = |place: &str| path.iter().find(|(key, _)| *key == place).map(|(_, text)| text);
+        let function = named("function").map(FunctionName::from_path).transpose()?;
+        let target = ["function", "token", "secret"].into_iter().find_map(named).map(str::to_owned);
+        self.authorise(&sent_by, endpoint, function.as_ref())?;
+        Ok(Admitted { endpoint, sent_by, function, target })
+    }
+}
+
+/// Returns the refusal of a request that has come past the guard.
+fn unguarded() -> Problem {
+    Problem::new(code::UNAUTHORIZED, "the request carries no bearer token").hint(TOKEN_HINT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use tokio_util::sync::CancellationToken;
+    use tower::ServiceExt as _;
+
+    use super::{
+        super::{access::Refusals, forward::Upstream},
+        *,
+    };
+    use crate::{
+        http::{Door, Peer},
+        model::{Caller, TokenRole},
+    };
+
+    fn gateway() -> Arc<Gateway> {
+        let peer = || Peer::here(Door::default());
+        let upstream = |role| Upstream::new(role, peer(), Duration::ZERO, CancellationToken::new());
+        Arc::new(Gateway {
+            platform: "p".parse().unwrap(),
+            registry: upstream("registry"),
+            scheduler: upstream("scheduler"),
+            refusals: Arc::new(Refusals::new(peer())),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    fn request(endpoint: &Endpoint, sent_by: Option<SentBy>) -> Request {
+        let path = ["{function}", "{token}", "{secret}", "{invocation}"];
+        let path = path.iter().fold(endpoint.path.to_owned(), |path, place| path.replace(place, "1234"));
+        // A name of a secret does not begin with a digit.
+        let path = path.replace("/secrets/1234", "/secrets/A");
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = endpoint.method.into();
+        *request.uri_mut() = path.parse().unwrap();
+        if let Some(sent_by) = sent_by {
+            request.extensions_mut().insert(sent_by);
+        }
+        request
+    }
+
+    #[tokio::test]
+    async fn no_route_of_the_table_answers_a_request_that_has_come_past_the_guard_or_lacks_its_role() {
+        let routes = routes(gateway());
+        for endpoint in route::ALL {
+            let answer = routes.clone().oneshot(request(endpoint, None)).await.unwrap();
+            assert_eq!(answer.status().as_u16(), 401, "{}", endpoint.path);
+            let roles = TokenRole::ALL.into_iter().filter(|role| *role < endpoint.needs);
+            for role in roles {
+                let caller = Caller { role, ..Caller::internal() };
+                let sent_by = SentBy { caller: Arc::new(caller), from: [127, 0, 0, 1].into() };
+                let answer = routes.clone().oneshot(request(endpoint, Some(sent_by))).await.unwrap();
+                assert_eq!(answer.status().as_u16(), 403, "{role} {}", endpoint.path);
+            }
+        }
+    }
+}
