@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
+        keyring::Keyring,
         manager::{
             builds::under_way::BuildsUnderWay,
             bundles::BundleCache,
@@ -122,7 +123,6 @@ mod tests {
             secrets::SecretReader,
             tasks::Tasks,
         },
-        keyring::Keyring,
         model::{
             Code, Digest, FunctionSpec, Interface, InvocationId, ManagerId, Mode, Network, Revision,
             Scaling,

@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     builds::under_way::BuildsUnderWay, bundles::BundleCache, bytecode::queue::CompileQueue,
     claims::Claims, dependencies::packages::Packages, in_hand::InHand, lives::Lives, logs::LogWriter,
-    not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, secrets::SecretReader, tasks::Tasks,
+    not_kept::NotKept, outdated::Outdated, revisions::RevisionCache, secrets::SecretReader,
+    tasks::Tasks,
 };
 use crate::{
-    clock::Clock, keyring::Keyring, model::ManagerId, queue::Queue, runtime::Runtime,
-    settings::Limits, store::ManagerStore,
+    clock::Clock, keyring::Keyring, model::ManagerId, queue::Queue, runtime::Runtime, settings::Limits,
+    store::ManagerStore,
 };
 
 /// State that every task of this manager shares.

@@ -103,7 +103,8 @@ impl fmt::Display for FunctionPattern {
 impl FromStr for FunctionPattern {
     type Err = InvalidPattern;
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*".contains(&byte);
+        let allowed =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*".contains(&byte);
         let fits = !text.is_empty() && text.len() <= Self::MAX_LENGTH && text.bytes().all(allowed);
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidPattern(text.to_owned())) }
     }
@@ -174,7 +175,9 @@ impl<'de> Deserialize<'de> for RateLimit {
 
 /// An error: the text is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a rate; write a number from 1 to 9999999 and a period, s, m or h, for example \"100/s\"")]
+#[error(
+    "'{0}' is not a rate; write a number from 1 to 9999999 and a period, s, m or h, for example \"100/s\""
+)]
 pub struct InvalidRate(pub String);
 
 /// The rights of whoever sends a request.
@@ -195,12 +198,7 @@ pub struct Caller {
 impl Caller {
     /// Returns the caller of a request that another role, or a program with the internal token, has sent by itself.
     pub fn internal() -> Self {
-        Self {
-            name: "internal".to_owned(),
-            role: TokenRole::Admin,
-            functions: Vec::new(),
-            from: None,
-        }
+        Self { name: "internal".to_owned(), role: TokenRole::Admin, functions: Vec::new(), from: None }
     }
 
     /// Returns whether the token is for this function.

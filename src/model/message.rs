@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use super::limits::MAX_BODY;
 use super::{
     Body, Digest, FunctionError, FunctionId, FunctionName, FunctionSpec, HttpRequest, HttpResponse,
-    InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, SecretPlace, Start, State, function::millis,
+    InstanceId, InvocationId, Mode, OwnerId, Phases, RevisionNumber, SecretPlace, Start, State,
+    function::millis,
 };
 
 /// The version of all headers in this file.

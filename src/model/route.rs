@@ -223,7 +223,12 @@ mod tests {
         for (index, route) in ALL.iter().enumerate() {
             let places = route.path.split('/').filter(|part| part.contains('{'));
             for place in places {
-                assert!([FunctionName::PLACE, InvocationRef::PLACE, TokenName::PLACE, SecretName::PLACE].contains(&place), "{}", route.path);
+                assert!(
+                    [FunctionName::PLACE, InvocationRef::PLACE, TokenName::PLACE, SecretName::PLACE]
+                        .contains(&place),
+                    "{}",
+                    route.path
+                );
             }
             let is_same = |other: &&&Endpoint| other.method == route.method && other.path == route.path;
             assert_eq!(ALL[..=index].iter().filter(is_same).count(), 1, "{}", route.path);

@@ -261,7 +261,6 @@ async fn a_manager_whose_task_panics_ends_with_an_error_and_leaves_its_lease() {
                 helper: runtime::no_helper(),
             })
             .unwrap(),
-            keyring: Arc::new(Keyring::read_or_make(&folder.path().join("secret-key")).unwrap()),
             clock: Clock::system(),
             keyring: Arc::new(Keyring::read_or_make(&folder.path().join("secret-key")).unwrap()),
             kept: None,

@@ -55,7 +55,8 @@ async fn is_left_out(platform: &TestPlatform, key: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work() {
-    let test = "secrets_in_use::keys::of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work";
+    let test =
+        "secrets_in_use::keys::of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work";
     let stack = Stack::named("postgres_rabbitmq_process");
     let Some(platform) = TestPlatform::start(stack, test).await else { return };
     let second = SecondHost::start(&platform, &Role::ALL).await;

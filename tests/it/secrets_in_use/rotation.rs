@@ -118,7 +118,8 @@ async fn kept(platform: &TestPlatform) -> Option<BTreeSet<String>> {
 
 #[tokio::test]
 async fn a_kept_instance_with_an_old_value_is_replaced_before_anybody_calls() {
-    let test = "secrets_in_use::rotation::a_kept_instance_with_an_old_value_is_replaced_before_anybody_calls";
+    let test =
+        "secrets_in_use::rotation::a_kept_instance_with_an_old_value_is_replaced_before_anybody_calls";
     let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
     set(&platform, "API_KEY", None, "value 1").await;
     let manifest = "secrets = [\"API_KEY\"]\n[scaling]\nmin_instances = 1\n";
@@ -139,7 +140,8 @@ async fn a_kept_instance_with_an_old_value_is_replaced_before_anybody_calls() {
 /// A function has its own secret, or none: a change of another place of that name is none of its instances' business.
 #[tokio::test]
 async fn a_change_that_a_function_does_not_see_leaves_its_instances_alone() {
-    let test = "secrets_in_use::rotation::a_change_that_a_function_does_not_see_leaves_its_instances_alone";
+    let test =
+        "secrets_in_use::rotation::a_change_that_a_function_does_not_see_leaves_its_instances_alone";
     let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
     set(&platform, "API_KEY", Some("f"), "value 1").await;
     set(&platform, "API_KEY", None, "value 2").await;

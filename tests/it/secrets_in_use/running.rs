@@ -113,7 +113,8 @@ async fn every_kind_of_function_finds_its_own_secret_or_else_the_platforms(platf
 
 #[tokio::test]
 async fn a_prewarmed_instance_has_the_secrets_of_the_function_that_takes_it() {
-    let test = "secrets_in_use::running::a_prewarmed_instance_has_the_secrets_of_the_function_that_takes_it";
+    let test =
+        "secrets_in_use::running::a_prewarmed_instance_has_the_secrets_of_the_function_that_takes_it";
     let started =
         TestPlatform::start_with(Stack::LIGHT, test, |host| host.limits.prewarm_budget = 256 << 20);
     let Some(platform) = started.await else { return };

@@ -2,7 +2,6 @@
 //! broker can be lost or refused, and a second host.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -66,13 +65,10 @@ impl Beside {
         let helper = runtime::place_helper(&folder.path().join("helper"));
         let process = runtime::Config::Process { owner: owner.clone(), helper };
         let runtime = Switched { runtime: runtime::connect(&process).unwrap(), engine: engine.clone() };
-        // It shares the store, and so the keys.
-        let keys = platform.platform.data_dir.join("secret-key");
         let backends = manager::Backends {
             store: store.clone(),
             queue: queue.clone(),
             runtime: Arc::new(runtime),
-            keyring: Arc::new(Keyring::read_or_make(&keys).unwrap()),
             clock: Clock::system(),
             keyring: keyring(platform),
             kept: None,
