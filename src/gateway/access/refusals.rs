@@ -156,15 +156,15 @@ impl Refusals {
         Self { registry, collected: Mutex::default() }
     }
 
-    /// Adds a request of a sender that the guard does not know.
+    /// Adds a request of a sender that the guard does not know. Its path is not kept: the token may stand in it.
     pub fn of_guard(&self, refusal: &Refusal<'_>) {
-        let (route, target) = match row(refusal.method, refusal.path) {
-            Some((row, target)) => (shown(row), target),
-            None => ("a request without a route".to_owned(), None),
+        let route = match row(refusal.method, refusal.path) {
+            Some(row) => shown(row),
+            None => "a request without a route".to_owned(),
         };
         let detail = detail(&route, Some(&refusal.problem.detail));
         let (caller, from) = (UNKNOWN.to_owned(), Some(refusal.from));
-        self.add(Kind { caller, role: None, from, target, detail });
+        self.add(Kind { caller, role: None, from, target: None, detail });
     }
 
     /// Adds a request of a known caller for this row, about this function, token or secret. `why`: the answer in words, where it

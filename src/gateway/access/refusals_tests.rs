@@ -141,10 +141,10 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
         [
             long.as_str(),
             "token ci invoke f GET /v1/logs × 2",
+            "unknown none - DELETE /v1/tokens/{token}: not one of ours × 1",
             "unknown none - GET /v1/functions/{function}: not one of ours × 1",
             "unknown none - a request without a route: not one of ours × 1",
-            "unknown none ci DELETE /v1/tokens/{token}: not one of ours × 1",
-        ]
+                    ]
     );
 }
 

@@ -16,6 +16,9 @@ use crate::support::{
 
 const CODE: &str =
     "import os\n\nVALUE = os.environ['API_KEY']\n\ndef handler(event):\n    return VALUE\n";
+/// Results are stored, so that this one is not the value itself.
+const REVERSED: &str =
+    "import os\n\nVALUE = os.environ['API_KEY']\n\ndef handler(event):\n    return VALUE[::-1]\n";
 const MANIFEST: &str = "secrets = [\"API_KEY\"]\n";
 
 /// The id of the key that the only secret is encrypted with.
@@ -59,7 +62,7 @@ async fn of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work() {
         "secrets_in_use::keys::of_two_hosts_with_different_keys_the_one_that_has_it_does_the_work";
     let stack = Stack::named("postgres_rabbitmq_process");
     let Some(platform) = TestPlatform::start(stack, test).await else { return };
-    let second = SecondHost::start(&platform, &Role::ALL).await;
+    let second = SecondHost::start_with(&platform, &Role::ALL, None).await;
     set(&platform, "API_KEY", None, "by the first").await;
     let first_key = key(&platform.platform).await;
     // Either of them may build it: the one without the key does not load it, and says so.
@@ -90,8 +93,9 @@ async fn a_database_without_the_key_is_useless_and_says_which_key_it_needs() {
     let Some(platform) = TestPlatform::start(Stack::LIGHT, test).await else { return };
     let planted = Planted::new();
     set(&platform, "API_KEY", None, planted.value()).await;
-    platform.deploy("f", &[("function.py", CODE), ("cloudfunc.toml", MANIFEST)]).await;
-    assert_eq!(platform.value("f", "{}").await, planted.value(), "with the key it is there");
+    platform.deploy("f", &[("function.py", REVERSED), ("cloudfunc.toml", MANIFEST)]).await;
+    let reversed: String = planted.value().chars().rev().collect();
+    assert_eq!(platform.value("f", "{}").await, *reversed, "with the key it is there");
     let key = key(&platform.platform).await;
     let (name, copy) = (platform.platform.name.clone(), tempfile::tempdir().unwrap());
     let store::Config::Sqlite { path } = platform.platform.store.clone() else { panic!("not a file") };
@@ -114,7 +118,7 @@ async fn a_database_without_the_key_is_useless_and_says_which_key_it_needs() {
     eventually("the function runs here", async || {
         let answer = platform.client.invoke(&function("f"), json("{}")).await.ok()?;
         let Outcome::Value(body) = answer.outcome else { return None };
-        (&body.bytes[..] == b"another").then_some(())
+        (&body.bytes[..] == b"rehtona").then_some(())
     })
     .await;
     platform.stop().await;

@@ -2,6 +2,7 @@
 //! broker can be lost or refused, and a second host.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -288,17 +289,21 @@ pub struct SecondHost {
 }
 
 impl SecondHost {
-    /// With these roles, the gateway among them.
+    /// With these roles, the gateway among them, and with the keys of the first host.
     pub async fn start(platform: &TestPlatform, roles: &[Role]) -> Self {
+        let keys = platform.platform.data_dir.join("secret-key");
+        Self::start_with(platform, roles, Some(keys).filter(|keys| keys.exists())).await
+    }
+
+    /// The same with the keys of this file; none: with a key of its own.
+    pub async fn start_with(platform: &TestPlatform, roles: &[Role], keys: Option<PathBuf>) -> Self {
         let folder = tempfile::Builder::new().prefix("cf").tempdir().unwrap();
         let local = "127.0.0.1:0".parse().unwrap();
         let mut second = platform.platform.clone();
         second.data_dir = folder.path().join("data");
         second.addresses =
             Addresses { gateway: local, registry: local, scheduler: local, manager: local };
-        // Hosts with the same store have the same keys.
-        let keys = platform.platform.data_dir.join("secret-key");
-        second.secret_key_file = keys.exists().then_some(keys);
+        second.secret_key_file = keys;
         let host = Host::bind(roles, &second).await.unwrap();
         let second = host.platform().clone();
         let url = format!("http://{}/", second.addresses.gateway).parse().unwrap();
