@@ -150,20 +150,27 @@ async fn what_does_not_fit_into_the_budget_for_bodies_is_told_to_come_again_and_
     let (address, go, _server) = serve(bounds()).await;
     // More than is reserved in one piece.
     let most = "a".repeat(1000 * 1024);
-    let mut first = connect(address, &(head("/length", most.len()) + &most)).await;
-    // Until that has come as a whole, there is room.
-    let refused = loop {
-        let small = "b".repeat(60 * 1024);
-        let mut second = connect(address, &(head("/length", small.len()) + &small)).await;
-        let mut text = [0; 12];
-        tokio::select! {
-            read = second.read_exact(&mut text) => {
-                read.unwrap();
-                let rest = answer(&mut second, "}").await;
-                break String::from_utf8(text.to_vec()).unwrap() + &rest;
+    let (mut first, refused) = 'first: loop {
+        let first = connect(address, &(head("/length", most.len()) + &most)).await;
+        // Until that has come as a whole, there is room.
+        loop {
+            let small = "b".repeat(60 * 1024);
+            let mut second = connect(address, &(head("/length", small.len()) + &small)).await;
+            let mut text = [0; 12];
+            tokio::select! {
+                read = second.read_exact(&mut text) => {
+                    read.unwrap();
+                    let rest = answer(&mut second, "}").await;
+                    break 'first (first, String::from_utf8(text.to_vec()).unwrap() + &rest);
+                }
+                // It came after the second one, and was refused.
+                readable = first.readable() => {
+                    readable.unwrap();
+                    continue 'first;
+                }
+                // It was taken, and waits to be told to answer.
+                () = tokio::time::sleep(SHORT) => {}
             }
-            // It was taken, and waits to be told to answer.
-            () = tokio::time::sleep(SHORT) => {}
         }
     };
     assert!(refused.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{refused}");

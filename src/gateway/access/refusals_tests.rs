@@ -144,7 +144,7 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
             "unknown none - DELETE /v1/tokens/{token}: not one of ours × 1",
             "unknown none - GET /v1/functions/{function}: not one of ours × 1",
             "unknown none - a request without a route: not one of ours × 1",
-                    ]
+        ]
     );
 }
 
