@@ -16,7 +16,7 @@ use tower::Service as _;
 use super::{
     Answer, Failure,
     body_budget::BodyBudget,
-    caller::{Authenticate, Authentication, OnRefusal, Refusal, SentBy},
+    caller::{Authenticate, Authentication, OnRefusal, Refusal, Rejected, SentBy},
     request::throw_away,
 };
 use crate::model::{Problem, code};
@@ -88,13 +88,14 @@ impl Guard {
     }
 
     /// Tells of a refusal that belongs into the audit log.
-    fn tell(&self, failure: &Failure, request: &Request, from: IpAddr) {
-        let Failure(problem) = failure;
+    fn tell(&self, rejected: &Rejected, request: &Request, from: IpAddr) {
+        let Rejected { failure: Failure(problem), caller } = rejected;
         if let Tokens::Callers { on_refusal, .. } = &self.tokens
             && matches!(problem.status, 401 | 403)
         {
             let (method, path) = (request.method(), request.uri().path());
-            on_refusal(&Refusal { from, method, path, problem });
+            let caller = caller.as_deref();
+            on_refusal(&Refusal { caller, from, method, path, problem });
         }
     }
 
@@ -206,9 +207,9 @@ impl Guarded {
             false => self.guard.check(request.uri(), request.headers()),
         };
         let mut answer = match settled(checked, from).await {
-            Err(failure) => {
-                self.guard.tell(&failure, &request, from);
-                failure.into_response()
+            Err(rejected) => {
+                self.guard.tell(&rejected, &request, from);
+                rejected.failure.into_response()
             }
             Ok(sent_by) => match self.bodies.enter(request) {
                 Ok((request, _taken)) => self.routed(request, sent_by).await,
@@ -240,10 +241,11 @@ impl Guarded {
 }
 
 /// Returns the sender, and waits for what has to be asked for.
-async fn settled(checked: Answer<Checked>, from: IpAddr) -> Answer<Option<SentBy>> {
+async fn settled(checked: Answer<Checked>, from: IpAddr) -> Result<Option<SentBy>, Rejected> {
     let caller = match checked? {
         Checked::Unnamed => return Ok(None),
         Checked::Caller(Authentication::Known(caller)) => caller?,
+        Checked::Caller(Authentication::Rejected(rejected)) => return Err(rejected),
         Checked::Caller(Authentication::Asking(question)) => question.await?,
     };
     Ok(Some(SentBy { caller, from }))

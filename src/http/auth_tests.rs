@@ -71,7 +71,7 @@ fn a_token_in_an_address_is_refused_beside_a_valid_one_too() {
     assert!(check(&guard, "/v1/logs?cursor=token&keys=1&function=key", &list).is_ok());
 }
 
-/// Knows one token, and asks for another one.
+/// Knows one token, and asks for another one; two others give no rights.
 struct Two;
 
 impl Authenticate for Two {
@@ -83,6 +83,16 @@ impl Authenticate for Two {
                 let role = TokenRole::Invoke;
                 let two = Caller { role, ..caller("token two") };
                 Authentication::Asking(Box::pin(async move { Ok(Arc::new(two)) }))
+            }
+            "four" => {
+                let failure = Problem::new(code::FORBIDDEN, "no rights").into();
+                let caller = Some("oidc four".to_owned());
+                Authentication::Rejected(Rejected { failure, caller })
+            }
+            "five" => {
+                let failure = Problem::new(code::FORBIDDEN, "no rights").into();
+                let rejected = Rejected { failure, caller: Some("oidc five".to_owned()) };
+                Authentication::Asking(Box::pin(async move { Err(rejected) }))
             }
             _ => {
                 let problem = Problem::new(code::UNAUTHORIZED, "not known");
@@ -119,7 +129,8 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     let refused = Arc::new(Mutex::new(Vec::new()));
     let heard = refused.clone();
     let on_refusal: OnRefusal = Arc::new(move |refusal| {
-        let told = format!("{} {} {}", refusal.method, refusal.path, refusal.problem.detail);
+        let caller = refusal.caller.unwrap_or("unknown");
+        let told = format!("{caller} {} {} {}", refusal.method, refusal.path, refusal.problem.detail);
         heard.lock().unwrap().push(told);
     });
     let guarded = Guarded {
@@ -141,9 +152,17 @@ async fn routes_and_the_shortcut_learn_who_has_sent_a_request_and_the_refused_ar
     let answer = guarded.answer(request("/route", "three"), from).await;
     assert_eq!(answer.status().as_u16(), 401);
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    for token in ["four", "five"] {
+        assert_eq!(guarded.answer(request("/route", token), from).await.status().as_u16(), 403);
+    }
     let answer = guarded.answer(request("/route?key=1", "one"), from).await;
     assert_eq!(answer.status().as_u16(), 400);
     // What is open is not checked, nor asked about.
     assert_eq!(guarded.answer(request("/healthz", "three"), from).await.status().as_u16(), 404);
-    assert_eq!(*refused.lock().unwrap(), ["GET /route not known"], "and 400 is no refusal of a right");
+    let expected = [
+        "unknown GET /route not known",
+        "oidc four GET /route no rights",
+        "oidc five GET /route no rights",
+    ];
+    assert_eq!(*refused.lock().unwrap(), expected, "and 400 is no refusal of a right");
 }

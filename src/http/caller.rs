@@ -8,7 +8,7 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 
-use super::Answer;
+use super::{Answer, Failure};
 use crate::model::{Caller, Problem, api::header::CALLER};
 
 /// Finds out whose a bearer token is.
@@ -21,8 +21,31 @@ pub trait Authenticate: Send + Sync {
 pub enum Authentication {
     /// It is known, or refused: 401, or 429 when its requests come too fast.
     Known(Answer<Arc<Caller>>),
+    /// It is refused, maybe by the name of its caller.
+    Rejected(Rejected),
     /// It has to be asked for.
-    Asking(BoxFuture<'static, Answer<Arc<Caller>>>),
+    Asking(BoxFuture<'static, Result<Arc<Caller>, Rejected>>),
+}
+
+/// A refused token.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The answer.
+    pub failure: Failure,
+    /// The name of its caller, if the token is genuine, and gives no rights.
+    pub caller: Option<String>,
+}
+
+impl From<Failure> for Rejected {
+    fn from(failure: Failure) -> Self {
+        Self { failure, caller: None }
+    }
+}
+
+impl From<Problem> for Rejected {
+    fn from(problem: Problem) -> Self {
+        Failure::from(problem).into()
+    }
 }
 
 /// The sender of a request to a public port. The guard gives it to the shortcut, and puts it into the extensions of requests
@@ -42,8 +65,10 @@ impl SentBy {
     }
 }
 
-/// A request that the guard of a public port has refused with 401 or 403: nobody knows who sent it.
+/// A request that the guard of a public port has refused with 401 or 403.
 pub struct Refusal<'r> {
+    /// The name of its caller; none where that is not known.
+    pub caller: Option<&'r str>,
     /// The address that it came from.
     pub from: IpAddr,
     /// Its method.

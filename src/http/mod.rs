@@ -23,7 +23,8 @@ pub use client::client;
 pub use auth::{Guard, Shortcut, TOKEN_HINT};
 pub use call::CallRequest;
 pub use caller::{
-    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, SentBy, called_by, caller_header,
+    Authenticate, Authentication, CalledBy, OnRefusal, Refusal, Rejected, SentBy, called_by,
+    caller_header,
 };
 pub use document::{document, read_document};
 pub use encoding::{accepts_gzip, compressed, read_decoded};

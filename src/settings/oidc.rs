@@ -33,6 +33,11 @@ impl Issuer {
     pub fn is_plain(&self) -> bool {
         self.0.starts_with("http://")
     }
+
+    /// Returns whether its address is one of this host alone.
+    pub fn is_on_this_host(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| is_on_this_host(&url))
+    }
 }
 
 impl fmt::Display for Issuer {
@@ -61,12 +66,19 @@ impl FromStr for Issuer {
 
 /// Returns whether what is read from this address comes from its host and from nowhere else: over TLS, or from this host.
 pub fn is_safe_address(url: &Url) -> bool {
-    match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(Host::Domain(name))) => name == "localhost",
-        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
+    match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_on_this_host(url),
         _ => false,
+    }
+}
+
+fn is_on_this_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -198,6 +210,16 @@ mod tests {
         ] {
             let issuer: Issuer = text.parse().unwrap();
             assert_eq!((issuer.as_str(), issuer.is_plain()), (text, text.starts_with("http:")));
+        }
+        for (text, expected) in [
+            ("https://id.example", false),
+            ("https://127.0.0.1.example", false),
+            ("https://10.0.0.7", false),
+            ("https://localhost:8443/realms/team", true),
+            ("https://127.0.0.1", true),
+            ("http://[::1]:8080", true),
+        ] {
+            assert_eq!(text.parse::<Issuer>().unwrap().is_on_this_host(), expected, "{text}");
         }
         for text in [
             "",

@@ -156,14 +156,14 @@ impl Refusals {
         Self { registry, collected: Mutex::default() }
     }
 
-    /// Adds a request of a sender that the guard does not know. Its path is not kept: the token may stand in it.
+    /// Adds a request that the guard does not let in. Its path is not kept: the token may stand in it.
     pub fn of_guard(&self, refusal: &Refusal<'_>) {
         let route = match row(refusal.method, refusal.path) {
             Some(row) => shown(row),
             None => "a request without a route".to_owned(),
         };
         let detail = detail(&route, Some(&refusal.problem.detail));
-        let (caller, from) = (UNKNOWN.to_owned(), Some(refusal.from));
+        let (caller, from) = (refusal.caller.unwrap_or(UNKNOWN).to_owned(), Some(refusal.from));
         self.add(Kind { caller, role: None, from, target: None, detail });
     }
 

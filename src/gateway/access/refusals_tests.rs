@@ -102,8 +102,11 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     let from: IpAddr = "192.0.2.1".parse().unwrap();
     let problem = Problem::new(code::UNAUTHORIZED, "not one of ours").hint(TOKEN_HINT);
     let refuse = |method: &Method, path: &str| {
-        refusals.of_guard(&Refusal { from, method, path, problem: &problem });
+        refusals.of_guard(&Refusal { caller: None, from, method, path, problem: &problem });
     };
+    let (method, path, no_role) =
+        (&Method::GET, "/v1/functions", Problem::new(code::FORBIDDEN, "no role"));
+    refusals.of_guard(&Refusal { caller: Some("oidc bob"), from, method, path, problem: &no_role });
     refuse(&Method::DELETE, "/v1/tokens/ci");
     refuse(&Method::GET, "/v1/functions/cf_Secret");
     refuse(&Method::GET, "/cf_Secret");
@@ -139,6 +142,7 @@ async fn entries_name_caller_route_and_target_and_wait_for_a_registry_that_is_aw
     assert_eq!(
         told,
         [
+            "oidc bob none - GET /v1/functions: no role × 1",
             long.as_str(),
             "token ci invoke f GET /v1/logs × 2",
             "unknown none - DELETE /v1/tokens/{token}: not one of ours × 1",

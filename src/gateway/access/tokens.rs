@@ -61,7 +61,7 @@ impl Tokens {
         let memory = self.memory.clone();
         Authentication::Asking(Box::pin(async move {
             match tokio::time::timeout(PATIENCE, told).await {
-                Ok(Ok(Ok(entry))) => entry.answer(memory.now()),
+                Ok(Ok(Ok(entry))) => Ok(entry.answer(memory.now())?),
                 // It was silent, or the gateway stops.
                 Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
                     let detail =
@@ -142,6 +142,7 @@ mod tests {
     fn at_once(tokens: &Tokens, token: &str) -> Option<Answer<Arc<Caller>>> {
         match tokens.authenticate(token) {
             Authentication::Known(answer) => Some(answer),
+            Authentication::Rejected(rejected) => Some(Err(rejected.failure)),
             Authentication::Asking(_) => None,
         }
     }
@@ -203,7 +204,7 @@ mod tests {
         // The registry is asked by nobody.
         let Authentication::Asking(question) = tokens.authenticate(TEXT) else { panic!("not asked") };
         drop(asker);
-        let Failure(problem) = question.await.unwrap_err();
+        let Failure(problem) = question.await.unwrap_err().failure;
         let told = "the registry, which knows whose the request's token is, does not answer";
         assert_eq!((problem.status, &*problem.detail, problem.retry_after), (503, told, Some(1)));
         let Some(Err(Failure(problem))) = at_once(&tokens, TEXT) else { panic!("it is asked") };

@@ -8,14 +8,22 @@ use super::refusal::{Refusal, shown};
 /// The seconds by which the clocks of provider and host may differ.
 const LEEWAY: i64 = 60;
 
-/// Checks issuer, audience and times, and returns the subject. A claim of another type than the standard's is refused, and
-/// not passed over.
+/// The claims of a token that is valid.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Valid<'c> {
+    /// Its subject.
+    pub subject: &'c str,
+    /// The last second, since 1970, at which it is accepted.
+    pub until: i64,
+}
+
+/// Checks issuer, audience and times. A claim of another type than the standard's is refused, and not passed over.
 pub fn check<'c>(
     claims: &'c Map<String, Value>,
     issuer: &str,
     audience: &str,
     now: Timestamp,
-) -> Result<&'c str, Refusal> {
+) -> Result<Valid<'c>, Refusal> {
     let issued_by = text(claims, "iss")?;
     if issued_by != issuer {
         return Err(Refusal::Issuer { issuer: shown(issued_by), accepted: issuer.to_owned() });
@@ -23,25 +31,27 @@ pub fn check<'c>(
     if !audiences(claims)?.contains(&audience) {
         return Err(Refusal::Audience { accepted: audience.to_owned() });
     }
-    check_times(claims, now)?;
+    let until = check_times(claims, now)?;
     match text(claims, "sub")? {
         "" => Err(Refusal::ClaimType { name: "sub", expected: "a name" }),
-        subject => Ok(subject),
+        subject => Ok(Valid { subject, until }),
     }
 }
 
-fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Refusal> {
+/// Returns the last second at which the token is accepted.
+fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<i64, Refusal> {
     let clock = now.as_second();
     let expires = seconds(claims, "exp")?.ok_or(Refusal::NoClaim("exp"))?;
     let now = Timestamp::from_second(clock).unwrap_or(now);
-    if expires.saturating_add(LEEWAY) < clock {
+    let until = expires.saturating_add(LEEWAY);
+    if until < clock {
         return Err(Refusal::Expired { at: moment(expires), now });
     }
     match seconds(claims, "nbf")? {
         Some(from) if from.saturating_sub(LEEWAY) > clock => {
             Err(Refusal::TooEarly { from: moment(from), now })
         }
-        _ => Ok(()),
+        _ => Ok(until),
     }
 }
 
@@ -103,7 +113,7 @@ mod tests {
             };
         }
         let now = Timestamp::from_second(NOW).unwrap();
-        check(&claims, ISSUER, "cloudfunc", now).map(str::to_owned)
+        check(&claims, ISSUER, "cloudfunc", now).map(|valid| valid.subject.to_owned())
     }
 
     fn problem(changes: Value) -> String {
@@ -131,11 +141,11 @@ mod tests {
     fn a_token_of_another_time_is_refused_with_both_times() {
         assert_eq!(
             problem(json!({ "exp": NOW - 61 })),
-            "the token of OIDC expired at 2027-01-15T07:58:59Z, and this host's clock says 2027-01-15T08:00:00Z"
+            "the OIDC token expired at 2027-01-15T07:58:59Z, and this host's clock says 2027-01-15T08:00:00Z"
         );
         assert_eq!(
             problem(json!({ "nbf": NOW + 61 })),
-            "the token of OIDC is valid from 2027-01-15T08:01:01Z, and this host's clock says 2027-01-15T08:00:00Z: \
+            "the OIDC token is valid from 2027-01-15T08:01:01Z, and this host's clock says 2027-01-15T08:00:00Z: \
              check the clocks"
         );
         assert!(problem(json!({ "exp": -1e300 })).contains("s after 1970"));
@@ -148,39 +158,33 @@ mod tests {
             assert_eq!(
                 problem(json!({ "iss": issuer })),
                 format!(
-                    "the token of OIDC was issued by '{issuer}', and this platform accepts 'https://id.example'"
+                    "the OIDC token was issued by '{issuer}', and this platform accepts 'https://id.example'"
                 )
             );
         }
         for audience in [json!("other"), json!(["other", "cloudfunc2"]), json!([]), json!("")] {
             let refused = problem(json!({ "aud": audience }));
-            assert_eq!(
-                refused,
-                "the token of OIDC is not for the audience of this platform, 'cloudfunc'"
-            );
+            assert_eq!(refused, "the OIDC token is not for the audience of this platform, 'cloudfunc'");
         }
     }
 
     #[test]
     fn a_claim_that_is_missing_or_of_another_type_is_refused() {
         for name in ["iss", "aud", "exp", "sub"] {
-            assert_eq!(
-                problem(json!({ name: null })),
-                format!("the token of OIDC has no claim `{name}`")
-            );
+            assert_eq!(problem(json!({ name: null })), format!("the OIDC token has no claim `{name}`"));
         }
         for (changes, expected) in [
-            (json!({ "exp": (NOW + 300).to_string() }), "`exp` of the token of OIDC is not a number"),
-            (json!({ "nbf": "0" }), "`nbf` of the token of OIDC is not a number"),
-            (json!({ "exp": [NOW + 300] }), "`exp` of the token of OIDC is not a number"),
-            (json!({ "iss": [ISSUER] }), "`iss` of the token of OIDC is not a text"),
-            (json!({ "aud": 1 }), "`aud` of the token of OIDC is not a text or a list of texts"),
+            (json!({ "exp": (NOW + 300).to_string() }), "`exp` of the OIDC token is not a number"),
+            (json!({ "nbf": "0" }), "`nbf` of the OIDC token is not a number"),
+            (json!({ "exp": [NOW + 300] }), "`exp` of the OIDC token is not a number"),
+            (json!({ "iss": [ISSUER] }), "`iss` of the OIDC token is not a text"),
+            (json!({ "aud": 1 }), "`aud` of the OIDC token is not a text or a list of texts"),
             (
                 json!({ "aud": ["cloudfunc", 1] }),
-                "`aud` of the token of OIDC is not a text or a list of texts",
+                "`aud` of the OIDC token is not a text or a list of texts",
             ),
-            (json!({ "sub": 1 }), "`sub` of the token of OIDC is not a text"),
-            (json!({ "sub": "" }), "`sub` of the token of OIDC is not a name"),
+            (json!({ "sub": 1 }), "`sub` of the OIDC token is not a text"),
+            (json!({ "sub": "" }), "`sub` of the OIDC token is not a name"),
         ] {
             assert_eq!(problem(changes), format!("the claim {expected}"));
         }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The most bytes of a token.
-const MAX_TOKEN: usize = 16 * 1024;
+pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// The types of JWTs that give access, in lower case. Those of a provider that mean something else, such as the end of a
 /// session, are signed with the same keys.
@@ -84,7 +84,9 @@ pub fn signed_claims(
     match decode(token, key, &signature_only) {
         Ok(token) => Ok(token.claims),
         Err(error) => Err(match error.kind() {
-            ErrorKind::Json(_) => Refusal::NoJwt("its claims are not a JSON object with each name once"),
+            ErrorKind::Json(_) => {
+                Refusal::NoJwt("its header or its claims have a form that JWTs do not have")
+            }
             ErrorKind::InvalidToken => Refusal::NoJwt("its header asks for what is not supported"),
             _ => Refusal::Signature,
         }),

@@ -1,10 +1,15 @@
 //! Tokens of a provider of OpenID Connect: JWTs, in place of tokens of the platform's own.
 //!
 //! ```text
-//! JWT ─▶ head.rs ─▶ the key that it names (keys.rs) ─▶ its signature (head.rs, crypto.rs) ─▶ claims.rs ─▶ rights.rs
-//!                      ▲ read by one task, `Oidc::run`: at the start, every ten minutes, and for a key that is not known
+//! JWT ─▶ verified.rs: a moment ago? ─▶ head.rs ─▶ the key that it names (keys.rs) ─▶ its signature (head.rs, crypto.rs)
+//!                                                    ▲                               ─▶ claims.rs ─▶ rights.rs
+//!                                                    └ read by one task, `Oidc::run`: at the start, every ten minutes, and
+//!                                                      for a key that is not known
 //! ```
 //! No request waits for the provider but one whose token names a key that is not known, for a bounded time.
+//!
+//! Claims are not looked at before the signature is right: reading them costs as much as verifying it, and a forger would
+//! write those that are accepted.
 
 mod claims;
 mod crypto;
@@ -20,31 +25,32 @@ mod rights;
 mod signer;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use jsonwebtoken::DecodingKey;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    head::{Head, signed_claims},
+    claims::Valid,
+    head::{Head, MAX_TOKEN, signed_claims},
     key_set::{Found, KeySet},
-    keys::{Asked, Keys},
+    keys::{Asked, Keys, Known, Outcome},
     provider::Provider,
-    refusal::{Refusal, shown},
+    refusal::{Refusal, caller_name, shown},
+    rights::Rights,
+    verified::{Verified, digest},
 };
-use crate::{
-    backoff::Backoff,
-    clock::Clock,
-    http::{Answer, Authentication},
-    model::Caller,
-    settings,
-};
+use crate::{backoff::Backoff, clock::Clock, http::Authentication, model::Caller, settings};
 
 /// The time between two readings of the keys.
 const READ_EVERY: Duration = Duration::from_secs(600);
 /// The first and the longest pause while the provider does not answer.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The most characters of a reason in the log: the provider's documents may be quoted in it.
+const MAX_REASON: usize = 1000;
 
 /// Finds out whose the tokens of a provider are. Its keys are read by [`Oidc::run`].
 pub struct Oidc {
@@ -56,38 +62,44 @@ struct Shared {
     settings: settings::Oidc,
     clock: Clock,
     keys: Keys,
+    verified: Verified,
 }
+
+/// The caller of a token, or why it is refused.
+type Verdict = Result<Arc<Caller>, Refusal>;
 
 impl Oidc {
     /// Makes it without asking the provider. An error if the file of authorities is of no use.
     pub fn new(settings: &settings::Oidc, clock: Clock) -> anyhow::Result<Arc<Self>> {
         crypto::install();
         let provider = Provider::new(settings)?;
-        let shared = Shared { settings: settings.clone(), clock, keys: Keys::new() };
+        let keys = Keys::new(clock.clone());
+        let shared = Shared { settings: settings.clone(), clock, keys, verified: Verified::default() };
         Ok(Arc::new(Self { shared: Arc::new(shared), provider }))
     }
 
     /// Returns whose token it is, at once if its key is known: refused are 401, 403 where no rule gives it a role, and 503
-    /// where the provider does not answer.
+    /// where the provider does not answer, or was not asked since the token came.
     pub fn authenticate(&self, jwt: &str) -> Authentication {
+        if let Some(caller) = self.shared.verified_caller(jwt) {
+            return Authentication::Known(Ok(caller));
+        }
         let head = match Head::read(jwt) {
             Ok(head) => head,
-            Err(refusal) => return Authentication::Known(Err(refusal.problem().into())),
+            Err(refusal) => return at_once(Err(refusal)),
         };
-        if let Some(known) = self.shared.caller(jwt, &head) {
-            return Authentication::Known(answer(known));
+        if let Some(verdict) = self.shared.caller(jwt, &head) {
+            return at_once(verdict);
         }
         match self.shared.keys.ask() {
-            // The reading may have ended since the key was looked for.
-            Asked::JustRead { is_answered } => {
-                Authentication::Known(answer(self.shared.caller_or_why(jwt, &head, is_answered)))
-            }
-            Asked::Crowded => Authentication::Known(answer(Err(Refusal::Crowded))),
+            // A reading may have ended since the key was looked for.
+            Asked::Soon(outcome) => at_once(self.shared.caller_or_why(jwt, &head, outcome)),
+            Asked::Crowded => at_once(Err(Refusal::Crowded)),
             Asked::Waits(waiting) => {
                 let (shared, jwt) = (self.shared.clone(), jwt.to_owned());
                 Authentication::Asking(Box::pin(async move {
-                    let is_answered = waiting.is_answered().await;
-                    answer(shared.caller_or_why(&jwt, &head, is_answered))
+                    let outcome = waiting.outcome().await;
+                    shared.caller_or_why(&jwt, &head, outcome).map_err(Refusal::rejected)
                 }))
             }
         }
@@ -123,7 +135,7 @@ impl Oidc {
                 READ_EVERY
             }
             Err(error) => {
-                let error = format!("{error:#}");
+                let error: String = format!("{error:#}").chars().take(MAX_REASON).collect();
                 // Once for each time that it is away: it is asked again and again.
                 match (backoff.is_fresh(), self.shared.keys.known().is_some()) {
                     (true, true) => {
@@ -142,45 +154,68 @@ impl Oidc {
 }
 
 impl Shared {
-    /// Returns whose token it is; none if its key is not known.
-    fn caller(&self, jwt: &str, head: &Head) -> Option<Result<Caller, Refusal>> {
-        let keys = self.keys.known()?;
-        match keys.find(head.key.as_deref(), head.algorithm) {
-            Found::Key(key) => Some(self.caller_by(jwt, head, key)),
-            Found::OtherAlgorithm => Some(Err(Refusal::OtherAlgorithm)),
-            Found::Several => Some(Err(Refusal::WhichKey)),
-            Found::Unknown => None,
-        }
+    /// Returns the caller of a token that was verified a moment ago.
+    fn verified_caller(&self, jwt: &str) -> Option<Arc<Caller>> {
+        let known = self.keys.known().filter(|_| jwt.len() <= MAX_TOKEN)?;
+        self.verified.find(&digest(jwt), known.reading, self.clock.now().as_second())
     }
 
-    fn caller_by(&self, jwt: &str, head: &Head, key: &DecodingKey) -> Result<Caller, Refusal> {
+    /// Returns whose token it is; none if its key is not known.
+    fn caller(&self, jwt: &str, head: &Head) -> Option<Verdict> {
+        let Known { keys, reading } = self.keys.known()?;
+        let key = match keys.find(head.key.as_deref(), head.algorithm) {
+            Found::Key(key) => key,
+            Found::OtherAlgorithm => return Some(Err(Refusal::OtherAlgorithm)),
+            Found::Several => return Some(Err(Refusal::WhichKey)),
+            Found::Unknown => return None,
+        };
+        let now = self.clock.now();
+        Some(self.caller_by(jwt, head, key, now).map(|(caller, until)| {
+            let caller = Arc::new(caller);
+            self.verified.keep(digest(jwt), caller.clone(), reading, (now.as_second(), until));
+            caller
+        }))
+    }
+
+    /// Verifies a token with its key. Returns its caller, and the last second, since 1970, at which it is accepted.
+    fn caller_by(
+        &self,
+        jwt: &str,
+        head: &Head,
+        key: &DecodingKey,
+        now: Timestamp,
+    ) -> Result<(Caller, i64), Refusal> {
         let claims = signed_claims(jwt, head, key)?;
         let of = &self.settings;
-        let subject = claims::check(&claims, of.issuer.as_str(), &of.audience, self.clock.now())?;
-        let no_role = || Refusal::NoRole { claims: rights::names(&claims) };
-        let rights = rights::rights(&of.roles, &claims).ok_or_else(no_role)?;
-        let name = format!("oidc {}", shown(subject));
-        Ok(Caller { name, role: rights.role, functions: rights.functions, from: None })
+        let Valid { subject, until } = claims::check(&claims, of.issuer.as_str(), &of.audience, now)?;
+        let name = caller_name(subject);
+        let Some(Rights { role, functions }) = rights::rights(&of.roles, &claims) else {
+            return Err(Refusal::NoRole { caller: name, claims: rights::names(&claims) });
+        };
+        Ok((Caller { name, role, functions, from: None }, until))
     }
 
     /// Returns whose token it is, after the provider was asked.
-    fn caller_or_why(&self, jwt: &str, head: &Head, is_answered: bool) -> Result<Caller, Refusal> {
-        self.caller(jwt, head).unwrap_or_else(|| Err(self.why_unknown(head, is_answered)))
+    fn caller_or_why(&self, jwt: &str, head: &Head, outcome: Outcome) -> Verdict {
+        self.caller(jwt, head).unwrap_or_else(|| Err(self.why_unknown(head, outcome)))
     }
 
-    fn why_unknown(&self, head: &Head, is_answered: bool) -> Refusal {
-        match (self.keys.known().is_some(), is_answered, &head.key) {
-            (false, _, _) => Refusal::NoKeys,
-            (true, false, _) => Refusal::Away,
-            (true, true, Some(key)) => Refusal::UnknownKey(shown(key)),
-            (true, true, None) => Refusal::WhichKey,
+    fn why_unknown(&self, head: &Head, outcome: Outcome) -> Refusal {
+        if self.keys.known().is_none() {
+            return Refusal::NoKeys;
+        }
+        match (outcome, head.key.as_deref().map(shown)) {
+            (Outcome::Failed, _) => Refusal::Away,
+            (_, None) => Refusal::WhichKey,
+            (Outcome::Newer, Some(key)) => Refusal::UnknownKey(key),
+            (Outcome::Older { again_in }, Some(key)) => Refusal::NotReadSince { key, again_in },
         }
     }
 }
 
-fn answer(found: Result<Caller, Refusal>) -> Answer<Arc<Caller>> {
-    match found {
-        Ok(caller) => Ok(Arc::new(caller)),
-        Err(refusal) => Err(refusal.problem().into()),
+fn at_once(verdict: Verdict) -> Authentication {
+    match verdict {
+        Ok(caller) => Authentication::Known(Ok(caller)),
+        Err(refusal) => Authentication::Rejected(refusal.rejected()),
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{Certificate, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use url::Url;
 
-use super::key_set::KeySet;
+use super::{key_set::KeySet, refusal::shown};
 use crate::settings::{Issuer, Oidc, is_safe_address};
 
 /// The time limit for each of the two documents.
@@ -51,7 +51,7 @@ impl Provider {
             // The system's certificates are not needed, and may be missing.
             client = client.tls_certs_only([]);
         }
-        if settings.issuer.is_plain() {
+        if settings.issuer.is_on_this_host() {
             client = client.no_proxy();
         }
         let client = client.build().context("cannot make an HTTP client for the OIDC provider")?;
@@ -68,7 +68,7 @@ impl Provider {
         ensure!(
             named == issuer.as_str(),
             "{address} is of the issuer '{}', and --oidc-issuer is '{issuer}'",
-            named.escape_debug()
+            shown(named)
         );
         let address = self.keys_address(&discovery.jwks_uri)?;
         let document = self.document(address.as_str()).await?;
@@ -84,9 +84,8 @@ impl Provider {
     fn keys_address(&self, text: &str) -> anyhow::Result<Url> {
         let url = Url::parse(text).ok().filter(is_safe_address);
         let url = url.filter(|url| url.scheme() == "https" || self.issuer.is_plain());
-        let shown = text.escape_debug();
         url.with_context(|| {
-            format!("the keys of '{}' are at '{shown}', which is not https", self.issuer)
+            format!("the keys of '{}' are at '{}', which is not https", self.issuer, shown(text))
         })
     }
 
