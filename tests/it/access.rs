@@ -10,6 +10,7 @@ mod roles;
 mod seen;
 mod signer;
 mod stored;
+mod tls_provider;
 mod tokens;
 mod two_hosts;
 

@@ -6,7 +6,7 @@ use cloudfunc::{
     app::Role,
     clock::Clock,
     gateway::Oidc,
-    http::Authentication,
+    http::{Authentication, Rejected},
     model::{Caller, Problem},
     settings,
 };
@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     provider::{Mood, Provider},
     signer::{Signer, unsigned, with_secret},
+    tls_provider,
 };
 use crate::support::{
     eventually,
@@ -106,10 +107,11 @@ async fn claims_give_roles_and_functions() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_for_here_and_now_is_told_why() {
+async fn a_token_that_is_not_for_here_and_now_is_refused_with_the_reason() {
     let signer = Signer::rsa("k");
     let provider = Provider::serve(&[&signer], Mood::Well).await;
-    let Some(platform) = start(&provider, "a_token_that_is_not_for_here_and_now_is_told_why").await
+    let Some(platform) =
+        start(&provider, "a_token_that_is_not_for_here_and_now_is_refused_with_the_reason").await
     else {
         return;
     };
@@ -119,37 +121,37 @@ async fn a_token_that_is_not_for_here_and_now_is_told_why() {
     let modulus = signer.jwk()["n"].as_str().unwrap().to_owned();
     let named = |algorithm: &str| json!({ "alg": algorithm, "kid": "k" });
     let algorithm =
-        |name: &str| format!("the token of OIDC is signed with the algorithm '{name}'; {ACCEPTED}");
+        |name: &str| format!("the OIDC token is signed with the algorithm '{name}'; {ACCEPTED}");
     let issuer = provider.issuer();
     for (token, expected) in [
         (
             signer.token(&with(json!({ "aud": "other" }))),
-            "the token of OIDC is not for the audience of this platform, 'cloudfunc'".to_owned(),
+            "the OIDC token is not for the audience of this platform, 'cloudfunc'".to_owned(),
         ),
         (
             signer.token(&with(json!({ "iss": "https://id.example" }))),
             format!(
-                "the token of OIDC was issued by 'https://id.example', and this platform accepts '{issuer}'"
+                "the OIDC token was issued by 'https://id.example', and this platform accepts '{issuer}'"
             ),
         ),
         (
             signer.token(&with(json!({ "exp": "9999999999" }))),
-            "the claim `exp` of the token of OIDC is not a number".to_owned(),
+            "the claim `exp` of the OIDC token is not a number".to_owned(),
         ),
         (unsigned(&named("none"), &ann), algorithm("none")),
         (with_secret(&named("HS256"), &ann, modulus.as_bytes()), algorithm("HS256")),
         (
             with_secret(&named("RS256"), &ann, modulus.as_bytes()),
-            "the signature of the token of OIDC is wrong".to_owned(),
+            "the signature of the OIDC token is wrong".to_owned(),
         ),
         (
             with_secret(&named("ES256"), &ann, b"x"),
-            "the token of OIDC is signed with an algorithm that its key is not for".to_owned(),
+            "the OIDC token is signed with an algorithm that its key is not for".to_owned(),
         ),
         (
             signer
                 .token_with(&json!({ "alg": "RS256", "kid": "k", "crit": ["b64"], "b64": true }), &ann),
-            "the token of OIDC has the header `crit`, and no extension of JWTs is supported".to_owned(),
+            "the OIDC token has the header `crit`, and no extension of JWTs is supported".to_owned(),
         ),
     ] {
         let problem = problem(&platform, &token).await;
@@ -157,16 +159,16 @@ async fn a_token_that_is_not_for_here_and_now_is_told_why() {
     }
     // Those with a time in them.
     let expired = problem(&platform, &signer.token(&with(json!({ "exp": 1_700_000_000 })))).await;
-    let begins = "the token of OIDC expired at 2023-11-14T22:13:20Z, and this host's clock says 20";
+    let begins = "the OIDC token expired at 2023-11-14T22:13:20Z, and this host's clock says 20";
     assert_eq!(expired.status, 401);
     assert!(expired.detail.starts_with(begins), "{}", expired.detail);
     let early = problem(&platform, &signer.token(&with(json!({ "nbf": now() + 3600 })))).await;
     assert_eq!(early.status, 401);
-    assert!(early.detail.starts_with("the token of OIDC is valid from 20"), "{}", early.detail);
+    assert!(early.detail.starts_with("the OIDC token is valid from 20"), "{}", early.detail);
     assert!(early.detail.ends_with(": check the clocks"), "{}", early.detail);
     // Known, and without rights.
     let nobody = problem(&platform, &signer.token(&with(json!({ "groups": ["secret"] })))).await;
-    let expected = "no rule of --oidc-roles gives the token of OIDC a role; it has the claims aud, exp, groups, iat, iss and sub";
+    let expected = "no rule of --oidc-roles gives the OIDC token a role; it has the claims aud, exp, groups, iat, iss and sub";
     assert_eq!((nobody.status, nobody.detail.as_str()), (403, expected));
     platform.stop().await;
 }
@@ -224,7 +226,7 @@ async fn nothing_but_a_token_with_an_unknown_key_waits_for_a_provider_that_hangs
     assert_eq!(provider.asked(), before + 1);
     let problem: Problem = waiting.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!((problem.status, problem.retry_after), (503, Some(10)));
-    let expected = "the token of OIDC is signed with a key that is not known yet, and the keys of the OIDC provider cannot be read";
+    let expected = "the OIDC token is signed with a key that is not known yet, and the keys of the OIDC provider cannot be read";
     assert_eq!(problem.detail, expected);
     platform.stop().await;
 }
@@ -237,7 +239,11 @@ struct Reader {
 
 impl Reader {
     fn of(provider: &Provider) -> Self {
-        let oidc = Oidc::new(&settings_of(provider), Clock::system()).unwrap();
+        Self::with(&settings_of(provider))
+    }
+
+    fn with(settings: &settings::Oidc) -> Self {
+        let oidc = Oidc::new(settings, Clock::system()).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(oidc.clone().run(stop.clone()));
         Self { oidc, _stop: stop.drop_guard() }
@@ -245,10 +251,11 @@ impl Reader {
 
     async fn caller(&self, token: &str) -> Result<Caller, Problem> {
         let answer = match self.oidc.authenticate(token) {
-            Authentication::Known(answer) => answer,
+            Authentication::Known(answer) => answer.map_err(Rejected::from),
+            Authentication::Rejected(rejected) => Err(rejected),
             Authentication::Asking(asking) => asking.await,
         };
-        answer.map(|caller| caller.as_ref().clone()).map_err(|failure| *failure.0)
+        answer.map(|caller| caller.as_ref().clone()).map_err(|rejected| *rejected.failure.0)
     }
 }
 
@@ -271,12 +278,78 @@ async fn a_crowd_with_a_new_key_has_the_keys_read_once_and_the_old_key_is_gone()
     assert_eq!(provider.asked(), 2);
     for (signer, name) in [(&old, "old"), (&Signer::ed25519("odd"), "odd")] {
         let refused = reader.caller(&signer.token(&ann)).await.unwrap_err();
+        let wait = refused.retry_after.unwrap();
         let expected = format!(
-            "the token of OIDC is signed with the key '{name}', which the provider does not have"
+            "the OIDC token is signed with the key '{name}', which the provider did not have when its keys were last read; \
+             they are read again in {wait} s at the earliest"
         );
-        assert_eq!((refused.status, refused.detail), (401, expected));
+        assert_eq!((refused.status, refused.detail), (503, expected));
     }
     assert_eq!(provider.asked(), 2, "not again within ten seconds");
+}
+
+#[tokio::test]
+async fn a_key_that_the_provider_does_not_have_is_refused_once_it_was_asked() {
+    let (known, odd) = (Signer::p256("k"), Signer::p256("odd"));
+    let provider = Provider::serve(&[&known], Mood::Well).await;
+    let reader = Reader::of(&provider);
+    let ann = claims(&provider, json!({ "sub": "ann" }));
+    // Its key comes with the reading at the start, which no request has asked for.
+    eventually("the provider is asked", || async { (provider.asked() > 0).then_some(()) }).await;
+    assert!(reader.caller(&known.token(&ann)).await.is_ok());
+    let expected = "the OIDC token is signed with the key 'odd', which the provider does not have";
+    let refused = eventually("the provider is asked again", || async {
+        let refused = reader.caller(&odd.token(&ann)).await.unwrap_err();
+        (refused.status == 401).then_some(refused)
+    });
+    assert_eq!(refused.await.detail, expected);
+}
+
+#[tokio::test]
+async fn keys_are_read_over_tls_from_a_server_that_the_given_authority_has_signed() {
+    let signer = Signer::p256("k");
+    let issuer = tls_provider::serve(&signer);
+    let now = now();
+    let ann = json!({ "iss": issuer, "aud": "cloudfunc", "sub": "ann", "exp": now + 300 });
+    let reader = |ca_file| {
+        Reader::with(&settings::Oidc {
+            issuer: issuer.parse().unwrap(),
+            audience: "cloudfunc".to_owned(),
+            roles: ROLES.parse().unwrap(),
+            ca_file: Some(ca_file),
+        })
+    };
+    let trusted = reader(tls_provider::authority());
+    assert_eq!(trusted.caller(&signer.token(&ann)).await.unwrap().name, "oidc ann");
+    let other = reader(tls_provider::other_authority());
+    let refused = other.caller(&signer.token(&ann)).await.unwrap_err();
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.detail, "the keys of the OIDC provider are not known: they cannot be read");
+}
+
+#[tokio::test]
+async fn the_audit_log_names_a_caller_whose_token_is_genuine_and_gives_no_role() {
+    let (signer, forger) = (Signer::p256("k"), Signer::p256("k"));
+    let provider = Provider::serve(&[&signer], Mood::Well).await;
+    let test = "the_audit_log_names_a_caller_whose_token_is_genuine_and_gives_no_role";
+    let Some(platform) = start(&provider, test).await else { return };
+    let ann = signer.token(&claims(&provider, json!({ "sub": "ann" })));
+    has_keys(&platform, &provider, &ann).await;
+    let bob = claims(&provider, json!({}));
+    assert_eq!(status(&platform, &signer.token(&bob), "/v1/functions").await, 403);
+    assert_eq!(status(&platform, &forger.token(&bob), "/v1/functions").await, 401);
+    let callers = eventually("both refusals are in the audit log", || async {
+        let page = platform.get("/v1/audit-log?outcome=refused").send().await.unwrap();
+        let page: Value = page.error_for_status().unwrap().json().await.unwrap();
+        let items = page["items"].as_array().unwrap().iter();
+        let callers: Vec<String> =
+            items.map(|entry| entry["caller"].as_str().unwrap().to_owned()).collect();
+        (callers.len() == 2).then_some(callers)
+    });
+    let mut callers = callers.await;
+    callers.sort();
+    assert_eq!(callers, ["oidc bob", "unknown"]);
+    platform.stop().await;
 }
 
 #[tokio::test]
