@@ -9,7 +9,7 @@ use crate::{
     keyring::KeyringError,
     lifecycle::ExitClass,
     model::{Fault, InvocationId, Problem, code},
-    place::{Exposed, client::SettingsError, platforms::ChoiceError},
+    place::{Unread, client::SettingsError, platforms::ChoiceError},
     toml_document::LocatedError,
 };
 
@@ -162,10 +162,11 @@ impl From<KeyringError> for Error {
     }
 }
 
-impl From<Exposed> for Error {
-    fn from(exposed: Exposed) -> Self {
-        let hint = exposed.hint();
-        Self::new(Exit::Caller, exposed).hint(hint)
+/// Of a file with a token, or of `config.toml`.
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        let hint = unread.hint("get another token");
+        Self::new(Exit::Caller, unread).hint(hint)
     }
 }
 
@@ -189,7 +190,7 @@ impl From<SettingsError> for Error {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Choice(choice) => choice.into(),
-            SettingsError::Exposed(exposed) => exposed.into(),
+            SettingsError::Refused(unread) => unread.into(),
             SettingsError::NotRunning(_) => Self::new(Exit::Platform, error).code("not_running"),
             _ => Self::new(Exit::Caller, error),
         }

@@ -31,6 +31,7 @@ pub mod model;
 mod panicked;
 pub mod payload;
 pub mod place;
+mod private_file;
 pub mod queue;
 mod rate_limiter;
 pub mod registry;

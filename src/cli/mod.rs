@@ -155,6 +155,8 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::runtime::helper(std::env::args_os()) {
         return code;
     }
+    // Every command may have a token, and some have keys and values of secrets.
+    core_dumps::forbid();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version also arrive as errors, with code 0.
@@ -175,9 +177,6 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, target: &Target, out: &Output) -> Result<(), Error> {
-    if command.is_service() {
-        core_dumps::forbid();
-    }
     let mut builder = match command.is_service() {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),

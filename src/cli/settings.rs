@@ -162,7 +162,7 @@ impl From<Settings> for SettingsArgs {
 
 fn of_user(dirs: &Dirs) -> Result<Settings, Error> {
     Settings::of_user(dirs).map_err(|error| match error {
-        SettingsError::Exposed(exposed) => exposed.into(),
+        SettingsError::Refused(unread) => unread.into(),
         error => Error::new(Exit::Caller, error),
     })
 }

@@ -11,7 +11,10 @@ use url::Url;
 use crate::{
     error::{Error, Exit},
     model::SecretUrl,
-    place::state::{StateError, check_secret, random_hex, write_private},
+    place::{
+        Unread,
+        state::{StateError, random_hex, read_secret, write_private},
+    },
     queue, store,
 };
 
@@ -44,7 +47,6 @@ impl Credentials {
         let Some(kept) = read(folder)? else {
             return Self::make(&path, project, environment, volumes);
         };
-        check_secret(&path).map_err(exposed)?;
         if kept.get(PROJECT).is_some_and(|other| other != project) {
             let other = &kept[PROJECT];
             let message = format!("the folder {} belongs to compose project {other}", folder.display());
@@ -111,10 +113,9 @@ impl Credentials {
 
 fn exposed(error: StateError) -> Error {
     let hint = match &error {
-        StateError::OpenSecret { path, .. } => format!(
-            "`chmod 600 {}`; if others may have read it, set other passwords in Postgres and RabbitMQ, and in this file",
-            path.display()
-        ),
+        StateError::Secret(unread @ Unread::Open { .. }) => {
+            unread.hint("set other passwords in Postgres and RabbitMQ, and in this file")
+        }
         _ => "choose another folder with --data-dir DIR".to_owned(),
     };
     Error::new(Exit::Caller, error).hint(hint)
@@ -127,20 +128,26 @@ pub fn remove(folder: &Path) {
 
 /// Returns the name of the project that was started from this folder.
 pub fn project(folder: &Path) -> Option<String> {
-    read(folder).ok()??.remove(PROJECT)
+    // No secret, and needed to stop what was started, whoever has read the passwords.
+    parse(&fs::read_to_string(folder.join(FILE)).ok()?).remove(PROJECT)
 }
 
 fn read(folder: &Path) -> Result<Option<BTreeMap<String, String>>, Error> {
     let path = folder.join(FILE);
-    match fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::platform(format!("cannot read {}: {error}", path.display()))),
-        Ok(text) => {
-            let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-            let pairs = lines.filter_map(|line| line.split_once('='));
-            Ok(Some(pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).collect()))
+    match read_secret(&path) {
+        Err(StateError::Secret(unread)) if unread.is_missing() => Ok(None),
+        Err(StateError::Secret(Unread::Io { source, .. })) => {
+            Err(Error::platform(format!("cannot read {}: {source}", path.display())))
         }
+        Err(error) => Err(exposed(error)),
+        Ok(text) => Ok(Some(parse(&text))),
     }
+}
+
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).collect()
 }
 
 /// Returns the addresses of the compose services on these ports.
@@ -209,7 +216,7 @@ mod tests {
         load().unwrap();
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
-            let said = format!("{} belongs to another user (uid 12345)", file.display());
+            let said = format!("the file {} belongs to another user (uid 12345)", file.display());
             assert_eq!(load().err().unwrap().chain(), [said]);
         }
     }

@@ -12,12 +12,7 @@ pub fn gather(given: Option<&Path>, default: PathBuf, has_other_hosts: bool) -> 
         Some(path) => Keyring::read(path).map(Some),
         None => Keyring::look(&path),
     };
-    Facts {
-        path: path.display().to_string(),
-        is_given: given.is_some(),
-        has_other_hosts,
-        keys: keys(read),
-    }
+    Facts { path: path.display().to_string(), has_other_hosts, keys: keys(read) }
 }
 
 fn keys(read: Result<Option<Keyring>, KeyringError>) -> Keys {

@@ -10,6 +10,8 @@ use std::{
 
 use tokio::{process::Command, time::timeout};
 
+use crate::runtime::environment_of_programs;
+
 /// The time limit of a program that only prints its version.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The time limit of reading a few hundred files of /proc, or of a disk that has to wake up.
@@ -25,10 +27,12 @@ pub fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(is_program)
 }
 
-/// Returns the trimmed standard output of a program that succeeds in time.
+/// Returns the trimmed standard output of a program that succeeds in time; it has the variables that the runtimes give to such
+/// programs.
 pub async fn ask(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program.as_ref());
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).env_clear().envs(environment_of_programs());
+    command.stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(PATIENCE, command.output()).await.ok()?.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

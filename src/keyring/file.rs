@@ -1,58 +1,38 @@
-//! The file of the keys: each line 64 hexadecimal digits; empty lines and lines that begin with `#` say nothing. It is for its
+//! The file of the keys: each line 64 hexadecimal digits; empty lines and lines that begin with `#` are ignored. It is for its
 //! user alone, and no error repeats what is in it.
 
 use std::{
-    fs::{File, Metadata},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::Errno,
-};
 use zeroize::Zeroizing;
 
 use super::{KEY_LENGTH, KeyBytes};
-use crate::disk::sync_names;
+use crate::{
+    disk::sync_names,
+    private_file::{Kind, Rule, Unread},
+};
 
 /// The most keys of a file: each time that the key is changed adds one, until the old one is taken out.
 const MAX_KEYS: usize = 16;
 /// The most bytes of a file, with its comments.
-const MAX_FILE: usize = 16 * 1024;
+const MAX_FILE: usize = 64 * 1024;
 /// The text of a key, in bytes.
 const DIGITS: usize = 2 * KEY_LENGTH;
 
 /// Written into a new file.
 const COMMENT: &str = "# The key of this platform's secrets, which cannot be read without it: keep a copy in a safe place.\n";
 
-/// What a path that is a link means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Links {
-    /// The file that it leads to: mounted secrets of Kubernetes are links.
-    Followed,
-    /// Nothing of ours: the platform makes no links in its data folder.
-    Refused,
-}
-
 /// An error: a file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    #[error("cannot use the file of secret keys {path}")]
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error("cannot make the file of secret keys {path}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("the file of secret keys {path} is a link")]
-    Link { path: PathBuf },
-    #[error("{path} is not a file of secret keys: it is not a file")]
-    NotAFile { path: PathBuf },
-    #[error("the file of secret keys {path} belongs to another user (uid {uid})")]
-    NotOurs { path: PathBuf, uid: u32 },
-    #[error("the file of secret keys {path} can be {} by other users (mode {mode:03o})", access(*mode))]
-    Open { path: PathBuf, mode: u32 },
     #[error("the file of secret keys {path} holds no key")]
     Empty { path: PathBuf },
-    #[error("the file of secret keys {path} has more than {MAX_FILE} bytes")]
-    TooLarge { path: PathBuf },
     #[error("{path}:{line}: this is not a key, which has {DIGITS} hexadecimal digits")]
     NotAKey { path: PathBuf, line: usize },
     #[error("{path}:{line}: this is the key of line {first} again")]
@@ -61,32 +41,19 @@ pub enum KeyringError {
     TooMany { path: PathBuf, line: usize },
 }
 
-fn access(mode: u32) -> &'static str {
-    if mode & 0o022 == 0 { "read" } else { "written" }
-}
-
 impl KeyringError {
     /// Returns advice about the next step.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { .. } | Self::NotAFile { .. } => {
-                "name a file that this user can read with --secret-key-file; `openssl rand -hex 32` makes a key".to_owned()
+            Self::Unread(unread) => hint_of(unread),
+            Self::Io { .. } => {
+                "see that this user can write to the folder, or name a file that is there with --secret-key-file".to_owned()
             }
-            Self::Link { .. } => "name the file that it leads to with --secret-key-file".to_owned(),
-            Self::NotOurs { path, .. } => {
-                format!("give it to the user who runs the platform, with `chown`: {}", path.display())
-            }
-            Self::Open { path, .. } => format!(
-                "`chmod 600 {}`; if others may have read it, put a new key in its first line, start the platform again, and run \
-                 `cloudfunc secret rotate --key`",
-                path.display()
-            ),
             Self::Empty { path } | Self::NotAKey { path, .. } => format!(
                 "restore it from a backup, or from another host with the same store: secrets cannot be read without their key. \
                  Only if no secret was set yet, remove it (`rm {}`), and the next start makes a new one",
                 path.display()
             ),
-            Self::TooLarge { .. } => "leave only keys in it, one a line, the newest first".to_owned(),
             Self::Twice { .. } => "leave each key in once, the newest first".to_owned(),
             Self::TooMany { .. } => {
                 "run `cloudfunc secret rotate --key`, which encrypts all secrets with the newest key, and take the old ones out".to_owned()
@@ -95,46 +62,29 @@ impl KeyringError {
     }
 
     pub(super) fn is_missing(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::Unread(unread) if unread.is_missing())
+    }
+}
+
+fn hint_of(unread: &Unread) -> String {
+    match unread {
+        Unread::Io { .. } | Unread::NotAFile { .. } => {
+            "name a file that this user can read with --secret-key-file; `openssl rand -hex 32` makes a key".to_owned()
+        }
+        Unread::Link { .. } => "name the file that it leads to with --secret-key-file".to_owned(),
+        Unread::NotOurs { path, .. } => {
+            format!("give it to the user who runs the platform, with `chown`: {}", path.display())
+        }
+        Unread::TooLarge { .. } => "leave only keys in it, one a line, the newest first".to_owned(),
+        Unread::Open { .. } => unread.hint(
+            "put a new key in its first line, restart the platform, and run `cloudfunc secret rotate --key`",
+        ),
     }
 }
 
 /// Reads the keys of a file, the newest first.
-pub(super) fn read(path: &Path, links: Links) -> Result<Vec<KeyBytes>, KeyringError> {
-    let io = |source| KeyringError::Io { path: path.to_owned(), source };
-    // A pipe that nobody writes to is not waited for.
-    let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    flags.set(OFlags::NOFOLLOW, links == Links::Refused);
-    let file = match open(path, flags, Mode::empty()) {
-        Err(Errno::LOOP) if links == Links::Refused => {
-            return Err(KeyringError::Link { path: path.to_owned() });
-        }
-        opened => File::from(opened.map_err(|errno| io(errno.into()))?),
-    };
-    check(path, &file.metadata().map_err(io)?, links)?;
-    // With all its room from the start: text that is moved would stay where it was.
-    let mut text = Zeroizing::new(Vec::<u8>::with_capacity(MAX_FILE + 1));
-    file.take(MAX_FILE as u64 + 1).read_to_end(&mut text).map_err(io)?;
-    if text.len() > MAX_FILE {
-        return Err(KeyringError::TooLarge { path: path.to_owned() });
-    }
-    parse(path, &text)
-}
-
-fn check(path: &Path, metadata: &Metadata, links: Links) -> Result<(), KeyringError> {
-    let path = path.to_owned();
-    if !metadata.is_file() {
-        return Err(KeyringError::NotAFile { path });
-    }
-    let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
-    // Kubernetes and systemd give a service its secrets as files of root that a group can read.
-    if links == Links::Followed && uid == 0 && mode & 0o027 == 0 {
-        return Ok(());
-    }
-    if uid != rustix::process::geteuid().as_raw() {
-        return Err(KeyringError::NotOurs { path, uid });
-    }
-    if mode & 0o077 != 0 { Err(KeyringError::Open { path, mode }) } else { Ok(()) }
+pub(super) fn read(path: &Path, rule: Rule) -> Result<Vec<KeyBytes>, KeyringError> {
+    parse(path, &Kind { what: "the file of secret keys", rule, limit: MAX_FILE }.read(path)?)
 }
 
 fn parse(path: &Path, text: &[u8]) -> Result<Vec<KeyBytes>, KeyringError> {
@@ -184,7 +134,7 @@ pub(super) fn make(path: &Path) -> Result<(), KeyringError> {
 mod tests {
     use std::{
         fs::{self, Permissions},
-        os::unix::fs::symlink,
+        os::unix::fs::{PermissionsExt as _, symlink},
     };
 
     use super::*;
@@ -279,7 +229,7 @@ mod tests {
         case.write((0..16).map(line).collect::<String>());
         assert_eq!(Keyring::read(&case.path()).unwrap().ids().len(), 16);
         case.write("#".repeat(MAX_FILE + 1));
-        assert_eq!(case.refused().0, "the file of secret keys FILE has more than 16384 bytes");
+        assert_eq!(case.refused().0, "the file of secret keys FILE has more than 64 KiB");
     }
 
     #[test]
@@ -295,7 +245,7 @@ mod tests {
             assert_eq!(error, expected);
             assert_eq!(
                 hint,
-                "`chmod 600 FILE`; if others may have read it, put a new key in its first line, start the platform again, and run \
+                "`chmod 600 FILE`; if others may have read it, put a new key in its first line, restart the platform, and run \
                  `cloudfunc secret rotate --key`"
             );
         }
@@ -347,11 +297,11 @@ mod tests {
     fn what_is_not_a_file_is_refused_and_not_waited_for() {
         let case = Case::new();
         fs::create_dir(case.path()).unwrap();
-        assert_eq!(case.refused().0, "FILE is not a file of secret keys: it is not a file");
+        assert_eq!(case.refused().0, "the file of secret keys FILE is not a regular file");
         fs::remove_dir(case.path()).unwrap();
         let pipe = std::process::Command::new("mkfifo").arg(case.path()).status().unwrap();
         assert!(pipe.success());
-        assert_eq!(case.refused().0, "FILE is not a file of secret keys: it is not a file");
+        assert_eq!(case.refused().0, "the file of secret keys FILE is not a regular file");
         let missing = Keyring::read(&case.0.path().join("missing")).unwrap_err();
         assert!(missing.is_missing(), "{missing}");
         assert!(missing.hint().contains("`openssl rand -hex 32`"));

@@ -19,8 +19,10 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use self::file::KeyringError;
-use self::file::Links;
-use crate::model::{KeyId, SecretPlace};
+use crate::{
+    model::{KeyId, SecretPlace},
+    private_file::Rule,
+};
 
 /// The version of sealed values: their first byte.
 const VERSION: u8 = 1;
@@ -64,7 +66,7 @@ impl Keyring {
     /// Reads the keys of a file, which may be a link to one. Refuses one that belongs to another user, that others can read,
     /// that is not a file, or that holds anything but keys. A file of root may be readable by a group, as mounted secrets are.
     pub fn read(path: &Path) -> Result<Self, KeyringError> {
-        file::read(path, Links::Followed).map(|keys| Self::of(&keys))
+        file::read(path, Rule::Given).map(|keys| Self::of(&keys))
     }
 
     /// Reads the keys of the file, and makes one with a new key (mode 0600) where there is none; of several processes that
@@ -75,12 +77,12 @@ impl Keyring {
             return Ok(keyring);
         }
         file::make(path)?;
-        file::read(path, Links::Refused).map(|keys| Self::of(&keys))
+        file::read(path, Rule::OursWithoutLink).map(|keys| Self::of(&keys))
     }
 
-    /// Reads the keys of the file as [`Self::read_or_make`] does, but makes none; none where there is no file.
+    /// Reads the keys of the file as [`Self::read_or_make`] does, without creating it; none if it does not exist.
     pub fn look(path: &Path) -> Result<Option<Self>, KeyringError> {
-        match file::read(path, Links::Refused) {
+        match file::read(path, Rule::OursWithoutLink) {
             Ok(keys) => Ok(Some(Self::of(&keys))),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),

@@ -304,7 +304,7 @@ impl BundleCache {
             for name in names {
                 let path = folder.join(name);
                 if let Err(error) = fs::remove_dir_all(&path) {
-                    tracing::warn!(path = %path.display(), %error, "not removed");
+                    tracing::warn!(path = %path.display(), %error, "unpacked code that no revision names is not removed, and takes room");
                 }
             }
         });
@@ -321,7 +321,12 @@ fn remove_manifests(folder: &Path) {
             // As with each bundle of this version, and with files beside them.
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => tracing::warn!(path = %path.display(), %error, "not removed"),
+            Err(error) => tracing::warn!(
+                path = %path.display(),
+                %error,
+                "the manifest that an earlier version unpacked is not removed: the function finds it beside its code, with the \
+                 values of [env]"
+            ),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     units::show_bytes,
 };
 
-/// The size limit of all names and values of `[env]` together, in bytes; they travel in one frame header.
+/// The size limit of all names and values of `[env]` together, in bytes: each answer and message about the function has them.
 const MAX_ENV_BYTES: usize = 64 * 1024;
 /// The limit of secrets that one function gets: each is read and decrypted at every start of an instance.
 const MAX_SECRETS: usize = 100;

@@ -18,10 +18,10 @@ use url::Url;
 use super::{
     BadToken, Dirs, NoHome, Token,
     platforms::{ChoiceError, Known, Platforms, Wish, same_place, shown},
-    private::{self, Exposed, Unread, read_config},
 };
 use crate::{
     model::PlatformName,
+    private_file::{Kind, Rule, Unread},
     toml_document::{Document, LocatedError},
 };
 
@@ -63,7 +63,7 @@ pub enum SettingsError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Exposed(#[from] Exposed),
+    Refused(Unread),
     #[error(transparent)]
     File(#[from] LocatedError),
     #[error(transparent)]
@@ -119,7 +119,7 @@ impl Given<'_> {
             settings.token = Some(Token::new(&text)?);
             return Ok(settings);
         }
-        let (path, must_exist) = match self.token_file.map(Path::to_owned).or_else(given) {
+        let (path, is_given) = match self.token_file.map(Path::to_owned).or_else(given) {
             Some(path) => (Some(path), true),
             // If the file does not exist, the platform was never started, which the connection error explains
             // better.
@@ -129,7 +129,7 @@ impl Given<'_> {
             }
         };
         if let Some(path) = path {
-            settings.token = read_token(&path, must_exist)?;
+            settings.token = read_token(&path, is_given)?;
             settings.data_dir = path.parent().map(Path::to_owned);
         }
         Ok(settings)
@@ -233,19 +233,30 @@ impl Settings {
     }
 }
 
-/// Reads the token of a file; `None` if the file is missing and `must_exist` is false.
-fn read_token(path: &Path, must_exist: bool) -> Result<Option<Token>, SettingsError> {
-    match private::read_token(path) {
+/// The most bytes of a file with a token: one of a provider (JWT) has up to 16 KiB.
+const MAX_TOKEN_FILE: usize = 17 * 1024;
+/// The most bytes of `config.toml`.
+const MAX_CONFIG: usize = 1024 * 1024;
+
+/// Reads the token of a file; `None` if the file is missing and it was not given by a flag or a variable.
+fn read_token(path: &Path, is_given: bool) -> Result<Option<Token>, SettingsError> {
+    let rule = if is_given { Rule::GivenOrPipe } else { Rule::Given };
+    match (Kind { what: "the token file", rule, limit: MAX_TOKEN_FILE }).read_text(path) {
         Ok(text) => Ok(Some(Token::new(&text)?)),
-        Err(error) if error.is_missing() && !must_exist => Ok(None),
-        Err(error) => Err(unread(path, error)),
+        Err(error) if error.is_missing() && !is_given => Ok(None),
+        Err(error) => Err(unread(error)),
     }
 }
 
-fn unread(path: &Path, error: Unread) -> SettingsError {
+/// Reads a `config.toml`, which says what commands do, and to whom they send a token.
+pub fn read_config(path: &Path) -> Result<String, Unread> {
+    Kind { what: "the file", rule: Rule::Settings, limit: MAX_CONFIG }.read_text(path)
+}
+
+fn unread(error: Unread) -> SettingsError {
     match error {
-        Unread::Io(source) => SettingsError::Read { path: path.to_owned(), source },
-        Unread::Exposed(exposed) => exposed.into(),
+        Unread::Io { path, source, .. } => SettingsError::Read { path, source },
+        refused => SettingsError::Refused(refused),
     }
 }
 
@@ -254,7 +265,7 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
     let text = match read_config(path) {
         Ok(text) => text,
         Err(error) if error.is_missing() => return Ok(File::default()),
-        Err(error) => return Err(unread(path, error)),
+        Err(error) => return Err(unread(error)),
     };
     let name = path.display().to_string();
     let document = Document::parse(&text, &name)?;
@@ -506,13 +517,13 @@ mod tests {
 
     #[test]
     fn files_that_others_can_write_are_not_used() {
-        for name in ["mine", ".config/cloudfunc/config.toml"] {
+        for (name, what) in [("mine", "the token file"), (".config/cloudfunc/config.toml", "the file")] {
             let world = World::new(FILES);
             let path = world.home.path().join(name);
             fs::set_permissions(&path, fs::Permissions::from_mode(0o606)).unwrap();
             assert_eq!(
                 world.resolve(None, Some("mine")).unwrap_err(),
-                format!("the file {} can be written by other users (mode 606)", path.display())
+                format!("{what} {} can be written by other users (mode 606)", path.display())
             );
         }
     }

@@ -6,15 +6,16 @@ pub mod client;
 mod dirs;
 pub mod lock;
 pub mod platforms;
-mod private;
 mod stack;
 pub mod state;
 mod token;
 pub mod wipe;
 
 pub use addresses::Addresses;
+pub use client::read_config;
 pub use dirs::{Dirs, NoHome};
-pub use private::{Exposed, Unread, read_config};
 pub use stack::Stack;
 pub use state::State;
 pub use token::{BadToken, Token};
+
+pub use crate::private_file::Unread;

@@ -28,6 +28,7 @@ use super::Token;
 use crate::{
     disk::{create_folders, sync_names},
     model::ManagerId,
+    private_file::{Kind, Rule, Unread, access},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,9 @@ pub enum StateError {
     /// The owner can replace whatever is in it.
     #[error("{path} belongs to another user (uid {uid})")]
     NotOurs { path: PathBuf, uid: u32 },
-    #[error("the file {path} can be {} by other users (mode {mode:03o})", access(*mode))]
-    OpenSecret { path: PathBuf, mode: u32 },
+    /// A file with a secret.
+    #[error(transparent)]
+    Secret(#[from] Unread),
     #[error("{path} does not hold {what}")]
     Damaged { path: PathBuf, what: &'static str },
 }
@@ -49,10 +51,8 @@ pub enum StateError {
 /// The folders in the data folder, as far as they are there: those of caches, code and passwords.
 const FOLDERS: [&str; 5] = ["cache", "compose", "instances", "logs", "runtime"];
 
-/// Returns what a mode that is not private allows other users to do.
-pub fn access(mode: u32) -> &'static str {
-    if mode & 0o022 == 0 { "read" } else { "written" }
-}
+/// The most bytes of a file with a token or with passwords.
+const MAX_SECRET_FILE: usize = 16 * 1024;
 
 /// An opened data folder.
 #[derive(Clone, Debug)]
@@ -162,44 +162,43 @@ impl State {
     }
 
     fn secret(&self, name: &str) -> Result<Token, StateError> {
-        let text = self.read_or_make(name, random_hex)?;
-        check_secret(&self.folder.join(name))?;
-        let damaged = || StateError::Damaged { path: self.folder.join(name), what: "a token" };
+        let path = self.folder.join(name);
+        self.make_once(&path, random_hex)?;
+        let text = read_secret(&path)?;
         // A text that is short enough to be guessed was not made by us.
-        let whole = Some(text).filter(|text| text.len() >= 32);
-        whole.and_then(|text| Token::new(&text).ok()).ok_or_else(damaged)
+        let whole = Some(text.trim()).filter(|text| text.len() >= 32);
+        let token = whole.and_then(|text| Token::new(text).ok());
+        token.ok_or(StateError::Damaged { path, what: "a token" })
     }
 
     fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
         let path = self.folder.join(name);
-        let io = |source| StateError::Io { path: path.clone(), source };
-        if !path.exists() {
-            // A temporary file is made with O_EXCL and mode 0600; persist_noclobber links it.
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io)?;
-            writeln!(file, "{}", make()).map_err(io)?;
-            // A name without its content would be a damaged secret after a power cut.
-            file.as_file().sync_all().map_err(io)?;
-            match file.persist_noclobber(&path) {
-                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(io(error.error));
-                }
-                _ => sync_names(&self.folder).map_err(io)?,
-            }
+        self.make_once(&path, make)?;
+        let text = fs::read_to_string(&path).map_err(|source| StateError::Io { path, source })?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// Makes a file of the folder, unless it is there.
+    fn make_once(&self, path: &Path, make: impl FnOnce() -> String) -> Result<(), StateError> {
+        if path.exists() {
+            return Ok(());
         }
-        Ok(fs::read_to_string(&path).map_err(io)?.trim().to_owned())
+        let io = |source| StateError::Io { path: path.to_owned(), source };
+        // A temporary file is made with O_EXCL and mode 0600; persist_noclobber links it.
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io)?;
+        writeln!(file, "{}", make()).map_err(io)?;
+        // A name without its content would be a damaged secret after a power cut.
+        file.as_file().sync_all().map_err(io)?;
+        match file.persist_noclobber(path) {
+            Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(io(error.error)),
+            _ => sync_names(&self.folder).map_err(io),
+        }
     }
 }
 
-/// Refuses a file with secrets that belongs to another user, or that others can read.
-pub fn check_secret(path: &Path) -> Result<(), StateError> {
-    let path = path.to_owned();
-    let metadata = fs::metadata(&path);
-    let metadata = metadata.map_err(|source| StateError::Io { path: path.clone(), source })?;
-    let (uid, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
-    if uid != rustix::process::geteuid().as_raw() {
-        return Err(StateError::NotOurs { path, uid });
-    }
-    if mode & 0o077 != 0 { Err(StateError::OpenSecret { path, mode }) } else { Ok(()) }
+/// Reads a file with a token or with passwords; one that belongs to another user, or that others can read, is refused.
+pub fn read_secret(path: &Path) -> Result<String, StateError> {
+    Ok(Kind { what: "the file", rule: Rule::Ours, limit: MAX_SECRET_FILE }.read_text(path)?)
 }
 
 /// Refuses a folder in the data folder that belongs to another user; one that is not there is none. Only we can reach it, but a
@@ -349,7 +348,7 @@ mod tests {
         let error = state.token().unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("{} belongs to another user (uid 12345)", state.token_file().display())
+            format!("the file {} belongs to another user (uid 12345)", state.token_file().display())
         );
         give(&folder);
         let error = State::open(&folder).unwrap_err().to_string();

@@ -2,6 +2,8 @@
 
 use std::num::NonZero;
 
+use rustix::process::{Resource, getrlimit};
+
 /// The folder in which a sandbox finds the socket.
 pub(super) const RUN_PATH: &str = "/run/cloudfunc";
 
@@ -21,6 +23,12 @@ pub(super) const PIDS: u64 = 256;
 
 /// The limit of open files, soft and hard: an engine in a container of its own cannot grant more than it has.
 pub(super) const OPEN_FILES: [u64; 2] = [1024, 4096];
+
+/// Returns the limit of a core dump in bytes, soft and hard: less than any has. With 0, Linux would still start a program to
+/// which `core_pattern` pipes dumps (`man 5 core`). Where this process has 0 itself, it may not be able to give more to others.
+pub(super) fn core_bytes() -> u64 {
+    getrlimit(Resource::Core).maximum.map_or(1, |most| most.min(1))
+}
 
 /// The period of a cpu quota, in microseconds: the kernel's own default.
 pub(super) const CPU_PERIOD: u32 = 100_000;

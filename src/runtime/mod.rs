@@ -17,6 +17,7 @@ mod helper_program;
 mod limits;
 mod oci;
 mod process;
+mod programs;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -39,6 +40,7 @@ pub use guest::{
 };
 pub use helper_program::helper_program;
 pub use oci::{HostInterpreter, helper, host_interpreter};
+pub use programs::environment_of_programs;
 
 use crate::model::{InstanceId, Language, ManagerId, Network, PlatformName};
 

@@ -13,8 +13,8 @@ impl Settings {
         match read_config(&path) {
             Ok(text) => Ok(Self::parse(&text, &path.display().to_string())?),
             Err(error) if error.is_missing() => Ok(Self::default()),
-            Err(Unread::Io(source)) => Err(SettingsError::Read { path, source }),
-            Err(Unread::Exposed(exposed)) => Err(exposed.into()),
+            Err(Unread::Io { path, source, .. }) => Err(SettingsError::Read { path, source }),
+            Err(refused) => Err(SettingsError::Refused(refused)),
         }
     }
 

@@ -29,7 +29,7 @@ pub use table::{Group, Limits, Setting, Settings, settings};
 
 use crate::{
     model::PlatformName,
-    place::{Addresses, Dirs, Exposed, Stack},
+    place::{Addresses, Dirs, Stack, Unread},
     runtime,
     toml_document::LocatedError,
 };
@@ -51,7 +51,7 @@ pub enum SettingsError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Exposed(#[from] Exposed),
+    Refused(Unread),
     #[error(transparent)]
     File(#[from] LocatedError),
 }

@@ -18,6 +18,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("budget", &[]),
     ("backoff", &[]),
     ("disk", &[]),
+    ("private_file", &[]),
     ("docker_ignore", &[]),
     ("clock", &[]),
     ("write_behind", &["backoff", "budget", "error_chain"]),
@@ -33,8 +34,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("store", &["batch", "disk", "lifecycle", "model", "panicked"]),
     ("queue", &["batch", "model"]),
     ("runtime", &["disk", "docker_ignore", "language", "model"]),
-    ("keyring", &["disk", "model"]),
-    ("place", &["disk", "model", "toml_document"]),
+    ("keyring", &["disk", "model", "private_file"]),
+    ("place", &["disk", "model", "private_file", "toml_document"]),
     ("manifest", &["model", "toml_document", "units"]),
     // The seams for their `Config` types only.
     ("settings", &["model", "place", "queue", "runtime", "store", "toml_document", "units"]),

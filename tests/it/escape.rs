@@ -330,7 +330,8 @@ escape! {
     taking_a_gibibyte_is_the_end
     filling_tmp_ends_within_its_size
     so_many_files_that_tmp_is_full_are_refused
-    opening_files_without_end_ends_at_the_limit;
+    opening_files_without_end_ends_at_the_limit
+    no_core_dump_is_written_or_piped_to_a_program;
 
     helped:
     the_hosts_home_folders_are_not_there
@@ -355,4 +356,5 @@ escape! {
     its_network_cannot_be_changed
     the_kernel_cannot_be_reached
     no_process_of_the_host_is_traced
+    no_core_dump_is_written_or_piped_to_a_program
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::{
     cli::Error,
     client::{self, Client},
-    model::SecretName,
+    model::{MAX_SECRET, SecretName},
+    units::show_bytes,
 };
 
 /// Secrets with their values. There is no `Debug`, so that no value can be shown.
@@ -20,16 +21,21 @@ impl GivenSecrets {
         variable: impl Fn(&SecretName) -> Option<OsString>,
     ) -> Result<Self, Error> {
         let value = |name: &SecretName| {
-            let Some(value) = variable(name) else {
-                let problem = format!("--secret {name}: the environment variable {name} is not set");
-                let hint =
-                    format!("`read -rs {name} && export {name}` reads its value from the terminal");
-                return Err(Error::usage(problem).hint(hint));
+            let wrong = |problem: &str| {
+                Error::usage(format!("--secret {name}: the environment variable {name} {problem}"))
             };
-            let text = value.into_string().map_err(|_| {
-                Error::usage(format!("--secret {name}: the environment variable {name} is not UTF-8"))
-            })?;
-            Ok((name.clone(), Bytes::from(text)))
+            let of_terminal =
+                || format!("`read -rs {name} && export {name}` reads its value from the terminal");
+            let value = variable(name).ok_or_else(|| wrong("is not set").hint(of_terminal()))?;
+            let text = value.into_string().map_err(|_| wrong("is not UTF-8"))?;
+            match text.len() {
+                0 => Err(wrong("is empty").hint(of_terminal())),
+                1..=MAX_SECRET => Ok((name.clone(), Bytes::from(text))),
+                _ => {
+                    let limit = show_bytes(MAX_SECRET as u64);
+                    Err(wrong(&format!("has more than {limit}, the most of a secret")))
+                }
+            }
         };
         names.iter().map(value).collect::<Result<_, _>>().map(Self)
     }
@@ -87,7 +93,10 @@ mod tests {
         let names: Vec<_> = names.iter().map(|text| name(text)).collect();
         GivenSecrets::read(&names, |name| match name.as_str() {
             "API_KEY" => Some("hunter2".into()),
+            "OTHER_KEY" => Some("hunter3".into()),
+            "LONGEST" => Some("x".repeat(MAX_SECRET).into()),
             "EMPTY" => Some("".into()),
+            "LONG" => Some("x".repeat(MAX_SECRET + 1).into()),
             "BYTES" => Some(OsString::from_vec(vec![0xff])),
             _ => None,
         })
@@ -102,9 +111,9 @@ mod tests {
 
     #[test]
     fn a_value_comes_from_the_variable_of_the_secrets_name() {
-        let GivenSecrets(values) = given(&["API_KEY", "EMPTY", "API_KEY"]).ok().unwrap();
+        let GivenSecrets(values) = given(&["API_KEY", "OTHER_KEY", "API_KEY"]).ok().unwrap();
         let values: Vec<_> = values.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
-        assert_eq!(values, [("API_KEY", &b"hunter2"[..]), ("EMPTY", &b""[..])]);
+        assert_eq!(values, [("API_KEY", &b"hunter2"[..]), ("OTHER_KEY", &b"hunter3"[..])]);
         let hint = "`read -rs ABSENT && export ABSENT` reads its value from the terminal";
         assert_eq!(
             refused(given(&["API_KEY", "ABSENT"])),
@@ -118,12 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_no_secret_has_is_refused_with_the_name_of_its_variable() {
+        assert!(given(&["LONGEST"]).is_ok());
+        let hint = "`read -rs EMPTY && export EMPTY` reads its value from the terminal";
+        let problem = "--secret EMPTY: the environment variable EMPTY is empty";
+        assert_eq!(refused(given(&["EMPTY"])), (problem.to_owned(), Some(hint.to_owned())));
+        let problem =
+            "--secret LONG: the environment variable LONG has more than 64 KiB, the most of a secret";
+        assert_eq!(refused(given(&["LONG"])), (problem.to_owned(), None));
+    }
+
+    #[test]
     fn the_manifest_gets_what_it_asks_for_and_nothing_else() {
-        let both = given(&["API_KEY", "EMPTY"]).ok().unwrap();
+        let both = given(&["API_KEY", "OTHER_KEY"]).ok().unwrap();
         let (kept, warnings) = both.for_manifest(&[name("API_KEY")]).ok().unwrap();
         assert_eq!(kept.0.into_keys().collect::<Vec<_>>(), [name("API_KEY")]);
-        let warning = "--secret EMPTY: the function does not get it, since the manifest does not ask for it; `secrets = \
-                       [\"EMPTY\"]` in cloudfunc.toml does";
+        let warning = "--secret OTHER_KEY: the function does not get it, since the manifest does not ask for it; `secrets = \
+                       [\"OTHER_KEY\"]` in cloudfunc.toml does";
         assert_eq!(warnings, [warning]);
         let none = || given(&[]).ok().unwrap();
         assert_eq!(

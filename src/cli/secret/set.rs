@@ -30,8 +30,8 @@ pub struct Set {
 /// Replace the value of a secret, or encrypt all secrets with the newest key
 ///
 /// A new value is read as that of `secret set`; a secret that does not exist is an error. With --key, no value changes: all
-/// secrets are encrypted anew with the first key of the file `secret-key`. To add a key, write its line before the others,
-/// on every host of the platform, and restart these.
+/// secrets are encrypted anew with the first key of the file `secret-key`. To add a key, write its line after the others on
+/// every host of the platform and restart each; then move it before the others and restart each again.
 #[derive(Debug, clap::Args)]
 pub struct Rotate {
     /// Name of the secret

@@ -18,7 +18,7 @@ use crate::{
     },
     model::Language,
     place::{
-        Addresses, Dirs, Stack, State,
+        Addresses, Dirs, Stack, State, Unread,
         lock::{self, Holder, Lock, LockError},
         platforms,
         state::StateError,
@@ -152,7 +152,7 @@ pub fn unusable(error: StateError) -> Error {
         StateError::Open { path, .. } => {
             format!("chmod 700 {}, or choose another with --data-dir", path.display())
         }
-        StateError::OpenSecret { path, .. } => {
+        StateError::Secret(Unread::Open { path, .. }) => {
             let path = path.display();
             format!("others may know it: remove it, and the next start makes a new one: rm {path}")
         }

@@ -16,22 +16,28 @@ pub enum Keys {
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub path: String,
-    /// The settings name the file.
-    pub is_given: bool,
     /// Store and queue are given: other hosts may use them too.
     pub has_other_hosts: bool,
     pub keys: Keys,
 }
 
 const NAME: &str = "secret-key";
+const COPY: &str = "If other hosts use the same store, copy the file of one of them before that: all need the same keys.";
 
 pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
-    let Facts { path, is_given, has_other_hosts, keys } = facts;
+    let Facts { path, has_other_hosts, keys } = facts;
     let found = match keys {
         Keys::Refused { why, hint } => {
             return vec![Finding::stops(Stops::BOTH, wanted, NAME, why, sentence(hint))];
         }
-        Keys::None => format!("no keys of secrets yet; the first start makes {path}"),
+        Keys::None => {
+            let found = format!("no keys of secrets yet; the first start makes {path}");
+            // From then on it is this host's, and `secret list` marks the secrets whose key it does not have.
+            return vec![match has_other_hosts {
+                true => Finding::note(NAME, found, COPY),
+                false => Finding::ok(NAME, found),
+            }];
+        }
         Keys::Found(ids) => match &ids[..] {
             [one] => format!("secrets are encrypted with the key {one} ({path})"),
             [newest, older @ ..] => format!(
@@ -44,11 +50,6 @@ pub fn judge(facts: &Facts, wanted: Wanted) -> Vec<Finding> {
             [] => format!("{path} holds no key"),
         },
     };
-    if *has_other_hosts && !is_given {
-        let advice = "If other hosts use the same store, give all of them the same keys: copy the file, and name it with \
-                      `--secret-key-file`.";
-        return vec![Finding::note(NAME, found, advice)];
-    }
     vec![Finding::ok(NAME, found)]
 }
 
@@ -68,7 +69,7 @@ mod tests {
     use crate::doctor::judge::shown;
 
     fn facts(keys: Keys) -> Facts {
-        Facts { path: "/s/secret-key".to_owned(), is_given: false, has_other_hosts: false, keys }
+        Facts { path: "/s/secret-key".to_owned(), has_other_hosts: false, keys }
     }
 
     #[test]
@@ -95,17 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn hosts_with_the_same_store_need_the_same_keys() {
+    fn a_host_that_has_no_keys_yet_is_told_that_it_may_need_those_of_others() {
         let shared = Facts { has_other_hosts: true, ..facts(Keys::None) };
         assert_eq!(
             shown(&judge(&shared, Wanted::Up)),
             [
                 "note secret-key: no keys of secrets yet; the first start makes /s/secret-key | If other hosts use the same \
-              store, give all of them the same keys: copy the file, and name it with `--secret-key-file`."
+                 store, copy the file of one of them before that: all need the same keys."
             ]
         );
-        let given = Facts { is_given: true, ..shared };
-        assert!(shown(&judge(&given, Wanted::Up))[0].starts_with("ok "));
+        let has_some = Facts { keys: Keys::Found(vec!["aa".to_owned()]), ..shared };
+        assert!(shown(&judge(&has_some, Wanted::Up))[0].starts_with("ok "));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::super::forbidden;
+use super::super::{environment_of_programs, forbidden};
 
 /// The chain that forwarded packets pass first; the engine makes it.
 const FORWARDED: &str = "DOCKER-USER";
@@ -172,6 +172,8 @@ fn spawn(program: &str, arguments: &[&str]) -> io::Result<Child> {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(environment_of_programs())
         .env("PATH", path)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

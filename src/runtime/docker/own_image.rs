@@ -6,6 +6,7 @@ use super::{
     Shared,
     build::{self, Order},
     downloads::downloads,
+    recipe::FUNCTION_RECIPE,
     work::{PULL_HELP, Work, no_image},
 };
 use crate::{
@@ -37,16 +38,18 @@ impl Work<'_> {
         }))
     }
 
-    /// Returns an image that was built from a function's source before: the one with this id, or else with this tag.
+    /// Returns an image that was built from a function's source before, as `key` says: the one with this id, or else with this tag.
     pub async fn built(&self, tag: &str, id: Option<&str>, key: &str) -> Result<Option<String>, Error> {
-        if let Some(id) = id
-            && let Some(found) = self.id(id).await?
-        {
-            return Ok(Some(found));
+        for name in id.into_iter().chain([tag]) {
+            let Some(image) = self.inspect(name).await? else { continue };
+            let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+            if let Some(id) = image.id
+                && labels.get(BUILD_LABEL).is_some_and(|label| label == key)
+            {
+                return Ok(Some(id));
+            }
         }
-        let Some(image) = self.inspect(tag).await? else { return Ok(None) };
-        let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
-        Ok(image.id.filter(|_| labels.get(BUILD_LABEL).is_some_and(|label| label == key)))
+        Ok(None)
     }
 
     /// Builds an image from a function's source.
@@ -87,7 +90,7 @@ fn refused_trigger(image: &str, trigger: &str) -> String {
 /// Returns a digest of everything but the source that a build depends on.
 pub(super) fn key(dockerfile: &str, args: &BTreeMap<String, String>, network: &str) -> String {
     let has_network = network != "none";
-    let all = (dockerfile, args, has_network);
+    let all = (FUNCTION_RECIPE, dockerfile, args, has_network);
     Digest::of(&serde_json::to_vec(&all).expect("texts are JSON")).to_string()
 }
 
@@ -115,6 +118,13 @@ mod tests {
         assert_ne!(open, first);
         // Platforms that share an engine share its images.
         assert_eq!(key("Dockerfile", &args("1"), "cloudfunc-b-egress"), open);
+    }
+
+    #[test]
+    fn an_image_of_an_earlier_version_is_built_anew() {
+        let args = BTreeMap::new();
+        let earlier = Digest::of(&serde_json::to_vec(&("Dockerfile", &args, false)).unwrap());
+        assert_ne!(key("Dockerfile", &args, "none"), earlier.to_string());
     }
 
     #[test]

@@ -22,7 +22,11 @@ use crate::{
     runtime::Error,
 };
 
-/// The label for the language image that a function's image was built on.
+/// How functions' images are made: images of another number are made anew before they are used. With the first one, the
+/// manifest was in them, and with it the values of `[env]`.
+pub(super) const FUNCTION_RECIPE: u32 = 2;
+
+/// The label for what a function's image was made from: the recipe, the language's image and the link.
 const BASE_LABEL: &str = "cloudfunc.base";
 
 /// The parts that a language's image is built from; its tag names the content.
@@ -105,10 +109,10 @@ impl Work<'_> {
         (base, language): (&str, Language),
         manager: ManagerId,
     ) -> Result<String, Error> {
-        let made_from = link.map_or(base.to_owned(), |link| format!("{base}+{link}"));
+        let made_from = made_from(base, link);
         if let Some(image) = self.inspect(tag).await? {
             let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
-            // Another base is another shim, or a newer base image.
+            // Another base is another shim, or a newer base image; without a number, it is of an earlier version.
             if let (Some(label), Some(id)) = (labels.get(BASE_LABEL), image.id)
                 && *label == made_from
             {
@@ -120,6 +124,12 @@ impl Work<'_> {
         let dockerfile = function_dockerfile(language, base, &labels);
         self.build(tag, bundle_context(bundle.to_owned(), link, dockerfile)).await
     }
+}
+
+/// Returns everything but the bundle that a function's image depends on, as a label's value.
+fn made_from(base: &str, link: Option<&str>) -> String {
+    let link = link.map(|link| format!("+{link}")).unwrap_or_default();
+    format!("{FUNCTION_RECIPE}+{base}{link}")
 }
 
 /// Returns a folder and a Dockerfile as a tar, written by a blocking task while it is sent.
@@ -174,6 +184,17 @@ LABEL a=b
         );
         let of_node = "FROM sha256:1\nCOPY --chown=0:0 bundle/ /var/task/\nLABEL a=b\n";
         assert_eq!(function_dockerfile(Language::Node, "sha256:1", "a=b"), of_node);
+    }
+
+    #[test]
+    fn a_function_s_image_of_an_earlier_version_is_made_anew() {
+        // The values of their labels.
+        for earlier in ["sha256:1", "sha256:1+node_modules"] {
+            assert_ne!(made_from("sha256:1", None), earlier);
+            assert_ne!(made_from("sha256:1", Some("node_modules")), earlier);
+        }
+        assert_eq!(made_from("sha256:1", None), "2+sha256:1");
+        assert_eq!(made_from("sha256:1", Some("node_modules")), "2+sha256:1+node_modules");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::{
         entry,
         guest::run_folder,
         limits::{
-            ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, cpus_of_instance,
+            ACCOUNT, CPU_SHARES, OPEN_FILES, PIDS, RUN_PATH, SHM_BYTES, TMP_BYTES, core_bytes,
+            cpus_of_instance,
         },
     },
 };
@@ -145,11 +146,7 @@ fn host_config(owner: &Owner, spec: &Spec, volumes: &[String]) -> HostConfig {
         shm_size: Some(number(SHM_BYTES)),
         ipc_mode: Some("private".to_owned()),
         pids_limit: Some(number(PIDS)),
-        ulimits: Some(vec![ResourcesUlimits {
-            name: Some("nofile".to_owned()),
-            soft: Some(number(OPEN_FILES[0])),
-            hard: Some(number(OPEN_FILES[1])),
-        }]),
+        ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", [core_bytes(); 2])]),
         memory: Some(memory),
         // The limit of memory and swap together: no swap.
         memory_swap: Some(memory),
@@ -166,6 +163,10 @@ fn host_config(owner: &Owner, spec: &Spec, volumes: &[String]) -> HostConfig {
         auto_remove: Some(false),
         ..Default::default()
     }
+}
+
+fn ulimit(name: &str, [soft, hard]: [u64; 2]) -> ResourcesUlimits {
+    ResourcesUlimits { name: Some(name.to_owned()), soft: Some(number(soft)), hard: Some(number(hard)) }
 }
 
 fn number(value: u64) -> i64 {

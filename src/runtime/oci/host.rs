@@ -9,7 +9,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{model::Language, runtime::Error};
+use crate::{
+    model::Language,
+    runtime::{Error, environment_of_programs},
+};
 
 /// An interpreter that this machine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +115,7 @@ impl Interpreter {
         let (Some(installer), Some(to)) = (installer, self.installer_path()) else {
             return Err(Error::NoInstaller(format!("{} has no installer", facts.title)));
         };
-        let output = Command::new(&self.executable).args(installer.find).current_dir("/").output();
+        let output = program(&self.executable).args(installer.find).output();
         let found = output.ok().filter(|output| output.status.success());
         let path = found.map(|output| String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
         match path.map(PathBuf::from).filter(|path| path.is_dir()) {
@@ -136,9 +139,8 @@ impl Interpreter {
 
     fn run(language: Language, path: &Path, arguments: &[&Path]) -> Result<Self, String> {
         let describe = language.facts().host.as_ref().map(|host| host.describe).unwrap_or_default();
-        let mut command = Command::new(path);
-        command.args(describe).args(arguments).current_dir("/");
-        let output = command.output().map_err(|error| error.to_string())?;
+        let output =
+            program(path).args(describe).args(arguments).output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
         }
@@ -150,6 +152,12 @@ impl Interpreter {
     pub(super) fn version(&self) -> &str {
         (self.language.facts().versions.of_release)(&self.release)
     }
+}
+
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env_clear().envs(environment_of_programs()).current_dir("/");
+    command
 }
 
 /// Returns the error for a missing interpreter; an empty version means any.
@@ -219,6 +227,15 @@ mod tests {
             "packages cannot be installed: the runtime 'oci' installs them with this machine's own npm, and Node 22.1.0 \
              (/bin/false) has none; install npm for it (Debian's package is npm), or use --runtime docker"
         );
+    }
+
+    #[test]
+    fn an_interpreter_is_asked_without_variables_that_may_be_secrets() {
+        let told = program(Path::new("env")).output().unwrap().stdout;
+        let told = String::from_utf8(told).unwrap();
+        let names: Vec<_> = told.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        let needed: Vec<_> = environment_of_programs().map(|(name, _)| name).collect();
+        assert!(names.contains(&"PATH") && names.iter().all(|name| needed.contains(name)), "{told}");
     }
 
     #[test]

@@ -1,6 +1,14 @@
 //! Core dumps: there are secrets in the memory of the platform's processes, and none of them writes one.
 
-use std::{fs, os::unix::process::ExitStatusExt as _, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use rustix::process::Signal;
 
@@ -8,6 +16,7 @@ use crate::{
     desk, home,
     support::{
         desk::SOON,
+        eventually,
         process::{self, Process},
     },
 };
@@ -78,4 +87,54 @@ async fn the_process_of_each_role_may_write_none() {
     up.signal(Signal::TERM);
     assert_eq!(up.ended(SOON).await, Some(0));
     desk.leave().await;
+}
+
+/// No account has it.
+const USER: u32 = 54_321;
+
+/// A command that waits for its standard input, with a hard limit that was 0 before where `is_none`, as a user who is not root.
+fn waiting(program: &Path, is_none: bool) -> Child {
+    let script = if is_none { "ulimit -c 0; exec \"$0\" \"$@\"" } else { "exec \"$0\" \"$@\"" };
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(program);
+    command.args(["--url", "http://127.0.0.1:9", "secret", "set", "API_KEY"]);
+    command
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if rustix::process::geteuid().is_root() {
+        command.uid(USER).gid(USER);
+    }
+    command.spawn().unwrap()
+}
+
+/// The files in `/proc` of a process that cannot be dumped are root's.
+#[tokio::test]
+async fn a_command_whose_limit_was_0_cannot_be_dumped_at_all() {
+    // The binary may be in a folder of root's own.
+    let folder = tempfile::Builder::new().prefix("cf").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("cloudfunc");
+    fs::copy(env!("CARGO_BIN_EXE_cloudfunc"), &program).unwrap();
+    let has_none = limits("self")[1] == "0";
+    for is_none in [false, true] {
+        let mut child = waiting(&program, is_none);
+        let process = child.id().to_string();
+        let expected = if is_none || has_none { ["0", "0"] } else { ["1", "1"] };
+        eventually("it has set its limit", async || {
+            let is_ours = fs::read(format!("/proc/{process}/cmdline")).unwrap().starts_with(b"/tmp/");
+            (is_ours && limits(&process) == expected).then_some(())
+        })
+        .await;
+        let roots = expected == ["0", "0"];
+        eventually("it has set whether it can be dumped", async || {
+            let owner = fs::metadata(format!("/proc/{process}/environ")).unwrap().uid();
+            ((owner == 0) == roots).then_some(())
+        })
+        .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

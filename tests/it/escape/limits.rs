@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use cloudfunc::runtime::{Exit, GuestError};
+use rustix::process::{Resource, getrlimit};
 use serde_json::json;
 
 use super::{Fixture, Instance, MIB};
@@ -156,4 +157,18 @@ def handler(event):
     assert!((900..1024).contains(&opened(0)) && (3900..4096).contains(&opened(2)), "{answer}");
     assert_eq!([&answer[1], &answer[3]], [&json!(0), &json!("EPERM")]);
     assert_unharmed(other).await;
+}
+
+/// Of a limit of 1, Linux makes neither a file nor a pipe to a program of the host; of 0, no file.
+pub async fn no_core_dump_is_written_or_piped_to_a_program(fixture: &Fixture) {
+    let code = r#"
+import resource
+def raise_it():
+    return libc.setrlimit(resource.RLIMIT_CORE, struct.pack("=QQ", 1 << 20, 1 << 20))
+def handler(event):
+    return [resource.getrlimit(resource.RLIMIT_CORE), refusal(raise_it)]
+"#;
+    let answer = fixture.answer(code, json!(null)).await;
+    let least = getrlimit(Resource::Core).maximum.map_or(1, |most| most.min(1));
+    assert_eq!(answer, json!([[least, least], "EPERM"]));
 }
