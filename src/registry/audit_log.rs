@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -62,8 +62,18 @@ pub struct Writer {
 /// An entry on its way.
 struct Unstored {
     entry: NewAuditEntry,
+    /// When it happened.
+    at: Instant,
     /// Told when it is stored; dropped when it is lost.
     stored: oneshot::Sender<()>,
+}
+
+impl Unstored {
+    /// The entry as it is handed on now.
+    fn aged(&self) -> NewAuditEntry {
+        let age_ms = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        NewAuditEntry { age_ms, ..self.entry.clone() }
+    }
 }
 
 /// Starts a writer. Its task ends once the writer is closed and everything is stored.
@@ -85,7 +95,7 @@ impl Writer {
         };
         let (stored, is_stored) = oneshot::channel();
         self.open.fetch_add(1, Ordering::AcqRel);
-        room.send(Unstored { entry, stored });
+        room.send(Unstored { entry, at: Instant::now(), stored });
         let _ = tokio::time::timeout(PATIENCE, is_stored).await;
     }
 
@@ -129,7 +139,7 @@ impl Destination for Entries {
     }
 
     async fn store(&self, batch: &[Unstored]) -> Result<(), store::Error> {
-        let entries: Vec<NewAuditEntry> = batch.iter().map(|one| one.entry.clone()).collect();
+        let entries: Vec<NewAuditEntry> = batch.iter().map(Unstored::aged).collect();
         self.store.append_audit(&entries).await
     }
 
@@ -193,6 +203,7 @@ impl Registry {
             outcome: AuditOutcome::Done,
             detail,
             count: 1,
+            age_ms: 0,
         };
         self.audit_log.write(entry).await;
     }
@@ -256,7 +267,7 @@ pub async fn refusals(State(registry): State<Arc<Registry>>, request: Request) -
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::atomic::AtomicBool, time::Instant};
+    use std::sync::atomic::AtomicBool;
 
     use tokio::sync::Notify;
 
@@ -318,6 +329,7 @@ mod tests {
             outcome: AuditOutcome::Done,
             detail: None,
             count: 1,
+            age_ms: 0,
         }
     }
 
