@@ -157,6 +157,7 @@ contract! {
         logs_are_filtered_and_oldest_first,
         log_pages_are_bounded_in_lines_and_bytes,
         an_invocation_is_found_by_the_beginning_or_the_end_of_its_id,
+        an_invocation_is_found_among_those_of_some_functions,
         pruning_counts_what_it_deletes,
         what_ended_before_a_clock_was_set_gets_the_time_of_the_store,
     }

@@ -108,7 +108,18 @@ async fn a_slip_in_a_name_leads_to_no_function_of_others(platform: &TestPlatform
     let all = not_found("did you mean 'team_report' or 'teem_report'?");
     assert_eq!(document(platform.get(path)).await, all);
     assert_eq!(get(platform, &token, path).await, not_found("did you mean 'team_report'?"));
-    platform.client.delete(&"team_report".parse().unwrap()).await.unwrap();
     let none = not_found("'cloudfunc list' shows the functions; 'cloudfunc deploy' makes one");
+    let new = json!({ "name": "deployer", "role": "deploy", "functions": ["team_*"] });
+    let deployer = make(platform, new).await;
+    for (method, path) in [
+        (Method::POST, "/v1/functions/team_reports/invoke"),
+        (Method::POST, "/invoke/team_reports"),
+        (Method::GET, "/v1/functions/team_reports/logs"),
+        (Method::GET, "/v1/invocations?function=team_reports"),
+    ] {
+        let asked = with_token(platform.address(Role::Gateway), &deployer, method, path);
+        assert_eq!(document(asked.json(&json!({}))).await, none, "{path}");
+    }
+    platform.client.delete(&"team_report".parse().unwrap()).await.unwrap();
     assert_eq!(get(platform, &token, path).await, none);
 }
