@@ -5,7 +5,10 @@ macro_rules! invocation_methods {
         use std::collections::HashMap;
 
         use crate::{
-            model::{FunctionPattern, IdPart, InvocationId, LogLine, ManagerId, OwnerId, Record, api::Unusable},
+            model::{
+                FunctionPattern, IdPart, InvocationId, LogLine, ManagerId, OwnerId, Record,
+                api::Unusable,
+            },
             store::{
                 Backlog, Claiming, Due, History, Invocations, Lease, Leases, LogFilter, LogPage, Logs,
                 NewInvocation, Prunable, RecordFilter, ReportedInstance, Running, Settlement,
